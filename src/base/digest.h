@@ -1,0 +1,40 @@
+// Checksums over bytes as they pass: CRC-32C (as PostgreSQL's manifests and WAL use it) and the
+// SHA-2 family, MD5 for put-wal.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/fd.h"
+
+namespace barman {
+
+// Continues a CRC-32C: begin with kCrc32cInitial, end with crc32c_finish().
+inline constexpr std::uint32_t kCrc32cInitial = 0xFFFFFFFFU;
+std::uint32_t crc32c_extend(std::uint32_t crc, Bytes data);
+inline std::uint32_t crc32c_finish(std::uint32_t crc) { return crc ^ 0xFFFFFFFFU; }
+
+enum class DigestAlgorithm { none, crc32c, md5, sha224, sha256, sha384, sha512 };
+
+// Running digest. finish() returns lower-case hex; for CRC-32C the four bytes in little-endian
+// order, as PostgreSQL writes them into backup_manifest. `none` gives "".
+class Digest {
+ public:
+  explicit Digest(DigestAlgorithm algorithm);
+  Digest(Digest&&) noexcept;
+  Digest& operator=(Digest&&) noexcept;
+  ~Digest();
+
+  void update(Bytes data);
+  std::string finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+std::string digest_of(DigestAlgorithm algorithm, std::string_view text);
+
+}  // namespace barman

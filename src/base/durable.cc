@@ -1,0 +1,101 @@
+#include "base/durable.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "base/error.h"
+
+namespace barman {
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path directory_of(const fs::path& path) {
+  const fs::path parent = path.parent_path();
+  return parent.empty() ? fs::path(".") : parent;
+}
+
+}  // namespace
+
+void sync_file(const fs::path& path) { sync_fd(open_file(path, O_RDONLY), path); }
+
+void sync_directory(const fs::path& path) {
+  const Fd fd = open_file(path, O_RDONLY | O_DIRECTORY);
+  if (::fsync(fd.get()) != 0 && errno != EINVAL)
+    throw_errno("cannot fsync \"" + path.string() + "\"");
+}
+
+void rename_durably(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    throw_errno("cannot rename \"" + from.string() + "\" to \"" + to.string() + "\"");
+  }
+  sync_directory(directory_of(to));
+  if (directory_of(from) != directory_of(to)) sync_directory(directory_of(from));
+}
+
+void remove_durably(const fs::path& path) {
+  if (::unlink(path.c_str()) != 0) {
+    if (errno == ENOENT) return;
+    throw_errno("cannot remove \"" + path.string() + "\"");
+  }
+  sync_directory(directory_of(path));
+}
+
+void make_directories(const fs::path& path, mode_t mode) {
+  if (path.empty()) return;
+  if (::mkdir(path.c_str(), mode) == 0) {
+    sync_directory(directory_of(path));
+    return;
+  }
+  if (errno == ENOENT && path.has_parent_path() && path.parent_path() != path) {
+    make_directories(path.parent_path(), mode);
+    make_directories(path, mode);
+    return;
+  }
+  const int error_number = errno;
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return;
+  throw SystemError(error_number, "cannot create directory \"" + path.string() + "\"");
+}
+
+void remove_tree(const fs::path& path) {
+  std::error_code code;
+  fs::remove_all(path, code);
+  if (code) throw SystemError(code.value(), "cannot remove \"" + path.string() + "\"");
+}
+
+AtomicFile::AtomicFile(fs::path path, mode_t mode, std::string_view suffix)
+    : path_(std::move(path)), temporary_path_(path_.string() + std::string(suffix)) {
+  fd_ = open_file(temporary_path_, O_WRONLY | O_CREAT | O_TRUNC, mode);
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_.is_open()) ::unlink(temporary_path_.c_str());
+}
+
+void AtomicFile::commit() {
+  sync_fd(fd_, temporary_path_);
+  try {
+    fd_.close(temporary_path_);
+    rename_durably(temporary_path_, path_);
+  } catch (const Error&) {
+    // The descriptor is gone, so the destructor would no longer clean up.
+    ::unlink(temporary_path_.c_str());
+    throw;
+  }
+}
+
+void write_file_durably(const fs::path& path, std::string_view content, mode_t mode) {
+  AtomicFile file(path, mode);
+  file.write(content);
+  file.commit();
+}
+
+}  // namespace barman

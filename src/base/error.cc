@@ -1,0 +1,46 @@
+#include "base/error.h"
+
+#include <cerrno>
+#include <cstring>
+
+namespace barman {
+namespace {
+
+ErrorKind kind_of(int error_number) {
+  switch (error_number) {
+    case ENOENT:
+      return ErrorKind::not_found;
+    case EACCES:
+    case EPERM:
+      return ErrorKind::permission;
+    case EEXIST:
+      return ErrorKind::conflict;
+    default:
+      return ErrorKind::io;
+  }
+}
+
+}  // namespace
+
+std::string Error::describe() const {
+  std::string text;
+  for (auto frame = context_.rbegin(); frame != context_.rend(); ++frame) text += *frame + ": ";
+  return text + message_;
+}
+
+std::string errno_text(int error_number) {
+  char buffer[256] = {};
+  // The GNU variant: it may return a static text instead of filling the buffer.
+  return ::strerror_r(error_number, buffer, sizeof buffer);
+}
+
+SystemError::SystemError(int error_number, const std::string& message)
+    : Error(kind_of(error_number), message + ": " + errno_text(error_number)),
+      error_number_(error_number) {}
+
+void throw_errno(const std::string& message) {
+  const int error_number = errno;
+  throw SystemError(error_number, message);
+}
+
+}  // namespace barman

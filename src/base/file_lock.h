@@ -1,0 +1,37 @@
+// Locks between processes: an exclusive flock(2) on a file that holds "<pid>\n". The file stays
+// after release; only the flock counts. Names and meaning are those of the contract (catalogue.md
+// 13), so that processes of both implementations exclude each other.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "base/fd.h"
+
+namespace barman {
+
+class FileLock {
+ public:
+  // Takes the lock without waiting; nullopt when another process holds it. Throws `permission` when
+  // the file cannot be opened for that reason: "Permission denied, unable to access 'PATH'".
+  static std::optional<FileLock> try_lock(const std::filesystem::path& path);
+  // Waits for ever. After locking, the inode is compared with the path's, because a clean-up may
+  // have unlinked the file meanwhile.
+  static FileLock lock(const std::filesystem::path& path);
+  // The pid of the holder, nullopt when the lock is free or the file absent. Changes nothing.
+  static std::optional<pid_t> holder(const std::filesystem::path& path);
+
+  FileLock(FileLock&&) noexcept = default;
+  FileLock& operator=(FileLock&&) noexcept = default;
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  ~FileLock() = default;
+
+ private:
+  explicit FileLock(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
+};
+
+}  // namespace barman

@@ -1,0 +1,38 @@
+// Child processes, started from an argument vector, never through a shell; the one exception is
+// shell_command(), for command lines that the user wrote into the configuration (hooks,
+// ssh_command).
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace barman {
+
+struct ProcessRequest {
+  std::vector<std::string> argv;                   // argv[0] is searched in PATH
+  std::map<std::string, std::string> environment;  // added to the inherited one
+  std::string standard_input;                      // given to the child, then its stdin is closed
+};
+
+struct ProcessResult {
+  int exit_code = 0;  // 128 + n when ended by signal n
+  std::string standard_output;
+  std::string standard_error;
+};
+
+// Runs to the end and collects both outputs (each bounded to 1 MiB; the rest is read and dropped).
+// Throws SystemError when it cannot be started.
+ProcessResult run_process(const ProcessRequest& request);
+
+// argv for `/bin/sh -c TEXT`.
+std::vector<std::string> shell_command(const std::string& text);
+
+// Starts a process that outlives this one: new session, descriptors closed, stdin on /dev/null;
+// stdout and stderr too unless keep_outputs. Returns its pid and does not wait for it.
+enum class DaemonOutputs { discard, keep };
+pid_t spawn_daemon(const std::vector<std::string>& argv, DaemonOutputs outputs);
+
+}  // namespace barman

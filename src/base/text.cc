@@ -1,0 +1,164 @@
+#include "base/text.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace barman {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r\n\f\v";
+
+char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
+char upper(char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); }
+
+// The end of a password value that begins at `begin`: a single-quoted word with \ escapes, or up to
+// a blank.
+std::size_t password_end(std::string_view text, std::size_t begin) {
+  if (begin < text.size() && text[begin] == '\'') {
+    std::size_t i = begin + 1;
+    while (i < text.size() && text[i] != '\'') i += text[i] == '\\' ? 2U : 1U;
+    return std::min(i + 1, text.size());
+  }
+  std::size_t i = begin;
+  while (i < text.size() && kBlanks.find(text[i]) == std::string_view::npos && text[i] != '\'' &&
+         text[i] != '"' && text[i] != '&') {
+    i += text[i] == '\\' ? 2U : 1U;
+  }
+  return std::min(i, text.size());
+}
+
+}  // namespace
+
+std::string_view strip(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  for (;;) {
+    const std::size_t end = text.find(separator, begin);
+    parts.emplace_back(text.substr(begin, end == std::string_view::npos ? end : end - begin));
+    if (end == std::string_view::npos) return parts;
+    begin = end + 1;
+  }
+}
+
+std::vector<std::string> split_blanks(std::string_view text) {
+  std::vector<std::string> parts;
+  std::size_t begin = text.find_first_not_of(kBlanks);
+  while (begin != std::string_view::npos) {
+    const std::size_t end = std::min(text.find_first_of(kBlanks, begin), text.size());
+    parts.emplace_back(text.substr(begin, end - begin));
+    begin = text.find_first_not_of(kBlanks, end);
+  }
+  return parts;
+}
+
+std::string join(const std::vector<std::string>& parts, std::string_view separator) {
+  return fmt::format("{}", fmt::join(parts, separator));
+}
+
+std::string to_lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), lower);
+  return result;
+}
+
+std::string to_upper(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), upper);
+  return result;
+}
+
+std::string replace_all(std::string text, std::string_view from, std::string_view to) {
+  for (std::size_t i = text.find(from); i != std::string::npos;
+       i = text.find(from, i + to.size())) {
+    text.replace(i, from.size(), to);
+  }
+  return text;
+}
+
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  std::int64_t value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+std::string human_size(std::int64_t size_bytes) {
+  constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double value = static_cast<double>(size_bytes);
+  std::size_t unit = 0;
+  while (std::abs(value) >= 1024 && unit + 1 < kUnits.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  if (unit == 0) return fmt::format("{} B", size_bytes);
+  return fmt::format("{:.1f} {}", value, kUnits.at(unit));
+}
+
+std::string human_duration(double seconds) {
+  if (seconds < 0) return human_duration(-seconds) + " ago";
+  auto rest = static_cast<std::int64_t>(seconds);
+  if (rest < 1) return "less than one second";
+  std::vector<std::string> parts;
+  const auto add = [&](std::int64_t unit_seconds, std::string_view name) {
+    const std::int64_t count = rest / unit_seconds;
+    rest %= unit_seconds;
+    if (count > 0) parts.push_back(fmt::format("{} {}{}", count, name, count == 1 ? "" : "s"));
+  };
+  add(86400, "day");
+  add(3600, "hour");
+  add(60, "minute");
+  add(1, "second");
+  return join(parts, ", ");
+}
+
+std::string shortest_float(double value) {
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  if (std::isnan(value)) return "nan";
+  // Python switches to the exponent form below 1e-4 and from 1e16 on; fmt's default does the same.
+  std::string text = fmt::format("{}", value);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
+std::string shell_quote(std::string_view text) {
+  return "'" + replace_all(std::string(text), "'", "'\\''") + "'";
+}
+
+std::string mask_passwords(std::string_view text) {
+  constexpr std::string_view kKey = "password=";
+  constexpr std::string_view kMask = "*REDACTED*";
+  std::string result;
+  std::size_t i = 0;
+  while (i < text.size()) {
+    if (to_lower(text.substr(i, kKey.size())) == kKey) {
+      result.append(text.substr(i, kKey.size())).append(kMask);
+      i = password_end(text, i + kKey.size());
+      continue;
+    }
+    if (text.substr(i, 3) == "://") {
+      const std::size_t at = text.find_first_of("@/ \t\n'\"", i + 3);
+      const std::size_t colon = text.find(':', i + 3);
+      if (at != std::string_view::npos && text[at] == '@' && colon < at) {
+        result.append(text.substr(i, colon + 1 - i)).append(kMask);
+        i = at;
+        continue;
+      }
+    }
+    result.push_back(text[i++]);
+  }
+  return result;
+}
+
+}  // namespace barman

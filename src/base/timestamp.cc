@@ -1,0 +1,342 @@
+#include "base/timestamp.h"
+
+#include <sys/time.h>
+
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
+#include <ctime>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace barman {
+namespace {
+
+constexpr std::array<std::string_view, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+std::tm broken_down(Timestamp time) {
+  const std::time_t seconds = floor_div(time.microseconds, 1'000'000) + time.utc_offset_seconds;
+  std::tm result = {};
+  ::gmtime_r(&seconds, &result);
+  return result;
+}
+
+std::int64_t microsecond_part(Timestamp time) {
+  return time.microseconds - floor_div(time.microseconds, 1'000'000) * 1'000'000;
+}
+
+// A hand-written cursor: strptime() knows neither fractions nor optional parts.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view text) : text_(text) {}
+
+  bool done() const { return text_.empty(); }
+  bool skip(char c) {
+    if (text_.empty() || text_.front() != c) return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+  void skip_blanks() {
+    while (skip(' ') || skip('\t')) {
+    }
+  }
+  char peek() const { return text_.empty() ? '\0' : text_.front(); }
+  // An unsigned number of min to max digits.
+  std::optional<int> number(std::size_t min_digits, std::size_t max_digits) {
+    int value = 0;
+    std::size_t count = 0;
+    while (count < max_digits && count < text_.size() &&
+           std::isdigit(static_cast<unsigned char>(text_[count])) != 0) {
+      value = value * 10 + (text_[count] - '0');
+      ++count;
+    }
+    if (count < min_digits) return std::nullopt;
+    text_.remove_prefix(count);
+    return value;
+  }
+  std::string word() {
+    std::size_t count = 0;
+    while (count < text_.size() && std::isalpha(static_cast<unsigned char>(text_[count])) != 0)
+      ++count;
+    std::string result(text_.substr(0, count));
+    text_.remove_prefix(count);
+    return result;
+  }
+  // Fraction digits after '.' or ',' as microseconds.
+  std::optional<int> fraction() {
+    int value = 0;
+    int scale = 100'000;
+    bool any = false;
+    while (!text_.empty() && std::isdigit(static_cast<unsigned char>(text_.front())) != 0) {
+      value += (text_.front() - '0') * scale;
+      scale /= 10;
+      any = true;
+      text_.remove_prefix(1);
+    }
+    return any ? std::optional(value) : std::nullopt;
+  }
+
+ private:
+  std::string_view text_;
+};
+
+struct Fields {
+  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, microsecond = 0;
+  std::optional<int> offset_seconds;
+};
+
+std::optional<int> month_number(std::string_view name) {
+  const std::string key = to_lower(name.substr(0, 3));
+  for (std::size_t i = 0; i < kMonths.size(); ++i) {
+    if (key.size() == 3 && to_lower(kMonths.at(i)) == key) return static_cast<int>(i) + 1;
+  }
+  return std::nullopt;
+}
+
+bool is_weekday(std::string_view name) {
+  for (const std::string_view day : kDays) {
+    if (name.size() >= 3 && to_lower(name.substr(0, 3)) == to_lower(day)) return true;
+  }
+  return false;
+}
+
+bool parse_offset(Cursor& cursor, Fields& fields) {
+  cursor.skip_blanks();
+  const char sign = cursor.peek();
+  if (sign != '+' && sign != '-') {
+    const std::string zone = to_lower(cursor.word());
+    if (zone.empty()) return true;
+    if (zone != "z" && zone != "utc" && zone != "gmt") return false;
+    fields.offset_seconds = 0;
+    return true;
+  }
+  cursor.skip(sign);
+  const std::optional<int> hours = cursor.number(2, 2);
+  if (!hours) return false;
+  int minutes = 0;
+  int seconds = 0;
+  const bool colon = cursor.skip(':');
+  if (const std::optional<int> value = cursor.number(2, 2)) {
+    minutes = *value;
+  } else if (colon) {
+    return false;
+  }
+  if (cursor.skip(':')) {
+    const std::optional<int> value = cursor.number(2, 2);
+    if (!value) return false;
+    seconds = *value;
+  }
+  if (*hours > 15 || minutes > 59 || seconds > 59) return false;
+  const int total = *hours * 3600 + minutes * 60 + seconds;
+  fields.offset_seconds = sign == '-' ? -total : total;
+  return true;
+}
+
+bool parse_clock(Cursor& cursor, Fields& fields) {
+  const std::optional<int> hour = cursor.number(1, 2);
+  if (!hour || !cursor.skip(':')) return false;
+  const std::optional<int> minute = cursor.number(2, 2);
+  if (!minute) return false;
+  fields.hour = *hour;
+  fields.minute = *minute;
+  if (cursor.skip(':')) {
+    const std::optional<int> second = cursor.number(2, 2);
+    if (!second) return false;
+    fields.second = *second;
+    if (cursor.skip('.') || cursor.skip(',')) {
+      const std::optional<int> fraction = cursor.fraction();
+      if (!fraction) return false;
+      fields.microsecond = *fraction;
+    }
+  }
+  return true;
+}
+
+// 2026-11-21[ T]01:42[:37[.698576]][offset], or the date alone, or 20261121T014237.
+bool parse_numeric(Cursor cursor, Fields& fields) {
+  const std::optional<int> year = cursor.number(4, 4);
+  if (!year) return false;
+  fields.year = *year;
+  if (const std::optional<int> compact = cursor.number(4, 4)) {
+    fields.month = *compact / 100;
+    fields.day = *compact % 100;
+    if (cursor.done()) return true;
+    if (!cursor.skip('T') && !cursor.skip(' ')) return false;
+    const std::optional<int> hour = cursor.number(2, 2);
+    const std::optional<int> minute = cursor.number(2, 2);
+    const std::optional<int> second = cursor.number(2, 2);
+    if (!hour || !minute || !second) return false;
+    fields.hour = *hour;
+    fields.minute = *minute;
+    fields.second = *second;
+    return parse_offset(cursor, fields) && cursor.done();
+  }
+  const char separator = cursor.peek();
+  if (separator != '-' && separator != '/') return false;
+  cursor.skip(separator);
+  const std::optional<int> month = cursor.number(1, 2);
+  if (!month || !cursor.skip(separator)) return false;
+  const std::optional<int> day = cursor.number(1, 2);
+  if (!day) return false;
+  fields.month = *month;
+  fields.day = *day;
+  if (cursor.done()) return true;
+  if (!cursor.skip('T') && cursor.peek() != ' ') return false;
+  cursor.skip_blanks();
+  return parse_clock(cursor, fields) && parse_offset(cursor, fields) && cursor.done();
+}
+
+// "Sat Nov 21 01:43:24 2026", "Nov 21 2026 1:43", "Sat, 21 Nov 2026 01:43:24 +0000".
+bool parse_with_month_name(Cursor cursor, Fields& fields) {
+  bool have_month = false;
+  bool have_day = false;
+  bool have_year = false;
+  bool have_clock = false;
+  while (!cursor.done()) {
+    cursor.skip_blanks();
+    cursor.skip(',');
+    cursor.skip_blanks();
+    if (cursor.done()) break;
+    if (std::isalpha(static_cast<unsigned char>(cursor.peek())) != 0) {
+      Cursor before = cursor;
+      const std::string word = cursor.word();
+      if (is_weekday(word) && !have_month) continue;
+      if (const std::optional<int> month = month_number(word); month && !have_month) {
+        fields.month = *month;
+        have_month = true;
+        continue;
+      }
+      if (!have_clock) return false;
+      cursor = before;
+      if (!parse_offset(cursor, fields)) return false;
+      continue;
+    }
+    if (cursor.peek() == '+' || cursor.peek() == '-') {
+      if (!have_clock || !parse_offset(cursor, fields)) return false;
+      continue;
+    }
+    Cursor attempt = cursor;
+    if (!have_clock && parse_clock(attempt, fields)) {
+      cursor = attempt;
+      have_clock = true;
+      continue;
+    }
+    const std::optional<int> number = cursor.number(1, 4);
+    if (!number) return false;
+    if (!have_day && *number <= 31) {
+      fields.day = *number;
+      have_day = true;
+    } else if (!have_year) {
+      fields.year = *number;
+      have_year = true;
+    } else {
+      return false;
+    }
+  }
+  return have_month && have_day && have_year;
+}
+
+bool is_in_range(const Fields& f) {
+  constexpr std::array<int, 12> kLengths = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  return f.year >= 1 && f.month >= 1 && f.month <= 12 && f.day >= 1 &&
+         f.day <= kLengths.at(static_cast<std::size_t>(f.month - 1)) && f.hour <= 23 &&
+         f.minute <= 59 && f.second <= 60;
+}
+
+Timestamp to_timestamp(const Fields& fields) {
+  std::tm time = {};
+  time.tm_year = fields.year - 1900;
+  time.tm_mon = fields.month - 1;
+  time.tm_mday = fields.day;
+  time.tm_hour = fields.hour;
+  time.tm_min = fields.minute;
+  time.tm_sec = fields.second;
+  time.tm_isdst = -1;
+  Timestamp result;
+  if (fields.offset_seconds) {
+    result.utc_offset_seconds = *fields.offset_seconds;
+    result.microseconds =
+        (static_cast<std::int64_t>(::timegm(&time)) - *fields.offset_seconds) * 1'000'000 +
+        fields.microsecond;
+  } else {
+    result.microseconds =
+        static_cast<std::int64_t>(::mktime(&time)) * 1'000'000 + fields.microsecond;
+    result = in_local_zone(result);
+  }
+  return result;
+}
+
+}  // namespace
+
+Timestamp now_local() {
+  timeval now = {};
+  ::gettimeofday(&now, nullptr);
+  return in_local_zone({.microseconds = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_usec});
+}
+
+Timestamp in_local_zone(Timestamp time) {
+  const std::time_t seconds = floor_div(time.microseconds, 1'000'000);
+  std::tm local = {};
+  ::localtime_r(&seconds, &local);
+  time.utc_offset_seconds = static_cast<std::int32_t>(local.tm_gmtoff);
+  return time;
+}
+
+Timestamp from_epoch_seconds(double seconds) {
+  return in_local_zone({.microseconds = static_cast<std::int64_t>(std::llround(seconds * 1e6))});
+}
+
+std::string format_naive(Timestamp time) {
+  const std::tm t = broken_down(time);
+  std::string text = fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", t.tm_year + 1900,
+                                 t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
+  if (const std::int64_t fraction = microsecond_part(time); fraction != 0)
+    text += fmt::format(".{:06}", fraction);
+  return text;
+}
+
+std::string format_iso(Timestamp time, char separator) {
+  std::string text = format_naive(time);
+  text[10] = separator;
+  const int offset = std::abs(time.utc_offset_seconds);
+  text += fmt::format("{}{:02}:{:02}", time.utc_offset_seconds < 0 ? '-' : '+', offset / 3600,
+                      offset / 60 % 60);
+  if (offset % 60 != 0) text += fmt::format(":{:02}", offset % 60);
+  return text;
+}
+
+std::string format_ctime(Timestamp time) {
+  const std::tm t = broken_down(time);
+  return fmt::format("{} {} {:2} {:02}:{:02}:{:02} {}",
+                     kDays.at(static_cast<std::size_t>(t.tm_wday)),
+                     kMonths.at(static_cast<std::size_t>(t.tm_mon)), t.tm_mday, t.tm_hour, t.tm_min,
+                     t.tm_sec, t.tm_year + 1900);
+}
+
+std::string format_compact(Timestamp time) {
+  const std::tm t = broken_down(time);
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
+                     t.tm_hour, t.tm_min, t.tm_sec);
+}
+
+std::optional<ParsedTimestamp> parse_timestamp(std::string_view text) {
+  const std::string_view stripped = strip(text);
+  Fields fields;
+  if (!parse_numeric(Cursor(stripped), fields)) {
+    fields = {};
+    if (!parse_with_month_name(Cursor(stripped), fields)) return std::nullopt;
+  }
+  if (!is_in_range(fields)) return std::nullopt;
+  return ParsedTimestamp{.time = to_timestamp(fields),
+                         .has_zone = fields.offset_seconds.has_value()};
+}
+
+}  // namespace barman

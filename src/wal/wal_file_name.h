@@ -1,0 +1,50 @@
+// Names of the files in pg_wal and in the WAL archive (PostgreSQL
+// src/include/access/xlog_internal.h; contract catalogue.md 9): segments, partial segments,
+// timeline history and backup history files.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "wal/lsn.h"
+
+namespace barman::wal {
+
+// One segment: timeline, and its number counted from the beginning of the log.
+struct Segment {
+  TimelineId timeline;
+  std::uint64_t number = 0;
+  friend constexpr auto operator<=>(const Segment&, const Segment&) = default;
+};
+
+// The segment that holds byte `lsn` (for an LSN on a boundary: the one that begins there).
+Segment segment_of(TimelineId timeline, Lsn lsn, SegmentSize size);
+Lsn segment_begin(const Segment& segment, SegmentSize size);
+std::uint64_t segment_offset(Lsn lsn, SegmentSize size);
+// The 24 hex digits.
+std::string segment_name(const Segment& segment, SegmentSize size);
+// nullopt unless `name` is 24 hex digits whose segment number is possible with this size.
+std::optional<Segment> parse_segment_name(std::string_view name, SegmentSize size);
+
+enum class WalFileKind { segment, partial, history, backup };
+
+// What a file name is, whatever the segment size. Hex digits may be lower case; `name` keeps them.
+struct WalFileName {
+  WalFileKind kind = WalFileKind::segment;
+  std::string name;
+  TimelineId timeline;
+  // The 24 digits of the segment, empty for history files.
+  std::string segment() const {
+    return kind == WalFileKind::history ? std::string() : name.substr(0, 24);
+  }
+  // The directory below wals/: 16 upper-case digits, empty for history files.
+  std::string hash_directory() const;
+};
+std::optional<WalFileName> parse_wal_file_name(std::string_view name);
+
+std::string history_file_name(TimelineId timeline);
+
+}  // namespace barman::wal
