@@ -1,0 +1,148 @@
+// The backups of one server as they lie on disk (contract catalogue.md 1-5): finding, reading and
+// saving their metadata, annotations, and the paths of their data. Knows nothing of configuration
+// and PostgreSQL. Every write is durable when the call returns; nothing is cached, so each call
+// shows what other processes did meanwhile. Holds no lock: callers take those of locks.h.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/timestamp.h"
+#include "catalogue/backup_id.h"
+#include "catalogue/backup_info.h"
+#include "catalogue/locks.h"
+
+namespace barman::catalogue {
+
+// Where a server's files are. All paths are absolute.
+struct CatalogueLocations {
+  std::string server_name;
+  std::filesystem::path backup_directory;
+  std::filesystem::path basebackups_directory;
+  std::filesystem::path wals_directory;
+  std::filesystem::path xlogdb_directory;
+  std::filesystem::path meta_directory;
+  std::filesystem::path lock_directory;
+  std::filesystem::path errors_directory;
+  std::filesystem::path incoming_directory;
+  std::filesystem::path streaming_directory;
+
+  LockLocation locks() const { return {.directory = lock_directory, .server_name = server_name}; }
+  // `<xlogdb_directory>/<server>-xlog.db`
+  std::filesystem::path wal_index_path() const;
+};
+
+// The default layout below `backup_directory`, with lock files in its parent.
+CatalogueLocations default_locations(std::string server_name,
+                                     const std::filesystem::path& backup_directory);
+
+// A metadata file that cannot be read. It never hides the other backups.
+struct BrokenBackup {
+  BackupId id;
+  std::filesystem::path path;
+  std::string reason;
+};
+
+struct BackupList {
+  std::vector<BackupInfo> backups;  // ascending by ID
+  std::vector<BrokenBackup> broken;
+};
+
+enum class KeepTarget { full, standalone };
+std::string_view keep_text(KeepTarget target);
+
+struct Annotations {
+  std::map<BackupId, KeepTarget> keeps;
+  // A deletion of these has begun.
+  std::set<BackupId> being_deleted;
+};
+
+// identity.json: which cluster this catalogue belongs to.
+struct Identity {
+  std::string system_id;
+  std::string version;  // major version, "15"
+};
+
+class Catalogue {
+ public:
+  explicit Catalogue(CatalogueLocations locations) : locations_(std::move(locations)) {}
+
+  const CatalogueLocations& locations() const { return locations_; }
+  const std::string& server_name() const { return locations_.server_name; }
+
+  // All backups of both metadata places, ascending by ID.
+  BackupList list_backups() const;
+  // nullopt when there is no metadata; throws `corrupt` when it cannot be read.
+  std::optional<BackupInfo> find_backup(const BackupId& id) const;
+  // As find_backup, but absence is the `not_found` error "Unknown backup 'X' for server 'main'".
+  BackupInfo load_backup(const BackupId& id) const;
+  // What a user typed: an ID, latest/last, oldest/first, latest-full/last-full, last-failed, or a
+  // name (contract cli.md 3.1). Backups whose deletion has begun are no answer to the words.
+  BackupInfo resolve(std::string_view word) const;
+  // The ID for a backup that begins now: later than `now` by whole seconds when that ID exists.
+  BackupId make_unused_id(Timestamp now) const;
+
+  // Writes the new place, then removes a stale file in the old one. Creates `meta/`.
+  void save(const BackupInfo& info) const;
+  // Removes the metadata files of both places, durably.
+  void remove_metadata(const BackupId& id) const;
+
+  std::filesystem::path base_directory(const BackupId& id) const;
+  // `base/<id>/data`, or `base/<id>/pgdata` in the oldest layout.
+  std::filesystem::path data_directory(const BackupId& id) const;
+  std::filesystem::path tablespace_directory(const BackupId& id, std::uint32_t oid) const;
+  // The file in use: the new place unless only the old one exists.
+  std::filesystem::path backup_info_path(const BackupId& id) const;
+  // Layout version 1: `base/<id>/pgdata` exists.
+  bool has_oldest_layout(const BackupId& id) const;
+
+  Annotations list_annotations() const;
+  std::optional<KeepTarget> find_keep(const BackupId& id) const;
+  void write_keep(const BackupId& id, KeepTarget target) const;
+  void remove_keep(const BackupId& id) const;
+  bool is_being_deleted(const BackupId& id) const;
+  void mark_being_deleted(const BackupId& id) const;
+  void clear_being_deleted(const BackupId& id) const;
+
+  std::optional<Identity> find_identity() const;
+  // Does nothing when the file exists.
+  void write_identity_once(const Identity& identity) const;
+
+ private:
+  std::filesystem::path new_info_path(const BackupId& id) const;
+  std::filesystem::path old_info_path(const BackupId& id) const;
+  std::filesystem::path annotation_path(const BackupId& id, std::string_view key) const;
+  std::filesystem::path old_annotation_path(const BackupId& id, std::string_view key) const;
+  std::optional<std::string> find_annotation(const BackupId& id, std::string_view key) const;
+  void write_annotation(const BackupId& id, std::string_view key, std::string_view value) const;
+  void remove_annotation(const BackupId& id, std::string_view key) const;
+
+  CatalogueLocations locations_;
+};
+
+// resolve() on a list already read.
+const BackupInfo& resolve_backup(const BackupList& list, const Annotations& annotations,
+                                 std::string_view word, std::string_view server_name);
+
+// Neighbours by ID among usable backups; `backups` ascending. nullptr when none.
+const BackupInfo* previous_backup(const std::vector<BackupInfo>& backups, const BackupId& id);
+const BackupInfo* next_backup(const std::vector<BackupInfo>& backups, const BackupId& id);
+
+// Trees of incremental backups, from the lists of children and the parents together, so that a
+// damaged list loses nobody.
+// Direct children, ascending.
+std::vector<BackupId> children_of(const std::vector<BackupInfo>& backups, const BackupId& id);
+// All descendants, leaves first, without the backup itself.
+std::vector<BackupId> descendants_of(const std::vector<BackupInfo>& backups, const BackupId& id);
+// The ancestors' end: the backup itself when it has no parent; nullptr when the root or a parent on
+// the way is missing.
+const BackupInfo* root_of(const std::vector<BackupInfo>& backups, const BackupInfo& backup);
+
+}  // namespace barman::catalogue

@@ -1,0 +1,103 @@
+// The index of archived WAL files, `<server>-xlog.db` (docs/formats/xlog_db.md, contract
+// catalogue.md 10). An open WalIndex holds the lock of the index, which waits for ever: keep it
+// short, and never open a second one in the same process before the first is gone. The file is
+// replaced by rename, never rewritten in place, so a crash leaves the old or the new one.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file_lock.h"
+#include "catalogue/catalogue.h"
+
+namespace barman::catalogue {
+
+struct WalIndexEntry {
+  std::string name;
+  std::uint64_t size_bytes = 0;
+  double mtime = 0;
+  std::optional<std::string> compression;
+  std::optional<std::string> encryption;
+  friend bool operator==(const WalIndexEntry&, const WalIndexEntry&) = default;
+};
+
+// A line while it is visited; the views end with the call. Empty compression or encryption = none.
+struct WalIndexLine {
+  std::string_view name;
+  std::uint64_t size_bytes = 0;
+  double mtime = 0;
+  std::string_view compression;
+  std::string_view encryption;
+  // Of the first byte of the line in the file.
+  std::uint64_t offset = 0;
+
+  WalIndexEntry entry() const;
+};
+
+// With its newline: five fields separated by tabs.
+std::string format_wal_index_entry(const WalIndexEntry& entry);
+// Three, four or five fields separated by blanks; nullopt otherwise.
+std::optional<WalIndexLine> parse_wal_index_line(std::string_view line);
+
+enum class Visit { proceed, stop };
+using WalIndexVisitor = std::function<Visit(const WalIndexLine&)>;
+
+// Reads lines from `offset` on with large buffers, without any lock. Throws `corrupt` naming file
+// and line: "cannot parse line 3 of \"…\"".
+void visit_wal_index(const std::filesystem::path& path, std::uint64_t offset,
+                     const WalIndexVisitor& visitor);
+
+struct RebuildCounts {
+  std::uint64_t history = 0;
+  std::uint64_t backup_labels = 0;
+  std::uint64_t wal_files = 0;
+  std::uint64_t partials = 0;
+};
+
+class WalIndex {
+ public:
+  // Waits for the lock. A missing file is rebuilt from `wals/` and an old `wals/xlog.db` is
+  // removed; a last line that a crash cut off is repaired from the file it names.
+  static WalIndex open(const CatalogueLocations& locations);
+
+  const std::filesystem::path& path() const { return path_; }
+  void for_each(const WalIndexVisitor& visitor, std::uint64_t offset = 0) const {
+    visit_wal_index(path_, offset, visitor);
+  }
+  std::optional<WalIndexEntry> find(std::string_view name) const;
+
+  // One write, flushed to disk.
+  void append(std::span<const WalIndexEntry> entries);
+  void append(const WalIndexEntry& entry) { append(std::span(&entry, 1)); }
+  // Appends unless a line of that name is there; true when it did.
+  bool append_once(const WalIndexEntry& entry);
+  // Keeps the lines for which `keep` is true, through a new file. Lines that cannot be parsed are
+  // dropped with a log message.
+  void rewrite(const std::function<bool(const WalIndexLine&)>& keep);
+  // Writes the index anew from the files in `wals/`. What the files do not tell (the compression of
+  // encrypted or custom-compressed files) is taken from the old index where size and time agree.
+  RebuildCounts rebuild();
+
+ private:
+  WalIndex(FileLock lock, CatalogueLocations locations);
+  void repair_last_line();
+
+  FileLock lock_;
+  CatalogueLocations locations_;
+  std::filesystem::path path_;
+};
+
+// The path of an archived file: `wals/<hash directory>/<name>`, history files in `wals/` itself.
+std::filesystem::path archived_wal_path(const std::filesystem::path& wals_directory,
+                                        std::string_view name);
+// What stat(2) and the first bytes tell of an archived file; nullopt when it does not exist.
+std::optional<WalIndexEntry> inspect_archived_wal(const std::filesystem::path& wals_directory,
+                                                  std::string_view name);
+
+}  // namespace barman::catalogue
