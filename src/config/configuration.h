@@ -1,0 +1,102 @@
+// The whole configuration: main file, include directory, automatic file, and the servers and models
+// made of them (contract configuration.md 1, 2, 4, 5, 10, 12).
+//
+// Loading has two phases because the program changes its user between them: load_main_file() as the
+// invoking user, load_rest() as barman_user and with the log open. What makes the whole
+// configuration unusable throws; what makes one server unusable disables that server.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "config/ini_document.h"
+#include "config/model.h"
+#include "config/server_config.h"
+
+namespace barman::config {
+
+// A failure whose message goes to stderr exactly as it is, prefix included; exit code 1. Other
+// errors thrown while loading are reported as "EXCEPTION: ...".
+class StartupError final : public Error {
+ public:
+  explicit StartupError(std::string text) : Error(ErrorKind::config, std::move(text)) {}
+};
+
+struct GlobalConfig {
+  std::string config_file;  // as given: -c text, environment or the default path
+  std::string barman_home;
+  std::string barman_user = "barman";
+  std::string barman_lock_directory;
+  bool lock_directory_cleanup = true;
+  std::optional<std::string> log_file;
+  int log_level = 20;                            // DEBUG 10 ... CRITICAL 50
+  std::optional<std::string> unknown_log_level;  // text to warn about once the log is open
+  std::optional<std::string> configuration_files_directory;
+  std::string config_changes_queue;
+  std::map<std::string, std::string> raw;  // [barman] as written
+};
+
+// Where the main file is looked for.
+struct MainFileLookup {
+  std::optional<std::string> option;       // -c FILE
+  std::optional<std::string> environment;  // BARMAN_CONFIG_FILE
+  std::optional<std::string> home;         // of the invoking user
+  // Tried after ~/.barman.conf.
+  std::vector<std::string> defaults = {"/etc/barman.conf", "/etc/barman/barman.conf"};
+};
+
+// Why libpq refuses a connection string; nullopt when it is fine.
+using ConninfoCheck = std::function<std::optional<std::string>(const std::string&)>;
+
+// Two servers that use the same directory. Both are disabled.
+struct PathConflict {
+  std::string text;  // "Conflicting path: ..."
+  std::string server;
+  std::string other_server;
+};
+
+class Configuration {
+ public:
+  void load_main_file(const MainFileLookup& lookup);
+  void load_rest(const ConninfoCheck& check_conninfo);
+
+  const GlobalConfig& global() const noexcept { return global_; }
+  // For stderr at each run, without the prefix "WARNING: ".
+  const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+
+  std::vector<std::string> server_names() const;  // sorted
+  const ServerConfig* find_server(std::string_view name) const;
+  const std::map<std::string, Model, std::less<>>& models() const noexcept { return models_; }
+  const Model* find_model(std::string_view name) const;
+  const std::vector<PathConflict>& global_errors() const noexcept { return conflicts_; }
+
+  // The file that defines an option of a server, or "default".
+  std::string source(const ServerConfig& server, std::string_view option) const;
+  // The file that defines a key of [barman], or "default".
+  std::string global_source(std::string_view key) const;
+
+ private:
+  void read_global();
+  void merge_include_directory();
+  void merge_file_below_main(const std::string& path, const std::string& shown_name);
+  void check_keys();
+  void build_models();
+  void build_servers(const ConninfoCheck& check_conninfo);
+  void warn_once(std::string text);
+
+  IniDocument document_;
+  GlobalConfig global_;
+  std::vector<std::string> warnings_;
+  std::map<std::string, ServerConfig, std::less<>> servers_;
+  std::map<std::string, Model, std::less<>> models_;
+  std::vector<PathConflict> conflicts_;
+};
+
+}  // namespace barman::config
