@@ -1,0 +1,29 @@
+// Connection strings, read by libpq's own parser: key=value words with quoting, and URIs. Nothing
+// here connects, and no returned message contains a password.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace barman::postgres {
+
+// Why libpq cannot parse `conninfo`, in the words of the contract (configuration.md 9.1):
+// `Cannot connect to postgres: "host" is not a valid connection string`. nullopt when it can.
+std::optional<std::string> conninfo_error(const std::string& conninfo);
+
+// Whether the string itself sets the parameter (service files and the environment do not count).
+// False for an invalid string.
+bool has_parameter(const std::string& conninfo, std::string_view name);
+std::optional<std::string> find_parameter(const std::string& conninfo, std::string_view name);
+
+// The string to open an SQL session with: the user's parameters, application_name=barman unless
+// given. Parameters are sorted by name. Throws `config` for an invalid string.
+std::string make_sql_conninfo(const std::string& conninfo);
+
+// The string to open a physical replication session with: replication=true, dbname=replication,
+// options=-cdatestyle=iso (the user's are replaced), application_name unless given.
+std::string make_replication_conninfo(const std::string& conninfo,
+                                      const std::string& application_name);
+
+}  // namespace barman::postgres
