@@ -1,0 +1,21 @@
+// How a run ends, and how errors are told (contract cli.md 1.5).
+#pragma once
+
+#include "base/error.h"
+#include "base/progress.h"
+
+namespace barman::cli {
+
+inline constexpr int kExitSuccess = 0;
+inline constexpr int kExitFailure = 1;
+inline constexpr int kExitUsage = 2;
+// get-wal: invalid WAL name, or the output file cannot be opened.
+inline constexpr int kExitBadWalRequest = 3;
+
+// The exit code that an error of this kind means.
+int exit_code_for(ErrorKind kind);
+
+// "ERROR: text" (+ "HINT: …") for what can happen, "EXCEPTION: text" for what should not.
+void report_error(Messages& messages, const Error& error);
+
+}  // namespace barman::cli
