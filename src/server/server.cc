@@ -1,0 +1,100 @@
+#include "server/server.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "postgres/conninfo.h"
+
+namespace barman::server {
+namespace {
+
+catalogue::CatalogueLocations locations_of(const config::ServerConfig& config,
+                                           const config::GlobalConfig& global) {
+  return {.server_name = config.name,
+          .backup_directory = config.backup_directory,
+          .basebackups_directory = config.basebackups_directory,
+          .wals_directory = config.wals_directory,
+          .xlogdb_directory = config.xlogdb_location(),
+          .meta_directory = config.meta_directory(),
+          .lock_directory = global.barman_lock_directory,
+          .errors_directory = config.errors_directory,
+          .incoming_directory = config.incoming_wals_directory,
+          .streaming_directory = config.streaming_wals_directory};
+}
+
+const std::string& required(const std::optional<std::string>& conninfo, const std::string& option,
+                            const std::string& server) {
+  if (!conninfo) {
+    throw Error(ErrorKind::config, "Missing '" + option + "' parameter for server '" + server + "'",
+                "Set " + option + " in the section of the server.");
+  }
+  return *conninfo;
+}
+
+}  // namespace
+
+Server::Server(const config::ServerConfig& config, const config::GlobalConfig& global,
+               ProgramContext program)
+    : config_(config),
+      global_(global),
+      program_(std::move(program)),
+      catalogue_(locations_of(config, global)) {}
+
+postgres::Connection Server::connect(const postgres::ConnectionLimits& limits) const {
+  const std::string& conninfo = required(config_.conninfo, "conninfo", name());
+  return postgres::Connection::open(postgres::make_sql_conninfo(conninfo), limits, interrupt());
+}
+
+postgres::Connection Server::connect_primary(const postgres::ConnectionLimits& limits) const {
+  const std::string& conninfo = required(config_.primary_conninfo, "primary_conninfo", name());
+  return postgres::Connection::open(postgres::make_sql_conninfo(conninfo), limits, interrupt());
+}
+
+postgres::Connection Server::connect_streaming(const std::string& application_name,
+                                               const postgres::ConnectionLimits& limits) const {
+  const std::string& conninfo = required(config_.streaming_conninfo, "streaming_conninfo", name());
+  return postgres::Connection::open(postgres::make_replication_conninfo(conninfo, application_name),
+                                    limits, interrupt());
+}
+
+Server Server::with_wal_connections() const {
+  config::ServerConfig changed = config_;
+  changed.conninfo = config_.effective_wal_conninfo();
+  changed.streaming_conninfo = config_.effective_wal_streaming_conninfo();
+  return {changed, global_, program_};
+}
+
+std::string Server::wal_connections_text() const {
+  if (!config_.wal_conninfo && !config_.wal_streaming_conninfo) return {};
+  std::vector<std::string> parts;
+  if (config_.wal_streaming_conninfo) {
+    parts.push_back("'streaming_conninfo' overridden with '" + *config_.wal_streaming_conninfo +
+                    "'");
+  }
+  if (const auto conninfo = config_.effective_wal_conninfo();
+      conninfo && conninfo != config_.conninfo) {
+    parts.push_back("'conninfo' overridden with '" + *conninfo + "'");
+  }
+  if (parts.empty()) return {};
+  return mask_passwords("Configuration overrides applied: " + join(parts, " and "));
+}
+
+void Server::create_directories() const {
+  for (const std::string& directory :
+       {config_.backup_directory, config_.basebackups_directory, config_.wals_directory,
+        config_.incoming_wals_directory, config_.streaming_wals_directory, config_.errors_directory,
+        config_.xlogdb_location(), config_.meta_directory()}) {
+    if (!config::is_cloud_url(directory)) make_directories(directory);
+  }
+}
+
+FileLock lock_or_throw(const std::filesystem::path& path, const std::string& busy_message) {
+  std::optional<FileLock> lock = FileLock::try_lock(path);
+  if (!lock) throw Error(ErrorKind::conflict, busy_message);
+  return std::move(*lock);
+}
+
+}  // namespace barman::server

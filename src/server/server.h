@@ -1,0 +1,71 @@
+// One configured server as flows see it: its frozen configuration, its catalogue, its locks, and
+// the ways to its PostgreSQL. Connections are opened when asked for, never when a Server is built,
+// so that list-backups or get-wal work while PostgreSQL is down.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/file_lock.h"
+#include "base/interrupt.h"
+#include "catalogue/catalogue.h"
+#include "catalogue/locks.h"
+#include "config/configuration.h"
+#include "config/server_config.h"
+#include "postgres/connection.h"
+
+namespace barman::server {
+
+// What flows need to know of the running program. `program` and `configuration_path` make the
+// command lines of child processes: `program -c configuration_path -q COMMAND`.
+struct ProgramContext {
+  std::filesystem::path program;
+  std::filesystem::path configuration_path;
+  Interrupt interrupt;
+};
+
+class Server {
+ public:
+  // Keeps references to none of its arguments.
+  Server(const config::ServerConfig& config, const config::GlobalConfig& global,
+         ProgramContext program);
+
+  const std::string& name() const { return config_.name; }
+  const config::ServerConfig& config() const { return config_; }
+  const catalogue::Catalogue& catalogue() const { return catalogue_; }
+  const catalogue::CatalogueLocations& locations() const { return catalogue_.locations(); }
+  const ProgramContext& program() const { return program_; }
+  const Interrupt& interrupt() const { return program_.interrupt; }
+  const config::GlobalConfig& global() const { return global_; }
+  catalogue::LockLocation locks() const { return catalogue_.locations().locks(); }
+
+  // SQL sessions with `conninfo`, and with the primary when conninfo is a standby. Throw
+  // Error(config) when the option is unset, Error(connection) when PostgreSQL cannot be reached.
+  postgres::Connection connect(const postgres::ConnectionLimits& limits = {}) const;
+  postgres::Connection connect_primary(const postgres::ConnectionLimits& limits = {}) const;
+  // A replication session; its application_name unless the user's string has one.
+  postgres::Connection connect_streaming(const std::string& application_name,
+                                         const postgres::ConnectionLimits& limits = {}) const;
+
+  // A copy whose conninfo and streaming_conninfo are those of WAL streaming (wal_conninfo,
+  // wal_streaming_conninfo); the text tells which were overridden, empty when none.
+  Server with_wal_connections() const;
+  std::string wal_connections_text() const;
+
+  // Creates the configured local directories that are missing, and `meta/`; data directories 0700.
+  // Throws SystemError naming the directory.
+  void create_directories() const;
+
+ private:
+  config::ServerConfig config_;
+  config::GlobalConfig global_;
+  ProgramContext program_;
+  catalogue::Catalogue catalogue_;
+};
+
+// Takes one of the locks of catalogue/locks.h or throws `conflict` with `busy_message`.
+FileLock lock_or_throw(const std::filesystem::path& path, const std::string& busy_message);
+
+}  // namespace barman::server
