@@ -1,0 +1,90 @@
+// Reads a tar archive that is pushed into it piece by piece and delivers its members as events.
+//
+// The format is ustar as PostgreSQL writes it (names up to 100 bytes, sizes beyond 8 GiB in
+// base-256), with prefix fields, GNU long names and PAX headers tolerated. Each header's checksum
+// is verified and each path is checked: members are delivered with a safe relative path only.
+// Content is handed on as spans of the bytes that came in, never copied. The two trailing blocks of
+// zeroes are optional, because PostgreSQL before 15 does not send them. Throws `corrupt`, naming
+// the archive and the byte offset.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "pipeline/sink.h"
+
+namespace barman::pipeline {
+
+enum class TarMemberType { regular, directory, symlink };
+
+struct TarMember {
+  std::string path;  // safe (see is_safe_relative_path), without a trailing slash
+  TarMemberType type = TarMemberType::regular;
+  mode_t mode = 0;               // permission bits only
+  std::uint64_t size_bytes = 0;  // 0 unless regular
+  std::int64_t mtime = 0;        // seconds since the epoch
+  std::uint64_t uid = 0;
+  std::uint64_t gid = 0;
+  std::string link_target;  // of a symlink; not checked
+};
+
+// What receives the members. For each: begin_member, writes that add up to size_bytes, end_member.
+class TarVisitor {
+ public:
+  virtual ~TarVisitor() = default;
+  virtual void begin_member(const TarMember& member) = 0;
+  virtual void write(Bytes data) = 0;
+  virtual void end_member() = 0;
+};
+
+class TarReader final : public Sink {
+ public:
+  // `archive_name` is for errors only.
+  TarReader(TarVisitor& visitor, std::string archive_name);
+
+  void write(Bytes data) override;
+  // Throws when the archive was cut off.
+  void finish() override;
+
+ private:
+  static constexpr std::size_t kBlockSize = 512;
+  enum class State { header, content, extension, skip, padding, end };
+  enum class Extension { gnu_name, gnu_link, pax };
+
+  // Each consumes a prefix of `data` and returns how much.
+  std::size_t take_header(Bytes data);
+  std::size_t take_content(Bytes data);
+
+  void parse_header(Bytes block);
+  void verify_checksum(Bytes block) const;
+  void begin_member(Bytes block, char type_flag);
+  void begin_extension(Bytes block, char type_flag);
+  void end_extension();
+  void apply_pax(std::string_view records);
+  void end_content();
+  std::uint64_t parse_number(Bytes field, const char* field_name) const;
+  [[noreturn]] void fail(const std::string& reason) const;
+
+  TarVisitor& visitor_;
+  const std::string archive_name_;
+  State state_ = State::header;
+  std::uint64_t offset_ = 0;  // of the next byte to come
+  std::array<std::byte, kBlockSize> block_{};
+  std::size_t block_fill_ = 0;
+  std::uint64_t content_left_ = 0;
+  std::size_t padding_left_ = 0;
+  TarMember member_;
+
+  // What extension headers said about the next member.
+  Extension extension_ = Extension::pax;
+  std::string extension_data_;
+  std::string next_path_;
+  std::string next_link_;
+  std::uint64_t next_size_ = 0;
+  bool has_next_size_ = false;
+};
+
+}  // namespace barman::pipeline
