@@ -1,0 +1,95 @@
+// Streams WAL from a server into a directory (START_REPLICATION), as pg_receivewal does: partial
+// segments, resume, timeline switches with their history files.
+//
+// The server is told only what is durable: the flush position moves after fdatasync, at each status
+// interval, when the server asks, at the end of each segment, and with Synchronous::yes as soon as
+// the socket has nothing more (so that all commits that came together share one fdatasync). One
+// thread, one connection; run() returns when the interrupt asks to stop, everything else throws:
+//   connection   the session was lost, the server was stopped or was silent too long: reconnect
+//   not_found    the slot does not exist; the WAL was removed by the server already
+//   conflict     the slot is in use; the WAL asked for is not in the server's history
+//   corrupt      the server belongs to another system; a partial file has an impossible size
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/interrupt.h"
+#include "postgres/connection.h"
+#include "postgres/system_id.h"
+#include "replication/resume_position.h"
+#include "replication/segment_writer.h"
+#include "replication/system_identity.h"
+
+namespace barman::replication {
+
+enum class Synchronous { no, yes };
+
+struct WalReceiverOptions {
+  std::filesystem::path directory;  // exists
+  std::string slot_name;            // empty: no slot; the flush position is not reported then
+  // Where to begin when the directory is empty and the slot does not say (always before PostgreSQL
+  // 15, where the slot can be asked by SQL only). Default: the server's current segment.
+  std::optional<StreamPosition> fallback_position;
+  // Refuses to stream from another system.
+  std::optional<postgres::SystemId> system_id;
+  Synchronous synchronous = Synchronous::no;
+  std::chrono::milliseconds status_interval = std::chrono::seconds(10);
+  // A server that is silent so long counts as lost; after half of it, it is asked for a sign.
+  std::chrono::milliseconds silence_timeout = std::chrono::seconds(60);
+};
+
+// Called in the thread of run(). An exception ends the stream.
+class WalReceiverEvents {
+ public:
+  virtual ~WalReceiverEvents() = default;
+  // A line for the user: "starting log streaming at 0/2300000 (timeline 1)".
+  virtual void on_message(const std::string&) {}
+  // Durable under its final name.
+  virtual void on_segment_complete(const std::filesystem::path&) {}
+  virtual void on_history_file(const std::filesystem::path&) {}
+};
+
+class WalReceiver {
+ public:
+  // `connection` is a replication session; it must outlive the receiver.
+  WalReceiver(postgres::Connection& connection, WalReceiverOptions options,
+              WalReceiverEvents& events, Interrupt interrupt);
+
+  void run();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  enum class StreamEnd { stop_requested, next_timeline };
+
+  StreamPosition find_start(const SystemIdentity& identity, wal::SegmentSize segment_size);
+  void fetch_history();
+  StreamEnd stream_timeline(StreamPosition& next);
+  // What the server says after COPY: the next timeline, or an error.
+  StreamEnd end_of_copy(StreamPosition& next);
+  StreamEnd read_next_timeline(StreamPosition& next);
+  void pump();
+  bool drain();
+  void handle_message(Bytes message);
+  void handle_wal(wal::Lsn begin, Bytes data);
+  void send_status(bool reply_requested);
+  void flush_and_send_status();
+  void wait_for_input();
+  void stop_copy();
+  [[noreturn]] void rethrow_explained(const postgres::SqlError& error) const;
+
+  postgres::Connection& connection_;
+  const WalReceiverOptions options_;
+  WalReceiverEvents& events_;
+  Interrupt interrupt_;
+  wal::SegmentSize segment_size_;
+  std::optional<SegmentWriter> writer_;
+  bool reports_flush_ = false;
+  Clock::time_point last_status_;
+  Clock::time_point last_input_;
+  bool ping_sent_ = false;
+};
+
+}  // namespace barman::replication
