@@ -28,16 +28,16 @@ enum class ValueKind {
 enum class Repetition { last_wins, accumulate };
 
 struct OptionSpec {
-  std::vector<std::string_view> names;  // long names without dashes; the first is the usual one
-  std::string_view short_names;         // "zx" = -z and -x
+  std::vector<std::string_view> names{};  // long names without dashes; the first is the usual one
+  std::string_view short_names{};         // "zx" = -z and -x
   ValueKind kind = ValueKind::flag;
-  std::string_view help;
-  std::string_view metavar;
-  std::vector<std::string_view> choices;
+  std::string_view help{};
+  std::string_view metavar{};
+  std::vector<std::string_view> choices{};
   // Where the value goes; several options may share one. Empty = names[0] with '-' as '_'.
-  std::string_view target;
+  std::string_view target{};
   std::string_view constant = "true";
-  std::optional<std::string_view> default_text;  // stored when the option is absent
+  std::optional<std::string_view> default_text{};  // stored when the option is absent
   Repetition repetition = Repetition::last_wins;
 
   std::string key() const;
@@ -48,9 +48,9 @@ struct OptionSpec {
 enum class Arity { one, optional, one_or_more };
 
 struct PositionalSpec {
-  std::string_view key;
-  std::string_view metavar;
-  std::string_view help;
+  std::string_view key{};
+  std::string_view metavar{};
+  std::string_view help{};
   Arity arity = Arity::one;
   ValueKind kind = ValueKind::text;
 };
@@ -75,14 +75,14 @@ struct ServerPolicy {
 enum class Availability { now, later };
 
 struct CommandSpec {
-  std::string_view name;
-  std::vector<std::string_view> aliases;
+  std::string_view name{};
+  std::vector<std::string_view> aliases{};
   Availability availability = Availability::later;
-  std::string_view summary;      // one line
-  std::string_view description;  // more, for the command's own help; may be empty
-  ServerPolicy servers;
-  std::vector<OptionSpec> options;
-  std::vector<PositionalSpec> positionals;
+  std::string_view summary{};      // one line
+  std::string_view description{};  // more, for the command's own help; may be empty
+  ServerPolicy servers{};
+  std::vector<OptionSpec> options{};
+  std::vector<PositionalSpec> positionals{};
 };
 
 // In alphabetical order.

@@ -48,7 +48,6 @@ struct NagiosServer {
     std::string hint;
   };
   std::string name;
-  bool is_ignored = false;  // inactive: its failures never matter alone
   std::vector<Failure> failures;
   std::uint64_t backup_size_bytes = 0;
   std::uint64_t wal_size_bytes = 0;

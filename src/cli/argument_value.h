@@ -1,0 +1,20 @@
+// What values the options accept, and the messages for the others (contract cli.md 1.6).
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "cli/command_table.h"
+
+namespace barman::cli {
+
+// Why `value` is refused: "'0' is not a valid positive integer"; nullopt when it is fine.
+std::optional<std::string> value_problem(ValueKind kind, std::span<const std::string_view> choices,
+                                         std::string_view value);
+
+// A number with one of k Ki M Mi G Gi T Ti, case-sensitive: "10Gi". nullopt when it is none.
+std::optional<std::uint64_t> parse_staging_size(std::string_view text);
+
+}  // namespace barman::cli

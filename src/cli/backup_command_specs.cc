@@ -1,0 +1,196 @@
+#include "cli/option_specs.h"
+
+namespace barman::cli {
+namespace {
+
+constexpr ServerPolicy kAnyServer = {.arity = ServerArity::single};
+constexpr ServerPolicy kUsableServer = {.arity = ServerArity::single,
+                                        .disabled = ServerAction::refuse};
+
+Options backup_copy_options() {
+  return flag_pair("immediate-checkpoint", "no-immediate-checkpoint",
+                   "begin with an immediate checkpoint", "wait for a spread checkpoint") +
+         Options{
+             {.names = {"incremental"},
+              .kind = ValueKind::text,
+              .help = "take a block-level incremental backup on top of that backup "
+                      "(PostgreSQL 17 or newer)",
+              .metavar = "BACKUP_ID"},
+             {.names = {"reuse-backup"},
+              .kind = ValueKind::optional_choice,
+              .help = "how unchanged files of the previous backup are used; without a value: link",
+              .choices = {"copy", "link", "off"},
+              .constant = "link"},
+         } +
+         retry_options() + job_options() + Options{bandwidth_option()};
+}
+
+Options backup_end_options() {
+  return Options{
+             {.names = {"wait"},
+              .short_names = "w",
+              .help = "wait until the WAL that the backup needs is archived"},
+             {.names = {"wait-timeout"},
+              .kind = ValueKind::non_negative,
+              .help = "seconds to wait with --wait; 0 means for ever",
+              .metavar = "SEC"},
+             {.names = {"keepalive-interval"},
+              .kind = ValueKind::non_negative,
+              .help = "seconds between two queries that keep the connection open; 0 means none",
+              .metavar = "SEC"},
+             {.names = {"name"},
+              .kind = ValueKind::backup_name,
+              .help = "a name for the backup, to be used instead of its ID",
+              .metavar = "NAME"},
+         } +
+         flag_pair("manifest", "no-manifest", "write a backup manifest for an rsync backup",
+                   "write no backup manifest for an rsync backup") +
+         Options{
+             check_timeout_option(),
+             {.names = {"cloud-staging-directory"},
+              .kind = ValueKind::absolute_path,
+              .help = "directory for data on its way to the cloud",
+              .metavar = "DIR"},
+             {.names = {"cloud-staging-max-size"},
+              .kind = ValueKind::staging_size,
+              .help = "largest size of the cloud staging directory, for example 10Gi",
+              .metavar = "SIZE"},
+         };
+}
+
+CommandSpec backup_spec() {
+  return {.name = "backup",
+          .summary = "take a base backup of one or more servers",
+          .servers = {.arity = ServerArity::multiple,
+                      .inactive = ServerAction::skip,
+                      .disabled = ServerAction::refuse,
+                      .passive = ServerAction::skip},
+          .options = backup_copy_options() + backup_end_options(),
+          .positionals = {server_list()}};
+}
+
+CommandSpec keep_spec() {
+  return {.name = "keep",
+          .summary = "exempt a backup from the retention policy",
+          .servers = kAnyServer,
+          .options = {{.names = {"release"},
+                       .short_names = "r",
+                       .help = "put the backup under the retention policy again"},
+                      {.names = {"status"}, .short_names = "s", .help = "show whether it is kept"},
+                      {.names = {"target"},
+                       .kind = ValueKind::choice,
+                       .help = "keep it for recovery to any later time (full) or only to its own "
+                               "end (standalone)",
+                       .choices = {"full", "standalone"}}},
+          .positionals = {one_server(), one_backup()}};
+}
+
+CommandSpec list_files_spec() {
+  return {.name = "list-files",
+          .summary = "list the files of a backup",
+          .servers = kAnyServer,
+          .options = {{.names = {"target"},
+                       .kind = ValueKind::choice,
+                       .help = "which files: the backup with the WAL it needs (standalone), "
+                               "without WAL (data), all later WAL (wal), or everything (full)",
+                       .choices = {"standalone", "data", "wal", "full"},
+                       .default_text = "standalone"},
+                      {.names = {"list-empty-directories"}, .help = "list empty directories too"}},
+          .positionals = {one_server(), one_backup()}};
+}
+
+CommandSpec list_backups_spec() {
+  return {.name = "list-backups",
+          .aliases = {"list-backup"},
+          .summary = "list the backups of one or more servers, newest first",
+          .servers = {.arity = ServerArity::multiple},
+          .options = {{.names = {"minimal"}, .help = "show the IDs only"}},
+          .positionals = {server_list()}};
+}
+
+CommandSpec export_backup_spec() {
+  return {.name = "export-backup",
+          .summary = "write a backup and its WAL into one tar file",
+          .servers = kAnyServer,
+          .options = {{.names = {"compression"},
+                       .kind = ValueKind::choice,
+                       .help = "how the file is compressed",
+                       .choices = {"gzip", "bzip2", "xz"}},
+                      {.names = {"compression-level"},
+                       .kind = ValueKind::text,
+                       .help = "level of the compression",
+                       .metavar = "N"}},
+          .positionals = {one_server(),
+                          one_backup(),
+                          {.key = "output_directory",
+                           .metavar = "output_directory",
+                           .help = "where the file is written"}}};
+}
+
+CommandSpec sync_info_spec() {
+  return {.name = "sync-info",
+          .summary = "print what a passive node needs to know of a server",
+          .servers = kAnyServer,
+          .options = {{.names = {"primary"}, .help = "ask the primary node of a passive server"}},
+          .positionals = {one_server(),
+                          {.key = "last_wal",
+                           .metavar = "last_wal",
+                           .help = "report only WAL after this one",
+                           .arity = Arity::optional},
+                          {.key = "last_position",
+                           .metavar = "last_position",
+                           .help = "where that WAL stands in the WAL index",
+                           .arity = Arity::optional,
+                           .kind = ValueKind::non_negative}}};
+}
+
+CommandSpec on_one_backup(std::string_view name, std::string_view summary, ServerPolicy policy) {
+  return {.name = name,
+          .summary = summary,
+          .servers = policy,
+          .positionals = {one_server(), one_backup()}};
+}
+
+CommandSpec with_aliases(CommandSpec command, std::vector<std::string_view> aliases) {
+  command.aliases = std::move(aliases);
+  return command;
+}
+
+}  // namespace
+
+std::vector<CommandSpec> backup_command_specs() {
+  constexpr ServerPolicy kActiveServer = {.arity = ServerArity::single,
+                                          .inactive = ServerAction::skip,
+                                          .disabled = ServerAction::refuse};
+  return {
+      backup_spec(),
+      on_one_backup("check-backup", "check that the WAL a backup needs is archived", kAnyServer),
+      on_one_backup("delete", "delete a backup and the WAL that only it needs", kUsableServer),
+      export_backup_spec(),
+      on_one_backup("generate-manifest", "write the backup manifest of an rsync backup",
+                    kActiveServer),
+      {.name = "import-backup",
+       .summary = "register a backup from a file made by export-backup",
+       .servers = {.arity = ServerArity::single,
+                   .inactive = ServerAction::refuse,
+                   .disabled = ServerAction::refuse},
+       .positionals = {one_server(),
+                       {.key = "tarball", .metavar = "tarball", .help = "the exported file"}}},
+      keep_spec(),
+      list_backups_spec(),
+      list_files_spec(),
+      with_aliases(on_one_backup("show-backup", "show the details of a backup", kAnyServer),
+                   {"show-backups"}),
+      on_one_backup("sync-backup", "copy a backup from the primary node", kActiveServer),
+      sync_info_spec(),
+      {.name = "sync-wals",
+       .summary = "copy WAL from the primary node",
+       .servers = kActiveServer,
+       .positionals = {one_server()}},
+      with_aliases(
+          on_one_backup("verify-backup", "check a backup against its manifest", kAnyServer),
+          {"verify"}),
+  };
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,150 @@
+#include "cli/option_specs.h"
+
+namespace barman::cli {
+namespace {
+
+Options target_options() {
+  return {
+      {.names = {"target-tli"},
+       .kind = ValueKind::timeline,
+       .help = "timeline to follow: a number, 'latest' or 'current'",
+       .metavar = "TLI"},
+      {.names = {"target-time"},
+       .kind = ValueKind::text,
+       .help = "recover up to this time",
+       .metavar = "TIME"},
+      {.names = {"target-xid"},
+       .kind = ValueKind::text,
+       .help = "recover up to this transaction",
+       .metavar = "XID"},
+      {.names = {"target-lsn"},
+       .kind = ValueKind::text,
+       .help = "recover up to this position in the WAL",
+       .metavar = "LSN"},
+      {.names = {"target-name"},
+       .kind = ValueKind::text,
+       .help = "recover up to this restore point",
+       .metavar = "NAME"},
+      {.names = {"target-immediate"}, .help = "recover only until the data is consistent"},
+      {.names = {"exclusive"}, .help = "stop just before the target, not after it"},
+      {.names = {"target-action"},
+       .kind = ValueKind::choice,
+       .help = "what PostgreSQL does at the target",
+       .choices = {"pause", "shutdown", "promote"}},
+      {.names = {"standby-mode"}, .help = "make the restored cluster a standby"},
+  };
+}
+
+Options copy_options() {
+  return Options{
+             {.names = {"tablespace"},
+              .kind = ValueKind::text,
+              .help = "put a tablespace into another directory; may be repeated",
+              .metavar = "NAME:LOCATION",
+              .repetition = Repetition::accumulate},
+             {.names = {"remote-ssh-command"},
+              .kind = ValueKind::text,
+              .help = "restore on another host, reached by this ssh command",
+              .metavar = "CMD"},
+             {.names = {"staging-wal-directory"},
+              .kind = ValueKind::text,
+              .help = "where the WAL for recovery is put; without it barman_wal in the destination",
+              .metavar = "DIR"},
+             bandwidth_option(),
+         } +
+         retry_options() + job_options() +
+         flag_pair("delta-restore", "no-delta-restore",
+                   "restore over an existing data directory, copying only what differs",
+                   "restore into an empty directory only") +
+         flag_pair("network-compression", "no-network-compression",
+                   "compress data on its way to another host",
+                   "do not compress data on its way to another host") +
+         Options{
+             {.names = {"staging-path"},
+              .kind = ValueKind::text,
+              .help = "directory for intermediate files (not needed any more)",
+              .metavar = "PATH"},
+             {.names = {"staging-location"},
+              .kind = ValueKind::choice,
+              .help = "host of the staging path (not needed any more)",
+              .choices = {"local", "remote"}},
+             {.names = {"recovery-staging-path"},
+              .kind = ValueKind::text,
+              .help = "old form of --staging-path",
+              .metavar = "PATH"},
+             {.names = {"local-staging-path"},
+              .kind = ValueKind::text,
+              .help = "old form of --staging-path",
+              .metavar = "PATH"},
+             {.names = {"combine-mode"},
+              .kind = ValueKind::choice,
+              .help = "how files of an incremental chain are copied",
+              .choices = {"copy", "link", "clone", "copy-file-range"}},
+         };
+}
+
+Options wal_options() {
+  return flag_pair("get-wal", "no-get-wal", "let recovery fetch the WAL by barman get-wal",
+                   "copy the WAL into the destination") +
+         Options{
+             {.names = {"partial-wal"}, .help = "copy partial WAL files too"},
+             {.names = {"skip-archive-wal"},
+              .help = "do not archive received WAL before the restore"},
+             {.names = {"restore-command"},
+              .kind = ValueKind::text,
+              .help = "the restore_command to configure with --get-wal",
+              .metavar = "CMD"},
+             {.names = {"recovery-conf-filename"},
+              .kind = ValueKind::text,
+              .help = "file that receives the recovery settings",
+              .metavar = "NAME"},
+             {.names = {"recovery-option-port"},
+              .kind = ValueKind::text,
+              .help = "port of the ssh connection in the generated restore_command",
+              .metavar = "PORT"},
+         };
+}
+
+Options snapshot_options() {
+  return {
+      {.names = {"snapshot-recovery-instance"},
+       .kind = ValueKind::text,
+       .help = "instance on which the disks of a snapshot backup are mounted",
+       .metavar = "INSTANCE"},
+      {.names = {"gcp-zone", "snapshot-recovery-zone"},
+       .kind = ValueKind::text,
+       .help = "zone of that instance",
+       .metavar = "ZONE"},
+      {.names = {"azure-resource-group"},
+       .kind = ValueKind::text,
+       .help = "resource group of that instance",
+       .metavar = "GROUP"},
+      {.names = {"aws-region"},
+       .kind = ValueKind::text,
+       .help = "region of that instance",
+       .metavar = "REGION"},
+  };
+}
+
+}  // namespace
+
+std::vector<CommandSpec> restore_command_specs() {
+  PositionalSpec backup = one_backup();
+  backup.help =
+      "ID or name of the backup, one of latest, last, oldest, first, latest-full, last-full, "
+      "last-failed, or 'auto' to choose it by the recovery target";
+  return {
+      {.name = "restore",
+       .aliases = {"recover"},
+       .summary = "restore a server from a backup",
+       .servers = {.arity = ServerArity::single, .disabled = ServerAction::refuse},
+       .options = target_options() + copy_options() + wal_options() + snapshot_options(),
+       .positionals = {one_server(),
+                       backup,
+                       {.key = "destination_directory",
+                        .metavar = "destination_directory",
+                        .help = "the data directory to make"}}},
+  };
+}
+
+}  // namespace barman::cli

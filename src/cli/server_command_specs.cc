@@ -1,0 +1,112 @@
+#include "cli/option_specs.h"
+
+namespace barman::cli {
+namespace {
+
+constexpr ServerPolicy kAnyServer = {.arity = ServerArity::single};
+constexpr ServerPolicy kAnyServers = {.arity = ServerArity::multiple};
+
+CommandSpec check_spec() {
+  return {.name = "check",
+          .summary = "check that servers can be backed up",
+          .servers = kAnyServers,
+          .options = {{.names = {"nagios"}, .help = "print one line for a monitoring system"},
+                      check_timeout_option()},
+          .positionals = {server_list()}};
+}
+
+CommandSpec replication_status_spec() {
+  return {.name = "replication-status",
+          .summary = "show the clients that stream from servers",
+          .servers = {.arity = ServerArity::multiple,
+                      .inactive = ServerAction::skip,
+                      .disabled = ServerAction::refuse,
+                      .passive = ServerAction::skip},
+          .options = {{.names = {"minimal"}, .help = "one line a client"},
+                      {.names = {"target"},
+                       .kind = ValueKind::choice,
+                       .help = "which clients are shown",
+                       .choices = {"all", "hot-standby", "wal-streamer"},
+                       .default_text = "all"},
+                      {.names = {"source"},
+                       .kind = ValueKind::choice,
+                       .help = "which host is asked",
+                       .choices = {"backup-host", "wal-host"},
+                       .default_text = "backup-host"}},
+          .positionals = {server_list()}};
+}
+
+std::vector<CommandSpec> configuration_specs() {
+  return {
+      {.name = "config-switch",
+       .summary = "apply a model to a server, or remove it",
+       .servers = kAnyServer,
+       .options = {{.names = {"reset"}, .help = "remove the active model"}},
+       .positionals = {one_server(),
+                       {.key = "model_name",
+                        .metavar = "model_name",
+                        .help = "name of the model",
+                        .arity = Arity::optional}}},
+      {.name = "config-update",
+       .summary = "change configuration options",
+       .positionals = {{.key = "json_changes",
+                        .metavar = "json_changes",
+                        .help = "the changes, as a JSON array of objects"}}},
+      {.name = "diagnose",
+       .summary = "print everything known about all servers as JSON",
+       .options = {{.names = {"show-config-source"},
+                    .help = "show for each option the file that defines it"}}},
+  };
+}
+
+std::vector<CommandSpec> process_specs() {
+  return {
+      {.name = "cron",
+       .summary = "do what is due: archive WAL, stream WAL, enforce retention policies",
+       .options = {{.names = {"keep-descriptors"},
+                    .help = "leave standard output and error to the processes it starts"}}},
+      {.name = "list-processes",
+       .aliases = {"list-process"},
+       .summary = "list the running processes of a server",
+       .servers = kAnyServer,
+       .positionals = {one_server()}},
+      {.name = "lock-directory-cleanup", .summary = "remove lock files that are not in use"},
+      {.name = "terminate-process",
+       .summary = "end a running process of a server",
+       .servers = kAnyServer,
+       .positionals = {one_server(),
+                       {.key = "task_name",
+                        .metavar = "task_name",
+                        .help = "what it does, for example receive-wal"}}},
+  };
+}
+
+}  // namespace
+
+std::vector<CommandSpec> server_command_specs() {
+  std::vector<CommandSpec> commands = {
+      check_spec(),
+      {.name = "help", .availability = Availability::now, .summary = "show this help"},
+      {.name = "list-servers",
+       .aliases = {"list-server"},
+       .availability = Availability::now,
+       .summary = "list the configured servers",
+       .options = {{.names = {"minimal"}, .help = "show the names only"}}},
+      replication_status_spec(),
+      {.name = "show-servers",
+       .aliases = {"show-server"},
+       .availability = Availability::now,
+       .summary = "show all settings of servers",
+       .servers = kAnyServers,
+       .positionals = {server_list()}},
+      {.name = "status",
+       .summary = "show the state of servers",
+       .servers = kAnyServers,
+       .positionals = {server_list()}},
+  };
+  for (CommandSpec& command : configuration_specs()) commands.push_back(std::move(command));
+  for (CommandSpec& command : process_specs()) commands.push_back(std::move(command));
+  return commands;
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,165 @@
+#include "cli/option_specs.h"
+
+namespace barman::cli {
+namespace {
+
+constexpr ServerPolicy kAnyServer = {.arity = ServerArity::single};
+constexpr ServerPolicy kUsableServer = {.arity = ServerArity::single,
+                                        .disabled = ServerAction::refuse};
+constexpr ServerPolicy kActiveServer = {
+    .arity = ServerArity::single, .inactive = ServerAction::skip, .disabled = ServerAction::refuse};
+
+PositionalSpec wal_name(std::string_view help) {
+  return {.key = "wal_name", .metavar = "wal_name", .help = help};
+}
+
+OptionSpec parallel_option(std::string_view help) {
+  return {.names = {"parallel"},
+          .short_names = "p",
+          .kind = ValueKind::non_negative,
+          .help = help,
+          .metavar = "N"};
+}
+
+CommandSpec get_wal_spec() {
+  return {.name = "get-wal",
+          .summary = "write a WAL file to standard output or into a directory",
+          .servers = kUsableServer,
+          .options = {{.names = {"output-directory"},
+                       .short_names = "o",
+                       .kind = ValueKind::text,
+                       .help = "directory to write the file into",
+                       .metavar = "DIR"},
+                      {.names = {"partial"}, .short_names = "P", .help = "also take partial files"},
+                      {.names = {"gzip"},
+                       .short_names = "zx",
+                       .help = "compress the output with gzip",
+                       .target = "compression",
+                       .constant = "gzip"},
+                      {.names = {"bzip2"},
+                       .short_names = "j",
+                       .help = "compress the output with bzip2",
+                       .target = "compression",
+                       .constant = "bzip2"},
+                      {.names = {"keep-compression"}, .help = "send the file as it is stored"},
+                      {.names = {"peek"},
+                       .short_names = "p",
+                       .kind = ValueKind::positive,
+                       .help = "list up to that many archived files from this one on",
+                       .metavar = "SIZE"},
+                      {.names = {"test"},
+                       .short_names = "t",
+                       .help = "only test that WAL could be fetched"}},
+          .positionals = {one_server(), wal_name("name of the WAL file")}};
+}
+
+CommandSpec receive_wal_spec() {
+  return {.name = "receive-wal",
+          .summary = "stream WAL from a server, or manage the replication slot",
+          .servers = kActiveServer,
+          .options = {{.names = {"stop"}, .help = "end a running receive-wal (deprecated)"},
+                      {.names = {"reset"}, .help = "begin again at the server's current position"},
+                      {.names = {"create-slot"}, .help = "create the replication slot"},
+                      {.names = {"if-not-exists"},
+                       .help = "with --create-slot: an existing slot is no error"},
+                      {.names = {"drop-slot"}, .help = "drop the replication slot"}},
+          .positionals = {one_server()}};
+}
+
+CommandSpec switch_wal_spec() {
+  return {.name = "switch-wal",
+          .aliases = {"switch-xlog"},
+          .summary = "make a server begin a new WAL segment",
+          .servers = {.arity = ServerArity::multiple,
+                      .inactive = ServerAction::skip,
+                      .disabled = ServerAction::refuse},
+          .options = {{.names = {"force"}, .help = "run a checkpoint first"},
+                      {.names = {"archive"}, .help = "wait until the closed segment is archived"},
+                      {.names = {"archive-timeout"},
+                       .kind = ValueKind::non_negative,
+                       .help = "seconds to wait with --archive; 0 means for ever",
+                       .metavar = "SEC",
+                       .default_text = "30"}},
+          .positionals = {server_list()}};
+}
+
+std::vector<CommandSpec> cloud_wal_specs() {
+  // An archive_command must not succeed without archiving: inactive and passive servers are
+  // refused, not skipped.
+  return {
+      {.name = "cloud-wal-archive",
+       .summary = "archive a WAL file of this host in the cloud (for archive_command)",
+       .servers = {.arity = ServerArity::single,
+                   .inactive = ServerAction::refuse,
+                   .disabled = ServerAction::refuse,
+                   .passive = ServerAction::refuse},
+       .options = {parallel_option("number of WAL files archived at the same time")},
+       .positionals = {one_server(),
+                       {.key = "wal_path", .metavar = "wal_path", .help = "path of the file"}}},
+      {.name = "cloud-wal-restore",
+       .summary = "fetch a WAL file from the cloud (for restore_command)",
+       .servers = kUsableServer,
+       .options = {parallel_option("number of WAL files fetched at the same time"),
+                   {.names = {"spool-dir"},
+                    .kind = ValueKind::text,
+                    .help = "directory for WAL files fetched in advance",
+                    .metavar = "DIR",
+                    .default_text = "/var/tmp/walrestore"}},
+       .positionals = {one_server(),
+                       wal_name("name of the WAL file"),
+                       {.key = "wal_dest", .metavar = "wal_dest", .help = "path to write to"}}},
+  };
+}
+
+std::vector<CommandSpec> wal_check_specs() {
+  return {
+      {.name = "check-archived-wal-range",
+       .summary = "check that no WAL file of a range is missing in the archive",
+       .servers = kAnyServer,
+       .positionals = {one_server(),
+                       {.key = "begin_wal", .metavar = "begin_wal", .help = "first WAL segment"},
+                       {.key = "end_wal", .metavar = "end_wal", .help = "last WAL segment"}}},
+      {.name = "check-wal-archive",
+       .summary = "check that a WAL archive can take the WAL of a new server",
+       .servers = kAnyServer,
+       .options = {{.names = {"timeline"},
+                    .kind = ValueKind::positive,
+                    .help = "accept WAL files of earlier timelines",
+                    .metavar = "TLI"}},
+       .positionals = {one_server()}},
+  };
+}
+
+}  // namespace
+
+std::vector<CommandSpec> wal_command_specs() {
+  std::vector<CommandSpec> commands = {
+      {.name = "archive-wal",
+       .summary = "archive the WAL that was received",
+       .servers = kActiveServer,
+       .positionals = {one_server()}},
+      get_wal_spec(),
+      {.name = "put-wal",
+       .summary = "take WAL files from a tar stream on standard input",
+       .servers = {.arity = ServerArity::single,
+                   .inactive = ServerAction::refuse,
+                   .disabled = ServerAction::refuse},
+       .options = {{.names = {"test"},
+                    .short_names = "t",
+                    .help = "only test that WAL would be accepted"}},
+       .positionals = {one_server()}},
+      {.name = "rebuild-xlogdb",
+       .summary = "write the WAL index anew from the archived files",
+       .servers = {.arity = ServerArity::multiple,
+                   .inactive = ServerAction::skip,
+                   .disabled = ServerAction::refuse},
+       .positionals = {server_list()}},
+      receive_wal_spec(),
+      switch_wal_spec(),
+  };
+  for (CommandSpec& command : cloud_wal_specs()) commands.push_back(std::move(command));
+  for (CommandSpec& command : wal_check_specs()) commands.push_back(std::move(command));
+  return commands;
+}
+
+}  // namespace barman::cli
