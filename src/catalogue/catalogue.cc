@@ -1,0 +1,387 @@
+#include "catalogue/catalogue.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/durable.h"
+#include "base/fd.h"
+#include "base/text.h"
+
+namespace barman::catalogue {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kInfoSuffix = "-backup.info";
+constexpr std::string_view kKeepKey = "keep";
+constexpr std::string_view kDeleteKey = "delete_this";
+constexpr std::string_view kDeleteValue = "delete";
+
+bool is_present(const fs::path& path) {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+// The names in a directory; none when it does not exist.
+std::vector<std::string> list_names(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
+    names.push_back(it->path().filename().string());
+  }
+  if (code && code != std::errc::no_such_file_or_directory) {
+    throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");
+  }
+  return names;
+}
+
+// "<id><suffix>" -> id
+std::optional<BackupId> id_before(std::string_view name, std::string_view suffix) {
+  if (!name.ends_with(suffix)) return std::nullopt;
+  return parse_backup_id(name.substr(0, name.size() - suffix.size()));
+}
+
+KeepTarget keep_target(std::string_view value) {
+  // Whatever else stands there, somebody wanted the backup kept: the wider meaning is the safe one.
+  return value == "standalone" ? KeepTarget::standalone : KeepTarget::full;
+}
+
+Error unknown_backup(std::string_view word, std::string_view server_name) {
+  return {ErrorKind::not_found,
+          fmt::format("Unknown backup '{}' for server '{}'", word, server_name)};
+}
+
+bool is_word_for_newest(std::string_view word) { return word == "latest" || word == "last"; }
+bool is_word_for_oldest(std::string_view word) { return word == "oldest" || word == "first"; }
+bool is_word_for_newest_full(std::string_view word) {
+  return word == "latest-full" || word == "last-full";
+}
+
+bool is_answer(const BackupInfo& backup, std::string_view word) {
+  if (word == "last-failed") return backup.status == BackupStatus::failed;
+  if (!backup.is_copy_done()) return false;
+  if (!is_word_for_newest_full(word)) return true;
+  return backup.type() == BackupType::full || backup.type() == BackupType::rsync;
+}
+
+const BackupInfo* find_in(const std::vector<BackupInfo>& backups, const BackupId& id) {
+  const auto found = std::lower_bound(
+      backups.begin(), backups.end(), id,
+      [](const BackupInfo& backup, const BackupId& wanted) { return backup.id < wanted; });
+  return found != backups.end() && found->id == id ? &*found : nullptr;
+}
+
+void add_descendants(const std::vector<BackupInfo>& backups, const BackupId& id,
+                     std::set<BackupId>& seen, std::vector<BackupId>& result) {
+  for (const BackupId& child : children_of(backups, id)) {
+    if (!seen.insert(child).second) continue;
+    add_descendants(backups, child, seen, result);
+    result.push_back(child);
+  }
+}
+
+}  // namespace
+
+fs::path CatalogueLocations::wal_index_path() const {
+  return xlogdb_directory / (server_name + "-xlog.db");
+}
+
+CatalogueLocations default_locations(std::string server_name, const fs::path& backup_directory) {
+  return {.server_name = std::move(server_name),
+          .backup_directory = backup_directory,
+          .basebackups_directory = backup_directory / "base",
+          .wals_directory = backup_directory / "wals",
+          .xlogdb_directory = backup_directory / "wals",
+          .meta_directory = backup_directory / "meta",
+          .lock_directory = backup_directory.parent_path(),
+          .errors_directory = backup_directory / "errors",
+          .incoming_directory = backup_directory / "incoming",
+          .streaming_directory = backup_directory / "streaming"};
+}
+
+std::string_view keep_text(KeepTarget target) {
+  return target == KeepTarget::full ? "full" : "standalone";
+}
+
+BackupList Catalogue::list_backups() const {
+  std::map<BackupId, fs::path> paths;
+  for (const std::string& name : list_names(locations_.basebackups_directory)) {
+    const std::optional<BackupId> id = parse_backup_id(name);
+    if (id && is_present(old_info_path(*id))) paths[*id] = old_info_path(*id);
+  }
+  for (const std::string& name : list_names(locations_.meta_directory)) {
+    if (const std::optional<BackupId> id = id_before(name, kInfoSuffix)) {
+      paths[*id] = new_info_path(*id);
+    }
+  }
+  BackupList list;
+  list.backups.reserve(paths.size());
+  for (const auto& [id, path] : paths) {
+    try {
+      // Absent by now: another process deleted the backup meanwhile.
+      if (const std::optional<std::string> text = find_and_read_file(path)) {
+        list.backups.push_back(parse_backup_info(*text, id, path));
+      }
+    } catch (const Error& error) {
+      // One damaged file must not hide the other backups.
+      list.broken.push_back({.id = id, .path = path, .reason = error.describe()});
+    }
+  }
+  return list;
+}
+
+std::optional<BackupInfo> Catalogue::find_backup(const BackupId& id) const {
+  const fs::path path = backup_info_path(id);
+  const std::optional<std::string> text = find_and_read_file(path);
+  if (!text) return std::nullopt;
+  return parse_backup_info(*text, id, path);
+}
+
+BackupInfo Catalogue::load_backup(const BackupId& id) const {
+  std::optional<BackupInfo> info = find_backup(id);
+  if (!info) throw unknown_backup(id.value, server_name());
+  return *std::move(info);
+}
+
+BackupInfo Catalogue::resolve(std::string_view word) const {
+  if (const std::optional<BackupId> id = parse_backup_id(word)) return load_backup(*id);
+  return resolve_backup(list_backups(), list_annotations(), word, server_name());
+}
+
+BackupId Catalogue::make_unused_id(Timestamp now) const {
+  BackupId id = make_backup_id(now);
+  while (is_present(backup_info_path(id)) || is_present(base_directory(id))) {
+    now.microseconds += 1'000'000;
+    id = make_backup_id(now);
+  }
+  return id;
+}
+
+void Catalogue::save(const BackupInfo& info) const {
+  make_directories(locations_.meta_directory);
+  // Commit point: from here on the file in meta/ is the one that counts.
+  write_file_durably(new_info_path(info.id), format_backup_info(info));
+  if (is_present(old_info_path(info.id))) remove_durably(old_info_path(info.id));
+}
+
+void Catalogue::remove_metadata(const BackupId& id) const {
+  // The stale one first: it must not come to life again when the new one is gone.
+  if (is_present(old_info_path(id))) remove_durably(old_info_path(id));
+  if (is_present(new_info_path(id))) remove_durably(new_info_path(id));
+}
+
+fs::path Catalogue::base_directory(const BackupId& id) const {
+  return locations_.basebackups_directory / id.value;
+}
+
+fs::path Catalogue::data_directory(const BackupId& id) const {
+  return base_directory(id) / (has_oldest_layout(id) ? "pgdata" : "data");
+}
+
+fs::path Catalogue::tablespace_directory(const BackupId& id, std::uint32_t oid) const {
+  const std::string name = std::to_string(oid);
+  if (has_oldest_layout(id)) return base_directory(id) / "pgdata" / "pg_tblspc" / name;
+  return base_directory(id) / name;
+}
+
+fs::path Catalogue::backup_info_path(const BackupId& id) const {
+  const fs::path path = new_info_path(id);
+  const fs::path old_path = old_info_path(id);
+  return !is_present(path) && is_present(old_path) ? old_path : path;
+}
+
+bool Catalogue::has_oldest_layout(const BackupId& id) const {
+  return is_present(base_directory(id) / "pgdata");
+}
+
+Annotations Catalogue::list_annotations() const {
+  std::set<BackupId> with_keep;
+  Annotations annotations;
+  for (const std::string& name : list_names(locations_.meta_directory)) {
+    if (const auto id = id_before(name, "-" + std::string(kKeepKey))) with_keep.insert(*id);
+    if (const auto id = id_before(name, "-" + std::string(kDeleteKey))) {
+      annotations.being_deleted.insert(*id);
+    }
+  }
+  for (const std::string& name : list_names(locations_.basebackups_directory)) {
+    const std::optional<BackupId> id = parse_backup_id(name);
+    if (!id || !is_present(base_directory(*id) / "annotations")) continue;
+    if (is_present(old_annotation_path(*id, kKeepKey))) with_keep.insert(*id);
+    if (is_present(old_annotation_path(*id, kDeleteKey))) annotations.being_deleted.insert(*id);
+  }
+  for (const BackupId& id : with_keep) {
+    if (const std::optional<KeepTarget> target = find_keep(id)) annotations.keeps[id] = *target;
+  }
+  return annotations;
+}
+
+std::optional<KeepTarget> Catalogue::find_keep(const BackupId& id) const {
+  const std::optional<std::string> value = find_annotation(id, kKeepKey);
+  return value ? std::optional(keep_target(strip(*value))) : std::nullopt;
+}
+
+void Catalogue::write_keep(const BackupId& id, KeepTarget target) const {
+  write_annotation(id, kKeepKey, keep_text(target));
+}
+void Catalogue::remove_keep(const BackupId& id) const { remove_annotation(id, kKeepKey); }
+
+bool Catalogue::is_being_deleted(const BackupId& id) const {
+  return is_present(annotation_path(id, kDeleteKey)) || is_present(old_annotation_path(id, kDeleteKey));
+}
+void Catalogue::mark_being_deleted(const BackupId& id) const {
+  write_annotation(id, kDeleteKey, kDeleteValue);
+}
+void Catalogue::clear_being_deleted(const BackupId& id) const { remove_annotation(id, kDeleteKey); }
+
+std::optional<Identity> Catalogue::find_identity() const {
+  const fs::path path = locations_.backup_directory / "identity.json";
+  const std::optional<std::string> text = find_and_read_file(path);
+  if (!text) return std::nullopt;
+  const nlohmann::json json = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    throw Error(ErrorKind::corrupt, "\"" + path.string() + "\" is not a JSON object",
+                "Remove the file; the next backup writes it again.");
+  }
+  const auto text_of = [&](const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  return Identity{.system_id = text_of("systemid"), .version = text_of("version")};
+}
+
+void Catalogue::write_identity_once(const Identity& identity) const {
+  const fs::path path = locations_.backup_directory / "identity.json";
+  if (is_present(path)) return;
+  const nlohmann::json json = {{"systemid", identity.system_id}, {"version", identity.version}};
+  make_directories(locations_.backup_directory);
+  write_file_durably(path, json.dump(4) + "\n");
+}
+
+fs::path Catalogue::new_info_path(const BackupId& id) const {
+  return locations_.meta_directory / (id.value + std::string(kInfoSuffix));
+}
+fs::path Catalogue::old_info_path(const BackupId& id) const {
+  return base_directory(id) / "backup.info";
+}
+fs::path Catalogue::annotation_path(const BackupId& id, std::string_view key) const {
+  return locations_.meta_directory / fmt::format("{}-{}", id.value, key);
+}
+fs::path Catalogue::old_annotation_path(const BackupId& id, std::string_view key) const {
+  return base_directory(id) / "annotations" / key;
+}
+
+std::optional<std::string> Catalogue::find_annotation(const BackupId& id,
+                                                      std::string_view key) const {
+  if (std::optional<std::string> value = find_and_read_file(annotation_path(id, key))) {
+    return value;
+  }
+  return find_and_read_file(old_annotation_path(id, key));
+}
+
+void Catalogue::write_annotation(const BackupId& id, std::string_view key,
+                                 std::string_view value) const {
+  make_directories(locations_.meta_directory);
+  write_file_durably(annotation_path(id, key), value);
+  if (is_present(old_annotation_path(id, key))) remove_durably(old_annotation_path(id, key));
+}
+
+void Catalogue::remove_annotation(const BackupId& id, std::string_view key) const {
+  if (is_present(old_annotation_path(id, key))) remove_durably(old_annotation_path(id, key));
+  if (is_present(annotation_path(id, key))) remove_durably(annotation_path(id, key));
+}
+
+const BackupInfo& resolve_backup(const BackupList& list, const Annotations& annotations,
+                                 std::string_view word, std::string_view server_name) {
+  const std::vector<BackupInfo>& backups = list.backups;
+  if (const std::optional<BackupId> id = parse_backup_id(word)) {
+    if (const BackupInfo* const found = find_in(backups, *id)) return *found;
+    for (const BrokenBackup& broken : list.broken) {
+      if (broken.id == *id) throw Error(ErrorKind::corrupt, broken.reason);
+    }
+    throw unknown_backup(word, server_name);
+  }
+  const auto matches = [&](const BackupInfo& backup) {
+    return is_answer(backup, word) && !annotations.being_deleted.contains(backup.id);
+  };
+  if (is_word_for_oldest(word)) {
+    const auto found = std::find_if(backups.begin(), backups.end(), matches);
+    if (found == backups.end()) throw unknown_backup(word, server_name);
+    return *found;
+  }
+  if (is_word_for_newest(word) || is_word_for_newest_full(word) || word == "last-failed") {
+    const auto found = std::find_if(backups.rbegin(), backups.rend(), matches);
+    if (found == backups.rend()) throw unknown_backup(word, server_name);
+    return *found;
+  }
+  std::vector<const BackupInfo*> named;
+  for (const BackupInfo& backup : backups) {
+    if (backup.is_copy_done() && backup.backup_name == word) named.push_back(&backup);
+  }
+  if (named.empty()) throw unknown_backup(word, server_name);
+  if (named.size() > 1) {
+    std::string ids;
+    for (const BackupInfo* const backup : named) ids += " " + backup->id.value;
+    throw Error(
+        ErrorKind::conflict,
+        fmt::format("Multiple backups found matching name '{}' (try using backup ID instead):{}",
+                    word, ids));
+  }
+  return *named.front();
+}
+
+const BackupInfo* previous_backup(const std::vector<BackupInfo>& backups, const BackupId& id) {
+  const auto found = std::find_if(backups.rbegin(), backups.rend(), [&](const BackupInfo& backup) {
+    return backup.id < id && backup.is_copy_done();
+  });
+  return found == backups.rend() ? nullptr : &*found;
+}
+
+const BackupInfo* next_backup(const std::vector<BackupInfo>& backups, const BackupId& id) {
+  const auto found = std::find_if(backups.begin(), backups.end(), [&](const BackupInfo& backup) {
+    return id < backup.id && backup.is_copy_done();
+  });
+  return found == backups.end() ? nullptr : &*found;
+}
+
+std::vector<BackupId> children_of(const std::vector<BackupInfo>& backups, const BackupId& id) {
+  std::set<BackupId> children;
+  for (const BackupInfo& backup : backups) {
+    if (backup.parent_backup_id == id) children.insert(backup.id);
+  }
+  if (const BackupInfo* const parent = find_in(backups, id)) {
+    for (const BackupId& child : parent->children_backup_ids) {
+      const BackupInfo* const info = find_in(backups, child);
+      // A list that names a backup of another parent, or one that is gone, is wrong.
+      if (info != nullptr && (!info->parent_backup_id || info->parent_backup_id == id)) {
+        children.insert(child);
+      }
+    }
+  }
+  children.erase(id);
+  return {children.begin(), children.end()};
+}
+
+std::vector<BackupId> descendants_of(const std::vector<BackupInfo>& backups, const BackupId& id) {
+  std::set<BackupId> seen = {id};
+  std::vector<BackupId> result;
+  add_descendants(backups, id, seen, result);
+  return result;
+}
+
+const BackupInfo* root_of(const std::vector<BackupInfo>& backups, const BackupInfo& backup) {
+  const BackupInfo* current = &backup;
+  // A chain is not longer than the catalogue, unless damaged parents form a circle.
+  for (std::size_t step = 0; step <= backups.size(); ++step) {
+    if (!current->parent_backup_id) return current;
+    current = find_in(backups, *current->parent_backup_id);
+    if (current == nullptr) return nullptr;
+  }
+  return nullptr;
+}
+
+}  // namespace barman::catalogue

@@ -1,0 +1,262 @@
+// Format: docs/formats/xlog_db.md.
+#include "catalogue/wal_index.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/durable.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "catalogue/locks.h"
+#include "catalogue/wal_encoding.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::catalogue {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kBufferSize = std::size_t{1} << 20;
+constexpr std::size_t kMaxFields = 5;
+constexpr std::string_view kNull = "None";
+
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
+// The fields of a line, at most kMaxFields + 1; returns how many there are.
+std::size_t split_fields(std::string_view line,
+                         std::array<std::string_view, kMaxFields + 1>& fields) {
+  std::size_t count = 0;
+  std::size_t i = 0;
+  while (i < line.size() && count < fields.size()) {
+    while (i < line.size() && is_blank(line[i])) ++i;
+    const std::size_t begin = i;
+    while (i < line.size() && !is_blank(line[i])) ++i;
+    if (i > begin) fields[count++] = line.substr(begin, i - begin);
+  }
+  return count;
+}
+
+template <typename Number>
+bool parse_number(std::string_view text, Number& value) {
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return code == std::errc() && end == text.data() + text.size();
+}
+
+using RawVisitor =
+    std::function<Visit(std::string_view line, std::uint64_t offset, std::uint64_t number)>;
+
+// Calls `visitor` for each line without its newline. Blank lines are skipped.
+void visit_raw_lines(const fs::path& path, std::uint64_t offset, const RawVisitor& visitor) {
+  const Fd fd = open_file(path, O_RDONLY);
+  std::string buffer(kBufferSize, '\0');
+  std::size_t used = 0;  // bytes of an unfinished line at the beginning of the buffer
+  std::uint64_t number = 0;
+  for (;;) {
+    if (used == buffer.size()) buffer.resize(buffer.size() * 2);
+    const auto free = std::as_writable_bytes(std::span(buffer)).subspan(used);
+    const std::size_t size = read_full_at(fd, free, offset + used, path);
+    const bool is_end = size < free.size();
+    const std::string_view text(buffer.data(), used + size);
+    std::size_t begin = 0;
+    while (begin < text.size()) {
+      const auto* const found =
+          static_cast<const char*>(std::memchr(text.data() + begin, '\n', text.size() - begin));
+      if (found == nullptr && !is_end) break;
+      const std::size_t end =
+          found == nullptr ? text.size() : static_cast<std::size_t>(found - text.data());
+      const std::string_view line = text.substr(begin, end - begin);
+      ++number;
+      if (!line.empty() && visitor(line, offset + begin, number) == Visit::stop) return;
+      begin = end + 1;
+    }
+    if (is_end) return;
+    used = text.size() - begin;
+    std::memmove(buffer.data(), buffer.data() + begin, used);
+    offset += begin;
+  }
+}
+
+Error bad_line(const fs::path& path, std::uint64_t number) {
+  return {ErrorKind::corrupt, fmt::format("cannot parse line {} of \"{}\"", number, path.string()),
+          "Run \"barman rebuild-xlogdb\" for this server."};
+}
+
+}  // namespace
+
+WalIndexEntry WalIndexLine::entry() const {
+  const auto optional_text = [](std::string_view text) {
+    return text.empty() ? std::nullopt : std::optional(std::string(text));
+  };
+  return {.name = std::string(name),
+          .size_bytes = size_bytes,
+          .mtime = mtime,
+          .compression = optional_text(compression),
+          .encryption = optional_text(encryption)};
+}
+
+std::string format_wal_index_entry(const WalIndexEntry& entry) {
+  return fmt::format("{}\t{}\t{}\t{}\t{}\n", entry.name, entry.size_bytes,
+                     shortest_float(entry.mtime), entry.compression.value_or(std::string(kNull)),
+                     entry.encryption.value_or(std::string(kNull)));
+}
+
+std::optional<WalIndexLine> parse_wal_index_line(std::string_view text) {
+  std::array<std::string_view, kMaxFields + 1> fields;
+  const std::size_t count = split_fields(text, fields);
+  if (count < 3 || count > kMaxFields) return std::nullopt;
+  WalIndexLine line;
+  line.name = fields[0];
+  if (!parse_number(fields[1], line.size_bytes) || !parse_number(fields[2], line.mtime)) {
+    return std::nullopt;
+  }
+  if (count > 3 && fields[3] != kNull) line.compression = fields[3];
+  if (count > 4 && fields[4] != kNull) line.encryption = fields[4];
+  return line;
+}
+
+void visit_wal_index(const fs::path& path, std::uint64_t offset, const WalIndexVisitor& visitor) {
+  visit_raw_lines(path, offset,
+                  [&](std::string_view text, std::uint64_t position, std::uint64_t number) {
+                    std::optional<WalIndexLine> line = parse_wal_index_line(text);
+                    if (!line) throw bad_line(path, number);
+                    line->offset = position;
+                    return visitor(*line);
+                  });
+}
+
+WalIndex::WalIndex(FileLock lock, CatalogueLocations locations)
+    : lock_(std::move(lock)),
+      locations_(std::move(locations)),
+      path_(locations_.wal_index_path()) {}
+
+WalIndex WalIndex::open(const CatalogueLocations& locations) {
+  WalIndex index(FileLock::lock(wal_index_lock(locations.locks())), locations);
+  struct stat status = {};
+  if (::stat(index.path_.c_str(), &status) == 0) {
+    index.repair_last_line();
+    return index;
+  }
+  if (errno != ENOENT) throw_errno("cannot access \"" + index.path_.string() + "\"");
+  index.rebuild();
+  // The index of versions before 3.13. Its facts are in the new one now.
+  remove_durably(locations.wals_directory / "xlog.db");
+  return index;
+}
+
+std::optional<WalIndexEntry> WalIndex::find(std::string_view name) const {
+  std::optional<WalIndexEntry> result;
+  for_each([&](const WalIndexLine& line) {
+    if (line.name != name) return Visit::proceed;
+    result = line.entry();
+    return Visit::stop;
+  });
+  return result;
+}
+
+void WalIndex::append(std::span<const WalIndexEntry> entries) {
+  if (entries.empty()) return;
+  std::string text;
+  for (const WalIndexEntry& entry : entries) text += format_wal_index_entry(entry);
+  Fd fd = open_file(path_, O_WRONLY | O_APPEND | O_CREAT, 0644);
+  write_full(fd, as_bytes(text), path_);
+  sync_fd(fd, path_);
+  fd.close(path_);
+}
+
+bool WalIndex::append_once(const WalIndexEntry& entry) {
+  if (find(entry.name)) return false;
+  append(entry);
+  return true;
+}
+
+void WalIndex::rewrite(const std::function<bool(const WalIndexLine&)>& keep) {
+  AtomicFile file(path_);
+  std::string kept;
+  kept.reserve(kBufferSize);
+  visit_raw_lines(path_, 0, [&](std::string_view text, std::uint64_t, std::uint64_t number) {
+    const std::optional<WalIndexLine> line = parse_wal_index_line(text);
+    if (!line) {
+      log::error("barman.catalogue", "dropping line {} of \"{}\", which cannot be parsed: {}",
+                 number, path_.string(), text);
+      return Visit::proceed;
+    }
+    if (!keep(*line)) return Visit::proceed;
+    kept.append(text).push_back('\n');
+    if (kept.size() >= kBufferSize - 4096) {
+      file.write(kept);
+      kept.clear();
+    }
+    return Visit::proceed;
+  });
+  file.write(kept);
+  file.commit();
+}
+
+// Lines are appended in one write, so only a crash of the machine leaves a piece of one. The file
+// it names is complete (it is made durable before its line), so the line is made anew from it.
+void WalIndex::repair_last_line() {
+  constexpr std::size_t kLongestLine = 4096;
+  Fd fd = open_file(path_, O_RDWR);
+  struct stat status = {};
+  if (::fstat(fd.get(), &status) != 0) throw_errno("cannot access \"" + path_.string() + "\"");
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size == 0) return;
+  char last = '\0';
+  read_full_at(fd, std::as_writable_bytes(std::span(&last, 1)), size - 1, path_);
+  if (last == '\n') return;
+  std::string tail(std::min<std::uint64_t>(size, kLongestLine), '\0');
+  const std::uint64_t tail_offset = size - tail.size();
+  read_full_at(fd, std::as_writable_bytes(std::span(tail)), tail_offset, path_);
+  const std::size_t newline = tail.rfind('\n');
+  const std::size_t begin = newline == std::string::npos ? 0 : newline + 1;
+  const std::string piece = tail.substr(begin);
+  log::warning("barman.catalogue", "the last line of \"{}\" is incomplete: {}", path_.string(),
+               piece);
+  if (::ftruncate(fd.get(), static_cast<off_t>(tail_offset + begin)) != 0) {
+    throw_errno("cannot truncate \"" + path_.string() + "\"");
+  }
+  sync_fd(fd, path_);
+  fd.close(path_);
+  const std::vector<std::string> fields = split_blanks(piece);
+  if (fields.empty()) return;
+  const std::optional<WalIndexEntry> entry =
+      inspect_archived_wal(locations_.wals_directory, fields.front());
+  if (entry) append(*entry);
+}
+
+fs::path archived_wal_path(const fs::path& wals_directory, std::string_view name) {
+  const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
+  if (!parsed) {
+    throw Error(ErrorKind::corrupt, fmt::format("invalid WAL file name '{}'", name));
+  }
+  return wals_directory / parsed->hash_directory() / name;
+}
+
+std::optional<WalIndexEntry> inspect_archived_wal(const fs::path& wals_directory,
+                                                  std::string_view name) {
+  if (!wal::parse_wal_file_name(name)) return std::nullopt;
+  const fs::path path = archived_wal_path(wals_directory, name);
+  const std::optional<Fd> fd = find_file(path);
+  if (!fd) return std::nullopt;
+  struct stat status = {};
+  if (::fstat(fd->get(), &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
+  if (!S_ISREG(status.st_mode)) return std::nullopt;
+  std::array<std::byte, kWalEncodingBytes> first = {};
+  const std::size_t size = read_full_at(*fd, first, 0, path);
+  WalEncoding encoding = detect_wal_encoding(Bytes(first).first(size));
+  return WalIndexEntry{.name = std::string(name),
+                       .size_bytes = static_cast<std::uint64_t>(status.st_size),
+                       .mtime = static_cast<double>(status.st_mtim.tv_sec) +
+                                1e-9 * static_cast<double>(status.st_mtim.tv_nsec),
+                       .compression = std::move(encoding.compression),
+                       .encryption = std::move(encoding.encryption)};
+}
+
+}  // namespace barman::catalogue

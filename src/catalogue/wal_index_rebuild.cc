@@ -1,0 +1,150 @@
+// WalIndex::rebuild(): the index made anew from the files in wals/.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <system_error>
+
+#include "base/durable.h"
+#include "base/log.h"
+#include "catalogue/wal_encoding.h"
+#include "catalogue/wal_index.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::catalogue {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kFlushSize = std::size_t{1} << 20;
+constexpr std::size_t kHashDirectoryLength = 16;
+
+using EntriesByName = std::map<std::string, WalIndexEntry, std::less<>>;
+
+// The entries of an old index that say more than the files do.
+void collect_hidden_facts(const fs::path& path, EntriesByName& entries) {
+  std::error_code code;
+  if (!fs::exists(path, code)) return;
+  try {
+    visit_wal_index(path, 0, [&](const WalIndexLine& line) {
+      if (!line.compression.empty() &&
+          (!line.encryption.empty() || !is_detectable_compression(line.compression))) {
+        entries.insert_or_assign(std::string(line.name), line.entry());
+      }
+      return Visit::proceed;
+    });
+  } catch (const Error& error) {
+    // A damaged index is a reason to rebuild; what was read until here still helps.
+    log::warning("barman.catalogue", "{}", error.describe());
+  }
+}
+
+void add_hidden_facts(const EntriesByName& old_entries, WalIndexEntry& entry) {
+  const auto old = old_entries.find(entry.name);
+  if (old == old_entries.end() || entry.compression || old->second.size_bytes != entry.size_bytes ||
+      std::abs(old->second.mtime - entry.mtime) > 1e-5) {
+    return;
+  }
+  if (old->second.encryption == entry.encryption) entry.compression = old->second.compression;
+}
+
+std::vector<fs::directory_entry> list_sorted(const fs::path& directory) {
+  std::vector<fs::directory_entry> entries;
+  std::error_code code;
+  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
+    entries.push_back(*it);
+  }
+  if (code && code != std::errc::no_such_file_or_directory) {
+    throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");
+  }
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+bool is_hash_directory(const std::string& name) {
+  // The name of a segment without its last eight digits.
+  return name.size() == kHashDirectoryLength && wal::parse_wal_file_name(name + "00000000");
+}
+
+class Rebuilder {
+ public:
+  Rebuilder(const CatalogueLocations& locations, AtomicFile& file, EntriesByName hidden_facts)
+      : locations_(locations), file_(file), hidden_facts_(std::move(hidden_facts)) {}
+
+  RebuildCounts run() {
+    for (const fs::directory_entry& entry : list_sorted(locations_.wals_directory)) {
+      const std::string name = entry.path().filename().string();
+      if (entry.is_directory() && is_hash_directory(name)) {
+        for (const fs::directory_entry& file : list_sorted(entry.path())) add(file, name);
+      } else {
+        add(entry, "");
+      }
+    }
+    file_.write(text_);
+    return counts_;
+  }
+
+ private:
+  void add(const fs::directory_entry& file, const std::string& hash_directory) {
+    const std::string name = file.path().filename().string();
+    const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
+    std::optional<WalIndexEntry> entry;
+    if (parsed && parsed->hash_directory() == hash_directory) {
+      entry = inspect_archived_wal(locations_.wals_directory, name);
+    }
+    if (!entry) {
+      warn_unexpected(file.path());
+      return;
+    }
+    count(parsed->kind);
+    add_hidden_facts(hidden_facts_, *entry);
+    text_ += format_wal_index_entry(*entry);
+    if (text_.size() < kFlushSize) return;
+    file_.write(text_);
+    text_.clear();
+  }
+
+  void warn_unexpected(const fs::path& path) const {
+    const std::string name = path.filename().string();
+    // The index itself, its replacement being written, other small files of ours.
+    if (name.find("xlog.db") != std::string::npos || name == "sync-wals.info") return;
+    log::warning("barman.catalogue", "unexpected file in the WAL archive: \"{}\"", path.string());
+  }
+
+  void count(wal::WalFileKind kind) {
+    switch (kind) {
+      case wal::WalFileKind::segment:
+        ++counts_.wal_files;
+        break;
+      case wal::WalFileKind::partial:
+        ++counts_.partials;
+        break;
+      case wal::WalFileKind::history:
+        ++counts_.history;
+        break;
+      case wal::WalFileKind::backup:
+        ++counts_.backup_labels;
+        break;
+    }
+  }
+
+  const CatalogueLocations& locations_;
+  AtomicFile& file_;
+  EntriesByName hidden_facts_;
+  std::string text_;
+  RebuildCounts counts_;
+};
+
+}  // namespace
+
+RebuildCounts WalIndex::rebuild() {
+  EntriesByName hidden_facts;
+  collect_hidden_facts(locations_.wals_directory / "xlog.db", hidden_facts);
+  collect_hidden_facts(path_, hidden_facts);
+  make_directories(path_.parent_path());
+  AtomicFile file(path_);
+  const RebuildCounts counts = Rebuilder(locations_, file, std::move(hidden_facts)).run();
+  // Commit point: until here the old index rules.
+  file.commit();
+  return counts;
+}
+
+}  // namespace barman::catalogue
