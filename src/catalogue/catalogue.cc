@@ -231,7 +231,8 @@ void Catalogue::write_keep(const BackupId& id, KeepTarget target) const {
 void Catalogue::remove_keep(const BackupId& id) const { remove_annotation(id, kKeepKey); }
 
 bool Catalogue::is_being_deleted(const BackupId& id) const {
-  return is_present(annotation_path(id, kDeleteKey)) || is_present(old_annotation_path(id, kDeleteKey));
+  return is_present(annotation_path(id, kDeleteKey)) ||
+         is_present(old_annotation_path(id, kDeleteKey));
 }
 void Catalogue::mark_being_deleted(const BackupId& id) const {
   write_annotation(id, kDeleteKey, kDeleteValue);

@@ -1,0 +1,30 @@
+// May a backup be deleted, and which ones go with it? (contract catalogue.md 15.1). Pure; the flow
+// that deletes prints the texts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalogue/backup_info.h"
+#include "catalogue/catalogue.h"
+
+namespace barman::catalogue {
+
+struct DeletionPlan {
+  // Set when nothing may be deleted: the text of the warning.
+  std::optional<std::string> refusal;
+  // A warning to show before the deletion begins.
+  std::optional<std::string> warning;
+  // What to delete, in this order: descendants leaves first, then the backup itself.
+  std::vector<BackupId> order;
+};
+
+// `backups` ascending by ID, `backup` one of them.
+DeletionPlan plan_deletion(const std::vector<BackupInfo>& backups, const BackupInfo& backup,
+                           const Annotations& annotations, std::uint64_t minimum_redundancy,
+                           std::string_view server_name);
+
+}  // namespace barman::catalogue

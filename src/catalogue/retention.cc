@@ -1,0 +1,198 @@
+#include "catalogue/retention.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace barman::catalogue {
+namespace {
+
+using Verdicts = std::map<BackupId, RetentionVerdict>;
+
+bool is_candidate(const BackupInfo& backup) {
+  return backup.status == BackupStatus::done && !backup.is_incremental();
+}
+
+RetentionVerdict kept_or(const BackupInfo& backup, const RetentionInput& input,
+                         RetentionStatus status, std::string reason) {
+  const auto keep = input.keeps.find(backup.id);
+  if (keep == input.keeps.end()) {
+    return {.id = backup.id, .status = status, .reason = std::move(reason)};
+  }
+  if (keep->second == KeepTarget::standalone) {
+    return {.id = backup.id,
+            .status = RetentionStatus::keep_standalone,
+            .reason = "kept with the WAL that makes it consistent"};
+  }
+  return {.id = backup.id,
+          .status = RetentionStatus::keep_full,
+          .reason = "kept with all WAL that follows"};
+}
+
+RetentionVerdict not_counted(const BackupInfo& backup) {
+  return {.id = backup.id,
+          .status = RetentionStatus::none,
+          .reason = fmt::format("not subject to the policy: its status is {}",
+                                status_text(backup.status))};
+}
+
+// Both functions walk from the newest backup to the oldest.
+void apply_redundancy(const std::vector<BackupInfo>& backups, const RetentionInput& input,
+                      Verdicts& verdicts) {
+  const std::uint64_t redundancy = std::max(input.rule.count, input.minimum_redundancy);
+  std::uint64_t position = 0;
+  for (auto backup = backups.rbegin(); backup != backups.rend(); ++backup) {
+    if (!is_candidate(*backup)) continue;
+    const bool is_inside = position++ < redundancy;
+    RetentionVerdict verdict =
+        is_inside ? kept_or(*backup, input, RetentionStatus::valid,
+                            fmt::format("number {} of the {} newest backups", position, redundancy))
+                  : kept_or(*backup, input, RetentionStatus::obsolete,
+                            fmt::format("older than the {} newest backups", redundancy));
+    verdict.is_inside_policy = is_inside;
+    verdicts[backup->id] = std::move(verdict);
+  }
+}
+
+void apply_window(const std::vector<BackupInfo>& backups, const RetentionInput& input,
+                  Verdicts& verdicts) {
+  Timestamp begin = input.now;
+  begin.microseconds -= input.rule.seconds * 1'000'000;
+  const std::string begin_text = format_iso(begin);
+  bool has_anchor = false;
+  std::uint64_t counted = 0;
+  for (auto backup = backups.rbegin(); backup != backups.rend(); ++backup) {
+    if (!is_candidate(*backup)) continue;
+    RetentionVerdict verdict;
+    if (!has_anchor) {
+      // The first backup that ended before the window is where recovery to its begin starts.
+      has_anchor = backup->end_time && *backup->end_time < begin;
+      verdict = kept_or(*backup, input, RetentionStatus::valid,
+                        has_anchor ? "the newest backup that ended before the recovery window, "
+                                     "which begins at " +
+                                         begin_text
+                                   : "in the recovery window, which begins at " + begin_text);
+      verdict.is_inside_policy = true;
+      ++counted;
+    } else if (counted < input.minimum_redundancy) {
+      verdict = kept_or(*backup, input, RetentionStatus::potentially_obsolete,
+                        fmt::format("older than the recovery window, needed for the minimum "
+                                    "redundancy of {}",
+                                    input.minimum_redundancy));
+      ++counted;
+    } else {
+      verdict = kept_or(*backup, input, RetentionStatus::obsolete,
+                        "not needed for the recovery window, which begins at " + begin_text);
+    }
+    verdicts[backup->id] = std::move(verdict);
+  }
+}
+
+RetentionStatus status_below(const RetentionVerdict& root) {
+  if (root.status == RetentionStatus::keep_full) return RetentionStatus::valid;
+  if (root.status == RetentionStatus::keep_standalone) {
+    return root.is_inside_policy ? RetentionStatus::valid : RetentionStatus::obsolete;
+  }
+  return root.status;
+}
+
+void apply_to_incremental(const std::vector<BackupInfo>& backups, const BackupInfo& backup,
+                          Verdicts& verdicts) {
+  RetentionVerdict verdict = {.id = backup.id};
+  const BackupInfo* const root = root_of(backups, backup);
+  const auto root_verdict = root == nullptr ? verdicts.end() : verdicts.find(root->id);
+  if (root_verdict == verdicts.end()) {
+    verdict.reason = "its root backup is missing, so it cannot be restored";
+  } else {
+    verdict.status = status_below(root_verdict->second);
+    verdict.is_inside_policy = root_verdict->second.is_inside_policy;
+    verdict.reason = fmt::format("follows its root {} ({})", root->id.value,
+                                 retention_text(root_verdict->second.status));
+  }
+  verdicts[backup.id] = std::move(verdict);
+}
+
+bool is_running(const BackupInfo& backup) {
+  return backup.status == BackupStatus::empty || backup.status == BackupStatus::started ||
+         backup.status == BackupStatus::syncing;
+}
+
+void mark_ancestors(const std::vector<BackupInfo>& backups, const BackupInfo& running,
+                    Verdicts& verdicts) {
+  std::set<BackupId> seen;
+  std::optional<BackupId> id = running.parent_backup_id;
+  while (id && seen.insert(*id).second) {
+    const auto verdict = verdicts.find(*id);
+    if (verdict != verdicts.end()) verdict->second.has_running_descendant = true;
+    const auto parent = std::find_if(backups.begin(), backups.end(),
+                                     [&](const BackupInfo& backup) { return backup.id == *id; });
+    id = parent == backups.end() ? std::nullopt : parent->parent_backup_id;
+  }
+}
+
+}  // namespace
+
+std::string_view retention_text(RetentionStatus status) {
+  constexpr std::array<std::string_view, 6> kTexts = {"VALID",     "OBSOLETE",        "OBSOLETE*",
+                                                      "KEEP:FULL", "KEEP:STANDALONE", "-"};
+  return kTexts.at(static_cast<std::size_t>(status));
+}
+
+std::vector<RetentionVerdict> apply_retention(const std::vector<BackupInfo>& backups,
+                                              const RetentionInput& input) {
+  Verdicts verdicts;
+  if (input.rule.kind == RetentionRule::Kind::redundancy) {
+    apply_redundancy(backups, input, verdicts);
+  } else {
+    apply_window(backups, input, verdicts);
+  }
+  for (const BackupInfo& backup : backups) {
+    if (backup.status == BackupStatus::empty || backup.is_incremental()) continue;
+    if (!is_candidate(backup)) verdicts[backup.id] = not_counted(backup);
+  }
+  for (const BackupInfo& backup : backups) {
+    if (backup.status != BackupStatus::empty && backup.is_incremental()) {
+      apply_to_incremental(backups, backup, verdicts);
+    }
+  }
+  for (const BackupInfo& backup : backups) {
+    if (is_running(backup)) mark_ancestors(backups, backup, verdicts);
+  }
+  std::vector<RetentionVerdict> result;
+  for (auto& [id, verdict] : verdicts) result.push_back(std::move(verdict));
+  return result;
+}
+
+std::set<BackupId> standalone_outside_policy(const std::vector<RetentionVerdict>& verdicts) {
+  std::set<BackupId> ids;
+  for (const RetentionVerdict& verdict : verdicts) {
+    if (verdict.status == RetentionStatus::keep_standalone && !verdict.is_inside_policy) {
+      ids.insert(verdict.id);
+    }
+  }
+  return ids;
+}
+
+std::vector<BackupId> obsolete_in_order(const std::vector<BackupInfo>& backups,
+                                        const std::vector<RetentionVerdict>& verdicts) {
+  std::set<BackupId> obsolete;
+  for (const RetentionVerdict& verdict : verdicts) {
+    if (verdict.status == RetentionStatus::obsolete && !verdict.has_running_descendant) {
+      obsolete.insert(verdict.id);
+    }
+  }
+  std::vector<BackupId> order;
+  std::set<BackupId> placed;
+  const auto place = [&](const BackupId& id) {
+    if (obsolete.contains(id) && placed.insert(id).second) order.push_back(id);
+  };
+  for (const BackupId& id : obsolete) {
+    if (placed.contains(id)) continue;
+    for (const BackupId& descendant : descendants_of(backups, id)) place(descendant);
+    place(id);
+  }
+  return order;
+}
+
+}  // namespace barman::catalogue

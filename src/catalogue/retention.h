@@ -1,0 +1,68 @@
+// Which backups a retention policy still needs (contract catalogue.md 14). Pure: facts in, a report
+// out; deleting is the business of others.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/timestamp.h"
+#include "catalogue/backup_info.h"
+#include "catalogue/catalogue.h"
+
+namespace barman::catalogue {
+
+struct RetentionRule {
+  enum class Kind { redundancy, recovery_window };
+  Kind kind = Kind::redundancy;
+  // redundancy: the number of backups.
+  std::uint64_t count = 0;
+  // recovery_window: its length.
+  std::int64_t seconds = 0;
+};
+
+enum class RetentionStatus {
+  valid,
+  obsolete,
+  // Obsolete by the window, kept for minimum_redundancy.
+  potentially_obsolete,
+  keep_full,
+  keep_standalone,
+  none,
+};
+// "VALID", "OBSOLETE", "OBSOLETE*", "KEEP:FULL", "KEEP:STANDALONE", "-".
+std::string_view retention_text(RetentionStatus status);
+
+struct RetentionVerdict {
+  BackupId id;
+  RetentionStatus status = RetentionStatus::none;
+  // One sentence for people.
+  std::string reason;
+  // The policy itself needs this backup (or its root), keep or not: its WAL stays needed, and a
+  // standalone keep does not weaken it.
+  bool is_inside_policy = false;
+  // A backup that depends on this one is being taken: an obsolete one must wait.
+  bool has_running_descendant = false;
+};
+
+struct RetentionInput {
+  RetentionRule rule;
+  std::uint64_t minimum_redundancy = 0;
+  std::map<BackupId, KeepTarget> keeps;
+  Timestamp now;
+};
+
+// A verdict for each backup but EMPTY ones, ascending. `backups` ascending by ID.
+std::vector<RetentionVerdict> apply_retention(const std::vector<BackupInfo>& backups,
+                                              const RetentionInput& input);
+// Backups kept standalone that the policy does not need: the WAL after them may go.
+std::set<BackupId> standalone_outside_policy(const std::vector<RetentionVerdict>& verdicts);
+// The obsolete ones in the order to delete them: trees oldest root first, in a tree the leaves
+// first.
+std::vector<BackupId> obsolete_in_order(const std::vector<BackupInfo>& backups,
+                                        const std::vector<RetentionVerdict>& verdicts);
+
+}  // namespace barman::catalogue

@@ -1,0 +1,139 @@
+#include "catalogue/wal_check.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "catalogue/wal_index.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::catalogue {
+namespace fs = std::filesystem;
+namespace {
+
+using Outcome = WalCheckResult::Outcome;
+
+wal::Segment parse_segment(const std::string& name, wal::SegmentSize size) {
+  const std::optional<wal::Segment> segment = wal::parse_segment_name(name, size);
+  if (!segment) {
+    throw Error(ErrorKind::corrupt, fmt::format("invalid WAL segment name '{}'", name));
+  }
+  return *segment;
+}
+
+bool is_segment(const std::string& name) {
+  const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
+  return parsed && parsed->kind == wal::WalFileKind::segment;
+}
+
+// Names in `directory` that `accept` takes, descending; none when the directory is missing.
+template <typename Accept>
+std::vector<std::string> list_descending(const fs::path& directory, const Accept& accept) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
+    std::string name = it->path().filename().string();
+    if (accept(name)) names.push_back(std::move(name));
+  }
+  if (code && code != std::errc::no_such_file_or_directory) {
+    throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");
+  }
+  std::sort(names.begin(), names.end(), std::greater<>());
+  return names;
+}
+
+}  // namespace
+
+std::optional<std::string> find_last_archived_segment(const fs::path& wals_directory,
+                                                      wal::TimelineId timeline) {
+  const std::string prefix = wal::format_timeline(timeline);
+  const auto is_of_timeline = [&](const std::string& name) {
+    return name.size() == 16 && name.starts_with(prefix);
+  };
+  for (const std::string& directory : list_descending(wals_directory, is_of_timeline)) {
+    const auto is_segment_here = [&](const std::string& name) {
+      return name.starts_with(directory) && is_segment(name);
+    };
+    const std::vector<std::string> names =
+        list_descending(wals_directory / directory, is_segment_here);
+    if (!names.empty()) return names.front();
+  }
+  return std::nullopt;
+}
+
+ArchiveLookup look_into_archive(fs::path wals_directory) {
+  const auto last_segment = [wals_directory](wal::TimelineId timeline) {
+    return find_last_archived_segment(wals_directory, timeline);
+  };
+  const auto is_archived = [wals_directory](const std::string& segment) {
+    struct stat status = {};
+    return ::stat(archived_wal_path(wals_directory, segment).c_str(), &status) == 0;
+  };
+  return {.last_segment = last_segment, .is_archived = is_archived};
+}
+
+WalCheckResult check_backup_wal(const BackupInfo& backup, const ArchiveLookup& archive) {
+  if (backup.status == BackupStatus::failed) {
+    throw Error(ErrorKind::conflict, "The validity of a failed backup cannot be checked");
+  }
+  if (!backup.begin_wal || !backup.end_wal) return {};
+  const wal::SegmentSize size = backup.xlog_segment_size;
+  const wal::Segment begin = parse_segment(*backup.begin_wal, size);
+  const wal::Segment end = parse_segment(*backup.end_wal, size);
+  if (begin.timeline != end.timeline) {
+    return {.outcome = Outcome::failed,
+            .reason = fmt::format("Backups spanning multiple timelines are not supported. The "
+                                  "backup starts in timeline {} and ends in timeline {}.",
+                                  wal::format_timeline(begin.timeline),
+                                  wal::format_timeline(end.timeline))};
+  }
+  const std::optional<std::string> last_name = archive.last_segment(begin.timeline);
+  if (!last_name) return {.outcome = Outcome::waiting};
+  const wal::Segment last = parse_segment(*last_name, size);
+  if (last < begin) return {.outcome = Outcome::waiting};
+  for (wal::Segment segment = begin; segment <= std::min(end, last); ++segment.number) {
+    const std::string name = wal::segment_name(segment, size);
+    if (archive.is_archived(name)) continue;
+    return {.outcome = Outcome::failed,
+            .reason = "At least one WAL file is missing. The first missing WAL file is " + name};
+  }
+  return {.outcome = end <= last ? Outcome::done : Outcome::waiting};
+}
+
+void apply_wal_check(const WalCheckResult& result, BackupInfo& backup) {
+  switch (result.outcome) {
+    case Outcome::unchanged:
+      return;
+    case Outcome::waiting:
+      backup.status = BackupStatus::waiting_for_wals;
+      return;
+    case Outcome::done:
+      backup.status = BackupStatus::done;
+      return;
+    case Outcome::failed:
+      backup.status = BackupStatus::failed;
+      backup.error = result.reason;
+      return;
+  }
+}
+
+std::vector<std::string> required_segments(const BackupInfo& backup) {
+  std::vector<std::string> names;
+  if (!backup.begin_wal || !backup.end_wal) return names;
+  const wal::SegmentSize size = backup.xlog_segment_size;
+  const wal::Segment begin = parse_segment(*backup.begin_wal, size);
+  const wal::Segment end = parse_segment(*backup.end_wal, size);
+  if (begin.timeline != end.timeline) return names;
+  for (wal::Segment segment = begin; segment <= end; ++segment.number) {
+    names.push_back(wal::segment_name(segment, size));
+  }
+  return names;
+}
+
+}  // namespace barman::catalogue

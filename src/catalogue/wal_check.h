@@ -1,0 +1,44 @@
+// Is the WAL that a backup needs in the archive? (contract catalogue.md 3.6,
+// backup-and-wal.md 2.4). The decision is pure; what is archived is asked through ArchiveLookup, so
+// that no directory is listed that the decision does not need.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalogue/backup_info.h"
+#include "wal/lsn.h"
+
+namespace barman::catalogue {
+
+struct ArchiveLookup {
+  // The greatest name of a whole segment that is archived on a timeline.
+  std::function<std::optional<std::string>(wal::TimelineId)> last_segment;
+  std::function<bool(const std::string& segment)> is_archived;
+};
+
+// Looks into `wals/`: hash directories of the timeline in reverse order, and one stat(2) a segment.
+ArchiveLookup look_into_archive(std::filesystem::path wals_directory);
+std::optional<std::string> find_last_archived_segment(const std::filesystem::path& wals_directory,
+                                                      wal::TimelineId timeline);
+
+struct WalCheckResult {
+  enum class Outcome { unchanged, waiting, done, failed };
+  Outcome outcome = Outcome::unchanged;
+  // Why the backup failed: the text for the `error` field.
+  std::string reason;
+};
+
+// Throws `conflict` for a failed backup: "The validity of a failed backup cannot be checked".
+WalCheckResult check_backup_wal(const BackupInfo& backup, const ArchiveLookup& archive);
+// Puts the result into status and error. The caller saves.
+void apply_wal_check(const WalCheckResult& result, BackupInfo& backup);
+
+// The names from begin_wal to end_wal; empty when one is unknown or they differ in timeline. Throws
+// `corrupt`: "invalid WAL segment name 'X'".
+std::vector<std::string> required_segments(const BackupInfo& backup);
+
+}  // namespace barman::catalogue
