@@ -99,7 +99,7 @@ class BaseBackupStream {
                    Interrupt interrupt = {});
   BaseBackupStream(const BaseBackupStream&) = delete;
   BaseBackupStream& operator=(const BaseBackupStream&) = delete;
-  ~BaseBackupStream();
+  ~BaseBackupStream() = default;
 
   // Sends the command; returns when the checkpoint is done and the server begins to send.
   const BackupBegin& begin();
@@ -110,8 +110,7 @@ class BaseBackupStream {
 
  private:
   class Receiver;
-
-  void deliver(BaseBackupVisitor& visitor, Receiver& receiver);
+  class Delivery;
 
   postgres::Connection& connection_;
   BaseBackupRequest request_;

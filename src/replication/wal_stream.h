@@ -8,7 +8,8 @@
 //   connection   the session was lost, the server was stopped or was silent too long: reconnect
 //   not_found    the slot does not exist; the WAL was removed by the server already
 //   conflict     the slot is in use; the WAL asked for is not in the server's history
-//   corrupt      the server belongs to another system; a partial file has an impossible size
+//   config       the server belongs to another system
+//   corrupt      a partial file has an impossible size; the server sends what is no WAL stream
 #pragma once
 
 #include <chrono>
@@ -19,6 +20,7 @@
 #include "base/interrupt.h"
 #include "postgres/connection.h"
 #include "postgres/system_id.h"
+#include "replication/messages.h"
 #include "replication/resume_position.h"
 #include "replication/segment_writer.h"
 #include "replication/system_identity.h"
@@ -63,22 +65,21 @@ class WalReceiver {
  private:
   using Clock = std::chrono::steady_clock;
   enum class StreamEnd { stop_requested, next_timeline };
+  enum class ReplyRequest { no, yes };
 
-  StreamPosition find_start(const SystemIdentity& identity, wal::SegmentSize segment_size);
+  StreamPosition find_start(const SystemIdentity& identity);
   void fetch_history();
+  // Streams the writer's timeline; at its end, `next` is where the next one begins.
   StreamEnd stream_timeline(StreamPosition& next);
-  // What the server says after COPY: the next timeline, or an error.
-  StreamEnd end_of_copy(StreamPosition& next);
-  StreamEnd read_next_timeline(StreamPosition& next);
-  void pump();
+  StreamEnd pump(StreamPosition& next);
   bool drain();
   void handle_message(Bytes message);
-  void handle_wal(wal::Lsn begin, Bytes data);
-  void send_status(bool reply_requested);
+  void handle_wal(const WalData& wal);
+  void send_status(ReplyRequest reply);
   void flush_and_send_status();
-  void wait_for_input();
+  void wait_for_server();
+  void end_of_copy(StreamPosition& next);
   void stop_copy();
-  [[noreturn]] void rethrow_explained(const postgres::SqlError& error) const;
 
   postgres::Connection& connection_;
   const WalReceiverOptions options_;
@@ -86,10 +87,10 @@ class WalReceiver {
   Interrupt interrupt_;
   wal::SegmentSize segment_size_;
   std::optional<SegmentWriter> writer_;
-  bool reports_flush_ = false;
   Clock::time_point last_status_;
   Clock::time_point last_input_;
-  bool ping_sent_ = false;
+  bool is_sign_requested_ = false;
+  bool has_copy_ended_ = false;
 };
 
 }  // namespace barman::replication

@@ -1,0 +1,398 @@
+// docs/formats/replication_messages.md
+#include "replication/base_backup_stream.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "base/worker_pool.h"
+#include "postgres/backup_manifest.h"
+#include "postgres/libpq_handle.h"
+#include "replication/copy_session.h"
+#include "replication/messages.h"
+
+namespace barman::replication {
+namespace {
+
+constexpr int kFirstVersionWithManifest = 130000;
+// Options in parentheses, and one COPY of typed messages for everything.
+constexpr int kFirstVersionWithTypedMessages = 150000;
+constexpr std::string_view kDataCorrupted = "XX001";
+constexpr std::string_view kWrongState = "55000";
+// How long the receiver waits for more before it hands on an incomplete batch.
+constexpr std::chrono::milliseconds kBatchDelay{5};
+
+// As a string constant of the replication grammar.
+std::string quote_literal(std::string_view text) {
+  return "'" + replace_all(std::string(text), "'", "''") + "'";
+}
+
+bool sends_manifest(const BaseBackupRequest& request, int server_version) {
+  return request.manifest_checksums && server_version >= kFirstVersionWithManifest;
+}
+
+std::string old_syntax(const BaseBackupRequest& request, int server_version) {
+  std::string command = "BASE_BACKUP LABEL " + quote_literal(request.label) + " PROGRESS";
+  if (request.checkpoint == CheckpointMode::fast) command += " FAST";
+  if (request.archive_wait == ArchiveWait::no) command += " NOWAIT";
+  if (request.max_rate_kbps != 0) command += fmt::format(" MAX_RATE {}", request.max_rate_kbps);
+  if (request.tablespace_map == TablespaceMap::yes) command += " TABLESPACE_MAP";
+  if (sends_manifest(request, server_version))
+    command += fmt::format(" MANIFEST 'yes' MANIFEST_CHECKSUMS '{}'",
+                           postgres::manifest_algorithm_name(*request.manifest_checksums));
+  return command;
+}
+
+std::string new_syntax(const BaseBackupRequest& request) {
+  std::vector<std::string> options = {"LABEL " + quote_literal(request.label), "PROGRESS"};
+  if (request.checkpoint == CheckpointMode::fast) options.emplace_back("CHECKPOINT 'fast'");
+  if (request.archive_wait == ArchiveWait::no) options.emplace_back("WAIT 0");
+  if (request.max_rate_kbps != 0)
+    options.push_back(fmt::format("MAX_RATE {}", request.max_rate_kbps));
+  if (request.tablespace_map == TablespaceMap::yes) options.emplace_back("TABLESPACE_MAP");
+  if (request.manifest_checksums) {
+    options.emplace_back("MANIFEST 'yes'");
+    options.push_back(fmt::format("MANIFEST_CHECKSUMS '{}'",
+                                  postgres::manifest_algorithm_name(*request.manifest_checksums)));
+  }
+  options.emplace_back("TARGET 'client'");
+  return fmt::format("BASE_BACKUP ({})", join(options, ", "));
+}
+
+void expect_status(const postgres::ResultHandle& result, ExecStatusType expected,
+                   const char* what) {
+  const ExecStatusType status =
+      result == nullptr ? PGRES_EMPTY_QUERY : PQresultStatus(result.get());
+  if (status == expected) return;
+  throw Error(ErrorKind::corrupt,
+              fmt::format("unexpected answer to BASE_BACKUP: {} instead of {}",
+                          result == nullptr ? "nothing" : PQresStatus(status), what));
+}
+
+std::pair<wal::Lsn, wal::TimelineId> read_position(const postgres::ResultHandle& result) {
+  expect_status(result, PGRES_TUPLES_OK, "a WAL position");
+  const std::string lsn_text = postgres::get_text(result.get(), 0, 0);
+  const auto lsn = wal::parse_lsn(lsn_text);
+  const auto timeline = parse_integer(postgres::get_text(result.get(), 0, 1));
+  if (!lsn || !timeline || *timeline <= 0 || *timeline > UINT32_MAX)
+    throw Error(
+        ErrorKind::corrupt,
+        fmt::format("unexpected WAL position in the answer to BASE_BACKUP: \"{}\"", lsn_text));
+  return {*lsn, {static_cast<std::uint32_t>(*timeline)}};
+}
+
+std::vector<BackupArchive> read_archives(const postgres::ResultHandle& result) {
+  expect_status(result, PGRES_TUPLES_OK, "the list of tablespaces");
+  std::vector<BackupArchive> archives;
+  for (int row = 0; row < PQntuples(result.get()); ++row) {
+    BackupArchive archive;
+    if (const auto oid = postgres::find_text(result.get(), row, 0))
+      archive.oid = static_cast<std::uint32_t>(parse_integer(*oid).value_or(0));
+    archive.location = postgres::find_text(result.get(), row, 1).value_or("");
+    if (const auto size_kib = postgres::find_text(result.get(), row, 2))
+      archive.size_bytes = static_cast<std::uint64_t>(parse_integer(*size_kib).value_or(0)) * 1024;
+    archives.push_back(std::move(archive));
+  }
+  return archives;
+}
+
+// What the user can do about a refusal, where the server does not say.
+std::string hint_for(const postgres::SqlError& error, const std::string& user) {
+  if (!error.hint().empty()) return error.hint();
+  if (error.sqlstate() == "42501")
+    return fmt::format("Grant the attribute with: ALTER ROLE {} REPLICATION.", user);
+  if (error.sqlstate() == kWrongState)
+    return "Check that wal_level is 'replica' or higher on the server.";
+  return {};
+}
+
+}  // namespace
+
+std::string base_backup_command(const BaseBackupRequest& request, int server_version) {
+  return server_version >= kFirstVersionWithTypedMessages ? new_syntax(request)
+                                                          : old_syntax(request, server_version);
+}
+
+// The thread that reads from the connection. It classifies nothing that it need not: what a message
+// means is found out by the thread that delivers it.
+class BaseBackupStream::Receiver {
+ public:
+  struct Item {
+    enum class Kind { typed_message, archive_begin, manifest_begin, content, notice, end };
+    Kind kind = Kind::content;
+    CopyMessage message;
+    std::size_t archive_index = 0;
+    std::string text;
+  };
+  using Batch = std::vector<Item>;
+
+  Receiver(BaseBackupStream& stream)
+      : stream_(stream),
+        handle_(postgres::handle_of(stream.connection_)),
+        socket_(::dup(PQsocket(handle_))),
+        batches_(kQueueCapacity) {
+    if (!socket_.is_open()) throw_errno("cannot duplicate the connection's socket");
+  }
+
+  // Runs in the receiver's thread. The batches end with Item::Kind::end, unless it throws.
+  void run() {
+    try {
+      receive();
+    } catch (...) {
+      batches_.close();
+      throw;
+    }
+    batches_.close();
+  }
+  std::optional<Batch> next_batch() { return batches_.pop(); }
+  // Wakes the receiver, wherever it waits, to give up. From another thread than run().
+  void abandon() {
+    batches_.close();
+    ::shutdown(socket_.get(), SHUT_RDWR);
+  }
+  const BackupEnd& end() const { return end_; }
+
+ private:
+  using Kind = Item::Kind;
+
+  void receive() {
+    const NoticeScope notices(stream_.connection_, [this](const std::string& text) {
+      add({.kind = Kind::notice, .text = text});
+      hand_over();
+    });
+    const int version = stream_.connection_.server_version();
+    if (version >= kFirstVersionWithTypedMessages) {
+      receive_copy(Kind::typed_message);
+    } else {
+      for (std::size_t index = 0; index < stream_.begin_.archives.size(); ++index) {
+        add({.kind = Kind::archive_begin, .archive_index = index});
+        receive_copy(Kind::content);
+      }
+      if (sends_manifest(stream_.request_, version)) {
+        add({.kind = Kind::manifest_begin});
+        receive_copy(Kind::content);
+      }
+    }
+    receive_end();
+    add({.kind = Kind::end});
+    hand_over();
+  }
+
+  void receive_copy(Kind kind) {
+    // Long silences happen here: the next COPY may begin after a wait for archiving only.
+    hand_over();
+    expect_status(next_result(), PGRES_COPY_OUT, "COPY");
+    while (true) {
+      CopyMessage message;
+      switch (read_copy(handle_, message)) {
+        case CopyRead::message:
+          add({.kind = kind, .message = std::move(message)});
+          if (batch_size_ >= kBatchSize) hand_over();
+          break;
+        case CopyRead::nothing:
+          wait();
+          break;
+        case CopyRead::end:
+          return;
+      }
+    }
+  }
+
+  void receive_end() {
+    std::tie(end_.lsn, end_.timeline) = read_position(next_result());
+    try {
+      expect_status(next_result(), PGRES_COMMAND_OK, "the end of the command");
+    } catch (const postgres::SqlError& error) {
+      // All data is here; what the failed checksums mean is decided by the caller.
+      if (error.sqlstate() != kDataCorrupted) throw;
+      end_.checksum_failure = error.message();
+    }
+    while (next_result() != nullptr) {
+    }
+  }
+
+  postgres::ResultHandle next_result() {
+    return wait_for_result(stream_.connection_, stream_.request_.silence_timeout,
+                           stream_.interrupt_);
+  }
+
+  void wait() {
+    WaitResult result = WaitResult::timeout;
+    if (!batch_.empty()) {
+      result = wait_for_input(handle_, kBatchDelay, stream_.interrupt_);
+      if (result == WaitResult::timeout) hand_over();
+    }
+    if (result == WaitResult::timeout)
+      result = wait_for_input(handle_, stream_.request_.silence_timeout, stream_.interrupt_);
+    if (result == WaitResult::interrupted) stream_.interrupt_.throw_if_requested();
+    if (result == WaitResult::timeout)
+      throw Error(ErrorKind::connection, fmt::format("the server was silent for {} ms",
+                                                     stream_.request_.silence_timeout.count()));
+  }
+
+  void add(Item item) {
+    batch_size_ += item.message.size_bytes;
+    batch_.push_back(std::move(item));
+  }
+
+  // After abandon() the items are dropped, and the socket fails soon.
+  void hand_over() {
+    if (batch_.empty()) return;
+    batches_.push(std::exchange(batch_, {}));
+    batch_.reserve(kBatchSize / 32768 + 2);
+    batch_size_ = 0;
+  }
+
+  BaseBackupStream& stream_;
+  PGconn* handle_;
+  const Fd socket_;
+  BoundedQueue<Batch> batches_;
+  Batch batch_;
+  std::size_t batch_size_ = 0;
+  BackupEnd end_;
+};
+
+// Turns the receiver's items into calls of the visitor.
+class BaseBackupStream::Delivery {
+ public:
+  Delivery(BaseBackupStream& stream, BaseBackupVisitor& visitor)
+      : stream_(stream), visitor_(visitor) {}
+
+  // True when the stream was complete.
+  bool run(Receiver& receiver) {
+    while (auto batch = receiver.next_batch())
+      for (Receiver::Item& item : *batch)
+        if (!deliver(item)) return true;
+    return false;
+  }
+
+ private:
+  using Kind = Receiver::Item::Kind;
+  enum class Part { none, archive, manifest };
+
+  bool deliver(const Receiver::Item& item) {
+    switch (item.kind) {
+      case Kind::typed_message:
+        std::visit([this](const auto& message) { on(message); },
+                   decode_backup_message(item.message.bytes()));
+        break;
+      case Kind::archive_begin:
+        begin_archive(item.archive_index);
+        break;
+      case Kind::manifest_begin:
+        on(ManifestBegin{});
+        break;
+      case Kind::content:
+        on(BackupData{item.message.bytes()});
+        break;
+      case Kind::notice:
+        stream_.notices_.push_back(item.text);
+        visitor_.on_notice(item.text);
+        break;
+      case Kind::end:
+        end_part();
+        if (archive_count_ != stream_.begin_.archives.size())
+          throw Error(ErrorKind::corrupt,
+                      fmt::format("the server announced {} archives and sent {}",
+                                  stream_.begin_.archives.size(), archive_count_));
+        return false;
+    }
+    return true;
+  }
+
+  void on(const ArchiveBegin& begin) {
+    // "base.tar", or "<oid>.tar" of a tablespace.
+    const std::string_view stem = begin.name.substr(0, begin.name.find('.'));
+    for (std::size_t index = 0; index < stream_.begin_.archives.size(); ++index) {
+      const BackupArchive& archive = stream_.begin_.archives[index];
+      if (stem == (archive.is_base() ? "base" : std::to_string(archive.oid))) {
+        begin_archive(index);
+        return;
+      }
+    }
+    throw Error(ErrorKind::corrupt,
+                fmt::format("the server sent the unexpected archive \"{}\"", begin.name));
+  }
+  void on(const ManifestBegin&) {
+    end_part();
+    part_ = Part::manifest;
+    visitor_.begin_manifest();
+  }
+  void on(const BackupData& data) {
+    if (part_ == Part::archive)
+      visitor_.write_archive(data.data);
+    else if (part_ == Part::manifest)
+      visitor_.write_manifest(data.data);
+    else
+      throw Error(ErrorKind::corrupt, "the server sent backup data outside of an archive");
+  }
+  void on(const BackupProgress& progress) { visitor_.on_server_progress(progress.bytes_done); }
+
+  void begin_archive(std::size_t index) {
+    end_part();
+    part_ = Part::archive;
+    ++archive_count_;
+    visitor_.begin_archive(stream_.begin_.archives[index]);
+  }
+
+  void end_part() {
+    const Part ended = std::exchange(part_, Part::none);
+    if (ended == Part::archive) visitor_.end_archive();
+    if (ended == Part::manifest) visitor_.end_manifest();
+  }
+
+  BaseBackupStream& stream_;
+  BaseBackupVisitor& visitor_;
+  Part part_ = Part::none;
+  std::size_t archive_count_ = 0;
+};
+
+BaseBackupStream::BaseBackupStream(postgres::Connection& connection, BaseBackupRequest request,
+                                   Interrupt interrupt)
+    : connection_(connection), request_(std::move(request)), interrupt_(std::move(interrupt)) {}
+
+const BackupBegin& BaseBackupStream::begin() {
+  PGconn* handle = postgres::handle_of(connection_);
+  detect_dead_peer(handle);
+  const NoticeScope notices(connection_,
+                            [this](const std::string& text) { notices_.push_back(text); });
+  const std::string command = base_backup_command(request_, connection_.server_version());
+  if (PQsendQuery(handle, command.c_str()) == 0)
+    throw Error(ErrorKind::connection, postgres::last_message(handle));
+  try {
+    std::tie(begin_.lsn, begin_.timeline) =
+        read_position(wait_for_result(connection_, request_.silence_timeout, interrupt_));
+    begin_.archives =
+        read_archives(wait_for_result(connection_, request_.silence_timeout, interrupt_));
+  } catch (const postgres::SqlError& error) {
+    // The server's text stays; what to do is added.
+    throw postgres::SqlError(error.sqlstate(), error.message(),
+                             hint_for(error, connection_.user()));
+  }
+  return begin_;
+}
+
+BackupEnd BaseBackupStream::receive(BaseBackupVisitor& visitor) {
+  Receiver receiver(*this);
+  WorkerPool thread(1);
+  thread.submit([&receiver] { receiver.run(); });
+  try {
+    Delivery(*this, visitor).run(receiver);
+  } catch (...) {
+    // The receiver may be waiting for the server or for room in the queue.
+    receiver.abandon();
+    throw;
+  }
+  thread.wait();
+  return receiver.end();
+}
+
+}  // namespace barman::replication

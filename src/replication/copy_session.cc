@@ -1,0 +1,151 @@
+#include "replication/copy_session.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace barman::replication {
+namespace {
+
+constexpr int kKeepaliveIdleSeconds = 30;
+constexpr int kKeepaliveIntervalSeconds = 10;
+constexpr int kKeepaliveCount = 3;
+
+[[noreturn]] void throw_lost(PGconn* handle) {
+  const std::string message = postgres::last_message(handle);
+  throw Error(ErrorKind::connection,
+              message.empty() ? "connection to the server was lost" : message);
+}
+
+int as_poll_timeout(std::chrono::milliseconds timeout) {
+  return timeout.count() == 0 ? -1 : static_cast<int>(timeout.count());
+}
+
+void flush_output(PGconn* handle, std::chrono::milliseconds timeout) {
+  while (true) {
+    const int status = PQflush(handle);
+    if (status == 0) return;
+    if (status < 0) throw_lost(handle);
+    // The interrupt is left out: what is begun to be sent must be sent whole, and it is short.
+    if (wait_for_fd(PQsocket(handle), WaitFor::writable, as_poll_timeout(timeout), {}) ==
+        WaitResult::timeout)
+      throw Error(ErrorKind::connection,
+                  fmt::format("the server accepted no data for {} ms", timeout.count()));
+    // The server may be blocked because it wants to send.
+    if (PQconsumeInput(handle) == 0) throw_lost(handle);
+  }
+}
+
+extern "C" void pass_notice(void* receiver, const PGresult* result) noexcept {
+  const auto& receive = *static_cast<std::function<void(const std::string&)>*>(receiver);
+  receive(std::string(strip(PQresultErrorMessage(result))));
+}
+
+}  // namespace
+
+CopyRead read_copy(PGconn* handle, CopyMessage& message) {
+  constexpr int kAsync = 1;
+  // The second round takes in what is readable without asking poll(2) first. This also fetches what
+  // a TLS library holds already, which poll cannot see.
+  for (int round = 0; round < 2; ++round) {
+    char* memory = nullptr;
+    const int size = PQgetCopyData(handle, &memory, kAsync);
+    if (size > 0) {
+      message.memory.reset(memory);
+      message.size_bytes = static_cast<std::size_t>(size);
+      return CopyRead::message;
+    }
+    if (size == -1) return CopyRead::end;
+    if (size == -2 || PQconsumeInput(handle) == 0) throw_lost(handle);
+  }
+  return CopyRead::nothing;
+}
+
+WaitResult wait_for_input(PGconn* handle, std::chrono::milliseconds timeout,
+                          const Interrupt& interrupt) {
+  const WaitResult result =
+      wait_for_fd(PQsocket(handle), WaitFor::readable, as_poll_timeout(timeout), interrupt);
+  if (result == WaitResult::ready && PQconsumeInput(handle) == 0) throw_lost(handle);
+  return result;
+}
+
+postgres::ResultHandle wait_for_result(postgres::Connection& connection,
+                                       std::chrono::milliseconds timeout,
+                                       const Interrupt& interrupt) {
+  PGconn* handle = postgres::handle_of(connection);
+  while (PQisBusy(handle) != 0) {
+    switch (wait_for_input(handle, timeout, interrupt)) {
+      case WaitResult::ready:
+        break;
+      case WaitResult::interrupted:
+        interrupt.throw_if_requested();
+        break;
+      case WaitResult::timeout:
+        throw Error(ErrorKind::connection,
+                    fmt::format("the server was silent for {} ms", timeout.count()));
+    }
+  }
+  postgres::ResultHandle result(PQgetResult(handle));
+  if (result == nullptr) return result;
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE)
+    postgres::throw_result_error(connection, result.get());
+  return result;
+}
+
+void write_copy(PGconn* handle, Bytes message, std::chrono::milliseconds timeout) {
+  const std::string_view text = as_text(message);
+  if (PQputCopyData(handle, text.data(), static_cast<int>(text.size())) != 1) throw_lost(handle);
+  flush_output(handle, timeout);
+}
+
+void end_copy(PGconn* handle, std::chrono::milliseconds timeout) {
+  if (PQputCopyEnd(handle, nullptr) != 1) throw_lost(handle);
+  flush_output(handle, timeout);
+}
+
+void detect_dead_peer(PGconn* handle) {
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconninfo(handle),
+                                                                             &PQconninfoFree);
+  for (const PQconninfoOption* option = options.get();
+       option != nullptr && option->keyword != nullptr; ++option) {
+    // libpq's default is keepalives=1 with the kernel's two hours.
+    const bool is_default = std::string_view(option->keyword) == "keepalives" &&
+                            option->val != nullptr && std::string_view(option->val) == "1";
+    const bool is_set = option->val != nullptr && option->val[0] != '\0';
+    if (std::string_view(option->keyword).starts_with("keepalives") && is_set && !is_default)
+      return;
+  }
+  // Fails on Unix sockets, where it is not needed.
+  const int fd = PQsocket(handle);
+  const int on = 1;
+  static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on));
+  const auto set = [fd](int option, int value) {
+    static_cast<void>(::setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value));
+  };
+  set(TCP_KEEPIDLE, kKeepaliveIdleSeconds);
+  set(TCP_KEEPINTVL, kKeepaliveIntervalSeconds);
+  set(TCP_KEEPCNT, kKeepaliveCount);
+}
+
+NoticeScope::NoticeScope(postgres::Connection& connection,
+                         std::function<void(const std::string&)> receive)
+    : connection_(connection),
+      receive_(std::move(receive)),
+      previous_(PQsetNoticeReceiver(postgres::handle_of(connection), pass_notice, &receive_)) {}
+
+NoticeScope::~NoticeScope() {
+  // Gone when the session was lost meanwhile.
+  PGconn* handle = connection_.state().handle.get();
+  if (handle != nullptr) PQsetNoticeReceiver(handle, previous_, nullptr);
+}
+
+}  // namespace barman::replication

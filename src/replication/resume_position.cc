@@ -1,0 +1,71 @@
+#include "replication/resume_position.h"
+
+#include <algorithm>
+#include <string_view>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace barman::replication {
+namespace {
+
+constexpr std::string_view kPartialSuffix = ".partial";
+constexpr std::size_t kSegmentNameLength = 24;
+
+}  // namespace
+
+std::optional<StreamPosition> resume_position(const std::vector<StreamFile>& files,
+                                              wal::SegmentSize segment_size,
+                                              std::vector<std::string>* ignored) {
+  struct Candidate {
+    std::uint64_t number;
+    std::uint32_t timeline;
+    bool is_complete;
+    auto operator<=>(const Candidate&) const = default;
+  };
+  std::optional<Candidate> newest;
+  for (const StreamFile& file : files) {
+    const std::string_view name = file.name;
+    const bool is_partial =
+        name.size() == kSegmentNameLength + kPartialSuffix.size() && name.ends_with(kPartialSuffix);
+    if (!is_partial && name.size() != kSegmentNameLength) continue;
+    const std::string_view digits = name.substr(0, kSegmentNameLength);
+    // PostgreSQL writes upper case only; other files are not its own.
+    if (std::any_of(digits.begin(), digits.end(), [](char c) { return c >= 'a' && c <= 'f'; }))
+      continue;
+    const auto segment = wal::parse_segment_name(digits, segment_size);
+    if (!segment) continue;
+    if (!is_partial && file.size_bytes != segment_size.bytes) {
+      if (ignored != nullptr) ignored->push_back(file.name);
+      continue;
+    }
+    const Candidate candidate{segment->number, segment->timeline.value, !is_partial};
+    if (!newest || *newest < candidate) newest = candidate;
+  }
+  if (!newest) return std::nullopt;
+  const wal::Segment segment{{newest->timeline}, newest->number + (newest->is_complete ? 1 : 0)};
+  return StreamPosition{segment.timeline, wal::segment_begin(segment, segment_size)};
+}
+
+std::vector<StreamFile> list_stream_files(const std::filesystem::path& directory) {
+  std::vector<StreamFile> files;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(directory, error);
+  while (!error && entry != std::filesystem::directory_iterator()) {
+    // A file may be archived away while we look: it is left out then.
+    std::error_code gone;
+    if (entry->is_regular_file(gone) && !gone) {
+      const std::uint64_t size_bytes = entry->file_size(gone);
+      if (!gone) files.push_back({entry->path().filename().string(), size_bytes});
+    }
+    entry.increment(error);
+  }
+  if (error)
+    throw SystemError(error.value(),
+                      fmt::format("cannot read directory \"{}\"", directory.string()));
+  return files;
+}
+
+}  // namespace barman::replication
