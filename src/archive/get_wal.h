@@ -1,0 +1,48 @@
+// One WAL file out of the archive, or out of what was received and is not archived yet (contract
+// backup-and-wal.md 13). Called for each segment of a recovery: opens no connection, lists nothing.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "catalogue/catalogue.h"
+#include "server/server.h"
+
+namespace barman::archive {
+
+enum class PartialFiles { ignore, accept };
+
+// A request that cannot be answered whatever is archived (exit code 3).
+class BadWalRequest final : public Error {
+ public:
+  using Error::Error;
+};
+
+// The places where the file is looked for, in order.
+std::vector<std::filesystem::path> wal_search_places(const catalogue::CatalogueLocations& locations,
+                                                     const std::string& wal_name,
+                                                     PartialFiles partial_files);
+
+enum class SendOutcome {
+  sent,
+  reader_gone,  // nobody reads `fd` any more
+};
+// Throws `not_found`, BadWalRequest for a name that is none, `corrupt` naming file and algorithm
+// for a file that is stored compressed or encrypted.
+SendOutcome send_wal(const server::Server& server, const std::string& wal_name,
+                     PartialFiles partial_files, int fd);
+// Writes `directory`/`wal_name`, which appears complete or not at all. Throws BadWalRequest when it
+// cannot be opened.
+void write_wal(const server::Server& server, const std::string& wal_name,
+               PartialFiles partial_files, const std::filesystem::path& directory,
+               Messages& messages);
+
+// Up to `count` consecutive names that exist, from this one on; partial files do not count.
+std::vector<std::string> peek_wals(const server::Server& server, const std::string& wal_name,
+                                   std::uint64_t count);
+
+}  // namespace barman::archive

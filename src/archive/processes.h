@@ -1,0 +1,30 @@
+// Processes of a server: those that hold its locks, and the children that cron starts (contract
+// backup-and-wal.md 11, cli.md 4.9, 4.17).
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/process.h"
+#include "base/progress.h"
+#include "server/server.h"
+
+namespace barman::archive {
+
+// SIGINT to the first process of this task ("receive-wal"), then polls for ten seconds. Throws when
+// there is none or it stays.
+void terminate_process(const server::Server& server, const std::string& task, Messages& messages);
+
+// `program -c configuration -q ARGUMENTS`, in its own session.
+void start_child(const server::Server& server, const std::vector<std::string>& arguments,
+                 DaemonOutputs outputs);
+
+// What cron does for the WAL of an active server, in children that it does not wait for:
+// archive-wal, receive-wal (or its end when streaming is off), check-backup for the oldest backup
+// that waits for WAL.
+void run_wal_cron(const server::Server& server, DaemonOutputs outputs, Messages& messages);
+// For an inactive server: ends its receive-wal. Silent when there is none.
+void stop_receiver_of_inactive_server(const server::Server& server, Messages& messages);
+
+}  // namespace barman::archive

@@ -1,0 +1,21 @@
+// Makes a server begin a new WAL segment (contract backup-and-wal.md 12).
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "base/progress.h"
+#include "server/server.h"
+
+namespace barman::archive {
+
+struct SwitchRequest {
+  enum class Checkpoint { no, first };
+  Checkpoint checkpoint = Checkpoint::no;
+  // Set: wait so long until the closed segment is archived; zero means for ever.
+  std::optional<std::chrono::seconds> archive_timeout;
+};
+
+void switch_wal(const server::Server& server, const SwitchRequest& request, Messages& messages);
+
+}  // namespace barman::archive
