@@ -15,7 +15,8 @@
 
 namespace barman::postgres {
 
-// SELECT 1. Throws when the session is not usable.
+// Asks the server for a sign of life (IDENTIFY_SYSTEM on a replication session). Throws when the
+// session is not usable.
 void probe(Connection& connection);
 
 // The second word of version(): "15.20", "16devel", for EnterpriseDB without its last component.
@@ -149,7 +150,10 @@ struct ReplicationSlot {
   bool active = false;
   // Absent until the slot reserves WAL.
   std::optional<wal::Lsn> restart_lsn;
+  // Since 13: "reserved", "extended", "unreserved", "lost".
+  std::optional<std::string> wal_status;
 };
+// Physical slots only.
 std::optional<ReplicationSlot> find_replication_slot(Connection& connection,
                                                      const std::string& name);
 

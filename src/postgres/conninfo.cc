@@ -1,0 +1,108 @@
+#include "postgres/conninfo.h"
+
+#include <libpq-fe.h>
+
+#include <map>
+#include <memory>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace barman::postgres {
+namespace {
+
+struct FreeOptions {
+  void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
+};
+
+using Parameters = std::map<std::string, std::string>;
+
+// nullopt for an invalid string. Only what the string itself sets is returned.
+std::optional<Parameters> parse(const std::string& conninfo) {
+  char* message = nullptr;
+  const std::unique_ptr<PQconninfoOption, FreeOptions> options(
+      PQconninfoParse(conninfo.c_str(), &message));
+  // libpq's reason quotes words of the string, which may be parts of a password: it is dropped.
+  if (message != nullptr) PQfreemem(message);
+  if (!options) return std::nullopt;
+  Parameters parameters;
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    if (option->val != nullptr) parameters.emplace(option->keyword, option->val);
+  }
+  return parameters;
+}
+
+Parameters parse_or_throw(const std::string& conninfo) {
+  std::optional<Parameters> parameters = parse(conninfo);
+  if (!parameters) {
+    throw Error(ErrorKind::config, conninfo_error(conninfo).value_or("invalid connection string"),
+                "Write it as key=value words or as a postgresql:// URI, as libpq expects it.");
+  }
+  return *parameters;
+}
+
+std::string quote(const std::string& value) {
+  if (!value.empty() && value.find_first_of(" \t\n\r\f\v'\\") == std::string::npos) return value;
+  std::string quoted = "'";
+  for (const char c : value) {
+    if (c == '\'' || c == '\\') quoted.push_back('\\');
+    quoted.push_back(c);
+  }
+  return quoted + "'";
+}
+
+std::string build(const Parameters& parameters) {
+  std::string conninfo;
+  for (const auto& [key, value] : parameters) {
+    if (!conninfo.empty()) conninfo.push_back(' ');
+    conninfo.append(key).append("=").append(quote(value));
+  }
+  return conninfo;
+}
+
+// For a string that cannot be parsed nobody knows where a password ends, so everything behind the
+// word is left out.
+std::string mask_unparsable(const std::string& conninfo) {
+  const std::string masked = mask_passwords(conninfo);
+  const std::size_t word = to_lower(masked).find("password");
+  if (word == std::string::npos) return masked;
+  return masked.substr(0, word) + "password=*REDACTED*";
+}
+
+}  // namespace
+
+std::optional<std::string> conninfo_error(const std::string& conninfo) {
+  if (parse(conninfo)) return std::nullopt;
+  return "Cannot connect to postgres: \"" + mask_unparsable(conninfo) +
+         "\" is not a valid connection string";
+}
+
+std::optional<std::string> find_parameter(const std::string& conninfo, std::string_view name) {
+  const std::optional<Parameters> parameters = parse(conninfo);
+  if (!parameters) return std::nullopt;
+  const auto found = parameters->find(std::string(name));
+  if (found == parameters->end()) return std::nullopt;
+  return found->second;
+}
+
+bool has_parameter(const std::string& conninfo, std::string_view name) {
+  return find_parameter(conninfo, name).has_value();
+}
+
+std::string make_sql_conninfo(const std::string& conninfo) {
+  Parameters parameters = parse_or_throw(conninfo);
+  parameters.emplace("application_name", "barman");
+  return build(parameters);
+}
+
+std::string make_replication_conninfo(const std::string& conninfo,
+                                      const std::string& application_name) {
+  Parameters parameters = parse_or_throw(conninfo);
+  parameters.insert_or_assign("replication", "true");
+  parameters.insert_or_assign("dbname", "replication");
+  parameters.insert_or_assign("options", "-cdatestyle=iso");
+  parameters.emplace("application_name", application_name);
+  return build(parameters);
+}
+
+}  // namespace barman::postgres
