@@ -6,11 +6,9 @@
 // configuration unusable throws; what makes one server unusable disables that server.
 #pragma once
 
-#include <filesystem>
-#include <functional>
 #include <map>
-#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +17,7 @@
 #include "config/ini_document.h"
 #include "config/model.h"
 #include "config/server_config.h"
+#include "config/validation.h"
 
 namespace barman::config {
 
@@ -52,16 +51,6 @@ struct MainFileLookup {
   std::vector<std::string> defaults = {"/etc/barman.conf", "/etc/barman/barman.conf"};
 };
 
-// Why libpq refuses a connection string; nullopt when it is fine.
-using ConninfoCheck = std::function<std::optional<std::string>(const std::string&)>;
-
-// Two servers that use the same directory. Both are disabled.
-struct PathConflict {
-  std::string text;  // "Conflicting path: ..."
-  std::string server;
-  std::string other_server;
-};
-
 class Configuration {
  public:
   void load_main_file(const MainFileLookup& lookup);
@@ -83,18 +72,24 @@ class Configuration {
   std::string global_source(std::string_view key) const;
 
  private:
+  std::optional<std::string> global_value(std::string_view key) const;
   void read_global();
+  void require_global_keys() const;
   void merge_include_directory();
   void merge_file_below_main(const std::string& path, const std::string& shown_name);
+  void classify_sections();
   void check_keys();
-  void build_models();
   void build_servers(const ConninfoCheck& check_conninfo);
+  void switch_to_active_model(ServerConfig& server);
   void warn_once(std::string text);
 
   IniDocument document_;
   GlobalConfig global_;
   std::vector<std::string> warnings_;
-  std::map<std::string, ServerConfig, std::less<>> servers_;
+  std::set<std::string> known_warnings_;
+  std::vector<std::string> server_sections_;
+  std::vector<std::string> model_sections_;
+  ServerMap servers_;
   std::map<std::string, Model, std::less<>> models_;
   std::vector<PathConflict> conflicts_;
 };

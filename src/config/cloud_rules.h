@@ -1,0 +1,19 @@
+// Rules among the options of cloud providers (contract 7.9, 9.7).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/server_config.h"
+
+namespace barman::config {
+
+// Why the snapshot provider could not be used; empty while snapshot_provider is unset.
+std::vector<std::string> find_snapshot_problems(const ServerConfig& config);
+
+// What is wrong with aws_encryption, aws_sse_kms_key_id and aws_sse_customer_key, whose key file is
+// read.
+std::optional<std::string> find_object_encryption_problem(const ServerConfig& config);
+
+}  // namespace barman::config

@@ -1,0 +1,162 @@
+#include "config/resolution.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "config/option_value.h"
+
+namespace barman::config {
+namespace {
+
+constexpr std::string_view kComponent = "barman.config";
+
+std::string ignored_value_text(std::string_view text, std::string_view key,
+                               std::string_view section, std::string_view reason) {
+  return fmt::format("Ignoring invalid configuration value '{}' for key {} in [{}] section: {}",
+                     text, key, section, reason);
+}
+
+class ServerResolver {
+ public:
+  ServerResolver(const IniDocument& document, const std::string& name, std::string_view barman_home,
+                 std::vector<std::string>& warnings)
+      : document_(document), barman_home_(barman_home), warnings_(warnings) {
+    config_.name = name;
+  }
+
+  ServerConfig resolve() {
+    for (const Option& option : server_options()) {
+      if (option.scopes == Scope::none) continue;
+      if (take_from(config_.name, option)) continue;
+      if (option.is_inheritable() && take_from(kGlobalSection, option)) continue;
+      set_option(config_, option, parse_option(option, default_text(option)).value);
+    }
+    drop_repeated_limits();
+    return std::move(config_);
+  }
+
+ private:
+  // Whether the section decides about the option. An empty value or None in the server's own
+  // section means the built-in default; in [barman] it is as good as absent.
+  bool take_from(std::string_view section, const Option& option) {
+    const auto value = document_.find_value(section, option.name);
+    if (!value) return false;
+    if (value->problem) {
+      disable_server(config_, *value->problem);
+      return false;
+    }
+    const bool is_own_section = section != kGlobalSection;
+    ParsedOption parsed = parse_option(option, value->text);
+    if (parsed.refusal) {
+      report_refusal(section, option, value->text, *parsed.refusal);
+      return false;
+    }
+    if (std::holds_alternative<std::monostate>(parsed.value)) {
+      const std::string fallback = default_text(option);
+      if (option.type == OptionType::retention && !parsed.log_lines.empty())
+        config_.invalid_retention_policy = value->text;
+      const bool cancels =
+          is_own_section || !parsed.log_lines.empty() || option.name == "compression";
+      if (!cancels) return false;
+      parsed.value = parse_option(option, fallback).value;
+    }
+    for (const std::string& line : parsed.log_lines)
+      log::warning(kComponent, "{} for server {}", line, config_.name);
+    if (is_relative_path(option, parsed.value))
+      warnings_.push_back(
+          fmt::format("Relative path '{}' for key {} in [{}] section: it depends on the directory "
+                      "in which barman is started",
+                      value->text, option.name, section));
+    set_option(config_, option, std::move(parsed.value));
+    return true;
+  }
+
+  void report_refusal(std::string_view section, const Option& option, std::string_view text,
+                      std::string_view reason) {
+    warnings_.push_back(ignored_value_text(text, option.name, section, reason));
+    // Falling back to a local directory would turn a cloud server into a local one.
+    if (option.type == OptionType::location)
+      disable_server(config_, fmt::format("Invalid {} '{}' for server {}: {}", option.name, text,
+                                          config_.name, reason));
+  }
+
+  static bool is_relative_path(const Option& option, const OptionData& value) {
+    if (option.type != OptionType::path && option.type != OptionType::location) return false;
+    const auto* path = std::get_if<std::string>(&value);
+    return path != nullptr && !path->starts_with('/') && !is_cloud_url(*path);
+  }
+
+  std::string default_text(const Option& option) const {
+    std::string text(option.default_text);
+    for (std::size_t begin = text.find("%("); begin != std::string::npos;
+         begin = text.find("%(", begin)) {
+      const std::size_t end = text.find(")s", begin);
+      const std::string replacement = computed_text(text.substr(begin + 2, end - begin - 2));
+      text.replace(begin, end + 2 - begin, replacement);
+      begin += replacement.size();
+    }
+    return text;
+  }
+
+  std::string computed_text(std::string_view key) const {
+    if (key == "barman_home") return std::string(barman_home_);
+    if (key == "name") return config_.name;
+    const OptionData value = get_option(config_, *find_option(key));
+    const auto* text = std::get_if<std::string>(&value);
+    return text != nullptr ? *text : std::string();
+  }
+
+  // A limit equal to the general one is no limit of its own.
+  void drop_repeated_limits() {
+    std::erase_if(config_.tablespace_bandwidth_limit, [&](const auto& rule) {
+      return config_.bandwidth_limit && rule.second == *config_.bandwidth_limit;
+    });
+  }
+
+  const IniDocument& document_;
+  std::string_view barman_home_;
+  std::vector<std::string>& warnings_;
+  ServerConfig config_;
+};
+
+}  // namespace
+
+void disable_server(ServerConfig& config, std::string reason) {
+  config.messages.push_back(std::move(reason));
+  config.disabled = true;
+}
+
+ServerConfig resolve_server(const IniDocument& document, const std::string& name,
+                            std::string_view barman_home, std::vector<std::string>& warnings) {
+  return ServerResolver(document, name, barman_home, warnings).resolve();
+}
+
+std::optional<Model> resolve_model(const IniDocument& document, const std::string& name,
+                                   std::vector<std::string>& warnings) {
+  Model model{.name = name, .cluster = {}, .values = {}};
+  for (const Option& option : server_options()) {
+    if (!has_scope(option.scopes, Scope::model)) continue;
+    const auto value = document.find_value(name, option.name);
+    if (!value) continue;
+    ParsedOption parsed =
+        value->problem ? ParsedOption{.value = {}, .refusal = value->problem, .log_lines = {}}
+                       : parse_option(option, value->text);
+    if (parsed.refusal) {
+      warnings.push_back(ignored_value_text(value->text, option.name, name, *parsed.refusal));
+      continue;
+    }
+    if (std::holds_alternative<std::monostate>(parsed.value)) continue;
+    if (option.name == "cluster") {
+      model.cluster = std::get<std::string>(parsed.value);
+    } else {
+      model.values.emplace(option.name, std::move(parsed.value));
+    }
+  }
+  if (!model.cluster.empty()) return model;
+  warnings.push_back(fmt::format(
+      "Parameter \"cluster\" is required in [{}] section. The model is ignored.", name));
+  return std::nullopt;
+}
+
+}  // namespace barman::config

@@ -1,0 +1,62 @@
+#include "config/server_config.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace barman::config {
+
+std::string_view to_text(BackupMethod method) {
+  switch (method) {
+    case BackupMethod::rsync:
+      return "rsync";
+    case BackupMethod::postgres:
+      return "postgres";
+    case BackupMethod::local_rsync:
+      return "local-rsync";
+    case BackupMethod::snapshot:
+      return "snapshot";
+    case BackupMethod::local_to_cloud:
+      return "local-to-cloud";
+  }
+  return {};
+}
+
+std::string Interval::clock_text() const {
+  const std::int64_t days = hours / 24;
+  const std::string clock = fmt::format("{}:00:00", hours % 24);
+  if (days == 0) return clock;
+  return fmt::format("{} day{}, {}", days, days == 1 ? "" : "s", clock);
+}
+
+std::string Interval::human_text() const { return human_duration(static_cast<double>(seconds())); }
+
+std::string RetentionPolicy::text() const {
+  if (kind == Kind::redundancy) return fmt::format("REDUNDANCY {}", count);
+  std::string_view unit_text = "DAYS";
+  if (unit == Unit::weeks) unit_text = "WEEKS";
+  if (unit == Unit::months) unit_text = "MONTHS";
+  return fmt::format("RECOVERY WINDOW OF {} {}", count, unit_text);
+}
+
+bool is_cloud_url(std::string_view path) { return path.find("://") != std::string_view::npos; }
+
+bool ServerConfig::has_cloud_basebackups() const { return is_cloud_url(basebackups_directory); }
+
+bool ServerConfig::has_cloud_wals() const { return is_cloud_url(wals_directory); }
+
+std::string ServerConfig::xlogdb_location() const {
+  const bool is_in_cloud = has_cloud_wals() && xlogdb_directory.starts_with(wals_directory);
+  return is_in_cloud ? meta_directory() : xlogdb_directory;
+}
+
+std::optional<std::string> ServerConfig::effective_wal_streaming_conninfo() const {
+  return wal_streaming_conninfo ? wal_streaming_conninfo : streaming_conninfo;
+}
+
+std::optional<std::string> ServerConfig::effective_wal_conninfo() const {
+  if (wal_conninfo) return wal_conninfo;
+  return wal_streaming_conninfo ? wal_streaming_conninfo : conninfo;
+}
+
+}  // namespace barman::config

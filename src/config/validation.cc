@@ -1,0 +1,286 @@
+#include "config/validation.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "config/cloud_rules.h"
+#include "config/resolution.h"
+
+namespace barman::config {
+namespace {
+
+bool is_rsync(const ServerConfig& config) {
+  return config.backup_method == BackupMethod::rsync ||
+         config.backup_method == BackupMethod::local_rsync;
+}
+
+class Validator {
+ public:
+  Validator(ServerConfig& config, const ConninfoCheck& check_conninfo)
+      : config_(config), check_conninfo_(check_conninfo) {}
+
+  void run() {
+    if (!config_.is_passive()) {
+      check_connections();
+      check_archivers();
+      check_method();
+    }
+    check_destinations();
+  }
+
+ private:
+  // An inactive server takes nothing in: the problem is told, but what the server holds stays
+  // usable.
+  void add_problem(std::string text) {
+    config_.messages.push_back(std::move(text));
+    if (config_.active) config_.disabled = true;
+  }
+
+  void check_connection(std::string_view label, std::string_view option,
+                        const std::optional<std::string>& conninfo) {
+    if (!conninfo) {
+      add_problem(
+          fmt::format("{}: Missing '{}' parameter for server '{}'", label, option, config_.name));
+    } else if (check_conninfo_ && check_conninfo_(*conninfo)) {
+      add_problem(
+          fmt::format("{}: Cannot connect to postgres: \"{}\" is not a valid connection string",
+                      label, *conninfo));
+    }
+  }
+
+  void check_connections() {
+    check_connection("PostgreSQL connection", "conninfo", config_.conninfo);
+    if (config_.backup_method == BackupMethod::postgres || config_.streaming_archiver)
+      check_connection("Streaming connection", "streaming_conninfo", config_.streaming_conninfo);
+  }
+
+  void check_archivers() {
+    if (config_.archiver) return;
+    if (config_.streaming_archiver) {
+      if (!config_.slot_name || !config_.streaming_conninfo)
+        add_problem(
+            "Streaming-only archiver requires 'streaming_conninfo' and 'slot_name' options to be "
+            "properly configured");
+      return;
+    }
+    if (!config_.active) return;
+    config_.warnings.push_back(
+        fmt::format("No archiver enabled for server '{}'. Please turn on 'archiver', "
+                    "'streaming_archiver' or both",
+                    config_.name));
+    config_.warnings.emplace_back("Forcing 'archiver = on'");
+    config_.archiver = true;
+  }
+
+  void refuse_options(std::string_view method,
+                      std::initializer_list<std::pair<std::string_view, bool>> options) {
+    for (const auto& [name, is_set] : options)
+      if (is_set)
+        add_problem(fmt::format("{} option is not supported by {} backup_method", name, method));
+  }
+
+  void check_method() {
+    switch (config_.backup_method) {
+      case BackupMethod::rsync:
+      case BackupMethod::local_rsync:
+        check_ssh_command();
+        refuse_options("rsync", {{"backup_compression", config_.backup_compression.has_value()}});
+        break;
+      case BackupMethod::postgres:
+        refuse_options("postgres",
+                       {{"tablespace_bandwidth_limit", !config_.tablespace_bandwidth_limit.empty()},
+                        {"reuse_backup", config_.reuses_backup()},
+                        {"network_compression", config_.network_compression}});
+        check_compression();
+        break;
+      case BackupMethod::snapshot:
+        check_ssh_command();
+        check_snapshot_options();
+        break;
+      case BackupMethod::local_to_cloud:
+        break;
+    }
+    if (config_.active) complete_backup_options();
+  }
+
+  void check_ssh_command() {
+    if (config_.backup_method != BackupMethod::local_rsync) {
+      if (!config_.ssh_command)
+        add_problem(fmt::format(
+            "Missing or invalid ssh_command in barman configuration for server {}", config_.name));
+    } else if (config_.ssh_command) {
+      add_problem(fmt::format(
+          "Local copy requires ssh_command in barman configuration to be empty for server {}",
+          config_.name));
+    }
+  }
+
+  // Exclusive backups went away with PostgreSQL 15; the method decides what is possible at all.
+  void complete_backup_options() {
+    BackupOptions& options = config_.backup_options;
+    if (config_.backup_method == BackupMethod::postgres) {
+      if (options.exclusive_backup)
+        config_.warnings.emplace_back(
+            "'exclusive_backup' is not a valid backup_option using postgres backup_method. "
+            "Overriding with 'concurrent_backup'.");
+      options.exclusive_backup = false;
+      options.concurrent_backup = true;
+    } else if ((is_rsync(config_) || config_.backup_method == BackupMethod::snapshot) &&
+               !options.exclusive_backup && !options.concurrent_backup) {
+      config_.backup_warnings.push_back(
+          fmt::format("No backup strategy set for server '{}' (using default 'concurrent_backup').",
+                      config_.name));
+      options.concurrent_backup = true;
+    }
+  }
+
+  void check_level(std::string_view algorithm, std::int64_t minimum, std::int64_t maximum,
+                   bool accepts_default) {
+    const auto level = config_.backup_compression_level;
+    if (!level || (*level >= minimum && *level <= maximum) || (accepts_default && *level == -1))
+      return;
+    add_problem(fmt::format(
+        "backup_compression_level {} is not supported by {} backup_compression (must be {} to {})",
+        *level, algorithm, minimum, maximum));
+  }
+
+  void check_compression() {
+    if (!config_.backup_compression) return;
+    const std::string& algorithm = *config_.backup_compression;
+    if (config_.backup_compression_format == "plain" &&
+        config_.backup_compression_location != "server")
+      add_problem(
+          fmt::format("backup_compression_format plain is not compatible with "
+                      "backup_compression_location {}",
+                      config_.backup_compression_location.value_or("None")));
+    if (algorithm == "gzip") check_level(algorithm, 1, 9, true);
+    if (algorithm == "lz4") check_level(algorithm, 0, 12, false);
+    if (algorithm == "zstd") check_level(algorithm, -131072, 22, false);
+    if (algorithm == "none") check_level(algorithm, 0, 0, false);
+    const auto workers = config_.backup_compression_workers;
+    if (!workers) return;
+    if (algorithm != "zstd") {
+      add_problem(fmt::format(
+          "backup_compression_workers is not supported by {} backup_compression", algorithm));
+    } else if (*workers < 0) {
+      add_problem("backup_compression_workers must not be negative");
+    }
+  }
+
+  void check_snapshot_options() {
+    refuse_options("snapshot",
+                   {{"backup_compression", config_.backup_compression.has_value()},
+                    {"bandwidth_limit", config_.bandwidth_limit.value_or(0) != 0},
+                    {"network_compression", config_.network_compression},
+                    {"tablespace_bandwidth_limit", !config_.tablespace_bandwidth_limit.empty()},
+                    {"reuse_backup", config_.reuses_backup()}});
+    for (const auto& [name, is_set] : std::initializer_list<std::pair<std::string_view, bool>>{
+             {"snapshot_disks", !config_.snapshot_disks.empty()},
+             {"snapshot_instance", config_.snapshot_instance.has_value()},
+             {"snapshot_provider", config_.snapshot_provider.has_value()}})
+      if (!is_set)
+        add_problem(fmt::format("{} option is required by snapshot backup_method", name));
+    for (const std::string& reason : find_snapshot_problems(config_)) {
+      add_problem(fmt::format("Error initialising snapshot provider {}: {}",
+                              *config_.snapshot_provider, reason));
+    }
+  }
+
+  void check_destinations() {
+    const bool has_cloud = config_.has_cloud_basebackups() || config_.has_cloud_wals();
+    const bool all_cloud = config_.has_cloud_basebackups() && config_.has_cloud_wals();
+    if (has_cloud && !all_cloud) {
+      add_problem(fmt::format(
+          "basebackups_directory and wals_directory must both be cloud URLs or both be local "
+          "directories for server {}",
+          config_.name));
+    } else if (!all_cloud && !config_.is_passive() &&
+               config_.backup_method == BackupMethod::local_to_cloud) {
+      add_problem(
+          fmt::format("basebackups_directory and wals_directory must be cloud URLs with "
+                      "local-to-cloud backup_method for server {}",
+                      config_.name));
+    }
+    // Without valid encryption settings not even the catalogue can be read: this counts for
+    // inactive servers, too.
+    if (config_.has_cloud_wals() ||
+        (config_.has_cloud_basebackups() && config_.backup_method == BackupMethod::postgres)) {
+      if (auto reason = find_object_encryption_problem(config_))
+        disable_server(config_, std::move(*reason));
+    }
+  }
+
+  ServerConfig& config_;
+  const ConninfoCheck& check_conninfo_;
+};
+
+struct UsedPath {
+  std::string server;
+  std::string_view option;
+};
+
+// The directory itself, links resolved as far as it exists.
+std::string real_path(const std::string& path) {
+  std::error_code code;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, code);
+  std::filesystem::path real = std::filesystem::weakly_canonical(absolute, code);
+  if (code) real = absolute.lexically_normal();
+  std::string text = real.string();
+  while (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
+}
+
+// The path as configured, and where it leads if a symbolic link is on its way.
+std::string shown_path(const std::string& path, const std::string& real) {
+  std::error_code code;
+  std::string plain = std::filesystem::absolute(path, code).lexically_normal().string();
+  while (plain.size() > 1 && plain.back() == '/') plain.pop_back();
+  return plain == real ? path : fmt::format("{} (symlink to: {})", path, real);
+}
+
+}  // namespace
+
+void validate_server(ServerConfig& config, const ConninfoCheck& check_conninfo) {
+  Validator(config, check_conninfo).run();
+}
+
+std::vector<PathConflict> find_path_conflicts(ServerMap& servers) {
+  static constexpr std::array<std::pair<std::string_view, std::string ServerConfig::*>, 6>
+      kDirectories = {{{"backup_directory", &ServerConfig::backup_directory},
+                       {"basebackups_directory", &ServerConfig::basebackups_directory},
+                       {"errors_directory", &ServerConfig::errors_directory},
+                       {"incoming_wals_directory", &ServerConfig::incoming_wals_directory},
+                       {"streaming_wals_directory", &ServerConfig::streaming_wals_directory},
+                       {"wals_directory", &ServerConfig::wals_directory}}};
+  std::vector<PathConflict> conflicts;
+  std::map<std::string, UsedPath> used;
+  for (auto& [name, server] : servers) {
+    for (const auto& [option, member] : kDirectories) {
+      const std::string& path = server.*member;
+      if (is_cloud_url(path)) continue;
+      const std::string real = real_path(path);
+      const auto [position, is_free] = used.try_emplace(real, UsedPath{name, option});
+      if (is_free) continue;
+      const UsedPath& other = position->second;
+      const std::string subject =
+          fmt::format("Conflicting path: {}={}", option, shown_path(path, real));
+      if (other.server == name) {
+        disable_server(server, fmt::format("{} conflicts with '{}' for server '{}'", subject,
+                                           other.option, name));
+        continue;
+      }
+      conflicts.push_back({fmt::format("{} for server '{}' conflicts with '{}' for server '{}'",
+                                       subject, name, other.option, other.server),
+                           name, other.server});
+      disable_server(server, conflicts.back().text);
+      disable_server(servers.at(other.server), conflicts.back().text);
+    }
+  }
+  return conflicts;
+}
+
+}  // namespace barman::config
