@@ -15,6 +15,8 @@ class Messages {
   virtual ~Messages() = default;
   virtual void debug(const std::string& text) = 0;
   virtual void info(const std::string& text) = 0;
+  // As info(), but not written to the log (lists of files, of WAL names).
+  virtual void info_unlogged(const std::string& text) { info(text); }
   virtual void warning(const std::string& text) = 0;
   virtual void error(const std::string& text) = 0;
   // An unexpected failure: "EXCEPTION: text" + "See log file for more details.".

@@ -68,7 +68,7 @@ class Reporter final : public Messages {
   void exception(const std::string& text) override;
 
   // As info(), but not written to the log (lists of files, of WAL names).
-  void info_unlogged(const std::string& text);
+  void info_unlogged(const std::string& text) override;
   // A line of a result: console only, neither in JSON nor in the log.
   void result_line(const std::string& text);
   // A member of the top level of the JSON document; replaces an earlier one. Nothing in the other
