@@ -1,0 +1,151 @@
+#include "catalogue/retention.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalogue/test_support.h"
+
+namespace barman::catalogue {
+namespace {
+
+constexpr std::int64_t kDay = 86400;
+const Timestamp kNow{.microseconds = 1'000 * kDay * 1'000'000};
+
+// Ended `age_days` before now; the ID sorts by age.
+BackupInfo aged(int age_days, BackupStatus status = BackupStatus::done) {
+  BackupInfo info =
+      make_backup("2026" + std::to_string(9999 - age_days) + "T000000", "", "", status);
+  info.end_time = Timestamp{.microseconds = kNow.microseconds - age_days * kDay * 1'000'000};
+  return info;
+}
+BackupInfo child_of(const BackupInfo& parent, int suffix,
+                    BackupStatus status = BackupStatus::done) {
+  std::string id = parent.id.value;
+  id.back() = static_cast<char>('0' + suffix);
+  return make_incremental(id, parent.id.value, status);
+}
+
+std::vector<std::string> words(std::vector<BackupInfo> backups, const RetentionInput& input) {
+  std::sort(backups.begin(), backups.end(),
+            [](const BackupInfo& a, const BackupInfo& b) { return a.id < b.id; });
+  std::vector<std::string> result;
+  for (const RetentionVerdict& verdict : apply_retention(backups, input)) {
+    EXPECT_FALSE(verdict.reason.empty());
+    result.emplace_back(retention_text(verdict.status));
+  }
+  return result;
+}
+
+RetentionInput window(int days, std::uint64_t minimum_redundancy = 0) {
+  return {.rule = {.kind = RetentionRule::Kind::recovery_window, .seconds = days * kDay},
+          .minimum_redundancy = minimum_redundancy,
+          .now = kNow};
+}
+RetentionInput redundancy(std::uint64_t count, std::uint64_t minimum_redundancy = 0) {
+  return {.rule = {.kind = RetentionRule::Kind::redundancy, .count = count},
+          .minimum_redundancy = minimum_redundancy,
+          .now = kNow};
+}
+
+TEST(Retention, RedundancyCountsTheNewestDone) {
+  const std::vector<BackupInfo> backups = {aged(5),
+                                           aged(4),
+                                           aged(3, BackupStatus::failed),
+                                           aged(2),
+                                           aged(1, BackupStatus::waiting_for_wals),
+                                           aged(0, BackupStatus::empty)};
+  EXPECT_THAT(words(backups, redundancy(2)),
+              testing::ElementsAre("OBSOLETE", "VALID", "-", "VALID", "-"));
+  EXPECT_THAT(words(backups, redundancy(1, 3)),
+              testing::ElementsAre("VALID", "VALID", "-", "VALID", "-"));
+  EXPECT_THAT(words(backups, redundancy(0)),
+              testing::ElementsAre("OBSOLETE", "OBSOLETE", "-", "OBSOLETE", "-"));
+}
+
+TEST(Retention, KeptBackupsCountForRedundancy) {
+  const std::vector<BackupInfo> backups = {aged(4), aged(3), aged(2), aged(1)};
+  RetentionInput input = redundancy(2);
+  input.keeps = {{backups[3].id, KeepTarget::standalone}, {backups[0].id, KeepTarget::full}};
+  EXPECT_THAT(words(backups, input),
+              testing::ElementsAre("KEEP:FULL", "OBSOLETE", "VALID", "KEEP:STANDALONE"));
+}
+
+TEST(Retention, TheWindowHasAnAnchor) {
+  const std::vector<BackupInfo> backups = {aged(30), aged(20), aged(9), aged(6), aged(1)};
+  EXPECT_THAT(words(backups, window(7)),
+              testing::ElementsAre("OBSOLETE", "OBSOLETE", "VALID", "VALID", "VALID"));
+  EXPECT_THAT(words(backups, window(7, 4)),
+              testing::ElementsAre("OBSOLETE", "OBSOLETE*", "VALID", "VALID", "VALID"));
+}
+
+// The contract's table 14.3: root and child, with our correction of the standalone anchor.
+TEST(Retention, ChildrenFollowTheirRoot) {
+  const BackupInfo anchor = aged(8);
+  const BackupInfo newer = aged(2);
+  const BackupInfo older = aged(20);
+  const auto status = [](const BackupInfo& root, std::optional<KeepTarget> keep,
+                         std::vector<BackupInfo> others, std::uint64_t minimum) {
+    others.push_back(root);
+    others.push_back(child_of(root, 1));
+    others.push_back(child_of(others.back(), 2));
+    RetentionInput input = window(7, minimum);
+    if (keep) input.keeps[root.id] = *keep;
+    std::sort(others.begin(), others.end(),
+              [](const BackupInfo& a, const BackupInfo& b) { return a.id < b.id; });
+    std::vector<std::string> result;
+    for (const RetentionVerdict& verdict : apply_retention(others, input)) {
+      if (verdict.id.value.starts_with(root.id.value.substr(0, 14))) {
+        result.emplace_back(retention_text(verdict.status));
+      }
+    }
+    return result;
+  };
+  using testing::ElementsAre;
+  constexpr auto kFull = KeepTarget::full;
+  constexpr auto kStandalone = KeepTarget::standalone;
+  EXPECT_THAT(status(anchor, {}, {newer}, 0), ElementsAre("VALID", "VALID", "VALID"));
+  EXPECT_THAT(status(anchor, kFull, {newer}, 0), ElementsAre("KEEP:FULL", "VALID", "VALID"));
+  EXPECT_THAT(status(anchor, kStandalone, {newer}, 0),
+              ElementsAre("KEEP:STANDALONE", "VALID", "VALID"));
+  EXPECT_THAT(status(newer, kStandalone, {anchor}, 0),
+              ElementsAre("KEEP:STANDALONE", "VALID", "VALID"));
+  EXPECT_THAT(status(older, {}, {anchor}, 0), ElementsAre("OBSOLETE", "OBSOLETE", "OBSOLETE"));
+  EXPECT_THAT(status(older, kStandalone, {anchor}, 0),
+              ElementsAre("KEEP:STANDALONE", "OBSOLETE", "OBSOLETE"));
+  EXPECT_THAT(status(older, kFull, {anchor}, 0), ElementsAre("KEEP:FULL", "VALID", "VALID"));
+  EXPECT_THAT(status(older, {}, {anchor}, 2), ElementsAre("OBSOLETE*", "OBSOLETE*", "OBSOLETE*"));
+}
+
+TEST(Retention, AnIncrementalWithoutRootIsNotJudged) {
+  const std::vector<BackupInfo> backups = {aged(5),
+                                           make_incremental("20269998T000000", "20260101T000000")};
+  EXPECT_THAT(words(backups, redundancy(1)), testing::ElementsAre("VALID", "-"));
+}
+
+TEST(Retention, StandaloneWeakensOnlyOutsideThePolicy) {
+  const std::vector<BackupInfo> backups = {aged(30), aged(20), aged(9), aged(1)};
+  RetentionInput input = window(7);
+  input.keeps = {{backups[0].id, KeepTarget::standalone},
+                 {backups[1].id, KeepTarget::full},
+                 {backups[2].id, KeepTarget::standalone}};
+  EXPECT_THAT(standalone_outside_policy(apply_retention(backups, input)),
+              testing::ElementsAre(backups[0].id));
+}
+
+TEST(Retention, DeletesLeavesFirstAndWaitsForRunningChildren) {
+  const BackupInfo old = aged(30);
+  const BackupInfo other = aged(25);
+  std::vector<BackupInfo> backups = {old, child_of(old, 1), child_of(old, 2), other, aged(1)};
+  backups[2].parent_backup_id = backups[1].id;
+  const auto order = [&] {
+    return obsolete_in_order(backups, apply_retention(backups, redundancy(1)));
+  };
+  EXPECT_THAT(order(), testing::ElementsAre(backups[2].id, backups[1].id, old.id, other.id));
+  backups[2].status = BackupStatus::started;
+  EXPECT_THAT(order(), testing::Not(testing::Contains(old.id)));
+  EXPECT_THAT(order(), testing::Not(testing::Contains(backups[1].id)));
+  EXPECT_THAT(order(), testing::Contains(other.id));
+}
+
+}  // namespace
+}  // namespace barman::catalogue
