@@ -1,0 +1,26 @@
+// The PostgreSQL programs that the tests use: the servers that scripts/install-dependencies has
+// installed, one a major version, and the tools that judge what barman has stored.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+namespace barman::test {
+
+struct PostgresVersion {
+  int major = 0;
+  std::filesystem::path bin_directory;
+};
+
+// Where the full matrix is not needed.
+inline constexpr int kUsualMajor = 17;
+
+// All versions that we support, installed or not; a test of a missing one fails.
+const std::vector<int>& all_majors();
+// Throws when it is not installed.
+PostgresVersion get_version(int major);
+// A client program of Debian for that version: pg_verifybackup, pg_combinebackup, pg_waldump,
+// pg_basebackup. There are those of 15 and 17; throws otherwise.
+std::filesystem::path find_tool(int major, const std::string& name);
+
+}  // namespace barman::test

@@ -1,0 +1,54 @@
+// Directories of one test. They go away with the object, except when the test has failed: then they
+// stay and their path is printed. BARMAN_KEEP=1 keeps them all.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace barman::test {
+
+class TempDir {
+ public:
+  enum class Keep { on_failure, never };
+
+  explicit TempDir(std::string_view name = "barman-test", Keep keep = Keep::on_failure);
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  ~TempDir();
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  Keep keep_;
+  int exceptions_before_;
+};
+
+// A file system of a few megabytes, mounted on a directory of its own, for tests of a full disk:
+//   if (!Tmpfs::is_available()) GTEST_SKIP() << Tmpfs::kUnavailable;
+class Tmpfs {
+ public:
+  static constexpr const char* kUnavailable = "mounting a tmpfs needs root";
+  static bool is_available();
+
+  explicit Tmpfs(std::uint64_t size_bytes);
+  Tmpfs(const Tmpfs&) = delete;
+  Tmpfs& operator=(const Tmpfs&) = delete;
+  ~Tmpfs();
+
+  const std::filesystem::path& path() const { return directory_.path(); }
+  std::uint64_t free_bytes() const;
+  // Changes the size of the mounted file system: space for the operator who comes to help.
+  void resize(std::uint64_t size_bytes);
+
+ private:
+  TempDir directory_;
+};
+
+// Small files as text.
+void write_text(const std::filesystem::path& path, std::string_view text);
+std::string read_text(const std::filesystem::path& path);
+
+}  // namespace barman::test
