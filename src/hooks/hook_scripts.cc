@@ -52,20 +52,25 @@ HookScripts::HookScripts(const config::ServerConfig& config, HookContext context
   };
   switch (kind) {
     case HookKind::backup:
-      return take(config.pre_backup_script, config.pre_backup_retry_script,
-                  config.post_backup_script, config.post_backup_retry_script);
+      take(config.pre_backup_script, config.pre_backup_retry_script, config.post_backup_script,
+           config.post_backup_retry_script);
+      break;
     case HookKind::archive:
-      return take(config.pre_archive_script, config.pre_archive_retry_script,
-                  config.post_archive_script, config.post_archive_retry_script);
+      take(config.pre_archive_script, config.pre_archive_retry_script, config.post_archive_script,
+           config.post_archive_retry_script);
+      break;
     case HookKind::delete_:
-      return take(config.pre_delete_script, config.pre_delete_retry_script,
-                  config.post_delete_script, config.post_delete_retry_script);
+      take(config.pre_delete_script, config.pre_delete_retry_script, config.post_delete_script,
+           config.post_delete_retry_script);
+      break;
     case HookKind::wal_delete:
-      return take(config.pre_wal_delete_script, config.pre_wal_delete_retry_script,
-                  config.post_wal_delete_script, config.post_wal_delete_retry_script);
+      take(config.pre_wal_delete_script, config.pre_wal_delete_retry_script,
+           config.post_wal_delete_script, config.post_wal_delete_retry_script);
+      break;
     case HookKind::recovery:
-      return take(config.pre_recovery_script, config.pre_recovery_retry_script,
-                  config.post_recovery_script, config.post_recovery_retry_script);
+      take(config.pre_recovery_script, config.pre_recovery_retry_script,
+           config.post_recovery_script, config.post_recovery_retry_script);
+      break;
   }
 }
 

@@ -1,0 +1,241 @@
+#include "backup/delete_backup.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "archive/remove_wals.h"
+#include "backup/stream_backup.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/file_lock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/timestamp.h"
+#include "catalogue/deletion.h"
+#include "catalogue/retention.h"
+#include "catalogue/wal_removal.h"
+#include "hooks/hook_scripts.h"
+
+namespace barman::backup {
+namespace {
+
+using catalogue::BackupId;
+using catalogue::BackupInfo;
+
+constexpr std::string_view kComponent = "barman.backup";
+
+enum class Cause { command, retention };
+
+const BackupInfo* find(const std::vector<BackupInfo>& backups, const BackupId& id) {
+  const auto found =
+      std::find_if(backups.begin(), backups.end(), [&](const BackupInfo& b) { return b.id == id; });
+  return found == backups.end() ? nullptr : &*found;
+}
+
+catalogue::RetentionRule rule_of(const config::RetentionPolicy& policy) {
+  constexpr std::int64_t kDay = 86400;
+  if (policy.kind == config::RetentionPolicy::Kind::redundancy) {
+    return {.kind = catalogue::RetentionRule::Kind::redundancy,
+            .count = static_cast<std::uint64_t>(policy.count)};
+  }
+  std::int64_t unit_days = 1;
+  if (policy.unit == config::RetentionPolicy::Unit::weeks) unit_days = 7;
+  if (policy.unit == config::RetentionPolicy::Unit::months) unit_days = 31;
+  return {.kind = catalogue::RetentionRule::Kind::recovery_window,
+          .seconds = policy.count * unit_days * kDay};
+}
+
+std::set<BackupId> standalone_backups(const server::Server& server,
+                                      const std::vector<BackupInfo>& backups,
+                                      const catalogue::Annotations& annotations) {
+  if (server.config().retention_policy) {
+    return catalogue::standalone_outside_policy(
+        catalogue::apply_retention(backups, retention_input(server.config(), annotations)));
+  }
+  std::set<BackupId> result;
+  for (const auto& [id, target] : annotations.keeps) {
+    if (target == catalogue::KeepTarget::standalone) result.insert(id);
+  }
+  return result;
+}
+
+hooks::HookVariables hook_variables(const server::Server& server,
+                                    const std::vector<BackupInfo>& backups,
+                                    const BackupInfo& backup) {
+  const catalogue::Catalogue& catalogue = server.catalogue();
+  const BackupInfo* previous = catalogue::previous_backup(backups, backup.id);
+  const BackupInfo* next = catalogue::next_backup(backups, backup.id);
+  return {{"BARMAN_BACKUP_ID", backup.id.value},
+          {"BARMAN_BACKUP_DIR", catalogue.base_directory(backup.id).string()},
+          {"BARMAN_BACKUP_INFO_PATH", catalogue.backup_info_path(backup.id).string()},
+          {"BARMAN_PREVIOUS_ID", previous != nullptr ? previous->id.value : ""},
+          {"BARMAN_NEXT_ID", next != nullptr ? next->id.value : ""},
+          {"BARMAN_STATUS", std::string(catalogue::status_text(backup.status))}};
+}
+
+void forget_child(const catalogue::Catalogue& catalogue, const BackupInfo& backup) {
+  if (!backup.parent_backup_id) return;
+  std::optional<BackupInfo> parent = catalogue.find_backup(*backup.parent_backup_id);
+  if (!parent || std::erase(parent->children_backup_ids, backup.id) == 0) return;
+  catalogue.save(*parent);
+}
+
+// One backup, everything of it (15.2). The order keeps each crash resumable: mark, data, WAL, then
+// the metadata (which is what makes the backup exist), the mark last.
+void delete_one(const server::Server& server, const BackupInfo& backup, Cause cause,
+                Messages& messages) {
+  const catalogue::Catalogue& catalogue = server.catalogue();
+  const auto begun = std::chrono::steady_clock::now();
+  const Timestamp begin_time = now_local();
+  messages.info("Deleting backup " + backup.id.value + " for server " + server.name());
+  const std::vector<BackupInfo> backups = catalogue.list_backups().backups;
+  const hooks::HookVariables variables = hook_variables(server, backups, backup);
+  const hooks::HookScripts scripts(server.config(),
+                                   {.server_name = server.name(),
+                                    .configuration_path = server.program().configuration_path,
+                                    .path_prefix = server.config().path_prefix},
+                                   hooks::HookKind::delete_, server.interrupt());
+  // Before the mark: a hook that refuses must leave no deletion that cron would resume.
+  scripts.run_pre(variables);
+  catalogue.mark_being_deleted(backup.id);
+
+  const catalogue::WalRemovalPlan plan = catalogue::plan_wal_removal(
+      {.backups = backups,
+       .deleted = backup.id,
+       .standalone = standalone_backups(server, backups, catalogue.list_annotations()),
+       .cause = cause == Cause::retention ? catalogue::WalRemovalInput::Cause::retention
+                                          : catalogue::WalRemovalInput::Cause::command});
+  in_context(
+      "Please manually remove the '" + catalogue.base_directory(backup.id).string() + "' directory",
+      [&] { remove_tree(catalogue.base_directory(backup.id)); });
+  if (std::filesystem::exists(server.config().basebackups_directory)) {
+    sync_directory(server.config().basebackups_directory);
+  }
+  if (plan.is_removing) {
+    messages.info("Delete associated WAL segments:");
+    for (const std::string& name : archive::remove_wals(server, plan)) messages.info("\t" + name);
+  } else {
+    log::info(kComponent, "no WAL removed with backup {}: {}", backup.id.value, plan.reason);
+  }
+  forget_child(catalogue, backup);
+  // Commit point: without metadata the backup is gone.
+  catalogue.remove_metadata(backup.id);
+  catalogue.clear_being_deleted(backup.id);
+
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  messages.info(fmt::format("Deleted backup {} (start time: {}, elapsed time: {})", backup.id.value,
+                            format_ctime(begin_time), human_duration(seconds)));
+  scripts.run_post(variables, "");
+}
+
+// False when another process works on the backup (reported).
+bool delete_locked(const server::Server& server, const BackupInfo& backup, Cause cause,
+                   Messages& messages) {
+  const std::filesystem::path path = catalogue::backup_id_lock(server.locks(), backup.id);
+  const std::optional<FileLock> lock = FileLock::try_lock(path);
+  if (!lock) {
+    if (cause == Cause::retention) {
+      messages.warning("Another action is in progress for the backup " + backup.id.value +
+                       " of server " + server.name() + ", skipping retention policy application");
+    } else {
+      messages.error("Another process is holding the lock for backup " + backup.id.value +
+                     " of server " + server.name() + ".");
+    }
+    return false;
+  }
+  delete_one(server, backup, cause, messages);
+  remove_durably(path);
+  return true;
+}
+
+bool is_unfinished(const BackupInfo& backup) {
+  return backup.status == catalogue::BackupStatus::empty ||
+         backup.status == catalogue::BackupStatus::started;
+}
+
+std::vector<BackupId> interrupted_deletions(const std::vector<BackupInfo>& backups,
+                                            const catalogue::Annotations& annotations) {
+  std::vector<BackupId> ids;
+  for (const BackupInfo& backup : backups) {
+    if (annotations.being_deleted.contains(backup.id)) ids.push_back(backup.id);
+  }
+  return ids;
+}
+
+}  // namespace
+
+catalogue::RetentionInput retention_input(const config::ServerConfig& config,
+                                          const catalogue::Annotations& annotations) {
+  return {.rule = rule_of(*config.retention_policy),
+          .minimum_redundancy =
+              static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy)),
+          .keeps = annotations.keeps,
+          .now = now_local()};
+}
+
+bool delete_backup(const server::Server& server, const BackupInfo& backup, Messages& messages) {
+  const std::optional<FileLock> lock = FileLock::try_lock(catalogue::backup_lock(server.locks()));
+  if (!lock) {
+    messages.error("Another process in running on server " + server.name() +
+                   ". Impossible to delete the backup.");
+    return false;
+  }
+  const std::vector<BackupInfo> backups = server.catalogue().list_backups().backups;
+  const BackupInfo* current = find(backups, backup.id);
+  if (current == nullptr) {
+    throw Error(ErrorKind::not_found,
+                "Unknown backup '" + backup.id.value + "' for server '" + server.name() + "'");
+  }
+  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  const auto minimum =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, server.config().minimum_redundancy));
+  const catalogue::DeletionPlan plan =
+      catalogue::plan_deletion(backups, *current, annotations, minimum, server.name());
+  if (plan.refusal) {
+    messages.warning(*plan.refusal);
+    messages.error("Cannot delete backup (" + server.name() + " " + backup.id.value + ")");
+    return false;
+  }
+  if (plan.warning) messages.warning(*plan.warning);
+  for (const BackupId& id : plan.order) {
+    const BackupInfo* doomed = find(backups, id);
+    if (doomed != nullptr && !delete_locked(server, *doomed, Cause::command, messages))
+      return false;
+  }
+  return true;
+}
+
+void enforce_retention(const server::Server& server, Messages& messages) {
+  const std::vector<BackupInfo> backups = server.catalogue().list_backups().backups;
+  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  std::vector<BackupId> doomed = interrupted_deletions(backups, annotations);
+  if (server.config().retention_policy && server.config().retention_policy_mode == "auto") {
+    const auto verdicts =
+        catalogue::apply_retention(backups, retention_input(server.config(), annotations));
+    for (const BackupId& id : catalogue::obsolete_in_order(backups, verdicts)) {
+      if (std::find(doomed.begin(), doomed.end(), id) == doomed.end()) doomed.push_back(id);
+    }
+  }
+  const bool has_unfinished = std::any_of(backups.begin(), backups.end(), is_unfinished);
+  if (doomed.empty() && !has_unfinished) return;
+  const std::optional<FileLock> lock = FileLock::try_lock(catalogue::backup_lock(server.locks()));
+  if (!lock) {
+    // A backup or a delete is running; the next cron comes in a minute.
+    log::info(kComponent, "retention of server {} waits for the backup lock", server.name());
+    return;
+  }
+  fail_abandoned_backups(server, messages);
+  for (const BackupId& id : doomed) {
+    const BackupInfo* backup = find(backups, id);
+    if (backup == nullptr || annotations.keeps.contains(id)) continue;
+    messages.info("Enforcing retention policy: removing backup " + id.value + " for server " +
+                  server.name());
+    delete_locked(server, *backup, Cause::retention, messages);
+  }
+}
+
+}  // namespace barman::backup

@@ -1,0 +1,31 @@
+// Deleting backups: by hand, and by retention policy (contract catalogue.md 14.4, 15).
+//
+// A backup is marked `delete_this` before anything of it goes, and the mark is removed last,
+// together with its metadata: a deletion that was killed is resumed by the next delete or cron, and
+// a backup with the mark is never offered for a restore. WAL goes only when no remaining backup
+// needs it.
+#pragma once
+
+#include "base/progress.h"
+#include "catalogue/backup_info.h"
+#include "catalogue/catalogue.h"
+#include "catalogue/retention.h"
+#include "server/server.h"
+
+namespace barman::backup {
+
+// The facts for catalogue::apply_retention(); the server must have a retention policy.
+catalogue::RetentionInput retention_input(const config::ServerConfig& config,
+                                          const catalogue::Annotations& annotations);
+
+// `delete SERVER ID`: the backup and the incrementals that depend on it. Refusals and failures are
+// reported, false then. Takes the server's backup lock.
+bool delete_backup(const server::Server& server, const catalogue::BackupInfo& backup,
+                   Messages& messages);
+
+// What cron does for the backups of a server, unless another process holds the backup lock: marks
+// abandoned backups FAILED, completes deletions that were interrupted, applies the retention policy
+// (if there is one and its mode is `auto`).
+void enforce_retention(const server::Server& server, Messages& messages);
+
+}  // namespace barman::backup

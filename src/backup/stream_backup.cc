@@ -1,0 +1,438 @@
+#include "backup/stream_backup.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "archive/archive_wal.h"
+#include "archive/backup_wals.h"
+#include "archive/wait_for_wal.h"
+#include "backup/receive_base_backup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "catalogue/backup_size.h"
+#include "hooks/hook_scripts.h"
+#include "postgres/backup_label.h"
+#include "postgres/queries.h"
+#include "postgres/version_facts.h"
+#include "replication/system_identity.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::backup {
+namespace {
+
+using catalogue::BackupInfo;
+using catalogue::BackupStatus;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view kComponent = "barman.backup";
+
+// What the steps of one backup share.
+struct Job {
+  const server::Server& server;
+  const BackupRequest& request;
+  Messages& messages;
+  Progress& progress;
+  BackupInfo info;
+  // For the error message: what was being done.
+  std::string action = "starting backup";
+  Clock::time_point begun = Clock::now();
+
+  void save() const { server.catalogue().save(info); }
+};
+
+double seconds_since(Clock::time_point begun) {
+  return std::chrono::duration<double>(Clock::now() - begun).count();
+}
+
+std::string position_text(const std::optional<std::string>& wal_name, std::uint64_t offset) {
+  return wal_name ? fmt::format(" ({}, {:08X})", *wal_name, offset) : std::string();
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+// Contract 3.9: configuration files outside of the data directory are not in the backup.
+void warn_of_external_files(Job& job, const postgres::ServerSettings& settings) {
+  if (!settings.data_directory) return;
+  std::vector<std::string> files = settings.included_files;
+  for (const auto& file : {settings.config_file, settings.hba_file, settings.ident_file}) {
+    if (file) files.push_back(*file);
+  }
+  const std::string inside = *settings.data_directory + "/";
+  std::string list;
+  for (const std::string& file : files) {
+    if (!file.starts_with(inside)) list += "\t" + file + "\n";
+  }
+  if (list.empty()) return;
+  const std::string text =
+      "pg_basebackup does not copy the PostgreSQL configuration files that reside outside PGDATA. "
+      "Please manually backup the following files:\n" +
+      list;
+  if (job.server.config().backup_options.external_configuration) {
+    log::debug(kComponent, "{}", text);
+  } else {
+    job.messages.warning(text);
+  }
+}
+
+// Step 7: what is known before the copy (2.8, 2.9).
+void begin_backup(Job& job) {
+  postgres::Connection connection = job.server.connect();
+  BackupInfo& info = job.info;
+  const postgres::ServerSettings settings = postgres::query_settings(connection);
+  info.pgdata = settings.data_directory;
+  info.version = connection.server_version();
+  info.xlog_segment_size = settings.segment_size;
+  info.config_file = settings.config_file;
+  info.hba_file = settings.hba_file;
+  info.ident_file = settings.ident_file;
+  info.included_files = settings.included_files;
+  info.data_checksums = settings.data_checksums;
+  info.summarize_wal = settings.summarize_wal;
+  for (const postgres::Tablespace& tablespace : postgres::list_tablespaces(connection)) {
+    info.tablespaces.push_back(
+        {.name = tablespace.name, .oid = tablespace.oid, .location = tablespace.location});
+  }
+  if (postgres::query_privileges(connection).backup) {
+    info.cluster_size = static_cast<std::int64_t>(postgres::query_cluster_size(connection));
+  }
+  const postgres::WalPosition position = postgres::query_wal_position(connection);
+  info.begin_time = position.time;
+  info.begin_xlog = position.lsn;
+  info.begin_wal = position.wal_name;
+  info.begin_offset = position.offset;
+  info.status = BackupStatus::started;
+  job.save();
+  job.messages.info("Backup start at LSN: " + wal::format_lsn(position.lsn) +
+                    position_text(position.wal_name, position.offset.value_or(0)));
+  warn_of_external_files(job, settings);
+}
+
+// While the server waits for the last segment to be archived on a standby, only the primary can
+// complete that segment (3.8).
+void switch_on_primary(const server::Server& server) {
+  try {
+    postgres::Connection primary = server.connect_primary();
+    postgres::switch_wal(primary, postgres::query_settings(primary).segment_size);
+  } catch (const Error& error) {
+    // The backup goes on: the primary may complete the segment by itself.
+    log::warning(kComponent, "cannot switch WAL on the primary of '{}': {}", server.name(),
+                 error.describe());
+  }
+}
+
+ReceivedBaseBackup copy_once(Job& job) {
+  const server::Server& server = job.server;
+  postgres::Connection connection = server.connect_streaming(server.config().streaming_backup_name);
+  replication::BaseBackupRequest request;
+  request.checkpoint = job.request.checkpoint;
+  request.max_rate_kbps = static_cast<std::uint32_t>(job.request.bandwidth_limit_kbps);
+  const BaseBackupTarget target = {.data_directory = server.catalogue().data_directory(job.info.id),
+                                   .tablespace_directory = [&](std::uint32_t oid) {
+                                     return server.catalogue().tablespace_directory(job.info.id,
+                                                                                    oid);
+                                   }};
+  bool has_switched = false;
+  const NoticeHandler on_notice = [&](const std::string& notice) {
+    log::info(kComponent, "PostgreSQL: {}", notice);
+    const bool is_waiting =
+        notice.find("waiting for required WAL segments to be archived") != std::string::npos;
+    if (is_waiting && server.config().primary_conninfo && !has_switched) {
+      has_switched = true;
+      switch_on_primary(server);
+    }
+  };
+  return receive_base_backup(connection, request, target, on_notice, job.progress,
+                             server.interrupt());
+}
+
+bool is_worth_a_retry(const Error& error) {
+  return error.kind() != ErrorKind::interrupted && error.kind() != ErrorKind::config;
+}
+
+ReceivedBaseBackup copy_with_retries(Job& job) {
+  for (std::int64_t attempt = 0;; ++attempt) {
+    try {
+      return copy_once(job);
+    } catch (const Error& error) {  // One attempt of several.
+      if (attempt >= job.request.retry_times || !is_worth_a_retry(error)) throw;
+      log::warning(kComponent, "attempt {} failed: {}", attempt, error.describe());
+      job.messages.warning(
+          fmt::format("Failure executing a backup using pg_basebackup (attempt {})", attempt));
+      job.messages.warning(
+          fmt::format("The files copied so far will be removed and the backup process will restart "
+                      "in {} seconds",
+                      job.request.retry_sleep.count()));
+      const auto pause = std::chrono::milliseconds(job.request.retry_sleep).count();
+      if (sleep_unless_interrupted(static_cast<int>(pause), job.server.interrupt())) {
+        job.server.interrupt().throw_if_requested();
+      }
+    }
+  }
+}
+
+ReceivedBaseBackup copy_files(Job& job) {
+  job.action = "copying files";
+  job.messages.info("Starting backup copy via pg_basebackup for " + job.info.id.value);
+  const auto begun = Clock::now();
+  const std::string frame = "data transfer failure on directory '" +
+                            job.server.catalogue().data_directory(job.info.id).string() + "'";
+  ReceivedBaseBackup received = in_context(frame, [&] { return copy_with_retries(job); });
+  const double seconds = std::round(seconds_since(begun) * 1e6) / 1e6;
+  catalogue::PythonDict stats;
+  stats.set("copy_time", {seconds});
+  stats.set("total_time", {seconds});
+  job.info.copy_stats = catalogue::PythonValue{stats};
+  job.messages.info("Copy done (time: " + human_duration(seconds) + ")");
+  if (received.end.checksum_failure) {
+    job.messages.warning(
+        "PostgreSQL found corrupt pages while it sent backup " + job.info.id.value + ": " +
+        *received.end.checksum_failure +
+        ". The backup holds those pages as they are; see the log file for the list.");
+  }
+  return received;
+}
+
+// Begin and timeline from backup_label, which is what recovery will use.
+void read_label(Job& job) {
+  job.action = "reading the backup label";
+  const std::filesystem::path path =
+      job.server.catalogue().data_directory(job.info.id) / "backup_label";
+  const std::string text = read_file(path);
+  const postgres::BackupLabel label =
+      in_context("\"" + path.string() + "\"", [&] { return postgres::parse_backup_label(text); });
+  job.info.backup_label = text;
+  job.info.begin_xlog = label.start_wal_location;
+  job.info.begin_wal = label.start_wal_file;
+  job.info.begin_offset = wal::segment_offset(label.start_wal_location, job.info.xlog_segment_size);
+  job.info.timeline = label.start_timeline;
+}
+
+// The segment that holds the last byte before `lsn`: for a position on a boundary the previous one.
+std::string last_segment_before(wal::TimelineId timeline, wal::Lsn lsn, wal::SegmentSize size) {
+  const wal::Lsn last{lsn.value == 0 ? 0 : lsn.value - 1};
+  return wal::segment_name(wal::segment_of(timeline, last, size), size);
+}
+
+// Where WAL is after the copy, at least at the backup's stop position; the segment that holds it is
+// the last one the backup needs. A switch makes the server complete that segment.
+void end_backup(Job& job, const replication::BackupEnd& end) {
+  job.action = "issuing stop of the backup";
+  BackupInfo& info = job.info;
+  postgres::Connection connection = job.server.connect();
+  const postgres::WalPosition position = postgres::query_wal_position(connection);
+  info.end_time = position.time;
+  info.end_xlog = std::max(position.lsn, end.lsn);
+  info.end_offset = wal::segment_offset(*info.end_xlog, info.xlog_segment_size);
+  if (position.wal_name && position.lsn >= end.lsn) {
+    info.end_wal = position.wal_name;
+  } else {
+    const wal::TimelineId timeline = postgres::query_current_timeline(connection);
+    info.end_wal = last_segment_before(timeline, *info.end_xlog, info.xlog_segment_size);
+  }
+  if (!postgres::is_in_recovery(connection)) {
+    postgres::switch_wal(connection, info.xlog_segment_size);
+    try {
+      postgres::create_restore_point(connection, "barman_" + info.id.value);
+    } catch (const Error& error) {
+      // A convenience for later restores; its absence harms nothing.
+      log::debug(kComponent, "cannot create restore point: {}", error.describe());
+    }
+  } else if (job.server.config().primary_conninfo) {
+    switch_on_primary(job.server);
+  }
+}
+
+void report_end(Job& job) {
+  BackupInfo& info = job.info;
+  job.messages.info("Backup end at LSN: " + wal::format_lsn(*info.end_xlog) +
+                    position_text(info.end_wal, info.end_offset.value_or(0)));
+  const std::string begin =
+      info.begin_time ? format_naive(in_local_zone(*info.begin_time)) : "unknown";
+  job.messages.info(fmt::format("Backup completed (start time: {}, elapsed time: {})", begin,
+                                human_duration(seconds_since(job.begun))));
+}
+
+// The steps from the start position to a complete, durable copy: status WAITING_FOR_WALS.
+void run_steps(Job& job) {
+  begin_backup(job);
+  const ReceivedBaseBackup received = copy_files(job);
+  job.messages.info("Finalising the backup.");
+  read_label(job);
+  end_backup(job, received.end);
+  job.save();
+  archive::remove_wals_before_first_backup(job.server, job.info, job.messages);
+  job.action = "calculating backup size";
+  const catalogue::BackupSize size = catalogue::measure_backup(
+      job.server.catalogue().base_directory(job.info.id), catalogue::SyncFiles::no);
+  job.info.size = size.size_bytes;
+  job.info.deduplicated_size = size.deduplicated_bytes;
+  job.save();
+  job.messages.info("Backup size: " + human_size(size.size_bytes));
+  // Commit point of the copy: every file is durable and matches the manifest.
+  job.info.status = BackupStatus::waiting_for_wals;
+  job.info.error.reset();
+  job.save();
+  report_end(job);
+}
+
+void fail(Job& job, const Error& error) {
+  const std::string reason = error.describe();
+  job.info.status = BackupStatus::failed;
+  job.info.error = "failure " + job.action + " (" + first_line(reason) + ")";
+  try {
+    job.save();
+  } catch (const Error& second) {
+    // With the disk full even this may fail: the backup stays STARTED, and the next one marks it.
+    log::error(kComponent, "cannot record the failure of backup {}: {}", job.info.id.value,
+               second.describe());
+  }
+  std::string text = "Backup failed " + job.action + ".\nDETAILS: " + reason;
+  if (!error.hint().empty()) text += "\nHINT: " + error.hint();
+  job.messages.error(text);
+}
+
+hooks::HookVariables hook_variables(const Job& job) {
+  const catalogue::Catalogue& catalogue = job.server.catalogue();
+  const std::vector<BackupInfo> backups = catalogue.list_backups().backups;
+  const BackupInfo* previous = catalogue::previous_backup(backups, job.info.id);
+  const BackupInfo* next = catalogue::next_backup(backups, job.info.id);
+  return {{"BARMAN_BACKUP_ID", job.info.id.value},
+          {"BARMAN_BACKUP_DIR", catalogue.base_directory(job.info.id).string()},
+          {"BARMAN_BACKUP_INFO_PATH", catalogue.backup_info_path(job.info.id).string()},
+          {"BARMAN_PREVIOUS_ID", previous != nullptr ? previous->id.value : ""},
+          {"BARMAN_NEXT_ID", next != nullptr ? next->id.value : ""},
+          {"BARMAN_STATUS", std::string(catalogue::status_text(job.info.status))}};
+}
+
+// Steps 13 to 15: WAL of the backup, hooks. Failures here leave the backup as it is: complete.
+void wait_for_wals(Job& job) {
+  if (job.request.wait == WaitForWal::no || !job.info.end_wal) return;
+  archive::wait_for_wal(job.server, *job.info.end_wal, job.request.wait_timeout, job.messages);
+}
+
+BackupInfo finish(Job& job) {
+  archive::archive_pending_wal(job.server, {}, job.messages);
+  if (job.info.status != BackupStatus::waiting_for_wals) return job.info;
+  archive::check_backup_wals(job.server, job.info.id, job.messages);
+  BackupInfo info = job.server.catalogue().load_backup(job.info.id);
+  if (info.status == BackupStatus::waiting_for_wals) {
+    job.messages.warning(
+        "IMPORTANT: this backup is classified as WAITING_FOR_WALS, meaning that Barman has not "
+        "received yet all "
+        "the required WAL files for the backup consistency.\n"
+        "This is a common behaviour in concurrent backup scenarios, and Barman automatically set "
+        "the backup as "
+        "DONE once all the required WAL files have been archived.\n"
+        "Hint: execute the backup command with '--wait'");
+  }
+  return info;
+}
+
+// Step 4: which cluster this is, checked against what the catalogue belongs to.
+std::string identify(const server::Server& server) {
+  postgres::Connection connection = server.connect_streaming(server.config().streaming_backup_name);
+  const std::string system_id =
+      postgres::format_system_id(replication::identify_system(connection).system_id);
+  const std::optional<catalogue::Identity> known = server.catalogue().find_identity();
+  if (known && known->system_id != system_id) {
+    throw Error(ErrorKind::conflict,
+                "the catalogue of server '" + server.name() +
+                    "' belongs to the cluster with system identifier " + known->system_id +
+                    ", but PostgreSQL answers with " + system_id,
+                "Configure a new server for the new cluster, or correct streaming_conninfo.");
+  }
+  server.catalogue().write_identity_once(
+      {.system_id = system_id,
+       .version = postgres::major_version_text(connection.server_version())});
+  return system_id;
+}
+
+BackupInfo register_backup(const server::Server& server, const BackupRequest& request,
+                           const std::string& system_id) {
+  BackupInfo info;
+  info.id = server.catalogue().make_unused_id(now_local());
+  info.mode = "postgres";
+  info.server_name = server.name();
+  info.systemid = system_id;
+  info.backup_name = request.name;
+  server.catalogue().save(info);
+  return info;
+}
+
+}  // namespace
+
+void require_supported(const config::ServerConfig& config) {
+  const auto refuse = [&](const std::string& setting, const std::string& next_step) {
+    throw Error(ErrorKind::config,
+                "cannot back up server '" + config.name + "': " + setting +
+                    " is not available in this version",
+                next_step);
+  };
+  if (config.backup_method != config::BackupMethod::postgres) {
+    refuse("backup_method = " + std::string(config::to_text(config.backup_method)),
+           "Set backup_method = postgres and streaming_conninfo.");
+  }
+  if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
+    refuse("a cloud destination",
+           "Use local directories for basebackups_directory and wals_directory.");
+  }
+  if (config.backup_compression) {
+    refuse("backup_compression = " + *config.backup_compression,
+           "Remove backup_compression from the server.");
+  }
+  if (config.encryption != "none")
+    refuse("encryption = " + config.encryption, "Set encryption = none.");
+}
+
+void fail_abandoned_backups(const server::Server& server, Messages& messages) {
+  for (BackupInfo& info : server.catalogue().list_backups().backups) {
+    if (info.status != BackupStatus::empty && info.status != BackupStatus::started) continue;
+    info.status = BackupStatus::failed;
+    info.error = "failure copying files (the backup process ended before the backup was complete)";
+    server.catalogue().save(info);
+    messages.warning("Backup " + info.id.value + " of server " + server.name() +
+                     " was abandoned by its process and is now marked as FAILED");
+  }
+}
+
+BackupInfo stream_backup(const server::Server& server, const BackupRequest& request,
+                         Messages& messages, Progress& progress) {
+  require_supported(server.config());
+  server.create_directories();
+  const FileLock lock = server::lock_or_throw(catalogue::backup_lock(server.locks()),
+                                              "Another backup process is running");
+  fail_abandoned_backups(server, messages);
+  const std::string system_id = identify(server);
+  Job job{.server = server,
+          .request = request,
+          .messages = messages,
+          .progress = progress,
+          .info = register_backup(server, request, system_id)};
+  messages.info("Starting backup using postgres method for server " + server.name() + " in " +
+                server.catalogue().base_directory(job.info.id).string());
+
+  const hooks::HookScripts scripts(server.config(),
+                                   {.server_name = server.name(),
+                                    .configuration_path = server.program().configuration_path,
+                                    .path_prefix = server.config().path_prefix},
+                                   hooks::HookKind::backup, server.interrupt());
+  std::string failure;
+  try {
+    scripts.run_pre(hook_variables(job));
+    run_steps(job);
+  } catch (const Error& error) {  // Recorded in the metadata and reported; post hooks must run.
+    failure = error.describe();
+    fail(job, error);
+  }
+  if (failure.empty()) wait_for_wals(job);
+  scripts.run_post(hook_variables(job), failure);
+  return failure.empty() ? finish(job) : job.info;
+}
+
+}  // namespace barman::backup

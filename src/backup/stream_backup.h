@@ -1,0 +1,48 @@
+// The flow of a base backup with method `postgres` (contract backup-and-wal.md 2 and 3).
+//
+// What is durable when: the metadata says EMPTY before anything is done, STARTED while files
+// arrive; WAITING_FOR_WALS is written only after every file was compared with the manifest and
+// fsynced, DONE only when all WAL that the backup needs is in the archive. A backup that fails in
+// any way is marked FAILED and keeps its files until it is deleted; one whose process died stays
+// EMPTY or STARTED until the next backup finds it and marks it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/progress.h"
+#include "catalogue/backup_info.h"
+#include "replication/base_backup_stream.h"
+#include "server/server.h"
+
+namespace barman::backup {
+
+enum class WaitForWal { no, yes };
+
+struct BackupRequest {
+  std::optional<std::string> name;
+  WaitForWal wait = WaitForWal::no;
+  // Zero = for ever.
+  std::chrono::seconds wait_timeout{0};
+  replication::CheckpointMode checkpoint = replication::CheckpointMode::spread;
+  std::int64_t retry_times = 0;
+  std::chrono::seconds retry_sleep{30};
+  std::int64_t bandwidth_limit_kbps = 0;
+};
+
+// Throws `config` naming the option when the server's settings ask for a backup that this flow does
+// not make. Called before anything is touched.
+void require_supported(const config::ServerConfig& config);
+
+// Returns the finished backup (DONE or WAITING_FOR_WALS), or the FAILED one after reporting why.
+// Throws only for what happens before a backup exists: `conflict` when another backup runs.
+catalogue::BackupInfo stream_backup(const server::Server& server, const BackupRequest& request,
+                                    Messages& messages, Progress& progress);
+
+// Marks backups FAILED that are EMPTY or STARTED although nobody holds the backup lock. The caller
+// holds it. `except` is the backup being made.
+void fail_abandoned_backups(const server::Server& server, Messages& messages);
+
+}  // namespace barman::backup

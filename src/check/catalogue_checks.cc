@@ -1,0 +1,264 @@
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "archive/archive_wal.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/timestamp.h"
+#include "catalogue/wal_index.h"
+#include "catalogue/wal_statistics.h"
+#include "check/check_run.h"
+#include "postgres/queries.h"
+
+namespace barman::check {
+namespace {
+
+namespace fs = std::filesystem;
+using catalogue::BackupInfo;
+using catalogue::BackupStatus;
+
+// Waiting WAL files; names that are still being written do not count. A missing directory is empty.
+std::int64_t count_waiting(const fs::path& directory) {
+  std::int64_t count = 0;
+  std::error_code code;
+  for (fs::directory_iterator entry(directory, code), end; !code && entry != end;
+       entry.increment(code)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with('.') && !name.ends_with(".tmp") && !name.ends_with(".partial")) ++count;
+  }
+  return count;
+}
+
+bool is_archive_empty(const server::Server& server) {
+  std::error_code code;
+  const std::uintmax_t size = fs::file_size(server.locations().wal_index_path(), code);
+  return code || size == 0;
+}
+
+// A switch makes PostgreSQL complete a segment, which then must arrive.
+void provoke_wal(const CheckRun& run) {
+  const server::Server& server = run.server;
+  if (server.config().is_passive() || !server.config().active || !server.config().conninfo) return;
+  try {
+    postgres::Connection connection = server.connect(run.deadline.connection_limits());
+    if (postgres::is_in_recovery(connection)) return;
+    postgres::switch_wal(connection, postgres::query_settings(connection).segment_size);
+  } catch (const Error& error) {  // The checks of PostgreSQL name the reason.
+    log::debug("barman.server", "cannot switch WAL on '{}': {}", server.name(), error.describe());
+    return;
+  }
+  constexpr std::chrono::seconds kWithoutLimit(10);
+  const Deadline patience(run.limit.count() > 0 ? std::max(run.limit / 3, std::chrono::seconds(1))
+                                                : kWithoutLimit);
+  constexpr int kPauseMs = 100;
+  while (is_archive_empty(server) && !patience.has_passed() && !run.deadline.has_passed()) {
+    if (sleep_unless_interrupted(kPauseMs, server.interrupt()))
+      server.interrupt().throw_if_requested();
+    archive::archive_pending_wal(
+        server, {.when_busy = archive::ArchiveRequest::WhenBusy::be_silent}, run.messages);
+  }
+}
+
+struct CatalogueFacts {
+  std::vector<BackupInfo> backups;
+  const BackupInfo* last = nullptr;  // the latest usable one
+  std::int64_t failed_count = 0;
+  std::int64_t redundancy = 0;
+};
+
+CatalogueFacts gather(const server::Server& server) {
+  CatalogueFacts facts;
+  facts.backups = server.catalogue().list_backups().backups;
+  for (const BackupInfo& backup : facts.backups) {
+    if (backup.is_copy_done()) facts.last = &backup;
+    if (backup.status == BackupStatus::failed) ++facts.failed_count;
+    if (backup.status == BackupStatus::done && !backup.is_incremental()) ++facts.redundancy;
+  }
+  return facts;
+}
+
+void check_directories(const CheckRun& run) {
+  if (run.server.config().disabled) return;
+  try {
+    run.server.create_directories();
+    run.pass("directories");
+  } catch (const Error& error) {
+    run.fail("directories", error.describe());
+  }
+}
+
+void check_retention(const CheckRun& run) {
+  if (run.server.config().invalid_retention_policy) {
+    run.fail("retention policy settings", "see log");
+  } else {
+    run.pass("retention policy settings");
+  }
+}
+
+void check_backup_age(const CheckRun& run, const CatalogueFacts& facts) {
+  const std::string label = "backup maximum age";
+  const auto& limit = run.server.config().last_backup_maximum_age;
+  if (!limit) return run.pass(label, "no last_backup_maximum_age provided");
+  std::string age = "No available backups";
+  bool ok = false;
+  if (facts.last != nullptr && facts.last->end_time) {
+    const double seconds = now_local().as_double() - facts.last->end_time->as_double();
+    age = "latest backup age: " + human_duration(seconds);
+    ok = seconds <= static_cast<double>(limit->seconds());
+  }
+  const std::string hint = "interval provided: " + limit->human_text() + ", " + age;
+  if (ok) return run.pass(label, hint);
+  run.fail_uncritically(label, hint);
+}
+
+void check_backup_size(const CheckRun& run, const CatalogueFacts& facts) {
+  const std::string label = "backup minimum size";
+  const std::int64_t size = facts.last != nullptr ? facts.last->size.value_or(0) : 0;
+  const auto& minimum = run.server.config().last_backup_minimum_size;
+  if (!minimum) return run.pass(label, human_size(size));
+  const bool ok = size >= *minimum;
+  const std::string hint =
+      fmt::format("last backup size {} {} {} minimum", human_size(size),
+                  size > *minimum ? ">" : (ok ? "=" : "<"), human_size(*minimum));
+  if (ok) return run.pass(label, hint);
+  run.fail_uncritically(label, hint);
+}
+
+void check_wal_age(const CheckRun& run, const catalogue::WalStatistics* statistics) {
+  const std::string label = "wal maximum age";
+  const auto& limit = run.server.config().last_wal_maximum_age;
+  if (!limit) return run.pass(label, "no last_wal_maximum_age provided");
+  if (statistics == nullptr || !statistics->last) {
+    return run.fail_uncritically(label, "No WAL files archived for last backup");
+  }
+  const double seconds = now_local().as_double() - statistics->last->mtime;
+  const std::string hint =
+      "interval provided: " + limit->human_text() + ", latest wal age: " + human_duration(seconds);
+  if (seconds <= static_cast<double>(limit->seconds())) return run.pass(label, hint);
+  run.fail_uncritically(label, hint);
+}
+
+void check_wal_sizes(const CheckRun& run, const CatalogueFacts& facts) {
+  if (facts.last == nullptr) {
+    check_wal_age(run, nullptr);
+    return run.pass("wal size", human_size(0));
+  }
+  const catalogue::WalIndex index = catalogue::WalIndex::open(run.server.locations());
+  const catalogue::WalStatistics statistics = catalogue::wal_statistics_of(
+      facts.backups, facts.last->id,
+      [&](const catalogue::WalIndexVisitor& visitor) { index.for_each(visitor); });
+  check_wal_age(run, &statistics);
+  run.pass("wal size", human_size(static_cast<std::int64_t>(statistics.wal_until_next_size)));
+}
+
+void check_unsupported(const CheckRun& run) {
+  const config::ServerConfig& config = run.server.config();
+  if (config.encryption != "none") {
+    run.fail("encryption",
+             "encryption = " + config.encryption + " is not available in this version");
+  }
+  if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
+    run.fail("cloud storage configuration", "cloud destinations are not available in this version");
+  }
+}
+
+}  // namespace
+
+void check_wal_archive(const CheckRun& run) {
+  const server::Server& server = run.server;
+  if (server.config().has_cloud_wals() || !is_archive_empty(server)) return;
+  for (const BackupInfo& backup : server.catalogue().list_backups().backups) {
+    if (backup.status == BackupStatus::waiting_for_wals) return;
+  }
+  try {
+    server.create_directories();
+    archive::archive_pending_wal(
+        server, {.when_busy = archive::ArchiveRequest::WhenBusy::be_silent}, run.messages);
+    if (is_archive_empty(server)) provoke_wal(run);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return run.fail("WAL archive", error.describe());
+  }
+  if (is_archive_empty(server)) run.fail("WAL archive", "please make sure WAL shipping is setup");
+}
+
+void check_queues(const CheckRun& run) {
+  const config::ServerConfig& config = run.server.config();
+  const auto check = [&](const std::string& word, bool is_on, const std::string& option,
+                         const std::string& directory) {
+    const std::int64_t count = count_waiting(directory);
+    if (!is_on && count > 0) {
+      run.fail_uncritically("empty " + word + " directory",
+                            "'" + directory + "' must be empty when " + option + "=off");
+    }
+    if (is_on && config.max_incoming_wals_queue && count > *config.max_incoming_wals_queue) {
+      run.fail_uncritically(word + " WALs directory",
+                            fmt::format("there are too many WALs in queue: {}, max {}", count,
+                                        *config.max_incoming_wals_queue));
+    }
+  };
+  check("incoming", config.archiver, "archiver", config.incoming_wals_directory);
+  check("streaming", config.streaming_archiver, "streaming_archiver",
+        config.streaming_wals_directory);
+}
+
+void check_catalogue(const CheckRun& run) {
+  check_directories(run);
+  check_retention(run);
+  const CatalogueFacts facts = gather(run.server);
+  check_backup_age(run, facts);
+  check_backup_size(run, facts);
+  check_unsupported(run);
+  check_wal_sizes(run, facts);
+  run.pass("compression settings");
+  const std::string failed_hint = fmt::format("there are {} failed backups", facts.failed_count);
+  if (facts.failed_count == 0) {
+    run.pass("failed backups", failed_hint);
+  } else {
+    run.fail_uncritically("failed backups", failed_hint);
+  }
+  const std::string redundancy_hint =
+      fmt::format("have {} non-incremental backups, expected at least {}", facts.redundancy,
+                  run.server.config().minimum_redundancy);
+  if (facts.redundancy >= run.server.config().minimum_redundancy) {
+    run.pass("minimum redundancy requirements", redundancy_hint);
+  } else {
+    run.fail_uncritically("minimum redundancy requirements", redundancy_hint);
+  }
+}
+
+void check_configuration(const CheckRun& run) {
+  const config::ServerConfig& config = run.server.config();
+  if (config.messages.empty()) return;
+  run.on_result({.label = "configuration", .ok = false, .details = config.messages});
+}
+
+void check_archiver_errors(const CheckRun& run) {
+  // In the order in which the contract names them.
+  std::map<std::string, std::int64_t> counts;
+  std::error_code code;
+  for (fs::directory_iterator entry(run.server.config().errors_directory, code), end;
+       !code && entry != end; entry.increment(code)) {
+    const std::string extension = entry->path().extension().string();
+    std::string word = "unknown failure";
+    if (extension == ".error") word = "not relevant";
+    if (extension == ".duplicate") word = "duplicates";
+    if (extension == ".unknown") word = "unknown";
+    ++counts[word];
+  }
+  if (counts.empty()) return run.pass("archiver errors");
+  std::vector<std::string> parts;
+  parts.reserve(counts.size());
+  for (const auto& [word, count] : counts) parts.push_back(fmt::format("{}: {}", word, count));
+  run.fail_uncritically("archiver errors", join(parts, ", "));
+}
+
+}  // namespace barman::check

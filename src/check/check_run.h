@@ -1,0 +1,43 @@
+// One run of `check` on one server: what its questions share. Internal to check/.
+#pragma once
+
+#include <string>
+
+#include "check/check_server.h"
+#include "check/deadline.h"
+
+namespace barman::check {
+
+struct CheckRun {
+  const server::Server& server;
+  const Deadline& deadline;
+  std::chrono::seconds limit;
+  Messages& messages;
+  const CheckHandler& on_result;
+
+  void pass(const std::string& label, const std::string& hint = {}) const {
+    on_result({.label = label, .ok = true, .hint = hint});
+  }
+  void fail(const std::string& label, const std::string& hint) const {
+    on_result({.label = label, .ok = false, .hint = hint});
+  }
+  // Fails `check`, but does not prevent a backup.
+  void fail_uncritically(const std::string& label, const std::string& hint) const {
+    on_result({.label = label, .ok = false, .hint = hint, .is_critical = false});
+  }
+};
+
+// Rows 1 to 5 and 15 to 24, 26, 33: what the catalogue and the configuration tell.
+void check_wal_archive(const CheckRun& run);
+void check_queues(const CheckRun& run);
+void check_catalogue(const CheckRun& run);
+void check_configuration(const CheckRun& run);
+void check_archiver_errors(const CheckRun& run);
+
+// Rows 6 to 14, 25, 27 to 32: what PostgreSQL tells. Connections are opened here and closed at the
+// end.
+void check_postgres(const CheckRun& run);
+void check_clients_and_identity(const CheckRun& run);
+void check_wal_delivery(const CheckRun& run);
+
+}  // namespace barman::check

@@ -1,0 +1,94 @@
+#include "check/check_server.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "catalogue/wal_index.h"
+#include "catalogue/wal_statistics.h"
+#include "check/check_run.h"
+
+namespace barman::check {
+namespace {
+
+constexpr std::string_view kComponent = "barman.server";
+
+void log_result(const server::Server& server, const CheckResult& result) {
+  const std::string hint = result.hint.empty() ? "" : " (" + result.hint + ")";
+  if (result.ok) {
+    log::debug(kComponent, "Check '{}' succeeded for server '{}'{}", result.label, server.name(),
+               hint);
+  } else {
+    log::error(kComponent, "Check '{}' failed for server '{}'{}", result.label, server.name(),
+               hint);
+  }
+}
+
+class SilentMessages final : public Messages {
+ public:
+  void debug(const std::string& text) override { log::write(log::Level::debug, kComponent, text); }
+  void info(const std::string& text) override { log::write(log::Level::info, kComponent, text); }
+  void warning(const std::string& text) override {
+    log::write(log::Level::warning, kComponent, text);
+  }
+  void error(const std::string& text) override { log::write(log::Level::error, kComponent, text); }
+  void exception(const std::string& text) override {
+    log::write(log::Level::error, kComponent, text);
+  }
+};
+
+}  // namespace
+
+void check_server(const server::Server& server, std::chrono::seconds limit, Messages& messages,
+                  const CheckHandler& on_result) {
+  const Deadline deadline(limit);
+  const CheckHandler logged = [&](const CheckResult& result) {
+    log_result(server, result);
+    on_result(result);
+  };
+  const CheckRun run{.server = server,
+                     .deadline = deadline,
+                     .limit = limit,
+                     .messages = messages,
+                     .on_result = logged};
+  using Step = void (*)(const CheckRun&);
+  for (const Step step :
+       {&check_wal_archive, &check_queues, &check_postgres, &check_catalogue,
+        &check_clients_and_identity, &check_wal_delivery, &check_archiver_errors}) {
+    if (deadline.has_passed()) {
+      run.fail("check timeout", "barman check command timed out");
+      return;
+    }
+    step(run);
+  }
+}
+
+bool passes_critical_checks(const server::Server& server, std::chrono::seconds limit) {
+  SilentMessages messages;
+  bool passes = true;
+  check_server(server, limit, messages, [&](const CheckResult& result) {
+    if (!result.ok && result.is_critical) passes = false;
+    if (!result.ok && !result.is_critical) {
+      log::info(kComponent, "Ignoring failed check '{}' for server '{}'", result.label,
+                server.name());
+    }
+  });
+  return passes;
+}
+
+SizeFacts measure_last_backup(const server::Server& server) {
+  SizeFacts facts;
+  const std::vector<catalogue::BackupInfo> backups = server.catalogue().list_backups().backups;
+  const catalogue::BackupInfo* last = nullptr;
+  for (const catalogue::BackupInfo& backup : backups) {
+    if (backup.is_copy_done()) last = &backup;
+  }
+  if (last == nullptr) return facts;
+  const catalogue::WalIndex index = catalogue::WalIndex::open(server.locations());
+  const catalogue::WalStatistics statistics = catalogue::wal_statistics_of(
+      backups, last->id,
+      [&](const catalogue::WalIndexVisitor& visitor) { index.for_each(visitor); });
+  facts.backup_size_bytes = static_cast<std::uint64_t>(last->size.value_or(0));
+  facts.wal_size_bytes = statistics.wal_until_next_size;
+  return facts;
+}
+
+}  // namespace barman::check

@@ -1,0 +1,45 @@
+// `check`: one function a question, one CheckResult an answer (contract cli.md 8). The order and
+// the labels are what monitoring reads. The whole sequence is bounded by the time limit; no query
+// and no connection attempt may use more than what is left of it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "server/server.h"
+
+namespace barman::check {
+
+struct CheckResult {
+  std::string label;
+  bool ok = false;
+  std::string hint;
+  // False: does not prevent a backup.
+  bool is_critical = true;
+  // The configuration messages below the line.
+  std::vector<std::string> details;
+};
+
+using CheckHandler = std::function<void(const CheckResult&)>;
+
+// Runs all checks that apply and hands each result over as it comes. limit zero = none. May create
+// missing directories, archive waiting WAL and, when the WAL archive is empty, switch WAL (contract
+// 8, row 1).
+void check_server(const server::Server& server, std::chrono::seconds limit, Messages& messages,
+                  const CheckHandler& on_result);
+
+// For commands that need a healthy server: results go to the log only; false when a critical check
+// failed.
+bool passes_critical_checks(const server::Server& server, std::chrono::seconds limit);
+
+// Bytes of the last usable backup and of the WAL after it: the performance data of the Nagios line.
+struct SizeFacts {
+  std::uint64_t backup_size_bytes = 0;
+  std::uint64_t wal_size_bytes = 0;
+};
+SizeFacts measure_last_backup(const server::Server& server);
+
+}  // namespace barman::check
