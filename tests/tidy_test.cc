@@ -1,0 +1,229 @@
+// The repository's own rules (docs/coding.md) as tests. Each failure names file and line.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/process.h"
+#include "base/text.h"
+
+namespace barman {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxFileLines = 600;
+constexpr std::size_t kMaxFunctionLines = 70;
+
+struct SourceFile {
+  std::string name;    // relative to the root of the repository
+  std::string folder;  // "wal" for src/wal/lsn.h, empty outside src/
+  std::vector<std::string> lines;
+
+  bool is_header() const { return name.ends_with(".h"); }
+  bool is_cpp() const { return is_header() || name.ends_with(".cc"); }
+  bool is_in(const std::string& directory) const { return name.starts_with(directory + "/"); }
+  bool is_unit_test() const { return name.ends_with("_test.cc") || is_in("tests"); }
+};
+
+const fs::path& root() {
+  static const fs::path path = BARMAN_SOURCE_DIR;
+  return path;
+}
+
+bool is_foreign(const fs::path& relative) {
+  static const std::set<std::string> foreign{".git", "build", "node_modules", "golden", "corpus"};
+  return std::ranges::any_of(relative,
+                             [](const fs::path& part) { return foreign.contains(part.string()); });
+}
+
+bool is_text(const fs::path& relative) {
+  static const std::set<std::string> extensions{".cc", ".h",    ".txt", ".cmake", ".md",
+                                                ".in", ".json", ".sh",  ".yml",   ""};
+  return extensions.contains(relative.extension().string());
+}
+
+std::vector<SourceFile> read_repository() {
+  std::vector<SourceFile> files;
+  const auto walk =
+      fs::recursive_directory_iterator(root(), fs::directory_options::follow_directory_symlink);
+  for (auto entry = fs::begin(walk); entry != fs::end(walk); ++entry) {
+    const fs::path relative = entry->path().lexically_relative(root());
+    if (is_foreign(relative)) {
+      entry.disable_recursion_pending();
+    } else if (entry->is_regular_file() && is_text(relative)) {
+      SourceFile file{relative.string(), "", split(read_file(entry->path()), '\n')};
+      const std::vector<std::string> parts = split(file.name, '/');
+      if (parts.size() > 2 && parts[0] == "src") file.folder = parts[1];
+      files.push_back(std::move(file));
+    }
+  }
+  std::ranges::sort(files, {}, &SourceFile::name);
+  return files;
+}
+
+const std::vector<SourceFile>& repository() {
+  static const std::vector<SourceFile> files = read_repository();
+  return files;
+}
+
+std::vector<SourceFile> cpp_files() {
+  std::vector<SourceFile> files;
+  std::ranges::copy_if(repository(), std::back_inserter(files), &SourceFile::is_cpp);
+  return files;
+}
+
+std::string at(const SourceFile& file, std::size_t index) {
+  return fmt::format("{}:{}: {}", file.name, index + 1, file.lines[index]);
+}
+
+// The order of layers has one place: the list in the root CMakeLists.txt.
+std::map<std::string, int> layer_order() {
+  const std::string text = read_file(root() / "CMakeLists.txt");
+  const std::string begin = "foreach(folder IN ITEMS";
+  const std::size_t from = text.find(begin) + begin.size();
+  std::map<std::string, int> order;
+  for (const std::string& folder : split_blanks(text.substr(from, text.find(')', from) - from))) {
+    order.emplace(folder, static_cast<int>(order.size()));
+  }
+  return order;
+}
+
+std::string code_of(const std::string& line) { return line.substr(0, line.find("//")); }
+
+void expect_no_line(const std::string& pattern, const std::string& reason,
+                    const std::vector<SourceFile>& files) {
+  const std::regex forbidden(pattern);
+  for (const SourceFile& file : files) {
+    for (std::size_t index = 0; index < file.lines.size(); ++index) {
+      if (std::regex_search(file.lines[index], forbidden)) {
+        ADD_FAILURE() << at(file, index) << "\n" << reason;
+      }
+    }
+  }
+}
+
+TEST(Tidy, FoldersIncludeOnlyFoldersBeforeThem) {
+  const std::map<std::string, int> order = layer_order();
+  ASSERT_TRUE(order.contains("base") && order.contains("programs")) << "no list of layers found";
+  const std::regex include(R"re(^#include "([a-z_]+)/)re");
+  for (const SourceFile& file : cpp_files()) {
+    if (file.folder.empty()) continue;
+    ASSERT_TRUE(order.contains(file.folder)) << file.name << ": this folder has no layer";
+    for (std::size_t index = 0; index < file.lines.size(); ++index) {
+      std::smatch match;
+      if (!std::regex_search(file.lines[index], match, include)) continue;
+      const auto included = order.find(match[1]);
+      EXPECT_TRUE(included != order.end() && included->second <= order.at(file.folder))
+          << at(file, index) << "\n\"" << match[1] << "\" is not below \"" << file.folder << '"';
+    }
+  }
+}
+
+TEST(Tidy, ForeignHeadersStayWhereTheyBelong) {
+  struct Rule {
+    std::string header;
+    std::set<std::string> folders;  // empty: any
+    bool in_headers;
+  };
+  const std::vector<Rule> rules{{"libpq-fe.h", {"postgres", "replication"}, false},
+                                {"nlohmann/", {}, false},
+                                {"spdlog/", {}, false},
+                                {"openssl/", {}, false},
+                                {"curl/", {"storage"}, false}};
+  for (const SourceFile& file : cpp_files()) {
+    for (std::size_t index = 0; index < file.lines.size(); ++index) {
+      for (const Rule& rule : rules) {
+        if (!file.lines[index].starts_with("#include <" + rule.header)) continue;
+        const bool is_at_home = rule.folders.empty() || rule.folders.contains(file.folder);
+        EXPECT_TRUE(is_at_home || file.is_in("tests")) << at(file, index);
+        EXPECT_TRUE(rule.in_headers || !file.is_header()) << at(file, index) << "\nnot in a header";
+      }
+    }
+  }
+}
+
+TEST(Tidy, NoShellIsStartedBehindTheBackOfProcess) {
+  const std::regex shell(R"(\b(system|popen)\s*\()");
+  for (const SourceFile& file : cpp_files()) {
+    for (std::size_t index = 0; index < file.lines.size(); ++index) {
+      EXPECT_FALSE(std::regex_search(code_of(file.lines[index]), shell)) << at(file, index);
+    }
+  }
+}
+
+TEST(Tidy, NothingIsLeftForLater) {
+  // Written in two parts, so that this file keeps its own rule.
+  expect_no_line(std::string(R"(\b(TO)") + R"(DO|FIX)" + R"(ME|X)" + R"(XX)\b)",
+                 "open work belongs into an issue", repository());
+}
+
+TEST(Tidy, FilesAndFunctionsAreShort) {
+  for (const SourceFile& file : cpp_files()) {
+    EXPECT_LE(file.lines.size(), kMaxFileLines + 1) << file.name;
+    if (file.is_unit_test()) continue;
+    // clang-format puts begin and end of a function into the first column, "}" alone on its line.
+    std::size_t begin = 0;
+    for (std::size_t index = 0; index < file.lines.size(); ++index) {
+      const std::string& line = file.lines[index];
+      if (line == "}") {
+        EXPECT_LE(index - begin + 1, kMaxFunctionLines) << at(file, begin);
+      } else if (!line.empty() && std::isspace(static_cast<unsigned char>(line[0])) == 0) {
+        begin = index;
+      }
+    }
+  }
+}
+
+TEST(Tidy, HeadersAreIncludedOnce) {
+  for (const SourceFile& file : cpp_files()) {
+    if (!file.is_header()) continue;
+    EXPECT_NE(std::ranges::find(file.lines, "#pragma once"), file.lines.end()) << file.name;
+  }
+}
+
+TEST(Tidy, ProgramsAreTheOnlyPlaceOfMain) {
+  for (const SourceFile& file : cpp_files()) {
+    if (file.folder == "programs" || file.is_in("tests") || file.is_in("bench")) continue;
+    for (std::size_t index = 0; index < file.lines.size(); ++index) {
+      EXPECT_FALSE(file.lines[index].starts_with("int main(")) << at(file, index);
+    }
+  }
+}
+
+TEST(Tidy, NoMachineIsNamed) {
+  const std::string workplace = std::string("/wo") + "rk/";
+  expect_no_line(workplace + R"((main|shared|\.library))",
+                 "a path of one machine; a checkout may be anywhere", repository());
+  std::vector<SourceFile> installers;
+  std::ranges::copy_if(repository(), std::back_inserter(installers), [](const SourceFile& file) {
+    return file.is_in("scripts") || file.is_in("tests/postgres-versions") || file.name == "test" ||
+           file.name == "demo" || file.name.ends_with("CMakeLists.txt") || file.is_in(".ci");
+  });
+  expect_no_line(
+      "https?:/"
+      "/",
+      "packages come from where the machine is set up to get them", installers);
+}
+
+TEST(Tidy, SourcesAreFormatted) {
+  const ProcessResult version = run_process({.argv = {"clang-format", "--version"}});
+  if (version.standard_output.find("version 14.") == std::string::npos) {
+    GTEST_SKIP() << "the format is that of clang-format 14, here is " << version.standard_output;
+  }
+  ProcessRequest request{.argv = {"clang-format", "--dry-run", "-Werror", "--style=file"}};
+  for (const SourceFile& file : cpp_files()) request.argv.push_back((root() / file.name).string());
+  const ProcessResult result = run_process(request);
+  EXPECT_EQ(result.exit_code, 0) << result.standard_error.substr(0, 4000)
+                                 << "\nRun clang-format -i on these files.";
+}
+
+}  // namespace
+}  // namespace barman
