@@ -104,6 +104,8 @@ std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
                                  const fs::path& wals_directory,
                                  const WalRemovalObserver& observer) {
   if (!plan.is_removing) return 0;
+  // A damaged index stops the removal before its first file, not in the middle.
+  index.for_each([](const WalIndexLine&) { return Visit::proceed; });
   std::uint64_t count = 0;
   std::set<fs::path> directories;
   index.for_each([&](const WalIndexLine& line) {
