@@ -52,8 +52,7 @@ bool is_text(const fs::path& relative) {
 
 std::vector<SourceFile> read_repository() {
   std::vector<SourceFile> files;
-  const auto walk =
-      fs::recursive_directory_iterator(root(), fs::directory_options::follow_directory_symlink);
+  const auto walk = fs::recursive_directory_iterator(root());
   for (auto entry = fs::begin(walk); entry != fs::end(walk); ++entry) {
     const fs::path relative = entry->path().lexically_relative(root());
     if (is_foreign(relative)) {
