@@ -234,8 +234,10 @@ class BaseBackupStream::Receiver {
       result = wait_for_input(handle_, stream_.request_.silence_timeout, stream_.interrupt_);
     if (result == WaitResult::interrupted) stream_.interrupt_.throw_if_requested();
     if (result == WaitResult::timeout)
-      throw Error(ErrorKind::connection, fmt::format("the server was silent for {} ms",
-                                                     stream_.request_.silence_timeout.count()));
+      throw Error(
+          ErrorKind::connection,
+          fmt::format("the server was silent for {} ms", stream_.request_.silence_timeout.count()),
+          "Check the server and the network.");
   }
 
   void add(Item item) {

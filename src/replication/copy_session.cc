@@ -19,10 +19,13 @@ constexpr int kKeepaliveIdleSeconds = 30;
 constexpr int kKeepaliveIntervalSeconds = 10;
 constexpr int kKeepaliveCount = 3;
 
+// The rest of libpq's message is advice for users of psql.
 [[noreturn]] void throw_lost(PGconn* handle) {
   const std::string message = postgres::last_message(handle);
+  const std::string reason = message.substr(0, message.find('\n'));
   throw Error(ErrorKind::connection,
-              message.empty() ? "connection to the server was lost" : message);
+              "lost the connection to PostgreSQL" + (reason.empty() ? "" : ": " + reason),
+              "Check that PostgreSQL still runs, and its log.");
 }
 
 int as_poll_timeout(std::chrono::milliseconds timeout) {
@@ -90,7 +93,8 @@ postgres::ResultHandle wait_for_result(postgres::Connection& connection,
         break;
       case WaitResult::timeout:
         throw Error(ErrorKind::connection,
-                    fmt::format("the server was silent for {} ms", timeout.count()));
+                    fmt::format("the server was silent for {} ms", timeout.count()),
+                    "Check the server and the network.");
     }
   }
   postgres::ResultHandle result(PQgetResult(handle));
