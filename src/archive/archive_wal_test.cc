@@ -1,0 +1,235 @@
+#include "archive/archive_wal.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "archive/test_support.h"
+#include "archive/wal_filer.h"
+#include "base/file_lock.h"
+#include "catalogue/locks.h"
+
+namespace barman::archive {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::IsEmpty;
+
+constexpr ArchiveRequest kTelling = {.when_idle = ArchiveRequest::WhenIdle::tell};
+
+TEST(ArchiveWal, StreamingFirstThenIncoming) {
+  TestServer test;
+  put_file(test.streaming(wal_name(1)), "one");
+  put_file(test.streaming(wal_name(2) + ".partial"), "two");
+  put_file(test.incoming("00000002.history"), "history");
+  RecordedMessages messages;
+  const ArchiveCounts counts = archive_pending_wal(test.make(), kTelling, messages);
+  EXPECT_EQ(counts.archived, 2U);
+  EXPECT_THAT(
+      messages.lines,
+      ElementsAre("Processing xlog segments from streaming for main", "\t" + wal_name(1),
+                  "Processing xlog segments from file archival for main", "\t00000002.history"));
+  EXPECT_EQ(get_file(test.archived(wal_name(1))), "one");
+  EXPECT_EQ(get_file(test.archived("00000002.history")), "history");
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(1), "00000002.history"));
+  EXPECT_THAT(list_names(test.config.streaming_wals_directory),
+              ElementsAre(wal_name(2) + ".partial"));
+  EXPECT_THAT(list_names(test.config.incoming_wals_directory), IsEmpty());
+}
+
+TEST(ArchiveWal, TellsThatNothingWaitsOnlyWhenAsked) {
+  TestServer test;
+  RecordedMessages messages;
+  archive_pending_wal(test.make(), {}, messages);
+  EXPECT_THAT(messages.lines, IsEmpty());
+  test.config.streaming_archiver = false;
+  archive_pending_wal(test.make(), kTelling, messages);
+  EXPECT_THAT(messages.lines, ElementsAre("Processing xlog segments from file archival for main",
+                                          "\tno file found"));
+}
+
+TEST(ArchiveWal, LimitedBatchSaysSo) {
+  TestServer test;
+  test.config.archiver_batch_size = 1;
+  put_file(test.incoming(wal_name(1)), "one");
+  put_file(test.incoming(wal_name(2)), "two");
+  RecordedMessages messages;
+  archive_pending_wal(test.make(), {}, messages);
+  EXPECT_THAT(messages.lines,
+              ElementsAre("Processing xlog segments from file archival for main (batch size: 1)",
+                          "\t" + wal_name(1)));
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(1)));
+}
+
+TEST(ArchiveWal, MoreThanOneGroupKeepsTheOrder) {
+  TestServer test;
+  std::vector<std::string> names;
+  for (unsigned i = 1; i <= 2 * WalFiler::kGroupSize + 1; ++i) {
+    names.push_back(wal_name(i));
+    put_file(test.incoming(names.back()), "x");
+  }
+  RecordedMessages messages;
+  EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).archived, names.size());
+  EXPECT_EQ(test.indexed(), names);
+}
+
+TEST(ArchiveWal, IdenticalDuplicateIsDroppedAndItsLineRepaired) {
+  TestServer test;
+  put_file(test.incoming(wal_name(1)), "one");
+  RecordedMessages messages;
+  archive_pending_wal(test.make(), {}, messages);
+  // A file without a line, as a crash of Barman leaves it.
+  put_file(test.archived(wal_name(2)), "two");
+  put_file(test.incoming(wal_name(1)), "one");
+  put_file(test.incoming(wal_name(2)), "two");
+  const ArchiveCounts counts = archive_pending_wal(test.make(), {}, messages);
+  EXPECT_EQ(counts.duplicates, 2U);
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(1), wal_name(2)));
+  EXPECT_THAT(list_names(test.config.incoming_wals_directory), IsEmpty());
+}
+
+TEST(ArchiveWal, DifferentDuplicateGoesToErrors) {
+  TestServer test;
+  put_file(test.archived(wal_name(1)), "one");
+  put_file(test.incoming(wal_name(1)), "two");
+  RecordedMessages messages;
+  EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).rejected, 1U);
+  EXPECT_THAT(messages.lines.back(), "\tError: " + wal_name(1) +
+                                         " is already present in server main. File moved to "
+                                         "errors directory.");
+  EXPECT_EQ(get_file(test.archived(wal_name(1))), "one");
+  const auto errors = list_names(test.config.errors_directory);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_THAT(errors.front(), EndsWith("Z.duplicate"));
+  EXPECT_EQ(get_file(std::filesystem::path(test.config.errors_directory) / errors.front()), "two");
+}
+
+TEST(ArchiveWal, UnknownObjectsGoToErrors) {
+  TestServer test;
+  put_file(test.incoming("README"), "text");
+  put_file(test.incoming("adir/file"), "text");
+  put_file(test.incoming("half.tmp"), "stays");
+  put_file(test.incoming(".hidden"), "stays");
+  RecordedMessages messages;
+  archive_pending_wal(test.make(), {}, messages);
+  EXPECT_THAT(messages.lines,
+              ElementsAre("Some unknown objects have been found while processing xlog segments "
+                          "for main. Objects moved to errors directory:",
+                          "\tREADME", "\tadir"));
+  EXPECT_THAT(list_names(test.config.incoming_wals_directory), ElementsAre(".hidden", "half.tmp"));
+  EXPECT_EQ(list_names(test.config.errors_directory).size(), 2U);
+}
+
+TEST(ArchiveWal, RecordsCompressionFoundByMagic) {
+  TestServer test;
+  put_file(test.incoming(wal_name(1)), std::string("\x1f\x8b\x08\x00gzip", 8));
+  RecordedMessages messages;
+  archive_pending_wal(test.make(), {}, messages);
+  const auto entry = catalogue::WalIndex::open(test.make().locations()).find(wal_name(1));
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->compression, "gzip");
+  EXPECT_EQ(entry->size_bytes, 8U);
+}
+
+TEST(ArchiveWal, FileThatCannotBeReadStopsTheRunAfterThoseBefore) {
+  TestServer test;
+  put_file(test.incoming(wal_name(1)), "one");
+  put_file(test.incoming(wal_name(2)), "two");
+  put_file(test.config.wals_directory + "/0000000100000001", "in the way of a directory");
+  put_file(test.incoming("000000010000000100000000"), "cannot go");
+  RecordedMessages messages;
+  EXPECT_THROW(archive_pending_wal(test.make(), {}, messages), Error);
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(1), wal_name(2)));
+  EXPECT_THAT(list_names(test.config.incoming_wals_directory),
+              ElementsAre("000000010000000100000000"));
+}
+
+TEST(ArchiveWal, BusyLockIsToldOnce) {
+  TestServer test;
+  const auto lock = FileLock::try_lock(catalogue::archive_wal_lock(test.make().locks()));
+  RecordedMessages messages;
+  EXPECT_TRUE(archive_pending_wal(test.make(), {}, messages).is_busy);
+  EXPECT_TRUE(
+      archive_pending_wal(test.make(), {.when_busy = ArchiveRequest::WhenBusy::be_silent}, messages)
+          .is_busy);
+  EXPECT_THAT(messages.lines,
+              ElementsAre("Another archive-wal process is already running on server main. Skipping "
+                          "to the next server"));
+}
+
+TEST(ArchiveWal, HooksSeeTheFileAndRunOutsideTheIndexLock) {
+  TestServer test;
+  const std::string output = (test.home.path() / "hooks").string();
+  const std::string index_lock = catalogue::wal_index_lock(test.make().locks()).string();
+  const std::string script =
+      "echo $BARMAN_PHASE $BARMAN_SEGMENT $BARMAN_SIZE $(basename $(dirname "
+      "$BARMAN_FILE)) $(flock -n " +
+      index_lock + " echo free) >> " + output;
+  test.config.pre_archive_script = script;
+  test.config.post_archive_script = script;
+  put_file(test.incoming(wal_name(1)), "one");
+  RecordedMessages messages;
+  archive_pending_wal(test.make(), {}, messages);
+  EXPECT_EQ(get_file(output), "pre " + wal_name(1) + " 3 incoming free\npost " + wal_name(1) +
+                                  " 3 0000000100000000 free\n");
+}
+
+TEST(ArchiveWal, AbortedPreRetryHookLeavesTheFile) {
+  TestServer test;
+  const std::string output = (test.home.path() / "hooks").string();
+  test.config.pre_archive_retry_script = "exit 63";
+  test.config.post_archive_script = "echo \"$BARMAN_ERROR\" > " + output;
+  put_file(test.incoming(wal_name(1)), "one");
+  RecordedMessages messages;
+  EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).archived, 0U);
+  EXPECT_THAT(list_names(test.config.incoming_wals_directory), ElementsAre(wal_name(1)));
+  EXPECT_THAT(get_file(output), ::testing::HasSubstr("pre_archive_retry_script"));
+}
+
+// A process that dies at the n-th step of a group, for every n; the next run completes the work.
+class KilledArchiver : public ::testing::Test {
+ protected:
+  // False when the group ended before the step was reached.
+  static bool archive_and_die(const TestServer& test, const std::vector<std::string>& names,
+                              int last_step) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      WalFiler filer(test.make().locations(), WalSource::incoming);
+      int step = 0;
+      filer.set_step_observer([&] {
+        if (++step == last_step) ::_exit(42);
+      });
+      filer.file_group(names);
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 42;
+  }
+};
+
+TEST_F(KilledArchiver, NextRunLeavesEverySegmentOnceInArchiveAndIndex) {
+  const std::vector<std::string> names = {wal_name(1), wal_name(2), wal_name(3)};
+  int steps = 0;
+  for (bool was_killed = true; was_killed; ++steps) {
+    TestServer test;
+    for (const std::string& name : names) put_file(test.incoming(name), "content of " + name);
+    was_killed = archive_and_die(test, names, steps + 1);
+    RecordedMessages messages;
+    archive_pending_wal(test.make(), {}, messages);
+    EXPECT_THAT(test.indexed(), ::testing::UnorderedElementsAreArray(names)) << "step " << steps;
+    for (const std::string& name : names) {
+      EXPECT_EQ(get_file(test.archived(name)), "content of " + name) << "step " << steps;
+    }
+    EXPECT_THAT(list_names(test.config.incoming_wals_directory), IsEmpty()) << "step " << steps;
+    EXPECT_EQ(list_names(test.archived(wal_name(1)).parent_path()), names) << "step " << steps;
+    EXPECT_FALSE(std::filesystem::exists(test.config.errors_directory)) << "step " << steps;
+  }
+  EXPECT_GT(steps, 10);
+}
+
+}  // namespace
+}  // namespace barman::archive

@@ -1,0 +1,122 @@
+#include "archive/backup_wals.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "archive/archive_wal.h"
+#include "archive/remove_wals.h"
+#include "archive/test_support.h"
+#include "base/file_lock.h"
+#include "catalogue/locks.h"
+
+namespace barman::archive {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const catalogue::BackupId kId = {"20261121T014237"};
+
+catalogue::BackupInfo make_backup(unsigned begin, unsigned end) {
+  catalogue::BackupInfo info;
+  info.id = kId;
+  info.status = catalogue::BackupStatus::waiting_for_wals;
+  info.mode = "postgres";
+  info.begin_wal = wal_name(begin);
+  info.end_wal = wal_name(end);
+  info.timeline = wal::TimelineId{1};
+  return info;
+}
+
+void archive_wals(const TestServer& test, const std::vector<unsigned>& numbers) {
+  for (const unsigned number : numbers) put_file(test.incoming(wal_name(number)), "x");
+  RecordedMessages messages;
+  archive_pending_wal(test.make(), {}, messages);
+}
+
+TEST(BackupWals, StatusFollowsTheArchive) {
+  TestServer test;
+  const server::Server server = test.make();
+  server.catalogue().save(make_backup(2, 3));
+  RecordedMessages messages;
+  archive_wals(test, {1, 2});
+  EXPECT_EQ(check_backup_wals(server, kId, messages), BackupWals::waiting);
+  archive_wals(test, {3});
+  EXPECT_EQ(check_backup_wals(server, kId, messages), BackupWals::done);
+  EXPECT_EQ(server.catalogue().load_backup(kId).status, catalogue::BackupStatus::done);
+  EXPECT_THAT(messages.lines, IsEmpty());
+  std::filesystem::remove(test.archived(wal_name(2)));
+  EXPECT_EQ(check_backup_wals(server, kId, messages), BackupWals::failed);
+  EXPECT_THAT(
+      messages.lines,
+      ElementsAre("ERROR: This backup has been marked as FAILED due to the following "
+                  "reason: At least one WAL file is missing. The first missing WAL file is " +
+                  wal_name(2)));
+  EXPECT_THROW(check_backup_wals(server, kId, messages), Error);
+}
+
+TEST(BackupWals, BusyBackupIsLeftAlone) {
+  TestServer test;
+  const server::Server server = test.make();
+  server.catalogue().save(make_backup(1, 1));
+  const auto lock = FileLock::try_lock(catalogue::backup_id_lock(server.locks(), kId));
+  RecordedMessages messages;
+  EXPECT_EQ(check_backup_wals(server, kId, messages), BackupWals::busy);
+  EXPECT_THAT(messages.lines, ElementsAre("Another process is holding the lock for backup "
+                                          "20261121T014237 of server main."));
+}
+
+TEST(BackupWals, FirstBackupPurgesOlderWal) {
+  TestServer test;
+  const server::Server server = test.make();
+  archive_wals(test, {1, 2, 3});
+  server.catalogue().save(make_backup(3, 3));
+  RecordedMessages messages;
+  remove_wals_before_first_backup(server, make_backup(3, 3), messages);
+  EXPECT_THAT(messages.lines,
+              ElementsAre("This is the first backup for server main",
+                          "WAL segments preceding the current backup have been found:",
+                          "\t" + wal_name(1) + " from server main has been removed",
+                          "\t" + wal_name(2) + " from server main has been removed"));
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(3)));
+  EXPECT_FALSE(std::filesystem::exists(test.archived(wal_name(2))));
+}
+
+TEST(BackupWals, WormModePurgesNothing) {
+  TestServer test;
+  test.config.worm_mode = true;
+  archive_wals(test, {1, 2});
+  RecordedMessages messages;
+  remove_wals_before_first_backup(test.make(), make_backup(2, 2), messages);
+  EXPECT_THAT(messages.lines,
+              ElementsAre("This is the first backup for server main",
+                          "'worm_mode' is enabled, skip purging of unused WAL files."));
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(1), wal_name(2)));
+}
+
+TEST(RemoveWals, HooksRunAroundAndOutsideTheLock) {
+  TestServer test;
+  archive_wals(test, {1, 2});
+  const std::string output = (test.home.path() / "hooks").string();
+  const std::string lock = catalogue::wal_index_lock(test.make().locks()).string();
+  const std::string script =
+      "echo $BARMAN_PHASE $BARMAN_SEGMENT $(flock -n " + lock + " echo free) >> " + output;
+  test.config.pre_wal_delete_script = script;
+  test.config.post_wal_delete_script = script;
+  const catalogue::WalRemovalPlan plan = {.is_removing = true, .first_needed = wal_name(2)};
+  EXPECT_THAT(remove_wals(test.make(), plan), ElementsAre(wal_name(1)));
+  EXPECT_EQ(get_file(output), "pre " + wal_name(1) + " free\npost " + wal_name(1) + " free\n");
+}
+
+TEST(RemoveWals, AbortingHookKeepsEverything) {
+  TestServer test;
+  archive_wals(test, {1, 2});
+  test.config.pre_wal_delete_retry_script = "exit 63";
+  const catalogue::WalRemovalPlan plan = {.is_removing = true, .first_needed = wal_name(2)};
+  EXPECT_THROW(remove_wals(test.make(), plan), Error);
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(1), wal_name(2)));
+  EXPECT_TRUE(std::filesystem::exists(test.archived(wal_name(1))));
+}
+
+}  // namespace
+}  // namespace barman::archive

@@ -1,0 +1,189 @@
+#include "archive/get_wal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "archive/file_transfer.h"
+#include "base/durable.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "catalogue/wal_encoding.h"
+#include "catalogue/wal_index.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::archive {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kPartialSuffix = ".partial";
+// Segments in a log of 4 GiB, for segments of 1 GiB and of 1 MiB.
+constexpr std::uint64_t kFewestSegmentsInLog = 4;
+constexpr std::uint64_t kMostSegmentsInLog = 4096;
+
+// Who asked, when it was through ssh: appended to every message.
+std::string caller_text() {
+  // Nothing changes the environment while threads run, so getenv() is safe here.
+  const char* connection = std::getenv("SSH_CONNECTION");  // NOLINT(concurrency-mt-unsafe)
+  if (connection == nullptr) return {};
+  const std::vector<std::string> words = split_blanks(connection);
+  return words.empty() ? std::string() : fmt::format(" (SSH host: {})", words.front());
+}
+
+wal::WalFileName require_name(const std::string& wal_name) {
+  std::optional<wal::WalFileName> name = wal::parse_wal_file_name(wal_name);
+  if (name) return std::move(*name);
+  throw BadWalRequest(ErrorKind::usage,
+                      fmt::format("'{}' is not a valid wal file name{}", wal_name, caller_text()));
+}
+
+struct FoundWal {
+  fs::path path;
+  Fd file;
+};
+
+FoundWal open_wal(const server::Server& server, const std::string& wal_name,
+                  PartialFiles partial_files) {
+  require_name(wal_name);
+  for (const fs::path& place : wal_search_places(server.locations(), wal_name, partial_files)) {
+    std::optional<Fd> file = find_file(place);
+    if (file) return {.path = place, .file = std::move(*file)};
+  }
+  throw Error(ErrorKind::not_found, fmt::format("WAL file '{}' not found in server '{}'{}",
+                                                wal_name, server.name(), caller_text()));
+}
+
+// PostgreSQL would take compressed bytes for a broken segment, and end its recovery.
+void require_plain(const FoundWal& wal, const std::string& wal_name) {
+  if (wal_name.ends_with(kPartialSuffix)) return;
+  std::array<std::byte, catalogue::kWalEncodingBytes> first = {};
+  const std::size_t size = read_full_at(wal.file, first, 0, wal.path);
+  const catalogue::WalEncoding encoding = catalogue::detect_wal_encoding(Bytes(first).first(size));
+  if (encoding.encryption) {
+    throw Error(ErrorKind::config,
+                fmt::format("WAL file \"{}\" is encrypted ({}), which this version cannot read{}",
+                            wal.path.string(), *encoding.encryption, caller_text()),
+                "Decrypt it with gpg, or fetch it with Barman.");
+  }
+  if (encoding.compression) {
+    throw Error(
+        ErrorKind::config,
+        fmt::format("WAL file \"{}\" is compressed with {}, which this version cannot "
+                    "read{}",
+                    wal.path.string(), *encoding.compression, caller_text()),
+        fmt::format("Decompress it with {}, or fetch it with Barman.", *encoding.compression));
+  }
+}
+
+bool is_there(const fs::path& path) {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+bool is_held(const catalogue::CatalogueLocations& locations, const std::string& wal_name) {
+  for (const fs::path& place : wal_search_places(locations, wal_name, PartialFiles::ignore)) {
+    if (is_there(place)) return true;
+  }
+  return false;
+}
+
+// The segment size is not known here, and asking for it would need a connection or a file. A name
+// is three numbers of eight digits, and the last one ends at a power of two.
+struct SegmentNumbers {
+  std::string timeline;
+  std::uint64_t log = 0;
+  std::uint64_t segment = 0;
+
+  std::string name() const { return fmt::format("{}{:08X}{:08X}", timeline, log, segment); }
+  bool may_end_log() const {
+    return segment >= kFewestSegmentsInLog && segment <= kMostSegmentsInLog &&
+           (segment & (segment - 1)) == 0;
+  }
+};
+
+}  // namespace
+
+std::vector<fs::path> wal_search_places(const catalogue::CatalogueLocations& locations,
+                                        const std::string& wal_name, PartialFiles partial_files) {
+  const fs::path archived = catalogue::archived_wal_path(locations.wals_directory, wal_name);
+  const fs::path streamed = locations.streaming_directory / wal_name;
+  const std::string partial = wal_name + std::string(kPartialSuffix);
+  std::vector<fs::path> places = {archived, locations.incoming_directory / wal_name, streamed};
+  const auto kind = wal::parse_wal_file_name(wal_name)->kind;
+  if (partial_files == PartialFiles::accept && kind == wal::WalFileKind::segment) {
+    places.push_back(locations.streaming_directory / partial);
+    // Completed while we looked.
+    places.push_back(streamed);
+    places.push_back(archived.parent_path() / partial);
+    places.push_back(locations.incoming_directory / partial);
+  }
+  // Archived while we looked.
+  places.push_back(archived);
+  return places;
+}
+
+SendOutcome send_wal(const server::Server& server, const std::string& wal_name,
+                     PartialFiles partial_files, int fd) {
+  const FoundWal wal = open_wal(server, wal_name, partial_files);
+  require_plain(wal, wal.path.filename().string());
+  log::info("barman.server", "Sending WAL '{}' for server '{}' to standard output{}",
+            wal.path.filename().string(), server.name(), caller_text());
+  return send_file(wal.file, wal.path, fd, "standard output") ? SendOutcome::sent
+                                                              : SendOutcome::reader_gone;
+}
+
+void write_wal(const server::Server& server, const std::string& wal_name,
+               PartialFiles partial_files, const fs::path& directory, Messages& messages) {
+  const FoundWal wal = open_wal(server, wal_name, partial_files);
+  require_plain(wal, wal.path.filename().string());
+  const fs::path path = directory / wal_name;
+  std::optional<AtomicFile> target;
+  // Scripts know this text and the exit code that goes with it.
+  try {
+    target.emplace(path, 0666);
+  } catch (const SystemError& error) {
+    throw BadWalRequest(error.kind(), fmt::format("Unable to open '{}' file: {}{}", path.string(),
+                                                  errno_text(error.error_number()), caller_text()));
+  }
+  messages.info(fmt::format("Sending WAL '{}' for server '{}' into '{}' file{}",
+                            wal.path.filename().string(), server.name(), path.string(),
+                            caller_text()));
+  send_file(wal.file, wal.path, target->fd().get(), target->temporary_path());
+  target->commit();
+}
+
+std::vector<std::string> peek_wals(const server::Server& server, const std::string& wal_name,
+                                   std::uint64_t count) {
+  const wal::WalFileName name = require_name(wal_name);
+  std::vector<std::string> names;
+  if (name.kind != wal::WalFileKind::segment) {
+    if (is_held(server.locations(), wal_name)) names.push_back(wal_name);
+    return names;
+  }
+  const auto number_at = [&](std::size_t offset) {
+    return std::strtoull(wal_name.substr(offset, 8).c_str(), nullptr, 16);
+  };
+  SegmentNumbers next = {
+      .timeline = to_upper(wal_name.substr(0, 8)), .log = number_at(8), .segment = number_at(16)};
+  while (names.size() < count) {
+    if (!is_held(server.locations(), next.name())) {
+      if (!next.may_end_log()) break;
+      ++next.log;
+      next.segment = 0;
+      if (!is_held(server.locations(), next.name())) break;
+    }
+    names.push_back(next.name());
+    ++next.segment;
+  }
+  return names;
+}
+
+}  // namespace barman::archive

@@ -1,0 +1,27 @@
+#include "archive/hook_variables.h"
+
+#include <string>
+
+#include "base/text.h"
+
+namespace barman::archive {
+
+hooks::HookScripts make_hooks(const server::Server& server, hooks::HookKind kind) {
+  return {server.config(),
+          {.server_name = server.name(),
+           .configuration_path = server.program().configuration_path,
+           .path_prefix = server.config().path_prefix},
+          kind,
+          server.interrupt()};
+}
+
+hooks::HookVariables wal_hook_variables(const catalogue::WalIndexEntry& entry,
+                                        const std::filesystem::path& path) {
+  return {{"BARMAN_SEGMENT", entry.name},
+          {"BARMAN_FILE", path.string()},
+          {"BARMAN_SIZE", std::to_string(entry.size_bytes)},
+          {"BARMAN_TIMESTAMP", shortest_float(entry.mtime)},
+          {"BARMAN_COMPRESSION", entry.compression.value_or("")}};
+}
+
+}  // namespace barman::archive

@@ -1,0 +1,117 @@
+#include "archive/processes.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/file_lock.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "catalogue/locks.h"
+
+namespace barman::archive {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kPolls = 10;
+constexpr int kPollMs = 1000;
+
+std::optional<pid_t> find_process(const server::Server& server, const std::string& task) {
+  const auto processes = catalogue::list_processes(server.locks());
+  const auto found = std::find_if(processes.begin(), processes.end(),
+                                  [&](const auto& process) { return process.task == task; });
+  if (found == processes.end() || found->pid <= 0) return std::nullopt;
+  return found->pid;
+}
+
+// A look only. The child takes the lock itself; that another process may come between is
+// harmless, because the child then ends with the same message.
+bool is_free(const fs::path& lock) { return !FileLock::holder(lock).has_value(); }
+
+void start_archiver(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
+  if (!is_free(catalogue::archive_wal_lock(server.locks()))) {
+    messages.info(
+        fmt::format("Another archive-wal process is already running on server {}. "
+                    "Skipping to the next server",
+                    server.name()));
+    return;
+  }
+  messages.info(fmt::format("Starting WAL archiving for server {}", server.name()));
+  start_child(server, {"archive-wal", server.name()}, outputs);
+}
+
+void start_or_stop_receiver(const server::Server& server, DaemonOutputs outputs,
+                            Messages& messages) {
+  if (!server.config().streaming_archiver) {
+    if (find_process(server, "receive-wal")) terminate_process(server, "receive-wal", messages);
+    return;
+  }
+  if (!is_free(catalogue::receive_wal_lock(server.locks()))) return;
+  messages.info(fmt::format("Starting streaming archiver for server {}", server.name()));
+  start_child(server, {"receive-wal", server.name()}, outputs);
+}
+
+void start_wal_check(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
+  for (const catalogue::BackupInfo& backup : server.catalogue().list_backups().backups) {
+    if (backup.status != catalogue::BackupStatus::waiting_for_wals) continue;
+    if (!is_free(catalogue::backup_id_lock(server.locks(), backup.id))) return;
+    messages.info(fmt::format("Starting check-backup for backup {} of server {}", backup.id.value,
+                              server.name()));
+    start_child(server, {"check-backup", server.name(), backup.id.value}, outputs);
+    return;  // one a run, the oldest
+  }
+}
+
+}  // namespace
+
+void terminate_process(const server::Server& server, const std::string& task, Messages& messages) {
+  const std::optional<pid_t> pid = find_process(server, task);
+  if (!pid) {
+    throw Error(ErrorKind::not_found,
+                fmt::format("Termination of {} failed: no such process for server {}", task,
+                            server.name()));
+  }
+  if (::kill(*pid, SIGINT) != 0 && errno != ESRCH) {
+    throw_errno(fmt::format("cannot send a signal to process {}({})", task, *pid));
+  }
+  for (int i = 0; i < kPolls; ++i) {
+    // A process exists as long as it holds its lock: its pid may be reused.
+    if (find_process(server, task) != pid) {
+      messages.info(fmt::format("Stopped process {}({})", task, *pid));
+      return;
+    }
+    if (sleep_unless_interrupted(kPollMs, server.interrupt())) {
+      server.interrupt().throw_if_requested();
+    }
+  }
+  throw Error(ErrorKind::conflict, fmt::format("Cannot terminate process {}({})", task, *pid));
+}
+
+void start_child(const server::Server& server, const std::vector<std::string>& arguments,
+                 DaemonOutputs outputs) {
+  std::vector<std::string> argv = {server.program().program.string(), "-c",
+                                   server.program().configuration_path.string(), "-q"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  const pid_t pid = spawn_daemon(argv, outputs);
+  log::debug("barman.server", "started process {} for server '{}': {}", pid, server.name(),
+             fmt::join(argv, " "));
+}
+
+void run_wal_cron(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
+  start_archiver(server, outputs, messages);
+  start_or_stop_receiver(server, outputs, messages);
+  start_wal_check(server, outputs, messages);
+}
+
+void stop_receiver_of_inactive_server(const server::Server& server, Messages& messages) {
+  if (!find_process(server, "receive-wal")) return;
+  messages.info(
+      fmt::format("Server '{}' is inactive: stopping receive-wal subprocess", server.name()));
+  terminate_process(server, "receive-wal", messages);
+}
+
+}  // namespace barman::archive

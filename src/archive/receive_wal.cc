@@ -1,0 +1,365 @@
+#include "archive/receive_wal.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "archive/stream_files.h"
+#include "archive/synchronous_standby.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "catalogue/locks.h"
+#include "postgres/conninfo.h"
+#include "postgres/queries.h"
+#include "replication/slot.h"
+#include "replication/system_identity.h"
+#include "replication/wal_stream.h"
+
+namespace barman::archive {
+namespace fs = std::filesystem;
+namespace {
+
+using std::chrono::seconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view kComponent = "barman.wal_archiver";
+constexpr std::array kPauses = {seconds(1), seconds(2), seconds(5), seconds(10)};
+// The same failure is told again after so long.
+constexpr seconds kRepeatReport{300};
+// How often a slot may be found in use by the session that was lost: the server may need its
+// wal_sender_timeout, a minute by default, to notice.
+constexpr int kMaxBusySlots = 60;
+
+Error archiver_failure(const Error& error) {
+  return {error.kind(), "ArchiverFailure:" + error.describe(), error.hint()};
+}
+
+// The system that this catalogue belongs to, or the one found when streaming began.
+void check_system(const server::Server& server, postgres::SystemId found) {
+  const std::optional<catalogue::Identity> identity = server.catalogue().find_identity();
+  if (!identity || identity->system_id == postgres::format_system_id(found)) return;
+  throw Error(ErrorKind::conflict,
+              fmt::format("the PostgreSQL server has the system identifier {}, but the backups of "
+                          "server '{}' are of {}",
+                          postgres::format_system_id(found), server.name(), identity->system_id),
+              "Check the connection strings; give another cluster a server section and "
+              "directories of its own.");
+}
+
+postgres::SystemId check_prerequisites(const server::Server& server) {
+  postgres::Connection sql = server.connect();
+  const postgres::Privileges privileges = postgres::query_privileges(sql);
+  if (!privileges.superuser && !privileges.monitoring) {
+    throw Error(ErrorKind::permission,
+                fmt::format("user '{}' must not read the settings of the server", sql.user()),
+                "Grant it the role pg_monitor.");
+  }
+  if (postgres::query_settings(sql).wal_level == "minimal") {
+    throw Error(ErrorKind::config, "wal_level is 'minimal'",
+                "Set wal_level to 'replica' and restart PostgreSQL.");
+  }
+  const postgres::SystemId system_id = postgres::query_system_id(sql);
+  postgres::Connection streaming =
+      server.connect_streaming(server.config().streaming_archiver_name);
+  const postgres::SystemId streamed = replication::identify_system(streaming).system_id;
+  if (streamed != system_id) {
+    throw Error(ErrorKind::config,
+                "conninfo and streaming_conninfo lead to different PostgreSQL clusters",
+                "Make both lead to the same server.");
+  }
+  check_system(server, system_id);
+  return system_id;
+}
+
+postgres::SystemId check_or_explain(const server::Server& server) {
+  // Whatever the reason, scripts know this text; the reason goes to the log and into the hint.
+  try {
+    return check_prerequisites(server);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    log::error(kComponent, "cannot stream WAL of server '{}': {}", server.name(), error.describe());
+    throw Error(error.kind(),
+                fmt::format("Impossible to start WAL streaming. Check the log for more details, or "
+                            "run 'barman check {}'",
+                            server.name()),
+                error.describe() + (error.hint().empty() ? "" : ". " + error.hint()));
+  }
+}
+
+// The loop of one receive-wal process.
+class ReceiveLoop final : public replication::WalReceiverEvents {
+ public:
+  ReceiveLoop(const server::Server& server, postgres::SystemId system_id, Messages& messages)
+      : server_(server), system_id_(system_id), messages_(messages) {}
+
+  void run();
+
+  void on_message(const std::string& text) override { tell(text); }
+  void on_segment_complete(const fs::path& path) override { mark_next_segment(path); }
+
+ private:
+  enum class Next { retry, give_up };
+
+  fs::path directory() const { return server_.locations().streaming_directory; }
+  void stream_once();
+  void require_slot(postgres::Connection& sql, replication::WalReceiverOptions& options);
+  Next judge(const Error& error);
+  void report_loss(const Error& error, seconds pause);
+  void tell(const std::string& text) { messages_.info(server_.name() + ": " + text); }
+
+  const server::Server& server_;
+  const postgres::SystemId system_id_;
+  Messages& messages_;
+  bool has_streamed_ = false;
+  std::size_t failures_ = 0;
+  int busy_slots_ = 0;
+  std::string reported_;
+  Clock::time_point reported_at_;
+};
+
+void ReceiveLoop::run() {
+  while (!server_.interrupt().is_requested()) {
+    const Clock::time_point begin = Clock::now();
+    // A lost session is what this loop is for.
+    try {
+      stream_once();
+      return;
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) return;
+      if (judge(error) == Next::give_up) throw archiver_failure(error);
+      if (Clock::now() - begin > kPauses.back()) failures_ = 0;
+      const seconds pause = kPauses.at(std::min(failures_, kPauses.size() - 1));
+      ++failures_;
+      report_loss(error, pause);
+      sleep_unless_interrupted(static_cast<int>(pause.count()) * 1000, server_.interrupt());
+    }
+  }
+}
+
+ReceiveLoop::Next ReceiveLoop::judge(const Error& error) {
+  if (error.kind() == ErrorKind::connection) return Next::retry;
+  // The server has not noticed yet that the old session is gone.
+  if (error.kind() == ErrorKind::conflict && has_streamed_ && busy_slots_ < kMaxBusySlots) {
+    ++busy_slots_;
+    return Next::retry;
+  }
+  return Next::give_up;
+}
+
+void ReceiveLoop::report_loss(const Error& error, seconds pause) {
+  const std::string text = error.describe();
+  if (text == reported_ && Clock::now() - reported_at_ < kRepeatReport) {
+    log::debug(kComponent, "{}: {}", server_.name(), text);
+    return;
+  }
+  reported_ = text;
+  reported_at_ = Clock::now();
+  messages_.warning(
+      fmt::format("{}: WAL streaming was interrupted ({}); trying again in {} "
+                  "seconds, then until it succeeds",
+                  server_.name(), text, pause.count()));
+}
+
+void ReceiveLoop::stream_once() {
+  replication::WalReceiverOptions options = {.directory = directory(), .system_id = system_id_};
+  {
+    postgres::Connection sql = server_.connect();
+    const postgres::ServerSettings settings = postgres::query_settings(sql);
+    require_slot(sql, options);
+    if (const auto truncated = truncate_broken_partial(directory(), settings.segment_size)) {
+      messages_.info(fmt::format(
+          "Truncating partial file {} that has wrong size {} while {} was expected.",
+          truncated->path.string(), truncated->size_bytes, settings.segment_size.bytes));
+    }
+    const std::string name =
+        postgres::find_parameter(*server_.config().streaming_conninfo, "application_name")
+            .value_or(server_.config().streaming_archiver_name);
+    if (is_synchronous_standby(settings.synchronous_standby_names.value_or(""), name)) {
+      options.synchronous = replication::Synchronous::yes;
+    }
+  }
+  postgres::Connection connection =
+      server_.connect_streaming(server_.config().streaming_archiver_name);
+  replication::WalReceiver receiver(connection, std::move(options), *this, server_.interrupt());
+  has_streamed_ = true;
+  receiver.run();
+}
+
+void ReceiveLoop::require_slot(postgres::Connection& sql,
+                               replication::WalReceiverOptions& options) {
+  if (!server_.config().slot_name) return;
+  const std::string& name = *server_.config().slot_name;
+  options.slot_name = name;
+  const auto slot = postgres::find_replication_slot(sql, name);
+  if (slot && slot->active) {
+    throw Error(ErrorKind::conflict, fmt::format("replication slot '{}' is already in use", name));
+  }
+  busy_slots_ = 0;
+  if (slot) {
+    if (slot->restart_lsn) {
+      options.fallback_position = replication::StreamPosition{
+          .timeline = postgres::query_current_timeline(sql), .lsn = *slot->restart_lsn};
+    }
+    return;
+  }
+  // A slot that vanished during the life of this process had kept WAL that is lost now, perhaps.
+  if (server_.config().create_slot != "auto" || has_streamed_) {
+    throw Error(ErrorKind::not_found,
+                fmt::format("replication slot '{}' doesn't exist. Please execute 'barman "
+                            "receive-wal --create-slot {}'",
+                            name, server_.name()));
+  }
+  messages_.info(fmt::format("Creating replication slot '{}'", name));
+  postgres::Connection connection =
+      server_.connect_streaming(server_.config().streaming_archiver_name);
+  replication::create_physical_slot(connection, name);
+}
+
+// The name of the configured slot, and a session to manage it.
+const std::string& require_slot_settings(const server::Server& server, std::string_view action) {
+  const std::string prefix = fmt::format("Unable to {} a physical replication slot: ", action);
+  if (!server.config().streaming_conninfo) {
+    throw Error(ErrorKind::config, prefix + "streaming connection not configured");
+  }
+  if (!server.config().slot_name) {
+    throw Error(ErrorKind::config, prefix + "slot_name configuration option required");
+  }
+  return *server.config().slot_name;
+}
+
+postgres::Connection connect_for_slot(const server::Server& server) {
+  // The text of the contract instead of libpq's, which becomes the hint.
+  try {
+    return server.connect_streaming(server.config().streaming_archiver_name);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::connection && error.kind() != ErrorKind::permission) throw;
+    throw Error(error.kind(), fmt::format("Cannot connect to server '{}'", server.name()),
+                error.describe());
+  }
+}
+
+}  // namespace
+
+int receive_wal(const server::Server& server, Messages& messages) {
+  if (!server.config().streaming_archiver) {
+    throw Error(ErrorKind::config,
+                "Unable to start receive-wal process: streaming_archiver option set to 'off' in "
+                "barman configuration file");
+  }
+  const postgres::SystemId system_id = check_or_explain(server);
+  messages.info(fmt::format("Starting receive-wal for server {}", server.name()));
+  const FileLock lock = server::lock_or_throw(
+      catalogue::receive_wal_lock(server.locks()),
+      fmt::format("Another receive-wal process is already running for server {}.", server.name()));
+  make_directories(server.locations().streaming_directory);
+  ReceiveLoop(server, system_id, messages).run();
+  const int signal = server.interrupt().signal();
+  if (signal == SIGINT) messages.info("SIGINT received. Terminate gracefully.");
+  return signal;
+}
+
+void reset_receive_wal(const server::Server& server, Messages& messages) {
+  const FileLock lock = server::lock_or_throw(
+      catalogue::receive_wal_lock(server.locks()),
+      fmt::format("Unable to reset the status of receive-wal for server {}. Process is still "
+                  "running",
+                  server.name()));
+  const fs::path directory = server.locations().streaming_directory;
+  make_directories(directory);
+  const std::optional<std::string> newest = find_newest_stream_file(directory);
+
+  postgres::Connection sql = server.connect();
+  const wal::SegmentSize size = postgres::query_settings(sql).segment_size;
+  const wal::TimelineId timeline = postgres::query_current_timeline(sql);
+  const wal::Lsn current = postgres::query_wal_position(sql).lsn;
+  wal::Lsn restart = current;
+  if (server.config().slot_name) {
+    const auto slot = postgres::find_replication_slot(sql, *server.config().slot_name);
+    if (slot && slot->restart_lsn) restart = *slot->restart_lsn;
+  }
+  const std::string target = wal::segment_name(wal::segment_of(timeline, restart, size), size);
+  if (!newest || newest->starts_with(target)) {
+    messages.info("Nothing to do. Position of receive-wal is aligned.");
+    return;
+  }
+  const std::string current_name =
+      wal::segment_name(wal::segment_of(timeline, current, size), size);
+  if (newest->substr(0, current_name.size()) > current_name) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("The receive-wal position is ahead of PostgreSQL current WAL lsn ({} > "
+                            "{})",
+                            *newest, current_name),
+                "Check that conninfo leads to the server whose WAL was received.");
+  }
+  messages.info("Resetting receive-wal directory status");
+  const fs::path marker = directory / (target + ".partial");
+  if (newest->ends_with(".partial")) {
+    messages.info("Removing status file " + (directory / *newest).string());
+    remove_durably(directory / *newest);
+  }
+  messages.info("Creating status file " + marker.string());
+  create_marker(marker);
+}
+
+void create_slot(const server::Server& server, WhenSlotExists when_exists, Messages& messages) {
+  const std::string& name = require_slot_settings(server, "create");
+  messages.info(
+      fmt::format("Creating physical replication slot '{}' on server '{}'", name, server.name()));
+  postgres::Connection connection = connect_for_slot(server);
+  // Outcomes with texts that scripts know.
+  try {
+    replication::create_physical_slot(connection, name);
+  } catch (const postgres::SqlError& error) {
+    if (error.sqlstate() == "53400") {
+      throw Error(error.kind(),
+                  fmt::format("All replication slots for server '{}' are in use\nFree one or "
+                              "increase the max_replication_slots value on your PostgreSQL server.",
+                              server.name()));
+    }
+    throw Error(error.kind(), fmt::format("Cannot create replication slot '{}' on server '{}': {}",
+                                          name, server.name(), error.message()));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::conflict) throw;
+    if (when_exists == WhenSlotExists::fail) {
+      throw Error(error.kind(), fmt::format("Replication slot '{}' already exists", name));
+    }
+    messages.info(
+        fmt::format("Replication slot '{}' already exists and --if-not-exists was "
+                    "specified. Skipping creation",
+                    name));
+    return;
+  }
+  messages.info(fmt::format("Replication slot '{}' created", name));
+}
+
+void drop_slot(const server::Server& server, Messages& messages) {
+  const std::string& name = require_slot_settings(server, "drop");
+  messages.info(
+      fmt::format("Dropping physical replication slot '{}' on server '{}'", name, server.name()));
+  postgres::Connection connection = connect_for_slot(server);
+  // Outcomes with texts that scripts know.
+  try {
+    replication::drop_slot(connection, name);
+  } catch (const postgres::SqlError& error) {
+    throw Error(error.kind(), fmt::format("Cannot drop replication slot '{}' on server '{}': {}",
+                                          name, server.name(), error.message()));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::not_found) {
+      throw Error(error.kind(), fmt::format("Replication slot '{}' does not exist", name));
+    }
+    if (error.kind() != ErrorKind::conflict) throw;
+    throw Error(error.kind(), fmt::format("Cannot drop replication slot '{}' on server '{}' "
+                                          "because it is in use.",
+                                          name, server.name()));
+  }
+  messages.info(fmt::format("Replication slot '{}' dropped", name));
+}
+
+}  // namespace barman::archive

@@ -1,0 +1,20 @@
+// Files that must not be archived go into `errors/`, never away (contract backup-and-wal.md 9.5).
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/timestamp.h"
+
+namespace barman::archive {
+
+enum class RejectReason { duplicate, unknown };
+
+// Moves a file or a directory to `errors/<name>.<UTC time>.<reason>`, durably, and returns where it
+// is. The directory is created when missing; an existing file is never replaced.
+std::filesystem::path move_to_errors(const std::filesystem::path& errors_directory,
+                                     const std::filesystem::path& path, RejectReason reason,
+                                     Timestamp now);
+
+}  // namespace barman::archive

@@ -1,0 +1,57 @@
+#include "archive/stream_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "archive/synchronous_standby.h"
+#include "archive/test_support.h"
+
+namespace barman::archive {
+namespace {
+
+constexpr wal::SegmentSize kSmall = {std::uint64_t{1} << 20};
+
+TEST(StreamFiles, NextSegmentIsMarkedByAnEmptyPartialFile) {
+  const TemporaryDirectory directory;
+  const auto completed = directory.path() / "000000010000000000000FFF";
+  put_file(completed, std::string(kSmall.bytes, 'x'));
+  mark_next_segment(completed);
+  EXPECT_THAT(
+      list_names(directory.path()),
+      ::testing::ElementsAre("000000010000000000000FFF", "000000010000000100000000.partial"));
+  EXPECT_EQ(std::filesystem::file_size(directory.path() / "000000010000000100000000.partial"), 0U);
+}
+
+TEST(StreamFiles, MarkLeavesAnExistingPartialFile) {
+  const TemporaryDirectory directory;
+  const auto completed = directory.path() / wal_name(1);
+  put_file(completed, std::string(kSmall.bytes, 'x'));
+  put_file(directory.path() / (wal_name(2) + ".partial"), "content");
+  mark_next_segment(completed);
+  EXPECT_EQ(get_file(directory.path() / (wal_name(2) + ".partial")), "content");
+}
+
+TEST(StreamFiles, OnlyAPartialFileOfImpossibleSizeIsTruncated) {
+  const TemporaryDirectory directory;
+  put_file(directory.path() / (wal_name(1) + ".partial"), "older");
+  put_file(directory.path() / (wal_name(2) + ".partial"), "broken");
+  const auto truncated = truncate_broken_partial(directory.path(), kSmall);
+  ASSERT_TRUE(truncated);
+  EXPECT_EQ(truncated->size_bytes, 6U);
+  EXPECT_EQ(get_file(directory.path() / (wal_name(2) + ".partial")), "");
+  EXPECT_EQ(get_file(directory.path() / (wal_name(1) + ".partial")), "older");
+  EXPECT_FALSE(truncate_broken_partial(directory.path(), kSmall));
+}
+
+TEST(SynchronousStandby, NamesInAllForms) {
+  EXPECT_TRUE(is_synchronous_standby("barman_receive_wal", "barman_receive_wal"));
+  EXPECT_TRUE(is_synchronous_standby("FIRST 2 (s1, \"barman_receive_wal\")", "barman_receive_wal"));
+  EXPECT_TRUE(is_synchronous_standby("ANY 1 (*)", "barman_receive_wal"));
+  EXPECT_TRUE(is_synchronous_standby("s1,Barman_Receive_WAL", "barman_receive_wal"));
+  EXPECT_FALSE(is_synchronous_standby("", "barman_receive_wal"));
+  EXPECT_FALSE(is_synchronous_standby("s1, s2", "barman_receive_wal"));
+  EXPECT_FALSE(is_synchronous_standby("2 (s1, s2)", "s3"));
+}
+
+}  // namespace
+}  // namespace barman::archive

@@ -1,0 +1,123 @@
+// A server on a temporary directory for the unit tests of this folder, and what it says.
+#pragma once
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "catalogue/wal_index.h"
+#include "server/server.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::archive {
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "archive-test-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw_errno("cannot create \"" + name + "\"");
+    path_ = name;
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline void put_file(const std::filesystem::path& path, std::string_view content) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+inline std::string get_file(const std::filesystem::path& path) {
+  std::ostringstream content;
+  content << std::ifstream(path, std::ios::binary).rdbuf();
+  return content.str();
+}
+
+inline std::vector<std::string> list_names(const std::filesystem::path& directory) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+class RecordedMessages final : public Messages {
+ public:
+  void debug(const std::string&) override {}
+  void info(const std::string& text) override { lines.push_back(text); }
+  void warning(const std::string& text) override { lines.push_back("WARNING: " + text); }
+  void error(const std::string& text) override { lines.push_back("ERROR: " + text); }
+  void exception(const std::string& text) override { lines.push_back("EXCEPTION: " + text); }
+
+  std::vector<std::string> lines;
+};
+
+// Server "main" with both archivers.
+class TestServer {
+ public:
+  TestServer() {
+    config.name = "main";
+    config.backup_directory = (home.path() / "main").string();
+    const auto below = [&](const std::string& name) {
+      return config.backup_directory + "/" + name;
+    };
+    config.basebackups_directory = below("base");
+    config.wals_directory = below("wals");
+    config.xlogdb_directory = below("wals");
+    config.incoming_wals_directory = below("incoming");
+    config.streaming_wals_directory = below("streaming");
+    config.errors_directory = below("errors");
+    config.archiver = true;
+    config.streaming_archiver = true;
+    for (const std::string& directory :
+         {config.wals_directory, config.incoming_wals_directory, config.streaming_wals_directory}) {
+      std::filesystem::create_directories(directory);
+    }
+  }
+
+  server::Server make() const {
+    config::GlobalConfig global;
+    global.barman_lock_directory = home.path().string();
+    return {config, global, {}};
+  }
+  std::filesystem::path streaming(const std::string& name) const {
+    return std::filesystem::path(config.streaming_wals_directory) / name;
+  }
+  std::filesystem::path incoming(const std::string& name) const {
+    return std::filesystem::path(config.incoming_wals_directory) / name;
+  }
+  std::filesystem::path archived(const std::string& name) const {
+    return catalogue::archived_wal_path(config.wals_directory, name);
+  }
+  std::vector<std::string> indexed() const {
+    std::vector<std::string> names;
+    catalogue::WalIndex::open(make().locations())
+        .for_each([&](const catalogue::WalIndexLine& line) {
+          names.emplace_back(line.name);
+          return catalogue::Visit::proceed;
+        });
+    return names;
+  }
+
+  TemporaryDirectory home;
+  config::ServerConfig config;
+};
+
+inline std::string wal_name(unsigned number) {
+  return wal::segment_name({wal::TimelineId{1}, number}, {});
+}
+
+}  // namespace barman::archive

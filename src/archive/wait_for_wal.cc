@@ -1,0 +1,100 @@
+#include "archive/wait_for_wal.h"
+
+#include <sys/stat.h>
+
+#include <functional>
+#include <set>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "archive/archive_wal.h"
+#include "base/error.h"
+#include "catalogue/wal_check.h"
+#include "catalogue/wal_index.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::archive {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kPauseMs = 100;
+
+std::string limit_text(std::chrono::seconds timeout) {
+  return timeout.count() > 0 ? fmt::format(" (max: {} seconds)", timeout.count()) : "";
+}
+
+WaitOutcome wait_until(const server::Server& server, const std::function<bool()>& is_archived,
+                       std::chrono::seconds timeout, Messages& messages) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + timeout;
+  ArchiveRequest request;
+  for (;;) {
+    if (server.interrupt().is_requested()) return WaitOutcome::interrupted;
+    const ArchiveCounts counts = archive_pending_wal(server, request, messages);
+    if (counts.is_busy) request.when_busy = ArchiveRequest::WhenBusy::be_silent;
+    if (is_archived()) return WaitOutcome::archived;
+    if (timeout.count() > 0 && Clock::now() >= deadline) return WaitOutcome::timed_out;
+    sleep_unless_interrupted(kPauseMs, server.interrupt());
+  }
+}
+
+}  // namespace
+
+WaitOutcome wait_for_wal(const server::Server& server, const std::string& wal_name,
+                         std::chrono::seconds timeout, Messages& messages) {
+  messages.info(fmt::format("Waiting for the WAL file {} from server '{}'{}", wal_name,
+                            server.name(), limit_text(timeout)));
+  const fs::path path = catalogue::archived_wal_path(server.locations().wals_directory, wal_name);
+  const auto is_archived = [&] {
+    struct stat status = {};
+    return ::stat(path.c_str(), &status) == 0;
+  };
+  const WaitOutcome outcome = wait_until(server, is_archived, timeout, messages);
+  if (outcome == WaitOutcome::timed_out) {
+    messages.error(fmt::format("The WAL file {} has not been received in {} seconds", wal_name,
+                               timeout.count()));
+  } else if (outcome == WaitOutcome::interrupted) {
+    messages.info(
+        fmt::format("Got CTRL-C. Continuing without waiting for '{}' to be archived", wal_name));
+  }
+  return outcome;
+}
+
+LastSegments list_last_segments(const server::Server& server) {
+  const fs::path& wals = server.locations().wals_directory;
+  std::set<wal::TimelineId> timelines;
+  std::error_code code;
+  for (fs::directory_iterator it(wals, code), end; !code && it != end; it.increment(code)) {
+    // A hash directory: timeline and log.
+    const std::string name = it->path().filename().string();
+    const auto parsed = wal::parse_wal_file_name(name + "00000000");
+    if (name.size() == 16 && parsed) timelines.insert(parsed->timeline);
+  }
+  if (code && code != std::errc::no_such_file_or_directory) {
+    throw SystemError(code.value(), "cannot read directory \"" + wals.string() + "\"");
+  }
+  LastSegments segments;
+  for (const wal::TimelineId timeline : timelines) {
+    if (auto last = catalogue::find_last_archived_segment(wals, timeline)) {
+      segments.emplace(timeline, std::move(*last));
+    }
+  }
+  return segments;
+}
+
+WaitOutcome wait_for_any_wal(const server::Server& server, const LastSegments& before,
+                             std::chrono::seconds timeout, Messages& messages) {
+  messages.info(fmt::format("Waiting for a WAL file from server '{}' to be archived{}",
+                            server.name(), limit_text(timeout)));
+  const WaitOutcome outcome = wait_until(
+      server, [&] { return list_last_segments(server) != before; }, timeout, messages);
+  if (outcome == WaitOutcome::timed_out) {
+    messages.info(fmt::format("A WAL file has not been received in {} seconds", timeout.count()));
+  } else if (outcome == WaitOutcome::interrupted) {
+    messages.info("Got CTRL-C. Continuing without waiting for a WAL file to be archived");
+  }
+  return outcome;
+}
+
+}  // namespace barman::archive
