@@ -1,0 +1,52 @@
+#include "cli/backup_facts.h"
+
+#include <fmt/format.h>
+
+#include "backup/delete_backup.h"
+#include "catalogue/wal_index.h"
+
+namespace barman::cli {
+
+using catalogue::BackupInfo;
+
+void warn_of_broken(CommandContext& context, const std::vector<catalogue::BrokenBackup>& broken) {
+  for (const catalogue::BrokenBackup& backup : broken) {
+    context.reporter.warning(
+        fmt::format("backup {} is left out: {}", backup.id.value, backup.reason));
+  }
+}
+
+std::vector<BackupInfo> list_readable_backups(CommandContext& context,
+                                              const server::Server& server) {
+  catalogue::BackupList list = server.catalogue().list_backups();
+  warn_of_broken(context, list.broken);
+  return std::move(list.backups);
+}
+
+catalogue::WalLines wal_lines(const server::Server& server) {
+  return [locations = server.locations()](const catalogue::WalIndexVisitor& visitor) {
+    try {
+      catalogue::WalIndex::open(locations).for_each(visitor);
+    } catch (const Error& error) {
+      // Only here the name of the server is known, which makes the hint a command to copy.
+      if (error.kind() != ErrorKind::corrupt) throw;
+      throw Error(error.kind(), error.describe(),
+                  fmt::format("Please run \"barman rebuild-xlogdb {}\" to solve this issue",
+                              locations.server_name));
+    }
+  };
+}
+
+std::optional<RetentionStatuses> list_retention_statuses(const server::Server& server,
+                                                         const std::vector<BackupInfo>& backups) {
+  if (!server.config().retention_policy) return std::nullopt;
+  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  RetentionStatuses statuses;
+  for (const catalogue::RetentionVerdict& verdict :
+       catalogue::apply_retention(backups, backup::retention_input(server.config(), annotations))) {
+    statuses.emplace_hint(statuses.end(), verdict.id, verdict.status);
+  }
+  return statuses;
+}
+
+}  // namespace barman::cli

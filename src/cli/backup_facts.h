@@ -1,0 +1,30 @@
+// What the commands about backups ask of the catalogue beside the metadata: the WAL of each backup
+// and the verdict of the retention policy.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "catalogue/retention.h"
+#include "catalogue/wal_statistics.h"
+#include "cli/command_context.h"
+#include "server/server.h"
+
+namespace barman::cli {
+
+// All backups of the server, ascending by ID; metadata files that cannot be read become warnings.
+std::vector<catalogue::BackupInfo> list_readable_backups(CommandContext& context,
+                                                         const server::Server& server);
+void warn_of_broken(CommandContext& context, const std::vector<catalogue::BrokenBackup>& broken);
+
+// The lines of the server's WAL index, under its lock. A name that is none of WAL files ends the
+// visit with a hint to rebuild the index.
+catalogue::WalLines wal_lines(const server::Server& server);
+
+// nullopt without a retention policy.
+using RetentionStatuses = std::map<catalogue::BackupId, catalogue::RetentionStatus>;
+std::optional<RetentionStatuses> list_retention_statuses(
+    const server::Server& server, const std::vector<catalogue::BackupInfo>& backups);
+
+}  // namespace barman::cli

@@ -1,0 +1,81 @@
+#include <algorithm>
+#include <utility>
+
+#include "cli/backup_facts.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+#include "output/backup_views.h"
+
+namespace barman::cli {
+namespace {
+
+using catalogue::BackupInfo;
+using catalogue::WalStatistics;
+
+output::BackupListRow make_row(const BackupInfo& backup, const WalStatistics& wal) {
+  output::BackupListRow row;
+  row.id = backup.id;
+  row.name = backup.backup_name;
+  row.type = backup.type();
+  row.status = backup.status;
+  if (backup.is_copy_done()) {
+    row.sizes = {.end_time = backup.end_time.value_or(backup.begin_time.value_or(Timestamp{})),
+                 .size_bytes = static_cast<std::uint64_t>(
+                                   std::max<std::int64_t>(backup.size.value_or(0), 0)) +
+                               wal.wal_size,
+                 .wal_size_bytes = wal.wal_until_next_size};
+  }
+  return row;
+}
+
+// Without a usable backup no WAL is counted, so the index of a new server is not looked for.
+std::vector<WalStatistics> count_wal(const server::Server& server,
+                                     const std::vector<BackupInfo>& backups) {
+  const bool has_usable = std::any_of(backups.begin(), backups.end(), [](const BackupInfo& backup) {
+    return backup.is_copy_done();
+  });
+  if (!has_usable) return std::vector<WalStatistics>(backups.size());
+  return catalogue::wal_statistics(backups, wal_lines(server));
+}
+
+std::vector<output::BackupListRow> list_rows(const server::Server& server,
+                                             const std::vector<BackupInfo>& backups) {
+  const std::vector<WalStatistics> wal = count_wal(server, backups);
+  const std::optional<RetentionStatuses> retention = list_retention_statuses(server, backups);
+  std::vector<output::BackupListRow> rows;
+  rows.reserve(backups.size());
+  for (std::size_t i = backups.size(); i-- > 0;) {
+    output::BackupListRow row = make_row(backups[i], wal[i]);
+    if (retention) {
+      const auto found = retention->find(row.id);
+      if (found != retention->end()) row.retention = found->second;
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::vector<output::BackupListRow> list_ids(const std::vector<BackupInfo>& backups) {
+  std::vector<output::BackupListRow> rows;
+  for (std::size_t i = backups.size(); i-- > 0;) rows.push_back({.id = backups[i].id});
+  return rows;
+}
+
+}  // namespace
+
+void run_list_backups(CommandContext& context) {
+  for_each_server(context, [&](const config::ServerConfig& config) {
+    const server::Server server = make_server(context, config);
+    const std::vector<BackupInfo> backups = list_readable_backups(context, server);
+    if (context.arguments.is_set("minimal")) {
+      output::write_backup_list(context.reporter, config.name, list_ids(backups),
+                                output::ListStyle::minimal);
+      return;
+    }
+    output::write_backup_list(context.reporter, config.name, list_rows(server, backups),
+                              output::ListStyle::full);
+  });
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,72 @@
+#include <algorithm>
+#include <utility>
+
+#include "cli/backup_facts.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+#include "output/backup_views.h"
+
+namespace barman::cli {
+namespace {
+
+using catalogue::BackupId;
+using catalogue::BackupInfo;
+
+std::optional<BackupId> id_of(const BackupInfo* backup) {
+  return backup == nullptr ? std::nullopt : std::optional(backup->id);
+}
+
+// nullopt for a backup without parent. A chain with a missing link ends at its last known backup.
+std::optional<output::BackupChain> chain_of(const std::vector<BackupInfo>& backups,
+                                            const BackupInfo& backup) {
+  if (!backup.is_incremental() || !backup.parent_backup_id) return std::nullopt;
+  output::BackupChain chain = {.root = backup.id, .parent = *backup.parent_backup_id, .size = 1};
+  std::optional<BackupId> ancestor = backup.parent_backup_id;
+  while (ancestor && chain.size <= backups.size()) {
+    chain.root = *ancestor;
+    ++chain.size;
+    const auto found = std::find_if(backups.begin(), backups.end(),
+                                    [&](const BackupInfo& other) { return other.id == *ancestor; });
+    ancestor = found == backups.end() ? std::nullopt : found->parent_backup_id;
+  }
+  return chain;
+}
+
+output::BackupDetails gather_details(const server::Server& server,
+                                     const std::vector<BackupInfo>& backups,
+                                     const BackupInfo& backup) {
+  output::BackupDetails details;
+  details.backup = backup;
+  if (!backup.is_copy_done()) return details;
+  details.wal = catalogue::wal_statistics_of(backups, backup.id, wal_lines(server));
+  details.reachable_timelines = catalogue::children_timelines(
+      backup, catalogue::read_archived_history(server.locations().wals_directory));
+  if (const auto retention = list_retention_statuses(server, backups)) {
+    const auto found = retention->find(backup.id);
+    details.retention =
+        found == retention->end() ? catalogue::RetentionStatus::none : found->second;
+  }
+  details.previous = id_of(catalogue::previous_backup(backups, backup.id));
+  details.next = id_of(catalogue::next_backup(backups, backup.id));
+  details.chain = chain_of(backups, backup);
+  details.children = catalogue::children_of(backups, backup.id);
+  return details;
+}
+
+}  // namespace
+
+void run_show_backup(CommandContext& context) {
+  const config::ServerConfig* const config = select_server(context);
+  if (config == nullptr) return;
+  const server::Server server = make_server(context, *config);
+  const catalogue::BackupList list = server.catalogue().list_backups();
+  const BackupInfo& backup =
+      catalogue::resolve_backup(list, server.catalogue().list_annotations(),
+                                context.arguments.get("backup_id"), config->name);
+  warn_of_broken(context, list.broken);
+  output::write_backup_details(context.reporter, config->name,
+                               gather_details(server, list.backups, backup));
+}
+
+}  // namespace barman::cli

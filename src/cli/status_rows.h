@@ -1,0 +1,20 @@
+// The lines of `status` (contract cli.md 4.26): pure, from facts to rows.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "catalogue/backup_info.h"
+#include "check/server_facts.h"
+#include "config/server_config.h"
+#include "output/server_views.h"
+
+namespace barman::cli {
+
+// `facts` for servers that have live values; `backups` ascending by ID.
+std::vector<output::StatusRow> make_status_rows(const config::ServerConfig& config,
+                                                const std::optional<check::ServerFacts>& facts,
+                                                const std::vector<catalogue::BackupInfo>& backups);
+
+}  // namespace barman::cli
