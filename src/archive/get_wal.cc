@@ -45,11 +45,6 @@ wal::WalFileName require_name(const std::string& wal_name) {
                       fmt::format("'{}' is not a valid wal file name{}", wal_name, caller_text()));
 }
 
-struct FoundWal {
-  fs::path path;
-  Fd file;
-};
-
 FoundWal open_wal(const server::Server& server, const std::string& wal_name,
                   PartialFiles partial_files) {
   require_name(wal_name);
@@ -62,8 +57,8 @@ FoundWal open_wal(const server::Server& server, const std::string& wal_name,
 }
 
 // PostgreSQL would take compressed bytes for a broken segment, and end its recovery.
-void require_plain(const FoundWal& wal, const std::string& wal_name) {
-  if (wal_name.ends_with(kPartialSuffix)) return;
+void require_plain(const FoundWal& wal) {
+  if (wal.path.native().ends_with(kPartialSuffix)) return;
   std::array<std::byte, catalogue::kWalEncodingBytes> first = {};
   const std::size_t size = read_full_at(wal.file, first, 0, wal.path);
   const catalogue::WalEncoding encoding = catalogue::detect_wal_encoding(Bytes(first).first(size));
@@ -130,10 +125,14 @@ std::vector<fs::path> wal_search_places(const catalogue::CatalogueLocations& loc
   return places;
 }
 
-SendOutcome send_wal(const server::Server& server, const std::string& wal_name,
-                     PartialFiles partial_files, int fd) {
-  const FoundWal wal = open_wal(server, wal_name, partial_files);
-  require_plain(wal, wal.path.filename().string());
+FoundWal find_wal(const server::Server& server, const std::string& wal_name,
+                  PartialFiles partial_files) {
+  FoundWal wal = open_wal(server, wal_name, partial_files);
+  require_plain(wal);
+  return wal;
+}
+
+SendOutcome send_wal(const server::Server& server, const FoundWal& wal, int fd) {
   log::info("barman.server", "Sending WAL '{}' for server '{}' to standard output{}",
             wal.path.filename().string(), server.name(), caller_text());
   return send_file(wal.file, wal.path, fd, "standard output") ? SendOutcome::sent
@@ -142,8 +141,7 @@ SendOutcome send_wal(const server::Server& server, const std::string& wal_name,
 
 void write_wal(const server::Server& server, const std::string& wal_name,
                PartialFiles partial_files, const fs::path& directory, Messages& messages) {
-  const FoundWal wal = open_wal(server, wal_name, partial_files);
-  require_plain(wal, wal.path.filename().string());
+  const FoundWal wal = find_wal(server, wal_name, partial_files);
   const fs::path path = directory / wal_name;
   std::optional<AtomicFile> target;
   // Scripts know this text and the exit code that goes with it.

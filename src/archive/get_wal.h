@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/progress.h"
 #include "catalogue/catalogue.h"
 #include "server/server.h"
@@ -27,14 +28,20 @@ std::vector<std::filesystem::path> wal_search_places(const catalogue::CatalogueL
                                                      const std::string& wal_name,
                                                      PartialFiles partial_files);
 
+struct FoundWal {
+  std::filesystem::path path;
+  Fd file;
+};
+// Throws `not_found`, BadWalRequest for a name that is none, `config` naming file and algorithm for
+// a file that is stored compressed or encrypted.
+FoundWal find_wal(const server::Server& server, const std::string& wal_name,
+                  PartialFiles partial_files);
+
 enum class SendOutcome {
   sent,
   reader_gone,  // nobody reads `fd` any more
 };
-// Throws `not_found`, BadWalRequest for a name that is none, `corrupt` naming file and algorithm
-// for a file that is stored compressed or encrypted.
-SendOutcome send_wal(const server::Server& server, const std::string& wal_name,
-                     PartialFiles partial_files, int fd);
+SendOutcome send_wal(const server::Server& server, const FoundWal& wal, int fd);
 // Writes `directory`/`wal_name`, which appears complete or not at all. Throws BadWalRequest when it
 // cannot be opened.
 void write_wal(const server::Server& server, const std::string& wal_name,

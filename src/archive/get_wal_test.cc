@@ -20,7 +20,8 @@ using ::testing::IsEmpty;
 std::string sent(const TestServer& test, const std::string& name, PartialFiles partial_files) {
   const std::filesystem::path path = test.home.path() / "out";
   const Fd fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
-  EXPECT_EQ(send_wal(test.make(), name, partial_files, fd.get()), SendOutcome::sent);
+  EXPECT_EQ(send_wal(test.make(), find_wal(test.make(), name, partial_files), fd.get()),
+            SendOutcome::sent);
   return get_file(path);
 }
 
@@ -53,13 +54,15 @@ TEST(GetWal, PipeGetsAllBytesAndAGoneReaderIsAnOutcome) {
   ASSERT_EQ(::pipe(fds.data()), 0);
   Fd reader(fds[0]);
   const Fd writer(fds[1]);
-  EXPECT_EQ(send_wal(test.make(), wal_name(1), PartialFiles::ignore, writer.get()),
-            SendOutcome::sent);
+  EXPECT_EQ(
+      send_wal(test.make(), find_wal(test.make(), wal_name(1), PartialFiles::ignore), writer.get()),
+      SendOutcome::sent);
   std::array<std::byte, 4096> buffer = {};
   EXPECT_EQ(read_full(reader, buffer, "pipe"), buffer.size());
   reader = Fd();
-  EXPECT_EQ(send_wal(test.make(), wal_name(1), PartialFiles::ignore, writer.get()),
-            SendOutcome::reader_gone);
+  EXPECT_EQ(
+      send_wal(test.make(), find_wal(test.make(), wal_name(1), PartialFiles::ignore), writer.get()),
+      SendOutcome::reader_gone);
 }
 
 TEST(GetWal, NeverSendsCompressedBytes) {

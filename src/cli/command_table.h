@@ -72,12 +72,9 @@ struct ServerPolicy {
   ServerAction passive = ServerAction::run;
 };
 
-enum class Availability { now, later };
-
 struct CommandSpec {
   std::string_view name{};
   std::vector<std::string_view> aliases{};
-  Availability availability = Availability::later;
   std::string_view summary{};      // one line
   std::string_view description{};  // more, for the command's own help; may be empty
   ServerPolicy servers{};

@@ -6,11 +6,26 @@
 
 namespace barman::cli {
 
+void run_archive_wal(CommandContext& context);
+void run_check_backup(CommandContext& context);
+void run_cron(CommandContext& context);
+void run_get_wal(CommandContext& context);
+void run_receive_wal(CommandContext& context);
+void run_switch_wal(CommandContext& context);
+void run_backup(CommandContext& context);
+void run_check(CommandContext& context);
+void run_delete(CommandContext& context);
+void run_list_backups(CommandContext& context);
 void run_list_servers(CommandContext& context);
+void run_replication_status(CommandContext& context);
+void run_show_backup(CommandContext& context);
 void run_show_servers(CommandContext& context);
+void run_status(CommandContext& context);
 
 using CommandFunction = void (*)(CommandContext&);
 // nullptr for a command that has no function (`help` is done by the application itself).
 CommandFunction find_command_function(std::string_view name);
+// Whether this version has the command: those of the table without a function come later.
+bool is_available(std::string_view name);
 
 }  // namespace barman::cli

@@ -1,5 +1,7 @@
 #include "cli/help.h"
 
+#include "cli/commands.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -107,7 +109,7 @@ std::string option_help(const OptionSpec& option) {
 std::vector<const CommandSpec*> shown_commands() {
   std::vector<const CommandSpec*> commands;
   for (const CommandSpec& command : command_table()) {
-    if (command.availability == Availability::now) commands.push_back(&command);
+    if (is_available(command.name)) commands.push_back(&command);
   }
   return commands;
 }

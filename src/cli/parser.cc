@@ -1,5 +1,7 @@
 #include "cli/parser.h"
 
+#include "cli/commands.h"
+
 #include <getopt.h>
 
 #include <algorithm>
@@ -237,8 +239,7 @@ void store_defaults(const std::vector<OptionSpec>& options, ParsedArguments& res
   }
   std::vector<std::string> names;
   for (const CommandSpec& command : command_table()) {
-    if (command.availability == Availability::now)
-      names.push_back(fmt::format("'{}'", command.name));
+    if (is_available(command.name)) names.push_back(fmt::format("'{}'", command.name));
   }
   throw UsageError(nullptr, fmt::format("argument command: invalid choice: '{}' (choose from {})",
                                         name, join(names, ", ")));
@@ -357,7 +358,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   line.global = global_arguments(values);
   if (rest.empty()) return line;
   line.command = find_command(rest.front());
-  if (line.command == nullptr || line.command->availability == Availability::later) {
+  if (line.command == nullptr || !is_available(line.command->name)) {
     reject_command(rest.front());
   }
   rest.erase(rest.begin());

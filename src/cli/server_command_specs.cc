@@ -86,16 +86,14 @@ std::vector<CommandSpec> process_specs() {
 std::vector<CommandSpec> server_command_specs() {
   std::vector<CommandSpec> commands = {
       check_spec(),
-      {.name = "help", .availability = Availability::now, .summary = "show this help"},
+      {.name = "help", .summary = "show this help"},
       {.name = "list-servers",
        .aliases = {"list-server"},
-       .availability = Availability::now,
        .summary = "list the configured servers",
        .options = {{.names = {"minimal"}, .help = "show the names only"}}},
       replication_status_spec(),
       {.name = "show-servers",
        .aliases = {"show-server"},
-       .availability = Availability::now,
        .summary = "show all settings of servers",
        .servers = kAnyServers,
        .positionals = {server_list()}},

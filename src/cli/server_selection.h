@@ -1,28 +1,33 @@
 // Which servers a command works on: the names typed by the user, against the configuration and the
 // command's policy for servers that are not in service (contract cli.md 2).
+//
+// Unknown and refused servers are reported here as errors, skipped ones as messages, and each
+// selected active server tells its configuration warnings.
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <vector>
 
 #include "cli/command_context.h"
+#include "cli/command_table.h"
 #include "output/check_report.h"
 
 namespace barman::cli {
 
-// Emitted for each selected active server ("Forcing 'archiver = on'", …) are its warnings. Errors
-// (unknown server, refused server, `all` where one is meant) are reported through the reporter.
-
-// Multi-server commands: the servers to work on, in name order, without those skipped or refused.
+// Multi-server commands: the servers to work on, in name order.
 std::vector<const config::ServerConfig*> select_servers(CommandContext& context);
-// Single-server commands: nullptr when the command has nothing to do (already reported).
+// Single-server commands: nullptr when the command has nothing to do.
 const config::ServerConfig* select_server(CommandContext& context);
+// With another policy than that of the command table (receive-wal --stop).
+const config::ServerConfig* select_server(CommandContext& context, const ServerPolicy& policy);
 
-// Runs `action` for each selected server. What it throws is reported and ends only that server;
-// an interrupt ends the command.
+// Multi-server commands: runs `action` for each selected server. An Error ends only that server and
+// is reported; an interrupt ends the command.
 void for_each_server(CommandContext& context,
                      const std::function<void(const config::ServerConfig&)>& action);
+
+// Commands without server argument: what the configuration has to tell of all servers.
+void announce_all_servers(CommandContext& context);
 
 output::ServerState state_of(const config::ServerConfig& server);
 

@@ -9,45 +9,25 @@
 namespace barman::output {
 namespace {
 
-// A word in Python's source form. Single quotes unless the text has some and no double ones.
-std::string python_quoted(std::string_view text) {
-  const bool has_single = text.find('\'') != std::string_view::npos;
-  const bool has_double = text.find('"') != std::string_view::npos;
-  const char quote = has_single && !has_double ? '"' : '\'';
-  std::string result(1, quote);
-  for (const char c : text) {
-    if (c == '\\' || c == quote) result.push_back('\\');
-    if (c == '\n' || c == '\t' || c == '\r') {
-      result += c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r";
-    } else {
-      result.push_back(c);
-    }
-  }
-  result.push_back(quote);
-  return result;
+JsonValue to_json(const config::OptionValue& value);
+
+JsonValue json_content(const config::OptionValue::List& values) {
+  JsonValue array = JsonValue::array();
+  for (const config::OptionValue& value : values) array.push_back(to_json(value));
+  return array;
+}
+JsonValue json_content(const config::OptionValue::Object& members) {
+  JsonValue object = JsonValue::object();
+  for (const auto& [key, value] : members) object.add(key, to_json(value));
+  return object;
+}
+template <typename T>
+JsonValue json_content(const T& value) {
+  return JsonValue(value);
 }
 
-std::string python_element(const JsonValue& value) {
-  const auto* text = std::get_if<std::string>(&value.value());
-  return text != nullptr ? python_quoted(*text) : python_text(value);
-}
-
-std::string python_content(std::monostate) { return "None"; }
-std::string python_content(bool value) { return value ? "True" : "False"; }
-std::string python_content(std::int64_t value) { return fmt::format("{}", value); }
-std::string python_content(double value) { return shortest_float(value); }
-std::string python_content(const std::string& value) { return value; }
-std::string python_content(const JsonValue::Array& values) {
-  std::vector<std::string> parts;
-  for (const JsonValue& value : values) parts.push_back(python_element(value));
-  return fmt::format("[{}]", join(parts, ", "));
-}
-std::string python_content(const JsonValue::Object& members) {
-  std::vector<std::string> parts;
-  for (const JsonValue::Member& member : members) {
-    parts.push_back(fmt::format("{}: {}", python_quoted(member.key), python_element(member.value)));
-  }
-  return fmt::format("{{{}}}", join(parts, ", "));
+JsonValue to_json(const config::OptionValue& value) {
+  return std::visit([](const auto& content) { return json_content(content); }, value.data);
 }
 
 // What list-servers appends to the description.
@@ -60,10 +40,6 @@ std::string state_suffix(const ServerListEntry& server) {
 }
 
 }  // namespace
-
-std::string python_text(const JsonValue& value) {
-  return std::visit([](const auto& content) { return python_content(content); }, value.value());
-}
 
 void write_server_header(Reporter& reporter, std::string_view server, ServerState state) {
   reporter.result_line(fmt::format("Server {}:", server_title(server, state)));
@@ -97,16 +73,21 @@ void write_status(Reporter& reporter, std::string_view server, const std::vector
   reporter.add_json(server, std::move(document));
 }
 
-void write_properties(Reporter& reporter, ServerProperties properties) {
-  write_server_header(reporter, properties.server, properties.state);
-  std::stable_sort(properties.rows.begin(), properties.rows.end(),
-                   [](const PropertyRow& a, const PropertyRow& b) { return a.key < b.key; });
+void write_properties(Reporter& reporter, std::string_view server, ServerState state,
+                      config::ShownOptions values) {
+  write_server_header(reporter, server, state);
+  std::stable_sort(values.begin(), values.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   JsonValue document = JsonValue::object();
-  for (PropertyRow& row : properties.rows) {
-    reporter.result_line(fmt::format("\t{}: {}", row.key, row.text));
-    document.add(std::move(row.key), std::move(row.value));
+  for (const auto& [key, value] : values) {
+    reporter.result_line(fmt::format("\t{}: {}", key, config::python_text(value)));
+    JsonValue shown = to_json(value);
+    if (key == "description" && shown.is_null() && state != ServerState::active) {
+      shown = state == ServerState::inactive ? "(inactive)" : "(WARNING: disabled)";
+    }
+    document.add(key, std::move(shown));
   }
-  reporter.add_json(properties.server, std::move(document));
+  reporter.add_json(server, std::move(document));
 }
 
 }  // namespace barman::output

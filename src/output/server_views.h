@@ -1,10 +1,11 @@
-// Results about servers: list-servers, status, show-servers and other "key: value" results.
+// Results about servers: list-servers, status, show-servers.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "config/rendering.h"
 #include "output/check_report.h"
 #include "output/reporter.h"
 
@@ -32,20 +33,9 @@ struct StatusRow {
 };
 void write_status(Reporter& reporter, std::string_view server, const std::vector<StatusRow>& rows);
 
-// show-servers: "<TAB>key: text" in key order, JSON {key: value}.
-struct PropertyRow {
-  std::string key;
-  std::string text;
-  JsonValue value;
-};
-struct ServerProperties {
-  std::string server;
-  ServerState state = ServerState::active;
-  std::vector<PropertyRow> rows;
-};
-void write_properties(Reporter& reporter, ServerProperties properties);
-
-// A value of configuration or of PostgreSQL in Python's text form: True, None, ['a', 'b'].
-std::string python_text(const JsonValue& value);
+// show-servers: "<TAB>key: text" in key order, JSON {key: value}. The JSON description names the
+// state when there is no configured one.
+void write_properties(Reporter& reporter, std::string_view server, ServerState state,
+                      config::ShownOptions values);
 
 }  // namespace barman::output

@@ -1,0 +1,183 @@
+#include "cli/application.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/help.h"
+#include "cli/user_switch.h"
+#include "config/configuration.h"
+#include "output/progress_display.h"
+#include "output/reporter.h"
+#include "output/writer.h"
+#include "postgres/conninfo.h"
+#include "version.h"
+
+namespace barman::cli {
+namespace {
+
+constexpr std::string_view kComponent = "barman.cli";
+
+void print(int fd, const std::string& text) { output::OutputStream(fd).write(text); }
+
+// A failure before there is a writer goes to stderr as it is.
+int fail_at_startup(const std::string& text) {
+  print(STDERR_FILENO, text + "\n");
+  return kExitFailure;
+}
+
+int print_usage_error(const UsageError& error) {
+  const std::string program =
+      error.command() != nullptr ? fmt::format("barman {}", error.command()->name) : "barman";
+  print(STDERR_FILENO,
+        fmt::format("{}{}: error: {}\n", usage_text(error.command()), program, error.what()));
+  return kExitUsage;
+}
+
+config::MainFileLookup main_file_lookup(const GlobalArguments& global) {
+  config::MainFileLookup lookup;
+  lookup.option = global.config_file;
+  const char* file = std::getenv("BARMAN_CONFIG_FILE");  // NOLINT(concurrency-mt-unsafe)
+  if (file != nullptr) lookup.environment = file;
+  lookup.home = home_directory();
+  return lookup;
+}
+
+int log_level_number(const std::string& name) {
+  if (name == "NOTSET") return 0;
+  for (const auto& [known, level] : {std::pair{"DEBUG", log::Level::debug},
+                                     {"INFO", log::Level::info},
+                                     {"WARNING", log::Level::warning},
+                                     {"ERROR", log::Level::error}}) {
+    if (name == known) return static_cast<int>(level);
+  }
+  return static_cast<int>(log::Level::critical);
+}
+
+void open_program_log(const config::GlobalConfig& config, const CommandLine& line,
+                      const std::vector<std::string>& arguments) {
+  const int level =
+      line.global.log_level ? log_level_number(*line.global.log_level) : config.log_level;
+  const auto failure = log::open_log(config.log_file, level);
+  if (failure) {
+    log::warning(kComponent,
+                 "Failed opening the requested log file. Using standard error instead.");
+    log::warning(kComponent, "{}", *failure);
+  }
+  if (config.unknown_log_level && !line.global.log_level) {
+    log::warning(kComponent, "unknown log_level in config file: {}", *config.unknown_log_level);
+  }
+  log::debug(kComponent, "Initialised Barman version {} (config: {}, args: {})", kVersion,
+             config.config_file, join(arguments, " "));
+}
+
+output::ReporterOptions reporter_options(const GlobalArguments& global) {
+  const auto color = global.color == "always"  ? output::ColorMode::always
+                     : global.color == "never" ? output::ColorMode::never
+                                               : output::ColorMode::automatic;
+  output::ReporterOptions options;
+  options.format =
+      global.format == "json" ? output::OutputFormat::json : output::OutputFormat::console;
+  options.is_quiet = global.is_quiet;
+  options.is_debug = global.is_debug;
+  options.color = color;
+  return options;
+}
+
+// Runs the command; whatever it throws becomes a message.
+void run_command(CommandFunction function, CommandContext& context) {
+  output::Reporter& reporter = context.reporter;
+  try {
+    function(context);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) {
+      reporter.error("Process interrupted by user (KeyboardInterrupt)");
+    } else {
+      report_error(reporter, error);
+    }
+  } catch (const std::exception& error) {
+    reporter.exception(error.what());
+  }
+}
+
+// From the log on: the writer exists, so that messages take the form that was asked for.
+int run_configured(const CommandLine& line, config::Configuration& configuration,
+                   const SignalSource& signals) {
+  output::ProgressDisplay progress(STDERR_FILENO);
+  output::Reporter reporter(reporter_options(line.global));
+  reporter.set_progress_display(&progress);
+  configuration.load_rest(postgres::conninfo_error);
+  for (const std::string& text : configuration.warnings()) reporter.warning(text);
+
+  if (line.command == nullptr || line.command->name == "help") {
+    print(STDOUT_FILENO, help_text(nullptr));
+    return kExitSuccess;
+  }
+  const CommandFunction function = find_command_function(line.command->name);
+  if (function == nullptr) {
+    throw std::logic_error(fmt::format("no function for command '{}'", line.command->name));
+  }
+  CommandContext context = {.configuration = configuration,
+                            .reporter = reporter,
+                            .progress = progress,
+                            .interrupt = signals.interrupt(),
+                            .arguments = line.arguments};
+  run_command(function, context);
+  reporter.set_progress_display(nullptr);
+  return reporter.finish();
+}
+
+int run_line(const CommandLine& line, const std::vector<std::string>& arguments) {
+  const SignalSource signals;  // before any other thread
+  try {
+    config::Configuration configuration;
+    configuration.load_main_file(main_file_lookup(line.global));
+    switch_user(configuration.global().barman_user);
+    open_program_log(configuration.global(), line, arguments);
+    return run_configured(line, configuration, signals);
+  } catch (const config::StartupError& error) {
+    log::error(kComponent, "{}", error.message());
+    return fail_at_startup(error.message());
+  } catch (const Error& error) {
+    log::error(kComponent, "{}", error.describe());
+    return fail_at_startup(
+        fmt::format("EXCEPTION: {}\nSee log file for more details.", error.describe()));
+  }
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  try {
+    const CommandLine line = parse_command_line(arguments);
+    switch (line.request) {
+      case Request::version:
+        print(STDOUT_FILENO, version_text() + "\n");
+        return kExitSuccess;
+      case Request::help:
+        print(STDOUT_FILENO, help_text(line.command));
+        return kExitSuccess;
+      case Request::run:
+        return run_line(line, arguments);
+    }
+  } catch (const UsageError& error) {
+    return print_usage_error(error);
+  } catch (const std::exception& error) {
+    return fail_at_startup(
+        fmt::format("EXCEPTION: {}\nSee log file for more details.", error.what()));
+  }
+  return kExitFailure;
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,64 @@
+#include <algorithm>
+
+#include "backup/stream_backup.h"
+#include "check/check_server.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+#include "output/backup_fields.h"
+
+namespace barman::cli {
+namespace {
+
+using config::ServerConfig;
+
+backup::BackupRequest make_request(const ParsedArguments& arguments, const ServerConfig& config) {
+  backup::BackupRequest request;
+  request.name = arguments.find("name");
+  request.wait = arguments.is_set("wait") ? backup::WaitForWal::yes : backup::WaitForWal::no;
+  request.wait_timeout = std::chrono::seconds(arguments.find_integer("wait-timeout").value_or(0));
+  const bool is_fast =
+      arguments.choice_of("immediate-checkpoint").value_or(config.immediate_checkpoint);
+  request.checkpoint =
+      is_fast ? replication::CheckpointMode::fast : replication::CheckpointMode::spread;
+  request.retry_times =
+      arguments.find_integer("retry-times").value_or(config.basebackup_retry_times);
+  request.retry_sleep = std::chrono::seconds(
+      arguments.find_integer("retry-sleep").value_or(config.basebackup_retry_sleep));
+  request.bandwidth_limit_kbps =
+      arguments.find_integer("bwlimit").value_or(config.bandwidth_limit.value_or(0));
+  return request;
+}
+
+// Options of other backup methods that would silently change nothing are accepted; one whose effect
+// is missing is refused.
+void refuse_unavailable(const ParsedArguments& arguments) {
+  if (arguments.has("incremental")) {
+    throw Error(ErrorKind::config,
+                "failed to start backup: incremental backups are not available in this version",
+                "Take a full backup without --incremental.");
+  }
+}
+
+}  // namespace
+
+void run_backup(CommandContext& context) {
+  refuse_unavailable(context.arguments);
+  for_each_server(context, [&](const ServerConfig& config) {
+    const server::Server server = make_server(context, config);
+    backup::require_supported(config);
+    const std::int64_t limit =
+        context.arguments.find_integer("check-timeout").value_or(config.check_timeout);
+    if (!check::passes_critical_checks(server, std::chrono::seconds(limit))) {
+      context.reporter.error(
+          "Impossible to start the backup. Check the log for more details, or run 'barman check " +
+          config.name + "'");
+      return;
+    }
+    const catalogue::BackupInfo info = backup::stream_backup(
+        server, make_request(context.arguments, config), context.reporter, context.progress);
+    output::write_backup_fields(context.reporter, info);
+  });
+}
+
+}  // namespace barman::cli

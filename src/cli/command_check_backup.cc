@@ -1,0 +1,16 @@
+#include "archive/backup_wals.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+
+namespace barman::cli {
+
+void run_check_backup(CommandContext& context) {
+  const config::ServerConfig* config = select_server(context);
+  if (config == nullptr) return;
+  const server::Server server = make_server(context, *config);
+  const catalogue::BackupInfo info = server.catalogue().resolve(context.arguments.get("backup_id"));
+  archive::check_backup_wals(server, info.id, context.reporter);
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,57 @@
+#include "archive/get_wal.h"
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+
+namespace barman::cli {
+namespace {
+
+// Sends or writes the file, or lists names, as the options say.
+void serve(const server::Server& server, CommandContext& context) {
+  const ParsedArguments& arguments = context.arguments;
+  const std::string& name = arguments.get("wal_name");
+  const auto partial =
+      arguments.is_set("partial") ? archive::PartialFiles::accept : archive::PartialFiles::ignore;
+  if (const auto count = arguments.find_integer("peek")) {
+    for (const std::string& found :
+         archive::peek_wals(server, name, static_cast<std::uint64_t>(*count))) {
+      context.reporter.info_unlogged(found);
+    }
+  } else if (const auto directory = arguments.find("output_directory")) {
+    archive::write_wal(server, name, partial, *directory, context.reporter);
+  } else {
+    const archive::FoundWal wal = archive::find_wal(server, name, partial);
+    archive::send_wal(server, wal, context.reporter.begin_raw_output());
+  }
+}
+
+}  // namespace
+
+void run_get_wal(CommandContext& context) {
+  const ParsedArguments& arguments = context.arguments;
+  const config::ServerConfig* config = select_server(context);
+  if (config == nullptr) return;
+  if (arguments.is_set("test")) {
+    context.reporter.info("Ready to retrieve WAL files from the server " + config->name);
+    return;
+  }
+  if (const auto compression = arguments.find("compression")) {
+    if (arguments.is_set("keep_compression")) {
+      throw Error(ErrorKind::usage,
+                  "argument `" + *compression + "` not allowed with argument `keep-compression`");
+    }
+    throw Error(ErrorKind::config,
+                "compressing the output with " + *compression + " is not available in this version",
+                "Call get-wal without that option.");
+  }
+  try {
+    serve(make_server(context, *config), context);
+  } catch (const archive::BadWalRequest& error) {  // Has an exit code of its own.
+    report_error(context.reporter, error);
+    context.reporter.set_exit_code(kExitBadWalRequest);
+  }
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,22 @@
+#include "cli/commands.h"
+#include "cli/server_selection.h"
+#include "output/server_views.h"
+
+namespace barman::cli {
+
+void run_list_servers(CommandContext& context) {
+  announce_all_servers(context);
+  std::vector<output::ServerListEntry> entries;
+  for (const std::string& name : context.configuration.server_names()) {
+    const config::ServerConfig& server = *context.configuration.find_server(name);
+    entries.push_back({.name = name,
+                       .description = server.description.value_or(""),
+                       .state = state_of(server),
+                       .is_passive = server.is_passive()});
+  }
+  const auto style =
+      context.arguments.is_set("minimal") ? output::ListStyle::minimal : output::ListStyle::full;
+  output::write_server_list(context.reporter, entries, style);
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,47 @@
+#include <csignal>
+
+#include "archive/processes.h"
+#include "archive/receive_wal.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+
+namespace barman::cli {
+namespace {
+
+constexpr int kExitTerminated = 143;
+
+void stop(const server::Server& server, CommandContext& context) {
+  context.reporter.warning(
+      "--stop is deprecated and will be removed in a future release. Use 'barman "
+      "terminate-process " +
+      server.name() + " receive-wal' instead.");
+  archive::terminate_process(server, "receive-wal", context.reporter);
+}
+
+}  // namespace
+
+void run_receive_wal(CommandContext& context) {
+  const ParsedArguments& arguments = context.arguments;
+  if (arguments.is_set("stop") && arguments.is_set("reset")) {
+    throw Error(ErrorKind::usage, "--stop and --reset options are not compatible");
+  }
+  const config::ServerConfig* config = select_server(context);
+  if (config == nullptr) return;
+  const server::Server configured = make_server(context, *config);
+  if (const std::string text = configured.wal_connections_text(); !text.empty())
+    context.reporter.info(text);
+  const server::Server server = configured.with_wal_connections();
+  if (arguments.is_set("stop")) return stop(server, context);
+  if (arguments.is_set("create_slot")) {
+    const auto when_exists = arguments.is_set("if_not_exists") ? archive::WhenSlotExists::skip
+                                                               : archive::WhenSlotExists::fail;
+    return archive::create_slot(server, when_exists, context.reporter);
+  }
+  if (arguments.is_set("drop_slot")) return archive::drop_slot(server, context.reporter);
+  if (arguments.is_set("reset")) return archive::reset_receive_wal(server, context.reporter);
+  if (archive::receive_wal(server, context.reporter) == SIGTERM)
+    context.reporter.set_exit_code(kExitTerminated);
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,27 @@
+#include "archive/switch_wal.h"
+
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+
+namespace barman::cli {
+
+void run_switch_wal(CommandContext& context) {
+  constexpr std::int64_t kDefaultTimeout = 30;
+  archive::SwitchRequest request;
+  if (context.arguments.is_set("force"))
+    request.checkpoint = archive::SwitchRequest::Checkpoint::first;
+  if (context.arguments.is_set("archive")) {
+    request.archive_timeout = std::chrono::seconds(
+        context.arguments.find_integer("archive_timeout").value_or(kDefaultTimeout));
+  }
+  for_each_server(context, [&](const config::ServerConfig& config) {
+    if (config.is_passive()) {
+      context.reporter.error("switch-wal is not possible on passive server '" + config.name + "'");
+      return;
+    }
+    archive::switch_wal(make_server(context, config), request, context.reporter);
+  });
+}
+
+}  // namespace barman::cli

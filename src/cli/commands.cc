@@ -1,0 +1,40 @@
+#include "cli/commands.h"
+
+#include <array>
+#include <utility>
+
+namespace barman::cli {
+namespace {
+
+constexpr std::array kFunctions = {
+    std::pair<std::string_view, CommandFunction>{"switch-wal", run_switch_wal},
+    std::pair<std::string_view, CommandFunction>{"receive-wal", run_receive_wal},
+    std::pair<std::string_view, CommandFunction>{"get-wal", run_get_wal},
+    std::pair<std::string_view, CommandFunction>{"cron", run_cron},
+    std::pair<std::string_view, CommandFunction>{"check-backup", run_check_backup},
+    std::pair<std::string_view, CommandFunction>{"archive-wal", run_archive_wal},
+    std::pair<std::string_view, CommandFunction>{"delete", run_delete},
+    std::pair<std::string_view, CommandFunction>{"check", run_check},
+    std::pair<std::string_view, CommandFunction>{"backup", run_backup},
+    std::pair<std::string_view, CommandFunction>{"list-backups", run_list_backups},
+    std::pair<std::string_view, CommandFunction>{"replication-status", run_replication_status},
+    std::pair<std::string_view, CommandFunction>{"show-backup", run_show_backup},
+    std::pair<std::string_view, CommandFunction>{"status", run_status},
+    std::pair<std::string_view, CommandFunction>{"list-servers", run_list_servers},
+    std::pair<std::string_view, CommandFunction>{"show-servers", run_show_servers},
+};
+
+}  // namespace
+
+CommandFunction find_command_function(std::string_view name) {
+  for (const auto& [command, function] : kFunctions) {
+    if (command == name) return function;
+  }
+  return nullptr;
+}
+
+bool is_available(std::string_view name) {
+  return name == "help" || find_command_function(name) != nullptr;
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,139 @@
+#include "cli/server_selection.h"
+
+#include <set>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "cli/exit_code.h"
+
+namespace barman::cli {
+namespace {
+
+using config::PathConflict;
+using config::ServerConfig;
+
+const ServerPolicy& policy_of(const CommandContext& context) {
+  static const ServerPolicy none;
+  const CommandSpec* command = find_command(context.arguments.command);
+  return command != nullptr ? command->servers : none;
+}
+
+// The warnings of a server that is in use. Those about backups belong to the commands that take or
+// judge them.
+void announce(CommandContext& context, const ServerConfig& server) {
+  if (!server.active) return;
+  for (const std::string& text : server.warnings) context.reporter.warning(text);
+  const std::string& command = context.arguments.command;
+  if (command != "backup" && command != "check") return;
+  for (const std::string& text : server.backup_warnings) context.reporter.warning(text);
+}
+
+// Servers that share a directory. Only a command that works on one of them fails; the others are
+// told, because their neighbour needs attention.
+void report_conflicts(CommandContext& context, const std::set<std::string>& selected) {
+  for (const PathConflict& conflict : context.configuration.global_errors()) {
+    if (selected.contains(conflict.server) || selected.contains(conflict.other_server)) {
+      context.reporter.error(conflict.text);
+    } else {
+      context.reporter.warning(conflict.text);
+    }
+  }
+}
+
+// Tells why a server is left out; true when the command is to work on it.
+bool is_admitted(CommandContext& context, const ServerConfig& server, const ServerPolicy& policy) {
+  const auto left_out = [&](ServerAction action, std::string_view word, std::string_view refusal) {
+    if (action == ServerAction::skip) {
+      context.reporter.info(fmt::format("Skipping {} server '{}'", word, server.name));
+    } else if (action == ServerAction::refuse) {
+      context.reporter.error(fmt::format("{} server: {}", refusal, server.name));
+    }
+    return action != ServerAction::run;
+  };
+  if (!server.active && left_out(policy.inactive, "inactive", "Inactive")) return false;
+  if (server.active && server.disabled && policy.disabled == ServerAction::refuse) {
+    for (const std::string& text : server.messages) context.reporter.error(text);
+    return false;
+  }
+  if (server.disabled && left_out(policy.disabled, "temporarily disabled", "Disabled")) {
+    return false;
+  }
+  return !(server.is_passive() && left_out(policy.passive, "passive", "Passive"));
+}
+
+// The names typed by the user, without doubles, in order; all servers for `all`.
+std::set<std::string> requested_names(CommandContext& context) {
+  const std::vector<std::string> given = context.arguments.list("server_name");
+  const std::set<std::string> names(given.begin(), given.end());
+  if (!names.contains("all")) return names;
+  if (names.size() > 1) {
+    context.reporter.error("You cannot use 'all' with other server names");
+  }
+  const std::vector<std::string> all = context.configuration.server_names();
+  return {all.begin(), all.end()};
+}
+
+const ServerConfig* find_or_report(CommandContext& context, const std::string& name) {
+  const ServerConfig* server = context.configuration.find_server(name);
+  if (server == nullptr) context.reporter.error(fmt::format("Unknown server '{}'", name));
+  return server;
+}
+
+}  // namespace
+
+std::vector<const ServerConfig*> select_servers(CommandContext& context) {
+  const std::set<std::string> names = requested_names(context);
+  report_conflicts(context, names);
+  std::vector<const ServerConfig*> servers;
+  for (const std::string& name : names) {
+    const ServerConfig* server = find_or_report(context, name);
+    if (server == nullptr) continue;
+    announce(context, *server);
+    if (is_admitted(context, *server, policy_of(context))) servers.push_back(server);
+  }
+  return servers;
+}
+
+const ServerConfig* select_server(CommandContext& context, const ServerPolicy& policy) {
+  const std::string& name = context.arguments.get("server_name");
+  if (name == "all") {
+    context.reporter.error("You cannot use 'all' in a single server context");
+    return nullptr;
+  }
+  report_conflicts(context, {name});
+  const ServerConfig* server = find_or_report(context, name);
+  if (server == nullptr) return nullptr;
+  announce(context, *server);
+  return is_admitted(context, *server, policy) ? server : nullptr;
+}
+
+const ServerConfig* select_server(CommandContext& context) {
+  return select_server(context, policy_of(context));
+}
+
+void for_each_server(CommandContext& context,
+                     const std::function<void(const ServerConfig&)>& action) {
+  for (const ServerConfig* server : select_servers(context)) {
+    // An error on one server must not keep the others from being served.
+    try {
+      action(*server);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      report_error(context.reporter, error);
+    }
+  }
+}
+
+void announce_all_servers(CommandContext& context) {
+  const std::vector<std::string> names = context.configuration.server_names();
+  report_conflicts(context, {names.begin(), names.end()});
+  for (const std::string& name : names) announce(context, *context.configuration.find_server(name));
+}
+
+output::ServerState state_of(const ServerConfig& server) {
+  if (!server.active) return output::ServerState::inactive;
+  return server.disabled ? output::ServerState::disabled : output::ServerState::active;
+}
+
+}  // namespace barman::cli
