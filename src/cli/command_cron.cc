@@ -21,10 +21,15 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
     return;
   }
   if (!config.active) return archive::stop_receiver_of_inactive_server(server, context.reporter);
-  if (config.is_passive()) return;
-  if (const std::string text = server.wal_connections_text(); !text.empty())
-    context.reporter.info(text);
-  archive::run_wal_cron(server, outputs, context.reporter);
+  if (config.is_passive()) {
+    log::warning("barman.server",
+                 "this version does not synchronise passive server '{}' with its primary node",
+                 config.name);
+  } else {
+    if (const std::string text = server.wal_connections_text(); !text.empty())
+      context.reporter.info(text);
+    archive::run_wal_cron(server, outputs, context.reporter);
+  }
   backup::enforce_retention(server, context.reporter);
 }
 
@@ -33,6 +38,7 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
 void run_cron(CommandContext& context) {
   const DaemonOutputs outputs =
       context.arguments.is_set("keep_descriptors") ? DaemonOutputs::keep : DaemonOutputs::discard;
+  announce_all_servers(context);
   for (const std::string& name : context.configuration.server_names()) {
     const config::ServerConfig& config = *context.configuration.find_server(name);
     if (config.active && config.disabled) {

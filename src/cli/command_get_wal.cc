@@ -22,8 +22,12 @@ void serve(const server::Server& server, CommandContext& context) {
   } else if (const auto directory = arguments.find("output_directory")) {
     archive::write_wal(server, name, partial, *directory, context.reporter);
   } else {
+    // Found before the output becomes raw: until then messages have the form that was asked for.
     const archive::FoundWal wal = archive::find_wal(server, name, partial);
-    archive::send_wal(server, wal, context.reporter.begin_raw_output());
+    const int fd = context.reporter.begin_raw_output();
+    if (archive::send_wal(server, wal, fd) == archive::SendOutcome::reader_gone) {
+      context.reporter.mark_failed();
+    }
   }
 }
 
@@ -33,6 +37,11 @@ void run_get_wal(CommandContext& context) {
   const ParsedArguments& arguments = context.arguments;
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
+  if (config->has_cloud_wals()) {
+    throw Error(ErrorKind::config, "Cannot retrieve WAL file for server '['" + config->name +
+                                       "']' because it is configured with a cloud object storage. "
+                                       "WAL retrieval is only supported for local storages.");
+  }
   if (arguments.is_set("test")) {
     context.reporter.info("Ready to retrieve WAL files from the server " + config->name);
     return;

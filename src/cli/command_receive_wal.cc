@@ -9,7 +9,17 @@
 namespace barman::cli {
 namespace {
 
-constexpr int kExitTerminated = 143;
+// How a shell tells that a signal ended a process.
+constexpr int kExitSignal = 128;
+
+// Stopping a receiver and managing its slot make sense on an inactive server, too.
+constexpr ServerPolicy kAlsoInactive = {.arity = ServerArity::single,
+                                        .disabled = ServerAction::refuse};
+
+bool is_starting(const ParsedArguments& arguments) {
+  return !arguments.is_set("stop") && !arguments.is_set("create_slot") &&
+         !arguments.is_set("drop_slot") && !arguments.is_set("reset");
+}
 
 void stop(const server::Server& server, CommandContext& context) {
   context.reporter.warning(
@@ -26,13 +36,15 @@ void run_receive_wal(CommandContext& context) {
   if (arguments.is_set("stop") && arguments.is_set("reset")) {
     throw Error(ErrorKind::usage, "--stop and --reset options are not compatible");
   }
-  const config::ServerConfig* config = select_server(context);
+  const config::ServerConfig* config =
+      is_starting(arguments) ? select_server(context) : select_server(context, kAlsoInactive);
   if (config == nullptr) return;
   const server::Server configured = make_server(context, *config);
+  if (arguments.is_set("stop")) return stop(configured, context);
+
   if (const std::string text = configured.wal_connections_text(); !text.empty())
     context.reporter.info(text);
   const server::Server server = configured.with_wal_connections();
-  if (arguments.is_set("stop")) return stop(server, context);
   if (arguments.is_set("create_slot")) {
     const auto when_exists = arguments.is_set("if_not_exists") ? archive::WhenSlotExists::skip
                                                                : archive::WhenSlotExists::fail;
@@ -40,8 +52,8 @@ void run_receive_wal(CommandContext& context) {
   }
   if (arguments.is_set("drop_slot")) return archive::drop_slot(server, context.reporter);
   if (arguments.is_set("reset")) return archive::reset_receive_wal(server, context.reporter);
-  if (archive::receive_wal(server, context.reporter) == SIGTERM)
-    context.reporter.set_exit_code(kExitTerminated);
+  const int signal = archive::receive_wal(server, context.reporter);
+  if (signal != SIGINT) context.reporter.set_exit_code(kExitSignal + signal);
 }
 
 }  // namespace barman::cli
