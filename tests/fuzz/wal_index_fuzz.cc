@@ -1,0 +1,19 @@
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "catalogue/wal_index.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace barman::catalogue;
+  const std::string_view line(reinterpret_cast<const char*>(data), size);
+  const std::optional<WalIndexLine> parsed = parse_wal_index_line(line);
+  if (!parsed) return 0;
+  const std::string text = format_wal_index_entry(parsed->entry());
+  const std::optional<WalIndexLine> again =
+      parse_wal_index_line(std::string_view(text).substr(0, text.size() - 1));
+  if (!again || again->name != parsed->name || again->size_bytes != parsed->size_bytes)
+    std::abort();
+  return 0;
+}
