@@ -61,6 +61,14 @@ std::optional<FileLock> FileLock::try_lock(const fs::path& path) {
   }
 }
 
+std::optional<FileLock> FileLock::try_lock_shared(const fs::path& path) {
+  for (;;) {
+    Fd fd = open_lock_file(path);
+    if (!take_flock(fd, LOCK_SH | LOCK_NB, path)) return std::nullopt;
+    if (is_still_named(fd, path)) return FileLock(std::move(fd));
+  }
+}
+
 FileLock FileLock::lock(const fs::path& path) {
   for (;;) {
     Fd fd = open_lock_file(path);

@@ -1,0 +1,71 @@
+// The directories of a plain backup, and what of them belongs into a restored cluster (contract
+// restore.md 7 and 13).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/interrupt.h"
+#include "restore/manifest_index.h"
+
+namespace barman::restore {
+
+// The data directory, or one tablespace.
+struct TreeCopy {
+  std::filesystem::path source;
+  std::filesystem::path destination;
+  // Of its files in the manifest: "" or "pg_tblspc/16384/".
+  std::string manifest_prefix;
+  // For progress.
+  std::string label;
+  bool is_data_directory = false;
+  // Directories below pg_tblspc that are copied as trees of their own.
+  std::set<std::string> separate_tablespaces;
+  // New name of the data directory's backup_manifest.
+  std::string manifest_name;
+};
+
+enum class EntryFate {
+  copy,
+  leave_out,
+  // pg_control: copied when everything else is durable.
+  copy_last,
+};
+
+// `path` is relative to the tree.
+EntryFate fate_of(const TreeCopy& tree, std::string_view path);
+// backup_manifest gets the ID of the backup; all other files keep their names.
+std::string restored_name(const TreeCopy& tree, const std::string& path);
+
+struct TreeEntry {
+  std::string path;  // relative to the tree; "" is its root
+  bool is_directory = false;
+  mode_t mode = 0;
+  std::uint64_t size_bytes = 0;
+  std::int64_t mtime_seconds = 0;
+  std::int64_t mtime_nanoseconds = 0;
+};
+
+// Visits a directory before what it contains. Links to separate tablespaces are passed over; any
+// other link, and special files, throw `corrupt`.
+void walk_tree(const TreeCopy& tree, const std::function<void(const TreeEntry&)>& visit);
+
+struct TreeScan {
+  std::uint64_t file_count = 0;
+  std::uint64_t total_bytes = 0;
+  // The first few files that are missing or do not have the size that the manifest says.
+  std::vector<std::string> problems;
+};
+
+// Reads directories only. `manifest` may be nullptr.
+TreeScan scan_trees(const std::vector<TreeCopy>& trees, ManifestIndex* manifest,
+                    const Interrupt& interrupt);
+
+}  // namespace barman::restore

@@ -1,0 +1,355 @@
+#include "restore/build_plan.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "catalogue/wal_index.h"
+#include "pipeline/relative_path.h"
+#include "postgres/version_facts.h"
+#include "restore/recovery_settings.h"
+#include "restore/recovery_target.h"
+#include "restore/refuse_places.h"
+#include "restore/wal_selection.h"
+
+namespace barman::restore {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kVersion12 = 120000;
+constexpr int kNewestVersion = 990000;
+
+// Builds the parts of one plan; `request_` and `facts_` are only read.
+class Planner {
+ public:
+  Planner(const RestoreFacts& facts, const RestoreRequest& request, const Relocations& relocations)
+      : facts_(facts),
+        request_(request),
+        relocations_(relocations),
+        target_(parse_target(request.target)),
+        // A backup without version is treated like one of the newest server.
+        version_(facts.backup.version.value_or(kNewestVersion)) {}
+
+  RestorePlan run() {
+    refuse_impossible_target(target_, facts_.backup);
+    choose_timeline();
+    plan_base_backup();
+    plan_wal();
+    plan_recovery();
+    add_messages();
+    refuse_places(facts_, plan_);
+    refuse_damaged_backup();
+    return std::move(plan_);
+  }
+
+ private:
+  bool writes_recovery() const {
+    return target_.is_pitr() || request_.get_wal || request_.standby_mode;
+  }
+
+  void choose_timeline() {
+    // Without recovery settings PostgreSQL stays on the timeline of the backup, and so did recovery
+    // before version 12.
+    const TimelineDefault when_not_given = writes_recovery() && version_ >= kVersion12
+                                               ? TimelineDefault::latest
+                                               : TimelineDefault::own;
+    timeline_ = restore::choose_timeline(facts_.timelines, facts_.backup, target_.timeline_text,
+                                         when_not_given);
+  }
+
+  void plan_base_backup() {
+    plan_.server_name = facts_.server_name;
+    plan_.backup_id = facts_.backup.id;
+    plan_.destination = fs::path(request_.destination).lexically_normal();
+    if (!plan_.destination.has_filename()) plan_.destination = plan_.destination.parent_path();
+    plan_.pg_wal_name = postgres::facts_for(version_).wal_directory;
+    plan_.trees = list_trees(facts_, plan_.destination.string(), relocations_);
+    for (const catalogue::Tablespace& tablespace : facts_.backup.tablespaces) {
+      plan_.tablespaces.push_back({.oid = tablespace.oid,
+                                   .name = tablespace.name,
+                                   .location = location_of(tablespace, relocations_)});
+    }
+    plan_.total_bytes = facts_.scan.total_bytes;
+    plan_.recover_info = catalogue::format_backup_info(facts_.backup);
+    plan_.target_text =
+        target_.is_pitr() ? describe_target(target_, timeline_.timeline) : std::string();
+    plan_.uses_get_wal = request_.get_wal;
+    plan_.worker_count = request_.worker_count;
+    plan_.bandwidth_limit_kb = request_.bandwidth_limit_kb;
+  }
+
+  fs::path wal_directory() const {
+    if (!target_.is_pitr()) return plan_.destination / plan_.pg_wal_name;
+    if (request_.staging_wal_directory) return *request_.staging_wal_directory;
+    return plan_.destination / "barman_wal";
+  }
+
+  void plan_wal() {
+    plan_.wal.directory = wal_directory();
+    plan_.wal.segment_size = facts_.backup.xlog_segment_size;
+    if (target_.is_pitr() && !plan_.wal.directory.is_absolute()) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("The staging WAL directory '{}' is not an absolute path",
+                              plan_.wal.directory.string()),
+                  "Give a path that begins with a slash.");
+    }
+    if (request_.get_wal) return;
+    plan_.wal.is_copied = true;
+    plan_.wal.has_done_markers = !target_.is_pitr();
+    const WalSelection selection = select();
+    refuse_encoded(selection);
+    for (const SelectedWal& file : selection.files) {
+      plan_.wal.files.push_back(archived(file));
+    }
+    for (const SelectedWal& file : selection.partials) {
+      plan_.wal.partials.push_back(archived(file));
+    }
+    plan_.wal.total_bytes = selection.total_bytes;
+    add_streaming_partial(selection);
+    check_completeness(selection);
+  }
+
+  wal::Segment required_segment(const std::optional<std::string>& name, const char* field) const {
+    const std::optional<wal::Segment> segment =
+        name ? wal::parse_segment_name(*name, facts_.backup.xlog_segment_size) : std::nullopt;
+    if (!segment) {
+      throw Error(ErrorKind::corrupt,
+                  fmt::format("backup '{}' has no usable {} in its backup.info",
+                              facts_.backup.id.value, field),
+                  "Restore another backup.");
+    }
+    return *segment;
+  }
+
+  WalSelection select() {
+    const wal::Segment begin = required_segment(facts_.backup.begin_wal, "begin_wal");
+    const wal::Segment end = required_segment(facts_.backup.end_wal, "end_wal");
+    spans_ = list_spans(facts_.timelines.history_of(timeline_.timeline), begin.timeline,
+                        begin.number, facts_.backup.xlog_segment_size);
+    last_number_ = last_number_needed(target_, facts_.backup);
+    const bool takes_partials = request_.partial_wal && !target_.immediate;
+    return select_wal(
+        facts_.wal,
+        {.spans = spans_,
+         .last_number = last_number_,
+         .partial_files = takes_partials ? PartialFiles::take : PartialFiles::skip,
+         .required = {.timeline = begin.timeline, .first = begin.number, .last = end.number},
+         .segment_size = facts_.backup.xlog_segment_size});
+  }
+
+  WalFileCopy archived(const SelectedWal& file) const {
+    return {.source = catalogue::archived_wal_path(facts_.wals_directory, file.source_name),
+            .name = file.name,
+            .size_bytes = file.size_bytes};
+  }
+
+  void refuse_encoded(const WalSelection& selection) const {
+    if (!selection.encoded) return;
+    throw Error(ErrorKind::config,
+                fmt::format("WAL file '{}' is stored {}: this version copies plain WAL only",
+                            selection.encoded->name,
+                            selection.encoded->encryption ? "encrypted" : "compressed"),
+                "Use --get-wal, if 'barman get-wal' can read this archive.");
+  }
+
+  // The segment that is still being received, when it continues the last one.
+  void add_streaming_partial(const WalSelection& selection) {
+    if (!request_.partial_wal || target_.immediate || !selection.last_segment) return;
+    const wal::Segment next{.timeline = selection.last_segment->timeline,
+                            .number = selection.last_segment->number + 1};
+    if (next.timeline != timeline_.timeline || (last_number_ && next.number > *last_number_)) {
+      return;
+    }
+    const std::string name = wal::segment_name(next, facts_.backup.xlog_segment_size);
+    const bool is_planned = std::any_of(plan_.wal.partials.begin(), plan_.wal.partials.end(),
+                                        [&](const WalFileCopy& file) { return file.name == name; });
+    for (const StreamingPartial& partial : facts_.streaming_partials) {
+      if (is_planned || partial.name != name + ".partial") continue;
+      plan_.wal.partials.push_back({.source = facts_.streaming_directory / partial.name,
+                                    .name = name,
+                                    .size_bytes = partial.size_bytes});
+      plan_.wal.total_bytes += facts_.backup.xlog_segment_size.bytes;
+      return;
+    }
+  }
+
+  void check_completeness(const WalSelection& selection) {
+    const auto name_of = [&](const wal::Segment& segment) {
+      return wal::segment_name(segment, facts_.backup.xlog_segment_size);
+    };
+    if (selection.missing_for_consistency) {
+      if (facts_.backup.status == catalogue::BackupStatus::waiting_for_wals) return;
+      throw Error(
+          ErrorKind::not_found,
+          fmt::format("WAL segment '{}' is not in the archive, and backup '{}' is not "
+                      "consistent without it",
+                      name_of(*selection.missing_for_consistency), facts_.backup.id.value),
+          "Archive the segment (barman put-wal), restore another backup, or use --get-wal.");
+    }
+    refuse_unreachable_lsn(selection);
+    if (selection.first_gap) {
+      plan_.warnings.push_back(
+          fmt::format("WAL segment '{}' is missing in the archive: recovery cannot go beyond it.",
+                      name_of(*selection.first_gap)));
+    }
+  }
+
+  void refuse_unreachable_lsn(const WalSelection& selection) const {
+    if (!target_.lsn || request_.standby_mode) return;
+    const wal::SegmentSize size = facts_.backup.xlog_segment_size;
+    std::uint64_t last = selection.last_segment ? selection.last_segment->number : 0;
+    for (const WalFileCopy& partial : plan_.wal.partials) {
+      const auto segment = wal::parse_segment_name(partial.name, size);
+      if (segment) last = std::max(last, segment->number);
+    }
+    if (selection.first_gap) last = selection.first_gap->number - 1;
+    if (wal::segment_of({}, *target_.lsn, size).number <= last) return;
+    throw Error(
+        ErrorKind::not_found,
+        fmt::format("The requested target LSN {} lies behind the archived WAL, which is complete "
+                    "up to segment '{}' only",
+                    target_.lsn_text,
+                    wal::segment_name({.timeline = timeline_.timeline, .number = last}, size)),
+        "Run 'barman switch-wal --archive', or add --partial-wal or --get-wal.");
+  }
+
+  std::string settings_file() const {
+    if (version_ < kVersion12) return "recovery.conf";
+    return request_.recovery_conf_filename.value_or("postgresql.auto.conf");
+  }
+
+  void plan_recovery() {
+    const std::string file = settings_file();
+    if (!pipeline::is_safe_relative_path(file)) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("--recovery-conf-filename: '{}' is not a name below the data "
+                              "directory",
+                              file),
+                  "Give a file name, as postgresql.auto.conf.");
+    }
+    plan_.examined_files = {"postgresql.conf", "postgresql.auto.conf"};
+    if (!writes_recovery()) return;
+    RecoveryPlan& recovery = plan_.recovery;
+    recovery.is_written = true;
+    recovery.settings = format_recovery_settings(
+        {.server_name = facts_.server_name,
+         .barman_user = facts_.barman_user,
+         .server_version = version_,
+         .target = target_,
+         .standby_mode = request_.standby_mode,
+         .get_wal = request_.get_wal,
+         .restore_command = request_.restore_command,
+         .staging_wal_directory = !request_.get_wal && target_.is_pitr()
+                                      ? std::optional(plan_.wal.directory.string())
+                                      : std::nullopt,
+         .forced_timeline =
+             timeline_.must_be_written ? std::optional(timeline_.timeline) : std::nullopt});
+    recovery.settings_file = file;
+    if (version_ >= kVersion12) {
+      recovery.signal_file = request_.standby_mode ? "standby.signal" : "recovery.signal";
+      if (file != "postgresql.conf" && file != "postgresql.auto.conf") {
+        plan_.examined_files.push_back(file);
+      }
+    }
+    if (request_.get_wal || target_.is_pitr()) plan_.restore_command = RestoreCommand::ours;
+  }
+
+  void add_messages() {
+    if (facts_.backup.status == catalogue::BackupStatus::waiting_for_wals && !request_.get_wal) {
+      plan_.warnings.insert(plan_.warnings.begin(),
+                            "IMPORTANT: You have requested a recovery operation for a backup that "
+                            "does not have yet all the WAL files that are required for "
+                            "consistency.");
+      plan_.warnings_after_copy.push_back(
+          "IMPORTANT: The backup we have restored IS NOT VALID. Required WAL files are still "
+          "missing. Archive them and restore again, or fetch them with --get-wal.");
+    }
+    if (request_.partial_wal && request_.get_wal) {
+      plan_.warnings.push_back(
+          "The --partial-wal option was ignored as it only works with --no-get-wal.");
+    } else if (request_.partial_wal && target_.immediate) {
+      plan_.warnings.push_back(
+          "The --partial-wal option was ignored as it has no effect with --target-immediate.");
+    }
+    if (target_.zone_was_assumed) {
+      plan_.warnings.push_back(
+          "No time zone has been specified through '--target-time' command-line option. Barman "
+          "assumed the same time zone from the Barman host.");
+    }
+    if (request_.restore_command && request_.get_wal) {
+      plan_.notes.push_back(fmt::format("Custom restore command override: restore_command = '{}'",
+                                        *request_.restore_command));
+    } else if (request_.restore_command && !request_.standby_mode) {
+      plan_.warnings.push_back(
+          "The provided custom restore command was ignored as it only works with get-wal mode.");
+    }
+    warn_about_timelines();
+  }
+
+  void warn_about_timelines() {
+    if (timeline_.must_be_written) {
+      plan_.warnings.push_back(fmt::format(
+          "The latest timeline in the archive does not descend from the backup, or is not reached "
+          "without a gap: recovery follows timeline {}.",
+          timeline_.timeline.value));
+    }
+    const wal::TimelineId newest = facts_.timelines.newest_descendant(facts_.backup);
+    if (!writes_recovery() && newest != timeline_.timeline) {
+      plan_.warnings.push_back(
+          fmt::format("The archive continues this backup on timeline {}. Without a recovery target "
+                      "PostgreSQL stays on timeline {}; add --target-tli latest to follow.",
+                      newest.value, timeline_.timeline.value));
+    }
+  }
+
+  void refuse_damaged_backup() const {
+    const std::vector<std::string>& problems = facts_.scan.problems;
+    if (problems.empty()) return;
+    throw Error(ErrorKind::corrupt,
+                fmt::format("backup '{}' of server '{}' is damaged: {}", facts_.backup.id.value,
+                            facts_.server_name, join(problems, ", ")),
+                "Restore another backup, or put intact files in place.");
+  }
+
+  const RestoreFacts& facts_;
+  const RestoreRequest& request_;
+  const Relocations& relocations_;
+  const RecoveryTarget target_;
+  const int version_;
+  TimelineChoice timeline_;
+  std::vector<TimelineSpan> spans_;
+  std::optional<std::uint64_t> last_number_;
+  RestorePlan plan_;
+};
+
+}  // namespace
+
+std::vector<TreeCopy> list_trees(const RestoreFacts& facts, const std::string& destination,
+                                 const Relocations& relocations) {
+  std::vector<TreeCopy> trees;
+  TreeCopy data{.source = facts.data_source,
+                .destination = destination,
+                .label = "data directory",
+                .is_data_directory = true,
+                .manifest_name = "backup_manifest." + facts.backup.id.value};
+  for (const catalogue::Tablespace& tablespace : facts.backup.tablespaces) {
+    const std::string oid = std::to_string(tablespace.oid);
+    data.separate_tablespaces.insert(oid);
+    trees.push_back({.source = facts.tablespace_sources.at(tablespace.oid),
+                     .destination = location_of(tablespace, relocations),
+                     .manifest_prefix = "pg_tblspc/" + oid + "/",
+                     .label = "tablespace " + tablespace.name});
+  }
+  trees.push_back(std::move(data));
+  return trees;
+}
+
+RestorePlan build_plan(const RestoreFacts& facts, const RestoreRequest& request,
+                       const Relocations& relocations) {
+  return Planner(facts, request, relocations).run();
+}
+
+}  // namespace barman::restore

@@ -1,0 +1,178 @@
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "restore/build_plan.h"
+
+namespace barman::restore {
+
+using catalogue::BackupInfo;
+
+namespace {
+
+constexpr const char* kRemoteHint =
+    "If you want to do a remote recovery you have to use the --remote-ssh-command option";
+
+void refuse_relative(const std::optional<std::string>& path, std::string_view what) {
+  if (!path || path->starts_with('/')) return;
+  throw Error(
+      ErrorKind::usage,
+      fmt::format("Cannot parse {}: Invalid value : '{}' (must be an absolute path)", what, *path),
+      "Give a path that begins with a slash.");
+}
+
+void check_staging(const RestoreRequest& request) {
+  refuse_relative(request.staging.staging_path, "staging path");
+  refuse_relative(request.staging.recovery_staging_path, "recovery staging path");
+  refuse_relative(request.staging.local_staging_path, "local staging path");
+  if (request.staging.staging_location == "remote" && !request.remote_ssh_command) {
+    throw Error(ErrorKind::usage,
+                "--staging-location as remote requires --remote-ssh-command to be set");
+  }
+}
+
+std::string list_names(const BackupInfo& backup) {
+  std::vector<std::string> names;
+  for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
+    names.push_back(tablespace.name);
+  }
+  return join(names, " ");
+}
+
+Relocations parse_relocations(const RestoreRequest& request, const BackupInfo& backup) {
+  Relocations relocations;
+  for (const std::string& rule : request.tablespace_rules) {
+    const std::size_t colon = rule.find(':');
+    if (colon == std::string::npos || colon == 0 || colon + 1 == rule.size()) {
+      throw Error(ErrorKind::usage, fmt::format("Invalid tablespace relocation rule '{}'", rule),
+                  "The valid syntax for a relocation rule is NAME:LOCATION");
+    }
+    relocations[rule.substr(0, colon)] = rule.substr(colon + 1);
+  }
+  for (const auto& [name, location] : relocations) {
+    const bool is_known =
+        std::any_of(backup.tablespaces.begin(), backup.tablespaces.end(),
+                    [&](const catalogue::Tablespace& known) { return known.name == name; });
+    if (is_known) continue;
+    throw Error(ErrorKind::usage, fmt::format("Invalid tablespace name '{}'", name),
+                backup.tablespaces.empty()
+                    ? "The backup has no tablespaces."
+                    : "Please use any of the following tablespaces: " + list_names(backup));
+  }
+  return relocations;
+}
+
+bool is_plain(const BackupInfo& backup) {
+  return !backup.is_incremental() && !backup.compression && !backup.encryption;
+}
+
+void check_delta(const RestoreRequest& request, const BackupInfo& backup) {
+  if (!request.delta_restore) return;
+  if (!request.remote_ssh_command && !is_plain(backup)) {
+    throw Error(ErrorKind::usage,
+                "Cannot restore a backup locally with delta mode when the backup is not plain.");
+  }
+  if (request.remote_ssh_command && request.staging.staging_location == "remote") {
+    throw Error(ErrorKind::usage,
+                "Cannot restore a backup remotely with delta mode when 'staging_location=remote'.");
+  }
+}
+
+void check_snapshot(const RestoreRequest& request, const BackupInfo& backup) {
+  const bool is_snapshot = backup.type() == catalogue::BackupType::snapshot;
+  if (!is_snapshot && request.snapshot_recovery_instance) {
+    throw Error(ErrorKind::usage,
+                fmt::format("Backup {} is not a snapshot backup but the following snapshot "
+                            "arguments have been used: --snapshot-recovery-instance",
+                            backup.id.value));
+  }
+  if (!is_snapshot) return;
+  if (!request.snapshot_recovery_instance) {
+    throw Error(ErrorKind::usage,
+                fmt::format("Backup {} is a snapshot backup and the following required arguments "
+                            "have not been provided: --snapshot-recovery-instance",
+                            backup.id.value));
+  }
+  if (!request.tablespace_rules.empty()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("Backup {} is a snapshot backup therefore tablespace relocation rules "
+                            "cannot be used.",
+                            backup.id.value));
+  }
+}
+
+// What this version cannot restore; nothing has been touched.
+void refuse_unsupported(const RestoreRequest& request, const BackupInfo& backup,
+                        const config::ServerConfig& config) {
+  const auto refuse = [&](std::string_view reason, std::string_view hint) {
+    throw Error(ErrorKind::config,
+                fmt::format("Cannot restore from backup '{}' of server '{}': {}", backup.id.value,
+                            config.name, reason),
+                std::string(hint));
+  };
+  constexpr std::string_view kOtherBackup = "Restore a full, plain backup instead.";
+  if (request.remote_ssh_command) {
+    refuse("this version restores to the local host only",
+           "Run the restore on the target host, or restore here and copy the data directory.");
+  }
+  if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
+    refuse("this version cannot read backups and WAL from object storage",
+           "Copy the backup and its WAL into a local catalogue.");
+  }
+  if (backup.type() == catalogue::BackupType::snapshot) {
+    refuse("this version cannot restore snapshot backups", kOtherBackup);
+  }
+  if (backup.is_incremental()) {
+    refuse("this version cannot combine incremental backups", kOtherBackup);
+  }
+  if (backup.encryption) refuse("this version cannot decrypt backups", kOtherBackup);
+  if (backup.compression) refuse("this version cannot unpack compressed backups", kOtherBackup);
+  if (request.delta_restore) {
+    refuse("this version cannot restore over an existing data directory",
+           "Restore into an empty directory, with --no-delta-restore.");
+  }
+}
+
+}  // namespace
+
+Relocations check_request(const RestoreRequest& request, const BackupInfo& backup,
+                          const config::ServerConfig& config) {
+  check_staging(request);
+  if (!backup.is_copy_done()) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("Cannot restore from backup '{}' of server '{}': backup status is not "
+                            "DONE",
+                            request.backup, config.name),
+                fmt::format("Run 'barman list-backups {}' to find a complete one.", config.name));
+  }
+  Relocations relocations = parse_relocations(request, backup);
+  if (request.destination.find(':') != std::string::npos) {
+    throw Error(ErrorKind::usage,
+                "The destination directory parameter cannot contain the ':' character",
+                kRemoteHint);
+  }
+  if (request.network_compression && !request.remote_ssh_command) {
+    throw Error(ErrorKind::usage, "Network compression can only be used with remote recovery.",
+                kRemoteHint);
+  }
+  check_delta(request, backup);
+  check_snapshot(request, backup);
+  if (!std::filesystem::path(request.destination).is_absolute()) {
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("The destination directory '{}' is not an absolute path", request.destination),
+        "Give a path that begins with a slash.");
+  }
+  refuse_unsupported(request, backup, config);
+  return relocations;
+}
+
+std::string location_of(const catalogue::Tablespace& tablespace, const Relocations& relocations) {
+  const auto found = relocations.find(tablespace.name);
+  return found != relocations.end() ? found->second : tablespace.location;
+}
+
+}  // namespace barman::restore

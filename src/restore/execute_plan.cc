@@ -1,0 +1,237 @@
+#include "restore/execute_plan.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "restore/file_copier.h"
+
+namespace barman::restore {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr mode_t kDirectoryMode = 0700;
+constexpr mode_t kFileMode = 0600;
+// PostgreSQL starts only when nobody else can enter its data directory, or its group can read it.
+constexpr mode_t kDataDirectoryModes = 0750;
+
+void set_mode(const fs::path& path, mode_t mode) {
+  if (::chmod(path.c_str(), mode) != 0) {
+    throw_errno(fmt::format("cannot set permissions of \"{}\"", path.string()));
+  }
+}
+
+void create_directory(const fs::path& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
+    throw_errno(fmt::format("cannot create directory \"{}\"", path.string()));
+  }
+  set_mode(path, mode);
+}
+
+class Execution {
+ public:
+  Execution(const RestorePlan& plan, const ManifestIndex* manifest,
+            const RestoreReporting& reporting, const Interrupt& interrupt)
+      : plan_(plan),
+        manifest_(manifest),
+        messages_(reporting.messages),
+        progress_(reporting.progress),
+        interrupt_(interrupt) {}
+
+  ExecutedRestore run() {
+    in_context("Failure copying base backup", [&] { copy_base_backup(); });
+    write_file_durably(plan_.destination / ".barman-recover.info", plan_.recover_info, kFileMode);
+    in_context("Failure copying WAL files", [&] { copy_wal(); });
+    configure();
+    create_control_file();
+    return std::move(result_);
+  }
+
+ private:
+  FileCopier make_copier() const {
+    return FileCopier(
+        {.worker_count = plan_.worker_count, .bandwidth_limit_kb = plan_.bandwidth_limit_kb},
+        progress_, interrupt_);
+  }
+
+  void copy_base_backup() {
+    messages_.info("Copying the base backup.");
+    make_directories(plan_.destination, kDirectoryMode);
+    prepare_tablespaces();
+    progress_.begin("restore", plan_.total_bytes);
+    FileCopier copier = make_copier();
+    for (const TreeCopy& tree : plan_.trees) copy_tree(tree, copier);
+    copier.add_directory(plan_.destination.parent_path());
+    copier.wait();
+    progress_.end();
+  }
+
+  void prepare_tablespaces() {
+    if (plan_.tablespaces.empty()) return;
+    const fs::path links = plan_.destination / "pg_tblspc";
+    create_directory(links, kDirectoryMode);
+    for (const TablespacePlan& tablespace : plan_.tablespaces) {
+      in_context(fmt::format("unable to prepare '{}' tablespace (destination '{}')",
+                             tablespace.name, tablespace.location),
+                 [&] { prepare_tablespace(tablespace, links); });
+      messages_.info(
+          fmt::format("\t{}, {}, {}", tablespace.oid, tablespace.name, tablespace.location));
+    }
+  }
+
+  static void prepare_tablespace(const TablespacePlan& tablespace, const fs::path& links) {
+    make_directories(tablespace.location, kDirectoryMode);
+    const fs::path check = fs::path(tablespace.location) / ".barman_write_check";
+    open_file(check, O_WRONLY | O_CREAT, kFileMode).close(check);
+    if (::unlink(check.c_str()) != 0) {
+      throw_errno(fmt::format("cannot remove \"{}\"", check.string()));
+    }
+    const fs::path link = links / std::to_string(tablespace.oid);
+    if (::symlink(tablespace.location.c_str(), link.c_str()) != 0) {
+      throw_errno(fmt::format("cannot create link \"{}\"", link.string()));
+    }
+  }
+
+  void copy_tree(const TreeCopy& tree, FileCopier& copier) {
+    progress_.set_item(tree.label);
+    walk_tree(tree, [&](const TreeEntry& entry) {
+      if (entry.path.empty()) {
+        prepare_root(tree, entry, copier);
+      } else if (fate_of(tree, entry.path) == EntryFate::copy) {
+        copy_entry(tree, entry, copier);
+      } else if (fate_of(tree, entry.path) == EntryFate::copy_last) {
+        control_file_ = task_for(tree, entry);
+        control_file_->destination += ".restoring";
+        // Taken and verified now: beyond this point only its name is missing.
+        copier.submit(*control_file_);
+      }
+    });
+  }
+
+  static void prepare_root(const TreeCopy& tree, const TreeEntry& entry, FileCopier& copier) {
+    const mode_t mode = (entry.mode | kDirectoryMode) & kDataDirectoryModes;
+    set_mode(tree.destination, tree.is_data_directory ? mode : kDirectoryMode);
+    copier.add_directory(tree.destination);
+  }
+
+  void copy_entry(const TreeCopy& tree, const TreeEntry& entry, FileCopier& copier) {
+    if (!entry.is_directory) {
+      copier.submit(task_for(tree, entry));
+      return;
+    }
+    const fs::path path = tree.destination / entry.path;
+    create_directory(path, entry.mode | kDirectoryMode);
+    copier.add_directory(path);
+  }
+
+  CopyTask task_for(const TreeCopy& tree, const TreeEntry& entry) const {
+    CopyTask task{
+        .source = tree.source / entry.path,
+        .destination = tree.destination / restored_name(tree, entry.path),
+        .mode = entry.mode | kFileMode,
+        .size_bytes = entry.size_bytes,
+        .modified = timespec{.tv_sec = entry.mtime_seconds, .tv_nsec = entry.mtime_nanoseconds}};
+    if (manifest_ != nullptr) task.expected = manifest_->find(tree.manifest_prefix + entry.path);
+    return task;
+  }
+
+  void copy_wal() {
+    for (const std::string& warning : plan_.warnings_after_copy) messages_.warning(warning);
+    create_directory(plan_.destination / plan_.pg_wal_name, kDirectoryMode);
+    make_directories(plan_.wal.directory, kDirectoryMode);
+    set_mode(plan_.wal.directory, kDirectoryMode);
+    if (plan_.wal.is_copied) copy_wal_files();
+    const fs::path status = plan_.wal.directory / "archive_status";
+    create_directory(status, kDirectoryMode);
+    if (plan_.wal.has_done_markers) create_done_markers(status);
+    sync_directory(status);
+    sync_directory(plan_.wal.directory);
+    sync_directory(plan_.destination / plan_.pg_wal_name);
+    sync_directory(plan_.destination);
+  }
+
+  void copy_wal_files() {
+    messages_.info("Copying required WAL segments.");
+    progress_.begin("restore WAL", plan_.wal.total_bytes);
+    FileCopier copier = make_copier();
+    for (const WalFileCopy& file : plan_.wal.files) submit_wal(file, 0, copier);
+    if (!plan_.wal.partials.empty()) messages_.info("Copying .partial WAL files.");
+    for (const WalFileCopy& file : plan_.wal.partials) {
+      // PostgreSQL takes segments of full size only.
+      submit_wal(file, plan_.wal.segment_size.bytes, copier);
+    }
+    copier.wait();
+    progress_.end();
+  }
+
+  void submit_wal(const WalFileCopy& file, std::uint64_t minimum_size_bytes, FileCopier& copier) {
+    copier.submit({.source = file.source,
+                   .destination = plan_.wal.directory / file.name,
+                   .mode = kFileMode,
+                   .size_bytes = file.size_bytes,
+                   .minimum_size_bytes = minimum_size_bytes});
+  }
+
+  void create_done_markers(const fs::path& status) {
+    if (!plan_.wal.is_copied) return;
+    messages_.info("Generating archive status files");
+    for (const std::vector<WalFileCopy>* files : {&plan_.wal.files, &plan_.wal.partials}) {
+      for (const WalFileCopy& file : *files) {
+        const fs::path marker = status / (file.name + ".done");
+        open_file(marker, O_WRONLY | O_CREAT | O_TRUNC, kFileMode).close(marker);
+      }
+    }
+  }
+
+  void configure() {
+    // Before recovery settings may create one of them.
+    result_.missing_files = list_missing_configuration(plan_.destination);
+    if (plan_.recovery.is_written) messages_.info("Generating recovery configuration");
+    messages_.info("Identify dangerous settings in destination directory.");
+    result_.configuration = review_configuration({.data_directory = plan_.destination,
+                                                  .files = plan_.examined_files,
+                                                  .settings_file = plan_.recovery.settings_file,
+                                                  .settings = plan_.recovery.settings,
+                                                  .restore_command = plan_.restore_command});
+    if (!plan_.recovery.signal_file.empty()) {
+      write_file_durably(plan_.destination / plan_.recovery.signal_file, "", kFileMode);
+    }
+  }
+
+  // Commit point: everything else is durable, and PostgreSQL starts from here on.
+  void create_control_file() {
+    interrupt_.throw_if_requested();
+    if (!control_file_) {
+      throw Error(ErrorKind::corrupt,
+                  fmt::format("backup '{}' has no global/pg_control", plan_.backup_id.value),
+                  "Restore another backup.");
+    }
+    rename_durably(control_file_->destination, plan_.destination / "global" / "pg_control");
+  }
+
+  const RestorePlan& plan_;
+  const ManifestIndex* const manifest_;
+  Messages& messages_;
+  Progress& progress_;
+  const Interrupt& interrupt_;
+  std::optional<CopyTask> control_file_;
+  ExecutedRestore result_;
+};
+
+}  // namespace
+
+ExecutedRestore execute_plan(const RestorePlan& plan, const ManifestIndex* manifest,
+                             const RestoreReporting& reporting, const Interrupt& interrupt) {
+  return Execution(plan, manifest, reporting, interrupt).run();
+}
+
+}  // namespace barman::restore

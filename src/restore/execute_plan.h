@@ -1,0 +1,33 @@
+// Carries a RestorePlan out. Nothing is decided here.
+//
+// Order: tablespaces, data directory (without pg_control), .barman-recover.info, WAL, recovery
+// settings, configuration; all of it durable; then global/pg_control, the commit point: before it
+// PostgreSQL refuses to start on the directory, after it the restore is complete.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "restore/manifest_index.h"
+#include "restore/restore_plan.h"
+#include "restore/review_configuration.h"
+
+namespace barman::restore {
+
+struct ExecutedRestore {
+  ConfigurationReview configuration;
+  std::vector<std::string> missing_files;
+};
+
+struct RestoreReporting {
+  Messages& messages;
+  Progress& progress;
+};
+
+// `manifest` may be nullptr: then only sizes are verified.
+ExecutedRestore execute_plan(const RestorePlan& plan, const ManifestIndex* manifest,
+                             const RestoreReporting& reporting, const Interrupt& interrupt);
+
+}  // namespace barman::restore

@@ -1,0 +1,202 @@
+#include "restore/file_copier.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+
+namespace barman::restore {
+namespace {
+
+// Small enough that what was read is still in the processor's cache when it is written.
+constexpr std::size_t kBufferSize = std::size_t{256} << 10;
+// Write-back of a large file begins before its end, so that the final fsync has little to do.
+constexpr std::uint64_t kWriteBackStep = std::uint64_t{8} << 20;
+
+std::int64_t steady_now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+MutableBytes worker_buffer() {
+  thread_local std::vector<std::byte> buffer(kBufferSize);
+  return buffer;
+}
+
+Error wrong_size(const CopyTask& task, std::uint64_t copied) {
+  return {ErrorKind::corrupt,
+          fmt::format("\"{}\" has {} bytes instead of {}", task.source.string(), copied,
+                      task.size_bytes),
+          "Something changed the catalogue during the restore; restore again."};
+}
+
+void verify_checksum(const CopyTask& task, const std::string& found) {
+  if (found == task.expected->checksum) return;
+  throw Error(ErrorKind::corrupt,
+              fmt::format("\"{}\" is damaged: its checksum is {}, backup_manifest says {}",
+                          task.source.string(), found, task.expected->checksum),
+              "Restore another backup, or put an intact copy of the file in place.");
+}
+
+DigestAlgorithm algorithm_for(const CopyTask& task) {
+  return task.expected ? task.expected->algorithm : DigestAlgorithm::none;
+}
+
+// What share or copy calls say when it is not possible between these two files.
+bool is_unsupported(int error_number) {
+  constexpr std::array kUnsupported = {EXDEV, EOPNOTSUPP, ENOTTY, EINVAL, ENOSYS, EPERM, EBADF};
+  return std::find(kUnsupported.begin(), kUnsupported.end(), error_number) != kUnsupported.end();
+}
+
+}  // namespace
+
+FileCopier::FileCopier(const CopyOptions& options, Progress& progress, const Interrupt& interrupt)
+    : options_(options),
+      progress_(progress),
+      interrupt_(interrupt),
+      next_ns_(steady_now_ns()),
+      workers_(options.worker_count) {}
+
+void FileCopier::submit(CopyTask task) {
+  interrupt_.throw_if_requested();
+  workers_.submit([this, task = std::move(task)] { copy(task); });
+}
+
+void FileCopier::add_directory(std::filesystem::path path) {
+  directories_.push_back(std::move(path));
+}
+
+void FileCopier::wait() {
+  workers_.wait();
+  for (const std::filesystem::path& path : directories_) {
+    syncer_.submit(open_file(path, O_RDONLY | O_DIRECTORY), path);
+  }
+  syncer_.wait();
+}
+
+void FileCopier::copy(const CopyTask& task) {
+  interrupt_.throw_if_requested();
+  const Fd source = open_file(task.source, O_RDONLY | O_NOFOLLOW);
+  Fd destination =
+      open_file(task.destination, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, task.mode);
+  // The umask must not take away what the cluster's own files grant.
+  if (::fchmod(destination.get(), task.mode) != 0) {
+    throw_errno(fmt::format("cannot set permissions of \"{}\"", task.destination.string()));
+  }
+  copy_content(source, destination, task);
+  if (task.minimum_size_bytes > task.size_bytes &&
+      ::ftruncate(destination.get(), static_cast<off_t>(task.minimum_size_bytes)) != 0) {
+    throw_errno(fmt::format("cannot extend \"{}\"", task.destination.string()));
+  }
+  if (task.modified) {
+    const std::array<timespec, 2> times = {*task.modified, *task.modified};
+    if (::futimens(destination.get(), times.data()) != 0) {
+      throw_errno(fmt::format("cannot set the time of \"{}\"", task.destination.string()));
+    }
+  }
+  syncer_.submit(std::move(destination), task.destination);
+}
+
+void FileCopier::copy_content(const Fd& source, const Fd& destination, const CopyTask& task) {
+  const bool needs_digest = algorithm_for(task) != DigestAlgorithm::none;
+  if (task.size_bytes > 0 && share_blocks(source, destination)) {
+    struct stat status = {};
+    if (::fstat(destination.get(), &status) != 0) {
+      throw_errno(fmt::format("cannot look at \"{}\"", task.destination.string()));
+    }
+    if (static_cast<std::uint64_t>(status.st_size) != task.size_bytes) {
+      throw wrong_size(task, static_cast<std::uint64_t>(status.st_size));
+    }
+    if (needs_digest) {
+      copy_through_buffer(source, nullptr, task);
+    } else {
+      progress_.advance(task.size_bytes);
+    }
+    return;
+  }
+  if (!needs_digest && options_.bandwidth_limit_kb == 0 &&
+      copy_in_kernel(source, destination, task)) {
+    return;
+  }
+  copy_through_buffer(source, &destination, task);
+}
+
+bool FileCopier::share_blocks(const Fd& source, const Fd& destination) {
+  if (!can_share_) return false;
+  if (::ioctl(destination.get(), FICLONE, source.get()) == 0) return true;
+  if (!is_unsupported(errno)) return false;  // copying tells more exactly what is wrong
+  can_share_ = false;
+  return false;
+}
+
+bool FileCopier::copy_in_kernel(const Fd& source, const Fd& destination, const CopyTask& task) {
+  std::uint64_t copied = 0;
+  for (;;) {
+    interrupt_.throw_if_requested();
+    const ssize_t size =
+        ::copy_file_range(source.get(), nullptr, destination.get(), nullptr, kWriteBackStep, 0);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && copied == 0 && is_unsupported(errno)) return false;
+    if (size < 0) {
+      throw_errno(fmt::format("cannot copy \"{}\" to \"{}\"", task.source.string(),
+                              task.destination.string()));
+    }
+    if (size == 0) break;
+    copied += static_cast<std::uint64_t>(size);
+    progress_.advance(static_cast<std::uint64_t>(size));
+  }
+  if (copied != task.size_bytes) throw wrong_size(task, copied);
+  return true;
+}
+
+void FileCopier::copy_through_buffer(const Fd& source, const Fd* destination,
+                                     const CopyTask& task) {
+  const DigestAlgorithm algorithm = algorithm_for(task);
+  Digest digest(algorithm);
+  const MutableBytes buffer = worker_buffer();
+  std::uint64_t copied = 0;
+  std::uint64_t flushed = 0;
+  for (;;) {
+    interrupt_.throw_if_requested();
+    const std::size_t size = read_full(source, buffer, task.source);
+    if (size == 0) break;
+    const Bytes data = Bytes(buffer).first(size);
+    digest.update(data);
+    if (destination != nullptr) write_full(*destination, data, task.destination);
+    copied += size;
+    progress_.advance(size);
+    keep_rate(size);
+    if (destination != nullptr && copied - flushed >= kWriteBackStep) {
+      // Only a hint; what goes wrong shows in fsync.
+      ::sync_file_range(destination->get(), static_cast<off_t>(flushed),
+                        static_cast<off_t>(copied - flushed), SYNC_FILE_RANGE_WRITE);
+      flushed = copied;
+    }
+    if (size < buffer.size()) break;
+  }
+  if (copied != task.size_bytes) throw wrong_size(task, copied);
+  if (algorithm != DigestAlgorithm::none) verify_checksum(task, digest.finish());
+}
+
+void FileCopier::keep_rate(std::uint64_t size_bytes) {
+  if (options_.bandwidth_limit_kb == 0) return;
+  const std::uint64_t bytes_per_second = options_.bandwidth_limit_kb * 1024;
+  const auto cost_ns = static_cast<std::int64_t>(static_cast<double>(size_bytes) * 1e9 /
+                                                 static_cast<double>(bytes_per_second));
+  const std::int64_t slot_ns = next_ns_.fetch_add(cost_ns) + cost_ns;
+  const std::int64_t wait_ms = (slot_ns - steady_now_ns()) / 1'000'000;
+  if (wait_ms > 0) sleep_unless_interrupted(static_cast<int>(wait_ms), interrupt_);
+}
+
+}  // namespace barman::restore

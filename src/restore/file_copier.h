@@ -1,0 +1,77 @@
+// Copies files by several workers, verified on the way, made durable in the background.
+//
+// The source is read once: a file is shared with the source where the file system can (FICLONE),
+// else copied by the kernel when nothing says what it must contain, else through a buffer while its
+// checksum is computed. submit() blocks while the workers are busy; the first failure names its
+// file and comes out of wait().
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "base/worker_pool.h"
+#include "pipeline/file_syncer.h"
+#include "restore/manifest_index.h"
+
+namespace barman::restore {
+
+struct CopyTask {
+  std::filesystem::path source;
+  std::filesystem::path destination;
+  mode_t mode = 0600;
+  // The source must have exactly this size.
+  std::uint64_t size_bytes = 0;
+  // Unset: the time of copying.
+  std::optional<timespec> modified;
+  std::optional<ExpectedFile> expected;
+  // The copy is filled up with zeroes to this size.
+  std::uint64_t minimum_size_bytes = 0;
+};
+
+struct CopyOptions {
+  std::size_t worker_count = 2;
+  // 0 = no limit.
+  std::uint64_t bandwidth_limit_kb = 0;
+};
+
+class FileCopier {
+ public:
+  FileCopier(const CopyOptions& options, Progress& progress, const Interrupt& interrupt);
+
+  void submit(CopyTask task);
+  // Copies in the calling thread; durable with wait() like the others.
+  void copy(const CopyTask& task);
+  // To be flushed at the end, when its entries are complete.
+  void add_directory(std::filesystem::path path);
+  // All files and directories are durable when it returns. Called once.
+  void wait();
+
+ private:
+  void copy_content(const Fd& source, const Fd& destination, const CopyTask& task);
+  bool share_blocks(const Fd& source, const Fd& destination);
+  bool copy_in_kernel(const Fd& source, const Fd& destination, const CopyTask& task);
+  // Also only reads, when `destination` is nullptr.
+  void copy_through_buffer(const Fd& source, const Fd* destination, const CopyTask& task);
+  void keep_rate(std::uint64_t size_bytes);
+
+  CopyOptions options_;
+  Progress& progress_;
+  Interrupt interrupt_;
+  // Cleared when the file systems have shown that they cannot.
+  std::atomic<bool> can_share_ = true;
+  // When the next bytes may pass, in steady-clock nanoseconds.
+  std::atomic<std::int64_t> next_ns_;
+  std::vector<std::filesystem::path> directories_;
+  pipeline::FileSyncer syncer_;
+  WorkerPool workers_;
+};
+
+}  // namespace barman::restore

@@ -1,0 +1,208 @@
+#include "restore/gather_facts.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::restore {
+namespace fs = std::filesystem;
+
+using catalogue::WalIndex;
+using catalogue::WalIndexLine;
+
+namespace {
+
+// File systems that share blocks between files.
+constexpr decltype(statfs::f_type) kBtrfsMagic = 0x9123683E;
+constexpr decltype(statfs::f_type) kBcachefsMagic = 0x0CA451A4E;
+
+struct stat status_of(const fs::path& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) {
+    throw_errno(fmt::format("cannot look at \"{}\"", path.string()));
+  }
+  return status;
+}
+
+bool has_visible_entries(const fs::path& directory) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+    if (entry.path().filename().string().front() != '.') return true;
+  }
+  return false;
+}
+
+// The first line of postmaster.pid, when that process lives.
+std::optional<int> find_running_postmaster(const fs::path& directory) {
+  const std::optional<std::string> content = find_and_read_file(directory / "postmaster.pid");
+  if (!content) return std::nullopt;
+  const std::optional<std::int64_t> number =
+      parse_integer(strip(std::string_view(*content).substr(0, content->find('\n'))));
+  if (!number) return std::nullopt;
+  // A single-user server writes its pid negative.
+  const auto pid = static_cast<pid_t>(*number < 0 ? -*number : *number);
+  if (pid <= 1 || (::kill(pid, 0) != 0 && errno == ESRCH)) return std::nullopt;
+  return pid;
+}
+
+fs::path nearest_existing(fs::path path) {
+  std::error_code code;
+  while (!fs::exists(path, code) && path.has_relative_path()) path = path.parent_path();
+  return path;
+}
+
+DirectoryFacts inspect(const std::string& text, std::uint64_t catalogue_device) {
+  DirectoryFacts facts;
+  std::error_code code;
+  fs::path path = fs::path(text).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  facts.resolved = fs::weakly_canonical(path, code);
+  if (code) facts.resolved = path;
+  facts.exists = fs::exists(path, code);
+  facts.is_directory = fs::is_directory(path, code);
+  const fs::path existing = nearest_existing(facts.resolved);
+  facts.is_writable = ::access(existing.c_str(), W_OK | X_OK) == 0;
+  if (facts.is_directory) {
+    facts.is_empty = !has_visible_entries(path);
+    facts.running_postmaster = find_running_postmaster(path);
+  }
+  struct statfs disk = {};
+  if (::statfs(existing.c_str(), &disk) != 0) {
+    throw_errno(fmt::format("cannot look at the file system of \"{}\"", existing.string()));
+  }
+  facts.device = status_of(existing).st_dev;
+  facts.available_bytes =
+      static_cast<std::uint64_t>(disk.f_bavail) * static_cast<std::uint64_t>(disk.f_bsize);
+  facts.shares_blocks_with_catalogue =
+      facts.device == catalogue_device &&
+      (disk.f_type == kBtrfsMagic || disk.f_type == kBcachefsMagic);
+  return facts;
+}
+
+bool is_wanted(const WalIndexLine& line, std::uint64_t first_number, wal::SegmentSize size) {
+  const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(line.name);
+  if (!name) return false;
+  if (name->kind == wal::WalFileKind::history) return true;
+  const std::optional<wal::Segment> segment = wal::parse_segment_name(name->segment(), size);
+  return segment && segment->number >= first_number;
+}
+
+void read_wal(const server::Server& server, RestoreFacts& facts) {
+  const wal::SegmentSize size = facts.backup.xlog_segment_size;
+  const std::optional<wal::Segment> begin =
+      wal::parse_segment_name(facts.backup.begin_wal.value_or(""), size);
+  const std::uint64_t first_number = begin ? begin->number : 0;
+  const WalIndex index = WalIndex::open(server.locations());
+  index.for_each([&](const WalIndexLine& line) {
+    if (is_wanted(line, first_number, size)) facts.wal.push_back(line.entry());
+    return catalogue::Visit::proceed;
+  });
+}
+
+void read_streaming_partials(RestoreFacts& facts) {
+  std::error_code code;
+  for (const fs::directory_entry& entry : fs::directory_iterator(facts.streaming_directory, code)) {
+    const std::string file = entry.path().filename().string();
+    const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(file);
+    if (!name || name->kind != wal::WalFileKind::partial) continue;
+    std::error_code size_code;
+    const std::uintmax_t size_bytes = entry.file_size(size_code);
+    if (!size_code) facts.streaming_partials.push_back({.name = file, .size_bytes = size_bytes});
+  }
+}
+
+std::vector<fs::path> list_catalogue_directories(const catalogue::CatalogueLocations& locations) {
+  std::vector<fs::path> directories;
+  for (const fs::path& path :
+       {locations.backup_directory, locations.basebackups_directory, locations.wals_directory,
+        locations.incoming_directory, locations.streaming_directory, locations.errors_directory,
+        locations.meta_directory}) {
+    std::error_code code;
+    fs::path resolved = fs::weakly_canonical(path, code);
+    directories.push_back(code ? path : std::move(resolved));
+  }
+  return directories;
+}
+
+}  // namespace
+
+ArchivedTimelines read_timelines(const catalogue::CatalogueLocations& locations) {
+  ArchivedTimelines timelines;
+  std::vector<std::string> names;
+  WalIndex::open(locations).for_each([&](const WalIndexLine& line) {
+    const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(line.name);
+    if (!name) return catalogue::Visit::proceed;
+    if (name->kind == wal::WalFileKind::history) names.emplace_back(line.name);
+    if (name->kind == wal::WalFileKind::segment &&
+        (!timelines.newest_with_segment || *timelines.newest_with_segment < name->timeline)) {
+      timelines.newest_with_segment = name->timeline;
+    }
+    return catalogue::Visit::proceed;
+  });
+  for (const std::string& file : names) {
+    const wal::TimelineId timeline = wal::parse_wal_file_name(file)->timeline;
+    const fs::path path = catalogue::archived_wal_path(locations.wals_directory, file);
+    timelines.histories[timeline] = postgres::parse_timeline_history(timeline, read_file(path));
+  }
+  return timelines;
+}
+
+RestoreFacts gather_facts(const server::Server& server, const catalogue::BackupInfo& backup,
+                          const RestoreRequest& request, const Relocations& relocations,
+                          ManifestIndex* manifest) {
+  const catalogue::Catalogue& catalogue = server.catalogue();
+  RestoreFacts facts;
+  facts.server_name = server.name();
+  facts.barman_user = server.global().barman_user;
+  facts.backup = backup;
+  facts.data_source = catalogue.data_directory(backup.id);
+  const std::uint64_t device = status_of(facts.data_source).st_dev;
+  facts.destination = inspect(request.destination, device);
+  for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
+    facts.tablespace_sources[tablespace.oid] =
+        catalogue.tablespace_directory(backup.id, tablespace.oid);
+    facts.tablespace_targets[tablespace.name] =
+        inspect(location_of(tablespace, relocations), device);
+  }
+  if (request.staging_wal_directory && !request.get_wal) {
+    facts.staging_wal = inspect(*request.staging_wal_directory, device);
+  }
+  facts.wals_directory = server.locations().wals_directory;
+  facts.streaming_directory = server.locations().streaming_directory;
+  facts.timelines = read_timelines(server.locations());
+  if (!request.get_wal) read_wal(server, facts);
+  if (request.partial_wal) read_streaming_partials(facts);
+  facts.catalogue_directories = list_catalogue_directories(server.locations());
+  facts.scan =
+      scan_trees(list_trees(facts, request.destination, relocations), manifest, server.interrupt());
+  return facts;
+}
+
+void verify_wal_files(const RestorePlan& plan) {
+  for (const WalFileCopy& file : plan.wal.files) {
+    struct stat status = {};
+    if (::stat(file.source.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+        static_cast<std::uint64_t>(status.st_size) == file.size_bytes) {
+      continue;
+    }
+    throw Error(
+        ErrorKind::corrupt,
+        fmt::format("archived WAL file \"{}\" is missing, or its size is not the {} bytes that the "
+                    "index says",
+                    file.source.string(), file.size_bytes),
+        fmt::format("Put the file in place, or run 'barman rebuild-xlogdb {}'.", plan.server_name));
+  }
+}
+
+}  // namespace barman::restore

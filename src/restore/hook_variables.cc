@@ -1,0 +1,76 @@
+#include "restore/hook_variables.h"
+
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+
+namespace barman::restore {
+namespace {
+
+std::string json_text(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+}
+
+// With the blanks of Python's json.dumps(); values are JSON already.
+std::string json_object(const std::map<std::string, std::string>& members) {
+  if (members.empty()) return {};
+  std::vector<std::string> parts;
+  parts.reserve(members.size());
+  for (const auto& [key, value] : members) parts.push_back(json_text(key) + ": " + value);
+  return "{" + join(parts, ", ") + "}";
+}
+
+}  // namespace
+
+std::string recover_options_json(const RestoreRequest& request) {
+  const TargetRequest& target = request.target;
+  std::map<std::string, std::string> members;
+  const auto add = [&](const char* key, const std::optional<std::string>& value) {
+    if (value && !value->empty()) members[key] = json_text(*value);
+  };
+  const auto add_flag = [&](const char* key, bool is_set) {
+    if (is_set) members[key] = "true";
+  };
+  add("recovery_conf_filename", request.recovery_conf_filename);
+  add("recovery_instance", request.snapshot_recovery_instance);
+  add("recovery_option_port", request.recovery_option_port);
+  add("target_action", target.action);
+  add("target_lsn", target.lsn);
+  add("target_name", target.name);
+  add("target_time", target.time);
+  add("target_xid", target.xid);
+  add_flag("exclusive", target.exclusive);
+  add_flag("standby_mode", request.standby_mode);
+  add_flag("target_immediate", target.immediate);
+  if (target.timeline) {
+    members["target_tli"] =
+        parse_integer(*target.timeline) ? *target.timeline : json_text(*target.timeline);
+  }
+  return json_object(members);
+}
+
+hooks::HookVariables hook_variables(const server::Server& server,
+                                    const catalogue::BackupInfo& backup,
+                                    const RestoreRequest& request, const Relocations& relocations) {
+  const std::vector<catalogue::BackupInfo> backups = server.catalogue().list_backups().backups;
+  const catalogue::BackupInfo* const previous = catalogue::previous_backup(backups, backup.id);
+  const catalogue::BackupInfo* const next = catalogue::next_backup(backups, backup.id);
+  std::map<std::string, std::string> tablespaces;
+  for (const auto& [name, location] : relocations) tablespaces[name] = json_text(location);
+  return {
+      {"BARMAN_BACKUP_DIR", server.catalogue().base_directory(backup.id).string()},
+      {"BARMAN_BACKUP_ID", backup.id.value},
+      {"BARMAN_BACKUP_INFO_PATH", server.catalogue().backup_info_path(backup.id).string()},
+      {"BARMAN_PREVIOUS_ID", previous != nullptr ? previous->id.value : ""},
+      {"BARMAN_NEXT_ID", next != nullptr ? next->id.value : ""},
+      {"BARMAN_STATUS", std::string(catalogue::status_text(backup.status))},
+      {"BARMAN_DESTINATION_DIRECTORY", request.destination},
+      {"BARMAN_TABLESPACES", json_object(tablespaces)},
+      {"BARMAN_REMOTE_COMMAND", request.remote_ssh_command.value_or("")},
+      {"BARMAN_RECOVER_OPTIONS", recover_options_json(request)},
+  };
+}
+
+}  // namespace barman::restore

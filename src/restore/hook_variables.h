@@ -1,0 +1,17 @@
+// What recovery hooks find in their environment (contract restore.md 14).
+#pragma once
+
+#include "hooks/hook_scripts.h"
+#include "restore/build_plan.h"
+#include "server/server.h"
+
+namespace barman::restore {
+
+hooks::HookVariables hook_variables(const server::Server& server,
+                                    const catalogue::BackupInfo& backup,
+                                    const RestoreRequest& request, const Relocations& relocations);
+
+// {"target_lsn": "0/1700060"}: the given ones, sorted; "" when there are none.
+std::string recover_options_json(const RestoreRequest& request);
+
+}  // namespace barman::restore

@@ -1,0 +1,107 @@
+#include "restore/recovery_settings.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace barman::restore {
+namespace {
+
+constexpr int kVersion9_5 = 90500;
+constexpr int kVersion12 = 120000;
+
+bool is_plain_shell_character(char c) {
+  constexpr std::string_view kPlain = "_@%+=:,./-";
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         kPlain.find(c) != std::string_view::npos;
+}
+
+std::string assignment(std::string_view name, std::string_view value) {
+  return fmt::format("{} = {}\n", name, quote_setting(value));
+}
+
+std::string format_fetching(const RecoverySettingsRequest& request) {
+  if (request.get_wal && request.restore_command) {
+    return assignment("restore_command", *request.restore_command);
+  }
+  if (request.get_wal) {
+    return fmt::format("# The 'barman get-wal' command must run as '{}' user\n",
+                       request.barman_user) +
+           assignment("restore_command",
+                      fmt::format("barman get-wal {}{} %f > %p", request.standby_mode ? "" : "-P ",
+                                  quote_command_path(request.server_name)));
+  }
+  if (!request.staging_wal_directory) return {};
+  const std::string directory = quote_command_path(*request.staging_wal_directory);
+  std::string lines = assignment("restore_command", fmt::format("cp {}/%f %p", directory));
+  // A standby goes on fetching after it has reached the end of what is there.
+  if (!request.standby_mode) {
+    lines += assignment("recovery_end_command", fmt::format("rm -fr {}", directory));
+  }
+  return lines;
+}
+
+std::string format_timeline(const RecoverySettingsRequest& request) {
+  if (request.forced_timeline) {
+    return fmt::format("recovery_target_timeline = {}\n", request.forced_timeline->value);
+  }
+  const std::optional<std::string>& text = request.target.timeline_text;
+  // Before 12 there is no such word; it is the default there.
+  if (!text || (*text == "current" && request.server_version < kVersion12)) return {};
+  return fmt::format("recovery_target_timeline = {}\n", *text);
+}
+
+std::string format_action(const RecoverySettingsRequest& request) {
+  if (!request.target.action) return {};
+  if (request.server_version < kVersion9_5) return assignment("pause_at_recovery_target", "on");
+  return assignment("recovery_target_action", *request.target.action);
+}
+
+}  // namespace
+
+std::string quote_setting(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') quoted += c;
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
+std::string quote_command_path(std::string_view path) {
+  const std::string text = replace_all(std::string(path), "%", "%%");
+  if (!text.empty() && std::all_of(text.begin(), text.end(), is_plain_shell_character)) return text;
+  return shell_quote(text);
+}
+
+std::string format_recovery_settings(const RecoverySettingsRequest& request) {
+  const RecoveryTarget& target = request.target;
+  std::string lines;
+  if (request.standby_mode && request.server_version < kVersion12) {
+    lines += assignment("standby_mode", "on");
+  }
+  lines += format_fetching(request);
+  if (target.time) lines += assignment("recovery_target_time", format_iso(*target.time));
+  if (target.xid) lines += assignment("recovery_target_xid", *target.xid);
+  if (target.lsn) lines += assignment("recovery_target_lsn", target.lsn_text);
+  if (target.name) lines += assignment("recovery_target_name", *target.name);
+  if (target.immediate) lines += assignment("recovery_target", "immediate");
+  if (target.exclusive && (target.time || target.xid || target.lsn)) {
+    lines += assignment("recovery_target_inclusive", "False");
+  }
+  return lines + format_timeline(request) + format_action(request);
+}
+
+std::string append_settings(std::string_view content, std::string_view lines) {
+  std::string text(content);
+  if (lines.empty()) return text;
+  if (!text.empty()) {
+    if (text.back() != '\n') text += '\n';
+    text += '\n';
+  }
+  return text.append(lines);
+}
+
+}  // namespace barman::restore

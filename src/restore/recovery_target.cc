@@ -1,0 +1,125 @@
+#include "restore/recovery_target.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace barman::restore {
+namespace {
+
+constexpr int kVersion9_5 = 90500;
+constexpr int kVersion10 = 100000;
+// MAXFNAMELEN of PostgreSQL, without the closing zero.
+constexpr std::size_t kMaxRestorePointName = 63;
+
+void check_xid(const std::string& xid) {
+  const bool is_number =
+      !xid.empty() && xid.size() <= 20 &&
+      std::all_of(xid.begin(), xid.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!is_number || xid.find_first_not_of('0') == std::string::npos) {
+    throw Error(ErrorKind::usage, fmt::format("Invalid transaction ID for --target-xid: '{}'", xid),
+                "Give a positive number, as pg_current_xact_id() shows it.");
+  }
+}
+
+void check_name(const std::string& name) {
+  if (name.empty() || name.size() > kMaxRestorePointName ||
+      name.find_first_of("\n\r") != std::string::npos) {
+    throw Error(ErrorKind::usage,
+                fmt::format("Invalid restore point name for --target-name: '{}'", name),
+                fmt::format("Restore points have names of 1 to {} bytes on one line.",
+                            kMaxRestorePointName));
+  }
+}
+
+}  // namespace
+
+void refuse_multiple_targets(const TargetRequest& request) {
+  const int count = int{request.time.has_value()} + int{request.xid.has_value()} +
+                    int{request.lsn.has_value()} + int{request.name.has_value()} +
+                    int{request.immediate};
+  if (count > 1) {
+    throw Error(ErrorKind::usage, "You cannot specify multiple targets for the recovery operation",
+                "Give only one of --target-time, --target-xid, --target-lsn, --target-name and "
+                "--target-immediate.");
+  }
+}
+
+RecoveryTarget parse_target(const TargetRequest& request) {
+  RecoveryTarget target;
+  if (request.time) {
+    const std::optional<ParsedTimestamp> parsed = parse_timestamp(*request.time);
+    if (!parsed) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("Unable to parse the target time parameter '{}': unknown format",
+                              *request.time),
+                  "Give the time as '2026-11-21 01:43:14+00:00'.");
+    }
+    target.time = parsed->time;
+    target.zone_was_assumed = !parsed->has_zone;
+  }
+  if (request.lsn) {
+    target.lsn = wal::parse_lsn(*request.lsn);
+    if (!target.lsn) {
+      throw Error(ErrorKind::usage, fmt::format("Invalid LSN: '{}'", *request.lsn),
+                  "Give two hexadecimal numbers separated by a slash, as in 16/B374D848.");
+    }
+    target.lsn_text = *request.lsn;
+  }
+  if (request.xid) check_xid(*request.xid);
+  if (request.name) check_name(*request.name);
+  target.xid = request.xid;
+  target.name = request.name;
+  target.immediate = request.immediate;
+  target.timeline_text = request.timeline;
+  target.exclusive = request.exclusive;
+  target.action = request.action;
+  return target;
+}
+
+void refuse_impossible_target(const RecoveryTarget& target, const catalogue::BackupInfo& backup) {
+  const int version = backup.version.value_or(0);
+  if (target.time && backup.end_time && *target.time < *backup.end_time) {
+    throw Error(ErrorKind::usage,
+                fmt::format("The requested target time {} is before the backup end time {}",
+                            format_iso(*target.time), format_iso(*backup.end_time)),
+                "Choose an older backup, or let 'auto' choose it.");
+  }
+  if (target.lsn && backup.end_xlog && *target.lsn < *backup.end_xlog) {
+    throw Error(ErrorKind::usage,
+                fmt::format("The requested target LSN {} is before the backup end LSN {}",
+                            target.lsn_text, wal::format_lsn(*backup.end_xlog)),
+                "Choose an older backup, or let 'auto' choose it.");
+  }
+  if (target.action && !target.is_pitr()) {
+    throw Error(ErrorKind::usage, "Can't enable recovery target action when PITR is not required",
+                "Add a recovery target, or leave out --target-action.");
+  }
+  if (version > 0 && version < kVersion10 && target.lsn) {
+    throw Error(ErrorKind::usage, "Illegal use of recovery_target_lsn for PostgreSQL before 10",
+                "Give the target as time, transaction or restore point.");
+  }
+  if (version > 0 && version < kVersion9_5 && target.action && *target.action != "pause") {
+    throw Error(ErrorKind::usage,
+                fmt::format("Illegal target action '{}' for PostgreSQL before 9.5", *target.action),
+                "Use --target-action pause.");
+  }
+}
+
+std::string describe_target(const RecoveryTarget& target, std::optional<wal::TimelineId> timeline) {
+  std::vector<std::string> parts;
+  if (target.time) parts.push_back(fmt::format("time: '{}'", format_iso(*target.time)));
+  if (target.xid) parts.push_back(fmt::format("xid: '{}'", *target.xid));
+  if (target.lsn) parts.push_back(fmt::format("lsn: '{}'", target.lsn_text));
+  if (target.timeline_text && timeline)
+    parts.push_back(fmt::format("timeline: '{}'", timeline->value));
+  if (target.name) parts.push_back(fmt::format("name: '{}'", *target.name));
+  if (target.immediate) parts.push_back("immediate: True");
+  return join(parts, ", ");
+}
+
+}  // namespace barman::restore

@@ -1,0 +1,48 @@
+// Where recovery shall end, validated (contract restore.md 4).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/timestamp.h"
+#include "catalogue/backup_info.h"
+#include "restore/restore_request.h"
+#include "wal/lsn.h"
+
+namespace barman::restore {
+
+struct RecoveryTarget {
+  std::optional<Timestamp> time;
+  // The user gave no zone: the zone of this host was assumed.
+  bool zone_was_assumed = false;
+  std::optional<std::string> xid;
+  std::optional<wal::Lsn> lsn;
+  // As typed, because it is written so.
+  std::string lsn_text;
+  std::optional<std::string> name;
+  bool immediate = false;
+  // As typed: a number, "current" or "latest".
+  std::optional<std::string> timeline_text;
+  bool exclusive = false;
+  std::optional<std::string> action;
+
+  // Any target, the timeline alone too, makes a point-in-time recovery.
+  bool is_pitr() const {
+    return time || xid || lsn || name || immediate || timeline_text.has_value();
+  }
+};
+
+// "You cannot specify multiple targets …". The first of all checks.
+void refuse_multiple_targets(const TargetRequest& request);
+
+// Throws `usage` for what PostgreSQL could not read.
+RecoveryTarget parse_target(const TargetRequest& request);
+
+// Against the backup and the version of its server: target before its end, action without target.
+void refuse_impossible_target(const RecoveryTarget& target, const catalogue::BackupInfo& backup);
+
+// "time: '2026-11-21 01:43:14+00:00', timeline: '1'"
+std::string describe_target(const RecoveryTarget& target, std::optional<wal::TimelineId> timeline);
+
+}  // namespace barman::restore

@@ -1,0 +1,160 @@
+#include "restore/refuse_places.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace barman::restore {
+namespace fs = std::filesystem;
+
+namespace {
+
+bool is_inside_or_equal(const fs::path& path, const fs::path& directory) {
+  const fs::path relative = path.lexically_relative(directory);
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+bool is_nested(const fs::path& a, const fs::path& b) {
+  return is_inside_or_equal(a, b) || is_inside_or_equal(b, a);
+}
+
+// `what` names the place in messages: "destination directory '/srv/pg'".
+void refuse_place(const RestoreFacts& facts, const DirectoryFacts& place, const std::string& what) {
+  if (place.exists && !place.is_directory) {
+    throw Error(ErrorKind::conflict, fmt::format("The {} is not a directory", what),
+                "Choose another path.");
+  }
+  for (const fs::path& directory : facts.catalogue_directories) {
+    if (is_nested(place.resolved, directory)) {
+      throw Error(
+          ErrorKind::conflict,
+          fmt::format("The {} overlaps the backup catalogue in '{}'", what, directory.string()),
+          "Choose a directory outside of the catalogue.");
+    }
+  }
+  if (!place.is_writable) {
+    throw Error(ErrorKind::permission, fmt::format("The {} cannot be written by this user", what),
+                "Create it and give it to this user, or choose another one.");
+  }
+}
+
+void refuse_destination(const RestoreFacts& facts, const std::string& destination) {
+  const DirectoryFacts& place = facts.destination;
+  if (place.running_postmaster) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("The restore operation cannot proceed because the destination folder "
+                            "'{}' is not empty. PostgreSQL runs on it (pid {}).",
+                            destination, *place.running_postmaster),
+                "Choose another directory; never restore over a running cluster.");
+  }
+  if (!place.is_empty) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("The restore operation cannot proceed because the destination folder "
+                            "'{}' is not empty. Empty it or choose another directory.",
+                            destination));
+  }
+  refuse_place(facts, place, fmt::format("destination directory '{}'", destination));
+}
+
+void refuse_tablespace(const RestoreFacts& facts, const TablespacePlan& tablespace) {
+  if (!fs::path(tablespace.location).is_absolute()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("The location '{}' of tablespace '{}' is not an absolute path",
+                            tablespace.location, tablespace.name),
+                "Give a path that begins with a slash.");
+  }
+  const DirectoryFacts& place = facts.tablespace_targets.at(tablespace.name);
+  if (!place.is_empty) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("The restore operation cannot proceed. The destination path '{}' for "
+                            "the tablespace '{}' is not empty. Empty it or relocate the "
+                            "tablespace with --tablespace.",
+                            tablespace.location, tablespace.name));
+  }
+  const std::string what =
+      fmt::format("directory '{}' for tablespace '{}'", tablespace.location, tablespace.name);
+  refuse_place(facts, place, what);
+  if (is_nested(place.resolved, facts.destination.resolved)) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("The {} and the destination directory lie one inside the other", what),
+                "Relocate the tablespace with --tablespace NAME:LOCATION.");
+  }
+}
+
+void refuse_nested_tablespaces(const RestoreFacts& facts, const RestorePlan& plan) {
+  for (std::size_t i = 0; i < plan.tablespaces.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const TablespacePlan& a = plan.tablespaces[j];
+      const TablespacePlan& b = plan.tablespaces[i];
+      if (!is_nested(facts.tablespace_targets.at(a.name).resolved,
+                     facts.tablespace_targets.at(b.name).resolved))
+        continue;
+      throw Error(ErrorKind::conflict,
+                  fmt::format("The directories '{}' and '{}' of tablespaces '{}' and '{}' lie one "
+                              "inside the other",
+                              a.location, b.location, a.name, b.name),
+                  "Give each tablespace a directory of its own with --tablespace.");
+    }
+  }
+}
+
+void refuse_staging_wal(const RestoreFacts& facts, const RestorePlan& plan) {
+  if (!facts.staging_wal) return;
+  const DirectoryFacts& place = *facts.staging_wal;
+  const std::string what = fmt::format("staging WAL directory '{}'", plan.wal.directory.string());
+  refuse_place(facts, place, what);
+  // recovery_end_command removes it.
+  if (!place.is_empty || is_inside_or_equal(facts.destination.resolved, place.resolved)) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("The {} is not empty; PostgreSQL would remove it at the end of "
+                            "recovery",
+                            what),
+                "Give an empty directory that serves nothing else.");
+  }
+}
+
+void refuse_full_disks(const RestoreFacts& facts, const RestorePlan& plan) {
+  // The sizes of the trees are known as a sum only; it is asked of the data directory's disk unless
+  // the tablespaces lie elsewhere, where PostgreSQL's part cannot be told from theirs.
+  const DirectoryFacts& place = facts.destination;
+  std::uint64_t available = place.available_bytes;
+  std::map<std::uint64_t, std::uint64_t> other_disks;
+  for (const auto& [name, target] : facts.tablespace_targets) {
+    if (target.device != place.device) other_disks[target.device] = target.available_bytes;
+  }
+  for (const auto& [device, bytes] : other_disks) available += bytes;
+  const std::uint64_t base = place.shares_blocks_with_catalogue ? 0 : plan.total_bytes;
+  const bool wal_is_elsewhere = facts.staging_wal && facts.staging_wal->device != place.device;
+  const std::uint64_t needed = base + (wal_is_elsewhere ? 0 : plan.wal.total_bytes);
+  if (needed > available) {
+    throw Error(
+        ErrorKind::io,
+        fmt::format("Not enough free space for '{}': {} are needed, {} are available",
+                    plan.destination.string(), human_size(static_cast<std::int64_t>(needed)),
+                    human_size(static_cast<std::int64_t>(available))),
+        "Free space there, or choose another directory.");
+  }
+  if (wal_is_elsewhere && plan.wal.total_bytes > facts.staging_wal->available_bytes) {
+    throw Error(ErrorKind::io,
+                fmt::format("Not enough free space for WAL in '{}': {} are needed",
+                            plan.wal.directory.string(),
+                            human_size(static_cast<std::int64_t>(plan.wal.total_bytes))),
+                "Free space there, or use --get-wal.");
+  }
+}
+
+}  // namespace
+
+void refuse_places(const RestoreFacts& facts, const RestorePlan& plan) {
+  refuse_destination(facts, plan.destination.string());
+  for (const TablespacePlan& tablespace : plan.tablespaces) refuse_tablespace(facts, tablespace);
+  refuse_nested_tablespaces(facts, plan);
+  refuse_staging_wal(facts, plan);
+  refuse_full_disks(facts, plan);
+}
+
+}  // namespace barman::restore

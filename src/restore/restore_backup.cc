@@ -1,0 +1,148 @@
+#include "restore/restore_backup.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <optional>
+
+#include "archive/archive_wal.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "hooks/hook_scripts.h"
+#include "restore/build_plan.h"
+#include "restore/choose_backup.h"
+#include "restore/execute_plan.h"
+#include "restore/gather_facts.h"
+#include "restore/hook_variables.h"
+#include "restore/recovery_target.h"
+
+namespace barman::restore {
+
+using catalogue::BackupInfo;
+
+namespace {
+
+// A lock that is taken for a moment (check-backup, a probe of cron) is waited for.
+constexpr int kLockAttempts = 50;
+constexpr int kLockPauseMs = 100;
+
+BackupInfo look_up(const server::Server& server, const RestoreRequest& request) {
+  if (request.backup != "auto") return server.catalogue().resolve(request.backup);
+  refuse_target_for_automatic_choice(request.target);
+  const catalogue::BackupList list = server.catalogue().list_backups();
+  return choose_backup(list.backups, server.catalogue().list_annotations().being_deleted,
+                       parse_target(request.target), read_timelines(server.locations()));
+}
+
+FileLock protect(const server::Server& server, const catalogue::BackupId& id) {
+  const std::filesystem::path path = catalogue::backup_id_lock(server.locks(), id);
+  for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
+    server.interrupt().throw_if_requested();
+    if (std::optional<FileLock> lock = FileLock::try_lock_shared(path)) {
+      if (!server.catalogue().is_being_deleted(id)) return std::move(*lock);
+      throw Error(ErrorKind::conflict,
+                  fmt::format("Cannot restore from backup '{}' of server '{}': its deletion has "
+                              "begun",
+                              id.value, server.name()),
+                  "Restore another backup.");
+    }
+    sleep_unless_interrupted(kLockPauseMs, server.interrupt());
+  }
+  throw Error(ErrorKind::conflict,
+              fmt::format("Cannot restore from backup '{}' of server '{}': another process is "
+                          "working on it",
+                          id.value, server.name()),
+              "Wait for it to end, or restore another backup.");
+}
+
+void archive_waiting(const server::Server& server, const RestoreRequest& request,
+                     Messages& messages) {
+  if (request.skip_archive_wal) return;
+  archive::archive_pending_wal(server, {}, messages);
+}
+
+void announce(const RestorePlan& plan, Messages& messages) {
+  messages.info(fmt::format("Starting local restore for server {} using backup {}",
+                            plan.server_name, plan.backup_id.value));
+  messages.info(fmt::format("Destination directory: {}", plan.destination.string()));
+  for (const std::string& warning : plan.warnings) messages.warning(warning);
+  for (const std::string& note : plan.notes) messages.info(note);
+  if (!plan.target_text.empty()) {
+    messages.info(fmt::format("Doing PITR. Recovery target {}", plan.target_text));
+  }
+}
+
+// The same failure, with what to do about the half-made directory.
+Error explain_failure(const Error& error, const RestorePlan& plan) {
+  std::string hint = error.hint();
+  if (!hint.empty()) hint += " ";
+  hint += fmt::format(
+      "'{}' is incomplete: it has no global/pg_control, so PostgreSQL cannot start there. Empty it "
+      "{}and restore again.",
+      plan.destination.string(), plan.tablespaces.empty() ? "" : "and the tablespaces ");
+  return {error.kind(), error.describe(), std::move(hint)};
+}
+
+ExecutedRestore run_with_hooks(const server::Server& server, const RestorePlan& plan,
+                               const ManifestIndex* manifest, const RestoreReporting& reporting,
+                               const hooks::HookVariables& variables) {
+  const hooks::HookScripts scripts(server.config(),
+                                   {.server_name = server.name(),
+                                    .configuration_path = server.program().configuration_path,
+                                    .path_prefix = server.config().path_prefix},
+                                   hooks::HookKind::recovery, server.interrupt());
+  scripts.run_pre(variables);
+  try {
+    announce(plan, reporting.messages);
+    ExecutedRestore executed = execute_plan(plan, manifest, reporting, server.interrupt());
+    scripts.run_post(variables, "");
+    return executed;
+  } catch (const Error& error) {
+    // Post hooks are promised for failures too, and only here it is known what is left behind.
+    reporting.progress.end();
+    if (error.kind() == ErrorKind::interrupted) {
+      reporting.messages.warning(explain_failure(error, plan).hint());
+      throw;
+    }
+    scripts.run_post(variables, error.describe());
+    throw explain_failure(error, plan);
+  }
+}
+
+}  // namespace
+
+RestoreResult restore_backup(const server::Server& server, const RestoreRequest& request,
+                             Messages& messages, Progress& progress) {
+  const auto begin = std::chrono::steady_clock::now();
+  RestoreResult result;
+  result.begin_time = now_local();
+
+  refuse_multiple_targets(request.target);
+  BackupInfo backup = look_up(server, request);
+  const Relocations relocations = check_request(request, backup, server.config());
+  const FileLock lock = protect(server, backup.id);
+  archive_waiting(server, request, messages);
+  // Archiving may have completed the backup.
+  backup = server.catalogue().load_backup(backup.id);
+
+  std::optional<ManifestIndex> manifest =
+      ManifestIndex::load(server.catalogue().data_directory(backup.id) / "backup_manifest");
+  ManifestIndex* const listed = manifest ? &*manifest : nullptr;
+  const RestoreFacts facts = gather_facts(server, backup, request, relocations, listed);
+  const RestorePlan plan = build_plan(facts, request, relocations);
+  verify_wal_files(plan);
+  // Beyond this point everything has been decided.
+  ExecutedRestore executed = run_with_hooks(server, plan, listed, {messages, progress},
+                                            hook_variables(server, backup, request, relocations));
+
+  result.changes = std::move(executed.configuration.changes);
+  result.warnings = std::move(executed.configuration.warnings);
+  result.missing_files = std::move(executed.missing_files);
+  result.uses_get_wal = plan.uses_get_wal;
+  result.settings_file = plan.recovery.settings_file;
+  result.elapsed_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return result;
+}
+
+}  // namespace barman::restore

@@ -1,0 +1,62 @@
+// What is found before a restore is planned: the backup, the WAL archive and the places to restore
+// to. Values only; gather_facts() collects them, build_plan() decides on them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalogue/backup_info.h"
+#include "catalogue/wal_index.h"
+#include "restore/backup_tree.h"
+#include "restore/timelines.h"
+
+namespace barman::restore {
+
+// A directory that is to be written, or its nearest existing parent.
+struct DirectoryFacts {
+  // Absolute and normalised; links resolved as far as the path exists.
+  std::filesystem::path resolved;
+  bool exists = false;
+  bool is_directory = false;
+  // Names that begin with a dot do not count, as with ls.
+  bool is_empty = true;
+  // Files can be created in it, or it can be created.
+  bool is_writable = true;
+  // The pid of a running PostgreSQL that uses it.
+  std::optional<int> running_postmaster;
+  std::uint64_t device = 0;
+  std::uint64_t available_bytes = 0;
+  // Copies from the catalogue need no space there.
+  bool shares_blocks_with_catalogue = false;
+};
+
+struct StreamingPartial {
+  std::string name;  // with ".partial"
+  std::uint64_t size_bytes = 0;
+};
+
+struct RestoreFacts {
+  std::string server_name;
+  std::string barman_user;
+  catalogue::BackupInfo backup;
+  std::filesystem::path data_source;
+  std::map<std::uint32_t, std::filesystem::path> tablespace_sources;  // by OID
+  TreeScan scan;
+  std::filesystem::path wals_directory;
+  std::filesystem::path streaming_directory;
+  ArchivedTimelines timelines;
+  // From the segment on in which the backup begins, and all history files; in index order.
+  std::vector<catalogue::WalIndexEntry> wal;
+  std::vector<StreamingPartial> streaming_partials;
+  // Resolved; nothing may be restored into them.
+  std::vector<std::filesystem::path> catalogue_directories;
+  DirectoryFacts destination;
+  std::map<std::string, DirectoryFacts> tablespace_targets;  // by name
+  std::optional<DirectoryFacts> staging_wal;
+};
+
+}  // namespace barman::restore

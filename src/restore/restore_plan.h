@@ -1,0 +1,76 @@
+// Everything that a restore will do, decided. execute_plan() only carries it out.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "catalogue/backup_id.h"
+#include "restore/backup_tree.h"
+#include "restore/server_settings.h"
+#include "wal/lsn.h"
+
+namespace barman::restore {
+
+struct TablespacePlan {
+  std::uint32_t oid = 0;
+  std::string name;
+  std::string location;
+};
+
+struct WalFileCopy {
+  std::filesystem::path source;
+  std::string name;
+  std::uint64_t size_bytes = 0;
+  friend bool operator==(const WalFileCopy&, const WalFileCopy&) = default;
+};
+
+struct WalPlan {
+  // Where archive_status is made, and where WAL is copied to.
+  std::filesystem::path directory;
+  // False with get-wal.
+  bool is_copied = false;
+  std::vector<WalFileCopy> files;
+  std::vector<WalFileCopy> partials;
+  // So that the restored cluster does not archive these files again.
+  bool has_done_markers = false;
+  std::uint64_t total_bytes = 0;
+  wal::SegmentSize segment_size;
+};
+
+struct RecoveryPlan {
+  bool is_written = false;
+  // Where the settings go, below the data directory; "" when there are none.
+  std::string settings_file;
+  std::string settings;
+  std::string signal_file;  // "" = none
+};
+
+struct RestorePlan {
+  std::string server_name;
+  catalogue::BackupId backup_id;
+  std::filesystem::path destination;
+  std::string pg_wal_name;
+  // Tablespaces, then the data directory.
+  std::vector<TreeCopy> trees;
+  std::vector<TablespacePlan> tablespaces;
+  std::uint64_t total_bytes = 0;
+  // "" = no point-in-time recovery.
+  std::string target_text;
+  WalPlan wal;
+  RecoveryPlan recovery;
+  std::vector<std::string> examined_files;
+  RestoreCommand restore_command = RestoreCommand::theirs;
+  // Content of .barman-recover.info.
+  std::string recover_info;
+  bool uses_get_wal = false;
+  // Told before anything is copied, and after the base backup was.
+  std::vector<std::string> warnings;
+  std::vector<std::string> notes;
+  std::vector<std::string> warnings_after_copy;
+  std::size_t worker_count = 2;
+  std::uint64_t bandwidth_limit_kb = 0;
+};
+
+}  // namespace barman::restore

@@ -1,0 +1,60 @@
+// What the user asked for, before anything was looked up. Made by the command line, with the
+// defaults of the configuration filled in.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace barman::restore {
+
+// As typed; parse_target() makes values of it.
+struct TargetRequest {
+  std::optional<std::string> time;
+  std::optional<std::string> xid;
+  std::optional<std::string> lsn;
+  std::optional<std::string> name;
+  bool immediate = false;
+  // A number, "current" or "latest".
+  std::optional<std::string> timeline;
+  bool exclusive = false;
+  // "pause", "shutdown" or "promote".
+  std::optional<std::string> action;
+};
+
+// Options of features that need a remote host, staging or snapshots. They are validated in the
+// order of the contract, whatever becomes of them.
+struct StagingRequest {
+  std::optional<std::string> staging_path;
+  std::optional<std::string> staging_location;
+  std::optional<std::string> recovery_staging_path;
+  std::optional<std::string> local_staging_path;
+};
+
+struct RestoreRequest {
+  // An ID, a name or one of the words; "auto" chooses by the target.
+  std::string backup;
+  std::string destination;
+  TargetRequest target;
+  bool standby_mode = false;
+  // "NAME:LOCATION"
+  std::vector<std::string> tablespace_rules;
+  bool get_wal = false;
+  bool partial_wal = false;
+  bool skip_archive_wal = false;
+  std::optional<std::string> restore_command;
+  std::optional<std::string> recovery_conf_filename;
+  std::optional<std::string> recovery_option_port;
+  std::optional<std::string> staging_wal_directory;
+  std::optional<std::string> remote_ssh_command;
+  bool delta_restore = false;
+  bool network_compression = false;
+  StagingRequest staging;
+  std::optional<std::string> snapshot_recovery_instance;
+  std::size_t worker_count = 2;
+  // 0 = no limit.
+  std::uint64_t bandwidth_limit_kb = 0;
+};
+
+}  // namespace barman::restore

@@ -1,0 +1,115 @@
+#include "restore/review_configuration.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <deque>
+#include <set>
+#include <system_error>
+
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "restore/recovery_settings.h"
+
+namespace barman::restore {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr mode_t kSettingsMode = 0600;
+
+mode_t mode_of(const fs::path& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) throw_errno("cannot look at \"" + path.string() + "\"");
+  return status.st_mode & 07777;
+}
+
+class Reviewer {
+ public:
+  explicit Reviewer(const ConfigurationRequest& request) : request_(request) {}
+
+  ConfigurationReview run() {
+    for (const std::string& file : request_.files) enqueue(file);
+    while (!pending_.empty()) {
+      const std::string file = pending_.front();
+      pending_.pop_front();
+      review(file);
+    }
+    if (!request_.settings.empty() && !has_written_settings_) {
+      write_file_durably(request_.data_directory / request_.settings_file, request_.settings,
+                         kSettingsMode);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void enqueue(const std::string& file) {
+    if (seen_.insert(file).second) pending_.push_back(file);
+  }
+
+  void review(const std::string& file) {
+    const fs::path path = request_.data_directory / file;
+    std::error_code code;
+    if (!fs::is_regular_file(path, code)) return;
+    const std::string original = read_file(path);
+    ReviewedSettings reviewed = review_settings(original, file, request_.restore_command);
+    if (file == request_.settings_file) {
+      reviewed.content = append_settings(reviewed.content, request_.settings);
+      has_written_settings_ = true;
+    }
+    const mode_t mode = mode_of(path);
+    // A copy, not a rename: at each moment there is a complete file under the usual name.
+    write_file_durably(path.string() + ".origin", original, mode);
+    write_file_durably(path, reviewed.content, mode);
+    for (SettingNote& note : reviewed.changes) result_.changes.push_back(std::move(note));
+    for (SettingNote& note : reviewed.warnings) result_.warnings.push_back(std::move(note));
+    for (const IncludeDirective& include : reviewed.includes) follow(file, include);
+  }
+
+  // Includes that lead out of the data directory belong to the host; they are reported only.
+  void follow(const std::string& from, const IncludeDirective& include) {
+    if (include.path.empty()) return;
+    fs::path target(include.path);
+    if (target.is_relative()) target = (request_.data_directory / from).parent_path() / target;
+    const fs::path relative =
+        target.lexically_normal().lexically_relative(request_.data_directory.lexically_normal());
+    if (relative.empty() || *relative.begin() == "..") return;
+    if (include.kind == IncludeKind::file) {
+      enqueue(relative.string());
+      return;
+    }
+    std::vector<std::string> names;
+    std::error_code code;
+    for (const fs::directory_entry& entry : fs::directory_iterator(target, code)) {
+      const std::string name = entry.path().filename().string();
+      if (name.front() != '.' && name.ends_with(".conf")) names.push_back(name);
+    }
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) enqueue((relative / name).lexically_normal().string());
+  }
+
+  const ConfigurationRequest& request_;
+  ConfigurationReview result_;
+  std::deque<std::string> pending_;
+  std::set<std::string> seen_;
+  bool has_written_settings_ = false;
+};
+
+}  // namespace
+
+ConfigurationReview review_configuration(const ConfigurationRequest& request) {
+  return Reviewer(request).run();
+}
+
+std::vector<std::string> list_missing_configuration(const fs::path& data_directory) {
+  std::vector<std::string> missing;
+  for (const char* const name :
+       {"postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf"}) {
+    std::error_code code;
+    if (!fs::exists(data_directory / name, code)) missing.emplace_back(name);
+  }
+  return missing;
+}
+
+}  // namespace barman::restore

@@ -1,0 +1,35 @@
+// Rewrites the configuration files of a restored data directory: each examined file F is kept as
+// F.origin and written anew with harmful settings neutralised, recovery settings appended. Files
+// that are included from inside the data directory are treated likewise.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "restore/server_settings.h"
+
+namespace barman::restore {
+
+struct ConfigurationRequest {
+  std::filesystem::path data_directory;
+  // Relative; the first ones to be examined, in this order.
+  std::vector<std::string> files;
+  // The file that receives the settings, created when missing; "" = none.
+  std::string settings_file;
+  std::string settings;
+  RestoreCommand restore_command = RestoreCommand::theirs;
+};
+
+struct ConfigurationReview {
+  std::vector<SettingNote> changes;
+  std::vector<SettingNote> warnings;
+};
+
+// Durable when it returns.
+ConfigurationReview review_configuration(const ConfigurationRequest& request);
+
+// Of the files every cluster has, those that are not in `data_directory`.
+std::vector<std::string> list_missing_configuration(const std::filesystem::path& data_directory);
+
+}  // namespace barman::restore

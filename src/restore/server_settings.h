@@ -1,0 +1,42 @@
+// The settings that a cluster brings along in its configuration files and that would do harm after
+// a restore (contract restore.md 11). Configuration is treated as bytes. Pure text.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace barman::restore {
+
+struct SettingNote {
+  std::string file;  // relative to the data directory
+  std::size_t line_number = 0;
+  std::string name;
+  // As written, quotes and comment included; nullopt: the line was made a comment.
+  std::optional<std::string> value;
+  friend bool operator==(const SettingNote&, const SettingNote&) = default;
+};
+
+enum class IncludeKind { file, directory };
+struct IncludeDirective {
+  IncludeKind kind = IncludeKind::file;
+  std::string path;  // unquoted
+  friend bool operator==(const IncludeDirective&, const IncludeDirective&) = default;
+};
+
+struct ReviewedSettings {
+  std::string content;                // rewritten
+  std::vector<SettingNote> changes;   // line numbers of the original
+  std::vector<SettingNote> warnings;  // line numbers of the rewritten file
+  std::vector<IncludeDirective> includes;
+};
+
+// Whether recovery settings of ours give the commands to fetch WAL.
+enum class RestoreCommand { ours, theirs };
+
+ReviewedSettings review_settings(std::string_view content, const std::string& file,
+                                 RestoreCommand restore_command);
+
+}  // namespace barman::restore

@@ -1,0 +1,149 @@
+#include "restore/wal_selection.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <utility>
+
+namespace barman::restore {
+
+using catalogue::WalIndexEntry;
+
+namespace {
+
+constexpr std::uint64_t kNoEnd = std::numeric_limits<std::uint64_t>::max();
+
+bool is_inside(const std::vector<TimelineSpan>& spans, const wal::Segment& segment) {
+  return std::any_of(spans.begin(), spans.end(), [&](const TimelineSpan& span) {
+    return span.timeline == segment.timeline && span.first <= segment.number &&
+           segment.number <= span.last;
+  });
+}
+
+// The timeline on which PostgreSQL looks for a segment first: the newest that reaches it.
+std::optional<wal::TimelineId> timeline_for(const std::vector<TimelineSpan>& spans,
+                                            std::uint64_t number) {
+  for (auto span = spans.rbegin(); span != spans.rend(); ++span) {
+    if (span->first <= number && number <= span->last) return span->timeline;
+  }
+  return std::nullopt;
+}
+
+class Selector {
+ public:
+  explicit Selector(const WalSelectionRequest& request) : request_(request) {}
+
+  void add(const WalIndexEntry& entry) {
+    const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(entry.name);
+    if (!name) return;
+    if (name->kind == wal::WalFileKind::history) {
+      histories_.push_back(take(entry, entry.name));
+      return;
+    }
+    const std::optional<wal::Segment> segment =
+        wal::parse_segment_name(name->segment(), request_.segment_size);
+    if (!segment || !is_inside(request_.spans, *segment)) return;
+    if (request_.last_number && segment->number > *request_.last_number) return;
+    if (name->kind == wal::WalFileKind::partial) {
+      if (request_.partial_files == PartialFiles::take) partials_.emplace_back(*segment, entry);
+      return;
+    }
+    files_.push_back(take(entry, entry.name));
+    if (name->kind == wal::WalFileKind::segment) segments_.insert(*segment);
+  }
+
+  WalSelection finish() {
+    for (const auto& [segment, entry] : partials_) {
+      // The incomplete file must never win over the complete one.
+      if (segments_.contains(segment)) continue;
+      result_.partials.push_back(take(entry, entry.name.substr(0, 24)));
+      partial_segments_.insert(segment);
+    }
+    if (!segments_.empty()) result_.last_segment = last_segment();
+    find_gaps();
+    result_.files = std::move(histories_);
+    result_.files.insert(result_.files.end(), files_.begin(), files_.end());
+    return std::move(result_);
+  }
+
+ private:
+  SelectedWal take(const WalIndexEntry& entry, std::string name) {
+    if ((entry.compression || entry.encryption) && !result_.encoded) result_.encoded = entry;
+    result_.total_bytes += entry.size_bytes;
+    return {.source_name = entry.name, .name = std::move(name), .size_bytes = entry.size_bytes};
+  }
+
+  wal::Segment last_segment() const {
+    return *std::max_element(
+        segments_.begin(), segments_.end(), [](const wal::Segment& a, const wal::Segment& b) {
+          return std::pair(a.number, a.timeline) < std::pair(b.number, b.timeline);
+        });
+  }
+
+  bool has(const wal::Segment& segment) const {
+    return segments_.contains(segment) || partial_segments_.contains(segment);
+  }
+
+  void find_gaps() {
+    const TimelineSpan& required = request_.required;
+    for (std::uint64_t number = required.first; number <= required.last; ++number) {
+      const wal::Segment segment{.timeline = required.timeline, .number = number};
+      if (has(segment)) continue;
+      result_.missing_for_consistency = segment;
+      return;
+    }
+    if (!result_.last_segment) return;
+    for (std::uint64_t number = required.last + 1; number < result_.last_segment->number;
+         ++number) {
+      const std::optional<wal::TimelineId> timeline = timeline_for(request_.spans, number);
+      if (!timeline || has({.timeline = *timeline, .number = number})) continue;
+      result_.first_gap = wal::Segment{.timeline = *timeline, .number = number};
+      return;
+    }
+  }
+
+  const WalSelectionRequest& request_;
+  WalSelection result_;
+  std::vector<SelectedWal> histories_;
+  std::vector<SelectedWal> files_;
+  std::vector<std::pair<wal::Segment, WalIndexEntry>> partials_;
+  std::set<wal::Segment> segments_;
+  std::set<wal::Segment> partial_segments_;
+};
+
+}  // namespace
+
+std::vector<TimelineSpan> list_spans(const postgres::TimelineHistory& history,
+                                     wal::TimelineId backup_timeline, std::uint64_t first_number,
+                                     wal::SegmentSize size) {
+  std::vector<TimelineSpan> spans;
+  std::uint64_t begin = first_number;
+  for (const postgres::TimelineHistoryEntry& ancestor : history.ancestors) {
+    if (ancestor.timeline < backup_timeline) continue;
+    const std::uint64_t last = wal::segment_of(ancestor.timeline, ancestor.switch_lsn, size).number;
+    spans.push_back({.timeline = ancestor.timeline, .first = begin, .last = last});
+    // The new timeline begins with a copy of the segment in which it forks off.
+    begin = last;
+  }
+  spans.push_back({.timeline = history.timeline, .first = begin, .last = kNoEnd});
+  return spans;
+}
+
+std::optional<std::uint64_t> last_number_needed(const RecoveryTarget& target,
+                                                const catalogue::BackupInfo& backup) {
+  const wal::SegmentSize size = backup.xlog_segment_size;
+  if (target.lsn) return wal::segment_of({}, *target.lsn, size).number + 1;
+  if (!target.immediate || !backup.end_wal) return std::nullopt;
+  const std::optional<wal::Segment> end = wal::parse_segment_name(*backup.end_wal, size);
+  if (!end) return std::nullopt;
+  return end->number;
+}
+
+WalSelection select_wal(const std::vector<WalIndexEntry>& entries,
+                        const WalSelectionRequest& request) {
+  Selector selector(request);
+  for (const WalIndexEntry& entry : entries) selector.add(entry);
+  return selector.finish();
+}
+
+}  // namespace barman::restore

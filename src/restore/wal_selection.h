@@ -1,0 +1,75 @@
+// Which archived WAL files a restore copies (contract restore.md 9.1, 9.6): the segments along the
+// ancestry of the target timeline, from the beginning of the backup to where the target stops.
+// Side branches stay out. All history files come along, so that a promoted cluster takes a timeline
+// number that was never used. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalogue/backup_info.h"
+#include "catalogue/wal_index.h"
+#include "postgres/timeline_history.h"
+#include "restore/recovery_target.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::restore {
+
+// A range of segment numbers on one timeline, both ends included.
+struct TimelineSpan {
+  wal::TimelineId timeline;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  friend bool operator==(const TimelineSpan&, const TimelineSpan&) = default;
+};
+
+// Oldest timeline first. `first_number` is the segment in which the backup begins.
+std::vector<TimelineSpan> list_spans(const postgres::TimelineHistory& history,
+                                     wal::TimelineId backup_timeline, std::uint64_t first_number,
+                                     wal::SegmentSize size);
+
+// The last segment that the target can need; nullopt: all there are. An LSN target needs the first
+// record at or behind the LSN, which may lie in the segment that follows.
+std::optional<std::uint64_t> last_number_needed(const RecoveryTarget& target,
+                                                const catalogue::BackupInfo& backup);
+
+struct SelectedWal {
+  // In the archive, or in the streaming directory for a partial file still being received.
+  std::string source_name;
+  // Without ".partial".
+  std::string name;
+  std::uint64_t size_bytes = 0;
+  friend bool operator==(const SelectedWal&, const SelectedWal&) = default;
+};
+
+struct WalSelection {
+  std::vector<SelectedWal> files;     // history files first
+  std::vector<SelectedWal> partials;  // archived ones for which there is no complete segment
+  // The first selected file that is stored compressed or encrypted.
+  std::optional<catalogue::WalIndexEntry> encoded;
+  // The last complete segment selected.
+  std::optional<wal::Segment> last_segment;
+  // Between segments that are there, and in what the backup needs itself.
+  std::optional<wal::Segment> first_gap;
+  std::optional<wal::Segment> missing_for_consistency;
+  std::uint64_t total_bytes = 0;
+};
+
+enum class PartialFiles { skip, take };
+
+struct WalSelectionRequest {
+  std::vector<TimelineSpan> spans;
+  std::optional<std::uint64_t> last_number;
+  PartialFiles partial_files = PartialFiles::skip;
+  // Of the backup, both ends included.
+  TimelineSpan required;
+  wal::SegmentSize segment_size;
+};
+
+// `entries` in the order of the index.
+WalSelection select_wal(const std::vector<catalogue::WalIndexEntry>& entries,
+                        const WalSelectionRequest& request);
+
+}  // namespace barman::restore
