@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 
 #include "base/error.h"
@@ -120,6 +121,15 @@ BackgroundCommand BarmanHome::spawn_receiver(const std::string& server,
                                          receiver.err() + "\nlog:\n" + log());
   }
   return receiver;
+}
+
+std::map<std::string, std::string> BarmanHome::environment_for_restore_command() const {
+  const fs::path programs = directory() / "bin";
+  fs::create_directories(programs);
+  if (!fs::exists(programs / "barman")) fs::create_symlink(barman_program(), programs / "barman");
+  const char* inherited = std::getenv("PATH");
+  return {{"PATH", programs.string() + ":" + (inherited == nullptr ? "/usr/bin:/bin" : inherited)},
+          {"BARMAN_CONFIG_FILE", configuration_file().string()}};
 }
 
 std::string BarmanHome::log() const { return find_and_read_file(log_file()).value_or(""); }

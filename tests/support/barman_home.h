@@ -52,6 +52,10 @@ class BarmanHome {
   // receive-wal in the background, as soon as PostgreSQL sees it streaming.
   BackgroundCommand spawn_receiver(const std::string& server, const PostgresServer& postgres);
 
+  // For a PostgreSQL whose restore_command calls `barman`: PATH with the built program under that
+  // name, and BARMAN_CONFIG_FILE.
+  std::map<std::string, std::string> environment_for_restore_command() const;
+
   std::filesystem::path directory() const { return directory_.path(); }
   std::filesystem::path configuration_file() const { return directory_.path() / "barman.conf"; }
   std::filesystem::path home() const { return home_; }

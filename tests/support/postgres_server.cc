@@ -139,11 +139,13 @@ fs::path PostgresServer::tablespace_directory(const std::string& name) const {
 }
 
 void PostgresServer::launch() {
+  std::map<std::string, std::string> environment = options_.environment;
+  environment.insert({"LC_ALL", "C.UTF-8"});
   postmaster_.emplace(CommandRequest{
       .argv = {version_.bin_directory / "postgres", "-D", data_directory_.string(), "-c",
                fmt::format("port={}", port_), "-c", "listen_addresses=127.0.0.1", "-c",
                "unix_socket_directories=" + socket_directory().string()},
-      .environment = {{"LC_ALL", "C.UTF-8"}},
+      .environment = environment,
       .output_file = directory_.path() / "log"});
 }
 
@@ -203,6 +205,12 @@ void PostgresServer::promote() {
 }
 
 void PostgresServer::wait_until_primary() { wait_until("NOT pg_is_in_recovery()"); }
+
+void PostgresServer::wait_until_ended() {
+  if (!eventually([&] { return !is_running(); }, kStopTimeout)) {
+    throw Error(ErrorKind::internal, "PostgreSQL does not end; its log:\n" + log());
+  }
+}
 
 Rows PostgresServer::query(const std::string& sql) const { return Session(conninfo()).query(sql); }
 

@@ -49,6 +49,8 @@ struct PostgresOptions {
   // is changed by us; ports and sockets are given on the command line.
   std::filesystem::path data_directory = {};
   StartWait start = StartWait::ready;
+  // Of the server itself, and so of its restore_command.
+  std::map<std::string, std::string> environment = {};
 };
 
 class PostgresServer {
@@ -69,6 +71,8 @@ class PostgresServer {
   bool is_running();
   // Waits until the recovery is over (target reached, action promote) and writes are possible.
   void wait_until_primary();
+  // Waits until it has ended by itself (recovery_target_action = shutdown).
+  void wait_until_ended();
 
   // As superuser, on a connection of its own.
   Rows query(const std::string& sql) const;

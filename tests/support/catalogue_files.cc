@@ -1,0 +1,63 @@
+#include "support/catalogue_files.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "support/temp_dir.h"
+
+namespace barman::test {
+
+namespace fs = std::filesystem;
+
+Fields read_backup_info(const BarmanHome& barman, const std::string& server,
+                        const std::string& backup_id) {
+  const fs::path file = barman.server_directory(server) / "meta" / (backup_id + "-backup.info");
+  Fields fields;
+  for (const std::string& line : split(read_text(file), '\n')) {
+    if (line.empty()) continue;
+    const std::size_t equals = line.find('=');
+    if (equals == std::string::npos) {
+      throw Error(ErrorKind::corrupt, "a line without '=' in " + file.string() + ": " + line);
+    }
+    fields[line.substr(0, equals)] = line.substr(equals + 1);
+  }
+  return fields;
+}
+
+std::vector<IndexedWal> read_wal_index(const BarmanHome& barman, const std::string& server) {
+  const fs::path file = barman.server_directory(server) / "wals" / (server + "-xlog.db");
+  std::vector<IndexedWal> wals;
+  for (const std::string& line : split(read_text(file), '\n')) {
+    if (line.empty()) continue;
+    const std::vector<std::string> parts = split(line, '\t');
+    if (parts.size() != 5) {
+      throw Error(ErrorKind::corrupt, "not five fields in " + file.string() + ": " + line);
+    }
+    wals.push_back({.name = parts[0],
+                    .size_bytes = parse_integer(parts[1]).value(),
+                    .mtime = parts[2],
+                    .compression = parts[3],
+                    .encryption = parts[4]});
+  }
+  return wals;
+}
+
+fs::path archived_wal(const BarmanHome& barman, const std::string& server,
+                      const std::string& name) {
+  const fs::path directory = barman.server_directory(server) / "wals";
+  return name.ends_with(".history") ? directory / name : directory / name.substr(0, 16) / name;
+}
+
+std::vector<std::string> archived_wal_names(const BarmanHome& barman, const std::string& server) {
+  std::vector<std::string> names;
+  const fs::path directory = barman.server_directory(server) / "wals";
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.is_regular_file() && !name.ends_with("-xlog.db")) names.push_back(name);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace barman::test

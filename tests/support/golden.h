@@ -1,0 +1,31 @@
+// Expected outputs of commands, kept in tests/golden/<command>/<case>.txt. What differs from run to
+// run (ids, times, sizes, positions, paths) is replaced by a word in angle brackets before the
+// comparison; labels, order, blanks and messages are not. BARMAN_ACCEPT=1 rewrites the files.
+//
+//   Normalizer words;
+//   words.replace(barman.directory().string(), "<DIR>");
+//   expect_golden("status/streaming", words(barman.run({"status", "main"}).out));
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace barman::test {
+
+class Normalizer {
+ public:
+  // Fixed texts of this test; the longest is replaced first.
+  void replace(const std::string& text, const std::string& word);
+  std::string operator()(std::string text) const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> fixed_;
+};
+
+// A failure of the test when `text` is not what the file says. `name` is "command/case", with an
+// extension if it is not "txt".
+void expect_golden(const std::string& name, const std::string& text);
+
+}  // namespace barman::test

@@ -1,0 +1,16 @@
+// A standby of a running primary: its data directory is made by pg_basebackup of PostgreSQL.
+#pragma once
+
+#include <filesystem>
+
+#include "support/postgres_server.h"
+
+namespace barman::test {
+
+// Only for versions that find_tool() has pg_basebackup of. The standby streams as the primary's
+// superuser under the application name "standby".
+//   clone_as_standby(primary, place.path() / "standby");
+//   PostgresServer standby({.data_directory = place.path() / "standby"});
+void clone_as_standby(const PostgresServer& primary, const std::filesystem::path& destination);
+
+}  // namespace barman::test
