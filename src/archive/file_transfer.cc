@@ -84,7 +84,13 @@ void link_or_copy(const Fd& source, const fs::path& source_path, const fs::path&
     }
     remove_old(path);
   }
-  copy_file(source, source_path, path);
+  // On a full disk the unfinished copy would be in the way of everybody.
+  try {
+    copy_file(source, source_path, path);
+  } catch (...) {
+    ::unlink(path.c_str());
+    throw;
+  }
 }
 
 bool is_same_content(const Fd& a, const fs::path& a_path, const Fd& b, const fs::path& b_path) {

@@ -111,7 +111,7 @@ class ReceiveLoop final : public replication::WalReceiverEvents {
   void stream_once();
   void require_slot(postgres::Connection& sql, replication::WalReceiverOptions& options);
   Next judge(const Error& error);
-  void report_loss(const Error& error, seconds pause);
+  void report_loss(const Error& error);
   void tell(const std::string& text) { messages_.info(server_.name() + ": " + text); }
 
   const server::Server& server_;
@@ -137,7 +137,7 @@ void ReceiveLoop::run() {
       if (Clock::now() - begin > kPauses.back()) failures_ = 0;
       const seconds pause = kPauses.at(std::min(failures_, kPauses.size() - 1));
       ++failures_;
-      report_loss(error, pause);
+      report_loss(error);
       sleep_unless_interrupted(static_cast<int>(pause.count()) * 1000, server_.interrupt());
     }
   }
@@ -153,7 +153,7 @@ ReceiveLoop::Next ReceiveLoop::judge(const Error& error) {
   return Next::give_up;
 }
 
-void ReceiveLoop::report_loss(const Error& error, seconds pause) {
+void ReceiveLoop::report_loss(const Error& error) {
   const std::string text = error.describe();
   if (text == reported_ && Clock::now() - reported_at_ < kRepeatReport) {
     log::debug(kComponent, "{}: {}", server_.name(), text);
@@ -162,9 +162,8 @@ void ReceiveLoop::report_loss(const Error& error, seconds pause) {
   reported_ = text;
   reported_at_ = Clock::now();
   messages_.warning(
-      fmt::format("{}: WAL streaming was interrupted ({}); trying again in {} "
-                  "seconds, then until it succeeds",
-                  server_.name(), text, pause.count()));
+      fmt::format("{}: WAL streaming was interrupted ({}); trying again until it succeeds",
+                  server_.name(), text));
 }
 
 void ReceiveLoop::stream_once() {
@@ -300,9 +299,14 @@ void reset_receive_wal(const server::Server& server, Messages& messages) {
   }
   messages.info("Resetting receive-wal directory status");
   const fs::path marker = directory / (target + ".partial");
-  if (newest->ends_with(".partial")) {
-    messages.info("Removing status file " + (directory / *newest).string());
-    remove_durably(directory / *newest);
+  // An empty file is a mark only. One with content holds WAL that the server was told is safe:
+  // being superseded, it is archived as a partial file by the next archive-wal.
+  const fs::path old = directory / *newest;
+  if (newest->ends_with(".partial") && fs::file_size(old) == 0) {
+    messages.info("Removing status file " + old.string());
+    remove_durably(old);
+  } else if (newest->ends_with(".partial")) {
+    messages.info("Keeping partial file " + old.string() + " for the archive");
   }
   messages.info("Creating status file " + marker.string());
   create_marker(marker);
