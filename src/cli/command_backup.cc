@@ -16,15 +16,15 @@ backup::BackupRequest make_request(const ParsedArguments& arguments, const Serve
   backup::BackupRequest request;
   request.name = arguments.find("name");
   request.wait = arguments.is_set("wait") ? backup::WaitForWal::yes : backup::WaitForWal::no;
-  request.wait_timeout = std::chrono::seconds(arguments.find_integer("wait-timeout").value_or(0));
+  request.wait_timeout = std::chrono::seconds(arguments.find_integer("wait_timeout").value_or(0));
   const bool is_fast =
-      arguments.choice_of("immediate-checkpoint").value_or(config.immediate_checkpoint);
+      arguments.choice_of("immediate_checkpoint").value_or(config.immediate_checkpoint);
   request.checkpoint =
       is_fast ? replication::CheckpointMode::fast : replication::CheckpointMode::spread;
   request.retry_times =
-      arguments.find_integer("retry-times").value_or(config.basebackup_retry_times);
+      arguments.find_integer("retry_times").value_or(config.basebackup_retry_times);
   request.retry_sleep = std::chrono::seconds(
-      arguments.find_integer("retry-sleep").value_or(config.basebackup_retry_sleep));
+      arguments.find_integer("retry_sleep").value_or(config.basebackup_retry_sleep));
   request.bandwidth_limit_kbps =
       arguments.find_integer("bwlimit").value_or(config.bandwidth_limit.value_or(0));
   return request;
@@ -48,7 +48,7 @@ void run_backup(CommandContext& context) {
     const server::Server server = make_server(context, config);
     backup::require_supported(config);
     const std::int64_t limit =
-        context.arguments.find_integer("check-timeout").value_or(config.check_timeout);
+        context.arguments.find_integer("check_timeout").value_or(config.check_timeout);
     if (!check::passes_critical_checks(server, std::chrono::seconds(limit))) {
       context.reporter.error(
           "Impossible to start the backup. Check the log for more details, or run 'barman check " +

@@ -12,7 +12,7 @@ void run_check(CommandContext& context) {
   for_each_server(context, [&](const config::ServerConfig& config) {
     const server::Server server = make_server(context, config);
     const std::int64_t limit =
-        context.arguments.find_integer("check-timeout").value_or(config.check_timeout);
+        context.arguments.find_integer("check_timeout").value_or(config.check_timeout);
     report.begin_server(config.name, state_of(config));
     check::check_server(server, std::chrono::seconds(limit), context.reporter,
                         [&](const check::CheckResult& result) {
