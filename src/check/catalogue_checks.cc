@@ -43,13 +43,17 @@ bool is_archive_empty(const server::Server& server) {
   return code || size == 0;
 }
 
-// A switch makes PostgreSQL complete a segment, which then must arrive.
+// A switch makes PostgreSQL complete a segment, which then must arrive. A standby cannot switch; its
+// primary can, if we know it.
 void provoke_wal(const CheckRun& run) {
   const server::Server& server = run.server;
   if (server.config().is_passive() || !server.config().active || !server.config().conninfo) return;
   try {
     postgres::Connection connection = server.connect(run.deadline.connection_limits());
-    if (postgres::is_in_recovery(connection)) return;
+    if (postgres::is_in_recovery(connection)) {
+      if (!server.config().primary_conninfo) return;
+      connection = server.connect_primary();
+    }
     postgres::switch_wal(connection, postgres::query_settings(connection).segment_size);
   } catch (const Error& error) {  // The checks of PostgreSQL name the reason.
     log::debug("barman.server", "cannot switch WAL on '{}': {}", server.name(), error.describe());
