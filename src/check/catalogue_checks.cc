@@ -43,8 +43,8 @@ bool is_archive_empty(const server::Server& server) {
   return code || size == 0;
 }
 
-// A switch makes PostgreSQL complete a segment, which then must arrive. A standby cannot switch; its
-// primary can, if we know it.
+// A switch makes PostgreSQL complete a segment, which then must arrive. A standby cannot switch;
+// its primary can, if we know it.
 void provoke_wal(const CheckRun& run) {
   const server::Server& server = run.server;
   if (server.config().is_passive() || !server.config().active || !server.config().conninfo) return;
