@@ -1,0 +1,94 @@
+#include "support/streaming_site.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "support/catalogue_files.h"
+#include "support/eventually.h"
+
+namespace barman::test {
+namespace {
+
+constexpr int kSegmentMegabytes = 1;
+
+PostgresOptions with_small_segments(PostgresOptions options) {
+  options.shape.wal_segment_megabytes = kSegmentMegabytes;
+  options.settings.try_emplace("wal_keep_size", "2GB");
+  options.settings.try_emplace("checkpoint_timeout", "1h");
+  return options;
+}
+
+CommandResult require_success(CommandResult result, const std::string& what) {
+  if (result.exit_code == 0 && result.err.empty()) return result;
+  throw Error(ErrorKind::internal, fmt::format("{} ends with {}:\n{}{}", what, result.exit_code,
+                                               result.out, result.err));
+}
+
+}  // namespace
+
+StreamingSite::StreamingSite(Options options)
+    : postgres(with_small_segments(std::move(options.postgres))), barman(std::move(options.home)) {
+  barman.add_streaming_server("main", postgres, options.server);
+  require_success(barman.run({"receive-wal", "--create-slot", "main"}), "create-slot");
+  begin_lsn_ = postgres.value("SELECT pg_current_wal_lsn()");
+}
+
+void StreamingSite::start_receiver() {
+  receiver_.reset();
+  receiver_.emplace(barman.spawn_receiver("main", postgres));
+}
+
+void StreamingSite::stop_receiver() {
+  receiver_->kill(SIGINT);
+  if (!receiver_->wait()) throw Error(ErrorKind::internal, "receive-wal does not stop");
+}
+
+void StreamingSite::archive_a_segment() {
+  require_success(barman.run({"switch-wal", "--force", "--archive", "main"}), "switch-wal");
+}
+
+std::string StreamingSite::take_backup() {
+  require_success(barman.run({"backup", "--wait", "main"}), "backup");
+  return listed_backups().front();
+}
+
+std::vector<std::string> StreamingSite::listed_backups() {
+  const CommandResult list =
+      require_success(barman.run({"list-backups", "--minimal", "main"}), "list-backups");
+  std::vector<std::string> ids;
+  for (const std::string& line : split(list.out, '\n')) {
+    if (!line.empty()) ids.push_back(line);
+  }
+  return ids;
+}
+
+std::string StreamingSite::status_of(const std::string& backup_id) const {
+  return read_backup_info(barman, "main", backup_id).at("status");
+}
+
+std::string StreamingSite::backup_damage(const std::string& backup_id) const {
+  const CommandResult result =
+      run_command({.argv = {find_tool(postgres.major(), "pg_verifybackup"), "--no-parse-wal",
+                            server_directory() / "base" / backup_id / "data"}});
+  return result.exit_code == 0 ? "" : result.out + result.err;
+}
+
+void StreamingSite::wait_until_acknowledged() const {
+  const std::string lsn = postgres.value("SELECT pg_current_wal_lsn()");
+  postgres.wait_until(
+      fmt::format("restart_lsn >= '{}' FROM pg_replication_slots WHERE slot_name = 'barman'", lsn));
+}
+
+std::string StreamingSite::lost_wal(const std::string& until_lsn) const {
+  return wal_differences(barman, "main", postgres.data_directory() / "pg_wal",
+                         {.begin = begin_lsn_,
+                          .end = until_lsn,
+                          .segment_bytes = std::uint64_t{kSegmentMegabytes} << 20});
+}
+
+}  // namespace barman::test

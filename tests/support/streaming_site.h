@@ -1,0 +1,60 @@
+// What most failure tests begin with: a PostgreSQL with one-megabyte WAL segments that it keeps, so
+// that they can be compared, and a barman that backs it up by streaming as server "main".
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/barman_home.h"
+#include "support/postgres_server.h"
+#include "support/wal_evidence.h"
+
+namespace barman::test {
+
+class StreamingSite {
+ public:
+  struct Options {
+    PostgresOptions postgres = {};
+    Settings server = {};  // added to the section [main]
+    BarmanHome::Options home = {};
+  };
+
+  // With the replication slot, and without a receiver.
+  StreamingSite() : StreamingSite(Options()) {}
+  explicit StreamingSite(Options options);
+
+  // receive-wal in the background, in the place of one that has ended.
+  void start_receiver();
+  // Ends it in good order.
+  void stop_receiver();
+  BackgroundCommand& receiver() { return receiver_.value(); }
+  // One more segment is complete and archived: what `backup` wants to see.
+  void archive_a_segment();
+
+  // `backup --wait`, which must succeed; the ID.
+  std::string take_backup();
+  // As listed by `list-backups --minimal`, which must succeed in silence; newest first.
+  std::vector<std::string> listed_backups();
+  std::string status_of(const std::string& backup_id) const;
+  // "" or what pg_verifybackup has to say about it.
+  std::string backup_damage(const std::string& backup_id) const;
+
+  // Waits until barman has acknowledged everything that PostgreSQL has written until now.
+  void wait_until_acknowledged() const;
+  std::string acknowledged() const { return acknowledged_lsn(postgres); }
+  // "" when everything acknowledged since the slot was created is in the catalogue.
+  std::string lost_wal(const std::string& until_lsn) const;
+  std::string lost_wal() const { return lost_wal(acknowledged()); }
+  std::filesystem::path server_directory() const { return barman.server_directory("main"); }
+
+  PostgresServer postgres;
+  BarmanHome barman;
+
+ private:
+  std::string begin_lsn_;
+  std::optional<BackgroundCommand> receiver_;
+};
+
+}  // namespace barman::test
