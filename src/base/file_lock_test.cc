@@ -26,5 +26,21 @@ TEST(FileLock, ExcludesAndNamesItsHolder) {
   std::filesystem::remove(path);
 }
 
+TEST(FileLock, SharedLocksKeepExclusiveOnesOut) {
+  const std::filesystem::path path =
+      testing::TempDir() + "/file_lock_test.shared." + std::to_string(::getpid());
+  {
+    const auto first = FileLock::try_lock_shared(path);
+    const auto second = FileLock::try_lock_shared(path);
+    EXPECT_TRUE(first);
+    EXPECT_TRUE(second);
+    EXPECT_FALSE(FileLock::try_lock(path));
+  }
+  const auto exclusive = FileLock::try_lock(path);
+  EXPECT_TRUE(exclusive);
+  EXPECT_FALSE(FileLock::try_lock_shared(path));
+  std::filesystem::remove(path);
+}
+
 }  // namespace
 }  // namespace barman

@@ -18,6 +18,7 @@ constexpr std::array kFunctions = {
     std::pair<std::string_view, CommandFunction>{"backup", run_backup},
     std::pair<std::string_view, CommandFunction>{"list-backups", run_list_backups},
     std::pair<std::string_view, CommandFunction>{"replication-status", run_replication_status},
+    std::pair<std::string_view, CommandFunction>{"restore", run_restore},
     std::pair<std::string_view, CommandFunction>{"show-backup", run_show_backup},
     std::pair<std::string_view, CommandFunction>{"status", run_status},
     std::pair<std::string_view, CommandFunction>{"list-servers", run_list_servers},

@@ -18,6 +18,7 @@ void run_delete(CommandContext& context);
 void run_list_backups(CommandContext& context);
 void run_list_servers(CommandContext& context);
 void run_replication_status(CommandContext& context);
+void run_restore(CommandContext& context);
 void run_show_backup(CommandContext& context);
 void run_show_servers(CommandContext& context);
 void run_status(CommandContext& context);

@@ -1,0 +1,192 @@
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+#include "restore/restore_backup.h"
+
+namespace barman::cli {
+namespace {
+
+using restore::RestoreRequest;
+using restore::RestoreResult;
+using restore::SettingNote;
+
+constexpr std::size_t kMinimumWorkers = 2;
+constexpr std::size_t kDefaultMaximumWorkers = 4;
+
+std::size_t worker_count(const ParsedArguments& arguments, const config::ServerConfig& config) {
+  const std::int64_t jobs = arguments.find_integer("jobs").value_or(config.parallel_jobs);
+  // One job is the default of an option that was made for rsync; copying by several threads is
+  // never worse.
+  if (jobs > 1) return static_cast<std::size_t>(jobs);
+  const std::size_t cores = std::thread::hardware_concurrency();
+  return std::clamp(cores, kMinimumWorkers, kDefaultMaximumWorkers);
+}
+
+restore::TargetRequest read_target(const ParsedArguments& arguments) {
+  return {.time = arguments.find("target_time"),
+          .xid = arguments.find("target_xid"),
+          .lsn = arguments.find("target_lsn"),
+          .name = arguments.find("target_name"),
+          .immediate = arguments.is_set("target_immediate"),
+          .timeline = arguments.find("target_tli"),
+          .exclusive = arguments.is_set("exclusive"),
+          .action = arguments.find("target_action")};
+}
+
+RestoreRequest read_request(CommandContext& context, const config::ServerConfig& config) {
+  const ParsedArguments& arguments = context.arguments;
+  RestoreRequest request{
+      .backup = arguments.get("backup_id"),
+      .destination = arguments.get("destination_directory"),
+      .target = read_target(arguments),
+      .standby_mode = arguments.is_set("standby_mode"),
+      .tablespace_rules = arguments.list("tablespace"),
+      .get_wal = arguments.choice_of("get_wal").value_or(config.recovery_options.get_wal),
+      .partial_wal = arguments.is_set("partial_wal"),
+      .skip_archive_wal = arguments.is_set("skip_archive_wal"),
+      .restore_command = arguments.find("restore_command"),
+      .recovery_conf_filename = arguments.find("recovery_conf_filename"),
+      .recovery_option_port = arguments.find("recovery_option_port"),
+      .staging_wal_directory = arguments.find("staging_wal_directory"),
+      .remote_ssh_command = arguments.find("remote_ssh_command"),
+      .delta_restore =
+          arguments.choice_of("delta_restore").value_or(config.recovery_options.delta_restore),
+      .staging = {.staging_path = arguments.find("staging_path"),
+                  .staging_location = arguments.find("staging_location"),
+                  .recovery_staging_path = arguments.find("recovery_staging_path"),
+                  .local_staging_path = arguments.find("local_staging_path")},
+      .snapshot_recovery_instance = arguments.find("snapshot_recovery_instance"),
+      .worker_count = worker_count(arguments, config),
+  };
+  // The configured value is meant for remote restores; only the option can be out of place.
+  request.network_compression =
+      arguments.choice_of("network_compression")
+          .value_or(config.network_compression && request.remote_ssh_command);
+  const std::int64_t limit =
+      arguments.find_integer("bwlimit").value_or(config.bandwidth_limit.value_or(0));
+  request.bandwidth_limit_kb = static_cast<std::uint64_t>(std::max<std::int64_t>(limit, 0));
+  if (config.has_cloud_wals() && !request.get_wal) {
+    context.reporter.warning(
+        "get-wal is required for servers with WALs stored in cloud storage. Automatically enabling "
+        "--get-wal.");
+    request.get_wal = true;
+  }
+  return request;
+}
+
+std::string note_line(const SettingNote& note) {
+  return fmt::format("{} line {}: {} = {}", note.file, note.line_number, note.name,
+                     note.value.value_or("None"));
+}
+
+output::JsonValue notes_json(const std::vector<SettingNote>& notes) {
+  output::JsonValue list = output::JsonValue::array();
+  for (const SettingNote& note : notes) {
+    output::JsonValue item = output::JsonValue::array();
+    item.push_back(note.file);
+    item.push_back(note.line_number);
+    item.push_back(note.name);
+    item.push_back(note.value);
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+std::string get_wal_advice(const RestoreResult& result) {
+  return fmt::format(
+      "Before you start up the PostgreSQL server, please review the {} file\ninside the target "
+      "directory. Make sure that 'restore_command' can be executed by the PostgreSQL user.",
+      result.settings_file);
+}
+
+void write_console(output::Reporter& reporter, const RestoreResult& result) {
+  const auto line = [&](const std::string& text) { reporter.info(text); };
+  if (!result.changes.empty()) {
+    line("");
+    line("IMPORTANT");
+    line("These settings have been modified to prevent data losses");
+    line("");
+    for (const SettingNote& note : result.changes) line(note_line(note));
+  }
+  if (!result.warnings.empty()) {
+    line("");
+    line("WARNING");
+    line("You are required to review the following options as potentially dangerous");
+    line("");
+    for (const SettingNote& note : result.warnings) line(note_line(note));
+  }
+  if (!result.missing_files.empty()) {
+    line("");
+    line("WARNING");
+    line(
+        "The following configuration files have not been saved during backup, hence they have not "
+        "been restored.");
+    line("You need to manually restore them in order to start the restored PostgreSQL instance:");
+    line("");
+    for (const std::string& file : result.missing_files) line("    " + file);
+  }
+  if (result.uses_get_wal) {
+    line("");
+    line("WARNING: 'get-wal' is in the specified 'recovery_options'.");
+    line(get_wal_advice(result));
+  }
+  line("");
+  line(fmt::format("Restore operation completed (start time: {}, elapsed time: {})",
+                   format_iso(result.begin_time), human_duration(result.elapsed_seconds)));
+  line("Your PostgreSQL server has been successfully prepared for recovery!");
+}
+
+void write_json(output::Reporter& reporter, const RestoreResult& result) {
+  if (!result.changes.empty()) {
+    reporter.warning(
+        "IMPORTANT! Some settings have been modified to prevent data losses. See 'changes' key.");
+  }
+  if (!result.warnings.empty()) {
+    reporter.warning(
+        "WARNING! You are required to review the options as potentially dangerous. See 'warnings' "
+        "key.");
+  }
+  if (!result.missing_files.empty()) {
+    reporter.warning(
+        "The following configuration files have not been saved during backup, hence they have not "
+        "been restored. See 'missing_files' key.");
+  }
+  if (result.uses_get_wal) {
+    reporter.warning("'get-wal' is in the specified 'recovery_options'. " + get_wal_advice(result));
+  }
+  reporter.add_json("changes", notes_json(result.changes));
+  reporter.add_json("changes_count", result.changes.size());
+  reporter.add_json("warnings", notes_json(result.warnings));
+  reporter.add_json("warnings_count", result.warnings.size());
+  reporter.add_json("missing_files", result.missing_files);
+  reporter.add_json("recovery_start_time", format_iso(result.begin_time));
+  reporter.add_json("recovery_start_time_timestamp", std::to_string(result.begin_time.seconds()));
+  reporter.add_json("recovery_elapsed_time", human_duration(result.elapsed_seconds));
+  reporter.add_json("recovery_elapsed_time_seconds", result.elapsed_seconds);
+}
+
+}  // namespace
+
+void run_restore(CommandContext& context) {
+  const config::ServerConfig* const config = select_server(context);
+  if (config == nullptr) return;
+  const server::Server server = make_server(context, *config);
+  const RestoreResult result = restore::restore_backup(server, read_request(context, *config),
+                                                       context.reporter, context.progress);
+  if (context.reporter.is_json()) {
+    write_json(context.reporter, result);
+  } else {
+    write_console(context.reporter, result);
+  }
+}
+
+}  // namespace barman::cli

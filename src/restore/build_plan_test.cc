@@ -1,0 +1,316 @@
+#include "restore/build_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "base/error.h"
+
+namespace barman::restore {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr std::uint64_t kSegment = std::uint64_t{16} << 20;
+
+RestoreFacts facts() {
+  RestoreFacts facts;
+  facts.server_name = "main";
+  facts.barman_user = "barman";
+  facts.backup.id = catalogue::BackupId{"20261121T014251"};
+  facts.backup.status = catalogue::BackupStatus::done;
+  facts.backup.mode = "postgres";
+  facts.backup.version = 150020;
+  facts.backup.timeline = wal::TimelineId{1};
+  facts.backup.begin_wal = "000000010000000000000002";
+  facts.backup.end_wal = "000000010000000000000003";
+  facts.backup.end_xlog = wal::Lsn{3 * kSegment + 0x100};
+  facts.backup.end_time = parse_timestamp("2026-11-21 01:42:52+00:00")->time;
+  facts.backup.tablespaces = {{.name = "tbs1", .oid = 16384, .location = "/old/tbs1"}};
+  facts.data_source = "/barman/main/base/20261121T014251/data";
+  facts.tablespace_sources[16384] = "/barman/main/base/20261121T014251/16384";
+  facts.scan.total_bytes = 1000;
+  facts.wals_directory = "/barman/main/wals";
+  facts.streaming_directory = "/barman/main/streaming";
+  for (const char* const name : {"000000010000000000000002", "000000010000000000000003",
+                                 "000000010000000000000004", "000000010000000000000005"}) {
+    facts.wal.push_back({.name = name, .size_bytes = kSegment});
+  }
+  facts.timelines.newest_with_segment = wal::TimelineId{1};
+  facts.catalogue_directories = {"/barman/main"};
+  facts.destination = {.resolved = "/srv/pg", .available_bytes = std::uint64_t{1} << 40};
+  facts.tablespace_targets["tbs1"] = {.resolved = "/old/tbs1",
+                                      .available_bytes = std::uint64_t{1} << 40};
+  return facts;
+}
+
+RestoreRequest request() { return {.backup = "latest", .destination = "/srv/pg"}; }
+
+std::string refusal(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.message();
+  }
+  return "";
+}
+
+std::string refusal_of(const RestoreFacts& given, const RestoreRequest& asked) {
+  return refusal([&] { build_plan(given, asked, {}); });
+}
+
+std::vector<std::string> names_of(const std::vector<WalFileCopy>& files) {
+  std::vector<std::string> names;
+  for (const WalFileCopy& file : files) names.push_back(file.name);
+  return names;
+}
+
+TEST(BuildPlan, WithoutTargetWalGoesToPgWalAndNothingIsConfigured) {
+  const RestorePlan plan = build_plan(facts(), request(), {});
+  EXPECT_EQ(plan.wal.directory, "/srv/pg/pg_wal");
+  EXPECT_TRUE(plan.wal.has_done_markers);
+  EXPECT_EQ(plan.wal.files.size(), 4U);
+  EXPECT_EQ(plan.wal.files[0].source,
+            "/barman/main/wals/0000000100000000/000000010000000000000002");
+  EXPECT_FALSE(plan.recovery.is_written);
+  EXPECT_EQ(plan.recovery.signal_file, "");
+  EXPECT_EQ(plan.target_text, "");
+  EXPECT_THAT(plan.warnings, IsEmpty());
+  ASSERT_EQ(plan.trees.size(), 2U);
+  EXPECT_EQ(plan.trees[0].destination, "/old/tbs1");
+  EXPECT_EQ(plan.trees[1].manifest_name, "backup_manifest.20261121T014251");
+}
+
+TEST(BuildPlan, EachTargetIsWritten) {
+  struct Case {
+    TargetRequest target;
+    std::string setting;
+    std::string text;
+  };
+  for (const Case& given : std::vector<Case>{
+           {{.time = "2026-11-21 01:43:14+00:00"},
+            "recovery_target_time = '2026-11-21 01:43:14+00:00'",
+            "time: '2026-11-21 01:43:14+00:00'"},
+           {{.xid = "777"}, "recovery_target_xid = '777'", "xid: '777'"},
+           {{.lsn = "0/4000100"}, "recovery_target_lsn = '0/4000100'", "lsn: '0/4000100'"},
+           {{.name = "rp1"}, "recovery_target_name = 'rp1'", "name: 'rp1'"},
+           {{.immediate = true}, "recovery_target = 'immediate'", "immediate: True"},
+           {{.timeline = "current"}, "recovery_target_timeline = current", "timeline: '1'"}}) {
+    RestoreRequest asked = request();
+    asked.target = given.target;
+    const RestorePlan plan = build_plan(facts(), asked, {});
+    EXPECT_THAT(plan.recovery.settings, HasSubstr(given.setting + "\n"));
+    EXPECT_EQ(plan.target_text, given.text);
+    EXPECT_EQ(plan.recovery.signal_file, "recovery.signal");
+    EXPECT_EQ(plan.recovery.settings_file, "postgresql.auto.conf");
+    EXPECT_EQ(plan.wal.directory, "/srv/pg/barman_wal");
+    EXPECT_FALSE(plan.wal.has_done_markers);
+  }
+}
+
+TEST(BuildPlan, OldServersGetRecoveryConf) {
+  RestoreFacts given = facts();
+  given.backup.version = 90624;
+  RestoreRequest asked = request();
+  asked.target.name = "rp1";
+  const RestorePlan plan = build_plan(given, asked, {});
+  EXPECT_EQ(plan.recovery.settings_file, "recovery.conf");
+  EXPECT_EQ(plan.recovery.signal_file, "");
+  EXPECT_EQ(plan.pg_wal_name, "pg_xlog");
+}
+
+TEST(BuildPlan, ImmediateCopiesOnlyWhatConsistencyNeeds) {
+  RestoreRequest asked = request();
+  asked.target.immediate = true;
+  EXPECT_THAT(names_of(build_plan(facts(), asked, {}).wal.files),
+              ElementsAre("000000010000000000000002", "000000010000000000000003"));
+}
+
+TEST(BuildPlan, StandbyWithoutTargetHasTheSignalFileOnly) {
+  RestoreRequest asked = request();
+  asked.standby_mode = true;
+  const RestorePlan plan = build_plan(facts(), asked, {});
+  EXPECT_EQ(plan.recovery.signal_file, "standby.signal");
+  EXPECT_EQ(plan.recovery.settings, "");
+  EXPECT_EQ(plan.wal.directory, "/srv/pg/pg_wal");
+}
+
+TEST(BuildPlan, GetWalCopiesNothing) {
+  RestoreRequest asked = request();
+  asked.get_wal = true;
+  asked.partial_wal = true;
+  const RestorePlan plan = build_plan(facts(), asked, {});
+  EXPECT_FALSE(plan.wal.is_copied);
+  EXPECT_THAT(plan.recovery.settings, HasSubstr("barman get-wal -P main %f > %p"));
+  EXPECT_THAT(plan.warnings,
+              ElementsAre("The --partial-wal option was ignored as it only works with "
+                          "--no-get-wal."));
+}
+
+TEST(BuildPlan, TakesTheSegmentBeingReceived) {
+  RestoreFacts given = facts();
+  given.streaming_partials = {{.name = "000000010000000000000006.partial", .size_bytes = 100}};
+  RestoreRequest asked = request();
+  asked.partial_wal = true;
+  EXPECT_THAT(build_plan(given, asked, {}).wal.partials,
+              ElementsAre(WalFileCopy{"/barman/main/streaming/000000010000000000000006.partial",
+                                      "000000010000000000000006", 100}));
+  given.streaming_partials[0].name = "000000010000000000000007.partial";
+  EXPECT_THAT(build_plan(given, asked, {}).wal.partials, IsEmpty());
+}
+
+TEST(BuildPlan, RefusesTargetsBeforeTheEndOfTheBackup) {
+  RestoreRequest asked = request();
+  asked.target.time = "2020-01-01 00:00:00+00:00";
+  EXPECT_EQ(refusal_of(facts(), asked),
+            "The requested target time 2020-01-01 00:00:00+00:00 is before the backup end time "
+            "2026-11-21 01:42:52+00:00");
+  asked = request();
+  asked.target.lsn = "0/3000000";
+  EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("is before the backup end LSN"));
+}
+
+TEST(BuildPlan, RefusesWhatPostgresCouldNotRead) {
+  RestoreRequest asked = request();
+  asked.target.lsn = "zzz";
+  EXPECT_EQ(refusal_of(facts(), asked), "Invalid LSN: 'zzz'");
+  asked.target = {.time = "notatime"};
+  EXPECT_THAT(refusal_of(facts(), asked),
+              HasSubstr("Unable to parse the target time parameter 'notatime': "));
+  asked.target = {.xid = "12x"};
+  EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("Invalid transaction ID"));
+  asked.target = {.name = std::string(64, 'x')};
+  EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("Invalid restore point name"));
+  asked.target = {.timeline = "2"};
+  EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("00000002.history"));
+  asked.target = {.action = "pause"};
+  EXPECT_EQ(refusal_of(facts(), asked),
+            "Can't enable recovery target action when PITR is not required");
+}
+
+TEST(BuildPlan, RefusesAnLsnBehindTheArchivedWal) {
+  RestoreRequest asked = request();
+  asked.target.lsn = "0/6000100";
+  EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("lies behind the archived WAL"));
+  asked.get_wal = true;
+  EXPECT_EQ(refusal_of(facts(), asked), "");
+}
+
+TEST(BuildPlan, RefusesABackupWhoseOwnWalIsMissing) {
+  RestoreFacts given = facts();
+  given.wal.erase(given.wal.begin() + 1);
+  EXPECT_THAT(refusal_of(given, request()), HasSubstr("'000000010000000000000003'"));
+  given.backup.status = catalogue::BackupStatus::waiting_for_wals;
+  const RestorePlan plan = build_plan(given, request(), {});
+  EXPECT_THAT(plan.warnings[0], HasSubstr("IMPORTANT: You have requested"));
+  EXPECT_THAT(plan.warnings_after_copy[0], HasSubstr("IS NOT VALID"));
+}
+
+TEST(BuildPlan, WarnsAboutGapsBehindTheBackup) {
+  RestoreFacts given = facts();
+  given.wal.erase(given.wal.begin() + 2);
+  EXPECT_THAT(build_plan(given, request(), {}).warnings,
+              ElementsAre(HasSubstr("'000000010000000000000004'")));
+}
+
+TEST(BuildPlan, RefusesCompressedWal) {
+  RestoreFacts given = facts();
+  given.wal[0].compression = "gzip";
+  EXPECT_THAT(refusal_of(given, request()), HasSubstr("compressed"));
+}
+
+TEST(BuildPlan, RefusesUnsafePlaces) {
+  RestoreFacts given = facts();
+  given.destination.is_empty = false;
+  EXPECT_THAT(refusal_of(given, request()),
+              HasSubstr("because the destination folder '/srv/pg' is not empty."));
+  given.destination.running_postmaster = 77;
+  EXPECT_THAT(refusal_of(given, request()), HasSubstr("pid 77"));
+  given = facts();
+  given.destination.resolved = "/barman/main/base/x";
+  EXPECT_THAT(refusal_of(given, request()), HasSubstr("overlaps the backup catalogue"));
+  given = facts();
+  given.tablespace_targets["tbs1"].resolved = "/srv/pg/tbs";
+  EXPECT_THAT(refusal_of(given, request()), HasSubstr("one inside the other"));
+  given = facts();
+  given.tablespace_targets["tbs1"].is_empty = false;
+  EXPECT_THAT(
+      refusal_of(given, request()),
+      HasSubstr("The destination path '/old/tbs1' for the tablespace 'tbs1' is not empty."));
+  given = facts();
+  given.destination.available_bytes = 10;
+  EXPECT_THAT(refusal_of(given, request()), HasSubstr("Not enough free space"));
+  given = facts();
+  given.destination.is_writable = false;
+  EXPECT_THAT(refusal_of(given, request()), HasSubstr("cannot be written"));
+}
+
+TEST(BuildPlan, RefusesADamagedBackup) {
+  RestoreFacts given = facts();
+  given.scan.problems = {"\"base/1/1259\" is missing"};
+  EXPECT_THAT(refusal_of(given, request()), HasSubstr("\"base/1/1259\" is missing"));
+}
+
+TEST(BuildPlan, TellsThatTheArchiveGoesOnElsewhere) {
+  RestoreFacts given = facts();
+  given.timelines.histories[wal::TimelineId{2}] = {
+      wal::TimelineId{2}, {{wal::TimelineId{1}, wal::Lsn{5 * kSegment}, ""}}};
+  EXPECT_THAT(build_plan(given, request(), {}).warnings,
+              ElementsAre(HasSubstr("--target-tli latest")));
+}
+
+std::string request_refusal(const RestoreRequest& asked, catalogue::BackupInfo backup) {
+  config::ServerConfig config;
+  config.name = "main";
+  return refusal([&] { check_request(asked, backup, config); });
+}
+
+TEST(CheckRequest, FollowsTheOrderOfTheContract) {
+  RestoreRequest asked = request();
+  asked.destination = "host:/srv";
+  asked.tablespace_rules = {"tbs9:/x", "tbs9"};
+  asked.staging.staging_path = "relative";
+  catalogue::BackupInfo backup = facts().backup;
+  backup.status = catalogue::BackupStatus::failed;
+  EXPECT_EQ(request_refusal(asked, backup),
+            "Cannot parse staging path: Invalid value : 'relative' (must be an absolute path)");
+  asked.staging.staging_path.reset();
+  EXPECT_EQ(request_refusal(asked, backup),
+            "Cannot restore from backup 'latest' of server 'main': backup status is not DONE");
+  backup.status = catalogue::BackupStatus::done;
+  EXPECT_EQ(request_refusal(asked, backup), "Invalid tablespace relocation rule 'tbs9'");
+  asked.tablespace_rules.pop_back();
+  EXPECT_EQ(request_refusal(asked, backup), "Invalid tablespace name 'tbs9'");
+  asked.tablespace_rules.clear();
+  EXPECT_EQ(request_refusal(asked, backup),
+            "The destination directory parameter cannot contain the ':' character");
+  asked.destination = "relative";
+  EXPECT_THAT(request_refusal(asked, backup), HasSubstr("is not an absolute path"));
+}
+
+TEST(CheckRequest, RefusesWhatLaterVersionsRestore) {
+  catalogue::BackupInfo backup = facts().backup;
+  RestoreRequest asked = request();
+  asked.remote_ssh_command = "ssh x";
+  EXPECT_THAT(request_refusal(asked, backup), HasSubstr("local host only"));
+  asked = request();
+  backup.compression = "gzip";
+  EXPECT_THAT(request_refusal(asked, backup), HasSubstr("compressed"));
+  asked.delta_restore = true;
+  EXPECT_EQ(request_refusal(asked, backup),
+            "Cannot restore a backup locally with delta mode when the backup is not plain.");
+}
+
+TEST(CheckRequest, SplitsRulesAtTheFirstColon) {
+  RestoreRequest asked = request();
+  asked.tablespace_rules = {"tbs1:/a:b"};
+  config::ServerConfig config;
+  EXPECT_THAT(check_request(asked, facts().backup, config),
+              ElementsAre(testing::Pair("tbs1", "/a:b")));
+}
+
+}  // namespace
+}  // namespace barman::restore

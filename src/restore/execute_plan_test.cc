@@ -1,0 +1,255 @@
+#include "restore/execute_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <map>
+
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "postgres/backup_manifest.h"
+
+namespace barman::restore {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class RecordedMessages final : public Messages {
+ public:
+  void debug(const std::string&) override {}
+  void info(const std::string& text) override { infos.push_back(text); }
+  void warning(const std::string& text) override { warnings.push_back(text); }
+  void error(const std::string&) override {}
+  void exception(const std::string&) override {}
+
+  std::vector<std::string> infos;
+  std::vector<std::string> warnings;
+};
+
+mode_t mode_of(const fs::path& path) {
+  struct stat status = {};
+  EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;
+  return status.st_mode & 0777;
+}
+
+// A small backup on disk: a data directory with a tablespace, a manifest, and two WAL segments.
+class ExecutePlan : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = fs::temp_directory_path() / "barman-restore-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    root_ = pattern;
+    put("data/PG_VERSION", "15\n");
+    put("data/postgresql.conf",
+        "port = 5432\narchive_command = 'cp %p /a'\ninclude_dir = 'conf.d'\n");
+    put("data/postgresql.auto.conf", "# auto\n");
+    put("data/conf.d/10.conf", "recovery_target_action = pause\n");
+    put("data/global/pg_control", "control");
+    put("data/base/1/1259", std::string(600'000, 'x'));
+    put("data/base/1/empty", "");
+    put("data/log/today.log", "noise");
+    put("data/standby.signal", "");
+    put("tbs/PG_15_202209061/5/1", "in a tablespace");
+    put("wals/000000010000000000000002", "segment two");
+    fs::create_directories(root_ / "data/pg_wal");
+    fs::create_directories(root_ / "data/pg_tblspc");
+    fs::create_symlink(root_ / "tbs", root_ / "data/pg_tblspc/16384");
+    put("data/backup_manifest", manifest());
+    fs::permissions(root_ / "data", fs::perms::owner_all);
+  }
+  void TearDown() override { remove_tree(root_); }
+
+  void put(const std::string& name, const std::string& content) {
+    fs::create_directories((root_ / name).parent_path());
+    write_file_durably(root_ / name, content, 0600);
+    if (name.starts_with("data/")) listed_[name.substr(5)] = content;
+    if (name.starts_with("tbs/")) listed_["pg_tblspc/16384/" + name.substr(4)] = content;
+  }
+
+  std::string manifest() const {
+    std::string text;
+    postgres::ManifestWriter writer([&](std::string_view part) { text += part; }, std::nullopt);
+    for (const auto& [path, content] : listed_) {
+      writer.add_file({.path = path,
+                       .size_bytes = content.size(),
+                       .last_modified = "2026-11-21 01:42:37 GMT",
+                       .algorithm = DigestAlgorithm::crc32c,
+                       .checksum = digest_of(DigestAlgorithm::crc32c, content)});
+    }
+    writer.finish();
+    return text;
+  }
+
+  RestorePlan plan() const {
+    RestorePlan plan;
+    plan.server_name = "main";
+    plan.backup_id = catalogue::BackupId{"20261121T014251"};
+    plan.destination = root_ / "pg";
+    plan.pg_wal_name = "pg_wal";
+    plan.trees = {{.source = root_ / "tbs",
+                   .destination = root_ / "new_tbs",
+                   .manifest_prefix = "pg_tblspc/16384/"},
+                  {.source = root_ / "data",
+                   .destination = root_ / "pg",
+                   .is_data_directory = true,
+                   .separate_tablespaces = {"16384"},
+                   .manifest_name = "backup_manifest.20261121T014251"}};
+    plan.tablespaces = {{.oid = 16384, .name = "tbs1", .location = root_ / "new_tbs"}};
+    plan.wal.directory = root_ / "pg/pg_wal";
+    plan.wal.is_copied = true;
+    plan.wal.has_done_markers = true;
+    plan.wal.files = {{root_ / "wals/000000010000000000000002", "000000010000000000000002", 11}};
+    plan.examined_files = {"postgresql.conf", "postgresql.auto.conf"};
+    plan.recover_info = "status=DONE\n";
+    return plan;
+  }
+
+  ExecutedRestore execute(const RestorePlan& plan) {
+    manifest_ = ManifestIndex::load(root_ / "data/backup_manifest");
+    NoProgress progress;
+    return execute_plan(plan, &*manifest_, {messages_, progress}, {});
+  }
+
+  std::string content(const std::string& name) const { return read_file(root_ / name); }
+  bool exists(const std::string& name) const { return fs::exists(root_ / name); }
+
+  fs::path root_;
+  std::map<std::string, std::string> listed_;
+  std::optional<ManifestIndex> manifest_;
+  RecordedMessages messages_;
+};
+
+TEST_F(ExecutePlan, MakesACompleteDataDirectory) {
+  const ExecutedRestore executed = execute(plan());
+  EXPECT_EQ(content("pg/base/1/1259"), std::string(600'000, 'x'));
+  EXPECT_EQ(content("pg/base/1/empty"), "");
+  EXPECT_EQ(content("pg/global/pg_control"), "control");
+  EXPECT_FALSE(exists("pg/global/pg_control.restoring"));
+  EXPECT_EQ(content("new_tbs/PG_15_202209061/5/1"), "in a tablespace");
+  EXPECT_EQ(fs::read_symlink(root_ / "pg/pg_tblspc/16384"), root_ / "new_tbs");
+  EXPECT_EQ(content("pg/.barman-recover.info"), "status=DONE\n");
+  EXPECT_EQ(content("pg/backup_manifest.20261121T014251"), content("data/backup_manifest"));
+  EXPECT_FALSE(exists("pg/backup_manifest"));
+  EXPECT_TRUE(exists("pg/log"));
+  EXPECT_FALSE(exists("pg/log/today.log"));
+  EXPECT_FALSE(exists("pg/standby.signal"));
+  EXPECT_EQ(mode_of(root_ / "pg"), 0700U);
+  EXPECT_EQ(mode_of(root_ / "pg/base/1/1259"), 0600U);
+  EXPECT_EQ(fs::last_write_time(root_ / "pg/base/1/1259"),
+            fs::last_write_time(root_ / "data/base/1/1259"));
+  EXPECT_THAT(executed.missing_files, ElementsAre("pg_hba.conf", "pg_ident.conf"));
+}
+
+TEST_F(ExecutePlan, CopiesWalAndMarksItAsArchived) {
+  execute(plan());
+  EXPECT_EQ(content("pg/pg_wal/000000010000000000000002"), "segment two");
+  EXPECT_TRUE(exists("pg/pg_wal/archive_status/000000010000000000000002.done"));
+}
+
+TEST_F(ExecutePlan, TellsEachStep) {
+  execute(plan());
+  EXPECT_THAT(
+      messages_.infos,
+      ElementsAre("Copying the base backup.", "\t16384, tbs1, " + (root_ / "new_tbs").string(),
+                  "Copying required WAL segments.", "Generating archive status files",
+                  "Identify dangerous settings in destination directory."));
+}
+
+TEST_F(ExecutePlan, NeutralisesSettingsInIncludedFilesToo) {
+  RestorePlan asked = plan();
+  asked.recovery = {.is_written = true,
+                    .settings_file = "postgresql.auto.conf",
+                    .settings = "recovery_target = 'immediate'\n",
+                    .signal_file = "recovery.signal"};
+  const ExecutedRestore executed = execute(asked);
+  EXPECT_THAT(content("pg/postgresql.conf"), HasSubstr("\narchive_command = false\n"));
+  EXPECT_EQ(content("pg/postgresql.conf.origin"), content("data/postgresql.conf"));
+  EXPECT_EQ(content("pg/postgresql.auto.conf"), "# auto\n\nrecovery_target = 'immediate'\n");
+  EXPECT_EQ(content("pg/conf.d/10.conf"), "#BARMAN#recovery_target_action = pause\n");
+  EXPECT_THAT(
+      executed.configuration.changes,
+      ElementsAre(SettingNote{"postgresql.conf", 2, "archive_command", "false"},
+                  SettingNote{"conf.d/10.conf", 1, "recovery_target_action", std::nullopt}));
+  EXPECT_THAT(executed.configuration.warnings,
+              ElementsAre(SettingNote{"postgresql.conf", 4, "include_dir", "'conf.d'"}));
+  EXPECT_TRUE(exists("pg/recovery.signal"));
+}
+
+TEST_F(ExecutePlan, RefusesADamagedFileAndLeavesNoControlFile) {
+  write_file_durably(root_ / "data/base/1/1259", std::string(599'999, 'x') + "y", 0600);
+  try {
+    execute(plan());
+    FAIL() << "the damage was not noticed";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::corrupt);
+    EXPECT_THAT(error.describe(), HasSubstr("Failure copying base backup: "));
+    EXPECT_THAT(error.describe(), HasSubstr("base/1/1259\" is damaged"));
+  }
+  EXPECT_FALSE(exists("pg/global/pg_control"));
+}
+
+TEST_F(ExecutePlan, NoticesAFileThatShrinksMeanwhile) {
+  RestorePlan asked = plan();
+  asked.wal.files[0].size_bytes = 12;
+  EXPECT_THROW(execute(asked), Error);
+  EXPECT_FALSE(exists("pg/global/pg_control"));
+}
+
+TEST_F(ExecutePlan, FillsPartialSegmentsUp) {
+  RestorePlan asked = plan();
+  asked.wal.partials = {{root_ / "wals/000000010000000000000002", "000000010000000000000003", 11}};
+  asked.wal.segment_size = wal::SegmentSize{std::uint64_t{1} << 20};
+  execute(asked);
+  EXPECT_EQ(fs::file_size(root_ / "pg/pg_wal/000000010000000000000003"), std::uint64_t{1} << 20);
+  EXPECT_TRUE(exists("pg/pg_wal/archive_status/000000010000000000000003.done"));
+}
+
+class ScanTrees : public ExecutePlan {
+ protected:
+  std::vector<std::string> problems() {
+    manifest_ = ManifestIndex::load(root_ / "data/backup_manifest");
+    return scan_trees(plan().trees, &*manifest_, {}).problems;
+  }
+};
+
+TEST_F(ScanTrees, CountsWhatWillBeCopied) {
+  manifest_ = ManifestIndex::load(root_ / "data/backup_manifest");
+  const TreeScan scan = scan_trees(plan().trees, &*manifest_, {});
+  EXPECT_TRUE(scan.problems.empty());
+  // Without the log and the signal file, with the manifest.
+  EXPECT_EQ(scan.file_count, 9U);
+}
+
+TEST_F(ScanTrees, FindsMissingAndTruncatedFilesBeforeAnythingIsCopied) {
+  fs::remove(root_ / "data/base/1/empty");
+  fs::resize_file(root_ / "tbs/PG_15_202209061/5/1", 3);
+  EXPECT_THAT(problems(), ElementsAre("\"pg_tblspc/16384/PG_15_202209061/5/1\" has 3 bytes instead "
+                                      "of 15",
+                                      "\"base/1/empty\" is missing"));
+}
+
+TEST_F(ScanTrees, DoesNotMissWhatIsLeftOutAnyway) {
+  fs::remove(root_ / "data/log/today.log");
+  EXPECT_TRUE(problems().empty());
+}
+
+TEST_F(ScanTrees, RefusesLinksThatNobodyKnows) {
+  fs::create_symlink("/etc", root_ / "data/pg_tblspc/99999");
+  EXPECT_THROW(problems(), Error);
+}
+
+TEST_F(ScanTrees, NoticesADamagedManifest) {
+  std::string text = content("data/backup_manifest");
+  text[text.find("1259")] = '2';
+  write_file_durably(root_ / "data/backup_manifest", text, 0600);
+  EXPECT_THROW(problems(), Error);
+}
+
+}  // namespace
+}  // namespace barman::restore

@@ -1,0 +1,105 @@
+#include "restore/recovery_settings.h"
+
+#include <gtest/gtest.h>
+
+namespace barman::restore {
+namespace {
+
+RecoverySettingsRequest request_for(int version) {
+  return {.server_name = "main", .barman_user = "barman", .server_version = version};
+}
+
+TEST(RecoverySettings, LeavesPlainPathsUnquoted) {
+  EXPECT_EQ(quote_command_path("/srv/pg/barman_wal"), "/srv/pg/barman_wal");
+}
+
+TEST(RecoverySettings, QuotesPathsForTheShellAndDoublesPercent) {
+  EXPECT_EQ(quote_command_path("/srv/my pg"), "'/srv/my pg'");
+  EXPECT_EQ(quote_command_path("/srv/100%"), "/srv/100%%");
+}
+
+TEST(RecoverySettings, QuotesForTheShellFirstAndThenForTheFile) {
+  RecoverySettingsRequest request = request_for(150000);
+  request.target.name = "it's";
+  request.staging_wal_directory = "/srv/my pg";
+  EXPECT_EQ(format_recovery_settings(request),
+            "restore_command = 'cp ''/srv/my pg''/%f %p'\n"
+            "recovery_end_command = 'rm -fr ''/srv/my pg'''\n"
+            "recovery_target_name = 'it''s'\n");
+}
+
+TEST(RecoverySettings, WritesTargetsInTheOrderOfTheContract) {
+  RecoverySettingsRequest request = request_for(150000);
+  request.staging_wal_directory = "/srv/pg/barman_wal";
+  request.target.time = parse_timestamp("2026-11-21 01:43:14+00:00")->time;
+  request.target.exclusive = true;
+  request.target.timeline_text = "2";
+  request.target.action = "promote";
+  EXPECT_EQ(format_recovery_settings(request),
+            "restore_command = 'cp /srv/pg/barman_wal/%f %p'\n"
+            "recovery_end_command = 'rm -fr /srv/pg/barman_wal'\n"
+            "recovery_target_time = '2026-11-21 01:43:14+00:00'\n"
+            "recovery_target_inclusive = 'False'\n"
+            "recovery_target_timeline = 2\n"
+            "recovery_target_action = 'promote'\n");
+}
+
+TEST(RecoverySettings, ExclusiveMeansNothingForNamesAndImmediate) {
+  RecoverySettingsRequest request = request_for(150000);
+  request.target.immediate = true;
+  request.target.exclusive = true;
+  EXPECT_EQ(format_recovery_settings(request), "recovery_target = 'immediate'\n");
+}
+
+TEST(RecoverySettings, FetchesByGetWal) {
+  RecoverySettingsRequest request = request_for(150000);
+  request.get_wal = true;
+  EXPECT_EQ(format_recovery_settings(request),
+            "# The 'barman get-wal' command must run as 'barman' user\n"
+            "restore_command = 'barman get-wal -P main %f > %p'\n");
+  request.standby_mode = true;
+  EXPECT_EQ(format_recovery_settings(request),
+            "# The 'barman get-wal' command must run as 'barman' user\n"
+            "restore_command = 'barman get-wal main %f > %p'\n");
+}
+
+TEST(RecoverySettings, TakesTheUsersRestoreCommand) {
+  RecoverySettingsRequest request = request_for(150000);
+  request.get_wal = true;
+  request.restore_command = "fetch 'x' %f";
+  EXPECT_EQ(format_recovery_settings(request), "restore_command = 'fetch ''x'' %f'\n");
+}
+
+TEST(RecoverySettings, StandbyWithTargetReadsTheStagedWalAndKeepsIt) {
+  RecoverySettingsRequest request = request_for(150000);
+  request.standby_mode = true;
+  request.target.immediate = true;
+  request.staging_wal_directory = "/srv/w";
+  EXPECT_EQ(format_recovery_settings(request),
+            "restore_command = 'cp /srv/w/%f %p'\n"
+            "recovery_target = 'immediate'\n");
+}
+
+TEST(RecoverySettings, OldServersGetStandbyModeAndNoWordForTheCurrentTimeline) {
+  RecoverySettingsRequest request = request_for(110000);
+  request.standby_mode = true;
+  request.target.timeline_text = "current";
+  EXPECT_EQ(format_recovery_settings(request), "standby_mode = 'on'\n");
+}
+
+TEST(RecoverySettings, AForcedTimelineWinsOverTheWord) {
+  RecoverySettingsRequest request = request_for(150000);
+  request.target.timeline_text = "latest";
+  request.forced_timeline = wal::TimelineId{3};
+  EXPECT_EQ(format_recovery_settings(request), "recovery_target_timeline = 3\n");
+}
+
+TEST(RecoverySettings, AppendsBehindAnEmptyLine) {
+  EXPECT_EQ(append_settings("", "x = 1\n"), "x = 1\n");
+  EXPECT_EQ(append_settings("# top\n", "x = 1\n"), "# top\n\nx = 1\n");
+  EXPECT_EQ(append_settings("# top", "x = 1\n"), "# top\n\nx = 1\n");
+  EXPECT_EQ(append_settings("# top", ""), "# top");
+}
+
+}  // namespace
+}  // namespace barman::restore

@@ -1,0 +1,70 @@
+#include "restore/server_settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace barman::restore {
+namespace {
+
+using testing::ElementsAre;
+
+ReviewedSettings review(std::string_view content,
+                        RestoreCommand restore_command = RestoreCommand::theirs) {
+  return review_settings(content, "postgresql.conf", restore_command);
+}
+
+TEST(ServerSettings, DisablesArchiving) {
+  const ReviewedSettings reviewed = review("port = 1\narchive_command = 'cp %p /a/%f' # x\n");
+  EXPECT_EQ(reviewed.content,
+            "port = 1\n#BARMAN#archive_command = 'cp %p /a/%f' # x\narchive_command = false\n");
+  EXPECT_THAT(reviewed.changes,
+              ElementsAre(SettingNote{"postgresql.conf", 2, "archive_command", "false"}));
+}
+
+TEST(ServerSettings, MakesCommentsOfTargetsWhateverTheirCase) {
+  const ReviewedSettings reviewed =
+      review("  Recovery_Target_Action 'pause'\nARCHIVE_LIBRARY='basic_archive'");
+  EXPECT_EQ(reviewed.content,
+            "#BARMAN#  Recovery_Target_Action 'pause'\n#BARMAN#ARCHIVE_LIBRARY='basic_archive'");
+  EXPECT_THAT(reviewed.changes,
+              ElementsAre(SettingNote{"postgresql.conf", 1, "recovery_target_action", std::nullopt},
+                          SettingNote{"postgresql.conf", 2, "archive_library", std::nullopt}));
+}
+
+TEST(ServerSettings, ReportsLinesOfTheRewrittenFile) {
+  const ReviewedSettings reviewed =
+      review("archive_command = ''\n#hba_file = 'no'\nhba_file = '/etc/hba'  # moved\n");
+  EXPECT_THAT(reviewed.warnings,
+              ElementsAre(SettingNote{"postgresql.conf", 4, "hba_file", "'/etc/hba'  # moved"}));
+}
+
+TEST(ServerSettings, NamesOfOtherSettingsThatBeginAlikeAreLeftAlone) {
+  const ReviewedSettings reviewed = review("archive_command_x = 1\nmyinclude = 'a'\n\n");
+  EXPECT_EQ(reviewed.content, "archive_command_x = 1\nmyinclude = 'a'\n\n");
+  EXPECT_TRUE(reviewed.changes.empty());
+  EXPECT_TRUE(reviewed.warnings.empty());
+}
+
+TEST(ServerSettings, KeepsBytesThatAreNotUtf8) {
+  const ReviewedSettings reviewed = review("cluster_name = '\xe9t\xe9'\r\n");
+  EXPECT_EQ(reviewed.content, "cluster_name = '\xe9t\xe9'\r\n");
+}
+
+TEST(ServerSettings, FindsIncludes) {
+  const ReviewedSettings reviewed =
+      review("include 'it''s.conf' # comment\nInclude_Dir = 'conf.d'\ninclude_if_exists x.conf\n");
+  EXPECT_THAT(reviewed.includes, ElementsAre(IncludeDirective{IncludeKind::file, "it's.conf"},
+                                             IncludeDirective{IncludeKind::directory, "conf.d"},
+                                             IncludeDirective{IncludeKind::file, "x.conf"}));
+  EXPECT_EQ(reviewed.warnings.size(), 3U);
+}
+
+TEST(ServerSettings, ReplacesTheirRestoreCommandOnlyByOurs) {
+  const char* const content = "restore_command = 'cp /old/%f %p'\n";
+  EXPECT_TRUE(review(content).changes.empty());
+  EXPECT_EQ(review(content).warnings.size(), 1U);
+  EXPECT_EQ(review(content, RestoreCommand::ours).changes.size(), 1U);
+}
+
+}  // namespace
+}  // namespace barman::restore
