@@ -165,8 +165,20 @@ void WalIndex::append(std::span<const WalIndexEntry> entries) {
   std::string text;
   for (const WalIndexEntry& entry : entries) text += format_wal_index_entry(entry);
   Fd fd = open_file(path_, O_WRONLY | O_APPEND | O_CREAT, 0644);
-  write_full(fd, as_bytes(text), path_);
-  sync_fd(fd, path_);
+  const off_t old_size = ::lseek(fd.get(), 0, SEEK_END);
+  if (old_size < 0) throw_errno("cannot access \"" + path_.string() + "\"");
+  try {
+    write_full(fd, as_bytes(text), path_);
+    sync_fd(fd, path_);
+  } catch (const Error&) {
+    // A full disk must not leave a piece of a line behind, which readers would have to repair on
+    // the same full disk. If this fails too, they will.
+    if (::ftruncate(fd.get(), old_size) != 0) {
+      log::warning("barman.catalogue", "cannot take back a piece of a line in \"{}\"",
+                   path_.string());
+    }
+    throw;
+  }
   fd.close(path_);
 }
 
