@@ -55,6 +55,7 @@ void BarmanHome::add_streaming_server(const std::string& name, const PostgresSer
                     {"streaming_conninfo", postgres.conninfo("streaming_barman")},
                     {"backup_method", "postgres"},
                     {"streaming_archiver", "on"},
+                    {"immediate_checkpoint", "true"},
                     {"slot_name", "barman"}};
   override_with(settings, more);
   add_section(name, settings);

@@ -43,15 +43,23 @@ const std::vector<Pattern>& patterns() {
       {expression(R"re(\b\d{19}\b)re"), "<SYSTEMID>"},
       {expression(R"re(-?\b\d+(\.\d)? ([KMGT]i)?B/s)re"), "<RATE>"},
       {expression(R"re(-?\b\d+(\.\d)? ([KMGT]i)?B\b)re"), "<SIZE>"},
+      {expression(R"re(=\d+B\b)re"), "=<SIZE>"},
       {expression(R"re(\d+\.\d\d/hour)re"), "<RATE>"},
       {expression(R"re(less than one second|\d+ minutes?, \d+ seconds?|\d+ (second|minute)s?\b)re"),
        "<DURATION>"},
+      {expression(R"re(\b1[3-8]00\d\d\b)re"), "<VERSION>"},
       {expression(R"re(\b1[3-8]\.\d+\b)re"), "<VERSION>"},
       {expression(R"re(("\w*(bytes|timestamp|seconds|per_second|_offset)": "?)-?[\d.e+-]+)re"),
        "$1<NUMBER>"},
       {expression(R"re((PID  : |_pid": |Port: )\d+)re"), "$1<NUMBER>"},
       {expression(R"re((Begin Offset|End Offset)( +): \d+)re"), "$1$2: <NUMBER>"},
       {expression(R"re(line \d+)re"), "line <NUMBER>"},
+      // How many segments are there at a moment is a matter of timing, and so is whether the next
+      // partial segment is there already.
+      {expression(R"re(from streaming for (\w+)( \(batch size: \d+\))?)re"),
+       "from streaming for $1[ (batch size: <NUMBER>)]"},
+      {expression(R"re((\t<WAL>( from server \w+ has been removed)?\n)(\1)+)re"), "$1"},
+      {expression(R"re((Processing xlog segments [^\n]*\n\t<WAL>\n)(\1)+)re"), "$1"},
   };
   return list;
 }
