@@ -86,6 +86,10 @@ OptionData effective_data(const ServerConfig& config, const Option& option) {
   return get_option(config, option);
 }
 
+// A function of its own: g++ 12 at -O2 takes the variant's unused members for uninitialised data
+// when it is built in the argument list.
+[[gnu::noinline]] OptionValue boolean_value(bool value) { return OptionValue{value}; }
+
 }  // namespace
 
 OptionValue native_value(const Option& option, const OptionData& value) {
@@ -104,12 +108,6 @@ OptionValue exported_value(const Option& option, const OptionData& value) {
   if (option.type == OptionType::word_set && words != nullptr) return text_value(join(*words, ","));
   return std::visit(Renderer{}, value);
 }
-
-// A function of its own: g++ 12 at -O2 takes the variant's unused members for uninitialised data when
-// it is built in the argument list.
-[[gnu::noinline]] OptionValue boolean_value(bool value) { return OptionValue{value}; }
-
-}  // namespace
 
 ShownOptions list_native_options(const ServerConfig& config) {
   ShownOptions shown;
