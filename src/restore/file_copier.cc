@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -22,6 +23,8 @@ namespace {
 constexpr std::size_t kBufferSize = std::size_t{256} << 10;
 // Write-back of a large file begins before its end, so that the final fsync has little to do.
 constexpr std::uint64_t kWriteBackStep = std::uint64_t{8} << 20;
+
+constexpr std::size_t kFlusherCount = 8;
 
 std::int64_t steady_now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -66,6 +69,7 @@ FileCopier::FileCopier(const CopyOptions& options, Progress& progress, const Int
       progress_(progress),
       interrupt_(interrupt),
       next_ns_(steady_now_ns()),
+      flushers_(kFlusherCount),
       workers_(options.worker_count) {}
 
 void FileCopier::submit(CopyTask task) {
@@ -80,13 +84,22 @@ void FileCopier::add_directory(std::filesystem::path path) {
 void FileCopier::wait() {
   workers_.wait();
   for (const std::filesystem::path& path : directories_) {
-    syncer_.submit(open_file(path, O_RDONLY | O_DIRECTORY), path);
+    flush_later(open_file(path, O_RDONLY | O_DIRECTORY), path);
   }
-  syncer_.wait();
+  flushers_.wait();
+}
+
+void FileCopier::flush_later(Fd fd, const std::filesystem::path& path) {
+  // Shared, because tasks are copied.
+  flushers_.submit([file = std::make_shared<Fd>(std::move(fd)), path] {
+    sync_fd(*file, path);
+    file->close(path);
+  });
 }
 
 void FileCopier::copy(const CopyTask& task) {
   interrupt_.throw_if_requested();
+  if (flushers_.has_failed()) return;  // wait() tells
   const Fd source = open_file(task.source, O_RDONLY | O_NOFOLLOW);
   Fd destination =
       open_file(task.destination, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, task.mode);
@@ -105,7 +118,7 @@ void FileCopier::copy(const CopyTask& task) {
       throw_errno(fmt::format("cannot set the time of \"{}\"", task.destination.string()));
     }
   }
-  syncer_.submit(std::move(destination), task.destination);
+  flush_later(std::move(destination), task.destination);
 }
 
 void FileCopier::copy_content(const Fd& source, const Fd& destination, const CopyTask& task) {

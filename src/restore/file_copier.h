@@ -18,7 +18,6 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/worker_pool.h"
-#include "pipeline/file_syncer.h"
 #include "restore/manifest_index.h"
 
 namespace barman::restore {
@@ -60,6 +59,7 @@ class FileCopier {
   bool copy_in_kernel(const Fd& source, const Fd& destination, const CopyTask& task);
   // Also only reads, when `destination` is nullptr.
   void copy_through_buffer(const Fd& source, const Fd* destination, const CopyTask& task);
+  void flush_later(Fd fd, const std::filesystem::path& path);
   void keep_rate(std::uint64_t size_bytes);
 
   CopyOptions options_;
@@ -70,7 +70,9 @@ class FileCopier {
   // When the next bytes may pass, in steady-clock nanoseconds.
   std::atomic<std::int64_t> next_ns_;
   std::vector<std::filesystem::path> directories_;
-  pipeline::FileSyncer syncer_;
+  // fsync of finished files runs beside the copying, and concurrent ones share the commits of the
+  // file system's journal.
+  WorkerPool flushers_;
   WorkerPool workers_;
 };
 
