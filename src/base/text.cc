@@ -139,6 +139,10 @@ std::string shell_quote(std::string_view text) {
 std::string mask_passwords(std::string_view text) {
   constexpr std::string_view kKey = "password=";
   constexpr std::string_view kMask = "*REDACTED*";
+  // Nearly every line: nothing that looks like a connection string.
+  if (text.find('=') == std::string_view::npos && text.find("://") == std::string_view::npos) {
+    return std::string(text);
+  }
   std::string result;
   std::size_t i = 0;
   while (i < text.size()) {
