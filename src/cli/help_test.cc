@@ -1,0 +1,78 @@
+#include "cli/help.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/text.h"
+#include "cli/commands.h"
+
+namespace barman::cli {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+TEST(Version, BeginsWithAPlainVersionNumber) {
+  EXPECT_THAT(version_text(), MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+ Barman by EnterpriseDB "
+                                           "\\(www\\.enterprisedb\\.com\\)"));
+}
+
+TEST(Help, ListsAvailableCommandsOnly) {
+  const std::string text = help_text(nullptr);
+  EXPECT_THAT(text, StartsWith("usage: barman "));
+  EXPECT_THAT(text, HasSubstr("list-servers (list-server)"));
+  EXPECT_THAT(text, EndsWith("\nBarman by EnterpriseDB (www.enterprisedb.com)\n"));
+  for (const CommandSpec& command : command_table()) {
+    const std::string row = "\n  " + std::string(command.name);
+    if (!is_available(command.name)) {
+      EXPECT_THAT(text, Not(HasSubstr(row))) << command.name;
+    } else {
+      EXPECT_THAT(text, HasSubstr(row));
+    }
+  }
+}
+
+TEST(Help, NamesEveryOptionOfEveryCommand) {
+  for (const CommandSpec& command : command_table()) {
+    const std::string text = help_text(&command);
+    for (const OptionSpec& option : command.options) {
+      for (const std::string_view name : option.names) {
+        EXPECT_THAT(text, HasSubstr("--" + std::string(name))) << command.name;
+      }
+    }
+    EXPECT_THAT(text, EndsWith("Barman by EnterpriseDB (www.enterprisedb.com)\n"));
+  }
+}
+
+TEST(Help, FitsATerminal) {
+  for (const CommandSpec& command : command_table()) {
+    for (const std::string& line : split(help_text(&command), '\n')) {
+      EXPECT_LE(line.size(), 80U) << command.name << ": " << line;
+    }
+  }
+}
+
+TEST(Help, ShowsHowOptionsTakeValues) {
+  const std::string text = help_text(find_command("backup"));
+  EXPECT_THAT(text, HasSubstr("  -j NJOBS, --jobs NJOBS"));
+  EXPECT_THAT(text, HasSubstr("--reuse-backup [{copy,link,off}]"));
+  EXPECT_THAT(help_text(find_command("switch-wal")), HasSubstr("(default: 30)"));
+}
+
+TEST(Usage, NamesThePositionals) {
+  EXPECT_EQ(usage_text(find_command("list-backups")),
+            "usage: barman list-backups [-h] [--minimal] server_name [server_name ...]\n");
+}
+
+TEST(ManPage, IsRoffWithoutRawDashes) {
+  const std::string text = command_man_page(*find_command("list-backups"));
+  EXPECT_THAT(text, StartsWith(".TH BARMAN\\-LIST\\-BACKUPS 1 "));
+  EXPECT_THAT(text, HasSubstr(".B \\-\\-minimal\n"));
+  EXPECT_THAT(text, HasSubstr("Also: barman list\\-backup\n"));
+}
+
+}  // namespace
+}  // namespace barman::cli

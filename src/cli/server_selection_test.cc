@@ -1,0 +1,161 @@
+#include "cli/server_selection.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/durable.h"
+#include "output/captured_output.h"
+
+namespace barman::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Words = std::vector<std::string>;
+
+// Five servers: two fine ones, an inactive, a disabled (no connection string) and a passive one.
+class ServerSelectionTest : public ::testing::Test {
+ protected:
+  ServerSelectionTest() {
+    std::string pattern = std::filesystem::temp_directory_path() / "barman-selection-XXXXXX";
+    root_ = ::mkdtemp(pattern.data());
+    constexpr std::string_view kServer =
+        "backup_method = postgres\nstreaming_archiver = on\nslot_name = s\n";
+    std::string text = fmt::format("[barman]\nbarman_home = {}\n", root_.string());
+    for (const std::string_view name : {"beta", "alpha"}) {
+      text +=
+          fmt::format("[{}]\nconninfo = host=x\nstreaming_conninfo = host=x\n{}", name, kServer);
+    }
+    text += fmt::format("[resting]\nactive = false\nconninfo = host=x\n{}", kServer);
+    text += fmt::format("[sick]\n{}", kServer);
+    text += "[copy]\nprimary_ssh_command = ssh barman@primary\n";
+    write_file_durably(root_ / "barman.conf", text);
+    configuration_.load_main_file({.option = (root_ / "barman.conf").string()});
+    configuration_.load_rest([](const std::string&) { return std::nullopt; });
+  }
+  ~ServerSelectionTest() override { remove_tree(root_); }
+  ServerSelectionTest(const ServerSelectionTest&) = delete;
+  ServerSelectionTest& operator=(const ServerSelectionTest&) = delete;
+
+  Words select_many(std::string_view command, const Words& names) {
+    bool is_help = false;
+    arguments_ = parse_command_arguments(*find_command(command), names, is_help);
+    CommandContext context = make_context();
+    Words result;
+    for (const auto* server : select_servers(context)) result.push_back(server->name);
+    return result;
+  }
+  std::string select_one(std::string_view command, const Words& words) {
+    bool is_help = false;
+    arguments_ = parse_command_arguments(*find_command(command), words, is_help);
+    CommandContext context = make_context();
+    const config::ServerConfig* server = select_server(context);
+    return server != nullptr ? server->name : "";
+  }
+  CommandContext make_context() {
+    return {.configuration = configuration_,
+            .reporter = output_.reporter(),
+            .progress = progress_,
+            .interrupt = {},
+            .arguments = arguments_};
+  }
+  int exit_code() { return output_.reporter().finish(); }
+
+  std::filesystem::path root_;
+  config::Configuration configuration_;
+  output::CapturedOutput output_;
+  NoProgress progress_;
+  ParsedArguments arguments_;
+};
+
+TEST_F(ServerSelectionTest, SortsAndForgetsDoubles) {
+  EXPECT_THAT(select_many("list-backups", {"beta", "alpha", "beta"}), ElementsAre("alpha", "beta"));
+  EXPECT_EQ(exit_code(), 0);
+  EXPECT_EQ(output_.err(), "");
+}
+
+TEST_F(ServerSelectionTest, TakesAllServers) {
+  EXPECT_THAT(select_many("list-backups", {"all"}),
+              ElementsAre("alpha", "beta", "copy", "resting", "sick"));
+}
+
+TEST_F(ServerSelectionTest, TakesAllServersButFailsWhenAllIsNotAlone) {
+  EXPECT_EQ(select_many("list-backups", {"all", "beta"}).size(), 5U);
+  EXPECT_EQ(exit_code(), 1);
+  EXPECT_EQ(output_.err(), "ERROR: You cannot use 'all' with other server names\n");
+}
+
+TEST_F(ServerSelectionTest, GoesOnAfterAnUnknownServer) {
+  EXPECT_THAT(select_many("list-backups", {"nosrv", "beta"}), ElementsAre("beta"));
+  EXPECT_EQ(exit_code(), 1);
+  EXPECT_EQ(output_.err(), "ERROR: Unknown server 'nosrv'\n");
+}
+
+TEST_F(ServerSelectionTest, SkipsOrRefusesWhatCannotBeBackedUp) {
+  EXPECT_THAT(select_many("backup", {"all"}), ElementsAre("alpha", "beta"));
+  EXPECT_EQ(output_.out(), "Skipping passive server 'copy'\nSkipping inactive server 'resting'\n");
+  EXPECT_EQ(output_.err().find("ERROR: "), 0U);
+  EXPECT_EQ(exit_code(), 1);
+}
+
+TEST_F(ServerSelectionTest, SkippingIsNoFailure) {
+  EXPECT_THAT(select_many("backup", {"resting", "copy"}), IsEmpty());
+  EXPECT_EQ(exit_code(), 0);
+}
+
+TEST_F(ServerSelectionTest, RefusesAllWhereOneServerIsMeant) {
+  EXPECT_EQ(select_one("show-backup", {"all", "last"}), "");
+  EXPECT_EQ(exit_code(), 1);
+  EXPECT_EQ(output_.err(), "ERROR: You cannot use 'all' in a single server context\n");
+}
+
+TEST_F(ServerSelectionTest, RefusesWalForAnInactiveServer) {
+  EXPECT_EQ(select_one("put-wal", {"resting"}), "");
+  EXPECT_EQ(exit_code(), 1);
+  EXPECT_EQ(output_.err(), "ERROR: Inactive server: resting\n");
+}
+
+TEST_F(ServerSelectionTest, ReadsFromServersThatAreNotInService) {
+  EXPECT_EQ(select_one("show-backup", {"sick", "last"}), "sick");
+  EXPECT_EQ(select_one("get-wal", {"resting", "W"}), "resting");
+  EXPECT_EQ(select_one("delete", {"copy", "last"}), "copy");
+  EXPECT_EQ(exit_code(), 0);
+}
+
+TEST_F(ServerSelectionTest, AnErrorOnOneServerDoesNotStopTheOthers) {
+  bool is_help = false;
+  arguments_ = parse_command_arguments(*find_command("status"), {"alpha", "beta"}, is_help);
+  CommandContext context = make_context();
+  Words seen;
+  for_each_server(context, [&seen](const config::ServerConfig& server) {
+    seen.push_back(server.name);
+    if (server.name == "alpha") {
+      throw Error(ErrorKind::connection, "cannot connect", "Start PostgreSQL.");
+    }
+  });
+  EXPECT_THAT(seen, ElementsAre("alpha", "beta"));
+  EXPECT_EQ(output_.err(), "ERROR: cannot connect\nHINT: Start PostgreSQL.\n");
+  EXPECT_EQ(exit_code(), 1);
+}
+
+TEST_F(ServerSelectionTest, AnInterruptEndsTheCommand) {
+  bool is_help = false;
+  arguments_ = parse_command_arguments(*find_command("status"), {"alpha", "beta"}, is_help);
+  CommandContext context = make_context();
+  int count = 0;
+  EXPECT_THROW(for_each_server(context,
+                               [&count](const config::ServerConfig&) {
+                                 ++count;
+                                 throw Error(ErrorKind::interrupted, "interrupted");
+                               }),
+               Error);
+  EXPECT_EQ(count, 1);
+}
+
+}  // namespace
+}  // namespace barman::cli
