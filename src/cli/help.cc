@@ -1,12 +1,11 @@
 #include "cli/help.h"
 
-#include "cli/commands.h"
-
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "cli/commands.h"
 #include "version.h"
 
 namespace barman::cli {

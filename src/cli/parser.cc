@@ -1,7 +1,5 @@
 #include "cli/parser.h"
 
-#include "cli/commands.h"
-
 #include <getopt.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 
 #include "base/text.h"
 #include "cli/argument_value.h"
+#include "cli/commands.h"
 
 namespace barman::cli {
 namespace {
@@ -34,7 +33,7 @@ struct Found {
 // getopt_long over a list of options. One at a time: getopt keeps its state in globals.
 class OptionReader {
  public:
-  // `first_stop`: end at the first positional (global options stand before the command).
+  // Global options end at the first positional, which is the command.
   enum class Positionals { in_order, stop_at_first };
 
   OptionReader(const CommandSpec* command, const std::vector<OptionSpec>& options,
