@@ -51,7 +51,8 @@ const std::vector<Pattern>& patterns() {
       {expression(R"re(\b1[3-8]\.\d+\b)re"), "<VERSION>"},
       {expression(R"re(("\w*(bytes|timestamp|seconds|per_second|_offset)": "?)-?[\d.e+-]+)re"),
        "$1<NUMBER>"},
-      {expression(R"re((PID  : |_pid": |Port: )\d+)re"), "$1<NUMBER>"},
+      {expression(R"re((PID  : |_pid": |Port: |receive-wal\(|current_size(?:": "|: ))\d+)re"),
+       "$1<NUMBER>"},
       {expression(R"re((Begin Offset|End Offset)( +): \d+)re"), "$1$2: <NUMBER>"},
       {expression(R"re(line \d+)re"), "line <NUMBER>"},
       // How many segments are there at a moment is a matter of timing, and so is whether the next

@@ -11,4 +11,11 @@ void clone_as_standby(const PostgresServer& primary, const std::filesystem::path
                 "--dbname", primary.conninfo() + " application_name=standby"}});
 }
 
+void make_restart_point(const PostgresServer& primary, const PostgresServer& standby) {
+  primary.query("CHECKPOINT");
+  const std::string position = primary.value("SELECT pg_current_wal_lsn()");
+  standby.wait_until("pg_last_wal_replay_lsn() >= '" + position + "'");
+  standby.query("CHECKPOINT");
+}
+
 }  // namespace barman::test

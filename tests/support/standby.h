@@ -13,4 +13,8 @@ namespace barman::test {
 //   PostgresServer standby({.data_directory = place.path() / "standby"});
 void clone_as_standby(const PostgresServer& primary, const std::filesystem::path& destination);
 
+// A checkpoint of the primary that the standby has made its own: a backup of the standby, which
+// cannot ask for a checkpoint, begins there and not in WAL of the time before the test.
+void make_restart_point(const PostgresServer& primary, const PostgresServer& standby);
+
 }  // namespace barman::test

@@ -375,6 +375,7 @@ TEST(Backup, IsTakenFromAStandby) {
   BarmanHome barman;
   barman.add_streaming_server("main", standby, {{"primary_conninfo", primary.conninfo("barman")}});
   const BackgroundCommand receiver = begin_streaming(barman, "main", standby);
+  make_restart_point(primary, standby);
 
   const CommandResult result = barman.run({"backup", "--wait", "main"});
 
