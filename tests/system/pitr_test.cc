@@ -48,7 +48,7 @@ class Story {
     lsn_target_ = writer.wait_for_commits(30);
     writer.wait_for_commits(30);
     commits_ = writer.stop();
-    run({"switch-wal", "--force", "--archive", "main"});
+    run({"switch-wal", "--archive", "main"});
   }
 
   void run(const Arguments& arguments) {
@@ -244,7 +244,7 @@ void expect_standby_mode(Story& story) {
                                std::to_string(story.all_ids().back()));
   EXPECT_EQ(restored.ids(), story.all_ids());
   story.postgres().query("INSERT INTO marks VALUES ('later')");
-  story.run({"switch-wal", "--force", "--archive", "main"});
+  story.run({"switch-wal", "--archive", "main"});
   restored.server().wait_until("EXISTS (SELECT FROM marks WHERE mark = 'later')");
   EXPECT_EQ(restored.server().value("SELECT pg_is_in_recovery()"), "t");
   restored.server().promote();
