@@ -35,8 +35,8 @@ class BarmanHome {
   // Ends the daemons that cron has left.
   ~BarmanHome();
 
-  // A section with the connections, backup_method = postgres, streaming_archiver = on, slot "barman"
-  // and fast checkpoints. `more` overrides; an empty value removes an option.
+  // A section with the connections, backup_method = postgres, streaming_archiver = on, slot
+  // "barman" and fast checkpoints. `more` overrides; an empty value removes an option.
   void add_streaming_server(const std::string& name, const PostgresServer& postgres,
                             const Settings& more = {});
   // A section as it stands.
