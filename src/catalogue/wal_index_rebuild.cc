@@ -104,8 +104,11 @@ class Rebuilder {
 
   void warn_unexpected(const fs::path& path) const {
     const std::string name = path.filename().string();
-    // The index itself, its replacement being written, other small files of ours.
-    if (name.find("xlog.db") != std::string::npos || name == "sync-wals.info") return;
+    // The index itself, its replacement being written, a segment on its way in, other small files
+    // of ours.
+    if (name.find("xlog.db") != std::string::npos || name == "sync-wals.info" ||
+        name.ends_with(".tmp"))
+      return;
     log::warning("barman.catalogue", "unexpected file in the WAL archive: \"{}\"", path.string());
   }
 

@@ -17,9 +17,11 @@ namespace {
 constexpr int kOldestForClient = 100000;
 
 std::string reason_of(const Error& error) {
-  std::string text = replace_all(error.describe(), "\n", " ");
-  if (!error.hint().empty()) text += ". " + error.hint();
-  return text;
+  // One line, whatever libpq's message looks like.
+  std::string text = join(split_blanks(error.describe()), " ");
+  if (error.hint().empty()) return text;
+  const bool is_sentence = text.ends_with('?') || text.ends_with('.');
+  return text + (is_sentence ? " " : ". ") + error.hint();
 }
 
 bool has_postgres(const config::ServerConfig& config) {
