@@ -41,6 +41,11 @@ Error archiver_failure(const Error& error) {
   return {error.kind(), "ArchiverFailure:" + error.describe(), error.hint()};
 }
 
+// For errors whose own text is fixed by the contract.
+std::string reason_and_hint(const Error& error) {
+  return error.describe() + (error.hint().empty() ? "" : ". " + error.hint());
+}
+
 // The system that this catalogue belongs to, or the one found when streaming began.
 void check_system(const server::Server& server, postgres::SystemId found) {
   const std::optional<catalogue::Identity> identity = server.catalogue().find_identity();
@@ -89,7 +94,7 @@ postgres::SystemId check_or_explain(const server::Server& server) {
                 fmt::format("Impossible to start WAL streaming. Check the log for more details, or "
                             "run 'barman check {}'",
                             server.name()),
-                error.describe() + (error.hint().empty() ? "" : ". " + error.hint()));
+                reason_and_hint(error));
   }
 }
 
@@ -240,7 +245,7 @@ postgres::Connection connect_for_slot(const server::Server& server) {
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::connection && error.kind() != ErrorKind::permission) throw;
     throw Error(error.kind(), fmt::format("Cannot connect to server '{}'", server.name()),
-                error.describe());
+                reason_and_hint(error));
   }
 }
 
