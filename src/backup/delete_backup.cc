@@ -166,6 +166,19 @@ std::vector<BackupId> interrupted_deletions(const std::vector<BackupInfo>& backu
   return ids;
 }
 
+// Marks that a deletion left when it was killed after its commit point.
+std::vector<BackupId> marks_without_backup(const catalogue::BackupList& list,
+                                           const catalogue::Annotations& annotations) {
+  std::vector<BackupId> ids;
+  for (const BackupId& id : annotations.being_deleted) {
+    const bool is_broken =
+        std::any_of(list.broken.begin(), list.broken.end(),
+                    [&](const catalogue::BrokenBackup& broken) { return broken.id == id; });
+    if (!is_broken && find(list.backups, id) == nullptr) ids.push_back(id);
+  }
+  return ids;
+}
+
 }  // namespace
 
 catalogue::RetentionInput retention_input(const config::ServerConfig& config,
@@ -210,8 +223,10 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
 }
 
 void enforce_retention(const server::Server& server, Messages& messages) {
-  const std::vector<BackupInfo> backups = server.catalogue().list_backups().backups;
+  const catalogue::BackupList list = server.catalogue().list_backups();
+  const std::vector<BackupInfo>& backups = list.backups;
   const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  const std::vector<BackupId> stale_marks = marks_without_backup(list, annotations);
   std::vector<BackupId> doomed = interrupted_deletions(backups, annotations);
   if (server.config().retention_policy && server.config().retention_policy_mode == "auto") {
     const auto verdicts =
@@ -221,13 +236,14 @@ void enforce_retention(const server::Server& server, Messages& messages) {
     }
   }
   const bool has_unfinished = std::any_of(backups.begin(), backups.end(), is_unfinished);
-  if (doomed.empty() && !has_unfinished) return;
+  if (doomed.empty() && stale_marks.empty() && !has_unfinished) return;
   const std::optional<FileLock> lock = FileLock::try_lock(catalogue::backup_lock(server.locks()));
   if (!lock) {
     // A backup or a delete is running; the next cron comes in a minute.
     log::info(kComponent, "retention of server {} waits for the backup lock", server.name());
     return;
   }
+  for (const BackupId& id : stale_marks) server.catalogue().clear_being_deleted(id);
   fail_abandoned_backups(server, messages);
   for (const BackupId& id : doomed) {
     const BackupInfo* backup = find(backups, id);

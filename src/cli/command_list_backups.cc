@@ -56,6 +56,14 @@ std::vector<output::BackupListRow> list_rows(const server::Server& server,
   return rows;
 }
 
+// A backup whose deletion has begun lacks files: nobody must choose it.
+void leave_out_deleted(const server::Server& server, std::vector<BackupInfo>& backups) {
+  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  std::erase_if(backups, [&](const BackupInfo& backup) {
+    return annotations.being_deleted.contains(backup.id);
+  });
+}
+
 std::vector<output::BackupListRow> list_ids(const std::vector<BackupInfo>& backups) {
   std::vector<output::BackupListRow> rows;
   for (std::size_t i = backups.size(); i-- > 0;) rows.push_back({.id = backups[i].id});
@@ -67,7 +75,8 @@ std::vector<output::BackupListRow> list_ids(const std::vector<BackupInfo>& backu
 void run_list_backups(CommandContext& context) {
   for_each_server(context, [&](const config::ServerConfig& config) {
     const server::Server server = make_server(context, config);
-    const std::vector<BackupInfo> backups = list_readable_backups(context, server);
+    std::vector<BackupInfo> backups = list_readable_backups(context, server);
+    leave_out_deleted(server, backups);
     if (context.arguments.is_set("minimal")) {
       output::write_backup_list(context.reporter, config.name, list_ids(backups),
                                 output::ListStyle::minimal);
