@@ -24,7 +24,7 @@ PostgresOptions with_small_segments(PostgresOptions options) {
 }
 
 CommandResult require_success(CommandResult result, const std::string& what) {
-  if (result.exit_code == 0 && result.err.empty()) return result;
+  if (result.exit_code == 0) return result;
   throw Error(ErrorKind::internal, fmt::format("{} ends with {}:\n{}{}", what, result.exit_code,
                                                result.out, result.err));
 }
@@ -49,7 +49,8 @@ void StreamingSite::stop_receiver() {
 }
 
 void StreamingSite::archive_a_segment() {
-  require_success(barman.run({"switch-wal", "--force", "--archive", "main"}), "switch-wal");
+  postgres.query("SELECT pg_create_restore_point('something to switch')");
+  require_success(barman.run({"switch-wal", "--archive", "main"}), "switch-wal");
 }
 
 std::string StreamingSite::take_backup() {
@@ -60,6 +61,7 @@ std::string StreamingSite::take_backup() {
 std::vector<std::string> StreamingSite::listed_backups() {
   const CommandResult list =
       require_success(barman.run({"list-backups", "--minimal", "main"}), "list-backups");
+  if (!list.err.empty()) throw Error(ErrorKind::internal, "list-backups warns: " + list.err);
   std::vector<std::string> ids;
   for (const std::string& line : split(list.out, '\n')) {
     if (!line.empty()) ids.push_back(line);
@@ -79,14 +81,41 @@ std::string StreamingSite::backup_damage(const std::string& backup_id) const {
 }
 
 void StreamingSite::wait_until_acknowledged() const {
-  const std::string lsn = postgres.value("SELECT pg_current_wal_lsn()");
+  // The end of a segment is acknowledged at once, other positions after seconds.
+  const std::string lsn = postgres.value("SELECT pg_create_restore_point('end')");
+  postgres.query("SELECT pg_switch_wal()");
+  wait_until_acknowledged(lsn);
+}
+
+void StreamingSite::wait_until_acknowledged(const std::string& lsn) const {
   postgres.wait_until(
       fmt::format("restart_lsn >= '{}' FROM pg_replication_slots WHERE slot_name = 'barman'", lsn));
 }
 
+// The first backup lets the WAL before it go.
+std::string StreamingSite::needed_lsn() const {
+  const std::filesystem::path meta = server_directory() / "meta";
+  if (!std::filesystem::exists(meta)) return begin_lsn_;
+  std::vector<std::string> ids;
+  for (const auto& entry : std::filesystem::directory_iterator(meta)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with("-backup.info")) ids.push_back(name.substr(0, name.find('-')));
+  }
+  std::ranges::sort(ids);
+  for (const std::string& id : ids) {
+    const Fields info = read_backup_info(barman, "main", id);
+    const auto lsn = info.find("begin_xlog");
+    const auto status = info.find("status");
+    const bool is_usable = lsn != info.end() && status != info.end() &&
+                           (status->second == "DONE" || status->second == "WAITING_FOR_WALS");
+    if (is_usable) return lsn->second;
+  }
+  return begin_lsn_;
+}
+
 std::string StreamingSite::lost_wal(const std::string& until_lsn) const {
   return wal_differences(barman, "main", postgres.data_directory() / "pg_wal",
-                         {.begin = begin_lsn_,
+                         {.begin = needed_lsn(),
                           .end = until_lsn,
                           .segment_bytes = std::uint64_t{kSegmentMegabytes} << 20});
 }

@@ -41,10 +41,14 @@ class StreamingSite {
   // "" or what pg_verifybackup has to say about it.
   std::string backup_damage(const std::string& backup_id) const;
 
-  // Waits until barman has acknowledged everything that PostgreSQL has written until now.
+  // Waits until barman has acknowledged everything that PostgreSQL has written until now, of which
+  // it makes a complete segment.
   void wait_until_acknowledged() const;
+  // The same without help.
+  void wait_until_acknowledged(const std::string& lsn) const;
   std::string acknowledged() const { return acknowledged_lsn(postgres); }
-  // "" when everything acknowledged since the slot was created is in the catalogue.
+  // "" when everything acknowledged is in the catalogue, from the first usable backup on, or since
+  // the slot was created.
   std::string lost_wal(const std::string& until_lsn) const;
   std::string lost_wal() const { return lost_wal(acknowledged()); }
   std::filesystem::path server_directory() const { return barman.server_directory("main"); }
@@ -53,6 +57,8 @@ class StreamingSite {
   BarmanHome barman;
 
  private:
+  std::string needed_lsn() const;
+
   std::string begin_lsn_;
   std::optional<BackgroundCommand> receiver_;
 };
