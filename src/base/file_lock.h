@@ -17,8 +17,8 @@ class FileLock {
   // Takes the lock without waiting; nullopt when another process holds it. Throws `permission` when
   // the file cannot be opened for that reason: "Permission denied, unable to access 'PATH'".
   static std::optional<FileLock> try_lock(const std::filesystem::path& path);
-  // A shared lock without waiting: it keeps exclusive lockers out, not other shared ones; the pid in
-  // the file stays. nullopt when another process holds the lock exclusively.
+  // A shared lock without waiting: it keeps exclusive lockers out, not other shared ones; the pid
+  // in the file stays. nullopt when another process holds the lock exclusively.
   static std::optional<FileLock> try_lock_shared(const std::filesystem::path& path);
   // Waits for ever. After locking, the inode is compared with the path's, because a clean-up may
   // have unlinked the file meanwhile.

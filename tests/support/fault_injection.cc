@@ -25,17 +25,17 @@ CommandRequest under_strace(CommandRequest request, std::vector<std::string> str
 }  // namespace
 
 CommandRequest with_fault(CommandRequest request, const Fault& fault) {
-  return under_strace(std::move(request), {"strace", "-f", "-qq", "-o",
-                                           "/dev/null", "-e", "trace=" + fault.system_call, "-e",
-                                           fmt::format("inject={}:{}:when={}", fault.system_call,
-                                                       fault.action, fault.when)});
+  return under_strace(
+      std::move(request),
+      {"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + fault.system_call, "-e",
+       fmt::format("inject={}:{}:when={}", fault.system_call, fault.action, fault.when)});
 }
 
 int count_calls(CommandRequest request, const std::string& system_call) {
   const TempDir place;
   const std::filesystem::path trace = place.path() / "trace";
-  run_checked(under_strace(std::move(request), {"strace", "-f", "-qq", "-o",
-                                                trace.string(), "-e", "trace=" + system_call}));
+  run_checked(under_strace(std::move(request), {"strace", "-f", "-qq", "-o", trace.string(), "-e",
+                                                "trace=" + system_call}));
   std::map<std::string, int> calls;  // by thread
   for (const std::string& line : split(read_text(trace), '\n')) {
     const std::size_t space = line.find(' ');
