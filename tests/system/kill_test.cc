@@ -7,6 +7,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <ostream>
 #include <random>
 
 #include "base/error.h"
@@ -46,6 +47,8 @@ struct SweptCall {
   const char* system_call;
   int points;  // without BARMAN_SWEEP=full
 };
+
+void PrintTo(const SweptCall& call, std::ostream* out) { *out << call.system_call; }
 
 // ---------------------------------------------------------------------------------------- backup
 

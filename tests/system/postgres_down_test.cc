@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <ostream>
+
 #include "support/catalogue_files.h"
 #include "support/eventually.h"
 #include "support/streaming_site.h"
@@ -44,6 +46,8 @@ std::string outage_name(Outage outage) {
   }
   return "";
 }
+
+void PrintTo(Outage outage, std::ostream* out) { *out << outage_name(outage); }
 
 class BackupDuringOutage : public testing::TestWithParam<Outage> {};
 INSTANTIATE_TEST_SUITE_P(Of, BackupDuringOutage,
