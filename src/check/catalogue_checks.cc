@@ -222,7 +222,9 @@ void check_catalogue(const CheckRun& run) {
   check_backup_size(run, facts);
   check_unsupported(run);
   check_wal_sizes(run, facts);
-  run.pass("compression settings");
+  const std::optional<std::string>& compression = run.server.config().compression;
+  run.pass("compression settings",
+           compression ? "compression = " + *compression + " is not applied by this version" : "");
   const std::string failed_hint = fmt::format("there are {} failed backups", facts.failed_count);
   if (facts.failed_count == 0) {
     run.pass("failed backups", failed_hint);
