@@ -9,6 +9,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/file_lock.h"
+#include "base/log.h"
 
 namespace barman::catalogue {
 namespace fs = std::filesystem;
@@ -102,10 +103,16 @@ std::size_t clean_lock_directory(const fs::path& lock_directory) {
   for (const std::string& name : list_lock_files(lock_directory)) {
     if (!is_our_lock_file(name)) continue;
     // Removed while it is held: who waits for it notices the changed inode and takes a new file.
-    const std::optional<FileLock> lock = FileLock::try_lock(lock_directory / name);
-    if (!lock) continue;
-    remove_durably(lock_directory / name);
-    ++count;
+    try {
+      const std::optional<FileLock> lock = FileLock::try_lock(lock_directory / name);
+      if (!lock) continue;
+      remove_durably(lock_directory / name);
+      ++count;
+    } catch (const Error& error) {
+      // A file of another user is in nobody's way, and must not keep the others.
+      log::warning("barman.lockfile", "cannot remove lock file \"{}\": {}",
+                   (lock_directory / name).string(), error.describe());
+    }
   }
   return count;
 }

@@ -36,8 +36,8 @@ struct ServerProcess {
 // cron, archive-wal, sync-wal.
 std::vector<ServerProcess> list_processes(const LockLocation& location);
 
-// Removes the lock files of any server that nobody holds; files of other names stay. Returns how
-// many went.
+// Removes the lock files of any server that nobody holds; files of other names stay, and those that
+// cannot be removed (a log line tells why). Returns how many went.
 std::size_t clean_lock_directory(const std::filesystem::path& lock_directory);
 
 }  // namespace barman::catalogue

@@ -83,9 +83,18 @@ void visit_raw_lines(const fs::path& path, std::uint64_t offset, const RawVisito
   }
 }
 
+// "<server>-xlog.db"; the index of old versions does not name its server.
+std::string rebuild_hint(const fs::path& path) {
+  constexpr std::string_view kSuffix = "-xlog.db";
+  const std::string name = path.filename().string();
+  if (!name.ends_with(kSuffix)) return "Run \"barman rebuild-xlogdb\" for this server.";
+  return fmt::format("Run \"barman rebuild-xlogdb {}\".",
+                     std::string_view(name).substr(0, name.size() - kSuffix.size()));
+}
+
 Error bad_line(const fs::path& path, std::uint64_t number) {
   return {ErrorKind::corrupt, fmt::format("cannot parse line {} of \"{}\"", number, path.string()),
-          "Run \"barman rebuild-xlogdb\" for this server."};
+          rebuild_hint(path)};
 }
 
 }  // namespace

@@ -1,0 +1,47 @@
+#include <algorithm>
+
+#include "catalogue/wal_range.h"
+#include "cli/backup_facts.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+#include "output/archive_views.h"
+
+namespace barman::cli {
+namespace {
+
+// Of the newest usable backup.
+std::optional<wal::SegmentSize> find_segment_size(
+    const std::vector<catalogue::BackupInfo>& backups) {
+  const auto newest =
+      std::find_if(backups.rbegin(), backups.rend(),
+                   [](const catalogue::BackupInfo& backup) { return backup.is_copy_done(); });
+  return newest == backups.rend() ? std::nullopt : std::optional(newest->xlog_segment_size);
+}
+
+}  // namespace
+
+void run_check_archived_wal_range(CommandContext& context) {
+  const ParsedArguments& arguments = context.arguments;
+  const config::ServerConfig* config = select_server(context);
+  if (config == nullptr) return;
+  if (config->has_cloud_wals()) {
+    throw Error(ErrorKind::config,
+                "Cannot check a range of WAL files of server '" + config->name +
+                    "': a cloud object storage is not available in this version");
+  }
+  const output::WalRange range = {.begin_wal = arguments.get("begin_wal"),
+                                  .end_wal = arguments.get("end_wal")};
+  if (const auto problem = catalogue::find_range_problem(range.begin_wal, range.end_wal)) {
+    throw Error(ErrorKind::usage, *problem);
+  }
+  const server::Server server = make_server(context, *config);
+  std::optional<std::vector<std::string>> missing;
+  if (const auto size = find_segment_size(list_readable_backups(context, server))) {
+    missing = catalogue::list_missing_segments(server.locations().wals_directory, range.begin_wal,
+                                               range.end_wal, *size);
+  }
+  output::write_wal_range_check(context.reporter, server.name(), range, missing);
+}
+
+}  // namespace barman::cli

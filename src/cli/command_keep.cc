@@ -1,0 +1,62 @@
+#include "catalogue/keep_rules.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+#include "output/server_views.h"
+
+namespace barman::cli {
+namespace {
+
+using catalogue::KeepTarget;
+
+void show(CommandContext& context, const server::Server& server, const catalogue::BackupId& id) {
+  const std::optional<KeepTarget> target = server.catalogue().find_keep(id);
+  output::write_status(
+      context.reporter, server.name(),
+      {{.key = "keep_status",
+        .label = "Keep",
+        .message = target ? std::string(catalogue::keep_text(*target)) : "nokeep"}});
+}
+
+void set_keep(const server::Server& server, const catalogue::BackupInfo& backup,
+              const std::string& target) {
+  if (const std::optional<std::string> refusal = catalogue::find_keep_refusal(backup)) {
+    throw Error(ErrorKind::conflict, *refusal);
+  }
+  if (server.catalogue().is_being_deleted(backup.id)) {
+    throw Error(ErrorKind::conflict,
+                "Cannot add keep to backup " + backup.id.value + " because it is being deleted.");
+  }
+  server.catalogue().write_keep(backup.id,
+                                target == "standalone" ? KeepTarget::standalone : KeepTarget::full);
+}
+
+// The annotation of a backup in a bucket lies beside it, too: changing the local one alone would
+// leave the backup unprotected.
+void refuse_cloud(const server::Server& server) {
+  if (!server.config().has_cloud_basebackups()) return;
+  throw Error(ErrorKind::config,
+              "Cannot change the keep of a backup of server '" + server.name() +
+                  "': backups in a cloud object storage are not available in this version");
+}
+
+}  // namespace
+
+void run_keep(CommandContext& context) {
+  const ParsedArguments& arguments = context.arguments;
+  const std::optional<std::string> target = arguments.find("target");
+  if (!arguments.is_set("status") && !arguments.is_set("release") && !target) {
+    throw Error(ErrorKind::usage,
+                "one of the arguments -r/--release -s/--status --target is required");
+  }
+  const config::ServerConfig* config = select_server(context);
+  if (config == nullptr) return;
+  const server::Server server = make_server(context, *config);
+  const catalogue::BackupInfo backup = server.catalogue().resolve(arguments.get("backup_id"));
+  if (arguments.is_set("status")) return show(context, server, backup.id);
+  refuse_cloud(server);
+  if (arguments.is_set("release")) return server.catalogue().remove_keep(backup.id);
+  set_keep(server, backup, *target);
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,59 @@
+#include "catalogue/backup_files.h"
+#include "catalogue/wal_check.h"
+#include "cli/backup_facts.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+
+namespace barman::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Archived or not: what is listed is where the WAL belongs.
+void list_wals(CommandContext& context, const server::Server& server,
+               const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    context.reporter.info_unlogged(
+        catalogue::archived_wal_path(server.locations().wals_directory, name).string());
+  }
+}
+
+void list_data(CommandContext& context, const server::Server& server,
+               const catalogue::BackupId& id) {
+  const auto empty_directories = context.arguments.is_set("list_empty_directories")
+                                     ? catalogue::EmptyDirectories::list
+                                     : catalogue::EmptyDirectories::leave_out;
+  const fs::path directory = server.catalogue().base_directory(id);
+  // A backup that failed before its copy began has metadata only.
+  std::error_code code;
+  if (fs::symlink_status(directory, code).type() == fs::file_type::not_found) return;
+  catalogue::visit_files(directory, empty_directories, [&](const fs::path& path) {
+    context.interrupt.throw_if_requested();
+    context.reporter.info_unlogged(path.string());
+  });
+}
+
+}  // namespace
+
+void run_list_files(CommandContext& context) {
+  const config::ServerConfig* config = select_server(context);
+  if (config == nullptr) return;
+  if (config->has_cloud_basebackups() || config->has_cloud_wals()) {
+    throw Error(ErrorKind::config,
+                "Cannot list the files of server '" + config->name +
+                    "': a cloud object storage is not available in this version");
+  }
+  const server::Server server = make_server(context, *config);
+  const std::string& target = context.arguments.get("target");
+  const catalogue::BackupInfo backup =
+      server.catalogue().resolve(context.arguments.get("backup_id"));
+  if (target != "wal") list_data(context, server, backup.id);
+  if (target == "standalone") list_wals(context, server, catalogue::required_segments(backup));
+  if (target == "wal" || target == "full") {
+    const std::vector<catalogue::BackupInfo> backups = list_readable_backups(context, server);
+    list_wals(context, server, catalogue::list_wals_until_next(backups, backup, wal_lines(server)));
+  }
+}
+
+}  // namespace barman::cli

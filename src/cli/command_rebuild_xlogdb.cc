@@ -1,0 +1,25 @@
+#include <fmt/format.h>
+
+#include "catalogue/wal_index.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+
+namespace barman::cli {
+
+void run_rebuild_xlogdb(CommandContext& context) {
+  for_each_server(context, [&context](const config::ServerConfig& config) {
+    context.reporter.info("Rebuilding xlogdb for server " + config.name);
+    if (config.has_cloud_wals()) {
+      throw Error(ErrorKind::config,
+                  "Rebuilding xlogdb is not supported for servers using cloud storage");
+    }
+    const server::Server server = make_server(context, config);
+    const catalogue::RebuildCounts counts = catalogue::WalIndex::open(server.locations()).rebuild();
+    context.reporter.info(fmt::format(
+        "Done rebuilding xlogdb for server {} (history: {}, backup_labels: {}, wal_file: {})",
+        config.name, counts.history, counts.backup_labels, counts.wal_files));
+  });
+}
+
+}  // namespace barman::cli
