@@ -157,15 +157,6 @@ bool is_unfinished(const BackupInfo& backup) {
          backup.status == catalogue::BackupStatus::started;
 }
 
-std::vector<BackupId> interrupted_deletions(const std::vector<BackupInfo>& backups,
-                                            const catalogue::Annotations& annotations) {
-  std::vector<BackupId> ids;
-  for (const BackupInfo& backup : backups) {
-    if (annotations.being_deleted.contains(backup.id)) ids.push_back(backup.id);
-  }
-  return ids;
-}
-
 // Marks that a deletion left when it was killed after its commit point.
 std::vector<BackupId> marks_without_backup(const catalogue::BackupList& list,
                                            const catalogue::Annotations& annotations) {
@@ -188,6 +179,18 @@ catalogue::RetentionInput retention_input(const config::ServerConfig& config,
               static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy)),
           .keeps = annotations.keeps,
           .now = now_local()};
+}
+
+DeletionFacts gather_deletion_facts(const server::Server& server) {
+  const config::ServerConfig& config = server.config();
+  DeletionFacts facts = {.server_name = server.name(),
+                         .list = server.catalogue().list_backups(),
+                         .annotations = server.catalogue().list_annotations(),
+                         .is_enforced = config.retention_policy_mode == "auto"};
+  if (config.retention_policy) facts.retention = retention_input(config, facts.annotations);
+  facts.minimum_redundancy =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy));
+  return facts;
 }
 
 bool delete_backup(const server::Server& server, const BackupInfo& backup, Messages& messages) {
@@ -223,18 +226,10 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
 }
 
 void enforce_retention(const server::Server& server, Messages& messages) {
-  const catalogue::BackupList list = server.catalogue().list_backups();
-  const std::vector<BackupInfo>& backups = list.backups;
-  const catalogue::Annotations annotations = server.catalogue().list_annotations();
-  const std::vector<BackupId> stale_marks = marks_without_backup(list, annotations);
-  std::vector<BackupId> doomed = interrupted_deletions(backups, annotations);
-  if (server.config().retention_policy && server.config().retention_policy_mode == "auto") {
-    const auto verdicts =
-        catalogue::apply_retention(backups, retention_input(server.config(), annotations));
-    for (const BackupId& id : catalogue::obsolete_in_order(backups, verdicts)) {
-      if (std::find(doomed.begin(), doomed.end(), id) == doomed.end()) doomed.push_back(id);
-    }
-  }
+  const DeletionFacts facts = gather_deletion_facts(server);
+  const std::vector<BackupInfo>& backups = facts.list.backups;
+  const std::vector<BackupId> stale_marks = marks_without_backup(facts.list, facts.annotations);
+  const std::vector<BackupId> doomed = list_doomed(facts);
   const bool has_unfinished = std::any_of(backups.begin(), backups.end(), is_unfinished);
   if (doomed.empty() && stale_marks.empty() && !has_unfinished) return;
   const std::optional<FileLock> lock = FileLock::try_lock(catalogue::backup_lock(server.locks()));
@@ -247,7 +242,7 @@ void enforce_retention(const server::Server& server, Messages& messages) {
   fail_abandoned_backups(server, messages);
   for (const BackupId& id : doomed) {
     const BackupInfo* backup = find(backups, id);
-    if (backup == nullptr || annotations.keeps.contains(id)) continue;
+    if (backup == nullptr) continue;
     messages.info("Enforcing retention policy: removing backup " + id.value + " for server " +
                   server.name());
     delete_locked(server, *backup, Cause::retention, messages);

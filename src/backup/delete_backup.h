@@ -6,6 +6,7 @@
 // needs it.
 #pragma once
 
+#include "backup/deletion_preview.h"
 #include "base/progress.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/catalogue.h"
@@ -17,6 +18,9 @@ namespace barman::backup {
 // The facts for catalogue::apply_retention(); the server must have a retention policy.
 catalogue::RetentionInput retention_input(const config::ServerConfig& config,
                                           const catalogue::Annotations& annotations);
+
+// What the plans of deletions are made of, as the catalogue is now.
+DeletionFacts gather_deletion_facts(const server::Server& server);
 
 // `delete SERVER ID`: the backup and the incrementals that depend on it. Refusals and failures are
 // reported, false then. Takes the server's backup lock.

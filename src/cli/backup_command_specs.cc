@@ -151,6 +151,14 @@ CommandSpec on_one_backup(std::string_view name, std::string_view summary, Serve
           .positionals = {one_server(), one_backup()}};
 }
 
+CommandSpec delete_spec() {
+  CommandSpec command =
+      on_one_backup("delete", "delete a backup and the WAL that only it needs", kUsableServer);
+  command.options = {{.names = {"dry-run"},
+                      .help = "change nothing; show what would be deleted, what is kept, and why"}};
+  return command;
+}
+
 CommandSpec with_aliases(CommandSpec command, std::vector<std::string_view> aliases) {
   command.aliases = std::move(aliases);
   return command;
@@ -165,7 +173,7 @@ std::vector<CommandSpec> backup_command_specs() {
   return {
       backup_spec(),
       on_one_backup("check-backup", "check that the WAL a backup needs is archived", kAnyServer),
-      on_one_backup("delete", "delete a backup and the WAL that only it needs", kUsableServer),
+      delete_spec(),
       export_backup_spec(),
       on_one_backup("generate-manifest", "write the backup manifest of an rsync backup",
                     kActiveServer),

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "catalogue/locks.h"
 #include "cli/commands.h"
+#include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -14,6 +15,10 @@ namespace {
 void run_for_server(CommandContext& context, const config::ServerConfig& config,
                     DaemonOutputs outputs) {
   const server::Server server = make_server(context, config);
+  if (context.arguments.is_set("dry_run")) {
+    if (config.active) preview_cron(context, server);
+    return;
+  }
   const std::optional<FileLock> lock = FileLock::try_lock(catalogue::cron_lock(server.locks()));
   if (!lock) {
     context.reporter.info("Another cron process is already running on server " + config.name +
@@ -54,6 +59,7 @@ void run_cron(CommandContext& context) {
                                  "', please look in the barman log file for more details.");
     }
   }
+  if (context.arguments.is_set("dry_run")) return;
   const config::GlobalConfig& global = context.configuration.global();
   if (global.lock_directory_cleanup) catalogue::clean_lock_directory(global.barman_lock_directory);
 }

@@ -64,7 +64,10 @@ std::vector<CommandSpec> process_specs() {
       {.name = "cron",
        .summary = "do what is due: archive WAL, stream WAL, enforce retention policies",
        .options = {{.names = {"keep-descriptors"},
-                    .help = "leave standard output and error to the processes it starts"}}},
+                    .help = "leave standard output and error to the processes it starts"},
+                   {.names = {"dry-run"},
+                    .help = "change nothing; show what the retention policies would delete, what "
+                            "they keep, and why"}}},
       {.name = "list-processes",
        .aliases = {"list-process"},
        .summary = "list the running processes of a server",

@@ -1,0 +1,236 @@
+#include "backup/deletion_preview.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "catalogue/deletion.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::backup {
+namespace {
+
+using catalogue::BackupId;
+using catalogue::BackupInfo;
+using catalogue::WalRemovalInput;
+using catalogue::WalRemovalPlan;
+
+// Texts by backup, for those that are to go.
+using Doomed = std::map<BackupId, std::string>;
+
+std::vector<catalogue::RetentionVerdict> verdicts_of(const DeletionFacts& facts,
+                                                     const std::vector<BackupInfo>& backups) {
+  if (!facts.retention) return {};
+  return catalogue::apply_retention(backups, *facts.retention);
+}
+
+std::set<BackupId> standalone_backups(const DeletionFacts& facts,
+                                      const std::vector<BackupInfo>& backups) {
+  if (facts.annotations.keeps.empty()) return {};
+  if (facts.retention) return catalogue::standalone_outside_policy(verdicts_of(facts, backups));
+  std::set<BackupId> result;
+  for (const auto& [id, target] : facts.annotations.keeps) {
+    if (target == catalogue::KeepTarget::standalone) result.insert(id);
+  }
+  return result;
+}
+
+// The plans of the single deletions, each made as if the ones before had happened.
+std::vector<WalRemovalPlan> play_deletions(const DeletionFacts& facts,
+                                           const std::vector<BackupId>& order,
+                                           WalRemovalInput::Cause cause) {
+  std::vector<BackupInfo> backups = facts.list.backups;
+  std::vector<WalRemovalPlan> plans;
+  for (const BackupId& id : order) {
+    plans.push_back(catalogue::plan_wal_removal({.backups = backups,
+                                                 .deleted = id,
+                                                 .standalone = standalone_backups(facts, backups),
+                                                 .cause = cause}));
+    std::erase_if(backups, [&](const BackupInfo& backup) { return backup.id == id; });
+    for (BackupInfo& backup : backups) std::erase(backup.children_backup_ids, id);
+  }
+  return plans;
+}
+
+// Plans for the same boundary and protections are one.
+std::vector<WalRemovalPlan> distinct_removals(const std::vector<WalRemovalPlan>& plans) {
+  std::vector<WalRemovalPlan> result;
+  // The last plan comes first: it removes most of what goes.
+  for (auto plan = plans.rbegin(); plan != plans.rend(); ++plan) {
+    if (!plan->is_removing) continue;
+    const bool is_known =
+        std::any_of(result.begin(), result.end(), [&](const WalRemovalPlan& other) {
+          return other.first_needed == plan->first_needed &&
+                 other.protected_timelines == plan->protected_timelines &&
+                 other.protected_ranges == plan->protected_ranges;
+        });
+    if (!is_known) result.push_back(*plan);
+  }
+  return result;
+}
+
+// The backup from whose begin WAL stays; the oldest one when several begin there.
+std::string boundary_reason(const std::vector<BackupInfo>& backups, const Doomed& doomed,
+                            const std::string& first_needed) {
+  for (const BackupInfo& backup : backups) {
+    if (backup.begin_wal != first_needed) continue;
+    return fmt::format(
+        "WAL from {} on stays: backup {} {}", first_needed, backup.id.value,
+        doomed.contains(backup.id) ? "begins there, and no newer one is left" : "needs it");
+  }
+  return fmt::format("WAL from {} on stays", first_needed);
+}
+
+std::vector<std::string> stay_reasons(const DeletionFacts& facts, const Doomed& doomed,
+                                      const std::vector<WalRemovalPlan>& plans) {
+  if (plans.empty()) {
+    return {doomed.empty() ? "no backup is deleted"
+                           : "no deleted backup releases WAL: what stays needs all of it"};
+  }
+  const WalRemovalPlan& plan = plans.back();
+  if (!plan.is_removing) return {"no WAL goes: " + plan.reason};
+  std::vector<std::string> reasons;
+  if (plan.first_needed) {
+    reasons.push_back(boundary_reason(facts.list.backups, doomed, *plan.first_needed));
+  }
+  for (const wal::TimelineId timeline : plan.protected_timelines) {
+    reasons.push_back(
+        fmt::format("WAL of timeline {} stays: a remaining backup is on it", timeline.value));
+  }
+  for (const catalogue::SegmentRange& range : plan.protected_ranges) {
+    reasons.push_back(fmt::format("WAL from {} to {} stays: a standalone backup needs it",
+                                  range.begin, range.end));
+  }
+  return reasons;
+}
+
+void preview_wal(const DeletionFacts& facts, const Doomed& doomed,
+                 const std::vector<WalRemovalPlan>& plans, const catalogue::WalLines& wal,
+                 DeletionPreview& preview) {
+  const std::vector<WalRemovalPlan> removals = distinct_removals(plans);
+  std::map<std::uint32_t, WalRun> runs;
+  wal([&](const catalogue::WalIndexLine& line) {
+    const bool goes =
+        std::any_of(removals.begin(), removals.end(),
+                    [&](const WalRemovalPlan& plan) { return plan.removes(line.name); });
+    if (!goes) {
+      ++preview.kept_wal_count;
+      preview.kept_wal_size_bytes += line.size_bytes;
+      return catalogue::Visit::proceed;
+    }
+    WalRun& run = runs[wal::parse_wal_file_name(line.name)->timeline.value];
+    if (run.count == 0 || line.name < run.first) run.first = line.name;
+    if (run.count == 0 || line.name > run.last) run.last = line.name;
+    ++run.count;
+    run.size_bytes += line.size_bytes;
+    return catalogue::Visit::proceed;
+  });
+  for (auto& [timeline, run] : runs) preview.removed_wal.push_back(std::move(run));
+  preview.wal_reasons = stay_reasons(facts, doomed, plans);
+}
+
+std::string keep_reason(const DeletionFacts& facts, const BackupInfo& backup) {
+  const auto keep = facts.annotations.keeps.find(backup.id);
+  if (keep != facts.annotations.keeps.end()) {
+    return keep->second == catalogue::KeepTarget::full
+               ? "kept with all WAL that follows"
+               : "kept with the WAL that makes it consistent";
+  }
+  return facts.retention ? "not subject to the policy" : "there is no retention policy";
+}
+
+void preview_backups(const DeletionFacts& facts, const Doomed& doomed, DeletionPreview& preview) {
+  std::map<BackupId, catalogue::RetentionVerdict> verdicts;
+  for (catalogue::RetentionVerdict& verdict : verdicts_of(facts, facts.list.backups)) {
+    BackupId id = verdict.id;
+    verdicts.emplace_hint(verdicts.end(), std::move(id), std::move(verdict));
+  }
+  const std::vector<BackupInfo>& backups = facts.list.backups;
+  for (auto backup = backups.rbegin(); backup != backups.rend(); ++backup) {
+    BackupFate fate{.id = backup->id};
+    const auto verdict = verdicts.find(backup->id);
+    if (verdict != verdicts.end()) {
+      fate.status = verdict->second.status;
+      fate.reason = verdict->second.reason;
+    } else {
+      fate.reason = keep_reason(facts, *backup);
+    }
+    if (const auto found = doomed.find(backup->id); found != doomed.end()) {
+      fate.action = BackupFate::Action::remove;
+      fate.reason = found->second;
+    } else if (verdict != verdicts.end() && verdict->second.has_running_descendant &&
+               fate.status == catalogue::RetentionStatus::obsolete) {
+      fate.action = BackupFate::Action::wait;
+      fate.reason += "; waits for the incremental backup that is being taken";
+    } else if (fate.status == catalogue::RetentionStatus::obsolete && !facts.is_enforced) {
+      fate.reason += "; the policy is not enforced (retention_policy_mode)";
+    }
+    preview.backups.push_back(std::move(fate));
+  }
+  for (auto broken = facts.list.broken.rbegin(); broken != facts.list.broken.rend(); ++broken) {
+    preview.backups.push_back(
+        {.id = broken->id, .reason = "its metadata cannot be read: " + broken->reason});
+  }
+}
+
+}  // namespace
+
+std::vector<BackupId> list_doomed(const DeletionFacts& facts) {
+  std::vector<BackupId> doomed;
+  std::set<BackupId> known;
+  const auto add = [&](const BackupId& id) {
+    if (!facts.annotations.keeps.contains(id) && known.insert(id).second) doomed.push_back(id);
+  };
+  for (const BackupInfo& backup : facts.list.backups) {
+    if (facts.annotations.being_deleted.contains(backup.id)) add(backup.id);
+  }
+  if (!facts.retention || !facts.is_enforced) return doomed;
+  const auto verdicts = verdicts_of(facts, facts.list.backups);
+  for (const BackupId& id : catalogue::obsolete_in_order(facts.list.backups, verdicts)) add(id);
+  return doomed;
+}
+
+DeletionPreview preview_deletion(const DeletionFacts& facts, const BackupId& id,
+                                 const catalogue::WalLines& wal) {
+  const auto backup = std::find_if(facts.list.backups.begin(), facts.list.backups.end(),
+                                   [&](const BackupInfo& info) { return info.id == id; });
+  DeletionPreview preview;
+  const catalogue::DeletionPlan plan = catalogue::plan_deletion(
+      facts.list.backups, *backup, facts.annotations, facts.minimum_redundancy, facts.server_name);
+  preview.refusal = plan.refusal;
+  preview.warning = plan.warning;
+  if (plan.refusal) return preview;
+  Doomed doomed;
+  for (const BackupId& one : plan.order) {
+    doomed[one] =
+        one == id ? "to be deleted" : fmt::format("depends on {}, which is deleted", id.value);
+  }
+  preview_backups(facts, doomed, preview);
+  preview_wal(facts, doomed, play_deletions(facts, plan.order, WalRemovalInput::Cause::command),
+              wal, preview);
+  return preview;
+}
+
+DeletionPreview preview_retention(const DeletionFacts& facts, const catalogue::WalLines& wal) {
+  DeletionPreview preview;
+  const std::vector<BackupId> order = list_doomed(facts);
+  std::map<BackupId, std::string> reasons;
+  for (const catalogue::RetentionVerdict& verdict : verdicts_of(facts, facts.list.backups)) {
+    reasons[verdict.id] = verdict.reason;
+  }
+  Doomed doomed;
+  for (const BackupId& id : order) {
+    doomed[id] = facts.annotations.being_deleted.contains(id)
+                     ? "its deletion has begun and was interrupted"
+                     : reasons[id];
+  }
+  preview_backups(facts, doomed, preview);
+  preview_wal(facts, doomed, play_deletions(facts, order, WalRemovalInput::Cause::retention), wal,
+              preview);
+  return preview;
+}
+
+}  // namespace barman::backup

@@ -1,0 +1,48 @@
+#include "cli/dry_run.h"
+
+#include <filesystem>
+
+#include "backup/delete_backup.h"
+#include "backup/deletion_preview.h"
+#include "catalogue/wal_index.h"
+#include "output/deletion_views.h"
+
+namespace barman::cli {
+namespace {
+
+// Without the lock and the repairs of WalIndex::open(): a dry run touches nothing.
+catalogue::WalLines read_only_lines(const server::Server& server) {
+  return [path = server.locations().wal_index_path()](const catalogue::WalIndexVisitor& visitor) {
+    if (std::filesystem::exists(path)) catalogue::visit_wal_index(path, 0, visitor);
+  };
+}
+
+void write(CommandContext& context, const server::Server& server,
+           const backup::DeletionFacts& facts, const backup::DeletionPreview& preview) {
+  output::PolicyText policy{.minimum_redundancy = facts.minimum_redundancy};
+  if (server.config().retention_policy) policy.policy = server.config().retention_policy->text();
+  output::write_deletion_preview(context.reporter, server.name(), policy, preview);
+}
+
+}  // namespace
+
+void preview_delete(CommandContext& context, const server::Server& server,
+                    const catalogue::BackupInfo& backup) {
+  const backup::DeletionFacts facts = backup::gather_deletion_facts(server);
+  const backup::DeletionPreview preview =
+      backup::preview_deletion(facts, backup.id, read_only_lines(server));
+  if (preview.refusal) {
+    context.reporter.warning(*preview.refusal);
+    context.reporter.error("Cannot delete backup (" + server.name() + " " + backup.id.value + ")");
+    return;
+  }
+  if (preview.warning) context.reporter.warning(*preview.warning);
+  write(context, server, facts, preview);
+}
+
+void preview_cron(CommandContext& context, const server::Server& server) {
+  const backup::DeletionFacts facts = backup::gather_deletion_facts(server);
+  write(context, server, facts, backup::preview_retention(facts, read_only_lines(server)));
+}
+
+}  // namespace barman::cli
