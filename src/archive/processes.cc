@@ -44,6 +44,11 @@ void start_archiver(const server::Server& server, DaemonOutputs outputs, Message
   start_child(server, {"archive-wal", server.name()}, outputs);
 }
 
+void start_receiver(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
+  messages.info(fmt::format("Starting streaming archiver for server {}", server.name()));
+  start_child(server, {"receive-wal", server.name()}, outputs);
+}
+
 void start_or_stop_receiver(const server::Server& server, DaemonOutputs outputs,
                             Messages& messages) {
   if (!server.config().streaming_archiver) {
@@ -51,8 +56,7 @@ void start_or_stop_receiver(const server::Server& server, DaemonOutputs outputs,
     return;
   }
   if (!is_free(catalogue::receive_wal_lock(server.locks()))) return;
-  messages.info(fmt::format("Starting streaming archiver for server {}", server.name()));
-  start_child(server, {"receive-wal", server.name()}, outputs);
+  start_receiver(server, outputs, messages);
 }
 
 void start_wal_check(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
@@ -105,6 +109,12 @@ void run_wal_cron(const server::Server& server, DaemonOutputs outputs, Messages&
   start_archiver(server, outputs, messages);
   start_or_stop_receiver(server, outputs, messages);
   start_wal_check(server, outputs, messages);
+}
+
+void restart_receiver(const server::Server& server, Messages& messages) {
+  if (find_process(server, "receive-wal")) terminate_process(server, "receive-wal", messages);
+  if (!server.config().active || !server.config().streaming_archiver) return;
+  start_receiver(server, DaemonOutputs::discard, messages);
 }
 
 void stop_receiver_of_inactive_server(const server::Server& server, Messages& messages) {

@@ -24,6 +24,9 @@ void start_child(const server::Server& server, const std::vector<std::string>& a
 // archive-wal, receive-wal (or its end when streaming is off), check-backup for the oldest backup
 // that waits for WAL.
 void run_wal_cron(const server::Server& server, DaemonOutputs outputs, Messages& messages);
+// After a change of the configuration: ends a running receive-wal, and begins a new one when the
+// server is active and streams.
+void restart_receiver(const server::Server& server, Messages& messages);
 // For an inactive server: ends its receive-wal. Silent when there is none.
 void stop_receiver_of_inactive_server(const server::Server& server, Messages& messages);
 

@@ -1,13 +1,17 @@
+#include <set>
+
 #include "archive/processes.h"
 #include "backup/delete_backup.h"
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "catalogue/locks.h"
 #include "cli/commands.h"
+#include "cli/configuration_changes.h"
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "config/config_update.h"
 
 namespace barman::cli {
 namespace {
@@ -38,9 +42,21 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
   backup::enforce_retention(server, context.reporter);
 }
 
-}  // namespace
+// The changes that config-update could not write; the names of the sections they are in.
+std::set<std::string> apply_configuration_changes(CommandContext& context) {
+  const config::GlobalConfig& global = context.configuration.global();
+  const config::ChangeQueue queue = config::load_change_queue(global.config_changes_queue);
+  if (queue.sets.empty() && !queue.is_malformed) return {};
+  const std::optional<FileLock> lock =
+      FileLock::try_lock(catalogue::config_lock(global.barman_lock_directory));
+  if (!lock) {
+    context.reporter.warning("another process is updating barman configuration files");
+    return {};
+  }
+  return apply_queued_changes(context);
+}
 
-void run_cron(CommandContext& context) {
+void run_for_all_servers(CommandContext& context) {
   const DaemonOutputs outputs =
       context.arguments.is_set("keep_descriptors") ? DaemonOutputs::keep : DaemonOutputs::discard;
   announce_all_servers(context);
@@ -59,8 +75,29 @@ void run_cron(CommandContext& context) {
                                  "', please look in the barman log file for more details.");
     }
   }
-  if (context.arguments.is_set("dry_run")) return;
-  const config::GlobalConfig& global = context.configuration.global();
+}
+
+}  // namespace
+
+void run_cron(CommandContext& context) {
+  if (context.arguments.is_set("dry_run")) return run_for_all_servers(context);
+  std::set<std::string> changed_sections;
+  std::optional<config::Configuration> changed;
+  try {
+    changed_sections = apply_configuration_changes(context);
+    if (!changed_sections.empty()) changed = reload_configuration(context);
+  } catch (const Error& error) {  // The servers can be served as they are configured now.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    report_error(context.reporter, error);
+  }
+  CommandContext current = {.configuration = changed ? *changed : context.configuration,
+                            .reporter = context.reporter,
+                            .progress = context.progress,
+                            .interrupt = context.interrupt,
+                            .arguments = context.arguments};
+  restart_receivers(current, changed_sections);
+  run_for_all_servers(current);
+  const config::GlobalConfig& global = current.configuration.global();
   if (global.lock_directory_cleanup) catalogue::clean_lock_directory(global.barman_lock_directory);
 }
 

@@ -23,6 +23,8 @@ void run_check_wal_archive(CommandContext& context);
 void run_check_archived_wal_range(CommandContext& context);
 void run_list_files(CommandContext& context);
 void run_rebuild_xlogdb(CommandContext& context);
+void run_config_switch(CommandContext& context);
+void run_config_update(CommandContext& context);
 void run_list_backups(CommandContext& context);
 void run_list_servers(CommandContext& context);
 void run_replication_status(CommandContext& context);

@@ -23,7 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kComponent = "barman.config";
-constexpr std::string_view kAutoFile = ".barman.auto.conf";
 
 bool is_readable(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }
 
@@ -96,7 +95,7 @@ void Configuration::load_main_file(const MainFileLookup& lookup) {
 void Configuration::load_rest(const ConninfoCheck& check_conninfo) {
   if (!global_.barman_home.empty()) {
     merge_include_directory();
-    const std::string automatic = fmt::format("{}/{}", global_.barman_home, kAutoFile);
+    const std::string automatic = global_.automatic_file();
     std::error_code code;
     if (fs::exists(automatic, code)) merge_file_below_main(automatic, automatic);
   }
@@ -304,6 +303,18 @@ const ServerConfig* Configuration::find_server(std::string_view name) const {
 const Model* Configuration::find_model(std::string_view name) const {
   const auto position = models_.find(name);
   return position == models_.end() ? nullptr : &position->second;
+}
+
+std::optional<std::string> Configuration::find_written_text(std::string_view section,
+                                                            std::string_view key) const {
+  const IniSetting* setting = document_.find_setting(section, key);
+  return setting != nullptr ? std::optional(setting->raw) : std::nullopt;
+}
+
+bool Configuration::is_possible_section_name(std::string_view name) {
+  return !name.empty() && name != "all" && name != kGlobalSection && name != "DEFAULT" &&
+         name == strip(name) && name.find_first_of("[]") == std::string_view::npos &&
+         is_safe_name(name);
 }
 
 std::string Configuration::source(const ServerConfig& server, std::string_view option) const {

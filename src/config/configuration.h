@@ -39,6 +39,7 @@ struct GlobalConfig {
   std::optional<std::string> unknown_log_level;  // text to warn about once the log is open
   std::optional<std::string> configuration_files_directory;
   std::string config_changes_queue;
+  std::string automatic_file() const { return barman_home + "/.barman.auto.conf"; }
   std::map<std::string, std::string> raw;  // [barman] as written
 };
 
@@ -64,7 +65,13 @@ class Configuration {
   const ServerConfig* find_server(std::string_view name) const;
   const std::map<std::string, Model, std::less<>>& models() const noexcept { return models_; }
   const Model* find_model(std::string_view name) const;
+  // Whether a section can have that name: it becomes part of paths and of lock files.
+  static bool is_possible_section_name(std::string_view name);
   const std::vector<PathConflict>& global_errors() const noexcept { return conflicts_; }
+
+  // The text of a key in a section of any kind as it is written, all files merged.
+  std::optional<std::string> find_written_text(std::string_view section,
+                                               std::string_view key) const;
 
   // The file that defines an option of a server, or "default".
   std::string source(const ServerConfig& server, std::string_view option) const;

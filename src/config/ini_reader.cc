@@ -59,7 +59,7 @@ class Parser {
   void open_section(std::string_view content) {
     const std::string_view section = content.substr(1, content.find(']') - 1);
     if (section.empty()) fail("the section has no name");
-    file_.sections.push_back({std::string(section), {}});
+    file_.sections.push_back({std::string(section), {}, line_number_});
     in_value_ = false;
   }
 
@@ -70,13 +70,16 @@ class Parser {
     const std::string_view key = strip(content.substr(0, delimiter));
     if (key.empty()) fail("there is no key before the delimiter");
     const std::string_view value = strip(content.substr(delimiter + 1));
-    file_.sections.back().entries.push_back({to_lower(key), std::string(value), line_number_});
+    file_.sections.back().entries.push_back(
+        {to_lower(key), std::string(value), line_number_, line_number_});
     in_value_ = true;
   }
 
   // Empty lines belong to the value only if a continuation follows them.
   void continue_value(std::string_view content) {
-    std::string& value = file_.sections.back().entries.back().value;
+    IniEntry& entry = file_.sections.back().entries.back();
+    std::string& value = entry.value;
+    entry.last_line_number = line_number_;
     value.append(pending_empty_lines_ + 1, '\n').append(content);
     pending_empty_lines_ = 0;
   }

@@ -13,11 +13,13 @@ struct IniEntry {
   std::string key;    // lower case
   std::string value;  // continuation lines joined by '\n'
   std::size_t line_number = 0;
+  std::size_t last_line_number = 0;  // greater for a value of several lines
 };
 
 struct IniSection {
   std::string name;
   std::vector<IniEntry> entries;  // a repeated key stays: the last one wins
+  std::size_t line_number = 0;
 };
 
 struct IniFile {

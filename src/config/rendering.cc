@@ -86,6 +86,18 @@ OptionData effective_data(const ServerConfig& config, const Option& option) {
   return get_option(config, option);
 }
 
+// The key itself, or where it is kept ("file:///etc/barman/key").
+bool is_secret(std::string_view option, std::string_view text) {
+  return option == "aws_sse_customer_key" && !text.empty() && text != "None" &&
+         !text.starts_with("file://");
+}
+
+OptionValue without_secret(const Option& option, OptionValue value) {
+  if (auto* text = std::get_if<std::string>(&value.data))
+    *text = mask_secret_option(option.name, std::move(*text));
+  return value;
+}
+
 // A function of its own: g++ 12 at -O2 takes the variant's unused members for uninitialised data
 // when it is built in the argument list.
 [[gnu::noinline]] OptionValue boolean_value(bool value) { return OptionValue{value}; }
@@ -100,13 +112,13 @@ OptionValue native_value(const Option& option, const OptionData& value) {
   if (option.name == "last_backup_maximum_age")
     return text_value(interval != nullptr ? interval->human_text() : "None");
   if (interval != nullptr) return text_value(interval->clock_text());
-  return std::visit(Renderer{}, value);
+  return without_secret(option, std::visit(Renderer{}, value));
 }
 
 OptionValue exported_value(const Option& option, const OptionData& value) {
   const auto* words = std::get_if<std::vector<std::string>>(&value);
   if (option.type == OptionType::word_set && words != nullptr) return text_value(join(*words, ","));
-  return std::visit(Renderer{}, value);
+  return without_secret(option, std::visit(Renderer{}, value));
 }
 
 ShownOptions list_native_options(const ServerConfig& config) {
@@ -128,6 +140,10 @@ ShownOptions list_exported_options(const ServerConfig& config) {
     shown.emplace_back(option.name, exported_value(option, effective_data(config, option)));
   shown.emplace_back("name", OptionValue{config.name});
   return shown;
+}
+
+std::string mask_secret_option(std::string_view option, std::string text) {
+  return is_secret(option, text) ? "*REDACTED*" : std::move(text);
 }
 
 std::string python_text(const OptionValue& value) {

@@ -3,11 +3,14 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "config/ini_editor.h"
 #include "config/ini_reader.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
   try {
-    barman::config::parse_ini({reinterpret_cast<const char*>(data), size}, "input");
+    barman::config::parse_ini(text, "input");
+    barman::config::set_ini_value(text, "main", "archiver", "on", "input");
   } catch (const barman::Error&) {
     // Refusing is right; crashing is not.
   }

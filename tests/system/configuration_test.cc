@@ -1,0 +1,183 @@
+// Commands that change the configuration: config-switch with models, config-update with its queue,
+// and cron, which applies what was left in the queue.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/file.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file_lock.h"
+#include "support/eventually.h"
+#include "support/golden.h"
+#include "support/streaming_site.h"
+#include "support/temp_dir.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::HasSubstr;
+using testing::Not;
+
+using Arguments = std::vector<std::string>;
+
+std::string transcript(const CommandResult& result) {
+  std::string text = result.out;
+  if (!text.empty() && !text.ends_with('\n')) text += "\n--- no final newline\n";
+  if (!result.err.empty()) text += "--- standard error\n" + result.err;
+  if (result.exit_code != 0) text += "--- exit code " + std::to_string(result.exit_code) + "\n";
+  return text;
+}
+
+// Servers that are never connected to.
+class ConfigurationCommands : public testing::Test {
+ protected:
+  ConfigurationCommands() {
+    words_.replace(barman_.directory().string(), "<DIR>");
+    barman_.add_section("main", {{"conninfo", "host=/nowhere password=hush"},
+                                 {"archiver", "on"},
+                                 {"backup_method", "postgres"},
+                                 {"streaming_conninfo", "host=/nowhere"},
+                                 {"cluster", "main"}});
+    barman_.add_section("other", {{"conninfo", "host=/nowhere"},
+                                  {"archiver", "on"},
+                                  {"backup_method", "postgres"},
+                                  {"streaming_conninfo", "host=/nowhere"}});
+    barman_.add_section(
+        "main:low",
+        {{"model", "true"}, {"cluster", "main"}, {"check_timeout", "45"}, {"description", "low"}});
+    barman_.add_section("elsewhere", {{"model", "true"}, {"cluster", "else"}});
+  }
+
+  CommandResult golden(const std::string& name, const Arguments& arguments) {
+    const CommandResult result = barman_.run(arguments);
+    SCOPED_TRACE(testing::PrintToString(arguments));
+    expect_golden(name, words_(transcript(result)));
+    return result;
+  }
+  nlohmann::json shown(const std::string& server) {
+    return nlohmann::json::parse(barman_.run({"-f", "json", "show-servers", server}).out)[server];
+  }
+  fs::path model_file() const { return barman_.server_directory("main") / ".active-model.auto"; }
+  fs::path automatic_file() const { return barman_.home() / ".barman.auto.conf"; }
+  fs::path queue_file() const { return barman_.home() / "cfg_changes.queue"; }
+
+  BarmanHome barman_;
+  Normalizer words_;
+};
+
+TEST_F(ConfigurationCommands, SwitchModels) {
+  golden("config-switch/nothing_asked", {"config-switch", "main"});
+  golden("config-switch/unknown_model", {"config-switch", "main", "x"});
+  golden("config-switch/mismatch", {"config-switch", "main", "elsewhere"});
+  EXPECT_FALSE(fs::exists(model_file()));
+  golden("config-switch/apply", {"config-switch", "main", "main:low"});
+  EXPECT_EQ(read_text(model_file()), "main:low");
+  EXPECT_EQ(shown("main")["check_timeout"], 45);
+  EXPECT_EQ(shown("main")["active_model"], "main:low");
+  golden("config-switch/again_json", {"-f", "json", "config-switch", "main", "main:low"});
+  golden("config-switch/reset", {"config-switch", "main", "--reset", "x"});
+  EXPECT_FALSE(fs::exists(model_file()));
+  EXPECT_EQ(shown("main")["check_timeout"], 30);
+  EXPECT_EQ(barman_.run({"config-switch", "--reset", "main"}).exit_code, 0);
+}
+
+TEST_F(ConfigurationCommands, ResetAModelThatIsGone) {
+  fs::create_directories(barman_.server_directory("main"));
+  write_text(model_file(), "gone");
+  EXPECT_TRUE(shown("main")["disabled"].get<bool>());
+  EXPECT_EQ(barman_.run({"config-switch", "main", "--reset"}).exit_code, 0);
+  EXPECT_FALSE(shown("main")["disabled"].get<bool>());
+}
+
+TEST_F(ConfigurationCommands, UpdateOptions) {
+  golden("config-update/one", {"config-update",
+                               R"([{"scope": "server", "server_name": "main", "check_timeout": "31",
+               "conninfo": "host=/nowhere password=psst"}])"});
+  EXPECT_EQ(read_text(automatic_file()),
+            "[main]\ncheck_timeout = 31\nconninfo = host=/nowhere password=psst\n");
+  EXPECT_EQ(fs::status(automatic_file()).permissions(),
+            fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_EQ(read_text(queue_file()), "[]");
+  EXPECT_EQ(shown("main")["check_timeout"], 31);
+  golden("config-update/model_json",
+         {"-f", "json", "config-update",
+          R"([{"scope": "model", "model_name": "fast", "cluster": "main", "check_timeout": 5},
+              {"scope": "server", "server_name": "main", "check_timeout": null}])"});
+  EXPECT_EQ(shown("main")["check_timeout"], 30);
+  EXPECT_EQ(barman_.run({"config-switch", "main", "fast"}).exit_code, 0);
+  EXPECT_EQ(shown("main")["check_timeout"], 5);
+  EXPECT_THAT(barman_.log(), Not(HasSubstr("psst")));
+}
+
+TEST_F(ConfigurationCommands, RefuseABadUpdateAsAWhole) {
+  golden("config-update/bad_value",
+         {"config-update",
+          R"([{"scope": "server", "server_name": "main", "archiver": "on"},
+              {"scope": "server", "server_name": "other", "check_timeout": "x"}])"});
+  golden("config-update/bad_scope",
+         {"config-update", R"([{"scope": "x", "server_name": "main"}])"});
+  golden("config-update/bad_json", {"config-update", "[{"});
+  golden("config-update/nothing", {"config-update", "[]"});
+  EXPECT_FALSE(fs::exists(automatic_file()));
+  EXPECT_FALSE(fs::exists(queue_file()));
+  const auto lock = FileLock::try_lock(barman_.home() / ".config-update.lock");
+  ASSERT_TRUE(lock);
+  golden("config-update/busy",
+         {"config-update", R"([{"scope": "server", "server_name": "main", "archiver": "on"}])"});
+  EXPECT_FALSE(fs::exists(queue_file()));
+}
+
+TEST_F(ConfigurationCommands, ApplyTheQueueAtTheBeginOfCron) {
+  barman_.set("main", "active", "false");
+  barman_.set("other", "active", "false");
+  fs::create_directories(barman_.home());
+  const auto put_queue = [&] {
+    write_text(queue_file(), R"([
+      {"section": "main", "changes_set": [{"key": "archiver", "value": "maybe", "config_file": "x"}]},
+      {"section": "other", "changes_set": [{"key": "check_timeout", "value": 7, "config_file": "x"}]}
+    ])");
+  };
+  put_queue();
+  {
+    const auto lock = FileLock::try_lock(barman_.home() / ".config-update.lock");
+    golden("cron/configuration_busy", {"cron"});
+  }
+  golden("cron/configuration_changes", {"cron"});
+  EXPECT_EQ(shown("other")["check_timeout"], 7);
+  EXPECT_EQ(read_text(queue_file()), "[]");
+  EXPECT_EQ(transcript(barman_.run({"cron"})), "");
+  write_text(queue_file(), "nonsense");
+  golden("cron/malformed_queue", {"cron"});
+  EXPECT_EQ(barman_
+                .run({"config-update",
+                      R"([{"scope": "server", "server_name": "other", "check_timeout": 8}])"})
+                .exit_code,
+            0);
+  EXPECT_EQ(shown("other")["check_timeout"], 8);
+}
+
+TEST(ConfigurationOfAStreamingServer, IsTakenUpByTheReceiver) {
+  StreamingSite site({.postgres = {}, .server = {{"cluster", "main"}}, .home = {}});
+  site.barman.add_section("quiet", {{"model", "true"}, {"cluster", "main"}, {"archiver", "on"}});
+  site.start_receiver();
+  const std::string pid = std::to_string(site.receiver().pid());
+  const auto receiver = [&] { return site.barman.run({"list-processes", "main"}).out; };
+  const CommandResult switched = site.barman.run({"config-switch", "main", "quiet"});
+  EXPECT_EQ(switched.exit_code, 0) << switched.err;
+  EXPECT_THAT(switched.out, HasSubstr("Stopped process receive-wal(" + pid +
+                                      ")\nStarting streaming archiver for server main\n"));
+  site.receiver().wait();
+  EXPECT_TRUE(eventually([&] { return receiver().find("receive-wal") != std::string::npos; }));
+  const CommandResult updated = site.barman.run(
+      {"config-update",
+       R"([{"scope": "server", "server_name": "main", "streaming_archiver": "off"}])"});
+  EXPECT_EQ(updated.exit_code, 0) << updated.err;
+  EXPECT_THAT(updated.out, HasSubstr("Stopped process receive-wal("));
+  EXPECT_THAT(updated.out, Not(HasSubstr("Starting")));
+  EXPECT_THAT(receiver(), HasSubstr("No active subprocesses"));
+}
+
+}  // namespace
+}  // namespace barman::test
