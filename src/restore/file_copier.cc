@@ -15,14 +15,13 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "pipeline/bulk_writer.h"
 
 namespace barman::restore {
 namespace {
 
-// Small enough that what was read is still in the processor's cache when it is written.
-constexpr std::size_t kBufferSize = std::size_t{256} << 10;
-// Write-back of a large file begins before its end, so that the final fsync has little to do.
-constexpr std::uint64_t kWriteBackStep = std::uint64_t{8} << 20;
+// Between two looks at the interrupt when the kernel copies.
+constexpr std::size_t kKernelCopyStep = std::size_t{8} << 20;
 
 constexpr std::size_t kFlusherCount = 8;
 
@@ -33,8 +32,8 @@ std::int64_t steady_now_ns() {
 }
 
 MutableBytes worker_buffer() {
-  thread_local std::vector<std::byte> buffer(kBufferSize);
-  return buffer;
+  thread_local const auto block = std::make_unique<pipeline::BulkWriter::Block>();
+  return block->bytes;
 }
 
 Error wrong_size(const CopyTask& task, std::uint64_t copied) {
@@ -158,7 +157,7 @@ bool FileCopier::copy_in_kernel(const Fd& source, const Fd& destination, const C
   for (;;) {
     interrupt_.throw_if_requested();
     const ssize_t size =
-        ::copy_file_range(source.get(), nullptr, destination.get(), nullptr, kWriteBackStep, 0);
+        ::copy_file_range(source.get(), nullptr, destination.get(), nullptr, kKernelCopyStep, 0);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && copied == 0 && is_unsupported(errno)) return false;
     if (size < 0) {
@@ -178,24 +177,19 @@ void FileCopier::copy_through_buffer(const Fd& source, const Fd* destination,
   const DigestAlgorithm algorithm = algorithm_for(task);
   Digest digest(algorithm);
   const MutableBytes buffer = worker_buffer();
+  std::optional<pipeline::BulkWriter> writer;
+  if (destination != nullptr) writer.emplace(*destination, task.destination, task.size_bytes);
   std::uint64_t copied = 0;
-  std::uint64_t flushed = 0;
   for (;;) {
     interrupt_.throw_if_requested();
     const std::size_t size = read_full(source, buffer, task.source);
     if (size == 0) break;
     const Bytes data = Bytes(buffer).first(size);
     digest.update(data);
-    if (destination != nullptr) write_full(*destination, data, task.destination);
+    if (writer) writer->write(data);
     copied += size;
     progress_.advance(size);
     keep_rate(size);
-    if (destination != nullptr && copied - flushed >= kWriteBackStep) {
-      // Only a hint; what goes wrong shows in fsync.
-      ::sync_file_range(destination->get(), static_cast<off_t>(flushed),
-                        static_cast<off_t>(copied - flushed), SYNC_FILE_RANGE_WRITE);
-      flushed = copied;
-    }
     if (size < buffer.size()) break;
   }
   if (copied != task.size_bytes) throw wrong_size(task, copied);
