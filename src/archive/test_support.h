@@ -1,49 +1,18 @@
 // A server on a temporary directory for the unit tests of this folder, and what it says.
 #pragma once
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "base/progress.h"
+#include "base/test_support.h"
 #include "catalogue/wal_index.h"
 #include "server/server.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::archive {
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "archive-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw_errno("cannot create \"" + name + "\"");
-    path_ = name;
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-inline void put_file(const std::filesystem::path& path, std::string_view content) {
-  std::filesystem::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << content;
-}
-
-inline std::string get_file(const std::filesystem::path& path) {
-  std::ostringstream content;
-  content << std::ifstream(path, std::ios::binary).rdbuf();
-  return content.str();
-}
 
 inline std::vector<std::string> list_names(const std::filesystem::path& directory) {
   std::vector<std::string> names;

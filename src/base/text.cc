@@ -16,6 +16,23 @@ constexpr std::string_view kBlanks = " \t\r\n\f\v";
 char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 char upper(char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); }
 
+constexpr std::string_view kMask = "*REDACTED*";
+
+// Where the value begins when "password=" stands at `i`, blanks around the sign allowed as in
+// libpq's connection strings; npos when it does not.
+std::size_t password_begin(std::string_view text, std::size_t i) {
+  constexpr std::string_view kKey = "password";
+  const auto skip_blanks = [&](std::size_t from) {
+    return std::min(text.find_first_not_of(" \t", from), text.size());
+  };
+  if (lower(text[i]) != 'p' || to_lower(text.substr(i, kKey.size())) != kKey) {
+    return std::string_view::npos;
+  }
+  const std::size_t sign = skip_blanks(i + kKey.size());
+  if (sign == text.size() || text[sign] != '=') return std::string_view::npos;
+  return skip_blanks(sign + 1);
+}
+
 // The end of a password value that begins at `begin`: a single-quoted word with \ escapes, or up to
 // a blank.
 std::size_t password_end(std::string_view text, std::size_t begin) {
@@ -137,8 +154,6 @@ std::string shell_quote(std::string_view text) {
 }
 
 std::string mask_passwords(std::string_view text) {
-  constexpr std::string_view kKey = "password=";
-  constexpr std::string_view kMask = "*REDACTED*";
   // Nearly every line: nothing that looks like a connection string.
   if (text.find('=') == std::string_view::npos && text.find("://") == std::string_view::npos) {
     return std::string(text);
@@ -146,9 +161,10 @@ std::string mask_passwords(std::string_view text) {
   std::string result;
   std::size_t i = 0;
   while (i < text.size()) {
-    if (to_lower(text.substr(i, kKey.size())) == kKey) {
-      result.append(text.substr(i, kKey.size())).append(kMask);
-      i = password_end(text, i + kKey.size());
+    if (const std::size_t begin = password_begin(text, i); begin != std::string_view::npos) {
+      result.append(text.substr(i, begin - i)).append(kMask);
+      // What is masked already stays, whatever follows it.
+      i = text.substr(begin).starts_with(kMask) ? begin + kMask.size() : password_end(text, begin);
       continue;
     }
     if (text.substr(i, 3) == "://") {

@@ -35,6 +35,21 @@ TEST(MaskPasswords, HidesKeywordAndUriForms) {
             "conninfo: password=*REDACTED*\n\tnext");
   EXPECT_EQ(mask_passwords("postgresql://u:s3@h/db"), "postgresql://u:*REDACTED*@h/db");
   EXPECT_EQ(mask_passwords("postgresql://h:5432/db"), "postgresql://h:5432/db");
+  EXPECT_EQ(mask_passwords("postgresql://h/db?password=s3&user=u"),
+            "postgresql://h/db?password=*REDACTED*&user=u");
+}
+
+TEST(MaskPasswords, KnowsBlanksAroundTheSign) {
+  EXPECT_EQ(mask_passwords("user=b password = x host=a"), "user=b password = *REDACTED* host=a");
+  EXPECT_EQ(mask_passwords("PASSWORD\t=  'a b'"), "PASSWORD\t=  *REDACTED*");
+  EXPECT_EQ(mask_passwords("the password of x = y"), "the password of x = y");
+  EXPECT_EQ(mask_passwords("a=b password"), "a=b password");
+}
+
+TEST(MaskPasswords, ChangesNothingThatIsMasked) {
+  const std::string masked = mask_passwords("{\"a\": \"password=x\\ny\"}, \"b\"");
+  EXPECT_EQ(mask_passwords("password=*REDACTED*\\nmore"), "password=*REDACTED*\\nmore");
+  EXPECT_EQ(mask_passwords(masked), masked);
 }
 
 TEST(ShellQuote, SurvivesQuotes) { EXPECT_EQ(shell_quote("a'b"), "'a'\\''b'"); }

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "cli/argument_value.h"
 #include "cli/commands.h"
@@ -255,7 +256,23 @@ GlobalArguments global_arguments(const ParsedArguments& values) {
 
 }  // namespace
 
-bool ParsedArguments::has(std::string_view key) const { return values_.find(key) != values_.end(); }
+ParsedArguments::ParsedArguments(const CommandSpec& spec) : command(spec.name) {
+  for (const OptionSpec& option : spec.options) known_keys_.insert(option.key());
+  for (const PositionalSpec& positional : spec.positionals) {
+    known_keys_.insert(std::string(positional.key));
+  }
+}
+
+const std::vector<std::string>* ParsedArguments::find_values(std::string_view key) const {
+  if (!command.empty() && !known_keys_.contains(key)) {
+    throw Error(ErrorKind::internal,
+                fmt::format("command '{}' has no argument '{}'", command, key));
+  }
+  const auto entry = values_.find(key);
+  return entry == values_.end() || entry->second.empty() ? nullptr : &entry->second;
+}
+
+bool ParsedArguments::has(std::string_view key) const { return find_values(key) != nullptr; }
 
 bool ParsedArguments::is_set(std::string_view key) const { return find(key) == "true"; }
 
@@ -265,17 +282,14 @@ std::optional<bool> ParsedArguments::choice_of(std::string_view key) const {
 }
 
 std::optional<std::string> ParsedArguments::find(std::string_view key) const {
-  const auto entry = values_.find(key);
-  if (entry == values_.end() || entry->second.empty()) return std::nullopt;
-  return entry->second.back();
+  const std::vector<std::string>* values = find_values(key);
+  return values != nullptr ? std::optional(values->back()) : std::nullopt;
 }
 
 const std::string& ParsedArguments::get(std::string_view key) const {
-  const auto entry = values_.find(key);
-  if (entry == values_.end() || entry->second.empty()) {
-    throw std::logic_error(fmt::format("no argument '{}'", key));
-  }
-  return entry->second.back();
+  const std::vector<std::string>* values = find_values(key);
+  if (values == nullptr) throw std::logic_error(fmt::format("no argument '{}'", key));
+  return values->back();
 }
 
 std::optional<std::int64_t> ParsedArguments::find_integer(std::string_view key) const {
@@ -284,8 +298,8 @@ std::optional<std::int64_t> ParsedArguments::find_integer(std::string_view key) 
 }
 
 std::vector<std::string> ParsedArguments::list(std::string_view key) const {
-  const auto entry = values_.find(key);
-  return entry == values_.end() ? std::vector<std::string>() : entry->second;
+  const std::vector<std::string>* values = find_values(key);
+  return values != nullptr ? *values : std::vector<std::string>();
 }
 
 void ParsedArguments::set(std::string key, std::string value) {
@@ -299,8 +313,7 @@ void ParsedArguments::append(const std::string& key, std::string value) {
 ParsedArguments parse_command_arguments(const CommandSpec& command,
                                         const std::vector<std::string>& arguments,
                                         bool& is_help_requested) {
-  ParsedArguments result;
-  result.command = command.name;
+  ParsedArguments result(command);
   is_help_requested = false;
   OptionReader reader(&command, command.options, arguments, OptionReader::Positionals::in_order);
   std::vector<Positional> positionals;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -16,9 +17,15 @@
 
 namespace barman::cli {
 
-// What was given, by key (OptionSpec::key(), PositionalSpec::key), defaults filled in.
+// What was given, by key (OptionSpec::key(), PositionalSpec::key), defaults filled in. Asking for a
+// key that the command does not have is a bug of the program: Error(internal), so that a misspelt
+// key is never an option that was not given.
 class ParsedArguments {
  public:
+  // Of no command: knows no keys and refuses none.
+  ParsedArguments() = default;
+  explicit ParsedArguments(const CommandSpec& spec);
+
   std::string command;
 
   bool has(std::string_view key) const;
@@ -37,6 +44,10 @@ class ParsedArguments {
   void append(const std::string& key, std::string value);
 
  private:
+  // nullptr when nothing was given.
+  const std::vector<std::string>* find_values(std::string_view key) const;
+
+  std::set<std::string, std::less<>> known_keys_;
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
 };
 

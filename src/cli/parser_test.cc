@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+
 namespace barman::cli {
 namespace {
 
@@ -206,6 +208,17 @@ TEST(ParseLine, RefusesBadGlobalOptions) {
 
 TEST(ParseLine, RefusesGlobalOptionsAfterTheCommand) {
   EXPECT_EQ(line_failure({"list-servers", "-q"}), "unrecognized arguments: -q");
+}
+
+TEST(ParsedArguments, RefuseAKeyThatTheCommandDoesNotHave) {
+  const ParsedArguments arguments = parse("keep", {"main", "latest", "-s"});
+  EXPECT_TRUE(arguments.is_set("status"));
+  EXPECT_FALSE(arguments.is_set("release"));
+  EXPECT_EQ(arguments.find("target"), std::nullopt);
+  EXPECT_THROW(arguments.is_set("statuz"), Error);
+  EXPECT_THROW(arguments.find("dry-run"), Error);
+  EXPECT_THROW(arguments.list("server"), Error);
+  EXPECT_EQ(ParsedArguments().find("config"), std::nullopt);
 }
 
 }  // namespace
