@@ -326,7 +326,11 @@ std::string Configuration::source(const ServerConfig& server, std::string_view o
 }
 
 std::string Configuration::global_source(std::string_view key) const {
-  const IniSetting* setting = document_.find_setting(kGlobalSection, key);
+  return section_source(kGlobalSection, key);
+}
+
+std::string Configuration::section_source(std::string_view section, std::string_view key) const {
+  const IniSetting* setting = document_.find_setting(section, key);
   return setting != nullptr ? setting->file : "default";
 }
 

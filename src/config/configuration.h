@@ -75,6 +75,8 @@ class Configuration {
 
   // The file that defines an option of a server, or "default".
   std::string source(const ServerConfig& server, std::string_view option) const;
+  // The file that defines a key of a section, a model for example, or "default".
+  std::string section_source(std::string_view section, std::string_view key) const;
   // The file that defines a key of [barman], or "default".
   std::string global_source(std::string_view key) const;
 

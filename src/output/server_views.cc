@@ -9,8 +9,6 @@
 namespace barman::output {
 namespace {
 
-JsonValue to_json(const config::OptionValue& value);
-
 JsonValue json_content(const config::OptionValue::List& values) {
   JsonValue array = JsonValue::array();
   for (const config::OptionValue& value : values) array.push_back(to_json(value));
@@ -26,10 +24,6 @@ JsonValue json_content(const T& value) {
   return JsonValue(value);
 }
 
-JsonValue to_json(const config::OptionValue& value) {
-  return std::visit([](const auto& content) { return json_content(content); }, value.data);
-}
-
 // What list-servers appends to the description.
 std::string state_suffix(const ServerListEntry& server) {
   std::string suffix;
@@ -40,6 +34,10 @@ std::string state_suffix(const ServerListEntry& server) {
 }
 
 }  // namespace
+
+JsonValue to_json(const config::OptionValue& value) {
+  return std::visit([](const auto& content) { return json_content(content); }, value.data);
+}
 
 void write_server_header(Reporter& reporter, std::string_view server, ServerState state) {
   reporter.result_line(fmt::format("Server {}:", server_title(server, state)));

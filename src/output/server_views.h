@@ -11,6 +11,8 @@
 
 namespace barman::output {
 
+JsonValue to_json(const config::OptionValue& value);
+
 // "Server main:".
 void write_server_header(Reporter& reporter, std::string_view server,
                          ServerState state = ServerState::active);
