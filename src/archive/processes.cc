@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "archive/receiver_unit.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/interrupt.h"
@@ -45,6 +46,11 @@ void start_archiver(const server::Server& server, DaemonOutputs outputs, Message
 }
 
 void start_receiver(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
+  if (const std::optional<std::string> unit = find_receiver_unit(server)) {
+    messages.info_unlogged(fmt::format(
+        "Starting streaming archiver for server {} via systemd unit {}", server.name(), *unit));
+    if (control_unit(*unit, UnitAction::start)) return;
+  }
   messages.info(fmt::format("Starting streaming archiver for server {}", server.name()));
   start_child(server, {"receive-wal", server.name()}, outputs);
 }
@@ -79,7 +85,10 @@ void terminate_process(const server::Server& server, const std::string& task, Me
                 fmt::format("Termination of {} failed: no such process for server {}", task,
                             server.name()));
   }
-  if (::kill(*pid, SIGINT) != 0 && errno != ESRCH) {
+  // systemd would start again what ends by itself.
+  const std::optional<std::string> unit = find_unit_of_process(*pid);
+  const bool is_stopped = unit && control_unit(*unit, UnitAction::stop);
+  if (!is_stopped && ::kill(*pid, SIGINT) != 0 && errno != ESRCH) {
     throw_errno(fmt::format("cannot send a signal to process {}({})", task, *pid));
   }
   for (int i = 0; i < kPolls; ++i) {

@@ -12,8 +12,8 @@
 
 namespace barman::archive {
 
-// SIGINT to the first process of this task ("receive-wal"), then polls for ten seconds. Throws when
-// there is none or it stays.
+// SIGINT to the first process of this task ("receive-wal"), or the end of the systemd unit that it
+// belongs to, then polls for ten seconds. Throws when there is none or it stays.
 void terminate_process(const server::Server& server, const std::string& task, Messages& messages);
 
 // `program -c configuration -q ARGUMENTS`, in its own session.
@@ -21,8 +21,8 @@ void start_child(const server::Server& server, const std::vector<std::string>& a
                  DaemonOutputs outputs);
 
 // What cron does for the WAL of an active server, in children that it does not wait for:
-// archive-wal, receive-wal (or its end when streaming is off), check-backup for the oldest backup
-// that waits for WAL.
+// archive-wal, receive-wal (or its end when streaming is off; as a systemd unit where that is
+// possible), check-backup for the oldest backup that waits for WAL.
 void run_wal_cron(const server::Server& server, DaemonOutputs outputs, Messages& messages);
 // After a change of the configuration: ends a running receive-wal, and begins a new one when the
 // server is active and streams.
