@@ -26,16 +26,19 @@ namespace barman::archive {
 namespace fs = std::filesystem;
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kComponent = "barman.wal_archiver";
-constexpr std::array kPauses = {seconds(1), seconds(2), seconds(5), seconds(10)};
+// Short, because commits may be waiting for a synchronous standby.
+constexpr std::array kPauses = {milliseconds(100), milliseconds(250), milliseconds(500),
+                                milliseconds(1000)};
 // The same failure is told again after so long.
 constexpr seconds kRepeatReport{300};
-// How often a slot may be found in use by the session that was lost: the server may need its
+// How long a slot may be found in use by the session that was lost: the server needs its
 // wal_sender_timeout, a minute by default, to notice.
-constexpr int kMaxBusySlots = 60;
+constexpr seconds kMaxBusySlot{600};
 
 Error archiver_failure(const Error& error) {
   return {error.kind(), "ArchiverFailure:" + error.describe(), error.hint()};
@@ -107,6 +110,7 @@ class ReceiveLoop final : public replication::WalReceiverEvents {
   void run();
 
   void on_message(const std::string& text) override { tell(text); }
+  void on_streaming() override { failures_ = 0; }
   void on_segment_complete(const fs::path& path) override { mark_next_segment(path); }
 
  private:
@@ -124,14 +128,13 @@ class ReceiveLoop final : public replication::WalReceiverEvents {
   Messages& messages_;
   bool has_streamed_ = false;
   std::size_t failures_ = 0;
-  int busy_slots_ = 0;
+  std::optional<Clock::time_point> busy_since_;
   std::string reported_;
   Clock::time_point reported_at_;
 };
 
 void ReceiveLoop::run() {
   while (!server_.interrupt().is_requested()) {
-    const Clock::time_point begin = Clock::now();
     // A lost session is what this loop is for.
     try {
       stream_once();
@@ -139,11 +142,10 @@ void ReceiveLoop::run() {
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) return;
       if (judge(error) == Next::give_up) throw archiver_failure(error);
-      if (Clock::now() - begin > kPauses.back()) failures_ = 0;
-      const seconds pause = kPauses.at(std::min(failures_, kPauses.size() - 1));
+      const milliseconds pause = kPauses.at(std::min(failures_, kPauses.size() - 1));
       ++failures_;
       report_loss(error);
-      sleep_unless_interrupted(static_cast<int>(pause.count()) * 1000, server_.interrupt());
+      sleep_unless_interrupted(static_cast<int>(pause.count()), server_.interrupt());
     }
   }
 }
@@ -151,11 +153,9 @@ void ReceiveLoop::run() {
 ReceiveLoop::Next ReceiveLoop::judge(const Error& error) {
   if (error.kind() == ErrorKind::connection) return Next::retry;
   // The server has not noticed yet that the old session is gone.
-  if (error.kind() == ErrorKind::conflict && has_streamed_ && busy_slots_ < kMaxBusySlots) {
-    ++busy_slots_;
-    return Next::retry;
-  }
-  return Next::give_up;
+  if (error.kind() != ErrorKind::conflict || !has_streamed_) return Next::give_up;
+  if (!busy_since_) busy_since_ = Clock::now();
+  return Clock::now() - *busy_since_ < kMaxBusySlot ? Next::retry : Next::give_up;
 }
 
 void ReceiveLoop::report_loss(const Error& error) {
@@ -205,7 +205,7 @@ void ReceiveLoop::require_slot(postgres::Connection& sql,
   if (slot && slot->active) {
     throw Error(ErrorKind::conflict, fmt::format("replication slot '{}' is already in use", name));
   }
-  busy_slots_ = 0;
+  busy_since_.reset();
   if (slot) {
     if (slot->restart_lsn) {
       options.fallback_position = replication::StreamPosition{

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <string>
 
+#include "base/durable.h"
 #include "base/error.h"
 
 namespace barman {
@@ -17,7 +18,12 @@ namespace fs = std::filesystem;
 namespace {
 
 Fd open_lock_file(const fs::path& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  constexpr int kFlags = O_RDWR | O_CREAT | O_CLOEXEC;
+  int fd = ::open(path.c_str(), kFlags, 0600);
+  if (fd < 0 && errno == ENOENT) {
+    make_directories(path.parent_path());
+    fd = ::open(path.c_str(), kFlags, 0600);
+  }
   if (fd < 0 && errno == EACCES) {
     throw Error(ErrorKind::permission,
                 "Permission denied, unable to access '" + path.string() + "'");
@@ -43,10 +49,16 @@ bool take_flock(const Fd& fd, int operation, const fs::path& path) {
   return true;
 }
 
+// Only tells who holds the lock. A full disk must not keep out the command that would free it.
 void write_pid(const Fd& fd, const fs::path& path) {
   const std::string text = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd.get(), 0) != 0) throw_errno("cannot truncate \"" + path.string() + "\"");
-  write_full_at(fd, as_bytes(text), 0, path);
+  if (::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) &&
+      errno != ENOSPC && errno != EDQUOT) {
+    throw_errno("cannot write \"" + path.string() + "\"");
+  }
+  if (::ftruncate(fd.get(), static_cast<off_t>(text.size())) != 0) {
+    throw_errno("cannot truncate \"" + path.string() + "\"");
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Locks between processes: an exclusive flock(2) on a file that holds "<pid>\n". The file stays
 // after release; only the flock counts. Names and meaning are those of the contract (catalogue.md
-// 13), so that processes of both implementations exclude each other.
+// 13), so that processes of both implementations exclude each other. A missing directory is
+// created.
 #pragma once
 
 #include <sys/types.h>

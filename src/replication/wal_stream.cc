@@ -165,6 +165,7 @@ WalReceiver::StreamEnd WalReceiver::pump(StreamPosition& next) {
   has_copy_ended_ = false;
   is_sign_requested_ = false;
   last_input_ = Clock::now();
+  events_.on_streaming();
   // The server learns at once where we are.
   send_status(ReplyRequest::no);
   while (!interrupt_.is_requested()) {

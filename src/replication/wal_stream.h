@@ -49,6 +49,8 @@ class WalReceiverEvents {
   virtual ~WalReceiverEvents() = default;
   // A line for the user: "starting log streaming at 0/2300000 (timeline 1)".
   virtual void on_message(const std::string&) {}
+  // The server has accepted START_REPLICATION.
+  virtual void on_streaming() {}
   // Durable under its final name.
   virtual void on_segment_complete(const std::filesystem::path&) {}
   virtual void on_history_file(const std::filesystem::path&) {}
