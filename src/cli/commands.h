@@ -34,6 +34,7 @@ void run_restore(CommandContext& context);
 void run_show_backup(CommandContext& context);
 void run_show_servers(CommandContext& context);
 void run_status(CommandContext& context);
+void run_verify_backup(CommandContext& context);
 
 using CommandFunction = void (*)(CommandContext&);
 // nullptr for a command that has no function (`help` is done by the application itself).

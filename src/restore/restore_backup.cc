@@ -22,37 +22,12 @@ using catalogue::BackupInfo;
 
 namespace {
 
-// A lock that is taken for a moment (check-backup, a probe of cron) is waited for.
-constexpr int kLockAttempts = 50;
-constexpr int kLockPauseMs = 100;
-
 BackupInfo look_up(const server::Server& server, const RestoreRequest& request) {
   if (request.backup != "auto") return server.catalogue().resolve(request.backup);
   refuse_target_for_automatic_choice(request.target);
   const catalogue::BackupList list = server.catalogue().list_backups();
   return choose_backup(list.backups, server.catalogue().list_annotations().being_deleted,
                        parse_target(request.target), read_timelines(server.locations()));
-}
-
-FileLock protect(const server::Server& server, const catalogue::BackupId& id) {
-  const std::filesystem::path path = catalogue::backup_id_lock(server.locks(), id);
-  for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
-    server.interrupt().throw_if_requested();
-    if (std::optional<FileLock> lock = FileLock::try_lock_shared(path)) {
-      if (!server.catalogue().is_being_deleted(id)) return std::move(*lock);
-      throw Error(ErrorKind::conflict,
-                  fmt::format("Cannot restore from backup '{}' of server '{}': its deletion has "
-                              "begun",
-                              id.value, server.name()),
-                  "Restore another backup.");
-    }
-    sleep_unless_interrupted(kLockPauseMs, server.interrupt());
-  }
-  throw Error(ErrorKind::conflict,
-              fmt::format("Cannot restore from backup '{}' of server '{}': another process is "
-                          "working on it",
-                          id.value, server.name()),
-              "Wait for it to end, or restore another backup.");
 }
 
 void archive_waiting(const server::Server& server, const RestoreRequest& request,
@@ -120,7 +95,7 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
   refuse_multiple_targets(request.target);
   BackupInfo backup = look_up(server, request);
   const Relocations relocations = check_request(request, backup, server.config());
-  const FileLock lock = protect(server, backup.id);
+  const FileLock lock = server::share_backup(server, backup.id, "restore from");
   archive_waiting(server, request, messages);
   // Archiving may have completed the backup.
   backup = server.catalogue().load_backup(backup.id);

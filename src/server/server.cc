@@ -1,5 +1,7 @@
 #include "server/server.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 #include <vector>
 
@@ -95,6 +97,29 @@ FileLock lock_or_throw(const std::filesystem::path& path, const std::string& bus
   std::optional<FileLock> lock = FileLock::try_lock(path);
   if (!lock) throw Error(ErrorKind::conflict, busy_message);
   return std::move(*lock);
+}
+
+FileLock share_backup(const Server& server, const catalogue::BackupId& id,
+                      std::string_view action) {
+  constexpr int kAttempts = 50;
+  constexpr int kPauseMs = 100;
+  const auto refuse = [&](const char* reason, const char* hint) -> Error {
+    return {ErrorKind::conflict,
+            fmt::format("Cannot {} backup '{}' of server '{}': {}", action, id.value, server.name(),
+                        reason),
+            hint};
+  };
+  const std::filesystem::path path = catalogue::backup_id_lock(server.locks(), id);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    server.interrupt().throw_if_requested();
+    if (std::optional<FileLock> lock = FileLock::try_lock_shared(path)) {
+      if (!server.catalogue().is_being_deleted(id)) return std::move(*lock);
+      throw refuse("its deletion has begun", "Take another backup of the list.");
+    }
+    sleep_unless_interrupted(kPauseMs, server.interrupt());
+  }
+  throw refuse("another process is working on it",
+               "Wait for it to end, or take another backup of the list.");
 }
 
 }  // namespace barman::server

@@ -68,4 +68,10 @@ class Server {
 // Takes one of the locks of catalogue/locks.h or throws `conflict` with `busy_message`.
 FileLock lock_or_throw(const std::filesystem::path& path, const std::string& busy_message);
 
+// Keeps a backup from being deleted while it is read: a shared lock on it. Who holds the exclusive
+// one for a moment (check-backup, a probe of cron) is waited for, some seconds. Throws `conflict`
+// "Cannot <action> backup 'ID' of server 'S': …" when it is busy or its deletion has begun.
+FileLock share_backup(const Server& server, const catalogue::BackupId& id,
+                      std::string_view action);
+
 }  // namespace barman::server

@@ -1,0 +1,59 @@
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+#include "verify/verify_backup.h"
+
+namespace barman::cli {
+namespace {
+
+constexpr std::size_t kMaxWorkers = 8;
+constexpr std::size_t kMaxShown = 100;
+
+void tell(const verify::VerifyReport& report, const std::filesystem::path& directory,
+          output::Reporter& reporter) {
+  reporter.info(fmt::format("Checked {} files ({}, {} pages) and {} WAL files ({} records)",
+                            report.file_count,
+                            human_size(static_cast<std::int64_t>(report.size_bytes)),
+                            report.page_count, report.wal_count, report.record_count));
+  if (report.is_good()) {
+    reporter.info("backup successfully verified");
+    return;
+  }
+  reporter.error(fmt::format("verify backup failure on directory '{}'", directory.string()));
+  const std::size_t shown = std::min(report.findings.size(), kMaxShown);
+  for (std::size_t i = 0; i < shown; ++i) reporter.error(report.findings[i].text);
+  if (report.finding_count > shown) {
+    reporter.error(fmt::format("... and {} more", report.finding_count - shown));
+  }
+}
+
+}  // namespace
+
+void run_verify_backup(CommandContext& context) {
+  const config::ServerConfig* config = select_server(context);
+  if (config == nullptr) return;
+  if (config->has_cloud_basebackups()) {
+    throw Error(ErrorKind::config,
+                "Backup verification is not supported for servers using cloud storage");
+  }
+  const server::Server server = make_server(context, *config);
+  const std::string& word = context.arguments.get("backup_id");
+  const catalogue::BackupInfo backup = server.catalogue().resolve(word);
+  context.reporter.info(fmt::format("Verifying backup '{}' on server {}", word, server.name()));
+  if (backup.status == catalogue::BackupStatus::waiting_for_wals) {
+    context.reporter.warning(
+        fmt::format("backup {} waits for WAL; only what is archived is verified", backup.id.value));
+  }
+  const auto workers = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxWorkers);
+  const verify::VerifyReport report =
+      verify::verify_backup(server, backup, workers, context.progress);
+  tell(report, server.catalogue().data_directory(backup.id), context.reporter);
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,280 @@
+#include "verify/verify_backup.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <optional>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/worker_pool.h"
+#include "postgres/page_checksum.h"
+#include "restore/backup_tree.h"
+#include "restore/manifest_index.h"
+#include "verify/verify_wal.h"
+
+namespace barman::verify {
+namespace fs = std::filesystem;
+
+using catalogue::BackupInfo;
+using restore::TreeCopy;
+using restore::TreeEntry;
+
+namespace {
+
+constexpr std::size_t kBufferSize = std::size_t{1} << 20;
+static_assert(kBufferSize % postgres::kPageSize == 0);
+
+void require_verifiable(const server::Server& server, const BackupInfo& backup) {
+  if (backup.encryption) {
+    throw Error(ErrorKind::config, "Backup verification is not supported for encrypted backups",
+                "Restore the backup to another place to check it.");
+  }
+  const auto refuse = [&](const std::string& reason, const std::string& hint) {
+    throw Error(ErrorKind::config,
+                fmt::format("Cannot verify backup '{}' of server '{}': {}", backup.id.value,
+                            server.name(), reason),
+                hint);
+  };
+  if (!backup.is_copy_done()) {
+    refuse(fmt::format("backup status is {}", catalogue::status_text(backup.status)),
+           "Only a complete backup can be verified.");
+  }
+  if (backup.type() == catalogue::BackupType::snapshot) {
+    refuse("a snapshot backup has its files at the cloud provider", "");
+  }
+  if (backup.compression && *backup.compression != "none") {
+    refuse(fmt::format("it is stored as a tar archive (compression {})", *backup.compression),
+           "Restore the backup to another place to check it.");
+  }
+}
+
+// Files of a data directory that PostgreSQL's own verification leaves out, too: the manifest says
+// nothing of them, or they change after the backup.
+bool is_ignored(std::string_view path) {
+  constexpr std::array<std::string_view, 4> kFiles = {"backup_manifest", "postgresql.auto.conf",
+                                                      "recovery.signal", "standby.signal"};
+  return path.starts_with("pg_wal/") ||
+         std::find(kFiles.begin(), kFiles.end(), path) != kFiles.end();
+}
+
+std::vector<TreeCopy> list_trees(const server::Server& server, const BackupInfo& backup) {
+  std::vector<TreeCopy> trees;
+  TreeCopy data{.source = server.catalogue().data_directory(backup.id), .is_data_directory = true};
+  for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
+    const std::string oid = std::to_string(tablespace.oid);
+    data.separate_tablespaces.insert(oid);
+    trees.push_back({.source = server.catalogue().tablespace_directory(backup.id, tablespace.oid),
+                     .manifest_prefix = "pg_tblspc/" + oid + "/"});
+  }
+  trees.push_back(std::move(data));
+  return trees;
+}
+
+class Verification {
+ public:
+  Verification(const server::Server& server, const BackupInfo& backup, Progress& progress)
+      : server_(server), backup_(backup), progress_(progress), interrupt_(server.interrupt()) {}
+
+  VerifyReport run(std::size_t worker_count) {
+    const fs::path manifest_path =
+        server_.catalogue().data_directory(backup_.id) / "backup_manifest";
+    // A damaged manifest is what the user wants to hear of; the WAL can be checked without it.
+    try {
+      manifest_ = restore::ManifestIndex::load(manifest_path);
+      if (!manifest_) {
+        add({FindingKind::manifest, "backup_manifest",
+             "\"backup_manifest\" is not in the backup (for a backup made by rsync, "
+             "'generate-manifest' writes it)"});
+      }
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::corrupt) throw;
+      add({FindingKind::manifest, "backup_manifest", error.describe()});
+    }
+    if (manifest_) verify_files(worker_count);
+    verify_wals();
+    std::sort(report_.findings.begin(), report_.findings.end(),
+              [](const Finding& a, const Finding& b) { return a.object < b.object; });
+    return std::move(report_);
+  }
+
+ private:
+  struct FileTask {
+    fs::path path;
+    std::string listed;  // as the manifest names it
+    restore::ExpectedFile expected;
+  };
+
+  void add(Finding finding) {
+    const std::lock_guard lock(mutex_);
+    ++report_.finding_count;
+    if (report_.findings.size() < VerifyReport::kMaxFindings) {
+      report_.findings.push_back(std::move(finding));
+    }
+  }
+
+  void verify_files(std::size_t worker_count) {
+    progress_.begin("verify", static_cast<std::uint64_t>(
+                                  std::max<std::int64_t>(backup_.cluster_size.value_or(0), 0)));
+    {
+      WorkerPool workers(worker_count);
+      for (const TreeCopy& tree : list_trees(server_, backup_)) submit_tree(tree, workers);
+      workers.wait();
+    }
+    progress_.end();
+    const auto is_wanted = [](std::string_view path) { return !is_ignored(path); };
+    for (const std::string& path : manifest_->list_unseen(is_wanted, VerifyReport::kMaxFindings)) {
+      add({FindingKind::missing, path, fmt::format("\"{}\" is missing", path)});
+    }
+  }
+
+  void submit_tree(const TreeCopy& tree, WorkerPool& workers) {
+    // What stands in the way of reading one tree does not hide what is wrong with the others.
+    try {
+      restore::walk_tree(tree, [&](const TreeEntry& entry) { submit_entry(tree, entry, workers); });
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      add({FindingKind::unreadable, tree.manifest_prefix, error.describe()});
+    }
+  }
+
+  void submit_entry(const TreeCopy& tree, const TreeEntry& entry, WorkerPool& workers) {
+    interrupt_.throw_if_requested();
+    const std::string listed = tree.manifest_prefix + entry.path;
+    if (entry.is_directory || (tree.is_data_directory && is_ignored(listed))) return;
+    std::optional<restore::ExpectedFile> expected = manifest_->find(listed);
+    if (!expected) {
+      add({FindingKind::extra, listed,
+           fmt::format("\"{}\" is in the backup, but not in its manifest", listed)});
+      return;
+    }
+    manifest_->mark_seen(listed);
+    if (expected->size_bytes != entry.size_bytes) {
+      add({FindingKind::size, listed,
+           fmt::format("\"{}\" has {} bytes instead of {}", listed, entry.size_bytes,
+                       expected->size_bytes)});
+      return;
+    }
+    workers.submit([this, task = FileTask{tree.source / entry.path, listed, std::move(*expected)}] {
+      verify_file(task);
+    });
+  }
+
+  void verify_file(const FileTask& task) {
+    // Each file is judged on its own.
+    try {
+      read_file(task);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      add({FindingKind::unreadable, task.listed, error.describe()});
+    }
+  }
+
+  void read_file(const FileTask& task) {
+    thread_local std::vector<std::byte> buffer(kBufferSize);
+    const Fd file = open_file(task.path, O_RDONLY | O_NOFOLLOW);
+    ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    Digest digest(task.expected.algorithm);
+    PageScan pages(backup_, task.listed);
+    std::uint64_t size_bytes = 0;
+    for (;;) {
+      interrupt_.throw_if_requested();
+      const std::size_t size = barman::read_full(file, buffer, task.path);
+      const Bytes data = Bytes(buffer).first(size);
+      digest.update(data);
+      pages.scan(data);
+      size_bytes += size;
+      progress_.advance(size);
+      if (size < buffer.size()) break;
+    }
+    const std::string checksum = digest.finish();
+    if (size_bytes != task.expected.size_bytes) {
+      add({FindingKind::size, task.listed,
+           fmt::format("\"{}\" has {} bytes instead of {}", task.listed, size_bytes,
+                       task.expected.size_bytes)});
+    } else if (checksum != task.expected.checksum) {
+      add({FindingKind::checksum, task.listed,
+           fmt::format("\"{}\" is damaged: its checksum is {}, the manifest says {}", task.listed,
+                       checksum, task.expected.checksum)});
+    }
+    if (pages.damaged_count() > 0) {
+      add({FindingKind::page, task.listed,
+           fmt::format("\"{}\" has {} page(s) with a wrong checksum, the first is block {}",
+                       task.listed, pages.damaged_count(), pages.first_damaged())});
+    }
+    const std::lock_guard lock(mutex_);
+    ++report_.file_count;
+    report_.size_bytes += size_bytes;
+    report_.page_count += pages.page_count();
+  }
+
+  // The pages of one file, in pieces of whole pages.
+  class PageScan {
+   public:
+    PageScan(const BackupInfo& backup, std::string_view path) {
+      // rsync copies pages while they are written; only PostgreSQL itself reads them whole.
+      if (backup.data_checksums != "on" || backup.mode != "postgres" || !backup.begin_xlog) return;
+      file_ = postgres::parse_relation_path(path);
+      if (!file_) return;
+      block_ = file_->first_block;
+      changed_since_ = *backup.begin_xlog;
+    }
+
+    void scan(Bytes data) {
+      if (!file_) return;
+      for (; data.size() >= postgres::kPageSize; data = data.subspan(postgres::kPageSize)) {
+        const auto state =
+            postgres::check_page(data.first(postgres::kPageSize), block_, changed_since_);
+        if (state == postgres::PageState::damaged && damaged_count_++ == 0) first_damaged_ = block_;
+        ++block_;
+        ++page_count_;
+      }
+    }
+
+    std::uint64_t page_count() const { return page_count_; }
+    std::uint64_t damaged_count() const { return damaged_count_; }
+    std::uint32_t first_damaged() const { return first_damaged_; }
+
+   private:
+    std::optional<postgres::RelationFile> file_;
+    wal::Lsn changed_since_;
+    std::uint32_t block_ = 0;
+    std::uint32_t first_damaged_ = 0;
+    std::uint64_t page_count_ = 0;
+    std::uint64_t damaged_count_ = 0;
+  };
+
+  void verify_wals() {
+    const WalVerdict verdict = verify_required_wal(server_, backup_);
+    report_.wal_count = verdict.wal_count;
+    report_.record_count = verdict.record_count;
+    for (const WalProblem& problem : verdict.problems) {
+      add({FindingKind::wal, problem.name, problem.text});
+    }
+  }
+
+  const server::Server& server_;
+  const BackupInfo& backup_;
+  Progress& progress_;
+  const Interrupt& interrupt_;
+  std::optional<restore::ManifestIndex> manifest_;
+  std::mutex mutex_;
+  VerifyReport report_;
+};
+
+}  // namespace
+
+VerifyReport verify_backup(const server::Server& server, const BackupInfo& backup,
+                           std::size_t worker_count, Progress& progress) {
+  require_verifiable(server, backup);
+  const FileLock lock = server::share_backup(server, backup.id, "verify");
+  return Verification(server, backup, progress).run(worker_count);
+}
+
+}  // namespace barman::verify

@@ -1,0 +1,60 @@
+// Checks a whole backup as it lies in the catalogue: every file of the manifest is there with its
+// size and checksum, nothing else is, the pages of relations have right checksums where the cluster
+// has them, and the WAL that the backup needs is archived and can be read record by record.
+//
+// Reads everything once, with several workers; writes nothing. Memory: some 40 bytes a file, and
+// 1 MiB a worker.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "catalogue/backup_info.h"
+#include "server/server.h"
+
+namespace barman::verify {
+
+enum class FindingKind {
+  manifest,  // missing or damaged
+  missing,
+  extra,
+  size,
+  checksum,
+  page,
+  unreadable,
+  wal,  // missing, damaged or foreign
+};
+
+struct Finding {
+  FindingKind kind = FindingKind::missing;
+  // A path relative to the data directory, or the name of a WAL file.
+  std::string object;
+  // The whole sentence, naming the object.
+  std::string text;
+};
+
+struct VerifyReport {
+  // What was checked.
+  std::uint64_t file_count = 0;
+  std::uint64_t size_bytes = 0;
+  std::uint64_t page_count = 0;
+  std::uint64_t wal_count = 0;
+  std::uint64_t record_count = 0;
+  // By object; at most kMaxFindings of finding_count.
+  std::vector<Finding> findings;
+  std::uint64_t finding_count = 0;
+
+  static constexpr std::size_t kMaxFindings = 1000;
+  bool is_good() const { return finding_count == 0; }
+};
+
+// Throws `config` for backups of a kind that cannot be verified (encrypted, compressed, snapshots,
+// incomplete ones), telling why; `conflict` when the backup is being deleted.
+VerifyReport verify_backup(const server::Server& server, const catalogue::BackupInfo& backup,
+                           std::size_t worker_count, Progress& progress);
+
+}  // namespace barman::verify

@@ -1,0 +1,112 @@
+#include "verify/verify_wal.h"
+
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "catalogue/wal_check.h"
+#include "catalogue/wal_encoding.h"
+#include "catalogue/wal_index.h"
+#include "postgres/system_id.h"
+#include "wal/record_checker.h"
+
+namespace barman::verify {
+namespace fs = std::filesystem;
+
+using catalogue::BackupInfo;
+
+namespace {
+
+constexpr std::size_t kBufferSize = std::size_t{256} << 10;
+
+std::optional<std::uint64_t> parse_system_id(const BackupInfo& backup) {
+  const std::optional<postgres::SystemId> system_id =
+      backup.systemid ? postgres::parse_system_id(*backup.systemid) : std::nullopt;
+  return system_id ? std::optional(system_id->value) : std::nullopt;
+}
+
+class WalVerification {
+ public:
+  WalVerification(const server::Server& server, const BackupInfo& backup)
+      : server_(server), backup_(backup) {}
+
+  WalVerdict run() {
+    const std::vector<std::string> names = catalogue::required_segments(backup_);
+    if (names.empty() || !backup_.begin_xlog || !backup_.end_xlog || !backup_.wal_timeline()) {
+      verdict_.problems.push_back(
+          {"backup.info", "backup.info does not say which WAL the backup needs"});
+      return std::move(verdict_);
+    }
+    wal::RecordChecker checker({.timeline = *backup_.wal_timeline(),
+                                .begin = *backup_.begin_xlog,
+                                .end = *backup_.end_xlog,
+                                .segment_size = backup_.xlog_segment_size,
+                                .system_id = parse_system_id(backup_)});
+    for (const std::string& name : names) {
+      // The records after a segment that is missing or damaged hang in the air.
+      if (!verify_segment(name, checker)) return std::move(verdict_);
+      ++verdict_.wal_count;
+    }
+    judge(names.back(), [&] { checker.finish(); });
+    verdict_.record_count = checker.record_count();
+    return std::move(verdict_);
+  }
+
+ private:
+  template <typename Function>
+  bool judge(const std::string& name, Function&& function) {
+    // Damage is the answer, not a failure of the question.
+    try {
+      function();
+      return true;
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      verdict_.problems.push_back({name, fmt::format("WAL file '{}': {}", name, error.describe())});
+      return false;
+    }
+  }
+
+  bool verify_segment(const std::string& name, wal::RecordChecker& checker) {
+    const fs::path path = catalogue::archived_wal_path(server_.locations().wals_directory, name);
+    const std::optional<Fd> file = find_file(path);
+    if (!file) {
+      if (backup_.status != catalogue::BackupStatus::waiting_for_wals) {
+        verdict_.problems.push_back(
+            {name,
+             fmt::format("WAL file '{}' is missing: \"{}\" does not exist", name, path.string())});
+      }
+      return false;
+    }
+    return judge(name, [&] { read_segment(name, *file, path, checker); });
+  }
+
+  void read_segment(const std::string& name, const Fd& file, const fs::path& path,
+                    wal::RecordChecker& checker) {
+    const std::optional<wal::Segment> segment =
+        wal::parse_segment_name(name, backup_.xlog_segment_size);
+    if (!segment) throw Error(ErrorKind::corrupt, "the name is impossible for this cluster");
+    checker.begin_segment(*segment);
+    std::vector<std::byte> buffer(kBufferSize);
+    for (;;) {
+      server_.interrupt().throw_if_requested();
+      const std::size_t size = read_full(file, buffer, path);
+      checker.write(Bytes(buffer).first(size));
+      if (size < buffer.size()) break;
+    }
+    checker.end_segment();
+  }
+
+  const server::Server& server_;
+  const BackupInfo& backup_;
+  WalVerdict verdict_;
+};
+
+}  // namespace
+
+WalVerdict verify_required_wal(const server::Server& server, const BackupInfo& backup) {
+  return WalVerification(server, backup).run();
+}
+
+}  // namespace barman::verify

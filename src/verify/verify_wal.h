@@ -1,0 +1,28 @@
+// The WAL that a backup needs to become consistent: is it archived, and would PostgreSQL replay it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "catalogue/backup_info.h"
+#include "server/server.h"
+
+namespace barman::verify {
+
+struct WalProblem {
+  std::string name;
+  std::string text;
+};
+
+struct WalVerdict {
+  std::uint64_t wal_count = 0;
+  std::uint64_t record_count = 0;
+  std::vector<WalProblem> problems;
+};
+
+// Reads the segments from begin_wal to end_wal, record by record. Only what is archived is judged
+// while the backup waits for WAL.
+WalVerdict verify_required_wal(const server::Server& server, const catalogue::BackupInfo& backup);
+
+}  // namespace barman::verify

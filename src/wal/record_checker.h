@@ -1,0 +1,82 @@
+// Reads WAL as PostgreSQL would replay it and checks what can be checked without replaying: page
+// headers, the chain of records, and the CRC of each record (docs/formats/wal_segment.md;
+// PostgreSQL src/include/access/xlog_internal.h and xlogrecord.h). Pages of the usual 8 KiB,
+// little-endian.
+//
+// Memory: one page and one record header, whatever the size of records.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "wal/lsn.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::wal {
+
+struct WalRange {
+  TimelineId timeline;
+  // The first record begins here.
+  Lsn begin;
+  // The last one ends here or later.
+  Lsn end;
+  SegmentSize segment_size;
+  // Of the cluster; unset: that of the first page.
+  std::optional<std::uint64_t> system_id;
+};
+
+class RecordChecker {
+ public:
+  explicit RecordChecker(const WalRange& range);
+
+  // The segments of the range, one after the other, from the one that holds `begin`. Pieces of any
+  // size; throws `corrupt` naming the LSN for what PostgreSQL would not replay.
+  void begin_segment(const Segment& segment);
+  void write(Bytes data);
+  // Throws `corrupt` when the segment was shorter than it must be.
+  void end_segment();
+  // After the last segment: throws `corrupt` when the records do not reach `end`.
+  void finish() const;
+
+  std::uint64_t record_count() const { return record_count_; }
+
+ private:
+  static constexpr std::size_t kPageSize = 8192;
+  static constexpr std::size_t kRecordHeader = 24;
+
+  void check_page();
+  std::size_t check_page_header();
+  std::size_t continue_record(std::size_t offset);
+  std::size_t begin_record(std::size_t offset);
+  std::size_t take(std::size_t offset);
+  void end_record();
+  bool is_done() const { return position_ >= end_ && remaining_ == 0; }
+  [[noreturn]] void fail(std::uint64_t position, const std::string& reason) const;
+
+  const WalRange range_;
+  // range_.end; the beginning of its page when it is just behind the page's header.
+  const std::uint64_t end_;
+  std::array<std::byte, kPageSize> page_{};
+  std::size_t page_fill_ = 0;
+  std::uint64_t page_begin_ = 0;
+  std::uint64_t segment_end_ = 0;
+  std::uint16_t magic_ = 0;
+  std::optional<std::uint64_t> system_id_;
+
+  // Where the next record begins, or the current one goes on.
+  std::uint64_t position_;
+  std::uint64_t record_begin_ = 0;
+  std::uint64_t previous_record_ = 0;
+  // Bytes of the current record that are still to come.
+  std::uint64_t remaining_ = 0;
+  std::array<std::byte, kRecordHeader> header_{};
+  std::size_t header_fill_ = 0;
+  std::uint32_t crc_ = 0;
+  std::uint64_t record_count_ = 0;
+};
+
+}  // namespace barman::wal
