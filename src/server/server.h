@@ -71,7 +71,6 @@ FileLock lock_or_throw(const std::filesystem::path& path, const std::string& bus
 // Keeps a backup from being deleted while it is read: a shared lock on it. Who holds the exclusive
 // one for a moment (check-backup, a probe of cron) is waited for, some seconds. Throws `conflict`
 // "Cannot <action> backup 'ID' of server 'S': …" when it is busy or its deletion has begun.
-FileLock share_backup(const Server& server, const catalogue::BackupId& id,
-                      std::string_view action);
+FileLock share_backup(const Server& server, const catalogue::BackupId& id, std::string_view action);
 
 }  // namespace barman::server
