@@ -1,0 +1,59 @@
+#include "compression/codec.h"
+
+#include <utility>
+
+#include "compression/codecs.h"
+
+namespace barman::compression {
+
+void throw_damaged(const std::string& source_name, const std::string& reason) {
+  throw Error(ErrorKind::corrupt, "\"" + source_name + "\" is damaged: " + reason,
+              "Put an intact copy of the file in its place.");
+}
+
+void throw_cut_off(const std::string& source_name) {
+  throw_damaged(source_name, "its compressed data ends in the middle");
+}
+
+void throw_codec_failure(const std::string& what) {
+  throw Error(ErrorKind::internal, "the compression library failed: " + what,
+              "Check that there is enough memory.");
+}
+
+std::unique_ptr<Sink> make_compressor(Algorithm algorithm, int level, Sink& next) {
+  switch (algorithm) {
+    case Algorithm::bzip2:
+      return make_bzip2_compressor(level, next);
+    case Algorithm::gzip:
+      return make_gzip_compressor(level, next);
+    case Algorithm::lz4:
+      return make_lz4_compressor(level, next);
+    case Algorithm::snappy:
+      return make_snappy_compressor(next);
+    case Algorithm::xz:
+      return make_xz_compressor(level, next);
+    case Algorithm::zstd:
+      return make_zstd_compressor(level, next);
+  }
+  throw_codec_failure("unknown algorithm");
+}
+
+std::unique_ptr<Sink> make_decompressor(Algorithm algorithm, Sink& next, std::string source_name) {
+  switch (algorithm) {
+    case Algorithm::bzip2:
+      return make_bzip2_decompressor(next, std::move(source_name));
+    case Algorithm::gzip:
+      return make_gzip_decompressor(next, std::move(source_name));
+    case Algorithm::lz4:
+      return make_lz4_decompressor(next, std::move(source_name));
+    case Algorithm::snappy:
+      return make_snappy_decompressor(next, std::move(source_name));
+    case Algorithm::xz:
+      return make_xz_decompressor(next, std::move(source_name));
+    case Algorithm::zstd:
+      return make_zstd_decompressor(next, std::move(source_name));
+  }
+  throw_codec_failure("unknown algorithm");
+}
+
+}  // namespace barman::compression

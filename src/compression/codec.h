@@ -1,0 +1,25 @@
+// Streaming compressors and decompressors, in the process: each is a Sink in front of another one.
+//
+// What is written can be unpacked by the usual tools (gzip, bzip2, xz, zstd, lz4, and the framing
+// format of snappy), and their output can be read, several streams one after the other included.
+// Memory is bounded whatever the size of the stream. Checksums of the formats are verified;
+// damaged or cut-off input throws `corrupt` naming `source_name`, and what was handed on until
+// then must be thrown away. finish() hands on what is left and finishes the next sink.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/fd.h"
+#include "compression/algorithm.h"
+#include "pipeline/sink.h"
+
+namespace barman::compression {
+
+// `level` as from resolve_level(). `next` must live longer.
+std::unique_ptr<pipeline::Sink> make_compressor(Algorithm algorithm, int level,
+                                                pipeline::Sink& next);
+std::unique_ptr<pipeline::Sink> make_decompressor(Algorithm algorithm, pipeline::Sink& next,
+                                                  std::string source_name);
+
+}  // namespace barman::compression

@@ -1,0 +1,87 @@
+#include "compression/stored_file.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <vector>
+
+#include "compression/codec.h"
+
+namespace barman::compression {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kReadSize = std::size_t{1} << 20;
+
+class TextSink final : public pipeline::Sink {
+ public:
+  explicit TextSink(const std::string& name) : name_(name) {}
+  void write(Bytes data) override {
+    if (text_.size() + data.size() > kMaxSmallFile) {
+      throw Error(ErrorKind::corrupt, "\"" + name_ + "\" is too large");
+    }
+    text_ += as_text(data);
+  }
+  void finish() override {}
+  std::string take() { return std::move(text_); }
+
+ private:
+  const std::string& name_;
+  std::string text_;
+};
+
+}  // namespace
+
+void FdSink::write(Bytes data) {
+  size_bytes_ += data.size();
+  if (size_bytes_ > limit_bytes_) {
+    throw Error(ErrorKind::corrupt, "the content of \"" + path_.string() + "\" is too large");
+  }
+  while (!data.empty()) {
+    const ssize_t count = ::write(fd_, data.data(), data.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EPIPE) {
+      throw ReaderGone(ErrorKind::io, "cannot write \"" + path_.string() + "\": nobody reads it");
+    }
+    if (count < 0) throw_errno("cannot write \"" + path_.string() + "\"");
+    data = data.subspan(static_cast<std::size_t>(count));
+  }
+}
+
+void push_file(const Fd& source, const fs::path& source_path, pipeline::Sink& sink) {
+  std::vector<std::byte> buffer(kReadSize);
+  for (std::uint64_t offset = 0;;) {
+    const std::size_t size = read_full_at(source, buffer, offset, source_path);
+    if (size > 0) sink.write(Bytes(buffer).first(size));
+    if (size < buffer.size()) break;
+    offset += size;
+  }
+  sink.finish();
+}
+
+std::uint64_t compress_file(const Fd& source, const fs::path& source_path, Algorithm algorithm,
+                            int level, int target, const fs::path& target_path) {
+  FdSink sink(target, target_path);
+  push_file(source, source_path, *make_compressor(algorithm, level, sink));
+  return sink.size_bytes();
+}
+
+std::uint64_t decompress_file(const Fd& source, const fs::path& source_path, Algorithm algorithm,
+                              int target, const fs::path& target_path) {
+  FdSink sink(target, target_path);
+  push_file(source, source_path, *make_decompressor(algorithm, sink, source_path.string()));
+  return sink.size_bytes();
+}
+
+std::string decompress_text(std::string content, const std::string& name) {
+  const std::optional<Algorithm> algorithm = detect(as_bytes(content));
+  if (!algorithm) return content;
+  TextSink text(name);
+  const auto decompressor = make_decompressor(*algorithm, text, name);
+  decompressor->write(as_bytes(content));
+  decompressor->finish();
+  return text.take();
+}
+
+}  // namespace barman::compression
