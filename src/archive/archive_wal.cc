@@ -13,6 +13,7 @@
 #include "archive/hook_variables.h"
 #include "archive/rejected_file.h"
 #include "archive/wal_batch.h"
+#include "archive/wal_coding.h"
 #include "archive/wal_filer.h"
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -34,7 +35,8 @@ class ArchiverRun {
       : server_(server),
         source_(source),
         messages_(messages),
-        filer_(server.locations(), source),
+        coding_(server.config()),
+        filer_(server, source),
         hooks_(make_hooks(server, hooks::HookKind::archive)) {}
 
   void run(const ArchiveRequest& request);
@@ -42,7 +44,7 @@ class ArchiverRun {
 
  private:
   void announce(const WalBatch& batch);
-  void archive_group(std::span<const std::string> names);
+  std::vector<FiledWal> archive_group(std::span<const std::string> names);
   void archive_with_hooks(const std::string& name);
   void count(const std::string& name, FiledAs outcome);
   void reject_unknown(const std::vector<std::string>& names);
@@ -60,6 +62,7 @@ class ArchiverRun {
   const server::Server& server_;
   WalSource source_;
   Messages& messages_;
+  WalCoding coding_;
   WalFiler filer_;
   hooks::HookScripts hooks_;
   ArchiveCounts counts_;
@@ -93,32 +96,37 @@ void ArchiverRun::announce(const WalBatch& batch) {
   messages_.info_unlogged(
       fmt::format("Processing xlog segments from {} for {}{}", source_text(source_), server_.name(),
                   batch.is_limited() ? fmt::format(" (batch size: {})", batch.files.size()) : ""));
-  if (!batch.files.empty() &&
-      (server_.config().compression || server_.config().encryption == "gpg")) {
+  if (batch.files.empty()) return;
+  if (server_.config().encryption == "gpg") {
     log::warning(kComponent,
-                 "this version does not compress or encrypt WAL files: those of server '{}' are "
-                 "archived as they are",
+                 "this version does not encrypt WAL files: those of server '{}' are archived in "
+                 "clear",
                  server_.name());
+  }
+  if (const std::string problem = coding_.problem(); !problem.empty()) {
+    log::warning(kComponent, "server '{}': {}", server_.name(), problem);
   }
 }
 
-void ArchiverRun::archive_group(std::span<const std::string> names) {
-  const std::vector<FiledAs> outcomes = filer_.file_group(names);
-  for (std::size_t i = 0; i < outcomes.size(); ++i) count(names[i], outcomes[i]);
+std::vector<FiledWal> ArchiverRun::archive_group(std::span<const std::string> names) {
+  std::vector<FiledWal> filed = filer_.file_group(names);
+  for (std::size_t i = 0; i < filed.size(); ++i) count(names[i], filed[i].outcome);
   filer_.rethrow_failure();
+  return filed;
 }
 
 void ArchiverRun::archive_with_hooks(const std::string& name) {
   const fs::path source = filer_.source_path(name);
   const std::optional<Fd> file = find_file(source);
   if (!file) return;
-  const catalogue::WalIndexEntry entry = inspect_received_wal(*file, source, source_);
+  catalogue::WalIndexEntry entry = inspect_received_wal(*file, source, source_, coding_);
   const fs::path target = catalogue::archived_wal_path(server_.locations().wals_directory, name);
   const std::uint64_t rejected_before = counts_.rejected;
   // The post scripts are told the outcome, whatever it is.
   try {
     hooks_.run_pre(wal_hook_variables(entry, source));
-    archive_group(std::span(&name, 1));
+    const std::vector<FiledWal> filed = archive_group(std::span(&name, 1));
+    if (filed.front().outcome == FiledAs::archived) entry = filed.front().entry;
   } catch (const hooks::HookAborted& abort) {
     log::warning(kComponent, "{}; the file stays in \"{}\"", abort.describe(),
                  directory().string());

@@ -2,12 +2,13 @@
 // and into the index (contract backup-and-wal.md 9).
 //
 // Nothing is lost or doubled by a crash at any point, because the received file is the record of
-// what is to be done and goes last: (1) it is made durable, (2) a hard link, or a copy through a
-// temporary name, appears under the archive's name, (3) the directory is flushed, (4) the index
-// gets its line, flushed: the commit point, (5) the received file is unlinked. A run that finds the
-// received file and the archived one with the same content adds the line if it is missing and does
-// (5). Files are handled in groups, so that a group costs one flush of the directories and of the
-// index. The lock of the index is held for (2) to (4) only; hooks run outside of it.
+// what is to be done and goes last: (1) it is made durable, or what it is compressed to, (2) that,
+// or a hard link or a copy of it, appears under the archive's name through a temporary one, (3) the
+// directory is flushed, (4) the index gets its line, flushed: the commit point, (5) the received
+// file is unlinked. A run that finds the received file and the archived one with the same content
+// adds the line if it is missing and does (5). Files are handled in groups, so that a group costs
+// one flush of the directories and of the index. The lock of the index is held for (2) to (4) only;
+// hooks run outside of it.
 #pragma once
 
 #include <cstdint>

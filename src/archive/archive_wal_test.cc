@@ -10,6 +10,7 @@
 #include "archive/wal_filer.h"
 #include "base/file_lock.h"
 #include "catalogue/locks.h"
+#include "compression/stored_file.h"
 
 namespace barman::archive {
 namespace {
@@ -190,14 +191,14 @@ TEST(ArchiveWal, AbortedPreRetryHookLeavesTheFile) {
 }
 
 // A process that dies at the n-th step of a group, for every n; the next run completes the work.
-class KilledArchiver : public ::testing::Test {
+class KilledArchiver : public ::testing::TestWithParam<const char*> {
  protected:
   // False when the group ended before the step was reached.
   static bool archive_and_die(const TestServer& test, const std::vector<std::string>& names,
                               int last_step) {
     const pid_t child = ::fork();
     if (child == 0) {
-      WalFiler filer(test.make().locations(), WalSource::incoming);
+      WalFiler filer(test.make(), WalSource::incoming);
       int step = 0;
       filer.set_step_observer([&] {
         if (++step == last_step) ::_exit(42);
@@ -211,18 +212,21 @@ class KilledArchiver : public ::testing::Test {
   }
 };
 
-TEST_F(KilledArchiver, NextRunLeavesEverySegmentOnceInArchiveAndIndex) {
+TEST_P(KilledArchiver, NextRunLeavesEverySegmentOnceInArchiveAndIndex) {
   const std::vector<std::string> names = {wal_name(1), wal_name(2), wal_name(3)};
   int steps = 0;
   for (bool was_killed = true; was_killed; ++steps) {
     TestServer test;
+    if (*GetParam() != '\0') test.config.compression = GetParam();
     for (const std::string& name : names) put_file(test.incoming(name), "content of " + name);
     was_killed = archive_and_die(test, names, steps + 1);
     RecordedMessages messages;
     archive_pending_wal(test.make(), {}, messages);
     EXPECT_THAT(test.indexed(), ::testing::UnorderedElementsAreArray(names)) << "step " << steps;
     for (const std::string& name : names) {
-      EXPECT_EQ(get_file(test.archived(name)), "content of " + name) << "step " << steps;
+      EXPECT_EQ(compression::decompress_text(get_file(test.archived(name)), name),
+                "content of " + name)
+          << "step " << steps;
     }
     EXPECT_THAT(list_names(test.config.incoming_wals_directory), IsEmpty()) << "step " << steps;
     EXPECT_EQ(list_names(test.archived(wal_name(1)).parent_path()), names) << "step " << steps;
@@ -230,6 +234,8 @@ TEST_F(KilledArchiver, NextRunLeavesEverySegmentOnceInArchiveAndIndex) {
   }
   EXPECT_GT(steps, 10);
 }
+
+INSTANTIATE_TEST_SUITE_P(All, KilledArchiver, ::testing::Values("", "zstd"));
 
 }  // namespace
 }  // namespace barman::archive

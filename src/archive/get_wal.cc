@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <optional>
 #include <utility>
@@ -12,12 +11,14 @@
 #include <fmt/format.h>
 
 #include "archive/file_transfer.h"
+#include "archive/ssh_caller.h"
 #include "base/durable.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "catalogue/wal_encoding.h"
 #include "catalogue/wal_index.h"
+#include "compression/codec.h"
+#include "compression/stored_file.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::archive {
@@ -29,20 +30,11 @@ constexpr std::string_view kPartialSuffix = ".partial";
 constexpr std::uint64_t kFewestSegmentsInLog = 4;
 constexpr std::uint64_t kMostSegmentsInLog = 4096;
 
-// Who asked, when it was through ssh: appended to every message.
-std::string caller_text() {
-  // Nothing changes the environment while threads run, so getenv() is safe here.
-  const char* connection = std::getenv("SSH_CONNECTION");  // NOLINT(concurrency-mt-unsafe)
-  if (connection == nullptr) return {};
-  const std::vector<std::string> words = split_blanks(connection);
-  return words.empty() ? std::string() : fmt::format(" (SSH host: {})", words.front());
-}
-
 wal::WalFileName require_name(const std::string& wal_name) {
   std::optional<wal::WalFileName> name = wal::parse_wal_file_name(wal_name);
   if (name) return std::move(*name);
-  throw BadWalRequest(ErrorKind::usage,
-                      fmt::format("'{}' is not a valid wal file name{}", wal_name, caller_text()));
+  throw BadWalRequest(ErrorKind::usage, fmt::format("'{}' is not a valid wal file name{}", wal_name,
+                                                    ssh_caller_text()));
 }
 
 FoundWal open_wal(const server::Server& server, const std::string& wal_name,
@@ -50,32 +42,80 @@ FoundWal open_wal(const server::Server& server, const std::string& wal_name,
   require_name(wal_name);
   for (const fs::path& place : wal_search_places(server.locations(), wal_name, partial_files)) {
     std::optional<Fd> file = find_file(place);
-    if (file) return {.path = place, .file = std::move(*file)};
+    if (file) {
+      FoundWal wal;
+      wal.path = place;
+      wal.file = std::move(*file);
+      return wal;
+    }
   }
   throw Error(ErrorKind::not_found, fmt::format("WAL file '{}' not found in server '{}'{}",
-                                                wal_name, server.name(), caller_text()));
+                                                wal_name, server.name(), ssh_caller_text()));
 }
 
-// PostgreSQL would take compressed bytes for a broken segment, and end its recovery.
-void require_plain(const FoundWal& wal) {
-  if (wal.path.native().ends_with(kPartialSuffix)) return;
-  std::array<std::byte, catalogue::kWalEncodingBytes> first = {};
-  const std::size_t size = read_full_at(wal.file, first, 0, wal.path);
-  const catalogue::WalEncoding encoding = catalogue::detect_wal_encoding(Bytes(first).first(size));
-  if (encoding.encryption) {
-    throw Error(ErrorKind::config,
-                fmt::format("WAL file \"{}\" is encrypted ({}), which this version cannot read{}",
-                            wal.path.string(), *encoding.encryption, caller_text()),
-                "Decrypt it with gpg, or fetch it with Barman.");
+bool is_partial(const FoundWal& wal) { return wal.path.native().ends_with(kPartialSuffix); }
+
+std::optional<compression::Algorithm> algorithm_of(WalForm form) {
+  if (form == WalForm::gzip) return compression::Algorithm::gzip;
+  if (form == WalForm::bzip2) return compression::Algorithm::bzip2;
+  return std::nullopt;
+}
+
+bool is_sent_as_stored(const FoundWal& wal) {
+  if (is_partial(wal) || wal.form == WalForm::as_stored) return true;
+  const auto wanted = algorithm_of(wal.form);
+  return wanted ? !wal.stored.is_custom && wal.stored.algorithm == wanted : wal.stored.is_plain();
+}
+
+// PostgreSQL would take other bytes for a broken segment, and end its recovery.
+void refuse_encrypted(const FoundWal& wal) {
+  if (is_partial(wal) || !wal.stored.encryption) return;
+  throw Error(ErrorKind::config,
+              fmt::format("WAL file \"{}\" is encrypted ({}), which this version cannot read{}",
+                          wal.path.string(), *wal.stored.encryption, ssh_caller_text()),
+              "Decrypt it with gpg, or fetch it with Barman.");
+}
+
+// Decompresses and compresses as far as the forms differ.
+void convert(const WalCoding& coding, const FoundWal& wal, int fd, const fs::path& path) {
+  const auto wanted = algorithm_of(wal.form);
+  if (!wanted) {
+    coding.decode(wal.stored, wal.file, wal.path, fd, path);
+    return;
   }
-  if (encoding.compression) {
-    throw Error(
-        ErrorKind::config,
-        fmt::format("WAL file \"{}\" is compressed with {}, which this version cannot "
-                    "read{}",
-                    wal.path.string(), *encoding.compression, caller_text()),
-        fmt::format("Decompress it with {}, or fetch it with Barman.", *encoding.compression));
+  compression::FdSink sink(fd, path);
+  const auto compressor =
+      compression::make_compressor(*wanted, compression::resolve_level(*wanted, "medium"), sink);
+  if (wal.stored.is_plain()) {
+    compression::push_file(wal.file, wal.path, *compressor);
+  } else if (!wal.stored.is_custom) {
+    const auto decompressor =
+        compression::make_decompressor(*wal.stored.algorithm, *compressor, wal.path.string());
+    compression::push_file(wal.file, wal.path, *decompressor);
+  } else {
+    const Fd plain = open_anonymous_file(fs::temp_directory_path());
+    coding.decode(wal.stored, wal.file, wal.path, plain.get(), path);
+    compression::push_file(plain, wal.path, *compressor);
   }
+}
+
+SendOutcome transfer(const server::Server& server, const FoundWal& wal, int fd,
+                     const fs::path& path) {
+  if (is_sent_as_stored(wal)) {
+    return send_file(wal.file, wal.path, fd, path) ? SendOutcome::sent : SendOutcome::reader_gone;
+  }
+  // The reader decides how much it wants; for everything else the user knows this text.
+  try {
+    convert(WalCoding(server.config()), wal, fd, path);
+  } catch (const compression::ReaderGone&) {
+    return SendOutcome::reader_gone;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corrupt) throw;
+    throw Error(ErrorKind::corrupt,
+                fmt::format("Error decompressing WAL: {}{}", error.describe(), ssh_caller_text()),
+                error.hint());
+  }
+  return SendOutcome::sent;
 }
 
 bool is_there(const fs::path& path) {
@@ -125,36 +165,37 @@ std::vector<fs::path> wal_search_places(const catalogue::CatalogueLocations& loc
   return places;
 }
 
-FoundWal find_wal(const server::Server& server, const std::string& wal_name,
-                  PartialFiles partial_files) {
-  FoundWal wal = open_wal(server, wal_name, partial_files);
-  require_plain(wal);
+FoundWal find_wal(const server::Server& server, const WalRequest& request) {
+  FoundWal wal = open_wal(server, request.wal_name, request.partial_files);
+  wal.form = request.form;
+  wal.stored = WalCoding(server.config()).identify(wal.file, wal.path);
+  refuse_encrypted(wal);
   return wal;
 }
 
 SendOutcome send_wal(const server::Server& server, const FoundWal& wal, int fd) {
   log::info("barman.server", "Sending WAL '{}' for server '{}' to standard output{}",
-            wal.path.filename().string(), server.name(), caller_text());
-  return send_file(wal.file, wal.path, fd, "standard output") ? SendOutcome::sent
-                                                              : SendOutcome::reader_gone;
+            wal.path.filename().string(), server.name(), ssh_caller_text());
+  return transfer(server, wal, fd, "standard output");
 }
 
-void write_wal(const server::Server& server, const std::string& wal_name,
-               PartialFiles partial_files, const fs::path& directory, Messages& messages) {
-  const FoundWal wal = find_wal(server, wal_name, partial_files);
-  const fs::path path = directory / wal_name;
+void write_wal(const server::Server& server, const WalRequest& request, const fs::path& directory,
+               Messages& messages) {
+  const FoundWal wal = find_wal(server, request);
+  const fs::path path = directory / request.wal_name;
   std::optional<AtomicFile> target;
   // Scripts know this text and the exit code that goes with it.
   try {
     target.emplace(path, 0666);
   } catch (const SystemError& error) {
-    throw BadWalRequest(error.kind(), fmt::format("Unable to open '{}' file: {}{}", path.string(),
-                                                  errno_text(error.error_number()), caller_text()));
+    throw BadWalRequest(error.kind(),
+                        fmt::format("Unable to open '{}' file: {}{}", path.string(),
+                                    errno_text(error.error_number()), ssh_caller_text()));
   }
   messages.info(fmt::format("Sending WAL '{}' for server '{}' into '{}' file{}",
                             wal.path.filename().string(), server.name(), path.string(),
-                            caller_text()));
-  send_file(wal.file, wal.path, target->fd().get(), target->temporary_path());
+                            ssh_caller_text()));
+  transfer(server, wal, target->fd().get(), target->temporary_path());
   target->commit();
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/wal_coding.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/progress.h"
@@ -16,6 +17,15 @@
 namespace barman::archive {
 
 enum class PartialFiles { ignore, accept };
+
+// What the receiver gets. Partial files are sent as they are in any case.
+enum class WalForm { plain, as_stored, gzip, bzip2 };
+
+struct WalRequest {
+  std::string wal_name;
+  PartialFiles partial_files = PartialFiles::ignore;
+  WalForm form = WalForm::plain;
+};
 
 // A request that cannot be answered whatever is archived (exit code 3).
 class BadWalRequest final : public Error {
@@ -31,22 +41,25 @@ std::vector<std::filesystem::path> wal_search_places(const catalogue::CatalogueL
 struct FoundWal {
   std::filesystem::path path;
   Fd file;
+  // How it is stored.
+  StoredForm stored;
+  // What is sent.
+  WalForm form = WalForm::plain;
 };
-// Throws `not_found`, BadWalRequest for a name that is none, `config` naming file and algorithm for
-// a file that is stored compressed or encrypted.
-FoundWal find_wal(const server::Server& server, const std::string& wal_name,
-                  PartialFiles partial_files);
+// Throws `not_found`, BadWalRequest for a name that is none, `config` for a file that is stored
+// encrypted.
+FoundWal find_wal(const server::Server& server, const WalRequest& request);
 
 enum class SendOutcome {
   sent,
   reader_gone,  // nobody reads `fd` any more
 };
+// Throws what reading and writing say; for damaged files `corrupt`, after a part was sent.
 SendOutcome send_wal(const server::Server& server, const FoundWal& wal, int fd);
-// Writes `directory`/`wal_name`, which appears complete or not at all. Throws BadWalRequest when it
-// cannot be opened.
-void write_wal(const server::Server& server, const std::string& wal_name,
-               PartialFiles partial_files, const std::filesystem::path& directory,
-               Messages& messages);
+// Writes `directory`/`request.wal_name`, which appears complete or not at all. Throws BadWalRequest
+// when it cannot be opened.
+void write_wal(const server::Server& server, const WalRequest& request,
+               const std::filesystem::path& directory, Messages& messages);
 
 // Up to `count` consecutive names that exist, from this one on; partial files do not count.
 std::vector<std::string> peek_wals(const server::Server& server, const std::string& wal_name,

@@ -1,6 +1,7 @@
 #include "archive/get_wal.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +10,8 @@
 #include <gtest/gtest.h>
 
 #include "archive/test_support.h"
+#include "compression/codec.h"
+#include "compression/stored_file.h"
 
 namespace barman::archive {
 namespace {
@@ -20,8 +23,10 @@ using ::testing::IsEmpty;
 std::string sent(const TestServer& test, const std::string& name, PartialFiles partial_files) {
   const std::filesystem::path path = test.home.path() / "out";
   const Fd fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
-  EXPECT_EQ(send_wal(test.make(), find_wal(test.make(), name, partial_files), fd.get()),
-            SendOutcome::sent);
+  EXPECT_EQ(
+      send_wal(test.make(),
+               find_wal(test.make(), {.wal_name = name, .partial_files = partial_files}), fd.get()),
+      SendOutcome::sent);
   return get_file(path);
 }
 
@@ -54,27 +59,73 @@ TEST(GetWal, PipeGetsAllBytesAndAGoneReaderIsAnOutcome) {
   ASSERT_EQ(::pipe(fds.data()), 0);
   Fd reader(fds[0]);
   const Fd writer(fds[1]);
-  EXPECT_EQ(
-      send_wal(test.make(), find_wal(test.make(), wal_name(1), PartialFiles::ignore), writer.get()),
-      SendOutcome::sent);
+  EXPECT_EQ(send_wal(test.make(), find_wal(test.make(), {.wal_name = wal_name(1)}), writer.get()),
+            SendOutcome::sent);
   std::array<std::byte, 4096> buffer = {};
   EXPECT_EQ(read_full(reader, buffer, "pipe"), buffer.size());
   reader = Fd();
-  EXPECT_EQ(
-      send_wal(test.make(), find_wal(test.make(), wal_name(1), PartialFiles::ignore), writer.get()),
-      SendOutcome::reader_gone);
+  EXPECT_EQ(send_wal(test.make(), find_wal(test.make(), {.wal_name = wal_name(1)}), writer.get()),
+            SendOutcome::reader_gone);
 }
 
-TEST(GetWal, NeverSendsCompressedBytes) {
+std::string packed(compression::Algorithm algorithm, std::string_view text) {
+  std::string name = "/tmp/get-wal-test-XXXXXX";
+  const Fd fd(::mkstemp(name.data()));
+  compression::FdSink sink(fd.get(), name);
+  const auto compressor = compression::make_compressor(algorithm, 1, sink);
+  compressor->write(as_bytes(text));
+  compressor->finish();
+  std::string content = get_file(name);
+  ::unlink(name.c_str());
+  return content;
+}
+
+std::string sent(const TestServer& test, WalForm form) {
+  const std::filesystem::path path = test.home.path() / "out";
+  const Fd fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  send_wal(test.make(), find_wal(test.make(), {.wal_name = wal_name(1), .form = form}), fd.get());
+  return get_file(path);
+}
+
+TEST(GetWal, StoredFormsAreConvertedToWhatIsWanted) {
+  using compression::Algorithm;
+  const std::string text = "\x0d\xd1 content of a segment";
   TestServer test;
-  put_file(test.archived(wal_name(1)), std::string("\x28\xb5\x2f\xfd zstd", 9));
+  for (const auto algorithm : {Algorithm::bzip2, Algorithm::gzip, Algorithm::lz4, Algorithm::snappy,
+                               Algorithm::xz, Algorithm::zstd}) {
+    const std::string stored = packed(algorithm, text);
+    put_file(test.archived(wal_name(1)), stored);
+    EXPECT_EQ(sent(test, WalForm::plain), text) << to_text(algorithm);
+    EXPECT_EQ(sent(test, WalForm::as_stored), stored) << to_text(algorithm);
+    const std::string gzip = sent(test, WalForm::gzip);
+    EXPECT_TRUE(gzip.starts_with("\x1f\x8b")) << to_text(algorithm);
+    EXPECT_EQ(compression::decompress_text(gzip, "gzip"), text) << to_text(algorithm);
+    EXPECT_EQ(gzip == stored, algorithm == Algorithm::gzip);
+    const std::string bzip2 = sent(test, WalForm::bzip2);
+    EXPECT_TRUE(bzip2.starts_with("BZh")) << to_text(algorithm);
+    EXPECT_EQ(compression::decompress_text(bzip2, "bzip2"), text) << to_text(algorithm);
+  }
+}
+
+TEST(GetWal, DamagedFileIsAnError) {
+  TestServer test;
+  std::string stored = packed(compression::Algorithm::zstd, std::string(5000, 'x'));
+  stored.resize(stored.size() - 3);
+  put_file(test.archived(wal_name(1)), stored);
   try {
-    sent(test, wal_name(1), PartialFiles::ignore);
+    sent(test, WalForm::plain);
     FAIL() << "sent";
   } catch (const Error& error) {
-    EXPECT_THAT(error.message(), HasSubstr(wal_name(1) + "\" is compressed with zstd"));
+    EXPECT_THAT(error.message(), ::testing::StartsWith("Error decompressing WAL: "));
+    EXPECT_THAT(error.message(), HasSubstr(wal_name(1) + "\" is damaged"));
   }
-  EXPECT_EQ(get_file(test.home.path() / "out"), "");
+}
+
+TEST(GetWal, EncryptedFileIsRefused) {
+  TestServer test;
+  put_file(test.archived(wal_name(1)), "-----BEGIN PGP MESSAGE-----");
+  EXPECT_THROW(sent(test, WalForm::plain), Error);
+  EXPECT_THROW(sent(test, WalForm::as_stored), Error);
 }
 
 TEST(GetWal, InvalidNamesAndOutputsAreBadRequests) {
@@ -82,9 +133,9 @@ TEST(GetWal, InvalidNamesAndOutputsAreBadRequests) {
   EXPECT_THROW(sent(test, "foo", PartialFiles::ignore), BadWalRequest);
   put_file(test.archived(wal_name(1)), "one");
   RecordedMessages messages;
-  EXPECT_THROW(write_wal(test.make(), wal_name(1), PartialFiles::ignore,
-                         test.home.path() / "missing", messages),
-               BadWalRequest);
+  EXPECT_THROW(
+      write_wal(test.make(), {.wal_name = wal_name(1)}, test.home.path() / "missing", messages),
+      BadWalRequest);
 }
 
 TEST(GetWal, OutputFileAppearsCompleteOrNotAtAll) {
@@ -92,11 +143,11 @@ TEST(GetWal, OutputFileAppearsCompleteOrNotAtAll) {
   const std::filesystem::path directory = test.home.path() / "to";
   std::filesystem::create_directory(directory);
   RecordedMessages messages;
-  EXPECT_THROW(write_wal(test.make(), wal_name(1), PartialFiles::ignore, directory, messages),
-               Error);
+  EXPECT_THROW(write_wal(test.make(), {.wal_name = wal_name(1)}, directory, messages), Error);
   EXPECT_THAT(list_names(directory), IsEmpty());
   put_file(test.streaming(wal_name(1) + ".partial"), "partial");
-  write_wal(test.make(), wal_name(1), PartialFiles::accept, directory, messages);
+  write_wal(test.make(), {.wal_name = wal_name(1), .partial_files = PartialFiles::accept},
+            directory, messages);
   EXPECT_EQ(get_file(directory / wal_name(1)), "partial");
   EXPECT_THAT(list_names(directory), ElementsAre(wal_name(1)));
   EXPECT_THAT(messages.lines.back(), "Sending WAL '" + wal_name(1) +

@@ -32,8 +32,13 @@ fs::path unused_name(const fs::path& directory, const std::string& name, RejectR
 
 fs::path move_to_errors(const fs::path& errors_directory, const fs::path& path, RejectReason reason,
                         Timestamp now) {
+  return move_to_errors(errors_directory, path, path.filename().string(), reason, now);
+}
+
+fs::path move_to_errors(const fs::path& errors_directory, const fs::path& path,
+                        const std::string& name, RejectReason reason, Timestamp now) {
   make_directories(errors_directory);
-  fs::path target = unused_name(errors_directory, path.filename().string(), reason, now);
+  fs::path target = unused_name(errors_directory, name, reason, now);
   if (::rename(path.c_str(), target.c_str()) == 0) {
     sync_directory(errors_directory);
     sync_directory(path.parent_path());

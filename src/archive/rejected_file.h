@@ -12,7 +12,11 @@ namespace barman::archive {
 enum class RejectReason { duplicate, unknown };
 
 // Moves a file or a directory to `errors/<name>.<UTC time>.<reason>`, durably, and returns where it
-// is. The directory is created when missing; an existing file is never replaced.
+// is; `name` is that of `path` unless it is given. The directory is created when missing; an
+// existing file is never replaced.
+std::filesystem::path move_to_errors(const std::filesystem::path& errors_directory,
+                                     const std::filesystem::path& path, const std::string& name,
+                                     RejectReason reason, Timestamp now);
 std::filesystem::path move_to_errors(const std::filesystem::path& errors_directory,
                                      const std::filesystem::path& path, RejectReason reason,
                                      Timestamp now);

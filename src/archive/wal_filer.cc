@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <exception>
 #include <optional>
+#include <thread>
 #include <unordered_set>
 #include <utility>
 
@@ -16,13 +18,16 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/timestamp.h"
-#include "catalogue/wal_encoding.h"
+#include "base/worker_pool.h"
 
 namespace barman::archive {
 namespace fs = std::filesystem;
 namespace {
 
 using catalogue::WalIndexEntry;
+
+// How many fsync calls run at a time.
+constexpr std::size_t kFlushers = 4;
 
 bool needs_line(FiledAs outcome) {
   return outcome == FiledAs::archived || outcome == FiledAs::duplicate;
@@ -41,7 +46,8 @@ void remove_source(const Fd& file, const fs::path& path) {
 
 }  // namespace
 
-WalIndexEntry inspect_received_wal(const Fd& file, const fs::path& path, WalSource source) {
+WalIndexEntry inspect_received_wal(const Fd& file, const fs::path& path, WalSource source,
+                                   const WalCoding& coding) {
   struct stat status = {};
   if (::fstat(file.get(), &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
   WalIndexEntry entry = {.name = path.filename().string(),
@@ -50,71 +56,158 @@ WalIndexEntry inspect_received_wal(const Fd& file, const fs::path& path, WalSour
                                   1e-9 * static_cast<double>(status.st_mtim.tv_nsec)};
   // PostgreSQL streams plain WAL only.
   if (source == WalSource::streaming) return entry;
-  std::array<std::byte, catalogue::kWalEncodingBytes> first = {};
-  const std::size_t size = read_full_at(file, first, 0, path);
-  catalogue::WalEncoding encoding = catalogue::detect_wal_encoding(Bytes(first).first(size));
-  entry.compression = std::move(encoding.compression);
-  entry.encryption = std::move(encoding.encryption);
+  const StoredForm form = coding.identify_received(file, path);
+  entry.compression = form.compression_name();
+  entry.encryption = form.encryption;
   return entry;
 }
 
-WalFiler::WalFiler(const catalogue::CatalogueLocations& locations, WalSource source)
-    : locations_(locations),
+WalFiler::WalFiler(const server::Server& server, WalSource source)
+    : locations_(server.locations()),
       source_(source),
-      source_directory_(source == WalSource::streaming ? locations.streaming_directory
-                                                       : locations.incoming_directory) {}
+      coding_(server.config()),
+      source_directory_(source == WalSource::streaming ? locations_.streaming_directory
+                                                       : locations_.incoming_directory) {}
 
-std::vector<FiledAs> WalFiler::file_group(std::span<const std::string> names) {
-  std::vector<Item> items;
-  items.reserve(names.size());
-  for (const std::string& name : names) {
-    // One bad file must not keep the good ones before it waiting.
-    try {
-      items.push_back(prepare(name));
-    } catch (...) {
-      failure_ = std::current_exception();
-      break;
+std::vector<FiledWal> WalFiler::file_group(std::span<const std::string> names) {
+  std::vector<Item> items = prepare_group(names);
+  // One bad file must not keep the good ones before it waiting.
+  const auto bad = std::find_if(items.begin(), items.end(),
+                                [](const Item& item) { return item.failure != nullptr; });
+  if (bad != items.end()) {
+    failure_ = bad->failure;
+    for (auto it = bad; it != items.end(); ++it) {
+      if (!it->temporary.empty()) ::unlink(it->temporary.c_str());
     }
+    items.erase(bad, items.end());
   }
   put_into_archive(items);
   finish_sources(items);
-  std::vector<FiledAs> outcomes;
-  outcomes.reserve(items.size());
-  for (const Item& item : items) outcomes.push_back(item.outcome);
-  return outcomes;
+  std::vector<FiledWal> filed;
+  filed.reserve(items.size());
+  for (Item& item : items) {
+    filed.push_back({.outcome = item.outcome, .entry = std::move(item.entry)});
+  }
+  return filed;
 }
 
 void WalFiler::rethrow_failure() const {
   if (failure_) std::rethrow_exception(failure_);
 }
 
-// Makes the received file durable, and a file of the same content beside its place.
-WalFiler::Item WalFiler::prepare(const std::string& name) {
-  Item item = {.source = source_path(name)};
+void WalFiler::step() const {
+  if (!observer_) return;
+  const std::lock_guard lock(observer_mutex_);
+  observer_();
+}
+
+// Each file on its own: compressing keeps all cores busy, and flushes that are asked for at the
+// same time share the work of the file system.
+std::vector<WalFiler::Item> WalFiler::prepare_group(std::span<const std::string> names) {
+  std::vector<Item> items(names.size());
+  const auto prepare_item = [&](std::size_t i) {
+    // Told by file_group(), in the order of the names.
+    try {
+      items[i] = prepare(names[i]);
+    } catch (...) {
+      items[i].failure = std::current_exception();
+    }
+  };
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    // The directory that is in the way of one file is that file's failure.
+    try {
+      items[i].target = catalogue::archived_wal_path(locations_.wals_directory, names[i]);
+      if (items[i].target.parent_path() == known_directory_) continue;
+      make_directories(items[i].target.parent_path());
+      known_directory_ = items[i].target.parent_path();
+    } catch (const Error&) {
+      items[i].failure = std::current_exception();
+    }
+  }
+  if (names.size() == 1) {
+    if (!items[0].failure) prepare_item(0);
+    return items;
+  }
+  const std::size_t cores = std::max(2U, std::thread::hardware_concurrency());
+  WorkerPool workers(std::min(names.size(), coding_.is_compressing() ? cores : kFlushers));
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (!items[i].failure) workers.submit([&, i] { prepare_item(i); });
+  }
+  workers.wait();
+  return items;
+}
+
+// Makes a durable file of the same content beside its place in the archive.
+WalFiler::Item WalFiler::prepare(const std::string& name) const {
+  Item item = {.source = source_path(name),
+               .target = catalogue::archived_wal_path(locations_.wals_directory, name)};
   std::optional<Fd> file = find_file(item.source);
   if (!file) {
     item.outcome = FiledAs::vanished;
     return item;
   }
   item.file = std::move(*file);
-  sync_fd(item.file, item.source);
-  item.entry = inspect_received_wal(item.file, item.source, source_);
-  item.target = catalogue::archived_wal_path(locations_.wals_directory, name);
-  if (item.target.parent_path() != known_directory_) {
-    make_directories(item.target.parent_path());
-    known_directory_ = item.target.parent_path();
-  }
+  item.entry = inspect_received_wal(item.file, item.source, source_, coding_);
   if (const std::optional<Fd> archived = find_file(item.target)) {
-    item.outcome = is_same_content(item.file, item.source, *archived, item.target)
-                       ? FiledAs::duplicate
-                       : FiledAs::rejected;
+    item.outcome = is_same_wal(item, *archived) ? FiledAs::duplicate : FiledAs::rejected;
     return item;
   }
   step();
   item.temporary = item.target.string() + ".tmp";
-  link_or_copy(item.file, item.source, item.temporary);
+  if (coding_.is_compressing() && !item.entry.compression && !item.entry.encryption) {
+    compress(item);
+  } else {
+    sync_fd(item.file, item.source);
+    link_or_copy(item.file, item.source, item.temporary);
+  }
   step();
   return item;
+}
+
+// The result has the mode and the times of the received file.
+void WalFiler::compress(Item& item) const {
+  struct stat status = {};
+  if (::fstat(item.file.get(), &status) != 0) {
+    throw_errno("cannot access \"" + item.source.string() + "\"");
+  }
+  // On a full disk the unfinished file would be in the way of everybody.
+  try {
+    Fd target = open_file(item.temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    coding_.encode(item.file, item.source, target, item.temporary);
+    const std::array<timespec, 2> times = {status.st_atim, status.st_mtim};
+    if (::fchmod(target.get(), status.st_mode & 07777) != 0 ||
+        ::futimens(target.get(), times.data()) != 0 || ::fstat(target.get(), &status) != 0) {
+      throw_errno("cannot set mode and times of \"" + item.temporary.string() + "\"");
+    }
+    sync_fd(target, item.temporary);
+    target.close(item.temporary);
+  } catch (const Error&) {
+    ::unlink(item.temporary.c_str());
+    throw;
+  }
+  item.entry.size_bytes = static_cast<std::uint64_t>(status.st_size);
+  item.entry.compression = coding_.configured_name();
+}
+
+// Whether the archived file holds the same WAL, stored in whatever form.
+bool WalFiler::is_same_wal(const Item& item, const Fd& archived) const {
+  if (is_same_content(item.file, item.source, archived, item.target)) return true;
+  const StoredForm received_form = coding_.identify_received(item.file, item.source);
+  const StoredForm archived_form = coding_.identify(archived, item.target);
+  if (received_form.is_plain() && archived_form.is_plain()) return false;
+  if (received_form.encryption || archived_form.encryption) return false;
+  const fs::path directory = item.target.parent_path();
+  const Fd received_plain = open_anonymous_file(directory);
+  const Fd archived_plain = open_anonymous_file(directory);
+  // A damaged file is not the same as anything; both are kept, for a human to look at.
+  try {
+    coding_.decode(received_form, item.file, item.source, received_plain.get(), item.source);
+    coding_.decode(archived_form, archived, item.target, archived_plain.get(), item.target);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corrupt) throw;
+    return false;
+  }
+  return is_same_content(received_plain, item.source, archived_plain, item.target);
 }
 
 void WalFiler::put_into_archive(std::vector<Item>& items) {
@@ -159,7 +252,10 @@ std::vector<WalIndexEntry> WalFiler::missing_lines(const catalogue::WalIndex& in
     if (item.outcome == FiledAs::archived) entries.push_back(item.entry);
     if (item.outcome != FiledAs::duplicate || !doubtful.contains(item.entry.name)) continue;
     auto entry = catalogue::inspect_archived_wal(locations_.wals_directory, item.entry.name);
-    if (entry) entries.push_back(std::move(*entry));
+    if (!entry) continue;
+    entry->compression =
+        coding_.identify(open_file(item.target, O_RDONLY), item.target).compression_name();
+    entries.push_back(std::move(*entry));
   }
   return entries;
 }

@@ -1,20 +1,25 @@
-// Puts groups of received files into the archive and its index, so that a crash at any point loses
+// Puts groups of received files into the archive and its index, compressed when the server says so
+// and they are not, by several threads. It is done so that a crash at any point loses
 // and doubles nothing (the protocol is told in archive_wal.h). For the holder of the archive-wal
 // lock.
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "archive/wal_batch.h"
+#include "archive/wal_coding.h"
 #include "base/fd.h"
 #include "catalogue/catalogue.h"
 #include "catalogue/wal_index.h"
+#include "server/server.h"
 
 namespace barman::archive {
 
@@ -25,26 +30,33 @@ enum class FiledAs {
   vanished,   // is not there any more
 };
 
-// One received file as its line in the index would be.
+struct FiledWal {
+  FiledAs outcome = FiledAs::archived;
+  // As its line in the index is; for files that were not archived now, as they came in.
+  catalogue::WalIndexEntry entry;
+};
+
+// One received file as its line in the index would be, if it were archived as it is.
 catalogue::WalIndexEntry inspect_received_wal(const Fd& file, const std::filesystem::path& path,
-                                              WalSource source);
+                                              WalSource source, const WalCoding& coding);
 
 class WalFiler {
  public:
   static constexpr std::size_t kGroupSize = 32;
 
-  WalFiler(const catalogue::CatalogueLocations& locations, WalSource source);
+  WalFiler(const server::Server& server, WalSource source);
 
   // At most kGroupSize names. One result a name, fewer when a file failed: those before it are
   // done, then its error is thrown by rethrow_failure().
-  std::vector<FiledAs> file_group(std::span<const std::string> names);
+  std::vector<FiledWal> file_group(std::span<const std::string> names);
   void rethrow_failure() const;
 
   std::filesystem::path source_path(const std::string& name) const {
     return source_directory_ / name;
   }
 
-  // Called between all steps that change a disk; tests end the process there.
+  // Called between all steps that change a disk, by one thread at a time; tests end the process
+  // there.
   void set_step_observer(std::function<void()> observer) { observer_ = std::move(observer); }
 
  private:
@@ -55,23 +67,27 @@ class WalFiler {
     std::filesystem::path target;
     std::filesystem::path temporary;
     catalogue::WalIndexEntry entry;
+    std::exception_ptr failure;
   };
 
-  Item prepare(const std::string& name);
+  std::vector<Item> prepare_group(std::span<const std::string> names);
+  Item prepare(const std::string& name) const;
+  void compress(Item& item) const;
+  bool is_same_wal(const Item& item, const Fd& archived) const;
   void put_into_archive(std::vector<Item>& items);
   std::vector<catalogue::WalIndexEntry> missing_lines(const catalogue::WalIndex& index,
                                                       const std::vector<Item>& items) const;
   void finish_sources(const std::vector<Item>& items);
-  void step() const {
-    if (observer_) observer_();
-  }
+  void step() const;
 
   catalogue::CatalogueLocations locations_;
   WalSource source_;
+  WalCoding coding_;
   std::filesystem::path source_directory_;
   std::filesystem::path known_directory_;  // created by us already
   std::exception_ptr failure_;
   std::function<void()> observer_;
+  mutable std::mutex observer_mutex_;
 };
 
 }  // namespace barman::archive

@@ -10,9 +10,9 @@
 #include <cerrno>
 #include <csignal>
 #include <span>
+#include <utility>
 
 #include "base/error.h"
-#include "base/fd.h"
 
 // environ is declared by unistd.h with _GNU_SOURCE, which g++ defines.
 
@@ -20,17 +20,6 @@ namespace barman {
 namespace {
 
 constexpr std::size_t kMaxOutput = std::size_t{1} << 20;
-
-struct Pipe {
-  Fd read_end;
-  Fd write_end;
-};
-
-Pipe make_pipe() {
-  std::array<int, 2> fds = {};
-  if (::pipe2(fds.data(), O_CLOEXEC) != 0) throw_errno("cannot create a pipe");
-  return {Fd(fds[0]), Fd(fds[1])};
-}
 
 std::vector<std::string> merged_environment(const std::map<std::string, std::string>& additions) {
   std::map<std::string, std::string> merged;
@@ -135,12 +124,43 @@ void exchange(Fd& to_child, std::string_view input, Fd& out, Fd& err, ProcessRes
   }
 }
 
+int wait_for_child(pid_t pid, const std::string& name) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) throw_errno("cannot wait for \"" + name + "\"");
+  }
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 }  // namespace
 
+PipeEnds make_pipe() {
+  std::array<int, 2> fds = {};
+  if (::pipe2(fds.data(), O_CLOEXEC) != 0) throw_errno("cannot create a pipe");
+  return {Fd(fds[0]), Fd(fds[1])};
+}
+
+ChildProcess::ChildProcess(const std::vector<std::string>& argv, const Streams& streams)
+    : name_(argv.at(0)) {
+  SpawnActions actions;
+  if (streams.input >= 0) actions.duplicate(streams.input, STDIN_FILENO);
+  if (streams.output >= 0) actions.duplicate(streams.output, STDOUT_FILENO);
+  if (streams.error >= 0) actions.duplicate(streams.error, STDERR_FILENO);
+  pid_ = actions.spawn(argv, {});
+}
+
+ChildProcess::~ChildProcess() {
+  if (pid_ < 0) return;
+  ::kill(pid_, SIGTERM);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
+}
+
+int ChildProcess::wait() { return wait_for_child(std::exchange(pid_, -1), name_); }
+
 ProcessResult run_process(const ProcessRequest& request) {
-  Pipe in = make_pipe();
-  Pipe out = make_pipe();
-  Pipe err = make_pipe();
+  PipeEnds in = make_pipe();
+  PipeEnds out = make_pipe();
+  PipeEnds err = make_pipe();
   SpawnActions actions;
   actions.duplicate(in.read_end.get(), STDIN_FILENO);
   actions.duplicate(out.write_end.get(), STDOUT_FILENO);
@@ -157,11 +177,22 @@ ProcessResult run_process(const ProcessRequest& request) {
 
   ProcessResult result;
   exchange(in.write_end, request.standard_input, out.read_end, err.read_end, result);
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR) throw_errno("cannot wait for \"" + request.argv.at(0) + "\"");
-  }
-  result.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  result.exit_code = wait_for_child(pid, request.argv.at(0));
+  return result;
+}
+
+ProcessResult run_filter(const std::vector<std::string>& argv, int standard_input,
+                         int standard_output) {
+  PipeEnds err = make_pipe();
+  SpawnActions actions;
+  actions.duplicate(standard_input, STDIN_FILENO);
+  actions.duplicate(standard_output, STDOUT_FILENO);
+  actions.duplicate(err.write_end.get(), STDERR_FILENO);
+  const pid_t pid = actions.spawn(argv, {});
+  err.write_end = Fd();
+  ProcessResult result;
+  while (err.read_end.is_open()) drain(err.read_end, result.standard_error);
+  result.exit_code = wait_for_child(pid, argv.at(0));
   return result;
 }
 

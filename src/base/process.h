@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
+
 namespace barman {
 
 struct ProcessRequest {
@@ -26,6 +28,41 @@ struct ProcessResult {
 // Runs to the end and collects both outputs (each bounded to 1 MiB; the rest is read and dropped).
 // Throws SystemError when it cannot be started.
 ProcessResult run_process(const ProcessRequest& request);
+
+// Runs to the end with these descriptors as its input and output; its error output is collected as
+// by run_process().
+ProcessResult run_filter(const std::vector<std::string>& argv, int standard_input,
+                         int standard_output);
+
+struct PipeEnds {
+  Fd read_end;
+  Fd write_end;
+};
+// Both ends are closed in child processes, unless they are given to them.
+PipeEnds make_pipe();
+
+// A running child. The destructor ends it (SIGTERM) and waits, unless wait() was called.
+class ChildProcess {
+ public:
+  // Descriptors for the child; -1 = as ours.
+  struct Streams {
+    int input = -1;
+    int output = -1;
+    int error = -1;
+  };
+  // Throws SystemError when it cannot be started.
+  ChildProcess(const std::vector<std::string>& argv, const Streams& streams);
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+  ~ChildProcess();
+
+  // Its exit code; 128 + n when ended by signal n. Called once.
+  int wait();
+
+ private:
+  std::string name_;
+  pid_t pid_ = -1;
+};
 
 // argv for `/bin/sh -c TEXT`.
 std::vector<std::string> shell_command(const std::string& text);

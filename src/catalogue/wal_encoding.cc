@@ -3,23 +3,11 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
-#include <utility>
+
+#include "compression/algorithm.h"
 
 namespace barman::catalogue {
 namespace {
-
-using namespace std::string_view_literals;
-
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kMagics = {{
-    {"gzip", "\x1f\x8b\x08"sv},
-    {"bzip2", "BZh"sv},
-    {"xz",
-     "\xfd"
-     "7zXZ\0"sv},
-    {"zstd", "\x28\xb5\x2f\xfd"sv},
-    {"lz4", "\x04\x22\x4d\x18"sv},
-    {"snappy", "\xff\x06\x00\x00sNaPpY"sv},
-}};
 
 // A message begins with an encrypted session key packet (RFC 9580: tag 1 or 3), whose first byte of
 // content is its version.
@@ -50,21 +38,17 @@ bool is_openpgp_message(std::string_view text) {
 WalEncoding detect_wal_encoding(Bytes first_bytes) {
   const std::string_view text = as_text(first_bytes);
   WalEncoding encoding;
-  for (const auto& [name, magic] : kMagics) {
-    if (text.starts_with(magic)) {
-      encoding.compression = name;
-      return encoding;
-    }
+  if (const auto algorithm = compression::detect(first_bytes)) {
+    encoding.compression = compression::to_text(*algorithm);
+  } else if (is_openpgp_message(text)) {
+    encoding.encryption = "gpg";
   }
-  if (is_openpgp_message(text)) encoding.encryption = "gpg";
   return encoding;
 }
 
 bool is_detectable_compression(std::string_view name) {
-  for (const auto& [known, magic] : kMagics) {
-    if (known == name) return true;
-  }
-  return false;
+  const auto algorithm = compression::parse_algorithm(name);
+  return algorithm && compression::to_text(*algorithm) == name;
 }
 
 }  // namespace barman::catalogue

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "archive/archive_wal.h"
+#include "archive/wal_coding.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -222,9 +223,12 @@ void check_catalogue(const CheckRun& run) {
   check_backup_size(run, facts);
   check_unsupported(run);
   check_wal_sizes(run, facts);
-  const std::optional<std::string>& compression = run.server.config().compression;
-  run.pass("compression settings",
-           compression ? "compression = " + *compression + " is not applied by this version" : "");
+  const std::string problem = archive::WalCoding(run.server.config()).problem();
+  if (problem.empty()) {
+    run.pass("compression settings");
+  } else {
+    run.fail("compression settings", problem);
+  }
   const std::string failed_hint = fmt::format("there are {} failed backups", facts.failed_count);
   if (facts.failed_count == 0) {
     run.pass("failed backups", failed_hint);

@@ -8,22 +8,31 @@
 namespace barman::cli {
 namespace {
 
+archive::WalForm requested_form(const ParsedArguments& arguments) {
+  if (arguments.is_set("keep_compression")) return archive::WalForm::as_stored;
+  const std::optional<std::string> compression = arguments.find("compression");
+  if (!compression) return archive::WalForm::plain;
+  return *compression == "gzip" ? archive::WalForm::gzip : archive::WalForm::bzip2;
+}
+
 // Sends or writes the file, or lists names, as the options say.
 void serve(const server::Server& server, CommandContext& context) {
   const ParsedArguments& arguments = context.arguments;
-  const std::string& name = arguments.get("wal_name");
-  const auto partial =
-      arguments.is_set("partial") ? archive::PartialFiles::accept : archive::PartialFiles::ignore;
+  const archive::WalRequest request = {.wal_name = arguments.get("wal_name"),
+                                       .partial_files = arguments.is_set("partial")
+                                                            ? archive::PartialFiles::accept
+                                                            : archive::PartialFiles::ignore,
+                                       .form = requested_form(arguments)};
   if (const auto count = arguments.find_integer("peek")) {
     for (const std::string& found :
-         archive::peek_wals(server, name, static_cast<std::uint64_t>(*count))) {
+         archive::peek_wals(server, request.wal_name, static_cast<std::uint64_t>(*count))) {
       context.reporter.info_unlogged(found);
     }
   } else if (const auto directory = arguments.find("output_directory")) {
-    archive::write_wal(server, name, partial, *directory, context.reporter);
+    archive::write_wal(server, request, *directory, context.reporter);
   } else {
     // Found before the output becomes raw: until then messages have the form that was asked for.
-    const archive::FoundWal wal = archive::find_wal(server, name, partial);
+    const archive::FoundWal wal = archive::find_wal(server, request);
     const int fd = context.reporter.begin_raw_output();
     if (archive::send_wal(server, wal, fd) == archive::SendOutcome::reader_gone) {
       context.reporter.mark_failed();
@@ -46,14 +55,10 @@ void run_get_wal(CommandContext& context) {
     context.reporter.info("Ready to retrieve WAL files from the server " + config->name);
     return;
   }
-  if (const auto compression = arguments.find("compression")) {
-    if (arguments.is_set("keep_compression")) {
-      throw Error(ErrorKind::usage,
-                  "argument `" + *compression + "` not allowed with argument `keep-compression`");
-    }
-    throw Error(ErrorKind::config,
-                "compressing the output with " + *compression + " is not available in this version",
-                "Call get-wal without that option.");
+  const auto compression = arguments.find("compression");
+  if (compression && arguments.is_set("keep_compression")) {
+    throw Error(ErrorKind::usage,
+                "argument `" + *compression + "` not allowed with argument `keep-compression`");
   }
   try {
     serve(make_server(context, *config), context);

@@ -11,6 +11,7 @@ constexpr std::array kFunctions = {
     std::pair<std::string_view, CommandFunction>{"switch-wal", run_switch_wal},
     std::pair<std::string_view, CommandFunction>{"receive-wal", run_receive_wal},
     std::pair<std::string_view, CommandFunction>{"get-wal", run_get_wal},
+    std::pair<std::string_view, CommandFunction>{"put-wal", run_put_wal},
     std::pair<std::string_view, CommandFunction>{"cron", run_cron},
     std::pair<std::string_view, CommandFunction>{"check-backup", run_check_backup},
     std::pair<std::string_view, CommandFunction>{"archive-wal", run_archive_wal},

@@ -10,6 +10,7 @@ void run_archive_wal(CommandContext& context);
 void run_check_backup(CommandContext& context);
 void run_cron(CommandContext& context);
 void run_get_wal(CommandContext& context);
+void run_put_wal(CommandContext& context);
 void run_receive_wal(CommandContext& context);
 void run_switch_wal(CommandContext& context);
 void run_backup(CommandContext& context);

@@ -89,6 +89,7 @@ class Planner {
 
   void plan_wal() {
     plan_.wal.directory = wal_directory();
+    plan_.wal.coding = facts_.wal_coding;
     plan_.wal.segment_size = facts_.backup.xlog_segment_size;
     if (target_.is_pitr() && !plan_.wal.directory.is_absolute()) {
       throw Error(ErrorKind::usage,
@@ -100,7 +101,7 @@ class Planner {
     plan_.wal.is_copied = true;
     plan_.wal.has_done_markers = !target_.is_pitr();
     const WalSelection selection = select();
-    refuse_encoded(selection);
+    refuse_encrypted(selection);
     for (const SelectedWal& file : selection.files) {
       plan_.wal.files.push_back(archived(file));
     }
@@ -146,13 +147,12 @@ class Planner {
             .size_bytes = file.size_bytes};
   }
 
-  void refuse_encoded(const WalSelection& selection) const {
-    if (!selection.encoded) return;
+  void refuse_encrypted(const WalSelection& selection) const {
+    if (!selection.encrypted) return;
     throw Error(ErrorKind::config,
-                fmt::format("WAL file '{}' is stored {}: this version copies plain WAL only",
-                            selection.encoded->name,
-                            selection.encoded->encryption ? "encrypted" : "compressed"),
-                "Use --get-wal, if 'barman get-wal' can read this archive.");
+                fmt::format("WAL file '{}' is stored encrypted, which this version cannot read",
+                            selection.encrypted->name),
+                "Restore with Barman, or decrypt the WAL archive with gpg.");
   }
 
   // The segment that is still being received, when it continues the last one.

@@ -216,10 +216,10 @@ TEST(BuildPlan, WarnsAboutGapsBehindTheBackup) {
               ElementsAre(HasSubstr("'000000010000000000000004'")));
 }
 
-TEST(BuildPlan, RefusesCompressedWal) {
+TEST(BuildPlan, RefusesEncryptedWal) {
   RestoreFacts given = facts();
-  given.wal[0].compression = "gzip";
-  EXPECT_THAT(refusal_of(given, request()), HasSubstr("compressed"));
+  given.wal[0].encryption = "gpg";
+  EXPECT_THAT(refusal_of(given, request()), HasSubstr("encrypted"));
 }
 
 TEST(BuildPlan, RefusesUnsafePlaces) {

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "restore/file_copier.h"
+#include "restore/wal_decoder.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
@@ -163,22 +164,28 @@ class Execution {
     messages_.info("Copying required WAL segments.");
     progress_.begin("restore WAL", plan_.wal.total_bytes);
     FileCopier copier = make_copier();
-    for (const WalFileCopy& file : plan_.wal.files) submit_wal(file, 0, copier);
+    WalDecoder decoder(plan_.wal.coding, plan_.worker_count, progress_, interrupt_);
+    const auto submit = [&](const WalFileCopy& file, std::uint64_t minimum_size_bytes) {
+      CopyTask task = wal_task(file, minimum_size_bytes);
+      if (!decoder.take(task)) copier.submit(std::move(task));
+    };
+    for (const WalFileCopy& file : plan_.wal.files) submit(file, 0);
     if (!plan_.wal.partials.empty()) messages_.info("Copying .partial WAL files.");
     for (const WalFileCopy& file : plan_.wal.partials) {
       // PostgreSQL takes segments of full size only.
-      submit_wal(file, plan_.wal.segment_size.bytes, copier);
+      submit(file, plan_.wal.segment_size.bytes);
     }
+    decoder.wait();
     copier.wait();
     progress_.end();
   }
 
-  void submit_wal(const WalFileCopy& file, std::uint64_t minimum_size_bytes, FileCopier& copier) {
-    copier.submit({.source = file.source,
-                   .destination = plan_.wal.directory / file.name,
-                   .mode = kFileMode,
-                   .size_bytes = file.size_bytes,
-                   .minimum_size_bytes = minimum_size_bytes});
+  CopyTask wal_task(const WalFileCopy& file, std::uint64_t minimum_size_bytes) const {
+    return {.source = file.source,
+            .destination = plan_.wal.directory / file.name,
+            .mode = kFileMode,
+            .size_bytes = file.size_bytes,
+            .minimum_size_bytes = minimum_size_bytes};
   }
 
   void create_done_markers(const fs::path& status) {

@@ -1,5 +1,6 @@
 #include "restore/execute_plan.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "compression/stored_file.h"
 #include "postgres/backup_manifest.h"
 
 namespace barman::restore {
@@ -249,6 +251,24 @@ TEST_F(ScanTrees, NoticesADamagedManifest) {
   text[text.find("1259")] = '2';
   write_file_durably(root_ / "data/backup_manifest", text, 0600);
   EXPECT_THROW(problems(), Error);
+}
+
+TEST_F(ExecutePlan, DecompressesWalWhateverTheIndexSays) {
+  const std::string segment = "000000010000000000000003";
+  const fs::path packed = root_ / "wals" / segment;
+  const std::string text = "the content of a segment";
+  {
+    const Fd plain = archive::open_anonymous_file(root_);
+    write_full(plain, as_bytes(text), "plain");
+    const Fd target = open_file(packed, O_WRONLY | O_CREAT | O_TRUNC);
+    compression::compress_file(plain, "plain", compression::Algorithm::lz4, 0, target.get(),
+                               packed);
+  }
+  RestorePlan given = plan();
+  given.wal.files.push_back({packed, segment, fs::file_size(packed)});
+  execute(given);
+  EXPECT_EQ(content("pg/pg_wal/" + segment), text);
+  EXPECT_TRUE(exists("pg/pg_wal/archive_status/" + segment + ".done"));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "compression/stored_file.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::restore {
@@ -153,7 +154,8 @@ ArchivedTimelines read_timelines(const catalogue::CatalogueLocations& locations)
   for (const std::string& file : names) {
     const wal::TimelineId timeline = wal::parse_wal_file_name(file)->timeline;
     const fs::path path = catalogue::archived_wal_path(locations.wals_directory, file);
-    timelines.histories[timeline] = postgres::parse_timeline_history(timeline, read_file(path));
+    timelines.histories[timeline] = postgres::parse_timeline_history(
+        timeline, compression::decompress_text(read_file(path), path.string()));
   }
   return timelines;
 }
@@ -179,6 +181,7 @@ RestoreFacts gather_facts(const server::Server& server, const catalogue::BackupI
     facts.staging_wal = inspect(*request.staging_wal_directory, device);
   }
   facts.wals_directory = server.locations().wals_directory;
+  facts.wal_coding = archive::WalCoding(server.config());
   facts.streaming_directory = server.locations().streaming_directory;
   facts.timelines = read_timelines(server.locations());
   if (!request.get_wal) read_wal(server, facts);

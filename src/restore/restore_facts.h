@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/wal_coding.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/wal_index.h"
 #include "restore/backup_tree.h"
@@ -47,6 +48,7 @@ struct RestoreFacts {
   std::map<std::uint32_t, std::filesystem::path> tablespace_sources;  // by OID
   TreeScan scan;
   std::filesystem::path wals_directory;
+  archive::WalCoding wal_coding;
   std::filesystem::path streaming_directory;
   ArchivedTimelines timelines;
   // From the segment on in which the backup begins, and all history files; in index order.

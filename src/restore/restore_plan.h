@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/wal_coding.h"
 #include "catalogue/backup_id.h"
 #include "restore/backup_tree.h"
 #include "restore/server_settings.h"
@@ -36,6 +37,8 @@ struct WalPlan {
   // So that the restored cluster does not archive these files again.
   bool has_done_markers = false;
   std::uint64_t total_bytes = 0;
+  // How the archive is read.
+  archive::WalCoding coding;
   wal::SegmentSize segment_size;
 };
 

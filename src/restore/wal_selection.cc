@@ -11,6 +11,7 @@ using catalogue::WalIndexEntry;
 
 namespace {
 
+constexpr std::size_t kSegmentNameLength = 24;
 constexpr std::uint64_t kNoEnd = std::numeric_limits<std::uint64_t>::max();
 
 bool is_inside(const std::vector<TimelineSpan>& spans, const wal::Segment& segment) {
@@ -68,8 +69,9 @@ class Selector {
 
  private:
   SelectedWal take(const WalIndexEntry& entry, std::string name) {
-    if ((entry.compression || entry.encryption) && !result_.encoded) result_.encoded = entry;
-    result_.total_bytes += entry.size_bytes;
+    if (entry.encryption && !result_.encrypted) result_.encrypted = entry;
+    const bool is_compressed_segment = entry.compression && name.size() == kSegmentNameLength;
+    result_.total_bytes += is_compressed_segment ? request_.segment_size.bytes : entry.size_bytes;
     return {.source_name = entry.name, .name = std::move(name), .size_bytes = entry.size_bytes};
   }
 

@@ -47,13 +47,14 @@ struct SelectedWal {
 struct WalSelection {
   std::vector<SelectedWal> files;     // history files first
   std::vector<SelectedWal> partials;  // archived ones for which there is no complete segment
-  // The first selected file that is stored compressed or encrypted.
-  std::optional<catalogue::WalIndexEntry> encoded;
+  // The first selected file that is stored encrypted.
+  std::optional<catalogue::WalIndexEntry> encrypted;
   // The last complete segment selected.
   std::optional<wal::Segment> last_segment;
   // Between segments that are there, and in what the backup needs itself.
   std::optional<wal::Segment> first_gap;
   std::optional<wal::Segment> missing_for_consistency;
+  // Decompressed.
   std::uint64_t total_bytes = 0;
 };
 

@@ -111,10 +111,12 @@ TEST(WalSelection, FindsWhatIsMissing) {
 TEST(WalSelection, NoticesStoredEncodings) {
   catalogue::WalIndexEntry compressed = entry("000000010000000000000002");
   compressed.compression = "gzip";
+  compressed.size_bytes = 5;
+  compressed.encryption = "gpg";
   const WalSelection selection =
       select_wal({compressed}, request_for({{wal::TimelineId{1}, 2, kNoEnd}}));
-  ASSERT_TRUE(selection.encoded);
-  EXPECT_EQ(selection.encoded->name, "000000010000000000000002");
+  ASSERT_TRUE(selection.encrypted);
+  EXPECT_EQ(selection.encrypted->name, "000000010000000000000002");
 }
 
 }  // namespace

@@ -1,0 +1,65 @@
+#include "archive/segment_header.h"
+
+#include <fmt/format.h>
+
+#include "wal/wal_file_name.h"
+
+namespace barman::archive {
+namespace {
+
+constexpr std::uint64_t kLongHeader = 0x0002;
+// 0xD061 was PostgreSQL 9.0; 0xD1xx began with 14.
+constexpr std::uint64_t kFirstMagic = 0xD061;
+constexpr std::uint64_t kLastMagic = 0xD1FF;
+
+// PostgreSQL writes in the order of its host, which is little-endian on all that we build for.
+std::uint64_t number_at(Bytes bytes, std::size_t offset, std::size_t size) {
+  std::uint64_t value = 0;
+  for (std::size_t i = size; i > 0; --i) {
+    value = value << 8U | std::to_integer<std::uint64_t>(bytes[offset + i - 1]);
+  }
+  return value;
+}
+
+}  // namespace
+
+std::optional<SegmentHeader> parse_segment_header(Bytes first_bytes) {
+  if (first_bytes.size() < kSegmentHeaderSize) return std::nullopt;
+  const std::uint64_t magic = number_at(first_bytes, 0, 2);
+  if (magic < kFirstMagic || magic > kLastMagic) return std::nullopt;
+  if ((number_at(first_bytes, 2, 2) & kLongHeader) == 0) return std::nullopt;
+  SegmentHeader header = {
+      .timeline = static_cast<std::uint32_t>(number_at(first_bytes, 4, 4)),
+      .page_address = number_at(first_bytes, 8, 8),
+      .system_id = number_at(first_bytes, 24, 8),
+      .segment_size = static_cast<std::uint32_t>(number_at(first_bytes, 32, 4))};
+  if (!wal::is_valid_segment_size(header.segment_size)) return std::nullopt;
+  return header;
+}
+
+std::string segment_problem(std::string_view name, const SegmentHeader& header,
+                            std::optional<std::uint64_t> system_id) {
+  const wal::SegmentSize size{header.segment_size};
+  const std::optional<wal::Segment> segment = wal::parse_segment_name(name.substr(0, 24), size);
+  if (!segment) {
+    return fmt::format("its header tells a segment size of {} bytes, which does not fit its name",
+                       header.segment_size);
+  }
+  if (system_id && header.system_id != *system_id) {
+    return fmt::format("it belongs to the cluster with system id {}, not {}", header.system_id,
+                       *system_id);
+  }
+  const wal::Lsn begin = wal::segment_begin(*segment, size);
+  if (header.page_address != begin.value) {
+    return fmt::format("it begins at LSN {}, its name says {}",
+                       wal::format_lsn(wal::Lsn{header.page_address}), wal::format_lsn(begin));
+  }
+  // The first segment of a new timeline begins with pages of the old one.
+  if (header.timeline > segment->timeline.value) {
+    return fmt::format("it is of timeline {}, its name says {}", header.timeline,
+                       segment->timeline.value);
+  }
+  return {};
+}
+
+}  // namespace barman::archive

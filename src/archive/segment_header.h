@@ -1,0 +1,33 @@
+// What the first page of a WAL segment says of itself (PostgreSQL's xlog_internal.h,
+// XLogLongPageHeaderData), compared with what is expected of it. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/fd.h"
+
+namespace barman::archive {
+
+// The size of a long page header.
+inline constexpr std::size_t kSegmentHeaderSize = 40;
+
+struct SegmentHeader {
+  std::uint32_t timeline = 0;
+  std::uint64_t page_address = 0;
+  std::uint64_t system_id = 0;
+  std::uint32_t segment_size = 0;
+};
+
+// nullopt when the bytes are no beginning of a segment that this host can read: compressed,
+// encrypted, or anything else.
+std::optional<SegmentHeader> parse_segment_header(Bytes first_bytes);
+
+// Why a file that begins like this cannot be the segment `name` of the cluster; "" when nothing
+// speaks against it. Without a known system id that is not compared.
+std::string segment_problem(std::string_view name, const SegmentHeader& header,
+                            std::optional<std::uint64_t> system_id);
+
+}  // namespace barman::archive

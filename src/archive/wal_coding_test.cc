@@ -1,0 +1,155 @@
+#include "archive/wal_coding.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "archive/archive_wal.h"
+#include "archive/get_wal.h"
+#include "archive/test_support.h"
+#include "compression/stored_file.h"
+
+namespace barman::archive {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+catalogue::WalIndexEntry line_of(const TestServer& test, const std::string& name) {
+  return catalogue::WalIndex::open(test.make().locations()).find(name).value();
+}
+
+std::string sent(const TestServer& test, const std::string& name) {
+  const auto path = test.home.path() / "out";
+  const Fd fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  send_wal(test.make(), find_wal(test.make(), {.wal_name = name}), fd.get());
+  return get_file(path);
+}
+
+const std::string kContent = "\x0d\xd1" + std::string(100000, 'x');
+
+TestServer& compressing(TestServer& test, const std::string& word) {
+  test.config.compression = word;
+  test.config.compression_level = "low";
+  if (word != "custom") return test;
+  test.config.custom_compression_filter = "printf '\\377\\001'; tr a-y b-z";
+  test.config.custom_decompression_filter = "tail -c +3 | tr b-z a-y";
+  return test;
+}
+
+class CompressedArchive : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(CompressedArchive, KeepsNameModeAndTimeAndGivesTheContentBack) {
+  TestServer test;
+  compressing(test, GetParam());
+  put_file(test.streaming(wal_name(1)), kContent);
+  put_file(test.streaming(wal_name(2) + ".partial"), "");
+  put_file(test.incoming("00000002.history"), "1\t0/3000000\tno reason");
+  std::filesystem::permissions(test.streaming(wal_name(1)), std::filesystem::perms(0640));
+  const auto time = std::filesystem::last_write_time(test.streaming(wal_name(1)));
+  RecordedMessages messages;
+  EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).archived, 2U);
+  EXPECT_EQ(std::filesystem::status(test.archived(wal_name(1))).permissions(),
+            std::filesystem::perms(0640));
+  EXPECT_EQ(std::filesystem::last_write_time(test.archived(wal_name(1))), time);
+  const catalogue::WalIndexEntry line = line_of(test, wal_name(1));
+  EXPECT_EQ(line.compression, GetParam());
+  EXPECT_EQ(line.size_bytes, std::filesystem::file_size(test.archived(wal_name(1))));
+  EXPECT_FALSE(get_file(test.archived(wal_name(1))) == kContent);
+  EXPECT_TRUE(sent(test, wal_name(1)) == kContent);
+  EXPECT_EQ(sent(test, "00000002.history"), "1\t0/3000000\tno reason");
+  EXPECT_THAT(list_names(test.archived(wal_name(1)).parent_path()), ElementsAre(wal_name(1)));
+}
+
+TEST_P(CompressedArchive, KnowsDuplicatesByTheirContent) {
+  TestServer test;
+  compressing(test, GetParam());
+  RecordedMessages messages;
+  put_file(test.incoming(wal_name(1)), kContent);
+  archive_pending_wal(test.make(), {}, messages);
+  put_file(test.incoming(wal_name(1)), kContent);
+  EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).duplicates, 1U);
+  put_file(test.incoming(wal_name(1)), kContent + "y");
+  EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).rejected, 1U);
+  EXPECT_EQ(test.indexed().size(), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CompressedArchive,
+                         ::testing::Values("gzip", "pigz", "pygzip", "bzip2", "pybzip2", "xz",
+                                           "zstd", "lz4", "snappy", "custom"),
+                         [](const auto& test) { return std::string(test.param); });
+
+TEST(WalCoding, FilesThatArriveCompressedStayAsTheyAre) {
+  TestServer test;
+  compressing(test, "zstd");
+  const std::string gzip("\x1f\x8b\x08\x00rest", 8);
+  put_file(test.incoming(wal_name(1)), gzip);
+  RecordedMessages messages;
+  archive_pending_wal(test.make(), {}, messages);
+  EXPECT_EQ(get_file(test.archived(wal_name(1))), gzip);
+  EXPECT_EQ(line_of(test, wal_name(1)).compression, "gzip");
+}
+
+TEST(WalCoding, PlainFilesFromBeforeCompressionAreRead) {
+  TestServer test;
+  put_file(test.archived(wal_name(1)), kContent);
+  put_file(test.archived("00000002.history"), "1\t0/3000000\tno reason");
+  compressing(test, "custom");
+  EXPECT_TRUE(sent(test, wal_name(1)) == kContent);
+  EXPECT_EQ(sent(test, "00000002.history"), "1\t0/3000000\tno reason");
+}
+
+TEST(WalCoding, CustomMagicComesBeforeTheOthers) {
+  TestServer test;
+  test.config.custom_compression_magic = "0x1F8B08";
+  test.config.custom_decompression_filter = "cut -c4-";
+  put_file(test.archived(wal_name(1)), "\x1f\x8b\x08 content");
+  EXPECT_EQ(sent(test, wal_name(1)), " content\n");
+}
+
+TEST(WalCoding, FailedFilterLeavesTheFileAndNothingElse) {
+  TestServer test;
+  compressing(test, "custom");
+  test.config.custom_compression_filter = "echo no space >&2; exit 3";
+  put_file(test.incoming(wal_name(1)), kContent);
+  RecordedMessages messages;
+  try {
+    archive_pending_wal(test.make(), {}, messages);
+    FAIL() << "archived";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.message(), HasSubstr("custom_compression_filter failed"));
+    EXPECT_THAT(error.message(), HasSubstr("exit code 3: no space"));
+  }
+  EXPECT_THAT(list_names(test.config.incoming_wals_directory), ElementsAre(wal_name(1)));
+  EXPECT_THAT(list_names(test.archived(wal_name(1)).parent_path()), IsEmpty());
+}
+
+TEST(WalCoding, TellsWhatIsWrongWithTheSettings) {
+  config::ServerConfig config;
+  EXPECT_EQ(WalCoding(config).problem(), "");
+  config.compression = "pigz";
+  EXPECT_EQ(WalCoding(config).problem(), "");
+  config.compression = "custom";
+  EXPECT_THAT(WalCoding(config).problem(), HasSubstr("needs custom_compression_filter"));
+  EXPECT_FALSE(WalCoding(config).is_compressing());
+  config.custom_compression_filter = "cat";
+  EXPECT_THAT(WalCoding(config).problem(), HasSubstr("needs custom_decompression_filter"));
+}
+
+TEST(WalCoding, PostHookSeesWhatWasStored) {
+  TestServer test;
+  compressing(test, "gzip");
+  const std::string output = (test.home.path() / "hooks").string();
+  test.config.pre_archive_script = "echo \"pre '$BARMAN_COMPRESSION' $BARMAN_SIZE\" >> " + output;
+  test.config.post_archive_script =
+      "echo \"post '$BARMAN_COMPRESSION' $BARMAN_SIZE $(wc -c < $BARMAN_FILE)\" >> " + output;
+  put_file(test.incoming(wal_name(1)), kContent);
+  RecordedMessages messages;
+  archive_pending_wal(test.make(), {}, messages);
+  const std::string size = std::to_string(std::filesystem::file_size(test.archived(wal_name(1))));
+  EXPECT_EQ(get_file(output), "pre '' 100002\npost 'gzip' " + size + " " + size + "\n");
+}
+
+}  // namespace
+}  // namespace barman::archive

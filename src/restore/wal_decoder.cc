@@ -1,0 +1,49 @@
+#include "restore/wal_decoder.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace barman::restore {
+
+WalDecoder::WalDecoder(const archive::WalCoding& coding, std::size_t worker_count,
+                       Progress& progress, const Interrupt& interrupt)
+    : coding_(coding), progress_(progress), interrupt_(interrupt), workers_(worker_count) {}
+
+bool WalDecoder::take(const CopyTask& task) {
+  interrupt_.throw_if_requested();
+  const Fd source = open_file(task.source, O_RDONLY);
+  const archive::StoredForm form = coding_.identify(source, task.source);
+  if (form.is_plain()) return false;
+  workers_.submit([this, task, form] { decode(task, form); });
+  return true;
+}
+
+void WalDecoder::decode(const CopyTask& task, const archive::StoredForm& form) {
+  interrupt_.throw_if_requested();
+  const Fd source = open_file(task.source, O_RDONLY);
+  Fd destination =
+      open_file(task.destination, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, task.mode);
+  if (::fchmod(destination.get(), task.mode) != 0) {
+    throw_errno(fmt::format("cannot set permissions of \"{}\"", task.destination.string()));
+  }
+  coding_.decode(form, source, task.source, destination.get(), task.destination);
+  struct stat status = {};
+  if (::fstat(destination.get(), &status) != 0) {
+    throw_errno(fmt::format("cannot look at \"{}\"", task.destination.string()));
+  }
+  const auto size_bytes = static_cast<std::uint64_t>(status.st_size);
+  if (task.minimum_size_bytes > size_bytes &&
+      ::ftruncate(destination.get(), static_cast<off_t>(task.minimum_size_bytes)) != 0) {
+    throw_errno(fmt::format("cannot extend \"{}\"", task.destination.string()));
+  }
+  sync_fd(destination, task.destination);
+  destination.close(task.destination);
+  progress_.advance(size_bytes);
+}
+
+}  // namespace barman::restore

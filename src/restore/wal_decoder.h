@@ -1,0 +1,33 @@
+// Decompresses archived WAL files into the restored cluster, by several workers. What a file is
+// stored in is told by its content, not by the index, so mixed archives need no settings.
+#pragma once
+
+#include "archive/wal_coding.h"
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "base/worker_pool.h"
+#include "restore/file_copier.h"
+
+namespace barman::restore {
+
+class WalDecoder {
+ public:
+  WalDecoder(const archive::WalCoding& coding, std::size_t worker_count, Progress& progress,
+             const Interrupt& interrupt);
+
+  // False when the file is stored plain: it is to be copied. Blocks while the workers are busy.
+  bool take(const CopyTask& task);
+  // All files that were taken are complete and fsynced when it returns; their directory is not
+  // flushed. Throws the first failure. Called once.
+  void wait() { workers_.wait(); }
+
+ private:
+  void decode(const CopyTask& task, const archive::StoredForm& form);
+
+  const archive::WalCoding& coding_;
+  Progress& progress_;
+  Interrupt interrupt_;
+  WorkerPool workers_;
+};
+
+}  // namespace barman::restore
