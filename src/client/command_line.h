@@ -1,0 +1,58 @@
+// Command lines of the small client programs, from a table of options (contract backup-and-wal.md
+// 15, 16).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace barman::client {
+
+struct ClientOption {
+  char short_name = 0;
+  std::string_view name;
+  // "" = a flag.
+  std::string_view metavar{};
+  std::string_view help{};
+};
+
+struct ClientProgram {
+  std::string_view name;
+  std::string_view summary;
+  std::vector<ClientOption> options;
+  std::vector<std::string_view> positionals;
+
+  std::string usage() const;
+  std::string help() const;
+};
+
+// Ends the program with code 2.
+class ClientUsageError final : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct ClientArguments {
+  enum class Request { run, help, version } request = Request::run;
+  // The long names as they were given, in order; of an option with a value the last one counts.
+  std::vector<std::string> given;
+  std::map<std::string, std::string, std::less<>> values;
+  std::vector<std::string> positionals;
+
+  bool has(std::string_view name) const;
+  std::optional<std::string> find(std::string_view name) const;
+  std::string value_or(std::string_view name, std::string_view other) const;
+  // Throws ClientUsageError unless it is a number that is not negative.
+  std::int64_t number_or(std::string_view name, std::int64_t other) const;
+};
+
+// `arguments` without the program's name. -h and -V are known to every program. Uses getopt's
+// global state.
+ClientArguments parse_client_line(const ClientProgram& program,
+                                  const std::vector<std::string>& arguments);
+
+}  // namespace barman::client

@@ -1,0 +1,37 @@
+// Fetching: one WAL file, and continuously those that PostgreSQL will ask for next. While it
+// replays a segment, a process in the background fills the spool with the following ones, over one
+// ssh connection that is kept open. It ends when nothing follows, or when nobody takes what is
+// there.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "client/remote_barman.h"
+#include "client/spool.h"
+
+namespace barman::client {
+
+// Runs the remote get-wal and writes what it sends to `target`, decompressed if it begins like one
+// of the known formats. Returns what ssh exits with. Throws `corrupt` for damaged data, SystemError
+// for `target`.
+int fetch_wal(const RemoteBarman& barman, const GetWalRequest& request, const Fd& target,
+              const std::filesystem::path& target_path);
+
+struct PrefetchRequest {
+  RemoteBarman barman;
+  std::vector<std::string> compression_options;
+  // How many files may lie in the spool.
+  std::size_t limit = 1;
+};
+
+// Whether a process fetches into the spool now.
+bool is_prefetching(const Spool& spool);
+// Starts the process unless there is one; it begins behind `wal_name`. Returns at once. Nothing
+// that goes wrong in it is told: PostgreSQL asks again.
+void start_prefetching(const Spool& spool, const PrefetchRequest& request,
+                       const std::string& wal_name);
+
+}  // namespace barman::client

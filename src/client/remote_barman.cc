@@ -1,0 +1,68 @@
+#include "client/remote_barman.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+
+#include "base/process.h"
+#include "base/text.h"
+
+namespace barman::client {
+namespace {
+
+std::vector<std::string> ssh_command(const RemoteBarman& barman) {
+  std::vector<std::string> argv = {"ssh"};
+  if (barman.port) argv.insert(argv.end(), {"-p", *barman.port});
+  argv.insert(argv.end(), {"-q", "-T"});
+  argv.insert(argv.end(), barman.ssh_options.begin(), barman.ssh_options.end());
+  argv.push_back(fmt::format("{}@{}", barman.user, barman.host));
+  argv.emplace_back("barman");
+  return argv;
+}
+
+// As it is while that is safe, as every ordinary name is.
+std::string quoted_when_needed(const std::string& word) {
+  const bool is_ordinary = std::all_of(word.begin(), word.end(), [](unsigned char byte) {
+    return std::isalnum(byte) != 0 ||
+           std::string_view("_-.,:+@%/").find(static_cast<char>(byte)) != std::string_view::npos;
+  });
+  return is_ordinary && !word.empty() ? word : shell_quote(word);
+}
+
+}  // namespace
+
+std::string RemoteBarman::identity() const {
+  return fmt::format("{}@{} {} {} {}", user, host, port.value_or("-"), config_file.value_or("-"),
+                     server);
+}
+
+std::vector<std::string> put_wal_command(const RemoteBarman& barman, RemoteMode mode) {
+  std::vector<std::string> argv = ssh_command(barman);
+  if (barman.config_file) argv.push_back("--config=" + shell_quote(*barman.config_file));
+  argv.insert(argv.end(), {"put-wal", quoted_when_needed(barman.server)});
+  if (mode == RemoteMode::test) argv.emplace_back("--test");
+  return argv;
+}
+
+std::vector<std::string> get_wal_command(const RemoteBarman& barman, const GetWalRequest& request) {
+  std::vector<std::string> argv = ssh_command(barman);
+  if (barman.config_file) argv.push_back("--config " + shell_quote(*barman.config_file));
+  std::string words = "get-wal";
+  if (request.mode == RemoteMode::test) words += " --test";
+  if (request.peek) words += fmt::format(" --peek '{}'", *request.peek);
+  for (const std::string& option : request.compression_options) words += " " + option;
+  if (request.takes_partial) words += " --partial";
+  words += " " + shell_quote(barman.server) + " " + shell_quote(request.wal_name);
+  argv.push_back(std::move(words));
+  return argv;
+}
+
+int run_test(const std::vector<std::string>& command) {
+  // Both outputs are the program's own.
+  return ChildProcess(command, {}).wait();
+}
+
+}  // namespace barman::client

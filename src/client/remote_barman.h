@@ -1,0 +1,49 @@
+// `barman` on another host, called through ssh: the command lines, word by word as the contract has
+// them (backup-and-wal.md 15, 16), because restricted keys and wrappers on that host know them. The
+// ssh client is started from an argument vector; what the remote shell sees is quoted.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace barman::client {
+
+// What both programs exit with.
+inline constexpr int kExitSuccess = 0;
+inline constexpr int kExitFailure = 2;        // ours
+inline constexpr int kSshFailure = 255;       // what ssh exits with when it cannot connect
+inline constexpr int kHighestExitCode = 125;  // beyond, PostgreSQL ends its recovery
+
+struct RemoteBarman {
+  std::string host;
+  std::string user = "barman";
+  std::optional<std::string> port;
+  std::optional<std::string> config_file;
+  std::string server;
+  // More words for ssh itself, before the host.
+  std::vector<std::string> ssh_options;
+
+  // "[USER@HOST PORT CONFIG SERVER]": two places with the same text are the same place.
+  std::string identity() const;
+};
+
+enum class RemoteMode { run, test };
+
+std::vector<std::string> put_wal_command(const RemoteBarman& barman, RemoteMode mode);
+
+struct GetWalRequest {
+  std::string wal_name;
+  RemoteMode mode = RemoteMode::run;
+  std::optional<std::int64_t> peek;
+  // "--gzip", "--bzip2", "--keep-compression"
+  std::vector<std::string> compression_options;
+  bool takes_partial = false;
+};
+std::vector<std::string> get_wal_command(const RemoteBarman& barman, const GetWalRequest& request);
+
+// Runs a --test command and prints what it says; its exit code.
+int run_test(const std::vector<std::string>& command);
+
+}  // namespace barman::client

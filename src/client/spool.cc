@@ -1,0 +1,163 @@
+#include "client/spool.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <optional>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "compression/stored_file.h"
+
+namespace barman::client {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kTemporaryPrefix = ".part-";
+constexpr std::int64_t kForgottenAfterSeconds = 86400;
+
+std::string boot_id() { return find_and_read_file("/proc/sys/kernel/random/boot_id").value_or(""); }
+
+// False when it was there already.
+bool create(const fs::path& directory) {
+  if (::mkdir(directory.c_str(), 0700) == 0) return true;
+  if (errno != EEXIST) throw_errno("cannot create directory \"" + directory.string() + "\"");
+  return false;
+}
+
+bool is_ours(const fs::path& directory, struct stat& status) {
+  return ::lstat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+         status.st_uid == ::geteuid() && (status.st_mode & 022) == 0;
+}
+
+// Directories of this server from before the last boot, and of other places.
+void remove_forgotten(const fs::path& parent, const std::string& server, const fs::path& kept) {
+  std::error_code code;
+  for (fs::directory_iterator it(parent, code), end; !code && it != end; it.increment(code)) {
+    struct stat status = {};
+    if (it->path() == kept || !it->path().filename().string().starts_with(server + "-")) continue;
+    if (!is_ours(it->path(), status)) continue;
+    if (::time(nullptr) - status.st_mtim.tv_sec < kForgottenAfterSeconds) continue;
+    std::error_code ignored;
+    fs::remove_all(it->path(), ignored);
+  }
+}
+
+// ".part-<pid>-<name>"
+std::string temporary_name(pid_t pid, const std::string& name) {
+  return fmt::format("{}{}-{}", kTemporaryPrefix, pid, name);
+}
+
+struct Temporary {
+  pid_t pid = 0;
+  std::string name;
+};
+
+std::optional<Temporary> parse_temporary(const std::string& file_name) {
+  if (!file_name.starts_with(kTemporaryPrefix)) return std::nullopt;
+  const std::string rest = file_name.substr(kTemporaryPrefix.size());
+  const std::size_t dash = rest.find('-');
+  if (dash == std::string::npos) return std::nullopt;
+  const auto pid = parse_integer(rest.substr(0, dash));
+  if (!pid) return std::nullopt;
+  return Temporary{.pid = static_cast<pid_t>(*pid), .name = rest.substr(dash + 1)};
+}
+
+bool is_alive(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
+
+std::vector<std::string> list_names(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
+    names.push_back(it->path().filename().string());
+  }
+  return names;
+}
+
+}  // namespace
+
+SpooledFile::SpooledFile(const fs::path& directory, const std::string& name)
+    : path_(directory / name), temporary_(directory / temporary_name(::getpid(), name)) {
+  file_ = open_file(temporary_, O_RDWR | O_CREAT | O_TRUNC, 0600);
+}
+
+SpooledFile::~SpooledFile() {
+  if (file_.is_open()) ::unlink(temporary_.c_str());
+}
+
+void SpooledFile::keep() {
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    throw_errno("cannot rename \"" + temporary_.string() + "\"");
+  }
+  file_ = Fd();
+}
+
+Spool::Spool(const fs::path& directory, const RemoteBarman& barman) {
+  create(directory);
+  const std::string hash =
+      digest_of(DigestAlgorithm::sha256, barman.identity() + "\n" + boot_id()).substr(0, 16);
+  directory_ = directory / fmt::format("{}-{}", barman.server, hash);
+  const bool is_new = create(directory_);
+  struct stat status = {};
+  if (!is_ours(directory_, status)) {
+    throw Error(
+        ErrorKind::permission,
+        fmt::format("\"{}\" is not a directory that only this user can write", directory_.string()),
+        "Remove it, or name another directory with --spool-dir.");
+  }
+  if (is_new) remove_forgotten(directory, barman.server, directory_);
+}
+
+bool Spool::take(const std::string& name, const fs::path& destination) const {
+  const fs::path path = directory_ / name;
+  if (::rename(path.c_str(), destination.c_str()) == 0) return true;
+  if (errno == ENOENT) return false;
+  if (errno != EXDEV) {
+    throw_errno("cannot move \"" + path.string() + "\" to \"" + destination.string() + "\"");
+  }
+  const std::optional<Fd> source = find_file(path);
+  if (!source) return false;
+  Fd target = open_file(destination, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  compression::FdSink sink(target.get(), destination);
+  compression::push_file(*source, path, sink);
+  target.close(destination);
+  ::unlink(path.c_str());
+  return true;
+}
+
+bool Spool::is_on_its_way(const std::string& name) const {
+  for (const std::string& file_name : list_names(directory_)) {
+    const auto temporary = parse_temporary(file_name);
+    if (temporary && temporary->name == name && is_alive(temporary->pid)) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> Spool::list() const {
+  std::vector<std::string> names = list_names(directory_);
+  std::erase_if(names, [](const std::string& name) { return name.starts_with('.'); });
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void Spool::prune(const std::string& name) const {
+  for (const std::string& file_name : list_names(directory_)) {
+    const auto temporary = parse_temporary(file_name);
+    const bool is_passed = !file_name.starts_with('.') && file_name < name;
+    if (is_passed || (temporary && !is_alive(temporary->pid))) {
+      ::unlink((directory_ / file_name).c_str());
+    }
+  }
+}
+
+}  // namespace barman::client

@@ -1,0 +1,55 @@
+// WAL files that `barman-wal-restore --parallel` has fetched before PostgreSQL asked for them:
+// DIR/<server>-<hash>/<name>, one directory for each place they come from and each boot of this
+// host. A file has its name only when it is complete; after a crash of the host, when that is
+// doubtful, the directory is another one.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "client/remote_barman.h"
+
+namespace barman::client {
+
+// A file on its way into the spool; it goes away unless it was kept.
+class SpooledFile {
+ public:
+  SpooledFile(const std::filesystem::path& directory, const std::string& name);
+  SpooledFile(const SpooledFile&) = delete;
+  SpooledFile& operator=(const SpooledFile&) = delete;
+  ~SpooledFile();
+
+  const Fd& file() const { return file_; }
+  const std::filesystem::path& temporary_path() const { return temporary_; }
+  void keep();
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  Fd file_;
+};
+
+class Spool {
+ public:
+  // Creates the directories (one level above, too). Throws when they are not safe: not of this
+  // user, or writable by others.
+  Spool(const std::filesystem::path& directory, const RemoteBarman& barman);
+
+  const std::filesystem::path& directory() const { return directory_; }
+  std::filesystem::path lock_path() const { return directory_ / ".fetching"; }
+  // Moves the file onto `destination`; false when it is not there.
+  bool take(const std::string& name, const std::filesystem::path& destination) const;
+  bool is_on_its_way(const std::string& name) const;
+  // Complete files, ascending.
+  std::vector<std::string> list() const;
+  // Removes the files before `name`, which PostgreSQL has behind it, and what ended processes left.
+  void prune(const std::string& name) const;
+
+ private:
+  std::filesystem::path directory_;
+};
+
+}  // namespace barman::client

@@ -1,0 +1,9 @@
+// The program `barman-wal-archive`: archive_command of a PostgreSQL whose Barman is on another host
+// (contract backup-and-wal.md 15). Exits 0 only when the segment is durable there.
+#pragma once
+
+namespace barman::client {
+
+int run_wal_archive(int argc, char** argv);
+
+}  // namespace barman::client

@@ -1,0 +1,234 @@
+#include "client/wal_restore.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "client/command_line.h"
+#include "client/prefetch.h"
+#include "client/remote_barman.h"
+#include "client/spool.h"
+#include "version.h"
+
+namespace barman::client {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kExitNotFound = 1;
+constexpr int kExitBadRequest = 3;
+constexpr int kExitSignalBase = 128;
+// A network that fails for a moment must not look like the end of the WAL.
+constexpr int kAttempts = 3;
+constexpr std::chrono::milliseconds kBetweenAttempts{1000};
+constexpr std::chrono::milliseconds kPoll{2};
+constexpr std::chrono::seconds kLongestWait{60};
+
+const ClientProgram& program() {
+  static const ClientProgram program = {
+      .name = "barman-wal-restore",
+      .summary =
+          "Fetches a WAL file from Barman on another host. For restore_command:\n"
+          "  restore_command = 'barman-wal-restore -P BARMAN_HOST SERVER_NAME %f %p'",
+      .options = {{'U', "user", "USER", "user of ssh on the Barman host (barman)"},
+                  {0, "port", "PORT", "port of ssh on the Barman host"},
+                  {'c', "config", "FILE", "configuration file on the Barman host"},
+                  {'s', "sleep", "SECONDS", "wait before failing (0)"},
+                  {'p', "parallel", "JOBS", "keep up to JOBS files fetched in advance"},
+                  {0, "spool-dir", "DIR", "where these are kept (/var/tmp/walrestore)"},
+                  {'P', "partial", "", "also take files that are not complete yet"},
+                  {'z', "gzip", "", "compress with gzip on the wire (deprecated)"},
+                  {'j', "bzip2", "", "compress with bzip2 on the wire (deprecated)"},
+                  {0, "keep-compression", "", "send the file as it is stored"},
+                  {'t', "test", "", "only test the connection and the configuration"}},
+      .positionals = {"BARMAN_HOST", "SERVER_NAME", "WAL_NAME", "WAL_DEST"}};
+  return program;
+}
+
+void tell(const std::string& text) { std::fputs((text + "\n").c_str(), stderr); }
+
+struct Request {
+  RemoteBarman barman;
+  GetWalRequest wal;
+  fs::path destination;
+  std::int64_t sleep_seconds = 0;
+  std::size_t parallel = 0;
+  fs::path spool_directory;
+};
+
+std::vector<std::string> compression_options(const ClientArguments& arguments) {
+  std::vector<std::string> options;
+  for (const std::string name : {"gzip", "bzip2", "keep-compression"}) {
+    if (!arguments.has(name)) continue;
+    if (!options.empty()) {
+      throw ClientUsageError(
+          fmt::format("argument --{}: not allowed with argument {}", name, options.front()));
+    }
+    options.push_back("--" + name);
+  }
+  return options;
+}
+
+Request make_request(const ClientArguments& arguments) {
+  Request request;
+  request.barman = {.host = arguments.positionals[0],
+                    .user = arguments.value_or("user", "barman"),
+                    .port = arguments.find("port"),
+                    .config_file = arguments.find("config"),
+                    .server = arguments.positionals[1]};
+  request.wal = {.wal_name = arguments.positionals[2],
+                 .compression_options = compression_options(arguments),
+                 .takes_partial = arguments.has("partial")};
+  if (arguments.has("test")) {
+    request.wal = {.wal_name = "dummy_wal_name", .mode = RemoteMode::test};
+  }
+  request.destination = arguments.positionals[3];
+  request.sleep_seconds = arguments.number_or("sleep", 0);
+  request.parallel = static_cast<std::size_t>(arguments.number_or("parallel", 0));
+  request.spool_directory = arguments.value_or("spool-dir", "/var/tmp/walrestore");
+  if (arguments.has("gzip") || arguments.has("bzip2")) {
+    std::fputs(fmt::format("WARNING: the option {} is deprecated; use --keep-compression\n",
+                           request.wal.compression_options.empty()
+                               ? std::string("--gzip")
+                               : request.wal.compression_options.front())
+                   .c_str(),
+               stdout);
+  }
+  return request;
+}
+
+void remove_destination(const fs::path& path) {
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) ::unlink(path.c_str());
+}
+
+int fail(const Request& request, int exit_code) {
+  if (request.sleep_seconds > 0) {
+    std::fputs(fmt::format("Sleeping for {} seconds.\n", request.sleep_seconds).c_str(), stdout);
+    std::fflush(stdout);
+    std::this_thread::sleep_for(std::chrono::seconds(request.sleep_seconds));
+  }
+  return exit_code;
+}
+
+// Of ssh and of the remote get-wal.
+int map_exit_code(int exit_code) {
+  if (exit_code == kSshFailure) {
+    tell("ERROR: Connection problem with ssh");
+    return kExitFailure;
+  }
+  if (exit_code == kExitNotFound || exit_code == kExitBadRequest) {
+    tell("ERROR: Remote 'barman get-wal' command has failed!");
+    return exit_code;
+  }
+  // Ended by a signal: PostgreSQL is to know that this is not about the file.
+  if (exit_code > kExitSignalBase) return exit_code;
+  tell(fmt::format("ERROR: Remote 'barman get-wal' command has failed with exit code {}!",
+                   exit_code));
+  return exit_code > kHighestExitCode ? kExitFailure : exit_code;
+}
+
+int fetch_to_destination(const Request& request) {
+  int exit_code = 0;
+  for (int attempt = 1;; ++attempt) {
+    const Fd target = open_file(request.destination, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    // Half a file must not stay under the name that PostgreSQL reads.
+    try {
+      exit_code = fetch_wal(request.barman, request.wal, target, request.destination);
+    } catch (...) {
+      remove_destination(request.destination);
+      throw;
+    }
+    if (exit_code == 0) return kExitSuccess;
+    if (exit_code != kSshFailure || attempt == kAttempts) break;
+    std::this_thread::sleep_for(kBetweenAttempts);
+  }
+  remove_destination(request.destination);
+  return fail(request, map_exit_code(exit_code));
+}
+
+// True when the process in the background brought the file while we waited for it.
+bool take_from_spool(const Spool& spool, const Request& request) {
+  const std::string& name = request.wal.wal_name;
+  const auto end = std::chrono::steady_clock::now() + kLongestWait;
+  while (std::chrono::steady_clock::now() < end) {
+    if (spool.take(name, request.destination)) return true;
+    if (!spool.is_on_its_way(name)) break;
+    std::this_thread::sleep_for(kPoll);
+  }
+  return spool.take(name, request.destination);
+}
+
+int restore_with_spool(const Request& request) {
+  const Spool spool(request.spool_directory, request.barman);
+  spool.prune(request.wal.wal_name);
+  const int exit_code =
+      take_from_spool(spool, request) ? kExitSuccess : fetch_to_destination(request);
+  if (exit_code == kExitSuccess) {
+    start_prefetching(spool,
+                      {.barman = request.barman,
+                       .compression_options = request.wal.compression_options,
+                       .limit = request.parallel - 1},
+                      request.wal.wal_name);
+  }
+  return exit_code;
+}
+
+int restore(const Request& request) {
+  if (request.wal.mode == RemoteMode::test) {
+    return run_test(get_wal_command(request.barman, request.wal));
+  }
+  if (fs::is_directory(request.destination)) {
+    tell(fmt::format("ERROR: WAL_DEST cannot be a directory: {}", request.destination.string()));
+    return fail(request, kExitBadRequest);
+  }
+  const int fd = ::open(request.destination.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    const std::string reason = errno_text(errno);
+    tell(
+        fmt::format("ERROR: Unable to open WAL_DEST {}: {}", request.destination.string(), reason));
+    return fail(request, kExitBadRequest);
+  }
+  ::close(fd);
+  return request.parallel > 1 ? restore_with_spool(request) : fetch_to_destination(request);
+}
+
+}  // namespace
+
+int run_wal_restore(int argc, char** argv) {
+  ::signal(SIGPIPE, SIG_IGN);
+  try {
+    const ClientArguments arguments =
+        parse_client_line(program(), {argv + std::min(argc, 1), argv + argc});
+    switch (arguments.request) {
+      case ClientArguments::Request::help:
+        std::fputs(program().help().c_str(), stdout);
+        return kExitSuccess;
+      case ClientArguments::Request::version:
+        std::fputs(fmt::format("barman-wal-restore {}\n", kVersion).c_str(), stdout);
+        return kExitSuccess;
+      case ClientArguments::Request::run:
+        return restore(make_request(arguments));
+    }
+  } catch (const ClientUsageError& error) {
+    tell(fmt::format("{}barman-wal-restore: error: {}", program().usage(), error.what()));
+  } catch (const std::exception& error) {
+    const auto* ours = dynamic_cast<const Error*>(&error);
+    tell(fmt::format("ERROR: {}", ours != nullptr ? ours->describe() : error.what()));
+  }
+  return kExitFailure;
+}
+
+}  // namespace barman::client

@@ -1,0 +1,4 @@
+// The program `barman-wal-restore`.
+#include "client/wal_restore.h"
+
+int main(int argc, char** argv) { return barman::client::run_wal_restore(argc, argv); }
