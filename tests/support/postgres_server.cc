@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "support/eventually.h"
+#include "support/port.h"
 
 namespace barman::test {
 namespace {
@@ -40,23 +41,6 @@ bool is_bindable(int port) {
   return bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
-// A port that no other test takes while the returned lock is held, also when nobody listens on it.
-std::pair<int, Fd> reserve_port() {
-  const fs::path directory =
-      fs::temp_directory_path() / fmt::format("barman-test-ports-{}", geteuid());
-  fs::create_directories(directory);
-  std::random_device random;
-  std::uniform_int_distribution<int> ports(kFirstPort, kLastPort);
-  for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
-    const int port = ports(random);
-    Fd lock = open_file(directory / std::to_string(port), O_RDWR | O_CREAT);
-    if (flock(lock.get(), LOCK_EX | LOCK_NB) == 0 && is_bindable(port)) {
-      return {port, std::move(lock)};
-    }
-  }
-  throw Error(ErrorKind::conflict, "no free port on 127.0.0.1");
-}
-
 std::string access_rules(Authentication authentication) {
   if (authentication == Authentication::trust) {
     return "local all all trust\nlocal replication all trust\n"
@@ -75,6 +59,22 @@ std::string quoted_setting(const std::string& value) {
 }
 
 }  // namespace
+
+std::pair<int, Fd> reserve_port() {
+  const fs::path directory =
+      fs::temp_directory_path() / fmt::format("barman-test-ports-{}", geteuid());
+  fs::create_directories(directory);
+  std::random_device random;
+  std::uniform_int_distribution<int> ports(kFirstPort, kLastPort);
+  for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
+    const int port = ports(random);
+    Fd lock = open_file(directory / std::to_string(port), O_RDWR | O_CREAT);
+    if (flock(lock.get(), LOCK_EX | LOCK_NB) == 0 && is_bindable(port)) {
+      return {port, std::move(lock)};
+    }
+  }
+  throw Error(ErrorKind::conflict, "no free port on 127.0.0.1");
+}
 
 PostgresServer::PostgresServer(PostgresOptions options)
     : options_(std::move(options)),

@@ -45,6 +45,11 @@ void copy_program(const std::filesystem::path& program, uid_t user, gid_t group)
   static const TempDir directory("barman-program", TempDir::Keep::never);
   program_copy = directory.path() / "barman";
   std::filesystem::copy_file(program, program_copy);
+  for (const char* name : {"barman-wal-archive", "barman-wal-restore"}) {
+    const std::filesystem::path client = program.parent_path() / name;
+    if (!std::filesystem::exists(client)) continue;
+    std::filesystem::copy_file(client, directory.path() / name);
+  }
   if (chown(directory.path().c_str(), user, group) != 0) {
     throw_errno("cannot give away " + directory.path().string());
   }

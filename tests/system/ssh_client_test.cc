@@ -1,0 +1,319 @@
+// barman-wal-archive and barman-wal-restore through a real sshd: by hand, as PostgreSQL's
+// archive_command and restore_command, with the remote host gone, and killed.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include "base/process.h"
+#include "support/barman_home.h"
+#include "support/eventually.h"
+#include "support/postgres_server.h"
+#include "support/ssh_server.h"
+#include "support/temp_dir.h"
+#include "support/wal_evidence.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+std::string wal_name(unsigned number) {
+  return fmt::format("0000000100000000000000{:02X}", number);
+}
+
+std::vector<std::string> names_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  if (!fs::exists(directory)) return names;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// A barman with the file archiver, reached through ssh; no PostgreSQL.
+class SshClient : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+    barman.add_section("main", {{"conninfo", "host=/nowhere user=barman dbname=postgres"},
+                                {"archiver", "on"},
+                                {"backup_method", "postgres"},
+                                {"streaming_conninfo", "host=/nowhere user=barman"}});
+    ssh.emplace(barman);
+    fs::create_directories(pg_wal() / "archive_status");
+  }
+
+  fs::path pg_wal() const { return directory.path() / "pg_wal"; }
+  fs::path incoming() const { return barman.server_directory("main") / "incoming"; }
+  fs::path spool() const { return directory.path() / "spool"; }
+  // One megabyte that looks like no other.
+  std::string put_wal_file(unsigned number, bool is_ready = true) {
+    std::minstd_rand random(number);
+    std::string content(1 << 20, '\0');
+    for (std::size_t i = 0; i < 300000; ++i) content[i] = static_cast<char>(random() >> 8U);
+    write_text(pg_wal() / wal_name(number), content);
+    if (is_ready) write_text(pg_wal() / "archive_status" / (wal_name(number) + ".ready"), "");
+    return content;
+  }
+  CommandRequest archive(unsigned number, std::vector<std::string> options = {}) const {
+    options.insert(options.end(), {"--prefetch-cache-dir", (directory.path() / "cache").string()});
+    std::vector<std::string> argv = ssh->argv("barman-wal-archive", options);
+    argv.insert(argv.end(), {"main", (pg_wal() / wal_name(number)).string()});
+    return {.argv = argv, .environment = ssh->environment()};
+  }
+  CommandRequest restore(const std::string& name, std::vector<std::string> options = {}) const {
+    options.insert(options.end(), {"--spool-dir", spool().string()});
+    std::vector<std::string> argv = ssh->argv("barman-wal-restore", options);
+    argv.insert(argv.end(), {"main", name, destination().string()});
+    return {.argv = argv, .environment = ssh->environment()};
+  }
+  fs::path destination() const { return directory.path() / "RECOVERYXLOG"; }
+  std::vector<std::string> spooled() const {
+    std::vector<std::string> names;
+    for (const std::string& place : names_in(spool())) {
+      for (const std::string& name : names_in(spool() / place)) {
+        if (!name.starts_with('.')) names.push_back(name);
+      }
+    }
+    return names;
+  }
+
+  TempDir directory;
+  BarmanHome barman;
+  std::optional<SshServer> ssh;
+};
+
+TEST_F(SshClient, TestOptionsPrintWhatTheOtherSideSays) {
+  put_wal_file(1);
+  CommandResult result = run_command(archive(1, {"--test"}));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, StartsWith("Ready to accept WAL files for the server main (SSH host: "));
+  result = run_command(restore(wal_name(1), {"-t"}));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "Ready to retrieve WAL files from the server main\n");
+}
+
+TEST_F(SshClient, EveryCompressionArrivesAndComesBack) {
+  unsigned number = 1;
+  const std::vector<std::vector<std::string>> choices = {{},
+                                                         {"--md5"},
+                                                         {"-z"},
+                                                         {"-j", "--compression-level", "low"},
+                                                         {"--xz"},
+                                                         {"--snappy"},
+                                                         {"--zstd", "--compression-level", "9"},
+                                                         {"--lz4"},
+                                                         {"-z", "--zstd", "--md5"}};
+  for (const auto& options : choices) {
+    const std::string content = put_wal_file(number, false);
+    const CommandResult result = run_command(archive(number, options));
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(result.out + result.err, "");
+    // Before and after it is archived.
+    for (const char* form : {"", "--keep-compression", "--gzip"}) {
+      const auto way = *form == '\0' ? std::vector<std::string>() : std::vector<std::string>{form};
+      const CommandResult restored = run_command(restore(wal_name(number), way));
+      EXPECT_EQ(restored.exit_code, 0) << restored.err;
+      EXPECT_TRUE(read_text(destination()) == content) << number << form;
+      barman.run({"archive-wal", "main"});
+    }
+    ++number;
+  }
+  EXPECT_EQ(indexed_wals(barman, "main").size(), choices.size());
+  EXPECT_THAT(names_in(incoming()), IsEmpty());
+}
+
+TEST_F(SshClient, ExitCodesAreThoseOfTheContract) {
+  put_wal_file(1);
+  CommandRequest request = archive(1);
+  request.argv[request.argv.size() - 2] = "nobody";
+  CommandResult result = run_command(request);
+  EXPECT_EQ(result.exit_code, 1) << result.err;
+  request = archive(1);
+  request.argv.back() = pg_wal().string();
+  EXPECT_EQ(run_command(request).exit_code, 2);
+  request.argv.back() = (pg_wal() / "missing").string();
+  EXPECT_EQ(run_command(request).exit_code, 2);
+  request.argv.pop_back();
+  result = run_command(request);
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("the following arguments are required: WAL_PATH"));
+
+  result = run_command(restore(wal_name(1)));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("ERROR: Remote 'barman get-wal' command has failed!"));
+  EXPECT_FALSE(fs::exists(destination()));
+  EXPECT_EQ(run_command(restore("no_name")).exit_code, 3);
+  EXPECT_EQ(run_command(restore(wal_name(1), {"-z", "-j"})).exit_code, 2);
+  request = restore(wal_name(1));
+  request.argv.back() = pg_wal().string();
+  EXPECT_EQ(run_command(request).exit_code, 3);
+  request.argv.back() = (directory.path() / "missing" / "file").string();
+  EXPECT_EQ(run_command(request).exit_code, 3);
+}
+
+TEST_F(SshClient, RemoteHostGoneIsNeverSuccessNorTheEndOfRecovery) {
+  put_wal_file(1);
+  ASSERT_EQ(run_command(archive(1)).exit_code, 0);
+  ssh->stop();
+  CommandResult result = run_command(archive(1));
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.err, HasSubstr("ERROR: Connection problem with ssh"));
+  result = run_command(restore(wal_name(1)));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_FALSE(fs::exists(destination()));
+  ssh->start();
+  EXPECT_EQ(run_command(restore(wal_name(1))).exit_code, 0);
+}
+
+TEST_F(SshClient, KilledArchiveLeavesNothingThatCouldBeArchived) {
+  const std::string content = put_wal_file(1);
+  for (const int delay_ms : {20, 60, 100, 150, 200}) {
+    BackgroundCommand command(archive(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
+    command.kill_group(SIGKILL);
+    command.wait();
+    for (const std::string& name : names_in(incoming())) {
+      if (name.starts_with('.')) continue;
+      EXPECT_EQ(name, wal_name(1));
+      EXPECT_TRUE(read_text(incoming() / name) == content);
+    }
+  }
+  EXPECT_EQ(run_command(archive(1)).exit_code, 0);
+  EXPECT_TRUE(read_text(incoming() / wal_name(1)) == content);
+}
+
+TEST_F(SshClient, ParallelArchivesWhatWaitsAndBelievesContentOnly) {
+  for (const unsigned number : {1U, 2U, 3U, 5U}) put_wal_file(number);
+  CommandResult result = run_command(archive(1, {"-p", "4"}));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(names_in(incoming()), ElementsAre(wal_name(1), wal_name(2), wal_name(3)));
+  ssh->stop();
+  result = run_command(archive(2, {"-p", "4"}));
+  EXPECT_EQ(result.exit_code, 0) << "known without asking: " << result.err;
+  // The same name with other content, as after initdb: the other side must be asked.
+  write_text(pg_wal() / wal_name(3), std::string(1 << 20, 'x'));
+  EXPECT_EQ(run_command(archive(3, {"-p", "4"})).exit_code, 3);
+  EXPECT_EQ(run_command(archive(2)).exit_code, 3) << "without --parallel nothing is believed";
+}
+
+TEST_F(SshClient, ParallelRestoreKeepsFetchingAhead) {
+  std::vector<std::string> contents;
+  for (unsigned number = 1; number <= 8; ++number) {
+    contents.push_back(put_wal_file(number));
+    ASSERT_EQ(run_command(archive(number)).exit_code, 0);
+  }
+  ASSERT_EQ(run_command(restore(wal_name(1), {"-p", "4"})).exit_code, 0);
+  EXPECT_TRUE(read_text(destination()) == contents[0]);
+  ASSERT_TRUE(eventually([&] { return spooled().size() == 3; }));
+  EXPECT_THAT(spooled(), ElementsAre(wal_name(2), wal_name(3), wal_name(4)));
+  // Taking one makes room for the next one, without another call.
+  ASSERT_EQ(run_command(restore(wal_name(2), {"-p", "4"})).exit_code, 0);
+  EXPECT_TRUE(read_text(destination()) == contents[1]);
+  EXPECT_TRUE(eventually([&] { return spooled().size() == 3; }));
+  ssh->stop();
+  for (unsigned number = 3; number <= 5; ++number) {
+    EXPECT_EQ(run_command(restore(wal_name(number), {"-p", "4"})).exit_code, 0);
+    EXPECT_TRUE(read_text(destination()) == contents[number - 1]);
+  }
+  EXPECT_EQ(run_command(restore(wal_name(7), {"-p", "4"})).exit_code, 2);
+}
+
+TEST_F(SshClient, KilledRestoreNeverLeavesHalfASegmentInTheSpool) {
+  std::vector<std::string> contents;
+  for (unsigned number = 1; number <= 4; ++number) {
+    contents.push_back(put_wal_file(number));
+    ASSERT_EQ(run_command(archive(number)).exit_code, 0);
+  }
+  for (const int delay_ms : {30, 80, 150, 250, 400}) {
+    BackgroundCommand command(restore(wal_name(1), {"-p", "4"}));
+    std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
+    command.kill_group(SIGKILL);
+    command.wait();
+    for (const pid_t pid : list_processes(spool().string())) ::kill(pid, SIGKILL);
+    for (const std::string& name : spooled()) {
+      const std::string place = names_in(spool()).front();
+      const auto number = static_cast<std::size_t>(std::stoi(name.substr(22), nullptr, 16));
+      EXPECT_TRUE(read_text(spool() / place / name) == contents.at(number - 1)) << name;
+    }
+  }
+  for (unsigned number = 1; number <= 4; ++number) {
+    EXPECT_EQ(run_command(restore(wal_name(number), {"-p", "4"})).exit_code, 0);
+    EXPECT_TRUE(read_text(destination()) == contents[number - 1]);
+  }
+}
+
+TEST_F(SshClient, PartialFilesAreDeliveredInParallelModeToo) {
+  const std::string content = put_wal_file(1);
+  const fs::path streaming = barman.server_directory("main") / "streaming";
+  fs::create_directories(streaming);
+  write_text(streaming / (wal_name(1) + ".partial"), content);
+  EXPECT_EQ(run_command(restore(wal_name(1), {"-p", "3"})).exit_code, 1);
+  EXPECT_EQ(run_command(restore(wal_name(1), {"-P", "-p", "3"})).exit_code, 0);
+  EXPECT_TRUE(read_text(destination()) == content);
+}
+
+// The whole way: archive_command, backup, loss of the server, restore_command.
+TEST(SshArchive, PostgresArchivesAndRecoversThroughSsh) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  BarmanHome barman;
+  const SshServer ssh(barman);
+  TempDir directory;
+  const std::string cache = "--prefetch-cache-dir " + (directory.path() / "cache").string();
+  PostgresServer postgres(
+      {.settings = {{"archive_mode", "on"},
+                    {"archive_command",
+                     ssh.command("barman-wal-archive", "--zstd -p 4 " + cache) + " main %p"}},
+       .shape = {.wal_segment_megabytes = 1},
+       .environment = ssh.environment()});
+  barman.add_streaming_server(
+      "main", postgres,
+      {{"streaming_archiver", ""}, {"slot_name", ""}, {"archiver", "on"}, {"compression", "lz4"}});
+  postgres.query(
+      "CREATE TABLE t AS SELECT g AS id, md5(g::text) AS text FROM generate_series(1, 20000) g");
+  ASSERT_EQ(barman.run({"cron"}).exit_code, 0);
+  postgres.query("SELECT pg_switch_wal()");
+  ASSERT_TRUE(eventually([&] {
+    barman.run({"archive-wal", "main"});
+    return !indexed_wals(barman, "main").empty();
+  })) << postgres.log();
+  const CommandResult backup = barman.run({"backup", "--wait", "main"});
+  ASSERT_EQ(backup.exit_code, 0) << backup.out << backup.err;
+  for (int i = 0; i < 5; ++i) {
+    postgres.query("INSERT INTO t SELECT g, md5(g::text) FROM generate_series(1, 20000) g");
+  }
+  postgres.query("SELECT pg_switch_wal()");
+  const std::string expected = postgres.value("SELECT count(*) FROM t");
+  postgres.wait_until(
+      "SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) FROM "
+      "pg_stat_archiver");
+  postgres.stop();
+  // Half of it archived, the rest in incoming/: both are visible.
+  const fs::path data = directory.path() / "data";
+  const CommandResult restored =
+      barman.run({"restore", "--get-wal", "--target-tli", "latest", "--restore-command",
+                  ssh.command("barman-wal-restore",
+                              "-P -p 4 --spool-dir " + (directory.path() / "spool").string()) +
+                      " main %f %p",
+                  "main", "latest", data.string()});
+  ASSERT_EQ(restored.exit_code, 0) << restored.out << restored.err;
+  PostgresServer recovered({.data_directory = data, .environment = ssh.environment()});
+  recovered.wait_until_primary();
+  EXPECT_EQ(recovered.value("SELECT count(*) FROM t"), expected) << recovered.log();
+}
+
+}  // namespace
+}  // namespace barman::test
