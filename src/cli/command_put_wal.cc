@@ -1,7 +1,6 @@
 #include <unistd.h>
 
 #include "archive/put_wal.h"
-#include "archive/ssh_caller.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -12,8 +11,7 @@ void run_put_wal(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
   if (context.arguments.is_set("test")) {
-    context.reporter.info("Ready to accept WAL files for the server " + config->name +
-                          archive::ssh_caller_text());
+    context.reporter.info("Ready to accept WAL files for the server " + config->name);
     return;
   }
   archive::put_wal(make_server(context, *config), STDIN_FILENO, context.reporter);

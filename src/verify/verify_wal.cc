@@ -4,11 +4,14 @@
 
 #include <fmt/format.h>
 
+#include "archive/wal_coding.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "catalogue/wal_check.h"
 #include "catalogue/wal_encoding.h"
 #include "catalogue/wal_index.h"
+#include "compression/codec.h"
+#include "compression/stored_file.h"
 #include "postgres/system_id.h"
 #include "wal/record_checker.h"
 
@@ -19,13 +22,26 @@ using catalogue::BackupInfo;
 
 namespace {
 
-constexpr std::size_t kBufferSize = std::size_t{256} << 10;
-
 std::optional<std::uint64_t> parse_system_id(const BackupInfo& backup) {
   const std::optional<postgres::SystemId> system_id =
       backup.systemid ? postgres::parse_system_id(*backup.systemid) : std::nullopt;
   return system_id ? std::optional(system_id->value) : std::nullopt;
 }
+
+class CheckerSink final : public pipeline::Sink {
+ public:
+  CheckerSink(wal::RecordChecker& checker, const Interrupt& interrupt)
+      : checker_(checker), interrupt_(interrupt) {}
+  void write(Bytes data) override {
+    interrupt_.throw_if_requested();
+    checker_.write(data);
+  }
+  void finish() override {}
+
+ private:
+  wal::RecordChecker& checker_;
+  const Interrupt& interrupt_;
+};
 
 class WalVerification {
  public:
@@ -88,12 +104,19 @@ class WalVerification {
         wal::parse_segment_name(name, backup_.xlog_segment_size);
     if (!segment) throw Error(ErrorKind::corrupt, "the name is impossible for this cluster");
     checker.begin_segment(*segment);
-    std::vector<std::byte> buffer(kBufferSize);
-    for (;;) {
-      server_.interrupt().throw_if_requested();
-      const std::size_t size = read_full(file, buffer, path);
-      checker.write(Bytes(buffer).first(size));
-      if (size < buffer.size()) break;
+    CheckerSink sink(checker, server_.interrupt());
+    const archive::WalCoding coding(server_.config());
+    const archive::StoredForm form = coding.identify(file, path);
+    if (form.algorithm) {
+      const auto decompressor =
+          compression::make_decompressor(*form.algorithm, sink, path.string());
+      compression::push_file(file, path, *decompressor);
+    } else if (form.is_plain()) {
+      compression::push_file(file, path, sink);
+    } else {
+      const Fd plain = archive::open_anonymous_file(fs::temp_directory_path());
+      coding.decode(form, file, path, plain.get(), path);
+      compression::push_file(plain, path, sink);
     }
     checker.end_segment();
   }

@@ -23,11 +23,9 @@ namespace barman::test {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::StartsWith;
 
 std::string wal_name(unsigned number) {
   return fmt::format("0000000100000000000000{:02X}", number);
@@ -100,7 +98,7 @@ TEST_F(SshClient, TestOptionsPrintWhatTheOtherSideSays) {
   put_wal_file(1);
   CommandResult result = run_command(archive(1, {"--test"}));
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, StartsWith("Ready to accept WAL files for the server main (SSH host: "));
+  EXPECT_EQ(result.out, "Ready to accept WAL files for the server main\n");
   result = run_command(restore(wal_name(1), {"-t"}));
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.out, "Ready to retrieve WAL files from the server main\n");
@@ -295,13 +293,14 @@ TEST(SshArchive, PostgresArchivesAndRecoversThroughSsh) {
   for (int i = 0; i < 5; ++i) {
     postgres.query("INSERT INTO t SELECT g, md5(g::text) FROM generate_series(1, 20000) g");
   }
-  postgres.query("SELECT pg_switch_wal()");
   const std::string expected = postgres.value("SELECT count(*) FROM t");
-  postgres.wait_until(
-      "SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) FROM "
-      "pg_stat_archiver");
+  const std::string last = postgres.value("SELECT pg_walfile_name(pg_current_wal_lsn())");
+  postgres.query("SELECT pg_switch_wal()");
+  postgres.wait_until("(SELECT last_archived_wal >= '" + last + "' FROM pg_stat_archiver)");
+  const CommandResult verified = barman.run({"verify-backup", "main", "latest"});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
   postgres.stop();
-  // Half of it archived, the rest in incoming/: both are visible.
+  // Some of it is archived and compressed with lz4, the rest waits in incoming/ as zstd.
   const fs::path data = directory.path() / "data";
   const CommandResult restored =
       barman.run({"restore", "--get-wal", "--target-tli", "latest", "--restore-command",
