@@ -38,36 +38,69 @@ std::set<BackupId> standalone_backups(const DeletionFacts& facts,
   return result;
 }
 
-// The plans of the single deletions, each made as if the ones before had happened.
+std::vector<BackupInfo> without(const std::vector<BackupInfo>& backups,
+                                const std::set<BackupId>& gone) {
+  std::vector<BackupInfo> rest;
+  rest.reserve(backups.size() - gone.size());
+  for (const BackupInfo& backup : backups) {
+    if (!gone.contains(backup.id)) rest.push_back(backup);
+  }
+  return rest;
+}
+
+// The deletions whose plans together remove what all plans remove, by position in `order`. Among
+// plans with a boundary on the same timeline the last one removes most, because protections only go
+// away; a plan removes nothing while an older backup is left.
+std::set<std::size_t> deciding_steps(const std::vector<BackupInfo>& backups,
+                                     const std::vector<BackupId>& order,
+                                     const std::set<BackupId>& standalone,
+                                     WalRemovalInput::Cause cause) {
+  std::map<BackupId, std::size_t> positions;
+  for (std::size_t i = 0; i < backups.size(); ++i) positions[backups[i].id] = i;
+  std::vector<bool> is_gone(backups.size(), false);
+  const auto blocks = [&](std::size_t i) {
+    return !is_gone[i] && backups[i].is_copy_done() &&
+           (cause == WalRemovalInput::Cause::command || !standalone.contains(backups[i].id));
+  };
+  std::map<std::optional<wal::TimelineId>, std::size_t> last;
+  std::size_t oldest = 0;
+  for (std::size_t step = 0; step < order.size(); ++step) {
+    const std::size_t at = positions.at(order[step]);
+    while (oldest < backups.size() && !blocks(oldest)) ++oldest;
+    std::size_t next = at + 1;
+    while (next < backups.size() && (is_gone[next] || !backups[next].is_copy_done())) ++next;
+    const BackupInfo& boundary = backups[next < backups.size() ? next : at];
+    if (oldest >= at && boundary.begin_wal) last[boundary.wal_timeline()] = step;
+    is_gone[at] = true;
+  }
+  std::set<std::size_t> steps = {order.size() - 1};  // for its reason, if no other removes
+  for (const auto& [timeline, step] : last) steps.insert(step);
+  return steps;
+}
+
+// The plans that matter, each made as if the deletions before it had happened; in their order.
 std::vector<WalRemovalPlan> play_deletions(const DeletionFacts& facts,
                                            const std::vector<BackupId>& order,
                                            WalRemovalInput::Cause cause) {
-  std::vector<BackupInfo> backups = facts.list.backups;
+  if (order.empty()) return {};
+  const std::set<BackupId> standalone = standalone_backups(facts, facts.list.backups);
   std::vector<WalRemovalPlan> plans;
-  for (const BackupId& id : order) {
-    plans.push_back(catalogue::plan_wal_removal({.backups = backups,
-                                                 .deleted = id,
-                                                 .standalone = standalone_backups(facts, backups),
+  for (const std::size_t step : deciding_steps(facts.list.backups, order, standalone, cause)) {
+    const std::set<BackupId> gone(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(step));
+    const std::vector<BackupInfo> rest = without(facts.list.backups, gone);
+    plans.push_back(catalogue::plan_wal_removal({.backups = rest,
+                                                 .deleted = order[step],
+                                                 .standalone = standalone_backups(facts, rest),
                                                  .cause = cause}));
-    std::erase_if(backups, [&](const BackupInfo& backup) { return backup.id == id; });
-    for (BackupInfo& backup : backups) std::erase(backup.children_backup_ids, id);
   }
   return plans;
 }
 
-// Plans for the same boundary and protections are one.
-std::vector<WalRemovalPlan> distinct_removals(const std::vector<WalRemovalPlan>& plans) {
+// The last plan comes first: it removes most of what goes.
+std::vector<WalRemovalPlan> removing_plans(const std::vector<WalRemovalPlan>& plans) {
   std::vector<WalRemovalPlan> result;
-  // The last plan comes first: it removes most of what goes.
   for (auto plan = plans.rbegin(); plan != plans.rend(); ++plan) {
-    if (!plan->is_removing) continue;
-    const bool is_known =
-        std::any_of(result.begin(), result.end(), [&](const WalRemovalPlan& other) {
-          return other.first_needed == plan->first_needed &&
-                 other.protected_timelines == plan->protected_timelines &&
-                 other.protected_ranges == plan->protected_ranges;
-        });
-    if (!is_known) result.push_back(*plan);
+    if (plan->is_removing) result.push_back(*plan);
   }
   return result;
 }
@@ -87,11 +120,12 @@ std::string boundary_reason(const std::vector<BackupInfo>& backups, const Doomed
 std::vector<std::string> stay_reasons(const DeletionFacts& facts, const Doomed& doomed,
                                       const std::vector<WalRemovalPlan>& plans) {
   if (plans.empty()) {
-    return {doomed.empty() ? "no backup is deleted"
-                           : "no deleted backup releases WAL: what stays needs all of it"};
+    return {"no backup is deleted"};
   }
-  const WalRemovalPlan& plan = plans.back();
-  if (!plan.is_removing) return {"no WAL goes: " + plan.reason};
+  const auto removing = std::find_if(plans.rbegin(), plans.rend(),
+                                     [](const WalRemovalPlan& plan) { return plan.is_removing; });
+  if (removing == plans.rend()) return {"no WAL goes: " + plans.back().reason};
+  const WalRemovalPlan& plan = *removing;
   std::vector<std::string> reasons;
   if (plan.first_needed) {
     reasons.push_back(boundary_reason(facts.list.backups, doomed, *plan.first_needed));
@@ -110,7 +144,7 @@ std::vector<std::string> stay_reasons(const DeletionFacts& facts, const Doomed& 
 void preview_wal(const DeletionFacts& facts, const Doomed& doomed,
                  const std::vector<WalRemovalPlan>& plans, const catalogue::WalLines& wal,
                  DeletionPreview& preview) {
-  const std::vector<WalRemovalPlan> removals = distinct_removals(plans);
+  const std::vector<WalRemovalPlan> removals = removing_plans(plans);
   std::map<std::uint32_t, WalRun> runs;
   wal([&](const catalogue::WalIndexLine& line) {
     const bool goes =

@@ -182,6 +182,12 @@ std::vector<BackupId> obsolete_in_order(const std::vector<BackupInfo>& backups,
       obsolete.insert(verdict.id);
     }
   }
+  // Most backups have no descendants; looking for them reads the whole list.
+  std::set<BackupId> parents;
+  for (const BackupInfo& backup : backups) {
+    if (backup.parent_backup_id) parents.insert(*backup.parent_backup_id);
+    if (!backup.children_backup_ids.empty()) parents.insert(backup.id);
+  }
   std::vector<BackupId> order;
   std::set<BackupId> placed;
   const auto place = [&](const BackupId& id) {
@@ -189,7 +195,9 @@ std::vector<BackupId> obsolete_in_order(const std::vector<BackupInfo>& backups,
   };
   for (const BackupId& id : obsolete) {
     if (placed.contains(id)) continue;
-    for (const BackupId& descendant : descendants_of(backups, id)) place(descendant);
+    if (parents.contains(id)) {
+      for (const BackupId& descendant : descendants_of(backups, id)) place(descendant);
+    }
     place(id);
   }
   return order;

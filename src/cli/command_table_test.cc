@@ -10,9 +10,10 @@
 namespace barman::cli {
 namespace {
 
-TEST(CommandTable, HoldsEveryCommandOfTheContract) {
+TEST(CommandTable, HoldsEveryCommandOfTheContractAndOurs) {
   const std::vector<std::string_view> expected = {"archive-wal",
                                                   "backup",
+                                                  "catalogue-check",
                                                   "check",
                                                   "check-archived-wal-range",
                                                   "check-backup",

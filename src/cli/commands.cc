@@ -37,6 +37,7 @@ constexpr std::array kFunctions = {
     std::pair<std::string_view, CommandFunction>{"restore", run_restore},
     std::pair<std::string_view, CommandFunction>{"show-backup", run_show_backup},
     std::pair<std::string_view, CommandFunction>{"status", run_status},
+    std::pair<std::string_view, CommandFunction>{"catalogue-check", run_catalogue_check},
     std::pair<std::string_view, CommandFunction>{"list-servers", run_list_servers},
     std::pair<std::string_view, CommandFunction>{"show-servers", run_show_servers},
 };

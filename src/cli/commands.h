@@ -14,6 +14,7 @@ void run_put_wal(CommandContext& context);
 void run_receive_wal(CommandContext& context);
 void run_switch_wal(CommandContext& context);
 void run_backup(CommandContext& context);
+void run_catalogue_check(CommandContext& context);
 void run_check(CommandContext& context);
 void run_delete(CommandContext& context);
 void run_keep(CommandContext& context);

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/roff.h"
 #include "version.h"
 
 namespace barman::cli {
@@ -113,22 +114,6 @@ std::vector<const CommandSpec*> shown_commands() {
   return commands;
 }
 
-std::string roff(std::string_view text) {
-  std::string result = replace_all(std::string(text), "\\", "\\e");
-  result = replace_all(std::move(result), "-", "\\-");
-  if (result.starts_with('.') || result.starts_with('\'')) result.insert(0, "\\&");
-  return result;
-}
-
-std::string man_header(const std::string& title) {
-  return fmt::format(".TH {} 1 \"\" \"Barman {}\" \"Barman manual\"\n", roff(to_upper(title)),
-                     kVersion);
-}
-
-std::string man_entry(const std::string& name, std::string_view text) {
-  return fmt::format(".TP\n.B {}\n{}\n", roff(name), roff(text));
-}
-
 std::string man_options(const CommandSpec* command) {
   std::string text = ".SH OPTIONS\n";
   for (const OptionSpec& option : options_of(command)) {
@@ -186,7 +171,7 @@ std::string help_text(const CommandSpec* command) {
 }
 
 std::string program_man_page() {
-  std::string text = man_header("barman");
+  std::string text = man_header("barman", 1);
   text += ".SH NAME\nbarman \\- backup and recovery manager for PostgreSQL\n";
   text += fmt::format(".SH SYNOPSIS\n.B barman\n{}\n", roff("[OPTIONS] COMMAND [ARGUMENTS]"));
   text += man_options(nullptr);
@@ -203,12 +188,12 @@ std::string program_man_page() {
   text += ".SH FILES\n";
   text += man_entry("~/.barman.conf, /etc/barman.conf, /etc/barman/barman.conf",
                     "The configuration; the first that can be read is used.");
-  return text;
+  return text + ".SH SEE ALSO\n.BR barman (5)\n";
 }
 
 std::string command_man_page(const CommandSpec& command) {
   const std::string name = fmt::format("barman-{}", command.name);
-  std::string text = man_header(name);
+  std::string text = man_header(name, 1);
   text += fmt::format(".SH NAME\n{} \\- {}\n", roff(name), roff(command.summary));
   std::vector<std::string> words = {"[OPTIONS]"};
   for (const PositionalSpec& spec : command.positionals) words.push_back(positional_usage(spec));
@@ -222,7 +207,7 @@ std::string command_man_page(const CommandSpec& command) {
     text += man_entry(std::string(spec.metavar), spec.help);
   }
   text += man_options(&command);
-  return text + ".SH SEE ALSO\n.BR barman (1)\n";
+  return text + ".SH SEE ALSO\n.BR barman (1),\n.BR barman (5)\n";
 }
 
 }  // namespace barman::cli

@@ -36,6 +36,17 @@ CommandSpec replication_status_spec() {
           .positionals = {server_list()}};
 }
 
+CommandSpec catalogue_check_spec() {
+  return {.name = "catalogue-check",
+          .summary =
+              "check that all backups and WAL files of servers are there, and show what can "
+              "be recovered",
+          .servers = kAnyServers,
+          .options = {{.names = {"deep"},
+                       .help = "read every file of the backups and compare it with its checksum"}},
+          .positionals = {server_list()}};
+}
+
 std::vector<CommandSpec> configuration_specs() {
   return {
       {.name = "config-switch",
@@ -88,6 +99,7 @@ std::vector<CommandSpec> process_specs() {
 
 std::vector<CommandSpec> server_command_specs() {
   std::vector<CommandSpec> commands = {
+      catalogue_check_spec(),
       check_spec(),
       {.name = "help", .summary = "show this help"},
       {.name = "list-servers",

@@ -1,6 +1,7 @@
 // Build tool, not installed: prints a manual page from the command table.
 //   barman-make-man             barman(1)
 //   barman-make-man COMMAND     barman-COMMAND(1)
+//   barman-make-man --configuration   barman(5), from the option table
 //   barman-make-man --list      the names of the available commands, one a line
 #include <cstdio>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "cli/command_table.h"
 #include "cli/commands.h"
+#include "cli/configuration_man.h"
 #include "cli/help.h"
 
 namespace {
@@ -26,6 +28,9 @@ int main(int argc, char** argv) {
   if (argc == 1) return std::fputs(barman::cli::program_man_page().c_str(), stdout) < 0 ? 1 : 0;
   const std::string_view name = argv[1];
   if (name == "--list") return std::fputs(command_names().c_str(), stdout) < 0 ? 1 : 0;
+  if (name == "--configuration") {
+    return std::fputs(barman::cli::configuration_man_page().c_str(), stdout) < 0 ? 1 : 0;
+  }
   const barman::cli::CommandSpec* command = barman::cli::find_command(name);
   if (command == nullptr) return 2;
   return std::fputs(barman::cli::command_man_page(*command).c_str(), stdout) < 0 ? 1 : 0;

@@ -1,0 +1,31 @@
+// The facts for survey_catalogue(): reads metadata, the WAL index, the directories of the WAL
+// archive and the manifests of the backups. Writes nothing and holds no lock, so files may come and
+// go meanwhile; what looks missing or new is looked at twice.
+//
+// Memory: 32 bytes an archived WAL file, plus the metadata of the backups. Directories are read by
+// a few threads.
+#pragma once
+
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "check/survey.h"
+#include "server/server.h"
+
+namespace barman::check {
+
+enum class SurveyDepth {
+  sizes,      // files and their sizes
+  checksums,  // every file of a backup with a manifest is read
+};
+
+// Throws Error(interrupted), and `io` for directories that cannot be read. What is damaged is a
+// finding.
+SurveyFacts gather_survey(const server::Server& server, SurveyDepth depth, Progress& progress);
+
+// Parts of it, with findings for what is wrong. Internal to check/.
+void survey_wal_archive(const catalogue::CatalogueLocations& locations, const Interrupt& interrupt,
+                        SurveyFacts& facts);
+void survey_backup_files(const catalogue::Catalogue& catalogue, SurveyDepth depth,
+                         const Interrupt& interrupt, Progress& progress, SurveyedBackup& backup);
+
+}  // namespace barman::check

@@ -1,0 +1,96 @@
+// `catalogue-check`: is everything there that the catalogue promises, and what can be recovered
+// with it? Pure: facts in (gather_survey.h), findings and recovery windows out.
+//
+// WAL is counted in segment numbers along the history of a timeline: up to the segment in which a
+// timeline was left, its ancestors' segments count, from that one on its own.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/timestamp.h"
+#include "catalogue/catalogue.h"
+#include "postgres/timeline_history.h"
+#include "wal/lsn.h"
+
+namespace barman::check {
+
+struct Finding {
+  enum class Severity {
+    error,   // data is missing or damaged: the exit code is 1
+    notice,  // worth knowing
+  };
+  Severity severity = Severity::error;
+  std::string object;  // "backup 20261121T101112", "WAL file 0000…"
+  std::string reason;
+  std::string next_step;
+};
+
+// Archived segments without a gap, numbers from the beginning of the log; both ends included.
+struct SegmentRun {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  // When the last file was written, seconds since the epoch.
+  double last_mtime = 0;
+};
+
+struct SurveyedBackup {
+  catalogue::BackupInfo info;
+  std::optional<catalogue::KeepTarget> keep;
+  bool is_being_deleted = false;
+  // What is wrong with its files.
+  std::vector<Finding> damage;
+};
+
+struct SurveyFacts {
+  std::string server_name;
+  wal::SegmentSize segment_size;
+  std::vector<SurveyedBackup> backups;  // ascending by ID
+  std::vector<catalogue::BrokenBackup> broken;
+  std::map<wal::TimelineId, std::vector<SegmentRun>> segments;  // ascending
+  std::map<wal::TimelineId, postgres::TimelineHistory> histories;
+  std::uint64_t wal_count = 0;
+  std::uint64_t wal_size_bytes = 0;
+  // Of the files of the archive and of the index.
+  std::vector<Finding> wal_damage;
+};
+
+// Recovery is possible to any moment from the end of this backup to the end of that segment.
+struct RecoveryWindow {
+  wal::TimelineId timeline;
+  catalogue::BackupId first_backup;
+  std::optional<Timestamp> from_time;
+  std::optional<wal::Lsn> from_lsn;
+  std::string last_segment;
+  wal::Lsn to_lsn;
+  // When the last segment was archived.
+  Timestamp to_time;
+  std::uint64_t backup_count = 0;
+};
+
+// Segments that are missing between others.
+struct WalHole {
+  std::string first;
+  std::string last;
+  std::uint64_t count = 0;
+  // No backup needs it: the WAL after a backup that is kept standalone.
+  bool is_expected = false;
+};
+
+struct SurveyReport {
+  std::vector<Finding> findings;  // errors first
+  std::vector<RecoveryWindow> windows;
+  std::vector<WalHole> holes;
+  std::uint64_t backup_count = 0;
+  std::uint64_t wal_count = 0;
+  std::uint64_t wal_size_bytes = 0;
+
+  bool has_errors() const;
+};
+
+SurveyReport survey_catalogue(const SurveyFacts& facts);
+
+}  // namespace barman::check

@@ -1,0 +1,21 @@
+#include "check/gather_survey.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+#include "output/survey_views.h"
+
+namespace barman::cli {
+
+void run_catalogue_check(CommandContext& context) {
+  const check::SurveyDepth depth =
+      context.arguments.is_set("deep") ? check::SurveyDepth::checksums : check::SurveyDepth::sizes;
+  for_each_server(context, [&](const config::ServerConfig& config) {
+    const server::Server server = make_server(context, config);
+    const check::SurveyReport report =
+        check::survey_catalogue(check::gather_survey(server, depth, context.progress));
+    output::write_survey(context.reporter, config.name, report);
+    if (report.has_errors()) context.reporter.mark_failed();
+  });
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,61 @@
+#include "cli/completion.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/command_table.h"
+#include "cli/commands.h"
+#include "cli/configuration_man.h"
+#include "config/option_table.h"
+
+namespace barman::cli {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Completion, KnowsEachAvailableCommandAndOption) {
+  const std::string bash = bash_completion();
+  const std::string zsh = zsh_completion();
+  const std::string fish = fish_completion();
+  for (const CommandSpec& command : command_table()) {
+    if (!is_available(command.name)) continue;
+    const std::string name(command.name);
+    EXPECT_THAT(zsh, HasSubstr("    '" + name + ":"));
+    EXPECT_THAT(fish, HasSubstr(" -a " + name + " -d "));
+    for (const OptionSpec& option : command.options) {
+      for (const std::string_view spelling : option.names) {
+        EXPECT_THAT(bash, HasSubstr("--" + std::string(spelling))) << name;
+        EXPECT_THAT(zsh, HasSubstr("--" + std::string(spelling))) << name;
+        EXPECT_THAT(fish, HasSubstr(" -l " + std::string(spelling))) << name;
+      }
+    }
+  }
+}
+
+TEST(Completion, AsksForServersAndBackups) {
+  EXPECT_THAT(bash_completion(), HasSubstr("show-backup|show-backups) echo 'servers backups' ;;"));
+  EXPECT_THAT(bash_completion(), HasSubstr("    check) echo 'server_list' ;;"));
+  EXPECT_THAT(zsh_completion(), HasSubstr("':backup_id:_barman_backups'"));
+  EXPECT_THAT(fish_completion(),
+              HasSubstr("and __barman_argument_count 1' -k -a '(__barman_backups)'"));
+}
+
+TEST(Completion, OffersTheWordsOfAnOption) {
+  EXPECT_THAT(bash_completion(), HasSubstr(",--format|,-f) echo 'words:console json' ;;"));
+  EXPECT_THAT(zsh_completion(), HasSubstr(":value:(console json)'"));
+  EXPECT_THAT(fish_completion(), HasSubstr(" -l format -s f -x -a 'console json'"));
+}
+
+TEST(ConfigurationManPage, DescribesEachOption) {
+  const std::string page = configuration_man_page();
+  for (const config::Option& option : config::server_options()) {
+    EXPECT_THAT(page, HasSubstr("\n.B " + std::string(option.name) + "\n"));
+  }
+  for (const config::GlobalOption& option : config::global_options()) {
+    EXPECT_THAT(page, HasSubstr("\n.B " + std::string(option.name) + "\n"));
+  }
+  EXPECT_THAT(page, HasSubstr("Value: one of: rsync, postgres, local\\-rsync"));
+}
+
+}  // namespace
+}  // namespace barman::cli

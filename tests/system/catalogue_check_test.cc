@@ -1,0 +1,113 @@
+// catalogue-check: whether everything is there that the catalogue promises, and what can be
+// recovered.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "support/catalogue_files.h"
+#include "support/streaming_site.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class CatalogueCheck : public testing::Test {
+ protected:
+  CatalogueCheck() {
+    site_.start_receiver();
+    site_.archive_a_segment();
+    first_ = site_.take_backup();
+    site_.archive_a_segment();
+    site_.archive_a_segment();
+    second_ = site_.take_backup();
+    site_.stop_receiver();
+    site_.barman.run({"archive-wal", "main"});
+  }
+
+  CommandResult check(std::vector<std::string> options = {}) {
+    options.insert(options.begin(), "catalogue-check");
+    options.emplace_back("main");
+    return site_.barman.run(options);
+  }
+  nlohmann::json check_json(int expected_exit_code) {
+    const CommandResult result = site_.barman.run({"-f", "json", "catalogue-check", "main"});
+    EXPECT_EQ(result.exit_code, expected_exit_code) << result.out;
+    return nlohmann::json::parse(result.out).at("main");
+  }
+  fs::path data_file(const std::string& name) const {
+    return site_.server_directory() / "base" / second_ / "data" / name;
+  }
+
+  StreamingSite site_;
+  std::string first_;
+  std::string second_;
+};
+
+TEST_F(CatalogueCheck, SoundCatalogueHasOneWindow) {
+  const CommandResult result = check({"--deep"});
+  EXPECT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_EQ(result.err, "");
+  EXPECT_THAT(result.out, HasSubstr("\tresult: OK\n"));
+  const nlohmann::json json = check_json(0);
+  EXPECT_EQ(json.at("status"), "ok");
+  EXPECT_EQ(json.at("continuous"), true);
+  ASSERT_EQ(json.at("windows").size(), 1U);
+  EXPECT_EQ(json.at("windows").at(0).at("first_backup"), first_);
+  EXPECT_EQ(json.at("windows").at(0).at("backups"), 2);
+  EXPECT_EQ(json.at("wal_files"), archived_wal_names(site_.barman, "main").size());
+}
+
+TEST_F(CatalogueCheck, FindsMissingWal) {
+  // The one after the first backup, needed by nobody to be consistent.
+  const std::string end_wal = read_backup_info(site_.barman, "main", first_).at("end_wal");
+  std::string missing;
+  for (const std::string& name : archived_wal_names(site_.barman, "main")) {
+    if (name.size() == 24 && name > end_wal && missing.empty()) missing = name;
+  }
+  ASSERT_NE(missing, "");
+  fs::remove(archived_wal(site_.barman, "main", missing));
+  const nlohmann::json json = check_json(1);
+  EXPECT_EQ(json.at("status"), "damaged");
+  EXPECT_EQ(json.at("continuous"), false);
+  EXPECT_EQ(json.at("windows").size(), 2U);
+  EXPECT_EQ(json.at("holes").at(0).at("first"), missing);
+  const CommandResult result = check();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, HasSubstr("ERROR: WAL " + missing + ": 1 segment is missing"));
+  EXPECT_THAT(result.out, HasSubstr("the index has a line for it, but the file does not exist"));
+}
+
+TEST_F(CatalogueCheck, FindsDamagedFilesOfABackup) {
+  const fs::path file = data_file("global/pg_control");
+  {
+    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+    stream.seekp(100);
+    const int byte = stream.peek();
+    stream.put(static_cast<char>(~byte));
+  }
+  EXPECT_EQ(check().exit_code, 0) << "the size is right";
+  const CommandResult deep = check({"--deep"});
+  EXPECT_EQ(deep.exit_code, 1);
+  EXPECT_THAT(deep.out,
+              HasSubstr("backup " + second_ + ": global/pg_control has another checksum"));
+  fs::resize_file(file, 10);
+  EXPECT_THAT(check().out, HasSubstr("global/pg_control has 10 bytes instead of 8192"));
+  fs::remove(file);
+  EXPECT_THAT(check().out, HasSubstr("global/pg_control is missing"));
+  fs::remove_all(data_file(""));
+  EXPECT_THAT(check().out, HasSubstr("does not exist"));
+  EXPECT_EQ(check().exit_code, 1);
+}
+
+TEST_F(CatalogueCheck, TouchesNothing) {
+  fs::remove(site_.server_directory() / "wals" / "main-xlog.db");
+  EXPECT_EQ(check().exit_code, 1);
+  EXPECT_FALSE(fs::exists(site_.server_directory() / "wals" / "main-xlog.db"));
+}
+
+}  // namespace
+}  // namespace barman::test
