@@ -10,8 +10,6 @@
 namespace barman::check {
 namespace {
 
-using catalogue::get_file;
-using catalogue::put_file;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -54,7 +52,7 @@ class ArchiveSurvey : public testing::Test {
     return result;
   }
 
-  catalogue::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   catalogue::CatalogueLocations locations_;
   SurveyFacts facts_;
   std::string index_;
