@@ -83,15 +83,26 @@ void forget_child(const catalogue::Catalogue& catalogue, const BackupInfo& backu
   catalogue.save(*parent);
 }
 
-// One backup, everything of it (15.2). The order keeps each crash resumable: mark, data, WAL, then
-// the metadata (which is what makes the backup exist), the mark last.
-void delete_one(const server::Server& server, const BackupInfo& backup, Cause cause,
-                Messages& messages) {
+catalogue::WalRemovalPlan plan_wals(const server::Server& server,
+                                    const std::vector<BackupInfo>& backups,
+                                    const BackupInfo& backup, Cause cause) {
+  return catalogue::plan_wal_removal(
+      {.backups = backups,
+       .deleted = backup.id,
+       .standalone = standalone_backups(server, backups, server.catalogue().list_annotations()),
+       .cause = cause == Cause::retention ? catalogue::WalRemovalInput::Cause::retention
+                                          : catalogue::WalRemovalInput::Cause::command});
+}
+
+// One backup, everything of it (15.2), under its lock. The order keeps each crash resumable: mark,
+// data, WAL, then the metadata (which is what makes the backup exist), the mark last. False when
+// it was kept meanwhile (reported). `backups` is the catalogue as it is under the lock.
+bool delete_one(const server::Server& server, const std::vector<BackupInfo>& backups,
+                const BackupInfo& backup, Cause cause, Messages& messages) {
   const catalogue::Catalogue& catalogue = server.catalogue();
   const auto begun = std::chrono::steady_clock::now();
   const Timestamp begin_time = now_local();
   messages.info("Deleting backup " + backup.id.value + " for server " + server.name());
-  const std::vector<BackupInfo> backups = catalogue.list_backups().backups;
   const hooks::HookVariables variables = hook_variables(server, backups, backup);
   const hooks::HookScripts scripts(server.config(),
                                    {.server_name = server.name(),
@@ -100,14 +111,15 @@ void delete_one(const server::Server& server, const BackupInfo& backup, Cause ca
                                    hooks::HookKind::delete_, server.interrupt());
   // Before the mark: a hook that refuses must leave no deletion that cron would resume.
   scripts.run_pre(variables);
+  // Our own `keep` waits for the lock of the backup; that of Barman knows no lock, and hooks may
+  // take their time.
+  if (catalogue.find_keep(backup.id)) {
+    messages.warning(catalogue::keep_refusal(backup.id, server.name()));
+    return false;
+  }
   catalogue.mark_being_deleted(backup.id);
 
-  const catalogue::WalRemovalPlan plan = catalogue::plan_wal_removal(
-      {.backups = backups,
-       .deleted = backup.id,
-       .standalone = standalone_backups(server, backups, catalogue.list_annotations()),
-       .cause = cause == Cause::retention ? catalogue::WalRemovalInput::Cause::retention
-                                          : catalogue::WalRemovalInput::Cause::command});
+  const catalogue::WalRemovalPlan plan = plan_wals(server, backups, backup, cause);
   in_context(
       "Please manually remove the '" + catalogue.base_directory(backup.id).string() + "' directory",
       [&] { remove_tree(catalogue.base_directory(backup.id)); });
@@ -130,26 +142,77 @@ void delete_one(const server::Server& server, const BackupInfo& backup, Cause ca
   messages.info(fmt::format("Deleted backup {} (start time: {}, elapsed time: {})", backup.id.value,
                             format_ctime(begin_time), human_duration(seconds)));
   scripts.run_post(variables, "");
+  return true;
 }
 
-// False when another process works on the backup (reported).
-bool delete_locked(const server::Server& server, const BackupInfo& backup, Cause cause,
-                   Messages& messages) {
-  const std::filesystem::path path = catalogue::backup_id_lock(server.locks(), backup.id);
-  const std::optional<FileLock> lock = FileLock::try_lock(path);
-  if (!lock) {
-    if (cause == Cause::retention) {
-      messages.warning("Another action is in progress for the backup " + backup.id.value +
-                       " of server " + server.name() + ", skipping retention policy application");
-    } else {
-      messages.error("Another process is holding the lock for backup " + backup.id.value +
-                     " of server " + server.name() + ".");
+// The lock of a backup keeps out whoever restores, checks or keeps it.
+struct BackupLock {
+  BackupId id;
+  std::filesystem::path path;
+  FileLock lock;
+};
+
+// Empty when another process works on one of them (reported).
+std::vector<BackupLock> lock_backups(const server::Server& server, const std::vector<BackupId>& ids,
+                                     Cause cause, Messages& messages) {
+  std::vector<BackupLock> locks;
+  for (const BackupId& id : ids) {
+    std::filesystem::path path = catalogue::backup_id_lock(server.locks(), id);
+    std::optional<FileLock> lock = FileLock::try_lock(path);
+    if (lock) {
+      locks.push_back({.id = id, .path = std::move(path), .lock = *std::move(lock)});
+      continue;
     }
-    return false;
+    if (cause == Cause::retention) {
+      messages.warning("Another action is in progress for the backup " + id.value + " of server " +
+                       server.name() + ", skipping retention policy application");
+    } else {
+      messages.error("Another process is holding the lock for backup " + id.value + " of server " +
+                     server.name() + ".");
+    }
+    return {};
   }
-  delete_one(server, backup, cause, messages);
-  remove_durably(path);
-  return true;
+  return locks;
+}
+
+// The locks of a retention run for one backup: with an incremental one also that of its root, so
+// that nobody keeps the root of a tree that is being taken down.
+std::vector<BackupId> locks_for(const std::vector<BackupInfo>& backups, const BackupInfo& backup) {
+  std::vector<BackupId> ids = {backup.id};
+  const BackupInfo* root = catalogue::root_of(backups, backup);
+  if (root != nullptr && root->id != backup.id) ids.push_back(root->id);
+  return ids;
+}
+
+// One backup of the plan that enforce_retention() made. Others do not wait for the lock of the
+// server (keep, check-backup, restore): what the plan stands on is looked at again under the lock
+// of the backup.
+void retire(const server::Server& server, const BackupInfo& planned,
+            const std::vector<BackupInfo>& backups_of_plan, Messages& messages) {
+  const std::vector<BackupLock> locks =
+      lock_backups(server, locks_for(backups_of_plan, planned), Cause::retention, messages);
+  if (locks.empty()) return;
+  const DeletionFacts facts = gather_deletion_facts(server);
+  const std::vector<BackupInfo>& backups = facts.list.backups;
+  const std::vector<BackupId> doomed = list_doomed(facts);
+  const BackupInfo* backup = find(backups, planned.id);
+  if (backup == nullptr || std::find(doomed.begin(), doomed.end(), planned.id) == doomed.end()) {
+    log::info(kComponent, "backup {} of server {} is not obsolete any more: it stays",
+              planned.id.value, server.name());
+    return;
+  }
+  // A child that somebody reads keeps its ancestors; those of a deletion that has begun have lost
+  // theirs already.
+  if (!facts.annotations.being_deleted.contains(planned.id) &&
+      !catalogue::children_of(backups, planned.id).empty()) {
+    log::info(kComponent, "backup {} of server {} stays until its incremental backups can go",
+              planned.id.value, server.name());
+    return;
+  }
+  messages.info("Enforcing retention policy: removing backup " + planned.id.value + " for server " +
+                server.name());
+  if (!delete_one(server, backups, *backup, Cause::retention, messages)) return;
+  remove_durably(locks.front().path);
 }
 
 bool is_unfinished(const BackupInfo& backup) {
@@ -168,6 +231,25 @@ std::vector<BackupId> marks_without_backup(const catalogue::BackupList& list,
     if (!is_broken && find(list.backups, id) == nullptr) ids.push_back(id);
   }
   return ids;
+}
+
+// nullopt when the backup may not be deleted (reported).
+std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& server,
+                                                      const BackupId& id, Messages& messages) {
+  const std::vector<BackupInfo> backups = server.catalogue().list_backups().backups;
+  const BackupInfo* current = find(backups, id);
+  if (current == nullptr) {
+    throw Error(ErrorKind::not_found,
+                "Unknown backup '" + id.value + "' for server '" + server.name() + "'");
+  }
+  const auto minimum =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, server.config().minimum_redundancy));
+  catalogue::DeletionPlan plan = catalogue::plan_deletion(
+      backups, *current, server.catalogue().list_annotations(), minimum, server.name());
+  if (!plan.refusal) return plan;
+  messages.warning(*plan.refusal);
+  messages.error("Cannot delete backup (" + server.name() + " " + id.value + ")");
+  return std::nullopt;
 }
 
 }  // namespace
@@ -200,27 +282,28 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
                    ". Impossible to delete the backup.");
     return false;
   }
-  const std::vector<BackupInfo> backups = server.catalogue().list_backups().backups;
-  const BackupInfo* current = find(backups, backup.id);
-  if (current == nullptr) {
-    throw Error(ErrorKind::not_found,
-                "Unknown backup '" + backup.id.value + "' for server '" + server.name() + "'");
-  }
-  const catalogue::Annotations annotations = server.catalogue().list_annotations();
-  const auto minimum =
-      static_cast<std::uint64_t>(std::max<std::int64_t>(0, server.config().minimum_redundancy));
-  const catalogue::DeletionPlan plan =
-      catalogue::plan_deletion(backups, *current, annotations, minimum, server.name());
-  if (plan.refusal) {
-    messages.warning(*plan.refusal);
-    messages.error("Cannot delete backup (" + server.name() + " " + backup.id.value + ")");
+  const std::optional<catalogue::DeletionPlan> first = plan_or_refuse(server, backup.id, messages);
+  if (!first) return false;
+  // All at once, so that a tree is deleted whole or not at all.
+  const std::vector<BackupLock> locks =
+      lock_backups(server, first->order, Cause::command, messages);
+  if (locks.empty()) return false;
+  // What a keep or a check changed before the locks were taken counts; nothing changes from here.
+  const std::optional<catalogue::DeletionPlan> plan = plan_or_refuse(server, backup.id, messages);
+  if (!plan) return false;
+  if (plan->order != first->order) {
+    messages.error("The incremental backups of backup " + backup.id.value + " of server " +
+                   server.name() + " changed meanwhile. Nothing was deleted; try again.");
     return false;
   }
-  if (plan.warning) messages.warning(*plan.warning);
-  for (const BackupId& id : plan.order) {
-    const BackupInfo* doomed = find(backups, id);
-    if (doomed != nullptr && !delete_locked(server, *doomed, Cause::command, messages))
+  if (plan->warning) messages.warning(*plan->warning);
+  for (const BackupLock& held : locks) {
+    const std::vector<BackupInfo> backups = server.catalogue().list_backups().backups;
+    const BackupInfo* doomed = find(backups, held.id);
+    if (doomed != nullptr && !delete_one(server, backups, *doomed, Cause::command, messages)) {
       return false;
+    }
+    remove_durably(held.path);
   }
   return true;
 }
@@ -241,11 +324,7 @@ void enforce_retention(const server::Server& server, Messages& messages) {
   for (const BackupId& id : stale_marks) server.catalogue().clear_being_deleted(id);
   fail_abandoned_backups(server, messages);
   for (const BackupId& id : doomed) {
-    const BackupInfo* backup = find(backups, id);
-    if (backup == nullptr) continue;
-    messages.info("Enforcing retention policy: removing backup " + id.value + " for server " +
-                  server.name());
-    delete_locked(server, *backup, Cause::retention, messages);
+    if (const BackupInfo* backup = find(backups, id)) retire(server, *backup, backups, messages);
   }
 }
 

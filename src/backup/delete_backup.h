@@ -4,6 +4,9 @@
 // together with its metadata: a deletion that was killed is resumed by the next delete or cron, and
 // a backup with the mark is never offered for a restore. WAL goes only when no remaining backup
 // needs it.
+//
+// Nothing is deleted that somebody restores, checks or keeps: the decision is made again under the
+// lock of the backup, and `keep` takes part in that lock.
 #pragma once
 
 #include "backup/deletion_preview.h"

@@ -11,14 +11,14 @@ bool counts_as_redundancy(const BackupInfo& backup) {
   return backup.status == BackupStatus::done && !backup.is_incremental();
 }
 
+}  // namespace
+
 std::string keep_refusal(const BackupId& id, std::string_view server_name) {
   return fmt::format(
       "Skipping delete of backup {} for server {} as it has a current keep request. If you really "
       "want to delete this backup please remove the keep and try again.",
       id.value, server_name);
 }
-
-}  // namespace
 
 DeletionPlan plan_deletion(const std::vector<BackupInfo>& backups, const BackupInfo& backup,
                            const Annotations& annotations, std::uint64_t minimum_redundancy,

@@ -27,4 +27,7 @@ DeletionPlan plan_deletion(const std::vector<BackupInfo>& backups, const BackupI
                            const Annotations& annotations, std::uint64_t minimum_redundancy,
                            std::string_view server_name);
 
+// Why a kept backup is not deleted, as the user is told.
+std::string keep_refusal(const BackupId& id, std::string_view server_name);
+
 }  // namespace barman::catalogue

@@ -18,16 +18,20 @@ void show(CommandContext& context, const server::Server& server, const catalogue
         .message = target ? std::string(catalogue::keep_text(*target)) : "nokeep"}});
 }
 
-void set_keep(const server::Server& server, const catalogue::BackupInfo& backup,
+// Under the shared lock of the backup, as a restore has it: a deletion holds the lock alone, so
+// that either the keep is there before the deletion begins, or the backup is refused here.
+void set_keep(const server::Server& server, const catalogue::BackupId& id,
               const std::string& target) {
+  if (server.catalogue().is_being_deleted(id)) {
+    throw Error(ErrorKind::conflict,
+                "Cannot add keep to backup " + id.value + " because it is being deleted.");
+  }
+  const FileLock lock = server::share_backup(server, id, "keep");
+  const catalogue::BackupInfo backup = server.catalogue().load_backup(id);
   if (const std::optional<std::string> refusal = catalogue::find_keep_refusal(backup)) {
     throw Error(ErrorKind::conflict, *refusal);
   }
-  if (server.catalogue().is_being_deleted(backup.id)) {
-    throw Error(ErrorKind::conflict,
-                "Cannot add keep to backup " + backup.id.value + " because it is being deleted.");
-  }
-  server.catalogue().write_keep(backup.id,
+  server.catalogue().write_keep(id,
                                 target == "standalone" ? KeepTarget::standalone : KeepTarget::full);
 }
 
@@ -56,7 +60,7 @@ void run_keep(CommandContext& context) {
   if (arguments.is_set("status")) return show(context, server, backup.id);
   refuse_cloud(server);
   if (arguments.is_set("release")) return server.catalogue().remove_keep(backup.id);
-  set_keep(server, backup, *target);
+  set_keep(server, backup.id, *target);
 }
 
 }  // namespace barman::cli

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/file_lock.h"
 #include "base/text.h"
 #include "support/catalogue_files.h"
 #include "support/eventually.h"
@@ -107,6 +108,23 @@ TEST_F(Housekeeping, KeepsCompleteBackupsThatStandForThemselvesOnly) {
   write_text(meta(backup_ + "-delete_this"), "delete");
   golden("keep/being_deleted", {"keep", "--target", "full", "main", backup_});
   EXPECT_FALSE(fs::exists(meta(backup_ + "-keep")));
+}
+
+TEST_F(Housekeeping, KeepAndDeletionExcludeEachOther) {
+  const fs::path lock_path = site_.barman.home() / (".main-" + backup_ + ".lock");
+  {
+    const std::optional<FileLock> deletion = FileLock::try_lock(lock_path);
+    const CommandResult refused = site_.barman.run({"keep", "--target", "full", "main", backup_});
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.err, HasSubstr("Cannot keep backup '" + backup_ +
+                                       "' of server 'main': "
+                                       "another process is working on it"));
+    EXPECT_FALSE(fs::exists(meta(backup_ + "-keep")));
+  }
+  // A restore does not disturb.
+  const std::optional<FileLock> restore = FileLock::try_lock_shared(lock_path);
+  silent({"keep", "--target", "full", "main", backup_});
+  silent({"keep", "--release", "main", backup_});
 }
 
 TEST_F(Housekeeping, ReadsTheKeepOfTheOldPlace) {

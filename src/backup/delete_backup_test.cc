@@ -1,0 +1,168 @@
+#include "backup/delete_backup.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "archive/test_support.h"
+#include "base/file_lock.h"
+#include "catalogue/locks.h"
+#include "catalogue/test_support.h"
+#include "server/server.h"
+
+namespace barman::backup {
+namespace {
+
+using catalogue::BackupId;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+const BackupId kRoot{"20260101T000000"};
+const BackupId kChild{"20260102T000000"};
+const BackupId kGrandchild{"20260103T000000"};
+const BackupId kOther{"20260104T000000"};
+const BackupId kNewest{"20260105T000000"};
+
+// A tree of three and two single backups. REDUNDANCY 1: the newest one is enough.
+class Deletion : public testing::Test {
+ protected:
+  Deletion() {
+    test_.config.retention_policy = config::RetentionPolicy{.count = 1};
+    test_.config.retention_policy_mode = "auto";
+    add(catalogue::make_backup(kRoot.value, archive::wal_name(1), archive::wal_name(1)));
+    add(catalogue::make_incremental(kChild.value, kRoot.value));
+    add(catalogue::make_incremental(kGrandchild.value, kChild.value));
+    add(catalogue::make_backup(kOther.value, archive::wal_name(4), archive::wal_name(4)));
+    add(catalogue::make_backup(kNewest.value, archive::wal_name(5), archive::wal_name(5)));
+  }
+
+  void add(catalogue::BackupInfo info) {
+    const server::Server server = test_.make();
+    if (info.parent_backup_id) {
+      catalogue::BackupInfo parent = server.catalogue().load_backup(*info.parent_backup_id);
+      parent.children_backup_ids = {info.id};
+      server.catalogue().save(parent);
+    }
+    server.catalogue().save(info);
+    put_file(server.catalogue().data_directory(info.id) / "PG_VERSION", "15\n");
+  }
+  // A keep as Barman makes it: without any lock, in the moment in which `victim` is deleted.
+  void keep_by_hook_of(const BackupId& victim, const BackupId& kept) {
+    test_.config.pre_delete_script =
+        "if [ $BARMAN_BACKUP_ID = " + victim.value + " ]; then printf full > " +
+        (test_.make().locations().meta_directory / (kept.value + "-keep")).string() + "; fi";
+  }
+  FileLock share(const BackupId& id) const {
+    return *FileLock::try_lock_shared(catalogue::backup_id_lock(test_.make().locks(), id));
+  }
+  bool remove(const BackupId& id) {
+    const server::Server server = test_.make();
+    return delete_backup(server, server.catalogue().load_backup(id), messages_);
+  }
+  void enforce() { enforce_retention(test_.make(), messages_); }
+  // Those whose data and metadata are both there.
+  std::vector<std::string> left() const {
+    std::vector<std::string> ids;
+    const server::Server server = test_.make();
+    for (const catalogue::BackupInfo& backup : server.catalogue().list_backups().backups) {
+      EXPECT_TRUE(
+          std::filesystem::exists(server.catalogue().data_directory(backup.id) / "PG_VERSION"));
+      EXPECT_FALSE(server.catalogue().is_being_deleted(backup.id));
+      ids.push_back(backup.id.value);
+    }
+    return ids;
+  }
+
+  archive::TestServer test_;
+  archive::RecordedMessages messages_;
+};
+
+TEST_F(Deletion, RetentionRemovesWhatThePolicyDoesNotNeed) {
+  enforce();
+  EXPECT_THAT(left(), ElementsAre(kNewest.value));
+  EXPECT_THAT(archive::list_names(test_.home.path()), Not(Contains(HasSubstr(".main-2026"))));
+}
+
+TEST_F(Deletion, RetentionSeesAKeepThatCameAfterItsPlan) {
+  keep_by_hook_of(kGrandchild, kOther);
+  enforce();
+  EXPECT_THAT(left(), ElementsAre(kOther.value, kNewest.value));
+}
+
+TEST_F(Deletion, RetentionStopsInATreeThatIsKeptMeanwhile) {
+  keep_by_hook_of(kGrandchild, kRoot);
+  enforce();
+  EXPECT_THAT(left(), ElementsAre(kRoot.value, kChild.value, kNewest.value));
+}
+
+TEST_F(Deletion, AKeepDuringTheHookOfItsOwnBackupSavesIt) {
+  keep_by_hook_of(kOther, kOther);
+  enforce();
+  EXPECT_THAT(left(), ElementsAre(kOther.value, kNewest.value));
+  EXPECT_THAT(messages_.lines, Contains(HasSubstr("WARNING: Skipping delete of backup " +
+                                                  kOther.value + " for server main")));
+  test_.make().catalogue().remove_keep(kOther);
+  test_.config.pre_delete_script.reset();
+  EXPECT_TRUE(remove(kOther));
+  EXPECT_THAT(left(), ElementsAre(kNewest.value));
+}
+
+TEST_F(Deletion, NobodyCanKeepTheRootOfATreeThatIsBeingTakenDown) {
+  // The lock that `barman keep` takes first.
+  const std::filesystem::path taken = test_.home.path() / "taken";
+  test_.config.pre_delete_script =
+      "if [ $BARMAN_BACKUP_ID = " + kGrandchild.value + " ]; then flock --shared --nonblock " +
+      catalogue::backup_id_lock(test_.make().locks(), kRoot).string() + " touch " + taken.string() +
+      "; echo $? > " + taken.string() + ".answer; fi";
+  enforce();
+  EXPECT_EQ(get_file(taken.string() + ".answer"), "1\n");
+  EXPECT_FALSE(std::filesystem::exists(taken));
+  EXPECT_THAT(left(), ElementsAre(kNewest.value));
+}
+
+TEST_F(Deletion, ReadersOfAnIncrementalKeepItsAncestors) {
+  const FileLock reader = share(kGrandchild);
+  enforce();
+  EXPECT_THAT(left(), ElementsAre(kRoot.value, kChild.value, kGrandchild.value, kNewest.value));
+  EXPECT_THAT(messages_.lines, Contains("WARNING: Another action is in progress for the backup " +
+                                        kGrandchild.value +
+                                        " of server main, skipping retention policy application"));
+}
+
+TEST_F(Deletion, ReadersOfARootKeepTheWholeTree) {
+  const FileLock reader = share(kRoot);
+  enforce();
+  EXPECT_THAT(left(), ElementsAre(kRoot.value, kChild.value, kGrandchild.value, kNewest.value));
+}
+
+TEST_F(Deletion, ABackupThatChangedAfterThePlanStays) {
+  // The newest one fails its check meanwhile: the other one is needed now.
+  const server::Server server = test_.make();
+  test_.config.pre_delete_script = "sed -i s/status=DONE/status=FAILED/ " +
+                                   server.catalogue().backup_info_path(kNewest).string();
+  enforce();
+  EXPECT_THAT(left(), ElementsAre(kOther.value, kNewest.value));
+}
+
+TEST_F(Deletion, CommandDeletesATreeWholeOrNotAtAll) {
+  {
+    const FileLock reader = share(kRoot);
+    EXPECT_FALSE(remove(kRoot));
+  }
+  EXPECT_THAT(messages_.lines,
+              ElementsAre("ERROR: Another process is holding the lock for backup " + kRoot.value +
+                          " of server main."));
+  EXPECT_THAT(left(), testing::SizeIs(5));
+  EXPECT_TRUE(remove(kRoot));
+  EXPECT_THAT(left(), ElementsAre(kOther.value, kNewest.value));
+}
+
+TEST_F(Deletion, CommandStopsBeforeABackupThatIsKeptMeanwhile) {
+  keep_by_hook_of(kChild, kRoot);
+  EXPECT_FALSE(remove(kRoot));
+  EXPECT_THAT(left(), ElementsAre(kRoot.value, kOther.value, kNewest.value));
+}
+
+}  // namespace
+}  // namespace barman::backup
