@@ -92,6 +92,12 @@ void AtomicFile::commit() {
   }
 }
 
+fs::path AtomicFile::commit_as(const std::string& file_name) {
+  path_.replace_filename(file_name);
+  commit();
+  return path_;
+}
+
 void write_file_durably(const fs::path& path, std::string_view content, mode_t mode) {
   AtomicFile file(path, mode);
   file.write(content);

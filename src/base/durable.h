@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "base/fd.h"
@@ -44,6 +45,8 @@ class AtomicFile {
   const std::filesystem::path& temporary_path() const noexcept { return temporary_path_; }
   // Commit point: fsync of the file, close, rename, fsync of the directory.
   void commit();
+  // The same under a file name that depends on the content; returns the path.
+  std::filesystem::path commit_as(const std::string& file_name);
 
  private:
   std::filesystem::path path_;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -217,6 +218,35 @@ void WalIndex::rewrite(const std::function<bool(const WalIndexLine&)>& keep) {
     return Visit::proceed;
   });
   file.write(kept);
+  file.commit();
+}
+
+void WalIndex::merge(std::span<const WalIndexEntry> entries) {
+  const std::span<const WalIndexEntry> all = entries;
+  const auto is_replaced = [&](std::string_view name) {
+    const auto found = std::lower_bound(
+        all.begin(), all.end(), name,
+        [](const WalIndexEntry& entry, std::string_view wanted) { return entry.name < wanted; });
+    return found != all.end() && found->name == name;
+  };
+  AtomicFile file(path_);
+  std::string text;
+  const auto put = [&](std::string_view line) {
+    text += line;
+    if (text.size() < kBufferSize) return;
+    file.write(text);
+    text.clear();
+  };
+  visit_wal_index(path_, 0, [&](const WalIndexLine& line) {
+    while (!entries.empty() && entries.front().name < line.name) {
+      put(format_wal_index_entry(entries.front()));
+      entries = entries.subspan(1);
+    }
+    if (!is_replaced(line.name)) put(format_wal_index_entry(line.entry()));
+    return Visit::proceed;
+  });
+  for (const WalIndexEntry& entry : entries) put(format_wal_index_entry(entry));
+  file.write(text);
   file.commit();
 }
 

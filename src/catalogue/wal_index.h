@@ -80,6 +80,9 @@ class WalIndex {
   // Keeps the lines for which `keep` is true, through a new file. Lines that cannot be parsed are
   // dropped with a log message.
   void rewrite(const std::function<bool(const WalIndexLine&)>& keep);
+  // Adds lines where they belong in an index that is sorted by name, through a new file; a line of
+  // the same name is replaced. `entries` are sorted by name.
+  void merge(std::span<const WalIndexEntry> entries);
   // Writes the index anew from the files in `wals/`. What the files do not tell (the compression of
   // encrypted or custom-compressed files) is taken from the old index where size and time agree.
   RebuildCounts rebuild();

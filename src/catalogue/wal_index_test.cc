@@ -108,6 +108,25 @@ TEST_F(WalIndexTest, LinesLongerThanOneReadAreWhole) {
   EXPECT_EQ(written, text);
 }
 
+TEST_F(WalIndexTest, MergesByNameAndReplaces) {
+  put_file(locations_.wal_index_path(),
+           "000000010000000000000002\t1\t1.0\tNone\tNone\n"
+           "000000010000000000000005\t1\t1.0\tNone\tNone\n"
+           "000000010000000000000003\t1\t1.0\tNone\tNone\n");
+  std::vector<WalIndexEntry> added;
+  for (const char* digit : {"1", "3", "4", "9"}) {
+    added.push_back({.name = "00000001000000000000000" + std::string(digit), .size_bytes = 7});
+  }
+  WalIndex index = WalIndex::open(locations_);
+  index.merge(added);
+  EXPECT_THAT(names(),
+              testing::ElementsAre("000000010000000000000001", "000000010000000000000002",
+                                   "000000010000000000000003", "000000010000000000000004",
+                                   "000000010000000000000005", "000000010000000000000009"));
+  EXPECT_EQ(index.find("000000010000000000000003")->size_bytes, 7U);
+  EXPECT_EQ(index.find("000000010000000000000005")->size_bytes, 1U);
+}
+
 TEST_F(WalIndexTest, AppendsOnce) {
   put_file(locations_.wal_index_path(), kSample);
   WalIndex index = WalIndex::open(locations_);

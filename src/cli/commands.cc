@@ -7,6 +7,8 @@ namespace barman::cli {
 namespace {
 
 constexpr std::array kFunctions = {
+    std::pair<std::string_view, CommandFunction>{"export-backup", run_export_backup},
+    std::pair<std::string_view, CommandFunction>{"import-backup", run_import_backup},
     std::pair<std::string_view, CommandFunction>{"verify-backup", run_verify_backup},
     std::pair<std::string_view, CommandFunction>{"switch-wal", run_switch_wal},
     std::pair<std::string_view, CommandFunction>{"receive-wal", run_receive_wal},

@@ -36,6 +36,8 @@ void run_restore(CommandContext& context);
 void run_show_backup(CommandContext& context);
 void run_show_servers(CommandContext& context);
 void run_status(CommandContext& context);
+void run_export_backup(CommandContext& context);
+void run_import_backup(CommandContext& context);
 void run_verify_backup(CommandContext& context);
 
 using CommandFunction = void (*)(CommandContext&);

@@ -1,0 +1,36 @@
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/diagnosis.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+#include "transfer/export_backup.h"
+
+namespace barman::cli {
+
+void run_export_backup(CommandContext& context) {
+  const ParsedArguments& arguments = context.arguments;
+  const config::ServerConfig* config = select_server(context);
+  if (config == nullptr) return;
+  if (config->has_cloud_basebackups() || config->has_cloud_wals()) {
+    throw Error(ErrorKind::config, "Backup export is not supported for cloud storage");
+  }
+  const server::Server server = make_server(context, *config);
+  const catalogue::BackupInfo backup = server.catalogue().resolve(arguments.get("backup_id"));
+  transfer::ExportRequest request = {
+      .backup_word = arguments.get("backup_id"),
+      .output_directory = arguments.get("output_directory"),
+      .program_facts = output::dump(diagnose_system(), {.indent = 4})};
+  const std::optional<std::string> compression = arguments.find("compression");
+  const std::optional<std::string> level = arguments.find("compression_level");
+  if (compression) request.compression = compression::parse_algorithm(*compression);
+  if (level && !request.compression) {
+    throw Error(ErrorKind::usage, "--compression-level requires --compression to be set");
+  }
+  if (level) request.compression_level = transfer::parse_export_level(*request.compression, *level);
+  const std::filesystem::path file =
+      transfer::export_backup(server, backup, request, context.reporter, context.progress);
+  context.reporter.info(fmt::format("Export completed successfully: {}", file.string()));
+}
+
+}  // namespace barman::cli

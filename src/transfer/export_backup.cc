@@ -1,0 +1,303 @@
+#include "transfer/export_backup.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/digest.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "catalogue/wal_check.h"
+#include "catalogue/wal_index.h"
+#include "compression/codec.h"
+#include "pipeline/tar_writer.h"
+
+namespace barman::transfer {
+namespace fs = std::filesystem;
+
+using catalogue::BackupInfo;
+using pipeline::TarMember;
+using pipeline::TarMemberType;
+
+namespace {
+
+constexpr std::size_t kBufferSize = std::size_t{1} << 20;
+constexpr mode_t kMetadataMode = 0644;
+constexpr std::size_t kChecksumDigits = 8;
+
+// Hashes what is written to the file.
+class ArchiveSink final : public pipeline::Sink {
+ public:
+  explicit ArchiveSink(AtomicFile& file) : file_(file), digest_(DigestAlgorithm::sha256) {}
+  void write(Bytes data) override {
+    digest_.update(data);
+    file_.write(data);
+  }
+  void finish() override { checksum_ = digest_.finish().substr(0, kChecksumDigits); }
+  const std::string& checksum() const { return checksum_; }
+
+ private:
+  AtomicFile& file_;
+  Digest digest_;
+  std::string checksum_;
+};
+
+std::string_view extension_of(const std::optional<compression::Algorithm>& algorithm) {
+  if (algorithm == compression::Algorithm::gzip) return ".tar.gz";
+  if (algorithm == compression::Algorithm::bzip2) return ".tar.bz2";
+  if (algorithm == compression::Algorithm::xz) return ".tar.xz";
+  return ".tar";
+}
+
+void require_exportable(const server::Server& server, const BackupInfo& backup,
+                        const ExportRequest& request) {
+  if (backup.is_incremental()) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("Cannot export backup {} from server {}: it is an incremental "
+                            "backup.\nOnly full backups are eligible for exporting.",
+                            backup.id.value, server.name()));
+  }
+  if (backup.status != catalogue::BackupStatus::done) {
+    throw Error(
+        ErrorKind::conflict,
+        fmt::format("Cannot export backup '{}' from server '{}': backup status is '{}', "
+                    "expected 'DONE'",
+                    request.backup_word, server.name(), catalogue::status_text(backup.status)));
+  }
+  if (backup.type() == catalogue::BackupType::snapshot) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("Cannot export backup '{}' from server '{}': the files of a snapshot "
+                            "backup are at the cloud provider",
+                            request.backup_word, server.name()));
+  }
+}
+
+void require_directory(const fs::path& directory) {
+  std::error_code code;
+  const fs::file_status status = fs::status(directory, code);
+  const auto refuse = [&](const char* reason) -> Error {
+    return {ErrorKind::usage, fmt::format("Output directory '{}' {}", directory.string(), reason)};
+  };
+  if (!fs::exists(status)) throw refuse("does not exist");
+  if (!fs::is_directory(status)) throw refuse("is not a directory");
+  if (::access(directory.c_str(), W_OK | X_OK) != 0) {
+    throw refuse("does not have the required write and execute permissions");
+  }
+}
+
+std::string utc_now() {
+  Timestamp now = now_local();
+  now.utc_offset_seconds = 0;
+  return format_compact(now);
+}
+
+class Export {
+ public:
+  Export(const server::Server& server, const BackupInfo& backup, pipeline::TarWriter& writer,
+         Progress& progress)
+      : server_(server), backup_(backup), writer_(writer), progress_(progress) {}
+
+  void run(const catalogue::Identity& identity, const std::string& program_facts) {
+    find_wals();
+    writer_.add_file({.path = "identity.json", .mode = kMetadataMode},
+                     fmt::format("{{\n    \"systemid\": \"{}\",\n    \"version\": \"{}\"\n}}",
+                                 identity.system_id, identity.version));
+    writer_.add_file({.path = "backup.info", .mode = kMetadataMode},
+                     read_file(server_.catalogue().backup_info_path(backup_.id)));
+    writer_.add_file({.path = "barman.json", .mode = kMetadataMode}, program_facts);
+    add_tree(server_.catalogue().base_directory(backup_.id), "backup");
+    add_wals();
+    std::string lines;
+    for (const catalogue::WalIndexEntry& entry : wals_) lines += format_wal_index_entry(entry);
+    writer_.add_file({.path = "xlog.db", .mode = kMetadataMode}, lines);
+    writer_.finish();
+  }
+
+ private:
+  // Before anything is copied: each required file, and its line.
+  void find_wals() {
+    const std::vector<std::string> names = catalogue::required_segments(backup_);
+    const std::set<std::string, std::less<>> wanted(names.begin(), names.end());
+    catalogue::WalIndex::open(server_.locations())
+        .for_each([&](const catalogue::WalIndexLine& line) {
+          if (wanted.contains(line.name)) wals_.push_back(line.entry());
+          return wals_.size() == wanted.size() ? catalogue::Visit::stop : catalogue::Visit::proceed;
+        });
+    std::sort(wals_.begin(), wals_.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
+    for (const std::string& name : names) {
+      if (!fs::exists(archived_wal_path(server_.locations().wals_directory, name))) {
+        throw Error(ErrorKind::not_found,
+                    fmt::format("WAL file required for backup consistency not found for backup "
+                                "'{}': {}",
+                                backup_.id.value, name),
+                    "Run 'check-backup', and export another backup.");
+      }
+      const bool is_indexed = std::any_of(wals_.begin(), wals_.end(),
+                                          [&](const auto& entry) { return entry.name == name; });
+      if (!is_indexed) {
+        throw Error(ErrorKind::not_found,
+                    fmt::format("WAL file required for backup consistency not found in xlog.db "
+                                "for backup '{}': {}",
+                                backup_.id.value, name),
+                    fmt::format("Run 'barman rebuild-xlogdb {}'.", server_.name()));
+      }
+    }
+  }
+
+  static TarMember member_for(const std::string& name, const struct stat& status) {
+    return {.path = name,
+            .mode = status.st_mode & 07777,
+            .mtime = status.st_mtim.tv_sec,
+            .uid = status.st_uid,
+            .gid = status.st_gid};
+  }
+
+  void add_tree(const fs::path& path, const std::string& name) {
+    server_.interrupt().throw_if_requested();
+    struct stat status = {};
+    if (::lstat(path.c_str(), &status) != 0) {
+      throw_errno(fmt::format("cannot look at \"{}\"", path.string()));
+    }
+    TarMember member = member_for(name, status);
+    if (S_ISREG(status.st_mode)) return add_regular(path, std::move(member));
+    if (S_ISLNK(status.st_mode)) {
+      member.type = TarMemberType::symlink;
+      member.link_target = fs::read_symlink(path).string();
+      writer_.begin_member(member);
+      return writer_.end_member();
+    }
+    if (!S_ISDIR(status.st_mode)) {
+      throw Error(
+          ErrorKind::corrupt,
+          fmt::format("\"{}\" of the backup is neither a file nor a directory", path.string()));
+    }
+    member.type = TarMemberType::directory;
+    writer_.begin_member(member);
+    writer_.end_member();
+    std::vector<std::string> entries;
+    for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
+      entries.push_back(entry.path().filename().string());
+    }
+    std::sort(entries.begin(), entries.end());
+    for (const std::string& entry : entries) add_tree(path / entry, name + "/" + entry);
+  }
+
+  void add_regular(const fs::path& path, TarMember member) {
+    const Fd file = open_file(path, O_RDONLY | O_NOFOLLOW);
+    struct stat status = {};
+    if (::fstat(file.get(), &status) != 0) {
+      throw_errno(fmt::format("cannot look at \"{}\"", path.string()));
+    }
+    member.size_bytes = static_cast<std::uint64_t>(status.st_size);
+    writer_.begin_member(member);
+    std::uint64_t left = member.size_bytes;
+    while (left > 0) {
+      server_.interrupt().throw_if_requested();
+      const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer_.size()));
+      const std::size_t size = read_full(file, MutableBytes(buffer_).first(wanted), path);
+      if (size == 0) {
+        throw Error(ErrorKind::corrupt,
+                    fmt::format("\"{}\" became shorter while it was read", path.string()));
+      }
+      writer_.write(Bytes(buffer_).first(size));
+      progress_.advance(size);
+      left -= size;
+    }
+    writer_.end_member();
+  }
+
+  void add_wals() {
+    add_directory("wals");
+    std::string directory;
+    for (const catalogue::WalIndexEntry& entry : wals_) {
+      const fs::path path = archived_wal_path(server_.locations().wals_directory, entry.name);
+      const std::string hash = path.parent_path().filename().string();
+      if (hash != directory) add_directory("wals/" + hash);
+      directory = hash;
+      add_tree(path, fmt::format("wals/{}/{}", hash, entry.name));
+    }
+  }
+
+  void add_directory(const std::string& name) {
+    writer_.begin_member({.path = name, .type = TarMemberType::directory, .mode = 0755});
+    writer_.end_member();
+  }
+
+  const server::Server& server_;
+  const BackupInfo& backup_;
+  pipeline::TarWriter& writer_;
+  Progress& progress_;
+  std::vector<catalogue::WalIndexEntry> wals_;
+  std::vector<std::byte> buffer_ = std::vector<std::byte>(kBufferSize);
+};
+
+}  // namespace
+
+int parse_export_level(compression::Algorithm algorithm, const std::string& level) {
+  const int lowest = algorithm == compression::Algorithm::xz ? 0 : 1;
+  constexpr int kHighest = 9;
+  const std::optional<std::int64_t> number = parse_integer(level);
+  if (number && *number >= lowest && *number <= kHighest) return static_cast<int>(*number);
+  std::vector<int> levels;
+  for (int valid = lowest; valid <= kHighest; ++valid) levels.push_back(valid);
+  throw Error(ErrorKind::usage,
+              fmt::format("Invalid compression level '{}' for algorithm '{}'. Valid levels are: {}",
+                          level, compression::to_text(algorithm), fmt::join(levels, ", ")));
+}
+
+fs::path export_backup(const server::Server& server, const BackupInfo& backup,
+                       const ExportRequest& request, Messages& messages, Progress& progress) {
+  require_exportable(server, backup, request);
+  require_directory(request.output_directory);
+  messages.info(fmt::format("Exporting backup '{}' from server '{}' to '{}'", request.backup_word,
+                            server.name(), request.output_directory.string()));
+  const std::optional<catalogue::Identity> identity = server.catalogue().find_identity();
+  if (!identity) {
+    throw Error(ErrorKind::not_found,
+                fmt::format("No identity file found for server '{}'. The identity file is required "
+                            "to validate the backup during import.",
+                            server.name()),
+                "A backup or 'cron' writes it when PostgreSQL can be reached.");
+  }
+  // Shared: an import or a restore of the same backup may read it, too; a deletion may not.
+  const std::optional<FileLock> lock =
+      FileLock::try_lock_shared(catalogue::backup_id_lock(server.locks(), backup.id));
+  if (!lock || server.catalogue().is_being_deleted(backup.id)) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("Another backup operation is already running on backup '{}' for "
+                            "server '{}'",
+                            backup.id.value, server.name()),
+                "Wait for it to end.");
+  }
+  const std::string stem =
+      fmt::format("backup-export-{}-{}-{}", server.name(), backup.id.value, utc_now());
+  constexpr mode_t kPrivate = 0600;
+  AtomicFile file(request.output_directory / stem, kPrivate);
+  ArchiveSink archive(file);
+  std::unique_ptr<pipeline::Sink> compressor;
+  if (request.compression) {
+    compressor = compression::make_compressor(
+        *request.compression,
+        request.compression_level.value_or(compression::resolve_level(*request.compression, "")),
+        archive);
+  }
+  pipeline::TarWriter writer(compressor ? *compressor : archive);
+  progress.begin("export",
+                 static_cast<std::uint64_t>(std::max<std::int64_t>(backup.size.value_or(0), 0)));
+  Export(server, backup, writer, progress).run(*identity, request.program_facts);
+  progress.end();
+  return file.commit_as(
+      fmt::format("{}-{}{}", stem, archive.checksum(), extension_of(request.compression)));
+}
+
+}  // namespace barman::transfer

@@ -1,0 +1,47 @@
+// Unpacks an exported backup: the small files into memory, the rest below a staging directory.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "pipeline/file_syncer.h"
+#include "pipeline/tar_reader.h"
+#include "pipeline/tree_writer.h"
+
+namespace barman::transfer {
+
+class Staging final : public pipeline::TarVisitor {
+ public:
+  // `root` exists and is empty.
+  Staging(std::filesystem::path root, pipeline::FileSyncer& syncer);
+
+  // Throws `corrupt` for members that an export cannot have: links elsewhere than in pg_tblspc, WAL
+  // files in the wrong place.
+  void begin_member(const pipeline::TarMember& member) override;
+  void write(Bytes data) override;
+  void end_member() override;
+  // All directories handed to the syncer.
+  void finish() { tree_.finish(); }
+
+  // "identity.json", "backup.info", "xlog.db"; nullopt when the archive had none.
+  std::optional<std::string> find_text(const std::string& name) const;
+  bool has_backup() const { return has_backup_; }
+  bool has_wals() const { return has_wals_; }
+
+ private:
+  enum class Place { tree, text, nowhere };
+  Place place_of(const pipeline::TarMember& member) const;
+  void require_wal_place(const pipeline::TarMember& member);
+
+  const std::filesystem::path root_;
+  pipeline::TreeWriter tree_;
+  Place place_ = Place::nowhere;
+  std::string* text_ = nullptr;
+  std::map<std::string, std::string> texts_;
+  bool has_backup_ = false;
+  bool has_wals_ = false;
+};
+
+}  // namespace barman::transfer
