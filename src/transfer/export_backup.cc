@@ -135,7 +135,7 @@ class Export {
     std::sort(wals_.begin(), wals_.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
     for (const std::string& name : names) {
-      if (!fs::exists(archived_wal_path(server_.locations().wals_directory, name))) {
+      if (!fs::exists(catalogue::archived_wal_path(server_.locations().wals_directory, name))) {
         throw Error(ErrorKind::not_found,
                     fmt::format("WAL file required for backup consistency not found for backup "
                                 "'{}': {}",
@@ -220,7 +220,8 @@ class Export {
     add_directory("wals");
     std::string directory;
     for (const catalogue::WalIndexEntry& entry : wals_) {
-      const fs::path path = archived_wal_path(server_.locations().wals_directory, entry.name);
+      const fs::path path =
+          catalogue::archived_wal_path(server_.locations().wals_directory, entry.name);
       const std::string hash = path.parent_path().filename().string();
       if (hash != directory) add_directory("wals/" + hash);
       directory = hash;
