@@ -103,20 +103,21 @@ TEST_P(ExportedBackup, ComesBackAndIsRestored) {
 }
 
 INSTANTIATE_TEST_SUITE_P(With, ExportedBackup, testing::Values("none", "gzip", "bzip2", "xz"),
-                         testing::PrintToStringParamName());
+                         [](const auto& test) { return test.param; });
 
 TEST(ExportedFile, HasTheMembersOfTheFormatInOrder) {
   ExportSite site;
   const fs::path file = site.export_to_file();
   const ProcessResult listed = run_process({.argv = {"tar", "tf", file.string()}});
-  ASSERT_EQ(listed.exit_code, 0) << listed.err;
+  ASSERT_EQ(listed.exit_code, 0) << listed.standard_error;
   const Fields fields = read_backup_info(site.barman, "main", site.id);
   const std::string wal = fields.at("begin_wal");
-  EXPECT_THAT(listed.out,
+  EXPECT_THAT(listed.standard_output,
               testing::StartsWith("identity.json\nbackup.info\nbarman.json\nbackup/\n"));
-  EXPECT_THAT(listed.out, AllOf(HasSubstr("\nbackup/data/PG_VERSION\n"),
-                                HasSubstr("\nwals/" + wal.substr(0, 16) + "/" + wal + "\n"),
-                                testing::EndsWith("\nxlog.db\n")));
+  EXPECT_THAT(listed.standard_output,
+              AllOf(HasSubstr("\nbackup/data/PG_VERSION\n"),
+                    HasSubstr("\nwals/" + wal.substr(0, 16) + "/" + wal + "\n"),
+                    testing::EndsWith("\nxlog.db\n")));
 }
 
 TEST(Import, RefusesADamagedFileAndLeavesNothing) {
