@@ -50,13 +50,15 @@ void provoke_wal(const CheckRun& run) {
   const server::Server& server = run.server;
   if (server.config().is_passive() || !server.config().active || !server.config().conninfo) return;
   try {
-    postgres::Connection connection = server.connect(run.deadline.connection_limits());
-    if (postgres::is_in_recovery(connection)) {
+    std::optional<postgres::Connection> primary;
+    if (postgres::is_in_recovery(run.sql.ready())) {
       if (!server.config().primary_conninfo) return;
-      connection = server.connect_primary();
+      primary = server.connect_primary(run.deadline.item_limits());
     }
+    postgres::Connection& connection = primary ? *primary : run.sql.ready();
     postgres::switch_wal(connection, postgres::query_settings(connection).segment_size);
   } catch (const Error& error) {  // The checks of PostgreSQL name the reason.
+    if (error.kind() == ErrorKind::interrupted) throw;
     log::debug("barman.server", "cannot switch WAL on '{}': {}", server.name(), error.describe());
     return;
   }
@@ -167,11 +169,13 @@ void check_wal_sizes(const CheckRun& run, const CatalogueFacts& facts) {
 void check_unsupported(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
   if (config.encryption != "none") {
-    run.fail("encryption",
-             "encryption = " + config.encryption + " is not available in this version");
+    run.fail("encryption", "encryption = " + config.encryption +
+                               " is not available in this version. Set encryption = none");
   }
   if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
-    run.fail("cloud storage configuration", "cloud destinations are not available in this version");
+    run.fail("cloud storage configuration",
+             "cloud destinations are not available in this version. Set basebackups_directory and "
+             "wals_directory to local directories");
   }
 }
 
@@ -227,7 +231,7 @@ void check_catalogue(const CheckRun& run) {
   if (problem.empty()) {
     run.pass("compression settings");
   } else {
-    run.fail("compression settings", problem);
+    run.fail("compression settings", problem + ". Correct the compression options");
   }
   const std::string failed_hint = fmt::format("there are {} failed backups", facts.failed_count);
   if (facts.failed_count == 0) {

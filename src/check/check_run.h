@@ -5,12 +5,17 @@
 
 #include "check/check_server.h"
 #include "check/deadline.h"
+#include "check/sessions.h"
 
 namespace barman::check {
 
 struct CheckRun {
   const server::Server& server;
   const Deadline& deadline;
+  SqlSession& sql;
+  // Of WAL streaming: the same one unless wal_conninfo is set.
+  SqlSession& wal_sql;
+  StreamingIdentity& streaming;
   std::chrono::seconds limit;
   Messages& messages;
   const CheckHandler& on_result;
@@ -34,8 +39,7 @@ void check_catalogue(const CheckRun& run);
 void check_configuration(const CheckRun& run);
 void check_archiver_errors(const CheckRun& run);
 
-// Rows 6 to 14, 25, 27 to 32: what PostgreSQL tells. Connections are opened here and closed at the
-// end.
+// Rows 6 to 14, 25, 27 to 32: what PostgreSQL tells. A question without an answer fails its item.
 void check_postgres(const CheckRun& run);
 void check_clients_and_identity(const CheckRun& run);
 void check_wal_delivery(const CheckRun& run);

@@ -44,8 +44,17 @@ void check_server(const server::Server& server, std::chrono::seconds limit, Mess
     log_result(server, result);
     on_result(result);
   };
+  SqlSession sql(deadline, [&](const auto& limits) { return server.connect(limits); });
+  const server::Server wal_source = server.with_wal_connections();
+  SqlSession own_wal_sql(deadline, [&](const auto& limits) { return wal_source.connect(limits); });
+  StreamingIdentity streaming(deadline, [&](const auto& limits) {
+    return server.connect_streaming(server.config().streaming_archiver_name, limits);
+  });
   const CheckRun run{.server = server,
                      .deadline = deadline,
+                     .sql = sql,
+                     .wal_sql = server.wal_connections_text().empty() ? sql : own_wal_sql,
+                     .streaming = streaming,
                      .limit = limit,
                      .messages = messages,
                      .on_result = logged};
@@ -53,12 +62,10 @@ void check_server(const server::Server& server, std::chrono::seconds limit, Mess
   for (const Step step :
        {&check_wal_archive, &check_queues, &check_postgres, &check_catalogue,
         &check_clients_and_identity, &check_wal_delivery, &check_archiver_errors}) {
-    if (deadline.has_passed()) {
-      run.fail("check timeout", "barman check command timed out");
-      return;
-    }
+    if (deadline.has_passed()) break;
     step(run);
   }
+  if (deadline.has_passed()) run.fail("check timeout", "barman check command timed out");
 }
 
 bool passes_critical_checks(const server::Server& server, std::chrono::seconds limit) {

@@ -1,6 +1,6 @@
 // `check`: one function a question, one CheckResult an answer (contract cli.md 8). The order and
-// the labels are what monitoring reads. The whole sequence is bounded by the time limit; no query
-// and no connection attempt may use more than what is left of it.
+// the labels are what monitoring reads. The whole sequence is bounded by the time limit; one query
+// or connection attempt may use a part of it, so that a slow one fails its item and no other.
 #pragma once
 
 #include <chrono>

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/file_lock.h"
 #include "base/text.h"
 #include "check/check_run.h"
+#include "check/receiver.h"
 #include "postgres/queries.h"
 #include "postgres/version_facts.h"
 #include "replication/system_identity.h"
@@ -32,21 +32,24 @@ bool has_streaming(const config::ServerConfig& config) {
          (config.backup_method == config::BackupMethod::postgres || config.streaming_archiver);
 }
 
-std::optional<postgres::Connection> try_connect(const CheckRun& run) {
+// Answers one item; a question that fails or takes too long fails this item only.
+template <typename Question>
+void answer(const CheckRun& run, const std::string& label, const Question& question,
+            bool is_critical = true) {
+  if (run.deadline.has_passed()) return;  // The last line tells.
   try {
-    return run.server.connect(run.deadline.connection_limits());
+    question(run.sql.ready());
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    return std::nullopt;
+    run.on_result(
+        {.label = label, .ok = false, .hint = reason_of(error), .is_critical = is_critical});
   }
 }
 
 void check_streaming(const CheckRun& run) {
-  if (!has_streaming(run.server.config())) return;
+  if (!has_streaming(run.server.config()) || run.deadline.has_passed()) return;
   try {
-    postgres::Connection connection = run.server.connect_streaming(
-        run.server.config().streaming_archiver_name, run.deadline.connection_limits());
-    replication::identify_system(connection);
+    run.streaming.get();
     run.pass("PostgreSQL streaming");
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
@@ -72,23 +75,16 @@ void check_wal_level(const CheckRun& run, const postgres::ServerSettings& settin
   }
 }
 
-void check_standby(const CheckRun& run, postgres::Connection& connection) {
-  if (!run.server.config().primary_conninfo) return;
-  if (!postgres::is_in_recovery(connection)) {
-    return run.fail_uncritically(
-        "PostgreSQL server is standby",
-        "conninfo should point to a standby server if primary_conninfo is set");
-  }
-  run.pass("PostgreSQL server is standby");
+void check_primary(const CheckRun& run) {
   try {
-    postgres::Connection primary = run.server.connect_primary(run.deadline.connection_limits());
+    postgres::Connection primary = run.server.connect_primary(run.deadline.item_limits());
     if (postgres::is_in_recovery(primary)) {
       run.fail("Primary server is not a standby",
                "primary_conninfo should point to a primary server, not a standby");
     } else {
       run.pass("Primary server is not a standby");
     }
-    if (postgres::query_system_id(primary) == postgres::query_system_id(connection)) {
+    if (postgres::query_system_id(primary) == postgres::query_system_id(run.sql.ready())) {
       run.pass("Primary and standby have same system ID");
     } else {
       run.fail("Primary and standby have same system ID",
@@ -102,17 +98,37 @@ void check_standby(const CheckRun& run, postgres::Connection& connection) {
   }
 }
 
-void check_slot(const CheckRun& run, postgres::Connection* connection) {
+void check_standby(const CheckRun& run) {
+  if (!run.server.config().primary_conninfo) return;
+  const std::string label = "PostgreSQL server is standby";
+  constexpr bool kIsCritical = false;
+  bool is_standby = false;
+  answer(
+      run, label,
+      [&](postgres::Connection& connection) {
+        is_standby = postgres::is_in_recovery(connection);
+        if (is_standby) return run.pass(label);
+        run.fail_uncritically(
+            label, "conninfo should point to a standby server if primary_conninfo is set");
+      },
+      kIsCritical);
+  if (is_standby && !run.deadline.has_passed()) check_primary(run);
+}
+
+constexpr const char* kSlotLabel = "replication slot";
+
+void fail_slot_without_postgres(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
-  if (!config.slot_name) return;
-  const std::string label = "replication slot";
-  if (connection == nullptr) {
-    if (config.streaming_archiver)
-      run.fail(label, "PostgreSQL cannot be reached to look at the slot");
-    return;
-  }
+  if (!config.slot_name || !config.streaming_archiver) return;
+  run.fail(kSlotLabel,
+           "PostgreSQL cannot be reached to look at the slot. Repair the connection first");
+}
+
+void check_slot(const CheckRun& run, postgres::Connection& connection) {
+  const config::ServerConfig& config = run.server.config();
+  const std::string label = kSlotLabel;
   const std::optional<postgres::ReplicationSlot> slot =
-      postgres::find_replication_slot(*connection, *config.slot_name);
+      postgres::find_replication_slot(connection, *config.slot_name);
   if (!config.streaming_archiver) {
     if (slot && (slot->active || slot->restart_lsn)) {
       run.pass(label, fmt::format("WARNING: slot '{}' is {} but not required by the current config",
@@ -136,28 +152,54 @@ void check_slot(const CheckRun& run, postgres::Connection* connection) {
   }
 }
 
-void check_connected(const CheckRun& run, postgres::Connection& connection) {
-  check_privileges(run, connection);
+void check_connected(const CheckRun& run) {
+  answer(run, "superuser or standard user with backup privileges",
+         [&](postgres::Connection& connection) { check_privileges(run, connection); });
   check_streaming(run);
-  check_wal_level(run, postgres::query_settings(connection));
-  check_standby(run, connection);
-  check_slot(run, &connection);
+  answer(run, "wal_level", [&](postgres::Connection& connection) {
+    check_wal_level(run, postgres::query_settings(connection));
+  });
+  check_standby(run);
+  if (!run.server.config().slot_name) return;
+  answer(run, kSlotLabel, [&](postgres::Connection& connection) { check_slot(run, connection); });
 }
 
 std::optional<postgres::SystemId> streaming_system_id(const CheckRun& run) {
   if (!has_streaming(run.server.config())) return std::nullopt;
   try {
-    postgres::Connection connection = run.server.connect_streaming(
-        run.server.config().streaming_archiver_name, run.deadline.connection_limits());
-    return replication::identify_system(connection).system_id;
+    return run.streaming.get().system_id;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     return std::nullopt;
   }
 }
 
-void check_system_id(const CheckRun& run, const std::optional<postgres::SystemId>& by_sql) {
+struct SqlIdentity {
+  std::optional<int> version;
+  std::optional<postgres::SystemId> system_id;
+  // Why a server that was reached does not tell its system ID.
+  std::string problem;
+};
+
+SqlIdentity ask_identity(const CheckRun& run) {
+  SqlIdentity identity;
+  if (!has_postgres(run.server.config()) || !run.sql.is_available()) return identity;
+  identity.version = run.sql.ready().server_version();
+  if (*identity.version < postgres::kMinimumVersion) return identity;
+  try {
+    identity.system_id = postgres::query_system_id(run.sql.ready());
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    // Without the right to read it, the replication connection tells.
+    if (error.kind() != ErrorKind::permission) identity.problem = reason_of(error);
+  }
+  return identity;
+}
+
+void check_system_id(const CheckRun& run, const SqlIdentity& identity) {
+  const std::optional<postgres::SystemId>& by_sql = identity.system_id;
   const std::string label = "systemid coherence";
+  if (!identity.problem.empty()) return run.fail(label, identity.problem);
   const std::optional<postgres::SystemId> by_streaming = streaming_system_id(run);
   if (by_sql && by_streaming && *by_sql != *by_streaming) {
     return run.fail(
@@ -177,14 +219,62 @@ void check_system_id(const CheckRun& run, const std::optional<postgres::SystemId
 }
 
 void check_client(const CheckRun& run, const std::string& program,
-                  const std::optional<int>& version) {
+                  const std::optional<int>& version, const std::string& next_step) {
   run.pass(program);
   if (version && *version < kOldestForClient) {
     run.fail(program + " compatible", "PostgreSQL version: " + postgres::version_text(*version) +
-                                          ", the built-in client needs 10 or newer");
+                                          ", the built-in client needs 10 or newer. " + next_step);
   } else {
     run.pass(program + " compatible");
   }
+}
+
+void check_receiver(const CheckRun& run) {
+  const std::string label = "receive-wal running";
+  const ReceiverProcess process = find_receiver(run.server);
+  if (!process.is_running) {
+    return run.fail(label, fmt::format("See the Barman log file for more details: {}. {}",
+                                       process.problem, process.next_step));
+  }
+  // Without PostgreSQL the lock is all there is to see; its own item tells that it is down.
+  if (!run.server.config().effective_wal_conninfo() || !run.wal_sql.is_available())
+    return run.pass(label);
+  try {
+    const std::string problem = find_stream_problem(
+        run.server.with_wal_connections(), run.wal_sql.ready(), process, run.deadline.item());
+    if (problem.empty()) return run.pass(label);
+    run.fail(label, problem);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    if (error.kind() == ErrorKind::permission) return run.pass(label);
+    run.fail(label, "cannot see whether it streams: " + reason_of(error));
+  }
+}
+
+void check_archiving(const CheckRun& run) {
+  std::string command;
+  bool is_readable = false;
+  answer(run, "archive_mode", [&](postgres::Connection& connection) {
+    const postgres::ServerSettings settings = postgres::query_settings(connection);
+    if (!settings.archive_mode) return;
+    is_readable = true;
+    command = settings.archive_command.value_or("");
+    if (*settings.archive_mode == "on" || *settings.archive_mode == "always") {
+      run.pass("archive_mode");
+    } else {
+      run.fail("archive_mode", "please set it to 'on' or 'always'");
+    }
+  });
+  if (!is_readable) return;
+  if (command.empty() || command == "(disabled)") {
+    return run.fail("archive_command", "please set it accordingly to documentation");
+  }
+  run.pass("archive_command");
+  const std::string label = "continuous archiving";
+  answer(run, label, [&](postgres::Connection& connection) {
+    if (postgres::query_archiver_statistics(connection).is_archiving) return run.pass(label);
+    run.fail(label, "the last attempt of archive_command failed, see the log of PostgreSQL");
+  });
 }
 
 }  // namespace
@@ -193,85 +283,46 @@ void check_postgres(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
   if (config.is_passive() || !config.active) return;
   if (!has_postgres(config)) return;
-  std::optional<postgres::Connection> connection;
+  int version = 0;
   try {
-    connection = run.server.connect(run.deadline.connection_limits());
+    version = run.sql.ready().server_version();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     run.fail("PostgreSQL", reason_of(error));
-    return check_slot(run, nullptr);
+    return fail_slot_without_postgres(run);
   }
-  if (connection->server_version() < postgres::kMinimumVersion) {
+  if (version < postgres::kMinimumVersion) {
     return run.fail("PostgreSQL",
                     fmt::format("unsupported version: PostgreSQL server is too old ({} < {})",
-                                postgres::version_text(connection->server_version()),
+                                postgres::version_text(version),
                                 postgres::version_text(postgres::kMinimumVersion)));
   }
   run.pass("PostgreSQL");
-  try {
-    check_connected(run, *connection);
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::interrupted) throw;
-    run.fail("PostgreSQL queries", reason_of(error));
-  }
+  check_connected(run);
 }
 
 void check_clients_and_identity(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
-  std::optional<int> version;
-  std::optional<postgres::SystemId> system_id;
-  if (has_postgres(config)) {
-    if (std::optional<postgres::Connection> connection = try_connect(run)) {
-      version = connection->server_version();
-      try {
-        system_id = postgres::query_system_id(*connection);
-      } catch (const postgres::SqlError&) {
-        // Without the right to read it, the replication connection tells.
-      }
-    }
-  }
+  const SqlIdentity identity = ask_identity(run);
   if (config.active && !config.is_passive() &&
       config.backup_method == config::BackupMethod::postgres) {
-    check_client(run, "pg_basebackup", version);
-    if (version) run.pass("pg_basebackup supports tablespaces mapping");
+    check_client(run, "pg_basebackup", identity.version, "Set backup_method = rsync");
+    if (identity.version) run.pass("pg_basebackup supports tablespaces mapping");
   }
   check_configuration(run);
-  check_system_id(run, system_id);
+  check_system_id(run, identity);
   if (config.active && !config.is_passive() && config.streaming_archiver) {
-    check_client(run, "pg_receivexlog", version);
+    check_client(run, "pg_receivexlog", identity.version,
+                 "Set archiver = on and streaming_archiver = off");
   }
 }
 
 void check_wal_delivery(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
   if (!config.active || config.is_passive()) return;
-  if (config.streaming_archiver) {
-    if (FileLock::holder(catalogue::receive_wal_lock(run.server.locks()))) {
-      run.pass("receive-wal running");
-    } else {
-      run.fail("receive-wal running", "See the Barman log file for more details");
-    }
-  }
-  if (!config.archiver || !has_postgres(config)) return;
-  std::optional<postgres::Connection> connection = try_connect(run);
-  if (!connection) return;
-  const postgres::ServerSettings settings = postgres::query_settings(*connection);
-  if (!settings.archive_mode) return;
-  if (*settings.archive_mode == "on" || *settings.archive_mode == "always") {
-    run.pass("archive_mode");
-  } else {
-    run.fail("archive_mode", "please set it to 'on' or 'always'");
-  }
-  const std::string command = settings.archive_command.value_or("");
-  if (command.empty() || command == "(disabled)") {
-    return run.fail("archive_command", "please set it accordingly to documentation");
-  }
-  run.pass("archive_command");
-  if (postgres::query_archiver_statistics(*connection).is_archiving) {
-    run.pass("continuous archiving");
-  } else {
-    run.fail("continuous archiving", "the last attempt of archive_command failed");
-  }
+  if (config.streaming_archiver) check_receiver(run);
+  if (!config.archiver || !has_postgres(config) || run.deadline.has_passed()) return;
+  if (run.sql.is_available()) check_archiving(run);
 }
 
 }  // namespace barman::check

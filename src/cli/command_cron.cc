@@ -5,6 +5,7 @@
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "catalogue/locks.h"
+#include "check/receiver.h"
 #include "cli/commands.h"
 #include "cli/configuration_changes.h"
 #include "cli/dry_run.h"
@@ -37,7 +38,10 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
   } else {
     if (const std::string text = server.wal_connections_text(); !text.empty())
       context.reporter.info(text);
+    const check::ReceiverProcess receiver = check::find_receiver(server);
+    check::warn_of_ended_receiver(server, receiver, context.reporter);
     archive::run_wal_cron(server, outputs, context.reporter);
+    check::warn_of_idle_receiver(server, receiver, context.reporter);
   }
   backup::enforce_retention(server, context.reporter);
 }

@@ -16,8 +16,10 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr std::string_view kComponent = "barman.postgres";
-// How much longer than the server's statement_timeout we wait before we give the session up.
-constexpr milliseconds kAnswerGrace = std::chrono::seconds(5);
+// How much longer than the server's statement_timeout we wait before we give the session up: half
+// of it, so that short limits stay short.
+constexpr milliseconds kMinAnswerGrace{250};
+constexpr milliseconds kMaxAnswerGrace = std::chrono::seconds(5);
 // For the answer to a cancel request.
 constexpr milliseconds kCancelGrace = std::chrono::seconds(5);
 
@@ -221,8 +223,9 @@ void wait_until_ready(Connection& connection, const std::optional<Clock::time_po
 
 std::optional<Clock::time_point> answer_deadline(const Connection::State& state) {
   if (state.statement_timeout.count() <= 0) return std::nullopt;
+  if (state.replication) return Clock::now() + state.statement_timeout;
   return Clock::now() + state.statement_timeout +
-         (state.replication ? milliseconds(0) : kAnswerGrace);
+         std::clamp(state.statement_timeout / 2, kMinAnswerGrace, kMaxAnswerGrace);
 }
 
 // Reads the results of what was sent up to the last one, or up to the beginning of a COPY.

@@ -1,0 +1,204 @@
+#include "check/receiver.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file_lock.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "catalogue/locks.h"
+#include "check/deadline.h"
+#include "postgres/conninfo.h"
+#include "postgres/queries.h"
+
+namespace barman::check {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+constexpr std::string_view kComponent = "barman.server";
+// So much WAL does not wait in the buffers of a connection.
+constexpr std::uint64_t kFarBehindBytes = std::uint64_t{64} << 20;
+constexpr int kPauseMs = 200;
+constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+
+// nullopt when it cannot be read: the process is of another user, or gone.
+std::optional<std::string> find_command_line(pid_t pid) {
+  try {
+    return find_and_read_file(fs::path("/proc") / std::to_string(pid) / "cmdline", kMostBytes);
+  } catch (const Error& error) {
+    log::debug(kComponent, "process {}: {}", pid, error.describe());
+    return std::nullopt;
+  }
+}
+
+std::optional<pid_t> last_holder(const fs::path& lock) {
+  try {
+    const std::optional<std::string> text = find_and_read_file(lock, kMostBytes);
+    pid_t pid = 0;
+    if (text) std::from_chars(text->data(), text->data() + text->size(), pid);
+    if (pid > 0) return pid;
+  } catch (const Error& error) {  // It only makes the message better.
+    log::debug(kComponent, "{}", error.describe());
+  }
+  return std::nullopt;
+}
+
+// The arguments may be secret.
+std::string program_of(std::string_view command_line) {
+  return fs::path(std::string(command_line.substr(0, command_line.find('\0')))).filename().string();
+}
+
+bool is_far_behind(const StreamLook& look) {
+  return look.current && look.sent && look.current->value > look.sent->value &&
+         look.current->value - look.sent->value > kFarBehindBytes;
+}
+
+bool is_sending(const postgres::ReplicationClient& client) {
+  return !client.state || *client.state == "streaming" || *client.state == "catchup";
+}
+
+StreamLook look_at_stream(const server::Server& server, postgres::Connection& connection) {
+  const config::ServerConfig& config = server.config();
+  const postgres::ReplicationStatus status =
+      postgres::query_replication_status(connection, postgres::ReplicationClientKind::all);
+  StreamLook look;
+  look.current = status.current_lsn;
+  const auto found =
+      std::find_if(status.clients.begin(), status.clients.end(), [&](const auto& client) {
+        if (config.slot_name) return client.slot_name == config.slot_name;
+        return client.application_name == config.streaming_archiver_name && is_sending(client);
+      });
+  if (found != status.clients.end()) {
+    look.is_streaming = is_sending(*found);
+    look.sent = found->sent_lsn;
+    look.flushed = found->flush_lsn;
+  } else if (config.slot_name) {
+    const auto slot = postgres::find_replication_slot(connection, *config.slot_name);
+    look.is_streaming = slot && slot->active;
+  } else {
+    // Under a name of the user's own it cannot be told from others.
+    look.is_streaming = config.streaming_conninfo &&
+                        postgres::has_parameter(*config.streaming_conninfo, "application_name");
+  }
+  return look;
+}
+
+std::string name_of(const ReceiverProcess& process) {
+  return process.pid && *process.pid > 0 ? fmt::format("process {}", *process.pid)
+                                         : std::string("a process");
+}
+
+std::string restart_text(const server::Server& server) {
+  return fmt::format("Run 'barman terminate-process {} receive-wal', then 'barman cron'",
+                     server.name());
+}
+
+std::string describe_problem(const server::Server& server, const ReceiverProcess& process,
+                             StreamState state, const StreamLook& look) {
+  const config::ServerConfig& config = server.config();
+  if (state == StreamState::stalled) {
+    return fmt::format(
+        "{} makes no progress: {} of WAL wait at {}, check the disk and the network. {}",
+        name_of(process),
+        human_size(static_cast<std::int64_t>(look.current->value - look.sent->value)),
+        wal::format_lsn(*look.sent), restart_text(server));
+  }
+  const std::string what =
+      config.slot_name
+          ? fmt::format("replication slot '{}' is not active", *config.slot_name)
+          : fmt::format("PostgreSQL has no WAL sender for '{}'", config.streaming_archiver_name);
+  return fmt::format("{} holds the lock but does not stream: {}, see the Barman log file. {}",
+                     name_of(process), what, restart_text(server));
+}
+
+}  // namespace
+
+ReceiverProcess find_receiver(const server::Server& server) {
+  const fs::path lock = catalogue::receive_wal_lock(server.locks());
+  ReceiverProcess process;
+  process.pid = FileLock::holder(lock);
+  if (!process.pid) {
+    process.pid = last_holder(lock);
+    process.problem = process.pid ? "its process has ended" : "it was not started";
+    process.next_step = "Run 'barman cron'";
+    return process;
+  }
+  process.is_running = true;
+  if (*process.pid <= 0) return process;
+  const std::string command_line = find_command_line(*process.pid).value_or("");
+  if (may_be_receiver(command_line)) return process;
+  process.is_running = false;
+  process.problem = fmt::format("the lock file \"{}\" is held, but process {} is '{}'",
+                                lock.string(), *process.pid, program_of(command_line));
+  process.next_step = "End what holds it, then run 'barman cron'";
+  return process;
+}
+
+bool may_be_receiver(std::string_view command_line) {
+  return command_line.empty() || command_line.find("receive") != std::string_view::npos ||
+         command_line.find("barman") != std::string_view::npos;
+}
+
+StreamState judge_stream(const StreamLook& first, const StreamLook& second) {
+  if (!second.is_streaming) return StreamState::absent;
+  const bool has_moved =
+      !first.is_streaming || first.sent != second.sent || first.flushed != second.flushed;
+  return is_far_behind(second) && !has_moved ? StreamState::stalled : StreamState::streams;
+}
+
+std::string find_stream_problem(const server::Server& server, postgres::Connection& connection,
+                                const ReceiverProcess& process, milliseconds patience) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point end = Clock::now() + patience;
+  const StreamLook first = look_at_stream(server, connection);
+  StreamLook second = first;
+  StreamState state = judge_stream(first, second);
+  while (state != StreamState::streams && Clock::now() < end) {
+    if (sleep_unless_interrupted(kPauseMs, server.interrupt()))
+      server.interrupt().throw_if_requested();
+    second = look_at_stream(server, connection);
+    state = judge_stream(first, second);
+  }
+  if (state == StreamState::streams) return {};
+  return describe_problem(server, process, state, second);
+}
+
+void warn_of_idle_receiver(const server::Server& server, const ReceiverProcess& process,
+                           Messages& messages) {
+  if (!process.is_running || !server.config().streaming_archiver) return;
+  constexpr std::chrono::seconds kLimit(15);
+  const Deadline deadline(kLimit);
+  std::string problem;
+  try {
+    const server::Server source = server.with_wal_connections();
+    if (!source.config().conninfo) return;
+    postgres::Connection connection = source.connect(deadline.item_limits());
+    problem = find_stream_problem(source, connection, process, deadline.item());
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    log::debug(kComponent, "cannot see whether receive-wal of server '{}' streams: {}",
+               server.name(), error.describe());
+    return;
+  }
+  if (problem.empty()) return;
+  messages.warning(fmt::format("receive-wal for server '{}': {}", server.name(), problem));
+}
+
+void warn_of_ended_receiver(const server::Server& server, const ReceiverProcess& process,
+                            Messages& messages) {
+  if (process.is_running || !process.pid || !server.config().streaming_archiver) return;
+  const bool is_free = !FileLock::holder(catalogue::receive_wal_lock(server.locks()));
+  messages.warning(fmt::format("receive-wal for server '{}' is not running: {}. {}", server.name(),
+                               process.problem,
+                               is_free ? "It is started again" : process.next_step));
+}
+
+}  // namespace barman::check
