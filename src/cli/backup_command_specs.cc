@@ -103,14 +103,25 @@ CommandSpec list_backups_spec() {
   return {.name = "list-backups",
           .aliases = {"list-backup"},
           .summary = "list the backups of one or more servers, newest first",
+          .description =
+              "Each backup is one line: its ID, type, end, size, the WAL after it, and what the "
+              "retention policy says of it. --table shows the same as a table, with ages and the "
+              "recovery window as a bar: from the end of the first usable backup to the last "
+              "archived WAL file, one mark a backup. Gaps in the WAL are found by catalogue-check.",
           .servers = {.arity = ServerArity::multiple},
-          .options = {{.names = {"minimal"}, .help = "show the IDs only"}},
+          .options = {{.names = {"minimal"}, .help = "show the IDs only"}, table_option()},
           .positionals = {server_list()}};
 }
 
 CommandSpec export_backup_spec() {
   return {.name = "export-backup",
           .summary = "write a backup and its WAL into one tar file",
+          .description =
+              "The file holds everything that a restore needs: the backup, the WAL until it is "
+              "consistent, and what the catalogue knows of it. Its name has the checksum of its "
+              "content, and it gets this name only when it is complete. The backup is read once "
+              "and stays in the catalogue. Bring the file back with import-backup, on this host "
+              "or another one.",
           .servers = kAnyServer,
           .options = {{.names = {"compression"},
                        .kind = ValueKind::choice,
@@ -154,8 +165,24 @@ CommandSpec on_one_backup(std::string_view name, std::string_view summary, Serve
 CommandSpec delete_spec() {
   CommandSpec command =
       on_one_backup("delete", "delete a backup and the WAL that only it needs", kUsableServer);
+  command.description =
+      "Incremental backups on top of the backup go with it. A backup that is needed for "
+      "minimum_redundancy, or that keep protects, is refused. --dry-run shows first what would "
+      "go and what would stay, with the reasons.";
   command.options = {{.names = {"dry-run"},
                       .help = "change nothing; show what would be deleted, what is kept, and why"}};
+  return command;
+}
+
+CommandSpec verify_backup_spec() {
+  CommandSpec command =
+      on_one_backup("verify-backup", "check a backup against its manifest", kAnyServer);
+  command.description =
+      "Reads the whole backup: every file of backup_manifest must be there with its size and "
+      "checksum, and no other file may be; pages of relations must have right checksums where the "
+      "cluster has them; the WAL that the backup needs must be archived and readable record by "
+      "record. Nothing is changed, and no program of PostgreSQL is needed. The exit code is 1 when "
+      "anything is wrong, and each file is named.";
   return command;
 }
 
@@ -179,6 +206,11 @@ std::vector<CommandSpec> backup_command_specs() {
                     kActiveServer),
       {.name = "import-backup",
        .summary = "register a backup from a file made by export-backup",
+       .description =
+           "Reads the file once and compares it with the checksum in its name; nothing is visible "
+           "before all of it was checked. The backup gets its old ID, and its WAL is added to the "
+           "archive of the server; the file stays. A backup of another PostgreSQL system is "
+           "refused. After a crash, import it again.",
        .servers = {.arity = ServerArity::single,
                    .inactive = ServerAction::refuse,
                    .disabled = ServerAction::refuse},
@@ -195,9 +227,7 @@ std::vector<CommandSpec> backup_command_specs() {
        .summary = "copy WAL from the primary node",
        .servers = kActiveServer,
        .positionals = {one_server()}},
-      with_aliases(
-          on_one_backup("verify-backup", "check a backup against its manifest", kAnyServer),
-          {"verify"}),
+      with_aliases(verify_backup_spec(), {"verify"}),
   };
 }
 

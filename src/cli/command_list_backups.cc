@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/table_facts.h"
 #include "output/backup_views.h"
 
 namespace barman::cli {
@@ -31,17 +32,19 @@ output::BackupListRow make_row(const BackupInfo& backup, const WalStatistics& wa
 
 // Without a usable backup no WAL is counted, so the index of a new server is not looked for.
 std::vector<WalStatistics> count_wal(const server::Server& server,
-                                     const std::vector<BackupInfo>& backups) {
+                                     const std::vector<BackupInfo>& backups,
+                                     std::optional<double>& newest_wal_mtime) {
   const bool has_usable = std::any_of(backups.begin(), backups.end(), [](const BackupInfo& backup) {
     return backup.is_copy_done();
   });
   if (!has_usable) return std::vector<WalStatistics>(backups.size());
-  return catalogue::wal_statistics(backups, wal_lines(server));
+  return catalogue::wal_statistics(backups, watch_newest(wal_lines(server), newest_wal_mtime));
 }
 
 std::vector<output::BackupListRow> list_rows(const server::Server& server,
-                                             const std::vector<BackupInfo>& backups) {
-  const std::vector<WalStatistics> wal = count_wal(server, backups);
+                                             const std::vector<BackupInfo>& backups,
+                                             std::optional<double>& newest_wal_mtime) {
+  const std::vector<WalStatistics> wal = count_wal(server, backups, newest_wal_mtime);
   const std::optional<RetentionStatuses> retention = list_retention_statuses(server, backups);
   std::vector<output::BackupListRow> rows;
   rows.reserve(backups.size());
@@ -70,9 +73,25 @@ std::vector<output::BackupListRow> list_ids(const std::vector<BackupInfo>& backu
   return rows;
 }
 
+void show_table(CommandContext& context, const server::Server& server,
+                const std::vector<BackupInfo>& backups, const output::TableStyle& style) {
+  std::optional<double> newest_wal_mtime;
+  std::vector<output::BackupListRow> rows = list_rows(server, backups, newest_wal_mtime);
+  for (output::BackupListRow& row : rows) {
+    if (row.sizes) row.sizes->end_time = in_local_zone(row.sizes->end_time);
+  }
+  const auto span =
+      find_recovery_span(backups, server.catalogue().list_annotations(), newest_wal_mtime);
+  for (const std::string& line : output::backup_table(server.name(), rows, span, style)) {
+    context.reporter.result_line(line);
+  }
+}
+
 }  // namespace
 
 void run_list_backups(CommandContext& context) {
+  const std::optional<output::TableStyle> style = find_table_style(context);
+  bool is_first = true;
   for_each_server(context, [&](const config::ServerConfig& config) {
     const server::Server server = make_server(context, config);
     std::vector<BackupInfo> backups = list_readable_backups(context, server);
@@ -82,7 +101,14 @@ void run_list_backups(CommandContext& context) {
                                 output::ListStyle::minimal);
       return;
     }
-    output::write_backup_list(context.reporter, config.name, list_rows(server, backups),
+    if (style) {
+      if (!std::exchange(is_first, false)) context.reporter.result_line("");
+      show_table(context, server, backups, *style);
+      return;
+    }
+    std::optional<double> newest_wal_mtime;
+    output::write_backup_list(context.reporter, config.name,
+                              list_rows(server, backups, newest_wal_mtime),
                               output::ListStyle::full);
   });
 }

@@ -150,6 +150,9 @@ std::string help_text(const CommandSpec* command) {
     std::string summary(command->summary);
     summary.front() = to_upper(summary.substr(0, 1)).front();
     text += fmt::format("\n{}.\n", wrap(split_blanks(summary), 0, 0));
+    if (!command->description.empty()) {
+      text += fmt::format("\n{}\n", wrap(split_blanks(command->description), 0, 0));
+    }
     if (!command->positionals.empty()) text += "\narguments:\n";
     for (const PositionalSpec& spec : command->positionals) {
       text += help_row(std::string(spec.metavar), spec.help);
@@ -201,6 +204,9 @@ std::string command_man_page(const CommandSpec& command) {
       fmt::format(".SH SYNOPSIS\n.B barman {}\n{}\n", roff(command.name), roff(join(words, " ")));
   for (const std::string_view alias : command.aliases) {
     text += fmt::format(".PP\n{}\n", roff(fmt::format("Also: barman {}", alias)));
+  }
+  if (!command.description.empty()) {
+    text += fmt::format(".SH DESCRIPTION\n{}\n", roff(command.description));
   }
   if (!command.positionals.empty()) text += ".SH ARGUMENTS\n";
   for (const PositionalSpec& spec : command.positionals) {

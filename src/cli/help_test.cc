@@ -47,6 +47,19 @@ TEST(Help, NamesEveryOptionOfEveryCommand) {
   }
 }
 
+TEST(Help, ExplainsWhatBarmanDoesNotHave) {
+  for (const std::string_view name :
+       {"catalogue-check", "verify-backup", "export-backup", "import-backup", "delete", "cron",
+        "list-backups", "status"}) {
+    const CommandSpec& command = *find_command(name);
+    ASSERT_FALSE(command.description.empty()) << name;
+    const std::string first_words(command.description.substr(0, 30));
+    EXPECT_THAT(help_text(&command), HasSubstr("\n\n" + first_words)) << name;
+    EXPECT_THAT(command_man_page(command), HasSubstr("\n.SH DESCRIPTION\n")) << name;
+  }
+  EXPECT_THAT(help_text(find_command("delete")), HasSubstr("--dry-run"));
+}
+
 TEST(Help, FitsATerminal) {
   for (const CommandSpec& command : command_table()) {
     for (const std::string& line : split(help_text(&command), '\n')) {
@@ -64,7 +77,8 @@ TEST(Help, ShowsHowOptionsTakeValues) {
 
 TEST(Usage, NamesThePositionals) {
   EXPECT_EQ(usage_text(find_command("list-backups")),
-            "usage: barman list-backups [-h] [--minimal] server_name [server_name ...]\n");
+            "usage: barman list-backups [-h] [--minimal] [--table]\n"
+            "                           server_name [server_name ...]\n");
 }
 
 TEST(ManPage, IsRoffWithoutRawDashes) {

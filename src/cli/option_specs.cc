@@ -56,6 +56,11 @@ OptionSpec check_timeout_option() {
           .metavar = "SEC"};
 }
 
+OptionSpec table_option() {
+  return {.names = {"table"},
+          .help = "show a table, when standard output is a terminal; without effect in JSON"};
+}
+
 Options flag_pair(std::string_view name, std::string_view negative_name, std::string_view help,
                   std::string_view negative_help) {
   const OptionSpec positive = {.names = {name}, .help = help};

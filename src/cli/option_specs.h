@@ -17,6 +17,8 @@ Options job_options();
 Options retry_options();
 OptionSpec bandwidth_option();
 OptionSpec check_timeout_option();
+// --table of the listings.
+OptionSpec table_option();
 // "--<name>" and "--no-<name>", one key; the last one wins.
 Options flag_pair(std::string_view name, std::string_view negative_name, std::string_view help,
                   std::string_view negative_help);

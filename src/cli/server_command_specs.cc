@@ -41,6 +41,13 @@ CommandSpec catalogue_check_spec() {
           .summary =
               "check that all backups and WAL files of servers are there, and show what can "
               "be recovered",
+          .description =
+              "Compares what the catalogue promises with what lies on disk: the files of each "
+              "backup with its manifest (by size; with --deep by checksum), chains of incremental "
+              "backups, and the WAL archive with its index, from the first backup to the last "
+              "file. Then it tells to which moments a restore is possible: one continuous window "
+              "a timeline, or the holes in it. Nothing is changed. The exit code is 1 when "
+              "something is missing or damaged; each finding names the next step.",
           .servers = kAnyServers,
           .options = {{.names = {"deep"},
                        .help = "read every file of the backups and compare it with its checksum"}},
@@ -74,6 +81,12 @@ std::vector<CommandSpec> process_specs() {
   return {
       {.name = "cron",
        .summary = "do what is due: archive WAL, stream WAL, enforce retention policies",
+       .description =
+           "To be run once a minute, by cron or by a timer of systemd. For each active server it "
+           "starts receive-wal where that is not running, archives the WAL that has arrived, marks "
+           "backups FAILED whose process died, and deletes what the retention policy does not need "
+           "any more. --dry-run does nothing of this: it prints for each server which backups and "
+           "WAL files the policy would delete, which ones it keeps, and why.",
        .options = {{.names = {"keep-descriptors"},
                     .help = "leave standard output and error to the processes it starts"},
                    {.names = {"dry-run"},
@@ -114,7 +127,12 @@ std::vector<CommandSpec> server_command_specs() {
        .positionals = {server_list()}},
       {.name = "status",
        .summary = "show the state of servers",
+       .description =
+           "What PostgreSQL tells, how its WAL comes in, and which backups there are. --table "
+           "shows several servers side by side, one line each: PostgreSQL, receiver and archiver, "
+           "backups, age of the last one, redundancy, length of the recovery window.",
        .servers = kAnyServers,
+       .options = {table_option()},
        .positionals = {server_list()}},
   };
   for (CommandSpec& command : configuration_specs()) commands.push_back(std::move(command));

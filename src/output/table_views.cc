@@ -1,0 +1,197 @@
+#include "output/table_views.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace barman::output {
+namespace {
+
+using catalogue::BackupStatus;
+using catalogue::RetentionStatus;
+
+constexpr std::size_t kWidestBar = 120;
+constexpr std::int64_t kMicroseconds = 1'000'000;
+
+std::string size_text(std::uint64_t size_bytes) {
+  return human_size(static_cast<std::int64_t>(size_bytes));
+}
+
+// "2026-11-21 01:49:16".
+std::string moment(Timestamp time) {
+  time.microseconds -= time.microseconds % kMicroseconds;
+  return format_naive(time);
+}
+
+std::int64_t seconds_between(Timestamp begin, Timestamp end) {
+  return (end.microseconds - begin.microseconds) / kMicroseconds;
+}
+
+Color status_color(BackupStatus status) {
+  if (status == BackupStatus::done) return Color::green;
+  return status == BackupStatus::failed ? Color::red : Color::yellow;
+}
+
+TableCell retention_cell(RetentionStatus status) {
+  if (status == RetentionStatus::none) return {};
+  const bool is_obsolete =
+      status == RetentionStatus::obsolete || status == RetentionStatus::potentially_obsolete;
+  return {.text = std::string(catalogue::retention_text(status)),
+          .color = is_obsolete ? std::optional(Color::yellow) : std::nullopt};
+}
+
+std::vector<TableCell> backup_cells(std::string_view server, const BackupListRow& row,
+                                    Timestamp now) {
+  std::vector<TableCell> cells = {
+      {.text = std::string(server)},
+      {.text = row.id.value},
+      {.text = printable(row.name.value_or(""))},
+      {.text = std::string(catalogue::type_text(row.type))},
+      {.text = std::string(catalogue::status_text(row.status)), .color = status_color(row.status)}};
+  if (row.sizes) {
+    cells.push_back({.text = moment(row.sizes->end_time)});
+    cells.push_back({.text = short_age(seconds_between(row.sizes->end_time, now))});
+    cells.push_back({.text = size_text(row.sizes->size_bytes)});
+    cells.push_back({.text = size_text(row.sizes->wal_size_bytes)});
+  } else {
+    cells.resize(cells.size() + 4);
+  }
+  cells.push_back(retention_cell(row.retention));
+  return cells;
+}
+
+// The two dates under the ends of a bar of this width.
+std::vector<std::string> bar_ends(const RecoverySpan& span, std::size_t width) {
+  const std::string begin = moment(span.begin);
+  const std::string end = moment(span.end);
+  if (begin.size() + end.size() + 2 > width) return {begin + " to", end};
+  return {begin + std::string(width - begin.size() - end.size(), ' ') + end};
+}
+
+// The cells of the bar that have a mark.
+std::vector<bool> marked_cells(const RecoverySpan& span, std::size_t width) {
+  std::vector<bool> marks(width, false);
+  const double length = static_cast<double>(span.end.microseconds - span.begin.microseconds);
+  for (const Timestamp backup : span.backups) {
+    const double offset = static_cast<double>(backup.microseconds - span.begin.microseconds);
+    const double share = length > 0 ? std::clamp(offset / length, 0.0, 1.0) : 0.0;
+    marks.at(static_cast<std::size_t>(share * static_cast<double>(width - 1) + 0.5)) = true;
+  }
+  return marks;
+}
+
+TableCell postgres_cell(const ServerSummary& server) {
+  if (!server.has_live_values) return {.text = "-"};
+  if (!server.postgres_version) return {.text = "unreachable", .color = Color::red};
+  return {.text = printable(*server.postgres_version)};
+}
+
+TableCell wal_cell(const ServerSummary& server) {
+  if (server.is_passive) return {.text = "passive"};
+  std::vector<std::string> ways;
+  bool is_broken = false;
+  if (server.is_receiver_running) {
+    ways.emplace_back(*server.is_receiver_running ? "streaming" : "no receiver");
+    is_broken = !*server.is_receiver_running;
+  }
+  if (server.is_archiving) {
+    ways.emplace_back(*server.is_archiving ? "archiving" : "not archiving");
+    is_broken = is_broken || !*server.is_archiving;
+  }
+  if (ways.empty()) return {.text = "-"};
+  return {.text = join(ways, ", "), .color = is_broken ? Color::red : Color::green};
+}
+
+std::vector<TableCell> summary_cells(const ServerSummary& server, Timestamp now) {
+  const bool is_redundant = server.redundancy >= server.minimum_redundancy;
+  return {{.text = server_title(server.name, server.state)},
+          postgres_cell(server),
+          wal_cell(server),
+          {.text = fmt::to_string(server.backup_count)},
+          {.text = server.last_backup_end
+                       ? short_age(seconds_between(*server.last_backup_end, now)) + " ago"
+                       : "never",
+           .color = server.last_backup_end ? std::nullopt : std::optional(Color::yellow)},
+          {.text = fmt::format("{}/{}", server.redundancy, server.minimum_redundancy),
+           .color = is_redundant ? Color::green : Color::red},
+          server.span
+              ? TableCell{.text = short_age(seconds_between(server.span->begin, server.span->end))}
+              : TableCell{.text = "none", .color = Color::yellow}};
+}
+
+}  // namespace
+
+std::string short_age(std::int64_t seconds) {
+  constexpr std::int64_t kMinute = 60;
+  constexpr std::int64_t kHour = 60 * kMinute;
+  constexpr std::int64_t kDay = 24 * kHour;
+  if (seconds >= kDay) return fmt::format("{}d {}h", seconds / kDay, seconds % kDay / kHour);
+  if (seconds >= kHour) return fmt::format("{}h {}m", seconds / kHour, seconds % kHour / kMinute);
+  if (seconds >= kMinute) return fmt::format("{}m", seconds / kMinute);
+  return fmt::format("{}s", std::max<std::int64_t>(seconds, 0));
+}
+
+std::vector<std::string> recovery_bar(const std::optional<RecoverySpan>& span,
+                                      const TableStyle& style) {
+  if (!span) {
+    return {"Recovery window: " + style.paint("none, there is no usable backup", Color::yellow)};
+  }
+  const std::string_view mark = style.terminal.has_utf8 ? "●" : "*";
+  const std::string_view line = style.terminal.has_utf8 ? "━" : "=";
+  const std::size_t width = std::clamp<std::size_t>(style.terminal.width, 1, kWidestBar);
+  std::string bar;
+  for (const bool is_mark : marked_cells(*span, width)) bar += is_mark ? mark : line;
+  std::vector<std::string> lines = {
+      fmt::format("Recovery window: {} ({} backup{}, {} each)",
+                  short_age(seconds_between(span->begin, span->end)), span->backups.size(),
+                  span->backups.size() == 1 ? "" : "s", mark),
+      style.paint(bar, Color::green)};
+  for (std::string& text : bar_ends(*span, width)) lines.push_back(std::move(text));
+  return lines;
+}
+
+std::vector<std::string> backup_table(std::string_view server,
+                                      const std::vector<BackupListRow>& rows,
+                                      const std::optional<RecoverySpan>& span,
+                                      const TableStyle& style) {
+  if (rows.empty()) return {fmt::format("Server {}: no backups", server)};
+  // An ID tells nearly when the backup ended, and the server is known to whoever has named it.
+  TextTable table = {.columns = {{.title = "Server", .dispensability = 7},
+                                 {.title = "ID"},
+                                 {.title = "Name", .dispensability = 3},
+                                 {.title = "Type", .dispensability = 4},
+                                 {.title = "Status"},
+                                 {.title = "End", .dispensability = 6},
+                                 {.title = "Age", .align = Align::right},
+                                 {.title = "Size", .align = Align::right, .dispensability = 2},
+                                 {.title = "WAL size", .align = Align::right, .dispensability = 5},
+                                 {.title = "Retention", .dispensability = 1}},
+                     .rows = {}};
+  for (const BackupListRow& row : rows) table.rows.push_back(backup_cells(server, row, style.now));
+  std::vector<std::string> lines = format_table(table, style.terminal.width, style.paint);
+  lines.emplace_back();
+  for (std::string& line : recovery_bar(span, style)) lines.push_back(std::move(line));
+  return lines;
+}
+
+std::vector<std::string> status_table(const std::vector<ServerSummary>& servers,
+                                      const TableStyle& style) {
+  TextTable table = {
+      .columns = {{.title = "Server"},
+                  {.title = "PostgreSQL", .dispensability = 3},
+                  {.title = "WAL"},
+                  {.title = "Backups", .align = Align::right, .dispensability = 4},
+                  {.title = "Last backup", .align = Align::right},
+                  {.title = "Redundancy", .align = Align::right, .dispensability = 1},
+                  {.title = "Window", .align = Align::right, .dispensability = 2}},
+      .rows = {}};
+  for (const ServerSummary& server : servers) {
+    table.rows.push_back(summary_cells(server, style.now));
+  }
+  return format_table(table, style.terminal.width, style.paint);
+}
+
+}  // namespace barman::output

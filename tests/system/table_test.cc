@@ -1,0 +1,116 @@
+// The table views of list-backups and status on a pseudo terminal (script(1) of util-linux), and
+// the usual text everywhere else.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "support/catalogue_files.h"
+#include "support/old_catalogue.h"
+#include "support/temp_dir.h"
+
+namespace barman::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::Not;
+using testing::SizeIs;
+
+class Tables : public testing::Test {
+ protected:
+  Tables() {
+    // A port that is refused at once: nothing here needs PostgreSQL.
+    barman_.add_section("main", {{"conninfo", "host=127.0.0.1 port=1 user=nobody"},
+                                 {"streaming_conninfo", "host=127.0.0.1 port=1 user=nobody"},
+                                 {"backup_method", "postgres"},
+                                 {"streaming_archiver", "on"},
+                                 {"slot_name", "barman"},
+                                 {"minimum_redundancy", "1"}});
+    catalogue_.add_all();
+  }
+
+  std::vector<std::string> lines_on_terminal(const std::vector<std::string>& arguments,
+                                             const std::string& locale, int width) {
+    std::vector<std::string> words;
+    const CommandRequest inner = barman_.request(arguments);
+    for (const std::string& word : inner.argv) words.push_back(shell_quote(word));
+    CommandRequest request = inner;
+    request.argv = {"script",
+                    "--quiet",
+                    "--return",
+                    "--command",
+                    fmt::format("stty cols {} && exec {}", width, join(words, " ")),
+                    "/dev/null"};
+    request.environment["LC_ALL"] = locale;
+    request.environment["SHELL"] = "/bin/sh";
+    const CommandResult result = run_command(request);
+    EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+    std::vector<std::string> lines = split(replace_all(result.out, "\r", ""), '\n');
+    if (!lines.empty() && lines.back().empty()) lines.pop_back();
+    return lines;
+  }
+
+  std::string run(const std::vector<std::string>& arguments) {
+    const CommandResult result = barman_.run(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.out;
+  }
+
+  BarmanHome barman_;
+  OldCatalogue catalogue_{barman_.server_directory("main"), old_layouts().back()};
+};
+
+TEST_F(Tables, ListBackupsHasColumnsAndABarOnATerminal) {
+  const std::vector<std::string> ids =
+      split(std::string(strip(run({"list-backups", "--minimal", "main"}))), '\n');
+  const std::vector<std::string> lines =
+      lines_on_terminal({"list-backups", "--table", "main"}, "C.UTF-8", 132);
+  ASSERT_THAT(lines, SizeIs(ids.size() + 5));
+  EXPECT_THAT(lines[0], MatchesRegex("Server  ID  .* Name .* Status .* End .* Age .* WAL size.*"));
+  for (std::size_t i = 0; i < ids.size(); ++i) EXPECT_THAT(lines[i + 1], HasSubstr(ids[i]));
+  const std::string all = join(lines, "\n");
+  EXPECT_THAT(all, HasSubstr("\033[31mFAILED\033[0m"));
+  EXPECT_THAT(all, HasSubstr("\033[32mDONE\033[0m"));
+  EXPECT_THAT(all, HasSubstr("september"));
+  EXPECT_THAT(lines[ids.size() + 2], MatchesRegex("Recovery window: .* backups, ● each\\)"));
+  EXPECT_THAT(lines[ids.size() + 3], testing::StartsWith("\033[32m●"));
+}
+
+TEST_F(Tables, AreNarrowAsciiAndWithoutColoursWhereTheTerminalIs) {
+  const std::vector<std::string> lines =
+      lines_on_terminal({"--color", "never", "list-backups", "--table", "main"}, "C", 60);
+  for (const std::string& line : lines) {
+    EXPECT_LE(line.size(), 60U) << line;
+    EXPECT_THAT(line, Not(HasSubstr("\033")));
+    EXPECT_THAT(line, Not(HasSubstr("●")));
+  }
+  EXPECT_THAT(lines.at(lines.size() - 2), MatchesRegex("\\*[*=]{59}"));
+}
+
+TEST_F(Tables, StatusHasOneLineAServer) {
+  const std::vector<std::string> lines =
+      lines_on_terminal({"--color", "never", "status", "--table", "main"}, "C", 100);
+  ASSERT_THAT(lines, SizeIs(2));
+  EXPECT_THAT(lines[0], MatchesRegex("Server +PostgreSQL +WAL +Backups +Last backup +Redundancy +"
+                                     "Window"));
+  EXPECT_THAT(lines[1],
+              MatchesRegex("main +unreachable +no receiver +[0-9]+ +[0-9]+d [0-9]+h ago +[0-9]+/1 +"
+                           "[0-9dhm ]+"));
+}
+
+TEST_F(Tables, ElsewhereTheOptionChangesNothing) {
+  EXPECT_EQ(run({"list-backups", "--table", "main"}), run({"list-backups", "main"}));
+  EXPECT_EQ(run({"status", "--table", "main"}), run({"status", "main"}));
+  EXPECT_EQ(run({"-f", "json", "list-backups", "--table", "main"}),
+            run({"-f", "json", "list-backups", "main"}));
+  EXPECT_THAT(
+      join(lines_on_terminal({"-f", "json", "list-backups", "--table", "main"}, "C", 80), "\n"),
+      HasSubstr("\"backup_id\": "));
+  EXPECT_THAT(lines_on_terminal({"list-backups", "--minimal", "--table", "main"}, "C", 80).at(0),
+              MatchesRegex("[0-9]{8}T[0-9]{6}"));
+}
+
+}  // namespace
+}  // namespace barman::test
