@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/command_table.h"
 #include "cli/commands.h"
+#include "cli/completion_text.h"
 
 namespace barman::cli {
 namespace {
@@ -216,14 +217,6 @@ _barman_directories() { _files -/ }
 _barman_nothing() { _message value }
 )sh";
 
-// Text inside '[...]' of an _arguments specification in single quotes.
-std::string zsh_text(std::string_view text) {
-  std::string result = replace_all(std::string(text), "'", "'\\''");
-  result = replace_all(std::move(result), "[", "\\[");
-  result = replace_all(std::move(result), "]", "\\]");
-  return replace_all(std::move(result), ":", "\\:");
-}
-
 std::string zsh_function(const std::string& kind) {
   return kind == "files" ? "_files" : "_barman_" + kind;
 }
@@ -345,11 +338,6 @@ end
 
 complete -c barman -f
 )sh";
-
-std::string fish_text(std::string_view text) {
-  std::string result = replace_all(std::string(text), "\\", "\\\\");
-  return "'" + replace_all(std::move(result), "'", "\\'") + "'";
-}
 
 std::string fish_option(const OptionSpec& option, const std::string& condition) {
   std::string line = fmt::format("complete -c barman -n {}", fish_text(condition));

@@ -20,14 +20,6 @@ std::string shown(const ClientOption& option) {
   return text;
 }
 
-std::vector<ClientOption> with_common(const ClientProgram& program) {
-  std::vector<ClientOption> options = {
-      {.short_name = 'h', .name = "help", .help = "show this help and exit"},
-      {.short_name = 'V', .name = "version", .help = "show the version and exit"}};
-  options.insert(options.end(), program.options.begin(), program.options.end());
-  return options;
-}
-
 // The last one wins, as for values.
 void store(ClientArguments& result, const ClientOption& option, const char* value) {
   result.given.emplace_back(option.name);
@@ -38,15 +30,32 @@ void store(ClientArguments& result, const ClientOption& option, const char* valu
 
 }  // namespace
 
+std::vector<ClientOption> ClientProgram::all_options() const {
+  std::vector<ClientOption> all = {
+      {.short_name = 'h', .name = "help", .help = "show this help and exit"},
+      {.short_name = 'V', .name = "version", .help = "show the version and exit"}};
+  all.insert(all.end(), options.begin(), options.end());
+  return all;
+}
+
 std::string ClientProgram::usage() const {
   std::string text = fmt::format("usage: {} [options]", name);
-  for (const std::string_view positional : positionals) text += fmt::format(" {}", positional);
+  for (const ClientPositional& positional : positionals) {
+    text += fmt::format(" {}", positional.metavar);
+  }
   return text + "\n";
 }
 
 std::string ClientProgram::help() const {
-  std::string text = fmt::format("{}\n{}\n\noptions:\n", usage(), summary);
-  for (const ClientOption& option : with_common(*this)) {
+  std::string sentence(summary);
+  sentence.front() = to_upper(sentence.substr(0, 1)).front();
+  std::string text =
+      fmt::format("{}\n{}. For postgresql.conf:\n  {}\n\narguments:\n", usage(), sentence, example);
+  for (const ClientPositional& positional : positionals) {
+    text += fmt::format("  {:<28} {}\n", positional.metavar, positional.help);
+  }
+  text += "\noptions:\n";
+  for (const ClientOption& option : all_options()) {
     text += fmt::format("  {:<28} {}\n", shown(option), option.help);
   }
   return text;
@@ -78,7 +87,7 @@ std::int64_t ClientArguments::number_or(std::string_view name, std::int64_t othe
 
 ClientArguments parse_client_line(const ClientProgram& program,
                                   const std::vector<std::string>& arguments) {
-  const std::vector<ClientOption> options = with_common(program);
+  const std::vector<ClientOption> options = program.all_options();
   std::vector<std::string> words = {std::string(program.name)};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -121,9 +130,10 @@ ClientArguments parse_client_line(const ClientProgram& program,
     result.positionals.emplace_back(argv[static_cast<std::size_t>(i)]);
   }
   if (result.positionals.size() < program.positionals.size()) {
-    std::vector<std::string> missing(
-        program.positionals.begin() + static_cast<std::ptrdiff_t>(result.positionals.size()),
-        program.positionals.end());
+    std::vector<std::string> missing;
+    for (std::size_t i = result.positionals.size(); i < program.positionals.size(); ++i) {
+      missing.emplace_back(program.positionals[i].metavar);
+    }
     throw ClientUsageError("the following arguments are required: " + join(missing, ", "));
   }
   if (result.positionals.size() > program.positionals.size()) {

@@ -12,19 +12,45 @@
 
 namespace barman::client {
 
+// What a value is, for completion.
+enum class ClientValue { text, host, file, directory };
+
 struct ClientOption {
   char short_name = 0;
   std::string_view name;
   // "" = a flag.
   std::string_view metavar{};
   std::string_view help{};
+  ClientValue value = ClientValue::text;
 };
 
+struct ClientPositional {
+  std::string_view metavar;
+  std::string_view help{};
+  ClientValue value = ClientValue::text;
+};
+
+// An exit code, or a range of them, and what it means.
+struct ClientExit {
+  std::string_view code;
+  std::string_view meaning;
+};
+
+// Help, manual page and completion are made from this.
 struct ClientProgram {
   std::string_view name;
+  // One line without a full stop: "send a WAL file to Barman on another host".
   std::string_view summary;
+  // Of the setting of PostgreSQL that runs the program.
+  std::string_view example;
+  // More, for the manual page.
+  std::string_view description{};
   std::vector<ClientOption> options;
-  std::vector<std::string_view> positionals;
+  std::vector<ClientPositional> positionals;
+  std::vector<ClientExit> exits{};
+
+  // With -h and -V, which every program has, in front.
+  std::vector<ClientOption> all_options() const;
 
   std::string usage() const;
   std::string help() const;

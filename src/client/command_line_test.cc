@@ -10,12 +10,13 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 const ClientProgram kProgram = {.name = "tool",
-                                .summary = "Does something.",
+                                .summary = "do something",
+                                .example = "x = 'tool'",
                                 .options = {{'U', "user", "USER", "who"},
                                             {0, "port", "PORT", "where"},
                                             {'t', "test", "", "only test"},
                                             {'p', "parallel", "N", "how many"}},
-                                .positionals = {"HOST", "NAME"}};
+                                .positionals = {{"HOST", "where"}, {"NAME", "which"}}};
 
 std::string refusal_of(const std::vector<std::string>& arguments) {
   try {
@@ -51,6 +52,7 @@ TEST(ClientCommandLine, HelpAndVersionNeedNothingElse) {
   EXPECT_EQ(parse_client_line(kProgram, {"-h"}).request, ClientArguments::Request::help);
   EXPECT_EQ(parse_client_line(kProgram, {"--version"}).request, ClientArguments::Request::version);
   EXPECT_THAT(kProgram.help(), HasSubstr("usage: tool [options] HOST NAME\n"));
+  EXPECT_THAT(kProgram.help(), HasSubstr("Do something. For postgresql.conf:\n  x = 'tool'\n"));
   EXPECT_THAT(kProgram.help(), HasSubstr("-p, --parallel N"));
 }
 

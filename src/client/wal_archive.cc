@@ -35,28 +35,22 @@ constexpr int kExitNoConnection = 3;
 constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
 constexpr std::array kAlgorithms = {"gzip", "bzip2", "xz", "snappy", "zstd", "lz4"};
 
-const ClientProgram& program() {
-  static const ClientProgram program = {
-      .name = "barman-wal-archive",
-      .summary =
-          "Sends a WAL file to Barman on another host. For archive_command:\n"
-          "  archive_command = 'barman-wal-archive BARMAN_HOST SERVER_NAME %p'",
-      .options = {{'U', "user", "USER", "user of ssh on the Barman host (barman)"},
-                  {0, "port", "PORT", "port of ssh on the Barman host"},
-                  {'c', "config", "FILE", "configuration file on the Barman host"},
-                  {'t', "test", "", "only test the connection and the configuration"},
-                  {0, "md5", "", "check the transfer with MD5 instead of SHA-256"},
-                  {'z', "gzip", "", "compress with gzip before sending"},
-                  {'j', "bzip2", "", "compress with bzip2"},
-                  {0, "xz", "", "compress with xz"},
-                  {0, "snappy", "", "compress with snappy"},
-                  {0, "zstd", "", "compress with zstd"},
-                  {0, "lz4", "", "compress with lz4"},
-                  {0, "compression-level", "LEVEL", "a number, low, medium (default) or high"},
-                  {'p', "parallel", "N", "send up to N waiting files at once"},
-                  {0, "prefetch-cache-dir", "DIR", "where it is kept which ones were sent"}},
-      .positionals = {"BARMAN_HOST", "SERVER_NAME", "WAL_PATH"}};
-  return program;
+std::vector<ClientOption> archive_options() {
+  return {{'U', "user", "USER", "user of ssh on the Barman host (barman)"},
+          {0, "port", "PORT", "port of ssh on the Barman host"},
+          {'c', "config", "FILE", "configuration file on the Barman host"},
+          {'t', "test", "", "only test the connection and the configuration"},
+          {0, "md5", "", "check the transfer with MD5 instead of SHA-256"},
+          {'z', "gzip", "", "compress with gzip before sending"},
+          {'j', "bzip2", "", "compress with bzip2"},
+          {0, "xz", "", "compress with xz"},
+          {0, "snappy", "", "compress with snappy"},
+          {0, "zstd", "", "compress with zstd"},
+          {0, "lz4", "", "compress with lz4"},
+          {0, "compression-level", "LEVEL", "a number, low, medium (default) or high"},
+          {'p', "parallel", "N", "send up to N waiting files at once"},
+          {0, "prefetch-cache-dir", "DIR", "where it is kept which ones were sent",
+           ClientValue::directory}};
 }
 
 void tell(const std::string& text) { std::fputs((text + "\n").c_str(), stderr); }
@@ -234,14 +228,35 @@ int archive(const Request& request) {
 
 }  // namespace
 
+const ClientProgram& wal_archive_program() {
+  static const ClientProgram program = {
+      .name = "barman-wal-archive",
+      .summary = "send a WAL file to Barman on another host",
+      .example = "archive_command = 'barman-wal-archive BARMAN_HOST SERVER_NAME %p'",
+      .description =
+          "Runs on the host of PostgreSQL, as user postgres, and hands the file through ssh to "
+          "barman put-wal, which answers only when the file is complete and durable there. With "
+          "--parallel other files that wait in pg_wal/archive_status are sent along, so that "
+          "their turn takes no connection of its own.",
+      .options = archive_options(),
+      .positionals = {{"BARMAN_HOST", "the host of Barman", ClientValue::host},
+                      {"SERVER_NAME", "name of the server in Barman's configuration"},
+                      {"WAL_PATH", "path of the file, %p of archive_command", ClientValue::file}},
+      .exits = {{"0", "The file is durable on the Barman host; with --test: it would be taken."},
+                {"2", "Wrong usage, or the file could not be read or sent."},
+                {"3", "The Barman host cannot be reached by ssh."},
+                {"other", "That of barman put-wal, which has refused the file."}}};
+  return program;
+}
+
 int run_wal_archive(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   try {
     const ClientArguments arguments =
-        parse_client_line(program(), {argv + std::min(argc, 1), argv + argc});
+        parse_client_line(wal_archive_program(), {argv + std::min(argc, 1), argv + argc});
     switch (arguments.request) {
       case ClientArguments::Request::help:
-        std::fputs(program().help().c_str(), stdout);
+        std::fputs(wal_archive_program().help().c_str(), stdout);
         return kExitSuccess;
       case ClientArguments::Request::version:
         std::fputs(fmt::format("barman-wal-archive {}\n", kVersion).c_str(), stdout);
@@ -250,7 +265,8 @@ int run_wal_archive(int argc, char** argv) {
         return archive(make_request(arguments));
     }
   } catch (const ClientUsageError& error) {
-    tell(fmt::format("{}barman-wal-archive: error: {}", program().usage(), error.what()));
+    tell(fmt::format("{}barman-wal-archive: error: {}", wal_archive_program().usage(),
+                     error.what()));
   } catch (const std::exception& error) {
     const auto* ours = dynamic_cast<const Error*>(&error);
     tell(fmt::format("ERROR: {}", ours != nullptr ? ours->describe() : error.what()));

@@ -2,7 +2,11 @@
 // (contract backup-and-wal.md 15). Exits 0 only when the segment is durable there.
 #pragma once
 
+#include "client/command_line.h"
+
 namespace barman::client {
+
+const ClientProgram& wal_archive_program();
 
 int run_wal_archive(int argc, char** argv);
 

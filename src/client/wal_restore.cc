@@ -36,25 +36,19 @@ constexpr std::chrono::milliseconds kBetweenAttempts{1000};
 constexpr std::chrono::milliseconds kPoll{2};
 constexpr std::chrono::seconds kLongestWait{60};
 
-const ClientProgram& program() {
-  static const ClientProgram program = {
-      .name = "barman-wal-restore",
-      .summary =
-          "Fetches a WAL file from Barman on another host. For restore_command:\n"
-          "  restore_command = 'barman-wal-restore -P BARMAN_HOST SERVER_NAME %f %p'",
-      .options = {{'U', "user", "USER", "user of ssh on the Barman host (barman)"},
-                  {0, "port", "PORT", "port of ssh on the Barman host"},
-                  {'c', "config", "FILE", "configuration file on the Barman host"},
-                  {'s', "sleep", "SECONDS", "wait before failing (0)"},
-                  {'p', "parallel", "JOBS", "keep up to JOBS files fetched in advance"},
-                  {0, "spool-dir", "DIR", "where these are kept (/var/tmp/walrestore)"},
-                  {'P', "partial", "", "also take files that are not complete yet"},
-                  {'z', "gzip", "", "compress with gzip on the wire (deprecated)"},
-                  {'j', "bzip2", "", "compress with bzip2 on the wire (deprecated)"},
-                  {0, "keep-compression", "", "send the file as it is stored"},
-                  {'t', "test", "", "only test the connection and the configuration"}},
-      .positionals = {"BARMAN_HOST", "SERVER_NAME", "WAL_NAME", "WAL_DEST"}};
-  return program;
+std::vector<ClientOption> restore_options() {
+  return {
+      {'U', "user", "USER", "user of ssh on the Barman host (barman)"},
+      {0, "port", "PORT", "port of ssh on the Barman host"},
+      {'c', "config", "FILE", "configuration file on the Barman host"},
+      {'s', "sleep", "SECONDS", "wait before failing (0)"},
+      {'p', "parallel", "JOBS", "keep up to JOBS files fetched in advance"},
+      {0, "spool-dir", "DIR", "where these are kept (/var/tmp/walrestore)", ClientValue::directory},
+      {'P', "partial", "", "also take files that are not complete yet"},
+      {'z', "gzip", "", "compress with gzip on the wire (deprecated)"},
+      {'j', "bzip2", "", "compress with bzip2 on the wire (deprecated)"},
+      {0, "keep-compression", "", "send the file as it is stored"},
+      {'t', "test", "", "only test the connection and the configuration"}};
 }
 
 void tell(const std::string& text) { std::fputs((text + "\n").c_str(), stderr); }
@@ -207,14 +201,37 @@ int restore(const Request& request) {
 
 }  // namespace
 
+const ClientProgram& wal_restore_program() {
+  static const ClientProgram program = {
+      .name = "barman-wal-restore",
+      .summary = "fetch a WAL file from Barman on another host",
+      .example = "restore_command = 'barman-wal-restore -P BARMAN_HOST SERVER_NAME %f %p'",
+      .description =
+          "Runs on the host of PostgreSQL, as user postgres, and asks barman get-wal through ssh. "
+          "With --parallel a process in the background fetches the next files into the spool "
+          "directory, so that recovery does not wait for the network. A WAL_DEST that could not be "
+          "filled is removed.",
+      .options = restore_options(),
+      .positionals = {{"BARMAN_HOST", "the host of Barman", ClientValue::host},
+                      {"SERVER_NAME", "name of the server in Barman's configuration"},
+                      {"WAL_NAME", "name of the file, %f of restore_command"},
+                      {"WAL_DEST", "where to write it, %p of restore_command", ClientValue::file}},
+      .exits = {{"0", "The file is in WAL_DEST; with --test: the connection works."},
+                {"1", "Barman does not have the file."},
+                {"2", "Wrong usage, no connection, or the file could not be fetched."},
+                {"3", "WAL_NAME is no name of a WAL file, or WAL_DEST cannot be opened."},
+                {"above 128", "A signal ended the transfer; PostgreSQL stops its recovery."}}};
+  return program;
+}
+
 int run_wal_restore(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   try {
     const ClientArguments arguments =
-        parse_client_line(program(), {argv + std::min(argc, 1), argv + argc});
+        parse_client_line(wal_restore_program(), {argv + std::min(argc, 1), argv + argc});
     switch (arguments.request) {
       case ClientArguments::Request::help:
-        std::fputs(program().help().c_str(), stdout);
+        std::fputs(wal_restore_program().help().c_str(), stdout);
         return kExitSuccess;
       case ClientArguments::Request::version:
         std::fputs(fmt::format("barman-wal-restore {}\n", kVersion).c_str(), stdout);
@@ -223,7 +240,8 @@ int run_wal_restore(int argc, char** argv) {
         return restore(make_request(arguments));
     }
   } catch (const ClientUsageError& error) {
-    tell(fmt::format("{}barman-wal-restore: error: {}", program().usage(), error.what()));
+    tell(fmt::format("{}barman-wal-restore: error: {}", wal_restore_program().usage(),
+                     error.what()));
   } catch (const std::exception& error) {
     const auto* ours = dynamic_cast<const Error*>(&error);
     tell(fmt::format("ERROR: {}", ours != nullptr ? ours->describe() : error.what()));

@@ -3,7 +3,11 @@
 // mean that there is no such file, more ends the recovery.
 #pragma once
 
+#include "client/command_line.h"
+
 namespace barman::client {
+
+const ClientProgram& wal_restore_program();
 
 int run_wal_restore(int argc, char** argv);
 

@@ -1,4 +1,4 @@
-# Writes barman.1, barman.5 and barman-<command>.1 for every available command into DIRECTORY, with TOOL
+# Writes barman.1, barman.5, barman-<command>.1 for every available command and those of PROGRAMS into DIRECTORY, with TOOL
 # (barman-make-man). The list of commands comes from the tool, so it cannot go stale.
 function(write_page name)
   execute_process(COMMAND ${TOOL} ${ARGN} OUTPUT_FILE ${DIRECTORY}/${name} RESULT_VARIABLE result)
@@ -14,6 +14,9 @@ string(STRIP "${commands}" commands)
 string(REPLACE "\n" ";" commands "${commands}")
 write_page(barman.1)
 write_page(barman.5 --configuration)
+foreach(program IN LISTS PROGRAMS)
+  write_page(${program}.1 --program ${program})
+endforeach()
 foreach(command IN LISTS commands)
   write_page(barman-${command}.1 ${command})
 endforeach()
