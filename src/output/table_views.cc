@@ -150,6 +150,8 @@ std::vector<std::string> recovery_bar(const std::optional<RecoverySpan>& span,
                   span->backups.size() == 1 ? "" : "s", mark),
       style.paint(bar, Color::green)};
   for (std::string& text : bar_ends(*span, width)) lines.push_back(std::move(text));
+  // A bar looks like a promise.
+  lines.emplace_back("Gaps in the WAL are not shown; see catalogue-check.");
   return lines;
 }
 

@@ -15,6 +15,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
+constexpr const char* kGaps = "Gaps in the WAL are not shown; see catalogue-check.";
+
 Timestamp time_of(std::string_view text) { return parse_timestamp(text).value().time; }
 
 TableStyle style_of(std::size_t width, bool has_utf8 = false) {
@@ -69,7 +71,7 @@ TEST(RecoveryBar, HasAMarkWhereEachBackupEnds) {
   EXPECT_THAT(recovery_bar(sample_span(), style_of(41)),
               ElementsAre("Recovery window: 10d 0h (3 backups, * each)",
                           "*===================*===============*====",
-                          "2026-11-11 00:00:00   2026-11-21 00:00:00"));
+                          "2026-11-11 00:00:00   2026-11-21 00:00:00", kGaps));
 }
 
 TEST(RecoveryBar, UsesLineDrawingWhereItCanBeShown) {
@@ -83,7 +85,7 @@ TEST(RecoveryBar, UsesLineDrawingWhereItCanBeShown) {
 TEST(RecoveryBar, FitsNarrowAndWideTerminals) {
   EXPECT_THAT(recovery_bar(sample_span(), style_of(11)),
               ElementsAre("Recovery window: 10d 0h (3 backups, * each)",
-                          "*====*===*=", "2026-11-11 00:00:00 to", "2026-11-21 00:00:00"));
+                          "*====*===*=", "2026-11-11 00:00:00 to", "2026-11-21 00:00:00", kGaps));
   EXPECT_THAT(recovery_bar(sample_span(), style_of(1))[1], "*");
   EXPECT_THAT(recovery_bar(sample_span(), style_of(5000))[1], SizeIs(120));
 }
@@ -93,7 +95,7 @@ TEST(RecoveryBar, OfOneMomentAndOfNothing) {
   const RecoverySpan moment = {.begin = end, .end = end, .backups = {end}};
   EXPECT_THAT(recovery_bar(moment, style_of(5)),
               ElementsAre("Recovery window: 0s (1 backup, * each)",
-                          "*====", "2026-11-21 01:00:00 to", "2026-11-21 01:00:00"));
+                          "*====", "2026-11-21 01:00:00 to", "2026-11-21 01:00:00", kGaps));
   EXPECT_THAT(recovery_bar(std::nullopt, painted(80)),
               ElementsAre("Recovery window: y(none, there is no usable backup)"));
 }
@@ -101,7 +103,7 @@ TEST(RecoveryBar, OfOneMomentAndOfNothing) {
 TEST(BackupTable, ShowsEverythingOnAWideTerminal) {
   const std::vector<std::string> lines =
       backup_table("main", sample_rows(), sample_span(), style_of(140));
-  ASSERT_THAT(lines, SizeIs(8));
+  ASSERT_THAT(lines, SizeIs(9));
   EXPECT_EQ(lines[0],
             "Server  ID               Name     Type   Status  End                      Age      "
             "Size  WAL size  Retention");

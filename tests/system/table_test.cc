@@ -67,7 +67,7 @@ TEST_F(Tables, ListBackupsHasColumnsAndABarOnATerminal) {
       split(std::string(strip(run({"list-backups", "--minimal", "main"}))), '\n');
   const std::vector<std::string> lines =
       lines_on_terminal({"list-backups", "--table", "main"}, "C.UTF-8", 132);
-  ASSERT_THAT(lines, SizeIs(ids.size() + 5));
+  ASSERT_THAT(lines, SizeIs(ids.size() + 6));
   EXPECT_THAT(lines[0], MatchesRegex("Server  ID  .* Name .* Status .* End .* Age .* WAL size.*"));
   for (std::size_t i = 0; i < ids.size(); ++i) EXPECT_THAT(lines[i + 1], HasSubstr(ids[i]));
   const std::string all = join(lines, "\n");
@@ -86,7 +86,7 @@ TEST_F(Tables, AreNarrowAsciiAndWithoutColoursWhereTheTerminalIs) {
     EXPECT_THAT(line, Not(HasSubstr("\033")));
     EXPECT_THAT(line, Not(HasSubstr("●")));
   }
-  EXPECT_THAT(lines.at(lines.size() - 2), MatchesRegex("\\*[*=]{59}"));
+  EXPECT_THAT(lines.at(lines.size() - 3), MatchesRegex("\\*[*=]{59}"));
 }
 
 TEST_F(Tables, StatusHasOneLineAServer) {
