@@ -1,5 +1,4 @@
-#include "base/file_lock.h"
-#include "catalogue/locks.h"
+#include "check/receiver.h"
 #include "check/server_facts.h"
 #include "cli/backup_facts.h"
 #include "cli/commands.h"
@@ -26,8 +25,7 @@ std::optional<check::ServerFacts> gather_facts(CommandContext& context,
 output::ServerSummary summarize(const server::Server& server, const config::ServerConfig& config,
                                 const std::optional<check::ServerFacts>& facts,
                                 const std::vector<BackupInfo>& backups) {
-  const bool is_receiver_running =
-      FileLock::holder(catalogue::receive_wal_lock(server.locks())).has_value();
+  const bool is_receiver_running = check::find_receiver(server).is_running;
   output::ServerSummary summary = summarize_server(config, facts, backups, is_receiver_running);
   // The index of a server without backups may not exist yet, and is not made here.
   std::optional<double> newest_wal_mtime;

@@ -94,7 +94,7 @@ TableCell wal_cell(const ServerSummary& server) {
   std::vector<std::string> ways;
   bool is_broken = false;
   if (server.is_receiver_running) {
-    ways.emplace_back(*server.is_receiver_running ? "streaming" : "no receiver");
+    ways.emplace_back(*server.is_receiver_running ? "receiver" : "no receiver");
     is_broken = !*server.is_receiver_running;
   }
   if (server.is_archiving) {

@@ -168,7 +168,7 @@ TEST(StatusTable, PutsServersSideBySide) {
       ElementsAre(
           "Server          PostgreSQL   WAL                     Backups  Last backup  Redundancy  "
           "Window",
-          "main            17.6         streaming                     3   2h 30m ago         3/2  "
+          "main            17.6         receiver                      3   2h 30m ago         3/2  "
           "10d 0h",
           "down            unreachable  no receiver, archiving        0        never         0/1  "
           "  none",
@@ -191,7 +191,7 @@ TEST(StatusTable, ColoursWhatNeedsAttention) {
       ::testing::MatchesRegex("main +r\\(unreachable\\) +r\\(no receiver\\) +3 +y\\(never\\)"
                               " +r\\(3/4\\) +y\\(none\\)"));
   EXPECT_THAT(status_table({good_server()}, painted(200))[1],
-              ::testing::MatchesRegex("main +17.6 +g\\(streaming\\) +3 +2h 30m ago +g\\(3/2\\)"
+              ::testing::MatchesRegex("main +17.6 +g\\(receiver\\) +3 +2h 30m ago +g\\(3/2\\)"
                                       " +10d 0h"));
 }
 
