@@ -137,6 +137,33 @@ TEST(CheckedReceiver, NeedsNoPostgresToBeFoundRunning) {
   EXPECT_EQ(status_of(items, kReceiver), "OK") << "it waits for PostgreSQL";
 }
 
+TEST(CheckedReceiver, IsSeenWithoutASlotByItsName) {
+  StreamingSite site;
+  site.barman.set("main", "archiver", "on");  // the slot may be missing then
+  site.barman.set("main", "slot_name", "");
+  site.start_receiver();
+  Items items = check(site.barman);
+  EXPECT_EQ(status_of(items, kReceiver), "OK") << hint_of(items, kReceiver);
+  site.barman.set("main", "streaming_archiver_name", "another_name");
+  items = check(site.barman);
+  EXPECT_EQ(status_of(items, kReceiver), "FAILED");
+  EXPECT_THAT(hint_of(items, kReceiver),
+              HasSubstr("PostgreSQL has no WAL sender for 'another_name'"));
+}
+
+TEST(CheckedReceiver, IsLookedForWhereWalComesFrom) {
+  StreamingSite site;
+  site.start_receiver();
+  const PostgresServer other;
+  site.barman.set("main", "wal_conninfo", other.conninfo("barman"));
+  site.barman.set("main", "wal_streaming_conninfo", other.conninfo("streaming_barman"));
+  Items items = check(site.barman);
+  EXPECT_EQ(status_of(items, kReceiver), "FAILED") << "it streams from the wrong server";
+  site.barman.set("main", "wal_conninfo", site.postgres.conninfo("barman"));
+  items = check(site.barman);
+  EXPECT_EQ(status_of(items, kReceiver), "OK") << hint_of(items, kReceiver);
+}
+
 // Questions that wait for a lock of somebody else.
 class SlowAnswers : public testing::Test {
  protected:
