@@ -113,4 +113,8 @@ void expect_golden(const std::string& name, const std::string& text) {
                              << "; BARMAN_ACCEPT=1 rewrites it, review the difference";
 }
 
+fs::path fixture(const std::string& name) {
+  return fs::path(BARMAN_GOLDEN_DIRECTORY).parent_path() / "fixtures" / name;
+}
+
 }  // namespace barman::test

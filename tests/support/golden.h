@@ -7,6 +7,7 @@
 //   expect_golden("status/streaming", words(barman.run({"status", "main"}).out));
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,5 +28,8 @@ class Normalizer {
 // A failure of the test when `text` is not what the file says. `name` is "command/case", with an
 // extension if it is not "txt".
 void expect_golden(const std::string& name, const std::string& text);
+
+// The file tests/fixtures/NAME.
+std::filesystem::path fixture(const std::string& name);
 
 }  // namespace barman::test
