@@ -9,6 +9,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -53,17 +54,26 @@ bool parse_number(std::string_view text, Number& value) {
 using RawVisitor =
     std::function<Visit(std::string_view line, std::uint64_t offset, std::uint64_t number)>;
 
+struct IndexPart {
+  std::uint64_t begin = 0;
+  std::uint64_t end = std::numeric_limits<std::uint64_t>::max();
+};
+
 // Calls `visitor` for each line without its newline. Blank lines are skipped.
-void visit_raw_lines(const fs::path& path, std::uint64_t offset, const RawVisitor& visitor) {
-  const Fd fd = open_file(path, O_RDONLY);
+void visit_raw_lines(const Fd& fd, const fs::path& path, const IndexPart& part,
+                     const RawVisitor& visitor) {
+  std::uint64_t offset = part.begin;
   std::string buffer(kBufferSize, '\0');
   std::size_t used = 0;  // bytes of an unfinished line at the beginning of the buffer
   std::uint64_t number = 0;
   for (;;) {
     if (used == buffer.size()) buffer.resize(buffer.size() * 2);
-    const auto free = std::as_writable_bytes(std::span(buffer)).subspan(used);
+    auto free = std::as_writable_bytes(std::span(buffer)).subspan(used);
+    const std::uint64_t left = part.end - std::min(part.end, offset + used);
+    const bool is_last = left <= free.size();
+    if (is_last) free = free.first(static_cast<std::size_t>(left));
     const std::size_t size = read_full_at(fd, free, offset + used, path);
-    const bool is_end = size < free.size();
+    const bool is_end = is_last || size < free.size();
     const std::string_view text(buffer.data(), used + size);
     std::size_t begin = 0;
     while (begin < text.size()) {
@@ -84,6 +94,10 @@ void visit_raw_lines(const fs::path& path, std::uint64_t offset, const RawVisito
   }
 }
 
+void visit_raw_lines(const fs::path& path, std::uint64_t offset, const RawVisitor& visitor) {
+  visit_raw_lines(open_file(path, O_RDONLY), path, {.begin = offset}, visitor);
+}
+
 // "<server>-xlog.db"; the index of old versions does not name its server.
 std::string rebuild_hint(const fs::path& path) {
   constexpr std::string_view kSuffix = "-xlog.db";
@@ -96,6 +110,15 @@ std::string rebuild_hint(const fs::path& path) {
 Error bad_line(const fs::path& path, std::uint64_t number) {
   return {ErrorKind::corrupt, fmt::format("cannot parse line {} of \"{}\"", number, path.string()),
           rebuild_hint(path)};
+}
+
+RawVisitor parsed_lines(const fs::path& path, const WalIndexVisitor& visitor) {
+  return [&](std::string_view text, std::uint64_t position, std::uint64_t number) {
+    std::optional<WalIndexLine> line = parse_wal_index_line(text);
+    if (!line) throw bad_line(path, number);
+    line->offset = position;
+    return visitor(*line);
+  };
 }
 
 }  // namespace
@@ -132,13 +155,60 @@ std::optional<WalIndexLine> parse_wal_index_line(std::string_view text) {
 }
 
 void visit_wal_index(const fs::path& path, std::uint64_t offset, const WalIndexVisitor& visitor) {
-  visit_raw_lines(path, offset,
-                  [&](std::string_view text, std::uint64_t position, std::uint64_t number) {
-                    std::optional<WalIndexLine> line = parse_wal_index_line(text);
-                    if (!line) throw bad_line(path, number);
-                    line->offset = position;
-                    return visitor(*line);
+  visit_raw_lines(path, offset, parsed_lines(path, visitor));
+}
+
+WalIndexSnapshot WalIndexSnapshot::take(const CatalogueLocations& locations) {
+  const WalIndex index = WalIndex::open(locations);
+  Fd fd = open_file(index.path(), O_RDONLY);
+  struct stat status = {};
+  if (::fstat(fd.get(), &status) != 0)
+    throw_errno("cannot access \"" + index.path().string() + "\"");
+  return {index.path(), std::move(fd), static_cast<std::uint64_t>(status.st_size)};
+}
+
+void WalIndexSnapshot::for_each(const WalIndexVisitor& visitor, std::uint64_t offset) const {
+  visit_raw_lines(fd_, path_, {.begin = offset, .end = size_bytes_}, parsed_lines(path_, visitor));
+}
+
+std::optional<WalIndexEntry> WalIndexSnapshot::find_line_at(std::uint64_t offset) const {
+  if (offset >= size_bytes_) return std::nullopt;
+  if (offset > 0) {
+    char before = '\0';
+    read_full_at(fd_, std::as_writable_bytes(std::span(&before, 1)), offset - 1, path_);
+    if (before != '\n') return std::nullopt;
+  }
+  std::optional<WalIndexEntry> entry;
+  visit_raw_lines(fd_, path_, {.begin = offset, .end = size_bytes_},
+                  [&](std::string_view text, std::uint64_t, std::uint64_t) {
+                    if (const auto line = parse_wal_index_line(text)) entry = line->entry();
+                    return Visit::stop;
                   });
+  return entry;
+}
+
+std::optional<WalIndexSnapshot::LastLine> WalIndexSnapshot::find_last_line() const {
+  constexpr std::uint64_t kFirstStep = 4096;
+  for (std::uint64_t step = kFirstStep;; step *= 2) {
+    const std::uint64_t begin = size_bytes_ - std::min(step, size_bytes_);
+    std::optional<LastLine> last;
+    std::uint64_t count = 0;
+    // The first piece may be the end of a line only.
+    visit_raw_lines(fd_, path_, {.begin = begin, .end = size_bytes_},
+                    [&](std::string_view text, std::uint64_t offset, std::uint64_t) {
+                      if (count++ == 0 && begin > 0) return Visit::proceed;
+                      const auto line = parse_wal_index_line(text);
+                      last = LastLine{offset, line ? std::string(line->name) : std::string()};
+                      return Visit::proceed;
+                    });
+    if (last && !last->name.empty()) return last;
+    if (last) {
+      throw Error(ErrorKind::corrupt,
+                  fmt::format("cannot parse the last line of \"{}\"", path_.string()),
+                  rebuild_hint(path_));
+    }
+    if (begin == 0) return std::nullopt;
+  }
 }
 
 WalIndex::WalIndex(FileLock lock, CatalogueLocations locations)

@@ -53,6 +53,33 @@ using WalIndexVisitor = std::function<Visit(const WalIndexLine&)>;
 void visit_wal_index(const std::filesystem::path& path, std::uint64_t offset,
                      const WalIndexVisitor& visitor);
 
+// The index as it was at one moment: what is appended or rewritten later does not show, and no lock
+// is held while it is read.
+class WalIndexSnapshot {
+ public:
+  // Waits for the lock of the index, for a moment; as WalIndex::open() otherwise.
+  static WalIndexSnapshot take(const CatalogueLocations& locations);
+
+  // As visit_wal_index(). Lines are counted from `offset`.
+  void for_each(const WalIndexVisitor& visitor, std::uint64_t offset = 0) const;
+  // The line that begins at `offset`; nullopt when no line of the index begins there.
+  std::optional<WalIndexEntry> find_line_at(std::uint64_t offset) const;
+  struct LastLine {
+    std::uint64_t offset = 0;
+    std::string name;
+  };
+  // nullopt when the index is empty. Reads the end of the file only.
+  std::optional<LastLine> find_last_line() const;
+
+ private:
+  WalIndexSnapshot(std::filesystem::path path, Fd fd, std::uint64_t size_bytes)
+      : path_(std::move(path)), fd_(std::move(fd)), size_bytes_(size_bytes) {}
+
+  std::filesystem::path path_;
+  Fd fd_;
+  std::uint64_t size_bytes_ = 0;
+};
+
 struct RebuildCounts {
   std::uint64_t history = 0;
   std::uint64_t backup_labels = 0;

@@ -10,6 +10,7 @@ constexpr std::array kFunctions = {
     std::pair<std::string_view, CommandFunction>{"export-backup", run_export_backup},
     std::pair<std::string_view, CommandFunction>{"import-backup", run_import_backup},
     std::pair<std::string_view, CommandFunction>{"verify-backup", run_verify_backup},
+    std::pair<std::string_view, CommandFunction>{"sync-info", run_sync_info},
     std::pair<std::string_view, CommandFunction>{"switch-wal", run_switch_wal},
     std::pair<std::string_view, CommandFunction>{"receive-wal", run_receive_wal},
     std::pair<std::string_view, CommandFunction>{"get-wal", run_get_wal},

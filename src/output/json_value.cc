@@ -186,10 +186,22 @@ class Dumper {
 
 }  // namespace
 
+JsonValue::JsonValue(std::nullptr_t) {}
+JsonValue::JsonValue(bool value) : value_(value) {}
+JsonValue::JsonValue(int value) : value_(std::int64_t{value}) {}
+JsonValue::JsonValue(unsigned value) : value_(std::int64_t{value}) {}
+JsonValue::JsonValue(long value) : value_(std::int64_t{value}) {}
+JsonValue::JsonValue(unsigned long value) : value_(static_cast<std::int64_t>(value)) {}
+JsonValue::JsonValue(double value) : value_(value) {}
+JsonValue::JsonValue(std::string value) : value_(std::move(value)) {}
+JsonValue::JsonValue(std::string_view value) : value_(std::string(value)) {}
+JsonValue::JsonValue(const char* value) : value_(std::string(value)) {}
 JsonValue::JsonValue(Array value) : value_(std::move(value)) {}
 
 JsonValue::JsonValue(const std::vector<std::string>& values)
     : value_(Array(values.begin(), values.end())) {}
+
+JsonValue JsonValue::array() { return {Array{}}; }
 
 JsonValue JsonValue::object() {
   JsonValue result;
@@ -233,5 +245,7 @@ std::string dump(const JsonValue& value, const JsonStyle& style) {
   dumper.write(value);
   return dumper.take();
 }
+
+void append_json_string(std::string& out, std::string_view text) { append_text(out, text); }
 
 }  // namespace barman::output

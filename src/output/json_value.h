@@ -23,27 +23,35 @@ class JsonValue {
   using Array = std::vector<JsonValue>;
   using Object = std::vector<Member>;
 
-  JsonValue() = default;
-  JsonValue(std::nullptr_t) {}                                // NOLINT(google-explicit-constructor)
-  JsonValue(bool value) : value_(value) {}                    // NOLINT(google-explicit-constructor)
-  JsonValue(int value) : value_(std::int64_t{value}) {}       // NOLINT(google-explicit-constructor)
-  JsonValue(unsigned value) : value_(std::int64_t{value}) {}  // NOLINT(google-explicit-constructor)
-  JsonValue(long value) : value_(std::int64_t{value}) {}      // NOLINT(google-explicit-constructor)
-  JsonValue(unsigned long value)                              // NOLINT(google-explicit-constructor)
-      : value_(static_cast<std::int64_t>(value)) {}
-  JsonValue(double value) : value_(value) {}                  // NOLINT(google-explicit-constructor)
-  JsonValue(std::string value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  JsonValue(std::string_view value) : value_(std::string(value)) {}  // NOLINT
-  JsonValue(const char* value) : value_(std::string(value)) {}       // NOLINT
-  JsonValue(Array value);                                            // NOLINT
-  JsonValue(const std::vector<std::string>& values);                 // NOLINT
+  // Defined below or in the .cc file, where Member is complete.
+  JsonValue();
+  JsonValue(const JsonValue& other);
+  JsonValue(JsonValue&& other) noexcept;
+  JsonValue& operator=(const JsonValue& other);
+  JsonValue& operator=(JsonValue&& other) noexcept;
+  ~JsonValue();
+
+  // NOLINTBEGIN(google-explicit-constructor): a value is written as it is in JSON.
+  JsonValue(std::nullptr_t);
+  JsonValue(bool value);
+  JsonValue(int value);
+  JsonValue(unsigned value);
+  JsonValue(long value);
+  JsonValue(unsigned long value);
+  JsonValue(double value);
+  JsonValue(std::string value);
+  JsonValue(std::string_view value);
+  JsonValue(const char* value);
+  JsonValue(Array value);
+  JsonValue(const std::vector<std::string>& values);
   // The text, or null when there is none.
   template <typename T>
-  JsonValue(const std::optional<T>& value) {  // NOLINT(google-explicit-constructor)
+  JsonValue(const std::optional<T>& value) : JsonValue() {
     if (value) *this = JsonValue(*value);
   }
+  // NOLINTEND(google-explicit-constructor)
 
-  static JsonValue array() { return {Array{}}; }
+  static JsonValue array();
   static JsonValue object();
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
@@ -74,6 +82,13 @@ struct JsonValue::Member {
   friend bool operator==(const Member& a, const Member& b) = default;
 };
 
+inline JsonValue::JsonValue() = default;
+inline JsonValue::JsonValue(const JsonValue& other) = default;
+inline JsonValue::JsonValue(JsonValue&& other) noexcept = default;
+inline JsonValue& JsonValue::operator=(const JsonValue& other) = default;
+inline JsonValue& JsonValue::operator=(JsonValue&& other) noexcept = default;
+inline JsonValue::~JsonValue() = default;
+
 enum class KeyOrder { sorted, as_added };
 // Passwords in connection strings are replaced by *REDACTED* in every string.
 enum class Secrets { masked, shown };
@@ -85,5 +100,8 @@ struct JsonStyle {
 };
 
 std::string dump(const JsonValue& value, const JsonStyle& style = {});
+
+// Appends a string of JSON, as dump() writes it with its secrets shown.
+void append_json_string(std::string& out, std::string_view text);
 
 }  // namespace barman::output

@@ -1,0 +1,29 @@
+// The document of sync-info (contract catalogue.md 16.1, cli.md 4.28): JSON with an indent of 4, in
+// this order of keys, without a final newline. It goes straight to a descriptor, line by line of
+// the index, because there can be a million of them.
+#pragma once
+
+#include <vector>
+
+#include "base/fd.h"
+#include "catalogue/backup_info.h"
+#include "catalogue/wal_index.h"
+#include "config/rendering.h"
+#include "sync/wal_selection.h"
+
+namespace barman::output {
+
+struct SyncFacts {
+  // Those of which passive nodes may know: complete ones.
+  const std::vector<catalogue::BackupInfo>& backups;
+  const catalogue::WalIndexSnapshot& index;
+  const sync::WalSelection& wals;
+  const config::ShownOptions& options;
+};
+void write_sync_info(const Fd& out, const SyncFacts& facts);
+
+// A JSON document of somebody else, with an indent of 4 and without secrets. Nothing is written
+// unless all of it is JSON and an object: throws `remote` "… is not a JSON object". `in` is a file.
+void copy_json_object(const Fd& out, Fd in, std::string_view name_of_input);
+
+}  // namespace barman::output

@@ -1,0 +1,57 @@
+#include "sync/wal_selection.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace barman::sync {
+namespace {
+
+// Whether the line at the position is that of last_wal.
+bool is_at(const catalogue::WalIndexSnapshot& index, const SyncRequest& request) {
+  if (!request.last_wal || !request.last_position) return false;
+  const std::optional<catalogue::WalIndexEntry> entry = index.find_line_at(*request.last_position);
+  return entry && entry->name == *request.last_wal;
+}
+
+}  // namespace
+
+bool WalSelection::includes(std::string_view name) const {
+  return (!after || name > *after) && (!from || name >= *from);
+}
+
+WalSelection select_wals(const catalogue::WalIndexSnapshot& index,
+                         const std::vector<catalogue::BackupInfo>& backups,
+                         const SyncRequest& request) {
+  WalSelection selection;
+  const auto last = index.find_last_line();
+  if (!last) return selection;
+  selection.last_position = last->offset;
+  selection.last_name = last->name;
+  selection.after = request.last_wal;
+  if (!request.last_wal && !backups.empty()) selection.from = backups.front().begin_wal;
+  const bool is_known_position = is_at(index, request);
+  if (is_known_position) selection.begin_offset = *request.last_position;
+  bool is_first = !is_known_position;
+  index.for_each(
+      [&](const catalogue::WalIndexLine& line) {
+        if (is_first && request.last_wal && *request.last_wal < line.name) {
+          throw Error(ErrorKind::conflict,
+                      fmt::format("last_wal '{}' is older than the first available wal '{}'",
+                                  *request.last_wal, line.name));
+        }
+        is_first = false;
+        if (selection.includes(line.name)) ++selection.count;
+        return catalogue::Visit::proceed;
+      },
+      selection.begin_offset);
+  if (request.last_wal && *request.last_wal > last->name) {
+    // Two blanks, as passive nodes of other versions know it.
+    throw Error(ErrorKind::conflict,
+                fmt::format("last_wal '{}' is newer than the last available wal  '{}'",
+                            *request.last_wal, last->name));
+  }
+  return selection;
+}
+
+}  // namespace barman::sync
