@@ -332,11 +332,13 @@ BackupInfo parse_backup_info(std::string_view text, const BackupId& id,
                              const std::filesystem::path& path) {
   BackupInfo info;
   info.id = id;
+  bool has_status = false;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = strip(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() || line.front() == '#') continue;
+    has_status = has_status || strip(line.substr(0, line.find('='))) == "status";
     try {
       parse_line(line, info);
     } catch (const Error& error) {
@@ -346,6 +348,13 @@ BackupInfo parse_backup_info(std::string_view text, const BackupId& id,
                               error.describe()),
                   "Correct the line, or put back a copy of the file.");
     }
+  }
+  // Every version has written it. Without it the backup would look like one that never began, and
+  // be marked as failed.
+  if (!has_status) {
+    throw Error(ErrorKind::corrupt,
+                fmt::format("\"{}\" is incomplete: it tells no status", path.string()),
+                "Put back a copy of the file.");
   }
   return info;
 }

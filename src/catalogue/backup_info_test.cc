@@ -50,6 +50,9 @@ BackupInfo parse(std::string_view text) {
   return parse_backup_info(text, kId, "/b/meta/20261121T014332-backup.info");
 }
 
+// The status last: every file has one.
+BackupInfo parse_fields(const std::string& text) { return parse(text + "status=DONE\n"); }
+
 TEST(BackupInfo, WritesTheSampleByteForByte) {
   EXPECT_EQ(format_backup_info(parse(kSample)), kSample);
 }
@@ -86,10 +89,10 @@ TEST(BackupInfo, InitialFileHasNullsAndNoHiddenKeys) {
 }
 
 TEST(BackupInfo, NameAndSnapshotsAreWrittenWhenKnown) {
-  const std::string_view text =
+  const std::string text =
       "backup_name=my backup = nightly\nsnapshots_info={'provider': 'gcp', 'provider_info': "
       "{'project': 'p'}, 'snapshots': []}\n";
-  const BackupInfo info = parse(text);
+  const BackupInfo info = parse_fields(text);
   EXPECT_EQ(info.backup_name, "my backup = nightly");
   const std::string written = format_backup_info(info);
   EXPECT_THAT(written, testing::HasSubstr("\nbackup_name=my backup = nightly\nbegin_offset="));
@@ -116,16 +119,16 @@ TEST(BackupInfo, ReadsOldFiles) {
 }
 
 TEST(BackupInfo, TypeFollowsModeThenParent) {
-  EXPECT_EQ(parse("mode=rsync-exclusive\nparent_backup_id=20261101T000000\n").type(),
+  EXPECT_EQ(parse_fields("mode=rsync-exclusive\nparent_backup_id=20261101T000000\n").type(),
             BackupType::rsync);
-  EXPECT_EQ(parse("mode=snapshot-concurrent\n").type(), BackupType::snapshot);
-  EXPECT_EQ(parse("mode=postgres\nparent_backup_id=20261101T000000\n").type(),
+  EXPECT_EQ(parse_fields("mode=snapshot-concurrent\n").type(), BackupType::snapshot);
+  EXPECT_EQ(parse_fields("mode=postgres\nparent_backup_id=20261101T000000\n").type(),
             BackupType::incremental);
-  EXPECT_EQ(parse("mode=local-to-cloud-concurrent\n").type(), BackupType::full);
+  EXPECT_EQ(parse_fields("mode=local-to-cloud-concurrent\n").type(), BackupType::full);
 }
 
 TEST(BackupInfo, ReadsChildren) {
-  const BackupInfo info = parse("children_backup_ids=20261102T000000,20261103T000000\n");
+  const BackupInfo info = parse_fields("children_backup_ids=20261102T000000,20261103T000000\n");
   EXPECT_THAT(info.children_backup_ids,
               testing::ElementsAre(BackupId{"20261102T000000"}, BackupId{"20261103T000000"}));
   EXPECT_THAT(format_backup_info(info),
@@ -133,7 +136,7 @@ TEST(BackupInfo, ReadsChildren) {
 }
 
 TEST(BackupInfo, RepairsChildrenWrittenCharacterByCharacter) {
-  const BackupInfo info = parse(
+  const BackupInfo info = parse_fields(
       "children_backup_ids=2,0,2,6,1,1,0,2,T,0,0,0,0,0,0,,,2,0,2,6,1,1,0,3,T,0,0,0,0,0,0,"
       "20261104T000000\n");
   EXPECT_THAT(info.children_backup_ids,
@@ -142,7 +145,7 @@ TEST(BackupInfo, RepairsChildrenWrittenCharacterByCharacter) {
 }
 
 TEST(BackupInfo, DecodesALabelQuotedTwice) {
-  EXPECT_EQ(parse("backup_label=\"'a\\\\nb'\"\n").backup_label, "a\nb");
+  EXPECT_EQ(parse_fields("backup_label=\"'a\\\\nb'\"\n").backup_label, "a\nb");
 }
 
 TEST(BackupInfo, WritesAnErrorOnOneLine) {
@@ -150,6 +153,19 @@ TEST(BackupInfo, WritesAnErrorOnOneLine) {
   info.error = "first\nsecond=x";
   const std::string text = format_backup_info(info);
   EXPECT_THAT(text, testing::HasSubstr("\nerror=first second=x\n"));
+}
+
+TEST(BackupInfo, RefusesAFileThatWasCutOff) {
+  for (const char* text : {"", "\n", "mode=postgres\nserver_name=main\n", "# status=DONE\n"}) {
+    try {
+      parse(text);
+      ADD_FAILURE() << text;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::corrupt);
+      EXPECT_EQ(error.message(),
+                "\"/b/meta/20261121T014332-backup.info\" is incomplete: it tells no status");
+    }
+  }
 }
 
 TEST(BackupInfo, NamesFileAndLineOfDamage) {

@@ -27,6 +27,12 @@ bool is_present(const fs::path& path) {
   return ::stat(path.c_str(), &status) == 0;
 }
 
+// Also true for a link to nowhere.
+bool is_named(const fs::path& path) {
+  struct stat status = {};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
 // The names in a directory; none when it does not exist.
 std::vector<std::string> list_names(const fs::path& directory) {
   std::vector<std::string> names;
@@ -221,8 +227,13 @@ Annotations Catalogue::list_annotations() const {
 }
 
 std::optional<KeepTarget> Catalogue::find_keep(const BackupId& id) const {
-  const std::optional<std::string> value = find_annotation(id, kKeepKey);
-  return value ? std::optional(keep_target(strip(*value))) : std::nullopt;
+  if (const std::optional<std::string> value = find_annotation(id, kKeepKey)) {
+    return keep_target(strip(*value));
+  }
+  // A link to nowhere: somebody wanted the backup kept.
+  const bool is_kept =
+      is_named(annotation_path(id, kKeepKey)) || is_named(old_annotation_path(id, kKeepKey));
+  return is_kept ? std::optional(KeepTarget::full) : std::nullopt;
 }
 
 void Catalogue::write_keep(const BackupId& id, KeepTarget target) const {
@@ -292,8 +303,8 @@ void Catalogue::write_annotation(const BackupId& id, std::string_view key,
 }
 
 void Catalogue::remove_annotation(const BackupId& id, std::string_view key) const {
-  if (is_present(old_annotation_path(id, key))) remove_durably(old_annotation_path(id, key));
-  if (is_present(annotation_path(id, key))) remove_durably(annotation_path(id, key));
+  if (is_named(old_annotation_path(id, key))) remove_durably(old_annotation_path(id, key));
+  if (is_named(annotation_path(id, key))) remove_durably(annotation_path(id, key));
 }
 
 const BackupInfo& resolve_backup(const BackupList& list, const Annotations& annotations,

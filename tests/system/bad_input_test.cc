@@ -1,0 +1,233 @@
+// Any bytes in the files that barman reads: each command says what is wrong with which file, or
+// works; it never crashes, and it never deletes anything because of them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "base/text.h"
+#include "support/old_catalogue.h"
+#include "support/temp_dir.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::Not;
+
+using Arguments = std::vector<std::string>;
+
+enum class Form { content, directory, unreadable, broken_link };
+
+struct BadInput {
+  std::string name;
+  Form form = Form::content;
+  // From what the file holds when all is well.
+  std::function<std::string(const std::string& good)> make = [](const std::string&) {
+    return std::string();
+  };
+};
+
+std::string with_huge_numbers(const std::string& good) {
+  std::string text;
+  for (const char c : good) {
+    text += c >= '0' && c <= '9' ? std::string(25, '9') : std::string(1, c);
+  }
+  return text;
+}
+
+std::string noise() {
+  std::string text;
+  std::uint32_t state = 4711;
+  for (int i = 0; i < 4096; ++i) {
+    state = state * 1664525U + 1013904223U;
+    text.push_back(static_cast<char>(state >> 24U));
+  }
+  return text;
+}
+
+const std::vector<BadInput>& bad_inputs() {
+  static const std::vector<BadInput> inputs = {
+      {.name = "empty"},
+      {.name = "NULs", .make = [](const std::string&) { return std::string(1000, '\0'); }},
+      {.name = "a line of 10 MB",
+       .make = [](const std::string&) { return std::string(10'000'000, 'x'); }},
+      {.name = "no UTF-8",
+       .make = [](const std::string& good) { return "\xff\xfe\xc3(\n" + good; }},
+      {.name = "cut off",
+       .make = [](const std::string& good) { return good.substr(0, good.size() / 2); }},
+      {.name = "huge numbers", .make = with_huge_numbers},
+      {.name = "line ends of Windows",
+       .make = [](const std::string& good) { return replace_all(good, "\n", "\r\n"); }},
+      {.name = "noise", .make = [](const std::string&) { return noise(); }},
+      {.name = "deep nesting",
+       .make = [](const std::string&) { return "copy_stats=" + std::string(100'000, '['); }},
+      {.name = "deep JSON", .make = [](const std::string&) { return std::string(100'000, '['); }},
+      {.name = "another JSON", .make = [](const std::string&) { return "{\"version\": [1]}"; }},
+      {.name = "a directory", .form = Form::directory},
+      {.name = "unreadable", .form = Form::unreadable},
+      {.name = "a link to nowhere", .form = Form::broken_link},
+  };
+  return inputs;
+}
+
+// The file below the directory of the test, and what it holds when all is well; without content it
+// is there already.
+struct Target {
+  std::string name;
+  std::string path;
+  std::optional<std::string> good;
+};
+
+std::ostream& operator<<(std::ostream& out, const Target& target) { return out << target.name; }
+
+const std::vector<Target>& targets() {
+  const std::string kept = OldCatalogue::kKept;
+  const std::string root = OldCatalogue::kRoot;
+  static const std::vector<Target> all = {
+      {.name = "configuration", .path = "barman.conf"},
+      {.name = "automatic_configuration",
+       .path = "home/.barman.auto.conf",
+       .good = "[main]\ndescription = automatic\n"},
+      {.name = "backup_info", .path = "home/main/meta/" + root + "-backup.info"},
+      {.name = "wal_index", .path = "home/main/wals/main-xlog.db"},
+      {.name = "keep_annotation", .path = "home/main/meta/" + kept + "-keep"},
+      {.name = "identity",
+       .path = "home/main/identity.json",
+       .good = "{\"systemid\": \"7710433624940005412\", \"version\": \"15\"}\n"},
+      {.name = "cron_lock", .path = "home/.main-cron.lock", .good = "1\n"},
+      {.name = "index_lock", .path = "home/.main-xlogdb.lock", .good = "1\n"},
+      {.name = "backup_lock", .path = "home/.main-" + root + ".lock", .good = "1\n"},
+      {.name = "active_model", .path = "home/main/.active-model.auto", .good = "fast"},
+      {.name = "queue",
+       .path = "home/cfg_changes.queue",
+       .good = "[{\"section\": \"main\", \"changes_set\": [{\"key\": \"description\", \"value\": "
+               "\"x\", \"config_file\": \"y\"}]}]"},
+  };
+  return all;
+}
+
+class BadInputs : public testing::TestWithParam<Target> {
+ protected:
+  BadInputs() {
+    barman_.add_section("main", {{"conninfo", "host=127.0.0.1 port=1 user=nobody"},
+                                 {"streaming_conninfo", "host=127.0.0.1 port=1 user=nobody"},
+                                 {"backup_method", "postgres"},
+                                 {"retention_policy", "REDUNDANCY 3"},
+                                 {"cluster", "main"},
+                                 {"archiver", "on"}});
+    barman_.add_section("fast", {{"model", "true"}, {"cluster", "main"}, {"check_timeout", "5"}});
+    catalogue_.add_all();
+    path_ = barman_.directory() / GetParam().path;
+    good_ = GetParam().good ? *GetParam().good : read_text(path_);
+  }
+  ~BadInputs() override { remove_file(); }
+
+  void remove_file() const {
+    std::error_code code;
+    if (fs::is_regular_file(fs::symlink_status(path_, code))) {
+      fs::permissions(path_, fs::perms(0600), code);
+    }
+    fs::remove_all(path_, code);
+  }
+  void put(const BadInput& input) const {
+    remove_file();
+    if (input.form == Form::directory) return (void)fs::create_directories(path_);
+    if (input.form == Form::broken_link) return fs::create_symlink("/nowhere/at/all", path_);
+    write_text(path_, input.form == Form::unreadable ? good_ : input.make(good_));
+    if (input.form == Form::unreadable) fs::permissions(path_, fs::perms::none);
+  }
+
+  // Everything that deletions take: data of backups, and WAL.
+  std::set<std::string> possessions() const {
+    std::set<std::string> files;
+    for (const char* name : {"base", "wals"}) {
+      for (const auto& entry :
+           fs::recursive_directory_iterator(barman_.server_directory("main") / name)) {
+        if (entry.path() != path_ && entry.is_regular_file()) files.insert(entry.path().string());
+      }
+    }
+    return files;
+  }
+
+  static std::vector<Arguments> commands() {
+    const std::string root = OldCatalogue::kRoot;
+    return {{"list-servers"},
+            {"list-backups", "main"},
+            {"-f", "json", "list-backups", "all"},
+            {"show-backup", "main", root},
+            {"show-backup", "main", "latest"},
+            {"status", "main"},
+            {"check", "main"},
+            {"show-servers", "main"},
+            {"diagnose"},
+            {"sync-info", "main"},
+            {"get-wal", "main", OldCatalogue::wal(9)},
+            {"list-files", "main", root},
+            {"keep", "--status", "main", OldCatalogue::kKept},
+            {"list-processes", "main"},
+            {"delete", "--dry-run", "main", OldCatalogue::kRoot},
+            {"cron", "--dry-run"},
+            // It is kept, whatever the annotation says.
+            {"delete", "main", OldCatalogue::kKept},
+            {"check-backup", "main", root},
+            {"cron"},
+            {"lock-directory-cleanup"}};
+  }
+
+  // Where the file is named, if anything is said about it.
+  void judge(const CommandResult& result) {
+    EXPECT_THAT(result.exit_code, AnyOf(0, 1)) << result.err;
+    for (const char* trace :
+         {"Sanitizer", "runtime error", "terminate called", "std::", "json.exception",
+          "filesystem error", "basic_string", "internal error", "vector::", "stoi", "bad_alloc"}) {
+      EXPECT_THAT(result.err, Not(HasSubstr(trace)));
+    }
+    EXPECT_LT(result.err.size(), 20'000U);
+    if (::getenv("BARMAN_SHOW") != nullptr && (result.exit_code != 0 || !result.err.empty())) {
+      fmt::print("  {} {}\n", result.exit_code, result.err.substr(0, 600));
+    }
+  }
+
+  BarmanHome barman_;
+  OldCatalogue catalogue_{barman_.server_directory("main"), old_layouts().back()};
+  fs::path path_;
+  std::string good_;
+};
+
+std::string name_of(const testing::TestParamInfo<Target>& target) { return target.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(Files, BadInputs, testing::ValuesIn(targets()), name_of);
+
+TEST_P(BadInputs, AreToldAndDoNoHarm) {
+  const std::set<std::string> before = possessions();
+  for (const BadInput& input : bad_inputs()) {
+    for (const Arguments& arguments : commands()) {
+      SCOPED_TRACE(input.name + ": " + join(arguments, " "));
+      put(input);
+      if (::getenv("BARMAN_SHOW") != nullptr) {
+        fmt::print("{}: {}\n", input.name, join(arguments, " "));
+      }
+      judge(barman_.run(arguments));
+      ASSERT_EQ(possessions(), before);
+      if (HasFailure()) break;
+    }
+  }
+  // Nothing of it stays.
+  remove_file();
+  write_text(path_, good_);
+  const CommandResult listed = barman_.run({"list-backups", "--minimal", "main"});
+  EXPECT_EQ(listed.exit_code, 0) << listed.err;
+  EXPECT_EQ(split(strip(listed.out), '\n').size(), catalogue_.ids().size());
+}
+
+}  // namespace
+}  // namespace barman::test
