@@ -5,84 +5,11 @@
 
 #include <gtest/gtest.h>
 
-#include "base/digest.h"
 #include "base/error.h"
+#include "wal/test_support.h"
 
 namespace barman::wal {
 namespace {
-
-constexpr std::uint64_t kSegment = std::uint64_t{1} << 20;
-constexpr std::size_t kPage = 8192;
-constexpr std::uint64_t kSystem = 7710433624940005412;
-
-template <typename T>
-void store(std::string& text, std::size_t offset, T value) {
-  std::memcpy(text.data() + offset, &value, sizeof value);
-}
-
-// Writes WAL as PostgreSQL lays it out, from the beginning of segment 1.
-class WalBuilder {
- public:
-  std::uint64_t position() const { return kSegment + bytes_.size(); }
-  // Of the next record.
-  std::uint64_t next_record() {
-    if (bytes_.size() % kPage == 0) add_page_header(0);
-    return position();
-  }
-
-  void add_record(std::size_t payload_size, std::uint8_t manager = 10, std::uint8_t info = 0) {
-    std::string record(24 + payload_size, '\0');
-    for (std::size_t i = 24; i < record.size(); ++i) record[i] = static_cast<char>(i * 7 + 1);
-    const std::uint64_t begin = next_record();
-    store(record, 0, static_cast<std::uint32_t>(record.size()));
-    store(record, 8, previous_);
-    store(record, 16, info);
-    store(record, 17, manager);
-    const std::string_view view = record;
-    std::uint32_t crc = crc32c_extend(kCrc32cInitial, as_bytes(view.substr(24)));
-    crc = crc32c_finish(crc32c_extend(crc, as_bytes(view.substr(0, 20))));
-    store(record, 20, crc);
-    previous_ = begin;
-    append(record);
-    bytes_.resize((bytes_.size() + 7) & ~std::size_t{7});
-  }
-  void add_switch() {
-    add_record(0, 0, 0x40);
-    bytes_.resize((bytes_.size() + kSegment - 1) / kSegment * kSegment);
-  }
-  std::string& bytes() { return bytes_; }
-
- private:
-  void append(const std::string& record) {
-    std::size_t done = 0;
-    while (done < record.size()) {
-      if (bytes_.size() % kPage == 0) {
-        add_page_header(static_cast<std::uint32_t>(record.size() - done));
-      }
-      const std::size_t size = std::min(record.size() - done, kPage - bytes_.size() % kPage);
-      bytes_.append(record, done, size);
-      done += size;
-    }
-  }
-  void add_page_header(std::uint32_t remaining) {
-    const bool is_long = bytes_.size() % kSegment == 0;
-    std::string header(is_long ? 40 : 24, '\0');
-    store(header, 0, std::uint16_t{0xD110});
-    store(header, 2, static_cast<std::uint16_t>((remaining > 0 ? 1 : 0) | (is_long ? 2 : 0)));
-    store(header, 4, std::uint32_t{1});
-    store(header, 8, position());
-    store(header, 16, remaining);
-    if (is_long) {
-      store(header, 24, kSystem);
-      store(header, 32, static_cast<std::uint32_t>(kSegment));
-      store(header, 36, static_cast<std::uint32_t>(kPage));
-    }
-    bytes_ += header;
-  }
-
-  std::string bytes_;
-  std::uint64_t previous_ = 0;
-};
 
 struct Wal {
   std::string bytes;  // whole segments from segment 1 on
