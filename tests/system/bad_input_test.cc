@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <stdexcept>
 
 #include "base/text.h"
 #include "support/old_catalogue.h"
@@ -218,7 +219,7 @@ TEST_P(BadInputs, AreToldAndDoNoHarm) {
       }
       judge(barman_.run(arguments));
       ASSERT_EQ(possessions(), before);
-      if (HasFailure()) break;
+      if (HasFailure()) return;
     }
   }
   // Nothing of it stays.
@@ -227,6 +228,54 @@ TEST_P(BadInputs, AreToldAndDoNoHarm) {
   const CommandResult listed = barman_.run({"list-backups", "--minimal", "main"});
   EXPECT_EQ(listed.exit_code, 0) << listed.err;
   EXPECT_EQ(split(strip(listed.out), '\n').size(), catalogue_.ids().size());
+}
+
+const BadInput& input_of(const std::string& name) {
+  for (const BadInput& input : bad_inputs()) {
+    if (input.name == name) return input;
+  }
+  throw std::logic_error(name);
+}
+
+TEST_P(BadInputs, AreNamedByWhoNeedsThem) {
+  struct Complaint {
+    std::string input;
+    Arguments arguments;
+    std::string text;  // <PATH> is that of the file
+  };
+  const std::string root = OldCatalogue::kRoot;
+  const std::map<std::string, std::vector<Complaint>> all = {
+      {"configuration",
+       {{"NULs", {"list-servers"}, "configuration file \"<PATH>\", line 1"},
+        {"noise", {"cron"}, "configuration file \"<PATH>\", line 1"}}},
+      {"automatic_configuration",
+       {{"unreadable", {"list-servers"}, "Discarding configuration file: <PATH>"}}},
+      {"backup_info",
+       {{"empty", {"show-backup", "main", root}, "\"<PATH>\" is incomplete: it tells no status"},
+        {"cut off", {"list-backups", "main"}, "<PATH>"},
+        {"noise",
+         {"list-backups", "main"},
+         "backup " + root + " is left out: cannot parse line 1 of \"<PATH>\""},
+        {"a directory", {"show-backup", "main", root}, "<PATH>"},
+        {"unreadable", {"delete", "main", root}, "<PATH>"}}},
+      {"wal_index",
+       {{"noise", {"list-backups", "main"}, "cannot parse line 1 of \"<PATH>\""},
+        {"no UTF-8", {"sync-info", "main"}, "cannot parse line 1 of \"<PATH>\""},
+        {"unreadable", {"show-backup", "main", "latest"}, "<PATH>"}}},
+      {"keep_annotation",
+       {{"unreadable", {"delete", "main", OldCatalogue::kKept}, "<PATH>"},
+        {"a directory", {"keep", "--status", "main", OldCatalogue::kKept}, "<PATH>"}}},
+      {"index_lock", {{"unreadable", {"list-backups", "main"}, "<PATH>"}}},
+      {"backup_lock", {{"unreadable", {"delete", "main", root}, "<PATH>"}}},
+  };
+  const auto found = all.find(GetParam().name);
+  if (found == all.end()) return;
+  for (const Complaint& complaint : found->second) {
+    SCOPED_TRACE(complaint.input + ": " + join(complaint.arguments, " "));
+    put(input_of(complaint.input));
+    const CommandResult result = barman_.run(complaint.arguments);
+    EXPECT_THAT(result.err, HasSubstr(replace_all(complaint.text, "<PATH>", path_.string())));
+  }
 }
 
 }  // namespace
