@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include <openssl/ssl.h>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "postgres/conninfo.h"
@@ -190,8 +192,7 @@ void cancel_statement(PGconn* handle) {
   const auto deadline = Clock::now() + kCancelGrace;
   for (;;) {
     while (PQisBusy(handle) != 0) {
-      if (wait_for_fd(PQsocket(handle), WaitFor::readable, rest_ms(deadline), Interrupt()) !=
-              WaitResult::ready ||
+      if (wait_for_data(handle, rest_ms(deadline), Interrupt()) != WaitResult::ready ||
           PQconsumeInput(handle) == 0)
         return;
     }
@@ -205,7 +206,7 @@ void wait_until_ready(Connection& connection, const std::optional<Clock::time_po
   PGconn* handle = handle_of(connection);
   const Interrupt& interrupt = interrupt_of(connection);
   while (PQisBusy(handle) != 0) {
-    switch (wait_for_fd(PQsocket(handle), WaitFor::readable, rest_ms(deadline), interrupt)) {
+    switch (wait_for_data(handle, rest_ms(deadline), interrupt)) {
       case WaitResult::ready:
         if (PQconsumeInput(handle) == 0) throw_lost(connection);
         break;
@@ -326,6 +327,14 @@ PGconn* handle_of(Connection& connection) {
 }
 
 const Interrupt& interrupt_of(const Connection& connection) { return connection.state().interrupt; }
+
+WaitResult wait_for_data(PGconn* handle, int timeout_ms, const Interrupt& interrupt) {
+  auto* const tls = static_cast<SSL*>(PQsslStruct(handle, "OpenSSL"));
+  if (tls != nullptr && SSL_pending(tls) > 0) {
+    return interrupt.is_requested() ? WaitResult::interrupted : WaitResult::ready;
+  }
+  return wait_for_fd(PQsocket(handle), WaitFor::readable, timeout_ms, interrupt);
+}
 
 std::string last_message(const PGconn* handle) {
   const char* message = PQerrorMessage(handle);

@@ -41,6 +41,10 @@ struct Connection::State {
 PGconn* handle_of(Connection& connection);
 const Interrupt& interrupt_of(const Connection& connection);
 
+// Waits until PQconsumeInput() has something to take in: at the socket, or already decrypted inside
+// of the TLS library, where poll(2) cannot see it. -1 = no limit.
+WaitResult wait_for_data(PGconn* handle, int timeout_ms, const Interrupt& interrupt);
+
 // libpq's last message of this connection, stripped.
 std::string last_message(const PGconn* handle);
 

@@ -56,9 +56,9 @@ extern "C" void pass_notice(void* receiver, const PGresult* result) noexcept {
 
 CopyRead read_copy(PGconn* handle, CopyMessage& message) {
   constexpr int kAsync = 1;
-  // The second round takes in what is readable without asking poll(2) first. This also fetches what
-  // a TLS library holds already, which poll cannot see.
-  for (int round = 0; round < 2; ++round) {
+  // The second round follows a look at the socket without asking poll(2) first. Whatever was taken
+  // in is looked at before this returns "nothing": a message inside of libpq wakes no poll.
+  for (int round = 0;; ++round) {
     char* memory = nullptr;
     const int size = PQgetCopyData(handle, &memory, kAsync);
     if (size > 0) {
@@ -67,15 +67,15 @@ CopyRead read_copy(PGconn* handle, CopyMessage& message) {
       return CopyRead::message;
     }
     if (size == -1) return CopyRead::end;
-    if (size == -2 || PQconsumeInput(handle) == 0) throw_lost(handle);
+    if (size == -2) throw_lost(handle);
+    if (round > 0) return CopyRead::nothing;
+    if (PQconsumeInput(handle) == 0) throw_lost(handle);
   }
-  return CopyRead::nothing;
 }
 
 WaitResult wait_for_input(PGconn* handle, std::chrono::milliseconds timeout,
                           const Interrupt& interrupt) {
-  const WaitResult result =
-      wait_for_fd(PQsocket(handle), WaitFor::readable, as_poll_timeout(timeout), interrupt);
+  const WaitResult result = postgres::wait_for_data(handle, as_poll_timeout(timeout), interrupt);
   if (result == WaitResult::ready && PQconsumeInput(handle) == 0) throw_lost(handle);
   return result;
 }

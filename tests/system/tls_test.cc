@@ -60,7 +60,7 @@ TEST(Tls, CarriesBackupAndWal) {
   // Some megabytes, so that TLS records and COPY messages do not end together.
   site.postgres.query(
       "CREATE TABLE t AS SELECT g AS id, repeat(md5(g::text), 20) AS text FROM "
-      "generate_series(1, 20000) g");
+      "generate_series(1, 60000) g");
   ASSERT_EQ(site.barman.run({"switch-wal", "--force", "--archive", "main"}).exit_code, 0);
   const CommandResult backup = site.barman.run({"backup", "--wait", "main"});
   ASSERT_EQ(backup.exit_code, 0) << backup.err;
@@ -73,7 +73,7 @@ TEST(Tls, CarriesBackupAndWal) {
                 .exit_code,
             0);
   const PostgresServer restored({.data_directory = destination});
-  EXPECT_EQ(restored.value("SELECT count(*) FROM t"), "20000");
+  EXPECT_EQ(restored.value("SELECT count(*) FROM t"), "60000");
 }
 
 TEST(Tls, RefusesACertificateThatIsNotTrusted) {
