@@ -54,7 +54,6 @@ class ManifestComparer final : public postgres::ManifestVisitor {
                    const Interrupt& interrupt, Progress& progress)
       : catalogue_(catalogue),
         info_(info),
-        depth_(depth),
         interrupt_(interrupt),
         progress_(progress),
         data_(catalogue.data_directory(info.id)) {
@@ -119,7 +118,6 @@ class ManifestComparer final : public postgres::ManifestVisitor {
 
   const catalogue::Catalogue& catalogue_;
   const BackupInfo& info_;
-  const SurveyDepth depth_;
   const Interrupt& interrupt_;
   Progress& progress_;
   const fs::path data_;

@@ -52,7 +52,8 @@ Relocations parse_relocations(const RestoreRequest& request, const BackupInfo& b
     }
     relocations[rule.substr(0, colon)] = rule.substr(colon + 1);
   }
-  for (const auto& [name, location] : relocations) {
+  for (const auto& relocation : relocations) {
+    const std::string& name = relocation.first;
     const bool is_known =
         std::any_of(backup.tablespaces.begin(), backup.tablespaces.end(),
                     [&](const catalogue::Tablespace& known) { return known.name == name; });
