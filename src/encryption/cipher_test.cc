@@ -1,0 +1,223 @@
+// Against the real gpg. One keyring for all tests: making keys takes time.
+#include "encryption/cipher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <random>
+#include <thread>
+
+#include "base/error.h"
+#include "encryption/test_support.h"
+
+namespace barman::encryption {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class Collector final : public pipeline::Sink {
+ public:
+  void write(Bytes data) override { text += as_text(data); }
+  void finish() override { ++finished; }
+  std::string text;
+  int finished = 0;
+};
+
+class FullDisk final : public pipeline::Sink {
+ public:
+  void write(Bytes data) override {
+    written_ += data.size();
+    if (written_ > (1U << 20)) throw SystemError(ENOSPC, "cannot write \"x\"");
+  }
+  void finish() override { ADD_FAILURE() << "finished after an error"; }
+
+ private:
+  std::size_t written_ = 0;
+};
+
+std::string random_text(std::size_t size) {
+  std::mt19937_64 random(42);
+  std::string text(size, '\0');
+  for (char& byte : text) byte = static_cast<char>(random());
+  return text;
+}
+
+void push(pipeline::Sink& sink, std::string_view text, std::size_t step = 100000) {
+  for (std::size_t i = 0; i < text.size(); i += step) sink.write(as_bytes(text.substr(i, step)));
+  sink.finish();
+}
+
+class CipherTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { keyring = new TestKeyring(); }
+  static void TearDownTestSuite() { delete std::exchange(keyring, nullptr); }
+
+  static Cipher cipher(const std::string& passphrase_command = "echo open sesame",
+                       const std::string& recipient = TestKeyring::kKey) {
+    return Cipher({.recipient = recipient, .passphrase_command = passphrase_command});
+  }
+  static std::string encrypted(const std::string& text, std::size_t step = 100000) {
+    Collector result;
+    push(*cipher().make_encryptor(result, "x.gpg"), text, step);
+    EXPECT_EQ(result.finished, 1);
+    return result.text;
+  }
+  static std::string decrypted(const std::string& message, const Cipher& with = cipher()) {
+    Collector result;
+    push(*with.make_decryptor(result, "x.gpg"), message);
+    EXPECT_EQ(result.finished, 1);
+    return result.text;
+  }
+  // "KIND: MESSAGE (HINT)"
+  template <typename Action>
+  static std::string failure_of(Action action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      return (error.kind() == ErrorKind::config    ? "config: "
+              : error.kind() == ErrorKind::corrupt ? "corrupt: "
+                                                   : "other: ") +
+             error.describe() + " (" + error.hint() + ")";
+    }
+    return "none";
+  }
+
+  static TestKeyring* keyring;
+};
+
+TestKeyring* CipherTest::keyring = nullptr;
+
+TEST_F(CipherTest, IsReadByGpg) {
+  for (const std::string& text : {std::string(), std::string("x"), random_text(900000)}) {
+    EXPECT_TRUE(keyring->decrypt(encrypted(text)) == text) << text.size();
+  }
+}
+
+TEST_F(CipherTest, ReadsWhatGpgWrote) {
+  for (const std::string& text :
+       {std::string(), std::string("x"), std::string(65536, 'y'), random_text(900000)}) {
+    EXPECT_TRUE(decrypted(keyring->encrypt(text)) == text) << text.size();
+  }
+}
+
+TEST_F(CipherTest, GivesBackWhatItTook) {
+  const std::string text = random_text(20 << 20);
+  EXPECT_TRUE(decrypted(encrypted(text, 3 << 20)) == text);
+  EXPECT_TRUE(decrypted(encrypted(text.substr(0, 300000), 1)) == text.substr(0, 300000));
+}
+
+TEST_F(CipherTest, DoesNotCompress) {
+  EXPECT_GT(encrypted(std::string(1 << 20, 'z')).size(), std::size_t{1} << 20);
+}
+
+TEST_F(CipherTest, WorksInSeveralThreads) {
+  const Cipher shared = cipher();
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 6; ++i) {
+    threads.emplace_back([&shared, i] {
+      const std::string text = random_text(100000 + static_cast<std::size_t>(i));
+      Collector message;
+      push(*shared.make_encryptor(message, "x"), text);
+      EXPECT_TRUE(decrypted(message.text, shared) == text);
+    });
+  }
+}
+
+TEST_F(CipherTest, NeedsItsOptions) {
+  Collector next;
+  EXPECT_FALSE(Cipher().can_encrypt());
+  EXPECT_FALSE(Cipher().can_decrypt());
+  EXPECT_THAT(failure_of([&] { Cipher().make_encryptor(next, "x"); }),
+              HasSubstr("config: cannot encrypt \"x\": encryption_key_id is not set"));
+  EXPECT_THAT(failure_of([&] { Cipher().make_decryptor(next, "x"); }),
+              HasSubstr("no 'encryption_passphrase_command' is configured"));
+  EXPECT_THAT(failure_of([&] { cipher("exit 3").make_decryptor(next, "x"); }),
+              HasSubstr("Command failed with code 3"));
+}
+
+TEST_F(CipherTest, NamesAKeyThatIsNotThere) {
+  Collector next;
+  const std::string failure = failure_of(
+      [&] { push(*cipher("true", "nobody@example.com").make_encryptor(next, "x"), "text"); });
+  EXPECT_THAT(failure, HasSubstr("config: cannot encrypt \"x\" for key 'nobody@example.com': "));
+  EXPECT_THAT(failure, HasSubstr("gpg --import"));
+  EXPECT_EQ(next.finished, 0);
+}
+
+TEST_F(CipherTest, RefusesAKeyThatNobodyTrusts) {
+  std::string key;
+  {
+    const TestKeyring other("stranger@example.com");
+    key = other.gpg({"--export", "stranger@example.com"});
+  }
+  ::setenv("GNUPGHOME", keyring->directory().c_str(), 1);
+  keyring->gpg({"--import"}, key);
+  Collector next;
+  const std::string failure = failure_of(
+      [&] { push(*cipher("true", "stranger@example.com").make_encryptor(next, "x"), "text"); });
+  EXPECT_THAT(failure, HasSubstr("config: "));
+  EXPECT_THAT(failure, HasSubstr("not trusted"));
+}
+
+TEST_F(CipherTest, RefusesAWrongPassphrase) {
+  const std::string message = encrypted("text");
+  keyring->end_agent();
+  const std::string failure = failure_of([&] { decrypted(message, cipher("echo hush")); });
+  EXPECT_THAT(failure, HasSubstr("config: cannot decrypt \"x.gpg\": Bad passphrase"));
+  EXPECT_THAT(failure, Not(HasSubstr("hush")));
+}
+
+TEST_F(CipherTest, NamesAPrivateKeyThatIsNotThere) {
+  const std::string message = encrypted("text");
+  const TemporaryDirectory empty;
+  std::filesystem::permissions(empty.path(), std::filesystem::perms::owner_all);
+  ::setenv("GNUPGHOME", empty.path().c_str(), 1);
+  const std::string failure = failure_of([&] { decrypted(message); });
+  run_process({.argv = {"gpgconf", "--kill", "gpg-agent"}});
+  ::setenv("GNUPGHOME", keyring->directory().c_str(), 1);
+  EXPECT_THAT(failure, HasSubstr("config: cannot decrypt \"x.gpg\": its private key is not"));
+}
+
+TEST_F(CipherTest, WorksAfterItsAgentWasKilled) {
+  const std::string message = encrypted("text");
+  keyring->kill_agent();
+  EXPECT_EQ(decrypted(message), "text");
+}
+
+TEST_F(CipherTest, NoticesDamage) {
+  const std::string text = random_text(2 << 20);
+  const std::string message = encrypted(text);
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{40}, message.size() / 2, message.size() - 1}) {
+    EXPECT_THAT(failure_of([&] { decrypted(message.substr(0, size)); }), HasSubstr("corrupt: "))
+        << size;
+  }
+  for (const std::size_t place : {message.size() / 2, message.size() - 5}) {
+    std::string altered = message;
+    altered[place] = static_cast<char>(altered[place] ^ 1);
+    EXPECT_THAT(failure_of([&] { decrypted(altered); }), HasSubstr("corrupt: ")) << place;
+  }
+  EXPECT_THAT(failure_of([&] { decrypted(text); }), HasSubstr("corrupt: "));
+}
+
+TEST_F(CipherTest, HandsOnTheErrorsOfTheNextSink) {
+  FullDisk disk;
+  EXPECT_THAT(failure_of([&] { push(*cipher().make_encryptor(disk, "x"), random_text(8 << 20)); }),
+              HasSubstr("No space left on device"));
+}
+
+TEST_F(CipherTest, EndsItsProcessWhenItIsGivenUp) {
+  Collector next;
+  {
+    const auto encryptor = cipher().make_encryptor(next, "x");
+    encryptor->write(as_bytes(random_text(3 << 20)));
+  }
+  EXPECT_EQ(next.finished, 0);
+  EXPECT_NO_THROW(cipher().make_decryptor(next, "x"));
+  EXPECT_EQ(next.finished, 0);
+}
+
+}  // namespace
+}  // namespace barman::encryption
