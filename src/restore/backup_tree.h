@@ -1,33 +1,29 @@
-// The directories of a plain backup, and what of them belongs into a restored cluster (contract
+// The trees of a backup, and what of them belongs into a restored cluster (contract
 // restore.md 7 and 13).
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <set>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/interrupt.h"
+#include "content/content_tree.h"
 #include "restore/manifest_index.h"
 
 namespace barman::restore {
 
 // The data directory, or one tablespace.
 struct TreeCopy {
-  std::filesystem::path source;
+  std::shared_ptr<const content::ContentTree> source;
   std::filesystem::path destination;
   // Of its files in the manifest: "" or "pg_tblspc/16384/".
   std::string manifest_prefix;
   // For progress.
   std::string label;
   bool is_data_directory = false;
-  // Directories below pg_tblspc that are copied as trees of their own.
-  std::set<std::string> separate_tablespaces;
   // New name of the data directory's backup_manifest.
   std::string manifest_name;
 };
@@ -43,19 +39,6 @@ enum class EntryFate {
 EntryFate fate_of(const TreeCopy& tree, std::string_view path);
 // backup_manifest gets the ID of the backup; all other files keep their names.
 std::string restored_name(const TreeCopy& tree, const std::string& path);
-
-struct TreeEntry {
-  std::string path;  // relative to the tree; "" is its root
-  bool is_directory = false;
-  mode_t mode = 0;
-  std::uint64_t size_bytes = 0;
-  std::int64_t mtime_seconds = 0;
-  std::int64_t mtime_nanoseconds = 0;
-};
-
-// Visits a directory before what it contains. Links to separate tablespaces are passed over; any
-// other link, and special files, throw `corrupt`.
-void walk_tree(const TreeCopy& tree, const std::function<void(const TreeEntry&)>& visit);
 
 struct TreeScan {
   std::uint64_t file_count = 0;

@@ -330,20 +330,19 @@ class Planner {
 std::vector<TreeCopy> list_trees(const RestoreFacts& facts, const std::string& destination,
                                  const Relocations& relocations) {
   std::vector<TreeCopy> trees;
-  TreeCopy data{.source = facts.data_source,
-                .destination = destination,
-                .label = "data directory",
-                .is_data_directory = true,
-                .manifest_name = "backup_manifest." + facts.backup.id.value};
-  for (const catalogue::Tablespace& tablespace : facts.backup.tablespaces) {
-    const std::string oid = std::to_string(tablespace.oid);
-    data.separate_tablespaces.insert(oid);
-    trees.push_back({.source = facts.tablespace_sources.at(tablespace.oid),
-                     .destination = location_of(tablespace, relocations),
-                     .manifest_prefix = "pg_tblspc/" + oid + "/",
-                     .label = "tablespace " + tablespace.name});
+  for (const content::BackupTree& tree : facts.content) {
+    trees.push_back({.source = tree.content,
+                     .destination = destination,
+                     .manifest_prefix = tree.manifest_prefix(),
+                     .label = "data directory",
+                     .is_data_directory = tree.is_data_directory(),
+                     .manifest_name = "backup_manifest." + facts.backup.id.value});
+    for (const catalogue::Tablespace& tablespace : facts.backup.tablespaces) {
+      if (tablespace.oid != tree.oid) continue;
+      trees.back().destination = location_of(tablespace, relocations);
+      trees.back().label = "tablespace " + tablespace.name;
+    }
   }
-  trees.push_back(std::move(data));
   return trees;
 }
 

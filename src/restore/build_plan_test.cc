@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "content/plain_tree.h"
 
 namespace barman::restore {
 namespace {
@@ -30,8 +31,9 @@ RestoreFacts facts() {
   facts.backup.end_xlog = wal::Lsn{3 * kSegment + 0x100};
   facts.backup.end_time = parse_timestamp("2026-11-21 01:42:52+00:00")->time;
   facts.backup.tablespaces = {{.name = "tbs1", .oid = 16384, .location = "/old/tbs1"}};
-  facts.data_source = "/barman/main/base/20261121T014251/data";
-  facts.tablespace_sources[16384] = "/barman/main/base/20261121T014251/16384";
+  facts.content = {
+      {16384, std::make_shared<content::PlainTree>("/barman/main/base/20261121T014251/16384")},
+      {0, std::make_shared<content::PlainTree>("/barman/main/base/20261121T014251/data")}};
   facts.scan.total_bytes = 1000;
   facts.wals_directory = "/barman/main/wals";
   facts.streaming_directory = "/barman/main/streaming";

@@ -104,7 +104,7 @@ class Execution {
 
   void copy_tree(const TreeCopy& tree, FileCopier& copier) {
     progress_.set_item(tree.label);
-    walk_tree(tree, [&](const TreeEntry& entry) {
+    tree.source->walk([&](const content::Entry& entry) {
       if (entry.path.empty()) {
         prepare_root(tree, entry, copier);
       } else if (fate_of(tree, entry.path) == EntryFate::copy) {
@@ -118,13 +118,13 @@ class Execution {
     });
   }
 
-  static void prepare_root(const TreeCopy& tree, const TreeEntry& entry, FileCopier& copier) {
+  static void prepare_root(const TreeCopy& tree, const content::Entry& entry, FileCopier& copier) {
     const mode_t mode = (entry.mode | kDirectoryMode) & kDataDirectoryModes;
     set_mode(tree.destination, tree.is_data_directory ? mode : kDirectoryMode);
     copier.add_directory(tree.destination);
   }
 
-  void copy_entry(const TreeCopy& tree, const TreeEntry& entry, FileCopier& copier) {
+  void copy_entry(const TreeCopy& tree, const content::Entry& entry, FileCopier& copier) {
     if (!entry.is_directory) {
       copier.submit(task_for(tree, entry));
       return;
@@ -134,9 +134,10 @@ class Execution {
     copier.add_directory(path);
   }
 
-  CopyTask task_for(const TreeCopy& tree, const TreeEntry& entry) const {
+  CopyTask task_for(const TreeCopy& tree, const content::Entry& entry) const {
     CopyTask task{
-        .source = tree.source / entry.path,
+        .source = tree.source->describe(entry.path),
+        .open = [source = tree.source, path = entry.path] { return source->open(path); },
         .destination = tree.destination / restored_name(tree, entry.path),
         .mode = entry.mode | kFileMode,
         .size_bytes = entry.size_bytes,

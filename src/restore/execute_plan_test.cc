@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "compression/stored_file.h"
+#include "content/plain_tree.h"
 #include "postgres/backup_manifest.h"
 
 namespace barman::restore {
@@ -94,13 +95,13 @@ class ExecutePlan : public testing::Test {
     plan.backup_id = catalogue::BackupId{"20261121T014251"};
     plan.destination = root_ / "pg";
     plan.pg_wal_name = "pg_wal";
-    plan.trees = {{.source = root_ / "tbs",
+    plan.trees = {{.source = std::make_shared<content::PlainTree>(root_ / "tbs"),
                    .destination = root_ / "new_tbs",
                    .manifest_prefix = "pg_tblspc/16384/"},
-                  {.source = root_ / "data",
+                  {.source = std::make_shared<content::PlainTree>(root_ / "data",
+                                                                  std::set<std::string>{"16384"}),
                    .destination = root_ / "pg",
                    .is_data_directory = true,
-                   .separate_tablespaces = {"16384"},
                    .manifest_name = "backup_manifest.20261121T014251"}};
     plan.tablespaces = {{.oid = 16384, .name = "tbs1", .location = root_ / "new_tbs"}};
     plan.wal.directory = root_ / "pg/pg_wal";

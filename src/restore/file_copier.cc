@@ -15,6 +15,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "content/plain_tree.h"
 #include "pipeline/bulk_writer.h"
 
 namespace barman::restore {
@@ -99,14 +100,15 @@ void FileCopier::flush_later(Fd fd, const std::filesystem::path& path) {
 void FileCopier::copy(const CopyTask& task) {
   interrupt_.throw_if_requested();
   if (flushers_.has_failed()) return;  // wait() tells
-  const Fd source = open_file(task.source, O_RDONLY | O_NOFOLLOW);
+  const std::unique_ptr<content::ContentFile> source =
+      task.open ? task.open() : content::open_plain_file(task.source);
   Fd destination =
       open_file(task.destination, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, task.mode);
   // The umask must not take away what the cluster's own files grant.
   if (::fchmod(destination.get(), task.mode) != 0) {
     throw_errno(fmt::format("cannot set permissions of \"{}\"", task.destination.string()));
   }
-  copy_content(source, destination, task);
+  copy_content(*source, destination, task);
   if (task.minimum_size_bytes > task.size_bytes &&
       ::ftruncate(destination.get(), static_cast<off_t>(task.minimum_size_bytes)) != 0) {
     throw_errno(fmt::format("cannot extend \"{}\"", task.destination.string()));
@@ -120,9 +122,11 @@ void FileCopier::copy(const CopyTask& task) {
   flush_later(std::move(destination), task.destination);
 }
 
-void FileCopier::copy_content(const Fd& source, const Fd& destination, const CopyTask& task) {
+void FileCopier::copy_content(content::ContentFile& source, const Fd& destination,
+                              const CopyTask& task) {
+  const Fd* const on_disk = source.descriptor();
   const bool needs_digest = algorithm_for(task) != DigestAlgorithm::none;
-  if (task.size_bytes > 0 && share_blocks(source, destination)) {
+  if (on_disk != nullptr && task.size_bytes > 0 && share_blocks(*on_disk, destination)) {
     struct stat status = {};
     if (::fstat(destination.get(), &status) != 0) {
       throw_errno(fmt::format("cannot look at \"{}\"", task.destination.string()));
@@ -137,8 +141,8 @@ void FileCopier::copy_content(const Fd& source, const Fd& destination, const Cop
     }
     return;
   }
-  if (!needs_digest && options_.bandwidth_limit_kb == 0 &&
-      copy_in_kernel(source, destination, task)) {
+  if (on_disk != nullptr && !needs_digest && options_.bandwidth_limit_kb == 0 &&
+      copy_in_kernel(*on_disk, destination, task)) {
     return;
   }
   copy_through_buffer(source, &destination, task);
@@ -172,7 +176,7 @@ bool FileCopier::copy_in_kernel(const Fd& source, const Fd& destination, const C
   return true;
 }
 
-void FileCopier::copy_through_buffer(const Fd& source, const Fd* destination,
+void FileCopier::copy_through_buffer(content::ContentFile& source, const Fd* destination,
                                      const CopyTask& task) {
   const DigestAlgorithm algorithm = algorithm_for(task);
   Digest digest(algorithm);
@@ -182,7 +186,7 @@ void FileCopier::copy_through_buffer(const Fd& source, const Fd* destination,
   std::uint64_t copied = 0;
   for (;;) {
     interrupt_.throw_if_requested();
-    const std::size_t size = read_full(source, buffer, task.source);
+    const std::size_t size = source.read_at(copied, buffer);
     if (size == 0) break;
     const Bytes data = Bytes(buffer).first(size);
     digest.update(data);

@@ -12,18 +12,23 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/worker_pool.h"
+#include "content/content_tree.h"
 #include "restore/manifest_index.h"
 
 namespace barman::restore {
 
 struct CopyTask {
+  // For messages; also what is opened when `open` is empty.
   std::filesystem::path source;
+  std::function<std::unique_ptr<content::ContentFile>()> open;
   std::filesystem::path destination;
   mode_t mode = 0600;
   // The source must have exactly this size.
@@ -54,11 +59,12 @@ class FileCopier {
   void wait();
 
  private:
-  void copy_content(const Fd& source, const Fd& destination, const CopyTask& task);
+  void copy_content(content::ContentFile& source, const Fd& destination, const CopyTask& task);
   bool share_blocks(const Fd& source, const Fd& destination);
   bool copy_in_kernel(const Fd& source, const Fd& destination, const CopyTask& task);
   // Also only reads, when `destination` is nullptr.
-  void copy_through_buffer(const Fd& source, const Fd* destination, const CopyTask& task);
+  void copy_through_buffer(content::ContentFile& source, const Fd* destination,
+                           const CopyTask& task);
   void flush_later(Fd fd, const std::filesystem::path& path);
   void keep_rate(std::uint64_t size_bytes);
 

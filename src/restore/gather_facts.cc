@@ -168,12 +168,10 @@ RestoreFacts gather_facts(const server::Server& server, const catalogue::BackupI
   facts.server_name = server.name();
   facts.barman_user = server.global().barman_user;
   facts.backup = backup;
-  facts.data_source = catalogue.data_directory(backup.id);
-  const std::uint64_t device = status_of(facts.data_source).st_dev;
+  facts.content = content::open_backup(catalogue, backup);
+  const std::uint64_t device = status_of(catalogue.data_directory(backup.id)).st_dev;
   facts.destination = inspect(request.destination, device);
   for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
-    facts.tablespace_sources[tablespace.oid] =
-        catalogue.tablespace_directory(backup.id, tablespace.oid);
     facts.tablespace_targets[tablespace.name] =
         inspect(location_of(tablespace, relocations), device);
   }

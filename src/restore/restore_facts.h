@@ -12,6 +12,7 @@
 #include "archive/wal_coding.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/wal_index.h"
+#include "content/open_backup.h"
 #include "restore/backup_tree.h"
 #include "restore/timelines.h"
 
@@ -44,8 +45,8 @@ struct RestoreFacts {
   std::string server_name;
   std::string barman_user;
   catalogue::BackupInfo backup;
-  std::filesystem::path data_source;
-  std::map<std::uint32_t, std::filesystem::path> tablespace_sources;  // by OID
+  // Tablespaces first, the data directory last.
+  std::vector<content::BackupTree> content;
   TreeScan scan;
   std::filesystem::path wals_directory;
   archive::WalCoding wal_coding;

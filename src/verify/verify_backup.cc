@@ -1,21 +1,18 @@
 #include "verify/verify_backup.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 
 #include <fmt/format.h>
 
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/worker_pool.h"
+#include "content/open_backup.h"
 #include "postgres/page_checksum.h"
-#include "restore/backup_tree.h"
 #include "restore/manifest_index.h"
 #include "verify/verify_wal.h"
 
@@ -23,8 +20,7 @@ namespace barman::verify {
 namespace fs = std::filesystem;
 
 using catalogue::BackupInfo;
-using restore::TreeCopy;
-using restore::TreeEntry;
+using content::BackupTree;
 
 namespace {
 
@@ -64,19 +60,6 @@ bool is_ignored(std::string_view path) {
          std::find(kFiles.begin(), kFiles.end(), path) != kFiles.end();
 }
 
-std::vector<TreeCopy> list_trees(const server::Server& server, const BackupInfo& backup) {
-  std::vector<TreeCopy> trees;
-  TreeCopy data{.source = server.catalogue().data_directory(backup.id), .is_data_directory = true};
-  for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
-    const std::string oid = std::to_string(tablespace.oid);
-    data.separate_tablespaces.insert(oid);
-    trees.push_back({.source = server.catalogue().tablespace_directory(backup.id, tablespace.oid),
-                     .manifest_prefix = "pg_tblspc/" + oid + "/"});
-  }
-  trees.push_back(std::move(data));
-  return trees;
-}
-
 class Verification {
  public:
   Verification(const server::Server& server, const BackupInfo& backup, Progress& progress)
@@ -106,7 +89,8 @@ class Verification {
 
  private:
   struct FileTask {
-    fs::path path;
+    std::shared_ptr<const content::ContentTree> tree;
+    std::string path;
     std::string listed;  // as the manifest names it
     restore::ExpectedFile expected;
   };
@@ -124,7 +108,9 @@ class Verification {
                                   std::max<std::int64_t>(backup_.cluster_size.value_or(0), 0)));
     {
       WorkerPool workers(worker_count);
-      for (const TreeCopy& tree : list_trees(server_, backup_)) submit_tree(tree, workers);
+      for (const BackupTree& tree : content::open_backup(server_.catalogue(), backup_)) {
+        submit_tree(tree, workers);
+      }
       workers.wait();
     }
     progress_.end();
@@ -134,20 +120,20 @@ class Verification {
     }
   }
 
-  void submit_tree(const TreeCopy& tree, WorkerPool& workers) {
+  void submit_tree(const BackupTree& tree, WorkerPool& workers) {
     // What stands in the way of reading one tree does not hide what is wrong with the others.
     try {
-      restore::walk_tree(tree, [&](const TreeEntry& entry) { submit_entry(tree, entry, workers); });
+      tree.content->walk([&](const content::Entry& entry) { submit_entry(tree, entry, workers); });
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
-      add({FindingKind::unreadable, tree.manifest_prefix, error.describe()});
+      add({FindingKind::unreadable, tree.manifest_prefix(), error.describe()});
     }
   }
 
-  void submit_entry(const TreeCopy& tree, const TreeEntry& entry, WorkerPool& workers) {
+  void submit_entry(const BackupTree& tree, const content::Entry& entry, WorkerPool& workers) {
     interrupt_.throw_if_requested();
-    const std::string listed = tree.manifest_prefix + entry.path;
-    if (entry.is_directory || (tree.is_data_directory && is_ignored(listed))) return;
+    const std::string listed = tree.manifest_prefix() + entry.path;
+    if (entry.is_directory || (tree.is_data_directory() && is_ignored(listed))) return;
     std::optional<restore::ExpectedFile> expected = manifest_->find(listed);
     if (!expected) {
       add({FindingKind::extra, listed,
@@ -161,7 +147,7 @@ class Verification {
                        expected->size_bytes)});
       return;
     }
-    workers.submit([this, task = FileTask{tree.source / entry.path, listed, std::move(*expected)}] {
+    workers.submit([this, task = FileTask{tree.content, entry.path, listed, std::move(*expected)}] {
       verify_file(task);
     });
   }
@@ -178,14 +164,13 @@ class Verification {
 
   void read_file(const FileTask& task) {
     thread_local std::vector<std::byte> buffer(kBufferSize);
-    const Fd file = open_file(task.path, O_RDONLY | O_NOFOLLOW);
-    ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    const std::unique_ptr<content::ContentFile> file = task.tree->open(task.path);
     Digest digest(task.expected.algorithm);
     PageScan pages(backup_, task.listed);
     std::uint64_t size_bytes = 0;
     for (;;) {
       interrupt_.throw_if_requested();
-      const std::size_t size = barman::read_full(file, buffer, task.path);
+      const std::size_t size = file->read_at(size_bytes, buffer);
       const Bytes data = Bytes(buffer).first(size);
       digest.update(data);
       pages.scan(data);

@@ -1,0 +1,27 @@
+// Opens a backup of the catalogue for reading.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "catalogue/backup_info.h"
+#include "catalogue/catalogue.h"
+#include "content/content_tree.h"
+
+namespace barman::content {
+
+struct BackupTree {
+  std::uint32_t oid = 0;  // 0 = the data directory
+  std::shared_ptr<const ContentTree> content;
+  bool is_data_directory() const { return oid == 0; }
+  // Of its files in the manifest: "" or "pg_tblspc/16384/".
+  std::string manifest_prefix() const;
+};
+
+// The files of this backup alone, as they were received: an incremental one has INCREMENTAL files.
+// Tablespaces first, the data directory last.
+std::vector<BackupTree> open_backup(const catalogue::Catalogue& catalogue,
+                                    const catalogue::BackupInfo& backup);
+
+}  // namespace barman::content
