@@ -15,12 +15,6 @@ constexpr std::uint64_t kConfirmed = std::uint64_t{1} << 63;
 
 std::uint64_t hash_of(std::string_view path) { return std::hash<std::string_view>{}(path); }
 
-// As the manifest writes it: the four bytes in little-endian order.
-std::string manifest_text(std::uint32_t crc) {
-  return fmt::format("{:02x}{:02x}{:02x}{:02x}", crc & 0xFFU, crc >> 8 & 0xFFU, crc >> 16 & 0xFFU,
-                     crc >> 24);
-}
-
 [[noreturn]] void fail(const std::string& path, const std::string& reason) {
   throw Error(
       ErrorKind::corrupt, "file \"" + path + "\" " + reason,
@@ -50,9 +44,9 @@ void ArrivalLedger::confirm(const postgres::ManifestFile& file) {
     fail(file.path,
          fmt::format("arrived with {} bytes instead of {}", size_bytes, file.size_bytes));
   }
-  if (file.algorithm == DigestAlgorithm::crc32c && manifest_text(found->crc32c) != file.checksum) {
+  if (file.algorithm == DigestAlgorithm::crc32c && crc32c_text(found->crc32c) != file.checksum) {
     fail(file.path,
-         "arrived with checksum " + manifest_text(found->crc32c) + " instead of " + file.checksum);
+         "arrived with checksum " + crc32c_text(found->crc32c) + " instead of " + file.checksum);
   }
   found->size_and_state |= kConfirmed;
 }

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "catalogue/backup_size.h"
+#include "content/backup_chain.h"
 #include "hooks/hook_scripts.h"
 #include "postgres/backup_label.h"
 #include "postgres/queries.h"
@@ -31,6 +32,9 @@ using catalogue::BackupStatus;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kComponent = "barman.backup";
+constexpr std::string_view kManifest = "backup_manifest";
+// Block-level incremental backups.
+constexpr int kVersion17 = 170000;
 
 // What the steps of one backup share.
 struct Job {
@@ -131,6 +135,9 @@ ReceivedBaseBackup copy_once(Job& job) {
   postgres::Connection connection = server.connect_streaming(server.config().streaming_backup_name);
   replication::BaseBackupRequest request;
   request.checkpoint = job.request.checkpoint;
+  if (job.request.parent) {
+    request.parent_manifest = server.catalogue().data_directory(job.request.parent->id) / kManifest;
+  }
   request.max_rate_kbps = static_cast<std::uint32_t>(job.request.bandwidth_limit_kbps);
   const BaseBackupTarget target = {.data_directory = server.catalogue().data_directory(job.info.id),
                                    .tablespace_directory = [&](std::uint32_t oid) {
@@ -353,6 +360,19 @@ std::string identify(const server::Server& server) {
   return system_id;
 }
 
+// Pages of a parent without checksums have none in the restored cluster either.
+void warn_of_mixed_checksums(const Job& job) {
+  if (!job.request.parent || job.info.data_checksums != "on") return;
+  for (const BackupInfo& link : content::list_chain(job.server.catalogue(), *job.request.parent)) {
+    if (link.data_checksums != "off") continue;
+    job.messages.warning(fmt::format(
+        "This is an incremental backup taken with `data_checksums = on` whereas backup {}, which "
+        "it builds on, was taken with `data_checksums = off`. Take a new full backup.",
+        link.id.value));
+    return;
+  }
+}
+
 BackupInfo register_backup(const server::Server& server, const BackupRequest& request,
                            const std::string& system_id) {
   BackupInfo info;
@@ -361,7 +381,14 @@ BackupInfo register_backup(const server::Server& server, const BackupRequest& re
   info.server_name = server.name();
   info.systemid = system_id;
   info.backup_name = request.name;
+  if (request.parent) info.parent_backup_id = request.parent->id;
   server.catalogue().save(info);
+  if (request.parent) {
+    // Read again: it may have got other children meanwhile. The backup lock is held.
+    BackupInfo parent = server.catalogue().load_backup(request.parent->id);
+    parent.children_backup_ids.push_back(info.id);
+    server.catalogue().save(parent);
+  }
   return info;
 }
 
@@ -388,6 +415,52 @@ void require_supported(const config::ServerConfig& config) {
   }
   if (config.encryption != "none")
     refuse("encryption = " + config.encryption, "Set encryption = none.");
+}
+
+void require_parent(const server::Server& server, const BackupInfo& parent) {
+  const auto refuse = [](const std::string& reason, const std::string& hint) {
+    throw Error(ErrorKind::config, "failed to start backup: " + reason, hint);
+  };
+  if (server.config().backup_method != config::BackupMethod::postgres) {
+    refuse("the --incremental option needs backup_method = postgres",
+           "Take a full backup without --incremental.");
+  }
+  postgres::Connection connection = server.connect();
+  if (connection.server_version() < kVersion17) {
+    refuse(
+        "Postgres version 17 or greater is required for incremental backups using the Postgres "
+        "backup method",
+        "Take a full backup without --incremental.");
+  }
+  if (postgres::query_settings(connection).summarize_wal != "on") {
+    refuse("'summarize_wal' option has to be enabled on the server for incremental backups",
+           "Set summarize_wal = on, reload PostgreSQL, and take a full backup first.");
+  }
+  const std::string other = fmt::format(
+      "Choose another parent ('barman list-backups {}'), or take a full backup.", server.name());
+  const std::string name = "backup " + parent.id.value;
+  if (parent.mode != "postgres") {
+    refuse(name + " is not eligible as a parent: it was not taken with backup_method = postgres",
+           other);
+  }
+  if (!parent.is_copy_done()) {
+    refuse(fmt::format("{} is not eligible as a parent: its status is {}", name,
+                       catalogue::status_text(parent.status)),
+           other);
+  }
+  if (parent.summarize_wal != "on") {
+    refuse(
+        name + " is not eligible as a parent: it was taken while 'summarize_wal' was not enabled",
+        other);
+  }
+  const auto manifest = server.catalogue().data_directory(parent.id) / kManifest;
+  if (!find_file(manifest)) {
+    refuse(
+        fmt::format("{} is not eligible as a parent: \"{}\" is missing", name, manifest.string()),
+        other);
+  }
+  // Its own chain must be complete, or nothing can be restored from the new backup.
+  content::list_chain(server.catalogue(), parent);
 }
 
 void fail_abandoned_backups(const server::Server& server, Messages& messages) {
@@ -430,7 +503,10 @@ BackupInfo stream_backup(const server::Server& server, const BackupRequest& requ
     failure = error.describe();
     fail(job, error);
   }
-  if (failure.empty()) wait_for_wals(job);
+  if (failure.empty()) {
+    warn_of_mixed_checksums(job);
+    wait_for_wals(job);
+  }
   scripts.run_post(hook_variables(job), failure);
   return failure.empty() ? finish(job) : job.info;
 }

@@ -23,6 +23,8 @@ enum class WaitForWal { no, yes };
 
 struct BackupRequest {
   std::optional<std::string> name;
+  // Take an incremental backup that builds on this one; see require_parent().
+  std::optional<catalogue::BackupInfo> parent;
   WaitForWal wait = WaitForWal::no;
   // Zero = for ever.
   std::chrono::seconds wait_timeout{0};
@@ -35,6 +37,10 @@ struct BackupRequest {
 // Throws `config` naming the option when the server's settings ask for a backup that this flow does
 // not make. Called before anything is touched.
 void require_supported(const config::ServerConfig& config);
+
+// Throws unless an incremental backup of the server can build on `parent` (contract
+// backup-and-wal.md 3.7). Asks PostgreSQL.
+void require_parent(const server::Server& server, const catalogue::BackupInfo& parent);
 
 // Returns the finished backup (DONE or WAITING_FOR_WALS), or the FAILED one after reporting why.
 // Throws only for what happens before a backup exists: `conflict` when another backup runs.

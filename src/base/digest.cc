@@ -77,13 +77,18 @@ void Digest::update(Bytes data) {
   }
 }
 
+std::string crc32c_text(std::uint32_t crc) {
+  return fmt::format("{:02x}{:02x}{:02x}{:02x}", crc & 0xFFU, crc >> 8 & 0xFFU, crc >> 16 & 0xFFU,
+                     crc >> 24);
+}
+
 std::string Digest::finish() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> value = {};
   unsigned int size = 0;
   if (state_->algorithm == DigestAlgorithm::crc32c) {
-    const std::uint32_t crc = crc32c_finish(state_->crc);
-    for (; size < 4; ++size) value.at(size) = static_cast<unsigned char>(crc >> (8 * size));
-  } else if (state_->context) {
+    return crc32c_text(crc32c_finish(state_->crc));
+  }
+  if (state_->context) {
     EVP_DigestFinal_ex(state_->context.get(), value.data(), &size);
   }
   std::string text;

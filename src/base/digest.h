@@ -15,11 +15,13 @@ namespace barman {
 inline constexpr std::uint32_t kCrc32cInitial = 0xFFFFFFFFU;
 std::uint32_t crc32c_extend(std::uint32_t crc, Bytes data);
 inline std::uint32_t crc32c_finish(std::uint32_t crc) { return crc ^ 0xFFFFFFFFU; }
+// A finished one as PostgreSQL writes it into backup_manifest: lower-case hex of its four bytes in
+// little-endian order.
+std::string crc32c_text(std::uint32_t crc);
 
 enum class DigestAlgorithm { none, crc32c, md5, sha224, sha256, sha384, sha512 };
 
-// Running digest. finish() returns lower-case hex; for CRC-32C the four bytes in little-endian
-// order, as PostgreSQL writes them into backup_manifest. `none` gives "".
+// Running digest. finish() returns lower-case hex; for CRC-32C as crc32c_text(). `none` gives "".
 class Digest {
  public:
   explicit Digest(DigestAlgorithm algorithm);

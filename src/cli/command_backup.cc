@@ -30,23 +30,17 @@ backup::BackupRequest make_request(const ParsedArguments& arguments, const Serve
   return request;
 }
 
-// Options of other backup methods that would silently change nothing are accepted; one whose effect
-// is missing is refused.
-void refuse_unavailable(const ParsedArguments& arguments) {
-  if (arguments.has("incremental")) {
-    throw Error(ErrorKind::config,
-                "failed to start backup: incremental backups are not available in this version",
-                "Take a full backup without --incremental.");
-  }
-}
-
 }  // namespace
 
 void run_backup(CommandContext& context) {
-  refuse_unavailable(context.arguments);
   for_each_server(context, [&](const ServerConfig& config) {
     const server::Server server = make_server(context, config);
     backup::require_supported(config);
+    backup::BackupRequest request = make_request(context.arguments, config);
+    if (const auto parent = context.arguments.find("incremental")) {
+      request.parent = server.catalogue().resolve(*parent);
+      backup::require_parent(server, *request.parent);
+    }
     const std::int64_t limit =
         context.arguments.find_integer("check_timeout").value_or(config.check_timeout);
     if (!check::passes_critical_checks(server, std::chrono::seconds(limit))) {
@@ -55,8 +49,8 @@ void run_backup(CommandContext& context) {
           config.name + "'");
       return;
     }
-    const catalogue::BackupInfo info = backup::stream_backup(
-        server, make_request(context.arguments, config), context.reporter, context.progress);
+    const catalogue::BackupInfo info =
+        backup::stream_backup(server, request, context.reporter, context.progress);
     output::write_backup_fields(context.reporter, info);
   });
 }

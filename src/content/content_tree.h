@@ -32,6 +32,7 @@ class ContentFile {
   virtual ~ContentFile() = default;
   // Fills `buffer`, fewer bytes only at the end of the file. Throws `corrupt` for damaged content.
   virtual std::size_t read_at(std::uint64_t offset, MutableBytes buffer) = 0;
+  virtual std::uint64_t size_bytes() const = 0;
   // The file as it lies on disk, for sharing its blocks; nullptr when it does not.
   virtual const Fd* descriptor() const { return nullptr; }
 };

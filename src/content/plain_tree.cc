@@ -32,6 +32,13 @@ class PlainFile final : public ContentFile {
   std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override {
     return read_full_at(file_, buffer, offset, path_);
   }
+  std::uint64_t size_bytes() const override {
+    struct stat status = {};
+    if (::fstat(file_.get(), &status) != 0) {
+      throw_errno(fmt::format("cannot look at \"{}\"", path_.string()));
+    }
+    return static_cast<std::uint64_t>(status.st_size);
+  }
   const Fd* descriptor() const override { return &file_; }
 
  private:

@@ -94,4 +94,15 @@ BackupLabel parse_backup_label(std::string_view text) {
   return label;
 }
 
+std::string without_incremental_lines(std::string_view text) {
+  std::string kept;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end == std::string_view::npos ? end : end + 1);
+    text.remove_prefix(line.size());
+    if (!line.starts_with("INCREMENTAL FROM ")) kept += line;
+  }
+  return kept;
+}
+
 }  // namespace barman::postgres

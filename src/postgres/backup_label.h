@@ -34,4 +34,7 @@ struct BackupLabel {
 // Throws `corrupt` when a line that PostgreSQL needs is missing or malformed.
 BackupLabel parse_backup_label(std::string_view text);
 
+// The label of the complete backup that an incremental one is restored to.
+std::string without_incremental_lines(std::string_view text);
+
 }  // namespace barman::postgres

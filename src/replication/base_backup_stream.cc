@@ -1,6 +1,7 @@
 // docs/formats/replication_messages.md
 #include "replication/base_backup_stream.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,6 +30,8 @@ constexpr std::string_view kDataCorrupted = "XX001";
 constexpr std::string_view kWrongState = "55000";
 // How long the receiver waits for more before it hands on an incomplete batch.
 constexpr std::chrono::milliseconds kBatchDelay{5};
+constexpr std::size_t kUploadSize = std::size_t{256} << 10;
+constexpr std::chrono::minutes kUploadTimeout{1};
 
 // As a string constant of the replication grammar.
 std::string quote_literal(std::string_view text) {
@@ -63,8 +66,14 @@ std::string new_syntax(const BaseBackupRequest& request) {
     options.push_back(fmt::format("MANIFEST_CHECKSUMS '{}'",
                                   postgres::manifest_algorithm_name(*request.manifest_checksums)));
   }
+  if (request.parent_manifest) options.emplace_back("INCREMENTAL");
   options.emplace_back("TARGET 'client'");
   return fmt::format("BASE_BACKUP ({})", join(options, ", "));
+}
+
+void send_query(PGconn* handle, const std::string& command) {
+  if (PQsendQuery(handle, command.c_str()) == 0)
+    throw Error(ErrorKind::connection, postgres::last_message(handle));
 }
 
 void expect_status(const postgres::ResultHandle& result, ExecStatusType expected,
@@ -366,20 +375,43 @@ const BackupBegin& BaseBackupStream::begin() {
   detect_dead_peer(handle);
   const NoticeScope notices(connection_,
                             [this](const std::string& text) { notices_.push_back(text); });
-  const std::string command = base_backup_command(request_, connection_.server_version());
-  if (PQsendQuery(handle, command.c_str()) == 0)
-    throw Error(ErrorKind::connection, postgres::last_message(handle));
   try {
-    std::tie(begin_.lsn, begin_.timeline) =
-        read_position(wait_for_result(connection_, request_.silence_timeout, interrupt_));
-    begin_.archives =
-        read_archives(wait_for_result(connection_, request_.silence_timeout, interrupt_));
+    if (request_.parent_manifest) upload_manifest(*request_.parent_manifest);
+    start();
   } catch (const postgres::SqlError& error) {
     // The server's text stays; what to do is added.
     throw postgres::SqlError(error.sqlstate(), error.message(),
                              hint_for(error, connection_.user()));
   }
   return begin_;
+}
+
+// The server parses the manifest at the end, and answers then.
+void BaseBackupStream::upload_manifest(const std::filesystem::path& path) {
+  PGconn* handle = postgres::handle_of(connection_);
+  const Fd file = open_file(path, O_RDONLY);
+  send_query(handle, "UPLOAD_MANIFEST");
+  expect_status(wait_for_result(connection_, request_.silence_timeout, interrupt_), PGRES_COPY_IN,
+                "COPY");
+  std::vector<std::byte> buffer(kUploadSize);
+  while (const std::size_t size = read_full(file, buffer, path)) {
+    interrupt_.throw_if_requested();
+    write_copy(handle, Bytes(buffer).first(size), kUploadTimeout);
+  }
+  end_copy(handle, kUploadTimeout);
+  expect_status(wait_for_result(connection_, request_.silence_timeout, interrupt_),
+                PGRES_COMMAND_OK, "the end of the upload");
+  while (wait_for_result(connection_, request_.silence_timeout, interrupt_) != nullptr) {
+  }
+}
+
+void BaseBackupStream::start() {
+  send_query(postgres::handle_of(connection_),
+             base_backup_command(request_, connection_.server_version()));
+  std::tie(begin_.lsn, begin_.timeline) =
+      read_position(wait_for_result(connection_, request_.silence_timeout, interrupt_));
+  begin_.archives =
+      read_archives(wait_for_result(connection_, request_.silence_timeout, interrupt_));
 }
 
 BackupEnd BaseBackupStream::receive(BaseBackupVisitor& visitor) {

@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ struct BaseBackupRequest {
   ArchiveWait archive_wait = ArchiveWait::yes;
   // No manifest before PostgreSQL 13, and none when not set.
   std::optional<DigestAlgorithm> manifest_checksums = DigestAlgorithm::crc32c;
+  // Incremental, since PostgreSQL 17: the manifest of the backup that this one builds on. It is
+  // uploaded first; the server refuses when it has no WAL summaries since then.
+  std::optional<std::filesystem::path> parent_manifest;
   // The longest silence of the server, 0 = no limit. A spread checkpoint and the wait for archiving
   // are silent for minutes; a dead host is noticed by TCP keepalive anyway.
   std::chrono::milliseconds silence_timeout{0};
@@ -111,6 +115,9 @@ class BaseBackupStream {
  private:
   class Receiver;
   class Delivery;
+
+  void upload_manifest(const std::filesystem::path& path);
+  void start();
 
   postgres::Connection& connection_;
   BaseBackupRequest request_;

@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 5> kLeftOut = {
 
 class Scanner {
  public:
-  Scanner(ManifestIndex* manifest, const Interrupt& interrupt)
+  Scanner(content::ManifestIndex* manifest, const Interrupt& interrupt)
       : manifest_(manifest), interrupt_(interrupt) {}
 
   void scan(const TreeCopy& tree) {
@@ -54,7 +54,7 @@ class Scanner {
     if (fate == EntryFate::copy_last) has_control_file_ = true;
     if (manifest_ != nullptr) {
       manifest_->mark_seen(listed);
-      const std::optional<ExpectedFile> expected = manifest_->find(listed);
+      const std::optional<content::ExpectedFile> expected = manifest_->find(listed);
       if (is_copied && expected && expected->size_bytes != entry.size_bytes &&
           result_.problems.size() < kMaxProblems) {
         result_.problems.push_back(fmt::format("\"{}\" has {} bytes instead of {}", listed,
@@ -66,7 +66,7 @@ class Scanner {
     result_.total_bytes += entry.size_bytes;
   }
 
-  ManifestIndex* const manifest_;
+  content::ManifestIndex* const manifest_;
   const Interrupt& interrupt_;
   TreeScan result_;
   bool has_control_file_ = false;
@@ -88,7 +88,7 @@ std::string restored_name(const TreeCopy& tree, const std::string& path) {
   return tree.is_data_directory && path == "backup_manifest" ? tree.manifest_name : path;
 }
 
-TreeScan scan_trees(const std::vector<TreeCopy>& trees, ManifestIndex* manifest,
+TreeScan scan_trees(const std::vector<TreeCopy>& trees, content::ManifestIndex* manifest,
                     const Interrupt& interrupt) {
   Scanner scanner(manifest, interrupt);
   for (const TreeCopy& tree : trees) scanner.scan(tree);

@@ -11,7 +11,7 @@
 
 #include "base/interrupt.h"
 #include "content/content_tree.h"
-#include "restore/manifest_index.h"
+#include "content/manifest_index.h"
 
 namespace barman::restore {
 
@@ -48,7 +48,7 @@ struct TreeScan {
 };
 
 // Reads directories only. `manifest` may be nullptr.
-TreeScan scan_trees(const std::vector<TreeCopy>& trees, ManifestIndex* manifest,
+TreeScan scan_trees(const std::vector<TreeCopy>& trees, content::ManifestIndex* manifest,
                     const Interrupt& interrupt);
 
 }  // namespace barman::restore

@@ -72,6 +72,8 @@ class Planner {
                                    .name = tablespace.name,
                                    .location = location_of(tablespace, relocations_)});
     }
+    plan_.chain = facts_.chain;
+    plan_.manifest_path = facts_.manifest_path;
     plan_.total_bytes = facts_.scan.total_bytes;
     plan_.recover_info = catalogue::format_backup_info(facts_.backup);
     plan_.target_text =
@@ -266,6 +268,12 @@ class Planner {
       plan_.warnings_after_copy.push_back(
           "IMPORTANT: The backup we have restored IS NOT VALID. Required WAL files are still "
           "missing. Archive them and restore again, or fetch them with --get-wal.");
+    }
+    if (facts_.has_mixed_checksums) {
+      plan_.warnings.push_back(
+          "The backup was taken with data checksums, but some backups that it builds on were taken "
+          "without: pages that come from those have no valid checksum. Disable checksums on the "
+          "restored cluster with 'pg_checksums --disable' before it is started.");
     }
     if (request_.partial_wal && request_.get_wal) {
       plan_.warnings.push_back(

@@ -126,9 +126,6 @@ void refuse_unsupported(const RestoreRequest& request, const BackupInfo& backup,
   if (backup.type() == catalogue::BackupType::snapshot) {
     refuse("this version cannot restore snapshot backups", kOtherBackup);
   }
-  if (backup.is_incremental()) {
-    refuse("this version cannot combine incremental backups", kOtherBackup);
-  }
   if (backup.encryption) refuse("this version cannot decrypt backups", kOtherBackup);
   if (backup.compression) refuse("this version cannot unpack compressed backups", kOtherBackup);
   if (request.delta_restore) {

@@ -12,6 +12,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "restore/combined_manifest.h"
 #include "restore/file_copier.h"
 #include "restore/wal_decoder.h"
 
@@ -40,7 +41,7 @@ void create_directory(const fs::path& path, mode_t mode) {
 
 class Execution {
  public:
-  Execution(const RestorePlan& plan, const ManifestIndex* manifest,
+  Execution(const RestorePlan& plan, const content::ManifestIndex* manifest,
             const RestoreReporting& reporting, const Interrupt& interrupt)
       : plan_(plan),
         manifest_(manifest),
@@ -68,12 +69,22 @@ class Execution {
     messages_.info("Copying the base backup.");
     make_directories(plan_.destination, kDirectoryMode);
     prepare_tablespaces();
+    const std::string combining =
+        fmt::format("combining backup via pg_combinebackup for backup {}", plan_.backup_id.value);
+    const bool is_combined = !plan_.chain.empty();
+    if (is_combined) {
+      messages_.info(fmt::format("Start {} on {}", combining, plan_.destination.string()));
+    }
     progress_.begin("restore", plan_.total_bytes);
     FileCopier copier = make_copier();
     for (const TreeCopy& tree : plan_.trees) copy_tree(tree, copier);
     copier.add_directory(plan_.destination.parent_path());
     copier.wait();
     progress_.end();
+    if (is_combined) {
+      combined_.write(plan_.manifest_path, plan_.destination / plan_.trees.back().manifest_name);
+      messages_.info(fmt::format("End {}", combining));
+    }
   }
 
   void prepare_tablespaces() {
@@ -134,7 +145,7 @@ class Execution {
     copier.add_directory(path);
   }
 
-  CopyTask task_for(const TreeCopy& tree, const content::Entry& entry) const {
+  CopyTask task_for(const TreeCopy& tree, const content::Entry& entry) {
     CopyTask task{
         .source = tree.source->describe(entry.path),
         .open = [source = tree.source, path = entry.path] { return source->open(path); },
@@ -142,7 +153,14 @@ class Execution {
         .mode = entry.mode | kFileMode,
         .size_bytes = entry.size_bytes,
         .modified = timespec{.tv_sec = entry.mtime_seconds, .tv_nsec = entry.mtime_nanoseconds}};
-    if (manifest_ != nullptr) task.expected = manifest_->find(tree.manifest_prefix + entry.path);
+    const std::string listed = tree.manifest_prefix + entry.path;
+    if (entry.is_derived) {
+      task.on_checksum = [this, listed](std::uint64_t size_bytes, std::uint32_t crc32c) {
+        combined_.add(listed, size_bytes, crc32c);
+      };
+    } else if (manifest_ != nullptr) {
+      task.expected = manifest_->find(listed);
+    }
     return task;
   }
 
@@ -227,17 +245,18 @@ class Execution {
   }
 
   const RestorePlan& plan_;
-  const ManifestIndex* const manifest_;
+  const content::ManifestIndex* const manifest_;
   Messages& messages_;
   Progress& progress_;
   const Interrupt& interrupt_;
   std::optional<CopyTask> control_file_;
+  CombinedManifest combined_;
   ExecutedRestore result_;
 };
 
 }  // namespace
 
-ExecutedRestore execute_plan(const RestorePlan& plan, const ManifestIndex* manifest,
+ExecutedRestore execute_plan(const RestorePlan& plan, const content::ManifestIndex* manifest,
                              const RestoreReporting& reporting, const Interrupt& interrupt) {
   return Execution(plan, manifest, reporting, interrupt).run();
 }

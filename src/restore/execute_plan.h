@@ -10,7 +10,7 @@
 
 #include "base/interrupt.h"
 #include "base/progress.h"
-#include "restore/manifest_index.h"
+#include "content/manifest_index.h"
 #include "restore/restore_plan.h"
 #include "restore/review_configuration.h"
 
@@ -27,7 +27,7 @@ struct RestoreReporting {
 };
 
 // `manifest` may be nullptr: then only sizes are verified.
-ExecutedRestore execute_plan(const RestorePlan& plan, const ManifestIndex* manifest,
+ExecutedRestore execute_plan(const RestorePlan& plan, const content::ManifestIndex* manifest,
                              const RestoreReporting& reporting, const Interrupt& interrupt);
 
 }  // namespace barman::restore

@@ -114,7 +114,7 @@ class ExecutePlan : public testing::Test {
   }
 
   ExecutedRestore execute(const RestorePlan& plan) {
-    manifest_ = ManifestIndex::load(root_ / "data/backup_manifest");
+    manifest_ = content::ManifestIndex::load(root_ / "data/backup_manifest");
     NoProgress progress;
     return execute_plan(plan, &*manifest_, {messages_, progress}, {});
   }
@@ -124,7 +124,7 @@ class ExecutePlan : public testing::Test {
 
   fs::path root_;
   std::map<std::string, std::string> listed_;
-  std::optional<ManifestIndex> manifest_;
+  std::optional<content::ManifestIndex> manifest_;
   RecordedMessages messages_;
 };
 
@@ -216,13 +216,13 @@ TEST_F(ExecutePlan, FillsPartialSegmentsUp) {
 class ScanTrees : public ExecutePlan {
  protected:
   std::vector<std::string> problems() {
-    manifest_ = ManifestIndex::load(root_ / "data/backup_manifest");
+    manifest_ = content::ManifestIndex::load(root_ / "data/backup_manifest");
     return scan_trees(plan().trees, &*manifest_, {}).problems;
   }
 };
 
 TEST_F(ScanTrees, CountsWhatWillBeCopied) {
-  manifest_ = ManifestIndex::load(root_ / "data/backup_manifest");
+  manifest_ = content::ManifestIndex::load(root_ / "data/backup_manifest");
   const TreeScan scan = scan_trees(plan().trees, &*manifest_, {});
   EXPECT_TRUE(scan.problems.empty());
   // Without the log and the signal file, with the manifest.

@@ -125,7 +125,7 @@ void FileCopier::copy(const CopyTask& task) {
 void FileCopier::copy_content(content::ContentFile& source, const Fd& destination,
                               const CopyTask& task) {
   const Fd* const on_disk = source.descriptor();
-  const bool needs_digest = algorithm_for(task) != DigestAlgorithm::none;
+  const bool needs_digest = algorithm_for(task) != DigestAlgorithm::none || task.on_checksum;
   if (on_disk != nullptr && task.size_bytes > 0 && share_blocks(*on_disk, destination)) {
     struct stat status = {};
     if (::fstat(destination.get(), &status) != 0) {
@@ -180,6 +180,7 @@ void FileCopier::copy_through_buffer(content::ContentFile& source, const Fd* des
                                      const CopyTask& task) {
   const DigestAlgorithm algorithm = algorithm_for(task);
   Digest digest(algorithm);
+  std::uint32_t crc = kCrc32cInitial;
   const MutableBytes buffer = worker_buffer();
   std::optional<pipeline::BulkWriter> writer;
   if (destination != nullptr) writer.emplace(*destination, task.destination, task.size_bytes);
@@ -190,6 +191,7 @@ void FileCopier::copy_through_buffer(content::ContentFile& source, const Fd* des
     if (size == 0) break;
     const Bytes data = Bytes(buffer).first(size);
     digest.update(data);
+    if (task.on_checksum) crc = crc32c_extend(crc, data);
     if (writer) writer->write(data);
     copied += size;
     progress_.advance(size);
@@ -198,6 +200,7 @@ void FileCopier::copy_through_buffer(content::ContentFile& source, const Fd* des
   }
   if (copied != task.size_bytes) throw wrong_size(task, copied);
   if (algorithm != DigestAlgorithm::none) verify_checksum(task, digest.finish());
+  if (task.on_checksum) task.on_checksum(copied, crc32c_finish(crc));
 }
 
 void FileCopier::keep_rate(std::uint64_t size_bytes) {

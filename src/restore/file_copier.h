@@ -21,7 +21,7 @@
 #include "base/progress.h"
 #include "base/worker_pool.h"
 #include "content/content_tree.h"
-#include "restore/manifest_index.h"
+#include "content/manifest_index.h"
 
 namespace barman::restore {
 
@@ -35,7 +35,9 @@ struct CopyTask {
   std::uint64_t size_bytes = 0;
   // Unset: the time of copying.
   std::optional<timespec> modified;
-  std::optional<ExpectedFile> expected;
+  std::optional<content::ExpectedFile> expected;
+  // Gets the CRC-32C of the copy, in the thread of a worker; for content that no manifest lists.
+  std::function<void(std::uint64_t size_bytes, std::uint32_t crc32c)> on_checksum;
   // The copy is filled up with zeroes to this size.
   std::uint64_t minimum_size_bytes = 0;
 };

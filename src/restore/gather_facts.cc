@@ -123,6 +123,30 @@ void read_streaming_partials(RestoreFacts& facts) {
   }
 }
 
+// Every link is compared with its own manifest; what will be written is counted in the result.
+void scan(const content::BackupChain& chain, const std::vector<TreeCopy>& trees,
+          const Interrupt& interrupt, RestoreFacts& facts) {
+  if (!chain.is_incremental()) {
+    facts.scan = scan_trees(trees, chain.members().front().manifest.get(), interrupt);
+    return;
+  }
+  std::vector<std::string> problems;
+  for (const content::ChainMember& member : chain.members()) {
+    std::vector<TreeCopy> links;
+    for (const content::BackupTree& tree : member.trees) {
+      links.push_back({.source = tree.content,
+                       .manifest_prefix = tree.manifest_prefix(),
+                       .is_data_directory = tree.is_data_directory()});
+    }
+    for (const std::string& problem :
+         scan_trees(links, member.manifest.get(), interrupt).problems) {
+      problems.push_back(fmt::format("{} in backup {}", problem, member.info.id.value));
+    }
+  }
+  if (problems.empty()) facts.scan = scan_trees(trees, nullptr, interrupt);
+  facts.scan.problems = std::move(problems);
+}
+
 std::vector<fs::path> list_catalogue_directories(const catalogue::CatalogueLocations& locations) {
   std::vector<fs::path> directories;
   for (const fs::path& path :
@@ -160,15 +184,22 @@ ArchivedTimelines read_timelines(const catalogue::CatalogueLocations& locations)
   return timelines;
 }
 
-RestoreFacts gather_facts(const server::Server& server, const catalogue::BackupInfo& backup,
-                          const RestoreRequest& request, const Relocations& relocations,
-                          ManifestIndex* manifest) {
+RestoreFacts gather_facts(const server::Server& server, const content::BackupChain& chain,
+                          const RestoreRequest& request, const Relocations& relocations) {
   const catalogue::Catalogue& catalogue = server.catalogue();
+  const catalogue::BackupInfo& backup = chain.backup();
   RestoreFacts facts;
   facts.server_name = server.name();
   facts.barman_user = server.global().barman_user;
   facts.backup = backup;
-  facts.content = content::open_backup(catalogue, backup);
+  facts.content = chain.complete_trees();
+  facts.manifest_path = catalogue.data_directory(backup.id) / "backup_manifest";
+  facts.has_mixed_checksums = chain.has_mixed_checksums();
+  if (chain.is_incremental()) {
+    for (const content::ChainMember& member : chain.members()) {
+      facts.chain.push_back(member.info.id);
+    }
+  }
   const std::uint64_t device = status_of(catalogue.data_directory(backup.id)).st_dev;
   facts.destination = inspect(request.destination, device);
   for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
@@ -185,8 +216,7 @@ RestoreFacts gather_facts(const server::Server& server, const catalogue::BackupI
   if (!request.get_wal) read_wal(server, facts);
   if (request.partial_wal) read_streaming_partials(facts);
   facts.catalogue_directories = list_catalogue_directories(server.locations());
-  facts.scan =
-      scan_trees(list_trees(facts, request.destination, relocations), manifest, server.interrupt());
+  scan(chain, list_trees(facts, request.destination, relocations), server.interrupt(), facts);
   return facts;
 }
 

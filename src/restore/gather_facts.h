@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "content/backup_chain.h"
 #include "restore/build_plan.h"
 #include "restore/restore_facts.h"
 #include "server/server.h"
@@ -12,9 +13,9 @@ namespace barman::restore {
 // Reads the index and the history files of the WAL archive.
 ArchivedTimelines read_timelines(const catalogue::CatalogueLocations& locations);
 
-RestoreFacts gather_facts(const server::Server& server, const catalogue::BackupInfo& backup,
-                          const RestoreRequest& request, const Relocations& relocations,
-                          ManifestIndex* manifest);
+// Marks in the manifests of the chain which files are there.
+RestoreFacts gather_facts(const server::Server& server, const content::BackupChain& chain,
+                          const RestoreRequest& request, const Relocations& relocations);
 
 // Each WAL file of the plan is there with its size. One stat(2) a file.
 void verify_wal_files(const RestorePlan& plan);

@@ -8,6 +8,7 @@
 #include "archive/archive_wal.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "content/backup_chain.h"
 #include "hooks/hook_scripts.h"
 #include "restore/build_plan.h"
 #include "restore/choose_backup.h"
@@ -59,7 +60,8 @@ Error explain_failure(const Error& error, const RestorePlan& plan) {
 }
 
 ExecutedRestore run_with_hooks(const server::Server& server, const RestorePlan& plan,
-                               const ManifestIndex* manifest, const RestoreReporting& reporting,
+                               const content::ManifestIndex* manifest,
+                               const RestoreReporting& reporting,
                                const hooks::HookVariables& variables) {
   const hooks::HookScripts scripts(server.config(),
                                    {.server_name = server.name(),
@@ -95,15 +97,17 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
   refuse_multiple_targets(request.target);
   BackupInfo backup = look_up(server, request);
   const Relocations relocations = check_request(request, backup, server.config());
-  const FileLock lock = server::share_backup(server, backup.id, "restore from");
+  std::vector<FileLock> locks;
+  for (const BackupInfo& link : content::list_chain(server.catalogue(), backup)) {
+    locks.push_back(server::share_backup(server, link.id, "restore from"));
+  }
   archive_waiting(server, request, messages);
   // Archiving may have completed the backup.
   backup = server.catalogue().load_backup(backup.id);
 
-  std::optional<ManifestIndex> manifest =
-      ManifestIndex::load(server.catalogue().data_directory(backup.id) / "backup_manifest");
-  ManifestIndex* const listed = manifest ? &*manifest : nullptr;
-  const RestoreFacts facts = gather_facts(server, backup, request, relocations, listed);
+  const content::BackupChain chain = content::BackupChain::open(server.catalogue(), backup);
+  const content::ManifestIndex* const listed = chain.members().front().manifest.get();
+  const RestoreFacts facts = gather_facts(server, chain, request, relocations);
   const RestorePlan plan = build_plan(facts, request, relocations);
   verify_wal_files(plan);
   // Beyond this point everything has been decided.

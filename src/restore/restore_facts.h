@@ -45,8 +45,13 @@ struct RestoreFacts {
   std::string server_name;
   std::string barman_user;
   catalogue::BackupInfo backup;
-  // Tablespaces first, the data directory last.
+  // The files of the complete backup: tablespaces first, the data directory last.
   std::vector<content::BackupTree> content;
+  // What the backup is put together from when it is incremental, newest first; else empty.
+  std::vector<catalogue::BackupId> chain;
+  // Of the backup itself.
+  std::filesystem::path manifest_path;
+  bool has_mixed_checksums = false;
   TreeScan scan;
   std::filesystem::path wals_directory;
   archive::WalCoding wal_coding;

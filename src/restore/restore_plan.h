@@ -58,6 +58,10 @@ struct RestorePlan {
   // Tablespaces, then the data directory.
   std::vector<TreeCopy> trees;
   std::vector<TablespacePlan> tablespaces;
+  // Newest first, when the backup is incremental and put together from these; else empty.
+  std::vector<catalogue::BackupId> chain;
+  // The manifest of the incremental backup, from which that of the result is made.
+  std::filesystem::path manifest_path;
   std::uint64_t total_bytes = 0;
   // "" = no point-in-time recovery.
   std::string target_text;

@@ -11,9 +11,9 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/worker_pool.h"
+#include "content/manifest_index.h"
 #include "content/open_backup.h"
 #include "postgres/page_checksum.h"
-#include "restore/manifest_index.h"
 #include "verify/verify_wal.h"
 
 namespace barman::verify {
@@ -70,7 +70,7 @@ class Verification {
         server_.catalogue().data_directory(backup_.id) / "backup_manifest";
     // A damaged manifest is what the user wants to hear of; the WAL can be checked without it.
     try {
-      manifest_ = restore::ManifestIndex::load(manifest_path);
+      manifest_ = content::ManifestIndex::load(manifest_path);
       if (!manifest_) {
         add({FindingKind::manifest, "backup_manifest",
              "\"backup_manifest\" is not in the backup (for a backup made by rsync, "
@@ -92,7 +92,7 @@ class Verification {
     std::shared_ptr<const content::ContentTree> tree;
     std::string path;
     std::string listed;  // as the manifest names it
-    restore::ExpectedFile expected;
+    content::ExpectedFile expected;
   };
 
   void add(Finding finding) {
@@ -134,7 +134,7 @@ class Verification {
     interrupt_.throw_if_requested();
     const std::string listed = tree.manifest_prefix() + entry.path;
     if (entry.is_directory || (tree.is_data_directory() && is_ignored(listed))) return;
-    std::optional<restore::ExpectedFile> expected = manifest_->find(listed);
+    std::optional<content::ExpectedFile> expected = manifest_->find(listed);
     if (!expected) {
       add({FindingKind::extra, listed,
            fmt::format("\"{}\" is in the backup, but not in its manifest", listed)});
@@ -248,7 +248,7 @@ class Verification {
   const BackupInfo& backup_;
   Progress& progress_;
   const Interrupt& interrupt_;
-  std::optional<restore::ManifestIndex> manifest_;
+  std::optional<content::ManifestIndex> manifest_;
   std::mutex mutex_;
   VerifyReport report_;
 };

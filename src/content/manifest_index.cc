@@ -1,10 +1,10 @@
-#include "restore/manifest_index.h"
+#include "content/manifest_index.h"
 
 #include <algorithm>
 
 #include "postgres/backup_manifest.h"
 
-namespace barman::restore {
+namespace barman::content {
 namespace {
 
 std::uint64_t hash_of(std::string_view path) { return std::hash<std::string_view>{}(path); }
@@ -94,4 +94,4 @@ std::vector<std::string> ManifestIndex::list_unseen(
   return unseen;
 }
 
-}  // namespace barman::restore
+}  // namespace barman::content

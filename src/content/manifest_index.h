@@ -13,7 +13,7 @@
 
 #include "base/digest.h"
 
-namespace barman::restore {
+namespace barman::content {
 
 struct ExpectedFile {
   std::uint64_t size_bytes = 0;
@@ -54,4 +54,4 @@ class ManifestIndex {
   std::string checksums_;
 };
 
-}  // namespace barman::restore
+}  // namespace barman::content

@@ -1,0 +1,50 @@
+// A backup with everything it builds on: itself, or the links from an incremental backup down to
+// its full one.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "catalogue/catalogue.h"
+#include "content/manifest_index.h"
+#include "content/open_backup.h"
+
+namespace barman::content {
+
+struct ChainMember {
+  catalogue::BackupInfo info;
+  std::vector<BackupTree> trees;
+  // nullptr when the backup has none.
+  std::shared_ptr<ManifestIndex> manifest;
+};
+
+class BackupChain {
+ public:
+  // Finds the links and checks that they fit together: each parent is there, complete and not being
+  // deleted, of the same cluster, and each incremental backup begins where its parent's label says.
+  // Throws `not_found`, `corrupt` or `conflict` naming the link. No file but labels and manifests
+  // is read.
+  static BackupChain open(const catalogue::Catalogue& catalogue,
+                          const catalogue::BackupInfo& backup);
+
+  // Newest first.
+  const std::vector<ChainMember>& members() const { return members_; }
+  const catalogue::BackupInfo& backup() const { return members_.front().info; }
+  bool is_incremental() const { return members_.size() > 1; }
+  // The complete backup: its own trees for a full one, combined ones for a chain. Tablespaces
+  // first, the data directory last.
+  std::vector<BackupTree> complete_trees() const;
+  // Some members have data checksums and some have not: pages of the latter cannot be checked, and
+  // PostgreSQL will complain of them.
+  bool has_mixed_checksums() const;
+
+ private:
+  std::vector<ChainMember> members_;
+};
+
+// The links of the chain by their metadata alone, newest first. Throws `not_found` when one is
+// missing.
+std::vector<catalogue::BackupInfo> list_chain(const catalogue::Catalogue& catalogue,
+                                              const catalogue::BackupInfo& backup);
+
+}  // namespace barman::content

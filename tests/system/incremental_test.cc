@@ -1,0 +1,367 @@
+// Block-level incremental backups of PostgreSQL 17 and newer: chains are taken, listed, restored
+// and judged by PostgreSQL's own pg_combinebackup and pg_verifybackup; what does not fit is
+// refused.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <random>
+
+#include "support/catalogue_files.h"
+#include "support/streaming_site.h"
+#include "support/temp_dir.h"
+#include "support/writer.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+StreamingSite::Options summarizing(int major) {
+  return {
+      .postgres = {.major = major, .settings = {{"summarize_wal", "on"}}, .tablespaces = {"ts"}}};
+}
+
+// A PostgreSQL that can be backed up incrementally, with something in it.
+struct IncrementalSite : StreamingSite {
+  explicit IncrementalSite(int major = kUsualMajor) : StreamingSite(summarizing(major)) {
+    start_receiver();
+    postgres.query("CREATE TABLE changing (id int PRIMARY KEY, text text)");
+    postgres.query(
+        "INSERT INTO changing SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g");
+    postgres.query("CREATE TABLE still AS SELECT g AS id FROM generate_series(1, 50000) g");
+    postgres.query(
+        "CREATE TABLE there TABLESPACE ts AS SELECT g AS id, repeat('t', 300) AS text "
+        "FROM generate_series(1, 5000) g");
+    archive_a_segment();
+  }
+
+  std::string take_incremental(const std::string& parent) {
+    const CommandResult result = barman.run({"backup", "--wait", "--incremental", parent, "main"});
+    EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+    EXPECT_EQ(result.err, "");
+    return listed_backups().front();
+  }
+  fs::path base(const std::string& id) const { return server_directory() / "base" / id; }
+  std::string tablespace_oid() const {
+    return postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = 'ts'");
+  }
+};
+
+// The tables that a restore must bring back, by name, with their rows.
+std::map<std::string, Rows> all_rows(const PostgresServer& postgres) {
+  std::map<std::string, Rows> rows;
+  for (const Row& table :
+       postgres.query("SELECT relname FROM pg_class WHERE relkind = 'r' AND relpersistence = 'p' "
+                      "AND relnamespace = 'public'::regnamespace ORDER BY 1")) {
+    rows[table[0]] = postgres.query(
+        "SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM " + table[0] + " t");
+  }
+  return rows;
+}
+
+struct Restored {
+  explicit Restored(IncrementalSite& site, const std::string& id,
+                    const std::vector<std::string>& options = {})
+      : data(place.path() / "data"), tablespace(place.path() / "ts") {
+    std::vector<std::string> arguments = {"restore", "--tablespace", "ts:" + tablespace.string()};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    arguments.insert(arguments.end(), {"main", id, data.string()});
+    result = site.barman.run(arguments);
+  }
+  TempDir place;
+  fs::path data;
+  fs::path tablespace;
+  CommandResult result;
+};
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// Files that a restore makes, changes or leaves out on purpose.
+bool is_of_the_restore(const std::string& path) {
+  return path.starts_with("backup_manifest") || path.ends_with(".origin") ||
+         path.starts_with("pg_wal/") || path == ".barman-recover.info" ||
+         path == "postgresql.auto.conf" || path == "postgresql.conf" ||
+         path.starts_with("pg_tblspc/");
+}
+
+std::map<std::string, std::string> files_below(const fs::path& root) {
+  std::map<std::string, std::string> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root)) {
+    const std::string path = entry.path().lexically_relative(root).string();
+    if (!is_of_the_restore(path)) files[path] = entry.is_regular_file() ? read(entry) : "directory";
+  }
+  return files;
+}
+
+void expect_same_files(const fs::path& ours, const fs::path& theirs) {
+  const std::map<std::string, std::string> left = files_below(ours);
+  const std::map<std::string, std::string> right = files_below(theirs);
+  for (const auto& [path, content] : right) {
+    const auto found = left.find(path);
+    if (found == left.end()) {
+      ADD_FAILURE() << path << " was not restored";
+    } else if (found->second != content) {
+      ADD_FAILURE() << path << " differs: " << found->second.size() << " bytes instead of "
+                    << content.size();
+    }
+  }
+  for (const auto& file : left) EXPECT_TRUE(right.contains(file.first)) << file.first;
+}
+
+// What pg_combinebackup makes of the same chain, oldest first.
+struct Combined {
+  Combined(const IncrementalSite& site, const std::vector<std::string>& chain)
+      : data(place.path() / "data"), tablespace(place.path() / "ts") {
+    std::vector<std::string> arguments = {find_tool(site.postgres.major(), "pg_combinebackup")};
+    for (const std::string& id : chain) arguments.push_back((site.base(id) / "data").string());
+    const fs::path stored = site.base(chain.back()) / site.tablespace_oid();
+    arguments.push_back("--tablespace-mapping=" + stored.string() + "=" + tablespace.string());
+    arguments.push_back("--output=" + data.string());
+    run_checked({.argv = arguments});
+  }
+  TempDir place;
+  fs::path data;
+  fs::path tablespace;
+};
+
+// One change of the database, chosen at random.
+void change_something(PostgresServer& postgres, std::mt19937& random) {
+  const auto number = [&](int limit) {
+    return std::to_string(random() % static_cast<unsigned>(limit));
+  };
+  static int names = 0;
+  const std::string name = "made_" + std::to_string(++names);
+  switch (random() % 9) {
+    case 0:
+      postgres.query("UPDATE changing SET text = repeat('u', 400) WHERE id % 997 = " + number(997));
+      break;
+    case 1:
+      postgres.query("DELETE FROM changing WHERE id > (SELECT max(id) FROM changing) - 3000");
+      postgres.query("VACUUM changing");  // gives the end of the file back
+      break;
+    case 2:
+      postgres.query("VACUUM FULL there");
+      break;
+    case 3:
+      postgres.query(
+          "INSERT INTO changing SELECT g, repeat('i', 500) FROM generate_series((SELECT "
+          "max(id) + 1 FROM changing), (SELECT max(id) + 2000 FROM changing)) g");
+      break;
+    case 4:
+      postgres.query("CREATE TABLE " + name + " AS SELECT g AS id FROM generate_series(1, 3000) g");
+      break;
+    case 5:
+      postgres.query("CREATE UNLOGGED TABLE " + name +
+                     " AS SELECT g AS id FROM generate_series(1, 3000) g");
+      break;
+    case 6:
+      postgres.query("CREATE DATABASE " + name);
+      if (random() % 2 == 0) postgres.query("DROP DATABASE " + name);
+      break;
+    case 7:
+      postgres.query("TRUNCATE there");
+      postgres.query("INSERT INTO there SELECT g, 'again' FROM generate_series(1, " + number(9000) +
+                     ") g");
+      break;
+    default:
+      postgres.query("UPDATE there SET text = repeat('v', 200) WHERE id % 13 = " + number(13));
+      postgres.query("CHECKPOINT");
+  }
+}
+
+class IncrementalBackup : public testing::TestWithParam<int> {};
+
+TEST_P(IncrementalBackup, ComesBackWithAllItsRowsFromAChain) {
+  IncrementalSite site(GetParam());
+  const std::string full = site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  const std::string first = site.take_incremental("last");
+  site.postgres.query("UPDATE there SET text = 'second' WHERE id <= 100");
+  const std::string second = site.take_incremental("last");
+  const std::map<std::string, Rows> rows = all_rows(site.postgres);
+  site.archive_a_segment();
+
+  EXPECT_EQ(read_backup_info(site.barman, "main", second).at("parent_backup_id"), first);
+  EXPECT_EQ(read_backup_info(site.barman, "main", first).at("parent_backup_id"), full);
+  EXPECT_EQ(read_backup_info(site.barman, "main", full).at("children_backup_ids"), first);
+  EXPECT_THAT(site.barman.run({"show-backup", "main", second}).out,
+              AllOf(HasSubstr("Root Backup"), HasSubstr(full)));
+  EXPECT_THAT(site.barman.run({"list-backups", "main"}).out, HasSubstr("- I - "));
+
+  Restored restored(site, "latest", {"--target-immediate", "--target-action", "promote"});
+  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+  EXPECT_EQ(restored.result.err, "");
+  PostgresServer again({.major = GetParam(),
+                        .data_directory = restored.data,
+                        .environment = site.barman.environment_for_restore_command()});
+  again.wait_until_primary();
+  EXPECT_EQ(all_rows(again), rows);
+}
+
+INSTANTIATE_TEST_SUITE_P(PostgreSQL, IncrementalBackup, testing::Values(17, 18),
+                         testing::PrintToStringParamName());
+
+class RandomChain : public testing::TestWithParam<unsigned> {};
+
+TEST_P(RandomChain, IsTheSameAsPgCombinebackupMakesOfIt) {
+  IncrementalSite site;
+  std::mt19937 random(GetParam());
+  std::vector<std::string> chain = {site.take_backup()};
+  for (int link = 0; link < 3; ++link) {
+    for (int change = 0; change < 5; ++change) change_something(site.postgres, random);
+    chain.push_back(site.take_incremental("last"));
+  }
+  const std::map<std::string, Rows> rows = all_rows(site.postgres);
+  site.archive_a_segment();
+
+  Restored restored(site, chain.back());
+  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+  const Combined combined(site, chain);
+  expect_same_files(restored.data, combined.data);
+  expect_same_files(restored.tablespace, combined.tablespace);
+  run_checked(
+      {.argv = {find_tool(kUsualMajor, "pg_verifybackup"), "--no-parse-wal", "--manifest-path",
+                (restored.data / ("backup_manifest." + chain.back())).string(),
+                "--ignore=.barman-recover.info", "--ignore=postgresql.conf",
+                "--ignore=postgresql.conf.origin", "--ignore=postgresql.auto.conf.origin",
+                "--ignore=backup_manifest." + chain.back(), restored.data.string()}});
+  PostgresServer again({.data_directory = restored.data});
+  again.wait_until_primary();
+  EXPECT_EQ(all_rows(again), rows);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomChain, testing::Range(1U, 3U));
+
+TEST(IncrementalRestore, FindsDamageInEveryLink) {
+  IncrementalSite site;
+  const std::string full = site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  const std::string first = site.take_incremental("last");
+  const std::string table = site.postgres.value("SELECT pg_relation_filepath('changing')");
+  const std::string still = site.postgres.value("SELECT pg_relation_filepath('still')");
+  const fs::path changed =
+      fs::path(table).parent_path() / ("INCREMENTAL." + fs::path(table).filename().string());
+
+  const auto expect_damage = [&](const fs::path& path, std::size_t offset) {
+    SCOPED_TRACE(path);
+    const std::string intact = read(path);
+    std::string damaged = intact;
+    ASSERT_LT(offset, damaged.size());
+    damaged[offset] = static_cast<char>(damaged[offset] ^ 1);
+    std::ofstream(path, std::ios::binary) << damaged;
+    Restored restored(site, first);
+    EXPECT_EQ(restored.result.exit_code, 1);
+    EXPECT_THAT(restored.result.err, AllOf(HasSubstr(path.string()), HasSubstr("checksum")));
+    EXPECT_FALSE(fs::exists(restored.data / "global/pg_control"));
+    std::ofstream(path, std::ios::binary) << intact;
+  };
+  // The last byte of a page that is taken from there, and one in a page that is not.
+  expect_damage(site.base(full) / "data" / still, 8191);
+  expect_damage(site.base(full) / "data" / table, 8191);
+  expect_damage(site.base(first) / "data" / changed, 3 * 8192 - 1);
+  Restored restored(site, first);
+  EXPECT_EQ(restored.result.exit_code, 0) << restored.result.err;
+}
+
+TEST(IncrementalRestore, RefusesAnIncompleteChain) {
+  IncrementalSite site;
+  const std::string full = site.take_backup();
+  const std::string first = site.take_incremental("latest-full");
+  const std::string table = site.postgres.value("SELECT pg_relation_filepath('still')");
+  const fs::path file = site.base(full) / "data" / table;
+  fs::rename(file, file.string() + ".away");
+  Restored damaged(site, first);
+  EXPECT_EQ(damaged.result.exit_code, 1);
+  EXPECT_THAT(damaged.result.err, AllOf(HasSubstr(table), HasSubstr("missing"), HasSubstr(full)));
+  EXPECT_FALSE(fs::exists(damaged.data));
+  fs::rename(file.string() + ".away", file);
+
+  fs::rename(site.base(full), site.base(full).string() + ".away");
+  fs::rename(site.server_directory() / "meta" / (full + "-backup.info"),
+             site.barman.directory() / "away");
+  Restored orphan(site, first);
+  EXPECT_EQ(orphan.result.exit_code, 1);
+  EXPECT_THAT(orphan.result.err,
+              AllOf(HasSubstr(first), HasSubstr(full), HasSubstr("not in the catalogue")));
+}
+
+TEST(IncrementalBackupRefusal, NamesWhatIsMissing) {
+  IncrementalSite site;
+  const auto expect_refusal = [&](const std::string& parent, const std::string& reason) {
+    const std::vector<std::string> before = site.listed_backups();
+    const CommandResult result = site.barman.run({"backup", "--incremental", parent, "main"});
+    EXPECT_EQ(result.exit_code, 1) << result.out;
+    EXPECT_THAT(result.err, HasSubstr(reason));
+    EXPECT_EQ(site.listed_backups(), before);
+  };
+  expect_refusal("20200101T000000", "Unknown backup '20200101T000000' for server 'main'");
+  site.postgres.query("ALTER SYSTEM SET summarize_wal = off");
+  site.postgres.query("SELECT pg_reload_conf()");
+  site.postgres.wait_until("current_setting('summarize_wal') = 'off'");
+  const std::string without = site.take_backup();
+  expect_refusal(without, "failed to start backup: 'summarize_wal' option has to be enabled");
+  site.postgres.query("ALTER SYSTEM SET summarize_wal = on");
+  site.postgres.query("SELECT pg_reload_conf()");
+  site.postgres.wait_until("current_setting('summarize_wal') = 'on'");
+  expect_refusal(without, "backup " + without + " is not eligible as a parent");
+  const std::string full = site.take_backup();
+  fs::rename(site.base(full) / "data/backup_manifest", site.base(full) / "data/away");
+  expect_refusal(full, "backup_manifest\" is missing");
+}
+
+TEST(IncrementalBackupRefusal, NeedsPostgres17) {
+  StreamingSite site({.postgres = {.major = 16}});
+  site.start_receiver();
+  site.archive_a_segment();
+  const std::string full = site.take_backup();
+  const CommandResult result = site.barman.run({"backup", "--incremental", full, "main"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("failed to start backup: Postgres version 17 or greater is required for "
+                        "incremental backups using the Postgres backup method"));
+}
+
+// Without summaries of the WAL since the parent the server refuses, and says which are missing.
+TEST(IncrementalBackupRefusal, TellsOfMissingSummaries) {
+  IncrementalSite site;
+  const std::string full = site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'gone'");
+  site.postgres.query("CHECKPOINT");
+  site.postgres.wait_until(
+      "(SELECT summarized_lsn FROM pg_get_wal_summarizer_state()) >= "
+      "(SELECT redo_lsn FROM pg_control_checkpoint())");
+  for (const fs::directory_entry& summary :
+       fs::directory_iterator(site.postgres.data_directory() / "pg_wal/summaries")) {
+    fs::remove(summary);
+  }
+  const CommandResult result = site.barman.run({"backup", "--incremental", full, "main"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("WAL summaries are required"));
+  EXPECT_EQ(site.status_of(site.listed_backups().front()), "FAILED");
+}
+
+TEST(IncrementalBackup, IsDeletedWithItsParent) {
+  IncrementalSite site;
+  const std::string full = site.take_backup();
+  const std::string first = site.take_incremental("last");
+  const std::string second = site.take_incremental("last");
+  const CommandResult leaf = site.barman.run({"delete", "main", second});
+  EXPECT_EQ(leaf.exit_code, 0) << leaf.err;
+  EXPECT_EQ(read_backup_info(site.barman, "main", first).at("children_backup_ids"), "None");
+  site.take_backup();
+  const CommandResult tree = site.barman.run({"delete", "main", full});
+  EXPECT_EQ(tree.exit_code, 0) << tree.err;
+  EXPECT_THAT(site.listed_backups(), testing::SizeIs(1));
+  EXPECT_FALSE(fs::exists(site.base(first)));
+}
+
+}  // namespace
+}  // namespace barman::test
