@@ -12,6 +12,7 @@
 
 #include "archive/file_transfer.h"
 #include "archive/ssh_caller.h"
+#include "base/anonymous_file.h"
 #include "base/durable.h"
 #include "base/fd.h"
 #include "base/log.h"

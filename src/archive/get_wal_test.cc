@@ -1,7 +1,6 @@
 #include "archive/get_wal.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <array>
@@ -69,15 +68,14 @@ TEST(GetWal, PipeGetsAllBytesAndAGoneReaderIsAnOutcome) {
 }
 
 std::string packed(compression::Algorithm algorithm, std::string_view text) {
-  std::string name = "/tmp/get-wal-test-XXXXXX";
-  const Fd fd(::mkstemp(name.data()));
-  compression::FdSink sink(fd.get(), name);
+  const TemporaryDirectory directory;
+  const std::filesystem::path path = directory.path() / "packed";
+  const Fd fd = open_file(path, O_WRONLY | O_CREAT);
+  compression::FdSink sink(fd.get(), path);
   const auto compressor = compression::make_compressor(algorithm, 1, sink);
   compressor->write(as_bytes(text));
   compressor->finish();
-  std::string content = get_file(name);
-  ::unlink(name.c_str());
-  return content;
+  return get_file(path);
 }
 
 std::string sent(const TestServer& test, WalForm form) {

@@ -48,16 +48,6 @@ std::optional<DigestAlgorithm> checksum_list_algorithm(const std::string& name) 
   return std::nullopt;
 }
 
-std::string digest_of_file(DigestAlgorithm algorithm, const Fd& file, const fs::path& path) {
-  Digest digest(algorithm);
-  std::vector<std::byte> buffer(kReadSize);
-  for (std::uint64_t offset = 0;; offset += kReadSize) {
-    const std::size_t size = read_full_at(file, buffer, offset, path);
-    digest.update(Bytes(buffer).first(size));
-    if (size < kReadSize) return digest.finish();
-  }
-}
-
 // One file of the stream while it is only ours: `incoming/.<pid>-<name>`.
 struct ReceivedWal {
   fs::path temporary;

@@ -1,8 +1,8 @@
 #include "archive/put_wal.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -50,8 +50,8 @@ std::string one_file(const std::string& name, const std::string& content) {
 class PutWal : public ::testing::Test {
  protected:
   void put(const std::string& stream) {
-    std::string path = (test.home.path() / "stream-XXXXXX").string();
-    const Fd fd(::mkstemp(path.data()));
+    const std::filesystem::path path = test.home.path() / "stream";
+    const Fd fd = open_file(path, O_RDWR | O_CREAT | O_TRUNC);
     write_full(fd, as_bytes(stream), path);
     ::lseek(fd.get(), 0, SEEK_SET);
     put_wal(test.make(), fd.get(), messages);

@@ -149,15 +149,4 @@ void WalCoding::decode(const StoredForm& form, const Fd& source, const fs::path&
   }
 }
 
-Fd open_anonymous_file(const fs::path& directory) {
-  Fd fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (fd.is_open()) return fd;
-  // Not every file system can do that.
-  std::string name = (directory / ".anonymous-XXXXXX").string();
-  fd = Fd(::mkostemp(name.data(), O_CLOEXEC));
-  if (!fd.is_open()) throw_errno("cannot create a file in \"" + directory.string() + "\"");
-  ::unlink(name.c_str());
-  return fd;
-}
-
 }  // namespace barman::archive

@@ -61,7 +61,4 @@ class WalCoding {
   std::string magic_;
 };
 
-// A file without a name in that directory, gone when it is closed.
-Fd open_anonymous_file(const std::filesystem::path& directory);
-
 }  // namespace barman::archive

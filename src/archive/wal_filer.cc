@@ -15,6 +15,7 @@
 
 #include "archive/file_transfer.h"
 #include "archive/rejected_file.h"
+#include "base/anonymous_file.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/timestamp.h"

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <limits>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -100,6 +101,18 @@ std::string digest_of(DigestAlgorithm algorithm, std::string_view text) {
   Digest digest(algorithm);
   digest.update(as_bytes(text));
   return digest.finish();
+}
+
+std::string digest_of_file(DigestAlgorithm algorithm, const Fd& file,
+                           const std::filesystem::path& path) {
+  constexpr std::size_t kReadSize = std::size_t{256} << 10;
+  Digest digest(algorithm);
+  std::vector<std::byte> buffer(kReadSize);
+  for (std::uint64_t offset = 0;; offset += kReadSize) {
+    const std::size_t size = read_full_at(file, buffer, offset, path);
+    digest.update(Bytes(buffer).first(size));
+    if (size < kReadSize) return digest.finish();
+  }
 }
 
 }  // namespace barman

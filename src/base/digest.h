@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,5 +39,8 @@ class Digest {
 };
 
 std::string digest_of(DigestAlgorithm algorithm, std::string_view text);
+// The whole file, wherever its position is. `path` is for errors.
+std::string digest_of_file(DigestAlgorithm algorithm, const Fd& file,
+                           const std::filesystem::path& path);
 
 }  // namespace barman

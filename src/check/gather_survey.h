@@ -10,22 +10,19 @@
 #include "base/progress.h"
 #include "check/survey.h"
 #include "server/server.h"
+#include "verify/verify_backup.h"
 
 namespace barman::check {
 
-enum class SurveyDepth {
-  sizes,      // files and their sizes
-  checksums,  // every file of a backup with a manifest is read
-};
-
 // Throws Error(interrupted), and `io` for directories that cannot be read. What is damaged is a
 // finding.
-SurveyFacts gather_survey(const server::Server& server, SurveyDepth depth, Progress& progress);
+SurveyFacts gather_survey(const server::Server& server, verify::VerifyDepth depth,
+                          Progress& progress);
 
 // Parts of it, with findings for what is wrong. Internal to check/.
 void survey_wal_archive(const catalogue::CatalogueLocations& locations, const Interrupt& interrupt,
                         SurveyFacts& facts);
-void survey_backup_files(const catalogue::Catalogue& catalogue, SurveyDepth depth,
-                         const Interrupt& interrupt, Progress& progress, SurveyedBackup& backup);
+void survey_backup_files(const server::Server& server, verify::VerifyDepth depth,
+                         Progress& progress, SurveyedBackup& backup);
 
 }  // namespace barman::check

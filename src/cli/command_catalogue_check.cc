@@ -7,8 +7,9 @@
 namespace barman::cli {
 
 void run_catalogue_check(CommandContext& context) {
-  const check::SurveyDepth depth =
-      context.arguments.is_set("deep") ? check::SurveyDepth::checksums : check::SurveyDepth::sizes;
+  const verify::VerifyDepth depth = context.arguments.is_set("deep")
+                                        ? verify::VerifyDepth::checksums
+                                        : verify::VerifyDepth::sizes;
   for_each_server(context, [&](const config::ServerConfig& config) {
     const server::Server server = make_server(context, config);
     const check::SurveyReport report =

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/durable.h"
+#include "base/test_support.h"
 #include "output/captured_output.h"
 
 namespace barman::cli {
@@ -22,11 +23,9 @@ using Words = std::vector<std::string>;
 class ServerSelectionTest : public ::testing::Test {
  protected:
   ServerSelectionTest() {
-    std::string pattern = std::filesystem::temp_directory_path() / "barman-selection-XXXXXX";
-    root_ = ::mkdtemp(pattern.data());
     constexpr std::string_view kServer =
         "backup_method = postgres\nstreaming_archiver = on\nslot_name = s\n";
-    std::string text = fmt::format("[barman]\nbarman_home = {}\n", root_.string());
+    std::string text = fmt::format("[barman]\nbarman_home = {}\n", root_.path().string());
     for (const std::string_view name : {"beta", "alpha"}) {
       text +=
           fmt::format("[{}]\nconninfo = host=x\nstreaming_conninfo = host=x\n{}", name, kServer);
@@ -34,13 +33,10 @@ class ServerSelectionTest : public ::testing::Test {
     text += fmt::format("[resting]\nactive = false\nconninfo = host=x\n{}", kServer);
     text += fmt::format("[sick]\n{}", kServer);
     text += "[copy]\nprimary_ssh_command = ssh barman@primary\n";
-    write_file_durably(root_ / "barman.conf", text);
-    configuration_.load_main_file({.option = (root_ / "barman.conf").string()});
+    write_file_durably(root_.path() / "barman.conf", text);
+    configuration_.load_main_file({.option = (root_.path() / "barman.conf").string()});
     configuration_.load_rest([](const std::string&) { return std::nullopt; });
   }
-  ~ServerSelectionTest() override { remove_tree(root_); }
-  ServerSelectionTest(const ServerSelectionTest&) = delete;
-  ServerSelectionTest& operator=(const ServerSelectionTest&) = delete;
 
   Words select_many(std::string_view command, const Words& names) {
     bool is_help = false;
@@ -66,7 +62,7 @@ class ServerSelectionTest : public ::testing::Test {
   }
   int exit_code() { return output_.reporter().finish(); }
 
-  std::filesystem::path root_;
+  TemporaryDirectory root_;
   config::Configuration configuration_;
   output::CapturedOutput output_;
   NoProgress progress_;

@@ -22,17 +22,6 @@ constexpr std::string_view kFileName = "wal-archived-ahead";
 constexpr std::string_view kHeader = "barman-wal-archive 1 ";
 constexpr std::int64_t kBelievedForSeconds = 3600;
 constexpr std::size_t kMaxFile = std::size_t{1} << 20;
-constexpr std::size_t kReadSize = std::size_t{256} << 10;
-
-std::string sha256_of(const Fd& file, const fs::path& path) {
-  Digest digest(DigestAlgorithm::sha256);
-  std::vector<std::byte> buffer(kReadSize);
-  for (std::uint64_t offset = 0;; offset += kReadSize) {
-    const std::size_t size = read_full_at(file, buffer, offset, path);
-    digest.update(Bytes(buffer).first(size));
-    if (size < kReadSize) return digest.finish();
-  }
-}
 
 void require_safe(const fs::path& directory) {
   struct stat status = {};
@@ -70,7 +59,8 @@ ArchivedAhead::ArchivedAhead(fs::path directory, const RemoteBarman& barman)
 
 bool ArchivedAhead::holds(const std::string& name, const Fd& file, const fs::path& path) const {
   const auto found = sha256_by_name_.find(name);
-  return found != sha256_by_name_.end() && found->second == sha256_of(file, path);
+  return found != sha256_by_name_.end() &&
+         found->second == digest_of_file(DigestAlgorithm::sha256, file, path);
 }
 
 void ArchivedAhead::add(const std::string& name, const std::string& sha256) {

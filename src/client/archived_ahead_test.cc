@@ -3,11 +3,11 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "base/digest.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/test_support.h"
 
 namespace barman::client {
 namespace {
@@ -16,17 +16,14 @@ namespace fs = std::filesystem;
 
 class ArchivedAheadTest : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_NE(::mkdtemp(root_.data()), nullptr); }
-  void TearDown() override { remove_tree(root_); }
-
   bool holds(const std::string& name, const std::string& content, const RemoteBarman& barman) {
-    const fs::path path = fs::path(root_) / "wal";
+    const fs::path path = root_.path() / "wal";
     write_file_durably(path, content);
     return ArchivedAhead(directory(), barman).holds(name, open_file(path, O_RDONLY), path);
   }
-  fs::path directory() const { return fs::path(root_) / "cache"; }
+  fs::path directory() const { return root_.path() / "cache"; }
 
-  std::string root_ = "/tmp/archived-ahead-test-XXXXXX";
+  TemporaryDirectory root_;
   RemoteBarman barman_{.host = "backup", .server = "main"};
 };
 

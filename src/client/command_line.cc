@@ -1,12 +1,17 @@
 #include "client/command_line.h"
 
 #include <getopt.h>
+#include <signal.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/text.h"
+#include "client/remote_barman.h"
+#include "version.h"
 
 namespace barman::client {
 namespace {
@@ -141,6 +146,34 @@ ClientArguments parse_client_line(const ClientProgram& program,
                            result.positionals[program.positionals.size()]);
   }
   return result;
+}
+
+void tell(const std::string& text) { std::fputs((text + "\n").c_str(), stderr); }
+
+int run_client(const ClientProgram& program, int argc, char** argv,
+               int (*run)(const ClientArguments& arguments)) {
+  // A pipe whose reader has gone is an error to report, not the end.
+  ::signal(SIGPIPE, SIG_IGN);
+  try {
+    const ClientArguments arguments =
+        parse_client_line(program, {argv + std::min(argc, 1), argv + argc});
+    switch (arguments.request) {
+      case ClientArguments::Request::help:
+        std::fputs(program.help().c_str(), stdout);
+        return kExitSuccess;
+      case ClientArguments::Request::version:
+        std::fputs(fmt::format("{} {}\n", program.name, kVersion).c_str(), stdout);
+        return kExitSuccess;
+      case ClientArguments::Request::run:
+        return run(arguments);
+    }
+  } catch (const ClientUsageError& error) {
+    tell(fmt::format("{}{}: error: {}", program.usage(), program.name, error.what()));
+  } catch (const std::exception& error) {
+    const auto* ours = dynamic_cast<const Error*>(&error);
+    tell(fmt::format("ERROR: {}", ours != nullptr ? ours->describe() : error.what()));
+  }
+  return kExitFailure;
 }
 
 }  // namespace barman::client

@@ -81,4 +81,12 @@ struct ClientArguments {
 ClientArguments parse_client_line(const ClientProgram& program,
                                   const std::vector<std::string>& arguments);
 
+// One line to stderr: PostgreSQL puts it into its log.
+void tell(const std::string& text);
+
+// A whole program: answers --help and --version, hands other command lines to `run`, and tells what
+// is thrown. Returns the exit code.
+int run_client(const ClientProgram& program, int argc, char** argv,
+               int (*run)(const ClientArguments& arguments));
+
 }  // namespace barman::client

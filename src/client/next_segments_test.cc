@@ -2,9 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "base/durable.h"
+#include "base/test_support.h"
 
 namespace barman::client {
 namespace {
@@ -24,22 +24,20 @@ TEST(NextSegments, CrossTheEndOfALog) {
 }
 
 TEST(NextSegments, ReadyOnesUpToTheFirstGap) {
-  std::string directory = "/tmp/next-segments-test-XXXXXX";
-  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
-  const std::filesystem::path status = std::filesystem::path(directory) / "archive_status";
+  const TemporaryDirectory directory;
+  const std::filesystem::path status = directory.path() / "archive_status";
   make_directories(status);
   for (const char* name : {"2.ready", "3.ready", "4.done", "5.ready"}) {
     write_file_durably(status / (std::string("00000001000000000000000") + name), "");
   }
   const auto list = [&](const std::string& name, std::size_t count) {
-    return list_ready_segments(std::filesystem::path(directory) / name, k16Mib, count);
+    return list_ready_segments(directory.path() / name, k16Mib, count);
   };
   EXPECT_THAT(list("000000010000000000000001", 9),
               ElementsAre("000000010000000000000002", "000000010000000000000003"));
   EXPECT_THAT(list("000000010000000000000001", 1), ElementsAre("000000010000000000000002"));
   EXPECT_THAT(list("000000010000000000000003", 9), IsEmpty());
   EXPECT_THAT(list("00000002.history", 9), IsEmpty());
-  remove_tree(directory);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include "base/digest.h"
 #include "base/fd.h"
 #include "compression/algorithm.h"
-#include "pipeline/sink.h"
+#include "pipeline/tar_writer.h"
 
 namespace barman::client {
 
@@ -22,7 +22,7 @@ struct PutOptions {
 class PutStream {
  public:
   PutStream(const PutOptions& options, pipeline::Sink& output)
-      : options_(options), output_(output) {}
+      : options_(options), writer_(output) {}
 
   // One member under the file's name, compressed on the way when the options say so. Returns the
   // SHA-256 of the file as it is. Throws when the file shrinks meanwhile: PostgreSQL does not touch
@@ -34,11 +34,9 @@ class PutStream {
  private:
   void add_content(const Fd& file, const std::filesystem::path& path, const std::string& name,
                    std::int64_t mtime, std::string* plain_sha256);
-  void write_header(const std::string& name, std::uint64_t size_bytes, std::int64_t mtime);
-  void write_padding(std::uint64_t size_bytes);
 
   PutOptions options_;
-  pipeline::Sink& output_;
+  pipeline::TarWriter writer_;
   std::string list_;
 };
 

@@ -3,11 +3,11 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <map>
 
 #include "base/durable.h"
+#include "base/test_support.h"
 #include "compression/stored_file.h"
 #include "pipeline/tar_reader.h"
 
@@ -35,12 +35,9 @@ class Members final : public pipeline::TarVisitor {
 
 class PutStreamTest : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_NE(::mkdtemp(directory_.data()), nullptr); }
-  void TearDown() override { remove_tree(directory_); }
-
   // Sends one file and takes the stream apart again; the checksum that add() tells.
   std::string send(const PutOptions& options) {
-    const std::filesystem::path path = std::filesystem::path(directory_) / "wal";
+    const std::filesystem::path path = directory_.path() / "wal";
     write_file_durably(path, text_);
     pipeline::TarReader reader(members_, "stream");
     PutStream stream(options, reader);
@@ -49,7 +46,7 @@ class PutStreamTest : public ::testing::Test {
     return checksum;
   }
 
-  std::string directory_ = "/tmp/put-stream-test-XXXXXX";
+  TemporaryDirectory directory_;
   const std::string text_ = std::string(300000, 'x') + "end";
   Members members_;
 };

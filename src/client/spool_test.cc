@@ -2,10 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/test_support.h"
 
 namespace barman::client {
 namespace {
@@ -16,48 +16,45 @@ using ::testing::IsEmpty;
 
 class SpoolTest : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_NE(::mkdtemp(root_.data()), nullptr); }
-  void TearDown() override { remove_tree(root_); }
-
   static void put(const Spool& spool, const std::string& name, const std::string& content) {
     SpooledFile file(spool.directory(), name);
     write_full(file.file(), as_bytes(content), "spool");
     file.keep();
   }
 
-  std::string root_ = "/tmp/spool-test-XXXXXX";
+  TemporaryDirectory root_;
   RemoteBarman barman_{.host = "backup", .server = "main"};
 };
 
 TEST_F(SpoolTest, FilesHaveTheirNameWhenTheyAreComplete) {
-  const Spool spool(root_, barman_);
+  const Spool spool(root_.path(), barman_);
   {
     const SpooledFile file(spool.directory(), "W1");
     EXPECT_TRUE(spool.is_on_its_way("W1"));
     EXPECT_THAT(spool.list(), IsEmpty());
-    EXPECT_FALSE(spool.take("W1", root_ + "/to"));
+    EXPECT_FALSE(spool.take("W1", root_.path() / "to"));
   }
   EXPECT_FALSE(spool.is_on_its_way("W1"));
   put(spool, "W1", "one");
   EXPECT_THAT(spool.list(), ElementsAre("W1"));
-  EXPECT_TRUE(spool.take("W1", root_ + "/to"));
-  EXPECT_EQ(read_file(root_ + "/to"), "one");
-  EXPECT_FALSE(spool.take("W1", root_ + "/to"));
+  EXPECT_TRUE(spool.take("W1", root_.path() / "to"));
+  EXPECT_EQ(read_file(root_.path() / "to"), "one");
+  EXPECT_FALSE(spool.take("W1", root_.path() / "to"));
 }
 
 TEST_F(SpoolTest, ServersAndPlacesDoNotMix) {
-  put(Spool(root_, barman_), "W1", "one");
+  put(Spool(root_.path(), barman_), "W1", "one");
   RemoteBarman other = barman_;
   other.server = "other";
-  EXPECT_FALSE(Spool(root_, other).take("W1", root_ + "/to"));
+  EXPECT_FALSE(Spool(root_.path(), other).take("W1", root_.path() / "to"));
   other = barman_;
   other.host = "elsewhere";
-  EXPECT_FALSE(Spool(root_, other).take("W1", root_ + "/to"));
-  EXPECT_TRUE(Spool(root_, barman_).take("W1", root_ + "/to"));
+  EXPECT_FALSE(Spool(root_.path(), other).take("W1", root_.path() / "to"));
+  EXPECT_TRUE(Spool(root_.path(), barman_).take("W1", root_.path() / "to"));
 }
 
 TEST_F(SpoolTest, PruneKeepsWhatIsStillAhead) {
-  const Spool spool(root_, barman_);
+  const Spool spool(root_.path(), barman_);
   for (const char* name : {"W1", "W2", "W3"}) put(spool, name, name);
   // Of a process that is no more.
   write_file_durably(spool.directory() / ".part-999999999-W4", "half");
@@ -67,9 +64,9 @@ TEST_F(SpoolTest, PruneKeepsWhatIsStillAhead) {
 }
 
 TEST_F(SpoolTest, RefusesADirectoryThatOthersCanWrite) {
-  const fs::path directory = Spool(root_, barman_).directory();
+  const fs::path directory = Spool(root_.path(), barman_).directory();
   fs::permissions(directory, fs::perms::all);
-  EXPECT_THROW(Spool(root_, barman_), Error);
+  EXPECT_THROW(Spool(root_.path(), barman_), Error);
 }
 
 }  // namespace

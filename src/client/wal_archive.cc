@@ -1,7 +1,6 @@
 #include "client/wal_archive.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,7 +23,6 @@
 #include "client/remote_barman.h"
 #include "compression/algorithm.h"
 #include "compression/stored_file.h"
-#include "version.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::client {
@@ -52,8 +50,6 @@ std::vector<ClientOption> archive_options() {
           {0, "prefetch-cache-dir", "DIR", "where it is kept which ones were sent",
            ClientValue::directory}};
 }
-
-void tell(const std::string& text) { std::fputs((text + "\n").c_str(), stderr); }
 
 struct Request {
   RemoteBarman barman;
@@ -250,28 +246,9 @@ const ClientProgram& wal_archive_program() {
 }
 
 int run_wal_archive(int argc, char** argv) {
-  ::signal(SIGPIPE, SIG_IGN);
-  try {
-    const ClientArguments arguments =
-        parse_client_line(wal_archive_program(), {argv + std::min(argc, 1), argv + argc});
-    switch (arguments.request) {
-      case ClientArguments::Request::help:
-        std::fputs(wal_archive_program().help().c_str(), stdout);
-        return kExitSuccess;
-      case ClientArguments::Request::version:
-        std::fputs(fmt::format("barman-wal-archive {}\n", kVersion).c_str(), stdout);
-        return kExitSuccess;
-      case ClientArguments::Request::run:
-        return archive(make_request(arguments));
-    }
-  } catch (const ClientUsageError& error) {
-    tell(fmt::format("{}barman-wal-archive: error: {}", wal_archive_program().usage(),
-                     error.what()));
-  } catch (const std::exception& error) {
-    const auto* ours = dynamic_cast<const Error*>(&error);
-    tell(fmt::format("ERROR: {}", ours != nullptr ? ours->describe() : error.what()));
-  }
-  return kExitFailure;
+  return run_client(wal_archive_program(), argc, argv, [](const ClientArguments& arguments) {
+    return archive(make_request(arguments));
+  });
 }
 
 }  // namespace barman::client

@@ -1,7 +1,6 @@
 #include "client/wal_restore.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,7 +20,6 @@
 #include "client/prefetch.h"
 #include "client/remote_barman.h"
 #include "client/spool.h"
-#include "version.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
@@ -50,8 +48,6 @@ std::vector<ClientOption> restore_options() {
       {0, "keep-compression", "", "send the file as it is stored"},
       {'t', "test", "", "only test the connection and the configuration"}};
 }
-
-void tell(const std::string& text) { std::fputs((text + "\n").c_str(), stderr); }
 
 struct Request {
   RemoteBarman barman;
@@ -225,28 +221,9 @@ const ClientProgram& wal_restore_program() {
 }
 
 int run_wal_restore(int argc, char** argv) {
-  ::signal(SIGPIPE, SIG_IGN);
-  try {
-    const ClientArguments arguments =
-        parse_client_line(wal_restore_program(), {argv + std::min(argc, 1), argv + argc});
-    switch (arguments.request) {
-      case ClientArguments::Request::help:
-        std::fputs(wal_restore_program().help().c_str(), stdout);
-        return kExitSuccess;
-      case ClientArguments::Request::version:
-        std::fputs(fmt::format("barman-wal-restore {}\n", kVersion).c_str(), stdout);
-        return kExitSuccess;
-      case ClientArguments::Request::run:
-        return restore(make_request(arguments));
-    }
-  } catch (const ClientUsageError& error) {
-    tell(fmt::format("{}barman-wal-restore: error: {}", wal_restore_program().usage(),
-                     error.what()));
-  } catch (const std::exception& error) {
-    const auto* ours = dynamic_cast<const Error*>(&error);
-    tell(fmt::format("ERROR: {}", ours != nullptr ? ours->describe() : error.what()));
-  }
-  return kExitFailure;
+  return run_client(wal_restore_program(), argc, argv, [](const ClientArguments& arguments) {
+    return restore(make_request(arguments));
+  });
 }
 
 }  // namespace barman::client

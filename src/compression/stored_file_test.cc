@@ -2,21 +2,19 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
 
+#include "base/anonymous_file.h"
 #include "compression/codec.h"
 
 namespace barman::compression {
 namespace {
 
 Fd memory_file(std::string_view content) {
-  std::string name = "/tmp/stored-file-test-XXXXXX";
-  Fd fd(::mkstemp(name.data()));
-  ::unlink(name.c_str());
+  Fd fd = open_anonymous_file(std::filesystem::temp_directory_path());
   write_full(fd, as_bytes(content), "file");
   return fd;
 }

@@ -1,8 +1,8 @@
 // Writes a tar archive into a Sink, member by member: ustar headers, with PAX extended headers for
 // what they cannot hold (POSIX.1-2001: long paths and link targets, files of 8 GiB and more).
 //
-// Order of calls: begin_file(), write() calls that add up to the size, end_file(); finish() ends
-// the archive and the sink behind it.
+// Order of calls: begin_member(), write() calls that add up to the size, end_member(); finish()
+// ends the archive and the sink behind it.
 #pragma once
 
 #include <cstdint>

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/anonymous_file.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -259,7 +260,7 @@ TEST_F(ExecutePlan, DecompressesWalWhateverTheIndexSays) {
   const fs::path packed = root_ / "wals" / segment;
   const std::string text = "the content of a segment";
   {
-    const Fd plain = archive::open_anonymous_file(root_);
+    const Fd plain = open_anonymous_file(root_);
     write_full(plain, as_bytes(text), "plain");
     const Fd target = open_file(packed, O_WRONLY | O_CREAT | O_TRUNC);
     compression::compress_file(plain, "plain", compression::Algorithm::lz4, 0, target.get(),

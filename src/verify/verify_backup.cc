@@ -65,23 +65,33 @@ class Verification {
   Verification(const server::Server& server, const BackupInfo& backup, Progress& progress)
       : server_(server), backup_(backup), progress_(progress), interrupt_(server.interrupt()) {}
 
-  VerifyReport run(std::size_t worker_count) {
+  void verify_files(VerifyDepth depth, std::size_t worker_count) {
+    depth_ = depth;
     const fs::path manifest_path =
         server_.catalogue().data_directory(backup_.id) / "backup_manifest";
     // A damaged manifest is what the user wants to hear of; the WAL can be checked without it.
     try {
       manifest_ = content::ManifestIndex::load(manifest_path);
       if (!manifest_) {
-        add({FindingKind::manifest, "backup_manifest",
+        add({"backup_manifest",
              "\"backup_manifest\" is not in the backup (for a backup made by rsync, "
              "'generate-manifest' writes it)"});
       }
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::corrupt) throw;
-      add({FindingKind::manifest, "backup_manifest", error.describe()});
+      add({"backup_manifest", error.describe()});
     }
-    if (manifest_) verify_files(worker_count);
-    verify_wals();
+    if (manifest_) compare_files(worker_count);
+  }
+
+  void verify_wals() {
+    WalVerdict verdict = verify_required_wal(server_, backup_);
+    report_.wal_count = verdict.wal_count;
+    report_.record_count = verdict.record_count;
+    for (Finding& finding : verdict.findings) add(std::move(finding));
+  }
+
+  VerifyReport report() {
     std::sort(report_.findings.begin(), report_.findings.end(),
               [](const Finding& a, const Finding& b) { return a.object < b.object; });
     return std::move(report_);
@@ -103,9 +113,7 @@ class Verification {
     }
   }
 
-  void verify_files(std::size_t worker_count) {
-    progress_.begin("verify", static_cast<std::uint64_t>(
-                                  std::max<std::int64_t>(backup_.cluster_size.value_or(0), 0)));
+  void compare_files(std::size_t worker_count) {
     {
       WorkerPool workers(worker_count);
       for (const BackupTree& tree : content::open_backup(server_.catalogue(), backup_)) {
@@ -113,10 +121,9 @@ class Verification {
       }
       workers.wait();
     }
-    progress_.end();
     const auto is_wanted = [](std::string_view path) { return !is_ignored(path); };
     for (const std::string& path : manifest_->list_unseen(is_wanted, VerifyReport::kMaxFindings)) {
-      add({FindingKind::missing, path, fmt::format("\"{}\" is missing", path)});
+      add({path, fmt::format("\"{}\" is missing", path)});
     }
   }
 
@@ -126,7 +133,7 @@ class Verification {
       tree.content->walk([&](const content::Entry& entry) { submit_entry(tree, entry, workers); });
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
-      add({FindingKind::unreadable, tree.manifest_prefix(), error.describe()});
+      add({tree.manifest_prefix(), error.describe()});
     }
   }
 
@@ -136,15 +143,18 @@ class Verification {
     if (entry.is_directory || (tree.is_data_directory() && is_ignored(listed))) return;
     std::optional<content::ExpectedFile> expected = manifest_->find(listed);
     if (!expected) {
-      add({FindingKind::extra, listed,
-           fmt::format("\"{}\" is in the backup, but not in its manifest", listed)});
+      add({listed, fmt::format("\"{}\" is in the backup, but not in its manifest", listed)});
       return;
     }
     manifest_->mark_seen(listed);
     if (expected->size_bytes != entry.size_bytes) {
-      add({FindingKind::size, listed,
-           fmt::format("\"{}\" has {} bytes instead of {}", listed, entry.size_bytes,
-                       expected->size_bytes)});
+      add({listed, fmt::format("\"{}\" has {} bytes instead of {}", listed, entry.size_bytes,
+                               expected->size_bytes)});
+      return;
+    }
+    if (depth_ == VerifyDepth::sizes) {
+      const std::lock_guard lock(mutex_);
+      ++report_.file_count;
       return;
     }
     workers.submit([this, task = FileTask{tree.content, entry.path, listed, std::move(*expected)}] {
@@ -158,7 +168,7 @@ class Verification {
       read_file(task);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
-      add({FindingKind::unreadable, task.listed, error.describe()});
+      add({task.listed, error.describe()});
     }
   }
 
@@ -180,16 +190,14 @@ class Verification {
     }
     const std::string checksum = digest.finish();
     if (size_bytes != task.expected.size_bytes) {
-      add({FindingKind::size, task.listed,
-           fmt::format("\"{}\" has {} bytes instead of {}", task.listed, size_bytes,
-                       task.expected.size_bytes)});
+      add({task.listed, fmt::format("\"{}\" has {} bytes instead of {}", task.listed, size_bytes,
+                                    task.expected.size_bytes)});
     } else if (checksum != task.expected.checksum) {
-      add({FindingKind::checksum, task.listed,
-           fmt::format("\"{}\" is damaged: its checksum is {}, the manifest says {}", task.listed,
-                       checksum, task.expected.checksum)});
+      add({task.listed, fmt::format("\"{}\" is damaged: its checksum is {}, the manifest says {}",
+                                    task.listed, checksum, task.expected.checksum)});
     }
     if (pages.damaged_count() > 0) {
-      add({FindingKind::page, task.listed,
+      add({task.listed,
            fmt::format("\"{}\" has {} page(s) with a wrong checksum, the first is block {}",
                        task.listed, pages.damaged_count(), pages.first_damaged())});
     }
@@ -235,19 +243,11 @@ class Verification {
     std::uint64_t damaged_count_ = 0;
   };
 
-  void verify_wals() {
-    const WalVerdict verdict = verify_required_wal(server_, backup_);
-    report_.wal_count = verdict.wal_count;
-    report_.record_count = verdict.record_count;
-    for (const WalProblem& problem : verdict.problems) {
-      add({FindingKind::wal, problem.name, problem.text});
-    }
-  }
-
   const server::Server& server_;
   const BackupInfo& backup_;
   Progress& progress_;
   const Interrupt& interrupt_;
+  VerifyDepth depth_ = VerifyDepth::checksums;
   std::optional<content::ManifestIndex> manifest_;
   std::mutex mutex_;
   VerifyReport report_;
@@ -255,11 +255,24 @@ class Verification {
 
 }  // namespace
 
+VerifyReport verify_files(const server::Server& server, const BackupInfo& backup, VerifyDepth depth,
+                          std::size_t worker_count, Progress& progress) {
+  Verification verification(server, backup, progress);
+  verification.verify_files(depth, worker_count);
+  return verification.report();
+}
+
 VerifyReport verify_backup(const server::Server& server, const BackupInfo& backup,
                            std::size_t worker_count, Progress& progress) {
   require_verifiable(server, backup);
   const FileLock lock = server::share_backup(server, backup.id, "verify");
-  return Verification(server, backup, progress).run(worker_count);
+  Verification verification(server, backup, progress);
+  progress.begin("verify", static_cast<std::uint64_t>(
+                               std::max<std::int64_t>(backup.cluster_size.value_or(0), 0)));
+  verification.verify_files(VerifyDepth::checksums, worker_count);
+  progress.end();
+  verification.verify_wals();
+  return verification.report();
 }
 
 }  // namespace barman::verify

@@ -15,27 +15,9 @@
 #include "base/progress.h"
 #include "catalogue/backup_info.h"
 #include "server/server.h"
+#include "verify/verify_wal.h"
 
 namespace barman::verify {
-
-enum class FindingKind {
-  manifest,  // missing or damaged
-  missing,
-  extra,
-  size,
-  checksum,
-  page,
-  unreadable,
-  wal,  // missing, damaged or foreign
-};
-
-struct Finding {
-  FindingKind kind = FindingKind::missing;
-  // A path relative to the data directory, or the name of a WAL file.
-  std::string object;
-  // The whole sentence, naming the object.
-  std::string text;
-};
 
 struct VerifyReport {
   // What was checked.
@@ -51,6 +33,16 @@ struct VerifyReport {
   static constexpr std::size_t kMaxFindings = 1000;
   bool is_good() const { return finding_count == 0; }
 };
+
+enum class VerifyDepth {
+  sizes,      // files are there with their sizes; nothing is read
+  checksums,  // everything is read
+};
+
+// The files alone, without a lock: a plain backup with a manifest. Advances `progress`, but does
+// not begin it.
+VerifyReport verify_files(const server::Server& server, const catalogue::BackupInfo& backup,
+                          VerifyDepth depth, std::size_t worker_count, Progress& progress);
 
 // Throws `config` for backups of a kind that cannot be verified (encrypted, compressed, snapshots,
 // incomplete ones), telling why; `conflict` when the backup is being deleted.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "archive/wal_coding.h"
+#include "base/anonymous_file.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "catalogue/wal_check.h"
@@ -51,7 +52,7 @@ class WalVerification {
   WalVerdict run() {
     const std::vector<std::string> names = catalogue::required_segments(backup_);
     if (names.empty() || !backup_.begin_xlog || !backup_.end_xlog || !backup_.wal_timeline()) {
-      verdict_.problems.push_back(
+      verdict_.findings.push_back(
           {"backup.info", "backup.info does not say which WAL the backup needs"});
       return std::move(verdict_);
     }
@@ -79,7 +80,7 @@ class WalVerification {
       return true;
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
-      verdict_.problems.push_back({name, fmt::format("WAL file '{}': {}", name, error.describe())});
+      verdict_.findings.push_back({name, fmt::format("WAL file '{}': {}", name, error.describe())});
       return false;
     }
   }
@@ -89,7 +90,7 @@ class WalVerification {
     const std::optional<Fd> file = find_file(path);
     if (!file) {
       if (backup_.status != catalogue::BackupStatus::waiting_for_wals) {
-        verdict_.problems.push_back(
+        verdict_.findings.push_back(
             {name,
              fmt::format("WAL file '{}' is missing: \"{}\" does not exist", name, path.string())});
       }
@@ -114,7 +115,7 @@ class WalVerification {
     } else if (form.is_plain()) {
       compression::push_file(file, path, sink);
     } else {
-      const Fd plain = archive::open_anonymous_file(fs::temp_directory_path());
+      const Fd plain = open_anonymous_file(fs::temp_directory_path());
       coding.decode(form, file, path, plain.get(), path);
       compression::push_file(plain, path, sink);
     }

@@ -10,15 +10,17 @@
 
 namespace barman::verify {
 
-struct WalProblem {
-  std::string name;
+struct Finding {
+  // A path relative to the data directory, or the name of a WAL file.
+  std::string object;
+  // The whole sentence, naming the object.
   std::string text;
 };
 
 struct WalVerdict {
   std::uint64_t wal_count = 0;
   std::uint64_t record_count = 0;
-  std::vector<WalProblem> problems;
+  std::vector<Finding> findings;
 };
 
 // Reads the segments from begin_wal to end_wal, record by record. Only what is archived is judged

@@ -92,12 +92,12 @@ TEST_F(CatalogueCheck, FindsDamagedFilesOfABackup) {
   EXPECT_EQ(check().exit_code, 0) << "the size is right";
   const CommandResult deep = check({"--deep"});
   EXPECT_EQ(deep.exit_code, 1);
-  EXPECT_THAT(deep.out,
-              HasSubstr("backup " + second_ + ": global/pg_control has another checksum"));
+  EXPECT_THAT(deep.out, HasSubstr("backup " + second_ +
+                                  ": \"global/pg_control\" is damaged: its checksum is"));
   fs::resize_file(file, 10);
-  EXPECT_THAT(check().out, HasSubstr("global/pg_control has 10 bytes instead of 8192"));
+  EXPECT_THAT(check().out, HasSubstr("\"global/pg_control\" has 10 bytes instead of 8192"));
   fs::remove(file);
-  EXPECT_THAT(check().out, HasSubstr("global/pg_control is missing"));
+  EXPECT_THAT(check().out, HasSubstr("\"global/pg_control\" is missing"));
   fs::remove_all(data_file(""));
   EXPECT_THAT(check().out, HasSubstr("does not exist"));
   EXPECT_EQ(check().exit_code, 1);
