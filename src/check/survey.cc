@@ -21,6 +21,11 @@ std::string name_of(const SurveyFacts& facts, wal::TimelineId timeline, std::uin
   return wal::segment_name({.timeline = timeline, .number = number}, facts.segment_size);
 }
 
+bool has_errors(const std::vector<Finding>& findings) {
+  return std::any_of(findings.begin(), findings.end(),
+                     [](const Finding& finding) { return finding.severity == Severity::error; });
+}
+
 std::string object_of(const BackupInfo& info) { return "backup " + info.id.value; }
 
 std::optional<wal::Segment> segment_of_text(const SurveyFacts& facts,
@@ -80,7 +85,7 @@ std::vector<SegmentRun> runs_along(const SurveyFacts& facts, const Path& path) {
   return result;
 }
 
-// A backup that can be restored as far as its own files go, with the numbers of its WAL.
+// A backup whose own files, and those of its parents, can be restored, with the numbers of its WAL.
 struct UsableBackup {
   const SurveyedBackup* backup = nullptr;
   wal::TimelineId timeline;
@@ -89,12 +94,39 @@ struct UsableBackup {
   bool is_standalone = false;
 };
 
+// Why the chain of an incremental backup is broken; "" when it is not.
+std::string chain_problem(const SurveyFacts& facts, const BackupInfo& info) {
+  const BackupInfo* child = &info;
+  // A chain that bites its tail is as good as broken: more links than backups.
+  for (std::size_t links = 0; child->parent_backup_id && links <= facts.backups.size(); ++links) {
+    const auto parent =
+        std::lower_bound(facts.backups.begin(), facts.backups.end(), *child->parent_backup_id,
+                         [](const SurveyedBackup& other, const catalogue::BackupId& id) {
+                           return other.info.id < id;
+                         });
+    if (parent == facts.backups.end() || parent->info.id != *child->parent_backup_id) {
+      return fmt::format("its {} {} is missing", child == &info ? "parent" : "ancestor",
+                         child->parent_backup_id->value);
+    }
+    const std::string name =
+        fmt::format("its {} {}", child == &info ? "parent" : "ancestor", parent->info.id.value);
+    if (!parent->info.is_copy_done()) {
+      return fmt::format("{} is {}", name, catalogue::status_text(parent->info.status));
+    }
+    if (parent->is_being_deleted) return name + " is being deleted";
+    if (has_errors(parent->damage)) return name + " is damaged";
+    child = &parent->info;
+  }
+  return child->parent_backup_id ? "its chain of parents has no end" : "";
+}
+
 std::vector<UsableBackup> usable_backups(const SurveyFacts& facts) {
   std::vector<UsableBackup> result;
   for (const SurveyedBackup& backup : facts.backups) {
     const auto begin = segment_of_text(facts, backup.info.begin_wal);
     const auto end = segment_of_text(facts, backup.info.end_wal);
     if (!backup.info.is_copy_done() || backup.is_being_deleted || !begin || !end) continue;
+    if (has_errors(backup.damage) || !chain_problem(facts, backup.info).empty()) continue;
     result.push_back({.backup = &backup,
                       .timeline = begin->timeline,
                       .begin = begin->number,
@@ -160,13 +192,10 @@ class Survey {
           "its metadata cannot be read: " + broken.reason,
           "Repair \"" + broken.path.string() + "\", or restore it from a copy.");
     }
-    std::vector<BackupInfo> infos;
-    infos.reserve(facts_.backups.size());
-    for (const SurveyedBackup& backup : facts_.backups) infos.push_back(backup.info);
-    for (const SurveyedBackup& backup : facts_.backups) survey_backup(infos, backup);
+    for (const SurveyedBackup& backup : facts_.backups) survey_backup(backup);
   }
 
-  void survey_backup(const std::vector<BackupInfo>& infos, const SurveyedBackup& backup) {
+  void survey_backup(const SurveyedBackup& backup) {
     const BackupInfo& info = backup.info;
     if (backup.is_being_deleted) {
       return add(Severity::notice, object_of(info), "its deletion has begun and was interrupted",
@@ -182,27 +211,15 @@ class Survey {
                  "If no backup is running, the next \"barman cron\" marks it FAILED.");
     }
     report_.findings.insert(report_.findings.end(), backup.damage.begin(), backup.damage.end());
-    check_chain(infos, info);
+    check_chain(info);
     check_wal_of(info);
   }
 
-  void check_chain(const std::vector<BackupInfo>& infos, const BackupInfo& info) {
-    if (!info.parent_backup_id) return;
-    const auto parent = std::find_if(infos.begin(), infos.end(), [&](const BackupInfo& other) {
-      return other.id == *info.parent_backup_id;
-    });
-    const std::string next = "Take a new full backup; then " + delete_command(info);
-    if (parent == infos.end()) {
-      add(Severity::error, object_of(info),
-          fmt::format("its parent {} is missing, so it cannot be restored",
-                      info.parent_backup_id->value),
-          next);
-    } else if (!parent->is_copy_done()) {
-      add(Severity::error, object_of(info),
-          fmt::format("its parent {} is {}, so it cannot be restored", parent->id.value,
-                      catalogue::status_text(parent->status)),
-          next);
-    }
+  void check_chain(const BackupInfo& info) {
+    const std::string problem = chain_problem(facts_, info);
+    if (problem.empty()) return;
+    add(Severity::error, object_of(info), problem + ", so it cannot be restored",
+        "Take a new full backup. " + delete_command(info));
   }
 
   // The WAL between its begin and its end, without which it is not consistent.
@@ -300,6 +317,8 @@ class Survey {
       const BackupInfo& info = usable->backup->info;
       window.first_backup = info.id;
       window.from_time = info.end_time;
+      // The last segment may have been written before the backup ended: nothing came since.
+      if (info.end_time && *info.end_time > window.to_time) window.to_time = *info.end_time;
       window.from_lsn = info.end_xlog;
     }
     if (window.backup_count > 0) report_.windows.push_back(std::move(window));
@@ -313,10 +332,7 @@ class Survey {
 
 }  // namespace
 
-bool SurveyReport::has_errors() const {
-  return std::any_of(findings.begin(), findings.end(),
-                     [](const Finding& finding) { return finding.severity == Severity::error; });
-}
+bool SurveyReport::has_errors() const { return check::has_errors(findings); }
 
 SurveyReport survey_catalogue(const SurveyFacts& facts) { return Survey(facts).run(); }
 

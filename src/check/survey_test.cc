@@ -167,6 +167,53 @@ TEST_F(Surveyed, AnIncrementalNeedsItsParent) {
   EXPECT_THAT(errors()[0].reason, HasSubstr("parent 20260101T000000 is missing"));
 }
 
+TEST_F(Surveyed, AWindowBeginsAtABackupThatCanBeRestored) {
+  add("20260101T000000", 2, 3);
+  facts_.backups[0].damage = {
+      {Severity::error, "backup 20260101T000000", "\"PG_VERSION\" is missing", "y."}};
+  catalogue::BackupInfo child = make_incremental("20260102T000000", "20260101T000000");
+  child.begin_wal = child.end_wal = segment(1, 4);
+  facts_.backups.push_back({.info = child});
+  add("20260103T000000", 6, 6);
+  facts_.segments[kOne] = {{1, 9}};
+  ASSERT_THAT(survey().windows, SizeIs(1));
+  EXPECT_EQ(survey().windows[0].first_backup.value, "20260103T000000");
+  EXPECT_EQ(survey().windows[0].backup_count, 1U);
+  ASSERT_THAT(errors(), SizeIs(2));
+  EXPECT_THAT(errors()[1].reason, HasSubstr("its parent 20260101T000000 is damaged"));
+  facts_.backups.pop_back();
+  EXPECT_THAT(survey().windows, IsEmpty());
+}
+
+TEST_F(Surveyed, AChainIsFollowedToItsRoot) {
+  catalogue::BackupInfo middle = make_incremental("20260102T000000", "20260101T000000");
+  catalogue::BackupInfo last = make_incremental("20260103T000000", "20260102T000000");
+  facts_.segments[kOne] = {{1, 9}};
+  add("20260101T000000", 2, 2).status = BackupStatus::failed;
+  for (catalogue::BackupInfo* info : {&middle, &last}) {
+    info->begin_wal = info->end_wal = segment(1, 4);
+    facts_.backups.push_back({.info = *info});
+  }
+  EXPECT_THAT(survey().windows, IsEmpty());
+  ASSERT_THAT(errors(), SizeIs(2));
+  EXPECT_THAT(errors()[1].reason, HasSubstr("its ancestor 20260101T000000 is FAILED"));
+  // A ring, which only a damaged file can make.
+  facts_.backups.erase(facts_.backups.begin());
+  facts_.backups[0].info.parent_backup_id = facts_.backups[1].info.id;
+  EXPECT_THAT(errors(), SizeIs(2));
+}
+
+TEST_F(Surveyed, TheWindowDoesNotEndBeforeItsBackup) {
+  catalogue::BackupInfo& info = add("20260101T000000", 2, 3);
+  constexpr double kEnd = 1'767'300'000;
+  info.end_time = from_epoch_seconds(kEnd);
+  facts_.segments[kOne] = {{2, 3, kEnd - 60}};
+  ASSERT_THAT(survey().windows, SizeIs(1));
+  EXPECT_EQ(survey().windows[0].to_time, *info.end_time);
+  facts_.segments[kOne] = {{2, 4, kEnd + 60}};
+  EXPECT_GT(survey().windows[0].to_time, *info.end_time);
+}
+
 TEST_F(Surveyed, FailedAndUnfinishedBackupsAreNotices) {
   add("20260101T000000", 2, 3).status = BackupStatus::failed;
   add("20260102T000000", 2, 3).status = BackupStatus::started;
