@@ -26,11 +26,16 @@ void tell(const verify::VerifyReport& report, const std::filesystem::path& direc
     return;
   }
   reporter.error(fmt::format("verify backup failure on directory '{}'", directory.string()));
+  std::vector<std::string> lines;
   const std::size_t shown = std::min(report.findings.size(), kMaxShown);
-  for (std::size_t i = 0; i < shown; ++i) reporter.error(report.findings[i].text);
+  for (std::size_t i = 0; i < shown; ++i) lines.push_back(report.findings[i].text);
   if (report.finding_count > shown) {
-    reporter.error(fmt::format("... and {} more", report.finding_count - shown));
+    lines.push_back(fmt::format("... and {} more", report.finding_count - shown));
   }
+  lines.back() +=
+      "\nHINT: Do not rely on this backup: take a new one. 'catalogue-check' tells what can be "
+      "recovered with the others.";
+  for (const std::string& line : lines) reporter.error(line);
 }
 
 }  // namespace

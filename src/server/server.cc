@@ -114,12 +114,12 @@ FileLock share_backup(const Server& server, const catalogue::BackupId& id,
     server.interrupt().throw_if_requested();
     if (std::optional<FileLock> lock = FileLock::try_lock_shared(path)) {
       if (!server.catalogue().is_being_deleted(id)) return std::move(*lock);
-      throw refuse("its deletion has begun", "Take another backup of the list.");
+      throw refuse("its deletion has begun", "Choose another backup; 'list-backups' shows them.");
     }
     sleep_unless_interrupted(kPauseMs, server.interrupt());
   }
   throw refuse("another process is working on it",
-               "Wait for it to end, or take another backup of the list.");
+               "Wait for it to end, or choose another backup; 'list-backups' shows them.");
 }
 
 }  // namespace barman::server

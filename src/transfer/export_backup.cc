@@ -268,7 +268,7 @@ fs::path export_backup(const server::Server& server, const BackupInfo& backup,
                 fmt::format("No identity file found for server '{}'. The identity file is required "
                             "to validate the backup during import.",
                             server.name()),
-                "A backup or 'cron' writes it when PostgreSQL can be reached.");
+                "Take a backup of this server: the first one writes the file.");
   }
   // Shared: an import or a restore of the same backup may read it, too; a deletion may not.
   const std::optional<FileLock> lock =

@@ -174,8 +174,7 @@ class Import {
 
   // What is wrong inside is told only when the file itself is the one that was exported.
   void unpack(const Fd& file, const std::optional<compression::Algorithm>& algorithm) {
-    pipeline::FileSyncer syncer;
-    content_ = std::make_unique<Staging>(staging_, syncer);
+    content_ = std::make_unique<Staging>(staging_, syncer_);
     pipeline::TarReader reader(*content_, tarball_.string());
     std::unique_ptr<pipeline::Sink> decompressor;
     if (algorithm) {
@@ -214,7 +213,7 @@ class Import {
     }
     if (failure) std::rethrow_exception(failure);
     content_->finish();
-    syncer.wait();
+    syncer_.wait();
   }
 
   std::string require_text(const std::string& name) const {
@@ -360,6 +359,7 @@ class Import {
   Messages& messages_;
   Progress& progress_;
   fs::path staging_;
+  pipeline::FileSyncer syncer_;  // before content_, which refers to it
   std::unique_ptr<Staging> content_;
   std::vector<WalIndexEntry> wals_;  // required ones, by name
 };
@@ -378,7 +378,7 @@ BackupId import_backup(const server::Server& server, const fs::path& tarball, Me
                 fmt::format("No identity file found for server '{}'. The identity file is required "
                             "to validate the backup during import.",
                             server.name()),
-                "A backup or 'cron' writes it when PostgreSQL can be reached.");
+                "Take a backup of this server: the first one writes the file.");
   }
   const TarballName name = parse_tarball_name(tarball.filename().string(), server.name());
   server.create_directories();
@@ -391,7 +391,7 @@ BackupId import_backup(const server::Server& server, const fs::path& tarball, Me
     throw Error(ErrorKind::conflict,
                 fmt::format("Backup '{}' already exists in the catalog for server '{}'",
                             name.id.value, server.name()),
-                "Nothing has to be done, or delete that backup first.");
+                "It is there already; to replace it, delete it first.");
   }
   Import(server, tarball, name, messages, progress).run(file, algorithm, *identity);
   return name.id;

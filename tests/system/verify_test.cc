@@ -89,6 +89,7 @@ TEST_P(DamagedBackup, IsFound) {
   EXPECT_THAT(result.err, HasSubstr("ERROR: verify backup failure on directory '" +
                                     site.data.string() + "'\n"));
   EXPECT_THAT(result.err, HasSubstr(GetParam().finding));
+  EXPECT_THAT(result.err, HasSubstr("\nHINT: Do not rely on this backup"));
 }
 
 const std::vector<Damage>& damages() {
