@@ -52,11 +52,13 @@ bool take_flock(const Fd& fd, int operation, const fs::path& path) {
 // Only tells who holds the lock. A full disk must not keep out the command that would free it.
 void write_pid(const Fd& fd, const fs::path& path) {
   const std::string text = std::to_string(::getpid()) + "\n";
-  if (::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) &&
-      errno != ENOSPC && errno != EDQUOT) {
+  const ssize_t written = ::pwrite(fd.get(), text.data(), text.size(), 0);
+  if (written < 0 && errno != ENOSPC && errno != EDQUOT) {
     throw_errno("cannot write \"" + path.string() + "\"");
   }
-  if (::ftruncate(fd.get(), static_cast<off_t>(text.size())) != 0) {
+  // Half a number would be the pid of somebody else.
+  const bool is_whole = written == static_cast<ssize_t>(text.size());
+  if (::ftruncate(fd.get(), is_whole ? written : 0) != 0) {
     throw_errno("cannot truncate \"" + path.string() + "\"");
   }
 }
