@@ -1,6 +1,7 @@
 #include "archive/processes.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <optional>
@@ -20,6 +21,8 @@ namespace {
 
 constexpr int kPolls = 10;
 constexpr int kPollMs = 1000;
+constexpr int kStartPolls = 500;
+constexpr int kStartPollMs = 10;
 
 std::optional<pid_t> find_process(const server::Server& server, const std::string& task) {
   const auto processes = catalogue::list_processes(server.locks());
@@ -45,14 +48,31 @@ void start_archiver(const server::Server& server, DaemonOutputs outputs, Message
   start_child(server, {"archive-wal", server.name()}, outputs);
 }
 
-void start_receiver(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
+// Whoever changes the configuration next finds the receiver by its lock. One that cannot begin is
+// not waited for; its log tells the reason.
+void wait_for_receiver(const server::Server& server, std::optional<pid_t> pid) {
+  const fs::path lock = catalogue::receive_wal_lock(server.locks());
+  for (int i = 0; i < kStartPolls; ++i) {
+    if (FileLock::holder(lock).value_or(0) != 0) return;
+    siginfo_t ended = {};
+    if (pid && ::waitid(P_PID, static_cast<id_t>(*pid), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        ended.si_pid == *pid) {
+      return;
+    }
+    if (sleep_unless_interrupted(kStartPollMs, server.interrupt())) return;
+  }
+}
+
+// The child's pid; nullopt when systemd runs it.
+std::optional<pid_t> start_receiver(const server::Server& server, DaemonOutputs outputs,
+                                    Messages& messages) {
   if (const std::optional<std::string> unit = find_receiver_unit(server)) {
     messages.info_unlogged(fmt::format(
         "Starting streaming archiver for server {} via systemd unit {}", server.name(), *unit));
-    if (control_unit(*unit, UnitAction::start)) return;
+    if (control_unit(*unit, UnitAction::start)) return std::nullopt;
   }
   messages.info(fmt::format("Starting streaming archiver for server {}", server.name()));
-  start_child(server, {"receive-wal", server.name()}, outputs);
+  return start_child(server, {"receive-wal", server.name()}, outputs);
 }
 
 void start_or_stop_receiver(const server::Server& server, DaemonOutputs outputs,
@@ -104,14 +124,15 @@ void terminate_process(const server::Server& server, const std::string& task, Me
   throw Error(ErrorKind::conflict, fmt::format("Cannot terminate process {}({})", task, *pid));
 }
 
-void start_child(const server::Server& server, const std::vector<std::string>& arguments,
-                 DaemonOutputs outputs) {
+pid_t start_child(const server::Server& server, const std::vector<std::string>& arguments,
+                  DaemonOutputs outputs) {
   std::vector<std::string> argv = {server.program().program.string(), "-c",
                                    server.program().configuration_path.string(), "-q"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   const pid_t pid = spawn_daemon(argv, outputs);
   log::debug("barman.server", "started process {} for server '{}': {}", pid, server.name(),
              fmt::join(argv, " "));
+  return pid;
 }
 
 void run_wal_cron(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
@@ -123,7 +144,7 @@ void run_wal_cron(const server::Server& server, DaemonOutputs outputs, Messages&
 void restart_receiver(const server::Server& server, Messages& messages) {
   if (find_process(server, "receive-wal")) terminate_process(server, "receive-wal", messages);
   if (!server.config().active || !server.config().streaming_archiver) return;
-  start_receiver(server, DaemonOutputs::discard, messages);
+  wait_for_receiver(server, start_receiver(server, DaemonOutputs::discard, messages));
 }
 
 void stop_receiver_of_inactive_server(const server::Server& server, Messages& messages) {

@@ -16,16 +16,17 @@ namespace barman::archive {
 // belongs to, then polls for ten seconds. Throws when there is none or it stays.
 void terminate_process(const server::Server& server, const std::string& task, Messages& messages);
 
-// `program -c configuration -q ARGUMENTS`, in its own session.
-void start_child(const server::Server& server, const std::vector<std::string>& arguments,
-                 DaemonOutputs outputs);
+// `program -c configuration -q ARGUMENTS`, in its own session; its pid.
+pid_t start_child(const server::Server& server, const std::vector<std::string>& arguments,
+                  DaemonOutputs outputs);
 
 // What cron does for the WAL of an active server, in children that it does not wait for:
 // archive-wal, receive-wal (or its end when streaming is off; as a systemd unit where that is
 // possible), check-backup for the oldest backup that waits for WAL.
 void run_wal_cron(const server::Server& server, DaemonOutputs outputs, Messages& messages);
 // After a change of the configuration: ends a running receive-wal, and begins a new one when the
-// server is active and streams.
+// server is active and streams. The new one has its lock when this returns, so that the next change
+// finds it; one that cannot begin is waited for until it fails, at most five seconds.
 void restart_receiver(const server::Server& server, Messages& messages);
 // For an inactive server: ends its receive-wal. Silent when there is none.
 void stop_receiver_of_inactive_server(const server::Server& server, Messages& messages);
