@@ -2,6 +2,8 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 
@@ -30,6 +32,24 @@ std::optional<Parameters> parse(const std::string& conninfo) {
     if (option->val != nullptr) parameters.emplace(option->keyword, option->val);
   }
   return parameters;
+}
+
+// Words "key=value" without quotes and with keys that every libpq knows. That needs no libpq, whose
+// loading would be most of the time of a short command.
+bool is_simple(const std::string& conninfo) {
+  constexpr std::array<std::string_view, 12> kKeys = {
+      "application_name", "connect_timeout", "dbname",      "host",
+      "hostaddr",         "passfile",        "password",    "port",
+      "sslmode",          "sslcert",         "sslrootcert", "user"};
+  constexpr std::string_view kSpecial = "'\\\t\n\r\f\v";
+  if (conninfo.find_first_of(kSpecial) != std::string::npos) return false;
+  for (const std::string& word : split(conninfo, ' ')) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos || equals + 1 == word.size()) return false;
+    const std::string_view key = std::string_view(word).substr(0, equals);
+    if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) return false;
+  }
+  return true;
 }
 
 Parameters parse_or_throw(const std::string& conninfo) {
@@ -72,7 +92,7 @@ std::string mask_unparsable(const std::string& conninfo) {
 }  // namespace
 
 std::optional<std::string> conninfo_error(const std::string& conninfo) {
-  if (parse(conninfo)) return std::nullopt;
+  if (is_simple(conninfo) || parse(conninfo)) return std::nullopt;
   return "Cannot connect to postgres: \"" + mask_unparsable(conninfo) +
          "\" is not a valid connection string";
 }
