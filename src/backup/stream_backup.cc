@@ -10,6 +10,7 @@
 #include "archive/archive_wal.h"
 #include "archive/backup_wals.h"
 #include "archive/wait_for_wal.h"
+#include "backup/backend_watch.h"
 #include "backup/receive_base_backup.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -99,6 +100,8 @@ void begin_backup(Job& job) {
   info.data_checksums = settings.data_checksums;
   info.summarize_wal = settings.summarize_wal;
   for (const postgres::Tablespace& tablespace : postgres::list_tablespaces(connection)) {
+    // One in place is a directory below the data directory, and is backed up and restored with it.
+    if (!tablespace.location.starts_with('/')) continue;
     info.tablespaces.push_back(
         {.name = tablespace.name, .oid = tablespace.oid, .location = tablespace.location});
   }
@@ -139,6 +142,9 @@ ReceivedBaseBackup copy_once(Job& job) {
     request.parent_manifest = server.catalogue().data_directory(job.request.parent->id) / kManifest;
   }
   request.max_rate_kbps = static_cast<std::uint32_t>(job.request.bandwidth_limit_kbps);
+  BackendWatch watch(server, connection.backend_pid(), job.messages);
+  request.silence = {.interval = BackendWatch::kInterval,
+                     .look = [&watch](std::chrono::milliseconds silence) { watch.look(silence); }};
   const BaseBackupTarget target = {.data_directory = server.catalogue().data_directory(job.info.id),
                                    .tablespace_directory = [&](std::uint32_t oid) {
                                      return server.catalogue().tablespace_directory(job.info.id,

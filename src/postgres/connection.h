@@ -2,7 +2,8 @@
 // .pgpass, service files and the environment work as with every other client.
 //
 // A Connection is owned by one thread. Nothing blocks beyond its limits: connecting, and waiting
-// for answers, also end when the interrupt fires (a running statement is cancelled then). There is
+// for answers, also end when the interrupt fires (a running statement is cancelled then). TCP
+// keepalives tell within a minute of a peer that has vanished (unless the user sets them). There is
 // no general query(): each question is a function in queries.h, and the replication commands live
 // in replication/.
 //
@@ -49,6 +50,8 @@ class Connection {
 
   // As libpq numbers it: 150020, 90605.
   int server_version() const;
+  // Of the process that serves the session; 0 when it is closed.
+  int backend_pid() const;
   // For messages: the user of the session.
   std::string user() const;
   bool is_replication() const;

@@ -228,6 +228,14 @@ SystemId query_system_id(Connection& connection) {
   return {static_cast<std::uint64_t>(require(number, text))};
 }
 
+std::optional<std::string> find_backend_activity(Connection& connection, int pid) {
+  const ResultHandle result =
+      execute(connection, fmt::format("SELECT coalesce(wait_event, state, '') FROM pg_stat_activity"
+                                      " WHERE pid = {}",
+                                      pid));
+  return find_text(result.get(), 0, 0);
+}
+
 Privileges query_privileges(Connection& connection) {
   const int version = connection.server_version();
   const std::string superuser = "SELECT usesuper FROM pg_user WHERE usename = CURRENT_USER";

@@ -24,6 +24,10 @@ std::string query_version_text(Connection& connection);
 bool is_in_recovery(Connection& connection);
 SystemId query_system_id(Connection& connection);
 
+// What the server process `pid` does, in the words of pg_stat_activity ("ClientWrite"); "" when the
+// user may not see it, nullopt when there is no such process.
+std::optional<std::string> find_backend_activity(Connection& connection, int pid);
+
 // What the user of the session may do (1.6). Each one is true for a superuser.
 struct Privileges {
   bool superuser = false;

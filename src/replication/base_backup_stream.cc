@@ -229,24 +229,15 @@ class BaseBackupStream::Receiver {
   }
 
   postgres::ResultHandle next_result() {
-    return wait_for_result(stream_.connection_, stream_.request_.silence_timeout,
-                           stream_.interrupt_);
+    return wait_for_result(stream_.connection_, stream_.request_.silence, stream_.interrupt_);
   }
 
   void wait() {
-    WaitResult result = WaitResult::timeout;
     if (!batch_.empty()) {
-      result = wait_for_input(handle_, kBatchDelay, stream_.interrupt_);
-      if (result == WaitResult::timeout) hand_over();
+      if (wait_for_input(handle_, kBatchDelay, stream_.interrupt_) == WaitResult::ready) return;
+      hand_over();
     }
-    if (result == WaitResult::timeout)
-      result = wait_for_input(handle_, stream_.request_.silence_timeout, stream_.interrupt_);
-    if (result == WaitResult::interrupted) stream_.interrupt_.throw_if_requested();
-    if (result == WaitResult::timeout)
-      throw Error(
-          ErrorKind::connection,
-          fmt::format("the server was silent for {} ms", stream_.request_.silence_timeout.count()),
-          "Check the server and the network.");
+    wait_patiently(handle_, stream_.request_.silence, stream_.interrupt_);
   }
 
   void add(Item item) {
@@ -372,7 +363,6 @@ BaseBackupStream::BaseBackupStream(postgres::Connection& connection, BaseBackupR
 
 const BackupBegin& BaseBackupStream::begin() {
   PGconn* handle = postgres::handle_of(connection_);
-  detect_dead_peer(handle);
   const NoticeScope notices(connection_,
                             [this](const std::string& text) { notices_.push_back(text); });
   try {
@@ -391,17 +381,16 @@ void BaseBackupStream::upload_manifest(const std::filesystem::path& path) {
   PGconn* handle = postgres::handle_of(connection_);
   const Fd file = open_file(path, O_RDONLY);
   send_query(handle, "UPLOAD_MANIFEST");
-  expect_status(wait_for_result(connection_, request_.silence_timeout, interrupt_), PGRES_COPY_IN,
-                "COPY");
+  expect_status(wait_for_result(connection_, request_.silence, interrupt_), PGRES_COPY_IN, "COPY");
   std::vector<std::byte> buffer(kUploadSize);
   while (const std::size_t size = read_full(file, buffer, path)) {
     interrupt_.throw_if_requested();
     write_copy(handle, Bytes(buffer).first(size), kUploadTimeout);
   }
   end_copy(handle, kUploadTimeout);
-  expect_status(wait_for_result(connection_, request_.silence_timeout, interrupt_),
-                PGRES_COMMAND_OK, "the end of the upload");
-  while (wait_for_result(connection_, request_.silence_timeout, interrupt_) != nullptr) {
+  expect_status(wait_for_result(connection_, request_.silence, interrupt_), PGRES_COMMAND_OK,
+                "the end of the upload");
+  while (wait_for_result(connection_, request_.silence, interrupt_) != nullptr) {
   }
 }
 
@@ -409,9 +398,8 @@ void BaseBackupStream::start() {
   send_query(postgres::handle_of(connection_),
              base_backup_command(request_, connection_.server_version()));
   std::tie(begin_.lsn, begin_.timeline) =
-      read_position(wait_for_result(connection_, request_.silence_timeout, interrupt_));
-  begin_.archives =
-      read_archives(wait_for_result(connection_, request_.silence_timeout, interrupt_));
+      read_position(wait_for_result(connection_, request_.silence, interrupt_));
+  begin_.archives = read_archives(wait_for_result(connection_, request_.silence, interrupt_));
 }
 
 BackupEnd BaseBackupStream::receive(BaseBackupVisitor& visitor) {

@@ -12,7 +12,6 @@
 // After an exception the connection is unusable.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -23,6 +22,7 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "postgres/connection.h"
+#include "replication/silence_limit.h"
 #include "wal/lsn.h"
 
 namespace barman::replication {
@@ -44,9 +44,9 @@ struct BaseBackupRequest {
   // Incremental, since PostgreSQL 17: the manifest of the backup that this one builds on. It is
   // uploaded first; the server refuses when it has no WAL summaries since then.
   std::optional<std::filesystem::path> parent_manifest;
-  // The longest silence of the server, 0 = no limit. A spread checkpoint and the wait for archiving
-  // are silent for minutes; a dead host is noticed by TCP keepalive anyway.
-  std::chrono::milliseconds silence_timeout{0};
+  // A spread checkpoint and the wait for archiving are silent for minutes; a dead host is noticed
+  // by TCP keepalive anyway. look() is called in the thread of begin(), or in that of the receiver.
+  SilenceLimit silence{};
 };
 
 // The command in the syntax of the server's version.

@@ -1,9 +1,5 @@
 #include "replication/copy_session.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <string_view>
 #include <utility>
 
@@ -14,10 +10,6 @@
 
 namespace barman::replication {
 namespace {
-
-constexpr int kKeepaliveIdleSeconds = 30;
-constexpr int kKeepaliveIntervalSeconds = 10;
-constexpr int kKeepaliveCount = 3;
 
 // The rest of libpq's message is advice for users of psql.
 [[noreturn]] void throw_lost(PGconn* handle) {
@@ -80,23 +72,31 @@ WaitResult wait_for_input(PGconn* handle, std::chrono::milliseconds timeout,
   return result;
 }
 
-postgres::ResultHandle wait_for_result(postgres::Connection& connection,
-                                       std::chrono::milliseconds timeout,
-                                       const Interrupt& interrupt) {
-  PGconn* handle = postgres::handle_of(connection);
-  while (PQisBusy(handle) != 0) {
-    switch (wait_for_input(handle, timeout, interrupt)) {
+void wait_patiently(PGconn* handle, const SilenceLimit& limit, const Interrupt& interrupt) {
+  std::chrono::milliseconds silence{0};
+  for (;;) {
+    switch (wait_for_input(handle, limit.interval, interrupt)) {
       case WaitResult::ready:
-        break;
+        return;
       case WaitResult::interrupted:
         interrupt.throw_if_requested();
-        break;
+        return;
       case WaitResult::timeout:
-        throw Error(ErrorKind::connection,
-                    fmt::format("the server was silent for {} ms", timeout.count()),
-                    "Check the server and the network.");
+        silence += limit.interval;
+        if (!limit.look) {
+          throw Error(ErrorKind::connection,
+                      fmt::format("the server was silent for {} ms", silence.count()),
+                      "Check the server and the network.");
+        }
+        limit.look(silence);
     }
   }
+}
+
+postgres::ResultHandle wait_for_result(postgres::Connection& connection, const SilenceLimit& limit,
+                                       const Interrupt& interrupt) {
+  PGconn* handle = postgres::handle_of(connection);
+  while (PQisBusy(handle) != 0) wait_patiently(handle, limit, interrupt);
   postgres::ResultHandle result(PQgetResult(handle));
   if (result == nullptr) return result;
   const ExecStatusType status = PQresultStatus(result.get());
@@ -114,30 +114,6 @@ void write_copy(PGconn* handle, Bytes message, std::chrono::milliseconds timeout
 void end_copy(PGconn* handle, std::chrono::milliseconds timeout) {
   if (PQputCopyEnd(handle, nullptr) != 1) throw_lost(handle);
   flush_output(handle, timeout);
-}
-
-void detect_dead_peer(PGconn* handle) {
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconninfo(handle),
-                                                                             &PQconninfoFree);
-  for (const PQconninfoOption* option = options.get();
-       option != nullptr && option->keyword != nullptr; ++option) {
-    // libpq's default is keepalives=1 with the kernel's two hours.
-    const bool is_default = std::string_view(option->keyword) == "keepalives" &&
-                            option->val != nullptr && std::string_view(option->val) == "1";
-    const bool is_set = option->val != nullptr && option->val[0] != '\0';
-    if (std::string_view(option->keyword).starts_with("keepalives") && is_set && !is_default)
-      return;
-  }
-  // Fails on Unix sockets, where it is not needed.
-  const int fd = PQsocket(handle);
-  const int on = 1;
-  static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on));
-  const auto set = [fd](int option, int value) {
-    static_cast<void>(::setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value));
-  };
-  set(TCP_KEEPIDLE, kKeepaliveIdleSeconds);
-  set(TCP_KEEPINTVL, kKeepaliveIntervalSeconds);
-  set(TCP_KEEPCNT, kKeepaliveCount);
 }
 
 NoticeScope::NoticeScope(postgres::Connection& connection,

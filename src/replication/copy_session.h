@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "postgres/libpq_handle.h"
+#include "replication/silence_limit.h"
 
 namespace barman::replication {
 
@@ -28,20 +29,19 @@ CopyRead read_copy(PGconn* handle, CopyMessage& message);
 WaitResult wait_for_input(PGconn* handle, std::chrono::milliseconds timeout,
                           const Interrupt& interrupt);
 
+// Waits like wait_for_input(), up to the limit. Throws `interrupted`, and `connection` or what
+// limit.look() throws.
+void wait_patiently(PGconn* handle, const SilenceLimit& limit, const Interrupt& interrupt);
+
 // The next result of the running command; nullptr when there is no further one. Throws SqlError,
-// `connection` (also after a silence of `timeout`, zero = no limit), `interrupted`.
-postgres::ResultHandle wait_for_result(postgres::Connection& connection,
-                                       std::chrono::milliseconds timeout,
+// `connection` (also after too long a silence), `interrupted`.
+postgres::ResultHandle wait_for_result(postgres::Connection& connection, const SilenceLimit& limit,
                                        const Interrupt& interrupt);
 
 // Sends a CopyData message, or the end of COPY, and waits until the kernel has it. Throws
 // `connection` when the server takes nothing for `timeout`.
 void write_copy(PGconn* handle, Bytes message, std::chrono::milliseconds timeout);
 void end_copy(PGconn* handle, std::chrono::milliseconds timeout);
-
-// Makes the kernel notice a dead peer on an idle TCP connection within about a minute, unless the
-// connection string says something about keepalives itself.
-void detect_dead_peer(PGconn* handle);
 
 // While it lives, notices of the server go to `receive`, which must not throw.
 class NoticeScope {

@@ -39,7 +39,8 @@ bool is_valid_slot_name(std::string_view name) {
 void create_physical_slot(postgres::Connection& connection, const std::string& name) {
   require_valid_name(name);
   try {
-    postgres::execute(connection, fmt::format("CREATE_REPLICATION_SLOT {} PHYSICAL", name));
+    postgres::execute(connection,
+                      fmt::format("CREATE_REPLICATION_SLOT {} PHYSICAL RESERVE_WAL", name));
   } catch (const postgres::SqlError& error) {
     // Outcomes the caller tells apart get their own kinds.
     if (error.sqlstate() == kDuplicateObject)

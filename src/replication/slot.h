@@ -13,8 +13,9 @@ namespace barman::replication {
 // Lower-case letters, digits and '_', 1 to 63 of them: what PostgreSQL accepts.
 bool is_valid_slot_name(std::string_view name);
 
-// Throws `config` for an invalid name; `conflict` when the slot exists already; SqlError 53400 when
-// all slots are in use.
+// The slot keeps WAL from the last checkpoint on (on a standby: the last restart point), so that a
+// backup that begins right after has all of its WAL. Throws `config` for an invalid name;
+// `conflict` when the slot exists already; SqlError 53400 when all slots are in use.
 void create_physical_slot(postgres::Connection& connection, const std::string& name);
 
 // Throws `not_found` when there is no such slot; `conflict` when it is in use.

@@ -67,7 +67,6 @@ WalReceiver::WalReceiver(postgres::Connection& connection, WalReceiverOptions op
       interrupt_(std::move(interrupt)) {}
 
 void WalReceiver::run() {
-  detect_dead_peer(postgres::handle_of(connection_));
   const SystemIdentity identity = identify_system(connection_);
   if (options_.system_id && *options_.system_id != identity.system_id)
     throw Error(ErrorKind::config,
@@ -142,14 +141,16 @@ WalReceiver::StreamEnd WalReceiver::stream_timeline(StreamPosition& next) {
   try {
     if (PQsendQuery(handle, command.c_str()) == 0)
       throw Error(ErrorKind::connection, postgres::last_message(handle));
-    const auto result = wait_for_result(connection_, options_.silence_timeout, interrupt_);
+    const auto result =
+        wait_for_result(connection_, {.interval = options_.silence_timeout}, interrupt_);
     switch (PQresultStatus(result.get())) {
       case PGRES_COPY_BOTH:
         return pump(next);
       case PGRES_TUPLES_OK:
         // Nothing to stream: the timeline ends exactly where we begin.
         next = read_next_timeline(result.get());
-        while (wait_for_result(connection_, options_.silence_timeout, interrupt_) != nullptr) {
+        while (wait_for_result(connection_, {.interval = options_.silence_timeout}, interrupt_) !=
+               nullptr) {
         }
         return StreamEnd::next_timeline;
       default:
@@ -274,7 +275,7 @@ void WalReceiver::wait_for_server() {
 
 void WalReceiver::end_of_copy(StreamPosition& next) {
   const auto next_result = [this] {
-    return wait_for_result(connection_, options_.silence_timeout, interrupt_);
+    return wait_for_result(connection_, {.interval = options_.silence_timeout}, interrupt_);
   };
   postgres::ResultHandle result = next_result();
   const bool is_partial = wal::segment_offset(writer_->written(), segment_size_) != 0;

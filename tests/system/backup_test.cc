@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <cmath>
@@ -16,6 +17,7 @@
 #include "support/eventually.h"
 #include "support/postgres_server.h"
 #include "support/standby.h"
+#include "support/tcp_proxy.h"
 #include "support/temp_dir.h"
 
 namespace barman::test {
@@ -393,6 +395,92 @@ TEST(Backup, IsTakenFromAStandby) {
   expect_silent_success(barman.run({"restore", "main", id, destination.string()}));
   const PostgresServer restored({.data_directory = destination});
   EXPECT_EQ(restored.value("SELECT count(*) FROM t"), "1000");
+}
+
+// Without waiting for a restart point: the slot keeps WAL from the last one on.
+TEST(Backup, OfAStandbyHasItsWalRightAfterTheSlotWasMade) {
+  PostgresServer primary;
+  const TempDir place;
+  clone_as_standby(primary, place.path() / "standby");
+  PostgresServer standby({.data_directory = place.path() / "standby"});
+  primary.query("CREATE TABLE t AS SELECT generate_series(1, 1000) AS id");
+  standby.wait_until("EXISTS (SELECT FROM pg_class WHERE relname = 't')");
+  BarmanHome barman;
+  barman.add_streaming_server("main", standby, {{"primary_conninfo", primary.conninfo("barman")}});
+  const BackgroundCommand receiver = begin_streaming(barman, "main", standby);
+  expect_silent_success(barman.run({"backup", "--wait", "main"}));
+  const std::string id = barman.backup_ids("main").at(0);
+  EXPECT_EQ(read_backup_info(barman, "main", id).at("status"), "DONE");
+}
+
+TEST(Backup, HoldsTablespacesThatAreInPlace) {
+  PostgresServer postgres({.settings = {{"allow_in_place_tablespaces", "on"}}});
+  postgres.query("CREATE TABLESPACE inside LOCATION ''");
+  postgres.query("CREATE TABLE t TABLESPACE inside AS SELECT generate_series(1, 1000) AS id");
+  BarmanHome barman;
+  barman.add_streaming_server("main", postgres);
+  const BackgroundCommand receiver = begin_streaming(barman, "main", postgres);
+  expect_silent_success(barman.run({"backup", "--wait", "main"}));
+  expect_silent_success(barman.run({"verify-backup", "main", "latest"}));
+  expect_silent_success(barman.run({"catalogue-check", "--deep", "main"}));
+  const TempDir place;
+  expect_silent_success(
+      barman.run({"restore", "main", "latest", (place.path() / "restored").string()}));
+  const PostgresServer restored({.settings = {{"allow_in_place_tablespaces", "on"}},
+                                 .data_directory = place.path() / "restored"});
+  EXPECT_EQ(restored.value("SELECT count(*) FROM t"), "1000");
+}
+
+// One backup of a PostgreSQL whose process for it can be stopped, through a network that can fail.
+class SilentBackup : public testing::Test {
+ protected:
+  SilentBackup() {
+    barman.add_streaming_server("main", postgres,
+                                {{"streaming_conninfo", network.conninfo("streaming_barman")}});
+    network.set_delay(std::chrono::milliseconds(200));
+  }
+  std::string begin() {
+    backup.emplace(barman.spawn({"backup", "main"}));
+    std::string pid;
+    EXPECT_TRUE(eventually([&] {
+      pid = postgres.value(
+          "SELECT coalesce(max(pid), 0) FROM pg_stat_replication "
+          "WHERE state = 'backup'");
+      return pid != "0";
+    }));
+    return pid;
+  }
+
+  PostgresServer postgres;
+  TcpProxy network{postgres.port()};
+  BarmanHome barman;
+  std::optional<BackgroundCommand> backup;
+};
+
+TEST_F(SilentBackup, EndsWhenTheServersProcessIsGone) {
+  const std::string pid = begin();
+  network.stall();
+  postgres.query("SELECT pg_terminate_backend(" + pid + ")");
+  const auto result = backup->wait();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->exit_code, 1);
+  EXPECT_THAT(result->err, HasSubstr("its process " + pid + " that sent the backup is gone"));
+  EXPECT_THAT(result->err, HasSubstr("\nHINT: "));
+}
+
+TEST_F(SilentBackup, WaitsForAProcessThatIsStopped) {
+  const std::string pid = begin();
+  ASSERT_EQ(::kill(std::stoi(pid), SIGSTOP), 0);
+  network.set_delay(std::chrono::milliseconds(0));
+  EXPECT_TRUE(eventually(
+      [&] {
+        return backup->out().find("its process " + pid + " still exists") != std::string::npos;
+      },
+      std::chrono::seconds(60)));
+  ::kill(std::stoi(pid), SIGCONT);
+  const auto result = backup->wait();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->exit_code, 0) << result->err;
 }
 
 }  // namespace
