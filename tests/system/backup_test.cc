@@ -435,8 +435,12 @@ TEST(Backup, HoldsTablespacesThatAreInPlace) {
 class SilentBackup : public testing::Test {
  protected:
   SilentBackup() {
-    barman.add_streaming_server("main", postgres,
-                                {{"streaming_conninfo", network.conninfo("streaming_barman")}});
+    barman.add_streaming_server(
+        "main", postgres,
+        {{"streaming_conninfo", network.conninfo("streaming_barman")},
+         {"wal_conninfo", postgres.conninfo("barman")},
+         {"wal_streaming_conninfo", postgres.conninfo("streaming_barman")}});
+    receiver.emplace(begin_streaming(barman, "main", postgres));
     network.set_delay(std::chrono::milliseconds(200));
   }
   std::string begin() {
@@ -454,6 +458,7 @@ class SilentBackup : public testing::Test {
   PostgresServer postgres;
   TcpProxy network{postgres.port()};
   BarmanHome barman;
+  std::optional<BackgroundCommand> receiver;
   std::optional<BackgroundCommand> backup;
 };
 
