@@ -85,6 +85,8 @@ void start_or_stop_receiver(const server::Server& server, DaemonOutputs outputs,
   start_receiver(server, outputs, messages);
 }
 
+}  // namespace
+
 void start_wal_check(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
   for (const catalogue::BackupInfo& backup : server.catalogue().list_backups().backups) {
     if (backup.status != catalogue::BackupStatus::waiting_for_wals) continue;
@@ -95,8 +97,6 @@ void start_wal_check(const server::Server& server, DaemonOutputs outputs, Messag
     return;  // one a run, the oldest
   }
 }
-
-}  // namespace
 
 void terminate_process(const server::Server& server, const std::string& task, Messages& messages) {
   const std::optional<pid_t> pid = find_process(server, task);

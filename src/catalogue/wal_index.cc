@@ -360,6 +360,18 @@ fs::path archived_wal_path(const fs::path& wals_directory, std::string_view name
   return wals_directory / parsed->hash_directory() / name;
 }
 
+void place_archived_wal(const fs::path& file, const fs::path& wals_directory,
+                        const WalIndexEntry& entry) {
+  const auto seconds = static_cast<time_t>(entry.mtime);
+  const auto nanoseconds = static_cast<long>((entry.mtime - static_cast<double>(seconds)) * 1e9);
+  const std::array<timespec, 2> times = {timespec{seconds, nanoseconds},
+                                         timespec{seconds, nanoseconds}};
+  static_cast<void>(::utimensat(AT_FDCWD, file.c_str(), times.data(), 0));
+  const fs::path place = archived_wal_path(wals_directory, entry.name);
+  make_directories(place.parent_path());
+  rename_durably(file, place);
+}
+
 std::optional<WalIndexEntry> inspect_archived_wal(const fs::path& wals_directory,
                                                   std::string_view name) {
   if (!wal::parse_wal_file_name(name)) return std::nullopt;

@@ -126,6 +126,10 @@ class WalIndex {
 // The path of an archived file: `wals/<hash directory>/<name>`, history files in `wals/` itself.
 std::filesystem::path archived_wal_path(const std::filesystem::path& wals_directory,
                                         std::string_view name);
+// Gives a durable file of another directory its place in the archive, durably, with the time of its
+// line.
+void place_archived_wal(const std::filesystem::path& file,
+                        const std::filesystem::path& wals_directory, const WalIndexEntry& entry);
 // What stat(2) and the first bytes tell of an archived file; nullopt when it does not exist.
 std::optional<WalIndexEntry> inspect_archived_wal(const std::filesystem::path& wals_directory,
                                                   std::string_view name);

@@ -13,6 +13,7 @@
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "config/config_update.h"
+#include "sync/passive_cron.h"
 
 namespace barman::cli {
 namespace {
@@ -32,9 +33,7 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
   }
   if (!config.active) return archive::stop_receiver_of_inactive_server(server, context.reporter);
   if (config.is_passive()) {
-    log::warning("barman.server",
-                 "this version does not synchronise passive server '{}' with its primary node",
-                 config.name);
+    sync::run_passive_cron(server, outputs, context.reporter);
   } else {
     if (const std::string text = server.wal_connections_text(); !text.empty())
       context.reporter.info(text);

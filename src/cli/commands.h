@@ -38,7 +38,9 @@ void run_show_servers(CommandContext& context);
 void run_status(CommandContext& context);
 void run_export_backup(CommandContext& context);
 void run_import_backup(CommandContext& context);
+void run_sync_backup(CommandContext& context);
 void run_sync_info(CommandContext& context);
+void run_sync_wals(CommandContext& context);
 void run_verify_backup(CommandContext& context);
 
 using CommandFunction = void (*)(CommandContext&);

@@ -1,11 +1,11 @@
 #include "sync/primary_node.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
+#include "base/anonymous_file.h"
 #include "base/error.h"
 #include "base/process.h"
 #include "base/text.h"
@@ -14,24 +14,6 @@ namespace barman::sync {
 namespace fs = std::filesystem;
 namespace {
 
-// Answers can be as long as an index; memory must not.
-Fd make_nameless_file() {
-  std::string name = (fs::temp_directory_path() / "barman-sync-XXXXXX").string();
-  Fd fd(::mkostemp(name.data(), O_CLOEXEC));
-  if (!fd.is_open()) throw_errno("cannot create \"" + name + "\"");
-  ::unlink(name.c_str());
-  return fd;
-}
-
-// Two shells take a word apart, ours and the remote one. Plain words stay as they are, so that
-// forced commands on the primary see what they know.
-std::string remote_word(std::string_view word) {
-  const bool is_plain = !word.empty() && word.find_first_not_of(
-                                             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                             "0123456789_./-+=@:") == std::string_view::npos;
-  return is_plain ? std::string(word) : shell_quote(shell_quote(word));
-}
-
 struct Answer {
   int exit_code = 0;
   std::string error;
@@ -39,7 +21,8 @@ struct Answer {
 };
 
 Answer run(const std::string& command) {
-  Answer answer{.content = make_nameless_file()};
+  // Answers can be as long as an index; memory must not.
+  Answer answer{.content = open_anonymous_file(fs::temp_directory_path())};
   const Fd nothing = open_file("/dev/null", O_RDONLY);
   const ProcessResult result =
       run_filter(shell_command(command), nothing.get(), answer.content.get());
@@ -50,6 +33,13 @@ Answer run(const std::string& command) {
 }
 
 }  // namespace
+
+std::string remote_word(std::string_view word) {
+  const bool is_plain = !word.empty() && word.find_first_not_of(
+                                             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                             "0123456789_./-+=@:") == std::string_view::npos;
+  return is_plain ? std::string(word) : shell_quote(shell_quote(word));
+}
 
 std::string primary_command(const config::ServerConfig& config, const fs::path& configuration_path,
                             const SyncRequest& request) {

@@ -15,6 +15,10 @@ namespace barman::sync {
 // primary cannot be asked.
 Fd ask_primary(const server::Server& server, const SyncRequest& request, Messages& messages);
 
+// Two shells take a word apart, ours and the remote one. Plain words stay as they are, so that
+// forced commands on the primary see what they know.
+std::string remote_word(std::string_view word);
+
 // The command line that is given to the shell.
 std::string primary_command(const config::ServerConfig& config,
                             const std::filesystem::path& configuration_path,

@@ -336,15 +336,8 @@ class Import {
       const fs::path archived =
           catalogue::archived_wal_path(server_.locations().wals_directory, entry.name);
       if (fs::exists(archived)) continue;
-      const fs::path staged = catalogue::archived_wal_path(staging_ / "wals", entry.name);
-      const auto seconds = static_cast<time_t>(entry.mtime);
-      const auto nanoseconds =
-          static_cast<long>((entry.mtime - static_cast<double>(seconds)) * 1e9);
-      const std::array<timespec, 2> times = {timespec{seconds, nanoseconds},
-                                             timespec{seconds, nanoseconds}};
-      static_cast<void>(::utimensat(AT_FDCWD, staged.c_str(), times.data(), 0));
-      make_directories(archived.parent_path());
-      rename_durably(staged, archived);
+      catalogue::place_archived_wal(catalogue::archived_wal_path(staging_ / "wals", entry.name),
+                                    server_.locations().wals_directory, entry);
     }
     std::vector<WalIndexEntry> missing;
     for (const WalIndexEntry& entry : wals_) {

@@ -1,18 +1,23 @@
-// Geographical redundancy: what a primary tells passive nodes (sync-info).
+// Geographical redundancy: what a primary tells passive nodes (sync-info), and what they copy.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "support/catalogue_files.h"
+#include "support/eventually.h"
 #include "support/golden.h"
 #include "support/old_catalogue.h"
 #include "support/privileges.h"
 #include "support/ssh_server.h"
+#include "support/streaming_site.h"
+#include "support/temp_dir.h"
 
 namespace barman::test {
 namespace {
 
+namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -133,6 +138,147 @@ TEST_F(SyncInfo, IsAskedByAPassiveNodeThroughSsh) {
   const CommandResult gone = run({"sync-info", "--primary", "main"});
   EXPECT_EQ(gone.exit_code, 1);
   EXPECT_THAT(gone.err, HasSubstr("exit code 255: gone"));
+}
+
+// A primary with PostgreSQL, and a node that copies it.
+class PassiveNode : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+    ssh_.emplace(primary_.barman);
+    passive_.add_section("main", {{"primary_ssh_command", "ssh -p " + std::to_string(ssh_->port()) +
+                                                              " " + user_name() + "@127.0.0.1"}});
+    primary_.postgres.query(
+        "CREATE TABLE t TABLESPACE ts AS SELECT generate_series(1, 1000) AS id");
+    primary_.start_receiver();
+    primary_.archive_a_segment();
+  }
+  CommandResult run(const Arguments& arguments) {
+    CommandRequest request = passive_.request(arguments);
+    request.environment.merge(ssh_->environment());
+    return run_command(request);
+  }
+  std::string status_of(const std::string& id) {
+    const fs::path meta = passive_.server_directory("main") / "meta";
+    if (!fs::exists(meta / (id + "-backup.info"))) return "";
+    return read_backup_info(passive_, "main", id).at("status");
+  }
+  std::vector<std::string> processes() {
+    std::vector<std::string> lines = split(run({"list-processes", "main"}).out, '\n');
+    std::erase_if(lines, [](const std::string& line) { return line.find(" sync-") == line.npos; });
+    return lines;
+  }
+  // cron until nothing is left to copy.
+  void synchronise() {
+    ASSERT_TRUE(eventually(
+        [&] {
+          const std::string out = run({"cron"}).out;
+          return processes().empty() &&
+                 out.find("No backup synchronisation required") != out.npos &&
+                 out.find("No WAL synchronisation required") != out.npos;
+        },
+        std::chrono::seconds(60)))
+        << passive_.log();
+  }
+  void expect_same_archive() {
+    EXPECT_THAT(archived_wal_names(passive_, "main"), testing::IsSupersetOf(needed_names()));
+    for (const std::string& name : needed_names()) {
+      EXPECT_EQ(read_text(archived_wal(passive_, "main", name)),
+                read_text(archived_wal(primary_.barman, "main", name)));
+    }
+  }
+  // From the first backup on.
+  std::vector<std::string> needed_names() {
+    const std::string first =
+        read_backup_info(primary_.barman, "main", primary_.listed_backups().back()).at("begin_wal");
+    std::vector<std::string> names = archived_wal_names(primary_.barman, "main");
+    std::erase_if(names, [&](const std::string& name) { return name < first; });
+    return names;
+  }
+
+  StreamingSite primary_{{.postgres = {.tablespaces = {"ts"}}}};
+  BarmanHome passive_;
+  std::optional<SshServer> ssh_;
+};
+
+TEST_F(PassiveNode, CopiesBackupsAndWalThatCanBeRestored) {
+  const std::string first = primary_.take_backup();
+  primary_.archive_a_segment();
+  const CommandResult cron = run({"cron"});
+  EXPECT_EQ(cron.exit_code, 0);
+  EXPECT_EQ(cron.err, "");
+  EXPECT_THAT(cron.out, HasSubstr("Starting copy of backup " + first +
+                                  " for server main\n"
+                                  "Started copy of WAL files for server main\n"));
+  synchronise();
+  EXPECT_EQ(status_of(first), "DONE");
+  EXPECT_EQ(read_backup_info(passive_, "main", first).at("mode"), "postgres");
+  expect_same_archive();
+  // The next backup and its WAL, and nothing else.
+  primary_.archive_a_segment();
+  const std::string second = primary_.take_backup();
+  synchronise();
+  EXPECT_EQ(status_of(second), "DONE");
+  expect_same_archive();
+  EXPECT_EQ(run({"catalogue-check", "--deep", "main"}).exit_code, 0);
+  EXPECT_EQ(run({"verify-backup", "main", second}).exit_code, 0);
+  EXPECT_THAT(run({"sync-backup", "main", second}).out,
+              HasSubstr("Backup " + second + " is already synced with main server"));
+  EXPECT_THAT(run({"list-backups", "main"}).out, HasSubstr("main " + second));
+  const TempDir place;
+  const CommandResult restored = run({"restore", "main", first, (place.path() / "data").string(),
+                                      "--tablespace", "ts:" + (place.path() / "ts").string()});
+  EXPECT_EQ(restored.exit_code, 0) << restored.err;
+  const PostgresServer server({.settings = {}, .data_directory = place.path() / "data"});
+  EXPECT_EQ(server.value("SELECT count(*) FROM t"), "1000");
+}
+
+TEST_F(PassiveNode, BeginsAgainAfterAFailure) {
+  const std::string id = primary_.take_backup();
+  EXPECT_EQ(run({"cron"}).exit_code, 0);
+  synchronise();
+  // A copy that was killed.
+  const fs::path info = passive_.server_directory("main") / "meta" / (id + "-backup.info");
+  const std::string text = read_text(info);
+  write_text(info, replace_all(text, "status=DONE", "status=SYNCING"));
+  write_text(passive_.server_directory("main") / "base" / id / "stray", "x");
+  const CommandResult again = run({"sync-backup", "main", id});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(again.out + again.err, "");
+  EXPECT_EQ(status_of(id), "DONE");
+  EXPECT_FALSE(fs::exists(passive_.server_directory("main") / "base" / id / "stray"));
+  // The network fails in the middle.
+  write_text(info, replace_all(text, "status=DONE", "status=FAILED"));
+  const std::string command =
+      "ssh -p " + std::to_string(ssh_->port()) + " " + user_name() + "@127.0.0.1";
+  passive_.set("main", "primary_ssh_command", "head -c 100000 /dev/zero; echo gone >&2; exit 255;");
+  const CommandResult failed = run({"sync-backup", "main", id});
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_THAT(failed.err, HasSubstr("failure syncing server main backup " + id));
+  EXPECT_THAT(failed.err, HasSubstr("gone"));
+  EXPECT_EQ(status_of(id), "FAILED");
+  const CommandResult unreachable = run({"cron"});
+  EXPECT_EQ(unreachable.exit_code, 1);
+  EXPECT_THAT(unreachable.err, HasSubstr("ERROR: Failed to retrieve the primary node status: "));
+  passive_.set("main", "primary_ssh_command", command);
+  synchronise();
+  EXPECT_EQ(status_of(id), "DONE");
+}
+
+TEST_F(PassiveNode, RefusesWhatCannotBe) {
+  const std::string id = primary_.take_backup();
+  EXPECT_THAT(run({"sync-wals", "main"}).err, HasSubstr("nothing is known of the primary node"));
+  EXPECT_THAT(primary_.barman.run({"sync-backup", "main", id}).err,
+              HasSubstr("ERROR: server main is not passive"));
+  EXPECT_THAT(primary_.barman.run({"sync-wals", "main"}).err,
+              HasSubstr("ERROR: server main is not passive"));
+  EXPECT_EQ(run({"cron"}).exit_code, 0);
+  synchronise();
+  EXPECT_THAT(run({"sync-backup", "main", "20200101T000000"}).err,
+              HasSubstr("ERROR: Backup 20200101T000000 is absent on main server"));
+  EXPECT_EQ(run({"sync-backup", "main", "latest"}).exit_code, 1);
+  fs::remove(passive_.server_directory("main") / "meta" / (id + "-backup.info"));
+  EXPECT_THAT(run({"sync-wals", "main"}).err, HasSubstr("WARNING: No base backup for server main"));
 }
 
 }  // namespace

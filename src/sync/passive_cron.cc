@@ -1,0 +1,98 @@
+#include "sync/passive_cron.h"
+
+#include <unistd.h>
+
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "archive/processes.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/file_lock.h"
+#include "base/log.h"
+#include "catalogue/locks.h"
+#include "sync/primary_node.h"
+#include "sync/sync_backup.h"
+#include "sync/sync_wals.h"
+
+namespace barman::sync {
+namespace {
+
+constexpr std::size_t kReadSize = std::size_t{256} << 10;
+
+bool is_held(const std::filesystem::path& lock) { return FileLock::holder(lock).has_value(); }
+
+void store_answer(const Fd& answer, const std::filesystem::path& path) {
+  AtomicFile file(path);
+  std::vector<std::byte> buffer(kReadSize);
+  while (const std::size_t size = read_full(answer, buffer, path)) {
+    file.write(Bytes(buffer).first(size));
+  }
+  file.commit();
+}
+
+// Checked before it takes the place of the last answer.
+PrimaryInfo ask(const server::Server& server, Messages& messages) {
+  server.create_directories();
+  const std::filesystem::path path = primary_info_path(server.locations());
+  const Fd answer = ask_primary(server, load_sync_position(server.locations()), messages);
+  PrimaryInfo primary = read_primary_info(answer, path);
+  if (::lseek(answer.get(), 0, SEEK_SET) != 0) throw_errno("cannot read the primary's answer");
+  store_answer(answer, path);
+  return primary;
+}
+
+void start_backup(const server::Server& server, const PrimaryInfo& primary, DaemonOutputs outputs,
+                  Messages& messages) {
+  for (const catalogue::BackupInfo& backup : primary.backups) {
+    if (backup.parent_backup_id) refresh_children(server, primary, *backup.parent_backup_id);
+    const SyncVerdict verdict = judge_backup(server, primary, backup.id);
+    if (verdict == SyncVerdict::orphan) {
+      log::warning("barman.server",
+                   "backup {} of server '{}' is not copied: its parent is absent on the primary",
+                   backup.id.value, server.name());
+    }
+    if (verdict != SyncVerdict::copy) continue;
+    if (is_held(catalogue::sync_backup_lock(server.locks(), backup.id))) {
+      return messages.info(
+          fmt::format("A synchronisation process for backup {} on server {} is already in progress",
+                      backup.id.value, server.name()));
+    }
+    messages.info(
+        fmt::format("Starting copy of backup {} for server {}", backup.id.value, server.name()));
+    archive::start_child(server, {"sync-backup", server.name(), backup.id.value}, outputs);
+    return;
+  }
+  messages.info("No backup synchronisation required for server " + server.name());
+}
+
+void start_wals(const server::Server& server, const PrimaryInfo& primary, DaemonOutputs outputs,
+                Messages& messages) {
+  if (primary.wal_count == 0) {
+    return messages.info("No WAL synchronisation required for server " + server.name());
+  }
+  if (is_held(catalogue::sync_wal_lock(server.locks()))) {
+    return messages.info("WAL synchronisation already running for server " + server.name());
+  }
+  messages.info("Started copy of WAL files for server " + server.name());
+  archive::start_child(server, {"sync-wals", server.name()}, outputs);
+}
+
+}  // namespace
+
+void run_passive_cron(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
+  PrimaryInfo primary;
+  try {
+    primary = ask(server, messages);
+  } catch (const Error& error) {  // The local backups are taken care of nevertheless.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return messages.error("Failed to retrieve the primary node status: " + error.describe() +
+                          (error.hint().empty() ? "" : "\nHINT: " + error.hint()));
+  }
+  start_backup(server, primary, outputs, messages);
+  start_wals(server, primary, outputs, messages);
+  archive::start_wal_check(server, outputs, messages);
+}
+
+}  // namespace barman::sync

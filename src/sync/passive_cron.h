@@ -1,0 +1,14 @@
+// What cron does for a passive server: asks the primary node, and starts one sync-backup and one
+// sync-wals as far as there is something to copy (contract catalogue.md 16.2).
+#pragma once
+
+#include "base/process.h"
+#include "base/progress.h"
+#include "server/server.h"
+
+namespace barman::sync {
+
+// Failures to ask the primary are reported as the contract says; then nothing is started.
+void run_passive_cron(const server::Server& server, DaemonOutputs outputs, Messages& messages);
+
+}  // namespace barman::sync

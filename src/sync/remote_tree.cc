@@ -1,0 +1,128 @@
+#include "sync/remote_tree.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/anonymous_file.h"
+#include "base/error.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "compression/codec.h"
+#include "sync/primary_node.h"
+
+namespace barman::sync {
+namespace fs = std::filesystem;
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kReadSize = std::size_t{256} << 10;
+constexpr std::size_t kMaxErrorText = 4096;
+constexpr int kForever = -1;
+
+// Sleeps so that not more than the limit comes in, on the average.
+class Throttle {
+ public:
+  explicit Throttle(const std::optional<std::int64_t>& kilobytes_per_second)
+      : bytes_per_ms_(static_cast<double>(kilobytes_per_second.value_or(0)) * 1.024) {}
+
+  void take(std::size_t size_bytes, const Interrupt& interrupt) {
+    if (bytes_per_ms_ <= 0) return;
+    total_bytes_ += static_cast<double>(size_bytes);
+    const auto due = std::chrono::duration<double, std::milli>(total_bytes_ / bytes_per_ms_);
+    const auto rest = due - (Clock::now() - begun_);
+    if (rest.count() < 1) return;
+    if (sleep_unless_interrupted(static_cast<int>(rest.count()), interrupt)) {
+      interrupt.throw_if_requested();
+    }
+  }
+
+ private:
+  const double bytes_per_ms_;
+  const Clock::time_point begun_ = Clock::now();
+  double total_bytes_ = 0;
+};
+
+void pump(const Fd& input, pipeline::Sink& sink, const server::Server& server, Progress& progress) {
+  Throttle throttle(server.config().bandwidth_limit);
+  std::vector<std::byte> buffer(kReadSize);
+  for (;;) {
+    if (wait_for_fd(input.get(), WaitFor::readable, kForever, server.interrupt()) ==
+        WaitResult::interrupted) {
+      server.interrupt().throw_if_requested();
+    }
+    const ssize_t count = ::read(input.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_errno("cannot read the answer of the primary node");
+    if (count == 0) break;
+    const auto size = static_cast<std::size_t>(count);
+    sink.write(Bytes(buffer).first(size));
+    progress.advance(size);
+    throttle.take(size, server.interrupt());
+  }
+  sink.finish();
+}
+
+std::string error_text(const Fd& file) {
+  std::string text(kMaxErrorText, '\0');
+  text.resize(read_full_at(file, std::as_writable_bytes(std::span(text)), 0, "error output"));
+  return mask_passwords(strip(text));
+}
+
+}  // namespace
+
+std::string tar_command(const config::ServerConfig& config, const RemoteTree& tree) {
+  // Those of GNU and BSD tar.
+  return fmt::format("{} tar -C {} --format=pax {} - {}", *config.primary_ssh_command,
+                     remote_word(tree.directory.string()),
+                     config.network_compression ? "-czf" : "-cf", tree.names >= 0 ? "-T -" : ".");
+}
+
+void receive_tree(const server::Server& server, const RemoteTree& tree,
+                  pipeline::TarVisitor& visitor, Progress& progress) {
+  const std::string name = fmt::format("\"{}\" of the primary node", tree.directory.string());
+  pipeline::TarReader reader(visitor, name);
+  std::unique_ptr<pipeline::Sink> decompressor;
+  if (server.config().network_compression) {
+    decompressor = compression::make_decompressor(compression::Algorithm::gzip, reader, name);
+  }
+  PipeEnds pipe = make_pipe();
+  const Fd errors = open_anonymous_file(fs::temp_directory_path());
+  const Fd nothing = open_file("/dev/null", O_RDONLY);
+  ChildProcess tar(shell_command(tar_command(server.config(), tree)),
+                   {.input = tree.names >= 0 ? tree.names : nothing.get(),
+                    .output = pipe.write_end.get(),
+                    .error = errors.get()});
+  pipe.write_end = Fd();
+  // When ssh or tar has failed, that is the reason why the archive is cut off.
+  std::exception_ptr failure;
+  try {
+    pump(pipe.read_end, decompressor ? *decompressor : reader, server, progress);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corrupt) throw;
+    failure = std::current_exception();
+  }
+  pipe.read_end = Fd();
+  const int exit_code = tar.wait();
+  if (exit_code != 0) {
+    const std::string text = error_text(errors);
+    throw Error(ErrorKind::remote,
+                fmt::format("cannot copy {}: \"{}\" ended with exit code {}{}", name,
+                            *server.config().primary_ssh_command, exit_code,
+                            text.empty() ? "" : ": " + text),
+                "Try primary_ssh_command by hand, as the user that runs barman; tar must be "
+                "installed on the primary node.");
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace barman::sync

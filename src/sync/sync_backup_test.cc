@@ -1,0 +1,57 @@
+#include "sync/sync_backup.h"
+
+#include <gtest/gtest.h>
+
+#include "catalogue/test_support.h"
+
+namespace barman::sync {
+namespace {
+
+using catalogue::BackupInfo;
+using catalogue::BackupStatus;
+using catalogue::make_backup;
+using catalogue::make_incremental;
+
+const std::string kOld = "20260101T000000";
+const std::string kNew = "20260102T000000";
+
+BackupInfo backup(const std::string& id, BackupStatus status = BackupStatus::done) {
+  return make_backup(id, "000000010000000000000002", "000000010000000000000003", status);
+}
+
+SyncVerdict judge(const std::string& id, const std::vector<BackupInfo>& there,
+                  const std::vector<BackupInfo>& here,
+                  const catalogue::RetentionInput* policy = nullptr) {
+  PrimaryInfo primary;
+  primary.backups = there;
+  return judge_backup({id}, primary, here, policy);
+}
+
+TEST(JudgeBackup, CopiesWhatIsNotCompleteHere) {
+  EXPECT_EQ(judge(kOld, {backup(kOld)}, {}), SyncVerdict::copy);
+  for (const BackupStatus status : {BackupStatus::syncing, BackupStatus::failed}) {
+    EXPECT_EQ(judge(kOld, {backup(kOld)}, {backup(kOld, status)}), SyncVerdict::copy);
+    EXPECT_EQ(judge(kOld, {}, {backup(kOld, status)}), SyncVerdict::purge);
+  }
+  EXPECT_EQ(judge(kOld, {backup(kOld)}, {backup(kOld)}), SyncVerdict::synced);
+  EXPECT_EQ(judge(kOld, {backup(kOld)}, {backup(kOld, BackupStatus::waiting_for_wals)}),
+            SyncVerdict::synced);
+  EXPECT_EQ(judge(kOld, {}, {backup(kOld)}), SyncVerdict::local_only);
+  EXPECT_EQ(judge(kOld, {}, {}), SyncVerdict::absent);
+}
+
+TEST(JudgeBackup, LeavesWhatThePolicyWouldDelete) {
+  const catalogue::RetentionInput policy = {.rule = {.count = 1}};
+  EXPECT_EQ(judge(kOld, {backup(kOld), backup(kNew)}, {backup(kNew)}, &policy),
+            SyncVerdict::obsolete);
+  EXPECT_EQ(judge(kNew, {backup(kOld), backup(kNew)}, {backup(kOld)}, &policy), SyncVerdict::copy);
+}
+
+TEST(JudgeBackup, AnIncrementalNeedsItsParentOnThePrimary) {
+  const BackupInfo child = make_incremental(kNew, kOld);
+  EXPECT_EQ(judge(kNew, {child}, {}), SyncVerdict::orphan);
+  EXPECT_EQ(judge(kNew, {backup(kOld), child}, {backup(kOld)}), SyncVerdict::copy);
+}
+
+}  // namespace
+}  // namespace barman::sync

@@ -1,0 +1,271 @@
+#include "sync/sync_wals.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/anonymous_file.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/file_lock.h"
+#include "base/text.h"
+#include "catalogue/locks.h"
+#include "catalogue/wal_index.h"
+#include "pipeline/file_syncer.h"
+#include "pipeline/tree_writer.h"
+#include "sync/remote_tree.h"
+#include "sync/sync_backup.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::sync {
+namespace fs = std::filesystem;
+
+using catalogue::WalIndexEntry;
+
+namespace {
+
+constexpr std::string_view kStagingPrefix = ".sync-";
+// Of one connection; with 16 MiB a file no more than 16 GiB wait for their names.
+constexpr std::size_t kBatch = 1024;
+
+fs::path position_path(const catalogue::CatalogueLocations& locations) {
+  return locations.wals_directory / "sync-wals.info";
+}
+
+std::string relative_path(const std::string& name) {
+  return catalogue::archived_wal_path("", name).string();
+}
+
+// A directory that goes away with the object, whatever is in it.
+class StagingDirectory {
+ public:
+  explicit StagingDirectory(const fs::path& parent) {
+    // Of a run that was killed; the lock says that none is running.
+    for (const fs::directory_entry& entry : fs::directory_iterator(parent)) {
+      if (entry.path().filename().string().starts_with(kStagingPrefix)) remove_tree(entry.path());
+    }
+    std::string pattern = (parent / (std::string(kStagingPrefix) + "XXXXXXXX")).string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw_errno("cannot create \"" + pattern + "\"");
+    path_ = pattern;
+  }
+  StagingDirectory(const StagingDirectory&) = delete;
+  StagingDirectory& operator=(const StagingDirectory&) = delete;
+  ~StagingDirectory() {
+    std::error_code code;
+    fs::remove_all(path_, code);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+// Only the files that were asked for, under their names; directories appear as they are needed.
+class WalFiles final : public pipeline::TarVisitor {
+ public:
+  WalFiles(const fs::path& root, pipeline::FileSyncer& syncer) : root_(root), tree_(root, syncer) {}
+  void begin_member(const pipeline::TarMember& member) override {
+    is_file_ = member.type == pipeline::TarMemberType::regular;
+    if (!is_file_) return;
+    const std::string name = fs::path(member.path).filename().string();
+    if (!wal::parse_wal_file_name(name) || relative_path(name) != member.path) {
+      throw Error(ErrorKind::corrupt,
+                  fmt::format("the primary node sent \"{}\", which is no WAL file", member.path));
+    }
+    fs::create_directories((root_ / member.path).parent_path());
+    tree_.begin_member(member);
+  }
+  void write(Bytes data) override {
+    if (is_file_) tree_.write(data);
+  }
+  void end_member() override {
+    if (is_file_) tree_.end_member();
+  }
+  void finish() { tree_.finish(); }
+
+ private:
+  const fs::path root_;
+  pipeline::TreeWriter tree_;
+  bool is_file_ = false;
+};
+
+class WalSync {
+ public:
+  WalSync(const server::Server& server, std::string first_needed, const PrimaryInfo& primary,
+          Progress& progress)
+      : server_(server),
+        wals_(server.locations().wals_directory),
+        first_needed_(std::move(first_needed)),
+        primary_(primary),
+        progress_(progress) {}
+
+  void add(const WalIndexEntry& entry) {
+    if (!is_needed(entry.name)) return;
+    ++needed_count_;
+    batch_.push_back(entry);
+    if (batch_.size() == kBatch) flush();
+  }
+
+  void flush() {
+    if (batch_.empty()) return;
+    std::string missing;
+    std::uint64_t missing_bytes = 0;
+    for (const WalIndexEntry& entry : batch_) {
+      if (is_here(entry)) continue;
+      missing += relative_path(entry.name) + "\n";
+      missing_bytes += entry.size_bytes;
+    }
+    if (!missing.empty()) receive(missing, missing_bytes);
+    std::stable_sort(batch_.begin(), batch_.end(),
+                     [](const auto& a, const auto& b) { return a.name < b.name; });
+    add_lines();
+    batch_.clear();
+  }
+
+  std::uint64_t needed_count() const { return needed_count_; }
+
+ private:
+  void add_lines() {
+    // Takes the lock of the index for a moment; nobody else adds lines on a passive node.
+    const auto last = catalogue::WalIndexSnapshot::take(server_.locations()).find_last_line();
+    catalogue::WalIndex index = catalogue::WalIndex::open(server_.locations());
+    if (!last || last->name < batch_.front().name) {
+      index.append(batch_);
+    } else {
+      index.merge(batch_);
+    }
+  }
+
+  // History files and labels are small and explain the rest.
+  bool is_needed(const std::string& name) const {
+    const auto parsed = wal::parse_wal_file_name(name);
+    return parsed->kind == wal::WalFileKind::history || name >= first_needed_;
+  }
+
+  bool is_here(const WalIndexEntry& entry) const {
+    struct stat status = {};
+    return ::lstat((wals_ / relative_path(entry.name)).c_str(), &status) == 0 &&
+           S_ISREG(status.st_mode) &&
+           static_cast<std::uint64_t>(status.st_size) == entry.size_bytes;
+  }
+
+  void receive(const std::string& names, std::uint64_t size_bytes) {
+    const StagingDirectory staging(wals_);
+    const Fd list = open_anonymous_file(fs::temp_directory_path());
+    write_full(list, as_bytes(names), "list of WAL files");
+    if (::lseek(list.get(), 0, SEEK_SET) != 0) throw_errno("cannot rewind the list of WAL files");
+    pipeline::FileSyncer syncer;
+    WalFiles files(staging.path(), syncer);
+    progress_.begin("sync", size_bytes);
+    receive_tree(server_, {.directory = primary_.wals_directory, .names = list.get()}, files,
+                 progress_);
+    files.finish();
+    syncer.wait();
+    progress_.end();
+    for (const WalIndexEntry& entry : batch_) {
+      const fs::path staged = staging.path() / relative_path(entry.name);
+      if (!fs::exists(staged)) {
+        if (is_here(entry)) continue;
+        throw Error(ErrorKind::corrupt,
+                    fmt::format("the primary node did not send WAL file {}", entry.name));
+      }
+      if (fs::file_size(staged) != entry.size_bytes) {
+        throw Error(ErrorKind::corrupt,
+                    fmt::format("WAL file {} of the primary node has {} bytes instead of {}",
+                                entry.name, fs::file_size(staged), entry.size_bytes));
+      }
+      catalogue::place_archived_wal(staged, wals_, entry);
+    }
+  }
+
+  const server::Server& server_;
+  const fs::path wals_;
+  const std::string first_needed_;
+  const PrimaryInfo& primary_;
+  Progress& progress_;
+  std::vector<WalIndexEntry> batch_;
+  std::uint64_t needed_count_ = 0;
+};
+
+std::optional<std::string> find_first_needed_wal(const server::Server& server) {
+  for (const catalogue::BackupInfo& backup : server.catalogue().list_backups().backups) {
+    if (backup.is_copy_done() && backup.begin_wal) return backup.begin_wal;
+  }
+  return std::nullopt;
+}
+
+void warn_of_compression(const server::Server& server, const PrimaryInfo& primary,
+                         Messages& messages) {
+  const std::optional<std::string>& ours = server.config().compression;
+  if (ours.value_or("") == primary.compression) return;
+  messages.warning(fmt::format(
+      "WAL files of server {} are compressed with '{}' on the primary node, and with '{}' here: "
+      "they stay as the primary node has stored them",
+      server.name(), primary.compression.empty() ? "none" : primary.compression,
+      ours.value_or("none")));
+}
+
+}  // namespace
+
+void forget_sync_position(const catalogue::CatalogueLocations& locations) {
+  remove_durably(position_path(locations));
+}
+
+SyncRequest load_sync_position(const catalogue::CatalogueLocations& locations) {
+  const std::optional<std::string> text = find_and_read_file(position_path(locations));
+  if (!text) return {};
+  const std::vector<std::string> fields = split(strip(*text), '\t');
+  if (!wal::parse_wal_file_name(fields.front())) return {};
+  SyncRequest request{.last_wal = fields.front()};
+  const auto position = fields.size() > 1 ? parse_integer(fields[1]) : std::nullopt;
+  // A primary of Barman refuses 0, and finds the line without it as well.
+  if (position && *position > 0) request.last_position = static_cast<std::uint64_t>(*position);
+  return request;
+}
+
+void sync_wals(const server::Server& server, Messages& messages, Progress& progress) {
+  std::optional<std::string> first_wal;
+  const fs::path path = primary_info_path(server.locations());
+  const Fd file = open_primary_info(server);
+  const PrimaryInfo primary = read_primary_info(file, path, [&](const WalIndexEntry& entry) {
+    const bool is_history = wal::parse_wal_file_name(entry.name)->kind == wal::WalFileKind::history;
+    if (!first_wal && !is_history) first_wal = entry.name;
+  });
+  const std::optional<FileLock> lock = FileLock::try_lock(catalogue::sync_wal_lock(server.locks()));
+  if (!lock) {
+    return messages.info("WAL synchronisation already running for server " + server.name());
+  }
+  const std::optional<std::string> first_needed = find_first_needed_wal(server);
+  if (!first_needed) return messages.warning("No base backup for server " + server.name());
+  warn_of_compression(server, primary, messages);
+  server.create_directories();
+  const fs::path& wals = server.locations().wals_directory;
+  make_directories(wals);
+  WalSync sync(server, *first_needed, primary, progress);
+  try {
+    read_primary_info(file, path, [&](const WalIndexEntry& entry) { sync.add(entry); });
+    sync.flush();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    throw Error(error.kind(),
+                fmt::format("WAL synchronisation for server {} failed: {}", server.name(),
+                            error.describe()),
+                error.hint());
+  }
+  if (first_wal && sync.needed_count() == 0) {
+    return messages.warning(
+        fmt::format("Skipping WAL synchronisation for server {}: no available local backup for {}",
+                    server.name(), *first_wal));
+  }
+  // Commit point: the next cron asks for what comes after.
+  if (!primary.last_name.empty()) {
+    write_file_durably(position_path(server.locations()),
+                       fmt::format("{}\t{}", primary.last_name, primary.last_position));
+  }
+}
+
+}  // namespace barman::sync
