@@ -362,7 +362,6 @@ BaseBackupStream::BaseBackupStream(postgres::Connection& connection, BaseBackupR
     : connection_(connection), request_(std::move(request)), interrupt_(std::move(interrupt)) {}
 
 const BackupBegin& BaseBackupStream::begin() {
-  PGconn* handle = postgres::handle_of(connection_);
   const NoticeScope notices(connection_,
                             [this](const std::string& text) { notices_.push_back(text); });
   try {
