@@ -23,6 +23,11 @@ using nlohmann::json;
 
 namespace {
 
+// What parse_python() reads back.
+constexpr int kMaxDepth = 30;
+// Far beyond the year 3000.
+constexpr double kMaxTime = 1e11;
+
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
@@ -42,19 +47,20 @@ Error damaged(const fs::path& path, const std::string& reason) {
           "'cron' asks the primary node for a new one."};
 }
 
-catalogue::PythonValue python_of(const json& value) {
+catalogue::PythonValue python_of(const json& value, int depth = 0) {
+  if (depth > kMaxDepth) throw Error(ErrorKind::corrupt, "a value is nested too deeply");
   if (value.is_boolean()) return {value.get<bool>()};
   if (value.is_number_integer()) return {value.get<std::int64_t>()};
   if (value.is_number()) return {value.get<double>()};
   if (value.is_string()) return {value.get<std::string>()};
   if (value.is_array()) {
     catalogue::PythonList list;
-    for (const json& item : value) list.items.push_back(python_of(item));
+    for (const json& item : value) list.items.push_back(python_of(item, depth + 1));
     return {list};
   }
   catalogue::PythonDict dict;
   if (value.is_object()) {
-    for (const auto& [key, item] : value.items()) dict.set(key, python_of(item));
+    for (const auto& [key, item] : value.items()) dict.set(key, python_of(item, depth + 1));
     return {dict};
   }
   return {};
@@ -98,16 +104,18 @@ catalogue::WalIndexEntry parse_wal(const json& object, const fs::path& path) {
     const std::string text = text_of(object, key);
     return text.empty() || text == "None" ? std::nullopt : std::optional(text);
   };
-  const auto number = [&](const char* key) -> const json& {
-    const auto found = object.find(key);
-    if (found == object.end() || !found->is_number()) {
-      throw damaged(path, fmt::format("the {} of WAL file {} is missing", key, name));
-    }
-    return *found;
-  };
+  const auto size = object.find("size");
+  if (size == object.end() || !size->is_number_unsigned()) {
+    throw damaged(path, fmt::format("the size of WAL file {} is missing", name));
+  }
+  const auto time = object.find("time");
+  if (time == object.end() || !time->is_number() || time->get<double>() < 0 ||
+      time->get<double>() > kMaxTime) {
+    throw damaged(path, fmt::format("the time of WAL file {} is missing", name));
+  }
   return {.name = name,
-          .size_bytes = number("size").get<std::uint64_t>(),
-          .mtime = number("time").get<double>(),
+          .size_bytes = size->get<std::uint64_t>(),
+          .mtime = time->get<double>(),
           .compression = optional_text("compression"),
           .encryption = optional_text("encryption")};
 }

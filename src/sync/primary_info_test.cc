@@ -93,6 +93,15 @@ TEST_F(PrimaryInfoFile, ForeignBytesAreChecked) {
               HasSubstr("'../x' is no name of a WAL file"));
   EXPECT_THAT(refusal(document("", R"({"name": "00000002.history", "size": "1", "time": 1})")),
               HasSubstr("the size of WAL file 00000002.history is missing"));
+  for (const std::string time : {"-1", "1e300", "null"}) {
+    EXPECT_THAT(
+        refusal(document("", R"({"name": "00000002.history", "size": 1, "time": )" + time + "}")),
+        HasSubstr("the time of WAL file 00000002.history is missing"));
+  }
+  EXPECT_THAT(refusal(document(R"("20261102T000001": {"status": "DONE", "x": )" +
+                                   std::string(500, '[') + std::string(500, ']') + "}",
+                               "")),
+              HasSubstr("nested too deeply"));
   EXPECT_THAT(refusal(R"({"backups": {}, "wals": [], "config": {"wals_directory": "/w",
                           "basebackups_directory": "s3://bucket"}})"),
               HasSubstr("the primary has no local basebackups_directory ('s3://bucket')"));
