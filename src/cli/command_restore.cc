@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "output/restore_views.h"
 #include "restore/restore_backup.h"
 
 namespace barman::cli {
@@ -60,6 +61,8 @@ RestoreRequest read_request(CommandContext& context, const config::ServerConfig&
       .remote_ssh_command = arguments.find("remote_ssh_command"),
       .delta_restore =
           arguments.choice_of("delta_restore").value_or(config.recovery_options.delta_restore),
+      .resume = arguments.is_set("resume"),
+      .dry_run = arguments.is_set("dry_run"),
       .staging = {.staging_path = arguments.find("staging_path"),
                   .staging_location = arguments.find("staging_location"),
                   .recovery_staging_path = arguments.find("recovery_staging_path"),
@@ -180,8 +183,13 @@ void run_restore(CommandContext& context) {
   const config::ServerConfig* const config = select_server(context);
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
-  const RestoreResult result = restore::restore_backup(server, read_request(context, *config),
-                                                       context.reporter, context.progress);
+  const RestoreRequest request = read_request(context, *config);
+  if (request.dry_run) {
+    output::write_restore_plan(context.reporter, restore::plan_restore(server, request));
+    return;
+  }
+  const RestoreResult result =
+      restore::restore_backup(server, request, context.reporter, context.progress);
   if (context.reporter.is_json()) {
     write_json(context.reporter, result);
   } else {

@@ -56,6 +56,13 @@ Options copy_options() {
          flag_pair("delta-restore", "no-delta-restore",
                    "restore over an existing data directory, copying only what differs",
                    "restore into an empty directory only") +
+         Options{
+             {.names = {"resume"},
+              .help =
+                  "go on with a restore of the same backup that was interrupted: files that are "
+                  "there and right are kept"},
+             {.names = {"dry-run"}, .help = "print what would be done, and write nothing"},
+         } +
          flag_pair("network-compression", "no-network-compression",
                    "compress data on its way to another host",
                    "do not compress data on its way to another host") +

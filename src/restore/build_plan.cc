@@ -40,7 +40,7 @@ class Planner {
     plan_wal();
     plan_recovery();
     add_messages();
-    refuse_places(facts_, plan_);
+    refuse_places(facts_, request_, plan_);
     refuse_damaged_backup();
     return std::move(plan_);
   }
@@ -75,6 +75,9 @@ class Planner {
     plan_.chain = facts_.chain;
     plan_.manifest_path = facts_.manifest_path;
     plan_.total_bytes = facts_.scan.total_bytes;
+    plan_.stored_bytes = facts_.stored_bytes;
+    plan_.bytes_per_second = facts_.bytes_per_second;
+    plan_.updates_existing = request_.delta_restore || request_.resume;
     plan_.recover_info = catalogue::format_backup_info(facts_.backup);
     plan_.target_text =
         target_.is_pitr() ? describe_target(target_, timeline_.timeline) : std::string();

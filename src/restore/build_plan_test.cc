@@ -301,9 +301,6 @@ TEST(CheckRequest, RefusesWhatLaterVersionsRestore) {
   asked = request();
   backup.compression = "gzip";
   EXPECT_THAT(request_refusal(asked, backup), HasSubstr("compressed"));
-  asked.delta_restore = true;
-  EXPECT_EQ(request_refusal(asked, backup),
-            "Cannot restore a backup locally with delta mode when the backup is not plain.");
 }
 
 TEST(CheckRequest, SplitsRulesAtTheFirstColon) {

@@ -66,16 +66,8 @@ Relocations parse_relocations(const RestoreRequest& request, const BackupInfo& b
   return relocations;
 }
 
-bool is_plain(const BackupInfo& backup) {
-  return !backup.is_incremental() && !backup.compression && !backup.encryption;
-}
-
-void check_delta(const RestoreRequest& request, const BackupInfo& backup) {
+void check_delta(const RestoreRequest& request) {
   if (!request.delta_restore) return;
-  if (!request.remote_ssh_command && !is_plain(backup)) {
-    throw Error(ErrorKind::usage,
-                "Cannot restore a backup locally with delta mode when the backup is not plain.");
-  }
   if (request.remote_ssh_command && request.staging.staging_location == "remote") {
     throw Error(ErrorKind::usage,
                 "Cannot restore a backup remotely with delta mode when 'staging_location=remote'.");
@@ -128,10 +120,6 @@ void refuse_unsupported(const RestoreRequest& request, const BackupInfo& backup,
   }
   if (backup.encryption) refuse("this version cannot decrypt backups", kOtherBackup);
   if (backup.compression) refuse("this version cannot unpack compressed backups", kOtherBackup);
-  if (request.delta_restore) {
-    refuse("this version cannot restore over an existing data directory",
-           "Restore into an empty directory, with --no-delta-restore.");
-  }
 }
 
 }  // namespace
@@ -156,7 +144,7 @@ Relocations check_request(const RestoreRequest& request, const BackupInfo& backu
     throw Error(ErrorKind::usage, "Network compression can only be used with remote recovery.",
                 kRemoteHint);
   }
-  check_delta(request, backup);
+  check_delta(request);
   check_snapshot(request, backup);
   if (!std::filesystem::path(request.destination).is_absolute()) {
     throw Error(

@@ -12,8 +12,11 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/text.h"
+#include "restore/clear_destination.h"
 #include "restore/combined_manifest.h"
 #include "restore/file_copier.h"
+#include "restore/restore_marker.h"
 #include "restore/wal_decoder.h"
 
 namespace barman::restore {
@@ -68,6 +71,8 @@ class Execution {
   void copy_base_backup() {
     messages_.info("Copying the base backup.");
     make_directories(plan_.destination, kDirectoryMode);
+    write_restore_marker(plan_.destination, {plan_.server_name, plan_.backup_id});
+    if (plan_.updates_existing) clear_destination(plan_, interrupt_);
     prepare_tablespaces();
     const std::string combining =
         fmt::format("combining backup via pg_combinebackup for backup {}", plan_.backup_id.value);
@@ -81,6 +86,11 @@ class Execution {
     copier.add_directory(plan_.destination.parent_path());
     copier.wait();
     progress_.end();
+    if (plan_.updates_existing) {
+      messages_.info(fmt::format("{} of {} were there already.",
+                                 human_size(static_cast<std::int64_t>(copier.kept_bytes())),
+                                 human_size(static_cast<std::int64_t>(plan_.total_bytes))));
+    }
     if (is_combined) {
       combined_.write(plan_.manifest_path, plan_.destination / plan_.trees.back().manifest_name);
       messages_.info(fmt::format("End {}", combining));
@@ -152,7 +162,8 @@ class Execution {
         .destination = tree.destination / restored_name(tree, entry.path),
         .mode = entry.mode | kFileMode,
         .size_bytes = entry.size_bytes,
-        .modified = timespec{.tv_sec = entry.mtime_seconds, .tv_nsec = entry.mtime_nanoseconds}};
+        .modified = timespec{.tv_sec = entry.mtime_seconds, .tv_nsec = entry.mtime_nanoseconds},
+        .updates_existing = plan_.updates_existing};
     const std::string listed = tree.manifest_prefix + entry.path;
     if (entry.is_derived) {
       task.on_checksum = [this, listed](std::uint64_t size_bytes, std::uint32_t crc32c) {
@@ -241,6 +252,8 @@ class Execution {
                   fmt::format("backup '{}' has no global/pg_control", plan_.backup_id.value),
                   "Restore another backup.");
     }
+    remove_restore_marker(plan_.destination);
+    sync_directory(plan_.destination);
     rename_durably(control_file_->destination, plan_.destination / "global" / "pg_control");
   }
 

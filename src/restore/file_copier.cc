@@ -26,6 +26,9 @@ constexpr std::size_t kKernelCopyStep = std::size_t{8} << 20;
 
 constexpr std::size_t kFlusherCount = 8;
 
+// What is written of an existing file when something in it differs.
+constexpr std::size_t kComparedBlock = 8192;
+
 std::int64_t steady_now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
@@ -100,15 +103,22 @@ void FileCopier::flush_later(Fd fd, const std::filesystem::path& path) {
 void FileCopier::copy(const CopyTask& task) {
   interrupt_.throw_if_requested();
   if (flushers_.has_failed()) return;  // wait() tells
-  const std::unique_ptr<content::ContentFile> source =
-      task.open ? task.open() : content::open_plain_file(task.source);
-  Fd destination =
-      open_file(task.destination, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, task.mode);
+  const int how = task.updates_existing ? O_RDWR | O_CREAT | O_NOFOLLOW
+                                        : O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+  Fd destination = open_file(task.destination, how, task.mode);
   // The umask must not take away what the cluster's own files grant.
   if (::fchmod(destination.get(), task.mode) != 0) {
     throw_errno(fmt::format("cannot set permissions of \"{}\"", task.destination.string()));
   }
-  copy_content(*source, destination, task);
+  if (!task.updates_existing || !is_right_already(destination, task)) {
+    const std::unique_ptr<content::ContentFile> source =
+        task.open ? task.open() : content::open_plain_file(task.source);
+    if (task.updates_existing) {
+      update_content(*source, destination, task);
+    } else {
+      copy_content(*source, destination, task);
+    }
+  }
   if (task.minimum_size_bytes > task.size_bytes &&
       ::ftruncate(destination.get(), static_cast<off_t>(task.minimum_size_bytes)) != 0) {
     throw_errno(fmt::format("cannot extend \"{}\"", task.destination.string()));
@@ -146,6 +156,77 @@ void FileCopier::copy_content(content::ContentFile& source, const Fd& destinatio
     return;
   }
   copy_through_buffer(source, &destination, task);
+}
+
+bool FileCopier::is_right_already(const Fd& destination, const CopyTask& task) {
+  const DigestAlgorithm algorithm = algorithm_for(task);
+  struct stat status = {};
+  if (::fstat(destination.get(), &status) != 0) {
+    throw_errno(fmt::format("cannot look at \"{}\"", task.destination.string()));
+  }
+  if (algorithm == DigestAlgorithm::none || task.on_checksum ||
+      static_cast<std::uint64_t>(status.st_size) != task.size_bytes) {
+    return false;
+  }
+  Digest digest(algorithm);
+  const MutableBytes buffer = worker_buffer();
+  std::uint64_t offset = 0;
+  while (const std::size_t size = read_full_at(destination, buffer, offset, task.destination)) {
+    interrupt_.throw_if_requested();
+    digest.update(Bytes(buffer).first(size));
+    offset += size;
+  }
+  if (digest.finish() != task.expected->checksum) return false;
+  kept_bytes_ += task.size_bytes;
+  progress_.advance(task.size_bytes);
+  return true;
+}
+
+void FileCopier::update_content(content::ContentFile& source, const Fd& destination,
+                                const CopyTask& task) {
+  Digest digest(algorithm_for(task));
+  std::uint32_t crc = kCrc32cInitial;
+  const MutableBytes buffer = worker_buffer();
+  std::uint64_t copied = 0;
+  for (;;) {
+    interrupt_.throw_if_requested();
+    const std::size_t size = source.read_at(copied, buffer);
+    if (size == 0) break;
+    const Bytes data = Bytes(buffer).first(size);
+    digest.update(data);
+    if (task.on_checksum) crc = crc32c_extend(crc, data);
+    kept_bytes_ += size - write_differences(destination, data, copied, task);
+    copied += size;
+    progress_.advance(size);
+    keep_rate(size);
+    if (size < buffer.size()) break;
+  }
+  if (copied != task.size_bytes) throw wrong_size(task, copied);
+  if (algorithm_for(task) != DigestAlgorithm::none) verify_checksum(task, digest.finish());
+  if (task.on_checksum) task.on_checksum(copied, crc32c_finish(crc));
+  if (::ftruncate(destination.get(), static_cast<off_t>(copied)) != 0) {
+    throw_errno(fmt::format("cannot cut \"{}\" to its size", task.destination.string()));
+  }
+}
+
+// Returns how many bytes were written.
+std::uint64_t FileCopier::write_differences(const Fd& destination, Bytes data, std::uint64_t offset,
+                                            const CopyTask& task) {
+  thread_local std::vector<std::byte> present(worker_buffer().size());
+  const std::size_t there =
+      read_full_at(destination, MutableBytes(present).first(data.size()), offset, task.destination);
+  std::uint64_t written = 0;
+  for (std::size_t begin = 0; begin < data.size(); begin += kComparedBlock) {
+    const std::size_t size = std::min(kComparedBlock, data.size() - begin);
+    const Bytes block = data.subspan(begin, size);
+    if (begin + size <= there && std::equal(block.begin(), block.end(),
+                                            present.begin() + static_cast<std::ptrdiff_t>(begin))) {
+      continue;
+    }
+    write_full_at(destination, block, offset + begin, task.destination);
+    written += size;
+  }
+  return written;
 }
 
 bool FileCopier::share_blocks(const Fd& source, const Fd& destination) {

@@ -38,6 +38,8 @@ struct CopyTask {
   std::optional<content::ExpectedFile> expected;
   // Gets the CRC-32C of the copy, in the thread of a worker; for content that no manifest lists.
   std::function<void(std::uint64_t size_bytes, std::uint32_t crc32c)> on_checksum;
+  // The destination may exist: what is right in it stays, blocks that differ are written.
+  bool updates_existing = false;
   // The copy is filled up with zeroes to this size.
   std::uint64_t minimum_size_bytes = 0;
 };
@@ -57,6 +59,8 @@ class FileCopier {
   void copy(const CopyTask& task);
   // To be flushed at the end, when its entries are complete.
   void add_directory(std::filesystem::path path);
+  // Of existing files, how much was right already.
+  std::uint64_t kept_bytes() const { return kept_bytes_; }
   // All files and directories are durable when it returns. Called once.
   void wait();
 
@@ -67,6 +71,10 @@ class FileCopier {
   // Also only reads, when `destination` is nullptr.
   void copy_through_buffer(content::ContentFile& source, const Fd* destination,
                            const CopyTask& task);
+  bool is_right_already(const Fd& destination, const CopyTask& task);
+  void update_content(content::ContentFile& source, const Fd& destination, const CopyTask& task);
+  std::uint64_t write_differences(const Fd& destination, Bytes data, std::uint64_t offset,
+                                  const CopyTask& task);
   void flush_later(Fd fd, const std::filesystem::path& path);
   void keep_rate(std::uint64_t size_bytes);
 
@@ -75,6 +83,7 @@ class FileCopier {
   Interrupt interrupt_;
   // Cleared when the file systems have shown that they cannot.
   std::atomic<bool> can_share_ = true;
+  std::atomic<std::uint64_t> kept_bytes_ = 0;
   // When the next bytes may pass, in steady-clock nanoseconds.
   std::atomic<std::int64_t> next_ns_;
   std::vector<std::filesystem::path> directories_;

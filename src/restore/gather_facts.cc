@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "compression/stored_file.h"
+#include "postgres/control_file.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::restore {
@@ -63,6 +64,22 @@ fs::path nearest_existing(fs::path path) {
   return path;
 }
 
+bool holds_tablespace_only(const fs::path& directory) {
+  std::error_code code;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, code)) {
+    if (!entry.path().filename().string().starts_with("PG_")) return false;
+  }
+  return true;
+}
+
+std::optional<postgres::SystemId> find_system_id(const fs::path& directory) {
+  try {
+    return postgres::read_control_file(directory).system_id;
+  } catch (const Error&) {  // Absent or damaged: then it says nothing.
+    return std::nullopt;
+  }
+}
+
 DirectoryFacts inspect(const std::string& text, std::uint64_t catalogue_device) {
   DirectoryFacts facts;
   std::error_code code;
@@ -77,6 +94,10 @@ DirectoryFacts inspect(const std::string& text, std::uint64_t catalogue_device) 
   if (facts.is_directory) {
     facts.is_empty = !has_visible_entries(path);
     facts.running_postmaster = find_running_postmaster(path);
+    facts.is_data_directory = fs::exists(path / "PG_VERSION", code);
+    facts.interrupted_restore = find_restore_marker(path);
+    facts.holds_tablespace_only = holds_tablespace_only(path);
+    facts.system_id = find_system_id(path);
   }
   struct statfs disk = {};
   if (::statfs(existing.c_str(), &disk) != 0) {
@@ -123,11 +144,25 @@ void read_streaming_partials(RestoreFacts& facts) {
   }
 }
 
+double rate_of(const content::BackupChain& chain) {
+  std::int64_t largest = 0;
+  double rate = 0;
+  for (const content::ChainMember& member : chain.members()) {
+    const std::int64_t size = member.info.size.value_or(0);
+    const double seconds = member.info.copy_stat("copy_time").value_or(0);
+    if (size <= largest || seconds <= 0) continue;
+    largest = size;
+    rate = static_cast<double>(size) / seconds;
+  }
+  return rate;
+}
+
 // Every link is compared with its own manifest; what will be written is counted in the result.
 void scan(const content::BackupChain& chain, const std::vector<TreeCopy>& trees,
           const Interrupt& interrupt, RestoreFacts& facts) {
   if (!chain.is_incremental()) {
     facts.scan = scan_trees(trees, chain.members().front().manifest.get(), interrupt);
+    facts.stored_bytes = facts.scan.total_bytes;
     return;
   }
   std::vector<std::string> problems;
@@ -138,8 +173,9 @@ void scan(const content::BackupChain& chain, const std::vector<TreeCopy>& trees,
                        .manifest_prefix = tree.manifest_prefix(),
                        .is_data_directory = tree.is_data_directory()});
     }
-    for (const std::string& problem :
-         scan_trees(links, member.manifest.get(), interrupt).problems) {
+    const TreeScan scan = scan_trees(links, member.manifest.get(), interrupt);
+    facts.stored_bytes += scan.total_bytes;
+    for (const std::string& problem : scan.problems) {
       problems.push_back(fmt::format("{} in backup {}", problem, member.info.id.value));
     }
   }
@@ -193,6 +229,7 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
   facts.barman_user = server.global().barman_user;
   facts.backup = backup;
   facts.content = chain.complete_trees();
+  facts.bytes_per_second = rate_of(chain);
   facts.manifest_path = catalogue.data_directory(backup.id) / "backup_manifest";
   facts.has_mixed_checksums = chain.has_mixed_checksums();
   if (chain.is_incremental()) {

@@ -18,6 +18,8 @@ bool is_inside_or_equal(const fs::path& path, const fs::path& directory) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
+RestoreMarker marker_of(const RestorePlan& plan) { return {plan.server_name, plan.backup_id}; }
+
 bool is_nested(const fs::path& a, const fs::path& b) {
   return is_inside_or_equal(a, b) || is_inside_or_equal(b, a);
 }
@@ -42,7 +44,47 @@ void refuse_place(const RestoreFacts& facts, const DirectoryFacts& place, const 
   }
 }
 
-void refuse_destination(const RestoreFacts& facts, const std::string& destination) {
+// Whatever is in the directory and not in the backup will be deleted: it must be a data directory
+// of this cluster, or what is left of a restore.
+void refuse_delta(const RestoreFacts& facts, const RestorePlan& plan) {
+  const DirectoryFacts& place = facts.destination;
+  if (place.is_empty || place.interrupted_restore) return;
+  const std::string what =
+      fmt::format("Cannot restore into '{}' with delta mode: ", plan.destination.string());
+  if (!place.is_data_directory) {
+    throw Error(ErrorKind::conflict,
+                what +
+                    "it is not a PostgreSQL data directory, and everything in it that is not in "
+                    "the backup would be deleted",
+                "Choose the data directory, or an empty one.");
+  }
+  if (!place.system_id || !facts.backup.systemid) return;
+  const std::string found = std::to_string(place.system_id->value);
+  if (found != *facts.backup.systemid) {
+    throw Error(ErrorKind::conflict,
+                what + fmt::format("it belongs to another cluster (system identifier {}, the "
+                                   "backup's is {})",
+                                   found, *facts.backup.systemid),
+                "Choose the data directory of the cluster that was backed up, or an empty one.");
+  }
+}
+
+void refuse_resume(const RestoreFacts& facts, const RestorePlan& plan) {
+  const std::optional<RestoreMarker>& marker = facts.destination.interrupted_restore;
+  if (marker == marker_of(plan)) return;
+  const std::string what =
+      marker ? fmt::format("it holds an interrupted restore of backup '{}' of server '{}'",
+                           marker->backup_id.value, marker->server_name)
+             : std::string("it holds no interrupted restore");
+  throw Error(ErrorKind::conflict,
+              fmt::format("Cannot resume the restore of backup '{}' of server '{}' in '{}': {}",
+                          plan.backup_id.value, plan.server_name, plan.destination.string(), what),
+              "Restore without --resume into an empty directory.");
+}
+
+void refuse_destination(const RestoreFacts& facts, const RestoreRequest& request,
+                        const RestorePlan& plan) {
+  const std::string destination = plan.destination.string();
   const DirectoryFacts& place = facts.destination;
   if (place.running_postmaster) {
     throw Error(ErrorKind::conflict,
@@ -51,16 +93,26 @@ void refuse_destination(const RestoreFacts& facts, const std::string& destinatio
                             destination, *place.running_postmaster),
                 "Choose another directory; never restore over a running cluster.");
   }
-  if (!place.is_empty) {
+  if (!place.is_empty && !plan.updates_existing) {
+    const bool can_resume = place.interrupted_restore == marker_of(plan);
     throw Error(ErrorKind::conflict,
                 fmt::format("The restore operation cannot proceed because the destination folder "
                             "'{}' is not empty. Empty it or choose another directory.",
-                            destination));
+                            destination),
+                can_resume ? "It holds an interrupted restore of this backup: --resume goes on "
+                             "with it."
+                           : "");
+  }
+  if (request.resume) {
+    refuse_resume(facts, plan);
+  } else if (request.delta_restore) {
+    refuse_delta(facts, plan);
   }
   refuse_place(facts, place, fmt::format("destination directory '{}'", destination));
 }
 
-void refuse_tablespace(const RestoreFacts& facts, const TablespacePlan& tablespace) {
+void refuse_tablespace(const RestoreFacts& facts, const RestorePlan& plan,
+                       const TablespacePlan& tablespace) {
   if (!fs::path(tablespace.location).is_absolute()) {
     throw Error(ErrorKind::usage,
                 fmt::format("The location '{}' of tablespace '{}' is not an absolute path",
@@ -68,7 +120,7 @@ void refuse_tablespace(const RestoreFacts& facts, const TablespacePlan& tablespa
                 "Give a path that begins with a slash.");
   }
   const DirectoryFacts& place = facts.tablespace_targets.at(tablespace.name);
-  if (!place.is_empty) {
+  if (!place.is_empty && !(plan.updates_existing && place.holds_tablespace_only)) {
     throw Error(ErrorKind::conflict,
                 fmt::format("The restore operation cannot proceed. The destination path '{}' for "
                             "the tablespace '{}' is not empty. Empty it or relocate the "
@@ -127,7 +179,9 @@ void refuse_full_disks(const RestoreFacts& facts, const RestorePlan& plan) {
     if (target.device != place.device) other_disks[target.device] = target.available_bytes;
   }
   for (const auto& [device, bytes] : other_disks) available += bytes;
-  const std::uint64_t base = place.shares_blocks_with_catalogue ? 0 : plan.total_bytes;
+  // What is there already is not counted: it may be all.
+  const bool is_small = place.shares_blocks_with_catalogue || plan.updates_existing;
+  const std::uint64_t base = is_small ? 0 : plan.total_bytes;
   const bool wal_is_elsewhere = facts.staging_wal && facts.staging_wal->device != place.device;
   const std::uint64_t needed = base + (wal_is_elsewhere ? 0 : plan.wal.total_bytes);
   if (needed > available) {
@@ -149,9 +203,12 @@ void refuse_full_disks(const RestoreFacts& facts, const RestorePlan& plan) {
 
 }  // namespace
 
-void refuse_places(const RestoreFacts& facts, const RestorePlan& plan) {
-  refuse_destination(facts, plan.destination.string());
-  for (const TablespacePlan& tablespace : plan.tablespaces) refuse_tablespace(facts, tablespace);
+void refuse_places(const RestoreFacts& facts, const RestoreRequest& request,
+                   const RestorePlan& plan) {
+  refuse_destination(facts, request, plan);
+  for (const TablespacePlan& tablespace : plan.tablespaces) {
+    refuse_tablespace(facts, plan, tablespace);
+  }
   refuse_nested_tablespaces(facts, plan);
   refuse_staging_wal(facts, plan);
   refuse_full_disks(facts, plan);

@@ -3,9 +3,11 @@
 
 #include "restore/restore_facts.h"
 #include "restore/restore_plan.h"
+#include "restore/restore_request.h"
 
 namespace barman::restore {
 
-void refuse_places(const RestoreFacts& facts, const RestorePlan& plan);
+void refuse_places(const RestoreFacts& facts, const RestoreRequest& request,
+                   const RestorePlan& plan);
 
 }  // namespace barman::restore

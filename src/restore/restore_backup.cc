@@ -86,7 +86,48 @@ ExecutedRestore run_with_hooks(const server::Server& server, const RestorePlan& 
   }
 }
 
+// The backup of the request, protected with everything that it builds on.
+struct Chosen {
+  catalogue::BackupId id;
+  Relocations relocations;
+  std::vector<FileLock> locks;
+};
+
+Chosen choose(const server::Server& server, const RestoreRequest& request) {
+  refuse_multiple_targets(request.target);
+  const BackupInfo backup = look_up(server, request);
+  Chosen chosen{
+      .id = backup.id, .relocations = check_request(request, backup, server.config()), .locks = {}};
+  for (const BackupInfo& link : content::list_chain(server.catalogue(), backup)) {
+    chosen.locks.push_back(server::share_backup(server, link.id, "restore from"));
+  }
+  return chosen;
+}
+
+struct Prepared {
+  BackupInfo backup;
+  std::shared_ptr<const content::ManifestIndex> manifest;
+  RestorePlan plan;
+};
+
+Prepared prepare(const server::Server& server, const RestoreRequest& request,
+                 const Chosen& chosen) {
+  // Read again: archiving may have completed the backup.
+  const content::BackupChain chain =
+      content::BackupChain::open(server.catalogue(), server.catalogue().load_backup(chosen.id));
+  const RestoreFacts facts = gather_facts(server, chain, request, chosen.relocations);
+  Prepared prepared{.backup = chain.backup(),
+                    .manifest = chain.members().front().manifest,
+                    .plan = build_plan(facts, request, chosen.relocations)};
+  verify_wal_files(prepared.plan);
+  return prepared;
+}
+
 }  // namespace
+
+RestorePlan plan_restore(const server::Server& server, const RestoreRequest& request) {
+  return prepare(server, request, choose(server, request)).plan;
+}
 
 RestoreResult restore_backup(const server::Server& server, const RestoreRequest& request,
                              Messages& messages, Progress& progress) {
@@ -94,25 +135,14 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
   RestoreResult result;
   result.begin_time = now_local();
 
-  refuse_multiple_targets(request.target);
-  BackupInfo backup = look_up(server, request);
-  const Relocations relocations = check_request(request, backup, server.config());
-  std::vector<FileLock> locks;
-  for (const BackupInfo& link : content::list_chain(server.catalogue(), backup)) {
-    locks.push_back(server::share_backup(server, link.id, "restore from"));
-  }
+  const Chosen chosen = choose(server, request);
   archive_waiting(server, request, messages);
-  // Archiving may have completed the backup.
-  backup = server.catalogue().load_backup(backup.id);
-
-  const content::BackupChain chain = content::BackupChain::open(server.catalogue(), backup);
-  const content::ManifestIndex* const listed = chain.members().front().manifest.get();
-  const RestoreFacts facts = gather_facts(server, chain, request, relocations);
-  const RestorePlan plan = build_plan(facts, request, relocations);
-  verify_wal_files(plan);
+  const Prepared prepared = prepare(server, request, chosen);
+  const RestorePlan& plan = prepared.plan;
   // Beyond this point everything has been decided.
-  ExecutedRestore executed = run_with_hooks(server, plan, listed, {messages, progress},
-                                            hook_variables(server, backup, request, relocations));
+  ExecutedRestore executed =
+      run_with_hooks(server, plan, prepared.manifest.get(), {messages, progress},
+                     hook_variables(server, prepared.backup, request, chosen.relocations));
 
   result.changes = std::move(executed.configuration.changes);
   result.warnings = std::move(executed.configuration.warnings);

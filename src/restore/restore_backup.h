@@ -12,6 +12,7 @@
 
 #include "base/progress.h"
 #include "base/timestamp.h"
+#include "restore/restore_plan.h"
 #include "restore/restore_request.h"
 #include "restore/server_settings.h"
 #include "server/server.h"
@@ -29,6 +30,10 @@ struct RestoreResult {
   Timestamp begin_time;
   double elapsed_seconds = 0;
 };
+
+// What restore_backup() would do, or its refusal. Changes nothing; WAL that waits to be archived is
+// not counted.
+RestorePlan plan_restore(const server::Server& server, const RestoreRequest& request);
 
 // Throws with a message that says why; before the messages "Starting local restore …" nothing has
 // been touched.

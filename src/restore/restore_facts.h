@@ -13,7 +13,9 @@
 #include "catalogue/backup_info.h"
 #include "catalogue/wal_index.h"
 #include "content/open_backup.h"
+#include "postgres/system_id.h"
 #include "restore/backup_tree.h"
+#include "restore/restore_marker.h"
 #include "restore/timelines.h"
 
 namespace barman::restore {
@@ -28,6 +30,14 @@ struct DirectoryFacts {
   bool is_empty = true;
   // Files can be created in it, or it can be created.
   bool is_writable = true;
+  // Only directories that PostgreSQL makes for a tablespace ("PG_17_202406281").
+  bool holds_tablespace_only = true;
+  // It has PG_VERSION, as every data directory.
+  bool is_data_directory = false;
+  // Of its pg_control; absent when that is missing or damaged.
+  std::optional<postgres::SystemId> system_id;
+  // A restore into it began and was not finished.
+  std::optional<RestoreMarker> interrupted_restore;
   // The pid of a running PostgreSQL that uses it.
   std::optional<int> running_postmaster;
   std::uint64_t device = 0;
@@ -51,6 +61,10 @@ struct RestoreFacts {
   std::vector<catalogue::BackupId> chain;
   // Of the backup itself.
   std::filesystem::path manifest_path;
+  // As stored, of all backups that are read.
+  std::uint64_t stored_bytes = 0;
+  // At which the largest of them was taken; 0 = unknown.
+  double bytes_per_second = 0;
   bool has_mixed_checksums = false;
   TreeScan scan;
   std::filesystem::path wals_directory;

@@ -62,7 +62,14 @@ struct RestorePlan {
   std::vector<catalogue::BackupId> chain;
   // The manifest of the incremental backup, from which that of the result is made.
   std::filesystem::path manifest_path;
+  // To be written, and to be read of the catalogue for it, without WAL.
   std::uint64_t total_bytes = 0;
+  std::uint64_t stored_bytes = 0;
+  // Experience of the backup, for an estimate; 0 = none.
+  double bytes_per_second = 0;
+  // The destination holds files: those that are right stay, of the others the blocks that differ
+  // are written, and what is not in the backup is removed.
+  bool updates_existing = false;
   // "" = no point-in-time recovery.
   std::string target_text;
   WalPlan wal;

@@ -48,7 +48,12 @@ struct RestoreRequest {
   std::optional<std::string> recovery_option_port;
   std::optional<std::string> staging_wal_directory;
   std::optional<std::string> remote_ssh_command;
+  // Bring an existing data directory to the state of the backup.
   bool delta_restore = false;
+  // Go on with a restore of the same backup that was interrupted.
+  bool resume = false;
+  // Only plan; nothing is written.
+  bool dry_run = false;
   bool network_compression = false;
   StagingRequest staging;
   std::optional<std::string> snapshot_recovery_instance;

@@ -1,0 +1,113 @@
+#include "output/restore_views.h"
+
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace barman::output {
+namespace {
+
+using restore::RestorePlan;
+using restore::WalFileCopy;
+
+std::optional<double> expected_seconds(const RestorePlan& plan) {
+  if (plan.bytes_per_second <= 0) return std::nullopt;
+  return static_cast<double>(plan.total_bytes + plan.wal.total_bytes) / plan.bytes_per_second;
+}
+
+std::string size_text(std::uint64_t bytes) { return human_size(static_cast<std::int64_t>(bytes)); }
+
+std::string wal_text(const RestorePlan& plan) {
+  if (!plan.wal.is_copied) return "fetched by restore_command";
+  const std::size_t count = plan.wal.files.size() + plan.wal.partials.size();
+  if (count == 0) return "none";
+  const WalFileCopy& first =
+      plan.wal.files.empty() ? plan.wal.partials.front() : plan.wal.files.front();
+  const WalFileCopy& last =
+      plan.wal.partials.empty() ? plan.wal.files.back() : plan.wal.partials.back();
+  return fmt::format("{} files, {}, from {} to {}, into {}", count, size_text(plan.wal.total_bytes),
+                     first.name, last.name, plan.wal.directory.string());
+}
+
+void write_text(Reporter& reporter, const RestorePlan& plan) {
+  const auto row = [&](std::string_view label, const std::string& value) {
+    reporter.info(fmt::format("  {:<19}: {}", label, value));
+  };
+  reporter.info(fmt::format("Dry run: restore of backup {} of server {} into {}",
+                            plan.backup_id.value, plan.server_name, plan.destination.string()));
+  for (const catalogue::BackupId& link : plan.chain) row("Put together from", link.value);
+  row("Mode", plan.updates_existing ? "existing files are kept where they are right"
+                                    : "into an empty directory");
+  row("Recovery target", plan.target_text.empty() ? "none" : plan.target_text);
+  row("To read", size_text(plan.stored_bytes));
+  row("To write", size_text(plan.total_bytes));
+  for (const restore::TablespacePlan& tablespace : plan.tablespaces) {
+    row("Tablespace",
+        fmt::format("{}, {}, {}", tablespace.oid, tablespace.name, tablespace.location));
+  }
+  row("WAL", wal_text(plan));
+  row("Recovery settings", plan.recovery.is_written ? plan.recovery.settings_file : "none");
+  row("Workers", std::to_string(plan.worker_count));
+  if (const std::optional<double> seconds = expected_seconds(plan)) {
+    row("Expected time", fmt::format("{} (at {}/s, the rate at which the backup was taken)",
+                                     human_duration(*seconds),
+                                     size_text(static_cast<std::uint64_t>(plan.bytes_per_second))));
+  }
+  for (const std::string& warning : plan.warnings) row("Warning", warning);
+  for (const std::string& note : plan.notes) row("Note", note);
+  reporter.info("Nothing was written.");
+}
+
+void write_json(Reporter& reporter, const RestorePlan& plan) {
+  JsonValue chain = JsonValue::array();
+  for (const catalogue::BackupId& link : plan.chain) chain.push_back(link.value);
+  JsonValue tablespaces = JsonValue::array();
+  for (const restore::TablespacePlan& tablespace : plan.tablespaces) {
+    JsonValue item = JsonValue::object();
+    item.add("oid", static_cast<std::int64_t>(tablespace.oid));
+    item.add("name", tablespace.name);
+    item.add("location", tablespace.location);
+    tablespaces.push_back(std::move(item));
+  }
+  JsonValue wal = JsonValue::object();
+  JsonValue files = JsonValue::array();
+  for (const auto* const list : {&plan.wal.files, &plan.wal.partials}) {
+    for (const WalFileCopy& file : *list) files.push_back(file.name);
+  }
+  wal.add("is_copied", plan.wal.is_copied);
+  wal.add("directory", plan.wal.directory.string());
+  wal.add("bytes", static_cast<std::int64_t>(plan.wal.total_bytes));
+  wal.add("files", std::move(files));
+  reporter.add_json("backup_id", plan.backup_id.value);
+  reporter.add_json("server_name", plan.server_name);
+  reporter.add_json("destination", plan.destination.string());
+  reporter.add_json("chain", std::move(chain));
+  reporter.add_json("target", plan.target_text);
+  reporter.add_json("updates_existing", plan.updates_existing);
+  reporter.add_json("bytes_to_read", static_cast<std::int64_t>(plan.stored_bytes));
+  reporter.add_json("bytes_to_write", static_cast<std::int64_t>(plan.total_bytes));
+  reporter.add_json("tablespaces", std::move(tablespaces));
+  reporter.add_json("wal", std::move(wal));
+  reporter.add_json("recovery_settings_file", plan.recovery.is_written
+                                                  ? JsonValue(plan.recovery.settings_file)
+                                                  : JsonValue());
+  reporter.add_json("recovery_settings", plan.recovery.settings);
+  reporter.add_json("workers", static_cast<std::int64_t>(plan.worker_count));
+  const std::optional<double> seconds = expected_seconds(plan);
+  reporter.add_json("expected_seconds", seconds ? JsonValue(*seconds) : JsonValue());
+  reporter.add_json("warnings_before_restore", plan.warnings);
+}
+
+}  // namespace
+
+void write_restore_plan(Reporter& reporter, const RestorePlan& plan) {
+  if (reporter.is_json()) {
+    write_json(reporter, plan);
+  } else {
+    write_text(reporter, plan);
+  }
+}
+
+}  // namespace barman::output

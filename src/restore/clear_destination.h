@@ -1,0 +1,16 @@
+// Makes an existing data directory ready to be brought to the state of a backup: what does not
+// belong there is removed.
+#pragma once
+
+#include "base/interrupt.h"
+#include "restore/restore_plan.h"
+
+namespace barman::restore {
+
+// First global/pg_control, durably, so that PostgreSQL cannot start on what is half of one and half
+// of the other. Then, in each tree, files and directories that the backup does not have, and the
+// content of the log and WAL directories. Links are removed and never followed, but for a pg_wal
+// that lies elsewhere: it stays, emptied.
+void clear_destination(const RestorePlan& plan, const Interrupt& interrupt);
+
+}  // namespace barman::restore

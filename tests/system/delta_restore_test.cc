@@ -1,0 +1,189 @@
+// Restores that find something in the destination: --delta-restore brings a data directory back to
+// the state of the backup, --resume goes on with an interrupted restore; --dry-run only tells.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <fstream>
+
+#include "support/fault_injection.h"
+#include "support/streaming_site.h"
+#include "support/temp_dir.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// A backup with a tablespace, and a place to restore it to.
+struct DeltaSite : StreamingSite {
+  DeltaSite()
+      : StreamingSite(
+            {.postgres = {.settings = {{"summarize_wal", "on"}}, .tablespaces = {"ts"}}}) {
+    start_receiver();
+    postgres.query(
+        "CREATE TABLE here AS SELECT g AS id, repeat('x', 500) AS text "
+        "FROM generate_series(1, 60000) g");
+    postgres.query("CREATE TABLE there TABLESPACE ts AS SELECT generate_series(1, 1000) AS id");
+    archive_a_segment();
+    id = take_backup();
+    archive_a_segment();
+  }
+  CommandResult restore(const std::vector<std::string>& options = {},
+                        const std::string& backup = "last") {
+    std::vector<std::string> arguments = {"restore", "--tablespace", "ts:" + tablespace.string()};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    arguments.insert(arguments.end(), {"main", backup, data.string()});
+    return barman.run(arguments);
+  }
+  std::string relation(const std::string& table) const {
+    return postgres.value("SELECT pg_relation_filepath('" + table + "')");
+  }
+  void expect_rows() {
+    PostgresServer again({.data_directory = data});
+    again.wait_until_primary();
+    EXPECT_EQ(again.value("SELECT count(*) FROM here WHERE text = repeat('x', 500)"), "60000");
+    EXPECT_EQ(again.value("SELECT count(*) FROM there"), "1000");
+    EXPECT_EQ(again.value("SELECT count(*) FROM pg_class WHERE relname = 'later'"), "0");
+  }
+
+  TempDir place;
+  fs::path data = place.path() / "data";
+  fs::path tablespace = place.path() / "ts";
+  std::string id;
+};
+
+TEST(DeltaRestore, BringsAChangedClusterBack) {
+  DeltaSite site;
+  ASSERT_EQ(site.restore().exit_code, 0);
+  {
+    PostgresServer changed({.data_directory = site.data});
+    changed.wait_until_primary();
+    changed.query("UPDATE here SET text = 'changed' WHERE id = 30000");
+    changed.query("DELETE FROM there");
+    changed.query("CREATE TABLE later AS SELECT 1");
+    changed.query("CHECKPOINT");
+  }
+  write_text(site.data / "base/stray", "not of the backup");
+  fs::create_directories(site.data / "base/99999");
+  fs::create_symlink("/etc", site.data / "base/99999/link");
+
+  const CommandResult refused = site.restore();
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("is not empty"));
+  const CommandResult delta = site.restore({"--delta-restore"});
+  ASSERT_EQ(delta.exit_code, 0) << delta.err;
+  EXPECT_EQ(delta.err, "");
+  EXPECT_THAT(delta.out, HasSubstr(" were there already."));
+  EXPECT_FALSE(fs::exists(site.data / "base/stray"));
+  EXPECT_FALSE(fs::exists(fs::symlink_status(site.data / "base/99999")));
+  EXPECT_TRUE(fs::exists("/etc/passwd"));
+  EXPECT_FALSE(fs::exists(site.data / ".barman-restoring"));
+  site.expect_rows();
+}
+
+TEST(DeltaRestore, RepairsFilesFromAnIncrementalBackup) {
+  DeltaSite site;
+  site.postgres.query("INSERT INTO there SELECT generate_series(1001, 1100)");
+  site.postgres.query("DELETE FROM there WHERE id > 1000");
+  ASSERT_EQ(site.barman.run({"backup", "--wait", "--incremental", "last", "main"}).exit_code, 0);
+  site.archive_a_segment();
+  ASSERT_EQ(site.restore().exit_code, 0);
+  const fs::path file = site.data / site.relation("here");
+  std::string content = read(file);
+  content[100000] = static_cast<char>(content[100000] ^ 1);
+  content += "longer";
+  write_text(file, content);
+  fs::resize_file(site.data / "PG_VERSION", 1);
+  const CommandResult delta = site.restore({"--delta-restore"});
+  ASSERT_EQ(delta.exit_code, 0) << delta.err;
+  site.expect_rows();
+}
+
+TEST(DeltaRestore, DeletesNothingThatIsNoClusterOfThisBackup) {
+  DeltaSite site;
+  fs::create_directories(site.data);
+  write_text(site.data / "thesis.txt", "the only copy");
+  const CommandResult home = site.restore({"--delta-restore"});
+  EXPECT_EQ(home.exit_code, 1);
+  EXPECT_THAT(home.err, HasSubstr("is not a PostgreSQL data directory"));
+  EXPECT_EQ(read(site.data / "thesis.txt"), "the only copy");
+  fs::remove_all(site.data);
+
+  PostgresServer other;
+  other.stop();
+  site.data = other.data_directory();
+  const CommandResult foreign = site.restore({"--delta-restore"});
+  EXPECT_EQ(foreign.exit_code, 1);
+  EXPECT_THAT(foreign.err, HasSubstr("it belongs to another cluster"));
+  other.start();
+  const CommandResult running = site.restore({"--delta-restore"});
+  EXPECT_EQ(running.exit_code, 1);
+  EXPECT_THAT(running.err, HasSubstr("PostgreSQL runs on it"));
+  other.query("SELECT 1");
+}
+
+TEST(ResumedRestore, GoesOnAfterAKill) {
+  DeltaSite site;
+  const CommandRequest request =
+      site.barman.request({"restore", "--tablespace", "ts:" + site.tablespace.string(), "main",
+                           "last", site.data.string()});
+  const CommandResult killed =
+      run_command(with_fault(request, {.system_call = "fsync", .when = 20}));
+  ASSERT_EQ(killed.exit_code, 137) << killed.out << killed.err;
+  ASSERT_TRUE(fs::exists(site.data / ".barman-restoring"));
+  EXPECT_FALSE(fs::exists(site.data / "global/pg_control"));
+  const CommandResult plain = site.restore();
+  EXPECT_EQ(plain.exit_code, 1);
+  EXPECT_THAT(plain.err, HasSubstr("--resume goes on with it"));
+  const CommandResult resumed = site.restore({"--resume"});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_THAT(resumed.out, HasSubstr(" were there already."));
+  site.expect_rows();
+}
+
+TEST(ResumedRestore, NeedsAnInterruptedRestoreOfTheSameBackup) {
+  DeltaSite site;
+  const CommandResult nothing = site.restore({"--resume"});
+  EXPECT_EQ(nothing.exit_code, 1);
+  EXPECT_THAT(nothing.err, HasSubstr("it holds no interrupted restore"));
+  fs::create_directories(site.data);
+  write_text(site.data / ".barman-restoring", "server_name=main\nbackup_id=20200101T000000\n");
+  const CommandResult other = site.restore({"--resume"});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_THAT(other.err, HasSubstr("of backup '20200101T000000' of server 'main'"));
+}
+
+TEST(RestoreDryRun, TellsThePlanAndWritesNothing) {
+  DeltaSite site;
+  const CommandResult text = site.restore({"--dry-run"});
+  ASSERT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_EQ(text.err, "");
+  EXPECT_THAT(text.out,
+              AllOf(HasSubstr("Dry run: restore of backup " + site.id), HasSubstr("To read"),
+                    HasSubstr("Tablespace"), HasSubstr(site.tablespace.string()),
+                    HasSubstr("Expected time"), HasSubstr("Nothing was written.")));
+  EXPECT_FALSE(fs::exists(site.data));
+  EXPECT_FALSE(fs::exists(site.tablespace));
+
+  const CommandResult json =
+      site.barman.run({"-f", "json", "restore", "--dry-run", "--tablespace",
+                       "ts:" + site.tablespace.string(), "main", "last", site.data.string()});
+  const nlohmann::json plan = nlohmann::json::parse(json.out);
+  EXPECT_EQ(plan.at("backup_id"), site.id);
+  EXPECT_GT(plan.at("bytes_to_write"), 30'000'000);
+  EXPECT_FALSE(plan.at("wal").at("files").empty());
+  const CommandResult refused = site.restore({"--dry-run"}, "20200101T000000");
+  EXPECT_EQ(refused.exit_code, 1);
+}
+
+}  // namespace
+}  // namespace barman::test
