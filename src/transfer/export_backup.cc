@@ -1,6 +1,7 @@
 #include "transfer/export_backup.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "base/digest.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "catalogue/wal_check.h"
 #include "catalogue/wal_index.h"
@@ -98,6 +100,26 @@ std::string utc_now() {
   Timestamp now = now_local();
   now.utc_offset_seconds = 0;
   return format_compact(now);
+}
+
+// What exports of this backup have left that were killed: nobody holds the lock of the file. One
+// that has just begun may not have it yet.
+void remove_abandoned(const fs::path& directory, const std::string& prefix) {
+  constexpr std::int64_t kAbandonedAfterSeconds = 60;
+  std::error_code code;
+  for (fs::directory_iterator entry(directory, code), end; !code && entry != end;
+       entry.increment(code)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(prefix) || !name.ends_with(".tmp")) continue;
+    const Fd file(::open(entry->path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status = {};
+    if (!file.is_open() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    const bool is_old = now_local().seconds() - status.st_mtim.tv_sec > kAbandonedAfterSeconds;
+    if (!is_old || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    log::warning("barman.backup", "removing \"{}\", which an interrupted export has left",
+                 entry->path().string());
+    ::unlink(entry->path().c_str());
+  }
 }
 
 class Export {
@@ -280,10 +302,13 @@ fs::path export_backup(const server::Server& server, const BackupInfo& backup,
                             backup.id.value, server.name()),
                 "Wait for it to end.");
   }
-  const std::string stem =
-      fmt::format("backup-export-{}-{}-{}", server.name(), backup.id.value, utc_now());
+  const std::string prefix = fmt::format("backup-export-{}-{}-", server.name(), backup.id.value);
+  const std::string stem = prefix + utc_now();
+  remove_abandoned(request.output_directory, prefix);
   constexpr mode_t kPrivate = 0600;
   AtomicFile file(request.output_directory / stem, kPrivate);
+  // Tells later exports that somebody writes it; best effort where locks are not supported.
+  static_cast<void>(::flock(file.fd().get(), LOCK_EX | LOCK_NB));
   ArchiveSink archive(file);
   std::unique_ptr<pipeline::Sink> compressor;
   if (request.compression) {

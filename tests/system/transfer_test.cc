@@ -1,10 +1,13 @@
 // export-backup and import-backup: a backup that was deleted comes back from its file and can be
 // restored; files that are damaged, renamed or of another cluster are refused and leave nothing.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 
 #include <fstream>
 
+#include "base/fd.h"
 #include "base/process.h"
 #include "support/catalogue_files.h"
 #include "support/streaming_site.h"
@@ -191,6 +194,25 @@ TEST(Import, ThatWasKilledIsRepeated) {
   EXPECT_THAT(site.listed_backups(), ElementsAre(site.id));
   EXPECT_THAT(names_in(site.server_directory() / "base"), ElementsAre(site.id));
   EXPECT_EQ(site.barman.run({"verify-backup", "main", site.id}).exit_code, 0);
+}
+
+TEST(Export, RemovesWhatAKilledOneHasLeft) {
+  ExportSite site;
+  const fs::path place = site.place.path();
+  const std::string prefix = "backup-export-main-" + site.id + "-";
+  const fs::path killed = place / (prefix + "20200101T000000.tmp");
+  const fs::path just_begun = place / (prefix + "20200102T000000.tmp");
+  const fs::path written = place / (prefix + "20200103T000000.tmp");
+  for (const fs::path& path : {killed, just_begun, written}) write_text(path, "half");
+  for (const fs::path& path : {killed, written}) {
+    fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(1));
+  }
+  const Fd writer = open_file(written, O_RDONLY);
+  ASSERT_EQ(::flock(writer.get(), LOCK_EX | LOCK_NB), 0);
+  site.export_to_file();
+  EXPECT_FALSE(fs::exists(killed));
+  EXPECT_TRUE(fs::exists(just_begun));
+  EXPECT_TRUE(fs::exists(written));
 }
 
 TEST(Export, RefusesBeforeItWrites) {
