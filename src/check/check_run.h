@@ -16,6 +16,9 @@ struct CheckRun {
   // Of WAL streaming: the same one unless wal_conninfo is set.
   SqlSession& wal_sql;
   StreamingIdentity& streaming;
+  StreamingIdentity& wal_streaming;
+  // wal_conninfo or wal_streaming_conninfo lead elsewhere.
+  bool has_wal_source = false;
   std::chrono::seconds limit;
   Messages& messages;
   const CheckHandler& on_result;

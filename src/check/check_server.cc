@@ -50,11 +50,17 @@ void check_server(const server::Server& server, std::chrono::seconds limit, Mess
   StreamingIdentity streaming(deadline, [&](const auto& limits) {
     return server.connect_streaming(server.config().streaming_archiver_name, limits);
   });
+  StreamingIdentity own_wal_streaming(deadline, [&](const auto& limits) {
+    return wal_source.connect_streaming(server.config().streaming_archiver_name, limits);
+  });
+  const bool has_wal_source = !server.wal_connections_text().empty();
   const CheckRun run{.server = server,
                      .deadline = deadline,
                      .sql = sql,
-                     .wal_sql = server.wal_connections_text().empty() ? sql : own_wal_sql,
+                     .wal_sql = has_wal_source ? own_wal_sql : sql,
                      .streaming = streaming,
+                     .wal_streaming = has_wal_source ? own_wal_streaming : streaming,
+                     .has_wal_source = has_wal_source,
                      .limit = limit,
                      .messages = messages,
                      .on_result = logged};

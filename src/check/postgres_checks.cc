@@ -32,13 +32,26 @@ bool has_streaming(const config::ServerConfig& config) {
          (config.backup_method == config::BackupMethod::postgres || config.streaming_archiver);
 }
 
+// Whom the items ask: the server, or where its WAL streams from when that is another place.
+struct Source {
+  SqlSession& sql;
+  StreamingIdentity& streaming;
+  std::string suffix{};
+};
+Source server_source(const CheckRun& run) { return {.sql = run.sql, .streaming = run.streaming}; }
+Source wal_source(const CheckRun& run) {
+  return {.sql = run.wal_sql,
+          .streaming = run.wal_streaming,
+          .suffix = run.has_wal_source ? " (WAL streaming)" : ""};
+}
+
 // Answers one item; a question that fails or takes too long fails this item only.
 template <typename Question>
-void answer(const CheckRun& run, const std::string& label, const Question& question,
-            bool is_critical = true) {
+void answer(const CheckRun& run, SqlSession& sql, const std::string& label,
+            const Question& question, bool is_critical = true) {
   if (run.deadline.has_passed()) return;  // The last line tells.
   try {
-    question(run.sql.ready());
+    question(sql.ready());
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     run.on_result(
@@ -46,14 +59,15 @@ void answer(const CheckRun& run, const std::string& label, const Question& quest
   }
 }
 
-void check_streaming(const CheckRun& run) {
+void check_streaming(const CheckRun& run, const Source& source) {
   if (!has_streaming(run.server.config()) || run.deadline.has_passed()) return;
+  const std::string label = "PostgreSQL streaming" + source.suffix;
   try {
-    run.streaming.get();
-    run.pass("PostgreSQL streaming");
+    source.streaming.get();
+    run.pass(label);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    run.fail("PostgreSQL streaming", reason_of(error));
+    run.fail(label, reason_of(error));
   }
 }
 
@@ -66,13 +80,17 @@ void check_privileges(const CheckRun& run, postgres::Connection& connection) {
   }
 }
 
-void check_wal_level(const CheckRun& run, const postgres::ServerSettings& settings) {
-  if (!settings.wal_level) return;
-  if (*settings.wal_level == "minimal") {
-    run.fail("wal_level", "please set it to a higher level than 'minimal'");
-  } else {
-    run.pass("wal_level");
-  }
+void check_wal_level(const CheckRun& run, const Source& source) {
+  const std::string label = "wal_level" + source.suffix;
+  answer(run, source.sql, label, [&](postgres::Connection& connection) {
+    const std::optional<std::string> level = postgres::query_settings(connection).wal_level;
+    if (!level) return;
+    if (*level == "minimal") {
+      run.fail(label, "please set it to a higher level than 'minimal'");
+    } else {
+      run.pass(label);
+    }
+  });
 }
 
 void check_primary(const CheckRun& run) {
@@ -104,7 +122,7 @@ void check_standby(const CheckRun& run) {
   constexpr bool kIsCritical = false;
   bool is_standby = false;
   answer(
-      run, label,
+      run, run.sql, label,
       [&](postgres::Connection& connection) {
         is_standby = postgres::is_in_recovery(connection);
         if (is_standby) return run.pass(label);
@@ -115,18 +133,17 @@ void check_standby(const CheckRun& run) {
   if (is_standby && !run.deadline.has_passed()) check_primary(run);
 }
 
-constexpr const char* kSlotLabel = "replication slot";
+const std::string kSlotLabel = "replication slot";
 
 void fail_slot_without_postgres(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
   if (!config.slot_name || !config.streaming_archiver) return;
-  run.fail(kSlotLabel,
+  run.fail(kSlotLabel + wal_source(run).suffix,
            "PostgreSQL cannot be reached to look at the slot. Repair the connection first");
 }
 
-void check_slot(const CheckRun& run, postgres::Connection& connection) {
+void check_slot(const CheckRun& run, const std::string& label, postgres::Connection& connection) {
   const config::ServerConfig& config = run.server.config();
-  const std::string label = kSlotLabel;
   const std::optional<postgres::ReplicationSlot> slot =
       postgres::find_replication_slot(connection, *config.slot_name);
   if (!config.streaming_archiver) {
@@ -152,22 +169,10 @@ void check_slot(const CheckRun& run, postgres::Connection& connection) {
   }
 }
 
-void check_connected(const CheckRun& run) {
-  answer(run, "superuser or standard user with backup privileges",
-         [&](postgres::Connection& connection) { check_privileges(run, connection); });
-  check_streaming(run);
-  answer(run, "wal_level", [&](postgres::Connection& connection) {
-    check_wal_level(run, postgres::query_settings(connection));
-  });
-  check_standby(run);
-  if (!run.server.config().slot_name) return;
-  answer(run, kSlotLabel, [&](postgres::Connection& connection) { check_slot(run, connection); });
-}
-
-std::optional<postgres::SystemId> streaming_system_id(const CheckRun& run) {
+std::optional<postgres::SystemId> streaming_system_id(const CheckRun& run, const Source& source) {
   if (!has_streaming(run.server.config())) return std::nullopt;
   try {
-    return run.streaming.get().system_id;
+    return source.streaming.get().system_id;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     return std::nullopt;
@@ -181,13 +186,13 @@ struct SqlIdentity {
   std::string problem;
 };
 
-SqlIdentity ask_identity(const CheckRun& run) {
+SqlIdentity ask_identity(const CheckRun& run, const Source& source) {
   SqlIdentity identity;
-  if (!has_postgres(run.server.config()) || !run.sql.is_available()) return identity;
-  identity.version = run.sql.ready().server_version();
+  if (!has_postgres(run.server.config()) || !source.sql.is_available()) return identity;
+  identity.version = source.sql.ready().server_version();
   if (*identity.version < postgres::kMinimumVersion) return identity;
   try {
-    identity.system_id = postgres::query_system_id(run.sql.ready());
+    identity.system_id = postgres::query_system_id(source.sql.ready());
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     // Without the right to read it, the replication connection tells.
@@ -196,11 +201,11 @@ SqlIdentity ask_identity(const CheckRun& run) {
   return identity;
 }
 
-void check_system_id(const CheckRun& run, const SqlIdentity& identity) {
+void check_system_id(const CheckRun& run, const Source& source, const SqlIdentity& identity) {
   const std::optional<postgres::SystemId>& by_sql = identity.system_id;
-  const std::string label = "systemid coherence";
+  const std::string label = "systemid coherence" + source.suffix;
   if (!identity.problem.empty()) return run.fail(label, identity.problem);
-  const std::optional<postgres::SystemId> by_streaming = streaming_system_id(run);
+  const std::optional<postgres::SystemId> by_streaming = streaming_system_id(run, source);
   if (by_sql && by_streaming && *by_sql != *by_streaming) {
     return run.fail(
         label,
@@ -216,6 +221,35 @@ void check_system_id(const CheckRun& run, const SqlIdentity& identity) {
                         run.server.config().backup_directory + "/identity.json\"");
   }
   run.pass(label);
+}
+
+// Row 13.
+void check_wal_source(const CheckRun& run) {
+  const Source source = wal_source(run);
+  const std::string label = "has monitoring privileges" + source.suffix;
+  answer(run, source.sql, label, [&](postgres::Connection& connection) {
+    if (postgres::query_privileges(connection).monitoring) return run.pass(label);
+    run.fail("no access to monitoring functions",
+             "privileges for PostgreSQL monitoring functions are required (see documentation)");
+  });
+  check_streaming(run, source);
+  if (run.deadline.has_passed() || !source.sql.is_available()) return;
+  check_wal_level(run, source);
+  check_system_id(run, source, ask_identity(run, source));
+}
+
+void check_connected(const CheckRun& run) {
+  const Source source = server_source(run);
+  answer(run, source.sql, "superuser or standard user with backup privileges",
+         [&](postgres::Connection& connection) { check_privileges(run, connection); });
+  check_streaming(run, source);
+  check_wal_level(run, source);
+  check_standby(run);
+  if (run.has_wal_source) check_wal_source(run);
+  if (!run.server.config().slot_name) return;
+  const std::string label = kSlotLabel + wal_source(run).suffix;
+  answer(run, run.wal_sql, label,
+         [&](postgres::Connection& connection) { check_slot(run, label, connection); });
 }
 
 void check_client(const CheckRun& run, const std::string& program,
@@ -254,7 +288,7 @@ void check_receiver(const CheckRun& run) {
 void check_archiving(const CheckRun& run) {
   std::string command;
   bool is_readable = false;
-  answer(run, "archive_mode", [&](postgres::Connection& connection) {
+  answer(run, run.sql, "archive_mode", [&](postgres::Connection& connection) {
     const postgres::ServerSettings settings = postgres::query_settings(connection);
     if (!settings.archive_mode) return;
     is_readable = true;
@@ -271,7 +305,7 @@ void check_archiving(const CheckRun& run) {
   }
   run.pass("archive_command");
   const std::string label = "continuous archiving";
-  answer(run, label, [&](postgres::Connection& connection) {
+  answer(run, run.sql, label, [&](postgres::Connection& connection) {
     if (postgres::query_archiver_statistics(connection).is_archiving) return run.pass(label);
     run.fail(label, "the last attempt of archive_command failed, see the log of PostgreSQL");
   });
@@ -303,14 +337,15 @@ void check_postgres(const CheckRun& run) {
 
 void check_clients_and_identity(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
-  const SqlIdentity identity = ask_identity(run);
+  const Source source = server_source(run);
+  const SqlIdentity identity = ask_identity(run, source);
   if (config.active && !config.is_passive() &&
       config.backup_method == config::BackupMethod::postgres) {
     check_client(run, "pg_basebackup", identity.version, "Set backup_method = rsync");
     if (identity.version) run.pass("pg_basebackup supports tablespaces mapping");
   }
   check_configuration(run);
-  check_system_id(run, identity);
+  check_system_id(run, source, identity);
   if (config.active && !config.is_passive() && config.streaming_archiver) {
     check_client(run, "pg_receivexlog", identity.version,
                  "Set archiver = on and streaming_archiver = off");

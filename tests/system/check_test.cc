@@ -159,7 +159,18 @@ TEST(CheckedReceiver, IsLookedForWhereWalComesFrom) {
   site.barman.set("main", "wal_streaming_conninfo", other.conninfo("streaming_barman"));
   Items items = check(site.barman);
   EXPECT_EQ(status_of(items, kReceiver), "FAILED") << "it streams from the wrong server";
+  const std::string text = site.barman.run({"check", "main"}).out;
+  for (const std::string label :
+       {"has monitoring privileges", "PostgreSQL streaming", "wal_level", "systemid coherence"}) {
+    EXPECT_THAT(text, HasSubstr("\t" + label + " (WAL streaming): OK")) << text;
+  }
+  EXPECT_THAT(text, HasSubstr("\treplication slot (WAL streaming): FAILED (replication slot "
+                              "'barman' doesn't exist."));
+  EXPECT_THAT(text, testing::Not(HasSubstr("\treplication slot: ")));
   site.barman.set("main", "wal_conninfo", site.postgres.conninfo("barman"));
+  EXPECT_THAT(site.barman.run({"check", "main"}).out,
+              HasSubstr("\tsystemid coherence (WAL streaming): FAILED (is the streaming DSN "
+                        "targeting the same server"));
   items = check(site.barman);
   EXPECT_EQ(status_of(items, kReceiver), "OK") << hint_of(items, kReceiver);
 }
