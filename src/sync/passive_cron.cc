@@ -45,9 +45,11 @@ PrimaryInfo ask(const server::Server& server, Messages& messages) {
 
 void start_backup(const server::Server& server, const PrimaryInfo& primary, DaemonOutputs outputs,
                   Messages& messages) {
+  const LocalBackups local = gather_local_backups(server);
   for (const catalogue::BackupInfo& backup : primary.backups) {
+    const SyncVerdict verdict = local.judge(backup.id, primary);
+    if (verdict == SyncVerdict::synced) continue;
     if (backup.parent_backup_id) refresh_children(server, primary, *backup.parent_backup_id);
-    const SyncVerdict verdict = judge_backup(server, primary, backup.id);
     if (verdict == SyncVerdict::orphan) {
       log::warning("barman.server",
                    "backup {} of server '{}' is not copied: its parent is absent on the primary",

@@ -161,16 +161,13 @@ SyncVerdict judge_backup(const BackupId& id, const PrimaryInfo& primary,
   return SyncVerdict::copy;
 }
 
-SyncVerdict judge_backup(const server::Server& server, const PrimaryInfo& primary,
-                         const BackupId& id) {
-  const std::vector<BackupInfo> local = server.catalogue().list_backups().backups;
+LocalBackups gather_local_backups(const server::Server& server) {
+  LocalBackups local{.backups = server.catalogue().list_backups().backups};
   const config::ServerConfig& config = server.config();
-  if (!config.retention_policy || config.retention_policy_mode != "auto") {
-    return judge_backup(id, primary, local, nullptr);
+  if (config.retention_policy && config.retention_policy_mode == "auto") {
+    local.policy = backup::retention_input(config, server.catalogue().list_annotations());
   }
-  const catalogue::RetentionInput policy =
-      backup::retention_input(config, server.catalogue().list_annotations());
-  return judge_backup(id, primary, local, &policy);
+  return local;
 }
 
 Fd open_primary_info(const server::Server& server) {
@@ -197,7 +194,7 @@ void sync_backup(const server::Server& server, const BackupId& id, Messages& mes
       catalogue::sync_backup_lock(server.locks(), id),
       fmt::format("Another synchronisation process for backup {} of server {} is already running.",
                   id.value, server.name()));
-  switch (judge_backup(server, primary, id)) {
+  switch (gather_local_backups(server).judge(id, primary)) {
     case SyncVerdict::absent:
       throw Error(ErrorKind::not_found,
                   fmt::format("Backup {} is absent on {} server", id.value, server.name()));

@@ -26,9 +26,16 @@ enum class SyncVerdict {
 SyncVerdict judge_backup(const catalogue::BackupId& id, const PrimaryInfo& primary,
                          const std::vector<catalogue::BackupInfo>& local,
                          const catalogue::RetentionInput* policy);
-// With the facts of this server's catalogue.
-SyncVerdict judge_backup(const server::Server& server, const PrimaryInfo& primary,
-                         const catalogue::BackupId& id);
+// What it is judged by: this server's catalogue, read once.
+struct LocalBackups {
+  std::vector<catalogue::BackupInfo> backups;  // ascending
+  std::optional<catalogue::RetentionInput> policy;
+
+  SyncVerdict judge(const catalogue::BackupId& id, const PrimaryInfo& primary) const {
+    return judge_backup(id, primary, backups, policy ? &*policy : nullptr);
+  }
+};
+LocalBackups gather_local_backups(const server::Server& server);
 
 // primary.info; throws `conflict` for servers that are not passive, `not_found` when cron has not
 // asked the primary yet.
