@@ -1,13 +1,13 @@
-// Receives one base backup into directories, plain format: each archive is unpacked while it
-// arrives, each file's checksum is compared with the backup manifest, everything is fsynced.
+// Receives one base backup, in plain or tar format: each file's checksum is compared with the
+// backup manifest while it arrives, everything is fsynced.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 
+#include "backup/archive_target.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "postgres/connection.h"
@@ -15,16 +15,19 @@
 
 namespace barman::backup {
 
+enum class StoredFormat { plain, tar };
+
 struct BaseBackupTarget {
   // Emptied and created (0700) here.
-  std::filesystem::path data_directory;
-  std::function<std::filesystem::path(std::uint32_t oid)> tablespace_directory;
+  TargetDirectories directories;
+  StoredFormat format = StoredFormat::plain;
+  ArchiveCoding coding;
 };
 
 struct ReceivedBaseBackup {
   replication::BackupBegin begin;
   replication::BackupEnd end;
-  std::uint64_t size_bytes = 0;  // of all files
+  std::string backup_label;
 };
 
 // Durable when it returns. Called for each NOTICE of the server in this thread.

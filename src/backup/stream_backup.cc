@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,12 +12,14 @@
 #include "archive/backup_wals.h"
 #include "archive/wait_for_wal.h"
 #include "backup/backend_watch.h"
+#include "backup/backup_form.h"
 #include "backup/receive_base_backup.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "catalogue/backup_size.h"
+#include "config/validation.h"
 #include "content/backup_chain.h"
 #include "hooks/hook_scripts.h"
 #include "postgres/backup_label.h"
@@ -43,6 +46,7 @@ struct Job {
   const BackupRequest& request;
   Messages& messages;
   Progress& progress;
+  BackupForm form;
   BackupInfo info;
   // For the error message: what was being done.
   std::string action = "starting backup";
@@ -145,11 +149,18 @@ ReceivedBaseBackup copy_once(Job& job) {
   BackendWatch watch(server, connection.backend_pid(), job.messages);
   request.silence = {.interval = BackendWatch::kInterval,
                      .look = [&watch](std::chrono::milliseconds silence) { watch.look(silence); }};
-  const BaseBackupTarget target = {.data_directory = server.catalogue().data_directory(job.info.id),
-                                   .tablespace_directory = [&](std::uint32_t oid) {
-                                     return server.catalogue().tablespace_directory(job.info.id,
-                                                                                    oid);
-                                   }};
+  request.compression = job.form.server_compression;
+  // As pg_basebackup does: the archives are unpacked by programs that know nothing of relocation.
+  if (job.form.format == StoredFormat::tar)
+    request.tablespace_map = replication::TablespaceMap::yes;
+  const BaseBackupTarget target = {
+      .directories = {.data_directory = server.catalogue().data_directory(job.info.id),
+                      .tablespace_directory =
+                          [&](std::uint32_t oid) {
+                            return server.catalogue().tablespace_directory(job.info.id, oid);
+                          }},
+      .format = job.form.format,
+      .coding = job.form.coding};
   bool has_switched = false;
   const NoticeHandler on_notice = [&](const std::string& notice) {
     log::info(kComponent, "PostgreSQL: {}", notice);
@@ -212,13 +223,10 @@ ReceivedBaseBackup copy_files(Job& job) {
 }
 
 // Begin and timeline from backup_label, which is what recovery will use.
-void read_label(Job& job) {
+void read_label(Job& job, const std::string& text) {
   job.action = "reading the backup label";
-  const std::filesystem::path path =
-      job.server.catalogue().data_directory(job.info.id) / "backup_label";
-  const std::string text = read_file(path);
   const postgres::BackupLabel label =
-      in_context("\"" + path.string() + "\"", [&] { return postgres::parse_backup_label(text); });
+      in_context("\"backup_label\"", [&] { return postgres::parse_backup_label(text); });
   job.info.backup_label = text;
   job.info.begin_xlog = label.start_wal_location;
   job.info.begin_wal = label.start_wal_file;
@@ -276,7 +284,8 @@ void run_steps(Job& job) {
   begin_backup(job);
   const ReceivedBaseBackup received = copy_files(job);
   job.messages.info("Finalising the backup.");
-  read_label(job);
+  read_label(job, received.backup_label);
+  job.info.compression = job.form.compression;
   end_backup(job, received.end);
   job.save();
   archive::remove_wals_before_first_backup(job.server, job.info, job.messages);
@@ -350,6 +359,10 @@ BackupInfo finish(Job& job) {
 // Step 4: which cluster this is, checked against what the catalogue belongs to.
 std::string identify(const server::Server& server) {
   postgres::Connection connection = server.connect_streaming(server.config().streaming_backup_name);
+  if (const auto problem =
+          config::find_version_problem(server.config(), connection.server_version())) {
+    throw Error(ErrorKind::config, *problem, "Set backup_compression_location = client.");
+  }
   const std::string system_id =
       postgres::format_system_id(replication::identify_system(connection).system_id);
   const std::optional<catalogue::Identity> known = server.catalogue().find_identity();
@@ -414,10 +427,6 @@ void require_supported(const config::ServerConfig& config) {
   if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
     refuse("a cloud destination",
            "Use local directories for basebackups_directory and wals_directory.");
-  }
-  if (config.backup_compression) {
-    refuse("backup_compression = " + *config.backup_compression,
-           "Remove backup_compression from the server.");
   }
   if (config.encryption != "none")
     refuse("encryption = " + config.encryption, "Set encryption = none.");
@@ -492,6 +501,7 @@ BackupInfo stream_backup(const server::Server& server, const BackupRequest& requ
           .request = request,
           .messages = messages,
           .progress = progress,
+          .form = plan_form(server.config(), std::thread::hardware_concurrency()),
           .info = register_backup(server, request, system_id)};
   messages.info("Starting backup using postgres method for server " + server.name() + " in " +
                 server.catalogue().base_directory(job.info.id).string());

@@ -17,6 +17,7 @@
 #include "catalogue/wal_index.h"
 #include "catalogue/wal_statistics.h"
 #include "check/check_run.h"
+#include "config/validation.h"
 #include "postgres/queries.h"
 
 namespace barman::check {
@@ -249,10 +250,15 @@ void check_catalogue(const CheckRun& run) {
   }
 }
 
-void check_configuration(const CheckRun& run) {
-  const config::ServerConfig& config = run.server.config();
-  if (config.messages.empty()) return;
-  run.on_result({.label = "configuration", .ok = false, .details = config.messages});
+void check_configuration(const CheckRun& run, std::optional<int> version) {
+  std::vector<std::string> problems = run.server.config().messages;
+  if (version) {
+    if (auto problem = config::find_version_problem(run.server.config(), *version)) {
+      problems.push_back(std::move(*problem));
+    }
+  }
+  if (problems.empty()) return;
+  run.on_result({.label = "configuration", .ok = false, .details = std::move(problems)});
 }
 
 void check_archiver_errors(const CheckRun& run) {

@@ -39,7 +39,8 @@ struct CheckRun {
 void check_wal_archive(const CheckRun& run);
 void check_queues(const CheckRun& run);
 void check_catalogue(const CheckRun& run);
-void check_configuration(const CheckRun& run);
+// `version` of PostgreSQL, unless it does not answer.
+void check_configuration(const CheckRun& run, std::optional<int> version);
 void check_archiver_errors(const CheckRun& run);
 
 // Rows 6 to 14, 25, 27 to 32: what PostgreSQL tells. A question without an answer fails its item.

@@ -344,7 +344,7 @@ void check_clients_and_identity(const CheckRun& run) {
     check_client(run, "pg_basebackup", identity.version, "Set backup_method = rsync");
     if (identity.version) run.pass("pg_basebackup supports tablespaces mapping");
   }
-  check_configuration(run);
+  check_configuration(run, identity.version);
   check_system_id(run, source, identity);
   if (config.active && !config.is_passive() && config.streaming_archiver) {
     check_client(run, "pg_receivexlog", identity.version,

@@ -38,20 +38,21 @@ std::unique_ptr<Sink> make_compressor(Algorithm algorithm, int level, Sink& next
   throw_codec_failure("unknown algorithm");
 }
 
-std::unique_ptr<Sink> make_decompressor(Algorithm algorithm, Sink& next, std::string source_name) {
+std::unique_ptr<Sink> make_decompressor(Algorithm algorithm, Sink& next, std::string source_name,
+                                        FrameEnd on_frame_end) {
   switch (algorithm) {
     case Algorithm::bzip2:
       return make_bzip2_decompressor(next, std::move(source_name));
     case Algorithm::gzip:
-      return make_gzip_decompressor(next, std::move(source_name));
+      return make_gzip_decompressor(next, std::move(source_name), std::move(on_frame_end));
     case Algorithm::lz4:
-      return make_lz4_decompressor(next, std::move(source_name));
+      return make_lz4_decompressor(next, std::move(source_name), std::move(on_frame_end));
     case Algorithm::snappy:
       return make_snappy_decompressor(next, std::move(source_name));
     case Algorithm::xz:
       return make_xz_decompressor(next, std::move(source_name));
     case Algorithm::zstd:
-      return make_zstd_decompressor(next, std::move(source_name));
+      return make_zstd_decompressor(next, std::move(source_name), std::move(on_frame_end));
   }
   throw_codec_failure("unknown algorithm");
 }

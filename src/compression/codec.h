@@ -7,6 +7,7 @@
 // then must be thrown away. finish() hands on what is left and finishes the next sink.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,7 +20,11 @@ namespace barman::compression {
 // `level` as from resolve_level(). `next` must live longer.
 std::unique_ptr<pipeline::Sink> make_compressor(Algorithm algorithm, int level,
                                                 pipeline::Sink& next);
+// Called when a frame (a member of gzip) is complete and its content handed on, with the number of
+// bytes of the current write() that are behind its end. gzip, lz4 and zstd only.
+using FrameEnd = std::function<void(std::size_t unread_bytes)>;
 std::unique_ptr<pipeline::Sink> make_decompressor(Algorithm algorithm, pipeline::Sink& next,
-                                                  std::string source_name);
+                                                  std::string source_name,
+                                                  FrameEnd on_frame_end = {});
 
 }  // namespace barman::compression

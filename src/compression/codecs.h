@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "compression/codec.h"
 #include "pipeline/sink.h"
 
 namespace barman::compression {
@@ -22,11 +23,14 @@ std::unique_ptr<Sink> make_xz_compressor(int level, Sink& next);
 std::unique_ptr<Sink> make_zstd_compressor(int level, Sink& next);
 
 std::unique_ptr<Sink> make_bzip2_decompressor(Sink& next, std::string source_name);
-std::unique_ptr<Sink> make_gzip_decompressor(Sink& next, std::string source_name);
-std::unique_ptr<Sink> make_lz4_decompressor(Sink& next, std::string source_name);
+std::unique_ptr<Sink> make_gzip_decompressor(Sink& next, std::string source_name,
+                                             FrameEnd on_frame_end);
+std::unique_ptr<Sink> make_lz4_decompressor(Sink& next, std::string source_name,
+                                            FrameEnd on_frame_end);
 std::unique_ptr<Sink> make_snappy_decompressor(Sink& next, std::string source_name);
 std::unique_ptr<Sink> make_xz_decompressor(Sink& next, std::string source_name);
-std::unique_ptr<Sink> make_zstd_decompressor(Sink& next, std::string source_name);
+std::unique_ptr<Sink> make_zstd_decompressor(Sink& next, std::string source_name,
+                                             FrameEnd on_frame_end);
 
 // `corrupt`: "\"NAME\" is damaged: REASON".
 [[noreturn]] void throw_damaged(const std::string& source_name, const std::string& reason);

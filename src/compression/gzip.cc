@@ -73,9 +73,10 @@ class GzipCompressor final : public Sink {
 
 class GzipDecompressor final : public Sink {
  public:
-  GzipDecompressor(Sink& next, std::string source_name)
+  GzipDecompressor(Sink& next, std::string source_name, FrameEnd on_frame_end)
       : next_(next),
         source_name_(std::move(source_name)),
+        on_frame_end_(std::move(on_frame_end)),
         state_(std::make_unique<inflate_state>()),
         output_(kCodecBuffer) {
     begin_member();
@@ -89,6 +90,7 @@ class GzipDecompressor final : public Sink {
       }
       const std::size_t size = std::min(data.size(), kCodecBuffer);
       data = data.subspan(inflate(data.first(size)));
+      if (is_between_members_ && on_frame_end_) on_frame_end_(data.size());
     }
   }
 
@@ -138,6 +140,7 @@ class GzipDecompressor final : public Sink {
 
   Sink& next_;
   const std::string source_name_;
+  const FrameEnd on_frame_end_;
   std::unique_ptr<inflate_state> state_;
   std::vector<std::byte> output_;
   bool is_between_members_ = false;
@@ -149,8 +152,9 @@ std::unique_ptr<Sink> make_gzip_compressor(int level, Sink& next) {
   return std::make_unique<GzipCompressor>(level, next);
 }
 
-std::unique_ptr<Sink> make_gzip_decompressor(Sink& next, std::string source_name) {
-  return std::make_unique<GzipDecompressor>(next, std::move(source_name));
+std::unique_ptr<Sink> make_gzip_decompressor(Sink& next, std::string source_name,
+                                             FrameEnd on_frame_end) {
+  return std::make_unique<GzipDecompressor>(next, std::move(source_name), std::move(on_frame_end));
 }
 
 }  // namespace barman::compression

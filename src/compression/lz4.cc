@@ -75,8 +75,11 @@ class Lz4Compressor final : public Sink {
 
 class Lz4Decompressor final : public Sink {
  public:
-  Lz4Decompressor(Sink& next, std::string source_name)
-      : next_(next), source_name_(std::move(source_name)), output_(kCodecBuffer) {
+  Lz4Decompressor(Sink& next, std::string source_name, FrameEnd on_frame_end)
+      : next_(next),
+        source_name_(std::move(source_name)),
+        on_frame_end_(std::move(on_frame_end)),
+        output_(kCodecBuffer) {
     LZ4F_dctx* context = nullptr;
     if (::LZ4F_isError(::LZ4F_createDecompressionContext(&context, LZ4F_VERSION)) != 0) {
       throw_codec_failure("liblz4");
@@ -95,6 +98,7 @@ class Lz4Decompressor final : public Sink {
       if (produced > 0) next_.write(Bytes(output_).first(produced));
       data = data.subspan(consumed);
       is_output_full = produced == output_.size() && wanted_ != 0;
+      if (wanted_ == 0 && on_frame_end_) on_frame_end_(data.size());
     }
   }
 
@@ -110,6 +114,7 @@ class Lz4Decompressor final : public Sink {
 
   Sink& next_;
   const std::string source_name_;
+  const FrameEnd on_frame_end_;
   std::vector<std::byte> output_;
   std::unique_ptr<LZ4F_dctx, Free> context_;
   // 0 between frames.
@@ -122,8 +127,9 @@ std::unique_ptr<Sink> make_lz4_compressor(int level, Sink& next) {
   return std::make_unique<Lz4Compressor>(level, next);
 }
 
-std::unique_ptr<Sink> make_lz4_decompressor(Sink& next, std::string source_name) {
-  return std::make_unique<Lz4Decompressor>(next, std::move(source_name));
+std::unique_ptr<Sink> make_lz4_decompressor(Sink& next, std::string source_name,
+                                            FrameEnd on_frame_end) {
+  return std::make_unique<Lz4Decompressor>(next, std::move(source_name), std::move(on_frame_end));
 }
 
 }  // namespace barman::compression

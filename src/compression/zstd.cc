@@ -54,9 +54,10 @@ class ZstdCompressor final : public Sink {
 
 class ZstdDecompressor final : public Sink {
  public:
-  ZstdDecompressor(Sink& next, std::string source_name)
+  ZstdDecompressor(Sink& next, std::string source_name, FrameEnd on_frame_end)
       : next_(next),
         source_name_(std::move(source_name)),
+        on_frame_end_(std::move(on_frame_end)),
         context_(::ZSTD_createDCtx()),
         output_(::ZSTD_DStreamOutSize()) {
     if (!context_) throw_codec_failure("libzstd");
@@ -72,6 +73,7 @@ class ZstdDecompressor final : public Sink {
       if (output.pos > 0) next_.write(Bytes(output_).first(output.pos));
       // After the end of a frame, nothing is held back.
       is_output_full = output.pos == output.size && wanted_ != 0;
+      if (wanted_ == 0 && on_frame_end_) on_frame_end_(input.size - input.pos);
     }
   }
 
@@ -87,6 +89,7 @@ class ZstdDecompressor final : public Sink {
 
   Sink& next_;
   const std::string source_name_;
+  const FrameEnd on_frame_end_;
   std::unique_ptr<ZSTD_DCtx, Free> context_;
   std::vector<std::byte> output_;
   // 0 between frames.
@@ -99,8 +102,9 @@ std::unique_ptr<Sink> make_zstd_compressor(int level, Sink& next) {
   return std::make_unique<ZstdCompressor>(level, next);
 }
 
-std::unique_ptr<Sink> make_zstd_decompressor(Sink& next, std::string source_name) {
-  return std::make_unique<ZstdDecompressor>(next, std::move(source_name));
+std::unique_ptr<Sink> make_zstd_decompressor(Sink& next, std::string source_name,
+                                             FrameEnd on_frame_end) {
+  return std::make_unique<ZstdDecompressor>(next, std::move(source_name), std::move(on_frame_end));
 }
 
 }  // namespace barman::compression

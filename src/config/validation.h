@@ -32,4 +32,8 @@ using ServerMap = std::map<std::string, ServerConfig, std::less<>>;
 // Also disables a server that uses one directory twice. Symbolic links are resolved.
 std::vector<PathConflict> find_path_conflicts(ServerMap& servers);
 
+// What is wrong for a PostgreSQL of this version (150004), which is known only when it answers;
+// nullopt when nothing is.
+std::optional<std::string> find_version_problem(const ServerConfig& config, int postgres_version);
+
 }  // namespace barman::config

@@ -205,5 +205,18 @@ TEST(Validation, InactiveServersAreToldButNotDisabled) {
   EXPECT_FALSE(config.archiver);
 }
 
+TEST(Validation, CompressionByTheServerDependsOnItsVersion) {
+  ServerConfig config;
+  config.backup_method = BackupMethod::postgres;
+  config.backup_compression = "gzip";
+  EXPECT_FALSE(find_version_problem(config, 130000));
+  config.backup_compression_location = "server";
+  EXPECT_THAT(find_version_problem(config, 140011),
+              testing::Optional(testing::HasSubstr("PostgreSQL 15")));
+  EXPECT_FALSE(find_version_problem(config, 150000));
+  config.backup_compression = "none";
+  EXPECT_FALSE(find_version_problem(config, 140011));
+}
+
 }  // namespace
 }  // namespace barman::config

@@ -16,9 +16,10 @@ namespace {
 
 constexpr const char* kChooseOther = "Choose a backup that does not build on it.";
 
-ChainMember open_member(const catalogue::Catalogue& catalogue, BackupInfo info) {
+ChainMember open_member(const catalogue::Catalogue& catalogue, BackupInfo info,
+                        const OpenOptions& options) {
   ChainMember member{.info = std::move(info)};
-  member.trees = open_backup(catalogue, member.info);
+  member.trees = open_backup(catalogue, member.info, options);
   if (auto manifest =
           ManifestIndex::load(catalogue.data_directory(member.info.id) / "backup_manifest")) {
     member.manifest = std::make_shared<ManifestIndex>(std::move(*manifest));
@@ -72,6 +73,18 @@ void require_full(const BackupInfo& root) {
       kChooseOther);
 }
 
+void require_random_access(const ChainMember& member) {
+  for (const BackupTree& tree : member.trees) {
+    if (tree.content->has_random_access()) continue;
+    throw Error(ErrorKind::config,
+                fmt::format("backup '{}' is stored in archives of one piece (compressed by the "
+                            "server or by another program), which cannot be combined with others",
+                            member.info.id.value),
+                "Restore a full backup, and take the backups of a chain with "
+                "backup_compression_location = client.");
+  }
+}
+
 }  // namespace
 
 std::vector<BackupInfo> list_chain(const catalogue::Catalogue& catalogue,
@@ -98,14 +111,21 @@ std::vector<BackupInfo> list_chain(const catalogue::Catalogue& catalogue,
   return chain;
 }
 
-BackupChain BackupChain::open(const catalogue::Catalogue& catalogue, const BackupInfo& backup) {
+BackupChain BackupChain::open(const catalogue::Catalogue& catalogue, const BackupInfo& backup,
+                              const Interrupt& interrupt) {
   BackupChain chain;
   const std::vector<BackupInfo> links = list_chain(catalogue, backup);
   for (std::size_t index = 0; index + 1 < links.size(); ++index) {
     require_link(links[index], links[index + 1]);
   }
   require_full(links.back());
-  for (const BackupInfo& link : links) chain.members_.push_back(open_member(catalogue, link));
+  const bool is_alone = links.size() == 1;
+  const OpenOptions options{.without_index = is_alone ? WithoutIndex::give_up : WithoutIndex::scan,
+                            .interrupt = interrupt};
+  for (const BackupInfo& link : links) {
+    chain.members_.push_back(open_member(catalogue, link, options));
+    if (!is_alone) require_random_access(chain.members_.back());
+  }
   return chain;
 }
 

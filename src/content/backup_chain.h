@@ -22,10 +22,10 @@ class BackupChain {
  public:
   // Finds the links and checks that they fit together: each parent is there, complete and not being
   // deleted, of the same cluster, and each incremental backup begins where its parent's label says.
-  // Throws `not_found`, `corrupt` or `conflict` naming the link. No file but labels and manifests
-  // is read.
+  // Throws `not_found`, `corrupt` or `conflict` naming the link. No file but labels, manifests
+  // and indexes is read; an archive of a chain that has no index is read to make it.
   static BackupChain open(const catalogue::Catalogue& catalogue,
-                          const catalogue::BackupInfo& backup);
+                          const catalogue::BackupInfo& backup, const Interrupt& interrupt);
 
   // Newest first.
   const std::vector<ChainMember>& members() const { return members_; }

@@ -8,6 +8,10 @@
 
 namespace barman::content {
 
+void ContentTree::read_through(const ContentVisitor& visit) const {
+  walk([&](const Entry& entry) { visit(entry, [this, path = entry.path] { return open(path); }); });
+}
+
 std::string read_content(const ContentTree& tree, const std::string& path,
                          std::size_t max_size_bytes) {
   const std::unique_ptr<ContentFile> file = tree.open(path);

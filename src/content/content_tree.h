@@ -38,6 +38,9 @@ class ContentFile {
 };
 
 using EntryVisitor = std::function<void(const Entry&)>;
+// Opens the file of an entry. To be called once at most, in any thread.
+using ContentOpener = std::function<std::unique_ptr<ContentFile>()>;
+using ContentVisitor = std::function<void(const Entry&, const ContentOpener& open)>;
 
 // The data directory of a backup, or one of its tablespaces.
 class ContentTree {
@@ -46,6 +49,12 @@ class ContentTree {
   // Visits the root first, and a directory before what it contains. Directories of separate
   // tablespaces are not part of the data directory's tree.
   virtual void walk(const EntryVisitor& visit) const = 0;
+  // Whether walk(), has_file() and open() cost little. If not, read_through() is the way.
+  virtual bool has_random_access() const { return true; }
+  // As walk(), with the content of the files. Each is read from its beginning to its end, in other
+  // threads than the one that calls, in the order of the visits; what is not wanted is dropped with
+  // its opener. Throws `corrupt`.
+  virtual void read_through(const ContentVisitor& visit) const;
   // Whether there is a file (not a directory) of this name. Thread-safe.
   virtual bool has_file(const std::string& path) const = 0;
   // Thread-safe. Throws `not_found` naming the file.

@@ -72,6 +72,12 @@ std::optional<ExpectedFile> ManifestIndex::find(std::string_view path) const {
       .checksum = checksums_.substr(record->checksum_offset, record->checksum_size)};
 }
 
+std::uint64_t ManifestIndex::total_bytes() const {
+  std::uint64_t total = 0;
+  for (const Record& record : records_) total += record.size_bytes;
+  return total;
+}
+
 void ManifestIndex::mark_seen(std::string_view path) {
   const Record* const record = find_record(path);
   if (record != nullptr)

@@ -29,6 +29,8 @@ class ManifestIndex {
   // Thread-safe.
   std::optional<ExpectedFile> find(std::string_view path) const;
 
+  std::uint64_t total_bytes() const;
+
   // For the one thread that looks whether all files are there.
   void mark_seen(std::string_view path);
   // Names of files that were not marked, from the manifest itself, at most `limit`; those that

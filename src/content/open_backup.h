@@ -5,8 +5,10 @@
 #include <memory>
 #include <vector>
 
+#include "base/interrupt.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/catalogue.h"
+#include "content/archive_tree.h"
 #include "content/content_tree.h"
 
 namespace barman::content {
@@ -19,9 +21,16 @@ struct BackupTree {
   std::string manifest_prefix() const;
 };
 
+struct OpenOptions {
+  // A chain of backups is read here and there; one backup from its beginning to its end.
+  WithoutIndex without_index = WithoutIndex::give_up;
+  Interrupt interrupt;
+};
+
 // The files of this backup alone, as they were received: an incremental one has INCREMENTAL files.
 // Tablespaces first, the data directory last.
 std::vector<BackupTree> open_backup(const catalogue::Catalogue& catalogue,
-                                    const catalogue::BackupInfo& backup);
+                                    const catalogue::BackupInfo& backup,
+                                    const OpenOptions& options = {});
 
 }  // namespace barman::content

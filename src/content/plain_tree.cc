@@ -125,6 +125,15 @@ class PlainTree::Walker {
 
 void PlainTree::walk(const EntryVisitor& visit) const { Walker(*this, visit).run(); }
 
+void PlainTree::walk_file(const std::string& path, const EntryVisitor& visit) const {
+  struct stat status = {};
+  if (::lstat((root_ / path).c_str(), &status) != 0) {
+    if (errno == ENOENT) return;
+    throw_errno(fmt::format("cannot look at \"{}\"", describe(path)));
+  }
+  if (S_ISREG(status.st_mode)) visit(entry_of(path, status));
+}
+
 bool PlainTree::has_file(const std::string& path) const {
   struct stat status = {};
   if (::lstat((root_ / path).c_str(), &status) == 0) return S_ISREG(status.st_mode);

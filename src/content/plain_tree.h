@@ -17,6 +17,8 @@ class PlainTree final : public ContentTree {
 
   // Links that are not passed over, and special files, throw `corrupt`.
   void walk(const EntryVisitor& visit) const override;
+  // One file of it, unless it is missing.
+  void walk_file(const std::string& path, const EntryVisitor& visit) const;
   bool has_file(const std::string& path) const override;
   std::unique_ptr<ContentFile> open(const std::string& path) const override;
   std::string describe(const std::string& path) const override;

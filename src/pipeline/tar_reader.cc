@@ -84,6 +84,7 @@ void TarReader::finish() {
 
 std::size_t TarReader::take_header(Bytes data) {
   if (block_fill_ == 0 && data.size() >= kBlockSize) {
+    header_end_ = offset_ + kBlockSize;
     parse_header(data.first(kBlockSize));
     return kBlockSize;
   }
@@ -92,6 +93,7 @@ std::size_t TarReader::take_header(Bytes data) {
   block_fill_ += taken;
   if (block_fill_ == kBlockSize) {
     block_fill_ = 0;
+    header_end_ = offset_ + taken;
     parse_header(block_);
   }
   return taken;
@@ -249,6 +251,7 @@ void TarReader::begin_member(Bytes block, char type_flag) {
 
   const bool has_content = member_.type == TarMemberType::regular;
   member_.path = std::move(path);
+  member_.content_offset = header_end_;
   member_.mode = static_cast<mode_t>(parse_number(field_of(block, kMode), "mode")) & 0777;
   member_.uid = parse_number(field_of(block, kUid), "uid");
   member_.gid = parse_number(field_of(block, kGid), "gid");

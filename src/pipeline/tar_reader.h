@@ -29,6 +29,8 @@ struct TarMember {
   std::uint64_t uid = 0;
   std::uint64_t gid = 0;
   std::string link_target;  // of a symlink; not checked
+  // Where its content begins in the archive. Read only: writers put it where they are.
+  std::uint64_t content_offset = 0;
 };
 
 // What receives the members. For each: begin_member, writes that add up to size_bytes, end_member.
@@ -48,9 +50,12 @@ class TarReader final : public Sink {
   void write(Bytes data) override;
   // Throws when the archive was cut off.
   void finish() override;
+  // Whether the archive ended with blocks of zeroes so far.
+  bool has_end_marker() const { return state_ == State::end; }
+
+  static constexpr std::size_t kBlockSize = 512;
 
  private:
-  static constexpr std::size_t kBlockSize = 512;
   enum class State { header, content, extension, skip, padding, end };
   enum class Extension { gnu_name, gnu_link, pax };
 
@@ -71,7 +76,8 @@ class TarReader final : public Sink {
   TarVisitor& visitor_;
   const std::string archive_name_;
   State state_ = State::header;
-  std::uint64_t offset_ = 0;  // of the next byte to come
+  std::uint64_t offset_ = 0;      // of the next byte to come
+  std::uint64_t header_end_ = 0;  // of the header being parsed
   std::array<std::byte, kBlockSize> block_{};
   std::size_t block_fill_ = 0;
   std::uint64_t content_left_ = 0;

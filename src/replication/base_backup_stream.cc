@@ -54,6 +54,14 @@ std::string old_syntax(const BaseBackupRequest& request, int server_version) {
   return command;
 }
 
+std::string compression_detail(const ServerCompression& compression) {
+  std::vector<std::string> details;
+  if (compression.level) details.push_back(fmt::format("level={}", *compression.level));
+  if (compression.worker_count)
+    details.push_back(fmt::format("workers={}", *compression.worker_count));
+  return join(details, ",");
+}
+
 std::string new_syntax(const BaseBackupRequest& request) {
   std::vector<std::string> options = {"LABEL " + quote_literal(request.label), "PROGRESS"};
   if (request.checkpoint == CheckpointMode::fast) options.emplace_back("CHECKPOINT 'fast'");
@@ -67,6 +75,11 @@ std::string new_syntax(const BaseBackupRequest& request) {
                                   postgres::manifest_algorithm_name(*request.manifest_checksums)));
   }
   if (request.parent_manifest) options.emplace_back("INCREMENTAL");
+  if (request.compression) {
+    options.push_back("COMPRESSION " + quote_literal(request.compression->algorithm));
+    const std::string detail = compression_detail(*request.compression);
+    if (!detail.empty()) options.push_back("COMPRESSION_DETAIL " + quote_literal(detail));
+  }
   options.emplace_back("TARGET 'client'");
   return fmt::format("BASE_BACKUP ({})", join(options, ", "));
 }

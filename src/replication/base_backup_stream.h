@@ -33,12 +33,21 @@ enum class ArchiveWait { no, yes };
 // Whether the server puts a "tablespace_map" into the base archive instead of symbolic links.
 enum class TablespaceMap { no, yes };
 
+// Compression of the archives by the server, which then come as `base.tar.gz` and so on.
+struct ServerCompression {
+  std::string algorithm;  // gzip, lz4, zstd
+  std::optional<int> level;
+  std::optional<int> worker_count;  // zstd only
+};
+
 struct BaseBackupRequest {
   std::string label = "pg_basebackup base backup";
   CheckpointMode checkpoint = CheckpointMode::spread;
   std::uint32_t max_rate_kbps = 0;  // 0 = unlimited; the server accepts 32 to 1048576
   TablespaceMap tablespace_map = TablespaceMap::no;
   ArchiveWait archive_wait = ArchiveWait::yes;
+  // Not before PostgreSQL 15.
+  std::optional<ServerCompression> compression;
   // No manifest before PostgreSQL 13, and none when not set.
   std::optional<DigestAlgorithm> manifest_checksums = DigestAlgorithm::crc32c;
   // Incremental, since PostgreSQL 17: the manifest of the backup that this one builds on. It is

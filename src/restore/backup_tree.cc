@@ -23,10 +23,19 @@ class Scanner {
       : manifest_(manifest), interrupt_(interrupt) {}
 
   void scan(const TreeCopy& tree) {
+    // Its files show up while they are copied; until then the manifest tells about them.
+    if (!tree.source->has_random_access()) {
+      has_unread_trees_ = true;
+      return;
+    }
     tree.source->walk([&](const content::Entry& entry) { visit(tree, entry); });
   }
 
   TreeScan finish(const std::vector<TreeCopy>& trees) {
+    if (has_unread_trees_) {
+      if (manifest_ != nullptr) result_.total_bytes = manifest_->total_bytes();
+      return std::move(result_);
+    }
     if (!has_control_file_ && manifest_ == nullptr) {
       result_.problems.emplace_back("\"global/pg_control\" is missing");
     }
@@ -70,6 +79,7 @@ class Scanner {
   const Interrupt& interrupt_;
   TreeScan result_;
   bool has_control_file_ = false;
+  bool has_unread_trees_ = false;
 };
 
 }  // namespace

@@ -119,7 +119,6 @@ void refuse_unsupported(const RestoreRequest& request, const BackupInfo& backup,
     refuse("this version cannot restore snapshot backups", kOtherBackup);
   }
   if (backup.encryption) refuse("this version cannot decrypt backups", kOtherBackup);
-  if (backup.compression) refuse("this version cannot unpack compressed backups", kOtherBackup);
 }
 
 }  // namespace

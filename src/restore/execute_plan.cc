@@ -44,7 +44,7 @@ void create_directory(const fs::path& path, mode_t mode) {
 
 class Execution {
  public:
-  Execution(const RestorePlan& plan, const content::ManifestIndex* manifest,
+  Execution(const RestorePlan& plan, content::ManifestIndex* manifest,
             const RestoreReporting& reporting, const Interrupt& interrupt)
       : plan_(plan),
         manifest_(manifest),
@@ -83,6 +83,7 @@ class Execution {
     progress_.begin("restore", plan_.total_bytes);
     FileCopier copier = make_copier();
     for (const TreeCopy& tree : plan_.trees) copy_tree(tree, copier);
+    refuse_missing_files();
     copier.add_directory(plan_.destination.parent_path());
     copier.wait();
     progress_.end();
@@ -125,18 +126,37 @@ class Execution {
 
   void copy_tree(const TreeCopy& tree, FileCopier& copier) {
     progress_.set_item(tree.label);
-    tree.source->walk([&](const content::Entry& entry) {
+    if (!tree.source->has_random_access()) has_unread_trees_ = true;
+    tree.source->read_through([&](const content::Entry& entry, const content::ContentOpener& open) {
+      if (manifest_ != nullptr && !entry.is_directory) {
+        manifest_->mark_seen(tree.manifest_prefix + entry.path);
+      }
       if (entry.path.empty()) {
         prepare_root(tree, entry, copier);
       } else if (fate_of(tree, entry.path) == EntryFate::copy) {
-        copy_entry(tree, entry, copier);
+        copy_entry(tree, entry, open, copier);
       } else if (fate_of(tree, entry.path) == EntryFate::copy_last) {
-        control_file_ = task_for(tree, entry);
-        control_file_->destination += ".restoring";
         // Taken and verified now: beyond this point only its name is missing.
-        copier.submit(*control_file_);
+        CopyTask task = task_for(tree, entry, open);
+        task.destination += ".restoring";
+        control_file_ = task.destination;
+        copier.submit(std::move(task));
       }
     });
+  }
+
+  // What an archive without random access lacks is known only now.
+  void refuse_missing_files() {
+    if (manifest_ == nullptr || !has_unread_trees_) return;
+    const auto is_wanted = [&](std::string_view path) {
+      return fate_of(plan_.trees.back(), path) != EntryFate::leave_out;
+    };
+    for (const std::string& path : manifest_->list_unseen(is_wanted, 1)) {
+      throw Error(
+          ErrorKind::corrupt,
+          fmt::format("backup '{}' is damaged: \"{}\" is missing", plan_.backup_id.value, path),
+          "Restore another backup.");
+    }
   }
 
   static void prepare_root(const TreeCopy& tree, const content::Entry& entry, FileCopier& copier) {
@@ -145,9 +165,10 @@ class Execution {
     copier.add_directory(tree.destination);
   }
 
-  void copy_entry(const TreeCopy& tree, const content::Entry& entry, FileCopier& copier) {
+  void copy_entry(const TreeCopy& tree, const content::Entry& entry,
+                  const content::ContentOpener& open, FileCopier& copier) {
     if (!entry.is_directory) {
-      copier.submit(task_for(tree, entry));
+      copier.submit(task_for(tree, entry, open));
       return;
     }
     const fs::path path = tree.destination / entry.path;
@@ -155,10 +176,11 @@ class Execution {
     copier.add_directory(path);
   }
 
-  CopyTask task_for(const TreeCopy& tree, const content::Entry& entry) {
+  CopyTask task_for(const TreeCopy& tree, const content::Entry& entry,
+                    const content::ContentOpener& open) {
     CopyTask task{
         .source = tree.source->describe(entry.path),
-        .open = [source = tree.source, path = entry.path] { return source->open(path); },
+        .open = open,
         .destination = tree.destination / restored_name(tree, entry.path),
         .mode = entry.mode | kFileMode,
         .size_bytes = entry.size_bytes,
@@ -254,22 +276,23 @@ class Execution {
     }
     remove_restore_marker(plan_.destination);
     sync_directory(plan_.destination);
-    rename_durably(control_file_->destination, plan_.destination / "global" / "pg_control");
+    rename_durably(*control_file_, plan_.destination / "global" / "pg_control");
   }
 
   const RestorePlan& plan_;
-  const content::ManifestIndex* const manifest_;
+  content::ManifestIndex* const manifest_;
   Messages& messages_;
   Progress& progress_;
   const Interrupt& interrupt_;
-  std::optional<CopyTask> control_file_;
+  std::optional<fs::path> control_file_;
+  bool has_unread_trees_ = false;
   CombinedManifest combined_;
   ExecutedRestore result_;
 };
 
 }  // namespace
 
-ExecutedRestore execute_plan(const RestorePlan& plan, const content::ManifestIndex* manifest,
+ExecutedRestore execute_plan(const RestorePlan& plan, content::ManifestIndex* manifest,
                              const RestoreReporting& reporting, const Interrupt& interrupt) {
   return Execution(plan, manifest, reporting, interrupt).run();
 }

@@ -27,7 +27,7 @@ struct RestoreReporting {
 };
 
 // `manifest` may be nullptr: then only sizes are verified.
-ExecutedRestore execute_plan(const RestorePlan& plan, const content::ManifestIndex* manifest,
+ExecutedRestore execute_plan(const RestorePlan& plan, content::ManifestIndex* manifest,
                              const RestoreReporting& reporting, const Interrupt& interrupt);
 
 }  // namespace barman::restore

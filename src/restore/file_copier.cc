@@ -77,6 +77,8 @@ FileCopier::FileCopier(const CopyOptions& options, Progress& progress, const Int
 
 void FileCopier::submit(CopyTask task) {
   interrupt_.throw_if_requested();
+  // Nothing more needs to be read; this throws the failure.
+  if (workers_.has_failed()) workers_.wait();
   workers_.submit([this, task = std::move(task)] { copy(task); });
 }
 

@@ -60,8 +60,7 @@ Error explain_failure(const Error& error, const RestorePlan& plan) {
 }
 
 ExecutedRestore run_with_hooks(const server::Server& server, const RestorePlan& plan,
-                               const content::ManifestIndex* manifest,
-                               const RestoreReporting& reporting,
+                               content::ManifestIndex* manifest, const RestoreReporting& reporting,
                                const hooks::HookVariables& variables) {
   const hooks::HookScripts scripts(server.config(),
                                    {.server_name = server.name(),
@@ -106,15 +105,15 @@ Chosen choose(const server::Server& server, const RestoreRequest& request) {
 
 struct Prepared {
   BackupInfo backup;
-  std::shared_ptr<const content::ManifestIndex> manifest;
+  std::shared_ptr<content::ManifestIndex> manifest;
   RestorePlan plan;
 };
 
 Prepared prepare(const server::Server& server, const RestoreRequest& request,
                  const Chosen& chosen) {
   // Read again: archiving may have completed the backup.
-  const content::BackupChain chain =
-      content::BackupChain::open(server.catalogue(), server.catalogue().load_backup(chosen.id));
+  const content::BackupChain chain = content::BackupChain::open(
+      server.catalogue(), server.catalogue().load_backup(chosen.id), server.interrupt());
   const RestoreFacts facts = gather_facts(server, chain, request, chosen.relocations);
   Prepared prepared{.backup = chain.backup(),
                     .manifest = chain.members().front().manifest,

@@ -45,10 +45,6 @@ void require_verifiable(const server::Server& server, const BackupInfo& backup) 
   if (backup.type() == catalogue::BackupType::snapshot) {
     refuse("a snapshot backup has its files at the cloud provider", "");
   }
-  if (backup.compression && *backup.compression != "none") {
-    refuse(fmt::format("it is stored as a tar archive (compression {})", *backup.compression),
-           "Restore the backup to another place to check it.");
-  }
 }
 
 // Files of a data directory that PostgreSQL's own verification leaves out, too: the manifest says
@@ -99,8 +95,7 @@ class Verification {
 
  private:
   struct FileTask {
-    std::shared_ptr<const content::ContentTree> tree;
-    std::string path;
+    content::ContentOpener open;
     std::string listed;  // as the manifest names it
     content::ExpectedFile expected;
   };
@@ -115,10 +110,10 @@ class Verification {
 
   void compare_files(std::size_t worker_count) {
     {
+      const std::vector<BackupTree> trees =
+          content::open_backup(server_.catalogue(), backup_, {.interrupt = interrupt_});
       WorkerPool workers(worker_count);
-      for (const BackupTree& tree : content::open_backup(server_.catalogue(), backup_)) {
-        submit_tree(tree, workers);
-      }
+      for (const BackupTree& tree : trees) submit_tree(tree, workers);
       workers.wait();
     }
     const auto is_wanted = [](std::string_view path) { return !is_ignored(path); };
@@ -130,14 +125,18 @@ class Verification {
   void submit_tree(const BackupTree& tree, WorkerPool& workers) {
     // What stands in the way of reading one tree does not hide what is wrong with the others.
     try {
-      tree.content->walk([&](const content::Entry& entry) { submit_entry(tree, entry, workers); });
+      tree.content->read_through(
+          [&](const content::Entry& entry, const content::ContentOpener& open) {
+            submit_entry(tree, entry, open, workers);
+          });
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
       add({tree.manifest_prefix(), error.describe()});
     }
   }
 
-  void submit_entry(const BackupTree& tree, const content::Entry& entry, WorkerPool& workers) {
+  void submit_entry(const BackupTree& tree, const content::Entry& entry,
+                    const content::ContentOpener& open, WorkerPool& workers) {
     interrupt_.throw_if_requested();
     const std::string listed = tree.manifest_prefix() + entry.path;
     if (entry.is_directory || (tree.is_data_directory() && is_ignored(listed))) return;
@@ -157,9 +156,8 @@ class Verification {
       ++report_.file_count;
       return;
     }
-    workers.submit([this, task = FileTask{tree.content, entry.path, listed, std::move(*expected)}] {
-      verify_file(task);
-    });
+    workers.submit(
+        [this, task = FileTask{open, listed, std::move(*expected)}] { verify_file(task); });
   }
 
   void verify_file(const FileTask& task) {
@@ -174,7 +172,7 @@ class Verification {
 
   void read_file(const FileTask& task) {
     thread_local std::vector<std::byte> buffer(kBufferSize);
-    const std::unique_ptr<content::ContentFile> file = task.tree->open(task.path);
+    const std::unique_ptr<content::ContentFile> file = task.open();
     Digest digest(task.expected.algorithm);
     PageScan pages(backup_, task.listed);
     std::uint64_t size_bytes = 0;

@@ -78,7 +78,9 @@ std::pair<int, Fd> reserve_port() {
 
 PostgresServer::PostgresServer(PostgresOptions options)
     : options_(std::move(options)),
-      version_(get_version(options_.major)),
+      version_(options_.bin_directory.empty()
+                   ? get_version(options_.major)
+                   : PostgresVersion{options_.major, options_.bin_directory}),
       directory_("bpg"),  // short: the path of a socket has at most 107 bytes
       data_directory_(options_.data_directory) {
   std::tie(port_, port_lock_) = reserve_port();

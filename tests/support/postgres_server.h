@@ -39,6 +39,8 @@ enum class StartWait {
 
 struct PostgresOptions {
   int major = kUsualMajor;
+  // Another build of that version: Debian's can compress with lz4 and zstd.
+  std::filesystem::path bin_directory = {};
   // Added to postgresql.conf, after fsync = off, wal_level = replica and the like.
   std::map<std::string, std::string> settings = {};
   Authentication authentication = Authentication::trust;

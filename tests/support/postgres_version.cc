@@ -36,6 +36,12 @@ PostgresVersion get_version(int major) {
   return {major, bin};
 }
 
+PostgresVersion get_debian_version() {
+  const std::filesystem::path bin = "/usr/lib/postgresql/15/bin";
+  require_program(bin / "postgres");
+  return {15, bin};
+}
+
 std::filesystem::path find_tool(int major, const std::string& name) {
   const std::filesystem::path packaged = fmt::format("/usr/lib/postgresql/{}/bin/{}", major, name);
   if (std::filesystem::exists(packaged)) return packaged;

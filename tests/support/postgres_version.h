@@ -19,6 +19,8 @@ inline constexpr int kUsualMajor = 17;
 const std::vector<int>& all_majors();
 // Throws when it is not installed.
 PostgresVersion get_version(int major);
+// Debian's build of 15.
+PostgresVersion get_debian_version();
 // A client program of Debian for that version: pg_verifybackup, pg_combinebackup, pg_waldump,
 // pg_basebackup. There are those of 15 and 17; throws otherwise.
 std::filesystem::path find_tool(int major, const std::string& name);

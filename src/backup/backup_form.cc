@@ -1,0 +1,46 @@
+#include "backup/backup_form.h"
+
+#include <algorithm>
+
+#include "compression/algorithm.h"
+
+namespace barman::backup {
+namespace {
+
+// More only compete with the threads that receive and write.
+constexpr std::size_t kMaxDefaultWorkers = 8;
+
+std::optional<int> to_int(std::optional<std::int64_t> value) {
+  if (!value) return std::nullopt;
+  return static_cast<int>(*value);
+}
+
+}  // namespace
+
+BackupForm plan_form(const config::ServerConfig& config, std::size_t processor_count) {
+  BackupForm form;
+  if (!config.backup_compression) return form;
+  if (config.backup_compression_format.value_or("tar") == "tar") {
+    form.format = StoredFormat::tar;
+    form.compression = config.backup_compression;
+  }
+  form.coding.algorithm = compression::parse_algorithm(*config.backup_compression);
+  if (!form.coding.algorithm) return form;
+  const auto workers = config.backup_compression_workers;
+  if (config.backup_compression_location == "server") {
+    form.coding.place = CompressionPlace::server;
+    form.server_compression =
+        replication::ServerCompression{.algorithm = *config.backup_compression,
+                                       .level = to_int(config.backup_compression_level),
+                                       .worker_count = to_int(workers)};
+    return form;
+  }
+  form.coding.place = CompressionPlace::client;
+  form.coding.level = to_int(config.backup_compression_level);
+  form.coding.worker_count = static_cast<std::size_t>(std::max<std::int64_t>(
+      workers.value_or(static_cast<std::int64_t>(std::min(processor_count, kMaxDefaultWorkers))),
+      1));
+  return form;
+}
+
+}  // namespace barman::backup

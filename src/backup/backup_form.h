@@ -1,0 +1,26 @@
+// In which form a backup is received and stored, as the options backup_compression* say (contract
+// backup-and-wal.md 3.4, 3.5). Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "backup/receive_base_backup.h"
+#include "config/server_config.h"
+#include "replication/base_backup_stream.h"
+
+namespace barman::backup {
+
+struct BackupForm {
+  StoredFormat format = StoredFormat::plain;
+  ArchiveCoding coding;
+  // What the server is asked to do.
+  std::optional<replication::ServerCompression> server_compression;
+  // The field of backup.info; nullopt for plain backups.
+  std::optional<std::string> compression;
+};
+
+// `processor_count` threads compress on the client unless backup_compression_workers is set.
+BackupForm plan_form(const config::ServerConfig& config, std::size_t processor_count);
+
+}  // namespace barman::backup

@@ -1,0 +1,58 @@
+#include "backup/backup_form.h"
+
+#include <gtest/gtest.h>
+
+namespace barman::backup {
+namespace {
+
+config::ServerConfig configured(const std::string& algorithm) {
+  config::ServerConfig config;
+  config.backup_compression = algorithm;
+  return config;
+}
+
+TEST(BackupForm, IsPlainWithoutCompression) {
+  const BackupForm form = plan_form({}, 4);
+  EXPECT_EQ(form.format, StoredFormat::plain);
+  EXPECT_FALSE(form.compression);
+  EXPECT_FALSE(form.server_compression);
+  EXPECT_EQ(form.coding.place, CompressionPlace::none);
+}
+
+TEST(BackupForm, IsTarUnlessPlainIsWanted) {
+  const BackupForm none = plan_form(configured("none"), 4);
+  EXPECT_EQ(none.format, StoredFormat::tar);
+  EXPECT_EQ(none.compression, "none");
+  EXPECT_FALSE(none.coding.algorithm);
+  EXPECT_EQ(none.coding.place, CompressionPlace::none);
+
+  config::ServerConfig config = configured("zstd");
+  config.backup_compression_format = "plain";
+  config.backup_compression_location = "server";
+  config.backup_compression_level = 7;
+  config.backup_compression_workers = 3;
+  const BackupForm plain = plan_form(config, 4);
+  EXPECT_EQ(plain.format, StoredFormat::plain);
+  EXPECT_FALSE(plain.compression);
+  EXPECT_EQ(plain.coding.place, CompressionPlace::server);
+  ASSERT_TRUE(plain.server_compression);
+  EXPECT_EQ(plain.server_compression->algorithm, "zstd");
+  EXPECT_EQ(plain.server_compression->level, 7);
+  EXPECT_EQ(plain.server_compression->worker_count, 3);
+}
+
+TEST(BackupForm, CompressesWithAllProcessorsUnlessToldOtherwise) {
+  EXPECT_EQ(plan_form(configured("gzip"), 4).coding.worker_count, 4U);
+  EXPECT_EQ(plan_form(configured("lz4"), 64).coding.worker_count, 8U);
+  EXPECT_EQ(plan_form(configured("lz4"), 0).coding.worker_count, 1U);
+  config::ServerConfig config = configured("zstd");
+  config.backup_compression_workers = 12;
+  config.backup_compression_level = -3;
+  const BackupForm form = plan_form(config, 4);
+  EXPECT_EQ(form.coding.worker_count, 12U);
+  EXPECT_EQ(form.coding.level, -3);
+  EXPECT_FALSE(form.server_compression);
+}
+
+}  // namespace
+}  // namespace barman::backup

@@ -1,0 +1,144 @@
+#include "content/archive_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "base/error.h"
+#include "base/worker_pool.h"
+#include "compression/codec.h"
+
+namespace barman::content {
+namespace {
+
+namespace fs = std::filesystem;
+
+using compression::Algorithm;
+using Block = std::vector<std::byte>;
+
+constexpr std::array<std::optional<Algorithm>, 4> kAlgorithms = {std::nullopt, Algorithm::gzip,
+                                                                 Algorithm::lz4, Algorithm::zstd};
+constexpr std::size_t kBlockSize = std::size_t{1} << 20;
+constexpr std::size_t kQueuedBlocks = 8;
+
+// Hands blocks over to another thread.
+class BlockQueue final : public pipeline::Sink {
+ public:
+  void write(Bytes data) override {
+    while (!data.empty()) {
+      if (block_.capacity() == 0) block_.reserve(kBlockSize);
+      const Bytes piece = data.first(std::min(data.size(), kBlockSize - block_.size()));
+      block_.insert(block_.end(), piece.begin(), piece.end());
+      data = data.subspan(piece.size());
+      if (block_.size() == kBlockSize) hand_over();
+    }
+  }
+  void finish() override {
+    hand_over();
+    blocks_.close();
+  }
+  std::optional<Block> next() { return blocks_.pop(); }
+  void close() { blocks_.close(); }
+
+ private:
+  void hand_over() {
+    if (block_.empty()) return;
+    if (!blocks_.push(std::exchange(block_, {}))) {
+      throw Error(ErrorKind::internal, "the reader of the archive has given up");
+    }
+  }
+
+  BoundedQueue<Block> blocks_{kQueuedBlocks};
+  Block block_;
+};
+
+// The first thread: file, decompression, queue.
+void push_archive(const ArchiveFile& archive, BlockQueue& blocks,
+                  const SequentialReading& reading) {
+  const Fd file = open_file(archive.path, O_RDONLY);
+  ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  std::unique_ptr<pipeline::Sink> decompressor;
+  if (archive.algorithm) {
+    decompressor =
+        compression::make_decompressor(*archive.algorithm, blocks, archive.path.string());
+  }
+  pipeline::Sink& sink = decompressor ? *decompressor : blocks;
+  Block buffer(kBlockSize);
+  for (;;) {
+    reading.interrupt.throw_if_requested();
+    const std::size_t size = read_full(file, buffer, archive.path);
+    sink.write(Bytes(buffer).first(size));
+    if (reading.on_read) reading.on_read(size);
+    if (size < buffer.size()) break;
+  }
+  sink.finish();
+}
+
+}  // namespace
+
+std::string_view archive_extension(std::optional<Algorithm> algorithm) {
+  if (!algorithm) return "";
+  switch (*algorithm) {
+    case Algorithm::gzip:
+      return ".gz";
+    case Algorithm::lz4:
+      return ".lz4";
+    case Algorithm::zstd:
+      return ".zst";
+    default:
+      throw Error(ErrorKind::internal, "no archives are compressed with this algorithm");
+  }
+}
+
+std::string archive_stem(std::uint32_t oid) { return oid == 0 ? "base" : std::to_string(oid); }
+
+fs::path ArchiveFile::index_path() const {
+  const std::string name = path.filename().string();
+  return path.parent_path() / (name.substr(0, name.find('.')) + ".index");
+}
+
+std::optional<ArchiveFile> find_archive(const fs::path& data_directory, std::uint32_t oid) {
+  for (const std::optional<Algorithm>& algorithm : kAlgorithms) {
+    fs::path path = data_directory / (archive_stem(oid) + ".tar");
+    path += archive_extension(algorithm);
+    std::error_code code;
+    if (fs::is_regular_file(path, code)) return ArchiveFile{std::move(path), algorithm};
+  }
+  return std::nullopt;
+}
+
+ArchiveStamp stamp_of(const Fd& archive, const fs::path& path) {
+  struct stat status = {};
+  if (::fstat(archive.get(), &status) != 0) throw_errno("cannot look at \"" + path.string() + "\"");
+  return {.size_bytes = static_cast<std::uint64_t>(status.st_size),
+          .mtime_seconds = status.st_mtim.tv_sec};
+}
+
+void read_archive_sequentially(const ArchiveFile& archive, pipeline::TarVisitor& visitor,
+                               const SequentialReading& reading) {
+  BlockQueue blocks;
+  WorkerPool thread(1);
+  thread.submit([&] {
+    try {
+      push_archive(archive, blocks, reading);
+    } catch (...) {  // The other thread waits for blocks.
+      blocks.close();
+      throw;
+    }
+  });
+  try {
+    pipeline::TarReader reader(visitor, archive.path.string());
+    while (const std::optional<Block> block = blocks.next()) reader.write(*block);
+    thread.wait();
+    reader.finish();
+  } catch (...) {  // The other thread may wait for room in the queue.
+    blocks.close();
+    throw;
+  }
+}
+
+}  // namespace barman::content

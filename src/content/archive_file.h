@@ -1,0 +1,54 @@
+// The archives of a backup in tar format, as they lie in `data/`: names, algorithms, and reading
+// one from its beginning to its end (contract backup-and-wal.md 3.4).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/interrupt.h"
+#include "compression/algorithm.h"
+#include "pipeline/tar_reader.h"
+
+namespace barman::content {
+
+// "" for none, ".gz", ".lz4", ".zst".
+std::string_view archive_extension(std::optional<compression::Algorithm> algorithm);
+// "base" for the data directory (0), the OID for a tablespace.
+std::string archive_stem(std::uint32_t oid);
+
+struct ArchiveFile {
+  std::filesystem::path path;
+  std::optional<compression::Algorithm> algorithm;
+
+  // Of the index beside it (archive_index.h): "base.index".
+  std::filesystem::path index_path() const;
+};
+
+// The archive of a data directory or tablespace, whoever made it. nullopt when there is none.
+std::optional<ArchiveFile> find_archive(const std::filesystem::path& data_directory,
+                                        std::uint32_t oid);
+
+// Size and time of an archive, by which an index knows whether it is of this archive.
+struct ArchiveStamp {
+  std::uint64_t size_bytes = 0;
+  std::int64_t mtime_seconds = 0;
+  friend bool operator==(const ArchiveStamp&, const ArchiveStamp&) = default;
+};
+ArchiveStamp stamp_of(const Fd& archive, const std::filesystem::path& path);
+
+struct SequentialReading {
+  Interrupt interrupt;
+  // Called for each piece of the archive that was read, with its size as stored.
+  std::function<void(std::uint64_t)> on_read;
+};
+
+// Reads the whole archive once, decompressing it on the way, in a second thread beside the
+// visitor's. Throws `corrupt` naming the archive.
+void read_archive_sequentially(const ArchiveFile& archive, pipeline::TarVisitor& visitor,
+                               const SequentialReading& reading);
+
+}  // namespace barman::content

@@ -1,0 +1,16 @@
+// Makes the index of an archive that has none, by reading it once.
+#pragma once
+
+#include <optional>
+
+#include "base/interrupt.h"
+#include "content/archive_file.h"
+#include "content/archive_index.h"
+
+namespace barman::content {
+
+// The index is kept beside the archive when the directory can be written, else in a file without a
+// name; it has frames when the archive is a row of small ones. Throws `corrupt` naming the archive.
+ArchiveIndex scan_archive(const ArchiveFile& archive, const Interrupt& interrupt);
+
+}  // namespace barman::content
