@@ -26,9 +26,15 @@ StreamingSite::Options summarizing(int major) {
       .postgres = {.major = major, .settings = {{"summarize_wal", "on"}}, .tablespaces = {"ts"}}};
 }
 
+StreamingSite::Options with_settings(StreamingSite::Options options, const Settings& settings) {
+  options.server = settings;
+  return options;
+}
+
 // A PostgreSQL that can be backed up incrementally, with something in it.
 struct IncrementalSite : StreamingSite {
-  explicit IncrementalSite(int major = kUsualMajor) : StreamingSite(summarizing(major)) {
+  explicit IncrementalSite(int major = kUsualMajor, const Settings& more = {})
+      : StreamingSite(with_settings(summarizing(major), more)) {
     start_receiver();
     postgres.query("CREATE TABLE changing (id int PRIMARY KEY, text text)");
     postgres.query(
@@ -208,6 +214,39 @@ TEST_P(IncrementalBackup, ComesBackWithAllItsRowsFromAChain) {
 
 INSTANTIATE_TEST_SUITE_P(PostgreSQL, IncrementalBackup, testing::Values(17, 18),
                          testing::PrintToStringParamName());
+
+// The members of a chain may be of different forms.
+TEST(IncrementalBackup, ComesBackFromACompressedChain) {
+  IncrementalSite site(kUsualMajor, {{"backup_compression", "zstd"}});
+  const std::string full = site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  site.barman.set("main", "backup_compression", "lz4");
+  const std::string first = site.take_incremental("last");
+  site.postgres.query("UPDATE there SET text = 'second' WHERE id <= 100");
+  site.barman.set("main", "backup_compression", "");
+  const std::string second = site.take_incremental("last");
+  site.postgres.query("UPDATE changing SET text = 'third' WHERE id > 19900");
+  site.barman.set("main", "backup_compression", "gzip");
+  const std::string third = site.take_incremental("last");
+  const std::map<std::string, Rows> rows = all_rows(site.postgres);
+  site.archive_a_segment();
+  EXPECT_TRUE(fs::exists(site.base(full) / "data/base.tar.zst"));
+  EXPECT_TRUE(fs::exists(site.base(first) / "data/base.tar.lz4"));
+  EXPECT_TRUE(fs::exists(site.base(second) / "data/PG_VERSION"));
+  EXPECT_TRUE(fs::exists(site.base(third) / "data/base.tar.gz"));
+  for (const std::string& id : {full, first, second, third}) {
+    EXPECT_EQ(site.barman.run({"verify-backup", "main", id}).exit_code, 0) << id;
+  }
+  // An index that is gone is made again.
+  fs::remove(site.base(full) / "data/base.index");
+  Restored restored(site, third, {"--target-immediate", "--target-action", "promote"});
+  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+  EXPECT_TRUE(fs::exists(site.base(full) / "data/base.index"));
+  PostgresServer again({.data_directory = restored.data,
+                        .environment = site.barman.environment_for_restore_command()});
+  again.wait_until_primary();
+  EXPECT_EQ(all_rows(again), rows);
+}
 
 class RandomChain : public testing::TestWithParam<unsigned> {};
 
