@@ -162,6 +162,20 @@ CommandSpec on_one_backup(std::string_view name, std::string_view summary, Serve
           .positionals = {one_server(), one_backup()}};
 }
 
+CommandSpec consolidate_spec() {
+  CommandSpec command =
+      on_one_backup("consolidate", "make a full backup out of an incremental one",
+                    {.arity = ServerArity::single, .disabled = ServerAction::refuse});
+  command.description =
+      "Puts the incremental backup and everything it builds on together as a new full backup in "
+      "the "
+      "catalogue; PostgreSQL is not asked. Every file is verified on the way. The old backups "
+      "stay, "
+      "and can be deleted afterwards.";
+  command.options = job_options();
+  return command;
+}
+
 CommandSpec delete_spec() {
   CommandSpec command =
       on_one_backup("delete", "delete a backup and the WAL that only it needs", kUsableServer);
@@ -200,6 +214,7 @@ std::vector<CommandSpec> backup_command_specs() {
   return {
       backup_spec(),
       on_one_backup("check-backup", "check that the WAL a backup needs is archived", kAnyServer),
+      consolidate_spec(),
       delete_spec(),
       export_backup_spec(),
       on_one_backup("generate-manifest", "write the backup manifest of an rsync backup",

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/worker_count.h"
 #include "output/restore_views.h"
 #include "restore/restore_backup.h"
 
@@ -19,18 +19,6 @@ namespace {
 using restore::RestoreRequest;
 using restore::RestoreResult;
 using restore::SettingNote;
-
-constexpr std::size_t kMinimumWorkers = 2;
-constexpr std::size_t kDefaultMaximumWorkers = 4;
-
-std::size_t worker_count(const ParsedArguments& arguments, const config::ServerConfig& config) {
-  const std::int64_t jobs = arguments.find_integer("jobs").value_or(config.parallel_jobs);
-  // One job is the default of an option that was made for rsync; copying by several threads is
-  // never worse.
-  if (jobs > 1) return static_cast<std::size_t>(jobs);
-  const std::size_t cores = std::thread::hardware_concurrency();
-  return std::clamp(cores, kMinimumWorkers, kDefaultMaximumWorkers);
-}
 
 restore::TargetRequest read_target(const ParsedArguments& arguments) {
   return {.time = arguments.find("target_time"),

@@ -22,6 +22,7 @@ TEST(CommandTable, HoldsEveryCommandOfTheContractAndOurs) {
                                                   "cloud-wal-restore",
                                                   "config-switch",
                                                   "config-update",
+                                                  "consolidate",
                                                   "cron",
                                                   "delete",
                                                   "diagnose",

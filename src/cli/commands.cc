@@ -20,6 +20,7 @@ constexpr std::array kFunctions = {
     std::pair<std::string_view, CommandFunction>{"cron", run_cron},
     std::pair<std::string_view, CommandFunction>{"check-backup", run_check_backup},
     std::pair<std::string_view, CommandFunction>{"archive-wal", run_archive_wal},
+    std::pair<std::string_view, CommandFunction>{"consolidate", run_consolidate},
     std::pair<std::string_view, CommandFunction>{"delete", run_delete},
     std::pair<std::string_view, CommandFunction>{"check", run_check},
     std::pair<std::string_view, CommandFunction>{"backup", run_backup},

@@ -16,6 +16,7 @@ void run_switch_wal(CommandContext& context);
 void run_backup(CommandContext& context);
 void run_catalogue_check(CommandContext& context);
 void run_check(CommandContext& context);
+void run_consolidate(CommandContext& context);
 void run_delete(CommandContext& context);
 void run_keep(CommandContext& context);
 void run_list_processes(CommandContext& context);

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "support/catalogue_files.h"
+#include "support/fault_injection.h"
 #include "support/streaming_site.h"
 #include "support/temp_dir.h"
 #include "support/writer.h"
@@ -400,6 +401,64 @@ TEST(IncrementalBackup, IsDeletedWithItsParent) {
   EXPECT_EQ(tree.exit_code, 0) << tree.err;
   EXPECT_THAT(site.listed_backups(), testing::SizeIs(1));
   EXPECT_FALSE(fs::exists(site.base(first)));
+}
+
+TEST(Consolidate, MakesAFullBackupThatNeedsNoOther) {
+  IncrementalSite site;
+  const std::string full = site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  const std::string first = site.take_incremental("last");
+  site.postgres.query("UPDATE there SET text = 'second' WHERE id <= 100");
+  const std::string second = site.take_incremental("last");
+  const std::map<std::string, Rows> rows = all_rows(site.postgres);
+  site.archive_a_segment();
+
+  const CommandResult made = site.barman.run({"consolidate", "main", second});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  EXPECT_EQ(made.err, "");
+  const std::string whole = site.listed_backups().front();
+  ASSERT_NE(whole, second);
+  const Fields fields = read_backup_info(site.barman, "main", whole);
+  const Fields source = read_backup_info(site.barman, "main", second);
+  EXPECT_EQ(fields.at("parent_backup_id"), "None");
+  EXPECT_EQ(fields.at("status"), "DONE");
+  for (const char* const key : {"begin_xlog", "end_xlog", "begin_wal", "end_wal", "end_time"}) {
+    EXPECT_EQ(fields.at(key), source.at(key)) << key;
+  }
+  EXPECT_EQ(site.backup_damage(whole), "");
+  EXPECT_EQ(site.barman.run({"verify-backup", "main", whole}).exit_code, 0);
+
+  const CommandResult deleted = site.barman.run({"delete", "main", full});
+  EXPECT_EQ(deleted.exit_code, 0) << deleted.err;
+  EXPECT_THAT(site.listed_backups(), testing::ElementsAre(whole));
+  const std::string next = site.take_incremental(whole);
+  Restored restored(site, next);
+  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.err;
+  PostgresServer again({.data_directory = restored.data});
+  again.wait_until_primary();
+  EXPECT_EQ(all_rows(again), rows);
+
+  const CommandResult refused = site.barman.run({"consolidate", "main", whole});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("is not an incremental backup"));
+}
+
+TEST(Consolidate, LeavesTheChainAloneWhenItIsKilled) {
+  IncrementalSite site;
+  site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  const std::string first = site.take_incremental("last");
+  site.archive_a_segment();
+  const CommandResult killed = run_command(with_fault(
+      site.barman.request({"consolidate", "main", first}), {.system_call = "fsync", .when = 20}));
+  ASSERT_EQ(killed.exit_code, 137) << killed.err;
+  const std::string half = site.listed_backups().front();
+  EXPECT_EQ(site.status_of(half), "STARTED");
+  const CommandResult again = site.barman.run({"consolidate", "main", first});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(site.status_of(half), "FAILED");
+  EXPECT_EQ(site.status_of(site.listed_backups().front()), "DONE");
+  EXPECT_EQ(site.backup_damage(site.listed_backups().front()), "");
 }
 
 }  // namespace

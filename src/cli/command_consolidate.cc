@@ -1,0 +1,28 @@
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+#include "cli/worker_count.h"
+#include "consolidate/consolidate.h"
+
+namespace barman::cli {
+
+void run_consolidate(CommandContext& context) {
+  const config::ServerConfig* const config = select_server(context);
+  if (config == nullptr) return;
+  const server::Server server = make_server(context, *config);
+  const catalogue::BackupInfo backup =
+      server.catalogue().resolve(context.arguments.get("backup_id"));
+  const catalogue::BackupInfo full = consolidate::consolidate_backup(
+      server, backup, worker_count(context.arguments, *config), context.reporter, context.progress);
+  context.reporter.info(fmt::format("Backup size: {}", human_size(full.size.value_or(0))));
+  context.reporter.info(fmt::format(
+      "Backup {} is complete and needs no other backup. The backups that {} is put together from "
+      "are kept; delete them when nothing else builds on them.",
+      full.id.value, backup.id.value));
+  context.reporter.add_json("backup_id", full.id.value);
+}
+
+}  // namespace barman::cli
