@@ -225,7 +225,17 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
   const FileLock lock = server::lock_or_throw(catalogue::backup_lock(server.locks()),
                                               "Another backup process is running");
   backup::fail_abandoned_backups(server, messages);
-  const content::BackupChain chain = content::BackupChain::open(catalogue, backup);
+  const content::BackupChain chain =
+      content::BackupChain::open(catalogue, backup, server.interrupt());
+  if (!chain.has_random_access()) {
+    throw Error(
+        ErrorKind::config,
+        fmt::format("Cannot consolidate backup '{}' of server '{}': a backup of its chain is "
+                    "stored in archives of one piece (compressed by the server, encrypted, "
+                    "or made by another program)",
+                    backup.id.value, server.name()),
+        "Restore it to get a full cluster, or take a new full backup.");
+  }
   Consolidation consolidation(server, chain, worker_count, progress);
   consolidation.check();
 

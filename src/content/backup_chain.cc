@@ -73,18 +73,6 @@ void require_full(const BackupInfo& root) {
       kChooseOther);
 }
 
-void require_random_access(const ChainMember& member) {
-  for (const BackupTree& tree : member.trees) {
-    if (tree.content->has_random_access()) continue;
-    throw Error(ErrorKind::config,
-                fmt::format("backup '{}' is stored in archives of one piece (compressed by the "
-                            "server or by another program), which cannot be combined with others",
-                            member.info.id.value),
-                "Restore a full backup, and take the backups of a chain with "
-                "backup_compression_location = client.");
-  }
-}
-
 }  // namespace
 
 std::vector<BackupInfo> list_chain(const catalogue::Catalogue& catalogue,
@@ -124,13 +112,21 @@ BackupChain BackupChain::open(const catalogue::Catalogue& catalogue, const Backu
                             .interrupt = interrupt};
   for (const BackupInfo& link : links) {
     chain.members_.push_back(open_member(catalogue, link, options));
-    if (!is_alone) require_random_access(chain.members_.back());
   }
   return chain;
 }
 
+bool BackupChain::has_random_access() const {
+  for (const ChainMember& member : members_) {
+    for (const BackupTree& tree : member.trees) {
+      if (!tree.content->has_random_access()) return false;
+    }
+  }
+  return true;
+}
+
 std::vector<BackupTree> BackupChain::complete_trees() const {
-  if (!is_incremental()) return members_.front().trees;
+  if (!is_incremental() || !has_random_access()) return members_.front().trees;
   std::vector<BackupTree> trees;
   for (const BackupTree& newest : members_.front().trees) {
     std::vector<ChainLink> links;

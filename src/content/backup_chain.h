@@ -31,8 +31,11 @@ class BackupChain {
   const std::vector<ChainMember>& members() const { return members_; }
   const catalogue::BackupInfo& backup() const { return members_.front().info; }
   bool is_incremental() const { return members_.size() > 1; }
+  // All files of all members can be opened at any time, in any order.
+  bool has_random_access() const;
   // The complete backup: its own trees for a full one, combined ones for a chain. Tablespaces
-  // first, the data directory last.
+  // first, the data directory last. A chain without random access cannot be combined like this: the
+  // newest member's trees, for a pass through all members (restore/chain_pass.h).
   std::vector<BackupTree> complete_trees() const;
   // Some members have data checksums and some have not: pages of the latter cannot be checked, and
   // PostgreSQL will complain of them.

@@ -15,31 +15,10 @@ namespace {
 constexpr std::string_view kManifest = "backup_manifest";
 constexpr std::string_view kLabel = "backup_label";
 
-class TextFile final : public ContentFile {
- public:
-  explicit TextFile(std::string text) : text_(std::move(text)) {}
-  std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override {
-    if (offset >= text_.size()) return 0;
-    const Bytes rest = as_bytes(text_).subspan(static_cast<std::size_t>(offset));
-    const std::size_t size = std::min(rest.size(), buffer.size());
-    std::copy_n(rest.begin(), size, buffer.begin());
-    return size;
-  }
-  std::uint64_t size_bytes() const override { return text_.size(); }
-
- private:
-  const std::string text_;
-};
-
 }  // namespace
 
 CombinedTree::CombinedTree(std::vector<ChainLink> links, std::string manifest_prefix)
     : links_(std::move(links)), prefix_(std::move(manifest_prefix)) {}
-
-bool CombinedTree::holds_relations(const std::string& path) const {
-  return !is_data_directory() || path.starts_with("base/") || path.starts_with("global/") ||
-         path.starts_with("pg_tblspc/");
-}
 
 std::string CombinedTree::complete_label() const {
   return postgres::without_incremental_lines(read_content(newest(), std::string(kLabel)));
@@ -56,7 +35,7 @@ void CombinedTree::walk(const EntryVisitor& visit) const {
       return visit(derived);
     }
     const std::optional<std::string> complete =
-        holds_relations(entry.path) ? complete_name(entry.path) : std::nullopt;
+        holds_relations(prefix_, entry.path) ? complete_name(entry.path) : std::nullopt;
     if (!complete) return visit(entry);
     const std::unique_ptr<ContentFile> file = newest().open(entry.path);
     derived.path = *complete;
@@ -70,7 +49,7 @@ void CombinedTree::walk(const EntryVisitor& visit) const {
 bool CombinedTree::has_file(const std::string& path) const {
   if (is_data_directory() && path == kManifest) return false;
   return newest().has_file(path) ||
-         (holds_relations(path) && newest().has_file(incremental_name(path)));
+         (holds_relations(prefix_, path) && newest().has_file(incremental_name(path)));
 }
 
 std::string CombinedTree::describe(const std::string& path) const {
@@ -78,8 +57,9 @@ std::string CombinedTree::describe(const std::string& path) const {
 }
 
 std::unique_ptr<ContentFile> CombinedTree::open(const std::string& path) const {
-  if (is_data_directory() && path == kLabel) return std::make_unique<TextFile>(complete_label());
-  if (holds_relations(path) && newest().has_file(incremental_name(path))) return reconstruct(path);
+  if (is_data_directory() && path == kLabel) return make_text_file(complete_label());
+  if (holds_relations(prefix_, path) && newest().has_file(incremental_name(path)))
+    return reconstruct(path);
   return newest().open(path);
 }
 
@@ -90,9 +70,11 @@ std::unique_ptr<ContentFile> CombinedTree::reconstruct(const std::string& path) 
     const bool is_complete = !sources.empty() && link.tree->has_file(path);
     const std::string name = is_complete ? path : incremental_name(path);
     if (!is_complete && !sources.empty() && !link.tree->has_file(name)) break;
-    ReconstructionSource source{.file = link.tree->open(name), .name = link.tree->describe(name)};
-    if (link.manifest) source.expected = link.manifest->find(prefix_ + name);
-    if (!is_complete) source.header = read_incremental_header(*source.file, source.name);
+    ReconstructionSource source{
+        .file = std::make_unique<CheckedReader>(
+            link.tree->open(name), link.tree->describe(name),
+            link.manifest ? link.manifest->find(prefix_ + name) : std::nullopt)};
+    if (!is_complete) source.header = read_incremental_header(*source.file, source.file->name());
     sources.push_back(std::move(source));
     if (is_complete) return std::make_unique<ReconstructedFile>(std::move(sources));
   }
@@ -100,7 +82,7 @@ std::unique_ptr<ContentFile> CombinedTree::reconstruct(const std::string& path) 
       ErrorKind::corrupt,
       fmt::format("\"{}\" cannot be completed: no earlier backup of the chain has the whole "
                   "file \"{}{}\"",
-                  sources.front().name, prefix_, path),
+                  sources.front().file->name(), prefix_, path),
       "Choose another backup, or put the file in place.");
 }
 

@@ -32,7 +32,6 @@ class CombinedTree final : public ContentTree {
 
  private:
   bool is_data_directory() const { return prefix_.empty(); }
-  bool holds_relations(const std::string& path) const;
   std::string complete_label() const;
   std::unique_ptr<ContentFile> reconstruct(const std::string& path) const;
   const ContentTree& newest() const { return *links_.front().tree; }

@@ -1,6 +1,8 @@
 #include "content/content_tree.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -8,8 +10,32 @@
 
 namespace barman::content {
 
+namespace {
+
+class TextFile final : public ContentFile {
+ public:
+  explicit TextFile(std::string text) : text_(std::move(text)) {}
+  std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override {
+    if (offset >= text_.size()) return 0;
+    const Bytes rest = as_bytes(text_).subspan(static_cast<std::size_t>(offset));
+    const std::size_t size = std::min(rest.size(), buffer.size());
+    std::copy_n(rest.begin(), size, buffer.begin());
+    return size;
+  }
+  std::uint64_t size_bytes() const override { return text_.size(); }
+
+ private:
+  const std::string text_;
+};
+
+}  // namespace
+
 void ContentTree::read_through(const ContentVisitor& visit) const {
   walk([&](const Entry& entry) { visit(entry, [this, path = entry.path] { return open(path); }); });
+}
+
+std::unique_ptr<ContentFile> make_text_file(std::string text) {
+  return std::make_unique<TextFile>(std::move(text));
 }
 
 std::string read_content(const ContentTree& tree, const std::string& path,

@@ -63,6 +63,9 @@ class ContentTree {
   virtual std::string describe(const std::string& path) const = 0;
 };
 
+// A file that is held in memory.
+std::unique_ptr<ContentFile> make_text_file(std::string text);
+
 // All of a file of at most `max_size_bytes`; throws `corrupt` when it is larger.
 std::string read_content(const ContentTree& tree, const std::string& path,
                          std::size_t max_size_bytes = kMaxSmallFile);

@@ -87,6 +87,11 @@ std::optional<std::string> complete_name(std::string_view path) {
   return std::string(path.substr(0, begin)).append(name.substr(kPrefix.size()));
 }
 
+bool holds_relations(std::string_view manifest_prefix, std::string_view path) {
+  return !manifest_prefix.empty() || path.starts_with("base/") || path.starts_with("global/") ||
+         path.starts_with("pg_tblspc/");
+}
+
 std::string incremental_name(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   const std::size_t begin = slash == std::string_view::npos ? 0 : slash + 1;

@@ -35,7 +35,10 @@ IncrementalHeader read_incremental_header(ContentFile& file, const std::string& 
 
 // "base/5/INCREMENTAL.1259" -> "base/5/1259"; nullopt for other names.
 std::optional<std::string> complete_name(std::string_view path);
-// The reverse.
+// Whether incremental files may be there: relations only, in the data directory below base/ and
+// global/, in tablespaces (`manifest_prefix` is not empty) everywhere.
+bool holds_relations(std::string_view manifest_prefix, std::string_view path);
+// The reverse of complete_name().
 std::string incremental_name(std::string_view path);
 
 }  // namespace barman::content

@@ -13,24 +13,19 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "base/digest.h"
+#include "content/checked_reader.h"
 #include "content/content_tree.h"
 #include "content/incremental_file.h"
-#include "content/manifest_index.h"
 
 namespace barman::content {
 
 // Where one backup of the chain has the file.
 struct ReconstructionSource {
-  std::unique_ptr<ContentFile> file;
-  std::string name;  // for messages
+  std::unique_ptr<CheckedReader> file;
   // Absent for a complete file.
   std::optional<IncrementalHeader> header;
-  // What the manifest of that backup says; absent without one.
-  std::optional<ExpectedFile> expected;
 };
 
 class ReconstructedFile final : public ContentFile {
@@ -48,22 +43,12 @@ class ReconstructedFile final : public ContentFile {
     std::uint32_t source = 0;
     std::uint32_t first_slot = 0;
   };
-  // A source that is digested while it is read forward.
-  struct CheckedSource {
-    ReconstructionSource source;
-    std::uint64_t position = 0;
-    bool is_checked = true;
-    std::optional<Digest> digest;
-  };
   static constexpr std::uint32_t kZeroes = UINT32_MAX;
 
   void plan();
   std::uint64_t source_offset(const Run& run, std::uint64_t offset) const;
-  void read_source(CheckedSource& source, std::uint64_t offset, MutableBytes buffer);
-  void pass_over(CheckedSource& source, std::uint64_t until);
-  void finish_source(CheckedSource& source);
 
-  std::vector<CheckedSource> sources_;
+  std::vector<ReconstructionSource> sources_;
   std::vector<Run> runs_;
   std::uint32_t block_count_ = 0;
   bool is_finished_ = false;

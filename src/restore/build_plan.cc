@@ -73,6 +73,8 @@ class Planner {
                                    .location = location_of(tablespace, relocations_)});
     }
     plan_.chain = facts_.chain;
+    plan_.passed_through = facts_.passed_through;
+    plan_.backup_label = facts_.backup.backup_label.value_or("");
     plan_.manifest_path = facts_.manifest_path;
     plan_.total_bytes = facts_.scan.total_bytes;
     plan_.stored_bytes = facts_.stored_bytes;

@@ -13,6 +13,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "content/incremental_file.h"
+#include "postgres/backup_label.h"
+#include "restore/chain_pass.h"
 #include "restore/clear_destination.h"
 #include "restore/combined_manifest.h"
 #include "restore/file_copier.h"
@@ -82,8 +85,13 @@ class Execution {
     }
     progress_.begin("restore", plan_.total_bytes);
     FileCopier copier = make_copier();
+    if (!plan_.passed_through.empty()) {
+      pass_.emplace(plan_.worker_count, progress_, interrupt_);
+      pass_->begin_backup();
+    }
     for (const TreeCopy& tree : plan_.trees) copy_tree(tree, copier);
     refuse_missing_files();
+    if (pass_) pass_through_older();
     copier.add_directory(plan_.destination.parent_path());
     copier.wait();
     progress_.end();
@@ -133,6 +141,8 @@ class Execution {
       }
       if (entry.path.empty()) {
         prepare_root(tree, entry, copier);
+      } else if (!entry.is_directory && take_for_pass(tree, entry, open, copier)) {
+        return;
       } else if (fate_of(tree, entry.path) == EntryFate::copy) {
         copy_entry(tree, entry, open, copier);
       } else if (fate_of(tree, entry.path) == EntryFate::copy_last) {
@@ -143,6 +153,60 @@ class Execution {
         copier.submit(std::move(task));
       }
     });
+  }
+
+  // Each older backup once, for the blocks that no newer one has.
+  void pass_through_older() {
+    pass_->end_backup();
+    for (const content::ChainMember& member : plan_.passed_through) {
+      pass_->begin_backup();
+      for (const content::BackupTree& tree : member.trees) offer_tree(member, tree);
+      pass_->end_backup();
+    }
+    pass_->finish(combined_);
+  }
+
+  void offer_tree(const content::ChainMember& member, const content::BackupTree& tree) {
+    const std::string prefix = tree.manifest_prefix();
+    tree.content->read_through(
+        [&](const content::Entry& entry, const content::ContentOpener& open) {
+          if (entry.is_directory || !content::holds_relations(prefix, entry.path)) return;
+          const std::optional<std::string> complete = content::complete_name(entry.path);
+          ChainPass::Source source{.open = open, .name = tree.content->describe(entry.path)};
+          if (member.manifest) source.expected = member.manifest->find(prefix + entry.path);
+          pass_->offer(prefix + (complete ? *complete : entry.path), complete.has_value(),
+                       std::move(source));
+        });
+  }
+
+  // A file of the newest backup that differs from what is restored, in a pass through the chain.
+  bool take_for_pass(const TreeCopy& tree, const content::Entry& entry,
+                     const content::ContentOpener& open, FileCopier& copier) {
+    if (!pass_ || !content::holds_relations(tree.manifest_prefix, entry.path)) {
+      return pass_ && tree.is_data_directory && take_for_pass_outside(tree, entry, copier);
+    }
+    const std::optional<std::string> complete = content::complete_name(entry.path);
+    if (!complete) return false;
+    CopyTask task = task_for(tree, entry, open);
+    pass_->add({.listed = tree.manifest_prefix + *complete,
+                .destination = tree.destination / *complete,
+                .mode = task.mode,
+                .modified = *task.modified},
+               {.open = open, .name = task.source, .expected = task.expected});
+    return true;
+  }
+
+  // The label loses what makes it incremental; the manifest is written anew.
+  bool take_for_pass_outside(const TreeCopy& tree, const content::Entry& entry,
+                             FileCopier& copier) {
+    if (entry.path == "backup_manifest") return true;
+    if (entry.path != "backup_label") return false;
+    content::Entry derived = entry;
+    derived.is_derived = true;
+    const std::string label = postgres::without_incremental_lines(plan_.backup_label);
+    derived.size_bytes = label.size();
+    copier.submit(task_for(tree, derived, [label] { return content::make_text_file(label); }));
+    return true;
   }
 
   // What an archive without random access lacks is known only now.
@@ -287,6 +351,7 @@ class Execution {
   std::optional<fs::path> control_file_;
   bool has_unread_trees_ = false;
   CombinedManifest combined_;
+  std::optional<ChainPass> pass_;  // after what its threads use
   ExecutedRestore result_;
 };
 

@@ -179,7 +179,12 @@ void scan(const content::BackupChain& chain, const std::vector<TreeCopy>& trees,
       problems.push_back(fmt::format("{} in backup {}", problem, member.info.id.value));
     }
   }
-  if (problems.empty()) facts.scan = scan_trees(trees, nullptr, interrupt);
+  if (problems.empty() && chain.has_random_access()) {
+    facts.scan = scan_trees(trees, nullptr, interrupt);
+  } else {
+    // What the files will have together is known only when all headers have been read.
+    facts.scan.total_bytes = facts.stored_bytes;
+  }
   facts.scan.problems = std::move(problems);
 }
 
@@ -235,6 +240,9 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
   if (chain.is_incremental()) {
     for (const content::ChainMember& member : chain.members()) {
       facts.chain.push_back(member.info.id);
+    }
+    if (!chain.has_random_access()) {
+      facts.passed_through.assign(chain.members().begin() + 1, chain.members().end());
     }
   }
   const std::uint64_t device = status_of(catalogue.data_directory(backup.id)).st_dev;

@@ -12,7 +12,7 @@
 #include "archive/wal_coding.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/wal_index.h"
-#include "content/open_backup.h"
+#include "content/backup_chain.h"
 #include "postgres/system_id.h"
 #include "restore/backup_tree.h"
 #include "restore/restore_marker.h"
@@ -59,6 +59,9 @@ struct RestoreFacts {
   std::vector<content::BackupTree> content;
   // What the backup is put together from when it is incremental, newest first; else empty.
   std::vector<catalogue::BackupId> chain;
+  // Set when the chain is put together in a pass through each of these, newest first; `content` is
+  // that of the incremental backup itself then.
+  std::vector<content::ChainMember> passed_through;
   // Of the backup itself.
   std::filesystem::path manifest_path;
   // As stored, of all backups that are read.

@@ -8,6 +8,7 @@
 
 #include "archive/wal_coding.h"
 #include "catalogue/backup_id.h"
+#include "content/backup_chain.h"
 #include "restore/backup_tree.h"
 #include "restore/server_settings.h"
 #include "wal/lsn.h"
@@ -60,6 +61,10 @@ struct RestorePlan {
   std::vector<TablespacePlan> tablespaces;
   // Newest first, when the backup is incremental and put together from these; else empty.
   std::vector<catalogue::BackupId> chain;
+  // The older ones, newest first, when they cannot be read at random and are passed through.
+  std::vector<content::ChainMember> passed_through;
+  // Of the incremental backup.
+  std::string backup_label;
   // The manifest of the incremental backup, from which that of the result is made.
   std::filesystem::path manifest_path;
   // To be written, and to be read of the catalogue for it, without WAL.

@@ -123,6 +123,16 @@ void expect_same_files(const fs::path& ours, const fs::path& theirs) {
   for (const auto& file : left) EXPECT_TRUE(right.contains(file.first)) << file.first;
 }
 
+// PostgreSQL's own tool finds what the manifest says.
+void expect_verified(const fs::path& data, const std::string& id) {
+  run_checked(
+      {.argv = {find_tool(kUsualMajor, "pg_verifybackup"), "--no-parse-wal", "--manifest-path",
+                (data / ("backup_manifest." + id)).string(), "--ignore=.barman-recover.info",
+                "--ignore=tablespace_map", "--ignore=postgresql.conf",
+                "--ignore=postgresql.conf.origin", "--ignore=postgresql.auto.conf.origin",
+                "--ignore=backup_manifest." + id, data.string()}});
+}
+
 // What pg_combinebackup makes of the same chain, oldest first.
 struct Combined {
   Combined(const IncrementalSite& site, const std::vector<std::string>& chain)
@@ -249,6 +259,37 @@ TEST(IncrementalBackup, ComesBackFromACompressedChain) {
   EXPECT_EQ(all_rows(again), rows);
 }
 
+// Archives that the server has compressed are one piece each: the restore passes through them.
+TEST(IncrementalBackup, ComesBackFromArchivesOfOnePiece) {
+  IncrementalSite site(kUsualMajor,
+                       {{"backup_compression", "gzip"}, {"backup_compression_location", "server"}});
+  const std::string full = site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  const std::string first = site.take_incremental("last");
+  site.postgres.query("DELETE FROM changing WHERE id > 15000");
+  site.postgres.query("VACUUM changing");
+  site.postgres.query("UPDATE there SET text = 'second' WHERE id <= 100");
+  const std::string second = site.take_incremental("last");
+  const std::map<std::string, Rows> rows = all_rows(site.postgres);
+  site.archive_a_segment();
+
+  Restored restored(site, second);
+  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+  expect_verified(restored.data, second);
+  PostgresServer again({.data_directory = restored.data});
+  again.wait_until_primary();
+  EXPECT_EQ(all_rows(again), rows);
+
+  const fs::path archive = site.base(full) / "data/base.tar.gz";
+  std::string damaged = read(archive);
+  damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
+  std::ofstream(archive, std::ios::binary) << damaged;
+  Restored broken(site, second);
+  EXPECT_EQ(broken.result.exit_code, 1);
+  EXPECT_THAT(broken.result.err, HasSubstr(archive.string()));
+  EXPECT_FALSE(fs::exists(broken.data / "global/pg_control"));
+}
+
 class RandomChain : public testing::TestWithParam<unsigned> {};
 
 TEST_P(RandomChain, IsTheSameAsPgCombinebackupMakesOfIt) {
@@ -267,12 +308,7 @@ TEST_P(RandomChain, IsTheSameAsPgCombinebackupMakesOfIt) {
   const Combined combined(site, chain);
   expect_same_files(restored.data, combined.data);
   expect_same_files(restored.tablespace, combined.tablespace);
-  run_checked(
-      {.argv = {find_tool(kUsualMajor, "pg_verifybackup"), "--no-parse-wal", "--manifest-path",
-                (restored.data / ("backup_manifest." + chain.back())).string(),
-                "--ignore=.barman-recover.info", "--ignore=postgresql.conf",
-                "--ignore=postgresql.conf.origin", "--ignore=postgresql.auto.conf.origin",
-                "--ignore=backup_manifest." + chain.back(), restored.data.string()}});
+  expect_verified(restored.data, chain.back());
   PostgresServer again({.data_directory = restored.data});
   again.wait_until_primary();
   EXPECT_EQ(all_rows(again), rows);
