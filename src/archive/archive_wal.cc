@@ -97,12 +97,6 @@ void ArchiverRun::announce(const WalBatch& batch) {
       fmt::format("Processing xlog segments from {} for {}{}", source_text(source_), server_.name(),
                   batch.is_limited() ? fmt::format(" (batch size: {})", batch.files.size()) : ""));
   if (batch.files.empty()) return;
-  if (server_.config().encryption == "gpg") {
-    log::warning(kComponent,
-                 "this version does not encrypt WAL files: those of server '{}' are archived in "
-                 "clear",
-                 server_.name());
-  }
   if (const std::string problem = coding_.problem(); !problem.empty()) {
     log::warning(kComponent, "server '{}': {}", server_.name(), problem);
   }

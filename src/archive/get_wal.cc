@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <optional>
 #include <utility>
@@ -11,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "archive/file_transfer.h"
+#include "archive/segment_header.h"
 #include "archive/ssh_caller.h"
 #include "base/anonymous_file.h"
 #include "base/durable.h"
@@ -27,6 +30,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kPartialSuffix = ".partial";
+constexpr std::uint64_t kZeroes = std::uint64_t{1} << 20;
 // Segments in a log of 4 GiB, for segments of 1 GiB and of 1 MiB.
 constexpr std::uint64_t kFewestSegmentsInLog = 4;
 constexpr std::uint64_t kMostSegmentsInLog = 4096;
@@ -38,23 +42,29 @@ wal::WalFileName require_name(const std::string& wal_name) {
                                                     ssh_caller_text()));
 }
 
+std::uint64_t size_of(const Fd& file) {
+  struct stat status = {};
+  return ::fstat(file.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+bool is_partial(const FoundWal& wal) { return wal.path.native().ends_with(kPartialSuffix); }
+
 FoundWal open_wal(const server::Server& server, const std::string& wal_name,
                   PartialFiles partial_files) {
   require_name(wal_name);
   for (const fs::path& place : wal_search_places(server.locations(), wal_name, partial_files)) {
     std::optional<Fd> file = find_file(place);
-    if (file) {
-      FoundWal wal;
-      wal.path = place;
-      wal.file = std::move(*file);
-      return wal;
-    }
+    if (!file) continue;
+    FoundWal wal;
+    wal.path = place;
+    wal.file = std::move(*file);
+    // An empty one only tells the receiver where to go on.
+    if (is_partial(wal) && size_of(wal.file) == 0) continue;
+    return wal;
   }
   throw Error(ErrorKind::not_found, fmt::format("WAL file '{}' not found in server '{}'{}",
                                                 wal_name, server.name(), ssh_caller_text()));
 }
-
-bool is_partial(const FoundWal& wal) { return wal.path.native().ends_with(kPartialSuffix); }
 
 std::optional<compression::Algorithm> algorithm_of(WalForm form) {
   if (form == WalForm::gzip) return compression::Algorithm::gzip;
@@ -63,47 +73,69 @@ std::optional<compression::Algorithm> algorithm_of(WalForm form) {
 }
 
 bool is_sent_as_stored(const FoundWal& wal) {
-  if (is_partial(wal) || wal.form == WalForm::as_stored) return true;
+  if (wal.stored.encryption) return false;
+  if (wal.form == WalForm::as_stored) return true;
   const auto wanted = algorithm_of(wal.form);
   return wanted ? !wal.stored.is_custom && wal.stored.algorithm == wanted : wal.stored.is_plain();
 }
 
 // PostgreSQL would take other bytes for a broken segment, and end its recovery.
-void refuse_encrypted(const FoundWal& wal) {
-  if (is_partial(wal) || !wal.stored.encryption) return;
-  throw Error(ErrorKind::config,
-              fmt::format("WAL file \"{}\" is encrypted ({}), which this version cannot read{}",
-                          wal.path.string(), *wal.stored.encryption, ssh_caller_text()),
-              "Decrypt it with gpg, or fetch it with Barman.");
+void refuse_unreadable(const WalCoding& coding, const FoundWal& wal) {
+  if (!wal.stored.encryption || coding.cipher().can_decrypt()) return;
+  throw Error(
+      ErrorKind::config,
+      fmt::format("Encrypted WAL file '{}' detected, but no 'encryption_passphrase_command' is "
+                  "configured.{}",
+                  wal.path.filename().string(), ssh_caller_text()),
+      "Set encryption_passphrase_command to a command that prints the passphrase of the key.");
 }
 
-// Decompresses and compresses as far as the forms differ.
+// Decrypts, decompresses and compresses as far as the forms differ.
 void convert(const WalCoding& coding, const FoundWal& wal, int fd, const fs::path& path) {
-  const auto wanted = algorithm_of(wal.form);
-  if (!wanted) {
-    coding.decode(wal.stored, wal.file, wal.path, fd, path);
-    return;
-  }
   compression::FdSink sink(fd, path);
-  const auto compressor =
-      compression::make_compressor(*wanted, compression::resolve_level(*wanted, "medium"), sink);
-  if (wal.stored.is_plain()) {
-    compression::push_file(wal.file, wal.path, *compressor);
-  } else if (!wal.stored.is_custom) {
-    const auto decompressor =
-        compression::make_decompressor(*wal.stored.algorithm, *compressor, wal.path.string());
-    compression::push_file(wal.file, wal.path, *decompressor);
+  if (wal.form == WalForm::as_stored) {
+    coding.decrypt(wal.file, wal.path, sink);
+  } else if (const auto wanted = algorithm_of(wal.form)) {
+    const auto compressor =
+        compression::make_compressor(*wanted, compression::resolve_level(*wanted, "medium"), sink);
+    coding.decode(wal.stored, wal.file, wal.path, *compressor);
   } else {
-    const Fd plain = open_anonymous_file(fs::temp_directory_path());
-    coding.decode(wal.stored, wal.file, wal.path, plain.get(), path);
-    compression::push_file(plain, wal.path, *compressor);
+    coding.decode(wal.stored, wal.file, wal.path, fd, path);
   }
+}
+
+// How much is missing of a plain partial segment to the size that its header tells. PostgreSQL
+// takes segments of full size only.
+std::uint64_t missing_bytes(const FoundWal& wal) {
+  if (!is_partial(wal) || wal.form != WalForm::plain || !wal.stored.is_plain()) return 0;
+  std::array<std::byte, kSegmentHeaderSize> first = {};
+  const std::size_t size = read_full_at(wal.file, first, 0, wal.path);
+  const std::optional<SegmentHeader> header = parse_segment_header(Bytes(first).first(size));
+  const std::uint64_t size_bytes = size_of(wal.file);
+  return header && size_bytes < header->segment_size ? header->segment_size - size_bytes : 0;
+}
+
+SendOutcome fill_up(std::uint64_t size_bytes, int fd, const fs::path& path) {
+  const std::vector<std::byte> zeroes(std::min(size_bytes, kZeroes));
+  compression::FdSink sink(fd, path);
+  // The reader decides how much it wants.
+  try {
+    for (std::uint64_t left = size_bytes; left > 0;) {
+      const Bytes part = Bytes(zeroes).first(std::min<std::uint64_t>(left, zeroes.size()));
+      sink.write(part);
+      left -= part.size();
+    }
+  } catch (const compression::ReaderGone&) {
+    return SendOutcome::reader_gone;
+  }
+  return SendOutcome::sent;
 }
 
 SendOutcome transfer(const server::Server& server, const FoundWal& wal, int fd,
                      const fs::path& path) {
   if (is_sent_as_stored(wal)) {
-    return send_file(wal.file, wal.path, fd, path) ? SendOutcome::sent : SendOutcome::reader_gone;
+    if (!send_file(wal.file, wal.path, fd, path)) return SendOutcome::reader_gone;
+    return fill_up(missing_bytes(wal), fd, path);
   }
   // The reader decides how much it wants; for everything else the user knows this text.
   try {
@@ -169,8 +201,9 @@ std::vector<fs::path> wal_search_places(const catalogue::CatalogueLocations& loc
 FoundWal find_wal(const server::Server& server, const WalRequest& request) {
   FoundWal wal = open_wal(server, request.wal_name, request.partial_files);
   wal.form = request.form;
-  wal.stored = WalCoding(server.config()).identify(wal.file, wal.path);
-  refuse_encrypted(wal);
+  const WalCoding coding(server.config());
+  wal.stored = coding.identify(wal.file, wal.path);
+  refuse_unreadable(coding, wal);
   return wal;
 }
 

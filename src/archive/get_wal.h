@@ -18,7 +18,8 @@ namespace barman::archive {
 
 enum class PartialFiles { ignore, accept };
 
-// What the receiver gets. Partial files are sent as they are in any case.
+// What the receiver gets. Encrypted files are decrypted in any case. A partial file that is shorter
+// than its segment is filled up with zeroes for `plain`, and an empty one counts as missing.
 enum class WalForm { plain, as_stored, gzip, bzip2 };
 
 struct WalRequest {
@@ -47,7 +48,7 @@ struct FoundWal {
   WalForm form = WalForm::plain;
 };
 // Throws `not_found`, BadWalRequest for a name that is none, `config` for a file that is stored
-// encrypted.
+// encrypted without a way to decrypt it.
 FoundWal find_wal(const server::Server& server, const WalRequest& request);
 
 enum class SendOutcome {

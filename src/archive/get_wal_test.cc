@@ -29,6 +29,17 @@ std::string sent(const TestServer& test, const std::string& name, PartialFiles p
   return get_file(path);
 }
 
+std::string packed(compression::Algorithm algorithm, std::string_view text) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path path = directory.path() / "packed";
+  const Fd fd = open_file(path, O_WRONLY | O_CREAT);
+  compression::FdSink sink(fd.get(), path);
+  const auto compressor = compression::make_compressor(algorithm, 1, sink);
+  compressor->write(as_bytes(text));
+  compressor->finish();
+  return get_file(path);
+}
+
 TEST(GetWal, ArchiveComesBeforeIncomingBeforeStreaming) {
   TestServer test;
   put_file(test.streaming(wal_name(1)), "streaming");
@@ -50,6 +61,29 @@ TEST(GetWal, PartialFilesOnlyWhenAsked) {
   EXPECT_EQ(sent(test, wal_name(1), PartialFiles::accept), "whole");
 }
 
+TEST(GetWal, PartialFilesAreFilledUpAndEmptyOnesAreMissing) {
+  TestServer test;
+  put_file(test.streaming(wal_name(1) + ".partial"), "");
+  EXPECT_THROW(sent(test, wal_name(1), PartialFiles::accept), Error);
+  // A long page header of a segment of 1 MiB.
+  std::string content("\x0d\xd1\x02\x00", 4);
+  content.resize(5000);
+  content[34] = '\x10';
+  put_file(test.streaming(wal_name(1) + ".partial"), content);
+  const std::string whole = sent(test, wal_name(1), PartialFiles::accept);
+  EXPECT_EQ(whole.size(), std::size_t{1} << 20);
+  EXPECT_TRUE(whole.starts_with(content));
+  EXPECT_EQ(whole.find_first_not_of('\0', content.size()), std::string::npos);
+}
+
+TEST(GetWal, ArchivedPartialFilesAreDecompressed) {
+  TestServer test;
+  test.config.compression = "zstd";
+  put_file(test.archived(wal_name(1) + ".partial"),
+           packed(compression::Algorithm::zstd, "\x0d\xd1 content"));
+  EXPECT_EQ(sent(test, wal_name(1), PartialFiles::accept), "\x0d\xd1 content");
+}
+
 TEST(GetWal, PipeGetsAllBytesAndAGoneReaderIsAnOutcome) {
   ::signal(SIGPIPE, SIG_IGN);
   TestServer test;
@@ -65,17 +99,6 @@ TEST(GetWal, PipeGetsAllBytesAndAGoneReaderIsAnOutcome) {
   reader = Fd();
   EXPECT_EQ(send_wal(test.make(), find_wal(test.make(), {.wal_name = wal_name(1)}), writer.get()),
             SendOutcome::reader_gone);
-}
-
-std::string packed(compression::Algorithm algorithm, std::string_view text) {
-  const TemporaryDirectory directory;
-  const std::filesystem::path path = directory.path() / "packed";
-  const Fd fd = open_file(path, O_WRONLY | O_CREAT);
-  compression::FdSink sink(fd.get(), path);
-  const auto compressor = compression::make_compressor(algorithm, 1, sink);
-  compressor->write(as_bytes(text));
-  compressor->finish();
-  return get_file(path);
 }
 
 std::string sent(const TestServer& test, WalForm form) {

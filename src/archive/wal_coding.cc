@@ -8,6 +8,7 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -16,6 +17,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "catalogue/wal_encoding.h"
+#include "compression/codec.h"
 #include "compression/stored_file.h"
 
 namespace barman::archive {
@@ -70,7 +72,11 @@ std::optional<std::string> StoredForm::compression_name() const {
 }
 
 WalCoding::WalCoding(const config::ServerConfig& config)
-    : name_(config.compression.value_or("")), magic_(parse_magic(config.custom_compression_magic)) {
+    : name_(config.compression.value_or("")),
+      magic_(parse_magic(config.custom_compression_magic)),
+      is_encrypting_(config.encryption == "gpg"),
+      cipher_({.recipient = config.encryption_key_id.value_or(""),
+               .passphrase_command = config.encryption_passphrase_command.value_or("")}) {
   decompression_filter_ = config.custom_decompression_filter.value_or("");
   if (name_ == kCustom) {
     compression_filter_ = config.custom_compression_filter.value_or("");
@@ -113,40 +119,107 @@ StoredForm WalCoding::identify_received(const Fd& file, const fs::path& path) co
   return {.algorithm = compression::detect(bytes)};
 }
 
-void WalCoding::encode(const Fd& source, const fs::path& source_path, const Fd& target,
-                       const fs::path& target_path) const {
-  if (algorithm_) {
-    compression::compress_file(source, source_path, *algorithm_, level_, target.get(), target_path);
-  } else {
+CodingSteps WalCoding::steps_for(const StoredForm& received) const {
+  return {.is_compressed = is_compressing() && received.is_plain(),
+          .is_encrypted = is_encrypting_ && !received.encryption};
+}
+
+void WalCoding::encode(const CodingSteps& steps, const Fd& source, const fs::path& source_path,
+                       const Fd& target, const fs::path& target_path) const {
+  const bool is_filtered = steps.is_compressed && !algorithm_;
+  if (is_filtered && !steps.is_encrypted) {
     run_user_filter("custom_compression_filter", compression_filter_, source, source_path,
                     target.get());
+    return;
   }
+  compression::FdSink file(target.get(), target_path);
+  pipeline::Sink* sink = &file;
+  std::unique_ptr<pipeline::Sink> encryptor;
+  if (steps.is_encrypted) {
+    encryptor = cipher_.make_encryptor(*sink, target_path.string());
+    sink = encryptor.get();
+  }
+  if (is_filtered) {
+    const Fd compressed = open_anonymous_file(target_path.parent_path());
+    run_user_filter("custom_compression_filter", compression_filter_, source, source_path,
+                    compressed.get());
+    compression::push_file(compressed, source_path, *sink);
+    return;
+  }
+  std::unique_ptr<pipeline::Sink> compressor;
+  if (steps.is_compressed) {
+    compressor = compression::make_compressor(*algorithm_, level_, *sink);
+    sink = compressor.get();
+  }
+  compression::push_file(source, source_path, *sink);
+}
+
+void WalCoding::refuse_without_filter(const fs::path& source_path) const {
+  if (!decompression_filter_.empty()) return;
+  throw Error(ErrorKind::config,
+              fmt::format("WAL file \"{}\" was compressed by a custom filter, and "
+                          "custom_decompression_filter is not set",
+                          source_path.string()),
+              "Set custom_decompression_filter.");
 }
 
 void WalCoding::decode(const StoredForm& form, const Fd& source, const fs::path& source_path,
                        int target, const fs::path& target_path) const {
-  if (form.encryption) {
-    throw Error(ErrorKind::config,
-                fmt::format("WAL file \"{}\" is encrypted ({}), which this version cannot read",
-                            source_path.string(), *form.encryption),
-                "Decrypt it with gpg, or fetch it with Barman.");
-  }
-  if (form.is_custom && decompression_filter_.empty()) {
-    throw Error(ErrorKind::config,
-                fmt::format("WAL file \"{}\" was compressed by a custom filter, and "
-                            "custom_decompression_filter is not set",
-                            source_path.string()),
-                "Set custom_decompression_filter.");
-  }
   if (form.is_custom) {
+    refuse_without_filter(source_path);
     run_user_filter("custom_decompression_filter", decompression_filter_, source, source_path,
                     target);
-  } else if (form.algorithm) {
-    compression::decompress_file(source, source_path, *form.algorithm, target, target_path);
-  } else {
-    compression::FdSink sink(target, target_path);
-    compression::push_file(source, source_path, sink);
+    return;
   }
+  compression::FdSink sink(target, target_path);
+  decode(form, source, source_path, sink);
+}
+
+void WalCoding::decode(const StoredForm& form, const Fd& source, const fs::path& source_path,
+                       pipeline::Sink& target) const {
+  if (form.encryption) return decode_encrypted(source, source_path, target);
+  if (form.is_custom) return decode_custom(source, source_path, target);
+  if (!form.algorithm) return compression::push_file(source, source_path, target);
+  const auto decompressor =
+      compression::make_decompressor(*form.algorithm, target, source_path.string());
+  compression::push_file(source, source_path, *decompressor);
+}
+
+void WalCoding::decode_custom(const Fd& source, const fs::path& source_path,
+                              pipeline::Sink& target) const {
+  refuse_without_filter(source_path);
+  const Fd plain = open_anonymous_file(fs::temp_directory_path());
+  run_user_filter("custom_decompression_filter", decompression_filter_, source, source_path,
+                  plain.get());
+  compression::push_file(plain, source_path, target);
+}
+
+// What is inside is known only when it is decrypted.
+void WalCoding::decode_encrypted(const Fd& source, const fs::path& source_path,
+                                 pipeline::Sink& target) const {
+  if (name_ != kCustom && magic_.empty()) {
+    const auto decompressor =
+        compression::make_detecting_decompressor(target, source_path.string());
+    decrypt(source, source_path, *decompressor);
+    return;
+  }
+  const Fd inner = open_anonymous_file(fs::temp_directory_path());
+  compression::FdSink sink(inner.get(), source_path);
+  decrypt(source, source_path, sink);
+  decode(identify(inner, source_path), inner, source_path, target);
+}
+
+void WalCoding::decrypt(const Fd& source, const fs::path& source_path,
+                        pipeline::Sink& target) const {
+  const auto decryptor = cipher_.make_decryptor(target, source_path.string());
+  compression::push_file(source, source_path, *decryptor);
+}
+
+std::string WalCoding::read_text(const fs::path& path) const {
+  const Fd file = open_file(path, O_RDONLY);
+  compression::TextSink text(path.string());
+  decode(identify(file, path), file, path, text);
+  return text.take();
 }
 
 }  // namespace barman::archive

@@ -1,6 +1,7 @@
-// How the WAL files of one server are stored: the configured compression for what comes in, and the
-// recognition of what is there, whatever it was stored with (contract backup-and-wal.md 8). Custom
-// filters are command lines of the user; everything else runs in the process.
+// How the WAL files of one server are stored: the configured compression and encryption for what
+// comes in, and the recognition of what is there, whatever it was stored with (contract
+// backup-and-wal.md 7, 8). Files are compressed first, then encrypted. Custom filters are command
+// lines of the user, encryption is done by gpg; everything else runs in the process.
 #pragma once
 
 #include <filesystem>
@@ -10,17 +11,28 @@
 #include "base/fd.h"
 #include "compression/algorithm.h"
 #include "config/server_config.h"
+#include "encryption/cipher.h"
+#include "pipeline/sink.h"
 
 namespace barman::archive {
 
 struct StoredForm {
+  // Unknown when it is encrypted.
   std::optional<compression::Algorithm> algorithm;
   bool is_custom = false;
+  // "gpg"
   std::optional<std::string> encryption;
 
   bool is_plain() const { return !algorithm && !is_custom && !encryption; }
   // As the index names it.
   std::optional<std::string> compression_name() const;
+};
+
+// What is done to a file that comes in.
+struct CodingSteps {
+  bool is_compressed = false;
+  bool is_encrypted = false;
+  bool is_nothing() const { return !is_compressed && !is_encrypted; }
 };
 
 // A copyable value; its functions may be called by several threads.
@@ -32,6 +44,11 @@ class WalCoding {
 
   // Whether what comes in is compressed. False for `custom` without a filter, too.
   bool is_compressing() const { return algorithm_ || !compression_filter_.empty(); }
+  bool is_encrypting() const { return is_encrypting_; }
+  // For a file of that form. What is compressed or encrypted already is not compressed, and what is
+  // encrypted is not encrypted again.
+  CodingSteps steps_for(const StoredForm& received) const;
+  const encryption::Cipher& cipher() const { return cipher_; }
   // The configured word, which the index gets: "gzip", "pigz", "custom".
   const std::string& configured_name() const { return name_; }
   // Why the configured compression cannot be used; "" when it can. For `check`.
@@ -42,16 +59,30 @@ class WalCoding {
   StoredForm identify(const Fd& file, const std::filesystem::path& path) const;
   StoredForm identify_received(const Fd& file, const std::filesystem::path& path) const;
 
-  // Compresses as configured. `source` is read from its beginning; `target` is a file, which is
-  // not fsynced.
-  void encode(const Fd& source, const std::filesystem::path& source_path, const Fd& target,
-              const std::filesystem::path& target_path) const;
-  // Writes the plain content to `target`, a file, pipe or socket. Throws `config` for encrypted
-  // files, `corrupt`, compression::ReaderGone.
+  // Compresses and encrypts as configured. `source` is read from its beginning; `target` is a file,
+  // which is not fsynced. Throws what encryption::Cipher does.
+  void encode(const CodingSteps& steps, const Fd& source, const std::filesystem::path& source_path,
+              const Fd& target, const std::filesystem::path& target_path) const;
+  // Writes the plain content to `target`, a file, pipe or socket; a Sink is finished. Throws
+  // `config` for encrypted files that cannot be read with these settings, `corrupt`,
+  // compression::ReaderGone.
   void decode(const StoredForm& form, const Fd& source, const std::filesystem::path& source_path,
               int target, const std::filesystem::path& target_path) const;
+  void decode(const StoredForm& form, const Fd& source, const std::filesystem::path& source_path,
+              pipeline::Sink& target) const;
+  // The same, but what is compressed stays so.
+  void decrypt(const Fd& source, const std::filesystem::path& source_path,
+               pipeline::Sink& target) const;
+  // Small files (timeline history).
+  std::string read_text(const std::filesystem::path& path) const;
 
  private:
+  void refuse_without_filter(const std::filesystem::path& source_path) const;
+  void decode_custom(const Fd& source, const std::filesystem::path& source_path,
+                     pipeline::Sink& target) const;
+  void decode_encrypted(const Fd& source, const std::filesystem::path& source_path,
+                        pipeline::Sink& target) const;
+
   std::string name_;
   std::optional<compression::Algorithm> algorithm_;
   int level_ = 0;
@@ -59,6 +90,8 @@ class WalCoding {
   std::string compression_filter_;
   std::string decompression_filter_;
   std::string magic_;
+  bool is_encrypting_ = false;
+  encryption::Cipher cipher_;
 };
 
 }  // namespace barman::archive

@@ -8,6 +8,7 @@
 #include "archive/get_wal.h"
 #include "archive/test_support.h"
 #include "compression/stored_file.h"
+#include "encryption/test_support.h"
 
 namespace barman::archive {
 namespace {
@@ -149,6 +150,94 @@ TEST(WalCoding, PostHookSeesWhatWasStored) {
   archive_pending_wal(test.make(), {}, messages);
   const std::string size = std::to_string(std::filesystem::file_size(test.archived(wal_name(1))));
   EXPECT_EQ(get_file(output), "pre '' 100002\npost 'gzip' " + size + " " + size + "\n");
+}
+
+// With the real gpg; making a key takes time, so there is one keyring.
+class EncryptedArchive : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { keyring = new encryption::TestKeyring(); }
+  static void TearDownTestSuite() { delete std::exchange(keyring, nullptr); }
+
+  EncryptedArchive() {
+    test_.config.encryption = "gpg";
+    test_.config.encryption_key_id = encryption::TestKeyring::kKey;
+    test_.config.encryption_passphrase_command = "echo open sesame";
+  }
+
+  ArchiveCounts archive() { return archive_pending_wal(test_.make(), {}, messages_); }
+
+  static encryption::TestKeyring* keyring;
+  TestServer test_;
+  RecordedMessages messages_;
+};
+
+encryption::TestKeyring* EncryptedArchive::keyring = nullptr;
+
+TEST_F(EncryptedArchive, IsReadByGpgAndGivesTheContentBack) {
+  unsigned number = 0;
+  for (const char* const word : {"", "zstd", "custom"}) {
+    const std::string name = wal_name(++number);
+    compressing(test_, word);
+    if (*word == '\0') test_.config.compression.reset();
+    put_file(test_.incoming(name), kContent);
+    EXPECT_EQ(archive().archived, 1U);
+    const catalogue::WalIndexEntry line = line_of(test_, name);
+    EXPECT_EQ(line.compression, test_.config.compression) << word;
+    EXPECT_EQ(line.encryption, "gpg");
+    EXPECT_TRUE(sent(test_, name) == kContent) << word;
+    const std::string inside = keyring->decrypt(get_file(test_.archived(name)));
+    EXPECT_EQ(inside == kContent, *word == '\0') << word;
+    EXPECT_EQ(inside.starts_with("\x28\xb5\x2f\xfd"), *word == 'z') << word;
+  }
+}
+
+TEST_F(EncryptedArchive, ReadsWhatBarmanWrote) {
+  put_file(test_.archived(wal_name(1)), keyring->encrypt(kContent));
+  EXPECT_TRUE(sent(test_, wal_name(1)) == kContent);
+  put_file(test_.archived("00000002.history"), keyring->encrypt("1\t0/3000000\tno reason"));
+  EXPECT_EQ(WalCoding(test_.config).read_text(test_.archived("00000002.history")),
+            "1\t0/3000000\tno reason");
+}
+
+TEST_F(EncryptedArchive, KnowsDuplicatesWithAndWithoutThePrivateKey) {
+  put_file(test_.incoming(wal_name(1)), kContent);
+  const auto time = std::filesystem::last_write_time(test_.incoming(wal_name(1)));
+  archive();
+  put_file(test_.incoming(wal_name(1)), kContent);
+  EXPECT_EQ(archive().duplicates, 1U);
+  // An archiver that was killed before it had removed the received file.
+  test_.config.encryption_passphrase_command.reset();
+  put_file(test_.incoming(wal_name(1)), kContent);
+  std::filesystem::last_write_time(test_.incoming(wal_name(1)), time);
+  EXPECT_EQ(archive().duplicates, 1U);
+  put_file(test_.incoming(wal_name(1)), kContent);
+  EXPECT_EQ(archive().rejected, 1U);
+  EXPECT_EQ(test_.indexed().size(), 1U);
+}
+
+TEST_F(EncryptedArchive, ArchivesNothingInClear) {
+  test_.config.encryption_key_id = "nobody@example.com";
+  put_file(test_.incoming(wal_name(1)), kContent);
+  EXPECT_THROW(archive(), Error);
+  test_.config.encryption_key_id.reset();
+  EXPECT_THROW(archive(), Error);
+  EXPECT_THAT(list_names(test_.config.incoming_wals_directory), ElementsAre(wal_name(1)));
+  EXPECT_THAT(list_names(test_.archived(wal_name(1)).parent_path()), IsEmpty());
+  EXPECT_THAT(test_.indexed(), IsEmpty());
+}
+
+TEST_F(EncryptedArchive, CannotBeReadWithoutPassphrase) {
+  put_file(test_.incoming(wal_name(1)), kContent);
+  archive();
+  test_.config.encryption_passphrase_command.reset();
+  try {
+    sent(test_, wal_name(1));
+    FAIL() << "sent";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.message(), "Encrypted WAL file '" + wal_name(1) +
+                                   "' detected, but no 'encryption_passphrase_command' is "
+                                   "configured.");
+  }
 }
 
 }  // namespace

@@ -45,6 +45,15 @@ void remove_source(const Fd& file, const fs::path& path) {
   }
 }
 
+// The archive keeps the time of what was received, to the nanosecond: after a crash between the two
+// steps of an archiver, this tells a file from another one of that name without the private key.
+bool has_same_time(const Fd& received, const Fd& archived) {
+  struct stat a = {};
+  struct stat b = {};
+  return ::fstat(received.get(), &a) == 0 && ::fstat(archived.get(), &b) == 0 &&
+         a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+}
+
 }  // namespace
 
 WalIndexEntry inspect_received_wal(const Fd& file, const fs::path& path, WalSource source,
@@ -130,7 +139,8 @@ std::vector<WalFiler::Item> WalFiler::prepare_group(std::span<const std::string>
     return items;
   }
   const std::size_t cores = std::max(2U, std::thread::hardware_concurrency());
-  WorkerPool workers(std::min(names.size(), coding_.is_compressing() ? cores : kFlushers));
+  WorkerPool workers(std::min(
+      names.size(), coding_.is_compressing() || coding_.is_encrypting() ? cores : kFlushers));
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (!items[i].failure) workers.submit([&, i] { prepare_item(i); });
   }
@@ -155,8 +165,11 @@ WalFiler::Item WalFiler::prepare(const std::string& name) const {
   }
   step();
   item.temporary = item.target.string() + ".tmp";
-  if (coding_.is_compressing() && !item.entry.compression && !item.entry.encryption) {
-    compress(item);
+  const CodingSteps steps = coding_.steps_for(
+      source_ == WalSource::streaming ? StoredForm{}
+                                      : coding_.identify_received(item.file, item.source));
+  if (!steps.is_nothing()) {
+    encode(item, steps);
   } else {
     sync_fd(item.file, item.source);
     link_or_copy(item.file, item.source, item.temporary);
@@ -166,7 +179,7 @@ WalFiler::Item WalFiler::prepare(const std::string& name) const {
 }
 
 // The result has the mode and the times of the received file.
-void WalFiler::compress(Item& item) const {
+void WalFiler::encode(Item& item, const CodingSteps& steps) const {
   struct stat status = {};
   if (::fstat(item.file.get(), &status) != 0) {
     throw_errno("cannot access \"" + item.source.string() + "\"");
@@ -174,7 +187,7 @@ void WalFiler::compress(Item& item) const {
   // On a full disk the unfinished file would be in the way of everybody.
   try {
     Fd target = open_file(item.temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    coding_.encode(item.file, item.source, target, item.temporary);
+    coding_.encode(steps, item.file, item.source, target, item.temporary);
     const std::array<timespec, 2> times = {status.st_atim, status.st_mtim};
     if (::fchmod(target.get(), status.st_mode & 07777) != 0 ||
         ::futimens(target.get(), times.data()) != 0 || ::fstat(target.get(), &status) != 0) {
@@ -187,7 +200,8 @@ void WalFiler::compress(Item& item) const {
     throw;
   }
   item.entry.size_bytes = static_cast<std::uint64_t>(status.st_size);
-  item.entry.compression = coding_.configured_name();
+  if (steps.is_compressed) item.entry.compression = coding_.configured_name();
+  if (steps.is_encrypted) item.entry.encryption = "gpg";
 }
 
 // Whether the archived file holds the same WAL, stored in whatever form.
@@ -196,7 +210,9 @@ bool WalFiler::is_same_wal(const Item& item, const Fd& archived) const {
   const StoredForm received_form = coding_.identify_received(item.file, item.source);
   const StoredForm archived_form = coding_.identify(archived, item.target);
   if (received_form.is_plain() && archived_form.is_plain()) return false;
-  if (received_form.encryption || archived_form.encryption) return false;
+  if ((received_form.encryption || archived_form.encryption) && !coding_.cipher().can_decrypt()) {
+    return has_same_time(item.file, archived);
+  }
   const fs::path directory = item.target.parent_path();
   const Fd received_plain = open_anonymous_file(directory);
   const Fd archived_plain = open_anonymous_file(directory);
@@ -256,6 +272,10 @@ std::vector<WalIndexEntry> WalFiler::missing_lines(const catalogue::WalIndex& in
     if (!entry) continue;
     entry->compression =
         coding_.identify(open_file(item.target, O_RDONLY), item.target).compression_name();
+    // Hidden by the encryption: as it would be archived now.
+    if (entry->encryption && !item.entry.compression && coding_.is_compressing()) {
+      entry->compression = coding_.configured_name();
+    }
     entries.push_back(std::move(*entry));
   }
   return entries;

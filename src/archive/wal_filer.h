@@ -1,7 +1,7 @@
-// Puts groups of received files into the archive and its index, compressed when the server says so
-// and they are not, by several threads. It is done so that a crash at any point loses
-// and doubles nothing (the protocol is told in archive_wal.h). For the holder of the archive-wal
-// lock.
+// Puts groups of received files into the archive and its index, compressed and encrypted when the
+// server says so and they are not, by several threads. It is done so that a crash at any point
+// loses and doubles nothing (the protocol is told in archive_wal.h). For the holder of the
+// archive-wal lock.
 #pragma once
 
 #include <cstddef>
@@ -72,7 +72,7 @@ class WalFiler {
 
   std::vector<Item> prepare_group(std::span<const std::string> names);
   Item prepare(const std::string& name) const;
-  void compress(Item& item) const;
+  void encode(Item& item, const CodingSteps& steps) const;
   bool is_same_wal(const Item& item, const Fd& archived) const;
   void put_into_archive(std::vector<Item>& items);
   std::vector<catalogue::WalIndexEntry> missing_lines(const catalogue::WalIndex& index,

@@ -17,7 +17,9 @@
 #include "catalogue/wal_index.h"
 #include "catalogue/wal_statistics.h"
 #include "check/check_run.h"
+#include "compression/stored_file.h"
 #include "config/validation.h"
+#include "encryption/cipher.h"
 #include "postgres/queries.h"
 
 namespace barman::check {
@@ -167,12 +169,42 @@ void check_wal_sizes(const CheckRun& run, const CatalogueFacts& facts) {
   run.pass("wal size", human_size(static_cast<std::int64_t>(statistics.wal_until_next_size)));
 }
 
+// "" when backups can be encrypted with these settings.
+std::string encryption_problem(const config::ServerConfig& config) {
+  if (!config.encryption_key_id) return "encryption_key_id is not set";
+  if (config.backup_method != config::BackupMethod::postgres)
+    return "encryption needs backup_method = postgres";
+  if (!config.backup_compression) return "encryption needs backup_compression (none is allowed)";
+  if (config.backup_compression_format.value_or("tar") != "tar") {
+    return "encryption needs backup_compression_format = tar";
+  }
+  return {};
+}
+
+void check_encryption(const CheckRun& run) {
+  constexpr const char* kLabel = "encryption";
+  const config::ServerConfig& config = run.server.config();
+  if (const std::string problem = encryption_problem(config); !problem.empty()) {
+    return run.fail(kLabel, problem);
+  }
+  // The reason goes to the log, as users know it.
+  try {
+    compression::TextSink result("encryption test");
+    const auto encryptor =
+        encryption::Cipher({.recipient = *config.encryption_key_id}).make_encryptor(result, "test");
+    encryptor->write(as_bytes("encryption test"));
+    encryptor->finish();
+    run.pass(kLabel, "encryption test succeeded");
+  } catch (const Error& error) {
+    log::error("barman.server", "encryption test of server '{}' failed: {} {}", run.server.name(),
+               error.describe(), error.hint());
+    run.fail(kLabel, "encryption test failed. Check the log file for more details");
+  }
+}
+
 void check_unsupported(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
-  if (config.encryption != "none") {
-    run.fail("encryption", "encryption = " + config.encryption +
-                               " is not available in this version. Set encryption = none");
-  }
+  if (config.encryption != "none") check_encryption(run);
   if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
     run.fail("cloud storage configuration",
              "cloud destinations are not available in this version. Set basebackups_directory and "

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <memory>
 #include <thread>
 
 #include <fmt/format.h>
@@ -35,42 +34,6 @@ constexpr std::chrono::seconds kIdleLimit{60};
 // A socket's path has 108 bytes, and ssh adds 17 while it creates it.
 constexpr std::size_t kMaxControlPath = 85;
 constexpr std::size_t kSegmentNameLength = 24;
-
-// Writes what comes, decompressed when it begins like something compressed.
-class ArrivingWal {
- public:
-  ArrivingWal(const Fd& target, const fs::path& path) : file_(target.get(), path), path_(path) {}
-
-  void write(Bytes data) {
-    if (sink_ != nullptr) {
-      sink_->write(data);
-      return;
-    }
-    first_ += as_text(data);
-    if (first_.size() >= compression::kMagicBytes) begin();
-  }
-
-  void finish() {
-    if (sink_ == nullptr) begin();
-    sink_->finish();
-  }
-
- private:
-  void begin() {
-    sink_ = &file_;
-    if (const auto algorithm = compression::detect(as_bytes(first_))) {
-      decompressor_ = compression::make_decompressor(*algorithm, file_, path_.string());
-      sink_ = decompressor_.get();
-    }
-    sink_->write(as_bytes(first_));
-  }
-
-  compression::FdSink file_;
-  fs::path path_;
-  std::string first_;
-  std::unique_ptr<pipeline::Sink> decompressor_;
-  pipeline::Sink* sink_ = nullptr;
-};
 
 // The process in the background.
 class Prefetcher {
@@ -172,17 +135,18 @@ int fetch_wal(const RemoteBarman& barman, const GetWalRequest& request, const Fd
   ChildProcess ssh(get_wal_command(barman, request), {.output = pipe.write_end.get()});
   pipe.write_end = Fd();
   ::fcntl(pipe.read_end.get(), F_SETPIPE_SZ, 1 << 20);
-  ArrivingWal wal(target, target_path);
+  compression::FdSink file(target.get(), target_path);
+  const auto wal = compression::make_detecting_decompressor(file, target_path.string());
   std::vector<std::byte> buffer(kReadSize);
   for (;;) {
     const ssize_t count = ::read(pipe.read_end.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw_errno("cannot read from ssh");
     if (count == 0) break;
-    wal.write(Bytes(buffer).first(static_cast<std::size_t>(count)));
+    wal->write(Bytes(buffer).first(static_cast<std::size_t>(count)));
   }
   const int exit_code = ssh.wait();
-  if (exit_code == 0) wal.finish();
+  if (exit_code == 0) wal->finish();
   return exit_code;
 }
 

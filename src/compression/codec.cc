@@ -1,10 +1,50 @@
 #include "compression/codec.h"
 
+#include <optional>
 #include <utility>
 
 #include "compression/codecs.h"
 
 namespace barman::compression {
+namespace {
+
+class DetectingDecompressor final : public Sink {
+ public:
+  DetectingDecompressor(Sink& next, std::string source_name)
+      : next_(next), source_name_(std::move(source_name)) {}
+
+  void write(Bytes data) override {
+    if (sink_ != nullptr) {
+      sink_->write(data);
+      return;
+    }
+    first_ += as_text(data);
+    if (first_.size() >= kMagicBytes) begin();
+  }
+
+  void finish() override {
+    if (sink_ == nullptr) begin();
+    sink_->finish();
+  }
+
+ private:
+  void begin() {
+    sink_ = &next_;
+    if (const auto algorithm = detect(as_bytes(first_))) {
+      decompressor_ = make_decompressor(*algorithm, next_, source_name_);
+      sink_ = decompressor_.get();
+    }
+    if (!first_.empty()) sink_->write(as_bytes(first_));
+  }
+
+  Sink& next_;
+  const std::string source_name_;
+  std::string first_;
+  std::unique_ptr<Sink> decompressor_;
+  Sink* sink_ = nullptr;
+};
+
+}  // namespace
 
 void throw_damaged(const std::string& source_name, const std::string& reason) {
   throw Error(ErrorKind::corrupt, "\"" + source_name + "\" is damaged: " + reason,
@@ -55,6 +95,10 @@ std::unique_ptr<Sink> make_decompressor(Algorithm algorithm, Sink& next, std::st
       return make_zstd_decompressor(next, std::move(source_name), std::move(on_frame_end));
   }
   throw_codec_failure("unknown algorithm");
+}
+
+std::unique_ptr<Sink> make_detecting_decompressor(Sink& next, std::string source_name) {
+  return std::make_unique<DetectingDecompressor>(next, std::move(source_name));
 }
 
 }  // namespace barman::compression

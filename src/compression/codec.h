@@ -26,5 +26,8 @@ using FrameEnd = std::function<void(std::size_t unread_bytes)>;
 std::unique_ptr<pipeline::Sink> make_decompressor(Algorithm algorithm, pipeline::Sink& next,
                                                   std::string source_name,
                                                   FrameEnd on_frame_end = {});
+// Recognises the format by its first bytes; what is like none of them is handed on as it is.
+std::unique_ptr<pipeline::Sink> make_detecting_decompressor(pipeline::Sink& next,
+                                                            std::string source_name);
 
 }  // namespace barman::compression

@@ -56,6 +56,24 @@ std::string segment_text() {
 
 class Codec : public ::testing::TestWithParam<Algorithm> {};
 
+TEST_P(Codec, IsDetected) {
+  for (const std::size_t step : {std::size_t{1}, std::size_t{100000}}) {
+    Collector result;
+    push(*make_detecting_decompressor(result, "WAL"), compressed(GetParam(), "some text"), step);
+    EXPECT_EQ(result.text, "some text");
+    EXPECT_EQ(result.finished, 1);
+  }
+}
+
+TEST(Codec, HandsOnWhatIsNotCompressed) {
+  for (const std::string& text : {std::string(), std::string("x"), random_text(100000)}) {
+    Collector result;
+    push(*make_detecting_decompressor(result, "WAL"), text, 7);
+    EXPECT_TRUE(result.text == text);
+    EXPECT_EQ(result.finished, 1);
+  }
+}
+
 TEST_P(Codec, GivesBackWhatItTook) {
   for (const std::string& text : {std::string(), std::string("x"), std::string(65536, 'y'),
                                   random_text(70000), segment_text()}) {

@@ -14,24 +14,14 @@ namespace {
 
 constexpr std::size_t kReadSize = std::size_t{1} << 20;
 
-class TextSink final : public pipeline::Sink {
- public:
-  explicit TextSink(const std::string& name) : name_(name) {}
-  void write(Bytes data) override {
-    if (text_.size() + data.size() > kMaxSmallFile) {
-      throw Error(ErrorKind::corrupt, "\"" + name_ + "\" is too large");
-    }
-    text_ += as_text(data);
-  }
-  void finish() override {}
-  std::string take() { return std::move(text_); }
-
- private:
-  const std::string& name_;
-  std::string text_;
-};
-
 }  // namespace
+
+void TextSink::write(Bytes data) {
+  if (text_.size() + data.size() > kMaxSmallFile) {
+    throw Error(ErrorKind::corrupt, "\"" + name_ + "\" is too large");
+  }
+  text_ += as_text(data);
+}
 
 void FdSink::write(Bytes data) {
   size_bytes_ += data.size();
@@ -75,10 +65,8 @@ std::uint64_t decompress_file(const Fd& source, const fs::path& source_path, Alg
 }
 
 std::string decompress_text(std::string content, const std::string& name) {
-  const std::optional<Algorithm> algorithm = detect(as_bytes(content));
-  if (!algorithm) return content;
   TextSink text(name);
-  const auto decompressor = make_decompressor(*algorithm, text, name);
+  const auto decompressor = make_detecting_decompressor(text, name);
   decompressor->write(as_bytes(content));
   decompressor->finish();
   return text.take();

@@ -38,6 +38,19 @@ class FdSink final : public pipeline::Sink {
   std::uint64_t size_bytes_ = 0;
 };
 
+// Collects the content of a small file. Throws `corrupt` beyond kMaxSmallFile.
+class TextSink final : public pipeline::Sink {
+ public:
+  explicit TextSink(std::string name) : name_(std::move(name)) {}
+  void write(Bytes data) override;
+  void finish() override {}
+  std::string take() { return std::move(text_); }
+
+ private:
+  const std::string name_;
+  std::string text_;
+};
+
 // Pushes all of `source` into `sink` and finishes it.
 void push_file(const Fd& source, const std::filesystem::path& source_path, pipeline::Sink& sink);
 

@@ -11,8 +11,7 @@
 #include "catalogue/wal_check.h"
 #include "catalogue/wal_encoding.h"
 #include "catalogue/wal_index.h"
-#include "compression/codec.h"
-#include "compression/stored_file.h"
+#include "pipeline/sink.h"
 #include "postgres/system_id.h"
 #include "wal/record_checker.h"
 
@@ -108,17 +107,7 @@ class WalVerification {
     CheckerSink sink(checker, server_.interrupt());
     const archive::WalCoding coding(server_.config());
     const archive::StoredForm form = coding.identify(file, path);
-    if (form.algorithm) {
-      const auto decompressor =
-          compression::make_decompressor(*form.algorithm, sink, path.string());
-      compression::push_file(file, path, *decompressor);
-    } else if (form.is_plain()) {
-      compression::push_file(file, path, sink);
-    } else {
-      const Fd plain = open_anonymous_file(fs::temp_directory_path());
-      coding.decode(form, file, path, plain.get(), path);
-      compression::push_file(plain, path, sink);
-    }
+    coding.decode(form, file, path, sink);
     checker.end_segment();
   }
 

@@ -1,0 +1,129 @@
+// WAL that is stored encrypted: with the real gpg and a keyring of this test, through every command
+// that reads it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "encryption/test_support.h"
+#include "support/streaming_site.h"
+#include "support/temp_dir.h"
+#include "support/writer.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using encryption::TestKeyring;
+using testing::AllOf;
+using testing::ElementsAreArray;
+using testing::HasSubstr;
+using testing::Not;
+
+class EncryptedWal : public testing::Test {
+ protected:
+  EncryptedWal() {
+    Writer writer(site_.postgres);
+    site_.start_receiver();
+    site_.archive_a_segment();
+    backup_ = site_.take_backup();
+    site_.barman.set("main", "encryption", "gpg");
+    site_.barman.set("main", "encryption_key_id", TestKeyring::kKey);
+    site_.barman.set("main", "encryption_passphrase_command", "echo open sesame");
+    site_.barman.set("main", "compression", "zstd");
+    for (int i = 0; i < 2; ++i) {
+      writer.wait_for_commits(10);
+      segments_.push_back(site_.postgres.value("SELECT pg_walfile_name(pg_current_wal_lsn())"));
+      site_.postgres.query("SELECT pg_switch_wal()");
+    }
+    commits_ = writer.stop();
+    site_.wait_until_acknowledged(commits_.back().lsn);
+    EXPECT_EQ(site_.barman.run({"archive-wal", "main"}).exit_code, 0);
+  }
+
+  fs::path archived(const std::string& name) const {
+    return site_.server_directory() / "wals" / name.substr(0, 16) / name;
+  }
+
+  TestKeyring keyring_;
+  StreamingSite site_;
+  std::string backup_;
+  std::vector<std::string> segments_;
+  std::vector<Commit> commits_;
+};
+
+TEST_F(EncryptedWal, IsServedInClear) {
+  for (const std::string& name : segments_) {
+    const std::string original = read_text(site_.postgres.data_directory() / "pg_wal" / name);
+    EXPECT_TRUE(keyring_.decrypt(read_text(archived(name))).starts_with("\x28\xb5\x2f\xfd"));
+    const CommandResult result = site_.barman.run({"get-wal", "main", name});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_TRUE(result.out == original) << name;
+    EXPECT_TRUE(site_.barman.run({"get-wal", "--keep-compression", "main", name})
+                    .out.starts_with("\x28\xb5\x2f\xfd"));
+  }
+  // The index survives being rebuilt.
+  EXPECT_EQ(site_.barman.run({"rebuild-xlogdb", "main"}).exit_code, 0);
+  EXPECT_TRUE(site_.barman.run({"get-wal", "main", segments_[0]}).exit_code == 0);
+}
+
+TEST_F(EncryptedWal, IsRestored) {
+  site_.receiver().kill(SIGKILL);
+  site_.receiver().wait();
+  site_.postgres.kill_9();
+  for (const std::vector<std::string>& options :
+       {std::vector<std::string>{}, {"--target-tli", "latest"}, {"--get-wal"}}) {
+    const fs::path destination = site_.barman.directory() / "restored";
+    std::vector<std::string> arguments = {"restore"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    arguments.insert(arguments.end(), {"main", backup_, destination.string()});
+    const CommandResult result = site_.barman.run(arguments);
+    ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+    PostgresServer restored({.data_directory = destination,
+                             .environment = site_.barman.environment_for_restore_command()});
+    restored.wait_until_primary();
+    std::vector<std::int64_t> ids;
+    for (const Commit& commit : commits_) ids.push_back(commit.id);
+    EXPECT_THAT(written_ids(restored), ElementsAreArray(ids));
+    restored.stop();
+    fs::remove_all(destination);
+  }
+}
+
+TEST_F(EncryptedWal, FailsPlainlyWithoutTheRightPassphrase) {
+  keyring_.end_agent();
+  site_.barman.set("main", "encryption_passphrase_command", "echo hush");
+  const CommandResult wrong = site_.barman.run({"get-wal", "main", segments_[0]});
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_THAT(wrong.err, AllOf(HasSubstr("Bad passphrase"), Not(HasSubstr("hush"))));
+  site_.barman.set("main", "encryption_passphrase_command", "echo hush; exit 9");
+  const CommandResult failing = site_.barman.run({"get-wal", "main", segments_[0]});
+  EXPECT_EQ(failing.exit_code, 1);
+  EXPECT_THAT(failing.err, AllOf(HasSubstr("Command failed with code 9"), Not(HasSubstr("hush"))));
+  site_.barman.set("main", "encryption_passphrase_command", "");
+  const CommandResult missing = site_.barman.run({"get-wal", "main", segments_[0]});
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_EQ(missing.out, "");
+  EXPECT_THAT(missing.err, HasSubstr("ERROR: Encrypted WAL file '" + segments_[0] +
+                                     "' detected, but no 'encryption_passphrase_command' is "
+                                     "configured."));
+  const CommandResult restore = site_.barman.run(
+      {"restore", "main", backup_, (site_.barman.directory() / "restored").string()});
+  EXPECT_EQ(restore.exit_code, 1);
+  EXPECT_THAT(restore.err, HasSubstr("'encryption_passphrase_command' is configured"));
+  EXPECT_THAT(site_.barman.log(), Not(HasSubstr("hush")));
+}
+
+TEST_F(EncryptedWal, IsCheckedBeforehand) {
+  site_.barman.set("main", "backup_compression", "none");
+  EXPECT_THAT(site_.barman.run({"check", "main"}).out,
+              HasSubstr("\tencryption: OK (encryption test succeeded)\n"));
+  site_.barman.set("main", "encryption_key_id", "nobody@example.com");
+  EXPECT_THAT(site_.barman.run({"check", "main"}).out,
+              HasSubstr("\tencryption: FAILED (encryption test failed. Check the log file for more "
+                        "details)\n"));
+  EXPECT_THAT(site_.barman.log(), HasSubstr("nobody@example.com"));
+}
+
+}  // namespace
+}  // namespace barman::test
