@@ -108,15 +108,15 @@ class Planner {
     plan_.wal.is_copied = true;
     plan_.wal.has_done_markers = !target_.is_pitr();
     const WalSelection selection = select();
-    refuse_encrypted(selection);
+    refuse_unreadable(selection);
     for (const SelectedWal& file : selection.files) {
-      plan_.wal.files.push_back(archived(file));
+      plan_.wal.files.push_back(copy_of(file));
     }
     for (const SelectedWal& file : selection.partials) {
-      plan_.wal.partials.push_back(archived(file));
+      plan_.wal.partials.push_back(copy_of(file));
     }
     plan_.wal.total_bytes = selection.total_bytes;
-    add_streaming_partial(selection);
+    tell_unfinished(selection);
     check_completeness(selection);
   }
 
@@ -138,9 +138,10 @@ class Planner {
     spans_ = list_spans(facts_.timelines.history_of(timeline_.timeline), begin.timeline,
                         begin.number, facts_.backup.xlog_segment_size);
     last_number_ = last_number_needed(target_, facts_.backup);
-    const bool takes_partials = request_.partial_wal && !target_.immediate;
+    // What a standby has replayed it cannot take back, and its primary may never have had it.
+    const bool takes_partials = request_.partial_wal || !request_.standby_mode;
     return select_wal(
-        facts_.wal,
+        facts_.wal, facts_.received,
         {.spans = spans_,
          .last_number = last_number_,
          .partial_files = takes_partials ? PartialFiles::take : PartialFiles::skip,
@@ -148,45 +149,46 @@ class Planner {
          .segment_size = facts_.backup.xlog_segment_size});
   }
 
-  WalFileCopy archived(const SelectedWal& file) const {
-    return {.source = catalogue::archived_wal_path(facts_.wals_directory, file.source_name),
-            .name = file.name,
-            .size_bytes = file.size_bytes};
+  WalFileCopy copy_of(const SelectedWal& file) const {
+    WalFileCopy copy = {
+        .source = catalogue::archived_wal_path(facts_.wals_directory, file.source_name),
+        .name = file.name,
+        .size_bytes = file.size_bytes};
+    if (file.received_path.empty()) return copy;
+    copy.source = file.received_path;
+    if (file.source_name != file.name) {
+      copy.moves_to.push_back(file.received_path.parent_path() / file.name);
+    }
+    copy.moves_to.push_back(catalogue::archived_wal_path(facts_.wals_directory, file.name));
+    return copy;
   }
 
-  void refuse_encrypted(const WalSelection& selection) const {
-    if (!selection.encrypted) return;
-    throw Error(ErrorKind::config,
-                fmt::format("WAL file '{}' is stored encrypted, which this version cannot read",
-                            selection.encrypted->name),
-                "Restore with Barman, or decrypt the WAL archive with gpg.");
+  void tell_unfinished(const WalSelection& selection) {
+    for (const SelectedWal& file : selection.partials) {
+      if (file.received_path.empty()) continue;
+      plan_.notes.push_back(
+          fmt::format("WAL segment '{}' is not complete yet: what has arrived of it is taken from "
+                      "'{}'.",
+                      file.name, file.received_path.string()));
+    }
   }
 
-  // The segment that is still being received, when it continues the last one.
-  void add_streaming_partial(const WalSelection& selection) {
-    if (!request_.partial_wal || target_.immediate || !selection.last_segment) return;
-    const wal::Segment next{.timeline = selection.last_segment->timeline,
-                            .number = selection.last_segment->number + 1};
-    if (next.timeline != timeline_.timeline || (last_number_ && next.number > *last_number_)) {
-      return;
-    }
-    const std::string name = wal::segment_name(next, facts_.backup.xlog_segment_size);
-    const bool is_planned = std::any_of(plan_.wal.partials.begin(), plan_.wal.partials.end(),
-                                        [&](const WalFileCopy& file) { return file.name == name; });
-    for (const StreamingPartial& partial : facts_.streaming_partials) {
-      if (is_planned || partial.name != name + ".partial") continue;
-      plan_.wal.partials.push_back({.source = facts_.streaming_directory / partial.name,
-                                    .name = name,
-                                    .size_bytes = partial.size_bytes});
-      plan_.wal.total_bytes += facts_.backup.xlog_segment_size.bytes;
-      return;
-    }
+  void refuse_unreadable(const WalSelection& selection) const {
+    if (!selection.encrypted || facts_.wal_coding.cipher().can_decrypt()) return;
+    throw Error(
+        ErrorKind::config,
+        fmt::format("Encrypted WAL file '{}' detected, but no 'encryption_passphrase_command' is "
+                    "configured.",
+                    selection.encrypted->name),
+        "Set encryption_passphrase_command to a command that prints the passphrase of the key.");
   }
 
   void check_completeness(const WalSelection& selection) {
     const auto name_of = [&](const wal::Segment& segment) {
       return wal::segment_name(segment, facts_.backup.xlog_segment_size);
     };
+    is_consistency_missing_ = selection.missing_for_consistency.has_value();
+    is_consistency_partial_ = selection.is_consistency_partial;
     if (selection.missing_for_consistency) {
       if (facts_.backup.status == catalogue::BackupStatus::waiting_for_wals) return;
       throw Error(
@@ -220,7 +222,7 @@ class Planner {
                     "up to segment '{}' only",
                     target_.lsn_text,
                     wal::segment_name({.timeline = timeline_.timeline, .number = last}, size)),
-        "Run 'barman switch-wal --archive', or add --partial-wal or --get-wal.");
+        "Run 'barman switch-wal --archive', or add --get-wal.");
   }
 
   std::string settings_file() const {
@@ -265,7 +267,7 @@ class Planner {
   }
 
   void add_messages() {
-    if (facts_.backup.status == catalogue::BackupStatus::waiting_for_wals && !request_.get_wal) {
+    if (is_consistency_missing_) {
       plan_.warnings.insert(plan_.warnings.begin(),
                             "IMPORTANT: You have requested a recovery operation for a backup that "
                             "does not have yet all the WAL files that are required for "
@@ -279,6 +281,11 @@ class Planner {
           "The backup was taken with data checksums, but some backups that it builds on were taken "
           "without: pages that come from those have no valid checksum. Disable checksums on the "
           "restored cluster with 'pg_checksums --disable' before it is started.");
+    }
+    if (!is_consistency_missing_ && is_consistency_partial_) {
+      plan_.warnings.push_back(
+          "The last WAL segment of this backup has not arrived completely. PostgreSQL starts if "
+          "the end of the backup has arrived, and refuses otherwise.");
     }
     if (request_.partial_wal && request_.get_wal) {
       plan_.warnings.push_back(
@@ -335,6 +342,8 @@ class Planner {
   TimelineChoice timeline_;
   std::vector<TimelineSpan> spans_;
   std::optional<std::uint64_t> last_number_;
+  bool is_consistency_missing_ = false;
+  bool is_consistency_partial_ = false;
   RestorePlan plan_;
 };
 

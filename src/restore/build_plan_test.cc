@@ -153,15 +153,47 @@ TEST(BuildPlan, GetWalCopiesNothing) {
 }
 
 TEST(BuildPlan, TakesTheSegmentBeingReceived) {
+  const std::string name = "000000010000000000000006";
   RestoreFacts given = facts();
-  given.streaming_partials = {{.name = "000000010000000000000006.partial", .size_bytes = 100}};
+  given.received = {{.path = "/barman/main/streaming/" + name + ".partial", .size_bytes = 100}};
+  const WalFileCopy copy{
+      "/barman/main/streaming/" + name + ".partial",
+      name,
+      100,
+      {"/barman/main/streaming/" + name, "/barman/main/wals/0000000100000000/" + name}};
+  const RestorePlan plan = build_plan(given, request(), {});
+  EXPECT_THAT(plan.wal.partials, ElementsAre(copy));
+  EXPECT_THAT(plan.notes, ElementsAre(HasSubstr("'" + name + "' is not complete yet")));
   RestoreRequest asked = request();
-  asked.partial_wal = true;
-  EXPECT_THAT(build_plan(given, asked, {}).wal.partials,
-              ElementsAre(WalFileCopy{"/barman/main/streaming/000000010000000000000006.partial",
-                                      "000000010000000000000006", 100}));
-  given.streaming_partials[0].name = "000000010000000000000007.partial";
+  asked.target.time = "2026-11-22 01:43:14+00:00";
+  EXPECT_THAT(build_plan(given, asked, {}).wal.partials, ElementsAre(copy));
+  asked.target = {.lsn = "0/6000100"};
+  EXPECT_THAT(build_plan(given, asked, {}).wal.partials, ElementsAre(copy));
+  given.received[0].path = "/barman/main/streaming/000000010000000000000007.partial";
+  EXPECT_THAT(build_plan(given, request(), {}).wal.partials, IsEmpty());
+}
+
+TEST(BuildPlan, GivesAStandbyNoUnfinishedSegmentUnlessAskedTo) {
+  RestoreFacts given = facts();
+  given.received = {{.path = "/s/000000010000000000000006.partial", .size_bytes = 100}};
+  RestoreRequest asked = request();
+  asked.standby_mode = true;
   EXPECT_THAT(build_plan(given, asked, {}).wal.partials, IsEmpty());
+  asked.partial_wal = true;
+  EXPECT_EQ(build_plan(given, asked, {}).wal.partials.size(), 1U);
+}
+
+TEST(BuildPlan, WarnsOfABackupThatEndsInAnUnfinishedSegment) {
+  RestoreFacts given = facts();
+  given.backup.status = catalogue::BackupStatus::waiting_for_wals;
+  given.wal.resize(1);
+  EXPECT_THAT(build_plan(given, request(), {}).warnings,
+              ElementsAre(HasSubstr("does not have yet all the WAL files")));
+  given.received = {{.path = "/s/000000010000000000000003.partial", .size_bytes = 100}};
+  EXPECT_THAT(build_plan(given, request(), {}).warnings,
+              ElementsAre(HasSubstr("has not arrived completely")));
+  given.received = {{.path = "/s/000000010000000000000003", .size_bytes = kSegment}};
+  EXPECT_THAT(build_plan(given, request(), {}).warnings, IsEmpty());
 }
 
 TEST(BuildPlan, RefusesTargetsBeforeTheEndOfTheBackup) {
@@ -218,10 +250,14 @@ TEST(BuildPlan, WarnsAboutGapsBehindTheBackup) {
               ElementsAre(HasSubstr("'000000010000000000000004'")));
 }
 
-TEST(BuildPlan, RefusesEncryptedWal) {
+TEST(BuildPlan, RefusesEncryptedWalWithoutPassphrase) {
   RestoreFacts given = facts();
   given.wal[0].encryption = "gpg";
-  EXPECT_THAT(refusal_of(given, request()), HasSubstr("encrypted"));
+  EXPECT_THAT(refusal_of(given, request()), HasSubstr("no 'encryption_passphrase_command'"));
+  config::ServerConfig config;
+  config.encryption_passphrase_command = "echo secret";
+  given.wal_coding = archive::WalCoding(config);
+  EXPECT_EQ(refusal_of(given, request()), "");
 }
 
 TEST(BuildPlan, RefusesUnsafePlaces) {

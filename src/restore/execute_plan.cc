@@ -283,7 +283,7 @@ class Execution {
     WalDecoder decoder(plan_.wal.coding, plan_.worker_count, progress_, interrupt_);
     const auto submit = [&](const WalFileCopy& file, std::uint64_t minimum_size_bytes) {
       CopyTask task = wal_task(file, minimum_size_bytes);
-      if (!decoder.take(task)) copier.submit(std::move(task));
+      if (!decoder.take(task, file.moves_to)) copier.submit(std::move(task));
     };
     for (const WalFileCopy& file : plan_.wal.files) submit(file, 0);
     if (!plan_.wal.partials.empty()) messages_.info("Copying .partial WAL files.");

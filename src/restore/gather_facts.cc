@@ -14,7 +14,6 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
-#include "compression/stored_file.h"
 #include "postgres/control_file.h"
 #include "wal/wal_file_name.h"
 
@@ -132,15 +131,15 @@ void read_wal(const server::Server& server, RestoreFacts& facts) {
   });
 }
 
-void read_streaming_partials(RestoreFacts& facts) {
+void read_received(const fs::path& directory, RestoreFacts& facts) {
   std::error_code code;
-  for (const fs::directory_entry& entry : fs::directory_iterator(facts.streaming_directory, code)) {
-    const std::string file = entry.path().filename().string();
-    const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(file);
-    if (!name || name->kind != wal::WalFileKind::partial) continue;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, code)) {
+    if (!wal::parse_wal_file_name(entry.path().filename().string())) continue;
     std::error_code size_code;
     const std::uintmax_t size_bytes = entry.file_size(size_code);
-    if (!size_code) facts.streaming_partials.push_back({.name = file, .size_bytes = size_bytes});
+    // An empty partial file only tells the receiver where to go on.
+    if (size_code || size_bytes == 0) continue;
+    facts.received.push_back({.path = entry.path(), .size_bytes = size_bytes});
   }
 }
 
@@ -203,7 +202,9 @@ std::vector<fs::path> list_catalogue_directories(const catalogue::CatalogueLocat
 
 }  // namespace
 
-ArchivedTimelines read_timelines(const catalogue::CatalogueLocations& locations) {
+ArchivedTimelines read_timelines(const server::Server& server) {
+  const catalogue::CatalogueLocations& locations = server.locations();
+  const archive::WalCoding coding(server.config());
   ArchivedTimelines timelines;
   std::vector<std::string> names;
   WalIndex::open(locations).for_each([&](const WalIndexLine& line) {
@@ -219,8 +220,8 @@ ArchivedTimelines read_timelines(const catalogue::CatalogueLocations& locations)
   for (const std::string& file : names) {
     const wal::TimelineId timeline = wal::parse_wal_file_name(file)->timeline;
     const fs::path path = catalogue::archived_wal_path(locations.wals_directory, file);
-    timelines.histories[timeline] = postgres::parse_timeline_history(
-        timeline, compression::decompress_text(read_file(path), path.string()));
+    timelines.histories[timeline] =
+        postgres::parse_timeline_history(timeline, coding.read_text(path));
   }
   return timelines;
 }
@@ -257,9 +258,12 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
   facts.wals_directory = server.locations().wals_directory;
   facts.wal_coding = archive::WalCoding(server.config());
   facts.streaming_directory = server.locations().streaming_directory;
-  facts.timelines = read_timelines(server.locations());
+  facts.timelines = read_timelines(server);
   if (!request.get_wal) read_wal(server, facts);
-  if (request.partial_wal) read_streaming_partials(facts);
+  if (!request.get_wal) {
+    read_received(server.locations().streaming_directory, facts);
+    read_received(server.locations().incoming_directory, facts);
+  }
   facts.catalogue_directories = list_catalogue_directories(server.locations());
   scan(chain, list_trees(facts, request.destination, relocations), server.interrupt(), facts);
   return facts;
@@ -267,6 +271,7 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
 
 void verify_wal_files(const RestorePlan& plan) {
   for (const WalFileCopy& file : plan.wal.files) {
+    if (!file.moves_to.empty()) continue;
     struct stat status = {};
     if (::stat(file.source.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
         static_cast<std::uint64_t>(status.st_size) == file.size_bytes) {

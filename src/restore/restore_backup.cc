@@ -28,7 +28,7 @@ BackupInfo look_up(const server::Server& server, const RestoreRequest& request) 
   refuse_target_for_automatic_choice(request.target);
   const catalogue::BackupList list = server.catalogue().list_backups();
   return choose_backup(list.backups, server.catalogue().list_annotations().being_deleted,
-                       parse_target(request.target), read_timelines(server.locations()));
+                       parse_target(request.target), read_timelines(server));
 }
 
 void archive_waiting(const server::Server& server, const RestoreRequest& request,

@@ -17,6 +17,7 @@
 #include "restore/backup_tree.h"
 #include "restore/restore_marker.h"
 #include "restore/timelines.h"
+#include "restore/wal_selection.h"
 
 namespace barman::restore {
 
@@ -46,11 +47,6 @@ struct DirectoryFacts {
   bool shares_blocks_with_catalogue = false;
 };
 
-struct StreamingPartial {
-  std::string name;  // with ".partial"
-  std::uint64_t size_bytes = 0;
-};
-
 struct RestoreFacts {
   std::string server_name;
   std::string barman_user;
@@ -76,7 +72,8 @@ struct RestoreFacts {
   ArchivedTimelines timelines;
   // From the segment on in which the backup begins, and all history files; in index order.
   std::vector<catalogue::WalIndexEntry> wal;
-  std::vector<StreamingPartial> streaming_partials;
+  // Received and not archived, those in the streaming directory first; empty files left out.
+  std::vector<ReceivedWal> received;
   // Resolved; nothing may be restored into them.
   std::vector<std::filesystem::path> catalogue_directories;
   DirectoryFacts destination;

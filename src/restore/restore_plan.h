@@ -25,6 +25,8 @@ struct WalFileCopy {
   std::filesystem::path source;
   std::string name;
   std::uint64_t size_bytes = 0;
+  // Received files are renamed and archived at any time: where `source` is then, in this order.
+  std::vector<std::filesystem::path> moves_to;
   friend bool operator==(const WalFileCopy&, const WalFileCopy&) = default;
 };
 

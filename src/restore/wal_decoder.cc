@@ -4,28 +4,43 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <memory>
+#include <optional>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
 
 namespace barman::restore {
+namespace fs = std::filesystem;
 
 WalDecoder::WalDecoder(const archive::WalCoding& coding, std::size_t worker_count,
                        Progress& progress, const Interrupt& interrupt)
     : coding_(coding), progress_(progress), interrupt_(interrupt), workers_(worker_count) {}
 
-bool WalDecoder::take(const CopyTask& task) {
+bool WalDecoder::take(const CopyTask& task, const std::vector<fs::path>& moves_to) {
   interrupt_.throw_if_requested();
-  const Fd source = open_file(task.source, O_RDONLY);
-  const archive::StoredForm form = coding_.identify(source, task.source);
-  if (form.is_plain()) return false;
-  workers_.submit([this, task, form] { decode(task, form); });
+  CopyTask found = task;
+  std::optional<Fd> source = find_file(task.source);
+  for (auto place = moves_to.begin(); !source && place != moves_to.end(); ++place) {
+    found.source = *place;
+    source = find_file(*place);
+  }
+  if (!source) {
+    throw Error(ErrorKind::not_found,
+                fmt::format("WAL file \"{}\" is not there any more", task.source.string()),
+                "Restore again.");
+  }
+  const archive::StoredForm form = coding_.identify(*source, found.source);
+  if (form.is_plain() && moves_to.empty()) return false;
+  const auto shared = std::make_shared<const Fd>(std::move(*source));
+  workers_.submit([this, found, form, shared] { decode(found, form, *shared); });
   return true;
 }
 
-void WalDecoder::decode(const CopyTask& task, const archive::StoredForm& form) {
+void WalDecoder::decode(const CopyTask& task, const archive::StoredForm& form, const Fd& source) {
   interrupt_.throw_if_requested();
-  const Fd source = open_file(task.source, O_RDONLY);
   Fd destination =
       open_file(task.destination, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, task.mode);
   if (::fchmod(destination.get(), task.mode) != 0) {

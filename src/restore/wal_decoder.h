@@ -1,8 +1,13 @@
 // Decompresses archived WAL files into the restored cluster, by several workers. What a file is
-// stored in is told by its content, not by the index, so mixed archives need no settings.
+// stored in is told by its content, not by the index, so mixed archives need no settings. Files
+// that are received while they are copied come through here, too.
 #pragma once
 
+#include <filesystem>
+#include <vector>
+
 #include "archive/wal_coding.h"
+#include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/worker_pool.h"
@@ -15,14 +20,16 @@ class WalDecoder {
   WalDecoder(const archive::WalCoding& coding, std::size_t worker_count, Progress& progress,
              const Interrupt& interrupt);
 
-  // False when the file is stored plain: it is to be copied. Blocks while the workers are busy.
-  bool take(const CopyTask& task);
+  // False when the file is stored plain and stays where it is: it is to be copied. Blocks while the
+  // workers are busy. A file that moves is opened here, where it is now, and read to its end from
+  // there. Throws `not_found` when it is nowhere.
+  bool take(const CopyTask& task, const std::vector<std::filesystem::path>& moves_to);
   // All files that were taken are complete and fsynced when it returns; their directory is not
   // flushed. Throws the first failure. Called once.
   void wait() { workers_.wait(); }
 
  private:
-  void decode(const CopyTask& task, const archive::StoredForm& form);
+  void decode(const CopyTask& task, const archive::StoredForm& form, const Fd& source);
 
   const archive::WalCoding& coding_;
   Progress& progress_;

@@ -41,24 +41,56 @@ class Selector {
       histories_.push_back(take(entry, entry.name));
       return;
     }
-    const std::optional<wal::Segment> segment =
-        wal::parse_segment_name(name->segment(), request_.segment_size);
-    if (!segment || !is_inside(request_.spans, *segment)) return;
-    if (request_.last_number && segment->number > *request_.last_number) return;
+    const std::optional<wal::Segment> segment = find_needed(*name);
+    if (!segment) return;
     if (name->kind == wal::WalFileKind::partial) {
-      if (request_.partial_files == PartialFiles::take) partials_.emplace_back(*segment, entry);
+      archived_partials_.emplace_back(*segment, entry);
       return;
     }
     files_.push_back(take(entry, entry.name));
     if (name->kind == wal::WalFileKind::segment) segments_.insert(*segment);
   }
 
+  // After all archived ones.
+  void add_received(const ReceivedWal& file) {
+    const std::string text = file.path.filename().string();
+    const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(text);
+    if (!name) return;
+    SelectedWal selected = {.source_name = text,
+                            .name = name->segment(),
+                            .size_bytes = file.size_bytes,
+                            .received_path = file.path};
+    if (name->kind == wal::WalFileKind::history) {
+      const bool is_archived =
+          std::any_of(histories_.begin(), histories_.end(),
+                      [&](const SelectedWal& history) { return history.name == text; });
+      selected.name = text;
+      if (!is_archived) histories_.push_back(std::move(selected));
+      return;
+    }
+    const std::optional<wal::Segment> segment = find_needed(*name);
+    if (!segment) return;
+    if (name->kind == wal::WalFileKind::partial) {
+      received_partials_.emplace_back(*segment, std::move(selected));
+    } else if (name->kind == wal::WalFileKind::segment && segments_.insert(*segment).second) {
+      result_.total_bytes += request_.segment_size.bytes;
+      files_.push_back(std::move(selected));
+    }
+  }
+
   WalSelection finish() {
-    for (const auto& [segment, entry] : partials_) {
-      // The incomplete file must never win over the complete one.
-      if (segments_.contains(segment)) continue;
-      result_.partials.push_back(take(entry, entry.name.substr(0, 24)));
-      partial_segments_.insert(segment);
+    if (request_.partial_files == PartialFiles::take) {
+      // What was received last goes further than what a promoted standby archived of it.
+      for (auto& [segment, file] : received_partials_) {
+        if (is_wanted_partial(segment)) add_partial(segment, std::move(file));
+      }
+      for (const auto& [segment, entry] : archived_partials_) {
+        if (!is_wanted_partial(segment)) continue;
+        if (entry.encryption && !result_.encrypted) result_.encrypted = entry;
+        add_partial(segment, {.source_name = entry.name,
+                              .name = entry.name.substr(0, kSegmentNameLength),
+                              .size_bytes = entry.size_bytes});
+      }
     }
     if (!segments_.empty()) result_.last_segment = last_segment();
     find_gaps();
@@ -68,6 +100,29 @@ class Selector {
   }
 
  private:
+  std::optional<wal::Segment> find_needed(const wal::WalFileName& name) const {
+    const std::optional<wal::Segment> segment =
+        wal::parse_segment_name(name.segment(), request_.segment_size);
+    if (!segment || !is_inside(request_.spans, *segment)) return std::nullopt;
+    if (request_.last_number && segment->number > *request_.last_number) return std::nullopt;
+    return segment;
+  }
+
+  // The incomplete file must never win over the complete one; behind a gap nothing reads it.
+  bool is_wanted_partial(const wal::Segment& segment) const {
+    if (has(segment)) return false;
+    if (segment.number <= request_.required.first) return true;
+    return std::any_of(request_.spans.begin(), request_.spans.end(), [&](const TimelineSpan& span) {
+      return segments_.contains({.timeline = span.timeline, .number = segment.number - 1});
+    });
+  }
+
+  void add_partial(const wal::Segment& segment, SelectedWal file) {
+    result_.total_bytes += request_.segment_size.bytes;
+    result_.partials.push_back(std::move(file));
+    partial_segments_.insert(segment);
+  }
+
   SelectedWal take(const WalIndexEntry& entry, std::string name) {
     if (entry.encryption && !result_.encrypted) result_.encrypted = entry;
     const bool is_compressed_segment = entry.compression && name.size() == kSegmentNameLength;
@@ -90,6 +145,7 @@ class Selector {
     const TimelineSpan& required = request_.required;
     for (std::uint64_t number = required.first; number <= required.last; ++number) {
       const wal::Segment segment{.timeline = required.timeline, .number = number};
+      if (partial_segments_.contains(segment)) result_.is_consistency_partial = true;
       if (has(segment)) continue;
       result_.missing_for_consistency = segment;
       return;
@@ -108,7 +164,8 @@ class Selector {
   WalSelection result_;
   std::vector<SelectedWal> histories_;
   std::vector<SelectedWal> files_;
-  std::vector<std::pair<wal::Segment, WalIndexEntry>> partials_;
+  std::vector<std::pair<wal::Segment, WalIndexEntry>> archived_partials_;
+  std::vector<std::pair<wal::Segment, SelectedWal>> received_partials_;
   std::set<wal::Segment> segments_;
   std::set<wal::Segment> partial_segments_;
 };
@@ -142,9 +199,11 @@ std::optional<std::uint64_t> last_number_needed(const RecoveryTarget& target,
 }
 
 WalSelection select_wal(const std::vector<WalIndexEntry>& entries,
+                        const std::vector<ReceivedWal>& received,
                         const WalSelectionRequest& request) {
   Selector selector(request);
   for (const WalIndexEntry& entry : entries) selector.add(entry);
+  for (const ReceivedWal& file : received) selector.add_received(file);
   return selector.finish();
 }
 

@@ -1,10 +1,12 @@
 // Which archived WAL files a restore copies (contract restore.md 9.1, 9.6): the segments along the
 // ancestry of the target timeline, from the beginning of the backup to where the target stops.
 // Side branches stay out. All history files come along, so that a promoted cluster takes a timeline
-// number that was never used. Pure.
+// number that was never used. Files that were received and are not archived, the unfinished segment
+// included, continue the archive (docs/decisions/0006). Pure.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,18 +37,26 @@ std::vector<TimelineSpan> list_spans(const postgres::TimelineHistory& history,
 std::optional<std::uint64_t> last_number_needed(const RecoveryTarget& target,
                                                 const catalogue::BackupInfo& backup);
 
+// A file in the streaming or incoming directory; its name is that of the path.
+struct ReceivedWal {
+  std::filesystem::path path;
+  std::uint64_t size_bytes = 0;
+};
+
 struct SelectedWal {
-  // In the archive, or in the streaming directory for a partial file still being received.
   std::string source_name;
   // Without ".partial".
   std::string name;
   std::uint64_t size_bytes = 0;
+  // Where it was received; "" = it is in the archive.
+  std::filesystem::path received_path;
   friend bool operator==(const SelectedWal&, const SelectedWal&) = default;
 };
 
 struct WalSelection {
-  std::vector<SelectedWal> files;     // history files first
-  std::vector<SelectedWal> partials;  // archived ones for which there is no complete segment
+  std::vector<SelectedWal> files;  // history files first
+  // Those that continue other segments and are not there complete.
+  std::vector<SelectedWal> partials;
   // The first selected file that is stored encrypted.
   std::optional<catalogue::WalIndexEntry> encrypted;
   // The last complete segment selected.
@@ -54,6 +64,8 @@ struct WalSelection {
   // Between segments that are there, and in what the backup needs itself.
   std::optional<wal::Segment> first_gap;
   std::optional<wal::Segment> missing_for_consistency;
+  // What the backup needs itself ends in a partial file.
+  bool is_consistency_partial = false;
   // Decompressed.
   std::uint64_t total_bytes = 0;
 };
@@ -69,8 +81,10 @@ struct WalSelectionRequest {
   wal::SegmentSize segment_size;
 };
 
-// `entries` in the order of the index.
+// `entries` in the order of the index. Archived files win over received ones, and complete ones
+// over partial ones.
 WalSelection select_wal(const std::vector<catalogue::WalIndexEntry>& entries,
+                        const std::vector<ReceivedWal>& received,
                         const WalSelectionRequest& request);
 
 }  // namespace barman::restore

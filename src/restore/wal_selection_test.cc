@@ -55,7 +55,7 @@ TEST(WalSelection, LeavesSideBranchesAndOlderWalOutAndTakesAllHistories) {
        entry("000000010000000000000003"), entry("000000010000000000000004"),
        entry("000000010000000000000005"), entry("000000020000000000000004"),
        entry("000000030000000000000004"), entry("000000030000000000000005")},
-      request_for(list_spans(third_timeline(), wal::TimelineId{1}, 2, {})));
+      {}, request_for(list_spans(third_timeline(), wal::TimelineId{1}, 2, {})));
   EXPECT_THAT(names_of(selection.files),
               ElementsAre("00000002.history", "00000003.history", "000000010000000000000002",
                           "000000010000000000000002.00000028.backup", "000000010000000000000003",
@@ -84,27 +84,66 @@ TEST(WalSelection, NeverTakesAPartialForACompleteSegment) {
   const WalSelection selection = select_wal(
       {entry("000000010000000000000002"), entry("000000010000000000000003"),
        entry("000000010000000000000003.partial"), entry("000000010000000000000004.partial")},
-      request);
+      {}, request);
   EXPECT_THAT(selection.partials, ElementsAre(SelectedWal{"000000010000000000000004.partial",
                                                           "000000010000000000000004", kSegment}));
 }
 
 TEST(WalSelection, LeavesPartialsOutWhenNotAskedFor) {
-  const WalSelection selection = select_wal({entry("000000010000000000000002.partial")},
+  const WalSelection selection = select_wal({entry("000000010000000000000002.partial")}, {},
                                             request_for({{wal::TimelineId{1}, 2, kNoEnd}}));
   EXPECT_THAT(selection.partials, IsEmpty());
   EXPECT_THAT(selection.files, IsEmpty());
 }
 
+TEST(WalSelection, GoesOnWithWhatIsReceivedAndNotArchived) {
+  WalSelectionRequest request =
+      request_for(list_spans(third_timeline(), wal::TimelineId{1}, 2, {}));
+  request.partial_files = PartialFiles::take;
+  const auto received = [](const std::string& name) {
+    return ReceivedWal{.path = "/s/" + name, .size_bytes = kSegment};
+  };
+  const WalSelection selection = select_wal(
+      {entry("00000003.history"), entry("000000010000000000000002"),
+       entry("000000010000000000000003"), entry("000000010000000000000004.partial")},
+      {received("00000003.history"), received("000000010000000000000003"),
+       received("000000010000000000000004.partial"), received("000000030000000000000004"),
+       received("000000030000000000000005.partial"), received("000000030000000000000007.partial"),
+       received("000000010000000000000004.00000028.backup"), received("notes.txt")},
+      request);
+  EXPECT_THAT(names_of(selection.files),
+              ElementsAre("00000003.history", "000000010000000000000002",
+                          "000000010000000000000003", "000000030000000000000004"));
+  EXPECT_EQ(selection.files.back().received_path, "/s/000000030000000000000004");
+  // What was received wins over what was archived of the same segment; 7 is behind a gap.
+  EXPECT_THAT(
+      selection.partials,
+      ElementsAre(SelectedWal{"000000010000000000000004.partial", "000000010000000000000004",
+                              kSegment, "/s/000000010000000000000004.partial"},
+                  SelectedWal{"000000030000000000000005.partial", "000000030000000000000005",
+                              kSegment, "/s/000000030000000000000005.partial"}));
+  EXPECT_EQ(selection.last_segment, (wal::Segment{wal::TimelineId{3}, 4}));
+}
+
+TEST(WalSelection, TellsThatTheBackupEndsInAPartialFile) {
+  WalSelectionRequest request = request_for({{wal::TimelineId{1}, 2, kNoEnd}});
+  request.partial_files = PartialFiles::take;
+  const WalSelection selection =
+      select_wal({entry("000000010000000000000002")},
+                 {{.path = "/s/000000010000000000000003.partial", .size_bytes = 1}}, request);
+  EXPECT_TRUE(selection.is_consistency_partial);
+  EXPECT_FALSE(selection.missing_for_consistency);
+}
+
 TEST(WalSelection, FindsWhatIsMissing) {
   const std::vector<TimelineSpan> spans = {{wal::TimelineId{1}, 2, kNoEnd}};
-  EXPECT_EQ(
-      select_wal({entry("000000010000000000000002")}, request_for(spans)).missing_for_consistency,
-      (wal::Segment{wal::TimelineId{1}, 3}));
+  EXPECT_EQ(select_wal({entry("000000010000000000000002")}, {}, request_for(spans))
+                .missing_for_consistency,
+            (wal::Segment{wal::TimelineId{1}, 3}));
   const WalSelection gap =
       select_wal({entry("000000010000000000000002"), entry("000000010000000000000003"),
                   entry("000000010000000000000006")},
-                 request_for(spans));
+                 {}, request_for(spans));
   EXPECT_EQ(gap.first_gap, (wal::Segment{wal::TimelineId{1}, 4}));
 }
 
@@ -114,7 +153,7 @@ TEST(WalSelection, NoticesStoredEncodings) {
   compressed.size_bytes = 5;
   compressed.encryption = "gpg";
   const WalSelection selection =
-      select_wal({compressed}, request_for({{wal::TimelineId{1}, 2, kNoEnd}}));
+      select_wal({compressed}, {}, request_for({{wal::TimelineId{1}, 2, kNoEnd}}));
   ASSERT_TRUE(selection.encrypted);
   EXPECT_EQ(selection.encrypted->name, "000000010000000000000002");
 }
