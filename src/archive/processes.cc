@@ -124,11 +124,17 @@ void terminate_process(const server::Server& server, const std::string& task, Me
   throw Error(ErrorKind::conflict, fmt::format("Cannot terminate process {}({})", task, *pid));
 }
 
-pid_t start_child(const server::Server& server, const std::vector<std::string>& arguments,
-                  DaemonOutputs outputs) {
+std::vector<std::string> child_command(const server::Server& server,
+                                       const std::vector<std::string>& arguments) {
   std::vector<std::string> argv = {server.program().program.string(), "-c",
                                    server.program().configuration_path.string(), "-q"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
+}
+
+pid_t start_child(const server::Server& server, const std::vector<std::string>& arguments,
+                  DaemonOutputs outputs) {
+  const std::vector<std::string> argv = child_command(server, arguments);
   const pid_t pid = spawn_daemon(argv, outputs);
   log::debug("barman.server", "started process {} for server '{}': {}", pid, server.name(),
              fmt::join(argv, " "));

@@ -16,7 +16,10 @@ namespace barman::archive {
 // belongs to, then polls for ten seconds. Throws when there is none or it stays.
 void terminate_process(const server::Server& server, const std::string& task, Messages& messages);
 
-// `program -c configuration -q ARGUMENTS`, in its own session; its pid.
+// `program -c configuration -q ARGUMENTS`.
+std::vector<std::string> child_command(const server::Server& server,
+                                       const std::vector<std::string>& arguments);
+// The same as a process in its own session; its pid.
 pid_t start_child(const server::Server& server, const std::vector<std::string>& arguments,
                   DaemonOutputs outputs);
 

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "archive/archive_trigger.h"
 #include "archive/stream_files.h"
 #include "archive/synchronous_standby.h"
 #include "base/durable.h"
@@ -105,13 +106,24 @@ postgres::SystemId check_or_explain(const server::Server& server) {
 class ReceiveLoop final : public replication::WalReceiverEvents {
  public:
   ReceiveLoop(const server::Server& server, postgres::SystemId system_id, Messages& messages)
-      : server_(server), system_id_(system_id), messages_(messages) {}
+      : server_(server), system_id_(system_id), messages_(messages) {
+    if (!server.config().streaming_archiver_prompt) return;
+    archive_trigger_.emplace(server);
+    // What has come in while nobody was here.
+    archive_trigger_->pull();
+  }
 
   void run();
 
   void on_message(const std::string& text) override { tell(text); }
   void on_streaming() override { failures_ = 0; }
-  void on_segment_complete(const fs::path& path) override { mark_next_segment(path); }
+  void on_segment_complete(const fs::path& path) override {
+    mark_next_segment(path);
+    if (archive_trigger_) archive_trigger_->pull();
+  }
+  void on_history_file(const fs::path&) override {
+    if (archive_trigger_) archive_trigger_->pull();
+  }
 
  private:
   enum class Next { retry, give_up };
@@ -126,6 +138,7 @@ class ReceiveLoop final : public replication::WalReceiverEvents {
   const server::Server& server_;
   const postgres::SystemId system_id_;
   Messages& messages_;
+  std::optional<ArchiveTrigger> archive_trigger_;
   bool has_streamed_ = false;
   std::size_t failures_ = 0;
   std::optional<Clock::time_point> busy_since_;
@@ -185,7 +198,10 @@ void ReceiveLoop::stream_once() {
     const std::string name =
         postgres::find_parameter(*server_.config().streaming_conninfo, "application_name")
             .value_or(server_.config().streaming_archiver_name);
-    if (is_synchronous_standby(settings.synchronous_standby_names.value_or(""), name)) {
+    const std::string& synchronous = server_.config().streaming_archiver_synchronous;
+    if (synchronous == "on" ||
+        (synchronous != "off" &&
+         is_synchronous_standby(settings.synchronous_standby_names.value_or(""), name))) {
       options.synchronous = replication::Synchronous::yes;
     }
   }

@@ -7,7 +7,8 @@
 
 namespace barman::archive {
 
-// Runs until interrupted, under the receive-wal lock. A lost session is opened again, for ever, in
+// Runs until interrupted, under the receive-wal lock. Completed segments are archived at once by
+// children (archive_trigger.h). A lost session is opened again, for ever, in
 // 1, 2, 5, then every 10 seconds. Throws for what will not pass by itself: another process is
 // receiving, the slot does not exist, the WAL was removed, the server is another cluster than
 // identity.json says. Returns the signal that ended it.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -156,6 +157,15 @@ ChildProcess::~ChildProcess() {
 }
 
 int ChildProcess::wait() { return wait_for_child(std::exchange(pid_, -1), name_); }
+
+std::optional<int> ChildProcess::wait_unless_interrupted(const Interrupt& interrupt) {
+  const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  if (!pidfd.is_open()) throw_errno("cannot wait for \"" + name_ + "\"");
+  if (wait_for_fd(pidfd.get(), WaitFor::readable, -1, interrupt) == WaitResult::interrupted) {
+    return std::nullopt;
+  }
+  return wait();
+}
 
 ProcessResult run_process(const ProcessRequest& request) {
   PipeEnds in = make_pipe();

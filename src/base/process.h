@@ -6,10 +6,12 @@
 #include <sys/types.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
+#include "base/interrupt.h"
 
 namespace barman {
 
@@ -58,6 +60,8 @@ class ChildProcess {
 
   // Its exit code; 128 + n when ended by signal n. Called once.
   int wait();
+  // The same, or nullopt when the interrupt fires first: the child goes on then.
+  std::optional<int> wait_unless_interrupted(const Interrupt& interrupt);
 
  private:
   std::string name_;

@@ -94,7 +94,7 @@ Options wal_options() {
   return flag_pair("get-wal", "no-get-wal", "let recovery fetch the WAL by barman get-wal",
                    "copy the WAL into the destination") +
          Options{
-             {.names = {"partial-wal"}, .help = "copy partial WAL files too"},
+             {.names = {"partial-wal"}, .help = "copy partial WAL files too, also for a standby"},
              {.names = {"skip-archive-wal"},
               .help = "do not archive received WAL before the restore"},
              {.names = {"restore-command"},

@@ -126,6 +126,8 @@ constexpr std::array kServerOptions = std::to_array<Option>({
     {"streaming_archiver", kAll, OptionType::boolean, "off", &ServerConfig::streaming_archiver, "", "Receive WAL through the replication protocol."},
     {"streaming_archiver_batch_size", kAll, OptionType::integer, "0", &ServerConfig::streaming_archiver_batch_size, "", "WAL files archived in one run from the streaming directory; 0 is all."},
     {"streaming_archiver_name", kAll, OptionType::text, "barman_receive_wal", &ServerConfig::streaming_archiver_name, "", "application_name of receive-wal."},
+    {"streaming_archiver_prompt", kAll, OptionType::boolean, "on", &ServerConfig::streaming_archiver_prompt, "", "Archive each received segment as soon as it is complete, not only when cron runs. Not an option of Barman."},
+    {"streaming_archiver_synchronous", kAll, OptionType::word, "auto", &ServerConfig::streaming_archiver_synchronous, "auto on off", "Whether receive-wal flushes for commits that wait for it; auto looks at synchronous_standby_names when it connects. Not an option of Barman."},
     {"streaming_backup_name", kAll, OptionType::text, "barman_streaming_backup", &ServerConfig::streaming_backup_name, "", "application_name of a streaming backup."},
     {"streaming_conninfo", kServerModel, OptionType::text, "%(conninfo)s", &ServerConfig::streaming_conninfo, "", "libpq connection string for the replication protocol."},
     {"streaming_wals_directory", kServer, OptionType::path, "%(backup_directory)s/streaming", &ServerConfig::streaming_wals_directory, "", "Directory of received WAL files."},

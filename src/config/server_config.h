@@ -122,6 +122,8 @@ struct ServerConfig {
   bool streaming_archiver = false;
   std::int64_t streaming_archiver_batch_size = 0;
   std::string streaming_archiver_name;
+  bool streaming_archiver_prompt = true;
+  std::string streaming_archiver_synchronous;  // auto on off
   std::optional<std::string> slot_name;
   std::string create_slot;  // manual auto
   std::optional<std::int64_t> max_incoming_wals_queue;

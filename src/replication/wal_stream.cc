@@ -175,14 +175,23 @@ WalReceiver::StreamEnd WalReceiver::pump(StreamPosition& next) {
       end_of_copy(next);
       return StreamEnd::next_timeline;
     }
-    const bool is_flush_due =
-        options_.synchronous == Synchronous::yes && writer_->flushed() < writer_->written();
-    if (is_flush_due || Clock::now() - last_status_ >= options_.status_interval)
+    if (Clock::now() >= next_flush() || Clock::now() - last_status_ >= options_.status_interval)
       flush_and_send_status();
     if (!has_more) wait_for_server();
   }
   stop_copy();
   return StreamEnd::stop_requested;
+}
+
+// When what is written and not durable has to be.
+WalReceiver::Clock::time_point WalReceiver::next_flush() {
+  if (writer_->flushed() == writer_->written()) {
+    unflushed_since_.reset();
+    return Clock::time_point::max();
+  }
+  if (!unflushed_since_) unflushed_since_ = Clock::now();
+  return options_.synchronous == Synchronous::yes ? *unflushed_since_
+                                                  : *unflushed_since_ + options_.flush_delay;
 }
 
 // Handles what the socket has. True when there may be more.
@@ -250,13 +259,14 @@ void WalReceiver::send_status(ReplyRequest reply) {
 
 void WalReceiver::flush_and_send_status() {
   writer_->flush();
+  unflushed_since_.reset();
   send_status(ReplyRequest::no);
 }
 
 void WalReceiver::wait_for_server() {
   const auto silence_due =
       last_input_ + (is_sign_requested_ ? options_.silence_timeout : options_.silence_timeout / 2);
-  const auto due = std::min(last_status_ + options_.status_interval, silence_due);
+  const auto due = std::min({last_status_ + options_.status_interval, silence_due, next_flush()});
   const auto timeout =
       std::max(milliseconds(1), std::chrono::ceil<milliseconds>(due - Clock::now()));
   if (wait_for_input(postgres::handle_of(connection_), timeout, interrupt_) != WaitResult::timeout)

@@ -3,8 +3,10 @@
 //
 // The server is told only what is durable: the flush position moves after fdatasync, at each status
 // interval, when the server asks, at the end of each segment, and with Synchronous::yes as soon as
-// the socket has nothing more (so that all commits that came together share one fdatasync). One
-// thread, one connection; run() returns when the interrupt asks to stop, everything else throws:
+// the socket has nothing more (so that all commits that came together share one fdatasync). Without
+// it, WAL is durable flush_delay after it came: that much is lost with this host, and a commit that
+// waits for us all the same waits no longer. One thread, one connection; run() returns when the
+// interrupt asks to stop, everything else throws:
 //   connection   the session was lost, the server was stopped or was silent too long: reconnect
 //   not_found    the slot does not exist; the WAL was removed by the server already
 //   conflict     the slot is in use; the WAL asked for is not in the server's history
@@ -38,6 +40,7 @@ struct WalReceiverOptions {
   // Refuses to stream from another system.
   std::optional<postgres::SystemId> system_id;
   Synchronous synchronous = Synchronous::no;
+  std::chrono::milliseconds flush_delay = std::chrono::seconds(1);
   std::chrono::milliseconds status_interval = std::chrono::seconds(10);
   // A server that is silent so long counts as lost; after half of it, it is asked for a sign.
   std::chrono::milliseconds silence_timeout = std::chrono::seconds(60);
@@ -77,6 +80,7 @@ class WalReceiver {
   bool drain();
   void handle_message(Bytes message);
   void handle_wal(const WalData& wal);
+  Clock::time_point next_flush();
   void send_status(ReplyRequest reply);
   void flush_and_send_status();
   void wait_for_server();
@@ -91,6 +95,8 @@ class WalReceiver {
   std::optional<SegmentWriter> writer_;
   Clock::time_point last_status_;
   Clock::time_point last_input_;
+  // When the oldest WAL that is not durable came; unset: all is.
+  std::optional<Clock::time_point> unflushed_since_;
   bool is_sign_requested_ = false;
   bool has_copy_ended_ = false;
 };

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "archive/wal_coding.h"
-#include "base/anonymous_file.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "catalogue/wal_check.h"

@@ -56,6 +56,8 @@ void BarmanHome::add_streaming_server(const std::string& name, const PostgresSer
                     {"backup_method", "postgres"},
                     {"streaming_archiver", "on"},
                     {"immediate_checkpoint", "true"},
+                    // Tests say themselves when something is archived.
+                    {"streaming_archiver_prompt", "off"},
                     {"slot_name", "barman"}};
   override_with(settings, more);
   add_section(name, settings);

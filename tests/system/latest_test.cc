@@ -33,8 +33,10 @@ std::vector<std::int64_t> ids_of(const std::vector<Commit>& commits) {
 class Latest : public testing::Test {
  protected:
   Latest() {
-    Writer writer(site_.postgres);
+    site_.postgres.query("ALTER SYSTEM SET synchronous_standby_names = 'barman_receive_wal'");
+    site_.postgres.query("SELECT pg_reload_conf()");
     site_.start_receiver();
+    Writer writer(site_.postgres);
     site_.archive_a_segment();
     backup_ = site_.take_backup();
     writer.wait_for_commits(10);
@@ -42,7 +44,6 @@ class Latest : public testing::Test {
     site_.barman.run({"archive-wal", "main"});
     writer.wait_for_commits(10);
     commits_ = writer.stop();
-    site_.wait_until_acknowledged(commits_.back().lsn);
   }
 
   void lose_the_primary() {
@@ -72,6 +73,8 @@ class Latest : public testing::Test {
     PostgresServer restored({.data_directory = destination(),
                              .environment = site_.barman.environment_for_restore_command()});
     restored.wait_until_primary();
+    restored.query("ALTER SYSTEM RESET synchronous_standby_names");
+    restored.query("SELECT pg_reload_conf()");
     EXPECT_THAT(written_ids(restored), ElementsAreArray(ids_of(commits_)));
     restored.query("INSERT INTO writes SELECT max(id) + 1, 'x' FROM writes");
     restored.restart();
@@ -125,7 +128,6 @@ TEST_F(Latest, ComesBackFromSegmentsThatNobodyHasArchived) {
     site_.postgres.query(fmt::format("INSERT INTO writes VALUES ({}, 'x')", commits_.back().id));
     if (i < 2) site_.postgres.query("SELECT pg_switch_wal()");
   }
-  site_.wait_until_acknowledged(site_.postgres.value("SELECT pg_current_wal_lsn()"));
   lose_the_primary();
   restore({});
   expect_everything_back();

@@ -1,0 +1,96 @@
+#include "archive/archive_trigger.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "archive/processes.h"
+#include "archive/wal_batch.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/process.h"
+
+namespace barman::archive {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::string_view kComponent = "barman.wal_archiver";
+// Between two children while files stay.
+constexpr milliseconds kFirstPause{500};
+constexpr milliseconds kLongestPause{60000};
+
+}  // namespace
+
+ArchiveTrigger::ArchiveTrigger(const server::Server& server)
+    : server_(server), stop_event_(::eventfd(0, EFD_CLOEXEC)) {
+  if (!stop_event_.is_open()) throw_errno("cannot create an event");
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+ArchiveTrigger::~ArchiveTrigger() {
+  thread_.request_stop();
+  const std::uint64_t one = 1;
+  static_cast<void>(::write(stop_event_.get(), &one, sizeof(one)));
+  thread_.join();
+}
+
+void ArchiveTrigger::pull() {
+  const std::lock_guard lock(mutex_);
+  is_pulled_ = true;
+  wake_up_.notify_one();
+}
+
+// A pause of zero: until the trigger is pulled.
+bool ArchiveTrigger::wait_for_work(const std::stop_token& stop, milliseconds pause) {
+  std::unique_lock lock(mutex_);
+  if (pause.count() == 0) {
+    wake_up_.wait(lock, stop, [this] { return is_pulled_; });
+  } else {
+    wake_up_.wait_for(lock, stop, pause, [this] { return is_pulled_; });
+  }
+  is_pulled_ = false;
+  return !stop.stop_requested();
+}
+
+void ArchiveTrigger::run(const std::stop_token& stop) {
+  milliseconds pause{0};
+  while (wait_for_work(stop, pause)) {
+    // The stream goes on whatever happens to the archive.
+    try {
+      run_child(stop);
+      const bool is_waiting = are_files_waiting();
+      pause = is_waiting ? std::clamp(pause * 2, kFirstPause, kLongestPause) : milliseconds(0);
+    } catch (const Error& error) {
+      log::error(kComponent, "cannot start archive-wal for server '{}': {}", server_.name(),
+                 error.describe());
+      pause = kLongestPause;
+    }
+  }
+}
+
+void ArchiveTrigger::run_child(const std::stop_token& stop) const {
+  const Fd null = open_file("/dev/null", O_RDWR);
+  ChildProcess child(child_command(server_, {"archive-wal", server_.name()}),
+                     {.input = null.get(), .output = null.get(), .error = null.get()});
+  const std::optional<int> exit_code =
+      child.wait_unless_interrupted(Interrupt(stop, stop_event_.get(), nullptr));
+  if (exit_code && *exit_code != 0) {
+    log::warning(kComponent, "archive-wal of server '{}' ended with exit code {}", server_.name(),
+                 *exit_code);
+  }
+}
+
+bool ArchiveTrigger::are_files_waiting() const {
+  const WalBatch batch = choose_batch(
+      WalSource::streaming, list_received_files(server_.locations().streaming_directory), 0);
+  return !batch.files.empty();
+}
+
+}  // namespace barman::archive
