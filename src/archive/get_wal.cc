@@ -15,7 +15,6 @@
 #include "archive/file_transfer.h"
 #include "archive/segment_header.h"
 #include "archive/ssh_caller.h"
-#include "base/anonymous_file.h"
 #include "base/durable.h"
 #include "base/fd.h"
 #include "base/log.h"

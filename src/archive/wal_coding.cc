@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "archive/file_transfer.h"
+#include "base/anonymous_file.h"
 #include "base/error.h"
 #include "base/process.h"
 #include "base/text.h"

@@ -1,0 +1,100 @@
+// What receive-wal does by itself: it archives at once, and does not keep commits waiting.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "base/file_lock.h"
+#include "support/eventually.h"
+#include "support/streaming_site.h"
+#include "support/temp_dir.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+milliseconds time_of(const std::function<void()>& action) {
+  const auto begin = Clock::now();
+  action();
+  return std::chrono::duration_cast<milliseconds>(Clock::now() - begin);
+}
+
+std::string complete_a_segment(StreamingSite& site) {
+  const std::string name =
+      site.postgres.value("SELECT pg_walfile_name(pg_create_restore_point('x'))");
+  site.postgres.query("SELECT pg_switch_wal()");
+  return name;
+}
+
+TEST(Receiver, ArchivesASegmentAsSoonAsItIsComplete) {
+  StreamingSite site({.server = {{"streaming_archiver_prompt", "on"}}});
+  site.start_receiver();
+  for (int i = 0; i < 3; ++i) {
+    const std::string name = complete_a_segment(site);
+    EXPECT_TRUE(eventually([&] { return archived_wals(site.barman, "main").contains(name); }))
+        << name;
+  }
+  site.stop_receiver();
+}
+
+TEST(Receiver, GoesOnWhileAHookKeepsTheArchiverBusy) {
+  StreamingSite site(
+      {.server = {{"streaming_archiver_prompt", "on"}, {"pre_archive_script", "sleep 3"}}});
+  site.start_receiver();
+  const std::string first = complete_a_segment(site);
+  const std::string second = complete_a_segment(site);
+  EXPECT_LT(time_of([&] { site.wait_until_acknowledged(); }), milliseconds(2500));
+  // The hook does not know of a lock that other commands need.
+  EXPECT_LT(time_of([&] { site.barman.run({"list-backups", "main"}); }), milliseconds(2500));
+  EXPECT_TRUE(eventually([&] { return archived_wals(site.barman, "main").contains(second); }));
+  EXPECT_TRUE(archived_wals(site.barman, "main").contains(first));
+  complete_a_segment(site);
+  EXPECT_LT(time_of([&] { site.stop_receiver(); }), milliseconds(10000));
+}
+
+TEST(Receiver, ComesBackToWhatAnotherArchiverHasHeldUp) {
+  StreamingSite site({.server = {{"streaming_archiver_prompt", "on"}}});
+  const fs::path lock = site.barman.home() / ".main-archive-wal.lock";
+  std::string name;
+  {
+    const auto held = FileLock::try_lock(lock);
+    ASSERT_TRUE(held);
+    site.start_receiver();
+    name = complete_a_segment(site);
+    std::this_thread::sleep_for(milliseconds(1000));
+    EXPECT_FALSE(archived_wals(site.barman, "main").contains(name));
+  }
+  EXPECT_TRUE(eventually([&] { return archived_wals(site.barman, "main").contains(name); }));
+}
+
+// The receiver has connected before anybody waited for it.
+milliseconds slowest_commit(const std::string& synchronous) {
+  StreamingSite site({.server = {{"streaming_archiver_synchronous", synchronous}}});
+  site.start_receiver();
+  site.postgres.query("CREATE TABLE t (id int)");
+  site.postgres.query("ALTER SYSTEM SET synchronous_standby_names = 'barman_receive_wal'");
+  site.postgres.query("SELECT pg_reload_conf()");
+  site.postgres.wait_until("sync_state = 'sync' FROM pg_stat_replication");
+  milliseconds slowest{0};
+  for (int i = 0; i < 5; ++i) {
+    slowest = std::max(slowest, time_of([&] { site.postgres.query("INSERT INTO t VALUES (1)"); }));
+  }
+  return slowest;
+}
+
+TEST(Receiver, FlushesForCommitsWhenItIsToldTo) { EXPECT_LT(slowest_commit("on").count(), 700); }
+
+TEST(Receiver, KeepsCommitsWaitingNoLongerThanASecond) {
+  EXPECT_LT(slowest_commit("off").count(), 3000);
+}
+
+}  // namespace
+}  // namespace barman::test
