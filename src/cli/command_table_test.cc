@@ -50,7 +50,8 @@ TEST(CommandTable, HoldsEveryCommandOfTheContractAndOurs) {
                                                   "sync-info",
                                                   "sync-wals",
                                                   "terminate-process",
-                                                  "verify-backup"};
+                                                  "verify-backup",
+                                                  "verify-wal"};
   std::vector<std::string_view> names;
   for (const CommandSpec& command : command_table()) names.push_back(command.name);
   EXPECT_EQ(names, expected);

@@ -10,6 +10,7 @@ constexpr std::array kFunctions = {
     std::pair<std::string_view, CommandFunction>{"export-backup", run_export_backup},
     std::pair<std::string_view, CommandFunction>{"import-backup", run_import_backup},
     std::pair<std::string_view, CommandFunction>{"verify-backup", run_verify_backup},
+    std::pair<std::string_view, CommandFunction>{"verify-wal", run_verify_wal},
     std::pair<std::string_view, CommandFunction>{"sync-backup", run_sync_backup},
     std::pair<std::string_view, CommandFunction>{"sync-info", run_sync_info},
     std::pair<std::string_view, CommandFunction>{"sync-wals", run_sync_wals},

@@ -119,6 +119,23 @@ std::vector<CommandSpec> wal_check_specs() {
        .positionals = {one_server(),
                        {.key = "begin_wal", .metavar = "begin_wal", .help = "first WAL segment"},
                        {.key = "end_wal", .metavar = "end_wal", .help = "last WAL segment"}}},
+      {.name = "verify-wal",
+       .summary = "read the WAL archive record by record",
+       .description =
+           "Every archived segment must be readable, whatever it is stored in, and each of its "
+           "records must have its right checksum and follow the one before it, as PostgreSQL "
+           "checks them in a recovery. Gaps are told; they are no damage. Nothing is changed. The "
+           "exit code is 1 when anything is wrong, and each file is named.",
+       .servers = kAnyServer,
+       .options = {{.names = {"from"},
+                    .kind = ValueKind::text,
+                    .help = "first WAL segment",
+                    .metavar = "WAL"},
+                   {.names = {"to"},
+                    .kind = ValueKind::text,
+                    .help = "last WAL segment",
+                    .metavar = "WAL"}},
+       .positionals = {one_server()}},
       {.name = "check-wal-archive",
        .summary = "check that a WAL archive can take the WAL of a new server",
        .servers = kAnyServer,

@@ -10,8 +10,8 @@
 #include "catalogue/wal_check.h"
 #include "catalogue/wal_encoding.h"
 #include "catalogue/wal_index.h"
-#include "pipeline/sink.h"
 #include "postgres/system_id.h"
+#include "verify/checker_sink.h"
 #include "wal/record_checker.h"
 
 namespace barman::verify {
@@ -20,27 +20,6 @@ namespace fs = std::filesystem;
 using catalogue::BackupInfo;
 
 namespace {
-
-std::optional<std::uint64_t> parse_system_id(const BackupInfo& backup) {
-  const std::optional<postgres::SystemId> system_id =
-      backup.systemid ? postgres::parse_system_id(*backup.systemid) : std::nullopt;
-  return system_id ? std::optional(system_id->value) : std::nullopt;
-}
-
-class CheckerSink final : public pipeline::Sink {
- public:
-  CheckerSink(wal::RecordChecker& checker, const Interrupt& interrupt)
-      : checker_(checker), interrupt_(interrupt) {}
-  void write(Bytes data) override {
-    interrupt_.throw_if_requested();
-    checker_.write(data);
-  }
-  void finish() override {}
-
- private:
-  wal::RecordChecker& checker_;
-  const Interrupt& interrupt_;
-};
 
 class WalVerification {
  public:
@@ -58,7 +37,7 @@ class WalVerification {
                                 .begin = *backup_.begin_xlog,
                                 .end = *backup_.end_xlog,
                                 .segment_size = backup_.xlog_segment_size,
-                                .system_id = parse_system_id(backup_)});
+                                .system_id = find_system_id(backup_)});
     for (const std::string& name : names) {
       // The records after a segment that is missing or damaged hang in the air.
       if (!verify_segment(name, checker)) return std::move(verdict_);
@@ -116,6 +95,12 @@ class WalVerification {
 };
 
 }  // namespace
+
+std::optional<std::uint64_t> find_system_id(const BackupInfo& backup) {
+  const std::optional<postgres::SystemId> system_id =
+      backup.systemid ? postgres::parse_system_id(*backup.systemid) : std::nullopt;
+  return system_id ? std::optional(system_id->value) : std::nullopt;
+}
 
 WalVerdict verify_required_wal(const server::Server& server, const BackupInfo& backup) {
   return WalVerification(server, backup).run();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct WalVerdict {
   std::uint64_t record_count = 0;
   std::vector<Finding> findings;
 };
+
+// Of the cluster that it is a backup of.
+std::optional<std::uint64_t> find_system_id(const catalogue::BackupInfo& backup);
 
 // Reads the segments from begin_wal to end_wal, record by record. Only what is archived is judged
 // while the backup waits for WAL.

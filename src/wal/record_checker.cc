@@ -58,6 +58,7 @@ RecordChecker::RecordChecker(const WalRange& range)
     : range_(range),
       end_(before_page_header(range.end, range.segment_size)),
       system_id_(range.system_id),
+      is_seeking_(range.first_record == FirstRecord::anywhere),
       position_(range.begin.value) {}
 
 void RecordChecker::fail(std::uint64_t position, const std::string& reason) const {
@@ -94,12 +95,16 @@ void RecordChecker::end_segment() {
 }
 
 void RecordChecker::finish() const {
-  if (!is_done()) fail(position_, "the records end here, before the end of the backup");
+  if (!is_done()) fail(position_, "the records end here, too early");
 }
 
 void RecordChecker::check_page() {
+  if (load<std::uint16_t>(page_, 0) == 0 && may_end_here()) return;
   std::size_t offset = check_page_header();
-  if (remaining_ > 0) {
+  if (is_seeking_) {
+    offset = pass_over_continued(offset);
+    if (is_seeking_) return;
+  } else if (remaining_ > 0) {
     offset = continue_record(offset);
   } else if (position_ > page_begin_ + offset) {
     offset = static_cast<std::size_t>(position_ - page_begin_);
@@ -144,6 +149,25 @@ std::size_t RecordChecker::check_page_header() {
   return kLongPageHeader;
 }
 
+// The page tells how much of a record is still to come on it and behind it.
+std::size_t RecordChecker::pass_over_continued(std::size_t offset) {
+  const Bytes page(page_);
+  const bool is_continued = (load<std::uint16_t>(page, kInfoOffset) & kContinuesRecord) != 0;
+  const std::uint64_t rest = is_continued ? load<std::uint32_t>(page, kRemainingOffset) : 0;
+  if (rest > kPageSize - offset) return kPageSize;
+  is_seeking_ = false;
+  position_ = align_record(page_begin_ + offset + rest);
+  return static_cast<std::size_t>(position_ - page_begin_);
+}
+
+// What is unfinished then is the end of the log of a server that was stopped.
+bool RecordChecker::may_end_here() {
+  if (range_.last_record != LastRecord::anywhere || segment_end_ < end_) return false;
+  is_ended_ = true;
+  remaining_ = 0;
+  return true;
+}
+
 std::size_t RecordChecker::continue_record(std::size_t offset) {
   const Bytes page(page_);
   const auto info = load<std::uint16_t>(page, kInfoOffset);
@@ -163,7 +187,8 @@ std::size_t RecordChecker::continue_record(std::size_t offset) {
 std::size_t RecordChecker::begin_record(std::size_t offset) {
   record_begin_ = page_begin_ + offset;
   const auto size = load<std::uint32_t>(page_, offset);
-  if (size == 0) fail(record_begin_, "the records end here, before the end of the backup");
+  if (size == 0 && may_end_here()) return kPageSize;
+  if (size == 0) fail(record_begin_, "the records end here, too early");
   if (size < kRecordHeader || size > kMaxRecordSize) {
     fail(record_begin_, fmt::format("a record cannot have {} bytes", size));
   }

@@ -18,15 +18,26 @@
 
 namespace barman::wal {
 
+enum class FirstRecord {
+  at_the_beginning,
+  anywhere,  // the rest of a record that began earlier is passed over
+};
+enum class LastRecord {
+  at_the_end,
+  anywhere,  // records may end earlier: the last segment of a timeline
+};
+
 struct WalRange {
   TimelineId timeline;
-  // The first record begins here.
+  // The first record begins here; with FirstRecord::anywhere, the beginning of a segment.
   Lsn begin;
   // The last one ends here or later.
   Lsn end;
   SegmentSize segment_size;
   // Of the cluster; unset: that of the first page.
   std::optional<std::uint64_t> system_id;
+  FirstRecord first_record = FirstRecord::at_the_beginning;
+  LastRecord last_record = LastRecord::at_the_end;
 };
 
 class RecordChecker {
@@ -43,6 +54,10 @@ class RecordChecker {
   void finish() const;
 
   std::uint64_t record_count() const { return record_count_; }
+  // The records have reached the end of the range.
+  bool is_done() const { return is_ended_ || (position_ >= end_ && remaining_ == 0); }
+  // No record has begun so far.
+  bool is_seeking() const { return is_seeking_; }
 
  private:
   static constexpr std::size_t kPageSize = 8192;
@@ -54,7 +69,8 @@ class RecordChecker {
   std::size_t begin_record(std::size_t offset);
   std::size_t take(std::size_t offset);
   void end_record();
-  bool is_done() const { return position_ >= end_ && remaining_ == 0; }
+  std::size_t pass_over_continued(std::size_t offset);
+  bool may_end_here();
   [[noreturn]] void fail(std::uint64_t position, const std::string& reason) const;
 
   const WalRange range_;
@@ -67,6 +83,8 @@ class RecordChecker {
   std::uint16_t magic_ = 0;
   std::optional<std::uint64_t> system_id_;
 
+  bool is_seeking_;
+  bool is_ended_ = false;
   // Where the next record begins, or the current one goes on.
   std::uint64_t position_;
   std::uint64_t record_begin_ = 0;

@@ -1,5 +1,6 @@
 #include "wal/record_checker.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -95,6 +96,55 @@ TEST(RecordChecker, LooksAtNothingOutsideOfTheRange) {
   EXPECT_EQ(failure_of(wal), "none");
 }
 
+TEST(RecordChecker, BeginsInTheMiddleOfARecordAndEndsWhereTheServerEnded) {
+  const Wal wal = make_wal();
+  const auto check_second = [&](const std::string& bytes, LastRecord last) {
+    RecordChecker checker({.timeline = {1},
+                           .begin = {2 * kSegment},
+                           .end = {3 * kSegment},
+                           .segment_size = {kSegment},
+                           .system_id = kSystem,
+                           .first_record = FirstRecord::anywhere,
+                           .last_record = last});
+    checker.begin_segment({.timeline = {1}, .number = 2});
+    checker.write(as_bytes(std::string_view(bytes).substr(kSegment)));
+    checker.end_segment();
+    EXPECT_TRUE(checker.is_done());
+    EXPECT_FALSE(checker.is_seeking());
+    return checker.record_count();
+  };
+  // Two records and the switch.
+  EXPECT_EQ(check_second(wal.bytes, LastRecord::at_the_end), 3U);
+  // Without the switch.
+  std::string stopped = wal.bytes;
+  std::fill(stopped.begin() + static_cast<std::ptrdiff_t>(wal.end.value - kSegment), stopped.end(),
+            '\0');
+  EXPECT_EQ(check_second(stopped, LastRecord::anywhere), 2U);
+  EXPECT_THROW(check_second(stopped, LastRecord::at_the_end), Error);
+  std::string damaged = wal.bytes;
+  damaged[kSegment + 5000] = static_cast<char>(damaged[kSegment + 5000] ^ 1);
+  EXPECT_THROW(check_second(damaged, LastRecord::anywhere), Error);
+}
+
+TEST(RecordChecker, PassesOverTheRestOfARecord) {
+  WalBuilder builder;
+  while (builder.position() < 2 * kSegment - 1000) builder.add_record(500);
+  builder.add_record(4 * kPage);
+  builder.add_record(17);
+  builder.add_switch();
+  const std::string bytes = builder.bytes();
+  RecordChecker checker({.timeline = {1},
+                         .begin = {2 * kSegment},
+                         .end = {3 * kSegment},
+                         .segment_size = {kSegment},
+                         .first_record = FirstRecord::anywhere});
+  checker.begin_segment({.timeline = {1}, .number = 2});
+  checker.write(as_bytes(std::string_view(bytes).substr(kSegment)));
+  checker.end_segment();
+  EXPECT_TRUE(checker.is_done());
+  EXPECT_EQ(checker.record_count(), 2U);
+}
+
 TEST(RecordChecker, RefusesWhatIsShortForeignOrEmpty) {
   Wal wal = make_wal();
   EXPECT_THROW(check(wal, kSegment, 1), Error);
@@ -103,8 +153,7 @@ TEST(RecordChecker, RefusesWhatIsShortForeignOrEmpty) {
   EXPECT_EQ(failure_of(short_wal), "WAL at 0/2FFFFF: the segment is shorter than it must be");
   Wal long_wal = wal;
   long_wal.end.value = 3 * kSegment + 100;
-  EXPECT_EQ(failure_of(long_wal),
-            "WAL at 0/300000: the records end here, before the end of the backup");
+  EXPECT_EQ(failure_of(long_wal), "WAL at 0/300000: the records end here, too early");
   Wal empty = wal;
   std::memset(empty.bytes.data() + kSegment, 0, kSegment);
   EXPECT_EQ(failure_of(empty), "WAL at 0/200000: the page is empty");

@@ -1,0 +1,77 @@
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "catalogue/wal_range.h"
+#include "cli/backup_facts.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+#include "verify/verify_archive.h"
+
+namespace barman::cli {
+namespace {
+
+constexpr std::size_t kMaxWorkers = 8;
+constexpr std::size_t kMaxShown = 100;
+
+// Segment size and system of the newest usable backup.
+verify::ArchiveRequest make_request(CommandContext& context, const server::Server& server) {
+  const std::vector<catalogue::BackupInfo> backups = list_readable_backups(context, server);
+  const auto newest =
+      std::find_if(backups.rbegin(), backups.rend(),
+                   [](const catalogue::BackupInfo& backup) { return backup.is_copy_done(); });
+  if (newest == backups.rend()) {
+    throw Error(ErrorKind::not_found, fmt::format("No backup found for server '{}': cannot "
+                                                  "determine WAL segment size",
+                                                  server.name()));
+  }
+  const ParsedArguments& arguments = context.arguments;
+  verify::ArchiveRequest request = {
+      .segment_size = newest->xlog_segment_size,
+      .system_id = verify::find_system_id(*newest),
+      .first = arguments.find("from"),
+      .last = arguments.find("to"),
+      .worker_count = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxWorkers)};
+  for (const std::optional<std::string>& name : {request.first, request.last}) {
+    if (!name || wal::parse_segment_name(*name, request.segment_size)) continue;
+    throw Error(ErrorKind::usage, "Invalid WAL segment name: " + *name);
+  }
+  return request;
+}
+
+void tell(const verify::ArchiveVerdict& verdict, output::Reporter& reporter) {
+  for (const verify::WalGap& gap : verdict.gaps) {
+    reporter.info(gap.count == 1 ? fmt::format("Gap: {} is not archived", gap.first)
+                                 : fmt::format("Gap: {} to {} are not archived ({} segments)",
+                                               gap.first, gap.last, gap.count));
+  }
+  reporter.info(
+      fmt::format("Checked {} WAL files ({} records)", verdict.wal_count, verdict.record_count));
+  if (verdict.findings.empty()) return reporter.info("WAL archive successfully verified");
+  for (std::size_t i = 0; i < std::min(verdict.findings.size(), kMaxShown); ++i) {
+    reporter.error(verdict.findings[i].text);
+  }
+  reporter.error(fmt::format(
+      "{} WAL files are damaged\nHINT: Recovery ends in front of a damaged file. Put an intact "
+      "copy in its place, or take a new backup; 'catalogue-check' tells what can be recovered.",
+      verdict.findings.size()));
+}
+
+}  // namespace
+
+void run_verify_wal(CommandContext& context) {
+  const config::ServerConfig* config = select_server(context);
+  if (config == nullptr) return;
+  if (config->has_cloud_wals()) {
+    throw Error(ErrorKind::config,
+                "WAL verification is not supported for servers using cloud storage");
+  }
+  const server::Server server = make_server(context, *config);
+  const verify::ArchiveRequest request = make_request(context, server);
+  context.reporter.info("Verifying the WAL archive of server " + server.name());
+  tell(verify::verify_wal_archive(server, request, context.progress), context.reporter);
+}
+
+}  // namespace barman::cli

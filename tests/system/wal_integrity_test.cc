@@ -1,0 +1,172 @@
+// The WAL archive as a whole: every record of it can be verified, and its index loses and doubles
+// nothing, whoever writes to it and is killed meanwhile.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/streaming_site.h"
+#include "support/temp_dir.h"
+#include "support/writer.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class VerifyWal : public testing::TestWithParam<const char*> {
+ protected:
+  VerifyWal() : site_({.server = {{"compression", GetParam()}}}) {
+    site_.start_receiver();
+    site_.archive_a_segment();
+    site_.take_backup();
+    Writer writer(site_.postgres);
+    for (int i = 0; i < 4; ++i) {
+      writer.wait_for_commits(20);
+      // A record that does not fit into one segment.
+      if (i == 1) {
+        site_.postgres.query("SELECT pg_logical_emit_message(true, 'x', repeat('y', 1500000))");
+      }
+      site_.postgres.query("SELECT pg_switch_wal()");
+    }
+    writer.stop();
+    site_.wait_until_acknowledged();
+    site_.barman.run({"archive-wal", "main"});
+    names_ = indexed_wals(site_.barman, "main");
+  }
+
+  fs::path archived(const std::string& name) const {
+    return site_.server_directory() / "wals" / name.substr(0, 16) / name;
+  }
+
+  StreamingSite site_;
+  std::vector<std::string> names_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Stored, VerifyWal, testing::Values("", "zstd"), [](const auto& test) {
+  return std::string(*test.param == '\0' ? "plain" : test.param);
+});
+
+TEST_P(VerifyWal, ReadsEveryRecordAndNamesWhatIsDamaged) {
+  const CommandResult good = site_.barman.run({"verify-wal", "main"});
+  EXPECT_EQ(good.exit_code, 0) << good.err;
+  EXPECT_THAT(good.out, AllOf(HasSubstr(fmt::format("Checked {} WAL files (", names_.size())),
+                              HasSubstr("WAL archive successfully verified")));
+  EXPECT_EQ(good.err, "");
+
+  const std::string victim = names_[names_.size() / 2];
+  const std::string content = read_text(archived(victim));
+  std::string damaged = content;
+  // In the first kilobytes there are records, whatever the segment holds.
+  damaged[200] = static_cast<char>(damaged[200] ^ 1);
+  write_text(archived(victim), damaged);
+  const CommandResult bad = site_.barman.run({"verify-wal", "main"});
+  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_THAT(bad.err, AllOf(HasSubstr("WAL file '" + victim + "': "),
+                             HasSubstr("1 WAL files are damaged")));
+  EXPECT_EQ(site_.barman.run({"verify-wal", "--to", names_.front(), "main"}).exit_code, 0);
+
+  fs::remove(archived(victim));
+  const CommandResult missing = site_.barman.run({"verify-wal", "main"});
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("it is in the index, but"));
+  site_.barman.run({"rebuild-xlogdb", "main"});
+  const CommandResult gap = site_.barman.run({"verify-wal", "main"});
+  EXPECT_EQ(gap.exit_code, 0) << gap.err;
+  EXPECT_THAT(gap.out, HasSubstr("Gap: " + victim + " is not archived"));
+
+  write_text(archived(victim), content);
+  site_.barman.run({"rebuild-xlogdb", "main"});
+  EXPECT_THAT(site_.barman.run({"verify-wal", "main"}).out, Not(HasSubstr("Gap")));
+}
+
+// One command again and again, killed now and then.
+class Hammer {
+ public:
+  Hammer(BarmanHome& barman, std::vector<std::string> arguments, unsigned seed)
+      : barman_(barman), arguments_(std::move(arguments)), random_(seed) {
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+  int kills() const { return kills_; }
+
+ private:
+  void run(const std::stop_token& stop) {
+    std::uniform_int_distribution<int> pause(5, 250);
+    while (!stop.stop_requested()) {
+      BackgroundCommand command(barman_.request(arguments_));
+      if (command.wait(milliseconds(pause(random_)))) continue;
+      command.kill(SIGKILL);
+      command.wait();
+      ++kills_;
+    }
+  }
+
+  BarmanHome& barman_;
+  const std::vector<std::string> arguments_;
+  std::mt19937 random_;
+  std::atomic<int> kills_ = 0;
+  std::jthread thread_;
+};
+
+TEST(WalIndex, LosesAndDoublesNothingUnderManyWritersAndKills) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  constexpr int kSegments = 600;
+  BarmanHome barman;
+  barman.add_section("main", {{"description", "main"},
+                              {"conninfo", "host=/nonexistent user=nobody"},
+                              {"archiver", "on"},
+                              {"compression", "lz4"},
+                              {"backup_method", "postgres"},
+                              {"streaming_conninfo", "host=/nonexistent user=nobody"}});
+  const fs::path incoming = barman.server_directory("main") / "incoming";
+  fs::create_directories(incoming);
+  std::map<std::string, std::string> contents;
+  int kills = 0;
+  {
+    Hammer first(barman, {"archive-wal", "main"}, seed);
+    Hammer second(barman, {"archive-wal", "main"}, seed + 1);
+    Hammer third(barman, {"rebuild-xlogdb", "main"}, seed + 2);
+    for (int i = 1; i <= kSegments; ++i) {
+      const std::string name = fmt::format("0000000100000000{:08X}", i);
+      contents[name] =
+          fmt::format("\x0d\xd1{}", std::string(20000, static_cast<char>('a' + i % 20)));
+      write_text(incoming / ("." + name), contents[name]);
+      fs::rename(incoming / ("." + name), incoming / name);
+      std::this_thread::sleep_for(milliseconds(20));
+    }
+    kills = first.kills() + second.kills() + third.kills();
+  }
+  EXPECT_GE(kills, 10) << "hardly anybody was killed";
+  const CommandResult last = barman.run({"archive-wal", "main"});
+  EXPECT_EQ(last.exit_code, 0) << last.err;
+  EXPECT_TRUE(fs::is_empty(incoming));
+  EXPECT_TRUE(!fs::exists(barman.server_directory("main") / "errors") ||
+              fs::is_empty(barman.server_directory("main") / "errors"));
+
+  const std::vector<std::string> lines = indexed_wals(barman, "main");
+  const std::set<std::string> names(lines.begin(), lines.end());
+  EXPECT_EQ(lines.size(), names.size()) << "a line is there twice";
+  EXPECT_EQ(names.size(), contents.size()) << "a line is lost";
+  for (const auto& [name, content] : contents) {
+    EXPECT_TRUE(names.contains(name)) << name;
+    if (!name.ends_with('7')) continue;
+    EXPECT_TRUE(barman.run({"get-wal", "main", name}).out == content) << name;
+  }
+}
+
+}  // namespace
+}  // namespace barman::test
