@@ -48,6 +48,8 @@ struct Job {
   Progress& progress;
   BackupForm form;
   BackupInfo info;
+  // What PostgreSQL says of pages with wrong checksums.
+  std::optional<std::string> page_damage;
   // For the error message: what was being done.
   std::string action = "starting backup";
   Clock::time_point begun = Clock::now();
@@ -214,6 +216,8 @@ ReceivedBaseBackup copy_files(Job& job) {
   job.info.copy_stats = catalogue::PythonValue{stats};
   job.messages.info("Copy done (time: " + human_duration(seconds) + ")");
   if (received.end.checksum_failure) {
+    job.page_damage = fmt::format("PostgreSQL found corrupt pages while it sent the backup: {}",
+                                  *received.end.checksum_failure);
     job.messages.warning(
         "PostgreSQL found corrupt pages while it sent backup " + job.info.id.value + ": " +
         *received.end.checksum_failure +
@@ -298,7 +302,8 @@ void run_steps(Job& job) {
   job.messages.info("Backup size: " + human_size(size.size_bytes));
   // Commit point of the copy: every file is durable and matches the manifest.
   job.info.status = BackupStatus::waiting_for_wals;
-  job.info.error.reset();
+  // Kept where every reader of the catalogue can see it, and Barman does not mind.
+  job.info.error = job.page_damage;
   job.save();
   report_end(job);
 }

@@ -52,6 +52,8 @@ void run_backup(CommandContext& context) {
     const catalogue::BackupInfo info =
         backup::stream_backup(server, request, context.reporter, context.progress);
     output::write_backup_fields(context.reporter, info);
+    // Usable, but of a damaged cluster: nobody must overlook it.
+    if (info.is_copy_done() && info.error) context.reporter.set_exit_code(1);
   });
 }
 

@@ -274,10 +274,8 @@ void write_details_text(Reporter& reporter, std::string_view server, const Backu
   RowWriter rows(reporter);
   write_general(rows, server, details.backup);
   write_server_information(rows, details.backup);
-  if (!details.backup.is_copy_done()) {
-    rows.top_if("Error", details.backup.error);
-    return;
-  }
+  rows.top_if("Error", details.backup.error);
+  if (!details.backup.is_copy_done()) return;
   write_tablespaces(rows, details.backup);
   write_base_information(rows, details);
   write_wal_information(rows, details);
@@ -401,6 +399,8 @@ JsonValue details_json(const BackupDetails& details) {
     json.add("error", backup.error);
     return json;
   }
+  // Of a usable one: corrupt pages that PostgreSQL found.
+  if (backup.error) json.add("error", *backup.error);
   json.add("backup_type", catalogue::type_text(backup.type()));
   if (backup.cluster_size) add_size(json, "cluster_size", *backup.cluster_size);
   json.add("pgdata_directory", backup.pgdata);

@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/worker_pool.h"
+#include "content/backup_chain.h"
 #include "content/manifest_index.h"
 #include "content/open_backup.h"
 #include "postgres/page_checksum.h"
@@ -253,6 +254,41 @@ class Verification {
 
 }  // namespace
 
+namespace {
+
+// An incremental backup is as good as everything that it builds on.
+void verify_ancestors(const server::Server& server, const BackupInfo& backup,
+                      std::size_t worker_count, Progress& progress, VerifyReport& report) {
+  const auto add = [&](const catalogue::BackupId& id, const std::string& text) {
+    ++report.finding_count;
+    if (report.findings.size() < VerifyReport::kMaxFindings) {
+      report.findings.push_back({id.value, text});
+    }
+  };
+  try {
+    const content::BackupChain chain =
+        content::BackupChain::open(server.catalogue(), backup, server.interrupt());
+    for (std::size_t index = 1; index < chain.members().size(); ++index) {
+      const BackupInfo& link = chain.members()[index].info;
+      const FileLock lock = server::share_backup(server, link.id, "verify");
+      const VerifyReport found =
+          verify_files(server, link, VerifyDepth::checksums, worker_count, progress);
+      report.file_count += found.file_count;
+      report.size_bytes += found.size_bytes;
+      report.page_count += found.page_count;
+      for (const Finding& finding : found.findings) {
+        add(link.id, fmt::format("backup {}, which it builds on: {}", link.id.value, finding.text));
+      }
+    }
+  } catch (const Error& error) {
+    // A broken chain is what the user wants to hear of, beside everything else.
+    if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::not_found) throw;
+    add(backup.id, error.describe());
+  }
+}
+
+}  // namespace
+
 VerifyReport verify_files(const server::Server& server, const BackupInfo& backup, VerifyDepth depth,
                           std::size_t worker_count, Progress& progress) {
   Verification verification(server, backup, progress);
@@ -270,7 +306,9 @@ VerifyReport verify_backup(const server::Server& server, const BackupInfo& backu
   verification.verify_files(VerifyDepth::checksums, worker_count);
   progress.end();
   verification.verify_wals();
-  return verification.report();
+  VerifyReport report = verification.report();
+  verify_ancestors(server, backup, worker_count, progress, report);
+  return report;
 }
 
 }  // namespace barman::verify

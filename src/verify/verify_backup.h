@@ -44,8 +44,9 @@ enum class VerifyDepth {
 VerifyReport verify_files(const server::Server& server, const catalogue::BackupInfo& backup,
                           VerifyDepth depth, std::size_t worker_count, Progress& progress);
 
-// Throws `config` for backups of a kind that cannot be verified (encrypted, compressed, snapshots,
-// incomplete ones), telling why; `conflict` when the backup is being deleted.
+// With everything that it builds on, when it is incremental. Throws `config` for backups of a kind
+// that cannot be verified (encrypted, snapshots, incomplete ones), telling why; `conflict` when the
+// backup is being deleted.
 VerifyReport verify_backup(const server::Server& server, const catalogue::BackupInfo& backup,
                            std::size_t worker_count, Progress& progress);
 

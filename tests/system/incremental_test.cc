@@ -479,6 +479,24 @@ TEST(Consolidate, MakesAFullBackupThatNeedsNoOther) {
   EXPECT_THAT(refused.err, HasSubstr("is not an incremental backup"));
 }
 
+TEST(VerifyIncremental, FindsDamageOfTheBackupsItBuildsOn) {
+  IncrementalSite site;
+  const std::string full = site.take_backup();
+  const std::string first = site.take_incremental("last");
+  EXPECT_EQ(site.barman.run({"verify-backup", "main", first}).exit_code, 0);
+  const fs::path file =
+      site.base(full) / "data" / site.postgres.value("SELECT pg_relation_filepath('still')");
+  std::string content = read(file);
+  content[5000] = static_cast<char>(content[5000] ^ 1);
+  std::ofstream(file, std::ios::binary) << content;
+  const CommandResult damaged = site.barman.run({"verify-backup", "main", first});
+  EXPECT_EQ(damaged.exit_code, 1);
+  EXPECT_THAT(damaged.out + damaged.err,
+              HasSubstr("backup " + full + ", which it builds on: \"base/"));
+  fs::rename(site.base(full), site.base(full).string() + ".away");
+  EXPECT_EQ(site.barman.run({"verify-backup", "main", first}).exit_code, 1);
+}
+
 TEST(Consolidate, LeavesTheChainAloneWhenItIsKilled) {
   IncrementalSite site;
   site.take_backup();

@@ -175,5 +175,28 @@ TEST(VerifyBackupOf, PagesThatWereDamagedBeforeTheBackup) {
       HasSubstr("\"" + relation + "\" has 1 page(s) with a wrong checksum, the first is block 3"));
 }
 
+// What PostgreSQL itself finds while it sends a backup is kept, shown, and told by the exit code.
+TEST(BackupOfADamagedCluster, IsKeptAndSaysSo) {
+  StreamingSite site;
+  site.start_receiver();
+  site.postgres.query("CREATE TABLE hurt AS SELECT generate_series(1, 5000) AS id");
+  site.postgres.query("CHECKPOINT");
+  const fs::path file =
+      site.postgres.data_directory() / site.postgres.value("SELECT pg_relation_filepath('hurt')");
+  site.archive_a_segment();
+  site.postgres.stop();
+  flip_bit(file, 8192 + 4000);
+  site.postgres.start();
+  const CommandResult result = site.barman.run({"backup", "--wait", "main"});
+  EXPECT_EQ(result.exit_code, 1) << result.out;
+  EXPECT_THAT(result.err, HasSubstr("PostgreSQL found corrupt pages"));
+  const std::string id = site.listed_backups().front();
+  EXPECT_EQ(site.status_of(id), "DONE");
+  EXPECT_THAT(site.barman.run({"show-backup", "main", id}).out,
+              HasSubstr("PostgreSQL found corrupt pages while it sent the backup"));
+  EXPECT_THAT(site.barman.log(), HasSubstr("checksum verification fail"));
+  EXPECT_EQ(site.barman.run({"verify-backup", "main", id}).exit_code, 1);
+}
+
 }  // namespace
 }  // namespace barman::test
