@@ -16,6 +16,7 @@
 #include "backup/arrival_ledger.h"
 #include "base/progress.h"
 #include "compression/algorithm.h"
+#include "encryption/cipher.h"
 #include "pipeline/tar_reader.h"
 #include "replication/base_backup_stream.h"
 
@@ -31,6 +32,8 @@ struct ArchiveCoding {
   // Of the client; the server got its own.
   std::optional<int> level;
   std::size_t worker_count = 2;
+  // What is stored is encrypted, after it was compressed; tar format only.
+  std::optional<encryption::Cipher> cipher;
 };
 
 class ArchiveTarget {
@@ -85,7 +88,7 @@ std::unique_ptr<ArchiveTarget> make_plain_target(TargetDirectories directories,
                                                  const ArchiveCoding& coding,
                                                  const Arrivals& arrivals);
 // `base.tar.zst`, `<oid>.tar.zst` in the data directory, each with its index
-// (content/archive_index.h).
+// (content/archive_index.h); encrypted ones, `base.tar.zst.gpg`, have none.
 std::unique_ptr<ArchiveTarget> make_tar_target(std::filesystem::path data_directory,
                                                const ArchiveCoding& coding,
                                                const Arrivals& arrivals);

@@ -17,12 +17,14 @@ std::optional<int> to_int(std::optional<std::int64_t> value) {
 
 }  // namespace
 
-BackupForm plan_form(const config::ServerConfig& config, std::size_t processor_count) {
+BackupForm plan_form(const config::ServerConfig& config, const encryption::Cipher& cipher,
+                     std::size_t processor_count) {
   BackupForm form;
   if (!config.backup_compression) return form;
   if (config.backup_compression_format.value_or("tar") == "tar") {
     form.format = StoredFormat::tar;
     form.compression = config.backup_compression;
+    if (config.encryption == "gpg") form.coding.cipher = cipher;
   }
   form.coding.algorithm = compression::parse_algorithm(*config.backup_compression);
   if (!form.coding.algorithm) return form;

@@ -21,6 +21,8 @@ struct BackupForm {
 };
 
 // `processor_count` threads compress on the client unless backup_compression_workers is set.
-BackupForm plan_form(const config::ServerConfig& config, std::size_t processor_count);
+// `cipher` is used with encryption = gpg.
+BackupForm plan_form(const config::ServerConfig& config, const encryption::Cipher& cipher,
+                     std::size_t processor_count);
 
 }  // namespace barman::backup

@@ -12,7 +12,7 @@ config::ServerConfig configured(const std::string& algorithm) {
 }
 
 TEST(BackupForm, IsPlainWithoutCompression) {
-  const BackupForm form = plan_form({}, 4);
+  const BackupForm form = plan_form({}, encryption::Cipher(), 4);
   EXPECT_EQ(form.format, StoredFormat::plain);
   EXPECT_FALSE(form.compression);
   EXPECT_FALSE(form.server_compression);
@@ -20,7 +20,7 @@ TEST(BackupForm, IsPlainWithoutCompression) {
 }
 
 TEST(BackupForm, IsTarUnlessPlainIsWanted) {
-  const BackupForm none = plan_form(configured("none"), 4);
+  const BackupForm none = plan_form(configured("none"), encryption::Cipher(), 4);
   EXPECT_EQ(none.format, StoredFormat::tar);
   EXPECT_EQ(none.compression, "none");
   EXPECT_FALSE(none.coding.algorithm);
@@ -31,7 +31,7 @@ TEST(BackupForm, IsTarUnlessPlainIsWanted) {
   config.backup_compression_location = "server";
   config.backup_compression_level = 7;
   config.backup_compression_workers = 3;
-  const BackupForm plain = plan_form(config, 4);
+  const BackupForm plain = plan_form(config, encryption::Cipher(), 4);
   EXPECT_EQ(plain.format, StoredFormat::plain);
   EXPECT_FALSE(plain.compression);
   EXPECT_EQ(plain.coding.place, CompressionPlace::server);
@@ -41,14 +41,21 @@ TEST(BackupForm, IsTarUnlessPlainIsWanted) {
   EXPECT_EQ(plain.server_compression->worker_count, 3);
 }
 
+TEST(BackupForm, EncryptsTarOnly) {
+  config::ServerConfig config = configured("none");
+  EXPECT_FALSE(plan_form(config, encryption::Cipher(), 1).coding.cipher);
+  config.encryption = "gpg";
+  EXPECT_TRUE(plan_form(config, encryption::Cipher(), 1).coding.cipher);
+}
+
 TEST(BackupForm, CompressesWithAllProcessorsUnlessToldOtherwise) {
-  EXPECT_EQ(plan_form(configured("gzip"), 4).coding.worker_count, 4U);
-  EXPECT_EQ(plan_form(configured("lz4"), 64).coding.worker_count, 8U);
-  EXPECT_EQ(plan_form(configured("lz4"), 0).coding.worker_count, 1U);
+  EXPECT_EQ(plan_form(configured("gzip"), encryption::Cipher(), 4).coding.worker_count, 4U);
+  EXPECT_EQ(plan_form(configured("lz4"), encryption::Cipher(), 64).coding.worker_count, 8U);
+  EXPECT_EQ(plan_form(configured("lz4"), encryption::Cipher(), 0).coding.worker_count, 1U);
   config::ServerConfig config = configured("zstd");
   config.backup_compression_workers = 12;
   config.backup_compression_level = -3;
-  const BackupForm form = plan_form(config, 4);
+  const BackupForm form = plan_form(config, encryption::Cipher(), 4);
   EXPECT_EQ(form.coding.worker_count, 12U);
   EXPECT_EQ(form.coding.level, -3);
   EXPECT_FALSE(form.server_compression);

@@ -205,6 +205,10 @@ ReceivedBaseBackup copy_with_retries(Job& job) {
 ReceivedBaseBackup copy_files(Job& job) {
   job.action = "copying files";
   job.messages.info("Starting backup copy via pg_basebackup for " + job.info.id.value);
+  if (job.form.coding.cipher) {
+    job.messages.info(
+        fmt::format("Encrypting backup using {} encryption", job.server.config().encryption));
+  }
   const auto begun = Clock::now();
   const std::string frame = "data transfer failure on directory '" +
                             job.server.catalogue().data_directory(job.info.id).string() + "'";
@@ -290,6 +294,7 @@ void run_steps(Job& job) {
   job.messages.info("Finalising the backup.");
   read_label(job, received.backup_label);
   job.info.compression = job.form.compression;
+  if (job.form.coding.cipher) job.info.encryption = job.server.config().encryption;
   end_backup(job, received.end);
   job.save();
   archive::remove_wals_before_first_backup(job.server, job.info, job.messages);
@@ -433,8 +438,11 @@ void require_supported(const config::ServerConfig& config) {
     refuse("a cloud destination",
            "Use local directories for basebackups_directory and wals_directory.");
   }
-  if (config.encryption != "none")
-    refuse("encryption = " + config.encryption, "Set encryption = none.");
+  if (const auto problem = config::find_encryption_problem(config)) {
+    throw Error(ErrorKind::config,
+                fmt::format("cannot back up server '{}': {}", config.name, *problem),
+                "Change the settings of the server, or set encryption = none.");
+  }
 }
 
 void require_parent(const server::Server& server, const BackupInfo& parent) {
@@ -506,7 +514,7 @@ BackupInfo stream_backup(const server::Server& server, const BackupRequest& requ
           .request = request,
           .messages = messages,
           .progress = progress,
-          .form = plan_form(server.config(), std::thread::hardware_concurrency()),
+          .form = plan_form(server.config(), server.cipher(), std::thread::hardware_concurrency()),
           .info = register_backup(server, request, system_id)};
   messages.info("Starting backup using postgres method for server " + server.name() + " in " +
                 server.catalogue().base_directory(job.info.id).string());

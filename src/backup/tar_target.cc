@@ -2,6 +2,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "backup/archive_target.h"
@@ -20,13 +21,15 @@ constexpr std::array<std::byte, 2 * pipeline::TarReader::kBlockSize> kEndMarker{
 // Members go into the index only.
 class MemberRecorder final : public pipeline::TarVisitor {
  public:
-  explicit MemberRecorder(content::ArchiveIndexWriter& index) : index_(index) {}
-  void begin_member(const pipeline::TarMember& member) override { index_.add(member); }
+  explicit MemberRecorder(std::optional<content::ArchiveIndexWriter>& index) : index_(index) {}
+  void begin_member(const pipeline::TarMember& member) override {
+    if (index_) index_->add(member);
+  }
   void write(Bytes) override {}
   void end_member() override {}
 
  private:
-  content::ArchiveIndexWriter& index_;
+  std::optional<content::ArchiveIndexWriter>& index_;
 };
 
 // The tar stream on its way to the TarReader.
@@ -53,15 +56,19 @@ class TarFile {
           const Arrivals& arrivals)
       : archive_(std::move(archive)),
         is_from_server_(coding.place == CompressionPlace::server),
-        index_(archive_.index_path()),
         recorder_(index_),
         tap_(std::move(manifest_prefix), arrivals, recorder_),
         reader_(tap_, archive_.path.filename().string()),
         stream_(reader_),
         file_(archive_.path) {
+    // The index would tell names of files.
+    if (!archive_.is_encrypted) index_.emplace(archive_.index_path());
+    if (archive_.is_encrypted) {
+      encryptor_ = coding.cipher->make_encryptor(file_, archive_.path.string());
+    }
     if (coding.place == CompressionPlace::client) {
       compressor_ = std::make_unique<compression::ParallelCompressor>(
-          *coding.algorithm, coding.level, coding.worker_count, file_);
+          *coding.algorithm, coding.level, coding.worker_count, stored());
     } else if (is_from_server_) {
       decompressor_ = compression::make_decompressor(*coding.algorithm, stream_,
                                                      archive_.path.filename().string());
@@ -77,16 +84,21 @@ class TarFile {
     if (!is_from_server_ && !reader_.has_end_marker()) write(kEndMarker);
     input().finish();
     output().finish();
+    if (!index_) return;
     const Fd file = open_file(archive_.path, O_RDONLY);
-    index_.commit({.stamp = content::stamp_of(file, archive_.path),
-                   .stream_size = stream_.size_bytes(),
-                   .algorithm = archive_.algorithm},
-                  compressor_ ? compressor_->frames() : std::vector<compression::FrameSize>());
+    index_->commit({.stamp = content::stamp_of(file, archive_.path),
+                    .stream_size = stream_.size_bytes(),
+                    .algorithm = archive_.algorithm},
+                   compressor_ ? compressor_->frames() : std::vector<compression::FrameSize>());
   }
 
  private:
   pipeline::Sink& output() {
     if (compressor_) return *compressor_;
+    return stored();
+  }
+  pipeline::Sink& stored() {
+    if (encryptor_) return *encryptor_;
     return file_;
   }
   pipeline::Sink& input() {
@@ -96,12 +108,13 @@ class TarFile {
 
   const content::ArchiveFile archive_;
   const bool is_from_server_;
-  content::ArchiveIndexWriter index_;
+  std::optional<content::ArchiveIndexWriter> index_;
   MemberRecorder recorder_;
   ArrivalTap tap_;
   pipeline::TarReader reader_;
   StreamCounter stream_;
   pipeline::FileSink file_;
+  std::unique_ptr<pipeline::Sink> encryptor_;
   std::unique_ptr<compression::ParallelCompressor> compressor_;
   std::unique_ptr<pipeline::Sink> decompressor_;
 };
@@ -115,9 +128,10 @@ class TarTarget final : public ArchiveTarget {
   void begin_archive(const replication::BackupArchive& archive) override {
     std::string name = content::archive_stem(archive.oid) + ".tar";
     name += content::archive_extension(coding_.algorithm);
-    file_ =
-        std::make_unique<TarFile>(content::ArchiveFile{data_directory_ / name, coding_.algorithm},
-                                  coding_, manifest_prefix(archive), arrivals_);
+    if (coding_.cipher) name += content::kEncryptedExtension;
+    file_ = std::make_unique<TarFile>(
+        content::ArchiveFile{data_directory_ / name, coding_.algorithm, coding_.cipher.has_value()},
+        coding_, manifest_prefix(archive), arrivals_);
   }
   void write(Bytes data) override { file_->write(data); }
   void end_archive() override {

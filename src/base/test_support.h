@@ -8,6 +8,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "base/error.h"
 
@@ -23,7 +24,12 @@ class TemporaryDirectory {
   }
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  ~TemporaryDirectory() {
+    // Sockets of an agent that is just ending may go away while the directory is read.
+    std::error_code code;
+    std::filesystem::remove_all(path_, code);
+    if (code) std::filesystem::remove_all(path_, code);
+  }
   const std::filesystem::path& path() const { return path_; }
 
  private:

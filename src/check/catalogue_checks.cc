@@ -169,29 +169,16 @@ void check_wal_sizes(const CheckRun& run, const CatalogueFacts& facts) {
   run.pass("wal size", human_size(static_cast<std::int64_t>(statistics.wal_until_next_size)));
 }
 
-// "" when backups can be encrypted with these settings.
-std::string encryption_problem(const config::ServerConfig& config) {
-  if (!config.encryption_key_id) return "encryption_key_id is not set";
-  if (config.backup_method != config::BackupMethod::postgres)
-    return "encryption needs backup_method = postgres";
-  if (!config.backup_compression) return "encryption needs backup_compression (none is allowed)";
-  if (config.backup_compression_format.value_or("tar") != "tar") {
-    return "encryption needs backup_compression_format = tar";
-  }
-  return {};
-}
-
 void check_encryption(const CheckRun& run) {
   constexpr const char* kLabel = "encryption";
   const config::ServerConfig& config = run.server.config();
-  if (const std::string problem = encryption_problem(config); !problem.empty()) {
-    return run.fail(kLabel, problem);
+  if (const auto problem = config::find_encryption_problem(config)) {
+    return run.fail(kLabel, *problem);
   }
   // The reason goes to the log, as users know it.
   try {
     compression::TextSink result("encryption test");
-    const auto encryptor =
-        encryption::Cipher({.recipient = *config.encryption_key_id}).make_encryptor(result, "test");
+    const auto encryptor = run.server.cipher().make_encryptor(result, "test");
     encryptor->write(as_bytes("encryption test"));
     encryptor->finish();
     run.pass(kLabel, "encryption test succeeded");

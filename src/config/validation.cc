@@ -292,4 +292,15 @@ std::optional<std::string> find_version_problem(const ServerConfig& config, int 
   return "backup_compression_location = server requires PostgreSQL 15 or later";
 }
 
+std::optional<std::string> find_encryption_problem(const ServerConfig& config) {
+  if (config.encryption == "none") return std::nullopt;
+  if (!config.encryption_key_id) return "encryption_key_id is not set";
+  if (config.backup_method != BackupMethod::postgres)
+    return "encryption needs backup_method = postgres";
+  if (!config.backup_compression) return "encryption needs backup_compression (none is allowed)";
+  if (config.backup_compression_format.value_or("tar") != "tar")
+    return "encryption needs backup_compression_format = tar";
+  return std::nullopt;
+}
+
 }  // namespace barman::config

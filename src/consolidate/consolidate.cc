@@ -225,8 +225,8 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
   const FileLock lock = server::lock_or_throw(catalogue::backup_lock(server.locks()),
                                               "Another backup process is running");
   backup::fail_abandoned_backups(server, messages);
-  const content::BackupChain chain =
-      content::BackupChain::open(catalogue, backup, server.interrupt());
+  const content::BackupChain chain = content::BackupChain::open(
+      catalogue, backup, {.interrupt = server.interrupt(), .cipher = server.cipher()});
   if (!chain.has_random_access()) {
     throw Error(
         ErrorKind::config,

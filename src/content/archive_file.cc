@@ -66,16 +66,21 @@ void push_archive(const ArchiveFile& archive, BlockQueue& blocks,
     decompressor =
         compression::make_decompressor(*archive.algorithm, blocks, archive.path.string());
   }
-  pipeline::Sink& sink = decompressor ? *decompressor : blocks;
+  pipeline::Sink* sink = decompressor ? decompressor.get() : &blocks;
+  std::unique_ptr<pipeline::Sink> decryptor;
+  if (archive.is_encrypted) {
+    decryptor = reading.cipher.make_decryptor(*sink, archive.path.string());
+    sink = decryptor.get();
+  }
   Block buffer(kBlockSize);
   for (;;) {
     reading.interrupt.throw_if_requested();
     const std::size_t size = read_full(file, buffer, archive.path);
-    sink.write(Bytes(buffer).first(size));
+    sink->write(Bytes(buffer).first(size));
     if (reading.on_read) reading.on_read(size);
     if (size < buffer.size()) break;
   }
-  sink.finish();
+  sink->finish();
 }
 
 }  // namespace
@@ -107,6 +112,8 @@ std::optional<ArchiveFile> find_archive(const fs::path& data_directory, std::uin
     path += archive_extension(algorithm);
     std::error_code code;
     if (fs::is_regular_file(path, code)) return ArchiveFile{std::move(path), algorithm};
+    path += kEncryptedExtension;
+    if (fs::is_regular_file(path, code)) return ArchiveFile{std::move(path), algorithm, true};
   }
   return std::nullopt;
 }

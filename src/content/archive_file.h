@@ -11,18 +11,23 @@
 
 #include "base/interrupt.h"
 #include "compression/algorithm.h"
+#include "encryption/cipher.h"
 #include "pipeline/tar_reader.h"
 
 namespace barman::content {
 
 // "" for none, ".gz", ".lz4", ".zst".
 std::string_view archive_extension(std::optional<compression::Algorithm> algorithm);
+// Behind the one of the algorithm.
+inline constexpr std::string_view kEncryptedExtension = ".gpg";
 // "base" for the data directory (0), the OID for a tablespace.
 std::string archive_stem(std::uint32_t oid);
 
 struct ArchiveFile {
   std::filesystem::path path;
   std::optional<compression::Algorithm> algorithm;
+  // "base.tar.zst.gpg": compressed, then encrypted. Has no index, which would tell names of files.
+  bool is_encrypted = false;
 
   // Of the index beside it (archive_index.h): "base.index".
   std::filesystem::path index_path() const;
@@ -42,12 +47,14 @@ ArchiveStamp stamp_of(const Fd& archive, const std::filesystem::path& path);
 
 struct SequentialReading {
   Interrupt interrupt;
+  // For encrypted archives.
+  encryption::Cipher cipher = {};
   // Called for each piece of the archive that was read, with its size as stored.
   std::function<void(std::uint64_t)> on_read;
 };
 
-// Reads the whole archive once, decompressing it on the way, in a second thread beside the
-// visitor's. Throws `corrupt` naming the archive.
+// Reads the whole archive once, decrypting and decompressing it on the way, in a second thread
+// beside the visitor's. Throws `corrupt` naming the archive.
 void read_archive_sequentially(const ArchiveFile& archive, pipeline::TarVisitor& visitor,
                                const SequentialReading& reading);
 

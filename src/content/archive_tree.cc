@@ -157,6 +157,7 @@ std::shared_ptr<ArchiveTree> open_archive_tree(const ArchiveFile& archive,
                                                std::shared_ptr<FrameCache> cache,
                                                WithoutIndex without_index,
                                                const Interrupt& interrupt) {
+  if (archive.is_encrypted) return nullptr;
   Fd file = open_file(archive.path, O_RDONLY);
   std::optional<ArchiveIndex> index;
   try {

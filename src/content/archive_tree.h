@@ -45,8 +45,8 @@ enum class WithoutIndex {
 };
 
 // nullptr when no part of the archive can be read without what is before it: it has one frame
-// (compressed by the server, or by another program), or no index. A damaged index counts as none
-// and is logged.
+// (compressed by the server, or by another program), no index, or is encrypted. A damaged index
+// counts as none and is logged.
 std::shared_ptr<ArchiveTree> open_archive_tree(const ArchiveFile& archive,
                                                std::shared_ptr<FrameCache> cache,
                                                WithoutIndex without_index,

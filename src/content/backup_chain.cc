@@ -100,7 +100,7 @@ std::vector<BackupInfo> list_chain(const catalogue::Catalogue& catalogue,
 }
 
 BackupChain BackupChain::open(const catalogue::Catalogue& catalogue, const BackupInfo& backup,
-                              const Interrupt& interrupt) {
+                              OpenOptions options) {
   BackupChain chain;
   const std::vector<BackupInfo> links = list_chain(catalogue, backup);
   for (std::size_t index = 0; index + 1 < links.size(); ++index) {
@@ -108,8 +108,7 @@ BackupChain BackupChain::open(const catalogue::Catalogue& catalogue, const Backu
   }
   require_full(links.back());
   const bool is_alone = links.size() == 1;
-  const OpenOptions options{.without_index = is_alone ? WithoutIndex::give_up : WithoutIndex::scan,
-                            .interrupt = interrupt};
+  options.without_index = is_alone ? WithoutIndex::give_up : WithoutIndex::scan;
   for (const BackupInfo& link : links) {
     chain.members_.push_back(open_member(catalogue, link, options));
   }

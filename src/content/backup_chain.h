@@ -25,7 +25,7 @@ class BackupChain {
   // Throws `not_found`, `corrupt` or `conflict` naming the link. No file but labels, manifests
   // and indexes is read; an archive of a chain that has no index is read to make it.
   static BackupChain open(const catalogue::Catalogue& catalogue,
-                          const catalogue::BackupInfo& backup, const Interrupt& interrupt);
+                          const catalogue::BackupInfo& backup, OpenOptions options);
 
   // Newest first.
   const std::vector<ChainMember>& members() const { return members_; }

@@ -69,10 +69,19 @@ std::vector<BackupTree> open_archives(const std::filesystem::path& data_director
                               archive_stem(oid), data_directory.string()),
                   "Restore another backup, or put the archive in place.");
     }
+    if (archive->is_encrypted && !options.cipher.can_decrypt()) {
+      throw Error(
+          ErrorKind::config,
+          fmt::format("\"{}\" is encrypted, but no 'encryption_passphrase_command' is "
+                      "configured",
+                      archive->path.string()),
+          "Set encryption_passphrase_command to a command that prints the passphrase of the "
+          "key.");
+    }
     if (auto tree = open_archive_tree(*archive, cache, options.without_index, options.interrupt)) {
       return tree;
     }
-    return std::make_shared<SequentialTree>(*archive, options.interrupt);
+    return std::make_shared<SequentialTree>(*archive, options.interrupt, options.cipher);
   };
   std::vector<BackupTree> trees;
   for (const catalogue::Tablespace& tablespace : backup.tablespaces) {

@@ -10,6 +10,7 @@
 #include "catalogue/catalogue.h"
 #include "content/archive_tree.h"
 #include "content/content_tree.h"
+#include "encryption/cipher.h"
 
 namespace barman::content {
 
@@ -25,6 +26,8 @@ struct OpenOptions {
   // A chain of backups is read here and there; one backup from its beginning to its end.
   WithoutIndex without_index = WithoutIndex::give_up;
   Interrupt interrupt;
+  // For encrypted archives.
+  encryption::Cipher cipher = {};
 };
 
 // The files of this backup alone, as they were received: an incremental one has INCREMENTAL files.

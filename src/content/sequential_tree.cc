@@ -153,7 +153,7 @@ class Feeder final : public pipeline::TarVisitor {
 void SequentialTree::read_through(const ContentVisitor& visit) const {
   visit(archive_root(archive_), {});
   Feeder feeder(*this, archive_, visit);
-  read_archive_sequentially(archive_, feeder, {.interrupt = interrupt_});
+  read_archive_sequentially(archive_, feeder, {.interrupt = interrupt_, .cipher = cipher_});
 }
 
 void SequentialTree::walk(const EntryVisitor& visit) const {

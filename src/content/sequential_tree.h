@@ -1,6 +1,6 @@
 // A tree that lies in the catalogue as an archive without random access: compressed in one piece by
-// the server or by another program, or without its index. It is read once, from its beginning to
-// its end, with read_through().
+// the server or by another program, encrypted, or without its index. It is read once, from its
+// beginning to its end, with read_through().
 #pragma once
 
 #include <memory>
@@ -14,8 +14,11 @@ namespace barman::content {
 
 class SequentialTree final : public ContentTree {
  public:
-  SequentialTree(ArchiveFile archive, Interrupt interrupt)
-      : archive_(std::move(archive)), interrupt_(std::move(interrupt)) {}
+  // `cipher` is for encrypted archives.
+  SequentialTree(ArchiveFile archive, Interrupt interrupt, encryption::Cipher cipher = {})
+      : archive_(std::move(archive)),
+        interrupt_(std::move(interrupt)),
+        cipher_(std::move(cipher)) {}
 
   bool has_random_access() const override { return false; }
   // Decompression, the visitor, and those who read the files work side by side. Memory: at most
@@ -31,6 +34,7 @@ class SequentialTree final : public ContentTree {
  private:
   const ArchiveFile archive_;
   const Interrupt interrupt_;
+  const encryption::Cipher cipher_;
 };
 
 }  // namespace barman::content

@@ -66,6 +66,7 @@ class Planner {
     plan_.destination = fs::path(request_.destination).lexically_normal();
     if (!plan_.destination.has_filename()) plan_.destination = plan_.destination.parent_path();
     plan_.pg_wal_name = postgres::facts_for(version_).wal_directory;
+    plan_.is_encrypted = facts_.backup.encryption.has_value();
     plan_.trees = list_trees(facts_, plan_.destination.string(), relocations_);
     for (const catalogue::Tablespace& tablespace : facts_.backup.tablespaces) {
       plan_.tablespaces.push_back({.oid = tablespace.oid,

@@ -118,7 +118,6 @@ void refuse_unsupported(const RestoreRequest& request, const BackupInfo& backup,
   if (backup.type() == catalogue::BackupType::snapshot) {
     refuse("this version cannot restore snapshot backups", kOtherBackup);
   }
-  if (backup.encryption) refuse("this version cannot decrypt backups", kOtherBackup);
 }
 
 }  // namespace

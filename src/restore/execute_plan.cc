@@ -73,6 +73,10 @@ class Execution {
 
   void copy_base_backup() {
     messages_.info("Copying the base backup.");
+    if (plan_.is_encrypted) {
+      messages_.info(fmt::format("Decrypting files from backup '{}' for server '{}'.",
+                                 plan_.backup_id.value, plan_.server_name));
+    }
     make_directories(plan_.destination, kDirectoryMode);
     write_restore_marker(plan_.destination, {plan_.server_name, plan_.backup_id});
     if (plan_.updates_existing) clear_destination(plan_, interrupt_);

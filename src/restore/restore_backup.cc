@@ -112,8 +112,9 @@ struct Prepared {
 Prepared prepare(const server::Server& server, const RestoreRequest& request,
                  const Chosen& chosen) {
   // Read again: archiving may have completed the backup.
-  const content::BackupChain chain = content::BackupChain::open(
-      server.catalogue(), server.catalogue().load_backup(chosen.id), server.interrupt());
+  const content::BackupChain chain =
+      content::BackupChain::open(server.catalogue(), server.catalogue().load_backup(chosen.id),
+                                 {.interrupt = server.interrupt(), .cipher = server.cipher()});
   const RestoreFacts facts = gather_facts(server, chain, request, chosen.relocations);
   Prepared prepared{.backup = chain.backup(),
                     .manifest = chain.members().front().manifest,

@@ -60,6 +60,7 @@ struct RestorePlan {
   std::string pg_wal_name;
   // Tablespaces, then the data directory.
   std::vector<TreeCopy> trees;
+  bool is_encrypted = false;
   std::vector<TablespacePlan> tablespaces;
   // Newest first, when the backup is incremental and put together from these; else empty.
   std::vector<catalogue::BackupId> chain;

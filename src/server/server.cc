@@ -84,6 +84,12 @@ std::string Server::wal_connections_text() const {
   return mask_passwords("Configuration overrides applied: " + join(parts, " and "));
 }
 
+encryption::Cipher Server::cipher() const {
+  return encryption::Cipher(
+      {.recipient = config_.encryption_key_id.value_or(""),
+       .passphrase_command = config_.encryption_passphrase_command.value_or("")});
+}
+
 void Server::create_directories() const {
   for (const std::string& directory :
        {config_.backup_directory, config_.basebackups_directory, config_.wals_directory,

@@ -14,6 +14,7 @@
 #include "catalogue/locks.h"
 #include "config/configuration.h"
 #include "config/server_config.h"
+#include "encryption/cipher.h"
 #include "postgres/connection.h"
 
 namespace barman::server {
@@ -53,6 +54,9 @@ class Server {
   // wal_streaming_conninfo); the text tells which were overridden, empty when none.
   Server with_wal_connections() const;
   std::string wal_connections_text() const;
+
+  // As the options encryption_key_id and encryption_passphrase_command say.
+  encryption::Cipher cipher() const;
 
   // Creates the configured local directories that are missing, and `meta/`; data directories 0700.
   // Throws SystemError naming the directory.

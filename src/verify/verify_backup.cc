@@ -29,10 +29,6 @@ constexpr std::size_t kBufferSize = std::size_t{1} << 20;
 static_assert(kBufferSize % postgres::kPageSize == 0);
 
 void require_verifiable(const server::Server& server, const BackupInfo& backup) {
-  if (backup.encryption) {
-    throw Error(ErrorKind::config, "Backup verification is not supported for encrypted backups",
-                "Restore the backup to another place to check it.");
-  }
   const auto refuse = [&](const std::string& reason, const std::string& hint) {
     throw Error(ErrorKind::config,
                 fmt::format("Cannot verify backup '{}' of server '{}': {}", backup.id.value,
@@ -111,8 +107,8 @@ class Verification {
 
   void compare_files(std::size_t worker_count) {
     {
-      const std::vector<BackupTree> trees =
-          content::open_backup(server_.catalogue(), backup_, {.interrupt = interrupt_});
+      const std::vector<BackupTree> trees = content::open_backup(
+          server_.catalogue(), backup_, {.interrupt = interrupt_, .cipher = server_.cipher()});
       WorkerPool workers(worker_count);
       for (const BackupTree& tree : trees) submit_tree(tree, workers);
       workers.wait();
