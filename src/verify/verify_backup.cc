@@ -262,8 +262,8 @@ void verify_ancestors(const server::Server& server, const BackupInfo& backup,
     }
   };
   try {
-    const content::BackupChain chain =
-        content::BackupChain::open(server.catalogue(), backup, server.interrupt());
+    const content::BackupChain chain = content::BackupChain::open(
+        server.catalogue(), backup, {.interrupt = server.interrupt(), .cipher = server.cipher()});
     for (std::size_t index = 1; index < chain.members().size(); ++index) {
       const BackupInfo& link = chain.members()[index].info;
       const FileLock lock = server::share_backup(server, link.id, "verify");
