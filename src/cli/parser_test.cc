@@ -193,8 +193,8 @@ TEST(ParseLine, RefusesUnknownCommands) {
 }
 
 TEST(ParseLine, NamesCommandsOfLaterVersions) {
-  EXPECT_EQ(line_failure({"sync-wals", "main"}),
-            "argument command: command 'sync-wals' is not available in this version");
+  EXPECT_EQ(line_failure({"cloud-wal-archive", "main", "x"}),
+            "argument command: command 'cloud-wal-archive' is not available in this version");
 }
 
 TEST(ParseLine, RefusesBadGlobalOptions) {

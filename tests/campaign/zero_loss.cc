@@ -215,11 +215,11 @@ class Campaign {
   }
 
   void kill_archiver() {
-    const std::string command = barman_.configuration_file().string() + " -q archive-wal";
     // It works for moments only, when a segment is complete.
     primary_.query("SELECT pg_switch_wal()");
     std::vector<pid_t> archivers;
-    eventually([&] { return !(archivers = list_processes(command)).empty(); }, milliseconds(500));
+    eventually([&] { return !(archivers = list_children(receiver_->pid())).empty(); },
+               milliseconds(500));
     for (const pid_t pid : archivers) {
       if (::kill(pid, SIGKILL) == 0) ++tally_.archiver_kills;
     }
