@@ -12,6 +12,7 @@
 #include "backup/stream_backup.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "catalogue/backup_size.h"
 #include "content/backup_chain.h"
@@ -198,6 +199,16 @@ class Consolidation {
   std::uint64_t total_bytes_ = 0;
 };
 
+// With the disk full even this may fail: the backup stays STARTED then, and the next one marks it.
+void record_failure(const catalogue::Catalogue& catalogue, const BackupInfo& info) {
+  try {
+    catalogue.save(info);
+  } catch (const Error& error) {
+    log::error("barman.consolidate", "cannot record the failure of backup {}: {}", info.id.value,
+               error.describe());
+  }
+}
+
 void finish(const catalogue::Catalogue& catalogue, const BackupInfo& backup, double seconds,
             BackupInfo& info) {
   const catalogue::BackupSize size =
@@ -225,6 +236,11 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
   const FileLock lock = server::lock_or_throw(catalogue::backup_lock(server.locks()),
                                               "Another backup process is running");
   backup::fail_abandoned_backups(server, messages);
+  // Also refuses a link whose deletion was begun and not finished.
+  std::vector<FileLock> links;
+  for (const BackupInfo& link : content::list_chain(catalogue, backup)) {
+    links.push_back(server::share_backup(server, link.id, "consolidate"));
+  }
   const content::BackupChain chain = content::BackupChain::open(
       catalogue, backup, {.interrupt = server.interrupt(), .cipher = server.cipher()});
   if (!chain.has_random_access()) {
@@ -253,7 +269,7 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
     info.status = BackupStatus::failed;
     info.error = fmt::format("failure consolidating backup {} ({})", backup.id.value,
                              error.describe().substr(0, error.describe().find('\n')));
-    catalogue.save(info);
+    record_failure(catalogue, info);
     throw;
   }
   return info;

@@ -20,8 +20,8 @@ struct ChainMember {
 
 class BackupChain {
  public:
-  // Finds the links and checks that they fit together: each parent is there, complete and not being
-  // deleted, of the same cluster, and each incremental backup begins where its parent's label says.
+  // Finds the links and checks that they fit together: each parent is there, complete, of the same
+  // cluster, and each incremental backup begins where its parent's label says.
   // Throws `not_found`, `corrupt` or `conflict` naming the link. No file but labels, manifests
   // and indexes is read; an archive of a chain that has no index is read to make it.
   static BackupChain open(const catalogue::Catalogue& catalogue,

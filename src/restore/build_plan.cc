@@ -280,8 +280,9 @@ class Planner {
     if (facts_.has_mixed_checksums) {
       plan_.warnings.push_back(
           "The backup was taken with data checksums, but some backups that it builds on were taken "
-          "without: pages that come from those have no valid checksum. Disable checksums on the "
-          "restored cluster with 'pg_checksums --disable' before it is started.");
+          "without: PostgreSQL will report pages that come from those. Start the restored cluster "
+          "with ignore_checksum_failure = on, and after a clean shutdown disable its checksums "
+          "with 'pg_checksums --disable'.");
     }
     if (!is_consistency_missing_ && is_consistency_partial_) {
       plan_.warnings.push_back(

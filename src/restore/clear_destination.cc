@@ -12,7 +12,6 @@
 
 #include "base/durable.h"
 #include "base/error.h"
-#include "restore/restore_marker.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
@@ -74,8 +73,16 @@ class Clearing {
     }
   }
 
+  // At the top of the data directory hidden entries, which PostgreSQL never makes, and the marker
+  // of this restore; at the top of a tablespace's location the directories of other versions or
+  // clusters, which may share it.
+  bool is_of_others(const std::string& path) const {
+    if (path.find('/') != std::string::npos) return false;
+    return tree_.is_data_directory ? path.front() == '.' : !wanted_.contains(path, true);
+  }
+
   void treat(const fs::directory_entry& entry, const std::string& path) {
-    if (tree_.is_data_directory && path == kRestoreMarkerName) return;
+    if (is_of_others(path)) return;
     if (tree_.is_data_directory && path == wal_name_ && entry.is_directory()) {
       for (const fs::directory_entry& wal : fs::directory_iterator(entry.path())) {
         remove_tree(wal.path());

@@ -7,6 +7,8 @@
 
 namespace barman::restore {
 
+// What may belong to somebody else stays: hidden entries at the top of the data directory, and
+// everything beside the cluster's own directory in the location of a tablespace.
 // First global/pg_control, durably, so that PostgreSQL cannot start on what is half of one and half
 // of the other. Then, in each tree, files and directories that the backup does not have, and the
 // content of the log and WAL directories. Links are removed and never followed, but for a pg_wal

@@ -186,27 +186,10 @@ bool FileCopier::is_right_already(const Fd& destination, const CopyTask& task) {
 
 void FileCopier::update_content(content::ContentFile& source, const Fd& destination,
                                 const CopyTask& task) {
-  Digest digest(algorithm_for(task));
-  std::uint32_t crc = kCrc32cInitial;
-  const MutableBytes buffer = worker_buffer();
-  std::uint64_t copied = 0;
-  for (;;) {
-    interrupt_.throw_if_requested();
-    const std::size_t size = source.read_at(copied, buffer);
-    if (size == 0) break;
-    const Bytes data = Bytes(buffer).first(size);
-    digest.update(data);
-    if (task.on_checksum) crc = crc32c_extend(crc, data);
-    kept_bytes_ += size - write_differences(destination, data, copied, task);
-    copied += size;
-    progress_.advance(size);
-    keep_rate(size);
-    if (size < buffer.size()) break;
-  }
-  if (copied != task.size_bytes) throw wrong_size(task, copied);
-  if (algorithm_for(task) != DigestAlgorithm::none) verify_checksum(task, digest.finish());
-  if (task.on_checksum) task.on_checksum(copied, crc32c_finish(crc));
-  if (::ftruncate(destination.get(), static_cast<off_t>(copied)) != 0) {
+  read_through(source, task, [&](Bytes data, std::uint64_t offset) {
+    kept_bytes_ += data.size() - write_differences(destination, data, offset, task);
+  });
+  if (::ftruncate(destination.get(), static_cast<off_t>(task.size_bytes)) != 0) {
     throw_errno(fmt::format("cannot cut \"{}\" to its size", task.destination.string()));
   }
 }
@@ -261,12 +244,19 @@ bool FileCopier::copy_in_kernel(const Fd& source, const Fd& destination, const C
 
 void FileCopier::copy_through_buffer(content::ContentFile& source, const Fd* destination,
                                      const CopyTask& task) {
+  std::optional<pipeline::BulkWriter> writer;
+  if (destination != nullptr) writer.emplace(*destination, task.destination, task.size_bytes);
+  read_through(source, task, [&](Bytes data, std::uint64_t) {
+    if (writer) writer->write(data);
+  });
+}
+
+void FileCopier::read_through(content::ContentFile& source, const CopyTask& task,
+                              const std::function<void(Bytes, std::uint64_t offset)>& take) {
   const DigestAlgorithm algorithm = algorithm_for(task);
   Digest digest(algorithm);
   std::uint32_t crc = kCrc32cInitial;
   const MutableBytes buffer = worker_buffer();
-  std::optional<pipeline::BulkWriter> writer;
-  if (destination != nullptr) writer.emplace(*destination, task.destination, task.size_bytes);
   std::uint64_t copied = 0;
   for (;;) {
     interrupt_.throw_if_requested();
@@ -275,7 +265,7 @@ void FileCopier::copy_through_buffer(content::ContentFile& source, const Fd* des
     const Bytes data = Bytes(buffer).first(size);
     digest.update(data);
     if (task.on_checksum) crc = crc32c_extend(crc, data);
-    if (writer) writer->write(data);
+    take(data, copied);
     copied += size;
     progress_.advance(size);
     keep_rate(size);

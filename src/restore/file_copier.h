@@ -71,6 +71,9 @@ class FileCopier {
   // Also only reads, when `destination` is nullptr.
   void copy_through_buffer(content::ContentFile& source, const Fd* destination,
                            const CopyTask& task);
+  // All of the source, compared with what is expected of it at the end.
+  void read_through(content::ContentFile& source, const CopyTask& task,
+                    const std::function<void(Bytes, std::uint64_t offset)>& take);
   bool is_right_already(const Fd& destination, const CopyTask& task);
   void update_content(content::ContentFile& source, const Fd& destination, const CopyTask& task);
   std::uint64_t write_differences(const Fd& destination, Bytes data, std::uint64_t offset,

@@ -76,6 +76,11 @@ TEST(DeltaRestore, BringsAChangedClusterBack) {
   fs::create_directories(site.data / "base/99999");
   fs::create_symlink("/etc", site.data / "base/99999/link");
 
+  // Not of this cluster: hidden files, and the tablespace of another version beside ours.
+  write_text(site.data / ".notes", "mine");
+  fs::create_directories(site.tablespace / "PG_15_202209061/5");
+  write_text(site.tablespace / "PG_15_202209061/5/1259", "another cluster's");
+
   const CommandResult refused = site.restore();
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.err, HasSubstr("is not empty"));
@@ -84,6 +89,8 @@ TEST(DeltaRestore, BringsAChangedClusterBack) {
   EXPECT_EQ(delta.err, "");
   EXPECT_THAT(delta.out, HasSubstr(" were there already."));
   EXPECT_FALSE(fs::exists(site.data / "base/stray"));
+  EXPECT_EQ(read(site.data / ".notes"), "mine");
+  EXPECT_EQ(read(site.tablespace / "PG_15_202209061/5/1259"), "another cluster's");
   EXPECT_FALSE(fs::exists(fs::symlink_status(site.data / "base/99999")));
   EXPECT_TRUE(fs::exists("/etc/passwd"));
   EXPECT_FALSE(fs::exists(site.data / ".barman-restoring"));
