@@ -36,8 +36,7 @@ ArchiveTrigger::ArchiveTrigger(const server::Server& server)
 
 ArchiveTrigger::~ArchiveTrigger() {
   thread_.request_stop();
-  const std::uint64_t one = 1;
-  static_cast<void>(::write(stop_event_.get(), &one, sizeof(one)));
+  ::eventfd_write(stop_event_.get(), 1);
   thread_.join();
 }
 
