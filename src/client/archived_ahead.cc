@@ -1,5 +1,6 @@
 #include "client/archived_ahead.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,7 +11,6 @@
 #include <fmt/format.h>
 
 #include "base/digest.h"
-#include "base/durable.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -19,8 +19,10 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kFileName = "wal-archived-ahead";
-constexpr std::string_view kHeader = "barman-wal-archive 1 ";
+constexpr std::string_view kHeader = "barman-wal-archive 2 ";
 constexpr std::int64_t kBelievedForSeconds = 3600;
+// Times of files are as exact as the kernel's clock ticks.
+constexpr std::int64_t kSettledAfterSeconds = 2;
 constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 
 void require_safe(const fs::path& directory) {
@@ -38,6 +40,15 @@ void require_safe(const fs::path& directory) {
 
 }  // namespace
 
+std::string untouched_state(const Fd& file, const fs::path& path) {
+  struct stat status = {};
+  if (::fstat(file.get(), &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
+  if (::time(nullptr) - status.st_ctim.tv_sec < kSettledAfterSeconds) return {};
+  return fmt::format("{}:{}:{}:{}.{}:{}.{}", status.st_dev, status.st_ino, status.st_size,
+                     status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
+                     status.st_ctim.tv_nsec);
+}
+
 ArchivedAhead::ArchivedAhead(fs::path directory, const RemoteBarman& barman)
     : path_(directory / kFileName), identity_(barman.identity()) {
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -53,25 +64,40 @@ ArchivedAhead::ArchivedAhead(fs::path directory, const RemoteBarman& barman)
   if (age < 0 || age > kBelievedForSeconds) return;
   for (std::size_t i = 2; i < lines.size(); ++i) {
     const std::vector<std::string> words = split(lines[i], ' ');
-    if (words.size() == 2) sha256_by_name_[words[0]] = words[1];
+    if (words.size() == 3) sent_[words[0]] = {.sha256 = words[1], .state = words[2]};
   }
 }
 
 bool ArchivedAhead::holds(const std::string& name, const Fd& file, const fs::path& path) const {
-  const auto found = sha256_by_name_.find(name);
-  return found != sha256_by_name_.end() &&
-         found->second == digest_of_file(DigestAlgorithm::sha256, file, path);
+  const std::optional<SentFile> sent = find(name);
+  if (!sent) return false;
+  if (!sent->state.empty() && sent->state == untouched_state(file, path)) return true;
+  return sent->sha256 == digest_of_file(DigestAlgorithm::sha256, file, path);
 }
 
-void ArchivedAhead::add(const std::string& name, const std::string& sha256) {
-  sha256_by_name_[name] = sha256;
+bool ArchivedAhead::is_on_its_way(const std::string& name) const {
+  const auto found = sent_.find(name);
+  return found != sent_.end() && found->second.sha256.empty();
 }
 
-void ArchivedAhead::save(const std::string& done_name) {
-  std::erase_if(sha256_by_name_, [&](const auto& entry) { return entry.first <= done_name; });
+std::optional<SentFile> ArchivedAhead::find(const std::string& name) const {
+  const auto found = sent_.find(name);
+  if (found == sent_.end() || found->second.sha256.empty()) return std::nullopt;
+  return found->second;
+}
+
+void ArchivedAhead::save() const {
   std::string text = fmt::format("{}{}\n{}\n", kHeader, ::time(nullptr), identity_);
-  for (const auto& [name, sha256] : sha256_by_name_) text += fmt::format("{} {}\n", name, sha256);
-  write_file_durably(path_, text, 0600);
+  for (const auto& [name, sent] : sent_) {
+    text += fmt::format("{} {} {}\n", name, sent.sha256, sent.state);
+  }
+  // Not flushed: whoever reads half of it believes nothing.
+  const fs::path temporary = path_.string() + ".tmp";
+  const Fd file = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  write_full(file, as_bytes(text), temporary);
+  if (::rename(temporary.c_str(), path_.c_str()) != 0) {
+    throw_errno("cannot rename \"" + temporary.string() + "\"");
+  }
 }
 
 fs::path ArchivedAhead::default_directory(const RemoteBarman& barman) {

@@ -1,18 +1,31 @@
-// What `barman-wal-archive --parallel` has archived before PostgreSQL asked for it: one small file
-// in a directory of the user. An answer from it is given only for a file whose content is the one
-// that was stored at the same place, so that nothing is believed because of its name alone: not
-// after initdb, a restore or a return to an older timeline.
+// What `barman-wal-archive --parallel` has archived, and is about to archive, before PostgreSQL
+// asked for it: one small file in a directory of the user. The process that sends ahead writes it.
+// An answer from it is given only for a file whose content is the one that was stored at the same
+// place, so that nothing is believed because of its name alone: not after initdb, a restore or a
+// return to an older timeline. The content is the same when its SHA-256 is, or when nobody has
+// touched the very file since.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "base/fd.h"
 #include "client/remote_barman.h"
 
 namespace barman::client {
+
+// What tells that a file has not been touched: inode, size and times. "" when it was changed so
+// lately that the next change may not be seen in its times.
+std::string untouched_state(const Fd& file, const std::filesystem::path& path);
+
+struct SentFile {
+  std::string sha256;
+  // As it was before it was read.
+  std::string state;
+};
 
 class ArchivedAhead {
  public:
@@ -23,10 +36,18 @@ class ArchivedAhead {
 
   // Whether this content is durable at the other side under that name.
   bool holds(const std::string& name, const Fd& file, const std::filesystem::path& path) const;
-  void add(const std::string& name, const std::string& sha256);
-  // Forgets the names up to this one, in its order, and writes the file. A file that is lost later
-  // costs sending again, nothing else.
-  void save(const std::string& done_name);
+  // Whether it is being sent, as far as the process is alive.
+  bool is_on_its_way(const std::string& name) const;
+
+  // One that was sent.
+  std::optional<SentFile> find(const std::string& name) const;
+
+  void announce(const std::string& name) { sent_[name] = {}; }
+  void add(const std::string& name, const SentFile& sent) { sent_[name] = sent; }
+  void forget(const std::string& name) { sent_.erase(name); }
+  void clear() { sent_.clear(); }
+  // Replaces the file. One that is lost in a crash costs sending again, nothing else.
+  void save() const;
 
   // "/tmp/barman-SERVER-HASH" (contract backup-and-wal.md 15).
   static std::filesystem::path default_directory(const RemoteBarman& barman);
@@ -34,7 +55,8 @@ class ArchivedAhead {
  private:
   std::filesystem::path path_;
   std::string identity_;
-  std::map<std::string, std::string> sha256_by_name_;
+  // Without a SHA-256 while it is on its way.
+  std::map<std::string, SentFile> sent_;
 };
 
 }  // namespace barman::client

@@ -1,7 +1,6 @@
 #include "client/prefetch.h"
 
 #include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +18,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/worker_pool.h"
+#include "client/background.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
 #include "wal/wal_file_name.h"
@@ -31,8 +31,6 @@ constexpr std::size_t kReadSize = std::size_t{256} << 10;
 constexpr std::size_t kConnections = 2;
 constexpr std::chrono::milliseconds kPoll{5};
 constexpr std::chrono::seconds kIdleLimit{60};
-// A socket's path has 108 bytes, and ssh adds 17 while it creates it.
-constexpr std::size_t kMaxControlPath = 85;
 constexpr std::size_t kSegmentNameLength = 24;
 
 // The process in the background.
@@ -40,10 +38,7 @@ class Prefetcher {
  public:
   Prefetcher(const Spool& spool, const PrefetchRequest& request, std::string last)
       : spool_(spool), request_(request), last_(std::move(last)) {
-    const std::string control = (spool.directory() / ".ssh").string();
-    if (control.size() > kMaxControlPath) return;
-    request_.barman.ssh_options = {"-o", "ControlMaster=auto", "-o", "ControlPath=" + control,
-                                   "-o", "ControlPersist=15"};
+    request_.barman.ssh_options = kept_connection_options(spool.directory() / ".ssh");
   }
 
   void run() {
@@ -117,16 +112,6 @@ class Prefetcher {
   std::string last_;
 };
 
-void detach() {
-  ::setsid();
-  const int null = ::open("/dev/null", O_RDWR);
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
-  // Whatever PostgreSQL has left open.
-  ::close_range(STDERR_FILENO + 1, ~0U, 0);
-  // So that its data directory can be removed.
-  if (::chdir("/") != 0) ::_exit(1);
-}
-
 }  // namespace
 
 int fetch_wal(const RemoteBarman& barman, const GetWalRequest& request, const Fd& target,
@@ -155,27 +140,13 @@ bool is_prefetching(const Spool& spool) { return FileLock::holder(spool.lock_pat
 void start_prefetching(const Spool& spool, const PrefetchRequest& request,
                        const std::string& wal_name) {
   if (wal_name.size() != kSegmentNameLength || is_prefetching(spool)) return;
-  const pid_t child = ::fork();
-  if (child < 0) return;
-  if (child > 0) {
-    // It forks once more, so that nobody has to wait for the process itself.
-    while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
-    return;
-  }
-  if (::fork() != 0) ::_exit(0);
-  detach();
-  // A forked process must not run the handlers of the program it comes from.
-  try {
+  run_in_background([&] {
     const std::optional<FileLock> lock = FileLock::try_lock(spool.lock_path());
-    if (lock) {
-      const std::vector<std::string> spooled = spool.list();
-      const std::string last = spooled.empty() ? wal_name : std::max(wal_name, spooled.back());
-      Prefetcher(spool, request, last).run();
-    }
-  } catch (const std::exception&) {
-    ::_exit(1);
-  }
-  ::_exit(0);
+    if (!lock) return;
+    const std::vector<std::string> spooled = spool.list();
+    const std::string last = spooled.empty() ? wal_name : std::max(wal_name, spooled.back());
+    Prefetcher(spool, request, last).run();
+  });
 }
 
 }  // namespace barman::client

@@ -10,6 +10,7 @@
 
 #include "base/anonymous_file.h"
 #include "base/error.h"
+#include "compression/codec.h"
 #include "compression/stored_file.h"
 
 namespace barman::client {
@@ -25,6 +26,22 @@ struct stat status_of(const Fd& file, const fs::path& path) {
   return status;
 }
 
+// Passes on what it has seen.
+class DigestingSink final : public pipeline::Sink {
+ public:
+  explicit DigestingSink(pipeline::Sink& next) : next_(next), digest_(DigestAlgorithm::sha256) {}
+  void write(Bytes data) override {
+    digest_.update(data);
+    next_.write(data);
+  }
+  void finish() override { next_.finish(); }
+  std::string sha256() { return digest_.finish(); }
+
+ private:
+  pipeline::Sink& next_;
+  Digest digest_;
+};
+
 }  // namespace
 
 std::string PutStream::add(const Fd& file, const fs::path& path) {
@@ -37,9 +54,12 @@ std::string PutStream::add(const Fd& file, const fs::path& path) {
   }
   // The size must be known before the content is sent.
   const Fd packed = open_anonymous_file(fs::temp_directory_path());
-  compression::compress_file(file, path, *options_.algorithm, options_.level, packed.get(), path);
+  compression::FdSink target(packed.get(), path);
+  const auto compressor = compression::make_compressor(*options_.algorithm, options_.level, target);
+  DigestingSink plain(*compressor);
+  compression::push_file(file, path, plain);
   add_content(packed, path, name, status.st_mtim.tv_sec, nullptr);
-  return digest_of_file(DigestAlgorithm::sha256, file, path);
+  return plain.sha256();
 }
 
 // `plain_sha256` nullptr: not wanted.

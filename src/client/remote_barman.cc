@@ -13,6 +13,9 @@
 namespace barman::client {
 namespace {
 
+// A socket's path has 108 bytes, and ssh adds 17 while it creates it.
+constexpr std::size_t kMaxControlPath = 85;
+
 std::vector<std::string> ssh_command(const RemoteBarman& barman) {
   std::vector<std::string> argv = {"ssh"};
   if (barman.port) argv.insert(argv.end(), {"-p", *barman.port});
@@ -37,6 +40,13 @@ std::string quoted_when_needed(const std::string& word) {
 std::string RemoteBarman::identity() const {
   return fmt::format("{}@{} {} {} {}", user, host, port.value_or("-"), config_file.value_or("-"),
                      server);
+}
+
+std::vector<std::string> kept_connection_options(const std::filesystem::path& socket) {
+  if (socket.native().size() > kMaxControlPath) return {};
+  return {"-o", "ControlMaster=auto",   "-o", "ControlPath=" + socket.string(),
+          "-o", "ControlPersist=60",    "-o", "ServerAliveInterval=10",
+          "-o", "ServerAliveCountMax=3"};
 }
 
 std::vector<std::string> put_wal_command(const RemoteBarman& barman, RemoteMode mode) {

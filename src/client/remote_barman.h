@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,11 @@ struct RemoteBarman {
   // "[USER@HOST PORT CONFIG SERVER]": two places with the same text are the same place.
   std::string identity() const;
 };
+
+// Lets ssh keep its connection open for others with this socket, and for a minute after the last of
+// them; it ends when the other host has been silent for half a minute. Empty when the path is too
+// long for a socket.
+std::vector<std::string> kept_connection_options(const std::filesystem::path& socket);
 
 enum class RemoteMode { run, test };
 

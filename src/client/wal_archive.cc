@@ -2,35 +2,33 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <memory>
-#include <optional>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/process.h"
 #include "client/archived_ahead.h"
 #include "client/command_line.h"
-#include "client/next_segments.h"
 #include "client/put_stream.h"
 #include "client/remote_barman.h"
+#include "client/send_ahead.h"
 #include "compression/algorithm.h"
-#include "compression/stored_file.h"
-#include "wal/wal_file_name.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr int kExitNoConnection = 3;
-constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
+// How long the process in the background may take for a file, and to begin with it.
+constexpr std::chrono::seconds kLongestWait{60};
+constexpr std::chrono::milliseconds kUntilTaken{150};
+constexpr std::chrono::milliseconds kPoll{2};
 constexpr std::array kAlgorithms = {"gzip", "bzip2", "xz", "snappy", "zstd", "lz4"};
 
 std::vector<ClientOption> archive_options() {
@@ -46,7 +44,7 @@ std::vector<ClientOption> archive_options() {
           {0, "zstd", "", "compress with zstd"},
           {0, "lz4", "", "compress with lz4"},
           {0, "compression-level", "LEVEL", "a number, low, medium (default) or high"},
-          {'p', "parallel", "N", "send up to N waiting files at once"},
+          {'p', "parallel", "N", "keep up to N waiting files sent in advance"},
           {0, "prefetch-cache-dir", "DIR", "where it is kept which ones were sent",
            ClientValue::directory}};
 }
@@ -97,48 +95,9 @@ Request make_request(const ClientArguments& arguments) {
   return request;
 }
 
-// What became of one connection.
-struct Outcome {
-  int exit_code = 0;
-  // Of each file that was sent, in order.
-  std::vector<std::string> sha256;
-};
-
-struct WalFile {
-  fs::path path;
-  Fd file;
-};
-
 // The failure of the pipe says less than what ssh says at its end.
 int exit_code_of_broken_pipe(int ssh_exit_code) {
   return ssh_exit_code == kSshFailure ? kSshFailure : kExitFailure;
-}
-
-Outcome send(const Request& request, const std::vector<WalFile>& files) {
-  PipeEnds pipe = make_pipe();
-  ChildProcess ssh(put_wal_command(request.barman, RemoteMode::run),
-                   {.input = pipe.read_end.get()});
-  pipe.read_end = Fd();
-  ::fcntl(pipe.write_end.get(), F_SETPIPE_SZ, 1 << 20);
-  Outcome outcome;
-  try {
-    compression::FdSink sink(pipe.write_end.get(), "ssh", kNoLimit);
-    PutStream stream(request.put, sink);
-    for (const WalFile& wal : files) outcome.sha256.push_back(stream.add(wal.file, wal.path));
-    stream.finish();
-  } catch (const compression::ReaderGone&) {
-    pipe.write_end = Fd();
-    outcome.exit_code = exit_code_of_broken_pipe(ssh.wait());
-    tell(fmt::format("Archival of WAL file {} failed: [Errno 32] Broken pipe",
-                     files.front().path.string()));
-    if (outcome.exit_code == kExitFailure) {
-      tell("ERROR: Error executing ssh: [Errno 32] Broken pipe");
-    }
-    return outcome;
-  }
-  pipe.write_end = Fd();
-  outcome.exit_code = ssh.wait();
-  return outcome;
 }
 
 int report(int exit_code) {
@@ -153,50 +112,61 @@ int report(int exit_code) {
   return exit_code > kHighestExitCode ? kExitFailure : exit_code;
 }
 
-WalFile open_wal(const fs::path& path) { return {.path = path, .file = open_file(path, O_RDONLY)}; }
-
-// The requested file, and those behind it that wait already.
-std::vector<WalFile> collect(const Request& request, WalFile requested) {
+int send_alone(const Request& request, WalFile requested) {
   std::vector<WalFile> files;
-  struct stat status = {};
-  if (::fstat(requested.file.get(), &status) != 0) {
-    throw_errno("cannot access \"" + request.wal_path.string() + "\"");
-  }
-  const auto size = static_cast<std::uint64_t>(status.st_size);
   files.push_back(std::move(requested));
-  for (const std::string& name :
-       list_ready_segments(request.wal_path, size, request.parallel - 1)) {
-    // PostgreSQL may have taken it away meanwhile; its turn comes later then.
-    std::optional<Fd> file = find_file(request.wal_path.parent_path() / name);
-    if (!file) break;
-    files.push_back({.path = request.wal_path.parent_path() / name, .file = std::move(*file)});
-  }
-  return files;
+  const SendOutcome outcome =
+      send_wal_files(request.barman, request.put, files, [](const WalFile&) { return true; });
+  if (!outcome.is_pipe_broken) return report(outcome.exit_code);
+  const int exit_code = exit_code_of_broken_pipe(outcome.exit_code);
+  tell(fmt::format("Archival of WAL file {} failed: [Errno 32] Broken pipe",
+                   request.wal_path.string()));
+  if (exit_code == kExitFailure) tell("ERROR: Error executing ssh: [Errno 32] Broken pipe");
+  return report(exit_code);
 }
 
-int archive_several(const Request& request, WalFile requested, ArchivedAhead& ahead) {
+// True when it is durable at the other side, sent by the process in the background, which may be
+// doing that while we wait.
+bool was_sent_ahead(const Request& request, const WalFile& requested) {
   const std::string name = request.wal_path.filename().string();
-  if (ahead.holds(name, requested.file, requested.path)) return kExitSuccess;
-  std::vector<WalFile> files = collect(request, std::move(requested));
-  Outcome outcome = send(request, files);
-  if (outcome.exit_code != 0 && outcome.exit_code != kSshFailure && files.size() > 1) {
-    // One of the others must not keep this one waiting.
-    tell("Archiving ahead has failed; sending the requested file alone.");
-    files.resize(1);
-    outcome = send(request, files);
+  const auto start = std::chrono::steady_clock::now();
+  for (;;) {
+    // First: what it notes at its end must be seen.
+    const bool is_sending = is_sending_ahead(request.cache_directory);
+    const ArchivedAhead ahead(request.cache_directory, request.barman);
+    if (ahead.holds(name, requested.file, requested.path)) return true;
+    if (!is_sending) return false;
+    const auto limit = ahead.is_on_its_way(name) ? kLongestWait : kUntilTaken;
+    if (std::chrono::steady_clock::now() - start > limit) return false;
+    std::this_thread::sleep_for(kPoll);
   }
-  if (outcome.exit_code == 0) {
-    for (std::size_t i = 1; i < files.size(); ++i) {
-      ahead.add(files[i].path.filename().string(), outcome.sha256[i]);
-    }
-    // The file is stored; forgetting that others are, too, only costs time.
-    try {
-      ahead.save(name);
-    } catch (const Error& error) {
-      tell(error.describe());
-    }
+}
+
+std::uint64_t size_of(const WalFile& wal) {
+  struct stat status = {};
+  if (::fstat(wal.file.get(), &status) != 0) {
+    throw_errno("cannot access \"" + wal.path.string() + "\"");
   }
-  return report(outcome.exit_code);
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+int archive_with_sender(const Request& request, WalFile requested) {
+  const std::uint64_t size_bytes = size_of(requested);
+  const int exit_code =
+      was_sent_ahead(request, requested) ? kExitSuccess : send_alone(request, std::move(requested));
+  if (exit_code != kExitSuccess) return exit_code;
+  // The file is stored; that others are not sent ahead only costs time.
+  try {
+    start_sending_ahead({.barman = request.barman,
+                         .put = request.put,
+                         .wal_path = fs::absolute(request.wal_path),
+                         .segment_size_bytes = size_bytes,
+                         .limit = request.parallel - 1,
+                         .directory = fs::absolute(request.cache_directory)});
+  } catch (const Error& error) {
+    tell(error.describe());
+  }
+  return kExitSuccess;
 }
 
 int archive(const Request& request) {
@@ -205,21 +175,17 @@ int archive(const Request& request) {
     tell(fmt::format("ERROR: WAL_PATH cannot be a directory: {}", request.wal_path.string()));
     return kExitFailure;
   }
-  WalFile requested = open_wal(request.wal_path);
-  std::unique_ptr<ArchivedAhead> ahead;
-  if (request.parallel > 1) {
-    // Without the directory it is archived all the same, one by one.
-    try {
-      ahead = std::make_unique<ArchivedAhead>(request.cache_directory, request.barman);
-    } catch (const Error& error) {
-      tell(error.describe());
-      tell("Archiving one WAL file at a time.");
-    }
+  WalFile requested = {.path = request.wal_path, .file = open_file(request.wal_path, O_RDONLY)};
+  if (request.parallel <= 1) return send_alone(request, std::move(requested));
+  // Without the directory it is archived all the same, one by one.
+  try {
+    const ArchivedAhead is_usable(request.cache_directory, request.barman);
+  } catch (const Error& error) {
+    tell(error.describe());
+    tell("Archiving one WAL file at a time.");
+    return send_alone(request, std::move(requested));
   }
-  if (ahead) return archive_several(request, std::move(requested), *ahead);
-  std::vector<WalFile> files;
-  files.push_back(std::move(requested));
-  return report(send(request, files).exit_code);
+  return archive_with_sender(request, std::move(requested));
 }
 
 }  // namespace
@@ -232,8 +198,10 @@ const ClientProgram& wal_archive_program() {
       .description =
           "Runs on the host of PostgreSQL, as user postgres, and hands the file through ssh to "
           "barman put-wal, which answers only when the file is complete and durable there. With "
-          "--parallel other files that wait in pg_wal/archive_status are sent along, so that "
-          "their turn takes no connection of its own.",
+          "--parallel a process in the background sends the next files that wait in "
+          "pg_wal/archive_status over connections that it keeps open, so that their turn only "
+          "takes "
+          "a look at what was sent.",
       .options = archive_options(),
       .positionals = {{"BARMAN_HOST", "the host of Barman", ClientValue::host},
                       {"SERVER_NAME", "name of the server in Barman's configuration"},

@@ -198,7 +198,10 @@ TEST_F(SshClient, ParallelArchivesWhatWaitsAndBelievesContentOnly) {
   for (const unsigned number : {1U, 2U, 3U, 5U}) put_wal_file(number);
   CommandResult result = run_command(archive(1, {"-p", "4"}));
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(names_in(incoming()), ElementsAre(wal_name(1), wal_name(2), wal_name(3)));
+  const std::vector<std::string> expected = {wal_name(1), wal_name(2), wal_name(3)};
+  EXPECT_TRUE(eventually([&] { return names_in(incoming()) == expected; }));
+  // It is told what has become of them: the last one is answered without another connection.
+  EXPECT_EQ(run_command(archive(3, {"-p", "4"})).exit_code, 0);
   ssh->stop();
   result = run_command(archive(2, {"-p", "4"}));
   EXPECT_EQ(result.exit_code, 0) << "known without asking: " << result.err;
@@ -206,6 +209,54 @@ TEST_F(SshClient, ParallelArchivesWhatWaitsAndBelievesContentOnly) {
   write_text(pg_wal() / wal_name(3), std::string(1 << 20, 'x'));
   EXPECT_EQ(run_command(archive(3, {"-p", "4"})).exit_code, 3);
   EXPECT_EQ(run_command(archive(2)).exit_code, 3) << "without --parallel nothing is believed";
+}
+
+// As PostgreSQL's archiver does it: one after the other, and the marker changes its name.
+TEST_F(SshClient, ParallelArchiveGoesOnSendingWhilePostgresAsks) {
+  std::vector<std::string> contents;
+  for (unsigned number = 1; number <= 20; ++number) contents.push_back(put_wal_file(number));
+  const fs::path markers = pg_wal() / "archive_status";
+  for (unsigned number = 1; number <= 20; ++number) {
+    const CommandResult result = run_command(archive(number, {"-p", "6", "--zstd"}));
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    ASSERT_TRUE(fs::exists(incoming() / wal_name(number)));
+    // Never more than was allowed.
+    EXPECT_LE(names_in(incoming()).size(),
+              number + 5 + names_in(incoming()).front().starts_with('.'));
+    fs::rename(markers / (wal_name(number) + ".ready"), markers / (wal_name(number) + ".done"));
+  }
+  ASSERT_EQ(barman.run({"archive-wal", "main"}).exit_code, 0);
+  for (unsigned number = 1; number <= 20; ++number) {
+    ASSERT_EQ(run_command(restore(wal_name(number))).exit_code, 0);
+    EXPECT_TRUE(read_text(destination()) == contents[number - 1]) << number;
+  }
+}
+
+// Whatever is killed, a segment that was answered with 0 is there, with its content.
+TEST_F(SshClient, KilledSenderOrSshNeverAnswersForWhatIsNotThere) {
+  std::vector<std::string> contents;
+  const fs::path markers = pg_wal() / "archive_status";
+  const std::string cache = (directory.path() / "cache").string();
+  std::minstd_rand random(7);
+  unsigned archived = 0;
+  for (unsigned number = 1; number <= 24; ++number) contents.push_back(put_wal_file(number));
+  for (int attempt = 0; attempt < 300 && archived < 24; ++attempt) {
+    BackgroundCommand command(archive(archived + 1, {"-p", "6"}));
+    if (random() % 2 == 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 120));
+      // The sender, its ssh processes, or the programs at the other side.
+      const std::string victim = random() % 3 == 0 ? "put-wal" : cache;
+      for (const pid_t pid : list_processes(victim)) ::kill(pid, SIGKILL);
+    }
+    const auto result = command.wait();
+    if (!result || result->exit_code != 0) continue;
+    const std::string name = wal_name(++archived);
+    ASSERT_TRUE(fs::exists(incoming() / name)) << name;
+    ASSERT_TRUE(read_text(incoming() / name) == contents[archived - 1]) << name;
+    fs::rename(markers / (name + ".ready"), markers / (name + ".done"));
+  }
+  EXPECT_EQ(archived, 24U);
+  for (const pid_t pid : list_processes(cache)) ::kill(pid, SIGKILL);
 }
 
 TEST_F(SshClient, ParallelRestoreKeepsFetchingAhead) {
