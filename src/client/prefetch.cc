@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
+#include <deque>
+#include <mutex>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -17,7 +19,6 @@
 #include "base/file_lock.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "base/worker_pool.h"
 #include "client/background.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
@@ -29,87 +30,101 @@ namespace {
 
 constexpr std::size_t kReadSize = std::size_t{256} << 10;
 constexpr std::size_t kConnections = 2;
+constexpr std::size_t kNamesAtOnce = 32;
 constexpr std::chrono::milliseconds kPoll{5};
 constexpr std::chrono::seconds kIdleLimit{60};
 constexpr std::size_t kSegmentNameLength = 24;
 
-// The process in the background.
+// The process in the background. One thread a connection; each fetches the next file while there is
+// room, so that none waits for another one.
 class Prefetcher {
  public:
   Prefetcher(const Spool& spool, const PrefetchRequest& request, std::string last)
-      : spool_(spool), request_(request), last_(std::move(last)) {
-    request_.barman.ssh_options = kept_connection_options(spool.directory() / ".ssh");
-  }
+      : spool_(spool), request_(request), last_(std::move(last)) {}
 
   void run() {
-    while (wait_for_room()) {
-      const std::vector<std::string> names = list_following();
-      if (names.empty() || !fetch_all(names)) return;
-      last_ = names.back();
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < std::min(request_.limit, kConnections); ++i) {
+      threads.emplace_back([this, i] { run_connection(i); });
     }
   }
 
  private:
-  // False when nobody takes files any more.
-  bool wait_for_room() const {
+  void run_connection(std::size_t number) {
+    RemoteBarman barman = request_.barman;
+    barman.ssh_options =
+        kept_connection_options(spool_.directory() / fmt::format(".ssh{}", number));
+    // Whatever it is, PostgreSQL asks for the file itself, and then it is told.
+    try {
+      while (wait_for_room()) {
+        const std::optional<std::string> name = take(barman);
+        if (!name || !fetch(barman, *name)) break;
+      }
+    } catch (const std::exception&) {
+      is_over_ = true;
+    }
+    is_over_ = true;
+  }
+
+  // Reserves a place. False when nobody takes files any more.
+  bool wait_for_room() {
     const auto end = std::chrono::steady_clock::now() + kIdleLimit;
-    while (std::chrono::steady_clock::now() < end) {
-      if (room() > 0) return true;
+    while (!is_over_ && std::chrono::steady_clock::now() < end) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (spool_.list().size() + being_fetched_ < request_.limit) {
+          ++being_fetched_;
+          return true;
+        }
+      }
       std::this_thread::sleep_for(kPoll);
     }
     return false;
   }
 
-  std::size_t room() const {
-    const std::size_t count = spool_.list().size();
-    return count < request_.limit ? request_.limit - count : 0;
+  // The next name that the other side has.
+  std::optional<std::string> take(const RemoteBarman& barman) {
+    const std::lock_guard lock(mutex_);
+    if (following_.empty()) following_ = list_following(barman);
+    if (following_.empty()) return std::nullopt;
+    last_ = following_.front();
+    following_.pop_front();
+    return last_;
   }
 
-  std::vector<std::string> list_following() const {
+  std::deque<std::string> list_following(const RemoteBarman& barman) const {
     GetWalRequest request;
     request.wal_name = last_;
-    request.peek = static_cast<std::int64_t>(room() + 1);
-    const ProcessResult result = run_process({.argv = get_wal_command(request_.barman, request)});
+    request.peek = static_cast<std::int64_t>(std::max(request_.limit, kNamesAtOnce) + 1);
+    const ProcessResult result = run_process({.argv = get_wal_command(barman, request)});
     if (result.exit_code != 0) return {};
-    std::vector<std::string> names = split(result.standard_output, '\n');
-    std::erase_if(names, [&](const std::string& name) {
-      return name <= last_ || name.size() != kSegmentNameLength || !wal::parse_wal_file_name(name);
-    });
+    std::deque<std::string> names;
+    for (const std::string& name : split(result.standard_output, '\n')) {
+      const bool is_next = name > last_ && name.size() == kSegmentNameLength;
+      if (is_next && wal::parse_wal_file_name(name)) names.push_back(name);
+    }
     return names;
   }
 
-  bool fetch_all(const std::vector<std::string>& names) {
-    std::atomic<bool> is_complete = true;
-    WorkerPool workers(std::min(names.size(), kConnections));
-    for (const std::string& name : names) {
-      workers.submit([&] {
-        if (!fetch(name)) is_complete = false;
-      });
-    }
-    workers.wait();
-    return is_complete;
-  }
-
-  bool fetch(const std::string& name) const {
-    // Whatever it is, PostgreSQL asks for the file itself, and then it is told.
-    try {
-      SpooledFile file(spool_.directory(), name);
-      GetWalRequest request;
-      request.wal_name = name;
-      request.compression_options = request_.compression_options;
-      if (fetch_wal(request_.barman, request, file.file(), file.temporary_path()) != 0) {
-        return false;
-      }
-      file.keep();
-      return true;
-    } catch (const std::exception&) {
-      return false;
-    }
+  bool fetch(const RemoteBarman& barman, const std::string& name) {
+    SpooledFile file(spool_.directory(), name);
+    GetWalRequest request;
+    request.wal_name = name;
+    request.compression_options = request_.compression_options;
+    if (fetch_wal(barman, request, file.file(), file.temporary_path()) != 0) return false;
+    const std::lock_guard lock(mutex_);
+    file.keep();
+    --being_fetched_;
+    return true;
   }
 
   const Spool& spool_;
-  PrefetchRequest request_;
+  const PrefetchRequest& request_;
+  std::mutex mutex_;
   std::string last_;
+  std::deque<std::string> following_;
+  std::size_t being_fetched_ = 0;
+  std::atomic<bool> is_over_ = false;
 };
 
 }  // namespace
