@@ -17,6 +17,7 @@
 #include "catalogue/wal_index.h"
 #include "catalogue/wal_statistics.h"
 #include "check/check_run.h"
+#include "check/wal_flow.h"
 #include "compression/stored_file.h"
 #include "config/validation.h"
 #include "encryption/cipher.h"
@@ -219,6 +220,25 @@ void check_wal_archive(const CheckRun& run) {
   if (is_archive_empty(server)) run.fail("WAL archive", "please make sure WAL shipping is setup");
 }
 
+namespace {
+
+// Only a long queue is worth a line; it fails when nothing makes it shorter.
+void check_long_queue(const CheckRun& run) {
+  constexpr const char* kLabel = "WAL queue";
+  if (run.server.config().is_passive() || run.server.config().has_cloud_wals()) return;
+  const WalFlow flow = gather_wal_flow(run.server, std::nullopt);
+  const double now = now_local().as_double();
+  if (!is_queue_long(flow)) return;
+  if (!is_queue_stalled(flow, now)) return run.pass(kLabel, describe_queue(flow));
+  run.fail_uncritically(
+      kLabel, fmt::format("{} segments wait, and nothing was archived for {}. Run 'barman "
+                          "archive-wal {}' and look at its messages",
+                          flow.queue().files, human_duration(now - *flow.archived_at),
+                          run.server.name()));
+}
+
+}  // namespace
+
 void check_queues(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
   const auto check = [&](const std::string& word, bool is_on, const std::string& option,
@@ -237,6 +257,7 @@ void check_queues(const CheckRun& run) {
   check("incoming", config.archiver, "archiver", config.incoming_wals_directory);
   check("streaming", config.streaming_archiver, "streaming_archiver",
         config.streaming_wals_directory);
+  check_long_queue(run);
 }
 
 void check_catalogue(const CheckRun& run) {

@@ -65,32 +65,6 @@ bool is_sending(const postgres::ReplicationClient& client) {
   return !client.state || *client.state == "streaming" || *client.state == "catchup";
 }
 
-StreamLook look_at_stream(const server::Server& server, postgres::Connection& connection) {
-  const config::ServerConfig& config = server.config();
-  const postgres::ReplicationStatus status =
-      postgres::query_replication_status(connection, postgres::ReplicationClientKind::all);
-  StreamLook look;
-  look.current = status.current_lsn;
-  const auto found =
-      std::find_if(status.clients.begin(), status.clients.end(), [&](const auto& client) {
-        if (config.slot_name) return client.slot_name == config.slot_name;
-        return client.application_name == config.streaming_archiver_name && is_sending(client);
-      });
-  if (found != status.clients.end()) {
-    look.is_streaming = is_sending(*found);
-    look.sent = found->sent_lsn;
-    look.flushed = found->flush_lsn;
-  } else if (config.slot_name) {
-    const auto slot = postgres::find_replication_slot(connection, *config.slot_name);
-    look.is_streaming = slot && slot->active;
-  } else {
-    // Under a name of the user's own it cannot be told from others.
-    look.is_streaming = config.streaming_conninfo &&
-                        postgres::has_parameter(*config.streaming_conninfo, "application_name");
-  }
-  return look;
-}
-
 std::string name_of(const ReceiverProcess& process) {
   return process.pid && *process.pid > 0 ? fmt::format("process {}", *process.pid)
                                          : std::string("a process");
@@ -120,6 +94,40 @@ std::string describe_problem(const server::Server& server, const ReceiverProcess
 }
 
 }  // namespace
+
+StreamLook find_stream(const server::Server& server, const postgres::ReplicationStatus& status) {
+  const config::ServerConfig& config = server.config();
+  StreamLook look;
+  look.current = status.current_lsn;
+  const auto found =
+      std::find_if(status.clients.begin(), status.clients.end(), [&](const auto& client) {
+        if (config.slot_name) return client.slot_name == config.slot_name;
+        return client.application_name == config.streaming_archiver_name && is_sending(client);
+      });
+  if (found == status.clients.end()) return look;
+  look.is_seen = true;
+  look.is_streaming = is_sending(*found);
+  look.sent = found->sent_lsn;
+  look.written = found->write_lsn;
+  look.flushed = found->flush_lsn;
+  return look;
+}
+
+StreamLook look_at_stream(const server::Server& server, postgres::Connection& connection) {
+  const config::ServerConfig& config = server.config();
+  StreamLook look = find_stream(
+      server, postgres::query_replication_status(connection, postgres::ReplicationClientKind::all));
+  if (look.is_seen) return look;
+  if (config.slot_name) {
+    const auto slot = postgres::find_replication_slot(connection, *config.slot_name);
+    look.is_streaming = slot && slot->active;
+  } else {
+    // Under a name of the user's own it cannot be told from others.
+    look.is_streaming = config.streaming_conninfo &&
+                        postgres::has_parameter(*config.streaming_conninfo, "application_name");
+  }
+  return look;
+}
 
 ReceiverProcess find_receiver(const server::Server& server) {
   const fs::path lock = catalogue::receive_wal_lock(server.locks());

@@ -11,6 +11,7 @@
 
 #include "base/progress.h"
 #include "postgres/connection.h"
+#include "postgres/queries.h"
 #include "server/server.h"
 #include "wal/lsn.h"
 
@@ -34,11 +35,18 @@ bool may_be_receiver(std::string_view command_line);
 // What PostgreSQL tells of the session that receives.
 struct StreamLook {
   bool is_streaming = false;
+  // PostgreSQL shows its session, whatever that does.
+  bool is_seen = false;
   // Absent when the user may not see them.
   std::optional<wal::Lsn> current;
   std::optional<wal::Lsn> sent;
+  std::optional<wal::Lsn> written;
   std::optional<wal::Lsn> flushed;
 };
+// What PostgreSQL has told of our receiver.
+StreamLook find_stream(const server::Server& server, const postgres::ReplicationStatus& status);
+// The same, asked now; `connection` is the one of WAL streaming. Throws when there is no answer.
+StreamLook look_at_stream(const server::Server& server, postgres::Connection& connection);
 enum class StreamState { streams, absent, stalled };
 // From two looks, a while apart. Stalled: PostgreSQL has much WAL that it cannot send.
 StreamState judge_stream(const StreamLook& first, const StreamLook& second);

@@ -78,6 +78,10 @@ void gather_by_sql(const server::Server& server, ServerFacts& facts) {
                    return postgres::find_replication_slot(session, *config.slot_name);
                  }).value_or(std::nullopt);
   }
+  if (config.streaming_archiver && server.wal_connections_text().empty()) {
+    facts.stream = ask(connection, deadline,
+                       [&](Connection& session) { return look_at_stream(server, session); });
+  }
   if (config.archiver) {
     facts.archiver = ask(connection, deadline, postgres::query_archiver_statistics);
   }

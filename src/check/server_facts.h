@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "check/receiver.h"
 #include "config/rendering.h"
 #include "postgres/queries.h"
 #include "postgres/system_id.h"
@@ -30,6 +31,8 @@ struct ServerFacts {
   std::optional<postgres::SystemId> system_id;
   // The configured slot, when it exists.
   std::optional<postgres::ReplicationSlot> slot;
+  // Only with the streaming archiver, unless it receives from elsewhere.
+  std::optional<StreamLook> stream;
   // Only with the file archiver.
   std::optional<postgres::ArchiverStatistics> archiver;
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "check/wal_flow.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -61,9 +62,16 @@ void run_replication_status(CommandContext& context) {
                       connection->user()));
       return;
     }
-    output::write_replication_status(context.reporter, config.name,
-                                     postgres::query_replication_status(*connection, kind), kind,
-                                     style);
+    const postgres::ReplicationStatus status =
+        postgres::query_replication_status(*connection, kind);
+    std::optional<check::WalFlow> flow;
+    if (style == output::ListStyle::full) {
+      std::optional<check::StreamLook> stream;
+      // Of other kinds the receiver is none.
+      if (kind == ReplicationClientKind::all) stream = check::find_stream(server, status);
+      flow = check::gather_wal_flow(server, stream);
+    }
+    output::write_replication_status(context.reporter, config.name, status, kind, style, flow);
   });
 }
 

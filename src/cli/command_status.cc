@@ -51,7 +51,10 @@ void run_status(CommandContext& context) {
       summaries.push_back(summarize(server, config, facts, backups));
       return;
     }
-    output::write_status(context.reporter, config.name, make_status_rows(config, facts, backups));
+    std::optional<check::WalFlow> flow;
+    if (facts) flow = check::gather_wal_flow(server, facts->stream);
+    output::write_status(context.reporter, config.name,
+                         make_status_rows(config, facts, backups, flow));
   });
   if (summaries.empty()) return;
   for (const std::string& line : output::status_table(summaries, *style)) {

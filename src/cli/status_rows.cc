@@ -117,7 +117,8 @@ void add_backups(Rows& rows, const ServerConfig& config, const std::vector<Backu
 
 std::vector<output::StatusRow> make_status_rows(const ServerConfig& config,
                                                 const std::optional<check::ServerFacts>& facts,
-                                                const std::vector<BackupInfo>& backups) {
+                                                const std::vector<BackupInfo>& backups,
+                                                const std::optional<check::WalFlow>& flow) {
   Rows rows;
   rows.add_if("description", "Description", config.description);
   rows.add("active", "Active", truth(config.active));
@@ -131,6 +132,13 @@ std::vector<output::StatusRow> make_status_rows(const ServerConfig& config,
   rows.add("retention_policies", "Retention policies", retention_text(config));
   add_backups(rows, config, backups);
   rows.add_if("primary_ssh_command", "SSH command to primary server", config.primary_ssh_command);
+  // Behind the lines that every version has.
+  if (flow) {
+    const std::string receiver = check::describe_receiver(*flow);
+    if (!receiver.empty()) rows.add("wal_receiver", "WAL receiver", receiver);
+    rows.add("wal_positions", "WAL positions", check::describe_positions(*flow));
+    rows.add("wal_queue", "WAL queue", check::describe_queue(*flow));
+  }
   return rows.take();
 }
 

@@ -7,14 +7,16 @@
 
 #include "catalogue/backup_info.h"
 #include "check/server_facts.h"
+#include "check/wal_flow.h"
 #include "config/server_config.h"
 #include "output/server_views.h"
 
 namespace barman::cli {
 
-// `facts` for servers that have live values; `backups` ascending by ID.
+// `facts` and `flow` for servers that have live values; `backups` ascending by ID.
 std::vector<output::StatusRow> make_status_rows(const config::ServerConfig& config,
                                                 const std::optional<check::ServerFacts>& facts,
-                                                const std::vector<catalogue::BackupInfo>& backups);
+                                                const std::vector<catalogue::BackupInfo>& backups,
+                                                const std::optional<check::WalFlow>& flow = {});
 
 }  // namespace barman::cli

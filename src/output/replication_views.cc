@@ -179,6 +179,32 @@ JsonValue minimal_client_json(const ReplicationClient& client) {
   return json;
 }
 
+JsonValue flow_json(const check::WalFlow& flow) {
+  JsonValue json = JsonValue::object();
+  if (flow.is_receiver_running) json.add("receiver", check::describe_receiver(flow));
+  if (flow.stream) {
+    json.add("received_lsn", lsn_json(flow.stream->written));
+    json.add("flushed_lsn", lsn_json(flow.stream->flushed));
+  }
+  json.add("archived_wal", flow.archived_name);
+  json.add("queue_files", static_cast<std::int64_t>(flow.queue().files));
+  json.add("queue_bytes", static_cast<std::int64_t>(flow.queue().size_bytes));
+  const auto number = [](const std::optional<double>& value) {
+    return value ? JsonValue(*value) : JsonValue();
+  };
+  json.add("archived_wals_per_second", number(flow.archived_per_second));
+  json.add("queue_drained_in_seconds", number(flow.seconds_to_drain()));
+  return json;
+}
+
+void write_flow(Reporter& reporter, const check::WalFlow& flow) {
+  reporter.result_line("");
+  const std::string receiver = check::describe_receiver(flow);
+  if (!receiver.empty()) reporter.result_line("  WAL receiver: " + receiver);
+  reporter.result_line("  WAL positions: " + check::describe_positions(flow));
+  reporter.result_line("  WAL queue: " + check::describe_queue(flow));
+}
+
 JsonValue status_json(const ReplicationStatus& status, std::string_view title, ListStyle style) {
   JsonValue clients = JsonValue::array();
   for (const ReplicationClient& client : status.clients) {
@@ -196,10 +222,12 @@ JsonValue status_json(const ReplicationStatus& status, std::string_view title, L
 
 void write_replication_status(Reporter& reporter, std::string_view server,
                               const ReplicationStatus& status, ReplicationClientKind kind,
-                              ListStyle style) {
+                              ListStyle style, const std::optional<check::WalFlow>& flow) {
   const std::string_view title = title_of(kind);
-  reporter.add_json(server, status_json(status, title, style));
   const bool is_minimal = style == ListStyle::minimal;
+  JsonValue document = status_json(status, title, style);
+  if (flow && !is_minimal) document.add("wal_flow", flow_json(*flow));
+  reporter.add_json(server, std::move(document));
   if (is_minimal && status.current_lsn) {
     reporter.result_line(fmt::format("{} for master '{}' (LSN @ {}):", capitalised(title), server,
                                      wal::format_lsn(*status.current_lsn)));
@@ -213,9 +241,7 @@ void write_replication_status(Reporter& reporter, std::string_view server,
   }
   if (status.clients.empty()) {
     reporter.result_line(fmt::format("  No {} attached", title));
-    return;
-  }
-  if (!is_minimal) {
+  } else if (!is_minimal) {
     reporter.result_line(fmt::format("  Number of {}: {}", title, status.clients.size()));
   }
   for (std::size_t i = 0; i < status.clients.size(); ++i) {
@@ -225,6 +251,7 @@ void write_replication_status(Reporter& reporter, std::string_view server,
       write_client(reporter, status.clients[i], status.current_lsn, i + 1);
     }
   }
+  if (flow && !is_minimal) write_flow(reporter, *flow);
 }
 
 }  // namespace barman::output

@@ -163,5 +163,42 @@ TEST(ReplicationView, SynchronousClientsShowTheirPriorityAndStage) {
             std::string::npos);
 }
 
+TEST(ReplicationView, TheWayIntoTheArchiveIsShownBehindTheClients) {
+  check::WalFlow flow;
+  flow.is_receiver_running = true;
+  flow.stream = check::StreamLook{.is_streaming = true,
+                                  .current = wal::Lsn{0x26000060},
+                                  .written = wal::Lsn{0x26000060},
+                                  .flushed = wal::Lsn{0x26000000}};
+  flow.archived_name = "000000010000000000000025";
+  flow.streaming = {.files = 4, .size_bytes = std::uint64_t{64} << 20};
+  flow.archived_per_second = 2;
+  const auto shown_with_flow = [&](OutputFormat format, ListStyle style) {
+    return captured(format, [&](Reporter& reporter) {
+      write_replication_status(reporter, "main", two_clients(), ReplicationClientKind::all, style,
+                               flow);
+    });
+  };
+  EXPECT_EQ(shown_with_flow(OutputFormat::console, ListStyle::full),
+            shown(OutputFormat::console, two_clients()) +
+                "\n"
+                "  WAL receiver: running, streaming\n"
+                "  WAL positions: received up to 0/26000060, flushed up to 0/26000000 (96 B "
+                "behind), archived up to 000000010000000000000025\n"
+                "  WAL queue: 4 segments (64.0 MiB), archived in about 2 seconds (2.0 "
+                "segments/s)\n");
+  EXPECT_EQ(
+      shown_with_flow(OutputFormat::console, ListStyle::minimal),
+      shown(OutputFormat::console, two_clients(), ReplicationClientKind::all, ListStyle::minimal));
+  const std::string json = shown_with_flow(OutputFormat::json, ListStyle::full);
+  EXPECT_NE(json.find(R"("wal_flow": {"archived_wal": "000000010000000000000025", )"
+                      R"("archived_wals_per_second": 2.0, "flushed_lsn": "0/26000000", )"
+                      R"("queue_bytes": 67108864, "queue_drained_in_seconds": 2.0, )"
+                      R"("queue_files": 4, "received_lsn": "0/26000060", )"
+                      R"("receiver": "running, streaming"})"),
+            std::string::npos)
+      << json;
+}
+
 }  // namespace
 }  // namespace barman::output

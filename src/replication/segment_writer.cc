@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -16,11 +17,14 @@ namespace barman::replication {
 namespace {
 
 constexpr mode_t kFileMode = 0600;
+// Divides every segment size.
+constexpr std::size_t kFillSize = std::size_t{256} << 10;
 
 }  // namespace
 
-SegmentWriter::SegmentWriter(std::filesystem::path directory, wal::SegmentSize segment_size)
-    : directory_(std::move(directory)), segment_size_(segment_size) {}
+SegmentWriter::SegmentWriter(std::filesystem::path directory, wal::SegmentSize segment_size,
+                             NewSegments new_segments)
+    : directory_(std::move(directory)), segment_size_(segment_size), new_segments_(new_segments) {}
 
 void SegmentWriter::begin(const StreamPosition& position) {
   close();
@@ -65,8 +69,17 @@ void SegmentWriter::open_partial() {
   const int error = ::posix_fallocate(file_.get(), 0, static_cast<off_t>(segment_size_.bytes));
   if (error != 0)
     throw SystemError(error, fmt::format("cannot allocate file \"{}\"", partial_path_.string()));
+  // The size is complete already, as a crash shows it.
+  if (new_segments_ == NewSegments::fill) fill_with_zeroes();
   sync_fd(file_, partial_path_);
   sync_directory(directory_);
+}
+
+void SegmentWriter::fill_with_zeroes() {
+  const std::vector<std::byte> zeroes(kFillSize);
+  for (std::uint64_t offset = 0; offset < segment_size_.bytes; offset += zeroes.size()) {
+    write_full_at(file_, zeroes, offset, partial_path_);
+  }
 }
 
 std::filesystem::path SegmentWriter::complete() {

@@ -18,7 +18,12 @@ namespace barman::replication {
 
 class SegmentWriter {
  public:
-  SegmentWriter(std::filesystem::path directory, wal::SegmentSize segment_size);
+  // How a new segment gets its size. One that is filled is written twice, but what is written
+  // later is flushed faster, because the file system need not note that it is there.
+  enum class NewSegments { allocate, fill };
+
+  SegmentWriter(std::filesystem::path directory, wal::SegmentSize segment_size,
+                NewSegments new_segments = NewSegments::allocate);
 
   // Goes on at `position`, the beginning of a segment. What is before counts as durable.
   void begin(const StreamPosition& position);
@@ -43,10 +48,12 @@ class SegmentWriter {
 
  private:
   void open_partial();
+  void fill_with_zeroes();
   std::filesystem::path complete();
 
   const std::filesystem::path directory_;
   const wal::SegmentSize segment_size_;
+  const NewSegments new_segments_;
   wal::TimelineId timeline_;
   wal::Lsn written_;
   wal::Lsn flushed_;

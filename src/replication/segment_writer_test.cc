@@ -105,5 +105,12 @@ TEST_F(SegmentWriterTest, WritesHistoryFiles) {
   EXPECT_EQ(read_file(directory_ / "00000002.history"), "1\t0/3000000\treason\n");
 }
 
+TEST_F(SegmentWriterTest, FilledSegmentsAreTheSameOnes) {
+  SegmentWriter writer(directory_, kSize, SegmentWriter::NewSegments::fill);
+  writer.begin({{1}, kBegin});
+  EXPECT_FALSE(writer.write(as_bytes("abc")));
+  EXPECT_EQ(read_file(partial_), "abc" + std::string(kSize.bytes - 3, '\0'));
+}
+
 }  // namespace
 }  // namespace barman::replication

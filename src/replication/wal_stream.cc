@@ -75,7 +75,10 @@ void WalReceiver::run() {
                             postgres::format_system_id(*options_.system_id)),
                 "Check that the streaming connection leads to the right server.");
   segment_size_ = read_segment_size(connection_);
-  writer_.emplace(options_.directory, segment_size_);
+  // Somebody waits for each flush of a synchronous stream.
+  writer_.emplace(options_.directory, segment_size_,
+                  options_.synchronous == Synchronous::yes ? SegmentWriter::NewSegments::fill
+                                                           : SegmentWriter::NewSegments::allocate);
 
   StreamPosition position = find_start(identity);
   if (position.timeline > identity.timeline)

@@ -55,6 +55,12 @@ const std::vector<Pattern>& patterns() {
        "$1<NUMBER>"},
       {expression(R"re((Begin Offset|End Offset)( +): \d+)re"), "$1$2: <NUMBER>"},
       {expression(R"re(line \d+)re"), "line <NUMBER>"},
+      {expression(R"re((WAL queue(": |: |", "message": "))\d+ segments?[^\n"]*)re"), "$1<QUEUE>"},
+      {expression(R"re(archived up to <WAL>|nothing archived)re"), "archived up to <WAL>"},
+      {expression(R"re("archived_wal": ("<WAL>"|null))re"), "\"archived_wal\": <WAL or null>"},
+      {expression(
+           R"re(("queue_files"|"archived_wals_per_second"|"queue_drained_in_seconds"): (null|[\d.]+|<NUMBER>))re"),
+       "$1: <NUMBER>"},
       // How many segments are there at a moment is a matter of timing, and so is whether the next
       // partial segment is there already.
       {expression(R"re(from streaming for (\w+)( \(batch size: \d+\))?)re"),

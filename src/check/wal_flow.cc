@@ -1,0 +1,176 @@
+#include "check/wal_flow.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "catalogue/wal_index.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::check {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Some hundred lines.
+constexpr std::size_t kIndexTail = std::size_t{24} << 10;
+// Files of one group appear within a moment.
+constexpr double kSameMoment = 0.005;
+constexpr double kIdleAfterSeconds = 2;
+constexpr std::uint64_t kLongQueue = 10;
+constexpr double kStalledAfterSeconds = 600;
+
+// Names that are still being written do not count. A missing directory is empty.
+WalQueue find_queue(const fs::path& directory) {
+  WalQueue queue;
+  std::error_code code;
+  for (fs::directory_iterator entry(directory, code), end; !code && entry != end;
+       entry.increment(code)) {
+    const std::string name = entry->path().filename().string();
+    const auto parsed = wal::parse_wal_file_name(name);
+    if (!parsed || parsed->kind == wal::WalFileKind::partial) continue;
+    struct stat status = {};
+    if (::lstat(entry->path().c_str(), &status) != 0) continue;
+    ++queue.files;
+    queue.size_bytes += static_cast<std::uint64_t>(status.st_size);
+  }
+  return queue;
+}
+
+// The names of the last lines, without a lock: the first one may be cut, and is left out.
+std::vector<std::string> list_newest_names(const fs::path& index) {
+  const std::optional<Fd> file = find_file(index);
+  struct stat status = {};
+  if (!file || ::fstat(file->get(), &status) != 0) return {};
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  const std::uint64_t offset = size > kIndexTail ? size - kIndexTail : 0;
+  std::vector<std::byte> tail(static_cast<std::size_t>(size - offset));
+  const std::size_t count = read_full_at(*file, tail, offset, index);
+  std::vector<std::string> lines = split(as_text(Bytes(tail).first(count)), '\n');
+  if (offset > 0 && !lines.empty()) lines.erase(lines.begin());
+  std::vector<std::string> names;
+  for (const std::string& line : lines) {
+    if (const auto parsed = catalogue::parse_wal_index_line(line)) {
+      names.emplace_back(parsed->name);
+    }
+  }
+  return names;
+}
+
+void look_at_archive(const server::Server& server, WalFlow& flow) {
+  const catalogue::CatalogueLocations& locations = server.locations();
+  std::vector<double> times;
+  for (const std::string& name : list_newest_names(locations.wal_index_path())) {
+    const auto parsed = wal::parse_wal_file_name(name);
+    if (parsed && parsed->kind == wal::WalFileKind::segment) {
+      flow.archived_name = std::max(flow.archived_name.value_or(""), name);
+    }
+    struct stat status = {};
+    const fs::path path = catalogue::archived_wal_path(locations.wals_directory, name);
+    if (::stat(path.c_str(), &status) != 0) continue;
+    times.push_back(static_cast<double>(status.st_ctim.tv_sec) +
+                    1e-9 * static_cast<double>(status.st_ctim.tv_nsec));
+  }
+  if (!times.empty()) flow.archived_at = *std::max_element(times.begin(), times.end());
+  flow.archived_per_second = rate_of_archiving(std::move(times));
+}
+
+std::string lsn_text(const std::optional<wal::Lsn>& lsn) {
+  return lsn ? wal::format_lsn(*lsn) : "unknown";
+}
+
+}  // namespace
+
+std::optional<double> rate_of_archiving(std::vector<double> times) {
+  if (times.empty()) return std::nullopt;
+  std::sort(times.begin(), times.end());
+  double busy = 0;
+  std::size_t files = 0;
+  for (std::size_t i = 1; i < times.size(); ++i) {
+    busy += std::min(times[i] - times[i - 1], kIdleAfterSeconds);
+    // Nobody knows how long the first ones took.
+    if (times[i] > times.front() + kSameMoment) ++files;
+  }
+  if (files == 0 || busy < kSameMoment) return std::nullopt;
+  return static_cast<double>(files) / busy;
+}
+
+WalQueue WalFlow::queue() const {
+  return {.files = streaming.files + incoming.files,
+          .size_bytes = streaming.size_bytes + incoming.size_bytes};
+}
+
+std::optional<double> WalFlow::seconds_to_drain() const {
+  if (queue().files == 0) return 0.0;
+  if (!archived_per_second) return std::nullopt;
+  return static_cast<double>(queue().files) / *archived_per_second;
+}
+
+WalFlow gather_wal_flow(const server::Server& server, std::optional<StreamLook> stream) {
+  const config::ServerConfig& config = server.config();
+  WalFlow flow;
+  if (config.streaming_archiver) {
+    flow.stream = std::move(stream);
+    flow.is_receiver_running = find_receiver(server).is_running;
+    flow.streaming = find_queue(server.locations().streaming_directory);
+  }
+  if (config.archiver) flow.incoming = find_queue(server.locations().incoming_directory);
+  // It only tells less then.
+  try {
+    if (!config.has_cloud_wals()) look_at_archive(server, flow);
+  } catch (const Error& error) {
+    log::debug("barman.server", "server '{}': {}", server.name(), error.describe());
+  }
+  return flow;
+}
+
+bool is_queue_long(const WalFlow& flow) { return flow.queue().files >= kLongQueue; }
+
+bool is_queue_stalled(const WalFlow& flow, double now) {
+  return is_queue_long(flow) && flow.archived_at && now - *flow.archived_at > kStalledAfterSeconds;
+}
+
+std::string describe_queue(const WalFlow& flow) {
+  const WalQueue queue = flow.queue();
+  std::string text = fmt::format("{} segment{}", queue.files, queue.files == 1 ? "" : "s");
+  if (queue.files == 0) return text;
+  text += fmt::format(" ({})", human_size(static_cast<std::int64_t>(queue.size_bytes)));
+  if (const auto seconds = flow.seconds_to_drain()) {
+    text += fmt::format(", archived in about {} ({:.1f} segments/s)", human_duration(*seconds),
+                        *flow.archived_per_second);
+  }
+  return text;
+}
+
+std::string describe_positions(const WalFlow& flow) {
+  std::string text;
+  if (flow.stream && (flow.stream->written || flow.stream->flushed)) {
+    text = fmt::format("received up to {}, flushed up to {}", lsn_text(flow.stream->written),
+                       lsn_text(flow.stream->flushed));
+    if (flow.stream->current && flow.stream->flushed) {
+      const auto behind =
+          static_cast<std::int64_t>(flow.stream->current->value - flow.stream->flushed->value);
+      text += fmt::format(" ({} behind)", human_size(std::max<std::int64_t>(behind, 0)));
+    }
+    text += ", ";
+  }
+  return text + (flow.archived_name ? "archived up to " + *flow.archived_name : "nothing archived");
+}
+
+std::string describe_receiver(const WalFlow& flow) {
+  if (!flow.is_receiver_running) return {};
+  if (!*flow.is_receiver_running) return "not running";
+  if (!flow.stream) return "running";
+  return flow.stream->is_streaming ? "running, streaming" : "running, not streaming";
+}
+
+}  // namespace barman::check
