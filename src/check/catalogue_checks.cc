@@ -231,10 +231,10 @@ void check_long_queue(const CheckRun& run) {
   if (!is_queue_long(flow)) return;
   if (!is_queue_stalled(flow, now)) return run.pass(kLabel, describe_queue(flow));
   run.fail_uncritically(
-      kLabel, fmt::format("{} segments wait, and nothing was archived for {}. Run 'barman "
-                          "archive-wal {}' and look at its messages",
-                          flow.queue().files, human_duration(now - *flow.archived_at),
-                          run.server.name()));
+      kLabel,
+      fmt::format("{} segments wait, and nothing was archived for {}. Run 'barman "
+                  "archive-wal {}' and look at its messages",
+                  flow.queue().files, human_duration(now - *flow.archived_at), run.server.name()));
 }
 
 }  // namespace

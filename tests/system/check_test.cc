@@ -141,18 +141,126 @@ TEST(CheckedReceiver, NeedsNoPostgresToBeFoundRunning) {
 }
 
 TEST(CheckedReceiver, IsSeenWithoutASlotByItsName) {
+  StreamingSite site;
+  site.barman.set("main", "archiver", "on");  // the slot may be missing then
+  site.barman.set("main", "slot_name", "");
+  site.start_receiver();
+  Items items = check(site.barman);
+  EXPECT_EQ(status_of(items, kReceiver), "OK") << hint_of(items, kReceiver);
+  site.barman.set("main", "streaming_archiver_name", "another_name");
+  items = check(site.barman);
+  EXPECT_EQ(status_of(items, kReceiver), "FAILED");
+  EXPECT_THAT(hint_of(items, kReceiver),
+              HasSubstr("PostgreSQL has no WAL sender for 'another_name'"));
+}
+
+TEST(CheckedReceiver, IsLookedForWhereWalComesFrom) {
+  StreamingSite site;
+  site.start_receiver();
+  const PostgresServer other;
+  site.barman.set("main", "wal_conninfo", other.conninfo("barman"));
+  site.barman.set("main", "wal_streaming_conninfo", other.conninfo("streaming_barman"));
+  Items items = check(site.barman);
+  EXPECT_EQ(status_of(items, kReceiver), "FAILED") << "it streams from the wrong server";
+  const std::string text = site.barman.run({"check", "main"}).out;
+  for (const std::string label :
+       {"has monitoring privileges", "PostgreSQL streaming", "wal_level", "systemid coherence"}) {
+    EXPECT_THAT(text, HasSubstr("\t" + label + " (WAL streaming): OK")) << text;
+  }
+  EXPECT_THAT(text, HasSubstr("\treplication slot (WAL streaming): FAILED (replication slot "
+                              "'barman' doesn't exist."));
+  EXPECT_THAT(text, testing::Not(HasSubstr("\treplication slot: ")));
+  site.barman.set("main", "wal_conninfo", site.postgres.conninfo("barman"));
+  EXPECT_THAT(site.barman.run({"check", "main"}).out,
+              HasSubstr("\tsystemid coherence (WAL streaming): FAILED (is the streaming DSN "
+                        "targeting the same server"));
+  items = check(site.barman);
+  EXPECT_EQ(status_of(items, kReceiver), "OK") << hint_of(items, kReceiver);
+}
+
+// Questions that wait for a lock of somebody else.
+class SlowAnswers : public testing::Test {
+ protected:
+  SlowAnswers()
+      : site_(
+            {.postgres = {.settings = {{"archive_mode", "on"}}}, .server = {{"archiver", "on"}}}) {
+    site_.start_receiver();
+    site_.archive_a_segment();
+  }
+  Session hold_settings() const {
+    Session session(site_.postgres.conninfo());
+    session.query("BEGIN; LOCK TABLE pg_catalog.pg_settings IN ACCESS EXCLUSIVE MODE");
+    return session;
+  }
+  StreamingSite site_;
+};
+
+TEST_F(SlowAnswers, FailTheirItemsAndNoOther) {
+  Items items = check(site_.barman);
+  ASSERT_EQ(status_of(items, "wal_level"), "OK") << hint_of(items, "wal_level");
+  ASSERT_EQ(status_of(items, "archive_mode"), "OK") << hint_of(items, "archive_mode");
+  const Session holder = hold_settings();
+  items = check(site_.barman);
+  for (const std::string key : {"wal_level", "archive_mode"}) {
+    EXPECT_EQ(status_of(items, key), "FAILED");
+    EXPECT_THAT(hint_of(items, key), HasSubstr("canceling statement due to statement timeout"));
+  }
+  for (const std::string key : {"postgresql", "postgresql_streaming", "replication_slot",
+                                "directories", "systemid_coherence", "receive_wal_running"})
+    EXPECT_EQ(status_of(items, key), "OK") << key << ": " << hint_of(items, key);
+  EXPECT_FALSE(items.contains("check_timeout")) << items;
+}
+
+TEST_F(SlowAnswers, ThatNeverComeAreGivenUp) {
+  TcpProxy network(site_.postgres.port());
+  site_.barman.set("main", "conninfo", network.conninfo("barman"));
+  const Session holder = hold_settings();
+  BackgroundCommand running =
+      site_.barman.spawn({"-f", "json", "check", "--check-timeout", kCheckTimeout, "main"});
+  site_.postgres.wait_until(
+      "EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'barman' AND wait_event_type = "
+      "'Lock')");
+  network.stall();  // not even the end of the statement is told
+  const auto result = running.wait();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->exit_code, 1) << result->err;
+  const Items items = Items::parse(result->out)["main"];
+  EXPECT_EQ(status_of(items, "wal_level"), "FAILED");
+  EXPECT_THAT(hint_of(items, "wal_level"), HasSubstr("PostgreSQL did not answer in time"));
+  EXPECT_EQ(status_of(items, "replication_slot"), "FAILED");
+  EXPECT_THAT(hint_of(items, "replication_slot"), HasSubstr("timed out after"));
+  EXPECT_EQ(status_of(items, kReceiver), "OK") << "PostgreSQL cannot be asked";
+  for (const std::string key : {"directories", "systemid_coherence", "archiver_errors"})
+    EXPECT_EQ(status_of(items, key), "OK") << key << ": " << hint_of(items, key);
+  EXPECT_FALSE(items.contains("check_timeout")) << items;
+}
+
+TEST_F(SlowAnswers, NeverHoldTheWholeCheckLongerThanItsLimit) {
+  TcpProxy network(site_.postgres.port());
+  network.stall();
+  site_.barman.set("main", "conninfo", network.conninfo("barman"));
+  site_.barman.set("main", "streaming_conninfo", network.conninfo("streaming_barman"));
+  const CommandResult result = site_.barman.run({"check", "--check-timeout", "5", "main"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("PostgreSQL: FAILED (connection to PostgreSQL"),
+                                HasSubstr("directories: OK"), HasSubstr("archiver errors: OK"),
+                                Not(HasSubstr("check timeout"))));
+}
+
+// Check shows it only when it is long.
+TEST(CheckedQueue, IsShownWithItsReceiverAndPositions) {
   StreamingSite site({.server = {{"archiver", "on"}}});
   site.start_receiver();
   site.archive_a_segment();
   const fs::path incoming = site.server_directory() / "incoming";
-  EXPECT_EQ(status_of(check(site.barman), "WAL_queue"), "absent");
+  EXPECT_EQ(status_of(check(site.barman), "wal_queue"), "absent");
   const FileLock no_archiving = FileLock::lock(site.barman.home() / ".main-archive-wal.lock");
   for (int number = 0; number < 12; ++number) {
     write_text(incoming / fmt::format("0000000200000000000000{:02X}", number), "waits");
   }
   const Items items = check(site.barman);
-  EXPECT_EQ(status_of(items, "WAL_queue"), "OK");
-  EXPECT_THAT(hint_of(items, "WAL_queue"), HasSubstr("segments ("));
+  EXPECT_EQ(status_of(items, "wal_queue"), "OK");
+  EXPECT_THAT(hint_of(items, "wal_queue"), HasSubstr("segments ("));
   EXPECT_THAT(site.barman.run({"status", "main"}).out,
               AllOf(HasSubstr("WAL receiver: running, streaming"), HasSubstr("flushed up to 0/"),
                     HasSubstr("WAL queue: 12 segments (60 B)")));
