@@ -104,6 +104,14 @@ std::string Normalizer::operator()(std::string text) const {
   return text;
 }
 
+std::string transcript(const CommandResult& result) {
+  std::string text = result.out;
+  if (!text.empty() && !text.ends_with('\n')) text += "\n--- no final newline\n";
+  if (!result.err.empty()) text += "--- standard error\n" + result.err;
+  if (result.exit_code != 0) text += "--- exit code " + std::to_string(result.exit_code) + "\n";
+  return text;
+}
+
 void expect_golden(const std::string& name, const std::string& text) {
   const fs::path file = golden_file(name);
   if (std::getenv("BARMAN_ACCEPT") != nullptr) {

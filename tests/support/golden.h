@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "support/command.h"
+
 namespace barman::test {
 
 class Normalizer {
@@ -24,6 +26,9 @@ class Normalizer {
  private:
   std::vector<std::pair<std::string, std::string>> fixed_;
 };
+
+// Both streams and the exit code in one text: what a golden file of a command shows.
+std::string transcript(const CommandResult& result);
 
 // A failure of the test when `text` is not what the file says. `name` is "command/case", with an
 // extension if it is not "txt".

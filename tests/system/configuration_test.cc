@@ -22,14 +22,6 @@ using testing::Not;
 
 using Arguments = std::vector<std::string>;
 
-std::string transcript(const CommandResult& result) {
-  std::string text = result.out;
-  if (!text.empty() && !text.ends_with('\n')) text += "\n--- no final newline\n";
-  if (!result.err.empty()) text += "--- standard error\n" + result.err;
-  if (result.exit_code != 0) text += "--- exit code " + std::to_string(result.exit_code) + "\n";
-  return text;
-}
-
 // Servers that are never connected to.
 class ConfigurationCommands : public testing::Test {
  protected:

@@ -44,11 +44,7 @@ class Housekeeping : public testing::Test {
   CommandResult golden(const std::string& name, const Arguments& arguments) {
     const CommandResult result = site_.barman.run(arguments);
     SCOPED_TRACE(testing::PrintToString(arguments));
-    std::string text = result.out;
-    if (!text.empty() && !text.ends_with('\n')) text += "\n--- no final newline\n";
-    if (!result.err.empty()) text += "--- standard error\n" + result.err;
-    if (result.exit_code != 0) text += "--- exit code " + std::to_string(result.exit_code) + "\n";
-    expect_golden(name, words_(text));
+    expect_golden(name, words_(transcript(result)));
     return result;
   }
 
