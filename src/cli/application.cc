@@ -12,6 +12,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/bounded_work.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/help.h"
@@ -134,7 +135,9 @@ int run_configured(const CommandLine& line, config::Configuration& configuration
                             .arguments = line.arguments};
   run_command(function, context);
   reporter.set_progress_display(nullptr);
-  return reporter.finish();
+  const int exit_code = reporter.finish();
+  if (has_abandoned_work()) ::_exit(exit_code);
+  return exit_code;
 }
 
 int run_line(const CommandLine& line, const std::vector<std::string>& arguments) {

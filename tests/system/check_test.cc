@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <fmt/format.h>
 
@@ -264,6 +265,26 @@ TEST(CheckedQueue, IsShownWithItsReceiverAndPositions) {
   EXPECT_THAT(site.barman.run({"status", "main"}).out,
               AllOf(HasSubstr("WAL receiver: running, streaming"), HasSubstr("flushed up to 0/"),
                     HasSubstr("WAL queue: 12 segments (60 B)")));
+}
+
+// A named pipe that nobody writes to holds its reader as a dead file server does.
+TEST(HangingFile, EndsTheCheckOfItsServerAndOfNoOther) {
+  StreamingSite site;
+  site.start_receiver();
+  site.archive_a_segment();
+  site.barman.add_section("other", {{"conninfo", "host=/nowhere"},
+                                    {"streaming_conninfo", "host=/nowhere"},
+                                    {"backup_method", "postgres"},
+                                    {"archiver", "on"}});
+  const fs::path identity = site.server_directory() / "identity.json";
+  fs::remove(identity);
+  ASSERT_EQ(::mkfifo(identity.c_str(), 0600), 0);
+  const CommandResult result = site.barman.run({"check", "--check-timeout", "2", "main", "other"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("\tdirectories: OK\n"),
+                                HasSubstr("\tcheck timeout: FAILED (barman check command timed "
+                                          "out: a file system does not answer"),
+                                HasSubstr("Server other:\n\t")));
 }
 
 }  // namespace
