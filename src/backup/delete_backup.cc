@@ -108,7 +108,7 @@ bool delete_one(const server::Server& server, const std::vector<BackupInfo>& bac
                                    {.server_name = server.name(),
                                     .configuration_path = server.program().configuration_path,
                                     .path_prefix = server.config().path_prefix},
-                                   hooks::HookKind::delete_, server.interrupt());
+                                   hooks::HookKind::deletion, server.interrupt());
   // Before the mark: a hook that refuses must leave no deletion that cron would resume.
   scripts.run_pre(variables);
   // Our own `keep` waits for the lock of the backup; that of Barman knows no lock, and hooks may
@@ -188,28 +188,30 @@ std::vector<BackupId> locks_for(const std::vector<BackupInfo>& backups, const Ba
 // server (keep, check-backup, restore): what the plan stands on is looked at again under the lock
 // of the backup.
 void retire(const server::Server& server, const BackupInfo& planned,
-            const std::vector<BackupInfo>& backups_of_plan, Messages& messages) {
+            const std::vector<BackupInfo>& backups_of_plan, catalogue::BackupListReader& reader,
+            Messages& messages) {
+  const BackupId id = planned.id;
   const std::vector<BackupLock> locks =
       lock_backups(server, locks_for(backups_of_plan, planned), Cause::retention, messages);
   if (locks.empty()) return;
-  const DeletionFacts facts = gather_deletion_facts(server);
+  const DeletionFacts facts = make_deletion_facts(server, reader.read());
   const std::vector<BackupInfo>& backups = facts.list.backups;
   const std::vector<BackupId> doomed = list_doomed(facts);
-  const BackupInfo* backup = find(backups, planned.id);
-  if (backup == nullptr || std::find(doomed.begin(), doomed.end(), planned.id) == doomed.end()) {
-    log::info(kComponent, "backup {} of server {} is not obsolete any more: it stays",
-              planned.id.value, server.name());
+  const BackupInfo* backup = find(backups, id);
+  if (backup == nullptr || std::find(doomed.begin(), doomed.end(), id) == doomed.end()) {
+    log::info(kComponent, "backup {} of server {} is not obsolete any more: it stays", id.value,
+              server.name());
     return;
   }
   // A child that somebody reads keeps its ancestors; those of a deletion that has begun have lost
   // theirs already.
-  if (!facts.annotations.being_deleted.contains(planned.id) &&
-      !catalogue::children_of(backups, planned.id).empty()) {
+  if (!facts.annotations.being_deleted.contains(id) &&
+      !catalogue::children_of(backups, id).empty()) {
     log::info(kComponent, "backup {} of server {} stays until its incremental backups can go",
-              planned.id.value, server.name());
+              id.value, server.name());
     return;
   }
-  messages.info("Enforcing retention policy: removing backup " + planned.id.value + " for server " +
+  messages.info("Enforcing retention policy: removing backup " + id.value + " for server " +
                 server.name());
   if (!delete_one(server, backups, *backup, Cause::retention, messages)) return;
   remove_durably(locks.front().path);
@@ -238,10 +240,7 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
                                                       const BackupId& id, Messages& messages) {
   const std::vector<BackupInfo> backups = server.catalogue().list_backups().backups;
   const BackupInfo* current = find(backups, id);
-  if (current == nullptr) {
-    throw Error(ErrorKind::not_found,
-                "Unknown backup '" + id.value + "' for server '" + server.name() + "'");
-  }
+  if (current == nullptr) throw catalogue::unknown_backup(id.value, server.name());
   const auto minimum =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, server.config().minimum_redundancy));
   catalogue::DeletionPlan plan = catalogue::plan_deletion(
@@ -264,9 +263,13 @@ catalogue::RetentionInput retention_input(const config::ServerConfig& config,
 }
 
 DeletionFacts gather_deletion_facts(const server::Server& server) {
+  return make_deletion_facts(server, server.catalogue().list_backups());
+}
+
+DeletionFacts make_deletion_facts(const server::Server& server, catalogue::BackupList list) {
   const config::ServerConfig& config = server.config();
   DeletionFacts facts = {.server_name = server.name(),
-                         .list = server.catalogue().list_backups(),
+                         .list = std::move(list),
                          .annotations = server.catalogue().list_annotations(),
                          .is_enforced = config.retention_policy_mode == "auto"};
   if (config.retention_policy) facts.retention = retention_input(config, facts.annotations);
@@ -309,7 +312,9 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
 }
 
 void enforce_retention(const server::Server& server, Messages& messages) {
-  const DeletionFacts facts = gather_deletion_facts(server);
+  const catalogue::Catalogue& catalogue = server.catalogue();
+  catalogue::BackupListReader reader(catalogue);
+  const DeletionFacts facts = make_deletion_facts(server, reader.read());
   const std::vector<BackupInfo>& backups = facts.list.backups;
   const std::vector<BackupId> stale_marks = marks_without_backup(facts.list, facts.annotations);
   const std::vector<BackupId> doomed = list_doomed(facts);
@@ -324,7 +329,9 @@ void enforce_retention(const server::Server& server, Messages& messages) {
   for (const BackupId& id : stale_marks) server.catalogue().clear_being_deleted(id);
   fail_abandoned_backups(server, messages);
   for (const BackupId& id : doomed) {
-    if (const BackupInfo* backup = find(backups, id)) retire(server, *backup, backups, messages);
+    if (const BackupInfo* backup = find(backups, id)) {
+      retire(server, *backup, backups, reader, messages);
+    }
   }
 }
 

@@ -24,6 +24,8 @@ catalogue::RetentionInput retention_input(const config::ServerConfig& config,
 
 // What the plans of deletions are made of, as the catalogue is now.
 DeletionFacts gather_deletion_facts(const server::Server& server);
+// The same of a list that was read already.
+DeletionFacts make_deletion_facts(const server::Server& server, catalogue::BackupList list);
 
 // `delete SERVER ID`: the backup and the incrementals that depend on it. Refusals and failures are
 // reported, false then. Takes the server's backup lock.

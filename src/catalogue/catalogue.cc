@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <ranges>
 #include <system_error>
 #include <utility>
 
@@ -57,9 +58,58 @@ KeepTarget keep_target(std::string_view value) {
   return value == "standalone" ? KeepTarget::standalone : KeepTarget::full;
 }
 
-Error unknown_backup(std::string_view word, std::string_view server_name) {
-  return {ErrorKind::not_found,
-          fmt::format("Unknown backup '{}' for server '{}'", word, server_name)};
+// False when nothing was added to the usable ones: the file is gone by now, or damaged.
+bool add_backup(BackupList& list, const BackupId& id, const fs::path& path) {
+  try {
+    // Absent: another process deleted the backup meanwhile.
+    const std::optional<std::string> text = find_and_read_file(path);
+    if (!text) return false;
+    list.backups.push_back(parse_backup_info(*text, id, path));
+    return true;
+  } catch (const Error& error) {
+    // One damaged file must not hide the other backups.
+    list.broken.push_back({.id = id, .path = path, .reason = error.describe()});
+    return false;
+  }
+}
+
+std::int64_t nanoseconds(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+std::optional<FileStamp> stamp_of(const fs::path& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return FileStamp{.inode = status.st_ino,
+                   .size_bytes = status.st_size,
+                   .modified_ns = nanoseconds(status.st_mtim),
+                   .changed_ns = nanoseconds(status.st_ctim)};
+}
+
+// nullptr when there is none.
+template <typename Backups, typename Predicate>
+const BackupInfo* first_of(Backups&& backups, const Predicate& matches) {
+  const auto found = std::ranges::find_if(backups, matches);
+  return found == std::ranges::end(backups) ? nullptr : &*found;
+}
+
+void refuse_broken(const std::vector<BrokenBackup>& broken, const BackupId& id) {
+  const auto found = std::ranges::find(broken, id, &BrokenBackup::id);
+  if (found != broken.end()) throw Error(ErrorKind::corrupt, found->reason);
+}
+
+const BackupInfo* find_named(const std::vector<BackupInfo>& backups, std::string_view name) {
+  std::vector<const BackupInfo*> named;
+  for (const BackupInfo& backup : backups) {
+    if (backup.is_copy_done() && backup.backup_name == name) named.push_back(&backup);
+  }
+  if (named.size() <= 1) return named.empty() ? nullptr : named.front();
+  std::string ids;
+  for (const BackupInfo* const backup : named) ids += " " + backup->id.value;
+  throw Error(
+      ErrorKind::conflict,
+      fmt::format("Multiple backups found matching name '{}' (try using backup ID instead):{}",
+                  name, ids));
 }
 
 bool is_word_for_newest(std::string_view word) { return word == "latest" || word == "last"; }
@@ -110,11 +160,17 @@ CatalogueLocations default_locations(std::string server_name, const fs::path& ba
           .streaming_directory = backup_directory / "streaming"};
 }
 
+Error unknown_backup(std::string_view word, std::string_view server_name) {
+  return {ErrorKind::not_found,
+          fmt::format("Unknown backup '{}' for server '{}'", word, server_name),
+          fmt::format("'barman list-backups {}' shows the backups.", server_name)};
+}
+
 std::string_view keep_text(KeepTarget target) {
   return target == KeepTarget::full ? "full" : "standalone";
 }
 
-BackupList Catalogue::list_backups() const {
+std::map<BackupId, fs::path> Catalogue::list_info_paths() const {
   std::map<BackupId, fs::path> paths;
   for (const std::string& name : list_names(locations_.basebackups_directory)) {
     const std::optional<BackupId> id = parse_backup_id(name);
@@ -125,19 +181,33 @@ BackupList Catalogue::list_backups() const {
       paths[*id] = new_info_path(*id);
     }
   }
+  return paths;
+}
+
+BackupList Catalogue::list_backups() const {
+  const std::map<BackupId, fs::path> paths = list_info_paths();
   BackupList list;
   list.backups.reserve(paths.size());
-  for (const auto& [id, path] : paths) {
-    try {
-      // Absent by now: another process deleted the backup meanwhile.
-      if (const std::optional<std::string> text = find_and_read_file(path)) {
-        list.backups.push_back(parse_backup_info(*text, id, path));
-      }
-    } catch (const Error& error) {
-      // One damaged file must not hide the other backups.
-      list.broken.push_back({.id = id, .path = path, .reason = error.describe()});
+  for (const auto& [id, path] : paths) add_backup(list, id, path);
+  return list;
+}
+
+BackupList BackupListReader::read() {
+  BackupList list;
+  std::map<BackupId, Known> known;
+  for (const auto& [id, path] : catalogue_.list_info_paths()) {
+    const std::optional<FileStamp> stamp = stamp_of(path);
+    if (!stamp) continue;  // another process deleted the backup meanwhile
+    const auto before = known_.find(id);
+    const bool is_unchanged = before != known_.end() && before->second.stamp == *stamp;
+    if (is_unchanged) {
+      list.backups.push_back(before->second.info);
+    } else if (!add_backup(list, id, path)) {
+      continue;
     }
+    known[id] = {.stamp = *stamp, .info = list.backups.back()};
   }
+  known_ = std::move(known);
   return list;
 }
 
@@ -310,40 +380,22 @@ void Catalogue::remove_annotation(const BackupId& id, std::string_view key) cons
 const BackupInfo& resolve_backup(const BackupList& list, const Annotations& annotations,
                                  std::string_view word, std::string_view server_name) {
   const std::vector<BackupInfo>& backups = list.backups;
-  if (const std::optional<BackupId> id = parse_backup_id(word)) {
-    if (const BackupInfo* const found = find_in(backups, *id)) return *found;
-    for (const BrokenBackup& broken : list.broken) {
-      if (broken.id == *id) throw Error(ErrorKind::corrupt, broken.reason);
-    }
-    throw unknown_backup(word, server_name);
-  }
+  const BackupInfo* found = nullptr;
   const auto matches = [&](const BackupInfo& backup) {
     return is_answer(backup, word) && !annotations.being_deleted.contains(backup.id);
   };
-  if (is_word_for_oldest(word)) {
-    const auto found = std::find_if(backups.begin(), backups.end(), matches);
-    if (found == backups.end()) throw unknown_backup(word, server_name);
-    return *found;
+  if (const std::optional<BackupId> id = parse_backup_id(word)) {
+    found = find_in(backups, *id);
+    if (found == nullptr) refuse_broken(list.broken, *id);
+  } else if (is_word_for_oldest(word)) {
+    found = first_of(backups, matches);
+  } else if (is_word_for_newest(word) || is_word_for_newest_full(word) || word == "last-failed") {
+    found = first_of(backups | std::views::reverse, matches);
+  } else {
+    found = find_named(backups, word);
   }
-  if (is_word_for_newest(word) || is_word_for_newest_full(word) || word == "last-failed") {
-    const auto found = std::find_if(backups.rbegin(), backups.rend(), matches);
-    if (found == backups.rend()) throw unknown_backup(word, server_name);
-    return *found;
-  }
-  std::vector<const BackupInfo*> named;
-  for (const BackupInfo& backup : backups) {
-    if (backup.is_copy_done() && backup.backup_name == word) named.push_back(&backup);
-  }
-  if (named.empty()) throw unknown_backup(word, server_name);
-  if (named.size() > 1) {
-    std::string ids;
-    for (const BackupInfo* const backup : named) ids += " " + backup->id.value;
-    throw Error(
-        ErrorKind::conflict,
-        fmt::format("Multiple backups found matching name '{}' (try using backup ID instead):{}",
-                    word, ids));
-  }
-  return *named.front();
+  if (found == nullptr) throw unknown_backup(word, server_name);
+  return *found;
 }
 
 const BackupInfo* previous_backup(const std::vector<BackupInfo>& backups, const BackupId& id) {

@@ -70,6 +70,9 @@ struct Identity {
   std::string version;  // major version, "15"
 };
 
+// What a command says of a backup that is not there; `word` as the user has written it.
+Error unknown_backup(std::string_view word, std::string_view server_name);
+
 class Catalogue {
  public:
   explicit Catalogue(CatalogueLocations locations) : locations_(std::move(locations)) {}
@@ -79,6 +82,8 @@ class Catalogue {
 
   // All backups of both metadata places, ascending by ID.
   BackupList list_backups() const;
+  // The metadata file in use of each.
+  std::map<BackupId, std::filesystem::path> list_info_paths() const;
   // nullopt when there is no metadata; throws `corrupt` when it cannot be read.
   std::optional<BackupInfo> find_backup(const BackupId& id) const;
   // As find_backup, but absence is the `not_found` error "Unknown backup 'X' for server 'main'".
@@ -125,6 +130,33 @@ class Catalogue {
   void remove_annotation(const BackupId& id, std::string_view key) const;
 
   CatalogueLocations locations_;
+};
+
+// What tells that a file was written or replaced.
+struct FileStamp {
+  std::uint64_t inode = 0;
+  std::int64_t size_bytes = 0;
+  std::int64_t modified_ns = 0;
+  std::int64_t changed_ns = 0;
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+
+// For a loop that needs the backups as they are now each time: files that have not changed since
+// the last read() are not read again. The catalogue must outlive it.
+class BackupListReader {
+ public:
+  explicit BackupListReader(const Catalogue& catalogue) : catalogue_(catalogue) {}
+
+  // As Catalogue::list_backups().
+  BackupList read();
+
+ private:
+  struct Known {
+    FileStamp stamp;
+    BackupInfo info;
+  };
+  const Catalogue& catalogue_;
+  std::map<BackupId, Known> known_;
 };
 
 // resolve() on a list already read.

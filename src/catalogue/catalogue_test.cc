@@ -53,6 +53,27 @@ TEST_F(CatalogueTest, ListsBothPlacesAndTheNewOneRules) {
   EXPECT_TRUE(list.broken.empty());
 }
 
+TEST_F(CatalogueTest, AListReaderSeesEveryChange) {
+  put_new("20261101T000000", "status=DONE\n");
+  put_new("20261102T000000", "status=DONE\n");
+  BackupListReader reader(catalogue_);
+  EXPECT_THAT(reader.read().backups, testing::SizeIs(2));
+  EXPECT_THAT(reader.read().backups, testing::SizeIs(2));
+  BackupInfo failed = catalogue_.load_backup({"20261101T000000"});
+  failed.status = BackupStatus::failed;
+  catalogue_.save(failed);
+  put_new("20261103T000000", "garbage");
+  const BackupList changed = reader.read();
+  ASSERT_THAT(changed.backups, testing::SizeIs(2));
+  EXPECT_EQ(changed.backups[0].status, BackupStatus::failed);
+  EXPECT_EQ(changed.backups[1].status, BackupStatus::done);
+  EXPECT_THAT(changed.broken, testing::SizeIs(1));
+  catalogue_.remove_metadata({"20261101T000000"});
+  const BackupList fewer = reader.read();
+  ASSERT_THAT(fewer.backups, testing::SizeIs(1));
+  EXPECT_EQ(fewer.backups[0].id.value, "20261102T000000");
+}
+
 TEST_F(CatalogueTest, ABrokenFileHidesNoOther) {
   put_new("20261101T000000", "garbage");
   put_new("20261102T000000", "status=DONE\n");
