@@ -111,30 +111,42 @@ bool is_same_content(const Fd& a, const fs::path& a_path, const Fd& b, const fs:
   }
 }
 
-bool send_file(const Fd& source, const fs::path& source_path, int fd, const fs::path& target_path) {
-  bool is_first = true;
-  enum class Way { file_range, sendfile } way = Way::file_range;
+namespace {
+
+// One call of the kernel's; `way` is left when the file system cannot do it.
+enum class Way { file_range, sendfile };
+ssize_t send_part(Way& way, const Fd& source, int fd) {
+  constexpr std::size_t kMost = std::size_t{1} << 30;
   for (;;) {
-    const ssize_t count =
-        way == Way::file_range
-            ? ::copy_file_range(source.get(), nullptr, fd, nullptr, std::size_t{1} << 30, 0)
-            : ::sendfile(fd, source.get(), nullptr, std::size_t{1} << 30);
+    const ssize_t count = way == Way::file_range
+                              ? ::copy_file_range(source.get(), nullptr, fd, nullptr, kMost, 0)
+                              : ::sendfile(fd, source.get(), nullptr, kMost);
+    if (count >= 0) return count;
+    if (errno == EINTR) continue;
+    if (way == Way::sendfile || !is_unsupported(errno)) return count;
+    way = Way::sendfile;
+  }
+}
+
+}  // namespace
+
+bool send_file(const Fd& source, const fs::path& source_path, int fd, const fs::path& target_path) {
+  Way way = Way::file_range;
+  bool is_first = true;
+  for (;;) {
+    const ssize_t count = send_part(way, source, fd);
+    if (count == 0 && !is_first) return true;
     if (count > 0) {
       is_first = false;
-      continue;
-    }
-    if (count == 0 && !is_first) return true;
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && errno == EPIPE) return false;
-    // Some virtual file systems answer 0 at once: only an ordinary read tells the end for sure.
-    if (count == 0 || is_unsupported(errno)) {
-      if (count < 0 && way == Way::file_range) {
-        way = Way::sendfile;
-        continue;
-      }
+    } else if (count == 0 || is_unsupported(errno)) {
+      // Some virtual file systems answer 0 at once: only an ordinary read tells the end for sure.
       return send_by_buffer(source, source_path, fd, target_path);
+    } else if (errno == EPIPE) {
+      return false;
+    } else {
+      throw_errno("cannot copy \"" + source_path.string() + "\" to \"" + target_path.string() +
+                  "\"");
     }
-    throw_errno("cannot copy \"" + source_path.string() + "\" to \"" + target_path.string() + "\"");
   }
 }
 

@@ -156,10 +156,8 @@ bool is_there(const fs::path& path) {
 }
 
 bool is_held(const catalogue::CatalogueLocations& locations, const std::string& wal_name) {
-  for (const fs::path& place : wal_search_places(locations, wal_name, PartialFiles::ignore)) {
-    if (is_there(place)) return true;
-  }
-  return false;
+  return std::ranges::any_of(wal_search_places(locations, wal_name, PartialFiles::ignore),
+                             is_there);
 }
 
 // The segment size is not known here, and asking for it would need a connection or a file. A name

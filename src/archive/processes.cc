@@ -1,9 +1,9 @@
 #include "archive/processes.h"
 
-#include <signal.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <csignal>
 #include <optional>
 
 #include <fmt/format.h>

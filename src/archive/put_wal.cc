@@ -2,13 +2,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -90,7 +90,7 @@ class WalStream final : public pipeline::TarVisitor {
   std::string checksum_of(const ReceivedWal& wal) const;
   void accept_file(const std::string& name, ReceivedWal& wal);
   // False when the name is taken.
-  bool give_name(const ReceivedWal& wal, const fs::path& path) const;
+  static bool give_name(const ReceivedWal& wal, const fs::path& path);
   // False when the file of that name has gone meanwhile.
   bool settle_duplicate(const std::string& name, ReceivedWal& wal, const fs::path& path);
 
@@ -242,7 +242,7 @@ void WalStream::accept_file(const std::string& name, ReceivedWal& wal) {
   log::debug(kComponent, "received WAL file '{}' for server '{}'{}", name, server_.name(), caller_);
 }
 
-bool WalStream::give_name(const ReceivedWal& wal, const fs::path& path) const {
+bool WalStream::give_name(const ReceivedWal& wal, const fs::path& path) {
   if (::renameat2(AT_FDCWD, wal.temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) {
     return true;
   }

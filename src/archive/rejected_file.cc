@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include <fmt/format.h>
+
 #include "archive/file_transfer.h"
 #include "base/durable.h"
 #include "base/error.h"
@@ -22,7 +24,7 @@ fs::path unused_name(const fs::path& directory, const std::string& name, RejectR
   const std::string suffix = reason == RejectReason::duplicate ? "duplicate" : "unknown";
   Timestamp time = {.microseconds = now.microseconds};  // UTC
   for (;; time.microseconds += kSecond) {
-    fs::path path = directory / (name + "." + format_compact(time) + "Z." + suffix);
+    fs::path path = directory / fmt::format("{}.{}Z.{}", name, format_compact(time), suffix);
     struct stat status = {};
     if (::lstat(path.c_str(), &status) != 0 && errno == ENOENT) return path;
   }

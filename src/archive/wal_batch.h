@@ -38,7 +38,7 @@ struct WalBatch {
 // Of a streaming directory the newest partial file stays, because it is being written; without
 // partial files the newest complete segment, because the receiver finds its position by it. A limit
 // of 0 means none.
-WalBatch choose_batch(WalSource source, std::vector<ReceivedFile> files, std::size_t limit);
+WalBatch choose_batch(WalSource source, std::vector<ReceivedFile> received, std::size_t limit);
 
 // Without hidden and temporary ("….tmp") files, in any order; empty for a missing directory.
 std::vector<ReceivedFile> list_received_files(const std::filesystem::path& directory);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 #include <set>
 #include <utility>
 
@@ -183,16 +184,16 @@ void preview_backups(const DeletionFacts& facts, const Doomed& doomed, DeletionP
     verdicts.emplace_hint(verdicts.end(), std::move(id), std::move(verdict));
   }
   const std::vector<BackupInfo>& backups = facts.list.backups;
-  for (auto backup = backups.rbegin(); backup != backups.rend(); ++backup) {
-    BackupFate fate{.id = backup->id};
-    const auto verdict = verdicts.find(backup->id);
+  for (const BackupInfo& backup : backups | std::views::reverse) {
+    BackupFate fate{.id = backup.id};
+    const auto verdict = verdicts.find(backup.id);
     if (verdict != verdicts.end()) {
       fate.status = verdict->second.status;
       fate.reason = verdict->second.reason;
     } else {
-      fate.reason = keep_reason(facts, *backup);
+      fate.reason = keep_reason(facts, backup);
     }
-    if (const auto found = doomed.find(backup->id); found != doomed.end()) {
+    if (const auto found = doomed.find(backup.id); found != doomed.end()) {
       fate.action = BackupFate::Action::remove;
       fate.reason = found->second;
     } else if (verdict != verdicts.end() && verdict->second.has_running_descendant &&

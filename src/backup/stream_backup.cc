@@ -373,7 +373,7 @@ std::string identify(const server::Server& server) {
           config::find_version_problem(server.config(), connection.server_version())) {
     throw Error(ErrorKind::config, *problem, "Set backup_compression_location = client.");
   }
-  const std::string system_id =
+  std::string system_id =
       postgres::format_system_id(replication::identify_system(connection).system_id);
   const std::optional<catalogue::Identity> known = server.catalogue().find_identity();
   if (known && known->system_id != system_id) {

@@ -1,9 +1,9 @@
 #include "base/anonymous_file.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "base/error.h"

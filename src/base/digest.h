@@ -26,6 +26,8 @@ enum class DigestAlgorithm { none, crc32c, md5, sha224, sha256, sha384, sha512 }
 class Digest {
  public:
   explicit Digest(DigestAlgorithm algorithm);
+  Digest(const Digest&) = delete;
+  Digest& operator=(const Digest&) = delete;
   Digest(Digest&&) noexcept;
   Digest& operator=(Digest&&) noexcept;
   ~Digest();

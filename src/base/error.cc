@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ranges>
 
 namespace barman {
 namespace {
@@ -24,7 +25,7 @@ ErrorKind kind_of(int error_number) {
 
 std::string Error::describe() const {
   std::string text;
-  for (auto frame = context_.rbegin(); frame != context_.rend(); ++frame) text += *frame + ": ";
+  for (const std::string& frame : context_ | std::views::reverse) text += frame + ": ";
   return text + message_;
 }
 

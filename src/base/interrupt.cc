@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdint>
 #include <thread>
 
 #include "base/error.h"
@@ -29,6 +28,29 @@ struct SignalSource::State {
   Fd quit;
   int signal = 0;
   std::jthread watcher;
+
+  // Until `quit` is written to.
+  void watch() {
+    std::array<pollfd, 2> fds = {pollfd{signals.get(), POLLIN, 0}, pollfd{quit.get(), POLLIN, 0}};
+    for (;;) {
+      if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return;
+      if (fds[1].revents != 0) return;
+      signalfd_siginfo info = {};
+      if (fds[0].revents != 0 &&
+          ::read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+        take(static_cast<int>(info.ssi_signo));
+      }
+    }
+  }
+  void take(int received) {
+    if (stop.stop_requested()) {
+      if (received == SIGINT) ::_exit(130);
+      return;
+    }
+    signal = received;
+    stop.request_stop();
+    ::eventfd_write(event.get(), 1);
+  }
 };
 
 namespace {
@@ -45,39 +67,17 @@ sigset_t watched_signals() {
 SignalSource::SignalSource() : state_(std::make_unique<State>()) {
   const sigset_t set = watched_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
+  if (::signal(SIGPIPE, SIG_IGN) == SIG_ERR) throw_errno("cannot ignore SIGPIPE");
   state_->signals = Fd(::signalfd(-1, &set, SFD_CLOEXEC));
   state_->event = Fd(::eventfd(0, EFD_CLOEXEC));
   state_->quit = Fd(::eventfd(0, EFD_CLOEXEC));
   if (!state_->signals.is_open() || !state_->event.is_open() || !state_->quit.is_open()) {
     throw_errno("cannot watch signals");
   }
-  state_->watcher = std::jthread([state = state_.get()] {
-    std::array<pollfd, 2> fds = {pollfd{state->signals.get(), POLLIN, 0},
-                                 pollfd{state->quit.get(), POLLIN, 0}};
-    for (;;) {
-      if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return;
-      if (fds[1].revents != 0) return;
-      if (fds[0].revents == 0) continue;
-      signalfd_siginfo info = {};
-      if (::read(state->signals.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info))
-        continue;
-      if (state->stop.stop_requested()) {
-        if (info.ssi_signo == SIGINT) ::_exit(130);
-        continue;
-      }
-      state->signal = static_cast<int>(info.ssi_signo);
-      state->stop.request_stop();
-      const std::uint64_t one = 1;
-      [[maybe_unused]] const ssize_t count = ::write(state->event.get(), &one, sizeof one);
-    }
-  });
+  state_->watcher = std::jthread([state = state_.get()] { state->watch(); });
 }
 
-SignalSource::~SignalSource() {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t count = ::write(state_->quit.get(), &one, sizeof one);
-}
+SignalSource::~SignalSource() { ::eventfd_write(state_->quit.get(), 1); }
 
 Interrupt SignalSource::interrupt() const {
   return {state_->stop.get_token(), state_->event.get(), &state_->signal};

@@ -13,6 +13,8 @@
 #include <span>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 
 // environ is declared by unistd.h with _GNU_SOURCE, which g++ defines.
@@ -32,7 +34,7 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
   for (const auto& [key, value] : additions) merged[key] = value;
   std::vector<std::string> result;
   result.reserve(merged.size());
-  for (const auto& [key, value] : merged) result.push_back(key + "=" + value);
+  for (const auto& [key, value] : merged) result.push_back(fmt::format("{}={}", key, value));
   return result;
 }
 

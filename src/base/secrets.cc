@@ -67,9 +67,9 @@ std::size_t value_end(std::string_view text, std::size_t begin) {
 
 }  // namespace
 
-std::string mask_secrets(std::string_view original) {
-  const std::string text = mask_passwords(original);
-  const std::string_view view = text;
+std::string mask_secrets(std::string_view text) {
+  const std::string without_passwords = mask_passwords(text);
+  const std::string_view view = without_passwords;
   std::string result;
   std::size_t i = 0;
   while (i < view.size()) {

@@ -113,7 +113,7 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 
 std::string human_size(std::int64_t size_bytes) {
   constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  double value = static_cast<double>(size_bytes);
+  auto value = static_cast<double>(size_bytes);
   std::size_t unit = 0;
   while (std::abs(value) >= 1024 && unit + 1 < kUnits.size()) {
     value /= 1024;

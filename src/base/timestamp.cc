@@ -2,6 +2,7 @@
 
 #include <sys/time.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <cmath>
@@ -102,10 +103,9 @@ std::optional<int> month_number(std::string_view name) {
 }
 
 bool is_weekday(std::string_view name) {
-  for (const std::string_view day : kDays) {
-    if (name.size() >= 3 && to_lower(name.substr(0, 3)) == to_lower(day)) return true;
-  }
-  return false;
+  return name.size() >= 3 && std::ranges::any_of(kDays, [&](std::string_view day) {
+           return to_lower(name.substr(0, 3)) == to_lower(day);
+         });
 }
 
 bool parse_offset(Cursor& cursor, Fields& fields) {
@@ -194,55 +194,78 @@ bool parse_numeric(Cursor cursor, Fields& fields) {
   return parse_clock(cursor, fields) && parse_offset(cursor, fields) && cursor.done();
 }
 
-// "Sat Nov 21 01:43:24 2026", "Nov 21 2026 1:43", "Sat, 21 Nov 2026 01:43:24 +0000".
-bool parse_with_month_name(Cursor cursor, Fields& fields) {
-  bool have_month = false;
-  bool have_day = false;
-  bool have_year = false;
-  bool have_clock = false;
-  while (!cursor.done()) {
-    cursor.skip_blanks();
-    cursor.skip(',');
-    cursor.skip_blanks();
-    if (cursor.done()) break;
-    if (std::isalpha(static_cast<unsigned char>(cursor.peek())) != 0) {
-      Cursor before = cursor;
-      const std::string word = cursor.word();
-      if (is_weekday(word) && !have_month) continue;
-      if (const std::optional<int> month = month_number(word); month && !have_month) {
-        fields.month = *month;
-        have_month = true;
-        continue;
-      }
-      if (!have_clock) return false;
-      cursor = before;
-      if (!parse_offset(cursor, fields)) return false;
-      continue;
+// "Sat Nov 21 01:43:24 2026", "Nov 21 2026 1:43", "Sat, 21 Nov 2026 01:43:24 +0000": words and
+// numbers whose order tells what they are.
+class MonthNameParser {
+ public:
+  MonthNameParser(Cursor cursor, Fields& fields) : cursor_(cursor), fields_(fields) {}
+
+  bool parse() {
+    while (skip_separators()) {
+      const char next = cursor_.peek();
+      const bool is_word = std::isalpha(static_cast<unsigned char>(next)) != 0;
+      const bool is_known = is_word                      ? take_word()
+                            : next == '+' || next == '-' ? take_offset()
+                                                         : take_number();
+      if (!is_known) return false;
     }
-    if (cursor.peek() == '+' || cursor.peek() == '-') {
-      if (!have_clock || !parse_offset(cursor, fields)) return false;
-      continue;
-    }
-    Cursor attempt = cursor;
-    if (!have_clock && parse_clock(attempt, fields)) {
-      cursor = attempt;
-      have_clock = true;
-      continue;
-    }
-    const std::optional<int> number = cursor.number(1, 4);
-    if (!number) return false;
-    if (!have_day && *number <= 31) {
-      fields.day = *number;
-      have_day = true;
-    } else if (!have_year) {
-      fields.year = *number;
-      have_year = true;
-    } else {
-      return false;
-    }
+    return has_month_ && has_day_ && has_year_;
   }
-  return have_month && have_day && have_year;
-}
+
+ private:
+  // False at the end.
+  bool skip_separators() {
+    cursor_.skip_blanks();
+    cursor_.skip(',');
+    cursor_.skip_blanks();
+    return !cursor_.done();
+  }
+  bool take_offset() { return has_clock_ && parse_offset(cursor_, fields_); }
+  // A day of the week, a month, or a time zone.
+  bool take_word() {
+    const Cursor before = cursor_;
+    const std::string word = cursor_.word();
+    if (has_month_) {
+      cursor_ = before;
+      return take_offset();
+    }
+    if (is_weekday(word)) return true;
+    if (const std::optional<int> month = month_number(word)) {
+      fields_.month = *month;
+      has_month_ = true;
+      return true;
+    }
+    cursor_ = before;
+    return take_offset();
+  }
+  // A clock time, the day, or the year.
+  bool take_number() {
+    Cursor attempt = cursor_;
+    if (!has_clock_ && parse_clock(attempt, fields_)) {
+      cursor_ = attempt;
+      has_clock_ = true;
+      return true;
+    }
+    const std::optional<int> number = cursor_.number(1, 4);
+    if (!number) return false;
+    if (!has_day_ && *number <= 31) {
+      fields_.day = *number;
+      has_day_ = true;
+      return true;
+    }
+    if (has_year_) return false;
+    fields_.year = *number;
+    has_year_ = true;
+    return true;
+  }
+
+  Cursor cursor_;
+  Fields& fields_;
+  bool has_month_ = false;
+  bool has_day_ = false;
+  bool has_year_ = false;
+  bool has_clock_ = false;
+};
 
 bool is_in_range(const Fields& f) {
   constexpr std::array<int, 12> kLengths = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -332,7 +355,7 @@ std::optional<ParsedTimestamp> parse_timestamp(std::string_view text) {
   Fields fields;
   if (!parse_numeric(Cursor(stripped), fields)) {
     fields = {};
-    if (!parse_with_month_name(Cursor(stripped), fields)) return std::nullopt;
+    if (!MonthNameParser(Cursor(stripped), fields).parse()) return std::nullopt;
   }
   if (!is_in_range(fields)) return std::nullopt;
   return ParsedTimestamp{.time = to_timestamp(fields),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -42,16 +43,16 @@ void apply_redundancy(const std::vector<BackupInfo>& backups, const RetentionInp
                       Verdicts& verdicts) {
   const std::uint64_t redundancy = std::max(input.rule.count, input.minimum_redundancy);
   std::uint64_t position = 0;
-  for (auto backup = backups.rbegin(); backup != backups.rend(); ++backup) {
-    if (!is_candidate(*backup)) continue;
+  for (const BackupInfo& backup : backups | std::views::reverse) {
+    if (!is_candidate(backup)) continue;
     const bool is_inside = position++ < redundancy;
     RetentionVerdict verdict =
-        is_inside ? kept_or(*backup, input, RetentionStatus::valid,
+        is_inside ? kept_or(backup, input, RetentionStatus::valid,
                             fmt::format("number {} of the {} newest backups", position, redundancy))
-                  : kept_or(*backup, input, RetentionStatus::obsolete,
+                  : kept_or(backup, input, RetentionStatus::obsolete,
                             fmt::format("older than the {} newest backups", redundancy));
     verdict.is_inside_policy = is_inside;
-    verdicts[backup->id] = std::move(verdict);
+    verdicts[backup.id] = std::move(verdict);
   }
 }
 
@@ -62,13 +63,13 @@ void apply_window(const std::vector<BackupInfo>& backups, const RetentionInput& 
   const std::string begin_text = format_iso(begin);
   bool has_anchor = false;
   std::uint64_t counted = 0;
-  for (auto backup = backups.rbegin(); backup != backups.rend(); ++backup) {
-    if (!is_candidate(*backup)) continue;
+  for (const BackupInfo& backup : backups | std::views::reverse) {
+    if (!is_candidate(backup)) continue;
     RetentionVerdict verdict;
     if (!has_anchor) {
       // The first backup that ended before the window is where recovery to its begin starts.
-      has_anchor = backup->end_time && *backup->end_time < begin;
-      verdict = kept_or(*backup, input, RetentionStatus::valid,
+      has_anchor = backup.end_time && *backup.end_time < begin;
+      verdict = kept_or(backup, input, RetentionStatus::valid,
                         has_anchor ? "the newest backup that ended before the recovery window, "
                                      "which begins at " +
                                          begin_text
@@ -76,16 +77,16 @@ void apply_window(const std::vector<BackupInfo>& backups, const RetentionInput& 
       verdict.is_inside_policy = true;
       ++counted;
     } else if (counted < input.minimum_redundancy) {
-      verdict = kept_or(*backup, input, RetentionStatus::potentially_obsolete,
+      verdict = kept_or(backup, input, RetentionStatus::potentially_obsolete,
                         fmt::format("older than the recovery window, needed for the minimum "
                                     "redundancy of {}",
                                     input.minimum_redundancy));
       ++counted;
     } else {
-      verdict = kept_or(*backup, input, RetentionStatus::obsolete,
+      verdict = kept_or(backup, input, RetentionStatus::obsolete,
                         "not needed for the recovery window, which begins at " + begin_text);
     }
-    verdicts[backup->id] = std::move(verdict);
+    verdicts[backup.id] = std::move(verdict);
   }
 }
 

@@ -67,7 +67,7 @@ std::optional<std::string> find_last_archived_segment(const fs::path& wals_direc
   return std::nullopt;
 }
 
-ArchiveLookup look_into_archive(fs::path wals_directory) {
+ArchiveLookup look_into_archive(const fs::path& wals_directory) {
   const auto last_segment = [wals_directory](wal::TimelineId timeline) {
     return find_last_archived_segment(wals_directory, timeline);
   };

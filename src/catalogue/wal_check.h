@@ -21,7 +21,7 @@ struct ArchiveLookup {
 };
 
 // Looks into `wals/`: hash directories of the timeline in reverse order, and one stat(2) a segment.
-ArchiveLookup look_into_archive(std::filesystem::path wals_directory);
+ArchiveLookup look_into_archive(const std::filesystem::path& wals_directory);
 std::optional<std::string> find_last_archived_segment(const std::filesystem::path& wals_directory,
                                                       wal::TimelineId timeline);
 

@@ -59,13 +59,41 @@ struct IndexPart {
   std::uint64_t end = std::numeric_limits<std::uint64_t>::max();
 };
 
-// Calls `visitor` for each line without its newline. Blank lines are skipped.
+// Cuts a buffer into lines and hands them over without their newlines; blank ones are skipped.
+class LineCutter {
+ public:
+  explicit LineCutter(const RawVisitor& visitor) : visitor_(visitor) {}
+
+  // `text` begins at `offset` of the file. The bytes used: what follows is an unfinished line,
+  // unless is_end, which makes the rest a line. nullopt: the visitor wants no more.
+  std::optional<std::size_t> cut(std::string_view text, std::uint64_t offset, bool is_end) {
+    std::size_t begin = 0;
+    while (begin < text.size()) {
+      std::size_t end = text.find('\n', begin);
+      if (end == std::string_view::npos) {
+        if (!is_end) break;
+        end = text.size();
+      }
+      const std::string_view line = text.substr(begin, end - begin);
+      ++number_;
+      if (!line.empty() && visitor_(line, offset + begin, number_) == Visit::stop) return {};
+      begin = end + 1;
+    }
+    return std::min(begin, text.size());
+  }
+
+ private:
+  const RawVisitor& visitor_;
+  std::uint64_t number_ = 0;
+};
+
+// Calls `visitor` for each line of a part of the index.
 void visit_raw_lines(const Fd& fd, const fs::path& path, const IndexPart& part,
                      const RawVisitor& visitor) {
+  LineCutter cutter(visitor);
   std::uint64_t offset = part.begin;
   std::string buffer(kBufferSize, '\0');
   std::size_t used = 0;  // bytes of an unfinished line at the beginning of the buffer
-  std::uint64_t number = 0;
   for (;;) {
     if (used == buffer.size()) buffer.resize(buffer.size() * 2);
     auto free = std::as_writable_bytes(std::span(buffer)).subspan(used);
@@ -75,22 +103,11 @@ void visit_raw_lines(const Fd& fd, const fs::path& path, const IndexPart& part,
     const std::size_t size = read_full_at(fd, free, offset + used, path);
     const bool is_end = is_last || size < free.size();
     const std::string_view text(buffer.data(), used + size);
-    std::size_t begin = 0;
-    while (begin < text.size()) {
-      const auto* const found =
-          static_cast<const char*>(std::memchr(text.data() + begin, '\n', text.size() - begin));
-      if (found == nullptr && !is_end) break;
-      const std::size_t end =
-          found == nullptr ? text.size() : static_cast<std::size_t>(found - text.data());
-      const std::string_view line = text.substr(begin, end - begin);
-      ++number;
-      if (!line.empty() && visitor(line, offset + begin, number) == Visit::stop) return;
-      begin = end + 1;
-    }
-    if (is_end) return;
-    used = text.size() - begin;
-    std::memmove(buffer.data(), buffer.data() + begin, used);
-    offset += begin;
+    const std::optional<std::size_t> begin = cutter.cut(text, offset, is_end);
+    if (!begin || is_end) return;
+    used = text.size() - *begin;
+    std::memmove(buffer.data(), buffer.data() + *begin, used);
+    offset += *begin;
   }
 }
 

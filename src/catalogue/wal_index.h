@@ -43,7 +43,7 @@ struct WalIndexLine {
 // With its newline: five fields separated by tabs.
 std::string format_wal_index_entry(const WalIndexEntry& entry);
 // Three, four or five fields separated by blanks; nullopt otherwise.
-std::optional<WalIndexLine> parse_wal_index_line(std::string_view line);
+std::optional<WalIndexLine> parse_wal_index_line(std::string_view text);
 
 enum class Visit { proceed, stop };
 using WalIndexVisitor = std::function<Visit(const WalIndexLine&)>;

@@ -102,7 +102,7 @@ class Rebuilder {
     text_.clear();
   }
 
-  void warn_unexpected(const fs::path& path) const {
+  static void warn_unexpected(const fs::path& path) {
     const std::string name = path.filename().string();
     // The index itself, its replacement being written, a segment on its way in, other small files
     // of ours.

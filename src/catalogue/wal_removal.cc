@@ -90,7 +90,8 @@ WalRemovalPlan plan_wal_removal(const WalRemovalInput& input) {
 }
 
 WalRemovalPlan plan_first_backup_purge(const std::vector<BackupInfo>& backups,
-                                       const BackupInfo& first, std::set<BackupId> standalone) {
+                                       const BackupInfo& first,
+                                       const std::set<BackupId>& standalone) {
   if (first.status == BackupStatus::failed || !first.begin_wal) {
     return nothing("the begin of backup " + first.id.value + " is not known");
   }

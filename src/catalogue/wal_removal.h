@@ -60,7 +60,8 @@ WalRemovalPlan plan_wal_removal(const WalRemovalInput& input);
 // WAL from before the first backup of a server. Removes nothing unless `first` is that: known by
 // its begin, not failed, and no older usable backup.
 WalRemovalPlan plan_first_backup_purge(const std::vector<BackupInfo>& backups,
-                                       const BackupInfo& first, std::set<BackupId> standalone);
+                                       const BackupInfo& first,
+                                       const std::set<BackupId>& standalone);
 
 struct WalRemovalObserver {
   // Around the removal of each file, in the order of the index; both may be empty.

@@ -242,6 +242,27 @@ class DirectoryReader {
   wal::SegmentSize segment_size_;
 };
 
+// A history file in wals/ itself.
+void read_history(const fs::directory_entry& entry, const wal::WalFileName& parsed,
+                  const IndexLines& index, Part& part, SurveyFacts& facts) {
+  const std::string name = entry.path().filename().string();
+  std::error_code code;
+  ++part.file_count;
+  part.size_bytes += entry.file_size(code);
+  if (!index.others.contains(name)) part.add(Trouble::not_indexed, name);
+  try {
+    facts.histories.emplace(parsed.timeline, postgres::parse_timeline_history(
+                                                 parsed.timeline, read_file(entry.path())));
+  } catch (const Error&) {  // A compressed one is none of these, a damaged one is a finding.
+    const auto found = catalogue::inspect_archived_wal(entry.path().parent_path(), name);
+    if (!found || !found->compression) part.add(Trouble::history, name);
+  }
+}
+
+bool is_hash_directory(const std::string& name) {
+  return name.size() == 16 && wal::parse_wal_file_name(name + "00000000");
+}
+
 // The names in wals/ itself: hash directories, sorted; history files are read on the way.
 std::vector<std::string> read_top(const fs::path& wals, const IndexLines& index, Part& part,
                                   SurveyFacts& facts) {
@@ -251,23 +272,15 @@ std::vector<std::string> read_top(const fs::path& wals, const IndexLines& index,
        entry.increment(code)) {
     const std::string name = entry->path().filename().string();
     const auto parsed = wal::parse_wal_file_name(name);
-    if (entry->is_directory(code)) {
-      if (name.size() == 16 && wal::parse_wal_file_name(name + "00000000")) {
-        directories.push_back(name);
-      } else if (!name.starts_with('.')) {
-        part.add(Trouble::strange_file, entry->path().string());
+    std::error_code kind_code;
+    if (!entry->is_directory(kind_code)) {
+      if (parsed && parsed->kind == wal::WalFileKind::history) {
+        read_history(*entry, *parsed, index, part, facts);
       }
-    } else if (parsed && parsed->kind == wal::WalFileKind::history) {
-      ++part.file_count;
-      part.size_bytes += entry->file_size(code);
-      if (!index.others.contains(name)) part.add(Trouble::not_indexed, name);
-      try {
-        facts.histories.emplace(parsed->timeline, postgres::parse_timeline_history(
-                                                      parsed->timeline, read_file(entry->path())));
-      } catch (const Error&) {  // A compressed one is none of these, a damaged one is a finding.
-        const auto found = catalogue::inspect_archived_wal(wals, name);
-        if (!found || !found->compression) part.add(Trouble::history, name);
-      }
+    } else if (is_hash_directory(name)) {
+      directories.push_back(name);
+    } else if (!name.starts_with('.')) {
+      part.add(Trouble::strange_file, entry->path().string());
     }
   }
   if (code && code != std::errc::no_such_file_or_directory) {

@@ -1,9 +1,9 @@
 #include "client/command_line.h"
 
 #include <getopt.h>
-#include <signal.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 
 #include <fmt/format.h>

@@ -22,7 +22,7 @@ std::string kind_name(HookKind kind) {
       return "backup";
     case HookKind::archive:
       return "archive";
-    case HookKind::delete_:
+    case HookKind::deletion:
       return "delete";
     case HookKind::wal_delete:
       return "wal_delete";
@@ -59,7 +59,7 @@ HookScripts::HookScripts(const config::ServerConfig& config, HookContext context
       take(config.pre_archive_script, config.pre_archive_retry_script, config.post_archive_script,
            config.post_archive_retry_script);
       break;
-    case HookKind::delete_:
+    case HookKind::deletion:
       take(config.pre_delete_script, config.pre_delete_retry_script, config.post_delete_script,
            config.post_delete_retry_script);
       break;

@@ -18,7 +18,7 @@
 
 namespace barman::hooks {
 
-enum class HookKind { backup, archive, delete_, wal_delete, recovery };
+enum class HookKind { backup, archive, deletion, wal_delete, recovery };
 
 // Variables of one event, without the common ones that HookScripts adds.
 using HookVariables = std::map<std::string, std::string>;

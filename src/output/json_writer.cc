@@ -15,7 +15,7 @@ class JsonWriter final : public Writer {
     messages_.at(static_cast<std::size_t>(level)).push_back(text);
   }
 
-  void add_json(std::string_view key, JsonValue value) override {
+  void add_json(std::string_view key, JsonValue&& value) override {
     document_.member(key) = std::move(value);
   }
 

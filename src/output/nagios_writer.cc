@@ -30,7 +30,7 @@ class NagiosWriter final : public Writer {
   explicit NagiosWriter(OutputStreams& streams) : streams_(streams) {}
 
   void message(MessageLevel, const std::string&) override {}
-  void add_nagios(NagiosServer server) override { servers_.push_back(std::move(server)); }
+  void add_nagios(NagiosServer&& server) override { servers_.push_back(std::move(server)); }
 
   std::optional<int> finish(bool has_failed) override {
     const auto is_failing = [](const NagiosServer& s) { return !s.failures.empty(); };

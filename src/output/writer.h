@@ -43,8 +43,8 @@ class Writer {
   virtual ~Writer() = default;
   virtual void message(MessageLevel level, const std::string& text) = 0;
   virtual void result_line(const std::string&) {}
-  virtual void add_json(std::string_view, JsonValue) {}
-  virtual void add_nagios(NagiosServer) {}
+  virtual void add_json(std::string_view, JsonValue&&) {}
+  virtual void add_nagios(NagiosServer&&) {}
   // Writes what comes at the end; returns the exit code where this form has its own.
   virtual std::optional<int> finish(bool has_failed) = 0;
 };

@@ -44,6 +44,8 @@ class Connection {
   static Connection open(const std::string& conninfo, const ConnectionLimits& limits = {},
                          const Interrupt& interrupt = {});
 
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
   ~Connection();

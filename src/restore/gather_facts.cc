@@ -1,12 +1,12 @@
 #include "restore/gather_facts.h"
 
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <system_error>
 
 #include <fmt/format.h>
