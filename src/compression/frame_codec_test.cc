@@ -1,7 +1,9 @@
 #include "compression/frame_codec.h"
 
 #include <gtest/gtest.h>
+#include <zstd.h>
 
+#include <random>
 #include <vector>
 
 #include "base/error.h"
@@ -54,6 +56,46 @@ TEST_P(FrameCodec, TakesTheLevelsOfPgBasebackup) {
     make_frame_decoder(GetParam())
         ->decode(encode(*make_frame_encoder(GetParam(), level), content), decoded, "frame");
     EXPECT_EQ(decoded, content) << level;
+  }
+}
+
+// Rows of a table: much is the same from one to the next.
+Buffer rows(std::size_t size, unsigned seed) {
+  Buffer content(size);
+  std::mt19937 random(seed);
+  for (std::size_t i = 0; i < size; ++i)
+    content[i] = static_cast<std::byte>(i % 64 < 8 ? random() & 0xFFU : i % 64);
+  return content;
+}
+
+Buffer noise(std::size_t size) {
+  Buffer content(size);
+  std::mt19937 random(7);
+  for (std::byte& byte : content) byte = static_cast<std::byte>(random() & 0xFFU);
+  return content;
+}
+
+TEST(ZstdFrameEncoder, MakesNoLargerFrameThanTheLevelWhereItTriesBoth) {
+  const auto encoder = make_frame_encoder(Algorithm::zstd, 3);
+  const Buffer content = rows(std::size_t{1} << 20, 1);
+  Buffer plain(::ZSTD_compressBound(content.size()));
+  constexpr std::size_t kChecksumSize = 4;
+  const std::size_t size_at_level =
+      ::ZSTD_compress(plain.data(), plain.size(), content.data(), content.size(), 3) +
+      kChecksumSize;
+  EXPECT_LE(encode(*encoder, content).size(), size_at_level);
+}
+
+TEST(ZstdFrameEncoder, GivesBackPiecesOfEveryKindWhateverWayItTakes) {
+  const auto encoder = make_frame_encoder(Algorithm::zstd, 3);
+  const auto decoder = make_frame_decoder(Algorithm::zstd);
+  for (unsigned number = 0; number < 50; ++number) {
+    const Buffer content = number % 20 < 10  ? rows(100000 + number, number)
+                           : number % 2 == 0 ? noise(50000)
+                                             : sample(70000, number);
+    Buffer decoded(content.size());
+    decoder->decode(encode(*encoder, content), decoded, "frame");
+    EXPECT_EQ(decoded, content) << number;
   }
 }
 

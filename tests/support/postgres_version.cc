@@ -36,10 +36,8 @@ PostgresVersion get_version(int major) {
   return {major, bin};
 }
 
-PostgresVersion get_debian_version() {
-  const std::filesystem::path bin = "/usr/lib/postgresql/15/bin";
-  require_program(bin / "postgres");
-  return {15, bin};
+PostgresVersion get_debian_version(int major) {
+  return {major, find_tool(major, "postgres").parent_path()};
 }
 
 std::filesystem::path find_tool(int major, const std::string& name) {

@@ -19,10 +19,10 @@ inline constexpr int kUsualMajor = 17;
 const std::vector<int>& all_majors();
 // Throws when it is not installed.
 PostgresVersion get_version(int major);
-// Debian's build of 15.
-PostgresVersion get_debian_version();
-// A client program of Debian for that version: pg_verifybackup, pg_combinebackup, pg_waldump,
-// pg_basebackup. There are those of 15 and 17; throws otherwise.
+// Debian's build of 15 or 17, which compresses with lz4 and zstd, too. Throws as find_tool().
+PostgresVersion get_debian_version(int major = 15);
+// A program of Debian for that version: pg_verifybackup, pg_combinebackup, pg_waldump,
+// pg_basebackup, postgres. There are those of 15 and 17; throws otherwise.
 std::filesystem::path find_tool(int major, const std::string& name);
 
 }  // namespace barman::test
