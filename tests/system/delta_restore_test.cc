@@ -138,6 +138,28 @@ TEST(DeltaRestore, DeletesNothingThatIsNoClusterOfThisBackup) {
   other.query("SELECT 1");
 }
 
+TEST(DeltaRestore, GoesOnAfterAFullDisk) {
+  if (!Tmpfs::is_available()) GTEST_SKIP() << Tmpfs::kUnavailable;
+  DeltaSite site;
+  Tmpfs disk(std::uint64_t{300} << 20);
+  site.data = disk.path() / "data";
+  ASSERT_EQ(site.restore().exit_code, 0);
+  // The large table is to be written again, and there is no place for it.
+  fs::resize_file(site.data / site.relation("here"), 8192);
+  disk.resize((std::uint64_t{300} << 20) - disk.free_bytes() + (std::uint64_t{4} << 20));
+  const CommandResult full = site.restore({"--delta-restore"});
+  EXPECT_EQ(full.exit_code, 1);
+  EXPECT_THAT(full.err, AllOf(HasSubstr("No space left on device"), HasSubstr(site.data.string())));
+  EXPECT_FALSE(fs::exists(site.data / "global/pg_control")) << "PostgreSQL could be started on it";
+
+  const CommandResult still = site.restore({"--delta-restore"});
+  EXPECT_EQ(still.exit_code, 1);
+  disk.resize(std::uint64_t{300} << 20);
+  const CommandResult again = site.restore({"--delta-restore"});
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  site.expect_rows();
+}
+
 TEST(ResumedRestore, GoesOnAfterAKill) {
   DeltaSite site;
   const CommandRequest request =

@@ -1,9 +1,13 @@
 // Backups that are stored encrypted: with the real gpg and a keyring of this test.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
 
 #include "encryption/test_support.h"
 #include "support/catalogue_files.h"
+#include "support/eventually.h"
 #include "support/streaming_site.h"
 #include "support/temp_dir.h"
 
@@ -147,6 +151,80 @@ TEST(EncryptedBackupRefusal, NamesWhatIsMissingOrWrong) {
   site.barman.set("main", "backup_compression", "");
   result = site.barman.run({"check", "main"});
   EXPECT_THAT(result.out, HasSubstr("needs backup_compression"));
+}
+
+// Encrypting needs the public key only; decrypting asks a new agent.
+TEST(EncryptedBackup, OutlivesItsAgent) {
+  TestKeyring keyring;
+  EncryptedSite site("zstd", {{"bandwidth_limit", "20000"}});
+  keyring.gpg({"--passphrase", TestKeyring::kPassphrase, "--decrypt"}, keyring.encrypt("awake"));
+  BackgroundCommand backup = site.barman.spawn({"backup", "--wait", "main"});
+  ASSERT_TRUE(eventually([&] { return !site.barman.backup_ids("main").empty(); }));
+  keyring.kill_agent();
+  const auto taken = backup.wait();
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->exit_code, 0) << taken->out << taken->err;
+  const std::string id = site.listed_backups().front();
+  EXPECT_EQ(site.status_of(id), "DONE");
+  const CommandResult verified = site.barman.run({"verify-backup", "main", id});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  site.expect_good_restore(id);
+}
+
+// Kills the gpg that encrypts or decrypts with that keyring (nobody's child, as gpgme starts it);
+// false when there is none.
+bool kill_gpg(const TestKeyring& keyring) {
+  const std::string home = "GNUPGHOME=" + keyring.directory().string();
+  for (const fs::directory_entry& process : fs::directory_iterator("/proc")) {
+    std::ifstream arguments(process.path() / "cmdline", std::ios::binary);
+    std::string text;
+    if (!std::getline(arguments, text, '\0') || !text.ends_with("gpg")) continue;
+    bool works = false;
+    while (std::getline(arguments, text, '\0')) works |= text == "--encrypt" || text == "--decrypt";
+    std::ifstream environment(process.path() / "environ", std::ios::binary);
+    while (works && std::getline(environment, text, '\0')) {
+      if (text == home) return ::kill(std::stoi(process.path().filename().string()), SIGKILL) == 0;
+    }
+  }
+  return false;
+}
+
+// gpg itself is killed while it encrypts: the backup fails, the next one does not.
+TEST(EncryptedBackup, FailsWithGpgAndNotTheNextOne) {
+  TestKeyring keyring;
+  EncryptedSite site("zstd", {{"bandwidth_limit", "20000"}});
+  BackgroundCommand backup = site.barman.spawn({"backup", "main"});
+  ASSERT_TRUE(eventually([&] { return kill_gpg(keyring); }));
+  const auto failed = backup.wait();
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->exit_code, 1) << failed->out;
+  EXPECT_THAT(failed->err, AllOf(HasSubstr("Backup failed"), HasSubstr("cannot encrypt"),
+                                 HasSubstr("base.tar.zst.gpg")));
+  const std::string id = site.listed_backups().front();
+  EXPECT_EQ(site.status_of(id), "FAILED");
+  EXPECT_FALSE(fs::exists(site.data(id) / "base.tar.zst.gpg"));
+  site.barman.set("main", "bandwidth_limit", "");
+  site.expect_good_restore(site.take_backup());
+}
+
+TEST(EncryptedRestore, FailsWithGpgAndNotTheNextOne) {
+  TestKeyring keyring;
+  EncryptedSite site("none");
+  const std::string id = site.take_backup();
+  site.archive_a_segment();
+  const TempDir place;
+  BackgroundCommand restore = site.barman.spawn({"restore", "--bwlimit", "2000", "--tablespace",
+                                                 "ts:" + (place.path() / "ts").string(), "main", id,
+                                                 (place.path() / "data").string()});
+  ASSERT_TRUE(eventually([&] { return fs::exists(place.path() / "data/base/1"); }));
+  keyring.kill_agent();
+  ASSERT_TRUE(eventually([&] { return kill_gpg(keyring); }));
+  const auto failed = restore.wait();
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->exit_code, 1) << failed->out;
+  EXPECT_THAT(failed->err, AllOf(HasSubstr("cannot decrypt"), HasSubstr(".tar.gpg")));
+  EXPECT_FALSE(fs::exists(place.path() / "data/global/pg_control"));
+  site.expect_good_restore(id);
 }
 
 }  // namespace

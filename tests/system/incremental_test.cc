@@ -9,10 +9,8 @@
 #include <random>
 
 #include "support/catalogue_files.h"
-#include "support/fault_injection.h"
-#include "support/streaming_site.h"
+#include "support/incremental_site.h"
 #include "support/temp_dir.h"
-#include "support/writer.h"
 
 namespace barman::test {
 namespace {
@@ -21,70 +19,6 @@ namespace fs = std::filesystem;
 
 using testing::AllOf;
 using testing::HasSubstr;
-
-StreamingSite::Options summarizing(int major) {
-  return {
-      .postgres = {.major = major, .settings = {{"summarize_wal", "on"}}, .tablespaces = {"ts"}}};
-}
-
-StreamingSite::Options with_settings(StreamingSite::Options options, const Settings& settings) {
-  options.server = settings;
-  return options;
-}
-
-// A PostgreSQL that can be backed up incrementally, with something in it.
-struct IncrementalSite : StreamingSite {
-  explicit IncrementalSite(int major = kUsualMajor, const Settings& more = {})
-      : StreamingSite(with_settings(summarizing(major), more)) {
-    start_receiver();
-    postgres.query("CREATE TABLE changing (id int PRIMARY KEY, text text)");
-    postgres.query(
-        "INSERT INTO changing SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g");
-    postgres.query("CREATE TABLE still AS SELECT g AS id FROM generate_series(1, 50000) g");
-    postgres.query(
-        "CREATE TABLE there TABLESPACE ts AS SELECT g AS id, repeat('t', 300) AS text "
-        "FROM generate_series(1, 5000) g");
-    archive_a_segment();
-  }
-
-  std::string take_incremental(const std::string& parent) {
-    const CommandResult result = barman.run({"backup", "--wait", "--incremental", parent, "main"});
-    EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
-    EXPECT_EQ(result.err, "");
-    return listed_backups().front();
-  }
-  fs::path base(const std::string& id) const { return server_directory() / "base" / id; }
-  std::string tablespace_oid() const {
-    return postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = 'ts'");
-  }
-};
-
-// The tables that a restore must bring back, by name, with their rows.
-std::map<std::string, Rows> all_rows(const PostgresServer& postgres) {
-  std::map<std::string, Rows> rows;
-  for (const Row& table :
-       postgres.query("SELECT relname FROM pg_class WHERE relkind = 'r' AND relpersistence = 'p' "
-                      "AND relnamespace = 'public'::regnamespace ORDER BY 1")) {
-    rows[table[0]] = postgres.query(
-        "SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM " + table[0] + " t");
-  }
-  return rows;
-}
-
-struct Restored {
-  explicit Restored(IncrementalSite& site, const std::string& id,
-                    const std::vector<std::string>& options = {})
-      : data(place.path() / "data"), tablespace(place.path() / "ts") {
-    std::vector<std::string> arguments = {"restore", "--tablespace", "ts:" + tablespace.string()};
-    arguments.insert(arguments.end(), options.begin(), options.end());
-    arguments.insert(arguments.end(), {"main", id, data.string()});
-    result = site.barman.run(arguments);
-  }
-  TempDir place;
-  fs::path data;
-  fs::path tablespace;
-  CommandResult result;
-};
 
 std::string read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -136,27 +70,31 @@ void expect_verified(const fs::path& data, const std::string& id) {
 // What pg_combinebackup makes of the same chain, oldest first.
 struct Combined {
   Combined(const IncrementalSite& site, const std::vector<std::string>& chain)
-      : data(place.path() / "data"), tablespace(place.path() / "ts") {
+      : data(place.path() / "data") {
     std::vector<std::string> arguments = {find_tool(site.postgres.major(), "pg_combinebackup")};
     for (const std::string& id : chain) arguments.push_back((site.base(id) / "data").string());
-    const fs::path stored = site.base(chain.back()) / site.tablespace_oid();
-    arguments.push_back("--tablespace-mapping=" + stored.string() + "=" + tablespace.string());
+    for (const Row& row : site.tablespaces()) {
+      const fs::path stored = site.base(chain.back()) / row[1];
+      arguments.push_back("--tablespace-mapping=" + stored.string() + "=" +
+                          tablespace(row[0]).string());
+    }
     arguments.push_back("--output=" + data.string());
     run_checked({.argv = arguments});
   }
+  fs::path tablespace(const std::string& name) const { return place.path() / name; }
   TempDir place;
   fs::path data;
-  fs::path tablespace;
 };
 
 // One change of the database, chosen at random.
-void change_something(PostgresServer& postgres, std::mt19937& random) {
+void change_something(IncrementalSite& site, std::mt19937& random) {
+  PostgresServer& postgres = site.postgres;
   const auto number = [&](int limit) {
     return std::to_string(random() % static_cast<unsigned>(limit));
   };
   static int names = 0;
   const std::string name = "made_" + std::to_string(++names);
-  switch (random() % 9) {
+  switch (random() % 11) {
     case 0:
       postgres.query("UPDATE changing SET text = repeat('u', 400) WHERE id % 997 = " + number(997));
       break;
@@ -187,6 +125,18 @@ void change_something(PostgresServer& postgres, std::mt19937& random) {
       postgres.query("TRUNCATE there");
       postgres.query("INSERT INTO there SELECT g, 'again' FROM generate_series(1, " + number(9000) +
                      ") g");
+      break;
+    case 8:
+      site.make_tablespace(name);
+      postgres.query("CREATE TABLE in_" + name + " TABLESPACE " + name +
+                     " AS SELECT g AS id FROM generate_series(1, 3000) g");
+      if (random() % 3 == 0) {
+        postgres.query("DROP TABLE in_" + name);
+        postgres.query("DROP TABLESPACE " + name);
+      }
+      break;
+    case 9:
+      site.promote();
       break;
     default:
       postgres.query("UPDATE there SET text = repeat('v', 200) WHERE id % 13 = " + number(13));
@@ -297,7 +247,18 @@ TEST_P(RandomChain, IsTheSameAsPgCombinebackupMakesOfIt) {
   std::mt19937 random(GetParam());
   std::vector<std::string> chain = {site.take_backup()};
   for (int link = 0; link < 3; ++link) {
-    for (int change = 0; change < 5; ++change) change_something(site.postgres, random);
+    for (int change = 0; change < 5; ++change) change_something(site, random);
+    // Of these every chain has one; in the next link something in it changes.
+    if (link == 1) site.promote();
+    if (link == 0) {
+      site.make_tablespace("late");
+      site.postgres.query(
+          "CREATE TABLE there_late TABLESPACE late AS SELECT g AS id, repeat('l', 300) AS text "
+          "FROM generate_series(1, 5000) g");
+    } else {
+      site.postgres.query("UPDATE there_late SET text = 'changed' WHERE id % 50 = " +
+                          std::to_string(link));
+    }
     chain.push_back(site.take_incremental("last"));
   }
   const std::map<std::string, Rows> rows = all_rows(site.postgres);
@@ -307,7 +268,10 @@ TEST_P(RandomChain, IsTheSameAsPgCombinebackupMakesOfIt) {
   ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
   const Combined combined(site, chain);
   expect_same_files(restored.data, combined.data);
-  expect_same_files(restored.tablespace, combined.tablespace);
+  for (const Row& row : site.tablespaces()) {
+    SCOPED_TRACE(row[0]);
+    expect_same_files(restored.tablespace(row[0]), combined.tablespace(row[0]));
+  }
   expect_verified(restored.data, chain.back());
   PostgresServer again({.data_directory = restored.data});
   again.wait_until_primary();
@@ -439,46 +403,6 @@ TEST(IncrementalBackup, IsDeletedWithItsParent) {
   EXPECT_FALSE(fs::exists(site.base(first)));
 }
 
-TEST(Consolidate, MakesAFullBackupThatNeedsNoOther) {
-  IncrementalSite site;
-  const std::string full = site.take_backup();
-  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
-  const std::string first = site.take_incremental("last");
-  site.postgres.query("UPDATE there SET text = 'second' WHERE id <= 100");
-  const std::string second = site.take_incremental("last");
-  const std::map<std::string, Rows> rows = all_rows(site.postgres);
-  site.archive_a_segment();
-
-  const CommandResult made = site.barman.run({"consolidate", "main", second});
-  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
-  EXPECT_EQ(made.err, "");
-  const std::string whole = site.listed_backups().front();
-  ASSERT_NE(whole, second);
-  const Fields fields = read_backup_info(site.barman, "main", whole);
-  const Fields source = read_backup_info(site.barman, "main", second);
-  EXPECT_EQ(fields.at("parent_backup_id"), "None");
-  EXPECT_EQ(fields.at("status"), "DONE");
-  for (const char* const key : {"begin_xlog", "end_xlog", "begin_wal", "end_wal", "end_time"}) {
-    EXPECT_EQ(fields.at(key), source.at(key)) << key;
-  }
-  EXPECT_EQ(site.backup_damage(whole), "");
-  EXPECT_EQ(site.barman.run({"verify-backup", "main", whole}).exit_code, 0);
-
-  const CommandResult deleted = site.barman.run({"delete", "main", full});
-  EXPECT_EQ(deleted.exit_code, 0) << deleted.err;
-  EXPECT_THAT(site.listed_backups(), testing::ElementsAre(whole));
-  const std::string next = site.take_incremental(whole);
-  Restored restored(site, next);
-  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.err;
-  PostgresServer again({.data_directory = restored.data});
-  again.wait_until_primary();
-  EXPECT_EQ(all_rows(again), rows);
-
-  const CommandResult refused = site.barman.run({"consolidate", "main", whole});
-  EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.err, HasSubstr("is not an incremental backup"));
-}
-
 TEST(VerifyIncremental, FindsDamageOfTheBackupsItBuildsOn) {
   IncrementalSite site;
   const std::string full = site.take_backup();
@@ -495,24 +419,6 @@ TEST(VerifyIncremental, FindsDamageOfTheBackupsItBuildsOn) {
               HasSubstr("backup " + full + ", which it builds on: \"base/"));
   fs::rename(site.base(full), site.base(full).string() + ".away");
   EXPECT_EQ(site.barman.run({"verify-backup", "main", first}).exit_code, 1);
-}
-
-TEST(Consolidate, LeavesTheChainAloneWhenItIsKilled) {
-  IncrementalSite site;
-  site.take_backup();
-  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
-  const std::string first = site.take_incremental("last");
-  site.archive_a_segment();
-  const CommandResult killed = run_command(with_fault(
-      site.barman.request({"consolidate", "main", first}), {.system_call = "fsync", .when = 20}));
-  ASSERT_EQ(killed.exit_code, 137) << killed.err;
-  const std::string half = site.listed_backups().front();
-  EXPECT_EQ(site.status_of(half), "STARTED");
-  const CommandResult again = site.barman.run({"consolidate", "main", first});
-  EXPECT_EQ(again.exit_code, 0) << again.err;
-  EXPECT_EQ(site.status_of(half), "FAILED");
-  EXPECT_EQ(site.status_of(site.listed_backups().front()), "DONE");
-  EXPECT_EQ(site.backup_damage(site.listed_backups().front()), "");
 }
 
 }  // namespace

@@ -1,0 +1,141 @@
+// A chain becomes a full backup inside the catalogue: complete, without touching the chain, also
+// when it is killed, started twice, or finds the disk full.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/catalogue_files.h"
+#include "support/eventually.h"
+#include "support/fault_injection.h"
+#include "support/incremental_site.h"
+#include "support/temp_dir.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+TEST(Consolidate, MakesAFullBackupThatNeedsNoOther) {
+  IncrementalSite site;
+  const std::string full = site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  const std::string first = site.take_incremental("last");
+  site.postgres.query("UPDATE there SET text = 'second' WHERE id <= 100");
+  const std::string second = site.take_incremental("last");
+  const std::map<std::string, Rows> rows = all_rows(site.postgres);
+  site.archive_a_segment();
+
+  const CommandResult made = site.barman.run({"consolidate", "main", second});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  EXPECT_EQ(made.err, "");
+  const std::string whole = site.listed_backups().front();
+  ASSERT_NE(whole, second);
+  const Fields fields = read_backup_info(site.barman, "main", whole);
+  const Fields source = read_backup_info(site.barman, "main", second);
+  EXPECT_EQ(fields.at("parent_backup_id"), "None");
+  EXPECT_EQ(fields.at("status"), "DONE");
+  for (const char* const key : {"begin_xlog", "end_xlog", "begin_wal", "end_wal", "end_time"}) {
+    EXPECT_EQ(fields.at(key), source.at(key)) << key;
+  }
+  EXPECT_EQ(site.backup_damage(whole), "");
+  EXPECT_EQ(site.barman.run({"verify-backup", "main", whole}).exit_code, 0);
+
+  const CommandResult deleted = site.barman.run({"delete", "main", full});
+  EXPECT_EQ(deleted.exit_code, 0) << deleted.err;
+  EXPECT_THAT(site.listed_backups(), testing::ElementsAre(whole));
+  const std::string next = site.take_incremental(whole);
+  Restored restored(site, next);
+  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.err;
+  PostgresServer again({.data_directory = restored.data});
+  again.wait_until_primary();
+  EXPECT_EQ(all_rows(again), rows);
+
+  const CommandResult refused = site.barman.run({"consolidate", "main", whole});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("is not an incremental backup"));
+}
+
+TEST(Consolidate, LeavesTheChainAloneWhenItIsKilled) {
+  IncrementalSite site;
+  site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  const std::string first = site.take_incremental("last");
+  site.archive_a_segment();
+  const CommandResult killed = run_command(with_fault(
+      site.barman.request({"consolidate", "main", first}), {.system_call = "fsync", .when = 20}));
+  ASSERT_EQ(killed.exit_code, 137) << killed.err;
+  const std::string half = site.listed_backups().front();
+  EXPECT_EQ(site.status_of(half), "STARTED");
+  const CommandResult again = site.barman.run({"consolidate", "main", first});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(site.status_of(half), "FAILED");
+  EXPECT_EQ(site.status_of(site.listed_backups().front()), "DONE");
+  EXPECT_EQ(site.backup_damage(site.listed_backups().front()), "");
+}
+
+// The second one is told, and does not disturb the first.
+TEST(Consolidate, IsDoneOnceAtATime) {
+  IncrementalSite site;
+  site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  const std::string first = site.take_incremental("last");
+  site.archive_a_segment();
+  BackgroundCommand slow(
+      with_fault(site.barman.request({"consolidate", "main", first}),
+                 {.system_call = "fsync", .when = 20, .action = "delay_enter=2s"}));
+  ASSERT_TRUE(eventually([&] { return site.listed_backups().size() == 3; }));
+  const CommandResult second = site.barman.run({"consolidate", "main", first});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.err, HasSubstr("Another backup process is running"));
+  const CommandResult deletion = site.barman.run({"delete", "main", first});
+  EXPECT_EQ(deletion.exit_code, 1) << "a link that is being read";
+  const auto done = slow.wait();
+  ASSERT_TRUE(done);
+  EXPECT_EQ(done->exit_code, 0) << done->err;
+  EXPECT_THAT(site.listed_backups(), testing::SizeIs(3));
+  EXPECT_EQ(site.status_of(site.listed_backups().front()), "DONE");
+  EXPECT_EQ(site.backup_damage(site.listed_backups().front()), "");
+}
+
+TEST(Consolidate, LeavesTheChainAloneOnAFullDisk) {
+  if (!Tmpfs::is_available()) GTEST_SKIP() << Tmpfs::kUnavailable;
+  Tmpfs disk(std::uint64_t{300} << 20);
+  IncrementalSite site(kUsualMajor, {{"basebackups_directory", disk.path() / "base"}});
+  site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  const std::string first = site.take_incremental("last");
+  const std::map<std::string, Rows> rows = all_rows(site.postgres);
+  site.archive_a_segment();
+
+  // What can be foreseen is refused before anything is written.
+  disk.resize((std::uint64_t{300} << 20) - disk.free_bytes() + (std::uint64_t{5} << 20));
+  const CommandResult foreseen = site.barman.run({"consolidate", "main", first});
+  EXPECT_EQ(foreseen.exit_code, 1);
+  EXPECT_THAT(foreseen.err, HasSubstr("space"));
+  EXPECT_THAT(site.listed_backups(), testing::SizeIs(2));
+
+  // What cannot ends in a failed backup beside the chain.
+  disk.resize(std::uint64_t{300} << 20);
+  const CommandResult full = run_command(
+      with_fault(site.barman.request({"consolidate", "main", first}),
+                 {.system_call = "fallocate,pwrite64", .when = 8, .action = "error=ENOSPC"}));
+  EXPECT_EQ(full.exit_code, 1);
+  EXPECT_THAT(full.err,
+              AllOf(HasSubstr("No space left on device"), HasSubstr(disk.path().string())));
+  const std::string failed = site.listed_backups().front();
+  EXPECT_EQ(site.status_of(failed), "FAILED");
+  EXPECT_EQ(site.barman.run({"delete", "main", failed}).exit_code, 0);
+
+  const CommandResult again = site.barman.run({"consolidate", "main", first});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  Restored restored(site, "last");
+  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.err;
+  PostgresServer server({.data_directory = restored.data});
+  server.wait_until_primary();
+  EXPECT_EQ(all_rows(server), rows);
+}
+
+}  // namespace
+}  // namespace barman::test
