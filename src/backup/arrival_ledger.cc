@@ -7,13 +7,12 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "content/path_hash.h"
 
 namespace barman::backup {
 namespace {
 
 constexpr std::uint64_t kConfirmed = std::uint64_t{1} << 63;
-
-std::uint64_t hash_of(std::string_view path) { return std::hash<std::string_view>{}(path); }
 
 [[noreturn]] void fail(const std::string& path, const std::string& reason) {
   throw Error(
@@ -24,7 +23,8 @@ std::uint64_t hash_of(std::string_view path) { return std::hash<std::string_view
 }  // namespace
 
 void ArrivalLedger::add(std::string_view path, std::uint64_t size_bytes, std::uint32_t crc32c) {
-  arrivals_.push_back({.path_hash = hash_of(path), .size_and_state = size_bytes, .crc32c = crc32c});
+  arrivals_.push_back(
+      {.path_hash = content::hash_of(path), .size_and_state = size_bytes, .crc32c = crc32c});
 }
 
 void ArrivalLedger::seal() {
@@ -33,7 +33,7 @@ void ArrivalLedger::seal() {
 }
 
 void ArrivalLedger::confirm(const postgres::ManifestFile& file) {
-  const std::uint64_t hash = hash_of(file.path);
+  const std::uint64_t hash = content::hash_of(file.path);
   const auto found =
       std::lower_bound(arrivals_.begin(), arrivals_.end(), hash,
                        [](const Arrival& a, std::uint64_t value) { return a.path_hash < value; });

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -19,7 +20,9 @@
 #include "postgres/backup_label.h"
 #include "restore/backup_tree.h"
 #include "restore/combined_manifest.h"
+#include "restore/copy_task.h"
 #include "restore/file_copier.h"
+#include "restore/passed_chain.h"
 
 namespace barman::consolidate {
 namespace fs = std::filesystem;
@@ -30,7 +33,6 @@ using catalogue::BackupStatus;
 namespace {
 
 constexpr mode_t kDirectoryMode = 0700;
-constexpr mode_t kFileMode = 0600;
 
 void require_incremental(const server::Server& server, const BackupInfo& backup) {
   const std::string what = fmt::format(
@@ -44,6 +46,16 @@ void require_incremental(const server::Server& server, const BackupInfo& backup)
                 what + fmt::format("its status is {}", catalogue::status_text(backup.status)),
                 "Only a complete backup can be consolidated.");
   }
+}
+
+// The result is a directory, and what is encrypted must not appear in clear on this host.
+void require_clear(const server::Server& server, const BackupInfo& backup, const BackupInfo& link) {
+  if (!link.encryption) return;
+  throw Error(ErrorKind::config,
+              fmt::format("Cannot consolidate backup '{}' of server '{}': backup '{}' of its chain "
+                          "is encrypted, and the result would be stored in clear",
+                          backup.id.value, server.name(), link.id.value),
+              "Restore it to get a full cluster, or take a new full backup.");
 }
 
 // The time of the ID and one second, in the local zone, in which IDs are.
@@ -84,22 +96,14 @@ class Consolidation {
   // Before anything is written: all files of all links are there, and the result fits.
   void check() {
     for (const content::ChainMember& member : chain_.members()) {
-      std::vector<restore::TreeCopy> links;
-      for (const content::BackupTree& tree : member.trees) {
-        links.push_back({.source = tree.content,
-                         .manifest_prefix = tree.manifest_prefix(),
-                         .is_data_directory = tree.is_data_directory()});
-      }
-      const restore::TreeScan scan = restore::scan_trees(links, member.manifest.get(), interrupt_);
+      const restore::TreeScan scan = restore::scan_member(member, interrupt_);
       if (scan.problems.empty()) continue;
       throw Error(ErrorKind::corrupt,
                   fmt::format("backup '{}', which it is put together from, is damaged: {}",
                               member.info.id.value, join(scan.problems, ", ")),
                   "Put intact files in place, or take a new full backup.");
     }
-    for (const content::BackupTree& tree : trees_) {
-      tree.content->walk([&](const content::Entry& entry) { total_bytes_ += entry.size_bytes; });
-    }
+    count_bytes();
     require_space();
   }
 
@@ -107,7 +111,17 @@ class Consolidation {
     progress_.begin("consolidate", total_bytes_);
     restore::FileCopier copier({.worker_count = worker_count_}, progress_, interrupt_);
     make_directories(catalogue_.data_directory(target.id), kDirectoryMode);
+    if (!chain_.has_random_access()) {
+      const std::vector<content::ChainMember>& members = chain_.members();
+      passed_.emplace(std::vector(members.begin() + 1, members.end()),
+                      chain_.backup().backup_label.value_or(""), worker_count_, progress_,
+                      interrupt_);
+    }
     for (const content::BackupTree& tree : trees_) copy_tree(tree, target, copier);
+    if (passed_) {
+      refuse_missing_files();
+      passed_->read_older(manifest_);
+    }
     link_tablespaces(target);
     copier.add_directory(catalogue_.base_directory(target.id));
     copier.wait();
@@ -117,6 +131,31 @@ class Consolidation {
   }
 
  private:
+  // What files without random access will have together is known only when all were read: the
+  // cluster's size at the time of the backup is near it.
+  void count_bytes() {
+    if (!chain_.has_random_access()) {
+      total_bytes_ = static_cast<std::uint64_t>(chain_.backup().cluster_size.value_or(0));
+      return;
+    }
+    for (const content::BackupTree& tree : trees_) {
+      tree.content->walk([&](const content::Entry& entry) { total_bytes_ += entry.size_bytes; });
+    }
+  }
+
+  // What an archive without random access lacks is known only when it was read.
+  void refuse_missing_files() const {
+    const content::ChainMember& newest = chain_.members().front();
+    if (!newest.manifest) return;
+    for (const std::string& path :
+         newest.manifest->list_unseen([](std::string_view) { return true; }, 1)) {
+      throw Error(
+          ErrorKind::corrupt,
+          fmt::format("backup '{}' is damaged: \"{}\" is missing", newest.info.id.value, path),
+          "Take a new full backup.");
+    }
+  }
+
   void require_space() const {
     const fs::path base = catalogue_.locations().basebackups_directory;
     struct statvfs disk = {};
@@ -141,39 +180,31 @@ class Consolidation {
                  restore::FileCopier& copier) {
     const fs::path root = directory_of(tree, target);
     progress_.set_item(root.filename().string());
-    tree.content->walk([&](const content::Entry& entry) {
-      const fs::path path = root / entry.path;
-      if (entry.is_directory) {
-        make_directories(path, kDirectoryMode);
-        if (::chmod(path.c_str(), entry.mode | kDirectoryMode) != 0) {
-          throw_errno(fmt::format("cannot set permissions of \"{}\"", path.string()));
-        }
-        copier.add_directory(path);
-      } else {
-        copier.submit(task_for(tree, entry, path));
-      }
-    });
+    const restore::TaskOrigin origin = origin_of(tree);
+    const restore::PassedChain::Place place{root, tree.is_data_directory()};
+    tree.content->read_through(
+        [&](const content::Entry& entry, const content::ContentOpener& open) {
+          const fs::path path = root / entry.path;
+          if (passed_ && origin.manifest != nullptr && !entry.is_directory) {
+            chain_.members().front().manifest->mark_seen(origin.manifest_prefix + entry.path);
+          }
+          if (entry.is_directory) {
+            make_directories(path, kDirectoryMode);
+            if (::chmod(path.c_str(), entry.mode | kDirectoryMode) != 0) {
+              throw_errno(fmt::format("cannot set permissions of \"{}\"", path.string()));
+            }
+            copier.add_directory(path);
+          } else if (!passed_ || !passed_->take(origin, place, entry, open, copier)) {
+            copier.submit(restore::make_copy_task(origin, entry, open, path));
+          }
+        });
   }
 
-  restore::CopyTask task_for(const content::BackupTree& tree, const content::Entry& entry,
-                             const fs::path& path) {
-    restore::CopyTask task{
-        .source = tree.content->describe(entry.path),
-        .open = [content = tree.content, name = entry.path] { return content->open(name); },
-        .destination = path,
-        .mode = entry.mode | kFileMode,
-        .size_bytes = entry.size_bytes,
-        .modified = timespec{.tv_sec = entry.mtime_seconds, .tv_nsec = entry.mtime_nanoseconds}};
-    const std::string listed = tree.manifest_prefix() + entry.path;
-    const auto& manifest = chain_.members().front().manifest;
-    if (entry.is_derived) {
-      task.on_checksum = [this, listed](std::uint64_t size_bytes, std::uint32_t crc32c) {
-        manifest_.add(listed, size_bytes, crc32c);
-      };
-    } else if (manifest) {
-      task.expected = manifest->find(listed);
-    }
-    return task;
+  restore::TaskOrigin origin_of(const content::BackupTree& tree) {
+    return {.tree = *tree.content,
+            .manifest_prefix = tree.manifest_prefix(),
+            .manifest = chain_.members().front().manifest.get(),
+            .combined = manifest_};
   }
 
   // As in every plain backup with tablespaces.
@@ -197,6 +228,7 @@ class Consolidation {
   const std::size_t worker_count_;
   restore::CombinedManifest manifest_;
   std::uint64_t total_bytes_ = 0;
+  std::optional<restore::PassedChain> passed_;  // after what its threads use
 };
 
 // With the disk full even this may fail: the backup stays STARTED then, and the next one marks it.
@@ -239,19 +271,11 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
   // Also refuses a link whose deletion was begun and not finished.
   std::vector<FileLock> links;
   for (const BackupInfo& link : content::list_chain(catalogue, backup)) {
+    require_clear(server, backup, link);
     links.push_back(server::share_backup(server, link.id, "consolidate"));
   }
   const content::BackupChain chain = content::BackupChain::open(
       catalogue, backup, {.interrupt = server.interrupt(), .cipher = server.cipher()});
-  if (!chain.has_random_access()) {
-    throw Error(
-        ErrorKind::config,
-        fmt::format("Cannot consolidate backup '{}' of server '{}': a backup of its chain is "
-                    "stored in archives of one piece (compressed by the server, encrypted, "
-                    "or made by another program)",
-                    backup.id.value, server.name()),
-        "Restore it to get a full cluster, or take a new full backup.");
-  }
   Consolidation consolidation(server, chain, worker_count, progress);
   consolidation.check();
 

@@ -12,6 +12,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "content/path_hash.h"
 #include "pipeline/relative_path.h"
 
 namespace barman::content {
@@ -41,8 +42,6 @@ std::uint64_t zigzag(std::int64_t value) {
 std::int64_t unzigzag(std::uint64_t value) {
   return static_cast<std::int64_t>((value >> 1U) ^ (~(value & 1U) + 1U));
 }
-
-std::uint64_t hash_of(std::string_view path) { return std::hash<std::string_view>{}(path); }
 
 std::uint64_t get_fixed(Bytes bytes, std::size_t offset, std::size_t size_bytes) {
   std::uint64_t value = 0;

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 
+#include "content/path_hash.h"
 #include "postgres/backup_manifest.h"
 
 namespace barman::content {
 namespace {
-
-std::uint64_t hash_of(std::string_view path) { return std::hash<std::string_view>{}(path); }
 
 class UnseenVisitor final : public postgres::ManifestVisitor {
  public:

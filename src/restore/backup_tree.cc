@@ -105,4 +105,14 @@ TreeScan scan_trees(const std::vector<TreeCopy>& trees, content::ManifestIndex* 
   return scanner.finish(trees);
 }
 
+TreeScan scan_member(const content::ChainMember& member, const Interrupt& interrupt) {
+  std::vector<TreeCopy> trees;
+  for (const content::BackupTree& tree : member.trees) {
+    trees.push_back({.source = tree.content,
+                     .manifest_prefix = tree.manifest_prefix(),
+                     .is_data_directory = tree.is_data_directory()});
+  }
+  return scan_trees(trees, member.manifest.get(), interrupt);
+}
+
 }  // namespace barman::restore

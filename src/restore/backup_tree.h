@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/interrupt.h"
+#include "content/backup_chain.h"
 #include "content/content_tree.h"
 #include "content/manifest_index.h"
 
@@ -51,5 +52,7 @@ struct TreeScan {
 // total is the manifest's then. `manifest` may be nullptr.
 TreeScan scan_trees(const std::vector<TreeCopy>& trees, content::ManifestIndex* manifest,
                     const Interrupt& interrupt);
+// The same of one backup of a chain, with its own manifest.
+TreeScan scan_member(const content::ChainMember& member, const Interrupt& interrupt);
 
 }  // namespace barman::restore

@@ -12,6 +12,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "content/path_hash.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
@@ -41,7 +42,7 @@ class WantedPaths {
 
  private:
   static std::uint64_t hash_of(const std::string& path, bool is_directory) {
-    return std::hash<std::string>{}(is_directory ? path + "/" : path);
+    return content::hash_of(is_directory ? path + "/" : path);
   }
   std::vector<std::uint64_t> hashes_;
 };

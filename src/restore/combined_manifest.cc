@@ -10,14 +10,10 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "content/incremental_file.h"
+#include "content/path_hash.h"
 #include "postgres/backup_manifest.h"
 
 namespace barman::restore {
-namespace {
-
-std::uint64_t hash_of(std::string_view path) { return std::hash<std::string_view>{}(path); }
-
-}  // namespace
 
 class CombinedManifest::Rewriter final : public postgres::ManifestVisitor {
  public:
@@ -65,11 +61,11 @@ class CombinedManifest::Rewriter final : public postgres::ManifestVisitor {
 
 void CombinedManifest::add(std::string_view path, std::uint64_t size_bytes, std::uint32_t crc32c) {
   const std::lock_guard lock(mutex_);
-  files_.push_back({hash_of(path), size_bytes, crc32c});
+  files_.push_back({content::hash_of(path), size_bytes, crc32c});
 }
 
 const CombinedManifest::Written* CombinedManifest::find(std::string_view path) const {
-  const std::uint64_t hash = hash_of(path);
+  const std::uint64_t hash = content::hash_of(path);
   const auto found = std::lower_bound(
       files_.begin(), files_.end(), hash,
       [](const Written& file, std::uint64_t value) { return file.path_hash < value; });

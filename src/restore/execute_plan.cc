@@ -13,12 +13,11 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
-#include "content/incremental_file.h"
-#include "postgres/backup_label.h"
-#include "restore/chain_pass.h"
 #include "restore/clear_destination.h"
 #include "restore/combined_manifest.h"
+#include "restore/copy_task.h"
 #include "restore/file_copier.h"
+#include "restore/passed_chain.h"
 #include "restore/restore_marker.h"
 #include "restore/wal_decoder.h"
 
@@ -90,12 +89,12 @@ class Execution {
     progress_.begin("restore", plan_.total_bytes);
     FileCopier copier = make_copier();
     if (!plan_.passed_through.empty()) {
-      pass_.emplace(plan_.worker_count, progress_, interrupt_);
-      pass_->begin_backup();
+      passed_.emplace(plan_.passed_through, plan_.backup_label, plan_.worker_count, progress_,
+                      interrupt_);
     }
     for (const TreeCopy& tree : plan_.trees) copy_tree(tree, copier);
     refuse_missing_files();
-    if (pass_) pass_through_older();
+    if (passed_) passed_->read_older(combined_);
     copier.add_directory(plan_.destination.parent_path());
     copier.wait();
     progress_.end();
@@ -145,7 +144,9 @@ class Execution {
       }
       if (entry.path.empty()) {
         prepare_root(tree, entry, copier);
-      } else if (!entry.is_directory && take_for_pass(tree, entry, open, copier)) {
+      } else if (passed_ && !entry.is_directory &&
+                 passed_->take(origin_of(tree), {tree.destination, tree.is_data_directory}, entry,
+                               open, copier)) {
         return;
       } else if (fate_of(tree, entry.path) == EntryFate::copy) {
         copy_entry(tree, entry, open, copier);
@@ -157,60 +158,6 @@ class Execution {
         copier.submit(std::move(task));
       }
     });
-  }
-
-  // Each older backup once, for the blocks that no newer one has.
-  void pass_through_older() {
-    pass_->end_backup();
-    for (const content::ChainMember& member : plan_.passed_through) {
-      pass_->begin_backup();
-      for (const content::BackupTree& tree : member.trees) offer_tree(member, tree);
-      pass_->end_backup();
-    }
-    pass_->finish(combined_);
-  }
-
-  void offer_tree(const content::ChainMember& member, const content::BackupTree& tree) {
-    const std::string prefix = tree.manifest_prefix();
-    tree.content->read_through(
-        [&](const content::Entry& entry, const content::ContentOpener& open) {
-          if (entry.is_directory || !content::holds_relations(prefix, entry.path)) return;
-          const std::optional<std::string> complete = content::complete_name(entry.path);
-          ChainPass::Source source{.open = open, .name = tree.content->describe(entry.path)};
-          if (member.manifest) source.expected = member.manifest->find(prefix + entry.path);
-          pass_->offer(prefix + (complete ? *complete : entry.path), complete.has_value(),
-                       std::move(source));
-        });
-  }
-
-  // A file of the newest backup that differs from what is restored, in a pass through the chain.
-  bool take_for_pass(const TreeCopy& tree, const content::Entry& entry,
-                     const content::ContentOpener& open, FileCopier& copier) {
-    if (!pass_ || !content::holds_relations(tree.manifest_prefix, entry.path)) {
-      return pass_ && tree.is_data_directory && take_for_pass_outside(tree, entry, copier);
-    }
-    const std::optional<std::string> complete = content::complete_name(entry.path);
-    if (!complete) return false;
-    CopyTask task = task_for(tree, entry, open);
-    pass_->add({.listed = tree.manifest_prefix + *complete,
-                .destination = tree.destination / *complete,
-                .mode = task.mode,
-                .modified = *task.modified},
-               {.open = open, .name = task.source, .expected = task.expected});
-    return true;
-  }
-
-  // The label loses what makes it incremental; the manifest is written anew.
-  bool take_for_pass_outside(const TreeCopy& tree, const content::Entry& entry,
-                             FileCopier& copier) {
-    if (entry.path == "backup_manifest") return true;
-    if (entry.path != "backup_label") return false;
-    content::Entry derived = entry;
-    derived.is_derived = true;
-    const std::string label = postgres::without_incremental_lines(plan_.backup_label);
-    derived.size_bytes = label.size();
-    copier.submit(task_for(tree, derived, [label] { return content::make_text_file(label); }));
-    return true;
   }
 
   // What an archive without random access lacks is known only now.
@@ -244,24 +191,18 @@ class Execution {
     copier.add_directory(path);
   }
 
+  TaskOrigin origin_of(const TreeCopy& tree) {
+    return {.tree = *tree.source,
+            .manifest_prefix = tree.manifest_prefix,
+            .manifest = manifest_,
+            .combined = combined_};
+  }
+
   CopyTask task_for(const TreeCopy& tree, const content::Entry& entry,
                     const content::ContentOpener& open) {
-    CopyTask task{
-        .source = tree.source->describe(entry.path),
-        .open = open,
-        .destination = tree.destination / restored_name(tree, entry.path),
-        .mode = entry.mode | kFileMode,
-        .size_bytes = entry.size_bytes,
-        .modified = timespec{.tv_sec = entry.mtime_seconds, .tv_nsec = entry.mtime_nanoseconds},
-        .updates_existing = plan_.updates_existing};
-    const std::string listed = tree.manifest_prefix + entry.path;
-    if (entry.is_derived) {
-      task.on_checksum = [this, listed](std::uint64_t size_bytes, std::uint32_t crc32c) {
-        combined_.add(listed, size_bytes, crc32c);
-      };
-    } else if (manifest_ != nullptr) {
-      task.expected = manifest_->find(listed);
-    }
+    CopyTask task = make_copy_task(origin_of(tree), entry, open,
+                                   tree.destination / restored_name(tree, entry.path));
+    task.updates_existing = plan_.updates_existing;
     return task;
   }
 
@@ -355,7 +296,7 @@ class Execution {
   std::optional<fs::path> control_file_;
   bool has_unread_trees_ = false;
   CombinedManifest combined_;
-  std::optional<ChainPass> pass_;  // after what its threads use
+  std::optional<PassedChain> passed_;  // after what its threads use
   ExecutedRestore result_;
 };
 

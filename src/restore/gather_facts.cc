@@ -166,13 +166,7 @@ void scan(const content::BackupChain& chain, const std::vector<TreeCopy>& trees,
   }
   std::vector<std::string> problems;
   for (const content::ChainMember& member : chain.members()) {
-    std::vector<TreeCopy> links;
-    for (const content::BackupTree& tree : member.trees) {
-      links.push_back({.source = tree.content,
-                       .manifest_prefix = tree.manifest_prefix(),
-                       .is_data_directory = tree.is_data_directory()});
-    }
-    const TreeScan scan = scan_trees(links, member.manifest.get(), interrupt);
+    const TreeScan scan = scan_member(member, interrupt);
     facts.stored_bytes += scan.total_bytes;
     for (const std::string& problem : scan.problems) {
       problems.push_back(fmt::format("{} in backup {}", problem, member.info.id.value));

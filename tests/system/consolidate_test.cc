@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "encryption/test_support.h"
 #include "support/catalogue_files.h"
 #include "support/eventually.h"
 #include "support/fault_injection.h"
@@ -135,6 +136,48 @@ TEST(Consolidate, LeavesTheChainAloneOnAFullDisk) {
   PostgresServer server({.data_directory = restored.data});
   server.wait_until_primary();
   EXPECT_EQ(all_rows(server), rows);
+}
+
+// Archives that the server has compressed are read once each, from end to end.
+TEST(Consolidate, ReadsArchivesOfOnePiece) {
+  IncrementalSite site(kUsualMajor,
+                       {{"backup_compression", "gzip"}, {"backup_compression_location", "server"}});
+  const std::string full = site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  site.take_incremental("last");
+  site.postgres.query("DELETE FROM changing WHERE id > 15000");
+  site.postgres.query("VACUUM changing");
+  site.postgres.query("UPDATE there SET text = 'second' WHERE id <= 100");
+  const std::string second = site.take_incremental("last");
+  const std::map<std::string, Rows> rows = all_rows(site.postgres);
+  site.archive_a_segment();
+
+  const CommandResult made = site.barman.run({"consolidate", "main", second});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  const std::string whole = site.listed_backups().front();
+  EXPECT_EQ(site.backup_damage(whole), "");
+  EXPECT_EQ(site.barman.run({"verify-backup", "main", whole}).exit_code, 0);
+  EXPECT_EQ(site.barman.run({"delete", "main", full}).exit_code, 0);
+  Restored restored(site, whole);
+  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.err;
+  PostgresServer again({.data_directory = restored.data});
+  again.wait_until_primary();
+  EXPECT_EQ(all_rows(again), rows);
+}
+
+// The result would be in clear.
+TEST(Consolidate, RefusesAnEncryptedChain) {
+  encryption::TestKeyring keyring;
+  IncrementalSite site(kUsualMajor, {{"backup_compression", "none"},
+                                     {"encryption", "gpg"},
+                                     {"encryption_key_id", encryption::TestKeyring::kKey},
+                                     {"encryption_passphrase_command", "echo open sesame"}});
+  site.take_backup();
+  const std::string first = site.take_incremental("last");
+  const CommandResult refused = site.barman.run({"consolidate", "main", first});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("is encrypted, and the result would be stored in clear"));
+  EXPECT_THAT(site.listed_backups(), testing::SizeIs(2));
 }
 
 }  // namespace
