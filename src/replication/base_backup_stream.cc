@@ -2,11 +2,14 @@
 #include "replication/base_backup_stream.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <thread>
 #include <utility>
 #include <variant>
 
@@ -30,6 +33,12 @@ constexpr std::string_view kDataCorrupted = "XX001";
 constexpr std::string_view kWrongState = "55000";
 // How long the receiver waits for more before it hands on an incomplete batch.
 constexpr std::chrono::milliseconds kBatchDelay{5};
+// While data flows, more is let arrive before the receiver looks again: else it would be woken for
+// every 32 KiB that the server writes.
+constexpr std::chrono::microseconds kGatherDelay{100};
+// Messages are allocated by libpq in one thread and freed in another. What is freed stays with the
+// process up to this size, else most of it would be returned to the kernel and asked for again.
+constexpr int kKeptFreeBytes = 16 << 20;
 constexpr std::size_t kUploadSize = std::size_t{256} << 10;
 constexpr std::chrono::minutes kUploadTimeout{1};
 
@@ -247,6 +256,7 @@ class BaseBackupStream::Receiver {
 
   void wait() {
     if (!batch_.empty()) {
+      std::this_thread::sleep_for(kGatherDelay);
       if (wait_for_input(handle_, kBatchDelay, stream_.interrupt_) == WaitResult::ready) return;
       hand_over();
     }
@@ -415,6 +425,7 @@ void BaseBackupStream::start() {
 }
 
 BackupEnd BaseBackupStream::receive(BaseBackupVisitor& visitor) {
+  ::mallopt(M_TRIM_THRESHOLD, kKeptFreeBytes);
   Receiver receiver(*this);
   WorkerPool thread(1);
   thread.submit([&receiver] { receiver.run(); });
