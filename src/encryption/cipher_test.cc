@@ -186,6 +186,20 @@ TEST_F(CipherTest, WorksAfterItsAgentWasKilled) {
   EXPECT_EQ(decrypted(message), "text");
 }
 
+// gpgme calls it a success; the message would be cut off.
+TEST_F(CipherTest, NoticesThatItsGpgWasKilled) {
+  Collector sink;
+  const auto encryptor = cipher().make_encryptor(sink, "x");
+  encryptor->write(as_bytes(random_text(2 << 20)));
+  bool is_killed = false;
+  for (int attempt = 0; attempt < 3000 && !is_killed; ++attempt) {
+    is_killed = keyring->kill_gpg();
+    if (!is_killed) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  ASSERT_TRUE(is_killed);
+  EXPECT_THAT(failure_of([&] { encryptor->finish(); }), HasSubstr("cannot encrypt \"x\""));
+}
+
 TEST_F(CipherTest, NoticesDamage) {
   const std::string text = random_text(2 << 20);
   const std::string message = encrypted(text);

@@ -61,6 +61,11 @@ gpgme_error_t give_passphrase(void* filter, const char* /*hint*/, const char* /*
   return is_written ? 0 : ::gpgme_error(GPG_ERR_CANCELED);
 }
 
+gpgme_error_t take_status(void* filter, const char* keyword, const char* /*arguments*/) {
+  if (keyword != nullptr) static_cast<GpgFilter*>(filter)->note_status(keyword);
+  return 0;
+}
+
 Context make_context() {
   // Initialises the library; safe to call by several threads, once it was called by one.
   static const char* const version = ::gpgme_check_version(nullptr);
@@ -114,6 +119,13 @@ Data make_data(gpgme_data_cbs& callbacks, GpgFilter& filter) {
     default:
       throw Error(ErrorKind::io, message, "Try 'gpg --encrypt' as the user that runs barman.");
   }
+}
+
+[[noreturn]] void throw_gpg_ended(const GpgJob& job) {
+  throw Error(
+      ErrorKind::io,
+      fmt::format("cannot encrypt \"{}\": gpg ended before all was encrypted", job.object_name),
+      "Look for what has ended gpg (memory, signals), and try again.");
 }
 
 [[noreturn]] void throw_decryption_error(gpgme_ctx_t context, const GpgJob& job,
@@ -223,6 +235,10 @@ ssize_t GpgFilter::take_output(const void* buffer, std::size_t size) noexcept {
   return static_cast<ssize_t>(size);
 }
 
+void GpgFilter::note_status(std::string_view keyword) noexcept {
+  if (keyword == "END_ENCRYPTION") has_ended_encryption_ = true;
+}
+
 void GpgFilter::run() {
   // Rethrown in the caller's thread.
   try {
@@ -236,6 +252,8 @@ void GpgFilter::run() {
     const bool is_encrypting = job_.direction == GpgJob::Direction::encrypt;
     gpgme_error_t error = 0;
     if (is_encrypting) {
+      check(::gpgme_set_ctx_flag(context.get(), "full-status", "1"));
+      ::gpgme_set_status_cb(context.get(), take_status, this);
       error = ::gpgme_op_encrypt_ext(context.get(), nullptr, job_.recipient.c_str(),
                                      GPGME_ENCRYPT_NO_COMPRESS, input.get(), output.get());
     } else {
@@ -247,6 +265,8 @@ void GpgFilter::run() {
       if (is_encrypting) throw_encryption_error(context.get(), job_, error);
       throw_decryption_error(context.get(), job_, error);
     }
+    // To gpgme a gpg that was killed is one that has done its work.
+    if (is_encrypting && !failure_ && !has_ended_encryption_) throw_gpg_ended(job_);
   } catch (...) {
     failure_ = std::current_exception();
   }

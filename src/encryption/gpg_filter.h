@@ -8,6 +8,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -40,6 +41,8 @@ class GpgFilter final : public pipeline::Sink {
   // gpgme's side, in the worker thread: as read(2) and write(2). They do not throw.
   ssize_t give_input(void* buffer, std::size_t size) noexcept;
   ssize_t take_output(const void* buffer, std::size_t size) noexcept;
+  // gpg says by this that all encrypted data is written.
+  void note_status(std::string_view keyword) noexcept;
   const GpgJob& job() const { return job_; }
 
  private:
@@ -59,6 +62,7 @@ class GpgFilter final : public pipeline::Sink {
   Chunk current_;
   std::size_t current_offset_ = 0;
   std::exception_ptr failure_;
+  bool has_ended_encryption_ = false;
   std::jthread worker_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,27 @@ class TestKeyring {
             .standard_output;
     ASSERT_TRUE(answer.starts_with("D ")) << answer;
     ASSERT_EQ(::kill(std::stoi(answer.substr(2)), SIGKILL), 0);
+  }
+
+  // Kills a gpg that encrypts or decrypts with this keyring (nobody's child, as gpgme starts it);
+  // false when there is none.
+  bool kill_gpg() const {
+    const std::string home = "GNUPGHOME=" + directory_.path().string();
+    for (const auto& process : std::filesystem::directory_iterator("/proc")) {
+      std::ifstream arguments(process.path() / "cmdline", std::ios::binary);
+      std::string text;
+      if (!std::getline(arguments, text, '\0') || !text.ends_with("gpg")) continue;
+      bool works = false;
+      while (std::getline(arguments, text, '\0')) {
+        works |= text == "--encrypt" || text == "--decrypt";
+      }
+      std::ifstream environment(process.path() / "environ", std::ios::binary);
+      while (works && std::getline(environment, text, '\0')) {
+        if (text == home)
+          return ::kill(std::stoi(process.path().filename().string()), SIGKILL) == 0;
+      }
+    }
+    return false;
   }
 
   std::string gpg(const std::vector<std::string>& arguments, const std::string& input = {}) const {
