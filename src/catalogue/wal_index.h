@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/file_lock.h"
+#include "base/interrupt.h"
 #include "catalogue/catalogue.h"
 
 namespace barman::catalogue {
@@ -112,7 +113,8 @@ class WalIndex {
   void merge(std::span<const WalIndexEntry> entries);
   // Writes the index anew from the files in `wals/`. What the files do not tell (the compression of
   // encrypted or custom-compressed files) is taken from the old index where size and time agree.
-  RebuildCounts rebuild();
+  // By several threads. Throws `interrupted`; the old index stays then, as after a crash.
+  RebuildCounts rebuild(const Interrupt& interrupt = {});
 
  private:
   WalIndex(FileLock lock, CatalogueLocations locations);

@@ -2,10 +2,13 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <span>
 #include <system_error>
+#include <vector>
 
 #include "base/durable.h"
 #include "base/log.h"
+#include "base/worker_pool.h"
 #include "catalogue/wal_encoding.h"
 #include "catalogue/wal_index.h"
 #include "wal/wal_file_name.h"
@@ -14,7 +17,10 @@ namespace barman::catalogue {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t kFlushSize = std::size_t{1} << 20;
+// Each file is opened: on a slow disk more threads than processors help.
+constexpr std::size_t kWorkers = 8;
+// Their lines are kept in memory: 256 a directory.
+constexpr std::size_t kEntriesAtOnce = 128;
 constexpr std::size_t kHashDirectoryLength = 16;
 
 using EntriesByName = std::map<std::string, WalIndexEntry, std::less<>>;
@@ -64,26 +70,93 @@ bool is_hash_directory(const std::string& name) {
   return name.size() == kHashDirectoryLength && wal::parse_wal_file_name(name + "00000000");
 }
 
+// The lines of some files, and what they are.
+struct Lines {
+  std::string text;
+  RebuildCounts counts;
+};
+
+void count(RebuildCounts& counts, wal::WalFileKind kind) {
+  switch (kind) {
+    case wal::WalFileKind::segment:
+      ++counts.wal_files;
+      break;
+    case wal::WalFileKind::partial:
+      ++counts.partials;
+      break;
+    case wal::WalFileKind::history:
+      ++counts.history;
+      break;
+    case wal::WalFileKind::backup:
+      ++counts.backup_labels;
+      break;
+  }
+}
+
+void warn_unexpected(const fs::path& path) {
+  const std::string name = path.filename().string();
+  // The index itself, its replacement being written, a segment on its way in, other small files of
+  // ours.
+  if (name.find("xlog.db") != std::string::npos || name == "sync-wals.info" ||
+      name.ends_with(".tmp"))
+    return;
+  log::warning("barman.catalogue", "unexpected file in the WAL archive: \"{}\"", path.string());
+}
+
+// Several threads look at the files of several directories; the lines come in the order of the
+// names.
 class Rebuilder {
  public:
-  Rebuilder(const CatalogueLocations& locations, AtomicFile& file, EntriesByName hidden_facts)
-      : locations_(locations), file_(file), hidden_facts_(std::move(hidden_facts)) {}
+  Rebuilder(const CatalogueLocations& locations, AtomicFile& file, EntriesByName hidden_facts,
+            const Interrupt& interrupt)
+      : locations_(locations),
+        file_(file),
+        hidden_facts_(std::move(hidden_facts)),
+        interrupt_(interrupt) {}
 
   RebuildCounts run() {
-    for (const fs::directory_entry& entry : list_sorted(locations_.wals_directory)) {
-      const std::string name = entry.path().filename().string();
-      if (entry.is_directory() && is_hash_directory(name)) {
-        for (const fs::directory_entry& file : list_sorted(entry.path())) add(file, name);
-      } else {
-        add(entry, "");
-      }
+    const std::vector<fs::directory_entry> entries = list_sorted(locations_.wals_directory);
+    for (std::size_t begin = 0; begin < entries.size(); begin += kEntriesAtOnce) {
+      const std::size_t count = std::min(kEntriesAtOnce, entries.size() - begin);
+      write_lines(std::span(entries).subspan(begin, count));
     }
-    file_.write(text_);
     return counts_;
   }
 
  private:
-  void add(const fs::directory_entry& file, const std::string& hash_directory) {
+  void write_lines(std::span<const fs::directory_entry> entries) {
+    std::vector<Lines> lines(entries.size());
+    WorkerPool workers(kWorkers);
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      workers.submit([&, i] { lines[i] = inspect(entries[i]); });
+    }
+    workers.wait();
+    for (const Lines& part : lines) {
+      file_.write(part.text);
+      counts_.history += part.counts.history;
+      counts_.backup_labels += part.counts.backup_labels;
+      counts_.wal_files += part.counts.wal_files;
+      counts_.partials += part.counts.partials;
+    }
+  }
+
+  // A directory of segments, or one file.
+  Lines inspect(const fs::directory_entry& entry) const {
+    Lines lines;
+    const std::string name = entry.path().filename().string();
+    if (entry.is_directory() && is_hash_directory(name)) {
+      for (const fs::directory_entry& file : list_sorted(entry.path())) {
+        interrupt_.throw_if_requested();
+        add(file, name, lines);
+      }
+    } else {
+      interrupt_.throw_if_requested();
+      add(entry, "", lines);
+    }
+    return lines;
+  }
+
+  void add(const fs::directory_entry& file, const std::string& hash_directory, Lines& lines) const {
     const std::string name = file.path().filename().string();
     const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
     std::optional<WalIndexEntry> entry;
@@ -94,57 +167,29 @@ class Rebuilder {
       warn_unexpected(file.path());
       return;
     }
-    count(parsed->kind);
+    count(lines.counts, parsed->kind);
     add_hidden_facts(hidden_facts_, *entry);
-    text_ += format_wal_index_entry(*entry);
-    if (text_.size() < kFlushSize) return;
-    file_.write(text_);
-    text_.clear();
-  }
-
-  static void warn_unexpected(const fs::path& path) {
-    const std::string name = path.filename().string();
-    // The index itself, its replacement being written, a segment on its way in, other small files
-    // of ours.
-    if (name.find("xlog.db") != std::string::npos || name == "sync-wals.info" ||
-        name.ends_with(".tmp"))
-      return;
-    log::warning("barman.catalogue", "unexpected file in the WAL archive: \"{}\"", path.string());
-  }
-
-  void count(wal::WalFileKind kind) {
-    switch (kind) {
-      case wal::WalFileKind::segment:
-        ++counts_.wal_files;
-        break;
-      case wal::WalFileKind::partial:
-        ++counts_.partials;
-        break;
-      case wal::WalFileKind::history:
-        ++counts_.history;
-        break;
-      case wal::WalFileKind::backup:
-        ++counts_.backup_labels;
-        break;
-    }
+    lines.text += format_wal_index_entry(*entry);
   }
 
   const CatalogueLocations& locations_;
   AtomicFile& file_;
-  EntriesByName hidden_facts_;
-  std::string text_;
+  const EntriesByName hidden_facts_;
+  const Interrupt& interrupt_;
   RebuildCounts counts_;
 };
 
 }  // namespace
 
-RebuildCounts WalIndex::rebuild() {
+RebuildCounts WalIndex::rebuild(const Interrupt& interrupt) {
   EntriesByName hidden_facts;
   collect_hidden_facts(locations_.wals_directory / "xlog.db", hidden_facts);
   collect_hidden_facts(path_, hidden_facts);
   make_directories(path_.parent_path());
   AtomicFile file(path_);
-  const RebuildCounts counts = Rebuilder(locations_, file, std::move(hidden_facts)).run();
+  const RebuildCounts counts =
+      Rebuilder(locations_, file, std::move(hidden_facts), interrupt).run();
+  interrupt.throw_if_requested();
   // Commit point: until here the old index rules.
   file.commit();
   return counts;

@@ -168,5 +168,74 @@ TEST(WalIndex, LosesAndDoublesNothingUnderManyWritersAndKills) {
   }
 }
 
+// An archive that takes a while to look at; no PostgreSQL.
+class BigArchive : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    barman_.add_section("main", {{"conninfo", "host=/nowhere user=barman dbname=postgres"},
+                                 {"archiver", "on"},
+                                 {"backup_method", "postgres"},
+                                 {"streaming_conninfo", "host=/nowhere user=barman"}});
+    for (unsigned log = 0; log < 40; ++log) {
+      const fs::path directory = wals() / fmt::format("00000001{:08X}", log);
+      fs::create_directories(directory);
+      for (unsigned segment = 0; segment < 256; ++segment) {
+        write_text(directory / fmt::format("00000001{:08X}{:08X}", log, segment), "wal");
+      }
+    }
+    EXPECT_EQ(barman_.run({"rebuild-xlogdb", "main"}).exit_code, 0);
+    complete_ = read_text(index());
+    EXPECT_EQ(std::count(complete_.begin(), complete_.end(), '\n'), 40 * 256);
+    // What a rebuild would change.
+    old_ = complete_.substr(0, complete_.find('\n') + 1);
+    write_text(index(), old_);
+  }
+  fs::path wals() const { return barman_.server_directory("main") / "wals"; }
+  fs::path index() const { return wals() / "main-xlog.db"; }
+
+  BarmanHome barman_;
+  std::string complete_;
+  std::string old_;
+};
+
+TEST_F(BigArchive, AKilledRebuildLeavesTheOldIndexOrTheNewOne) {
+  int survivors = 0;
+  for (int attempt = 0; attempt < 12; ++attempt) {
+    BackgroundCommand command = barman_.spawn({"rebuild-xlogdb", "main"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(attempt * 60));
+    command.kill(SIGKILL);
+    command.wait();
+    const std::string text = read_text(index());
+    ASSERT_TRUE(text == old_ || text == complete_) << text.size();
+    if (text == old_) ++survivors;
+    write_text(index(), old_);
+  }
+  EXPECT_GT(survivors, 0) << "it was killed too late to prove anything";
+  EXPECT_EQ(barman_.run({"rebuild-xlogdb", "main"}).exit_code, 0);
+  EXPECT_TRUE(read_text(index()) == complete_);
+}
+
+TEST_F(BigArchive, AnInterruptedRebuildSaysSoAndCleansUp) {
+  bool was_interrupted = false;
+  for (int attempt = 0; attempt < 30 && !was_interrupted; ++attempt) {
+    BackgroundCommand command = barman_.spawn({"rebuild-xlogdb", "main"});
+    // As soon as it has begun with the new file.
+    eventually([&] { return fs::exists(index().string() + ".tmp") || !command.is_running(); });
+    command.kill(SIGINT);
+    const auto result = command.wait();
+    ASSERT_TRUE(result);
+    EXPECT_FALSE(fs::exists(index().string() + ".tmp"));
+    was_interrupted = result->exit_code != 0;
+    if (was_interrupted) {
+      EXPECT_THAT(result->err, HasSubstr("Process interrupted by user"));
+      EXPECT_TRUE(read_text(index()) == old_);
+    } else {
+      EXPECT_TRUE(read_text(index()) == complete_);
+    }
+    write_text(index(), old_);
+  }
+  EXPECT_TRUE(was_interrupted);
+}
+
 }  // namespace
 }  // namespace barman::test
