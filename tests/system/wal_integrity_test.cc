@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <map>
@@ -14,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/eventually.h"
 #include "support/streaming_site.h"
 #include "support/temp_dir.h"
 #include "support/writer.h"
