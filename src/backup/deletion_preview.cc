@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <ranges>
 #include <set>
 #include <utility>
 
@@ -184,7 +183,8 @@ void preview_backups(const DeletionFacts& facts, const Doomed& doomed, DeletionP
     verdicts.emplace_hint(verdicts.end(), std::move(id), std::move(verdict));
   }
   const std::vector<BackupInfo>& backups = facts.list.backups;
-  for (const BackupInfo& backup : backups | std::views::reverse) {
+  for (auto position = backups.rbegin(); position != backups.rend(); ++position) {
+    const BackupInfo& backup = *position;
     BackupFate fate{.id = backup.id};
     const auto verdict = verdicts.find(backup.id);
     if (verdict != verdicts.end()) {

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <ranges>
 
 namespace barman {
 namespace {
@@ -25,7 +24,7 @@ ErrorKind kind_of(int error_number) {
 
 std::string Error::describe() const {
   std::string text;
-  for (const std::string& frame : context_ | std::views::reverse) text += frame + ": ";
+  for (auto frame = context_.rbegin(); frame != context_.rend(); ++frame) text += *frame + ": ";
   return text + message_;
 }
 

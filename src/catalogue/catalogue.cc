@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <ranges>
 #include <system_error>
 #include <utility>
 
@@ -87,15 +86,16 @@ std::optional<FileStamp> stamp_of(const fs::path& path) {
 }
 
 // nullptr when there is none.
-template <typename Backups, typename Predicate>
-const BackupInfo* first_of(Backups&& backups, const Predicate& matches) {
-  const auto found = std::ranges::find_if(backups, matches);
-  return found == std::ranges::end(backups) ? nullptr : &*found;
+template <typename Iterator, typename Predicate>
+const BackupInfo* first_of(Iterator begin, Iterator end, const Predicate& matches) {
+  const auto found = std::find_if(begin, end, matches);
+  return found == end ? nullptr : &*found;
 }
 
 void refuse_broken(const std::vector<BrokenBackup>& broken, const BackupId& id) {
-  const auto found = std::ranges::find(broken, id, &BrokenBackup::id);
-  if (found != broken.end()) throw Error(ErrorKind::corrupt, found->reason);
+  for (const BrokenBackup& one : broken) {
+    if (one.id == id) throw Error(ErrorKind::corrupt, one.reason);
+  }
 }
 
 const BackupInfo* find_named(const std::vector<BackupInfo>& backups, std::string_view name) {
@@ -388,9 +388,9 @@ const BackupInfo& resolve_backup(const BackupList& list, const Annotations& anno
     found = find_in(backups, *id);
     if (found == nullptr) refuse_broken(list.broken, *id);
   } else if (is_word_for_oldest(word)) {
-    found = first_of(backups, matches);
+    found = first_of(backups.begin(), backups.end(), matches);
   } else if (is_word_for_newest(word) || is_word_for_newest_full(word) || word == "last-failed") {
-    found = first_of(backups | std::views::reverse, matches);
+    found = first_of(backups.rbegin(), backups.rend(), matches);
   } else {
     found = find_named(backups, word);
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ranges>
 
 #include <fmt/format.h>
 
@@ -43,7 +42,8 @@ void apply_redundancy(const std::vector<BackupInfo>& backups, const RetentionInp
                       Verdicts& verdicts) {
   const std::uint64_t redundancy = std::max(input.rule.count, input.minimum_redundancy);
   std::uint64_t position = 0;
-  for (const BackupInfo& backup : backups | std::views::reverse) {
+  for (auto next = backups.rbegin(); next != backups.rend(); ++next) {
+    const BackupInfo& backup = *next;
     if (!is_candidate(backup)) continue;
     const bool is_inside = position++ < redundancy;
     RetentionVerdict verdict =
@@ -63,7 +63,8 @@ void apply_window(const std::vector<BackupInfo>& backups, const RetentionInput& 
   const std::string begin_text = format_iso(begin);
   bool has_anchor = false;
   std::uint64_t counted = 0;
-  for (const BackupInfo& backup : backups | std::views::reverse) {
+  for (auto next = backups.rbegin(); next != backups.rend(); ++next) {
+    const BackupInfo& backup = *next;
     if (!is_candidate(backup)) continue;
     RetentionVerdict verdict;
     if (!has_anchor) {
