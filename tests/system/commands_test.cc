@@ -273,6 +273,7 @@ TEST_F(Commands, HandOutWal) {
   const fs::path received = barman_.server_directory("main") / "streaming" / (current + ".partial");
   postgres_.query("SELECT pg_create_restore_point('something to receive')");
   ASSERT_TRUE(eventually([&] { return fs::exists(received) && fs::file_size(received) > 0; }));
+  wait_for_receiver();  // it has its full size before the content arrives
   EXPECT_TRUE(run({"get-wal", "--partial", "main", current}) == read_text(received));
 }
 
