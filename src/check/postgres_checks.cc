@@ -1,8 +1,11 @@
+#include <algorithm>
+#include <chrono>
 #include <optional>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/text.h"
 #include "check/check_run.h"
 #include "check/receiver.h"
@@ -15,6 +18,10 @@ namespace {
 
 // The oldest server whose BASE_BACKUP and START_REPLICATION the built-in client speaks.
 constexpr int kOldestForClient = 100000;
+// For so long a running receiver may be without its slot: it has lost its connection, by a restart
+// of PostgreSQL say, and is about to have a new one.
+constexpr std::chrono::milliseconds kReconnecting{2000};
+constexpr int kPauseMs = 50;
 
 std::string reason_of(const Error& error) {
   // One line, whatever libpq's message looks like.
@@ -142,10 +149,24 @@ void fail_slot_without_postgres(const CheckRun& run) {
            "PostgreSQL cannot be reached to look at the slot. Repair the connection first");
 }
 
+std::optional<postgres::ReplicationSlot> find_settled_slot(const CheckRun& run,
+                                                           postgres::Connection& connection) {
+  using Clock = std::chrono::steady_clock;
+  const config::ServerConfig& config = run.server.config();
+  const Clock::time_point end = Clock::now() + std::min(kReconnecting, run.deadline.item());
+  for (;;) {
+    auto slot = postgres::find_replication_slot(connection, *config.slot_name);
+    const bool may_change = config.streaming_archiver && slot && !slot->active &&
+                            find_receiver(run.server).is_running && Clock::now() < end;
+    if (!may_change) return slot;
+    if (sleep_unless_interrupted(kPauseMs, run.server.interrupt()))
+      run.server.interrupt().throw_if_requested();
+  }
+}
+
 void check_slot(const CheckRun& run, const std::string& label, postgres::Connection& connection) {
   const config::ServerConfig& config = run.server.config();
-  const std::optional<postgres::ReplicationSlot> slot =
-      postgres::find_replication_slot(connection, *config.slot_name);
+  const std::optional<postgres::ReplicationSlot> slot = find_settled_slot(run, connection);
   if (!config.streaming_archiver) {
     if (slot && (slot->active || slot->restart_lsn)) {
       run.pass(label, fmt::format("WARNING: slot '{}' is {} but not required by the current config",

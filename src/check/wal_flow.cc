@@ -29,6 +29,15 @@ constexpr double kIdleAfterSeconds = 2;
 constexpr std::uint64_t kLongQueue = 10;
 constexpr double kStalledAfterSeconds = 600;
 
+double seconds_of(const timespec& time) {
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+std::optional<double> earlier(const std::optional<double>& a, const std::optional<double>& b) {
+  if (!a || !b) return a ? a : b;
+  return std::min(*a, *b);
+}
+
 // Names that are still being written do not count. A missing directory is empty.
 WalQueue find_queue(const fs::path& directory) {
   WalQueue queue;
@@ -42,6 +51,8 @@ WalQueue find_queue(const fs::path& directory) {
     if (::lstat(entry->path().c_str(), &status) != 0) continue;
     ++queue.files;
     queue.size_bytes += static_cast<std::uint64_t>(status.st_size);
+    // The file got its name then.
+    queue.waits_since = earlier(queue.waits_since, seconds_of(status.st_ctim));
   }
   return queue;
 }
@@ -77,8 +88,7 @@ void look_at_archive(const server::Server& server, WalFlow& flow) {
     struct stat status = {};
     const fs::path path = catalogue::archived_wal_path(locations.wals_directory, name);
     if (::stat(path.c_str(), &status) != 0) continue;
-    times.push_back(static_cast<double>(status.st_ctim.tv_sec) +
-                    1e-9 * static_cast<double>(status.st_ctim.tv_nsec));
+    times.push_back(seconds_of(status.st_ctim));
   }
   if (!times.empty()) flow.archived_at = *std::max_element(times.begin(), times.end());
   flow.archived_per_second = rate_of_archiving(std::move(times));
@@ -106,7 +116,8 @@ std::optional<double> rate_of_archiving(std::vector<double> times) {
 
 WalQueue WalFlow::queue() const {
   return {.files = streaming.files + incoming.files,
-          .size_bytes = streaming.size_bytes + incoming.size_bytes};
+          .size_bytes = streaming.size_bytes + incoming.size_bytes,
+          .waits_since = earlier(streaming.waits_since, incoming.waits_since)};
 }
 
 std::optional<double> WalFlow::seconds_to_drain() const {
@@ -136,7 +147,12 @@ WalFlow gather_wal_flow(const server::Server& server, std::optional<StreamLook> 
 bool is_queue_long(const WalFlow& flow) { return flow.queue().files >= kLongQueue; }
 
 bool is_queue_stalled(const WalFlow& flow, double now) {
-  return is_queue_long(flow) && flow.archived_at && now - *flow.archived_at > kStalledAfterSeconds;
+  const auto is_long_ago = [&](const std::optional<double>& time) {
+    return time && now - *time > kStalledAfterSeconds;
+  };
+  // A queue that has just come, after hours without WAL, waits for the next archiver only.
+  return is_queue_long(flow) && is_long_ago(flow.archived_at) &&
+         is_long_ago(flow.queue().waits_since);
 }
 
 std::string describe_queue(const WalFlow& flow) {

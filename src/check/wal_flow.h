@@ -19,6 +19,8 @@ namespace barman::check {
 struct WalQueue {
   std::uint64_t files = 0;
   std::uint64_t size_bytes = 0;
+  // Since when the first of them waits, seconds since the epoch; absent when none does.
+  std::optional<double> waits_since;
 };
 
 struct WalFlow {
@@ -43,7 +45,8 @@ struct WalFlow {
 // Looks at the two directories, at the end of the index and at a few hundred archived files.
 WalFlow gather_wal_flow(const server::Server& server, std::optional<StreamLook> stream);
 
-// Many files wait, and for long nothing came into the archive. `now` is in seconds since the epoch.
+// Many files wait, one of them for long, and for as long nothing came into the archive. `now` is in
+// seconds since the epoch.
 bool is_queue_stalled(const WalFlow& flow, double now);
 // So many that check shows them.
 bool is_queue_long(const WalFlow& flow);

@@ -35,13 +35,19 @@ TEST(WalFlow, QueueTellsHowLongItTakes) {
 
 TEST(WalFlow, AQueueIsStalledWhenNothingComesOutOfIt) {
   WalFlow flow;
-  flow.incoming.files = 10;
+  flow.incoming = {.files = 10, .waits_since = 9000};
   EXPECT_TRUE(is_queue_long(flow));
   EXPECT_FALSE(is_queue_stalled(flow, 10000)) << "nothing is known of the archive";
   flow.archived_at = 9500;
   EXPECT_FALSE(is_queue_stalled(flow, 10000));
   flow.archived_at = 9000;
   EXPECT_TRUE(is_queue_stalled(flow, 10000));
+  flow.incoming.waits_since = 9900;
+  EXPECT_FALSE(is_queue_stalled(flow, 10000)) << "it has just come, after a pause";
+  flow.streaming = {.files = 1, .waits_since = 9000};
+  EXPECT_TRUE(is_queue_stalled(flow, 10000)) << "the first one counts";
+  flow.streaming = {};
+  flow.incoming.waits_since = 9000;
   EXPECT_FALSE(is_queue_stalled(flow, 0)) << "the clock was set back";
   flow.incoming.files = 9;
   EXPECT_FALSE(is_queue_long(flow));

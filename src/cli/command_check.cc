@@ -1,5 +1,7 @@
 #include <memory>
 
+#include <fmt/format.h>
+
 #include "check/check_server.h"
 #include "cli/bounded_work.h"
 #include "cli/commands.h"
@@ -10,8 +12,9 @@
 namespace barman::cli {
 namespace {
 
-// After this the check is hanging in a call that knows no time limit: each question to PostgreSQL
-// ends long before.
+// After this the check is in a step that knows no time limit, a call into a file system or the
+// archiving of WAL that has piled up: each question to PostgreSQL ends long before. WAL that is
+// being archived is as safe as when the program is killed.
 constexpr std::chrono::seconds kGrace{5};
 
 class GatedMessages final : public Messages {
@@ -66,8 +69,11 @@ void check_one(CommandContext& context, const config::ServerConfig& config,
       });
   if (!is_done) {
     report.add({.label = "check timeout",
-                .hint = "barman check command timed out: a file system does not answer; look at "
-                        "the mounts of barman_home and of the server's directories"});
+                .hint = fmt::format("barman check command timed out: a step did not end. Either a "
+                                    "file system does not answer (look at the mounts of "
+                                    "barman_home), or very much WAL waits to be archived (run "
+                                    "'barman archive-wal {}')",
+                                    config.name)});
   }
   report.end_server(performance);
 }

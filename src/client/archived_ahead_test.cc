@@ -62,10 +62,10 @@ TEST_F(ArchivedAheadTest, WhatIsOnItsWayIsNotHeld) {
 
 TEST_F(ArchivedAheadTest, AFileThatNobodyTouchedIsNotReadAgain) {
   // Old enough, and not ours to change: its times tell everything.
-  const fs::path path = fs::read_symlink("/proc/self/exe");
+  const fs::path path = fs::canonical("/bin/sh");
   const Fd file = open_file(path, O_RDONLY);
   const std::string state = untouched_state(file, path);
-  if (state.empty()) GTEST_SKIP() << "the program was built a moment ago";
+  ASSERT_NE(state, "");
   ArchivedAhead ahead(directory(), barman_);
   ahead.add("W2", {.sha256 = "not looked at", .state = state});
   EXPECT_TRUE(ahead.holds("W2", file, path));

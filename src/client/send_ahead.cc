@@ -132,7 +132,7 @@ std::vector<WalFile> Sender::take() {
   forget_archived();
   std::vector<WalFile> files;
   if (outstanding_.size() >= request_.limit) return files;
-  // Both connections get a part of what may be sent, so that one sends while the other waits.
+  // Each connection gets a part of what may be sent, so that one sends while another waits.
   const std::size_t share =
       std::clamp<std::size_t>((request_.limit + 1) / kConnections, 1, kMostFiles);
   const std::size_t count = std::min(request_.limit - outstanding_.size(), share);

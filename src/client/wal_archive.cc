@@ -200,8 +200,7 @@ const ClientProgram& wal_archive_program() {
           "barman put-wal, which answers only when the file is complete and durable there. With "
           "--parallel a process in the background sends the next files that wait in "
           "pg_wal/archive_status over connections that it keeps open, so that their turn only "
-          "takes "
-          "a look at what was sent.",
+          "takes a look at what was sent.",
       .options = archive_options(),
       .positionals = {{"BARMAN_HOST", "the host of Barman", ClientValue::host},
                       {"SERVER_NAME", "name of the server in Barman's configuration"},

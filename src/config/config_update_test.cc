@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 
 #include "base/durable.h"
 #include "base/fd.h"
+#include "base/test_support.h"
 
 namespace barman::config {
 namespace {
@@ -22,8 +22,6 @@ using ::testing::IsEmpty;
 class ConfigUpdate : public ::testing::Test {
  protected:
   ConfigUpdate() {
-    std::string pattern = std::filesystem::temp_directory_path() / "barman-update-XXXXXX";
-    root_ = ::mkdtemp(pattern.data());
     write_file_durably(root_ / "barman.conf",
                        fmt::format("[barman]\nbarman_home = {}\nminimum_redundancy = 3\n"
                                    "[main]\nconninfo = host=a\ncluster = c\ncheck_timeout = 20\n"
@@ -31,9 +29,6 @@ class ConfigUpdate : public ::testing::Test {
                                    root_.string()));
     load();
   }
-  ~ConfigUpdate() override { remove_tree(root_); }
-  ConfigUpdate(const ConfigUpdate&) = delete;
-  ConfigUpdate& operator=(const ConfigUpdate&) = delete;
 
   void load() {
     configuration_ = {};
@@ -53,7 +48,8 @@ class ConfigUpdate : public ::testing::Test {
   }
   std::string automatic_text() const { return read_file(configuration_.global().automatic_file()); }
 
-  std::filesystem::path root_;
+  const TemporaryDirectory directory_;
+  const std::filesystem::path root_ = directory_.path();
   Configuration configuration_;
 };
 

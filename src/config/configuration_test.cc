@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -12,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "base/durable.h"
+#include "base/test_support.h"
 #include "config/rendering.h"
 
 namespace barman::config {
@@ -25,14 +25,7 @@ using ::testing::Not;
 
 class ConfigurationTest : public ::testing::Test {
  protected:
-  ConfigurationTest() {
-    std::string pattern = std::filesystem::temp_directory_path() / "barman-config-XXXXXX";
-    root_ = ::mkdtemp(pattern.data());
-    std::filesystem::create_directories(root_ / "conf.d");
-  }
-  ~ConfigurationTest() override { remove_tree(root_); }
-  ConfigurationTest(const ConfigurationTest&) = delete;
-  ConfigurationTest& operator=(const ConfigurationTest&) = delete;
+  ConfigurationTest() { std::filesystem::create_directories(root_ / "conf.d"); }
 
   std::string path(std::string_view name) const { return (root_ / name).string(); }
   void write(std::string_view name, std::string_view content) const {
@@ -65,7 +58,8 @@ class ConfigurationTest : public ::testing::Test {
     return "missing \"=\"";
   }
 
-  std::filesystem::path root_;
+  const TemporaryDirectory directory_;
+  const std::filesystem::path root_ = directory_.path();
 };
 
 constexpr std::string_view kStreamingServer =

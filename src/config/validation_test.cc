@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/durable.h"
+#include "base/test_support.h"
 #include "config/resolution.h"
 
 namespace barman::config {
@@ -170,9 +171,8 @@ TEST(Validation, ObjectEncryption) {
   EXPECT_THAT(messages(kCloud + "aws_sse_kms_key_id = k\naws_encryption = aws:kms\n"), IsEmpty());
   EXPECT_THAT(messages(kPostgres + "aws_sse_kms_key_id = k\n"), IsEmpty());
 
-  std::string pattern = std::filesystem::temp_directory_path() / "barman-key-XXXXXX";
-  const std::filesystem::path directory = ::mkdtemp(pattern.data());
-  const std::string key = (directory / "key.b64").string();
+  const TemporaryDirectory directory;
+  const std::string key = (directory.path() / "key.b64").string();
   const std::string option = kCloud + "aws_sse_customer_key = file://" + key + "\n";
   EXPECT_THAT(messages(option), ElementsAre("SSE-C key file not found: " + key));
   write_file_durably(key, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n");
@@ -185,7 +185,6 @@ TEST(Validation, ObjectEncryption) {
   write_file_durably(key, "no!!");
   EXPECT_THAT(messages(option), ElementsAre("SSE-C key file " + key +
                                             " does not contain a valid base64-encoded key"));
-  remove_tree(directory);
   EXPECT_THAT(messages(kCloud + "aws_sse_customer_key = file://x\n"),
               ElementsAre("SSE-C key file path must be absolute: x"));
   EXPECT_THAT(messages(kCloud + "aws_sse_customer_key = /x\n"),

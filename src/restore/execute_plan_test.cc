@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/test_support.h"
 #include "compression/stored_file.h"
 #include "content/plain_tree.h"
 #include "postgres/backup_manifest.h"
@@ -46,9 +46,6 @@ mode_t mode_of(const fs::path& path) {
 class ExecutePlan : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = fs::temp_directory_path() / "barman-restore-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
     put("data/PG_VERSION", "15\n");
     put("data/postgresql.conf",
         "port = 5432\narchive_command = 'cp %p /a'\ninclude_dir = 'conf.d'\n");
@@ -67,7 +64,6 @@ class ExecutePlan : public testing::Test {
     put("data/backup_manifest", manifest());
     fs::permissions(root_ / "data", fs::perms::owner_all);
   }
-  void TearDown() override { remove_tree(root_); }
 
   void put(const std::string& name, const std::string& content) {
     fs::create_directories((root_ / name).parent_path());
@@ -123,7 +119,8 @@ class ExecutePlan : public testing::Test {
   std::string content(const std::string& name) const { return read_file(root_ / name); }
   bool exists(const std::string& name) const { return fs::exists(root_ / name); }
 
-  fs::path root_;
+  const TemporaryDirectory directory_;
+  const fs::path root_ = directory_.path();
   std::map<std::string, std::string> listed_;
   std::optional<content::ManifestIndex> manifest_;
   RecordedMessages messages_;

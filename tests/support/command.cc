@@ -108,6 +108,11 @@ std::vector<pid_t> all_processes() {
   return found;
 }
 
+bool process_file_contains(pid_t pid, const char* name, const std::string& text) {
+  const Fd file(open(fmt::format("/proc/{}/{}", pid, name).c_str(), O_RDONLY | O_CLOEXEC));
+  return file.is_open() && content_of(file).find(text) != std::string::npos;
+}
+
 }  // namespace
 
 BackgroundCommand::BackgroundCommand(const CommandRequest& request) : begin_(Clock::now()) {
@@ -204,12 +209,14 @@ std::string run_checked(const CommandRequest& request) {
   return std::move(result.out);
 }
 
-std::vector<pid_t> list_processes(const std::string& text) {
+std::vector<pid_t> list_processes(const std::string& text) { return list_processes(text, ""); }
+
+std::vector<pid_t> list_processes(const std::string& text, const std::string& environment) {
   std::vector<pid_t> found;
   for (const pid_t pid : all_processes()) {
-    if (pid == getpid()) continue;
-    const Fd file(open(fmt::format("/proc/{}/cmdline", pid).c_str(), O_RDONLY | O_CLOEXEC));
-    if (file.is_open() && content_of(file).find(text) != std::string::npos) found.push_back(pid);
+    if (pid == getpid() || !process_file_contains(pid, "cmdline", text)) continue;
+    if (!environment.empty() && !process_file_contains(pid, "environ", environment)) continue;
+    found.push_back(pid);
   }
   return found;
 }

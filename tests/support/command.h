@@ -72,6 +72,9 @@ std::string run_checked(const CommandRequest& request);
 
 // The processes whose command line contains `text`.
 std::vector<pid_t> list_processes(const std::string& text);
+// Those of them whose environment contains `environment`: one test's own, when the command line
+// alone does not tell.
+std::vector<pid_t> list_processes(const std::string& text, const std::string& environment);
 std::vector<pid_t> list_children(pid_t parent);
 // Neither gone nor a zombie.
 bool is_alive(pid_t pid);

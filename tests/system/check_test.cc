@@ -283,7 +283,7 @@ TEST(HangingFile, EndsTheCheckOfItsServerAndOfNoOther) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out, AllOf(HasSubstr("\tdirectories: OK\n"),
                                 HasSubstr("\tcheck timeout: FAILED (barman check command timed "
-                                          "out: a file system does not answer"),
+                                          "out: a step did not end"),
                                 HasSubstr("Server other:\n\t")));
 }
 

@@ -245,8 +245,10 @@ TEST_F(SshClient, KilledSenderOrSshNeverAnswersForWhatIsNotThere) {
     if (random() % 2 == 0) {
       std::this_thread::sleep_for(std::chrono::milliseconds(random() % 120));
       // The sender, its ssh processes, or the programs at the other side.
-      const std::string victim = random() % 3 == 0 ? "put-wal" : cache;
-      for (const pid_t pid : list_processes(victim)) ::kill(pid, SIGKILL);
+      const std::vector<pid_t> victims =
+          random() % 3 == 0 ? list_processes("put-wal", barman.configuration_file().string())
+                            : list_processes(cache);
+      for (const pid_t pid : victims) ::kill(pid, SIGKILL);
     }
     const auto result = command.wait();
     if (!result || result->exit_code != 0) continue;
