@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "client/private_directory.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
@@ -24,19 +25,6 @@ constexpr std::int64_t kBelievedForSeconds = 3600;
 // Times of files are as exact as the kernel's clock ticks.
 constexpr std::int64_t kSettledAfterSeconds = 2;
 constexpr std::size_t kMaxFile = std::size_t{1} << 20;
-
-void require_safe(const fs::path& directory) {
-  struct stat status = {};
-  if (::lstat(directory.c_str(), &status) != 0) {
-    throw_errno("cannot access \"" + directory.string() + "\"");
-  }
-  if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 022) != 0) {
-    throw Error(
-        ErrorKind::permission,
-        fmt::format("\"{}\" is not a directory that only this user can write", directory.string()),
-        "Remove it, or name another one with --prefetch-cache-dir.");
-  }
-}
 
 }  // namespace
 
@@ -51,10 +39,7 @@ std::string untouched_state(const Fd& file, const fs::path& path) {
 
 ArchivedAhead::ArchivedAhead(fs::path directory, const RemoteBarman& barman)
     : path_(directory / kFileName), identity_(barman.identity()) {
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    throw_errno("cannot create directory \"" + directory.string() + "\"");
-  }
-  require_safe(directory);
+  make_private_directory(directory, "--prefetch-cache-dir");
   const std::optional<std::string> text = find_and_read_file(path_, kMaxFile);
   if (!text) return;
   const std::vector<std::string> lines = split(*text, '\n');

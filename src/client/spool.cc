@@ -17,6 +17,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "client/private_directory.h"
 #include "compression/stored_file.h"
 
 namespace barman::client {
@@ -28,25 +29,13 @@ constexpr std::int64_t kForgottenAfterSeconds = 86400;
 
 std::string boot_id() { return find_and_read_file("/proc/sys/kernel/random/boot_id").value_or(""); }
 
-// False when it was there already.
-bool create(const fs::path& directory) {
-  if (::mkdir(directory.c_str(), 0700) == 0) return true;
-  if (errno != EEXIST) throw_errno("cannot create directory \"" + directory.string() + "\"");
-  return false;
-}
-
-bool is_ours(const fs::path& directory, struct stat& status) {
-  return ::lstat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
-         status.st_uid == ::geteuid() && (status.st_mode & 022) == 0;
-}
-
 // Directories of this server from before the last boot, and of other places.
 void remove_forgotten(const fs::path& parent, const std::string& server, const fs::path& kept) {
   std::error_code code;
   for (fs::directory_iterator it(parent, code), end; !code && it != end; it.increment(code)) {
     struct stat status = {};
     if (it->path() == kept || !it->path().filename().string().starts_with(server + "-")) continue;
-    if (!is_ours(it->path(), status)) continue;
+    if (!is_private_directory(it->path()) || ::stat(it->path().c_str(), &status) != 0) continue;
     if (::time(nullptr) - status.st_mtim.tv_sec < kForgottenAfterSeconds) continue;
     std::error_code ignored;
     fs::remove_all(it->path(), ignored);
@@ -103,18 +92,13 @@ void SpooledFile::keep() {
 }
 
 Spool::Spool(const fs::path& directory, const RemoteBarman& barman) {
-  create(directory);
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    throw_errno("cannot create directory \"" + directory.string() + "\"");
+  }
   const std::string hash =
       digest_of(DigestAlgorithm::sha256, barman.identity() + "\n" + boot_id()).substr(0, 16);
   directory_ = directory / fmt::format("{}-{}", barman.server, hash);
-  const bool is_new = create(directory_);
-  struct stat status = {};
-  if (!is_ours(directory_, status)) {
-    throw Error(
-        ErrorKind::permission,
-        fmt::format("\"{}\" is not a directory that only this user can write", directory_.string()),
-        "Remove it, or name another directory with --spool-dir.");
-  }
+  const bool is_new = make_private_directory(directory_, "--spool-dir");
   if (is_new) remove_forgotten(directory, barman.server, directory_);
 }
 

@@ -18,6 +18,7 @@
 #include "client/put_stream.h"
 #include "client/remote_barman.h"
 #include "client/send_ahead.h"
+#include "client/shared_connection.h"
 #include "compression/algorithm.h"
 
 namespace barman::client {
@@ -115,8 +116,13 @@ int report(int exit_code) {
 int send_alone(const Request& request, WalFile requested) {
   std::vector<WalFile> files;
   files.push_back(std::move(requested));
-  const SendOutcome outcome =
-      send_wal_files(request.barman, request.put, files, [](const WalFile&) { return true; });
+  const auto send = [&](const RemoteBarman& barman) {
+    return send_wal_files(barman, request.put, files, [](const WalFile&) { return true; });
+  };
+  const SharedConnection connection(request.barman);
+  SendOutcome outcome = send(connection.use(request.barman));
+  // The connection that was kept may have been cut; what arrives twice is stored once.
+  if (outcome.exit_code == kSshFailure && connection.was_there()) outcome = send(request.barman);
   if (!outcome.is_pipe_broken) return report(outcome.exit_code);
   const int exit_code = exit_code_of_broken_pipe(outcome.exit_code);
   tell(fmt::format("Archival of WAL file {} failed: [Errno 32] Broken pipe",
@@ -197,7 +203,9 @@ const ClientProgram& wal_archive_program() {
       .example = "archive_command = 'barman-wal-archive BARMAN_HOST SERVER_NAME %p'",
       .description =
           "Runs on the host of PostgreSQL, as user postgres, and hands the file through ssh to "
-          "barman put-wal, which answers only when the file is complete and durable there. With "
+          "barman put-wal, which answers only when the file is complete and durable there. The "
+          "connection stays open for a minute, for the next call (ControlMaster of ssh_config; its "
+          "socket is in barman-ssh-UID of the directory for temporary files). With "
           "--parallel a process in the background sends the next files that wait in "
           "pg_wal/archive_status over connections that it keeps open, so that their turn only "
           "takes a look at what was sent.",

@@ -19,6 +19,7 @@
 #include "client/command_line.h"
 #include "client/prefetch.h"
 #include "client/remote_barman.h"
+#include "client/shared_connection.h"
 #include "client/spool.h"
 
 namespace barman::client {
@@ -131,12 +132,13 @@ int map_exit_code(int exit_code) {
 }
 
 int fetch_to_destination(const Request& request) {
+  const RemoteBarman barman = SharedConnection(request.barman).use(request.barman);
   int exit_code = 0;
   for (int attempt = 1;; ++attempt) {
     const Fd target = open_file(request.destination, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     // Half a file must not stay under the name that PostgreSQL reads.
     try {
-      exit_code = fetch_wal(request.barman, request.wal, target, request.destination);
+      exit_code = fetch_wal(barman, request.wal, target, request.destination);
     } catch (...) {
       remove_destination(request.destination);
       throw;
@@ -203,7 +205,8 @@ const ClientProgram& wal_restore_program() {
       .summary = "fetch a WAL file from Barman on another host",
       .example = "restore_command = 'barman-wal-restore -P BARMAN_HOST SERVER_NAME %f %p'",
       .description =
-          "Runs on the host of PostgreSQL, as user postgres, and asks barman get-wal through ssh. "
+          "Runs on the host of PostgreSQL, as user postgres, and asks barman get-wal through ssh, "
+          "over a connection that stays open for a minute, for the next call. "
           "With --parallel a process in the background fetches the next files into the spool "
           "directory, so that recovery does not wait for the network. A WAL_DEST that could not be "
           "filled is removed.",

@@ -286,7 +286,7 @@ std::vector<PathConflict> find_path_conflicts(ServerMap& servers) {
 std::optional<std::string> find_version_problem(const ServerConfig& config, int postgres_version) {
   constexpr int kFirstVersionThatCompresses = 150000;
   const bool compresses_on_server = config.backup_method == BackupMethod::postgres &&
-                                    config.backup_compression.value_or("none") != "none" &&
+                                    config.backup_compression.has_value() &&
                                     config.backup_compression_location == "server";
   if (!compresses_on_server || postgres_version >= kFirstVersionThatCompresses) return std::nullopt;
   return "backup_compression_location = server requires PostgreSQL 15 or later";

@@ -214,6 +214,8 @@ TEST(Validation, CompressionByTheServerDependsOnItsVersion) {
               testing::Optional(testing::HasSubstr("PostgreSQL 15")));
   EXPECT_FALSE(find_version_problem(config, 150000));
   config.backup_compression = "none";
+  EXPECT_TRUE(find_version_problem(config, 140011));
+  config.backup_compression.reset();
   EXPECT_FALSE(find_version_problem(config, 140011));
 }
 

@@ -197,6 +197,7 @@ TEST_F(CipherTest, NoticesThatItsGpgWasKilled) {
     if (!is_killed) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   ASSERT_TRUE(is_killed);
+  // Whether its input pipe was full or empty.
   EXPECT_THAT(failure_of([&] { encryptor->finish(); }), HasSubstr("cannot encrypt \"x\""));
 }
 

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "encryption/gpg_event_loop.h"
 
 namespace barman::encryption {
 namespace {
@@ -242,7 +243,9 @@ void GpgFilter::note_status(std::string_view keyword) noexcept {
 void GpgFilter::run() {
   // Rethrown in the caller's thread.
   try {
+    GpgEventLoop loop;
     const Context context = make_context();
+    loop.attach(context.get());
     gpgme_data_cbs reader = {
         .read = read_input, .write = nullptr, .seek = nullptr, .release = nullptr};
     gpgme_data_cbs writer = {
@@ -254,13 +257,14 @@ void GpgFilter::run() {
     if (is_encrypting) {
       check(::gpgme_set_ctx_flag(context.get(), "full-status", "1"));
       ::gpgme_set_status_cb(context.get(), take_status, this);
-      error = ::gpgme_op_encrypt_ext(context.get(), nullptr, job_.recipient.c_str(),
-                                     GPGME_ENCRYPT_NO_COMPRESS, input.get(), output.get());
+      error = ::gpgme_op_encrypt_ext_start(context.get(), nullptr, job_.recipient.c_str(),
+                                           GPGME_ENCRYPT_NO_COMPRESS, input.get(), output.get());
     } else {
       check(::gpgme_set_pinentry_mode(context.get(), GPGME_PINENTRY_MODE_LOOPBACK));
       ::gpgme_set_passphrase_cb(context.get(), give_passphrase, this);
-      error = ::gpgme_op_decrypt(context.get(), input.get(), output.get());
+      error = ::gpgme_op_decrypt_start(context.get(), input.get(), output.get());
     }
+    if (error == 0) error = loop.run();
     if (error != 0 && !failure_) {
       if (is_encrypting) throw_encryption_error(context.get(), job_, error);
       throw_decryption_error(context.get(), job_, error);

@@ -52,6 +52,10 @@ SshServer::SshServer(const BarmanHome& barman)
   start();
 }
 
+SshServer::~SshServer() {
+  if (daemon_) stop();
+}
+
 void SshServer::write_keys() const {
   for (const char* name : {"host_key", "user_key"}) {
     run_checked(
@@ -76,6 +80,16 @@ void SshServer::stop() {
   daemon_.reset();
 }
 
+std::size_t SshServer::connections() const {
+  const std::string log = read_text(file("log"));
+  std::size_t count = 0;
+  for (std::size_t at = log.find("Accepted "); at != std::string::npos;
+       at = log.find("Accepted ", at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
 std::vector<std::string> SshServer::argv(const std::string& program,
                                          const std::vector<std::string>& options) const {
   std::vector<std::string> words = {(directory_.path() / "bin" / program).string(), "-U",
@@ -93,7 +107,8 @@ std::string SshServer::command(const std::string& program, const std::string& op
 std::map<std::string, std::string> SshServer::environment() const {
   const char* inherited = std::getenv("PATH");
   return {
-      {"PATH", file("bin").string() + ":" + (inherited == nullptr ? "/usr/bin:/bin" : inherited)}};
+      {"PATH", file("bin").string() + ":" + (inherited == nullptr ? "/usr/bin:/bin" : inherited)},
+      {"TMPDIR", directory_.path().string()}};
 }
 
 }  // namespace barman::test

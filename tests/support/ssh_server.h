@@ -26,6 +26,10 @@ class SshServer {
   static bool is_available();
 
   explicit SshServer(const BarmanHome& barman);
+  // Nobody keeps a connection to it.
+  ~SshServer();
+  SshServer(const SshServer&) = delete;
+  SshServer& operator=(const SshServer&) = delete;
 
   int port() const { return port_; }
   // The program with the options for this server and its host: what comes next is the name of the
@@ -33,12 +37,15 @@ class SshServer {
   std::vector<std::string> argv(const std::string& program,
                                 const std::vector<std::string>& options = {}) const;
   std::string command(const std::string& program, const std::string& options = "") const;
-  // PATH with an `ssh` that knows the key and the host.
+  // PATH with an `ssh` that knows the key and the host; TMPDIR of this server's own, for what the
+  // clients keep.
   std::map<std::string, std::string> environment() const;
 
   void start();
   // All connections end with it.
   void stop();
+  // How many connections were made.
+  std::size_t connections() const;
 
  private:
   std::filesystem::path file(const std::string& name) const { return directory_.path() / name; }

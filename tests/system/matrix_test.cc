@@ -49,12 +49,12 @@ const std::vector<Form>& all_forms() {
 }
 
 // Contract, configuration 9.3 and 9.5; "" when there is nothing against it.
-std::string refusal_of(const Form& form, const std::string& algorithm, int major) {
+std::string refusal_of(const Form& form, int major) {
   if (form.format == "plain" && form.location != "server") {
     return "backup_compression_format plain is not compatible with backup_compression_location " +
            form.location;
   }
-  if (form.location == "server" && algorithm != "none" && major < kFirstWithCompression) {
+  if (form.location == "server" && major < kFirstWithCompression) {
     return "backup_compression_location = server requires PostgreSQL 15 or later";
   }
   if (form.format == "plain" && form.encryption == "gpg") {
@@ -202,7 +202,7 @@ INSTANTIATE_TEST_SUITE_P(PostgreSQL, Matrix, testing::ValuesIn(chosen_cells()),
 TEST_P(Matrix, IsTakenVerifiedRestoredAndStartedOrRefused) {
   std::vector<Form> valid;
   for (const Form& form : all_forms()) {
-    const std::string reason = refusal_of(form, algorithm_, major_);
+    const std::string reason = refusal_of(form, major_);
     SCOPED_TRACE(fmt::format("{} {} {}", form.format, form.location, form.encryption));
     if (reason.empty()) {
       if (can_compress(form, algorithm_, major_)) valid.push_back(form);

@@ -261,6 +261,38 @@ TEST_F(SshClient, KilledSenderOrSshNeverAnswersForWhatIsNotThere) {
   for (const pid_t pid : list_processes(cache)) ::kill(pid, SIGKILL);
 }
 
+TEST_F(SshClient, CallsShareOneConnectionAsLongAsItLasts) {
+  std::vector<std::string> contents;
+  for (unsigned number = 1; number <= 4; ++number) contents.push_back(put_wal_file(number));
+  for (unsigned number = 1; number <= 3; ++number) {
+    ASSERT_EQ(run_command(archive(number)).exit_code, 0);
+    ASSERT_EQ(run_command(restore(wal_name(number))).exit_code, 0);
+    EXPECT_TRUE(read_text(destination()) == contents[number - 1]);
+  }
+  EXPECT_EQ(ssh->connections(), 1U);
+  ssh->stop();
+  ssh->start();
+  // As the first one after a restart of the other host: there is no failure to tell of.
+  const CommandResult archived = run_command(archive(4));
+  EXPECT_EQ(archived.exit_code, 0) << archived.err;
+  EXPECT_EQ(archived.err, "");
+  ASSERT_EQ(run_command(restore(wal_name(4))).exit_code, 0);
+  EXPECT_TRUE(read_text(destination()) == contents[3]);
+}
+
+TEST_F(SshClient, ConnectionIsNotSharedInADirectoryOfOthers) {
+  put_wal_file(1);
+  put_wal_file(2);
+  const fs::path place =
+      fs::path(ssh->environment().at("TMPDIR")) / fmt::format("barman-ssh-{}", ::geteuid());
+  fs::create_directory(place);
+  fs::permissions(place, fs::perms::all);
+  ASSERT_EQ(run_command(archive(1)).exit_code, 0);
+  ASSERT_EQ(run_command(archive(2)).exit_code, 0);
+  EXPECT_EQ(ssh->connections(), 2U);
+  EXPECT_TRUE(fs::is_empty(place));
+}
+
 TEST_F(SshClient, ParallelRestoreKeepsFetchingAhead) {
   std::vector<std::string> contents;
   for (unsigned number = 1; number <= 8; ++number) {

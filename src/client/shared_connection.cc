@@ -1,0 +1,38 @@
+#include "client/shared_connection.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "client/private_directory.h"
+
+namespace barman::client {
+namespace fs = std::filesystem;
+
+SharedConnection::SharedConnection(const RemoteBarman& barman) {
+  try {
+    const fs::path directory =
+        fs::temp_directory_path() / fmt::format("barman-ssh-{}", ::geteuid());
+    make_private_directory(directory, "TMPDIR");
+    const std::string place =
+        fmt::format("{}@{} {}", barman.user, barman.host, barman.port.value_or("-"));
+    const fs::path socket = directory / digest_of(DigestAlgorithm::sha256, place).substr(0, 16);
+    was_there_ = ::access(socket.c_str(), F_OK) == 0;
+    options_ = kept_connection_options(socket);
+  } catch (const Error&) {
+    options_.clear();
+  } catch (const fs::filesystem_error&) {
+    options_.clear();
+  }
+}
+
+RemoteBarman SharedConnection::use(RemoteBarman barman) const {
+  barman.ssh_options = options_;
+  return barman;
+}
+
+}  // namespace barman::client
