@@ -22,10 +22,9 @@ bool make_private_directory(const fs::path& path, std::string_view option) {
   const bool is_new = ::mkdir(path.c_str(), 0700) == 0;
   if (!is_new && errno != EEXIST) throw_errno("cannot create directory \"" + path.string() + "\"");
   if (is_private_directory(path)) return is_new;
-  throw Error(
-      ErrorKind::permission,
-      fmt::format("\"{}\" is not a directory that only this user can write", path.string()),
-      fmt::format("Remove it, or name another one with {}.", option));
+  throw Error(ErrorKind::permission,
+              fmt::format("\"{}\" is not a directory that only this user can write", path.string()),
+              fmt::format("Remove it, or name another one with {}.", option));
 }
 
 }  // namespace barman::client
