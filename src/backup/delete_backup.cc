@@ -237,8 +237,9 @@ std::vector<BackupId> marks_without_backup(const catalogue::BackupList& list,
 
 // nullopt when the backup may not be deleted (reported).
 std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& server,
+                                                      catalogue::BackupListReader& reader,
                                                       const BackupId& id, Messages& messages) {
-  const std::vector<BackupInfo> backups = server.catalogue().list_backups().backups;
+  const std::vector<BackupInfo> backups = reader.read().backups;
   const BackupInfo* current = find(backups, id);
   if (current == nullptr) throw catalogue::unknown_backup(id.value, server.name());
   const auto minimum =
@@ -285,14 +286,17 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
                    ". Impossible to delete the backup.");
     return false;
   }
-  const std::optional<catalogue::DeletionPlan> first = plan_or_refuse(server, backup.id, messages);
+  catalogue::BackupListReader reader(server.catalogue());
+  const std::optional<catalogue::DeletionPlan> first =
+      plan_or_refuse(server, reader, backup.id, messages);
   if (!first) return false;
   // All at once, so that a tree is deleted whole or not at all.
   const std::vector<BackupLock> locks =
       lock_backups(server, first->order, Cause::command, messages);
   if (locks.empty()) return false;
   // What a keep or a check changed before the locks were taken counts; nothing changes from here.
-  const std::optional<catalogue::DeletionPlan> plan = plan_or_refuse(server, backup.id, messages);
+  const std::optional<catalogue::DeletionPlan> plan =
+      plan_or_refuse(server, reader, backup.id, messages);
   if (!plan) return false;
   if (plan->order != first->order) {
     messages.error("The incremental backups of backup " + backup.id.value + " of server " +
@@ -301,7 +305,7 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
   }
   if (plan->warning) messages.warning(*plan->warning);
   for (const BackupLock& held : locks) {
-    const std::vector<BackupInfo> backups = server.catalogue().list_backups().backups;
+    const std::vector<BackupInfo> backups = reader.read().backups;
     const BackupInfo* doomed = find(backups, held.id);
     if (doomed != nullptr && !delete_one(server, backups, *doomed, Cause::command, messages)) {
       return false;

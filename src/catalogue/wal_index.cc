@@ -285,26 +285,52 @@ bool WalIndex::append_once(const WalIndexEntry& entry) {
   return true;
 }
 
-void WalIndex::rewrite(const std::function<bool(const WalIndexLine&)>& keep) {
-  AtomicFile file(path_);
-  std::string kept;
-  kept.reserve(kBufferSize);
-  visit_raw_lines(path_, 0, [&](std::string_view text, std::uint64_t, std::uint64_t number) {
-    const std::optional<WalIndexLine> line = parse_wal_index_line(text);
-    if (!line) {
-      log::error("barman.catalogue", "dropping line {} of \"{}\", which cannot be parsed: {}",
-                 number, path_.string(), text);
-      return Visit::proceed;
-    }
-    if (!keep(*line)) return Visit::proceed;
-    kept.append(text).push_back('\n');
-    if (kept.size() >= kBufferSize - 4096) {
-      file.write(kept);
-      kept.clear();
-    }
+std::vector<LineRange> WalIndex::find_lines(
+    const std::function<bool(const WalIndexLine&)>& wanted) const {
+  constexpr auto kOpen = std::numeric_limits<std::uint64_t>::max();
+  std::vector<LineRange> ranges;
+  for_each([&](const WalIndexLine& line) {
+    const bool goes_on = !ranges.empty() && ranges.back().end == kOpen;
+    const bool is_wanted = wanted(line);
+    if (goes_on && !is_wanted) ranges.back().end = line.offset;
+    if (is_wanted && !goes_on) ranges.push_back({.begin = line.offset, .end = kOpen});
     return Visit::proceed;
   });
-  file.write(kept);
+  if (!ranges.empty() && ranges.back().end == kOpen) ranges.back().end = fs::file_size(path_);
+  return ranges;
+}
+
+void WalIndex::for_each_of(const LineRange& range,
+                           const std::function<void(const WalIndexLine&)>& visitor) const {
+  const WalIndexVisitor visit_all = [&](const WalIndexLine& line) {
+    visitor(line);
+    return Visit::proceed;
+  };
+  visit_raw_lines(open_file(path_, O_RDONLY), path_, {.begin = range.begin, .end = range.end},
+                  parsed_lines(path_, visit_all));
+}
+
+void WalIndex::cut_out(std::span<const LineRange> ranges) {
+  const Fd old = open_file(path_, O_RDONLY);
+  AtomicFile file(path_);
+  std::string buffer(kBufferSize, '\0');
+  const auto keep = [&](std::uint64_t begin, std::uint64_t end) {
+    while (begin < end) {
+      const auto part =
+          std::as_writable_bytes(std::span(buffer))
+              .first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - begin)));
+      const std::size_t size = read_full_at(old, part, begin, path_);
+      if (size == 0) return;
+      file.write(Bytes(part).first(size));
+      begin += size;
+    }
+  };
+  std::uint64_t kept_to = 0;
+  for (const LineRange& range : ranges) {
+    keep(kept_to, range.begin);
+    kept_to = range.end;
+  }
+  keep(kept_to, std::numeric_limits<std::uint64_t>::max());
   file.commit();
 }
 

@@ -88,6 +88,13 @@ struct RebuildCounts {
   std::uint64_t partials = 0;
 };
 
+// Lines side by side: the bytes of the index that they take.
+struct LineRange {
+  std::uint64_t begin = 0;
+  // Behind the newline of the last one.
+  std::uint64_t end = 0;
+};
+
 class WalIndex {
  public:
   // Waits for the lock. A missing file is rebuilt from `wals/` and an old `wals/xlog.db` is
@@ -99,15 +106,20 @@ class WalIndex {
     visit_wal_index(path_, offset, visitor);
   }
   std::optional<WalIndexEntry> find(std::string_view name) const;
+  // Where the lines are that `wanted` is true for, neighbours together. Reads every line.
+  std::vector<LineRange> find_lines(const std::function<bool(const WalIndexLine&)>& wanted) const;
+  // The lines of one range, in their order.
+  void for_each_of(const LineRange& range,
+                   const std::function<void(const WalIndexLine&)>& visitor) const;
 
   // One write, flushed to disk.
   void append(std::span<const WalIndexEntry> entries);
   void append(const WalIndexEntry& entry) { append(std::span(&entry, 1)); }
   // Appends unless a line of that name is there; true when it did.
   bool append_once(const WalIndexEntry& entry);
-  // Keeps the lines for which `keep` is true, through a new file. Lines that cannot be parsed are
-  // dropped with a log message.
-  void rewrite(const std::function<bool(const WalIndexLine&)>& keep);
+  // Leaves out these lines, through a new file. The ranges are as find_lines() gave them, and
+  // nothing was written since.
+  void cut_out(std::span<const LineRange> ranges);
   // Adds lines where they belong in an index that is sorted by name, through a new file; a line of
   // the same name is replaced. `entries` are sorted by name.
   void merge(std::span<const WalIndexEntry> entries);

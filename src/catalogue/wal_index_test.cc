@@ -141,14 +141,33 @@ TEST_F(WalIndexTest, AppendsOnce) {
   EXPECT_EQ(index.find("000000010000000000000014"), std::nullopt);
 }
 
-TEST_F(WalIndexTest, RewriteKeepsLinesAsTheyAreAndDropsDamage) {
-  put_file(locations_.wal_index_path(),
-           "00000001000000000000000F 1 1.00\nx\n" + std::string(kSample));
-  WalIndex index = WalIndex::open(locations_);
-  index.rewrite([](const WalIndexLine& line) { return line.name != "000000010000000000000012"; });
-  const std::string text = get_file(locations_.wal_index_path());
-  EXPECT_TRUE(text.starts_with("00000001000000000000000F 1 1.00\n00000001000000000000000F\t1238"));
-  EXPECT_EQ(names().size(), 4U);
+TEST_F(WalIndexTest, CutsOutLinesAndLeavesTheOthersAsTheyAre) {
+  const std::string lines = "a 1 1.00\n\nb\t2\t2.5\tgzip\tNone\nc 3 3\nd 4 4.0\ne 5 5\n";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", lines},
+      {"a", "b\t2\t2.5\tgzip\tNone\nc 3 3\nd 4 4.0\ne 5 5\n"},
+      {"bc", "a 1 1.00\n\nd 4 4.0\ne 5 5\n"},
+      {"ce", "a 1 1.00\n\nb\t2\t2.5\tgzip\tNone\nd 4 4.0\n"},
+      {"abcde", ""}};
+  for (const auto& [doomed, left] : cases) {
+    put_file(locations_.wal_index_path(), lines);
+    WalIndex index = WalIndex::open(locations_);
+    const auto ranges = index.find_lines([&doomed = doomed](const WalIndexLine& line) {
+      return doomed.find(line.name) != std::string::npos;
+    });
+    std::string visited;
+    for (const LineRange& range : ranges) {
+      index.for_each_of(range, [&](const WalIndexLine& line) { visited += line.name; });
+    }
+    EXPECT_EQ(visited, doomed);
+    index.cut_out(ranges);
+    EXPECT_EQ(get_file(locations_.wal_index_path()), left) << doomed;
+  }
+}
+
+TEST_F(WalIndexTest, LooksForLinesInAWholeIndexOnly) {
+  put_file(locations_.wal_index_path(), "x\n" + std::string(kSample));
+  EXPECT_THROW(WalIndex::open(locations_).find_lines([](const auto&) { return true; }), Error);
 }
 
 TEST_F(WalIndexTest, TheLockIsHeldWhileOpen) {

@@ -106,11 +106,12 @@ std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
                                  const WalRemovalObserver& observer) {
   if (!plan.is_removing) return 0;
   // A damaged index stops the removal before its first file, not in the middle.
-  index.for_each([](const WalIndexLine&) { return Visit::proceed; });
+  const std::vector<LineRange> doomed =
+      index.find_lines([&](const WalIndexLine& line) { return plan.removes(line.name); });
+  if (doomed.empty()) return 0;
   std::uint64_t count = 0;
   std::set<fs::path> directories;
-  index.for_each([&](const WalIndexLine& line) {
-    if (!plan.removes(line.name)) return Visit::proceed;
+  const auto remove = [&](const WalIndexLine& line) {
     const WalIndexEntry entry = line.entry();
     if (observer.before) observer.before(entry);
     const fs::path path = archived_wal_path(wals_directory, entry.name);
@@ -121,16 +122,15 @@ std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
     directories.insert(path.parent_path());
     ++count;
     if (observer.after) observer.after(entry);
-    return Visit::proceed;
-  });
+  };
+  for (const LineRange& range : doomed) index.for_each_of(range, remove);
   for (const fs::path& directory : directories) {
     // Only an empty directory goes: what is not in the index stays on disk.
     if (::rmdir(directory.c_str()) != 0 && errno == ENOTEMPTY) sync_directory(directory);
   }
-  if (count == 0) return 0;
   sync_directory(wals_directory);
   // Commit point: the lines go once their files are gone for good.
-  index.rewrite([&](const WalIndexLine& line) { return !plan.removes(line.name); });
+  index.cut_out(doomed);
   return count;
 }
 
