@@ -106,14 +106,15 @@ class Verification {
   }
 
   void compare_files(std::size_t worker_count) {
-    {
-      const std::vector<BackupTree> trees = content::open_backup(
-          server_.catalogue(), backup_, {.interrupt = interrupt_, .cipher = server_.cipher()});
-      WorkerPool workers(worker_count);
-      for (const BackupTree& tree : trees) submit_tree(tree, workers);
-      workers.wait();
-    }
-    const auto is_wanted = [](std::string_view path) { return !is_ignored(path); };
+    const std::vector<BackupTree> trees = content::open_backup(
+        server_.catalogue(), backup_, {.interrupt = interrupt_, .cipher = server_.cipher()});
+    WorkerPool workers(worker_count);
+    for (const BackupTree& tree : trees) submit_tree(tree, workers);
+    workers.wait();
+    // Of what could not be read nobody knows what is missing.
+    const auto is_wanted = [&](std::string_view path) {
+      return !is_ignored(path) && !is_in_unread_tree(path, trees);
+    };
     for (const std::string& path : manifest_->list_unseen(is_wanted, VerifyReport::kMaxFindings)) {
       add({path, fmt::format("\"{}\" is missing", path)});
     }
@@ -127,9 +128,22 @@ class Verification {
             submit_entry(tree, entry, open, workers);
           });
     } catch (const Error& error) {
-      if (error.kind() == ErrorKind::interrupted) throw;
+      if (!is_finding(error)) throw;
       add({tree.manifest_prefix(), error.describe()});
+      unread_.push_back(&tree);
     }
+  }
+
+  bool is_in_unread_tree(std::string_view path, const std::vector<BackupTree>& trees) const {
+    if (unread_.empty()) return false;
+    // That of the data directory has no prefix: all of the others come first.
+    const BackupTree* home = nullptr;
+    for (const BackupTree& tree : trees) {
+      const std::string prefix = tree.manifest_prefix();
+      if (!path.starts_with(prefix)) continue;
+      if (home == nullptr || prefix.size() > home->manifest_prefix().size()) home = &tree;
+    }
+    return std::find(unread_.begin(), unread_.end(), home) != unread_.end();
   }
 
   void submit_entry(const BackupTree& tree, const content::Entry& entry,
@@ -162,7 +176,7 @@ class Verification {
     try {
       read_file(task);
     } catch (const Error& error) {
-      if (error.kind() == ErrorKind::interrupted) throw;
+      if (!is_finding(error)) throw;
       add({task.listed, error.describe()});
     }
   }
@@ -244,6 +258,8 @@ class Verification {
   const Interrupt& interrupt_;
   VerifyDepth depth_ = VerifyDepth::checksums;
   std::optional<content::ManifestIndex> manifest_;
+  // Trees that could not be read to their end.
+  std::vector<const BackupTree*> unread_;
   std::mutex mutex_;
   VerifyReport report_;
 };

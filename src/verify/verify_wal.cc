@@ -56,7 +56,7 @@ class WalVerification {
       function();
       return true;
     } catch (const Error& error) {
-      if (error.kind() == ErrorKind::interrupted) throw;
+      if (!is_finding(error)) throw;
       verdict_.findings.push_back({name, fmt::format("WAL file '{}': {}", name, error.describe())});
       return false;
     }
@@ -100,6 +100,10 @@ std::optional<std::uint64_t> find_system_id(const BackupInfo& backup) {
   const std::optional<postgres::SystemId> system_id =
       backup.systemid ? postgres::parse_system_id(*backup.systemid) : std::nullopt;
   return system_id ? std::optional(system_id->value) : std::nullopt;
+}
+
+bool is_finding(const Error& error) {
+  return error.kind() != ErrorKind::interrupted && error.kind() != ErrorKind::config;
 }
 
 WalVerdict verify_required_wal(const server::Server& server, const BackupInfo& backup) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "catalogue/backup_info.h"
 #include "server/server.h"
 
@@ -17,6 +18,10 @@ struct Finding {
   // The whole sentence, naming the object.
   std::string text;
 };
+
+// Whether a failure to read something tells about what is stored. A passphrase that is wrong, a key
+// or a program that is not there tell nothing: the question could not be asked.
+bool is_finding(const Error& error);
 
 struct WalVerdict {
   std::uint64_t wal_count = 0;

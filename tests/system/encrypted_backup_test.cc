@@ -105,6 +105,31 @@ TEST_P(EncryptedBackup, IsExchangedWithGpg) {
   site.expect_good_restore(id);
 }
 
+// What cannot be read says nothing of the backup.
+TEST(VerifyOfAnEncryptedBackup, DoesNotBlameTheBackupForTheWrongPassphrase) {
+  const TestKeyring keyring;
+  EncryptedSite site("zstd");
+  const std::string id = site.take_backup();
+  site.barman.set("main", "encryption_passphrase_command", "echo wrong");
+  keyring.end_agent();
+  const CommandResult result = site.barman.run({"verify-backup", "main", id});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("Bad passphrase"), HasSubstr("Correct encryption_passphrase_command"),
+                    Not(HasSubstr("missing")), Not(HasSubstr("Do not rely"))));
+}
+
+TEST(VerifyOfAnEncryptedBackup, NamesADamagedArchiveAndNotEachFileOfIt) {
+  const TestKeyring keyring;
+  EncryptedSite site("zstd");
+  const std::string id = site.take_backup();
+  fs::resize_file(site.data(id) / "base.tar.zst.gpg", 5000);
+  const CommandResult result = site.barman.run({"verify-backup", "main", id});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("base.tar.zst.gpg"), HasSubstr("Do not rely"),
+                                Not(HasSubstr("missing"))));
+}
+
 TEST(EncryptedChain, IsRestored) {
   TestKeyring keyring;
   EncryptedSite site("zstd", {}, {{"summarize_wal", "on"}});
