@@ -1,6 +1,6 @@
 // The event loop of one operation of gpgme (its manual, "Using External Event Loops"). gpgme's own
-// one never ends when gpg is killed while its input pipe is full: it does not take a descriptor with
-// nothing but an error (POLLERR) for one that is ready.
+// one never ends when gpg is killed while its input pipe is full: it does not take a descriptor
+// with nothing but an error (POLLERR) for one that is ready.
 #pragma once
 
 #include <gpgme.h>
