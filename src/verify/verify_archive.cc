@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/worker_pool.h"
 #include "catalogue/wal_index.h"
+#include "postgres/timeline_history.h"
 #include "verify/checker_sink.h"
 #include "wal/record_checker.h"
 
@@ -56,37 +57,62 @@ class ArchiveVerification {
 
   void list_pieces() {
     std::map<wal::TimelineId, Numbers> timelines;
+    std::vector<std::string> histories;
     catalogue::WalIndex::open(server_.locations())
         .for_each([&](const catalogue::WalIndexLine& line) {
+          const auto name = wal::parse_wal_file_name(line.name);
+          if (name && name->kind == wal::WalFileKind::history) histories.emplace_back(line.name);
           const auto segment = wal::parse_segment_name(line.name, request_.segment_size);
           const bool is_wanted = segment && (!request_.first || *request_.first <= line.name) &&
                                  (!request_.last || line.name <= *request_.last);
           if (is_wanted) timelines[segment->timeline].insert(segment->number);
           return catalogue::Visit::proceed;
         });
-    for (const auto& [timeline, numbers] : timelines) list_pieces(timeline, numbers);
+    for (const std::string& name : histories) {
+      judge(name, [&] { read_history(name); });
+    }
+    for (const auto& [timeline, numbers] : timelines) list_runs(timeline, numbers);
   }
 
-  void list_pieces(wal::TimelineId timeline, const Numbers& numbers) {
+  void read_history(const std::string& name) {
+    const fs::path path = catalogue::archived_wal_path(server_.locations().wals_directory, name);
+    const postgres::TimelineHistory history = postgres::parse_timeline_history(
+        wal::parse_wal_file_name(name)->timeline, coding_.read_text(path));
+    for (const postgres::TimelineHistoryEntry& entry : history.ancestors) {
+      wal::Lsn& end = timeline_ends_[entry.timeline];
+      end = std::max(end, entry.switch_lsn);
+    }
+  }
+
+  void list_runs(wal::TimelineId timeline, const Numbers& numbers) {
     total_segments_ += numbers.size();
-    std::optional<Piece> piece;
+    std::optional<Piece> run;
     for (const std::uint64_t number : numbers) {
-      if (piece && number == piece->last + 1 && number - piece->first < kPieceSegments) {
-        piece->last = number;
+      if (run && number == run->last + 1) {
+        run->last = number;
         continue;
       }
-      if (piece) {
-        piece->is_continued = number == piece->last + 1;
-        if (!piece->is_continued) {
-          verdict_.gaps.push_back({.first = name_of(timeline, piece->last + 1),
-                                   .last = name_of(timeline, number - 1),
-                                   .count = number - piece->last - 1});
-        }
-        pieces_.push_back(*piece);
+      if (run) {
+        cut(*run);
+        verdict_.gaps.push_back({.first = name_of(timeline, run->last + 1),
+                                 .last = name_of(timeline, number - 1),
+                                 .count = number - run->last - 1});
       }
-      piece = Piece{.timeline = timeline, .first = number, .last = number};
+      run = Piece{.timeline = timeline, .first = number, .last = number};
     }
-    if (piece) pieces_.push_back(*piece);
+    if (run) cut(*run);
+  }
+
+  // The last piece is a long one, so that it holds the beginning of the record that ends the run.
+  void cut(Piece run) {
+    while (run.last - run.first >= 2 * kPieceSegments) {
+      Piece piece = run;
+      piece.last = run.first + kPieceSegments - 1;
+      piece.is_continued = true;
+      pieces_.push_back(piece);
+      run.first = piece.last + 1;
+    }
+    pieces_.push_back(run);
   }
 
   void verify(const Piece& piece) {
@@ -94,7 +120,8 @@ class ArchiveVerification {
     std::uint64_t records = 0;
     for (std::uint64_t number = piece.first; number <= piece.last; ++number) {
       if (!checker) checker.emplace(range_from(piece, number));
-      const bool is_good = judge(piece.timeline, number, [&] { read(piece, number, *checker); });
+      const bool is_good =
+          judge(name_of(piece.timeline, number), [&] { read(piece, number, *checker); });
       if (is_good) continue;
       // What follows is judged on its own.
       records += checker->record_count();
@@ -102,7 +129,8 @@ class ArchiveVerification {
     }
     if (checker) {
       if (piece.is_continued && !checker->is_done() && !checker->is_seeking()) {
-        judge(piece.timeline, piece.last + 1, [&] { read(piece, piece.last + 1, *checker); });
+        judge(name_of(piece.timeline, piece.last + 1),
+              [&] { read(piece, piece.last + 1, *checker); });
       }
       records += checker->record_count();
     }
@@ -116,26 +144,32 @@ class ArchiveVerification {
       return wal::segment_begin({.timeline = piece.timeline, .number = segment},
                                 request_.segment_size);
     };
-    return {.timeline = piece.timeline,
-            .begin = begin_of(number),
-            .end = begin_of(piece.last + 1),
-            .segment_size = request_.segment_size,
-            .system_id = request_.system_id,
-            .first_record = wal::FirstRecord::anywhere,
-            // The last segment of a timeline ends where its server ended.
-            .last_record =
-                piece.is_continued ? wal::LastRecord::at_the_end : wal::LastRecord::anywhere};
+    return {
+        .timeline = piece.timeline,
+        .begin = begin_of(number),
+        .end = begin_of(piece.last + 1),
+        .segment_size = request_.segment_size,
+        .system_id = request_.system_id,
+        .first_record = wal::FirstRecord::anywhere,
+        // The last segment of a timeline ends where its server ended.
+        .last_record = piece.is_continued ? wal::LastRecord::at_the_end : wal::LastRecord::anywhere,
+        .timeline_end = piece.is_continued ? std::nullopt : end_of(piece.timeline)};
+  }
+
+  // Where the last of the timelines that came from this one has left it.
+  std::optional<wal::Lsn> end_of(wal::TimelineId timeline) const {
+    const auto found = timeline_ends_.find(timeline);
+    return found == timeline_ends_.end() ? std::nullopt : std::optional(found->second);
   }
 
   template <typename Function>
-  bool judge(wal::TimelineId timeline, std::uint64_t number, Function&& function) {
+  bool judge(const std::string& name, Function&& function) {
     // Damage is the answer, not a failure of the question.
     try {
       function();
       return true;
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
-      const std::string name = name_of(timeline, number);
       const std::lock_guard lock(mutex_);
       findings_.try_emplace(name, fmt::format("WAL file '{}': {}", name, error.describe()));
       return false;
@@ -162,6 +196,8 @@ class ArchiveVerification {
   const ArchiveRequest& request_;
   const archive::WalCoding coding_;
   Progress& progress_;
+  // Of each timeline that a history file names; not changed while there are workers.
+  std::map<wal::TimelineId, wal::Lsn> timeline_ends_;
   std::vector<Piece> pieces_;
   std::uint64_t total_segments_ = 0;
   std::mutex mutex_;

@@ -3,6 +3,10 @@
 // Segments are taken in runs without a gap, each timeline for itself, and cut into pieces for
 // several workers; a record that crosses the end of a piece is read to its end. A gap is told and
 // is no damage: WAL of backups that are kept for ever stands alone. Nothing is changed.
+//
+// A server that fails leaves a last segment that ends anywhere, even in the middle of a record.
+// Timeline history files tell where the next timeline left this one: up to there every record must
+// be whole, and nobody replays what is unfinished behind it.
 #pragma once
 
 #include <cstdint>

@@ -59,7 +59,8 @@ RecordChecker::RecordChecker(const WalRange& range)
       end_(before_page_header(range.end, range.segment_size)),
       system_id_(range.system_id),
       is_seeking_(range.first_record == FirstRecord::anywhere),
-      position_(range.begin.value) {}
+      position_(range.begin.value),
+      good_end_(range.begin.value) {}
 
 void RecordChecker::fail(std::uint64_t position, const std::string& reason) const {
   throw Error(ErrorKind::corrupt, fmt::format("WAL at {}: {}", format_lsn({position}), reason));
@@ -82,7 +83,7 @@ void RecordChecker::write(Bytes data) {
     // What lies before the first record or behind the last one is not looked at: the rest of a
     // segment after a switch is zero, or old content of a recycled file.
     const std::uint64_t page_end = page_begin_ + kPageSize;
-    if (!is_done() && page_end > position_) check_page();
+    if (!is_done() && page_end > position_) check_page_or_end();
     page_begin_ = page_end;
     page_fill_ = 0;
   }
@@ -92,10 +93,27 @@ void RecordChecker::end_segment() {
   if (page_begin_ != segment_end_) {
     fail(page_begin_ + page_fill_, "the segment is shorter than it must be");
   }
+  if (!range_.timeline_end || !is_last_segment()) return;
+  const Lsn end = *range_.timeline_end;
+  if (good_end_ < end.value && end.value <= segment_end_) {
+    fail(good_end_,
+         fmt::format("the records end here, but a later timeline begins at {}", format_lsn(end)));
+  }
 }
 
 void RecordChecker::finish() const {
   if (!is_done()) fail(position_, "the records end here, too early");
+}
+
+void RecordChecker::check_page_or_end() {
+  // Only here it is known what any of the failures means.
+  try {
+    check_page();
+  } catch (const Error&) {
+    if (!is_left_behind()) throw;
+    is_ended_ = true;
+    remaining_ = 0;
+  }
 }
 
 void RecordChecker::check_page() {
@@ -157,12 +175,24 @@ std::size_t RecordChecker::pass_over_continued(std::size_t offset) {
   if (rest > kPageSize - offset) return kPageSize;
   is_seeking_ = false;
   position_ = align_record(page_begin_ + offset + rest);
+  good_end_ = position_;
   return static_cast<std::size_t>(position_ - page_begin_);
+}
+
+bool RecordChecker::is_last_segment() const {
+  return range_.last_record == LastRecord::anywhere && segment_end_ >= end_;
+}
+
+// The timeline was left in this segment, or at the beginning of the record that reaches into it.
+bool RecordChecker::is_left_behind() const {
+  if (!range_.timeline_end || !is_last_segment()) return false;
+  const std::uint64_t end = range_.timeline_end->value;
+  return good_end_ == end || (good_end_ > end && end >= segment_end_ - range_.segment_size.bytes);
 }
 
 // What is unfinished then is the end of the log of a server that was stopped.
 bool RecordChecker::may_end_here() {
-  if (range_.last_record != LastRecord::anywhere || segment_end_ < end_) return false;
+  if (!is_last_segment()) return false;
   is_ended_ = true;
   remaining_ = 0;
   return true;
@@ -234,6 +264,7 @@ void RecordChecker::end_record() {
   const auto manager = load<std::uint8_t>(header, kResourceManagerOffset);
   const auto info = load<std::uint8_t>(header, kRecordInfoOffset);
   if (manager == kXlogResourceManager && (info & 0xF0) == kSwitchInfo) position_ = segment_end_;
+  good_end_ = position_;
 }
 
 }  // namespace barman::wal

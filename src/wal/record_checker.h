@@ -38,6 +38,9 @@ struct WalRange {
   std::optional<std::uint64_t> system_id;
   FirstRecord first_record = FirstRecord::at_the_beginning;
   LastRecord last_record = LastRecord::at_the_end;
+  // With LastRecord::anywhere: where the next timeline left this one. In the last segment the
+  // records must come so far, and need not be whole behind it.
+  std::optional<Lsn> timeline_end = {};
 };
 
 class RecordChecker {
@@ -63,6 +66,7 @@ class RecordChecker {
   static constexpr std::size_t kPageSize = 8192;
   static constexpr std::size_t kRecordHeader = 24;
 
+  void check_page_or_end();
   void check_page();
   std::size_t check_page_header();
   std::size_t continue_record(std::size_t offset);
@@ -71,6 +75,8 @@ class RecordChecker {
   void end_record();
   std::size_t pass_over_continued(std::size_t offset);
   bool may_end_here();
+  bool is_last_segment() const;
+  bool is_left_behind() const;
   [[noreturn]] void fail(std::uint64_t position, const std::string& reason) const;
 
   const WalRange range_;
@@ -87,6 +93,8 @@ class RecordChecker {
   bool is_ended_ = false;
   // Where the next record begins, or the current one goes on.
   std::uint64_t position_;
+  // Up to here all records are whole.
+  std::uint64_t good_end_;
   std::uint64_t record_begin_ = 0;
   std::uint64_t previous_record_ = 0;
   // Bytes of the current record that are still to come.

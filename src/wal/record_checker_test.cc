@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
@@ -124,6 +125,80 @@ TEST(RecordChecker, BeginsInTheMiddleOfARecordAndEndsWhereTheServerEnded) {
   std::string damaged = wal.bytes;
   damaged[kSegment + 5000] = static_cast<char>(damaged[kSegment + 5000] ^ 1);
   EXPECT_THROW(check_second(damaged, LastRecord::anywhere), Error);
+}
+
+// Segment 2 of a timeline that the next one left in it.
+class LeftTimeline : public ::testing::Test {
+ protected:
+  LeftTimeline() {
+    while (builder_.position() < 2 * kSegment - 1000) builder_.add_record(500);
+    builder_.add_record(4 * kPage);
+    for (int i = 0; i < 20; ++i) builder_.add_record(700);
+    end_ = builder_.next_record();
+    builder_.add_record(5 * kPage);
+    behind_ = builder_.position();
+    bytes_ = builder_.bytes();
+    bytes_.resize(2 * kSegment);
+  }
+
+  std::size_t offset(std::uint64_t position) const { return position - kSegment; }
+  // What a recycled file has left.
+  void recycle_from(std::uint64_t position) {
+    for (std::size_t at = offset(position); at < bytes_.size(); ++at) {
+      bytes_[at] = bytes_[at - kSegment / 2];
+    }
+  }
+  std::string verdict(std::uint64_t timeline_end) const {
+    try {
+      RecordChecker checker({.timeline = {1},
+                             .begin = {2 * kSegment},
+                             .end = {3 * kSegment},
+                             .segment_size = {kSegment},
+                             .first_record = FirstRecord::anywhere,
+                             .last_record = LastRecord::anywhere,
+                             .timeline_end = Lsn{timeline_end}});
+      checker.begin_segment({.timeline = {1}, .number = 2});
+      checker.write(as_bytes(std::string_view(bytes_).substr(kSegment)));
+      checker.end_segment();
+      return fmt::format("{} records", checker.record_count());
+    } catch (const Error& error) {
+      return error.message();
+    }
+  }
+
+  WalBuilder builder_;
+  std::string bytes_;
+  std::uint64_t end_ = 0;
+  std::uint64_t behind_ = 0;
+};
+
+TEST_F(LeftTimeline, MayEndInTheMiddleOfARecordOrInOldContent) {
+  EXPECT_EQ(verdict(end_), "21 records");
+  recycle_from(end_ + kPage + 100);
+  EXPECT_EQ(verdict(end_), "20 records");
+  std::fill(bytes_.begin() + static_cast<std::ptrdiff_t>(offset(end_ + 100)), bytes_.end(), '\0');
+  EXPECT_EQ(verdict(end_), "20 records");
+  recycle_from(end_);
+  EXPECT_EQ(verdict(end_), "20 records");
+}
+
+TEST_F(LeftTimeline, IsDamagedBeforeItsEnd) {
+  recycle_from(end_ + 100);
+  std::string good = bytes_;
+  bytes_[offset(end_) - 300] ^= 1;
+  EXPECT_NE(verdict(end_).find("the record has a wrong checksum"), std::string::npos);
+  bytes_ = good;
+  // It was left later, or in another segment.
+  EXPECT_NE(verdict(behind_).find("WAL at"), std::string::npos);
+  EXPECT_NE(verdict(kSegment + 100).find("WAL at"), std::string::npos);
+}
+
+TEST_F(LeftTimeline, MustComeSoFar) {
+  std::fill(bytes_.begin() + static_cast<std::ptrdiff_t>(offset(end_)), bytes_.end(), '\0');
+  EXPECT_EQ(verdict(end_), "20 records");
+  EXPECT_EQ(verdict(behind_),
+            fmt::format("WAL at {}: the records end here, but a later timeline begins at {}",
+                        format_lsn({end_}), format_lsn({behind_})));
 }
 
 TEST(RecordChecker, PassesOverTheRestOfARecord) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "support/eventually.h"
+#include "support/standby.h"
 #include "support/streaming_site.h"
 #include "support/temp_dir.h"
 #include "support/writer.h"
@@ -93,6 +94,89 @@ TEST_P(VerifyWal, ReadsEveryRecordAndNamesWhatIsDamaged) {
   write_text(archived(victim), content);
   site_.barman.run({"rebuild-xlogdb", "main"});
   EXPECT_THAT(site_.barman.run({"verify-wal", "main"}).out, Not(HasSubstr("Gap")));
+}
+
+// The primary fails while its standby receives a long record; the standby becomes the primary.
+class FailOver : public testing::Test {
+ protected:
+  FailOver() {
+    site_.start_receiver();
+    site_.archive_a_segment();
+    site_.take_backup();
+    clone_as_standby(site_.postgres, place_.path() / "standby");
+    PostgresServer standby({.data_directory = place_.path() / "standby"});
+    site_.postgres.query("CREATE TABLE marks AS SELECT generate_series(1, 1000)");
+    site_.wait_until_acknowledged();
+    site_.postgres.query("INSERT INTO marks SELECT 0 FROM generate_series(1, 50)");
+    segment_ = site_.postgres.value("SELECT pg_walfile_name(pg_current_wal_lsn())");
+    standby.wait_until("EXISTS (SELECT FROM marks WHERE generate_series = 0)");
+    standby.stop();
+    site_.postgres.query("SELECT pg_logical_emit_message(true, 'x', repeat('y', 300000))");
+    tear(standby);
+    site_.postgres.kill_9();
+    standby.start();
+    standby.promote();
+    site_.barman.set("main", "archiver", "on");
+    fs::create_directories(site_.server_directory() / "incoming");
+    archive(standby.data_directory() / "pg_wal" / "00000002.history");
+    archive(standby.data_directory() / "pg_wal" / segment_, torn_);
+    const std::string next = standby.value("SELECT pg_walfile_name(pg_switch_wal())");
+    archive(standby.data_directory() / "pg_wal" / next);
+    site_.barman.run({"archive-wal", "main"});
+  }
+
+  // As the standby has it: the rest of the file is from a segment that was recycled.
+  void tear(const PostgresServer& standby) {
+    torn_ = read_text(site_.postgres.data_directory() / "pg_wal" / segment_);
+    const std::size_t record = torn_.find(std::string(1000, 'y'));
+    ASSERT_NE(record, std::string::npos);
+    for (std::size_t at = record + 100000; at < torn_.size(); ++at) torn_[at] = torn_[at - 65536];
+    write_text(standby.data_directory() / "pg_wal" / segment_, torn_);
+  }
+
+  void archive(const fs::path& file) { archive(file, read_text(file)); }
+  void archive(const fs::path& file, const std::string& content) {
+    write_text(site_.server_directory() / "incoming" / file.filename(), content);
+  }
+  fs::path archived() const {
+    return site_.server_directory() / "wals" / segment_.substr(0, 16) / segment_;
+  }
+  CommandResult verify_with(const std::string& content) {
+    write_text(archived(), content);
+    return site_.barman.run({"verify-wal", "main"});
+  }
+
+  StreamingSite site_;
+  const TempDir place_;
+  std::string segment_;
+  std::string torn_;
+};
+
+TEST_F(FailOver, LeavesATornRecordThatItsHistoryExplains) {
+  const CommandResult good = site_.barman.run({"verify-wal", "main"});
+  EXPECT_EQ(good.exit_code, 0) << good.err;
+  EXPECT_THAT(good.out, HasSubstr("WAL archive successfully verified"));
+  EXPECT_EQ(read_text(archived()), torn_);
+
+  std::string damaged = torn_;
+  damaged[200] = static_cast<char>(damaged[200] ^ 1);
+  EXPECT_THAT(verify_with(damaged).err, HasSubstr("WAL file '" + segment_ + "': "));
+  std::string short_of_the_end = torn_;
+  // Behind its first record.
+  short_of_the_end.replace(104, std::string::npos, torn_.size() - 104, '\0');
+  EXPECT_THAT(verify_with(short_of_the_end).err,
+              HasSubstr("the records end here, but a later timeline begins at"));
+  EXPECT_EQ(verify_with(torn_).exit_code, 0);
+
+  const fs::path history = site_.server_directory() / "wals" / "00000002.history";
+  const std::string text = read_text(history);
+  write_text(history, "1\tnowhere\n");
+  EXPECT_THAT(
+      site_.barman.run({"verify-wal", "main"}).err,
+      AllOf(HasSubstr("WAL file '00000002.history': "), HasSubstr("WAL file '" + segment_ + "': "),
+            HasSubstr("2 WAL files are damaged")));
+  write_text(history, text);
+  EXPECT_EQ(site_.barman.run({"verify-wal", "main"}).exit_code, 0);
 }
 
 // One command again and again, killed now and then.
