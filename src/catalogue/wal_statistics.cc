@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "compression/stored_file.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::catalogue {
@@ -234,15 +233,6 @@ std::vector<wal::TimelineId> children_timelines(const BackupInfo& backup,
       children.push_back(child);
     }
   }
-}
-
-HistoryReader read_archived_history(std::filesystem::path wals_directory) {
-  return [wals_directory = std::move(wals_directory)](wal::TimelineId timeline) {
-    const std::filesystem::path path = wals_directory / wal::history_file_name(timeline);
-    std::optional<std::string> text = find_and_read_file(path);
-    if (text) text = compression::decompress_text(std::move(*text), path.string());
-    return text;
-  };
 }
 
 }  // namespace barman::catalogue

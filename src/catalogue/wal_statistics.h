@@ -54,7 +54,5 @@ WalStatistics wal_statistics_of(const std::vector<BackupInfo>& backups, const Ba
 using HistoryReader = std::function<std::optional<std::string>(wal::TimelineId)>;
 std::vector<wal::TimelineId> children_timelines(const BackupInfo& backup,
                                                 const HistoryReader& read_history);
-// Uncompressed history files in `wals/`.
-HistoryReader read_archived_history(std::filesystem::path wals_directory);
 
 }  // namespace barman::catalogue

@@ -173,20 +173,24 @@ void check_wal_sizes(const CheckRun& run, const CatalogueFacts& facts) {
 void check_encryption(const CheckRun& run) {
   constexpr const char* kLabel = "encryption";
   const config::ServerConfig& config = run.server.config();
-  if (const auto problem = config::find_encryption_problem(config)) {
-    return run.fail(kLabel, *problem);
-  }
+  if (config.is_passive()) return run.pass(kLabel, "files are encrypted by the primary node");
+  const auto problem = config::find_encryption_problem(config);
+  if (!config.encryption_key_id) return run.fail(kLabel, problem.value_or(""));
   // The reason goes to the log, as users know it.
   try {
     compression::TextSink result("encryption test");
     const auto encryptor = run.server.cipher().make_encryptor(result, "test");
     encryptor->write(as_bytes("encryption test"));
     encryptor->finish();
+    if (problem) {
+      return run.fail(kLabel, "WAL is encrypted, but backups cannot be taken: " + *problem);
+    }
     run.pass(kLabel, "encryption test succeeded");
   } catch (const Error& error) {
     log::error("barman.server", "encryption test of server '{}' failed: {} {}", run.server.name(),
                error.describe(), error.hint());
-    run.fail(kLabel, "encryption test failed. Check the log file for more details");
+    run.fail(kLabel, "encryption test failed. Check the log file for more details" +
+                         (problem ? "; besides, backups cannot be taken: " + *problem : ""));
   }
 }
 

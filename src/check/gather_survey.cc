@@ -92,7 +92,8 @@ SurveyFacts gather_survey(const server::Server& server, VerifyDepth depth, Progr
   SurveyFacts facts = {.server_name = server.name(),
                        .segment_size = segment_size_of(list.backups),
                        .broken = std::move(list.broken)};
-  survey_wal_archive(server.locations(), server.interrupt(), facts);
+  survey_wal_archive(server.locations(), archive::WalCoding(server.config()), server.interrupt(),
+                     facts);
   std::uint64_t total_bytes = 0;
   for (const BackupInfo& info : list.backups) {
     total_bytes += static_cast<std::uint64_t>(std::max<std::int64_t>(0, info.size.value_or(0)));

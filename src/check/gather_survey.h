@@ -6,6 +6,7 @@
 // a few threads.
 #pragma once
 
+#include "archive/wal_coding.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "check/survey.h"
@@ -20,7 +21,8 @@ SurveyFacts gather_survey(const server::Server& server, verify::VerifyDepth dept
                           Progress& progress);
 
 // Parts of it, with findings for what is wrong. Internal to check/.
-void survey_wal_archive(const catalogue::CatalogueLocations& locations, const Interrupt& interrupt,
+void survey_wal_archive(const catalogue::CatalogueLocations& locations,
+                        const archive::WalCoding& coding, const Interrupt& interrupt,
                         SurveyFacts& facts);
 void survey_backup_files(const server::Server& server, verify::VerifyDepth depth,
                          Progress& progress, SurveyedBackup& backup);

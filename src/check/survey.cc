@@ -251,7 +251,10 @@ class Survey {
   }
 
   void check_history(wal::TimelineId timeline) {
-    if (timeline.value <= 1 || facts_.histories.contains(timeline)) return;
+    if (timeline.value <= 1 || facts_.histories.contains(timeline) ||
+        facts_.unread_histories.contains(timeline)) {
+      return;
+    }
     const std::string name = wal::history_file_name(timeline);
     add(Severity::error, "timeline " + fmt::to_string(timeline.value),
         name + " is not archived: recovery from older timelines cannot follow it",

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,8 @@ struct SurveyFacts {
   std::vector<catalogue::BrokenBackup> broken;
   std::map<wal::TimelineId, std::vector<SegmentRun>> segments;  // ascending
   std::map<wal::TimelineId, postgres::TimelineHistory> histories;
+  // Archived, but with a finding instead.
+  std::set<wal::TimelineId> unread_histories;
   std::uint64_t wal_count = 0;
   std::uint64_t wal_size_bytes = 0;
   // Of the files of the archive and of the index.

@@ -244,7 +244,8 @@ class DirectoryReader {
 
 // A history file in wals/ itself.
 void read_history(const fs::directory_entry& entry, const wal::WalFileName& parsed,
-                  const IndexLines& index, Part& part, SurveyFacts& facts) {
+                  const IndexLines& index, const archive::WalCoding& coding, Part& part,
+                  SurveyFacts& facts) {
   const std::string name = entry.path().filename().string();
   std::error_code code;
   ++part.file_count;
@@ -252,10 +253,14 @@ void read_history(const fs::directory_entry& entry, const wal::WalFileName& pars
   if (!index.others.contains(name)) part.add(Trouble::not_indexed, name);
   try {
     facts.histories.emplace(parsed.timeline, postgres::parse_timeline_history(
-                                                 parsed.timeline, read_file(entry.path())));
-  } catch (const Error&) {  // A compressed one is none of these, a damaged one is a finding.
-    const auto found = catalogue::inspect_archived_wal(entry.path().parent_path(), name);
-    if (!found || !found->compression) part.add(Trouble::history, name);
+                                                 parsed.timeline, coding.read_text(entry.path())));
+  } catch (const Error& error) {  // What cannot be read is a finding.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    facts.unread_histories.insert(parsed.timeline);
+    if (error.kind() == ErrorKind::corrupt) return part.add(Trouble::history, name);
+    facts.wal_damage.push_back(
+        {Severity::error, "WAL file " + name, error.describe(),
+         error.hint().empty() ? "Look at the file and its permissions." : error.hint()});
   }
 }
 
@@ -264,7 +269,8 @@ bool is_hash_directory(const std::string& name) {
 }
 
 // The names in wals/ itself: hash directories, sorted; history files are read on the way.
-std::vector<std::string> read_top(const fs::path& wals, const IndexLines& index, Part& part,
+std::vector<std::string> read_top(const fs::path& wals, const IndexLines& index,
+                                  const archive::WalCoding& coding, Part& part,
                                   SurveyFacts& facts) {
   std::vector<std::string> directories;
   std::error_code code;
@@ -275,7 +281,7 @@ std::vector<std::string> read_top(const fs::path& wals, const IndexLines& index,
     std::error_code kind_code;
     if (!entry->is_directory(kind_code)) {
       if (parsed && parsed->kind == wal::WalFileKind::history) {
-        read_history(*entry, *parsed, index, part, facts);
+        read_history(*entry, *parsed, index, coding, part, facts);
       }
     } else if (is_hash_directory(name)) {
       directories.push_back(name);
@@ -343,7 +349,8 @@ void make_findings(const Part& part, SurveyFacts& facts) {
 
 }  // namespace
 
-void survey_wal_archive(const catalogue::CatalogueLocations& locations, const Interrupt& interrupt,
+void survey_wal_archive(const catalogue::CatalogueLocations& locations,
+                        const archive::WalCoding& coding, const Interrupt& interrupt,
                         SurveyFacts& facts) {
   const fs::path& wals = locations.wals_directory;
   Part total;
@@ -358,7 +365,7 @@ void survey_wal_archive(const catalogue::CatalogueLocations& locations, const In
         {Severity::error, "WAL index", error.describe(),
          fmt::format("Run \"barman rebuild-xlogdb {}\".", facts.server_name)});
   }
-  const std::vector<std::string> directories = read_top(wals, index, total, facts);
+  const std::vector<std::string> directories = read_top(wals, index, coding, total, facts);
   std::vector<Part> parts(directories.size());
   const DirectoryReader reader(wals, index, facts.segment_size);
   {

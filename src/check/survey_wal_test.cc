@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/process.h"
 #include "catalogue/test_support.h"
 #include "catalogue/wal_index.h"
 #include "check/gather_survey.h"
@@ -43,7 +44,8 @@ class ArchiveSurvey : public testing::Test {
     put_file(locations_.wal_index_path(), index_);
     facts_.wal_damage.clear();
     facts_.segments.clear();
-    survey_wal_archive(locations_, {}, facts_);
+    facts_.unread_histories.clear();
+    survey_wal_archive(locations_, {}, {}, facts_);
     std::vector<std::string> result;
     for (const Finding& finding : facts_.wal_damage) {
       EXPECT_FALSE(finding.next_step.empty());
@@ -122,6 +124,25 @@ TEST_F(ArchiveSurvey, ReadsHistories) {
   index("00000003.history", 9);
   EXPECT_THAT(damage(), ElementsAre(HasSubstr("00000003.history: it cannot be read")));
   EXPECT_TRUE(facts_.histories.contains(wal::TimelineId{2}));
+  EXPECT_TRUE(facts_.unread_histories.contains(wal::TimelineId{3}));
+}
+
+TEST_F(ArchiveSurvey, ReadsCompressedHistories) {
+  const auto path = locations_.wals_directory / "00000002.history";
+  put_file(path, "1\t0/3000158\tno recovery target\n");
+  ASSERT_EQ(run_process({.argv = {"gzip", path.string()}}).exit_code, 0);
+  std::filesystem::rename(path.string() + ".gz", path);
+  index("00000002.history", std::filesystem::file_size(path), "gzip");
+  EXPECT_THAT(damage(), IsEmpty());
+  EXPECT_TRUE(facts_.histories.contains(wal::TimelineId{2}));
+}
+
+// They need a passphrase, and there is none.
+TEST_F(ArchiveSurvey, TellsWhyAnEncryptedHistoryIsNotRead) {
+  put_file(locations_.wals_directory / "00000002.history", "\x84\x5e\x03" + std::string(120, 'x'));
+  index("00000002.history", 123);
+  EXPECT_THAT(damage(), ElementsAre(HasSubstr("encryption_passphrase_command")));
+  EXPECT_TRUE(facts_.unread_histories.contains(wal::TimelineId{2}));
 }
 
 TEST_F(ArchiveSurvey, ADamagedIndexIsOneFinding) {

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "archive/wal_coding.h"
 #include "backup/delete_backup.h"
 #include "catalogue/wal_index.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::cli {
 
@@ -34,6 +36,24 @@ catalogue::WalLines wal_lines(const server::Server& server) {
                   fmt::format("Please run \"barman rebuild-xlogdb {}\" to solve this issue",
                               locations.server_name));
     }
+  };
+}
+
+catalogue::HistoryReader read_archived_history(CommandContext& context,
+                                               const server::Server& server) {
+  return [&context, wals = server.locations().wals_directory,
+          coding = archive::WalCoding(server.config())](
+             wal::TimelineId timeline) -> std::optional<std::string> {
+    const auto path = wals / wal::history_file_name(timeline);
+    // Everything else of a backup is worth telling without its timelines.
+    try {
+      if (find_file(path)) return coding.read_text(path);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      context.reporter.warning(
+          fmt::format("timelines from {} on are not told: {}", timeline.value, error.describe()));
+    }
+    return std::nullopt;
   };
 }
 

@@ -22,6 +22,11 @@ void warn_of_broken(CommandContext& context, const std::vector<catalogue::Broken
 // visit with a hint to rebuild the index.
 catalogue::WalLines wal_lines(const server::Server& server);
 
+// Of the timeline history files in `wals/`, whatever they are stored in; one that cannot be read is
+// a warning.
+catalogue::HistoryReader read_archived_history(CommandContext& context,
+                                               const server::Server& server);
+
 // nullopt without a retention policy.
 using RetentionStatuses = std::map<catalogue::BackupId, catalogue::RetentionStatus>;
 std::optional<RetentionStatuses> list_retention_statuses(

@@ -33,15 +33,15 @@ std::optional<output::BackupChain> chain_of(const std::vector<BackupInfo>& backu
   return chain;
 }
 
-output::BackupDetails gather_details(const server::Server& server,
+output::BackupDetails gather_details(CommandContext& context, const server::Server& server,
                                      const std::vector<BackupInfo>& backups,
                                      const BackupInfo& backup) {
   output::BackupDetails details;
   details.backup = backup;
   if (!backup.is_copy_done()) return details;
   details.wal = catalogue::wal_statistics_of(backups, backup.id, wal_lines(server));
-  details.reachable_timelines = catalogue::children_timelines(
-      backup, catalogue::read_archived_history(server.locations().wals_directory));
+  details.reachable_timelines =
+      catalogue::children_timelines(backup, read_archived_history(context, server));
   if (const auto retention = list_retention_statuses(server, backups)) {
     const auto found = retention->find(backup.id);
     details.retention =
@@ -66,7 +66,7 @@ void run_show_backup(CommandContext& context) {
                                 context.arguments.get("backup_id"), config->name);
   warn_of_broken(context, list.broken);
   output::write_backup_details(context.reporter, config->name,
-                               gather_details(server, list.backups, backup));
+                               gather_details(context, server, list.backups, backup));
 }
 
 }  // namespace barman::cli

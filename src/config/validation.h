@@ -37,7 +37,7 @@ std::vector<PathConflict> find_path_conflicts(ServerMap& servers);
 std::optional<std::string> find_version_problem(const ServerConfig& config, int postgres_version);
 
 // What encryption of backups lacks (contract configuration.md 9.5); nullopt when nothing, or when
-// it is not configured.
+// it is not configured. WAL needs encryption_key_id only.
 std::optional<std::string> find_encryption_problem(const ServerConfig& config);
 
 }  // namespace barman::config

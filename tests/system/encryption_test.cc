@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "encryption/test_support.h"
+#include "support/catalogue_files.h"
 #include "support/streaming_site.h"
 #include "support/temp_dir.h"
 #include "support/writer.h"
@@ -67,6 +68,25 @@ TEST_F(EncryptedWal, IsServedInClear) {
   EXPECT_TRUE(site_.barman.run({"get-wal", "main", segments_[0]}).exit_code == 0);
 }
 
+TEST_F(EncryptedWal, HistoriesAreRead) {
+  const fs::path history = site_.server_directory() / "wals" / "00000002.history";
+  const std::string end = read_backup_info(site_.barman, "main", backup_).at("end_xlog");
+  write_text(history, keyring_.encrypt("1\t" + end + "\tno recovery target specified\n"));
+  EXPECT_EQ(site_.barman.run({"rebuild-xlogdb", "main"}).exit_code, 0);
+  const CommandResult shown = site_.barman.run({"show-backup", "main", backup_});
+  EXPECT_EQ(shown.err, "");
+  EXPECT_THAT(shown.out, testing::ContainsRegex("Reachable timelines *: 2\n"));
+  const CommandResult survey = site_.barman.run({"catalogue-check", "main"});
+  EXPECT_EQ(survey.exit_code, 0) << survey.out << survey.err;
+  EXPECT_EQ(site_.barman.run({"verify-wal", "main"}).exit_code, 0);
+
+  site_.barman.set("main", "encryption_passphrase_command", "");
+  const CommandResult closed = site_.barman.run({"show-backup", "main", backup_});
+  EXPECT_EQ(closed.exit_code, 0);
+  EXPECT_THAT(closed.err, AllOf(HasSubstr("WARNING: timelines from 2 on are not told: "),
+                                HasSubstr("'encryption_passphrase_command'")));
+}
+
 TEST_F(EncryptedWal, IsRestored) {
   site_.receiver().kill(SIGKILL);
   site_.receiver().wait();
@@ -115,6 +135,12 @@ TEST_F(EncryptedWal, FailsPlainlyWithoutTheRightPassphrase) {
 }
 
 TEST_F(EncryptedWal, IsCheckedBeforehand) {
+  // Backups need more than WAL does.
+  EXPECT_THAT(site_.barman.run({"check", "main"}).out,
+              HasSubstr("\tencryption: FAILED (WAL is encrypted, but backups cannot be taken: "
+                        "encryption needs backup_compression (none is allowed))\n"));
+  EXPECT_THAT(site_.barman.run({"backup", "main"}).err,
+              HasSubstr("encryption needs backup_compression (none is allowed)"));
   site_.barman.set("main", "backup_compression", "none");
   EXPECT_THAT(site_.barman.run({"check", "main"}).out,
               HasSubstr("\tencryption: OK (encryption test succeeded)\n"));
@@ -123,6 +149,13 @@ TEST_F(EncryptedWal, IsCheckedBeforehand) {
               HasSubstr("\tencryption: FAILED (encryption test failed. Check the log file for more "
                         "details)\n"));
   EXPECT_THAT(site_.barman.log(), HasSubstr("nobody@example.com"));
+  site_.barman.set("main", "encryption_key_id", "");
+  EXPECT_THAT(site_.barman.run({"check", "main"}).out,
+              HasSubstr("\tencryption: FAILED (encryption_key_id is not set)\n"));
+  // A passive node stores what it gets.
+  site_.barman.set("main", "primary_ssh_command", "false");
+  EXPECT_THAT(site_.barman.run({"check", "main"}).out,
+              HasSubstr("\tencryption: OK (files are encrypted by the primary node)\n"));
 }
 
 }  // namespace
