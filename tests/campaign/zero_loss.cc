@@ -1,10 +1,16 @@
 // The zero in "zero data loss", as an experiment: clients commit through PostgreSQL with barman's
 // receiver as the only synchronous standby, and write down what was acknowledged; meanwhile the
-// primary, the receiver and the archiver are killed at random, and the host of barman loses its
-// page cache. Now and then the primary is lost for good: what barman restores must have each
-// acknowledged commit.
+// primary, the receiver and the archiver are killed at random, the host of barman loses its page
+// cache, the replication slot is dropped, the primary fails and goes on as the next timeline, and
+// the clock of the receiver jumps. Now and then the primary is lost for good: what barman restores
+// must have each acknowledged commit, and its archive no gap.
 //
-//   zero_loss [--seed N] [--seconds N] [--break-fsync]
+//   zero_loss [--postgres MAJOR] [--seed N] [--seconds N] [--break-fsync]
+//
+// A commit is acknowledged when the client was told so, which PostgreSQL does when the receiver has
+// flushed it. Without the slot nobody holds WAL back for the receiver, so it must end and say so;
+// commits wait meanwhile, and what PostgreSQL throws away until there is a slot again is WAL of
+// commits that nobody was told of, or that the receiver has.
 //
 // The seed decides what happens in which order; the moments are those of the machine. Exit code 0:
 // nothing was lost. 1: something was, or the streaming stalled. 77: such a disk cannot be made
@@ -48,6 +54,7 @@ constexpr std::uint64_t kDiskBytes = std::uint64_t{2} << 30;
 constexpr int kRoundsBetweenLosses = 6;
 
 struct CampaignOptions {
+  int major = kUsualMajor;
   unsigned seed = std::random_device{}();
   std::chrono::seconds duration{60};
   bool breaks_fsync = false;
@@ -118,17 +125,60 @@ struct Tally {
   int primary_kills = 0;
   int archiver_kills = 0;
   int page_caches_lost = 0;
+  int slots_dropped = 0;
+  int timeline_switches = 0;
+  int clock_jumps = 0;
   int primaries_lost = 0;
   std::size_t acknowledged = 0;
   std::set<std::int64_t> lost;
 };
 
-PostgresOptions primary_options() {
-  PostgresOptions options;
+PostgresOptions primary_options(int major) {
+  PostgresOptions options{.major = major};
   options.shape.wal_segment_megabytes = 1;
   options.settings = {{"checkpoint_timeout", "30s"}, {"max_wal_size", "64MB"}};
   return options;
 }
+
+// The real-time clock of chosen programs, through Debian's libfaketime. Monotonic clocks are as
+// they are, and so are the times of files.
+class JumpingClock {
+ public:
+  JumpingClock() {
+    for (const auto& architecture : fs::directory_iterator("/usr/lib")) {
+      const fs::path library = architecture.path() / "faketime" / "libfaketime.so.1";
+      if (fs::exists(library)) preload_ = sanitizer() + library.string();
+    }
+    jump(0);
+  }
+
+  bool is_available() const { return !preload_.empty(); }
+  // So far from the true time from now on.
+  void jump(int seconds) const { write_text(file(), fmt::format("{:+}\n", seconds)); }
+  void apply_to(CommandRequest& request) const {
+    if (!is_available()) return;
+    request.environment.insert({{"LD_PRELOAD", preload_},
+                                {"FAKETIME_TIMESTAMP_FILE", file().string()},
+                                {"FAKETIME_CACHE_DURATION", "1"},
+                                {"FAKETIME_DONT_FAKE_MONOTONIC", "1"},
+                                {"FAKETIME_DISABLE_SHM", "1"},
+                                {"NO_FAKE_STAT", "1"}});
+  }
+
+ private:
+  fs::path file() const { return directory_.path() / "offset"; }
+  // AddressSanitizer wants to be the first library.
+  static std::string sanitizer() {
+    const std::string text = run_command({.argv = {"ldd", barman_program().string()}}).out;
+    const std::size_t at = text.find("libasan");
+    if (at == std::string::npos) return "";
+    const std::size_t begin = text.find('/', at);
+    return text.substr(begin, text.find(' ', begin) - begin) + " ";
+  }
+
+  TempDir directory_;
+  std::string preload_;
+};
 
 class Campaign {
  public:
@@ -136,7 +186,7 @@ class Campaign {
       : options_(options),
         random_(options.seed),
         disk_(kDiskBytes),
-        primary_(primary_options()),
+        primary_(primary_options(options.major)),
         barman_({.global = {{"barman_lock_directory", disk_.path() / "locks"}},
                  .barman_home = disk_.path() / "home"}) {
     fs::create_directory(disk_.path() / "locks");
@@ -147,7 +197,8 @@ class Campaign {
     start_receiver();
     primary_.query("ALTER SYSTEM SET synchronous_standby_names = 'barman_receive_wal'");
     primary_.query("SELECT pg_reload_conf()");
-    require({"switch-wal", "--force", "--archive", "main"});
+    primary_.query("SELECT pg_create_restore_point('something to switch')");
+    require({"switch-wal", "--archive", "main"});
     require({"backup", "--wait", "main"});
     // As after a night: what the campaign itself makes durable is not what it looks at.
     run_command({.argv = {"sync", "-f", disk_.path()}});
@@ -155,6 +206,18 @@ class Campaign {
 
   Tally run() {
     Clients clients(primary_.conninfo());
+    // Clients that wait for the receiver end with the server only.
+    try {
+      run_rounds(clients);
+    } catch (...) {
+      primary_.kill_9();
+      throw;
+    }
+    return tally_;
+  }
+
+ private:
+  void run_rounds(Clients& clients) {
     const auto end = Clock::now() + options_.duration;
     for (int round = 1; Clock::now() < end; ++round) {
       wait_for_commits(clients);
@@ -164,10 +227,9 @@ class Campaign {
     }
     wait_for_commits(clients);
     lose_primary(clients);
-    return tally_;
+    require_whole_archive();
   }
 
- private:
   int number(int from, int to) { return std::uniform_int_distribution<int>(from, to)(random_); }
 
   void require(const std::vector<std::string>& arguments) {
@@ -194,8 +256,14 @@ class Campaign {
 
   void start_receiver() {
     receiver_.reset();
-    const CommandRequest request = barman_.request({"receive-wal", "main"});
-    receiver_.emplace(options_.breaks_fsync ? without_fsync(request) : request);
+    receiver_.emplace(receiver_request());
+  }
+
+  CommandRequest receiver_request() const {
+    CommandRequest request = barman_.request({"receive-wal", "main"});
+    if (options_.breaks_fsync) return without_fsync(request);
+    clock_.apply_to(request);
+    return request;
   }
 
   // With what it has started.
@@ -226,7 +294,7 @@ class Campaign {
   }
 
   void disturb() {
-    switch (number(0, 5)) {
+    switch (number(0, 8)) {
       case 0:
         kill_receiver();
         ++tally_.receiver_kills;
@@ -249,10 +317,65 @@ class Campaign {
         primary_.start();
         start_receiver();
         return;
+      case 5:
+        drop_slot();
+        return;
+      case 6:
+        switch_timeline();
+        return;
+      case 7:
+        jump_clock();
+        return;
       default:
         kill_archiver();
         return;
     }
+  }
+
+  // The receiver must not go on as if nothing were missing.
+  void drop_slot() {
+    kill_receiver();
+    primary_.wait_until("NOT (SELECT active FROM pg_replication_slots)");
+    primary_.query("SELECT pg_drop_replication_slot('barman')");
+    ++tally_.slots_dropped;
+    const CommandResult result = run_command(receiver_request());
+    if (result.exit_code == 0 ||
+        result.err.find("\'barman\' doesn\'t exist") == std::string::npos) {
+      throw Error(ErrorKind::internal, "the receiver does not miss its slot:\n" + result.err);
+    }
+    if (barman_.run({"check", "main"}).out.find("replication slot: FAILED") == std::string::npos) {
+      throw Error(ErrorKind::internal, "check does not miss the slot");
+    }
+    require({"receive-wal", "--create-slot", "main"});
+    start_receiver();
+  }
+
+  // As after a failure whose standby has received everything.
+  void switch_timeline() {
+    primary_.kill_9();
+    if (number(0, 1) == 0) {
+      lose_page_cache();
+      start_receiver();
+    }
+    write_text(primary_.data_directory() / "standby.signal", "");
+    primary_.start();
+    primary_.promote();
+    ++tally_.timeline_switches;
+  }
+
+  void jump_clock() {
+    if (options_.breaks_fsync || !clock_.is_available()) return;
+    constexpr int kTwoDays = 2 * 86400;
+    clock_.jump(number(-kTwoDays, kTwoDays));
+    ++tally_.clock_jumps;
+  }
+
+  void require_whole_archive() {
+    if (options_.breaks_fsync) return;
+    require({"archive-wal", "main"});
+    const CommandResult result = barman_.run({"verify-wal", "main"});
+    if (result.exit_code == 0 && result.out.find("Gap: ") == std::string::npos) return;
+    throw Error(ErrorKind::internal, "the archive is not whole:\n" + result.out + result.err);
   }
 
   // Commits go on after whatever has happened.
@@ -287,20 +410,16 @@ class Campaign {
     tally_.acknowledged = acknowledged.size();
     const fs::path destination = barman_.directory() / "restored";
     std::vector<std::string> arguments = {"restore"};
-    switch (tally_.primaries_lost % 3) {
-      case 0:
-        arguments.insert(arguments.end(), {"--target-tli", "latest"});
-        break;
-      case 1:
-        break;
-      default:
-        arguments.emplace_back("--get-wal");
-        break;
+    const int form = tally_.primaries_lost % 3;
+    if (form == 0 || tally_.timeline_switches > 0) {
+      arguments.insert(arguments.end(), {"--target-tli", "latest"});
     }
+    if (form == 2) arguments.emplace_back("--get-wal");
     arguments.insert(arguments.end(), {"main", "latest", destination});
     require(arguments);
     {
-      PostgresServer restored({.data_directory = destination,
+      PostgresServer restored({.major = options_.major,
+                               .data_directory = destination,
                                .environment = barman_.environment_for_restore_command()});
       restored.wait_until_primary();
       std::set<std::int64_t> found;
@@ -317,6 +436,7 @@ class Campaign {
   const CampaignOptions options_;
   std::mt19937 random_;
   LossyDisk disk_;
+  const JumpingClock clock_;
   PostgresServer primary_;
   BarmanHome barman_;
   std::optional<BackgroundCommand> receiver_;
@@ -324,6 +444,8 @@ class Campaign {
 };
 
 void print(const Tally& tally) {
+  fmt::print("slots dropped: {}, timeline switches: {}, jumps of the clock: {}\n",
+             tally.slots_dropped, tally.timeline_switches, tally.clock_jumps);
   fmt::print(
       "crashes survived: {} (receiver killed {}, primary killed {}, archiver killed {}, page cache "
       "lost {}), primaries lost and restored: {}\n"
@@ -341,12 +463,19 @@ CampaignOptions parse_options(const std::vector<std::string>& arguments) {
       continue;
     }
     const auto value = i + 1 < arguments.size() ? parse_integer(arguments[i + 1]) : std::nullopt;
-    if (value && *value >= 0 && arguments[i] == "--seed") {
+    if (value && arguments[i] == "--postgres") {
+      const std::vector<int> majors = all_majors();
+      if (std::find(majors.begin(), majors.end(), *value) == majors.end()) {
+        throw Error(ErrorKind::usage, "--postgres takes 13 to 18");
+      }
+      options.major = static_cast<int>(*value);
+    } else if (value && *value >= 0 && arguments[i] == "--seed") {
       options.seed = static_cast<unsigned>(*value);
     } else if (value && *value >= 0 && arguments[i] == "--seconds") {
       options.duration = std::chrono::seconds(*value);
     } else {
-      throw Error(ErrorKind::usage, "usage: zero_loss [--seed N] [--seconds N] [--break-fsync]");
+      throw Error(ErrorKind::usage,
+                  "usage: zero_loss [--postgres MAJOR] [--seed N] [--seconds N] [--break-fsync]");
     }
     ++i;
   }
@@ -358,7 +487,7 @@ int run_campaign(const CampaignOptions& options) {
     fmt::print("not possible here: {}\n", reason);
     return kExitUnavailable;
   }
-  fmt::print("seed {}\n", options.seed);
+  fmt::print("PostgreSQL {}, seed {}\n", options.major, options.seed);
   std::fflush(stdout);
   bool is_lost = false;
   try {
