@@ -11,11 +11,14 @@
 #include <random>
 #include <thread>
 
+#include "base/error.h"
 #include "base/process.h"
 #include "support/barman_home.h"
 #include "support/eventually.h"
 #include "support/postgres_server.h"
 #include "support/ssh_server.h"
+#include "support/streaming_site.h"
+#include "support/tcp_proxy.h"
 #include "support/temp_dir.h"
 #include "support/wal_evidence.h"
 
@@ -39,6 +42,14 @@ std::vector<std::string> names_in(const fs::path& directory) {
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+bool is_answering(const PostgresServer& postgres) {
+  try {
+    return postgres.value("SELECT 1") == "1";
+  } catch (const Error&) {  // it starts
+    return false;
+  }
 }
 
 // A barman with the file archiver, reached through ssh; no PostgreSQL.
@@ -339,6 +350,84 @@ TEST_F(SshClient, KilledRestoreNeverLeavesHalfASegmentInTheSpool) {
   }
 }
 
+// The network between the two hosts ends in the middle of what is sent.
+class CutConnection : public SshClient {
+ protected:
+  void SetUp() override {
+    SshClient::SetUp();
+    if (IsSkipped()) return;
+    network_.emplace(ssh->port());
+    for (unsigned number = 1; number <= 4; ++number) {
+      contents_.push_back(put_wal_file(number));
+      ASSERT_EQ(run_command(archive(number)).exit_code, 0);
+    }
+  }
+  CommandRequest restore_through(unsigned number, std::vector<std::string> options = {}) const {
+    CommandRequest request = restore(wal_name(number), std::move(options));
+    std::replace(request.argv.begin(), request.argv.end(), std::to_string(ssh->port()),
+                 std::to_string(network_->port()));
+    return request;
+  }
+  void expect_failure(const CommandRequest& request) {
+    const CommandResult result = run_command(request);
+    EXPECT_EQ(result.exit_code, 2) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("ERROR: Connection problem with ssh"));
+    EXPECT_FALSE(fs::exists(destination()));
+  }
+  void expect_file(const CommandRequest& request, unsigned number) {
+    const CommandResult result = run_command(request);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_TRUE(read_text(destination()) == contents_.at(number - 1)) << number;
+    fs::remove(destination());
+  }
+  void expect_whole_spool() const {
+    for (const std::string& name : spooled()) {
+      const auto number = static_cast<std::size_t>(std::stoi(name.substr(22), nullptr, 16));
+      EXPECT_TRUE(read_text(spool() / names_in(spool()).front() / name) == contents_.at(number - 1))
+          << name;
+    }
+  }
+
+  std::optional<TcpProxy> network_;
+  std::vector<std::string> contents_;
+};
+
+TEST_F(CutConnection, LeavesNoHalfSegment) {
+  network_->cut_after(300000);
+  expect_failure(restore_through(1));
+  EXPECT_TRUE(network_->is_cut());
+  network_->pass();
+  expect_file(restore_through(1), 1);
+}
+
+TEST_F(CutConnection, IsOvercomeWhenItIsShort) {
+  network_->cut_after(300000);
+  BackgroundCommand command(restore_through(1));
+  ASSERT_TRUE(eventually([&] { return network_->is_cut(); }));
+  network_->pass();
+  const auto result = command.wait();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->exit_code, 0) << result->err;
+  EXPECT_TRUE(read_text(destination()) == contents_[0]);
+}
+
+TEST_F(CutConnection, LeavesNoHalfSegmentInTheSpool) {
+  const std::vector<std::string> options = {"-p", "4"};
+  network_->cut_after(300000);
+  expect_failure(restore_through(1, options));
+  network_->pass();
+  // Now while the next ones are fetched in the background.
+  network_->cut_after((1 << 20) + 700000);
+  expect_file(restore_through(1, options), 1);
+  ASSERT_TRUE(eventually([&] { return network_->is_cut(); }));
+  expect_whole_spool();
+  expect_failure(restore_through(4, options));
+  expect_whole_spool();
+  network_->pass();
+  for (const unsigned number : {2U, 3U, 4U}) expect_file(restore_through(number, options), number);
+  expect_whole_spool();
+}
+
 TEST_F(SshClient, PartialFilesAreDeliveredInParallelModeToo) {
   const std::string content = put_wal_file(1);
   const fs::path streaming = barman.server_directory("main") / "streaming";
@@ -347,6 +436,55 @@ TEST_F(SshClient, PartialFilesAreDeliveredInParallelModeToo) {
   EXPECT_EQ(run_command(restore(wal_name(1), {"-p", "3"})).exit_code, 1);
   EXPECT_EQ(run_command(restore(wal_name(1), {"-P", "-p", "3"})).exit_code, 0);
   EXPECT_TRUE(read_text(destination()) == content);
+}
+
+// A standby that recovers through a network which ends within a segment, again and again.
+class CutRecovery : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Restoring, CutRecovery, ::testing::Values("", "-p 4"),
+                         [](const auto& test) {
+                           return std::string(*test.param == '\0' ? "singly" : "ahead");
+                         });
+
+TEST_P(CutRecovery, GoesOnWhenTheNetworkIsBack) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  StreamingSite site;
+  site.postgres.query("CREATE TABLE t (id bigint, text text)");
+  site.start_receiver();
+  site.archive_a_segment();
+  site.take_backup();
+  for (int i = 0; i < 4; ++i) {
+    site.postgres.query("INSERT INTO t SELECT g, md5(g::text) FROM generate_series(1, 8000) g");
+  }
+  site.wait_until_acknowledged();
+  ASSERT_EQ(site.barman.run({"archive-wal", "main"}).exit_code, 0);
+  const SshServer ssh(site.barman);
+  TcpProxy network(ssh.port());
+  const TempDir place;
+  std::string command =
+      ssh.command("barman-wal-restore",
+                  fmt::format("{} --spool-dir {}", GetParam(), (place.path() / "spool").string()));
+  const std::string port = fmt::format("--port {} ", ssh.port());
+  command.replace(command.find(port), port.size(), fmt::format("--port {} ", network.port()));
+  const fs::path data = place.path() / "data";
+  const CommandResult restored = site.barman.run(
+      {"restore", "--get-wal", "--standby-mode", "--target-tli", "latest", "--restore-command",
+       command + " main %f %p", "main", "latest", data.string()});
+  ASSERT_EQ(restored.exit_code, 0) << restored.out << restored.err;
+  write_text(data / "postgresql.auto.conf", read_text(data / "postgresql.auto.conf") +
+                                                "\nwal_retrieve_retry_interval = '200ms'\n");
+  network.cut_after(600000);
+  PostgresServer standby(
+      {.data_directory = data, .start = StartWait::processes, .environment = ssh.environment()});
+  for (int cut = 0; cut < 3; ++cut) {
+    ASSERT_TRUE(eventually([&] { return network.is_cut(); })) << standby.log();
+    EXPECT_TRUE(standby.is_running()) << standby.log();
+    network.pass();
+    network.cut_after(1100000);
+  }
+  network.pass();
+  ASSERT_TRUE(eventually([&] { return is_answering(standby); })) << standby.log();
+  standby.wait_until("(SELECT count(*) FROM t) = 32000");
+  EXPECT_EQ(standby.value("SELECT pg_is_in_recovery()"), "t");
 }
 
 // The whole way: archive_command, backup, loss of the server, restore_command.
