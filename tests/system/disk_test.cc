@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "encryption/test_support.h"
 #include "support/catalogue_files.h"
 #include "support/eventually.h"
 #include "support/streaming_site.h"
@@ -197,6 +198,107 @@ TEST_F(FullDisk, LetsNoSegmentGoBeforeItIsIndexed) {
   EXPECT_EQ(indexed_wals(site.barman, "main"), names_of(segments));
   EXPECT_EQ(archived_wals(site.barman, "main").size(), segments.size());
   EXPECT_EQ(site.lost_wal(), "");
+}
+
+// Everything that is stored is encrypted.
+class FullDiskAndEncryption : public FullDisk {
+ protected:
+  static Settings with_encryption(Settings more = {}) {
+    more.merge(Settings{{"backup_compression", "none"},
+                        {"encryption", "gpg"},
+                        {"encryption_key_id", encryption::TestKeyring::kKey},
+                        {"encryption_passphrase_command", "echo open sesame"}});
+    return more;
+  }
+  static void expect_served(StreamingSite& site, const std::map<std::string, std::string>& wal) {
+    for (const auto& [name, content] : wal) {
+      const CommandResult result = site.barman.run({"get-wal", "main", name});
+      EXPECT_TRUE(result.out == content) << name << ": " << result.err;
+    }
+  }
+
+  encryption::TestKeyring keyring_;
+};
+
+TEST_F(FullDiskAndEncryption, KeepsReceivedSegmentsThatDoNotFitIntoTheArchive) {
+  Tmpfs disk(2 * kMegabyte + kMegabyte / 2);
+  StreamingSite site({.server = with_encryption({{"wals_directory", disk.path() / "wals"}})});
+  site.start_receiver();
+  write_bulk(site.postgres, 9000);
+  site.wait_until_acknowledged();
+  site.stop_receiver();
+  const auto segments = received_segments(site);
+  ASSERT_GE(segments.size(), 3U);
+  const CommandResult result = site.barman.run({"archive-wal", "main"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("ERROR: "), HasSubstr(kFull), HasSubstr(disk.path().string())));
+  const fs::path index = disk.path() / "wals" / "main-xlog.db";
+  // Several are encrypted at a time, so perhaps none of them has fitted.
+  const std::string indexed = fs::exists(index) ? read_text(index) : "";
+  EXPECT_THAT(indexed, Not(HasSubstr(segments.rbegin()->first)));
+  for (const auto& [name, content] : segments) {
+    const fs::path received = site.server_directory() / "streaming" / name;
+    if (indexed.find(name) != std::string::npos) continue;
+    ASSERT_TRUE(fs::exists(received)) << name << " is lost";
+    EXPECT_TRUE(read_text(received) == content) << name;
+  }
+
+  disk.resize(kPlenty);
+  const CommandResult again = site.barman.run({"archive-wal", "main"});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  for (const auto& [name, content] : segments) {
+    EXPECT_THAT(read_text(index), HasSubstr(name + "\t"));
+    EXPECT_FALSE(fs::exists(site.server_directory() / "streaming" / name)) << name;
+  }
+  expect_served(site, segments);
+}
+
+TEST_F(FullDiskAndEncryption, EndsStreamingWithoutAcknowledgingWhatIsNotStored) {
+  Tmpfs disk(kPlenty);
+  StreamingSite site({.server = with_encryption(), .home = {.barman_home = disk.path() / "home"}});
+  site.start_receiver();
+  site.wait_until_acknowledged();
+  fill_up(disk, 2 * kMegabyte + kMegabyte / 2);
+  write_bulk(site.postgres, 20000);
+  const auto result = site.receiver().wait(kPatience);
+  ASSERT_TRUE(result) << "receive-wal goes on with a full disk";
+  EXPECT_EQ(result->exit_code, 1);
+  EXPECT_THAT(result->err, AllOf(HasSubstr("ERROR: ArchiverFailure:"), HasSubstr(kFull)));
+
+  fs::remove(disk.path() / "filler");
+  site.start_receiver();
+  site.wait_until_acknowledged();
+  site.stop_receiver();
+  EXPECT_EQ(site.barman.run({"archive-wal", "main"}).exit_code, 0);
+  std::map<std::string, std::string> wal;
+  for (const std::string& name : indexed_wals(site.barman, "main")) {
+    wal[name] = read_text(site.postgres.data_directory() / "pg_wal" / name);
+  }
+  EXPECT_GE(wal.size(), 8U);
+  expect_served(site, wal);
+}
+
+TEST_F(FullDiskAndEncryption, FailsABackupAndNotTheNextOne) {
+  Tmpfs disk(kPlenty);
+  StreamingSite site(
+      {.server = with_encryption({{"basebackups_directory", disk.path() / "base"}})});
+  site.start_receiver();
+  site.archive_a_segment();
+  disk.resize(8 * kMegabyte);
+  const CommandResult result = site.barman.run({"backup", "main"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: Backup failed copying files"), HasSubstr(kFull),
+                                HasSubstr(disk.path().string())));
+  const std::string failed = site.listed_backups().at(0);
+  EXPECT_EQ(site.status_of(failed), "FAILED");
+
+  disk.resize(kPlenty);
+  EXPECT_EQ(site.barman.run({"delete", "main", failed}).exit_code, 0);
+  const std::string next = site.take_backup();
+  EXPECT_EQ(site.status_of(next), "DONE");
+  const CommandResult verified = site.barman.run({"verify-backup", "main", next});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
 }
 
 // One backup with a table that is to be restored to another disk.

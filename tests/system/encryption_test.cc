@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+
+#include "base/text.h"
 #include "encryption/test_support.h"
 #include "support/catalogue_files.h"
 #include "support/streaming_site.h"
@@ -85,6 +88,30 @@ TEST_F(EncryptedWal, HistoriesAreRead) {
   EXPECT_EQ(closed.exit_code, 0);
   EXPECT_THAT(closed.err, AllOf(HasSubstr("WARNING: timelines from 2 on are not told: "),
                                 HasSubstr("'encryption_passphrase_command'")));
+}
+
+TEST_F(EncryptedWal, EndsWithAReaderThatGoesAway) {
+  const std::vector<std::string> argv =
+      site_.barman.request({"get-wal", "main", segments_[0]}).argv;
+  std::string command;
+  for (const std::string& word : argv) command += shell_quote(word) + " ";
+  const auto files = [&] {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(site_.server_directory())) {
+      names.push_back(entry.path().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  const std::vector<std::string> before = files();
+  const CommandResult result =
+      run_command({.argv = {"bash", "-c", command + "| head -c 1000; exit ${PIPESTATUS[0]}"}});
+  EXPECT_EQ(result.out.size(), 1000U);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err, "") << "the reader knows what it has done";
+  EXPECT_EQ(files(), before);
+  EXPECT_TRUE(site_.barman.run({"get-wal", "main", segments_[0]}).out ==
+              read_text(site_.postgres.data_directory() / "pg_wal" / segments_[0]));
 }
 
 TEST_F(EncryptedWal, IsRestored) {
