@@ -207,6 +207,43 @@ class Hammer {
   std::jthread thread_;
 };
 
+// As archive_command does: one file after the other, each again until put-wal has answered 0; it is
+// killed now and then.
+class Sender {
+ public:
+  Sender(BarmanHome& barman, unsigned seed) : barman_(barman), random_(seed) {}
+  int kills() const { return kills_; }
+
+  void send(const std::string& name, const std::string& content) {
+    write_text(place_.path() / name, content);
+    run_checked({.argv = {"sh", "-c",
+                          fmt::format("cd {0} && sha256sum --binary {1} > SHA256SUMS && tar -cf "
+                                      "stream {1} SHA256SUMS",
+                                      place_.path().string(), name)}});
+    CommandRequest request = barman_.request({"put-wal", "main"});
+    request.input = read_text(place_.path() / "stream");
+    for (int attempt = 1; attempt < 30; ++attempt) {
+      // It gets more time from attempt to attempt, however slow the machine is.
+      std::uniform_int_distribution<int> pause(5, attempt * 100);
+      BackgroundCommand command(request);
+      auto result = command.wait(milliseconds(pause(random_)));
+      if (!result) {
+        command.kill(SIGKILL);
+        result = command.wait();
+        ++kills_;
+      }
+      if (result && result->exit_code == 0) return;
+    }
+    ADD_FAILURE() << name << " cannot be sent";
+  }
+
+ private:
+  BarmanHome& barman_;
+  const TempDir place_;
+  std::mt19937 random_;
+  int kills_ = 0;
+};
+
 TEST(WalIndex, LosesAndDoublesNothingUnderManyWritersAndKills) {
   const unsigned seed = std::random_device{}();
   SCOPED_TRACE(fmt::format("seed {}", seed));
@@ -221,25 +258,39 @@ TEST(WalIndex, LosesAndDoublesNothingUnderManyWritersAndKills) {
   const fs::path incoming = barman.server_directory("main") / "incoming";
   fs::create_directories(incoming);
   std::map<std::string, std::string> contents;
+  for (int i = 1; i <= kSegments; ++i) {
+    contents[fmt::format("0000000100000000{:08X}", i)] =
+        fmt::format("\x0d\xd1{}", std::string(20000, static_cast<char>('a' + i % 20)));
+  }
   int kills = 0;
+  Sender sender(barman, seed + 3);
   {
     Hammer first(barman, {"archive-wal", "main"}, seed);
     Hammer second(barman, {"archive-wal", "main"}, seed + 1);
     Hammer third(barman, {"rebuild-xlogdb", "main"}, seed + 2);
-    for (int i = 1; i <= kSegments; ++i) {
-      const std::string name = fmt::format("0000000100000000{:08X}", i);
-      contents[name] =
-          fmt::format("\x0d\xd1{}", std::string(20000, static_cast<char>('a' + i % 20)));
-      write_text(incoming / ("." + name), contents[name]);
+    // Some by put-wal, the others as rsync would.
+    const auto is_sent = [](const std::string& name) { return name.ends_with('6'); };
+    std::jthread sending([&] {
+      for (const auto& [name, content] : contents) {
+        if (is_sent(name)) sender.send(name, content);
+      }
+    });
+    for (const auto& [name, content] : contents) {
+      if (is_sent(name)) continue;
+      write_text(incoming / ("." + name), content);
       fs::rename(incoming / ("." + name), incoming / name);
       std::this_thread::sleep_for(milliseconds(20));
     }
+    sending.join();
     kills = first.kills() + second.kills() + third.kills();
   }
   EXPECT_GE(kills, 10) << "hardly anybody was killed";
+  EXPECT_GE(sender.kills(), 5) << "put-wal was hardly ever killed";
   const CommandResult last = barman.run({"archive-wal", "main"});
   EXPECT_EQ(last.exit_code, 0) << last.err;
-  EXPECT_TRUE(fs::is_empty(incoming));
+  for (const auto& left : fs::directory_iterator(incoming)) {
+    EXPECT_TRUE(left.path().filename().string().starts_with('.')) << left.path();
+  }
   EXPECT_TRUE(!fs::exists(barman.server_directory("main") / "errors") ||
               fs::is_empty(barman.server_directory("main") / "errors"));
 
