@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "postgres/libpq_handle.h"
+#include "postgres/timeline_history.h"
 #include "replication/copy_session.h"
 #include "replication/slot.h"
 
@@ -86,6 +87,7 @@ void WalReceiver::run() {
                 fmt::format("timeline {} is not present in the server, which is on timeline {}",
                             position.timeline.value, identity.timeline.value),
                 "Check that the streaming connection leads to the current primary.");
+  position = on_path_of_server(position, identity);
   position.lsn.value -= wal::segment_offset(position.lsn, segment_size_);
   events_.on_message(fmt::format("starting log streaming at {} (timeline {})",
                                  wal::format_lsn(position.lsn), position.timeline.value));
@@ -125,6 +127,25 @@ StreamPosition WalReceiver::find_start(const SystemIdentity& identity) {
   }
   if (options_.fallback_position) return *options_.fallback_position;
   return {identity.timeline, identity.flush_lsn};
+}
+
+// A standby that was promoted without all that its primary had sent has left the old timeline
+// before the place where we are. What was received behind that place stays in the archive, where
+// recovery along the new timeline does not look.
+StreamPosition WalReceiver::on_path_of_server(const StreamPosition& position,
+                                              const SystemIdentity& identity) {
+  if (position.timeline >= identity.timeline) return position;
+  const auto history = postgres::parse_timeline_history(
+      identity.timeline, read_timeline_history(connection_, identity.timeline));
+  const auto left_at = history.switch_point(position.timeline);
+  if (!left_at || position.lsn <= *left_at) return position;
+  const wal::TimelineId next = history.timeline_at(*left_at);
+  events_.on_message(fmt::format(
+      "the server has left timeline {} at {}, before {}, which was received already; going on with "
+      "timeline {} there",
+      position.timeline.value, wal::format_lsn(*left_at), wal::format_lsn(position.lsn),
+      next.value));
+  return {next, *left_at};
 }
 
 void WalReceiver::fetch_history() {

@@ -73,6 +73,7 @@ class WalReceiver {
   enum class ReplyRequest { no, yes };
 
   StreamPosition find_start(const SystemIdentity& identity);
+  StreamPosition on_path_of_server(const StreamPosition& position, const SystemIdentity& identity);
   void fetch_history();
   // Streams the writer's timeline; at its end, `next` is where the next one begins.
   StreamEnd stream_timeline(StreamPosition& next);

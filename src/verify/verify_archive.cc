@@ -169,7 +169,7 @@ class ArchiveVerification {
       function();
       return true;
     } catch (const Error& error) {
-      if (error.kind() == ErrorKind::interrupted) throw;
+      if (!is_finding(error)) throw;
       const std::lock_guard lock(mutex_);
       findings_.try_emplace(name, fmt::format("WAL file '{}': {}", name, error.describe()));
       return false;

@@ -10,6 +10,7 @@
 #include "support/eventually.h"
 #include "support/postgres_server.h"
 #include "support/standby.h"
+#include "support/streaming_site.h"
 #include "support/temp_dir.h"
 #include "support/writer.h"
 
@@ -50,6 +51,43 @@ Rows restored_marks(BarmanHome& barman, const std::vector<std::string>& options,
   PostgresServer restored({.major = major, .data_directory = destination});
   restored.wait_until_primary();
   return sorted_rows(restored, "marks");
+}
+
+// The primary is lost, and its standby is promoted, which had not received all that barman has.
+TEST(Streaming, GoesOnWithAPrimaryThatLacksWhatWasReceived) {
+  StreamingSite site;
+  site.start_receiver();
+  site.postgres.query("CREATE TABLE marks (mark text)");
+  site.archive_a_segment();
+  site.postgres.stop();
+  const TempDir place;
+  const fs::path behind = place.path() / "behind";
+  const fs::path data = site.postgres.data_directory();
+  run_checked({.argv = {"cp", "-a", data.string(), behind.string()}});
+  site.postgres.start();
+  for (const char* const mark : {"lost 1", "lost 2", "lost 3"}) {
+    add_mark(site.postgres, mark);
+    site.archive_a_segment();
+  }
+  add_mark(site.postgres, "lost 4");
+  site.wait_until_acknowledged(site.postgres.value("SELECT pg_current_wal_flush_lsn()"));
+  site.postgres.kill_9();
+  fs::remove_all(data);
+  run_checked({.argv = {"cp", "-a", behind.string(), data.string()}});
+  write_text(data / "standby.signal", "");
+  site.postgres.start();
+  site.postgres.promote();
+  add_mark(site.postgres, "kept");
+  site.archive_a_segment();
+  EXPECT_THAT(site.barman.log(), HasSubstr("the server has left timeline 1 at"));
+  // Also when it begins anew, with the old files still there.
+  site.stop_receiver();
+  site.start_receiver();
+  const std::string id = site.take_backup();
+  add_mark(site.postgres, "kept, too");
+  site.archive_a_segment();
+  EXPECT_EQ(restored_marks(site.barman, {}, id, kUsualMajor),
+            (Rows{Row{"kept"}, Row{"kept, too"}}));
 }
 
 TEST(Streaming, GoesOnOverThePromotionOfItsStandby) {
