@@ -74,17 +74,20 @@ void check_server(const server::Server& server, std::chrono::seconds limit, Mess
   if (deadline.has_passed()) run.fail("check timeout", "barman check command timed out");
 }
 
-bool passes_critical_checks(const server::Server& server, std::chrono::seconds limit) {
+std::vector<CheckResult> find_critical_failures(const server::Server& server,
+                                                std::chrono::seconds limit) {
   SilentMessages messages;
-  bool passes = true;
+  std::vector<CheckResult> failures;
   check_server(server, limit, messages, [&](const CheckResult& result) {
-    if (!result.ok && result.is_critical) passes = false;
-    if (!result.ok && !result.is_critical) {
+    if (result.ok) return;
+    if (result.is_critical) {
+      failures.push_back(result);
+    } else {
       log::info(kComponent, "Ignoring failed check '{}' for server '{}'", result.label,
                 server.name());
     }
   });
-  return passes;
+  return failures;
 }
 
 SizeFacts measure_last_backup(const server::Server& server) {

@@ -31,9 +31,10 @@ using CheckHandler = std::function<void(const CheckResult&)>;
 void check_server(const server::Server& server, std::chrono::seconds limit, Messages& messages,
                   const CheckHandler& on_result);
 
-// For commands that need a healthy server: results go to the log only; false when a critical check
-// failed.
-bool passes_critical_checks(const server::Server& server, std::chrono::seconds limit);
+// For commands that need a healthy server: the critical checks that failed. All results go to the
+// log.
+std::vector<CheckResult> find_critical_failures(const server::Server& server,
+                                                std::chrono::seconds limit);
 
 // Bytes of the last usable backup and of the WAL after it: the performance data of the Nagios line.
 struct SizeFacts {

@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "backup/stream_backup.h"
 #include "check/check_server.h"
 #include "cli/commands.h"
@@ -43,10 +45,15 @@ void run_backup(CommandContext& context) {
     }
     const std::int64_t limit =
         context.arguments.find_integer("check_timeout").value_or(config.check_timeout);
-    if (!check::passes_critical_checks(server, std::chrono::seconds(limit))) {
-      context.reporter.error(
+    const auto failures = check::find_critical_failures(server, std::chrono::seconds(limit));
+    if (!failures.empty()) {
+      std::string text =
           "Impossible to start the backup. Check the log for more details, or run 'barman check " +
-          config.name + "'");
+          config.name + "'";
+      for (const check::CheckResult& failure : failures) {
+        text += fmt::format("\nHINT: {}: {}", failure.label, failure.hint);
+      }
+      context.reporter.error(text);
       return;
     }
     const catalogue::BackupInfo info =

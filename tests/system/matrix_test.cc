@@ -54,11 +54,11 @@ std::string refusal_of(const Form& form, int major) {
     return "backup_compression_format plain is not compatible with backup_compression_location " +
            form.location;
   }
-  if (form.location == "server" && major < kFirstWithCompression) {
-    return "backup_compression_location = server requires PostgreSQL 15 or later";
-  }
   if (form.format == "plain" && form.encryption == "gpg") {
     return "encryption needs backup_compression_format = tar";
+  }
+  if (form.location == "server" && major < kFirstWithCompression) {
+    return "backup_compression_location = server requires PostgreSQL 15 or later";
   }
   return "";
 }
