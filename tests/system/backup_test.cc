@@ -275,10 +275,11 @@ TEST(Backup, OfAllServersGoesOnWhenOneFails) {
   const CommandResult result = barman.run({"backup", "--wait", "all"});
 
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err,
-              testing::StartsWith(
-                  "ERROR: Impossible to start the backup. Check the log for more details, or "
-                  "run 'barman check broken'\nHINT: PostgreSQL: "));
+  EXPECT_THAT(
+      result.err,
+      testing::AllOf(testing::StartsWith("ERROR: Impossible to start the backup. Check the log for "
+                                         "more details, or run 'barman check broken'\nHINT: "),
+                     HasSubstr("\nHINT: PostgreSQL: connection to server")));
   EXPECT_THAT(result.out, HasSubstr("Skipping inactive server 'idle'\n"));
   EXPECT_LT(result.out.find("for server alpha in"), result.out.find("for server omega in"));
   EXPECT_EQ(read_backup_info(barman, "alpha", barman.backup_ids("alpha").at(0)).at("status"),
