@@ -51,24 +51,28 @@ class FullDisk : public testing::Test {
   void SetUp() override {
     if (!Tmpfs::is_available()) GTEST_SKIP() << Tmpfs::kUnavailable;
   }
+
+  // A backup that fills the disk, which has room again afterwards.
+  static void fail_a_backup(StreamingSite& site, Tmpfs& disk) {
+    site.start_receiver();
+    site.archive_a_segment();
+    disk.resize(8 * kMegabyte);
+    const CommandResult result = site.barman.run({"backup", "main"});
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: Backup failed copying files"), HasSubstr(kFull),
+                                  HasSubstr(disk.path().string())));
+    const std::string failed = site.listed_backups().at(0);
+    EXPECT_EQ(site.status_of(failed), "FAILED");
+    EXPECT_THAT(read_backup_info(site.barman, "main", failed).at("error"), HasSubstr(kFull));
+    disk.resize(kPlenty);
+    EXPECT_EQ(site.barman.run({"delete", "main", failed}).exit_code, 0);
+  }
 };
 
 TEST_F(FullDisk, FailsABackupAndNotTheNextOne) {
   Tmpfs disk(kPlenty);
   StreamingSite site({.server = {{"basebackups_directory", disk.path() / "base"}}});
-  site.start_receiver();
-  site.archive_a_segment();
-  disk.resize(8 * kMegabyte);
-  const CommandResult result = site.barman.run({"backup", "main"});
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: Backup failed copying files"), HasSubstr(kFull),
-                                HasSubstr(disk.path().string())));
-  const std::string failed = site.listed_backups().at(0);
-  EXPECT_EQ(site.status_of(failed), "FAILED");
-  EXPECT_THAT(read_backup_info(site.barman, "main", failed).at("error"), HasSubstr(kFull));
-
-  disk.resize(kPlenty);
-  EXPECT_EQ(site.barman.run({"delete", "main", failed}).exit_code, 0);
+  fail_a_backup(site, disk);
   const std::string next = site.take_backup();
   EXPECT_EQ(site.status_of(next), "DONE");
 }
@@ -283,18 +287,7 @@ TEST_F(FullDiskAndEncryption, FailsABackupAndNotTheNextOne) {
   Tmpfs disk(kPlenty);
   StreamingSite site(
       {.server = with_encryption({{"basebackups_directory", disk.path() / "base"}})});
-  site.start_receiver();
-  site.archive_a_segment();
-  disk.resize(8 * kMegabyte);
-  const CommandResult result = site.barman.run({"backup", "main"});
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: Backup failed copying files"), HasSubstr(kFull),
-                                HasSubstr(disk.path().string())));
-  const std::string failed = site.listed_backups().at(0);
-  EXPECT_EQ(site.status_of(failed), "FAILED");
-
-  disk.resize(kPlenty);
-  EXPECT_EQ(site.barman.run({"delete", "main", failed}).exit_code, 0);
+  fail_a_backup(site, disk);
   const std::string next = site.take_backup();
   EXPECT_EQ(site.status_of(next), "DONE");
   const CommandResult verified = site.barman.run({"verify-backup", "main", next});
