@@ -331,7 +331,7 @@ void enforce_retention(const server::Server& server, Messages& messages) {
     return;
   }
   for (const BackupId& id : stale_marks) server.catalogue().clear_being_deleted(id);
-  fail_abandoned_backups(server, messages);
+  fail_abandoned_backups(server, reader.read(), messages);
   for (const BackupId& id : doomed) {
     if (const BackupInfo* backup = find(backups, id)) {
       retire(server, *backup, backups, reader, messages);

@@ -491,8 +491,9 @@ void require_parent(const server::Server& server, const BackupInfo& parent) {
   content::list_chain(server.catalogue(), parent);
 }
 
-void fail_abandoned_backups(const server::Server& server, Messages& messages) {
-  for (BackupInfo& info : server.catalogue().list_backups().backups) {
+void fail_abandoned_backups(const server::Server& server, catalogue::BackupList list,
+                            Messages& messages) {
+  for (BackupInfo& info : list.backups) {
     if (info.status != BackupStatus::empty && info.status != BackupStatus::started) continue;
     info.status = BackupStatus::failed;
     info.error = "failure copying files (the backup process ended before the backup was complete)";
@@ -508,7 +509,7 @@ BackupInfo stream_backup(const server::Server& server, const BackupRequest& requ
   server.create_directories();
   const FileLock lock = server::lock_or_throw(catalogue::backup_lock(server.locks()),
                                               "Another backup process is running");
-  fail_abandoned_backups(server, messages);
+  fail_abandoned_backups(server, server.catalogue().list_backups(), messages);
   const std::string system_id = identify(server);
   Job job{.server = server,
           .request = request,

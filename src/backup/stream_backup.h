@@ -48,7 +48,8 @@ catalogue::BackupInfo stream_backup(const server::Server& server, const BackupRe
                                     Messages& messages, Progress& progress);
 
 // Marks backups FAILED that are EMPTY or STARTED although nobody holds the backup lock. The caller
-// holds it. `except` is the backup being made.
-void fail_abandoned_backups(const server::Server& server, Messages& messages);
+// holds it; `list` is the catalogue as it is under it.
+void fail_abandoned_backups(const server::Server& server, catalogue::BackupList list,
+                            Messages& messages);
 
 }  // namespace barman::backup

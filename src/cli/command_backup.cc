@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "backup/stream_backup.h"
+#include "base/text.h"
 #include "check/check_server.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
@@ -51,7 +54,9 @@ void run_backup(CommandContext& context) {
           "Impossible to start the backup. Check the log for more details, or run 'barman check " +
           config.name + "'";
       for (const check::CheckResult& failure : failures) {
-        text += fmt::format("\nHINT: {}: {}", failure.label, failure.hint);
+        std::vector<std::string> reasons = failure.details;
+        if (!failure.hint.empty()) reasons.insert(reasons.begin(), failure.hint);
+        text += fmt::format("\nHINT: {}: {}", failure.label, join(reasons, "; "));
       }
       context.reporter.error(text);
       return;

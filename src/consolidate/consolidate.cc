@@ -267,7 +267,7 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
   const catalogue::Catalogue& catalogue = server.catalogue();
   const FileLock lock = server::lock_or_throw(catalogue::backup_lock(server.locks()),
                                               "Another backup process is running");
-  backup::fail_abandoned_backups(server, messages);
+  backup::fail_abandoned_backups(server, server.catalogue().list_backups(), messages);
   // Also refuses a link whose deletion was begun and not finished.
   std::vector<FileLock> links;
   for (const BackupInfo& link : content::list_chain(catalogue, backup)) {
