@@ -72,6 +72,9 @@ class SpawnActions {
         &attributes_, static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | more));
   }
   void duplicate(int from, int to) { ::posix_spawn_file_actions_adddup2(&actions_, from, to); }
+  void change_directory(const char* directory) {
+    ::posix_spawn_file_actions_addchdir_np(&actions_, directory);
+  }
   void open_null(int to) {
     ::posix_spawn_file_actions_addopen(&actions_, to, "/dev/null", O_RDWR, 0);
   }
@@ -149,6 +152,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& argv, const Streams& 
   if (streams.input >= 0) actions.duplicate(streams.input, STDIN_FILENO);
   if (streams.output >= 0) actions.duplicate(streams.output, STDOUT_FILENO);
   if (streams.error >= 0) actions.duplicate(streams.error, STDERR_FILENO);
+  if (streams.directory != nullptr) actions.change_directory(streams.directory);
   pid_ = actions.spawn(argv, {});
 }
 

@@ -51,6 +51,8 @@ class ChildProcess {
     int input = -1;
     int output = -1;
     int error = -1;
+    // Its working directory; nullptr = ours.
+    const char* directory = nullptr;
   };
   // Throws SystemError when it cannot be started.
   ChildProcess(const std::vector<std::string>& argv, const Streams& streams);

@@ -132,7 +132,8 @@ class Prefetcher {
 int fetch_wal(const RemoteBarman& barman, const GetWalRequest& request, const Fd& target,
               const fs::path& target_path) {
   PipeEnds pipe = make_pipe();
-  ChildProcess ssh(get_wal_command(barman, request), {.output = pipe.write_end.get()});
+  ChildProcess ssh(get_wal_command(barman, request),
+                   {.output = pipe.write_end.get(), .directory = kSshDirectory});
   pipe.write_end = Fd();
   ::fcntl(pipe.read_end.get(), F_SETPIPE_SZ, 1 << 20);
   compression::FdSink file(target.get(), target_path);

@@ -35,6 +35,9 @@ struct RemoteBarman {
 // long for a socket.
 std::vector<std::string> kept_connection_options(const std::filesystem::path& socket);
 
+// Where ssh runs: a connection that is kept must not hold the data directory's file system.
+inline constexpr const char* kSshDirectory = "/";
+
 enum class RemoteMode { run, test };
 
 std::vector<std::string> put_wal_command(const RemoteBarman& barman, RemoteMode mode);

@@ -180,7 +180,8 @@ bool Sender::wait_for_work() {
 SendOutcome send_wal_files(const RemoteBarman& barman, const PutOptions& options,
                            const std::vector<WalFile>& files, bool (*is_valid)(const WalFile&)) {
   PipeEnds pipe = make_pipe();
-  ChildProcess ssh(put_wal_command(barman, RemoteMode::run), {.input = pipe.read_end.get()});
+  ChildProcess ssh(put_wal_command(barman, RemoteMode::run),
+                   {.input = pipe.read_end.get(), .directory = kSshDirectory});
   pipe.read_end = Fd();
   ::fcntl(pipe.write_end.get(), F_SETPIPE_SZ, kPipeSize);
   SendOutcome outcome;

@@ -1,6 +1,7 @@
 // One ssh connection for all calls of a user to a host: the first one makes it, ssh keeps it for a
 // minute after the last one (ControlMaster of ssh_config(5)). A handshake costs more than sending a
-// segment.
+// segment. Nothing is thrown: without a safe directory for the socket (TMPDIR, or /tmp) each call
+// connects by itself.
 #pragma once
 
 #include "client/remote_barman.h"
@@ -9,8 +10,7 @@ namespace barman::client {
 
 class SharedConnection {
  public:
-  // Its socket lies in a directory of this user below the directory for temporary files. Without a
-  // safe one every call connects by itself.
+  // Its socket is in "barman-ssh-UID" there (0700).
   explicit SharedConnection(const RemoteBarman& barman);
 
   // The same place, reached through the connection.

@@ -49,6 +49,14 @@ std::optional<StreamPosition> resume_position(const std::vector<StreamFile>& fil
   return StreamPosition{segment.timeline, wal::segment_begin(segment, segment_size)};
 }
 
+std::vector<StreamFile> newer_timelines(std::vector<StreamFile> files, wal::TimelineId timeline) {
+  std::erase_if(files, [&](const StreamFile& file) {
+    const auto name = wal::parse_wal_file_name(file.name);
+    return !name || name->timeline <= timeline;
+  });
+  return files;
+}
+
 std::vector<StreamFile> list_stream_files(const std::filesystem::path& directory) {
   std::vector<StreamFile> files;
   std::error_code error;

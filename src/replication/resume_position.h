@@ -29,6 +29,9 @@ std::optional<StreamPosition> resume_position(const std::vector<StreamFile>& fil
                                               wal::SegmentSize segment_size,
                                               std::vector<std::string>* ignored = nullptr);
 
+// Those of a later timeline than this one.
+std::vector<StreamFile> newer_timelines(std::vector<StreamFile> files, wal::TimelineId timeline);
+
 // The regular files of the directory, its subdirectories left out.
 std::vector<StreamFile> list_stream_files(const std::filesystem::path& directory);
 

@@ -47,6 +47,18 @@ TEST(ResumePosition, TheHigherTimelineWinsAtTheSameSegment) {
       (StreamPosition{{1}, {0x4000000}}));
 }
 
+TEST(ResumePosition, NewerTimelinesAloneTellWhereTheyAre) {
+  const std::vector<StreamFile> files = {{"00000001000000000000000C.partial", kFull},
+                                         {"00000001000000000000000B", kFull},
+                                         {"00000002.history", 40},
+                                         {"000000020000000000000009", kFull},
+                                         {"00000002000000000000000A.partial", kFull}};
+  EXPECT_EQ(resume_position(files, kSize), (StreamPosition{{1}, {0xC000000}}));
+  EXPECT_EQ(resume_position(newer_timelines(files, {1}), kSize),
+            (StreamPosition{{2}, {0xA000000}}));
+  EXPECT_EQ(resume_position(newer_timelines(files, {2}), kSize), std::nullopt);
+}
+
 TEST(ResumePosition, PassesOverSegmentsOfAWrongSize) {
   std::vector<std::string> ignored;
   EXPECT_EQ(resume_position({{"000000010000000000000003", kFull},

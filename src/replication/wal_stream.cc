@@ -139,6 +139,9 @@ StreamPosition WalReceiver::on_path_of_server(const StreamPosition& position,
       identity.timeline, read_timeline_history(connection_, identity.timeline));
   const auto left_at = history.switch_point(position.timeline);
   if (!left_at || position.lsn <= *left_at) return position;
+  const auto gone_on = resume_position(
+      newer_timelines(list_stream_files(options_.directory), position.timeline), segment_size_);
+  if (gone_on) return on_path_of_server(*gone_on, identity);
   const wal::TimelineId next = history.timeline_at(*left_at);
   events_.on_message(fmt::format(
       "the server has left timeline {} at {}, before {}, which was received already; going on with "

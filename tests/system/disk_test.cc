@@ -67,6 +67,19 @@ class FullDisk : public testing::Test {
     disk.resize(kPlenty);
     EXPECT_EQ(site.barman.run({"delete", "main", failed}).exit_code, 0);
   }
+
+  // A receiver that fills the disk, which stays full.
+  static void end_receiver(StreamingSite& site, const Tmpfs& disk) {
+    site.start_receiver();
+    site.wait_until_acknowledged();
+    fill_up(disk, 2 * kMegabyte + kMegabyte / 2);
+    write_bulk(site.postgres, 20000);
+    const auto result = site.receiver().wait(kPatience);
+    ASSERT_TRUE(result) << "receive-wal goes on with a full disk";
+    EXPECT_EQ(result->exit_code, 1);
+    EXPECT_THAT(result->err, AllOf(HasSubstr("ERROR: ArchiverFailure:"), HasSubstr(kFull),
+                                   HasSubstr("/streaming/"), HasSubstr(".partial")));
+  }
 };
 
 TEST_F(FullDisk, FailsABackupAndNotTheNextOne) {
@@ -102,15 +115,7 @@ TEST_F(FullDisk, FailsABackupAlsoWhenItsFailureCannotBeRecorded) {
 TEST_F(FullDisk, EndsStreamingWithoutAcknowledgingWhatIsNotStored) {
   Tmpfs disk(kPlenty);
   StreamingSite site({.home = {.barman_home = disk.path() / "home"}});
-  site.start_receiver();
-  site.wait_until_acknowledged();
-  fill_up(disk, 2 * kMegabyte + kMegabyte / 2);
-  write_bulk(site.postgres, 20000);
-  const auto result = site.receiver().wait(kPatience);
-  ASSERT_TRUE(result) << "receive-wal goes on with a full disk";
-  EXPECT_EQ(result->exit_code, 1);
-  EXPECT_THAT(result->err, AllOf(HasSubstr("ERROR: ArchiverFailure:"), HasSubstr(kFull),
-                                 HasSubstr("/streaming/"), HasSubstr(".partial")));
+  end_receiver(site, disk);
   EXPECT_EQ(site.lost_wal(), "");
 
   const CommandResult again = site.barman.run({"receive-wal", "main"});
@@ -261,14 +266,7 @@ TEST_F(FullDiskAndEncryption, KeepsReceivedSegmentsThatDoNotFitIntoTheArchive) {
 TEST_F(FullDiskAndEncryption, EndsStreamingWithoutAcknowledgingWhatIsNotStored) {
   Tmpfs disk(kPlenty);
   StreamingSite site({.server = with_encryption(), .home = {.barman_home = disk.path() / "home"}});
-  site.start_receiver();
-  site.wait_until_acknowledged();
-  fill_up(disk, 2 * kMegabyte + kMegabyte / 2);
-  write_bulk(site.postgres, 20000);
-  const auto result = site.receiver().wait(kPatience);
-  ASSERT_TRUE(result) << "receive-wal goes on with a full disk";
-  EXPECT_EQ(result->exit_code, 1);
-  EXPECT_THAT(result->err, AllOf(HasSubstr("ERROR: ArchiverFailure:"), HasSubstr(kFull)));
+  end_receiver(site, disk);
 
   fs::remove(disk.path() / "filler");
   site.start_receiver();

@@ -281,6 +281,9 @@ TEST_F(SshClient, CallsShareOneConnectionAsLongAsItLasts) {
     EXPECT_TRUE(read_text(destination()) == contents[number - 1]);
   }
   EXPECT_EQ(ssh->connections(), 1U);
+  const std::vector<pid_t> kept = list_processes(ssh->environment().at("TMPDIR") + "/barman-ssh-");
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(fs::read_symlink(fmt::format("/proc/{}/cwd", kept[0])), "/");
   ssh->stop();
   ssh->start();
   // As the first one after a restart of the other host: there is no failure to tell of.
