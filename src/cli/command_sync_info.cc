@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "output/json_copy.h"
 #include "output/sync_views.h"
 #include "sync/primary_node.h"
 #include "sync/wal_selection.h"

@@ -22,8 +22,4 @@ struct SyncFacts {
 };
 void write_sync_info(const Fd& out, const SyncFacts& facts);
 
-// A JSON document of somebody else, with an indent of 4 and without secrets. Nothing is written
-// unless all of it is JSON and an object: throws `remote` "… is not a JSON object". `in` is a file.
-void copy_json_object(const Fd& out, Fd in, std::string_view name_of_input);
-
 }  // namespace barman::output

@@ -8,7 +8,11 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "catalogue/test_support.h"
+#include "cli/commands.h"
 #include "cli/parser.h"
+
+// In the place of cli/commands.cc, which needs the commands themselves.
+bool barman::cli::is_available(std::string_view) { return true; }
 
 namespace {
 

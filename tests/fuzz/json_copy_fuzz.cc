@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "output/sync_views.h"
+#include "output/json_copy.h"
 
 namespace {
 

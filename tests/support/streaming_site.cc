@@ -36,6 +36,7 @@ StreamingSite::StreamingSite(Options options)
   barman.add_streaming_server("main", postgres, options.server);
   require_success(barman.run({"receive-wal", "--create-slot", "main"}), "create-slot");
   begin_lsn_ = postgres.value("SELECT pg_current_wal_lsn()");
+  reserved_lsn_ = acknowledged();
 }
 
 void StreamingSite::start_receiver() {
@@ -111,6 +112,12 @@ std::string StreamingSite::needed_lsn() const {
     if (is_usable) return lsn->second;
   }
   return begin_lsn_;
+}
+
+std::string StreamingSite::lost_wal() const {
+  const std::string lsn = acknowledged();
+  // A new slot stands in the middle of a segment of which nothing has been received yet.
+  return lsn == reserved_lsn_ ? "" : lost_wal(lsn);
 }
 
 std::string StreamingSite::lost_wal(const std::string& until_lsn) const {

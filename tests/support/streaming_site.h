@@ -50,7 +50,7 @@ class StreamingSite {
   // "" when everything acknowledged is in the catalogue, from the first usable backup on, or since
   // the slot was created.
   std::string lost_wal(const std::string& until_lsn) const;
-  std::string lost_wal() const { return lost_wal(acknowledged()); }
+  std::string lost_wal() const;
   std::filesystem::path server_directory() const { return barman.server_directory("main"); }
 
   PostgresServer postgres;
@@ -60,6 +60,7 @@ class StreamingSite {
   std::string needed_lsn() const;
 
   std::string begin_lsn_;
+  std::string reserved_lsn_;  // of the slot before the first receiver
   std::optional<BackgroundCommand> receiver_;
 };
 
