@@ -87,8 +87,9 @@ void start_or_stop_receiver(const server::Server& server, DaemonOutputs outputs,
 
 }  // namespace
 
-void start_wal_check(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
-  for (const catalogue::BackupInfo& backup : server.catalogue().list_backups().backups) {
+void start_wal_check(const server::Server& server, catalogue::BackupListReader& backups,
+                     DaemonOutputs outputs, Messages& messages) {
+  for (const catalogue::BackupInfo& backup : backups.read().backups) {
     if (backup.status != catalogue::BackupStatus::waiting_for_wals) continue;
     if (!is_free(catalogue::backup_id_lock(server.locks(), backup.id))) return;
     messages.info(fmt::format("Starting check-backup for backup {} of server {}", backup.id.value,
@@ -141,10 +142,11 @@ pid_t start_child(const server::Server& server, const std::vector<std::string>& 
   return pid;
 }
 
-void run_wal_cron(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
+void run_wal_cron(const server::Server& server, catalogue::BackupListReader& backups,
+                  DaemonOutputs outputs, Messages& messages) {
   start_archiver(server, outputs, messages);
   start_or_stop_receiver(server, outputs, messages);
-  start_wal_check(server, outputs, messages);
+  start_wal_check(server, backups, outputs, messages);
 }
 
 void restart_receiver(const server::Server& server, Messages& messages) {

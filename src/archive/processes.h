@@ -8,6 +8,7 @@
 
 #include "base/process.h"
 #include "base/progress.h"
+#include "catalogue/catalogue.h"
 #include "server/server.h"
 
 namespace barman::archive {
@@ -26,9 +27,11 @@ pid_t start_child(const server::Server& server, const std::vector<std::string>& 
 // What cron does for the WAL of an active server, in children that it does not wait for:
 // archive-wal, receive-wal (or its end when streaming is off; as a systemd unit where that is
 // possible), check-backup for the oldest backup that waits for WAL.
-void run_wal_cron(const server::Server& server, DaemonOutputs outputs, Messages& messages);
+void run_wal_cron(const server::Server& server, catalogue::BackupListReader& backups,
+                  DaemonOutputs outputs, Messages& messages);
 // The last part of it.
-void start_wal_check(const server::Server& server, DaemonOutputs outputs, Messages& messages);
+void start_wal_check(const server::Server& server, catalogue::BackupListReader& backups,
+                     DaemonOutputs outputs, Messages& messages);
 // After a change of the configuration: ends a running receive-wal, and begins a new one when the
 // server is active and streams. The new one has its lock when this returns, so that the next change
 // finds it; one that cannot begin is waited for until it fails, at most five seconds.

@@ -239,7 +239,7 @@ std::vector<BackupId> marks_without_backup(const catalogue::BackupList& list,
 std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& server,
                                                       catalogue::BackupListReader& reader,
                                                       const BackupId& id, Messages& messages) {
-  const std::vector<BackupInfo> backups = reader.read().backups;
+  const std::vector<BackupInfo>& backups = reader.read().backups;
   const BackupInfo* current = find(backups, id);
   if (current == nullptr) throw catalogue::unknown_backup(id.value, server.name());
   const auto minimum =
@@ -305,7 +305,7 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
   }
   if (plan->warning) messages.warning(*plan->warning);
   for (const BackupLock& held : locks) {
-    const std::vector<BackupInfo> backups = reader.read().backups;
+    const std::vector<BackupInfo>& backups = reader.read().backups;
     const BackupInfo* doomed = find(backups, held.id);
     if (doomed != nullptr && !delete_one(server, backups, *doomed, Cause::command, messages)) {
       return false;
@@ -315,9 +315,8 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
   return true;
 }
 
-void enforce_retention(const server::Server& server, Messages& messages) {
-  const catalogue::Catalogue& catalogue = server.catalogue();
-  catalogue::BackupListReader reader(catalogue);
+void enforce_retention(const server::Server& server, catalogue::BackupListReader& reader,
+                       Messages& messages) {
   const DeletionFacts facts = make_deletion_facts(server, reader.read());
   const std::vector<BackupInfo>& backups = facts.list.backups;
   const std::vector<BackupId> stale_marks = marks_without_backup(facts.list, facts.annotations);

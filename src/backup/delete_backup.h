@@ -35,6 +35,7 @@ bool delete_backup(const server::Server& server, const catalogue::BackupInfo& ba
 // What cron does for the backups of a server, unless another process holds the backup lock: marks
 // abandoned backups FAILED, completes deletions that were interrupted, applies the retention policy
 // (if there is one and its mode is `auto`).
-void enforce_retention(const server::Server& server, Messages& messages);
+void enforce_retention(const server::Server& server, catalogue::BackupListReader& reader,
+                       Messages& messages);
 
 }  // namespace barman::backup

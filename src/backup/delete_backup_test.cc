@@ -60,7 +60,11 @@ class Deletion : public testing::Test {
     const server::Server server = test_.make();
     return delete_backup(server, server.catalogue().load_backup(id), messages_);
   }
-  void enforce() { enforce_retention(test_.make(), messages_); }
+  void enforce() {
+    const server::Server server = test_.make();
+    catalogue::BackupListReader reader(server.catalogue());
+    enforce_retention(server, reader, messages_);
+  }
   // Those whose data and metadata are both there.
   std::vector<std::string> left() const {
     std::vector<std::string> ids;

@@ -491,10 +491,12 @@ void require_parent(const server::Server& server, const BackupInfo& parent) {
   content::list_chain(server.catalogue(), parent);
 }
 
-void fail_abandoned_backups(const server::Server& server, catalogue::BackupList list,
+void fail_abandoned_backups(const server::Server& server, const catalogue::BackupList& list,
                             Messages& messages) {
-  for (BackupInfo& info : list.backups) {
-    if (info.status != BackupStatus::empty && info.status != BackupStatus::started) continue;
+  for (const BackupInfo& abandoned : list.backups) {
+    if (abandoned.status != BackupStatus::empty && abandoned.status != BackupStatus::started)
+      continue;
+    BackupInfo info = abandoned;
     info.status = BackupStatus::failed;
     info.error = "failure copying files (the backup process ended before the backup was complete)";
     server.catalogue().save(info);

@@ -49,7 +49,7 @@ catalogue::BackupInfo stream_backup(const server::Server& server, const BackupRe
 
 // Marks backups FAILED that are EMPTY or STARTED although nobody holds the backup lock. The caller
 // holds it; `list` is the catalogue as it is under it.
-void fail_abandoned_backups(const server::Server& server, catalogue::BackupList list,
+void fail_abandoned_backups(const server::Server& server, const catalogue::BackupList& list,
                             Messages& messages);
 
 }  // namespace barman::backup

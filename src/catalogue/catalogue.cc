@@ -1,5 +1,6 @@
 #include "catalogue/catalogue.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -25,6 +26,14 @@ constexpr std::string_view kDeleteValue = "delete";
 bool is_present(const fs::path& path) {
   struct stat status = {};
   return ::stat(path.c_str(), &status) == 0;
+}
+
+// What cannot be looked at may be a `keep`: it throws then.
+bool is_present_in(const Fd& directory, const std::string& name) {
+  struct stat status = {};
+  if (::fstatat(directory.get(), name.c_str(), &status, 0) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  throw_errno("cannot look at \"" + name + "\"");
 }
 
 // Also true for a link to nowhere.
@@ -125,10 +134,10 @@ bool is_answer(const BackupInfo& backup, std::string_view word) {
   return backup.type() == BackupType::full || backup.type() == BackupType::rsync;
 }
 
+bool is_before(const BackupInfo& backup, const BackupId& wanted) { return backup.id < wanted; }
+
 const BackupInfo* find_in(const std::vector<BackupInfo>& backups, const BackupId& id) {
-  const auto found = std::lower_bound(
-      backups.begin(), backups.end(), id,
-      [](const BackupInfo& backup, const BackupId& wanted) { return backup.id < wanted; });
+  const auto found = std::lower_bound(backups.begin(), backups.end(), id, is_before);
   return found != backups.end() && found->id == id ? &*found : nullptr;
 }
 
@@ -172,13 +181,17 @@ std::string_view keep_text(KeepTarget target) {
 
 std::map<BackupId, fs::path> Catalogue::list_info_paths() const {
   std::map<BackupId, fs::path> paths;
-  for (const std::string& name : list_names(locations_.basebackups_directory)) {
-    const std::optional<BackupId> id = parse_backup_id(name);
-    if (id && is_present(old_info_path(*id))) paths[*id] = old_info_path(*id);
-  }
   for (const std::string& name : list_names(locations_.meta_directory)) {
     if (const std::optional<BackupId> id = id_before(name, kInfoSuffix)) {
       paths[*id] = new_info_path(*id);
+    }
+  }
+  for (const std::string& name : list_names(locations_.basebackups_directory)) {
+    const std::optional<BackupId> id = parse_backup_id(name);
+    if (!id || paths.contains(*id)) continue;
+    // The new place once more: save() may have moved it there after that was listed.
+    for (const fs::path& path : {old_info_path(*id), new_info_path(*id)}) {
+      if (is_present(path)) paths[*id] = path;
     }
   }
   return paths;
@@ -192,23 +205,28 @@ BackupList Catalogue::list_backups() const {
   return list;
 }
 
-BackupList BackupListReader::read() {
+const BackupList& BackupListReader::read() {
+  // After an exception nothing is known.
+  std::vector<BackupInfo> known = std::exchange(list_, {}).backups;
+  const std::vector<FileStamp> known_stamps = std::exchange(stamps_, {});
   BackupList list;
-  std::map<BackupId, Known> known;
+  list.backups.reserve(known.size());
+  std::vector<FileStamp> stamps;
   for (const auto& [id, path] : catalogue_.list_info_paths()) {
     const std::optional<FileStamp> stamp = stamp_of(path);
     if (!stamp) continue;  // another process deleted the backup meanwhile
-    const auto before = known_.find(id);
-    const bool is_unchanged = before != known_.end() && before->second.stamp == *stamp;
-    if (is_unchanged) {
-      list.backups.push_back(before->second.info);
+    const auto before = std::lower_bound(known.begin(), known.end(), id, is_before);
+    const bool is_known = before != known.end() && before->id == id;
+    if (is_known && known_stamps[static_cast<std::size_t>(before - known.begin())] == *stamp) {
+      list.backups.push_back(std::move(*before));
     } else if (!add_backup(list, id, path)) {
       continue;
     }
-    known[id] = {.stamp = *stamp, .info = list.backups.back()};
+    stamps.push_back(*stamp);
   }
-  known_ = std::move(known);
-  return list;
+  list_ = std::move(list);
+  stamps_ = std::move(stamps);
+  return list_;
 }
 
 std::optional<BackupInfo> Catalogue::find_backup(const BackupId& id) const {
@@ -284,9 +302,11 @@ Annotations Catalogue::list_annotations() const {
       annotations.being_deleted.insert(*id);
     }
   }
-  for (const std::string& name : list_names(locations_.basebackups_directory)) {
+  const std::vector<std::string> names = list_names(locations_.basebackups_directory);
+  const Fd base = names.empty() ? Fd() : open_file(locations_.basebackups_directory, O_RDONLY);
+  for (const std::string& name : names) {
     const std::optional<BackupId> id = parse_backup_id(name);
-    if (!id || !is_present(base_directory(*id) / "annotations")) continue;
+    if (!id || !is_present_in(base, name + "/annotations")) continue;
     if (is_present(old_annotation_path(*id, kKeepKey))) with_keep.insert(*id);
     if (is_present(old_annotation_path(*id, kDeleteKey))) annotations.being_deleted.insert(*id);
   }

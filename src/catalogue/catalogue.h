@@ -141,22 +141,19 @@ struct FileStamp {
   friend bool operator==(const FileStamp&, const FileStamp&) = default;
 };
 
-// For a loop that needs the backups as they are now each time: files that have not changed since
-// the last read() are not read again. The catalogue must outlive it.
+// For who needs the backups as they are now several times: files that have not changed since the
+// last read() are not read again. The catalogue must outlive it.
 class BackupListReader {
  public:
   explicit BackupListReader(const Catalogue& catalogue) : catalogue_(catalogue) {}
 
-  // As Catalogue::list_backups().
-  BackupList read();
+  // As Catalogue::list_backups(); good until the next read().
+  const BackupList& read();
 
  private:
-  struct Known {
-    FileStamp stamp;
-    BackupInfo info;
-  };
   const Catalogue& catalogue_;
-  std::map<BackupId, Known> known_;
+  BackupList list_;
+  std::vector<FileStamp> stamps_;  // of list_.backups
 };
 
 // resolve() on a list already read.

@@ -32,17 +32,18 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
     return;
   }
   if (!config.active) return archive::stop_receiver_of_inactive_server(server, context.reporter);
+  catalogue::BackupListReader backups(server.catalogue());
   if (config.is_passive()) {
-    sync::run_passive_cron(server, outputs, context.reporter);
+    sync::run_passive_cron(server, backups, outputs, context.reporter);
   } else {
     if (const std::string text = server.wal_connections_text(); !text.empty())
       context.reporter.info(text);
     const check::ReceiverProcess receiver = check::find_receiver(server);
     check::warn_of_ended_receiver(server, receiver, context.reporter);
-    archive::run_wal_cron(server, outputs, context.reporter);
+    archive::run_wal_cron(server, backups, outputs, context.reporter);
     check::warn_of_idle_receiver(server, receiver, context.reporter);
   }
-  backup::enforce_retention(server, context.reporter);
+  backup::enforce_retention(server, backups, context.reporter);
 }
 
 // The changes that config-update could not write; the names of the sections they are in.

@@ -83,7 +83,8 @@ void start_wals(const server::Server& server, const PrimaryInfo& primary, Daemon
 
 }  // namespace
 
-void run_passive_cron(const server::Server& server, DaemonOutputs outputs, Messages& messages) {
+void run_passive_cron(const server::Server& server, catalogue::BackupListReader& backups,
+                      DaemonOutputs outputs, Messages& messages) {
   PrimaryInfo primary;
   try {
     primary = ask(server, messages);
@@ -94,7 +95,7 @@ void run_passive_cron(const server::Server& server, DaemonOutputs outputs, Messa
   }
   start_backup(server, primary, outputs, messages);
   start_wals(server, primary, outputs, messages);
-  archive::start_wal_check(server, outputs, messages);
+  archive::start_wal_check(server, backups, outputs, messages);
 }
 
 }  // namespace barman::sync

@@ -4,11 +4,13 @@
 
 #include "base/process.h"
 #include "base/progress.h"
+#include "catalogue/catalogue.h"
 #include "server/server.h"
 
 namespace barman::sync {
 
 // Failures to ask the primary are reported as the contract says; then nothing is started.
-void run_passive_cron(const server::Server& server, DaemonOutputs outputs, Messages& messages);
+void run_passive_cron(const server::Server& server, catalogue::BackupListReader& backups,
+                      DaemonOutputs outputs, Messages& messages);
 
 }  // namespace barman::sync
