@@ -70,6 +70,14 @@ std::vector<std::string> get_wal_command(const RemoteBarman& barman, const GetWa
   return argv;
 }
 
+std::string connection_problem(const RemoteBarman& barman) {
+  const std::string port = barman.port ? "-p " + quoted_when_needed(*barman.port) + " " : "";
+  return fmt::format(
+      "ERROR: Connection problem with ssh\n"
+      "HINT: 'ssh {}{} barman --version', as the same user, shows the reason.",
+      port, quoted_when_needed(fmt::format("{}@{}", barman.user, barman.host)));
+}
+
 int run_test(const std::vector<std::string>& command) {
   // Both outputs are the program's own.
   return ChildProcess(command, {}).wait();

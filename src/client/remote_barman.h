@@ -52,6 +52,9 @@ struct GetWalRequest {
 };
 std::vector<std::string> get_wal_command(const RemoteBarman& barman, const GetWalRequest& request);
 
+// What to tell when ssh has failed. ssh itself is silent (-q), so it says how to hear the reason.
+std::string connection_problem(const RemoteBarman& barman);
+
 // Runs a --test command and prints what it says; its exit code.
 int run_test(const std::vector<std::string>& command);
 

@@ -101,10 +101,10 @@ int exit_code_of_broken_pipe(int ssh_exit_code) {
   return ssh_exit_code == kSshFailure ? kSshFailure : kExitFailure;
 }
 
-int report(int exit_code) {
+int report(const RemoteBarman& barman, int exit_code) {
   if (exit_code == 0) return kExitSuccess;
   if (exit_code == kSshFailure) {
-    tell("ERROR: Connection problem with ssh");
+    tell(connection_problem(barman));
     return kExitNoConnection;
   }
   if (exit_code == kExitFailure) return kExitFailure;
@@ -123,12 +123,12 @@ int send_alone(const Request& request, WalFile requested) {
   SendOutcome outcome = send(connection.use(request.barman));
   // The connection that was kept may have been cut; what arrives twice is stored once.
   if (outcome.exit_code == kSshFailure && connection.was_there()) outcome = send(request.barman);
-  if (!outcome.is_pipe_broken) return report(outcome.exit_code);
+  if (!outcome.is_pipe_broken) return report(request.barman, outcome.exit_code);
   const int exit_code = exit_code_of_broken_pipe(outcome.exit_code);
   tell(fmt::format("Archival of WAL file {} failed: [Errno 32] Broken pipe",
                    request.wal_path.string()));
   if (exit_code == kExitFailure) tell("ERROR: Error executing ssh: [Errno 32] Broken pipe");
-  return report(exit_code);
+  return report(request.barman, exit_code);
 }
 
 // True when it is durable at the other side, sent by the process in the background, which may be

@@ -115,9 +115,9 @@ int fail(const Request& request, int exit_code) {
 }
 
 // Of ssh and of the remote get-wal.
-int map_exit_code(int exit_code) {
+int map_exit_code(const RemoteBarman& barman, int exit_code) {
   if (exit_code == kSshFailure) {
-    tell("ERROR: Connection problem with ssh");
+    tell(connection_problem(barman));
     return kExitFailure;
   }
   if (exit_code == kExitNotFound || exit_code == kExitBadRequest) {
@@ -148,7 +148,7 @@ int fetch_to_destination(const Request& request) {
     std::this_thread::sleep_for(kBetweenAttempts);
   }
   remove_destination(request.destination);
-  return fail(request, map_exit_code(exit_code));
+  return fail(request, map_exit_code(barman, exit_code));
 }
 
 // True when the process in the background brought the file while we waited for it.

@@ -143,6 +143,12 @@ TEST_F(EncryptedWal, FailsPlainlyWithoutTheRightPassphrase) {
   const CommandResult wrong = site_.barman.run({"get-wal", "main", segments_[0]});
   EXPECT_EQ(wrong.exit_code, 1);
   EXPECT_THAT(wrong.err, AllOf(HasSubstr("Bad passphrase"), Not(HasSubstr("hush"))));
+  // What cannot be read says nothing of the archive.
+  const CommandResult verify = site_.barman.run({"verify-wal", "main"});
+  EXPECT_EQ(verify.exit_code, 1);
+  EXPECT_THAT(verify.err,
+              AllOf(HasSubstr("Bad passphrase"), HasSubstr("Correct encryption_passphrase_command"),
+                    Not(HasSubstr("damage")), Not(HasSubstr("missing"))));
   site_.barman.set("main", "encryption_passphrase_command", "echo hush; exit 9");
   const CommandResult failing = site_.barman.run({"get-wal", "main", segments_[0]});
   EXPECT_EQ(failing.exit_code, 1);

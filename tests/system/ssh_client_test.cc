@@ -180,7 +180,7 @@ TEST_F(SshClient, RemoteHostGoneIsNeverSuccessNorTheEndOfRecovery) {
   ssh->stop();
   CommandResult result = run_command(archive(1));
   EXPECT_EQ(result.exit_code, 3);
-  EXPECT_THAT(result.err, HasSubstr("ERROR: Connection problem with ssh"));
+  EXPECT_THAT(result.err, HasSubstr("ERROR: Connection problem with ssh\nHINT: 'ssh -p "));
   result = run_command(restore(wal_name(1)));
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_FALSE(fs::exists(destination()));
