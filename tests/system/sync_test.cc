@@ -281,5 +281,34 @@ TEST_F(PassiveNode, RefusesWhatCannotBe) {
   EXPECT_THAT(run({"sync-wals", "main"}).err, HasSubstr("WARNING: No base backup for server main"));
 }
 
+TEST_F(PassiveNode, AnswersAsTheGoldenFilesSay) {
+  const std::string id = primary_.take_backup();
+  primary_.archive_a_segment();
+  Normalizer words;
+  words.replace(passive_.directory().string(), "<DIR>");
+  words.replace(std::to_string(ssh_->port()), "<PORT>");
+  words.replace(user_name() + "@", "<USER>@");
+  const auto golden = [&](const std::string& name, const Arguments& arguments) {
+    SCOPED_TRACE(testing::PrintToString(arguments));
+    expect_golden(name, words(transcript(run(arguments))));
+  };
+  golden("sync-wals/nothing_known", {"sync-wals", "main"});
+  golden("sync-wals/nothing_known_json", {"-f", "json", "sync-wals", "main"});
+  golden("sync-backup/nothing_known", {"sync-backup", "main", id});
+  golden("list-backups/passive_none", {"list-backups", "main"});
+  EXPECT_EQ(run({"cron"}).exit_code, 0);
+  synchronise();
+  golden("sync-backup/done", {"sync-backup", "main", id});
+  golden("sync-backup/done_json", {"-f", "json", "sync-backup", "main", id});
+  golden("sync-backup/absent", {"sync-backup", "main", "20200101T000000"});
+  golden("sync-backup/absent_json", {"-f", "json", "sync-backup", "main", "20200101T000000"});
+  golden("sync-wals/done", {"sync-wals", "main"});
+  golden("sync-wals/done_json", {"-f", "json", "sync-wals", "main"});
+  golden("cron/passive_up_to_date", {"cron"});
+  golden("backup/passive", {"backup", "main"});
+  passive_.set("main", "primary_ssh_command", "echo gone >&2; exit 255;");
+  golden("cron/passive_primary_gone", {"cron"});
+}
+
 }  // namespace
 }  // namespace barman::test
