@@ -20,6 +20,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "client/background.h"
+#include "client/shared_connection.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
 #include "wal/wal_file_name.h"
@@ -52,10 +53,10 @@ class Prefetcher {
  private:
   void run_connection(std::size_t number) {
     RemoteBarman barman = request_.barman;
-    barman.ssh_options =
-        kept_connection_options(spool_.directory() / fmt::format(".ssh{}", number));
     // Whatever it is, PostgreSQL asks for the file itself, and then it is told.
     try {
+      barman.ssh_options =
+          connection_options(barman, spool_.directory() / fmt::format(".ssh{}", number));
       while (wait_for_room()) {
         const std::optional<std::string> name = take(barman);
         if (!name || !fetch(barman, *name)) break;

@@ -49,6 +49,13 @@ std::vector<std::string> kept_connection_options(const std::filesystem::path& so
           "-o", "ServerAliveCountMax=3"};
 }
 
+std::vector<std::string> show_configuration_command(const RemoteBarman& barman) {
+  std::vector<std::string> argv = {"ssh", "-G"};
+  if (barman.port) argv.insert(argv.end(), {"-p", *barman.port});
+  argv.push_back(fmt::format("{}@{}", barman.user, barman.host));
+  return argv;
+}
+
 std::vector<std::string> put_wal_command(const RemoteBarman& barman, RemoteMode mode) {
   std::vector<std::string> argv = ssh_command(barman);
   if (barman.config_file) argv.push_back("--config=" + shell_quote(*barman.config_file));

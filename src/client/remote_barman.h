@@ -38,6 +38,9 @@ std::vector<std::string> kept_connection_options(const std::filesystem::path& so
 // Where ssh runs: a connection that is kept must not hold the data directory's file system.
 inline constexpr const char* kSshDirectory = "/";
 
+// `ssh -G`: what ssh's configuration is for this host.
+std::vector<std::string> show_configuration_command(const RemoteBarman& barman);
+
 enum class RemoteMode { run, test };
 
 std::vector<std::string> put_wal_command(const RemoteBarman& barman, RemoteMode mode);

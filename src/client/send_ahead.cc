@@ -20,6 +20,7 @@
 #include "base/process.h"
 #include "client/background.h"
 #include "client/next_segments.h"
+#include "client/shared_connection.h"
 #include "compression/stored_file.h"
 
 namespace barman::client {
@@ -107,9 +108,10 @@ void Sender::take_over() {
 
 void Sender::run_connection(std::size_t number) {
   RemoteBarman barman = request_.barman;
-  barman.ssh_options = kept_connection_options(request_.directory / fmt::format(".ssh{}", number));
   // Whatever it is, PostgreSQL asks for the file itself, and then it is told.
   try {
+    barman.ssh_options =
+        connection_options(barman, request_.directory / fmt::format(".ssh{}", number));
     while (!is_over_) {
       const std::vector<WalFile> files = take();
       if (files.empty() ? !wait_for_work() : !send(barman, files)) break;

@@ -3,15 +3,25 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/digest.h"
 #include "base/error.h"
 #include "client/private_directory.h"
+#include "client/ssh_ciphers.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
+
+std::vector<std::string> connection_options(const RemoteBarman& barman, const fs::path& socket) {
+  std::vector<std::string> options = kept_connection_options(socket);
+  // The cipher is settled when the connection is made.
+  if (options.empty() || ::access(socket.c_str(), F_OK) == 0) return options;
+  for (std::string& word : cipher_options(barman)) options.push_back(std::move(word));
+  return options;
+}
 
 SharedConnection::SharedConnection(const RemoteBarman& barman) {
   try {
@@ -22,7 +32,7 @@ SharedConnection::SharedConnection(const RemoteBarman& barman) {
         fmt::format("{}@{} {}", barman.user, barman.host, barman.port.value_or("-"));
     const fs::path socket = directory / digest_of(DigestAlgorithm::sha256, place).substr(0, 16);
     was_there_ = ::access(socket.c_str(), F_OK) == 0;
-    options_ = kept_connection_options(socket);
+    options_ = connection_options(barman, socket);
   } catch (const Error&) {
     options_.clear();
   } catch (const fs::filesystem_error&) {

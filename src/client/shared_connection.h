@@ -8,6 +8,11 @@
 
 namespace barman::client {
 
+// The words for ssh itself to use the connection with this socket, or to make it (with a quick
+// cipher). Empty when the path is too long for a socket.
+std::vector<std::string> connection_options(const RemoteBarman& barman,
+                                            const std::filesystem::path& socket);
+
 class SharedConnection {
  public:
   // Its socket is in "barman-ssh-UID" there (0700).
