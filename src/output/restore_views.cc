@@ -13,8 +13,24 @@ using restore::RestorePlan;
 using restore::WalFileCopy;
 
 std::optional<double> expected_seconds(const RestorePlan& plan) {
-  if (plan.bytes_per_second <= 0) return std::nullopt;
-  return static_cast<double>(plan.total_bytes + plan.wal.total_bytes) / plan.bytes_per_second;
+  if (plan.rate.source == restore::RateSource::unknown) return std::nullopt;
+  return static_cast<double>(plan.total_bytes + plan.wal.total_bytes) / plan.rate.bytes_per_second;
+}
+
+std::string source_text(const restore::ExpectedRate& rate) {
+  switch (rate.source) {
+    case restore::RateSource::unknown:
+      return "";
+    case restore::RateSource::restores:
+      return rate.restores == 1
+                 ? "the rate of the last such restore"
+                 : fmt::format("the rate of the last {} such restores", rate.restores);
+    case restore::RateSource::backup:
+      return "the rate at which the backup was taken";
+    case restore::RateSource::bandwidth_limit:
+      return "the bandwidth limit";
+  }
+  return "";
 }
 
 std::string size_text(std::uint64_t bytes) { return human_size(static_cast<std::int64_t>(bytes)); }
@@ -51,9 +67,10 @@ void write_text(Reporter& reporter, const RestorePlan& plan) {
   row("Recovery settings", plan.recovery.is_written ? plan.recovery.settings_file : "none");
   row("Workers", std::to_string(plan.worker_count));
   if (const std::optional<double> seconds = expected_seconds(plan)) {
-    row("Expected time", fmt::format("{} (at {}/s, the rate at which the backup was taken)",
-                                     human_duration(*seconds),
-                                     size_text(static_cast<std::uint64_t>(plan.bytes_per_second))));
+    row("Expected time",
+        fmt::format("{} (at {}/s, {})", human_duration(*seconds),
+                    size_text(static_cast<std::uint64_t>(plan.rate.bytes_per_second)),
+                    source_text(plan.rate)));
   }
   for (const std::string& warning : plan.warnings) row("Warning", warning);
   for (const std::string& note : plan.notes) row("Note", note);
@@ -97,6 +114,8 @@ void write_json(Reporter& reporter, const RestorePlan& plan) {
   reporter.add_json("workers", static_cast<std::int64_t>(plan.worker_count));
   const std::optional<double> seconds = expected_seconds(plan);
   reporter.add_json("expected_seconds", seconds ? JsonValue(*seconds) : JsonValue());
+  reporter.add_json("expected_seconds_source",
+                    seconds ? JsonValue(source_text(plan.rate)) : JsonValue());
   reporter.add_json("warnings_before_restore", plan.warnings);
 }
 

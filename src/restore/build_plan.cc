@@ -79,7 +79,8 @@ class Planner {
     plan_.manifest_path = facts_.manifest_path;
     plan_.total_bytes = facts_.scan.total_bytes;
     plan_.stored_bytes = facts_.stored_bytes;
-    plan_.bytes_per_second = facts_.bytes_per_second;
+    plan_.rate = facts_.rate;
+    plan_.rate_kind = facts_.rate_kind;
     plan_.updates_existing = request_.delta_restore || request_.resume;
     plan_.recover_info = catalogue::format_backup_info(facts_.backup);
     plan_.target_text =

@@ -143,7 +143,7 @@ void read_received(const fs::path& directory, RestoreFacts& facts) {
   }
 }
 
-double rate_of(const content::BackupChain& chain) {
+double rate_at_backup(const content::BackupChain& chain) {
   std::int64_t largest = 0;
   double rate = 0;
   for (const content::ChainMember& member : chain.members()) {
@@ -152,6 +152,33 @@ double rate_of(const content::BackupChain& chain) {
     if (size <= largest || seconds <= 0) continue;
     largest = size;
     rate = static_cast<double>(size) / seconds;
+  }
+  return rate;
+}
+
+// What the rate depends on. The backups that a chain is put together from are mostly alike.
+std::string rate_kind_of(const content::BackupChain& chain, const RestoreRequest& request) {
+  const catalogue::BackupInfo& backup = chain.backup();
+  std::string kind = chain.is_incremental() ? "incremental" : "full";
+  if (backup.compression) kind += fmt::format(",{}", *backup.compression);
+  if (backup.encryption) kind += fmt::format(",{}", *backup.encryption);
+  if (request.delta_restore) kind += ",in-place";
+  return kind;
+}
+
+ExpectedRate expect_rate(const server::Server& server, const content::BackupChain& chain,
+                         const RestoreRequest& request) {
+  ExpectedRate rate = expected_rate(read_restore_rates(server.locations().backup_directory),
+                                    rate_kind_of(chain, request));
+  if (rate.source == RateSource::unknown) {
+    const double rate_of_backup = rate_at_backup(chain);
+    if (rate_of_backup > 0) {
+      rate = {.bytes_per_second = rate_of_backup, .source = RateSource::backup, .restores = 0};
+    }
+  }
+  const double limit = static_cast<double>(request.bandwidth_limit_kb) * 1024;  // 0 = none
+  if (limit > 0 && (rate.bytes_per_second == 0 || rate.bytes_per_second > limit)) {
+    rate = {.bytes_per_second = limit, .source = RateSource::bandwidth_limit, .restores = 0};
   }
   return rate;
 }
@@ -229,7 +256,9 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
   facts.barman_user = server.global().barman_user;
   facts.backup = backup;
   facts.content = chain.complete_trees();
-  facts.bytes_per_second = rate_of(chain);
+  facts.rate = expect_rate(server, chain, request);
+  // What a resumed restore finds there already tells nothing of the next.
+  if (!request.resume) facts.rate_kind = rate_kind_of(chain, request);
   facts.manifest_path = catalogue.data_directory(backup.id) / "backup_manifest";
   facts.has_mixed_checksums = chain.has_mixed_checksums();
   if (chain.is_incremental()) {

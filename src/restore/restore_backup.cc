@@ -16,6 +16,7 @@
 #include "restore/gather_facts.h"
 #include "restore/hook_variables.h"
 #include "restore/recovery_target.h"
+#include "restore/restore_rates.h"
 
 namespace barman::restore {
 
@@ -59,6 +60,15 @@ Error explain_failure(const Error& error, const RestorePlan& plan) {
   return {error.kind(), error.describe(), std::move(hint)};
 }
 
+void note_rate(const server::Server& server, const RestorePlan& plan,
+               std::chrono::steady_clock::duration duration) {
+  if (plan.rate_kind.empty() || plan.bandwidth_limit_kb > 0) return;
+  note_restore(server.locations().backup_directory,
+               {.kind = plan.rate_kind,
+                .bytes = plan.total_bytes + plan.wal.total_bytes,
+                .duration = std::chrono::duration_cast<std::chrono::milliseconds>(duration)});
+}
+
 ExecutedRestore run_with_hooks(const server::Server& server, const RestorePlan& plan,
                                content::ManifestIndex* manifest, const RestoreReporting& reporting,
                                const hooks::HookVariables& variables) {
@@ -70,7 +80,9 @@ ExecutedRestore run_with_hooks(const server::Server& server, const RestorePlan& 
   scripts.run_pre(variables);
   try {
     announce(plan, reporting.messages);
+    const auto begin = std::chrono::steady_clock::now();
     ExecutedRestore executed = execute_plan(plan, manifest, reporting, server.interrupt());
+    note_rate(server, plan, std::chrono::steady_clock::now() - begin);
     scripts.run_post(variables, "");
     return executed;
   } catch (const Error& error) {

@@ -16,6 +16,7 @@
 #include "postgres/system_id.h"
 #include "restore/backup_tree.h"
 #include "restore/restore_marker.h"
+#include "restore/restore_rates.h"
 #include "restore/timelines.h"
 #include "restore/wal_selection.h"
 
@@ -62,8 +63,9 @@ struct RestoreFacts {
   std::filesystem::path manifest_path;
   // As stored, of all backups that are read.
   std::uint64_t stored_bytes = 0;
-  // At which the largest of them was taken; 0 = unknown.
-  double bytes_per_second = 0;
+  // Of earlier restores of this kind, or at which the largest of them was taken.
+  ExpectedRate rate;
+  std::string rate_kind;
   bool has_mixed_checksums = false;
   TreeScan scan;
   std::filesystem::path wals_directory;

@@ -10,6 +10,7 @@
 #include "catalogue/backup_id.h"
 #include "content/backup_chain.h"
 #include "restore/backup_tree.h"
+#include "restore/restore_rates.h"
 #include "restore/server_settings.h"
 #include "wal/lsn.h"
 
@@ -73,8 +74,9 @@ struct RestorePlan {
   // To be written, and to be read of the catalogue for it, without WAL.
   std::uint64_t total_bytes = 0;
   std::uint64_t stored_bytes = 0;
-  // Experience of the backup, for an estimate; 0 = none.
-  double bytes_per_second = 0;
+  // Experience, for an estimate, and the kind under which that of this restore is kept ("" = not).
+  ExpectedRate rate;
+  std::string rate_kind;
   // The destination holds files: those that are right stay, of the others the blocks that differ
   // are written, and what is not in the backup is removed.
   bool updates_existing = false;

@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
 
 #include "base/text.h"
 #include "support/catalogue_files.h"
+#include "support/eventually.h"
 #include "support/golden.h"
 #include "support/old_catalogue.h"
 #include "support/streaming_site.h"
@@ -40,6 +42,19 @@ class Outputs : public testing::Test {
     site_.start_receiver();
     site_.archive_a_segment();
     backup_ = site_.take_backup();
+  }
+
+  // So that a restore has an unfinished segment, whenever the backup ended.
+  void begin_a_segment() const {
+    site_.postgres.query("CREATE TABLE begun ()");
+    const auto has_begun = [](const fs::directory_entry& file) {
+      std::error_code renamed;
+      return file.path().extension() == ".partial" && file.file_size(renamed) > 0 && !renamed;
+    };
+    ASSERT_TRUE(eventually([&] {
+      return std::ranges::any_of(fs::directory_iterator(site_.server_directory() / "streaming"),
+                                 has_begun);
+    }));
   }
 
   // As text and as JSON; a command that changes something is repeated by `again`.
@@ -151,11 +166,14 @@ TEST_F(Outputs, OfBackupsThatTravel) {
 
 TEST_F(Outputs, OfARestore) {
   const std::string first = (place_.path() / "plain").string();
+  begin_a_segment();
   golden("restore/planned",
          {"restore", "--dry-run", "--target-tli", "current", "main", backup_, first});
   golden("restore/unknown", {"restore", "main", "20200101T000000", first});
   golden("restore/local", {"restore", "main", backup_, first}, [&] { fs::remove_all(first); });
   golden("restore/not_empty", {"restore", "main", backup_, first});
+  fs::remove_all(first);
+  golden("restore/planned_again", {"restore", "--dry-run", "main", backup_, first});
 }
 
 TEST_F(Outputs, OfProcesses) {
@@ -202,6 +220,7 @@ TEST_F(ChainOutputs, OfIncrementalBackups) {
   golden("list-backups/chain", {"list-backups", "main"});
   golden("show-backup/incremental", {"show-backup", "main", "last"});
   golden("verify-backup/incremental", {"verify-backup", "main", "last"});
+  begin_a_segment();
   golden("restore/planned_chain",
          {"restore", "--dry-run", "main", "last", (place_.path() / "chain").string()});
   golden("consolidate/done", {"consolidate", "main", "last"}, [&] {
