@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kPartialSuffix = ".partial";
-constexpr std::uint64_t kZeroes = std::uint64_t{1} << 20;
+constexpr std::size_t kZeroes = std::size_t{1} << 20;
 // Segments in a log of 4 GiB, for segments of 1 GiB and of 1 MiB.
 constexpr std::uint64_t kFewestSegmentsInLog = 4;
 constexpr std::uint64_t kMostSegmentsInLog = 4096;
@@ -68,7 +68,14 @@ FoundWal open_wal(const server::Server& server, const std::string& wal_name,
 std::optional<compression::Algorithm> algorithm_of(WalForm form) {
   if (form == WalForm::gzip) return compression::Algorithm::gzip;
   if (form == WalForm::bzip2) return compression::Algorithm::bzip2;
+  if (form == WalForm::zstd) return compression::Algorithm::zstd;
+  if (form == WalForm::lz4) return compression::Algorithm::lz4;
   return std::nullopt;
+}
+
+// What is compressed for the way only is to arrive soon.
+std::string_view level_on_the_wire(WalForm form) {
+  return form == WalForm::zstd || form == WalForm::lz4 ? "low" : "medium";
 }
 
 bool is_sent_as_stored(const FoundWal& wal) {
@@ -89,52 +96,62 @@ void refuse_unreadable(const WalCoding& coding, const FoundWal& wal) {
       "Set encryption_passphrase_command to a command that prints the passphrase of the key.");
 }
 
-// Decrypts, decompresses and compresses as far as the forms differ.
+// What has arrived of a segment; a file that is stored otherwise was complete when it was stored.
+bool is_unfinished(const FoundWal& wal) { return is_partial(wal) && wal.stored.is_plain(); }
+
+// Adds zeroes up to the size that the segment's header tells: PostgreSQL takes segments of full
+// size only. Counts what passes, since a file that is being received grows while it is read.
+class SegmentFiller final : public pipeline::Sink {
+ public:
+  explicit SegmentFiller(pipeline::Sink& next) : next_(next) {}
+
+  void write(Bytes data) override {
+    const Bytes header = data.first(std::min(data.size(), kSegmentHeaderSize - first_.size()));
+    first_.insert(first_.end(), header.begin(), header.end());
+    size_bytes_ += data.size();
+    next_.write(data);
+  }
+  void finish() override {
+    const std::optional<SegmentHeader> header = parse_segment_header(first_);
+    const std::uint64_t whole_bytes = header ? header->segment_size : 0;
+    const std::vector<std::byte> zeroes(kZeroes);
+    while (size_bytes_ < whole_bytes) {
+      write(Bytes(zeroes).first(std::min<std::uint64_t>(whole_bytes - size_bytes_, kZeroes)));
+    }
+    next_.finish();
+  }
+
+ private:
+  pipeline::Sink& next_;
+  std::vector<std::byte> first_;
+  std::uint64_t size_bytes_ = 0;
+};
+
+// Decrypts, decompresses, fills up and compresses as far as the forms differ.
 void convert(const WalCoding& coding, const FoundWal& wal, int fd, const fs::path& path) {
   compression::FdSink sink(fd, path);
-  if (wal.form == WalForm::as_stored) {
+  std::unique_ptr<pipeline::Sink> compressor;
+  if (const auto wanted = algorithm_of(wal.form)) {
+    compressor = compression::make_compressor(
+        *wanted, compression::resolve_level(*wanted, level_on_the_wire(wal.form)), sink);
+  }
+  pipeline::Sink& target = compressor ? *compressor : sink;
+  if (is_unfinished(wal)) {
+    SegmentFiller filler(target);
+    coding.decode(wal.stored, wal.file, wal.path, filler);
+  } else if (wal.form == WalForm::as_stored) {
     coding.decrypt(wal.file, wal.path, sink);
-  } else if (const auto wanted = algorithm_of(wal.form)) {
-    const auto compressor =
-        compression::make_compressor(*wanted, compression::resolve_level(*wanted, "medium"), sink);
-    coding.decode(wal.stored, wal.file, wal.path, *compressor);
+  } else if (compressor) {
+    coding.decode(wal.stored, wal.file, wal.path, target);
   } else {
     coding.decode(wal.stored, wal.file, wal.path, fd, path);
   }
 }
 
-// How much is missing of a plain partial segment to the size that its header tells. PostgreSQL
-// takes segments of full size only.
-std::uint64_t missing_bytes(const FoundWal& wal) {
-  if (!is_partial(wal) || wal.form != WalForm::plain || !wal.stored.is_plain()) return 0;
-  std::array<std::byte, kSegmentHeaderSize> first = {};
-  const std::size_t size = read_full_at(wal.file, first, 0, wal.path);
-  const std::optional<SegmentHeader> header = parse_segment_header(Bytes(first).first(size));
-  const std::uint64_t size_bytes = size_of(wal.file);
-  return header && size_bytes < header->segment_size ? header->segment_size - size_bytes : 0;
-}
-
-SendOutcome fill_up(std::uint64_t size_bytes, int fd, const fs::path& path) {
-  const std::vector<std::byte> zeroes(std::min(size_bytes, kZeroes));
-  compression::FdSink sink(fd, path);
-  // The reader decides how much it wants.
-  try {
-    for (std::uint64_t left = size_bytes; left > 0;) {
-      const Bytes part = Bytes(zeroes).first(std::min<std::uint64_t>(left, zeroes.size()));
-      sink.write(part);
-      left -= part.size();
-    }
-  } catch (const compression::ReaderGone&) {
-    return SendOutcome::reader_gone;
-  }
-  return SendOutcome::sent;
-}
-
 SendOutcome transfer(const server::Server& server, const FoundWal& wal, int fd,
                      const fs::path& path) {
-  if (is_sent_as_stored(wal)) {
-    if (!send_file(wal.file, wal.path, fd, path)) return SendOutcome::reader_gone;
-    return fill_up(missing_bytes(wal), fd, path);
+  if (is_sent_as_stored(wal) && !is_unfinished(wal)) {
+    return send_file(wal.file, wal.path, fd, path) ? SendOutcome::sent : SendOutcome::reader_gone;
   }
   // The reader decides how much it wants; for everything else the user knows this text.
   try {

@@ -19,8 +19,8 @@ namespace barman::archive {
 enum class PartialFiles { ignore, accept };
 
 // What the receiver gets. Encrypted files are decrypted in any case. A partial file that is shorter
-// than its segment is filled up with zeroes for `plain`, and an empty one counts as missing.
-enum class WalForm { plain, as_stored, gzip, bzip2 };
+// than its segment is filled up with zeroes, and an empty one counts as missing.
+enum class WalForm { plain, as_stored, gzip, bzip2, zstd, lz4 };
 
 struct WalRequest {
   std::string wal_name;

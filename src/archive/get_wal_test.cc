@@ -74,6 +74,17 @@ TEST(GetWal, PartialFilesAreFilledUpAndEmptyOnesAreMissing) {
   EXPECT_EQ(whole.size(), std::size_t{1} << 20);
   EXPECT_TRUE(whole.starts_with(content));
   EXPECT_EQ(whole.find_first_not_of('\0', content.size()), std::string::npos);
+  // In whatever form it travels.
+  const std::filesystem::path path = test.home.path() / "out";
+  for (const WalForm form :
+       {WalForm::as_stored, WalForm::gzip, WalForm::bzip2, WalForm::zstd, WalForm::lz4}) {
+    const WalRequest request = {
+        .wal_name = wal_name(1), .partial_files = PartialFiles::accept, .form = form};
+    const Fd fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+    send_wal(test.make(), find_wal(test.make(), request), fd.get());
+    EXPECT_TRUE(compression::decompress_text(get_file(path), "out") == whole)
+        << static_cast<int>(form);
+  }
 }
 
 TEST(GetWal, ArchivedPartialFilesAreDecompressed) {
@@ -125,6 +136,12 @@ TEST(GetWal, StoredFormsAreConvertedToWhatIsWanted) {
     const std::string bzip2 = sent(test, WalForm::bzip2);
     EXPECT_TRUE(bzip2.starts_with("BZh")) << to_text(algorithm);
     EXPECT_EQ(compression::decompress_text(bzip2, "bzip2"), text) << to_text(algorithm);
+    for (const auto& [form, wanted] :
+         {std::pair(WalForm::zstd, Algorithm::zstd), std::pair(WalForm::lz4, Algorithm::lz4)}) {
+      const std::string converted = sent(test, form);
+      EXPECT_EQ(compression::detect(as_bytes(converted)), wanted) << to_text(algorithm);
+      EXPECT_EQ(compression::decompress_text(converted, "wire"), text) << to_text(algorithm);
+    }
   }
 }
 

@@ -12,6 +12,8 @@ archive::WalForm requested_form(const ParsedArguments& arguments) {
   if (arguments.is_set("keep_compression")) return archive::WalForm::as_stored;
   const std::optional<std::string> compression = arguments.find("compression");
   if (!compression) return archive::WalForm::plain;
+  if (*compression == "lz4") return archive::WalForm::lz4;
+  if (*compression == "zstd") return archive::WalForm::zstd;
   return *compression == "gzip" ? archive::WalForm::gzip : archive::WalForm::bzip2;
 }
 

@@ -55,8 +55,7 @@ class Prefetcher {
     RemoteBarman barman = request_.barman;
     // Whatever it is, PostgreSQL asks for the file itself, and then it is told.
     try {
-      barman.ssh_options =
-          connection_options(barman, spool_.directory() / fmt::format(".ssh{}", number));
+      barman.ssh_options = options_of(number);
       while (wait_for_room()) {
         const std::optional<std::string> name = take(barman);
         if (!name || !fetch(barman, *name)) break;
@@ -65,6 +64,16 @@ class Prefetcher {
       is_over_ = true;
     }
     is_over_ = true;
+  }
+
+  // The first one is there already: it brought the file that PostgreSQL asked for.
+  std::vector<std::string> options_of(std::size_t number) const {
+    const RemoteBarman& barman = request_.barman;
+    if (number == 0) {
+      std::vector<std::string> shared = SharedConnection(barman).use(barman).ssh_options;
+      if (!shared.empty()) return shared;
+    }
+    return connection_options(barman, spool_.directory() / fmt::format(".ssh{}", number));
   }
 
   // Reserves a place. False when nobody takes files any more.

@@ -49,7 +49,7 @@ struct GetWalRequest {
   std::string wal_name;
   RemoteMode mode = RemoteMode::run;
   std::optional<std::int64_t> peek;
-  // "--gzip", "--bzip2", "--keep-compression"
+  // "--gzip", "--bzip2", "--zstd", "--lz4", "--keep-compression"
   std::vector<std::string> compression_options;
   bool takes_partial = false;
 };

@@ -46,6 +46,8 @@ std::vector<ClientOption> restore_options() {
       {'P', "partial", "", "also take files that are not complete yet"},
       {'z', "gzip", "", "compress with gzip on the wire (deprecated)"},
       {'j', "bzip2", "", "compress with bzip2 on the wire (deprecated)"},
+      {0, "zstd", "", "compress with zstd on the wire"},
+      {0, "lz4", "", "compress with lz4 on the wire (least work)"},
       {0, "keep-compression", "", "send the file as it is stored"},
       {'t', "test", "", "only test the connection and the configuration"}};
 }
@@ -61,7 +63,7 @@ struct Request {
 
 std::vector<std::string> compression_options(const ClientArguments& arguments) {
   std::vector<std::string> options;
-  for (const std::string name : {"gzip", "bzip2", "keep-compression"}) {
+  for (const std::string name : {"gzip", "bzip2", "zstd", "lz4", "keep-compression"}) {
     if (!arguments.has(name)) continue;
     if (!options.empty()) {
       throw ClientUsageError(
@@ -115,7 +117,7 @@ int fail(const Request& request, int exit_code) {
 }
 
 // Of ssh and of the remote get-wal.
-int map_exit_code(const RemoteBarman& barman, int exit_code) {
+int map_exit_code(const RemoteBarman& barman, const GetWalRequest& wal, int exit_code) {
   if (exit_code == kSshFailure) {
     tell(connection_problem(barman));
     return kExitFailure;
@@ -128,6 +130,11 @@ int map_exit_code(const RemoteBarman& barman, int exit_code) {
   if (exit_code > kExitSignalBase) return exit_code;
   tell(fmt::format("ERROR: Remote 'barman get-wal' command has failed with exit code {}!",
                    exit_code));
+  for (const std::string& option : wal.compression_options) {
+    if (exit_code != kExitFailure || (option != "--zstd" && option != "--lz4")) continue;
+    tell(fmt::format("HINT: If the barman there does not know {}, leave it out of restore_command.",
+                     option));
+  }
   return exit_code > kHighestExitCode ? kExitFailure : exit_code;
 }
 
@@ -148,7 +155,7 @@ int fetch_to_destination(const Request& request) {
     std::this_thread::sleep_for(kBetweenAttempts);
   }
   remove_destination(request.destination);
-  return fail(request, map_exit_code(barman, exit_code));
+  return fail(request, map_exit_code(barman, request.wal, exit_code));
 }
 
 // True when the process in the background brought the file while we waited for it.
@@ -208,8 +215,11 @@ const ClientProgram& wal_restore_program() {
           "Runs on the host of PostgreSQL, as user postgres, and asks barman get-wal through ssh, "
           "over a connection that stays open for a minute, for the next call. "
           "With --parallel a process in the background fetches the next files into the spool "
-          "directory, so that recovery does not wait for the network. A WAL_DEST that could not be "
-          "filled is removed.",
+          "directory, so that recovery does not wait for the network. --zstd and --lz4 need a "
+          "barman "
+          "there that knows them; --keep-compression is better for an archive that is compressed. "
+          "A "
+          "WAL_DEST that could not be filled is removed.",
       .options = restore_options(),
       .positionals = {{"BARMAN_HOST", "the host of Barman", ClientValue::host},
                       {"SERVER_NAME", "name of the server in Barman's configuration"},

@@ -132,7 +132,7 @@ TEST_F(SshClient, EveryCompressionArrivesAndComesBack) {
     EXPECT_EQ(result.exit_code, 0) << result.err;
     EXPECT_EQ(result.out + result.err, "");
     // Before and after it is archived.
-    for (const char* form : {"", "--keep-compression", "--gzip"}) {
+    for (const char* form : {"", "--keep-compression", "--gzip", "--zstd", "--lz4"}) {
       const auto way = *form == '\0' ? std::vector<std::string>() : std::vector<std::string>{form};
       const CommandResult restored = run_command(restore(wal_name(number), way));
       EXPECT_EQ(restored.exit_code, 0) << restored.err;
@@ -439,6 +439,23 @@ TEST_F(SshClient, PartialFilesAreDeliveredInParallelModeToo) {
   EXPECT_EQ(run_command(restore(wal_name(1), {"-p", "3"})).exit_code, 1);
   EXPECT_EQ(run_command(restore(wal_name(1), {"-P", "-p", "3"})).exit_code, 0);
   EXPECT_TRUE(read_text(destination()) == content);
+}
+
+// PostgreSQL ends its recovery with a FATAL error when a segment is shorter.
+TEST_F(SshClient, UnfinishedSegmentsArriveInFullSizeInEveryForm) {
+  // A long page header of a segment of 1 MiB, and a part of what follows.
+  std::string expected("\x0d\xd1\x02\x00", 4);
+  expected.resize(40);
+  expected[34] = '\x10';
+  expected += put_wal_file(1).substr(0, 10000);
+  const fs::path streaming = barman.server_directory("main") / "streaming";
+  fs::create_directories(streaming);
+  write_text(streaming / (wal_name(1) + ".partial"), expected);
+  expected.resize(1 << 20);
+  for (const char* form : {"--keep-compression", "--gzip", "--bzip2", "--zstd", "--lz4"}) {
+    EXPECT_EQ(run_command(restore(wal_name(1), {"-P", form})).exit_code, 0) << form;
+    EXPECT_TRUE(read_text(destination()) == expected) << form;
+  }
 }
 
 // A standby that recovers through a network which ends within a segment, again and again.
