@@ -70,6 +70,13 @@ class CipherTest : public ::testing::Test {
     EXPECT_EQ(result.finished, 1);
     return result.text;
   }
+  static bool kill_working_gpg() {
+    for (int attempt = 0; attempt < 3000; ++attempt) {
+      if (keyring->kill_gpg()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
   // "KIND: MESSAGE (HINT)"
   template <typename Action>
   static std::string failure_of(Action action) {
@@ -191,14 +198,24 @@ TEST_F(CipherTest, NoticesThatItsGpgWasKilled) {
   Collector sink;
   const auto encryptor = cipher().make_encryptor(sink, "x");
   encryptor->write(as_bytes(random_text(2 << 20)));
-  bool is_killed = false;
-  for (int attempt = 0; attempt < 3000 && !is_killed; ++attempt) {
-    is_killed = keyring->kill_gpg();
-    if (!is_killed) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  ASSERT_TRUE(is_killed);
+  ASSERT_TRUE(kill_working_gpg());
   // Whether its input pipe was full or empty.
   EXPECT_THAT(failure_of([&] { encryptor->finish(); }), HasSubstr("cannot encrypt \"x\""));
+}
+
+// gpgme takes the end of its output for damage.
+TEST_F(CipherTest, DoesNotBlameTheFileAloneWhenItsGpgWasKilled) {
+  const std::string message = encrypted(random_text(2 << 20));
+  Collector sink;
+  const auto decryptor = cipher().make_decryptor(sink, "x.gpg");
+  decryptor->write(as_bytes(message.substr(0, message.size() / 2)));
+  ASSERT_TRUE(kill_working_gpg());
+  const std::string failure = failure_of([&] {
+    decryptor->write(as_bytes(message.substr(message.size() / 2)));
+    decryptor->finish();
+  });
+  EXPECT_THAT(failure, HasSubstr("cannot decrypt \"x.gpg\": gpg ended before all was decrypted"));
+  EXPECT_THAT(failure, HasSubstr("and try again"));
 }
 
 TEST_F(CipherTest, NoticesDamage) {

@@ -122,11 +122,20 @@ Data make_data(gpgme_data_cbs& callbacks, GpgFilter& filter) {
   }
 }
 
-[[noreturn]] void throw_gpg_ended(const GpgJob& job) {
+[[noreturn]] void throw_encryption_ended(const GpgJob& job) {
   throw Error(
       ErrorKind::io,
       fmt::format("cannot encrypt \"{}\": gpg ended before all was encrypted", job.object_name),
       "Look for what has ended gpg (memory, signals), and try again.");
+}
+
+// A gpg that is killed tells no more than one that gives up on damaged data that it decompresses.
+[[noreturn]] void throw_decryption_ended(const GpgJob& job) {
+  throw Error(
+      ErrorKind::corrupt,
+      fmt::format("cannot decrypt \"{}\": gpg ended before all was decrypted", job.object_name),
+      "Look for what has ended gpg (memory, signals), and try again. If it ends at the same file "
+      "again, the file is damaged: put an intact copy in its place.");
 }
 
 [[noreturn]] void throw_decryption_error(gpgme_ctx_t context, const GpgJob& job,
@@ -237,7 +246,9 @@ ssize_t GpgFilter::take_output(const void* buffer, std::size_t size) noexcept {
 }
 
 void GpgFilter::note_status(std::string_view keyword) noexcept {
-  if (keyword == "END_ENCRYPTION") has_ended_encryption_ = true;
+  has_ended_ |= job_.direction == GpgJob::Direction::encrypt
+                    ? keyword == "END_ENCRYPTION"
+                    : keyword == "END_DECRYPTION" || keyword == "NODATA" || keyword == "FAILURE";
 }
 
 void GpgFilter::run() {
@@ -254,9 +265,9 @@ void GpgFilter::run() {
     const Data output = make_data(writer, *this);
     const bool is_encrypting = job_.direction == GpgJob::Direction::encrypt;
     gpgme_error_t error = 0;
+    check(::gpgme_set_ctx_flag(context.get(), "full-status", "1"));
+    ::gpgme_set_status_cb(context.get(), take_status, this);
     if (is_encrypting) {
-      check(::gpgme_set_ctx_flag(context.get(), "full-status", "1"));
-      ::gpgme_set_status_cb(context.get(), take_status, this);
       error = ::gpgme_op_encrypt_ext_start(context.get(), nullptr, job_.recipient.c_str(),
                                            GPGME_ENCRYPT_NO_COMPRESS, input.get(), output.get());
     } else {
@@ -267,10 +278,14 @@ void GpgFilter::run() {
     if (error == 0) error = loop.run();
     if (error != 0 && !failure_) {
       if (is_encrypting) throw_encryption_error(context.get(), job_, error);
+      const gpgme_err_code_t code = ::gpgme_err_code(error);
+      if (!has_ended_ && (code == GPG_ERR_NO_DATA || code == GPG_ERR_EPIPE)) {
+        throw_decryption_ended(job_);
+      }
       throw_decryption_error(context.get(), job_, error);
     }
     // To gpgme a gpg that was killed is one that has done its work.
-    if (is_encrypting && !failure_ && !has_ended_encryption_) throw_gpg_ended(job_);
+    if (is_encrypting && !failure_ && !has_ended_) throw_encryption_ended(job_);
   } catch (...) {
     failure_ = std::current_exception();
   }

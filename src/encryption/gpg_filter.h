@@ -62,7 +62,8 @@ class GpgFilter final : public pipeline::Sink {
   Chunk current_;
   std::size_t current_offset_ = 0;
   std::exception_ptr failure_;
-  bool has_ended_encryption_ = false;
+  // gpg told how its work ended.
+  bool has_ended_ = false;
   std::jthread worker_;
 };
 
