@@ -9,7 +9,8 @@ work=$(mktemp -d "${BENCH_DIR:-/var/tmp}/barman-bench.XXXXXX"); chmod 755 "$work
 daemons=() clusters=()
 # What was started is ended by its pid; `wait` keeps the shell from telling so.
 cleanup() {
-  local directory pid
+  local status=$? directory pid
+  [ "$status" = 0 ] || { echo "ended with $status; the last lines of its log:"; tail -5 "$work/log"; } >&2 2>/dev/null
   for directory in "${clusters[@]}"; do as_user "$pg/pg_ctl" -D "$directory" -m immediate stop >/dev/null 2>&1 || true; done
   for pid in "${daemons[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
   [ ! -e "$work/sshd.pid" ] || kill "$(cat "$work/sshd.pid")" 2>/dev/null || true
