@@ -3,7 +3,8 @@
 // One root type. `kind` decides the exit code and whether a retry makes sense; nobody inspects
 // messages. Message style: lower case, names the object in quotes, no full stop. `hint` is one
 // imperative sentence: what the user does next. in_context() adds frames on the way up and keeps
-// the dynamic type.
+// the dynamic type; to do so it changes the exception, which therefore belongs to one thread: an
+// exception_ptr may go to another thread, never to several.
 #pragma once
 
 #include <exception>

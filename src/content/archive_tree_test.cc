@@ -2,7 +2,10 @@
 
 #include <fcntl.h>
 
+#include <latch>
+#include <mutex>
 #include <set>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -227,6 +230,34 @@ TEST(FrameCache, TriesAgainAfterAFailure) {
   const auto fail = []() -> FrameContent { throw Error(ErrorKind::corrupt, "damaged"); };
   EXPECT_THROW(cache.get(nullptr, 1, fail), Error);
   EXPECT_EQ(cache.get(nullptr, 1, [] { return FrameContent{nullptr, 0}; })->size_bytes, 0U);
+}
+
+// Each names its file in the exception that it gets.
+TEST(FrameCache, GivesEachThreadAnErrorOfItsOwn) {
+  FrameCache cache(2);
+  std::mutex mutex;
+  std::vector<std::string> errors;
+  for (int round = 0; round < 100; ++round) {
+    std::latch all_there(4);
+    const auto read = [&] {
+      all_there.arrive_and_wait();
+      try {
+        in_context("reading", [&] {
+          cache.get(nullptr, 1, []() -> FrameContent {
+            std::this_thread::yield();
+            throw Error(ErrorKind::corrupt, "damaged");
+          });
+        });
+      } catch (const Error& error) {
+        const std::lock_guard lock(mutex);
+        errors.push_back(error.describe());
+      }
+    };
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) threads.emplace_back(read);
+  }
+  EXPECT_EQ(errors.size(), 400U);
+  EXPECT_THAT(errors, ::testing::Each("reading: damaged"));
 }
 
 }  // namespace

@@ -7,31 +7,35 @@ namespace barman::content {
 std::shared_ptr<const FrameContent> FrameCache::get(const void* archive, std::size_t frame,
                                                     const std::function<FrameContent()>& decode) {
   std::unique_lock lock(mutex_);
-  const auto found = std::find_if(slots_.begin(), slots_.end(), [&](const auto& slot) {
-    return slot->archive == archive && slot->frame == frame;
-  });
-  if (found != slots_.end()) {
-    const std::shared_ptr<Slot> slot = *found;
+  while (const std::shared_ptr<Slot> slot = find_slot(archive, frame)) {
     slot->last_use = ++clock_;
     ready_.wait(lock, [&] { return slot->is_ready; });
-    if (slot->failure) std::rethrow_exception(slot->failure);
-    return {slot, &slot->content};
+    if (!slot->has_failed) return {slot, &slot->content};
   }
   const std::shared_ptr<Slot> slot = add_slot(archive, frame);
   lock.unlock();
   try {
     slot->content = decode();
-  } catch (...) {  // Also for those who wait for this frame.
-    slot->failure = std::current_exception();
+  } catch (...) {
+    lock.lock();
+    slot->is_ready = true;
+    slot->has_failed = true;
+    std::erase(slots_, slot);
+    ready_.notify_all();
+    throw;
   }
   lock.lock();
   slot->is_ready = true;
   ready_.notify_all();
-  if (slot->failure) {
-    std::erase(slots_, slot);
-    std::rethrow_exception(slot->failure);
-  }
   return {slot, &slot->content};
+}
+
+std::shared_ptr<FrameCache::Slot> FrameCache::find_slot(const void* archive,
+                                                        std::size_t frame) const {
+  const auto found = std::find_if(slots_.begin(), slots_.end(), [&](const auto& slot) {
+    return slot->archive == archive && slot->frame == frame;
+  });
+  return found == slots_.end() ? nullptr : *found;
 }
 
 // Instead of the one that was not used for the longest time; who reads that one keeps it.

@@ -6,7 +6,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -27,7 +26,8 @@ class FrameCache {
   explicit FrameCache(std::size_t capacity) : capacity_(capacity) {}
 
   // The frame of this archive, made by `decode` unless it is there. Who asks while another thread
-  // decodes it waits for that thread. Throws what decode throws; the next one tries again.
+  // decodes it waits for that thread. Throws what decode throws; the next one tries again, also one
+  // that has waited: an exception belongs to one thread (base/error.h).
   std::shared_ptr<const FrameContent> get(const void* archive, std::size_t frame,
                                           const std::function<FrameContent()>& decode);
 
@@ -37,9 +37,10 @@ class FrameCache {
     std::size_t frame = 0;
     std::uint64_t last_use = 0;
     bool is_ready = false;
-    std::exception_ptr failure;
+    bool has_failed = false;
     FrameContent content;
   };
+  std::shared_ptr<Slot> find_slot(const void* archive, std::size_t frame) const;
   std::shared_ptr<Slot> add_slot(const void* archive, std::size_t frame);
 
   const std::size_t capacity_;
