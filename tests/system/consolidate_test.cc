@@ -165,19 +165,91 @@ TEST(Consolidate, ReadsArchivesOfOnePiece) {
   EXPECT_EQ(all_rows(again), rows);
 }
 
-// The result would be in clear.
-TEST(Consolidate, RefusesAnEncryptedChain) {
+// Of encrypted backups an encrypted one is made, and nothing in clear on the way.
+class EncryptedConsolidate : public testing::TestWithParam<const char*> {
+ protected:
+  Settings options() const {
+    return {{"backup_compression", GetParam()},
+            {"encryption", "gpg"},
+            {"encryption_key_id", encryption::TestKeyring::kKey},
+            {"encryption_passphrase_command", "echo open sesame"}};
+  }
+  encryption::TestKeyring keyring_;
+};
+INSTANTIATE_TEST_SUITE_P(With, EncryptedConsolidate, testing::Values("none", "zstd", "gzip"),
+                         [](const auto& param_info) { return std::string(param_info.param); });
+
+TEST_P(EncryptedConsolidate, MakesAnEncryptedFullBackup) {
+  IncrementalSite site(kUsualMajor, options());
+  const std::string full = site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  site.take_incremental("last");
+  site.postgres.query("DELETE FROM changing WHERE id > 15000");
+  site.postgres.query("VACUUM changing");
+  site.postgres.query("CREATE TABLE made_later AS SELECT generate_series(1, 5000) AS id");
+  site.postgres.query("VACUUM FULL there");
+  site.postgres.query("UPDATE there SET text = 'second' WHERE id <= 100");
+  const std::string second = site.take_incremental("last");
+  const std::map<std::string, Rows> rows = all_rows(site.postgres);
+  site.archive_a_segment();
+
+  const CommandResult made = site.barman.run({"consolidate", "main", second});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  const std::string whole = site.listed_backups().front();
+  const Fields fields = read_backup_info(site.barman, "main", whole);
+  EXPECT_EQ(fields.at("status"), "DONE");
+  EXPECT_EQ(fields.at("parent_backup_id"), "None");
+  EXPECT_EQ(fields.at("encryption"), "gpg");
+  EXPECT_EQ(fields.at("compression"), GetParam());
+  for (const fs::directory_entry& file :
+       fs::directory_iterator(site.barman.server_directory("main") / "base" / whole / "data")) {
+    EXPECT_TRUE(file.path().extension() == ".gpg" || file.path().filename() == "backup_manifest")
+        << file.path();
+  }
+  const CommandResult verified = site.barman.run({"verify-backup", "main", whole});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+
+  EXPECT_EQ(site.barman.run({"delete", "main", full}).exit_code, 0);
+  EXPECT_THAT(site.listed_backups(), testing::ElementsAre(whole));
+  site.postgres.query("UPDATE there SET text = 'third' WHERE id > 100 AND id < 200");
+  const std::string next = site.take_incremental(whole);
+  const std::map<std::string, Rows> rows_of_next = all_rows(site.postgres);
+  site.archive_a_segment();
+  for (const auto& [backup, expected] : {std::pair(whole, rows), std::pair(next, rows_of_next)}) {
+    Restored restored(site, backup, {"--target-immediate", "--target-action", "promote"});
+    ASSERT_EQ(restored.result.exit_code, 0) << restored.result.err;
+    PostgresServer again({.data_directory = restored.data});
+    again.wait_until_primary();
+    EXPECT_EQ(all_rows(again), expected);
+  }
+}
+
+TEST(Consolidate, LeavesAnEncryptedChainAloneWhenItCannotBeRead) {
   encryption::TestKeyring keyring;
   IncrementalSite site(kUsualMajor, {{"backup_compression", "none"},
                                      {"encryption", "gpg"},
                                      {"encryption_key_id", encryption::TestKeyring::kKey},
                                      {"encryption_passphrase_command", "echo open sesame"}});
-  site.take_backup();
+  const std::string full = site.take_backup();
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
   const std::string first = site.take_incremental("last");
-  const CommandResult refused = site.barman.run({"consolidate", "main", first});
-  EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.err, HasSubstr("is encrypted, and the result would be stored in clear"));
-  EXPECT_THAT(site.listed_backups(), testing::SizeIs(2));
+  site.archive_a_segment();
+  const fs::path archive =
+      site.barman.server_directory("main") / "base" / full / "data" / "base.tar.gpg";
+  const std::uintmax_t size = fs::file_size(archive);
+  fs::copy_file(archive, site.barman.server_directory("main") / "intact");
+  fs::resize_file(archive, size / 2);
+  const CommandResult damaged = site.barman.run({"consolidate", "main", first});
+  EXPECT_EQ(damaged.exit_code, 1);
+  EXPECT_THAT(damaged.err, HasSubstr(archive.string()));
+  const std::string failed = site.listed_backups().front();
+  EXPECT_EQ(site.status_of(failed), "FAILED");
+  EXPECT_EQ(site.status_of(first), "DONE");
+
+  fs::rename(site.barman.server_directory("main") / "intact", archive);
+  const CommandResult again = site.barman.run({"consolidate", "main", first});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(site.barman.run({"verify-backup", "main", site.listed_backups().front()}).exit_code, 0);
 }
 
 }  // namespace

@@ -1,0 +1,303 @@
+// An encrypted chain as encrypted archives. Blocks of a file come from streams that have their
+// files in different orders, and nothing may lie on this host in clear. Therefore the incremental
+// backups, which are small, are decrypted into scratch files (content/scratch_tree.h); the full one
+// is read once, from its beginning to its end, and each of its files goes into the new archive
+// while it passes, with the blocks that newer backups have of it. Files that it does not have
+// follow.
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/worker_pool.h"
+#include "compression/parallel_compressor.h"
+#include "consolidate/full_writer.h"
+#include "content/archive_file.h"
+#include "content/checked_reader.h"
+#include "content/combined_tree.h"
+#include "content/scratch_tree.h"
+#include "pipeline/file_sink.h"
+#include "pipeline/tar_writer.h"
+#include "restore/combined_manifest.h"
+
+namespace barman::consolidate {
+namespace fs = std::filesystem;
+
+using catalogue::BackupInfo;
+using content::ContentFile;
+using content::ContentOpener;
+using content::Entry;
+
+namespace {
+
+constexpr mode_t kDirectoryMode = 0700;
+constexpr mode_t kFileMode = 0600;
+constexpr std::size_t kPieceSize = std::size_t{256} << 10;
+
+// The full backup while it is read through: it has the one file that is passing.
+class PassingTree final : public content::ContentTree {
+ public:
+  explicit PassingTree(std::shared_ptr<const content::ContentTree> source)
+      : source_(std::move(source)) {}
+
+  // That file, as long as this lives; then nobody reads it any more.
+  class Showing {
+   public:
+    Showing(PassingTree& tree, std::string path, ContentOpener open) : tree_(tree) {
+      tree_.path_ = std::move(path);
+      tree_.open_ = std::move(open);
+    }
+    Showing(const Showing&) = delete;
+    Showing& operator=(const Showing&) = delete;
+    ~Showing() { tree_.open_ = {}; }
+
+   private:
+    PassingTree& tree_;
+  };
+
+  void walk(const content::EntryVisitor&) const override {
+    throw Error(ErrorKind::internal, "a backup that is passing has no list of files");
+  }
+  bool has_file(const std::string& path) const override { return open_ && path == path_; }
+  std::unique_ptr<ContentFile> open(const std::string&) const override { return open_(); }
+  std::string describe(const std::string& path) const override { return source_->describe(path); }
+
+ private:
+  const std::shared_ptr<const content::ContentTree> source_;
+  std::string path_;
+  ContentOpener open_;
+};
+
+// A tar archive, compressed as the newest backup is, encrypted, and durable with finish().
+class EncryptedArchive {
+ public:
+  EncryptedArchive(const content::ArchiveFile& archive, const WriterSettings& settings)
+      : file_(archive.path),
+        encryptor_(settings.cipher.make_encryptor(file_, archive.path.string())) {
+    if (archive.algorithm) {
+      compressor_.emplace(*archive.algorithm, settings.compression_level, settings.worker_count,
+                          *encryptor_);
+    }
+    writer_.emplace(compressor_ ? static_cast<pipeline::Sink&>(*compressor_) : *encryptor_);
+  }
+
+  void add_directory(const Entry& entry) {
+    writer_->begin_member(member_of(entry, pipeline::TarMemberType::directory));
+    writer_->end_member();
+  }
+
+  // Returns the CRC-32C of the content.
+  std::uint32_t add_file(const Entry& entry, ContentFile& file, const std::string& name) {
+    writer_->begin_member(member_of(entry, pipeline::TarMemberType::regular));
+    std::uint32_t crc = kCrc32cInitial;
+    std::uint64_t offset = 0;
+    for (;;) {
+      const std::size_t size = file.read_at(offset, buffer_);
+      const Bytes data = Bytes(buffer_).first(size);
+      crc = crc32c_extend(crc, data);
+      writer_->write(data);
+      offset += size;
+      if (size < buffer_.size()) break;
+    }
+    if (offset != entry.size_bytes) {
+      throw Error(ErrorKind::corrupt,
+                  fmt::format("\"{}\" has {} bytes instead of {}", name, offset, entry.size_bytes),
+                  "Choose another backup, or put an intact copy of the file in its place.");
+    }
+    writer_->end_member();
+    return crc32c_finish(crc);
+  }
+
+  void finish() { writer_->finish(); }
+
+ private:
+  static pipeline::TarMember member_of(const Entry& entry, pipeline::TarMemberType type) {
+    const bool is_file = type == pipeline::TarMemberType::regular;
+    return {.path = entry.path,
+            .type = type,
+            .mode = entry.mode | (is_file ? kFileMode : kDirectoryMode),
+            .size_bytes = is_file ? entry.size_bytes : 0,
+            .mtime = entry.mtime_seconds,
+            .uid = ::geteuid(),
+            .gid = ::getegid()};
+  }
+
+  pipeline::FileSink file_;
+  std::unique_ptr<pipeline::Sink> encryptor_;
+  std::optional<compression::ParallelCompressor> compressor_;
+  std::optional<pipeline::TarWriter> writer_;
+  std::vector<std::byte> buffer_ = std::vector<std::byte>(kPieceSize);
+};
+
+// The same tree of all backups of the chain, on its way into one archive.
+class TreePass {
+ public:
+  TreePass(const WriterSettings& settings, const content::BackupTree& newest,
+           const fs::path& scratch_directory, restore::CombinedManifest& combined)
+      : settings_(settings),
+        prefix_(newest.manifest_prefix()),
+        manifest_(settings.chain.members().front().manifest),
+        combined_(combined) {
+    const std::vector<content::ChainMember>& members = settings.chain.members();
+    std::vector<content::ChainLink> links;
+    for (const content::ChainMember& member : members) {
+      const auto tree =
+          std::find_if(member.trees.begin(), member.trees.end(),
+                       [&](const content::BackupTree& other) { return other.oid == newest.oid; });
+      if (tree == member.trees.end()) {
+        // A tablespace that did not exist yet.
+        links.push_back({});
+      } else if (&member == &members.back()) {
+        full_ = tree->content;
+        passing_ = std::make_shared<PassingTree>(full_);
+        links.push_back({passing_, member.manifest});
+      } else {
+        settings.progress.set_item(fmt::format("reading {}", member.info.id.value));
+        links.push_back({random_access(tree->content, scratch_directory), member.manifest});
+      }
+    }
+    newest_ = links.front().tree;
+    tree_.emplace(std::move(links), prefix_);
+  }
+
+  void write(EncryptedArchive& archive) {
+    settings_.progress.set_item(prefix_.empty() ? "base" : prefix_);
+    archive_ = &archive;
+    newest_->walk([&](const Entry& entry) {
+      if (manifest_ && !entry.is_directory) manifest_->mark_seen(prefix_ + entry.path);
+    });
+    tree_->walk([&](const Entry& entry) {
+      if (!entry.is_directory) {
+        pending_.insert_or_assign(entry.path, entry);
+      } else if (!entry.path.empty()) {
+        archive.add_directory(entry);
+      }
+    });
+    WorkerPool worker(1);  // files are read in another thread than the one that visits them
+    if (full_) pass_full(worker);
+    for (const auto& [path, entry] : pending_) {
+      worker.submit([this, &entry = entry] { write_file(entry); });
+    }
+    worker.wait();
+  }
+
+ private:
+  std::shared_ptr<const content::ContentTree> random_access(
+      const std::shared_ptr<const content::ContentTree>& tree, const fs::path& directory) const {
+    if (tree->has_random_access()) return tree;
+    return std::make_shared<content::ScratchTree>(tree, directory, settings_.interrupt);
+  }
+
+  void pass_full(WorkerPool& worker) {
+    full_->read_through([&](const Entry& entry, const ContentOpener& open) {
+      settings_.interrupt.throw_if_requested();
+      if (worker.has_failed()) worker.wait();
+      if (entry.is_directory) return;
+      const auto found = pending_.find(entry.path);
+      // What the newest backup has as a whole is not needed from this one.
+      if (found == pending_.end() || !found->second.is_derived) return;
+      worker.submit([this, wanted = std::move(found->second), open] {
+        const PassingTree::Showing showing(*passing_, wanted.path, open);
+        write_file(wanted);
+      });
+      pending_.erase(found);
+    });
+  }
+
+  void write_file(const Entry& entry) {
+    settings_.interrupt.throw_if_requested();
+    const std::string name = tree_->describe(entry.path);
+    const std::string listed = prefix_ + entry.path;
+    content::CheckedReader file(
+        tree_->open(entry.path), name,
+        manifest_ && !entry.is_derived ? manifest_->find(listed) : std::nullopt);
+    const std::uint32_t crc = archive_->add_file(entry, file, name);
+    file.finish();
+    if (entry.is_derived) combined_.add(listed, entry.size_bytes, crc);
+    settings_.progress.advance(entry.size_bytes);
+  }
+
+  const WriterSettings& settings_;
+  const std::string prefix_;
+  const std::shared_ptr<content::ManifestIndex> manifest_;
+  restore::CombinedManifest& combined_;
+  std::shared_ptr<const content::ContentTree> newest_;
+  std::shared_ptr<const content::ContentTree> full_;
+  std::shared_ptr<PassingTree> passing_;
+  std::optional<content::CombinedTree> tree_;
+  EncryptedArchive* archive_ = nullptr;
+  // The files that are not in the archive yet.
+  std::map<std::string, Entry, std::less<>> pending_;
+};
+
+class EncryptedWriter final : public FullWriter {
+ public:
+  explicit EncryptedWriter(const WriterSettings& settings) : settings_(settings) {}
+
+  void check() override {
+    const BackupInfo& backup = settings_.chain.backup();
+    if (!settings_.cipher.can_encrypt()) {
+      throw Error(ErrorKind::config,
+                  fmt::format("backup '{}' builds on encrypted ones, and no 'encryption_key_id' is "
+                              "configured with which the full backup could be encrypted",
+                              backup.id.value),
+                  "Set encryption_key_id to the key with which backups are encrypted.");
+    }
+    // The result is not larger than all backups of the chain together.
+    std::uint64_t needed = 0;
+    for (const content::ChainMember& member : settings_.chain.members()) {
+      needed += static_cast<std::uint64_t>(
+          member.info.deduplicated_size.value_or(member.info.size.value_or(0)));
+    }
+    require_space(settings_.catalogue, needed);
+  }
+
+  void write(const BackupInfo& target) override {
+    const content::BackupChain& chain = settings_.chain;
+    const fs::path directory = settings_.catalogue.data_directory(target.id);
+    const fs::path newest_directory = settings_.catalogue.data_directory(chain.backup().id);
+    settings_.progress.begin("consolidate",
+                             static_cast<std::uint64_t>(chain.backup().cluster_size.value_or(0)));
+    make_directories(directory, kDirectoryMode);
+    restore::CombinedManifest combined;
+    for (const content::BackupTree& tree : chain.members().front().trees) {
+      TreePass pass(settings_, tree, directory, combined);
+      EncryptedArchive archive(archive_of(tree, newest_directory, directory), settings_);
+      pass.write(archive);
+      archive.finish();
+    }
+    refuse_missing_files(chain);
+    settings_.progress.end();
+    combined.write(newest_directory / "backup_manifest", directory / "backup_manifest");
+  }
+
+ private:
+  static content::ArchiveFile archive_of(const content::BackupTree& tree, const fs::path& newest,
+                                         const fs::path& directory) {
+    const std::optional<content::ArchiveFile> source = content::find_archive(newest, tree.oid);
+    content::ArchiveFile archive{.algorithm = source ? source->algorithm : std::nullopt,
+                                 .is_encrypted = true};
+    archive.path = directory / fmt::format("{}.tar{}{}", content::archive_stem(tree.oid),
+                                           content::archive_extension(archive.algorithm),
+                                           content::kEncryptedExtension);
+    return archive;
+  }
+
+  const WriterSettings settings_;
+};
+
+}  // namespace
+
+std::unique_ptr<FullWriter> make_encrypted_writer(const WriterSettings& settings) {
+  return std::make_unique<EncryptedWriter>(settings);
+}
+
+}  // namespace barman::consolidate

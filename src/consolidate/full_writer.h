@@ -1,0 +1,52 @@
+// Writes the files of the full backup that a chain becomes: into a directory, or, when the chain is
+// encrypted, into archives that are encrypted, too.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "catalogue/backup_info.h"
+#include "catalogue/catalogue.h"
+#include "content/backup_chain.h"
+#include "encryption/cipher.h"
+
+namespace barman::consolidate {
+
+struct WriterSettings {
+  const catalogue::Catalogue& catalogue;
+  const content::BackupChain& chain;
+  std::size_t worker_count = 1;
+  // For encrypted chains: of the files that are written, and of those that are read.
+  encryption::Cipher cipher;
+  // Of the algorithm of the newest backup; nullopt is its default.
+  std::optional<int> compression_level;
+  const Interrupt& interrupt;
+  Progress& progress;
+};
+
+class FullWriter {
+ public:
+  virtual ~FullWriter() = default;
+  // Before anything is written: what can be foreseen. Throws `corrupt` for files that are missing,
+  // `io` when the result does not fit, `config` when it could not be encrypted.
+  virtual void check() = 0;
+  // All files and the manifest are durable when it returns. Throws `corrupt` naming the file of the
+  // chain that is damaged.
+  virtual void write(const catalogue::BackupInfo& target) = 0;
+};
+
+std::unique_ptr<FullWriter> make_plain_writer(const WriterSettings& settings);
+std::unique_ptr<FullWriter> make_encrypted_writer(const WriterSettings& settings);
+
+// What both writers have in common.
+
+// Throws `io` when the file system of the backups has less than that.
+void require_space(const catalogue::Catalogue& catalogue, std::uint64_t size_bytes);
+// When all files of the newest backup were marked as seen in its manifest: throws `corrupt` naming
+// one that was not.
+void refuse_missing_files(const content::BackupChain& chain);
+
+}  // namespace barman::consolidate

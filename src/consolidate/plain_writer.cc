@@ -1,0 +1,154 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "consolidate/full_writer.h"
+#include "restore/backup_tree.h"
+#include "restore/combined_manifest.h"
+#include "restore/copy_task.h"
+#include "restore/file_copier.h"
+#include "restore/passed_chain.h"
+
+namespace barman::consolidate {
+namespace fs = std::filesystem;
+
+using catalogue::BackupInfo;
+
+namespace {
+
+constexpr mode_t kDirectoryMode = 0700;
+
+class PlainWriter final : public FullWriter {
+ public:
+  explicit PlainWriter(const WriterSettings& settings)
+      : catalogue_(settings.catalogue),
+        chain_(settings.chain),
+        interrupt_(settings.interrupt),
+        progress_(settings.progress),
+        trees_(chain_.complete_trees()),
+        worker_count_(settings.worker_count) {}
+
+  // All files of all links are there, and the result fits.
+  void check() override {
+    for (const content::ChainMember& member : chain_.members()) {
+      const restore::TreeScan scan = restore::scan_member(member, interrupt_);
+      if (scan.problems.empty()) continue;
+      throw Error(ErrorKind::corrupt,
+                  fmt::format("backup '{}', which it is put together from, is damaged: {}",
+                              member.info.id.value, join(scan.problems, ", ")),
+                  "Put intact files in place, or take a new full backup.");
+    }
+    count_bytes();
+    require_space(catalogue_, total_bytes_);
+  }
+
+  void write(const BackupInfo& target) override {
+    progress_.begin("consolidate", total_bytes_);
+    restore::FileCopier copier({.worker_count = worker_count_}, progress_, interrupt_);
+    make_directories(catalogue_.data_directory(target.id), kDirectoryMode);
+    if (!chain_.has_random_access()) {
+      const std::vector<content::ChainMember>& members = chain_.members();
+      passed_.emplace(std::vector(members.begin() + 1, members.end()),
+                      chain_.backup().backup_label.value_or(""), worker_count_, progress_,
+                      interrupt_);
+    }
+    for (const content::BackupTree& tree : trees_) copy_tree(tree, target, copier);
+    if (passed_) {
+      refuse_missing_files(chain_);
+      passed_->read_older(manifest_);
+    }
+    link_tablespaces(target);
+    copier.add_directory(catalogue_.base_directory(target.id));
+    copier.wait();
+    progress_.end();
+    manifest_.write(catalogue_.data_directory(chain_.backup().id) / "backup_manifest",
+                    catalogue_.data_directory(target.id) / "backup_manifest");
+  }
+
+ private:
+  // What files without random access will have together is known only when all were read: the
+  // cluster's size at the time of the backup is near it.
+  void count_bytes() {
+    if (!chain_.has_random_access()) {
+      total_bytes_ = static_cast<std::uint64_t>(chain_.backup().cluster_size.value_or(0));
+      return;
+    }
+    for (const content::BackupTree& tree : trees_) {
+      tree.content->walk([&](const content::Entry& entry) { total_bytes_ += entry.size_bytes; });
+    }
+  }
+
+  fs::path directory_of(const content::BackupTree& tree, const BackupInfo& target) const {
+    return tree.is_data_directory() ? catalogue_.data_directory(target.id)
+                                    : catalogue_.tablespace_directory(target.id, tree.oid);
+  }
+
+  void copy_tree(const content::BackupTree& tree, const BackupInfo& target,
+                 restore::FileCopier& copier) {
+    const fs::path root = directory_of(tree, target);
+    progress_.set_item(root.filename().string());
+    const restore::TaskOrigin origin = origin_of(tree);
+    const restore::PassedChain::Place place{root, tree.is_data_directory()};
+    tree.content->read_through(
+        [&](const content::Entry& entry, const content::ContentOpener& open) {
+          const fs::path path = root / entry.path;
+          if (passed_ && origin.manifest != nullptr && !entry.is_directory) {
+            chain_.members().front().manifest->mark_seen(origin.manifest_prefix + entry.path);
+          }
+          if (entry.is_directory) {
+            make_directories(path, kDirectoryMode);
+            if (::chmod(path.c_str(), entry.mode | kDirectoryMode) != 0) {
+              throw_errno(fmt::format("cannot set permissions of \"{}\"", path.string()));
+            }
+            copier.add_directory(path);
+          } else if (!passed_ || !passed_->take(origin, place, entry, open, copier)) {
+            copier.submit(restore::make_copy_task(origin, entry, open, path));
+          }
+        });
+  }
+
+  restore::TaskOrigin origin_of(const content::BackupTree& tree) {
+    return {.tree = *tree.content,
+            .manifest_prefix = tree.manifest_prefix(),
+            .manifest = chain_.members().front().manifest.get(),
+            .combined = manifest_};
+  }
+
+  // As in every plain backup with tablespaces.
+  void link_tablespaces(const BackupInfo& target) const {
+    const fs::path links = catalogue_.data_directory(target.id) / "pg_tblspc";
+    for (const catalogue::Tablespace& tablespace : target.tablespaces) {
+      const fs::path link = links / std::to_string(tablespace.oid);
+      const fs::path directory = catalogue_.tablespace_directory(target.id, tablespace.oid);
+      if (::symlink(directory.c_str(), link.c_str()) != 0) {
+        throw_errno(fmt::format("cannot create link \"{}\"", link.string()));
+      }
+    }
+    if (!target.tablespaces.empty()) sync_directory(links);
+  }
+
+  const catalogue::Catalogue& catalogue_;
+  const content::BackupChain& chain_;
+  const Interrupt& interrupt_;
+  Progress& progress_;
+  const std::vector<content::BackupTree> trees_;
+  const std::size_t worker_count_;
+  restore::CombinedManifest manifest_;
+  std::uint64_t total_bytes_ = 0;
+  std::optional<restore::PassedChain> passed_;  // after what its threads use
+};
+
+}  // namespace
+
+std::unique_ptr<FullWriter> make_plain_writer(const WriterSettings& settings) {
+  return std::make_unique<PlainWriter>(settings);
+}
+
+}  // namespace barman::consolidate
