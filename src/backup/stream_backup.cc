@@ -297,7 +297,12 @@ void run_steps(Job& job) {
   if (job.form.coding.cipher) job.info.encryption = job.server.config().encryption;
   end_backup(job, received.end);
   job.save();
-  archive::remove_wals_before_first_backup(job.server, job.info, job.messages);
+  // A hook that keeps old WAL does not make the backup a bad one.
+  try {
+    archive::remove_wals_before_first_backup(job.server, job.info, job.messages);
+  } catch (const hooks::HookAborted& abort) {
+    job.messages.warning("WAL from before the first backup was not removed: " + abort.message());
+  }
   job.action = "calculating backup size";
   const catalogue::BackupSize size = catalogue::measure_backup(
       job.server.catalogue().base_directory(job.info.id), catalogue::SyncFiles::no);

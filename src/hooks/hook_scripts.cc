@@ -101,9 +101,9 @@ void HookScripts::run_retry(const std::string& command, Phase phase,
     const int code = run_once(command, phase, true, variables);
     if (code == 0) return;
     if (code == kAbortStop && phase == Phase::pre) {
-      throw HookAborted(ErrorKind::interrupted, "Abort '" + script + "' retry hook script (" +
-                                                    command +
-                                                    ", exit code: " + std::to_string(code) + ")");
+      throw HookAborted(ErrorKind::internal, "Abort '" + script + "' retry hook script (" +
+                                                 command + ", exit code: " + std::to_string(code) +
+                                                 ")");
     }
     if (code == kAbortContinue || code == kAbortStop) {
       log::warning("barman.hooks", "Ignoring '{}' retry hook script (exit code: {})", script, code);

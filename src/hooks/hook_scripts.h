@@ -23,7 +23,7 @@ enum class HookKind { backup, archive, deletion, wal_delete, recovery };
 // Variables of one event, without the common ones that HookScripts adds.
 using HookVariables = std::map<std::string, std::string>;
 
-// A pre retry script answered 63.
+// A pre retry script answered 63. Of kind `internal`, which is reported as EXCEPTION.
 class HookAborted : public Error {
  public:
   using Error::Error;
