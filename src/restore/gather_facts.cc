@@ -276,6 +276,12 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
         inspect(location_of(tablespace, relocations), device);
   }
   if (request.staging_wal_directory && !request.get_wal) {
+    if (!fs::path(*request.staging_wal_directory).is_absolute()) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("The staging WAL directory '{}' is not an absolute path",
+                              *request.staging_wal_directory),
+                  "Give a path that begins with a slash.");
+    }
     facts.staging_wal = inspect(*request.staging_wal_directory, device);
   }
   facts.wals_directory = server.locations().wals_directory;

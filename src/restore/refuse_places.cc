@@ -13,6 +13,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// In the destination: where WAL goes when nobody says where.
+constexpr std::string_view kOwnStagingDirectory = "barman_wal";
+
 bool is_inside_or_equal(const fs::path& path, const fs::path& directory) {
   const fs::path relative = path.lexically_relative(directory);
   return !relative.empty() && *relative.begin() != "..";
@@ -159,13 +162,23 @@ void refuse_staging_wal(const RestoreFacts& facts, const RestorePlan& plan) {
   const DirectoryFacts& place = *facts.staging_wal;
   const std::string what = fmt::format("staging WAL directory '{}'", plan.wal.directory.string());
   refuse_place(facts, place, what);
-  // recovery_end_command removes it.
-  if (!place.is_empty || is_inside_or_equal(facts.destination.resolved, place.resolved)) {
-    throw Error(ErrorKind::conflict,
-                fmt::format("The {} is not empty; PostgreSQL would remove it at the end of "
-                            "recovery",
-                            what),
-                "Give an empty directory that serves nothing else.");
+  // recovery_end_command removes it with all that is in it by then.
+  const auto refuse = [&](const std::string& reason) {
+    throw Error(
+        ErrorKind::conflict,
+        fmt::format("The {} {}; PostgreSQL would remove it at the end of recovery", what, reason),
+        "Give an empty directory that serves nothing else.");
+  };
+  if (!place.is_empty) refuse("is not empty");
+  const fs::path& destination = facts.destination.resolved;
+  if (is_inside_or_equal(destination, place.resolved)) refuse("contains the destination directory");
+  if (is_inside_or_equal(place.resolved, destination) &&
+      *place.resolved.lexically_relative(destination).begin() != kOwnStagingDirectory) {
+    refuse("lies in the destination directory, among the files of PostgreSQL");
+  }
+  for (const auto& [name, target] : facts.tablespace_targets) {
+    if (!is_nested(place.resolved, target.resolved)) continue;
+    refuse(fmt::format("and the directory of tablespace '{}' lie one inside the other", name));
   }
 }
 
