@@ -17,6 +17,17 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// What is left after a failure begins with what could not be removed.
+fs::path first_left_in(fs::path path) {
+  for (;;) {
+    std::error_code code;
+    if (!fs::is_directory(fs::symlink_status(path, code))) return path;
+    const fs::directory_iterator entry(path, code);
+    if (code || entry == fs::directory_iterator()) return path;
+    path = entry->path();
+  }
+}
+
 fs::path directory_of(const fs::path& path) {
   const fs::path parent = path.parent_path();
   return parent.empty() ? fs::path(".") : parent;
@@ -50,16 +61,12 @@ void remove_durably(const fs::path& path) {
 
 void make_directories(const fs::path& path, mode_t mode) {
   if (path.empty()) return;
-  if (::mkdir(path.c_str(), mode) == 0) {
-    sync_directory(directory_of(path));
-    return;
-  }
-  if (errno == ENOENT && path.has_parent_path() && path.parent_path() != path) {
+  int error_number = ::mkdir(path.c_str(), mode) == 0 ? 0 : errno;
+  if (error_number == ENOENT && path.has_parent_path() && path.parent_path() != path) {
     make_directories(path.parent_path(), mode);
-    make_directories(path, mode);
-    return;
+    error_number = ::mkdir(path.c_str(), mode) == 0 ? 0 : errno;
   }
-  const int error_number = errno;
+  if (error_number == 0) return sync_directory(directory_of(path));
   struct stat status = {};
   if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return;
   throw SystemError(error_number, "cannot create directory \"" + path.string() + "\"");
@@ -68,7 +75,9 @@ void make_directories(const fs::path& path, mode_t mode) {
 void remove_tree(const fs::path& path) {
   std::error_code code;
   fs::remove_all(path, code);
-  if (code) throw SystemError(code.value(), "cannot remove \"" + path.string() + "\"");
+  if (code) {
+    throw SystemError(code.value(), "cannot remove \"" + first_left_in(path).string() + "\"");
+  }
 }
 
 AtomicFile::AtomicFile(fs::path path, mode_t mode, std::string_view suffix)

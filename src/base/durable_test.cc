@@ -36,6 +36,8 @@ TEST_F(DurableTest, MakeDirectoriesRefusesAFileInTheWay) {
   write_file_durably(directory_ / "file", "x");
   EXPECT_THROW(make_directories(directory_ / "file/sub"), SystemError);
   EXPECT_THROW(make_directories(directory_ / "file"), SystemError);
+  // The parent is there, and yet there is no such file or directory.
+  EXPECT_THROW(make_directories("/proc/nope/sub"), SystemError);
 }
 
 }  // namespace
