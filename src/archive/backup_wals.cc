@@ -60,8 +60,15 @@ BackupWals check_backup_wals(const server::Server& server, const catalogue::Back
 
 void remove_wals_before_first_backup(const server::Server& server,
                                      const catalogue::BackupInfo& backup, Messages& messages) {
-  const std::vector<catalogue::BackupInfo> backups = server.catalogue().list_backups().backups;
-  if (catalogue::previous_backup(backups, backup.id) != nullptr) return;
+  const catalogue::BackupList list = server.catalogue().list_backups();
+  if (catalogue::previous_backup(list.backups, backup.id) != nullptr) return;
+  if (!list.broken.empty()) {
+    const catalogue::BrokenBackup& broken = list.broken.front();
+    return messages.warning(fmt::format(
+        "Whether this is the first backup for server {} is not known, and no WAL is removed: the "
+        "metadata of backup {} cannot be read: {}",
+        server.name(), broken.id.value, broken.reason));
+  }
   messages.info(fmt::format("This is the first backup for server {}", server.name()));
   if (server.config().worm_mode) {
     messages.info("'worm_mode' is enabled, skip purging of unused WAL files.");
@@ -72,7 +79,7 @@ void remove_wals_before_first_backup(const server::Server& server,
     if (target == catalogue::KeepTarget::standalone) standalone.insert(id);
   }
   const catalogue::WalRemovalPlan plan =
-      catalogue::plan_first_backup_purge(backups, backup, std::move(standalone));
+      catalogue::plan_first_backup_purge(list, backup, std::move(standalone));
   if (!plan.is_removing) {
     log::info("barman.backup", "no WAL is removed before backup {}: {}", backup.id.value,
               plan.reason);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -44,8 +45,11 @@ catalogue::RetentionRule rule_of(const config::RetentionPolicy& policy) {
   std::int64_t unit_days = 1;
   if (policy.unit == config::RetentionPolicy::Unit::weeks) unit_days = 7;
   if (policy.unit == config::RetentionPolicy::Unit::months) unit_days = 31;
-  return {.kind = catalogue::RetentionRule::Kind::recovery_window,
-          .seconds = policy.count * unit_days * kDay};
+  std::int64_t seconds = 0;
+  if (__builtin_mul_overflow(policy.count, unit_days * kDay, &seconds)) {
+    seconds = std::numeric_limits<std::int64_t>::max();
+  }
+  return {.kind = catalogue::RetentionRule::Kind::recovery_window, .seconds = seconds};
 }
 
 std::set<BackupId> standalone_backups(const server::Server& server,
@@ -83,27 +87,36 @@ void forget_child(const catalogue::Catalogue& catalogue, const BackupInfo& backu
   catalogue.save(*parent);
 }
 
-catalogue::WalRemovalPlan plan_wals(const server::Server& server,
-                                    const std::vector<BackupInfo>& backups,
+catalogue::WalRemovalPlan plan_wals(const server::Server& server, const catalogue::BackupList& list,
                                     const BackupInfo& backup, Cause cause) {
   return catalogue::plan_wal_removal(
-      {.backups = backups,
+      {.list = list,
        .deleted = backup.id,
-       .standalone = standalone_backups(server, backups, server.catalogue().list_annotations()),
+       .standalone =
+           standalone_backups(server, list.backups, server.catalogue().list_annotations()),
        .cause = cause == Cause::retention ? catalogue::WalRemovalInput::Cause::retention
                                           : catalogue::WalRemovalInput::Cause::command});
 }
 
+void remove_files(const std::filesystem::path& directory) {
+  try {
+    remove_tree(directory);
+  } catch (const Error& error) {
+    throw Error(error.kind(), error.describe(),
+                fmt::format("Please manually remove the '{}' directory", directory.string()));
+  }
+}
+
 // One backup, everything of it (15.2), under its lock. The order keeps each crash resumable: mark,
 // data, WAL, then the metadata (which is what makes the backup exist), the mark last. False when
-// it was kept meanwhile (reported). `backups` is the catalogue as it is under the lock.
-bool delete_one(const server::Server& server, const std::vector<BackupInfo>& backups,
+// it was kept meanwhile (reported). `list` is the catalogue as it is under the lock.
+bool delete_one(const server::Server& server, const catalogue::BackupList& list,
                 const BackupInfo& backup, Cause cause, Messages& messages) {
   const catalogue::Catalogue& catalogue = server.catalogue();
   const auto begun = std::chrono::steady_clock::now();
   const Timestamp begin_time = now_local();
   messages.info("Deleting backup " + backup.id.value + " for server " + server.name());
-  const hooks::HookVariables variables = hook_variables(server, backups, backup);
+  const hooks::HookVariables variables = hook_variables(server, list.backups, backup);
   const hooks::HookScripts scripts(server.config(),
                                    {.server_name = server.name(),
                                     .configuration_path = server.program().configuration_path,
@@ -119,16 +132,17 @@ bool delete_one(const server::Server& server, const std::vector<BackupInfo>& bac
   }
   catalogue.mark_being_deleted(backup.id);
 
-  const catalogue::WalRemovalPlan plan = plan_wals(server, backups, backup, cause);
-  in_context(
-      "Please manually remove the '" + catalogue.base_directory(backup.id).string() + "' directory",
-      [&] { remove_tree(catalogue.base_directory(backup.id)); });
+  const catalogue::WalRemovalPlan plan = plan_wals(server, list, backup, cause);
+  remove_files(catalogue.base_directory(backup.id));
   if (std::filesystem::exists(server.config().basebackups_directory)) {
     sync_directory(server.config().basebackups_directory);
   }
   if (plan.is_removing) {
     messages.info("Delete associated WAL segments:");
     for (const std::string& name : archive::remove_wals(server, plan)) messages.info("\t" + name);
+  } else if (plan.is_damage) {
+    messages.warning(fmt::format("No WAL is deleted with backup {} of server {}: {}",
+                                 backup.id.value, server.name(), plan.reason));
   } else {
     log::info(kComponent, "no WAL removed with backup {}: {}", backup.id.value, plan.reason);
   }
@@ -184,6 +198,19 @@ std::vector<BackupId> locks_for(const std::vector<BackupInfo>& backups, const Ba
   return ids;
 }
 
+bool refuse(const server::Server& server, const BackupId& id, Messages& messages) {
+  messages.error(fmt::format("Cannot delete backup ({} {})", server.name(), id.value));
+  return false;
+}
+
+void report_failure(const server::Server& server, const BackupId& id, const Error& error,
+                    Messages& messages) {
+  messages.error(fmt::format("Failure deleting backup {} for server {}.\n{}{}", id.value,
+                             server.name(), error.describe(),
+                             error.hint().empty() ? "" : "\n" + error.hint()));
+  refuse(server, id, messages);
+}
+
 // One backup of the plan that enforce_retention() made. Others do not wait for the lock of the
 // server (keep, check-backup, restore): what the plan stands on is looked at again under the lock
 // of the backup.
@@ -213,8 +240,33 @@ void retire(const server::Server& server, const BackupInfo& planned,
   }
   messages.info("Enforcing retention policy: removing backup " + id.value + " for server " +
                 server.name());
-  if (!delete_one(server, backups, *backup, Cause::retention, messages)) return;
+  if (!delete_one(server, facts.list, *backup, Cause::retention, messages)) return;
   remove_durably(locks.front().path);
+}
+
+// What nobody sees in the list of backups, or takes for a backup that is there.
+void warn_of_doubts(const server::Server& server, const DeletionFacts& facts, Messages& messages) {
+  for (const catalogue::BrokenBackup& broken : facts.list.broken) {
+    messages.warning(
+        fmt::format("The metadata of backup {} of server {} cannot be read, and no WAL is deleted "
+                    "until it can: {}",
+                    broken.id.value, server.name(), broken.reason));
+  }
+  for (const BackupInfo& backup : facts.list.backups) {
+    if (facts.annotations.being_deleted.contains(backup.id)) continue;
+    if (catalogue::is_orphan(backup, facts.annotations)) {
+      messages.warning(
+          fmt::format("Backup '{}' is an orphan backup, it has metadata and no files. If its files "
+                      "are gone for "
+                      "good, remove \"{}\" and \"{}\" by hand.",
+                      backup.id.value, server.catalogue().base_directory(backup.id).string(),
+                      server.catalogue().backup_info_path(backup.id).string()));
+    }
+  }
+  for (const auto& [id, reason] : facts.annotations.unreadable) {
+    messages.warning(
+        fmt::format("Backup {} of server {} is left alone: {}", id.value, server.name(), reason));
+  }
 }
 
 bool is_unfinished(const BackupInfo& backup) {
@@ -239,16 +291,16 @@ std::vector<BackupId> marks_without_backup(const catalogue::BackupList& list,
 std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& server,
                                                       catalogue::BackupListReader& reader,
                                                       const BackupId& id, Messages& messages) {
-  const std::vector<BackupInfo>& backups = reader.read().backups;
-  const BackupInfo* current = find(backups, id);
+  const catalogue::BackupList& list = reader.read();
+  const BackupInfo* current = find(list.backups, id);
   if (current == nullptr) throw catalogue::unknown_backup(id.value, server.name());
   const auto minimum =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, server.config().minimum_redundancy));
   catalogue::DeletionPlan plan = catalogue::plan_deletion(
-      backups, *current, server.catalogue().list_annotations(), minimum, server.name());
+      list, *current, server.catalogue().list_annotations(), minimum, server.name());
   if (!plan.refusal) return plan;
   messages.warning(*plan.refusal);
-  messages.error("Cannot delete backup (" + server.name() + " " + id.value + ")");
+  refuse(server, id, messages);
   return std::nullopt;
 }
 
@@ -259,7 +311,7 @@ catalogue::RetentionInput retention_input(const config::ServerConfig& config,
   return {.rule = rule_of(*config.retention_policy),
           .minimum_redundancy =
               static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy)),
-          .keeps = annotations.keeps,
+          .annotations = annotations,
           .now = now_local()};
 }
 
@@ -284,7 +336,7 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
   if (!lock) {
     messages.error("Another process in running on server " + server.name() +
                    ". Impossible to delete the backup.");
-    return false;
+    return refuse(server, backup.id, messages);
   }
   catalogue::BackupListReader reader(server.catalogue());
   const std::optional<catalogue::DeletionPlan> first =
@@ -293,7 +345,7 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
   // All at once, so that a tree is deleted whole or not at all.
   const std::vector<BackupLock> locks =
       lock_backups(server, first->order, Cause::command, messages);
-  if (locks.empty()) return false;
+  if (locks.empty()) return refuse(server, backup.id, messages);
   // What a keep or a check changed before the locks were taken counts; nothing changes from here.
   const std::optional<catalogue::DeletionPlan> plan =
       plan_or_refuse(server, reader, backup.id, messages);
@@ -301,13 +353,21 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
   if (plan->order != first->order) {
     messages.error("The incremental backups of backup " + backup.id.value + " of server " +
                    server.name() + " changed meanwhile. Nothing was deleted; try again.");
-    return false;
+    return refuse(server, backup.id, messages);
   }
   if (plan->warning) messages.warning(*plan->warning);
   for (const BackupLock& held : locks) {
-    const std::vector<BackupInfo>& backups = reader.read().backups;
-    const BackupInfo* doomed = find(backups, held.id);
-    if (doomed != nullptr && !delete_one(server, backups, *doomed, Cause::command, messages)) {
+    const catalogue::BackupList& list = reader.read();
+    const BackupInfo* doomed = find(list.backups, held.id);
+    try {
+      if (doomed != nullptr && !delete_one(server, list, *doomed, Cause::command, messages)) {
+        return false;
+      }
+    } catch (const hooks::HookAborted&) {
+      throw;
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      report_failure(server, held.id, error, messages);
       return false;
     }
     remove_durably(held.path);
@@ -319,6 +379,7 @@ void enforce_retention(const server::Server& server, catalogue::BackupListReader
                        Messages& messages) {
   const DeletionFacts facts = make_deletion_facts(server, reader.read());
   const std::vector<BackupInfo>& backups = facts.list.backups;
+  warn_of_doubts(server, facts, messages);
   const std::vector<BackupId> stale_marks = marks_without_backup(facts.list, facts.annotations);
   const std::vector<BackupId> doomed = list_doomed(facts);
   const bool has_unfinished = std::any_of(backups.begin(), backups.end(), is_unfinished);
@@ -332,8 +393,14 @@ void enforce_retention(const server::Server& server, catalogue::BackupListReader
   for (const BackupId& id : stale_marks) server.catalogue().clear_being_deleted(id);
   fail_abandoned_backups(server, reader.read(), messages);
   for (const BackupId& id : doomed) {
-    if (const BackupInfo* backup = find(backups, id)) {
+    const BackupInfo* const backup = find(backups, id);
+    if (backup == nullptr) continue;
+    // One backup that cannot be deleted must not keep the others.
+    try {
       retire(server, *backup, backups, reader, messages);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      report_failure(server, id, error, messages);
     }
   }
 }

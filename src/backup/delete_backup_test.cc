@@ -156,7 +156,8 @@ TEST_F(Deletion, CommandDeletesATreeWholeOrNotAtAll) {
   }
   EXPECT_THAT(messages_.lines,
               ElementsAre("ERROR: Another process is holding the lock for backup " + kRoot.value +
-                          " of server main."));
+                              " of server main.",
+                          "ERROR: Cannot delete backup (main " + kRoot.value + ")"));
   EXPECT_THAT(left(), testing::SizeIs(5));
   EXPECT_TRUE(remove(kRoot));
   EXPECT_THAT(left(), ElementsAre(kOther.value, kNewest.value));

@@ -87,11 +87,13 @@ std::vector<WalRemovalPlan> play_deletions(const DeletionFacts& facts,
   std::vector<WalRemovalPlan> plans;
   for (const std::size_t step : deciding_steps(facts.list.backups, order, standalone, cause)) {
     const std::set<BackupId> gone(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(step));
-    const std::vector<BackupInfo> rest = without(facts.list.backups, gone);
-    plans.push_back(catalogue::plan_wal_removal({.backups = rest,
-                                                 .deleted = order[step],
-                                                 .standalone = standalone_backups(facts, rest),
-                                                 .cause = cause}));
+    const catalogue::BackupList rest{.backups = without(facts.list.backups, gone),
+                                     .broken = facts.list.broken};
+    plans.push_back(
+        catalogue::plan_wal_removal({.list = rest,
+                                     .deleted = order[step],
+                                     .standalone = standalone_backups(facts, rest.backups),
+                                     .cause = cause}));
   }
   return plans;
 }
@@ -216,15 +218,23 @@ void preview_backups(const DeletionFacts& facts, const Doomed& doomed, DeletionP
 std::vector<BackupId> list_doomed(const DeletionFacts& facts) {
   std::vector<BackupId> doomed;
   std::set<BackupId> known;
-  const auto add = [&](const BackupId& id) {
-    if (!facts.annotations.keeps.contains(id) && known.insert(id).second) doomed.push_back(id);
+  const auto add = [&](const BackupInfo& backup) {
+    if (facts.annotations.keeps.contains(backup.id)) return;
+    if (facts.annotations.unreadable.contains(backup.id)) return;
+    // Until somebody has repaired the other one, nobody knows what it needs.
+    if (catalogue::unreadable_relative(facts.list, backup) != nullptr) return;
+    if (known.insert(backup.id).second) doomed.push_back(backup.id);
   };
   for (const BackupInfo& backup : facts.list.backups) {
-    if (facts.annotations.being_deleted.contains(backup.id)) add(backup.id);
+    if (facts.annotations.being_deleted.contains(backup.id)) add(backup);
   }
   if (!facts.retention || !facts.is_enforced) return doomed;
   const auto verdicts = verdicts_of(facts, facts.list.backups);
-  for (const BackupId& id : catalogue::obsolete_in_order(facts.list.backups, verdicts)) add(id);
+  for (const BackupId& id : catalogue::obsolete_in_order(facts.list.backups, verdicts)) {
+    const auto backup = std::find_if(facts.list.backups.begin(), facts.list.backups.end(),
+                                     [&](const BackupInfo& info) { return info.id == id; });
+    add(*backup);
+  }
   return doomed;
 }
 
@@ -234,7 +244,7 @@ DeletionPreview preview_deletion(const DeletionFacts& facts, const BackupId& id,
                                    [&](const BackupInfo& info) { return info.id == id; });
   DeletionPreview preview;
   const catalogue::DeletionPlan plan = catalogue::plan_deletion(
-      facts.list.backups, *backup, facts.annotations, facts.minimum_redundancy, facts.server_name);
+      facts.list, *backup, facts.annotations, facts.minimum_redundancy, facts.server_name);
   preview.refusal = plan.refusal;
   preview.warning = plan.warning;
   if (plan.refusal) return preview;

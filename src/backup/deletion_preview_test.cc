@@ -38,7 +38,7 @@ class Preview : public testing::Test {
   void keep_newest(std::uint64_t count) {
     facts_.retention = {
         .rule = {.kind = RetentionRule::Kind::redundancy, .count = count},
-        .keeps = facts_.annotations.keeps,
+        .annotations = facts_.annotations,
     };
   }
   catalogue::WalLines lines() const {

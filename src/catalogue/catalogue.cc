@@ -293,9 +293,22 @@ bool Catalogue::has_oldest_layout(const BackupId& id) const {
   return is_present(base_directory(id) / "pgdata");
 }
 
+bool is_orphan(const BackupInfo& backup, const Annotations& annotations) {
+  return backup.is_copy_done() && annotations.directories &&
+         !annotations.directories->contains(backup.id);
+}
+
+std::string find_doubt(const BackupInfo& backup, const Annotations& annotations) {
+  if (annotations.being_deleted.contains(backup.id)) return "its deletion has begun";
+  if (is_orphan(backup, annotations)) return "its directory is missing";
+  const auto unreadable = annotations.unreadable.find(backup.id);
+  return unreadable == annotations.unreadable.end() ? "" : unreadable->second;
+}
+
 Annotations Catalogue::list_annotations() const {
   std::set<BackupId> with_keep;
   Annotations annotations;
+  if (locations_.has_local_backups) annotations.directories.emplace();
   for (const std::string& name : list_names(locations_.meta_directory)) {
     if (const auto id = id_before(name, "-" + std::string(kKeepKey))) with_keep.insert(*id);
     if (const auto id = id_before(name, "-" + std::string(kDeleteKey))) {
@@ -306,7 +319,16 @@ Annotations Catalogue::list_annotations() const {
   const Fd base = names.empty() ? Fd() : open_file(locations_.basebackups_directory, O_RDONLY);
   for (const std::string& name : names) {
     const std::optional<BackupId> id = parse_backup_id(name);
-    if (!id || !is_present_in(base, name + "/annotations")) continue;
+    if (!id) continue;
+    if (annotations.directories) annotations.directories->insert(*id);
+    // One directory must not hide the other backups.
+    try {
+      if (!is_present_in(base, name + "/annotations")) continue;
+    } catch (const Error& error) {
+      annotations.unreadable[*id] =
+          fmt::format("\"{}\" cannot be read: {}", base_directory(*id).string(), error.describe());
+      continue;
+    }
     if (is_present(old_annotation_path(*id, kKeepKey))) with_keep.insert(*id);
     if (is_present(old_annotation_path(*id, kDeleteKey))) annotations.being_deleted.insert(*id);
   }

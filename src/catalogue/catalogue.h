@@ -33,6 +33,8 @@ struct CatalogueLocations {
   std::filesystem::path errors_directory;
   std::filesystem::path incoming_directory;
   std::filesystem::path streaming_directory;
+  // False when base backups lie in object storage.
+  bool has_local_backups = true;
 
   LockLocation locks() const { return {.directory = lock_directory, .server_name = server_name}; }
   // `<xlogdb_directory>/<server>-xlog.db`
@@ -52,17 +54,30 @@ struct BrokenBackup {
 
 struct BackupList {
   std::vector<BackupInfo> backups;  // ascending by ID
+  // What these need and what builds on them nobody knows: as long as there are some, no WAL may be
+  // removed.
   std::vector<BrokenBackup> broken;
 };
 
 enum class KeepTarget { full, standalone };
 std::string_view keep_text(KeepTarget target);
 
+// What lies beside the metadata of backups.
 struct Annotations {
   std::map<BackupId, KeepTarget> keeps;
   // A deletion of these has begun.
   std::set<BackupId> being_deleted;
+  // Directories of backups in which one cannot look (for a `keep` of older versions), and why.
+  std::map<BackupId, std::string> unreadable;
+  // Directories of backups; nullopt when they are not on this host.
+  std::optional<std::set<BackupId>> directories;
 };
+
+// Metadata without files, though the backup was complete: its directory was removed, or the file
+// system on which it is is not mounted.
+bool is_orphan(const BackupInfo& backup, const Annotations& annotations);
+// Why nobody should count on the backup, whatever its status is; "" when it can be counted on.
+std::string find_doubt(const BackupInfo& backup, const Annotations& annotations);
 
 // identity.json: which cluster this catalogue belongs to.
 struct Identity {

@@ -7,11 +7,40 @@
 namespace barman::catalogue {
 namespace {
 
-bool counts_as_redundancy(const BackupInfo& backup) {
-  return backup.status == BackupStatus::done && !backup.is_incremental();
+bool counts_as_redundancy(const BackupInfo& backup, const Annotations& annotations) {
+  return backup.status == BackupStatus::done && !backup.is_incremental() &&
+         find_doubt(backup, annotations).empty();
+}
+
+const BrokenBackup* find_broken(const BackupList& list, const BackupId& id) {
+  const auto found = std::find_if(list.broken.begin(), list.broken.end(),
+                                  [&](const BrokenBackup& broken) { return broken.id == id; });
+  return found == list.broken.end() ? nullptr : &*found;
+}
+
+const BackupInfo* find_backup(const BackupList& list, const BackupId& id) {
+  const auto found = std::find_if(list.backups.begin(), list.backups.end(),
+                                  [&](const BackupInfo& backup) { return backup.id == id; });
+  return found == list.backups.end() ? nullptr : &*found;
 }
 
 }  // namespace
+
+const BrokenBackup* unreadable_relative(const BackupList& list, const BackupInfo& backup) {
+  if (list.broken.empty()) return nullptr;
+  for (const BackupId& child : backup.children_backup_ids) {
+    if (const BrokenBackup* const broken = find_broken(list, child)) return broken;
+  }
+  const BackupInfo* link = &backup;
+  // Damaged metadata may name parents in a circle.
+  for (std::size_t steps = 0; link != nullptr && steps < list.backups.size(); ++steps) {
+    if (!link->parent_backup_id) return nullptr;
+    const BackupId& parent = *link->parent_backup_id;
+    if (const BrokenBackup* const broken = find_broken(list, parent)) return broken;
+    link = find_backup(list, parent);
+  }
+  return nullptr;
+}
 
 std::string keep_refusal(const BackupId& id, std::string_view server_name) {
   return fmt::format(
@@ -20,10 +49,11 @@ std::string keep_refusal(const BackupId& id, std::string_view server_name) {
       id.value, server_name);
 }
 
-DeletionPlan plan_deletion(const std::vector<BackupInfo>& backups, const BackupInfo& backup,
+DeletionPlan plan_deletion(const BackupList& list, const BackupInfo& backup,
                            const Annotations& annotations, std::uint64_t minimum_redundancy,
                            std::string_view server_name) {
   DeletionPlan plan;
+  const std::vector<BackupInfo>& backups = list.backups;
   std::vector<BackupId> order = descendants_of(backups, backup.id);
   const bool has_descendants = !order.empty();
   order.push_back(backup.id);
@@ -34,13 +64,33 @@ DeletionPlan plan_deletion(const std::vector<BackupInfo>& backups, const BackupI
     plan.refusal = keep_refusal(*kept, server_name);
     return plan;
   }
-  const auto redundancy = static_cast<std::uint64_t>(
-      std::count_if(backups.begin(), backups.end(), counts_as_redundancy));
-  if (counts_as_redundancy(backup) && minimum_redundancy >= redundancy) {
+  for (const BackupId& id : order) {
+    const auto unreadable = annotations.unreadable.find(id);
+    if (unreadable == annotations.unreadable.end()) continue;
+    plan.refusal = fmt::format(
+        "Skipping delete of backup {} for server {}: whether backup {} is kept is not known, since "
+        "{}. Make it readable for the user of barman, and try again.",
+        backup.id.value, server_name, id.value, unreadable->second);
+    return plan;
+  }
+  const auto redundancy = static_cast<std::uint64_t>(std::count_if(
+      backups.begin(), backups.end(),
+      [&](const BackupInfo& other) { return counts_as_redundancy(other, annotations); }));
+  if (counts_as_redundancy(backup, annotations) && minimum_redundancy >= redundancy) {
     plan.refusal = fmt::format(
         "Skipping delete of backup {} for server {} due to minimum redundancy requirements "
         "(minimum redundancy = {}, current redundancy = {})",
         backup.id.value, server_name, minimum_redundancy, redundancy);
+    return plan;
+  }
+  for (const BackupId& id : order) {
+    const BackupInfo* const doomed = find_backup(list, id);
+    const BrokenBackup* const broken = doomed ? unreadable_relative(list, *doomed) : nullptr;
+    if (broken == nullptr) continue;
+    plan.refusal = fmt::format(
+        "Skipping delete of backup {} for server {} as the metadata of backup {}, which is of the "
+        "same tree, cannot be read: {}. Repair \"{}\", or restore it from a copy, and try again.",
+        backup.id.value, server_name, broken->id.value, broken->reason, broken->path.string());
     return plan;
   }
   if (has_descendants) {

@@ -22,10 +22,14 @@ struct DeletionPlan {
   std::vector<BackupId> order;
 };
 
-// `backups` ascending by ID, `backup` one of them.
-DeletionPlan plan_deletion(const std::vector<BackupInfo>& backups, const BackupInfo& backup,
+// `backup` is one of the list.
+DeletionPlan plan_deletion(const BackupList& list, const BackupInfo& backup,
                            const Annotations& annotations, std::uint64_t minimum_redundancy,
                            std::string_view server_name);
+
+// A backup that cannot be read and that this one builds on, or that builds on this one; nullptr
+// when there is none. Deleting this one could take from that one what it needs.
+const BrokenBackup* unreadable_relative(const BackupList& list, const BackupInfo& backup);
 
 // Why a kept backup is not deleted, as the user is told.
 std::string keep_refusal(const BackupId& id, std::string_view server_name);

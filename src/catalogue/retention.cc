@@ -10,14 +10,15 @@ namespace {
 
 using Verdicts = std::map<BackupId, RetentionVerdict>;
 
-bool is_candidate(const BackupInfo& backup) {
-  return backup.status == BackupStatus::done && !backup.is_incremental();
+bool is_candidate(const BackupInfo& backup, const RetentionInput& input) {
+  return backup.status == BackupStatus::done && !backup.is_incremental() &&
+         find_doubt(backup, input.annotations).empty();
 }
 
 RetentionVerdict kept_or(const BackupInfo& backup, const RetentionInput& input,
                          RetentionStatus status, std::string reason) {
-  const auto keep = input.keeps.find(backup.id);
-  if (keep == input.keeps.end()) {
+  const auto keep = input.annotations.keeps.find(backup.id);
+  if (keep == input.annotations.keeps.end()) {
     return {.id = backup.id, .status = status, .reason = std::move(reason)};
   }
   if (keep->second == KeepTarget::standalone) {
@@ -30,11 +31,28 @@ RetentionVerdict kept_or(const BackupInfo& backup, const RetentionInput& input,
           .reason = "kept with all WAL that follows"};
 }
 
-RetentionVerdict not_counted(const BackupInfo& backup) {
-  return {.id = backup.id,
-          .status = RetentionStatus::none,
-          .reason = fmt::format("not subject to the policy: its status is {}",
-                                status_text(backup.status))};
+RetentionVerdict not_counted(const BackupInfo& backup, const RetentionInput& input) {
+  std::string reason = find_doubt(backup, input.annotations);
+  if (reason.empty()) reason = fmt::format("its status is {}", status_text(backup.status));
+  // Whatever keeps it from being counted, a keep is a keep.
+  RetentionVerdict verdict =
+      kept_or(backup, input, RetentionStatus::none, "not subject to the policy: " + reason);
+  verdict.is_inside_policy = verdict.status != RetentionStatus::none;
+  return verdict;
+}
+
+// The earliest time there is when the window is longer than all times.
+Timestamp window_begin(const RetentionInput& input) {
+  constexpr std::int64_t kMicroseconds = 1'000'000;
+  Timestamp begin = input.now;
+  std::int64_t length = 0;
+  if (__builtin_mul_overflow(input.rule.seconds, kMicroseconds, &length) ||
+      length > begin.microseconds) {
+    begin.microseconds = 0;
+  } else {
+    begin.microseconds -= length;
+  }
+  return begin;
 }
 
 // Both functions walk from the newest backup to the oldest.
@@ -44,7 +62,7 @@ void apply_redundancy(const std::vector<BackupInfo>& backups, const RetentionInp
   std::uint64_t position = 0;
   for (auto next = backups.rbegin(); next != backups.rend(); ++next) {
     const BackupInfo& backup = *next;
-    if (!is_candidate(backup)) continue;
+    if (!is_candidate(backup, input)) continue;
     const bool is_inside = position++ < redundancy;
     RetentionVerdict verdict =
         is_inside ? kept_or(backup, input, RetentionStatus::valid,
@@ -58,14 +76,13 @@ void apply_redundancy(const std::vector<BackupInfo>& backups, const RetentionInp
 
 void apply_window(const std::vector<BackupInfo>& backups, const RetentionInput& input,
                   Verdicts& verdicts) {
-  Timestamp begin = input.now;
-  begin.microseconds -= input.rule.seconds * 1'000'000;
+  const Timestamp begin = window_begin(input);
   const std::string begin_text = format_iso(begin);
   bool has_anchor = false;
   std::uint64_t counted = 0;
   for (auto next = backups.rbegin(); next != backups.rend(); ++next) {
     const BackupInfo& backup = *next;
-    if (!is_candidate(backup)) continue;
+    if (!is_candidate(backup, input)) continue;
     RetentionVerdict verdict;
     if (!has_anchor) {
       // The first backup that ended before the window is where recovery to its begin starts.
@@ -151,7 +168,7 @@ std::vector<RetentionVerdict> apply_retention(const std::vector<BackupInfo>& bac
   }
   for (const BackupInfo& backup : backups) {
     if (backup.status == BackupStatus::empty || backup.is_incremental()) continue;
-    if (!is_candidate(backup)) verdicts[backup.id] = not_counted(backup);
+    if (!is_candidate(backup, input)) verdicts[backup.id] = not_counted(backup, input);
   }
   for (const BackupInfo& backup : backups) {
     if (backup.status != BackupStatus::empty && backup.is_incremental()) {

@@ -51,7 +51,8 @@ struct RetentionVerdict {
 struct RetentionInput {
   RetentionRule rule;
   std::uint64_t minimum_redundancy = 0;
-  std::map<BackupId, KeepTarget> keeps;
+  // A backup about which there is a doubt (find_doubt()) does not count, and is not obsolete.
+  Annotations annotations;
   Timestamp now;
 };
 

@@ -65,9 +65,33 @@ TEST(Retention, RedundancyCountsTheNewestDone) {
 TEST(Retention, KeptBackupsCountForRedundancy) {
   const std::vector<BackupInfo> backups = {aged(4), aged(3), aged(2), aged(1)};
   RetentionInput input = redundancy(2);
-  input.keeps = {{backups[3].id, KeepTarget::standalone}, {backups[0].id, KeepTarget::full}};
+  input.annotations.keeps = {{backups[3].id, KeepTarget::standalone},
+                             {backups[0].id, KeepTarget::full}};
   EXPECT_THAT(words(backups, input),
               testing::ElementsAre("KEEP:FULL", "OBSOLETE", "VALID", "KEEP:STANDALONE"));
+}
+
+// What is half deleted or has lost its files must not make a good backup obsolete.
+TEST(Retention, ABackupWithADoubtDoesNotCount) {
+  const std::vector<BackupInfo> backups = {aged(4), aged(3), aged(2), aged(1)};
+  RetentionInput input = redundancy(1);
+  input.annotations.being_deleted = {backups[3].id};
+  EXPECT_THAT(words(backups, input), testing::ElementsAre("OBSOLETE", "OBSOLETE", "VALID", "-"));
+  input.annotations.unreadable = {{backups[2].id, "its directory cannot be read"}};
+  EXPECT_THAT(words(backups, input), testing::ElementsAre("OBSOLETE", "VALID", "-", "-"));
+  input.annotations.directories = {backups[0].id, backups[2].id};
+  EXPECT_THAT(words(backups, input), testing::ElementsAre("VALID", "-", "-", "-"));
+  input.annotations.directories = std::set<BackupId>();
+  EXPECT_THAT(words(backups, input), testing::ElementsAre("-", "-", "-", "-"));
+}
+
+TEST(Retention, AWindowMayBeLongerThanAllTimes) {
+  const std::vector<BackupInfo> backups = {aged(4000), aged(1)};
+  for (const std::int64_t seconds : {std::int64_t{999'999'999} * 86400, INT64_MAX}) {
+    RetentionInput input = window(1);
+    input.rule.seconds = seconds;
+    EXPECT_THAT(words(backups, input), testing::ElementsAre("VALID", "VALID"));
+  }
 }
 
 TEST(Retention, TheWindowHasAnAnchor) {
@@ -89,7 +113,7 @@ TEST(Retention, ChildrenFollowTheirRoot) {
     others.push_back(child_of(root, 1));
     others.push_back(child_of(others.back(), 2));
     RetentionInput input = window(7, minimum);
-    if (keep) input.keeps[root.id] = *keep;
+    if (keep) input.annotations.keeps[root.id] = *keep;
     std::sort(others.begin(), others.end(),
               [](const BackupInfo& a, const BackupInfo& b) { return a.id < b.id; });
     std::vector<std::string> result;
@@ -125,9 +149,9 @@ TEST(Retention, AnIncrementalWithoutRootIsNotJudged) {
 TEST(Retention, StandaloneWeakensOnlyOutsideThePolicy) {
   const std::vector<BackupInfo> backups = {aged(30), aged(20), aged(9), aged(1)};
   RetentionInput input = window(7);
-  input.keeps = {{backups[0].id, KeepTarget::standalone},
-                 {backups[1].id, KeepTarget::full},
-                 {backups[2].id, KeepTarget::standalone}};
+  input.annotations.keeps = {{backups[0].id, KeepTarget::standalone},
+                             {backups[1].id, KeepTarget::full},
+                             {backups[2].id, KeepTarget::standalone}};
   EXPECT_THAT(standalone_outside_policy(apply_retention(backups, input)),
               testing::ElementsAre(backups[0].id));
 }

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -16,6 +18,13 @@ namespace fs = std::filesystem;
 namespace {
 
 WalRemovalPlan nothing(std::string reason) { return {.reason = std::move(reason)}; }
+
+WalRemovalPlan nothing_beside(const BrokenBackup& broken) {
+  return {.reason = fmt::format("the metadata of backup {} cannot be read, so that the WAL that it "
+                                "needs is not known: {}",
+                                broken.id.value, broken.reason),
+          .is_damage = true};
+}
 
 const BackupInfo* find_backup(const std::vector<BackupInfo>& backups, const BackupId& id) {
   const auto found = std::find_if(backups.begin(), backups.end(),
@@ -69,16 +78,18 @@ bool WalRemovalPlan::removes(std::string_view name) const {
 }
 
 WalRemovalPlan plan_wal_removal(const WalRemovalInput& input) {
-  const BackupInfo* const deleted = find_backup(input.backups, input.deleted);
+  if (!input.list.broken.empty()) return nothing_beside(input.list.broken.front());
+  const std::vector<BackupInfo>& backups = input.list.backups;
+  const BackupInfo* const deleted = find_backup(backups, input.deleted);
   if (deleted == nullptr) return nothing("backup " + input.deleted.value + " is not known");
-  for (const BackupInfo& backup : input.backups) {
+  for (const BackupInfo& backup : backups) {
     if (!(backup.id < input.deleted) || !backup.is_copy_done()) continue;
     const bool is_standalone = input.standalone.contains(backup.id);
     if (!is_standalone || input.cause == WalRemovalInput::Cause::command) {
       return nothing("the older backup " + backup.id.value + " needs them");
     }
   }
-  const BackupInfo* boundary = next_backup(input.backups, input.deleted);
+  const BackupInfo* boundary = next_backup(backups, input.deleted);
   if (boundary == nullptr &&
       input.without_next == WalRemovalInput::WithoutNext::keep_from_deleted) {
     boundary = deleted;
@@ -86,19 +97,19 @@ WalRemovalPlan plan_wal_removal(const WalRemovalInput& input) {
   if (boundary != nullptr && !boundary->begin_wal) {
     return nothing("the begin of backup " + boundary->id.value + " is not known");
   }
-  return make_plan(input.backups, input.deleted, boundary, input.standalone);
+  return make_plan(backups, input.deleted, boundary, input.standalone);
 }
 
-WalRemovalPlan plan_first_backup_purge(const std::vector<BackupInfo>& backups,
-                                       const BackupInfo& first,
+WalRemovalPlan plan_first_backup_purge(const BackupList& list, const BackupInfo& first,
                                        const std::set<BackupId>& standalone) {
+  if (!list.broken.empty()) return nothing_beside(list.broken.front());
   if (first.status == BackupStatus::failed || !first.begin_wal) {
     return nothing("the begin of backup " + first.id.value + " is not known");
   }
-  if (const BackupInfo* const previous = previous_backup(backups, first.id)) {
+  if (const BackupInfo* const previous = previous_backup(list.backups, first.id)) {
     return nothing("the older backup " + previous->id.value + " needs them");
   }
-  return make_plan(backups, first.id, &first, standalone);
+  return make_plan(list.backups, first.id, &first, standalone);
 }
 
 std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,

@@ -2,7 +2,8 @@
 // (contract catalogue.md 15.3). The plan is pure; remove_planned_wal() carries it out.
 //
 // A plan says what stays; only names that sort before everything a remaining backup needs can go.
-// It never decides by counting files, and a backup whose begin is unknown removes nothing.
+// It never decides by counting files, and a backup whose begin is unknown, or any backup whose
+// metadata cannot be read, lets nothing be removed.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "catalogue/backup_info.h"
+#include "catalogue/catalogue.h"
 #include "catalogue/wal_index.h"
 #include "wal/lsn.h"
 
@@ -30,6 +32,8 @@ struct WalRemovalPlan {
   // False: nothing is removed, for the reason given.
   bool is_removing = false;
   std::string reason;
+  // The reason is a damage that somebody should mend.
+  bool is_damage = false;
   // Names from here on stay. nullopt: no name stays for this cause.
   std::optional<std::string> first_needed;
   std::set<wal::TimelineId> protected_timelines;
@@ -40,8 +44,8 @@ struct WalRemovalPlan {
 };
 
 struct WalRemovalInput {
-  // All backups, ascending by ID, the deleted one included.
-  const std::vector<BackupInfo>& backups;
+  // All backups, the deleted one included.
+  const BackupList& list;
   BackupId deleted;
   // Backups kept standalone: of their WAL only begin to end is needed. When a policy is enforced,
   // standalone_outside_policy().
@@ -59,8 +63,7 @@ struct WalRemovalInput {
 WalRemovalPlan plan_wal_removal(const WalRemovalInput& input);
 // WAL from before the first backup of a server. Removes nothing unless `first` is that: known by
 // its begin, not failed, and no older usable backup.
-WalRemovalPlan plan_first_backup_purge(const std::vector<BackupInfo>& backups,
-                                       const BackupInfo& first,
+WalRemovalPlan plan_first_backup_purge(const BackupList& list, const BackupInfo& first,
                                        const std::set<BackupId>& standalone);
 
 struct WalRemovalObserver {

@@ -23,8 +23,8 @@ BackupInfo backup(int day, unsigned begin, unsigned end, unsigned timeline = 1,
 }
 
 TEST(WalRemoval, RemovesWhatIsBeforeTheNextBackup) {
-  const std::vector<BackupInfo> backups = {backup(1, 3, 4), backup(2, 7, 8)};
-  const WalRemovalPlan plan = plan_wal_removal({.backups = backups, .deleted = backups[0].id});
+  const BackupList list = {.backups = {backup(1, 3, 4), backup(2, 7, 8)}, .broken = {}};
+  const WalRemovalPlan plan = plan_wal_removal({.list = list, .deleted = list.backups[0].id});
   EXPECT_TRUE(plan.removes(segment(1)));
   EXPECT_TRUE(plan.removes(segment(6)));
   EXPECT_TRUE(plan.removes(segment(6) + ".partial"));
@@ -37,14 +37,15 @@ TEST(WalRemoval, RemovesWhatIsBeforeTheNextBackup) {
 }
 
 TEST(WalRemoval, OlderBackupsStopIt) {
-  const std::vector<BackupInfo> backups = {backup(1, 3, 4), backup(2, 7, 8), backup(3, 10, 11)};
-  EXPECT_FALSE(plan_wal_removal({.backups = backups, .deleted = backups[1].id}).is_removing);
-  const std::set<BackupId> standalone = {backups[0].id};
+  const BackupList list = {.backups = {backup(1, 3, 4), backup(2, 7, 8), backup(3, 10, 11)},
+                           .broken = {}};
+  EXPECT_FALSE(plan_wal_removal({.list = list, .deleted = list.backups[1].id}).is_removing);
+  const std::set<BackupId> standalone = {list.backups[0].id};
   EXPECT_FALSE(
-      plan_wal_removal({.backups = backups, .deleted = backups[1].id, .standalone = standalone})
+      plan_wal_removal({.list = list, .deleted = list.backups[1].id, .standalone = standalone})
           .is_removing);
-  const WalRemovalPlan plan = plan_wal_removal({.backups = backups,
-                                                .deleted = backups[1].id,
+  const WalRemovalPlan plan = plan_wal_removal({.list = list,
+                                                .deleted = list.backups[1].id,
                                                 .standalone = standalone,
                                                 .cause = Cause::retention});
   EXPECT_TRUE(plan.removes(segment(2)));
@@ -56,45 +57,61 @@ TEST(WalRemoval, OlderBackupsStopIt) {
 }
 
 TEST(WalRemoval, WithoutANewerBackupTheWalFromTheDeletedOneStays) {
-  const std::vector<BackupInfo> backups = {backup(1, 3, 4)};
-  const WalRemovalPlan plan = plan_wal_removal({.backups = backups, .deleted = backups[0].id});
+  const BackupList list = {.backups = {backup(1, 3, 4)}, .broken = {}};
+  const WalRemovalPlan plan = plan_wal_removal({.list = list, .deleted = list.backups[0].id});
   EXPECT_TRUE(plan.removes(segment(2)));
   EXPECT_FALSE(plan.removes(segment(3)));
   const WalRemovalPlan all =
-      plan_wal_removal({.backups = backups,
-                        .deleted = backups[0].id,
+      plan_wal_removal({.list = list,
+                        .deleted = list.backups[0].id,
                         .without_next = WalRemovalInput::WithoutNext::remove_all});
   EXPECT_TRUE(all.removes(segment(99, 3)));
   EXPECT_FALSE(all.removes("00000002.history"));
 }
 
 TEST(WalRemoval, AnUnknownBeginRemovesNothing) {
-  const std::vector<BackupInfo> backups = {
-      make_backup("20261111T000000", "", "", BackupStatus::failed)};
-  EXPECT_FALSE(plan_wal_removal({.backups = backups, .deleted = backups[0].id}).is_removing);
-  EXPECT_FALSE(plan_wal_removal({.backups = backups, .deleted = {"20261112T000000"}}).is_removing);
-  EXPECT_FALSE(plan_first_backup_purge(backups, backups[0], {}).is_removing);
+  const BackupList list = {
+      .backups = {make_backup("20261111T000000", "", "", BackupStatus::failed)}, .broken = {}};
+  EXPECT_FALSE(plan_wal_removal({.list = list, .deleted = list.backups[0].id}).is_removing);
+  EXPECT_FALSE(plan_wal_removal({.list = list, .deleted = {"20261112T000000"}}).is_removing);
+  EXPECT_FALSE(plan_first_backup_purge(list, list.backups[0], {}).is_removing);
 }
 
 TEST(WalRemoval, OlderRunningBackupsAreProtected) {
-  const std::vector<BackupInfo> backups = {
-      make_backup("20261110T000000", segment(2), "", BackupStatus::started), backup(1, 5, 6),
-      backup(2, 8, 9)};
-  const WalRemovalPlan plan = plan_wal_removal({.backups = backups, .deleted = backups[1].id});
+  const BackupList list = {
+      .backups = {make_backup("20261110T000000", segment(2), "", BackupStatus::started),
+                  backup(1, 5, 6), backup(2, 8, 9)},
+      .broken = {}};
+  const WalRemovalPlan plan = plan_wal_removal({.list = list, .deleted = list.backups[1].id});
   EXPECT_TRUE(plan.removes(segment(1)));
   EXPECT_FALSE(plan.removes(segment(2)));
   EXPECT_FALSE(plan.removes(segment(7)));
 }
 
 TEST(WalRemoval, TheFirstBackupPurgesWhatIsBeforeIt) {
-  std::vector<BackupInfo> backups = {backup(1, 3, 4, 1, BackupStatus::failed), backup(2, 7, 8)};
-  const WalRemovalPlan plan = plan_first_backup_purge(backups, backups[1], {});
+  BackupList list = {.backups = {backup(1, 3, 4, 1, BackupStatus::failed), backup(2, 7, 8)},
+                     .broken = {}};
+  const WalRemovalPlan plan = plan_first_backup_purge(list, list.backups[1], {});
   EXPECT_TRUE(plan.removes(segment(6)));
   EXPECT_FALSE(plan.removes(segment(7)));
-  backups[0].status = BackupStatus::done;
-  EXPECT_FALSE(plan_first_backup_purge(backups, backups[1], {}).is_removing);
-  backups[0].status = backups[1].status = BackupStatus::failed;
-  EXPECT_FALSE(plan_first_backup_purge(backups, backups[1], {}).is_removing);
+  list.backups[0].status = BackupStatus::done;
+  EXPECT_FALSE(plan_first_backup_purge(list, list.backups[1], {}).is_removing);
+  list.backups[0].status = list.backups[1].status = BackupStatus::failed;
+  EXPECT_FALSE(plan_first_backup_purge(list, list.backups[1], {}).is_removing);
+}
+
+// What the third one needs nobody knows.
+TEST(WalRemoval, RemovesNothingWhileABackupCannotBeRead) {
+  const BackupList list = {.backups = {backup(1, 3, 4), backup(2, 7, 8)},
+                           .broken = {{.id = BackupId{"20261109T000000"},
+                                       .path = "/meta/20261109T000000-backup.info",
+                                       .reason = "\"backup.info\" is empty"}}};
+  const WalRemovalPlan plan = plan_wal_removal({.list = list, .deleted = list.backups[0].id});
+  EXPECT_FALSE(plan.is_removing);
+  EXPECT_TRUE(plan.is_damage);
+  EXPECT_THAT(plan.reason, testing::AllOf(testing::HasSubstr("20261109T000000"),
+                                          testing::HasSubstr("\"backup.info\" is empty")));
+  EXPECT_FALSE(plan_first_backup_purge(list, list.backups[0], {}).is_removing);
 }
 
 // A brute-force model: what each remaining backup needs is listed name by name, and none of it may
@@ -115,21 +132,21 @@ class RandomCatalogue {
         if (pick(4) == 0) info.begin_wal.reset();
       }
       if (info.status == BackupStatus::done && pick(4) == 0) standalone_.insert(info.id);
-      backups_.push_back(std::move(info));
+      list_.backups.push_back(std::move(info));
     }
   }
   unsigned pick(unsigned limit) { return static_cast<unsigned>(random_() % limit); }
 
   void check() {
-    const BackupId deleted = backups_[pick(static_cast<unsigned>(backups_.size()))].id;
+    const BackupId deleted = list_.backups[pick(static_cast<unsigned>(list_.backups.size()))].id;
     const WalRemovalPlan plan =
-        plan_wal_removal({.backups = backups_,
+        plan_wal_removal({.list = list_,
                           .deleted = deleted,
                           .standalone = standalone_,
                           .cause = pick(2) == 0 ? Cause::command : Cause::retention,
                           .without_next = static_cast<WalRemovalInput::WithoutNext>(pick(2))});
     removing_ += plan.is_removing ? 1 : 0;
-    for (const BackupInfo& info : backups_) {
+    for (const BackupInfo& info : list_.backups) {
       if (info.id == deleted || !info.needs_wal() || !info.begin_wal) continue;
       for (unsigned timeline = 1; timeline <= 4; ++timeline) {
         for (unsigned number = 0; number < 60; ++number) {
@@ -149,7 +166,7 @@ class RandomCatalogue {
 
  private:
   std::mt19937 random_;
-  std::vector<BackupInfo> backups_;
+  BackupList list_;
   std::set<BackupId> standalone_;
   int removing_ = 0;
   int removed_ = 0;

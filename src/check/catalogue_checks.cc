@@ -80,6 +80,8 @@ void provoke_wal(const CheckRun& run) {
 
 struct CatalogueFacts {
   std::vector<BackupInfo> backups;
+  // Of those that nobody should count on, a sentence each.
+  std::vector<std::string> doubts;
   const BackupInfo* last = nullptr;  // the latest usable one
   std::int64_t failed_count = 0;
   std::int64_t redundancy = 0;
@@ -87,13 +89,36 @@ struct CatalogueFacts {
 
 CatalogueFacts gather(const server::Server& server) {
   CatalogueFacts facts;
-  facts.backups = server.catalogue().list_backups().backups;
+  catalogue::BackupList list = server.catalogue().list_backups();
+  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  for (const catalogue::BrokenBackup& broken : list.broken) {
+    facts.doubts.push_back(fmt::format("the metadata of backup {} cannot be read: {}",
+                                       broken.id.value, broken.reason));
+  }
+  facts.backups = std::move(list.backups);
   for (const BackupInfo& backup : facts.backups) {
+    if (const std::string doubt = catalogue::find_doubt(backup, annotations); !doubt.empty()) {
+      // The next cron completes a deletion.
+      if (!annotations.being_deleted.contains(backup.id)) {
+        facts.doubts.push_back(fmt::format("backup {}: {}", backup.id.value, doubt));
+      }
+      continue;
+    }
     if (backup.is_copy_done()) facts.last = &backup;
     if (backup.status == BackupStatus::failed) ++facts.failed_count;
     if (backup.status == BackupStatus::done && !backup.is_incremental()) ++facts.redundancy;
   }
   return facts;
+}
+
+// Only what is wrong is worth a line.
+void check_readable_backups(const CheckRun& run, const CatalogueFacts& facts) {
+  if (facts.doubts.empty()) return;
+  const std::string more =
+      facts.doubts.size() == 1 ? "" : fmt::format(" (and {} more)", facts.doubts.size() - 1);
+  run.fail_uncritically("readable backups",
+                        fmt::format("{}{}. Run 'barman catalogue-check {}'", facts.doubts.front(),
+                                    more, run.server.name()));
 }
 
 void check_directories(const CheckRun& run) {
@@ -284,6 +309,7 @@ void check_catalogue(const CheckRun& run) {
   } else {
     run.fail_uncritically("failed backups", failed_hint);
   }
+  check_readable_backups(run, facts);
   const std::string redundancy_hint =
       fmt::format("have {} non-incremental backups, expected at least {}", facts.redundancy,
                   run.server.config().minimum_redundancy);

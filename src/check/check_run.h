@@ -43,6 +43,9 @@ void check_catalogue(const CheckRun& run);
 void check_configuration(const CheckRun& run, std::optional<int> version);
 void check_archiver_errors(const CheckRun& run);
 
+// Row 25b: how a passive node reaches its primary node.
+void check_primary_node(const CheckRun& run);
+
 // Rows 6 to 14, 25, 27 to 32: what PostgreSQL tells. A question without an answer fails its item.
 void check_postgres(const CheckRun& run);
 void check_clients_and_identity(const CheckRun& run);

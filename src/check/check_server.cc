@@ -35,15 +35,9 @@ class SilentMessages final : public Messages {
   }
 };
 
-}  // namespace
-
-void check_server(const server::Server& server, std::chrono::seconds limit, Messages& messages,
-                  const CheckHandler& on_result) {
+void run_checks(const server::Server& server, std::chrono::seconds limit, Messages& messages,
+                const CheckHandler& on_result) {
   const Deadline deadline(limit);
-  const CheckHandler logged = [&](const CheckResult& result) {
-    log_result(server, result);
-    on_result(result);
-  };
   SqlSession sql(deadline, [&](const auto& limits) { return server.connect(limits); });
   const server::Server wal_source = server.with_wal_connections();
   SqlSession own_wal_sql(deadline, [&](const auto& limits) { return wal_source.connect(limits); });
@@ -63,10 +57,10 @@ void check_server(const server::Server& server, std::chrono::seconds limit, Mess
                      .has_wal_source = has_wal_source,
                      .limit = limit,
                      .messages = messages,
-                     .on_result = logged};
+                     .on_result = on_result};
   using Step = void (*)(const CheckRun&);
   for (const Step step :
-       {&check_wal_archive, &check_queues, &check_postgres, &check_catalogue,
+       {&check_wal_archive, &check_queues, &check_postgres, &check_catalogue, &check_primary_node,
         &check_clients_and_identity, &check_wal_delivery, &check_archiver_errors}) {
     if (deadline.has_passed()) break;
     step(run);
@@ -74,14 +68,25 @@ void check_server(const server::Server& server, std::chrono::seconds limit, Mess
   if (deadline.has_passed()) run.fail("check timeout", "barman check command timed out");
 }
 
+}  // namespace
+
+void check_server(const server::Server& server, std::chrono::seconds limit, Messages& messages,
+                  const CheckHandler& on_result) {
+  const CheckHandler logged = [&](const CheckResult& result) {
+    log_result(server, result);
+    on_result(result);
+  };
+  run_checks(server, limit, messages, logged);
+}
+
 std::vector<CheckResult> find_critical_failures(const server::Server& server,
                                                 std::chrono::seconds limit) {
   SilentMessages messages;
   std::vector<CheckResult> failures;
-  check_server(server, limit, messages, [&](const CheckResult& result) {
-    if (result.ok) return;
-    if (result.is_critical) {
-      failures.push_back(result);
+  run_checks(server, limit, messages, [&](const CheckResult& result) {
+    if (result.ok || result.is_critical) {
+      log_result(server, result);
+      if (!result.ok) failures.push_back(result);
     } else {
       log::info(kComponent, "Ignoring failed check '{}' for server '{}'", result.label,
                 server.name());

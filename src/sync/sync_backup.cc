@@ -166,6 +166,8 @@ LocalBackups gather_local_backups(const server::Server& server) {
   const config::ServerConfig& config = server.config();
   if (config.retention_policy && config.retention_policy_mode == "auto") {
     local.policy = backup::retention_input(config, server.catalogue().list_annotations());
+    // It is also asked of backups that are not here yet.
+    local.policy->annotations.directories.reset();
   }
   return local;
 }

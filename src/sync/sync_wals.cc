@@ -192,7 +192,17 @@ class WalSync {
 };
 
 std::optional<std::string> find_first_needed_wal(const server::Server& server) {
-  for (const catalogue::BackupInfo& backup : server.catalogue().list_backups().backups) {
+  const catalogue::BackupList list = server.catalogue().list_backups();
+  // WAL that is passed over now would never be asked for again.
+  if (!list.broken.empty()) {
+    const catalogue::BrokenBackup& broken = list.broken.front();
+    throw Error(ErrorKind::corrupt,
+                fmt::format("which WAL server {} needs is not known: the metadata of backup {} "
+                            "cannot be read: {}",
+                            server.name(), broken.id.value, broken.reason),
+                fmt::format("Repair \"{}\", or restore it from a copy.", broken.path.string()));
+  }
+  for (const catalogue::BackupInfo& backup : list.backups) {
     if (backup.is_copy_done() && backup.begin_wal) return backup.begin_wal;
   }
   return std::nullopt;
