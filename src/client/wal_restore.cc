@@ -31,6 +31,9 @@ constexpr int kExitBadRequest = 3;
 constexpr int kExitSignalBase = 128;
 // A network that fails for a moment must not look like the end of the WAL.
 constexpr int kAttempts = 3;
+constexpr int kPatientAttempts = 15;
+// PostgreSQL stops at codes above 125; at others it believes that there is no more WAL.
+constexpr int kExitStopRecovery = 126;
 constexpr std::chrono::milliseconds kBetweenAttempts{1000};
 constexpr std::chrono::milliseconds kPoll{2};
 constexpr std::chrono::seconds kLongestWait{60};
@@ -102,6 +105,12 @@ Request make_request(const ClientArguments& arguments) {
   return request;
 }
 
+// Whether the PostgreSQL that has called us (its data directory is the current one) would end its
+// recovery at "no more WAL" and begin to write. A standby asks again.
+bool is_called_for_the_last_time() {
+  return ::access("recovery.signal", F_OK) == 0 && ::access("standby.signal", F_OK) != 0;
+}
+
 void remove_destination(const fs::path& path) {
   struct stat status = {};
   if (::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) ::unlink(path.c_str());
@@ -140,6 +149,7 @@ int map_exit_code(const RemoteBarman& barman, const GetWalRequest& wal, int exit
 
 int fetch_to_destination(const Request& request) {
   const RemoteBarman barman = SharedConnection(request.barman).use(request.barman);
+  const int attempts = is_called_for_the_last_time() ? kPatientAttempts : kAttempts;
   int exit_code = 0;
   for (int attempt = 1;; ++attempt) {
     const Fd target = open_file(request.destination, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -151,7 +161,7 @@ int fetch_to_destination(const Request& request) {
       throw;
     }
     if (exit_code == 0) return kExitSuccess;
-    if (exit_code != kSshFailure || attempt == kAttempts) break;
+    if (exit_code != kSshFailure || attempt == attempts) break;
     std::this_thread::sleep_for(kBetweenAttempts);
   }
   remove_destination(request.destination);
@@ -228,15 +238,24 @@ const ClientProgram& wal_restore_program() {
       .exits = {{"0", "The file is in WAL_DEST; with --test: the connection works."},
                 {"1", "Barman does not have the file."},
                 {"2", "Wrong usage, no connection, or the file could not be fetched."},
+                {"126",
+                 "The same, in a recovery that is no standby's: PostgreSQL stops, and goes on "
+                 "when it is started again. After 2 it would take the end of the connection for "
+                 "the end of the WAL."},
                 {"3", "WAL_NAME is no name of a WAL file, or WAL_DEST cannot be opened."},
                 {"above 128", "A signal ended the transfer; PostgreSQL stops its recovery."}}};
   return program;
 }
 
 int run_wal_restore(int argc, char** argv) {
-  return run_client(wal_restore_program(), argc, argv, [](const ClientArguments& arguments) {
-    return restore(make_request(arguments));
-  });
+  const int exit_code =
+      run_client(wal_restore_program(), argc, argv,
+                 [](const ClientArguments& arguments) { return restore(make_request(arguments)); });
+  if (exit_code != kExitFailure || !is_called_for_the_last_time()) return exit_code;
+  tell(
+      "HINT: Whether there is more WAL is not known, so PostgreSQL stops its recovery. Start it "
+      "again when the reason is gone; it goes on where it was.");
+  return kExitStopRecovery;
 }
 
 }  // namespace barman::client

@@ -507,6 +507,44 @@ TEST_P(CutRecovery, GoesOnWhenTheNetworkIsBack) {
   EXPECT_EQ(standby.value("SELECT pg_is_in_recovery()"), "t");
 }
 
+// A recovery that is no standby's must not take a cut connection for the end of the WAL.
+TEST(StoppedRecovery, GoesOnAfterTheNetworkWasGone) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  StreamingSite site;
+  site.postgres.query("CREATE TABLE t (id bigint, text text)");
+  site.start_receiver();
+  site.archive_a_segment();
+  site.take_backup();
+  for (int i = 0; i < 4; ++i) {
+    site.postgres.query("INSERT INTO t SELECT g, md5(g::text) FROM generate_series(1, 8000) g");
+  }
+  site.wait_until_acknowledged();
+  ASSERT_EQ(site.barman.run({"archive-wal", "main"}).exit_code, 0);
+  const SshServer ssh(site.barman);
+  TcpProxy network(ssh.port());
+  const TempDir place;
+  std::string command = ssh.command("barman-wal-restore", "");
+  const std::string port = fmt::format("--port {} ", ssh.port());
+  command.replace(command.find(port), port.size(), fmt::format("--port {} ", network.port()));
+  const fs::path data = place.path() / "data";
+  const CommandResult restored =
+      site.barman.run({"restore", "--get-wal", "--target-tli", "latest", "--restore-command",
+                       command + " main %f %p", "main", "latest", data.string()});
+  ASSERT_EQ(restored.exit_code, 0) << restored.out << restored.err;
+  network.cut_after(600000);
+  PostgresServer again(
+      {.data_directory = data, .start = StartWait::processes, .environment = ssh.environment()});
+  ASSERT_TRUE(eventually([&] { return !again.is_running(); })) << again.log();
+  EXPECT_TRUE(network.is_cut());
+  EXPECT_THAT(again.log(), AllOf(HasSubstr("PostgreSQL stops its recovery"),
+                                 Not(HasSubstr("selected new timeline"))));
+  EXPECT_TRUE(fs::exists(data / "recovery.signal"));
+  network.pass();
+  again.start();
+  again.wait_until_primary();
+  EXPECT_EQ(again.value("SELECT count(*) FROM t"), "32000");
+}
+
 // The whole way: archive_command, backup, loss of the server, restore_command.
 TEST(SshArchive, PostgresArchivesAndRecoversThroughSsh) {
   if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
