@@ -47,7 +47,9 @@ Error archiver_failure(const Error& error) {
 
 // For errors whose own text is fixed by the contract.
 std::string reason_and_hint(const Error& error) {
-  return error.describe() + (error.hint().empty() ? "" : ". " + error.hint());
+  const std::string text = error.describe();
+  if (error.hint().empty()) return text;
+  return text + (text.ends_with('?') || text.ends_with('.') ? " " : ". ") + error.hint();
 }
 
 // The system that this catalogue belongs to, or the one found when streaming began.

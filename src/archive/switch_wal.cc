@@ -44,24 +44,27 @@ void require_privileges(postgres::Connection& connection) {
 
 // nullopt when the server is a standby whose primary is not configured.
 std::optional<postgres::WalSwitch> switch_segment(const server::Server& server,
-                                                  const SwitchRequest& request) {
+                                                  const SwitchRequest& request,
+                                                  Messages& messages) {
   postgres::Connection connection = server.connect();
   if (postgres::is_in_recovery(connection)) {
     if (!server.config().primary_conninfo) return std::nullopt;
     if (request.checkpoint == SwitchRequest::Checkpoint::first) checkpoint_with_rights(connection);
     connection = server.connect_primary();
-  } else if (request.checkpoint == SwitchRequest::Checkpoint::first) {
-    checkpoint_with_rights(connection);
+  } else {
+    warn_of_ignored_primary(server, messages);
+    if (request.checkpoint == SwitchRequest::Checkpoint::first) checkpoint_with_rights(connection);
   }
   require_privileges(connection);
   return postgres::switch_wal(connection, postgres::query_settings(connection).segment_size);
 }
 
 std::optional<postgres::WalSwitch> switch_or_explain(const server::Server& server,
-                                                     const SwitchRequest& request) {
+                                                     const SwitchRequest& request,
+                                                     Messages& messages) {
   // What the server refuses or the network does not carry gets the text that scripts know.
   try {
-    return switch_segment(server, request);
+    return switch_segment(server, request, messages);
   } catch (const postgres::SqlError& error) {
     throw_unable(server, error);
   } catch (const Error& error) {
@@ -72,11 +75,18 @@ std::optional<postgres::WalSwitch> switch_or_explain(const server::Server& serve
 
 }  // namespace
 
+void warn_of_ignored_primary(const server::Server& server, Messages& messages) {
+  if (!server.config().primary_conninfo) return;
+  messages.warning(
+      "'primary_conninfo' is set but 'conninfo' does not point to a standby server. Ignoring "
+      "'primary_conninfo'.");
+}
+
 void switch_wal(const server::Server& server, const SwitchRequest& request, Messages& messages) {
   // Before the switch: a fast archiver would have the segment in place otherwise.
   LastSegments before;
   if (request.archive_timeout) before = list_last_segments(server);
-  const std::optional<postgres::WalSwitch> result = switch_or_explain(server, request);
+  const std::optional<postgres::WalSwitch> result = switch_or_explain(server, request, messages);
   if (!result) {
     messages.info(
         fmt::format("No switch performed because server '{}' is a standby.", server.name()));

@@ -16,6 +16,9 @@ struct SwitchRequest {
   std::optional<std::chrono::seconds> archive_timeout;
 };
 
+// When conninfo leads to a primary server: primary_conninfo is of no use then.
+void warn_of_ignored_primary(const server::Server& server, Messages& messages);
+
 void switch_wal(const server::Server& server, const SwitchRequest& request, Messages& messages);
 
 }  // namespace barman::archive

@@ -10,6 +10,7 @@
 
 #include "archive/archive_wal.h"
 #include "archive/backup_wals.h"
+#include "archive/switch_wal.h"
 #include "archive/wait_for_wal.h"
 #include "backup/backend_watch.h"
 #include "backup/backup_form.h"
@@ -265,6 +266,7 @@ void end_backup(Job& job, const replication::BackupEnd& end) {
     info.end_wal = last_segment_before(timeline, *info.end_xlog, info.xlog_segment_size);
   }
   if (!postgres::is_in_recovery(connection)) {
+    archive::warn_of_ignored_primary(job.server, job.messages);
     postgres::switch_wal(connection, info.xlog_segment_size);
     try {
       postgres::create_restore_point(connection, "barman_" + info.id.value);

@@ -187,12 +187,18 @@ void check_wal_sizes(const CheckRun& run, const CatalogueFacts& facts) {
     check_wal_age(run, nullptr);
     return run.pass("wal size", human_size(0));
   }
-  const catalogue::WalIndex index = catalogue::WalIndex::open(run.server.locations());
-  const catalogue::WalStatistics statistics = catalogue::wal_statistics_of(
-      facts.backups, facts.last->id,
-      [&](const catalogue::WalIndexVisitor& visitor) { index.for_each(visitor); });
-  check_wal_age(run, &statistics);
-  run.pass("wal size", human_size(static_cast<std::int64_t>(statistics.wal_until_next_size)));
+  try {
+    const catalogue::WalIndex index = catalogue::WalIndex::open(run.server.locations());
+    const catalogue::WalStatistics statistics = catalogue::wal_statistics_of(
+        facts.backups, facts.last->id,
+        [&](const catalogue::WalIndexVisitor& visitor) { index.for_each(visitor); });
+    check_wal_age(run, &statistics);
+    run.pass("wal size", human_size(static_cast<std::int64_t>(statistics.wal_until_next_size)));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corrupt) throw;
+    run.fail("WAL index", fmt::format("{}. Please run \"barman rebuild-xlogdb {}\"",
+                                      error.describe(), run.server.name()));
+  }
 }
 
 void check_encryption(const CheckRun& run) {

@@ -103,12 +103,17 @@ SizeFacts measure_last_backup(const server::Server& server) {
     if (backup.is_copy_done()) last = &backup;
   }
   if (last == nullptr) return facts;
-  const catalogue::WalIndex index = catalogue::WalIndex::open(server.locations());
-  const catalogue::WalStatistics statistics = catalogue::wal_statistics_of(
-      backups, last->id,
-      [&](const catalogue::WalIndexVisitor& visitor) { index.for_each(visitor); });
   facts.backup_size_bytes = static_cast<std::uint64_t>(last->size.value_or(0));
-  facts.wal_size_bytes = statistics.wal_until_next_size;
+  try {
+    const catalogue::WalIndex index = catalogue::WalIndex::open(server.locations());
+    facts.wal_size_bytes =
+        catalogue::wal_statistics_of(
+            backups, last->id,
+            [&](const catalogue::WalIndexVisitor& visitor) { index.for_each(visitor); })
+            .wal_until_next_size;
+  } catch (const Error& error) {  // A damaged index is an item of check.
+    if (error.kind() != ErrorKind::corrupt) throw;
+  }
   return facts;
 }
 

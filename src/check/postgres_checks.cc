@@ -31,11 +31,13 @@ std::string reason_of(const Error& error) {
   return text + (is_sentence ? " " : ". ") + error.hint();
 }
 
+// Inactive servers are looked at, too: that is how a new one is tried before it is used. Their
+// results do not count (cli/command_check.cc).
 bool has_postgres(const config::ServerConfig& config) {
-  return config.active && !config.is_passive() && config.conninfo.has_value();
+  return !config.is_passive() && config.conninfo.has_value();
 }
 bool has_streaming(const config::ServerConfig& config) {
-  return config.active && !config.is_passive() && config.streaming_conninfo.has_value() &&
+  return !config.is_passive() && config.streaming_conninfo.has_value() &&
          (config.backup_method == config::BackupMethod::postgres || config.streaming_archiver);
 }
 
@@ -234,7 +236,12 @@ void check_system_id(const CheckRun& run, const Source& source, const SqlIdentit
   }
   const std::optional<postgres::SystemId> current = by_sql ? by_sql : by_streaming;
   if (!current) return run.pass(label, "no system Id available");
-  const std::optional<catalogue::Identity> known = run.server.catalogue().find_identity();
+  std::optional<catalogue::Identity> known;
+  try {
+    known = run.server.catalogue().find_identity();
+  } catch (const Error& error) {
+    return run.fail(label, reason_of(error));
+  }
   if (!known) return run.pass(label, "no system Id stored on disk");
   if (known->system_id != postgres::format_system_id(*current)) {
     return run.fail(label,
@@ -336,8 +343,11 @@ void check_archiving(const CheckRun& run) {
 
 void check_postgres(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
-  if (config.is_passive() || !config.active) return;
-  if (!has_postgres(config)) return;
+  if (config.is_passive()) return;
+  if (!has_postgres(config)) {
+    return run.fail("PostgreSQL",
+                    fmt::format("Missing 'conninfo' parameter for server '{}'", run.server.name()));
+  }
   int version = 0;
   try {
     version = run.sql.ready().server_version();
@@ -360,14 +370,13 @@ void check_clients_and_identity(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
   const Source source = server_source(run);
   const SqlIdentity identity = ask_identity(run, source);
-  if (config.active && !config.is_passive() &&
-      config.backup_method == config::BackupMethod::postgres) {
+  if (!config.is_passive() && config.backup_method == config::BackupMethod::postgres) {
     check_client(run, "pg_basebackup", identity.version, "Set backup_method = rsync");
     if (identity.version) run.pass("pg_basebackup supports tablespaces mapping");
   }
   check_configuration(run, identity.version);
   check_system_id(run, source, identity);
-  if (config.active && !config.is_passive() && config.streaming_archiver) {
+  if (!config.is_passive() && config.streaming_archiver) {
     check_client(run, "pg_receivexlog", identity.version,
                  "Set archiver = on and streaming_archiver = off");
   }
@@ -375,7 +384,7 @@ void check_clients_and_identity(const CheckRun& run) {
 
 void check_wal_delivery(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
-  if (!config.active || config.is_passive()) return;
+  if (config.is_passive()) return;
   if (config.streaming_archiver) check_receiver(run);
   if (!config.archiver || !has_postgres(config) || run.deadline.has_passed()) return;
   if (run.sql.is_available()) check_archiving(run);

@@ -38,12 +38,17 @@ backup::BackupRequest make_request(const ParsedArguments& arguments, const Serve
 }  // namespace
 
 void run_backup(CommandContext& context) {
+  // A parent that is not there is a mistake in the command line: no server is backed up after it.
+  bool is_stopped = false;
   for_each_server(context, [&](const ServerConfig& config) {
+    if (is_stopped) return;
     const server::Server server = make_server(context, config);
     backup::require_supported(config);
     backup::BackupRequest request = make_request(context.arguments, config);
     if (const auto parent = context.arguments.find("incremental")) {
+      is_stopped = true;
       request.parent = server.catalogue().resolve(*parent);
+      is_stopped = false;
       backup::require_parent(server, *request.parent);
     }
     const std::int64_t limit =

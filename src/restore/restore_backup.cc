@@ -151,6 +151,13 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
   archive_waiting(server, request, messages);
   const Prepared prepared = prepare(server, request, chosen);
   const RestorePlan& plan = prepared.plan;
+  // rsync backups and those of old versions never had one.
+  if (!prepared.manifest && prepared.backup.mode == "postgres") {
+    messages.warning(fmt::format(
+        "Backup '{}' has no backup_manifest: that its files are all there and undamaged cannot be "
+        "verified",
+        prepared.backup.id.value));
+  }
   // Beyond this point everything has been decided.
   ExecutedRestore executed =
       run_with_hooks(server, plan, prepared.manifest.get(), {messages, progress},

@@ -37,6 +37,8 @@ class Reviewer {
       review(file);
     }
     if (!request_.settings.empty() && !has_written_settings_) {
+      // A name of the user's may have a directory that the backup does not have.
+      make_directories((request_.data_directory / request_.settings_file).parent_path(), 0700);
       write_file_durably(request_.data_directory / request_.settings_file, request_.settings,
                          kSettingsMode);
     }
