@@ -87,9 +87,9 @@ ParsedOption parse_word(const Option& option, std::string_view text) {
   const std::vector<std::string> words = split_blanks(option.words);
   if (!contains(words, word))
     return refuse(fmt::format("Invalid value '{}' (must be one in: {})", text, join(words, ", ")));
-  // Not compressing WAL files is the absence of a compression; the word exists to override a
-  // global setting.
-  if (option.name == "compression" && word == "none") return {};
+  // Not compressing WAL files is the absence of a compression; the word exists to override what
+  // [barman] or, in a model, the server says.
+  if (option.name == "compression" && word == "none") return {.is_none = true};
   return {.value = word};
 }
 

@@ -17,6 +17,8 @@ struct ParsedOption {
   std::optional<std::string> refusal;
   // Oddities that are logged while a fallback is taken.
   std::vector<std::string> log_lines;
+  // The word "none": no value, and none from elsewhere either.
+  bool is_none = false;
 };
 
 // Empty text and the word None: the option is explicitly unset. `text` is interpolated and
