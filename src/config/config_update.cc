@@ -92,7 +92,7 @@ bool is_model(const Configuration& configuration, const std::string& section) {
   if (configuration.find_model(section) != nullptr) return true;
   if (configuration.find_server(section) != nullptr) return false;
   const auto text = configuration.find_written_text(section, "model");
-  return text && parse_boolean(*text) == true;
+  return text && parse_boolean(without_inline_comment(*text)) == true;
 }
 
 class RequestReader {

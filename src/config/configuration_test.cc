@@ -351,6 +351,16 @@ TEST_F(ConfigurationTest, AnInvalidRetentionPolicyOfAModelIsShownAndNotEnforced)
   EXPECT_EQ(a.invalid_retention_policy, "for ever");
 }
 
+TEST_F(ConfigurationTest, InlineCommentsEndWordsOutsideTheOptionTable) {
+  const Configuration configuration =
+      load("log_level = DEBUG ; for a while\n" + std::string(kStreamingServer) +
+           "[m]\nmodel = true  # of c\ncluster = c\n");
+  EXPECT_THAT(configuration.warnings(), IsEmpty());
+  EXPECT_EQ(configuration.global().log_level, 10);
+  EXPECT_NE(configuration.find_model("m"), nullptr);
+  EXPECT_THAT(configuration.server_names(), ElementsAre("a"));
+}
+
 TEST_F(ConfigurationTest, ABadModelStopsNothing) {
   const Configuration configuration =
       load(std::string(kStreamingServer) + "[m]\nmodel = on\n[n]\nmodel = perhaps\ncluster = c\n");

@@ -230,14 +230,6 @@ bool allows_inline_comment(OptionType type) {
   }
 }
 
-std::string_view without_inline_comment(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if ((text[i] == ';' || text[i] == '#') && (i == 0 || is_blank(text[i - 1])))
-      return unquote(strip(text.substr(0, i)));
-  }
-  return text;
-}
-
 }  // namespace
 
 bool means_unset(std::string_view text) { return strip(text).empty() || text == "None"; }
@@ -311,6 +303,14 @@ std::optional<std::int64_t> parse_size(std::string_view text) {
   for (const auto& [name, factor] : kSuffixes)
     if (suffix == name) return multiply(*count, factor);
   return std::nullopt;
+}
+
+std::string_view without_inline_comment(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((text[i] == ';' || text[i] == '#') && (i == 0 || is_blank(text[i - 1])))
+      return unquote(strip(text.substr(0, i)));
+  }
+  return text;
 }
 
 ParsedOption parse_option(const Option& option, std::string_view text) {

@@ -25,6 +25,9 @@ struct ParsedOption {
 // unquoted.
 bool means_unset(std::string_view text);
 
+// The text up to " ; ..." or " # ...", unquoted when something was cut off.
+std::string_view without_inline_comment(std::string_view text);
+
 // An inline comment (" ; ..." or " # ...") is dropped where the type leaves no doubt about it.
 ParsedOption parse_option(const Option& option, std::string_view text);
 
