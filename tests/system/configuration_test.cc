@@ -110,6 +110,9 @@ TEST_F(ConfigurationCommands, RefuseABadUpdateAsAWhole) {
               {"scope": "server", "server_name": "other", "check_timeout": "x"}])"});
   golden("config-update/bad_scope",
          {"config-update", R"([{"scope": "x", "server_name": "main"}])"});
+  golden("config-update/discarded_value",
+         {"config-update",
+          R"([{"scope": "server", "server_name": "main", "retention_policy": "foo"}])"});
   golden("config-update/bad_json", {"config-update", "[{"});
   golden("config-update/nothing", {"config-update", "[]"});
   EXPECT_FALSE(fs::exists(automatic_file()));
