@@ -361,6 +361,8 @@ TEST_F(Commands, RunFromCron) {
 
   barman_.set("main", "active", "false");
   golden("cron/inactive", {"cron"});
+  golden("receive-wal/create_slot_inactive", {"receive-wal", "--create-slot", "main"});
+  golden("receive-wal/reset_inactive", {"receive-wal", "--reset", "main"});
   postgres_.wait_until(
       "NOT EXISTS (SELECT FROM pg_stat_replication WHERE application_name = 'barman_receive_wal')");
 }
