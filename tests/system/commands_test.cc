@@ -233,7 +233,7 @@ TEST_F(Commands, MoveWhatIsNoWalOutOfTheWay) {
   }
   EXPECT_THAT(kinds, testing::UnorderedElementsAre(".unknown", ".duplicate"));
   EXPECT_THAT(barman_.run({"check", "main"}).out,
-              HasSubstr("\tarchiver errors: FAILED (duplicates: 1, unknown: 1)\n"));
+              HasSubstr("\tarchiver errors: FAILED (unknown: 1, duplicates: 1)\n"));
 }
 
 TEST_F(Commands, HandOutWal) {
