@@ -154,7 +154,8 @@ int run_line(const CommandLine& line, const std::vector<std::string>& arguments)
   } catch (const Error& error) {
     log::error(kComponent, "{}", error.describe());
     return fail_at_startup(
-        fmt::format("EXCEPTION: {}\nSee log file for more details.", error.describe()));
+    const std::string hint = error.hint().empty() ? "" : "\nHINT: " + error.hint();
+        fmt::format("EXCEPTION: {}\nSee log file for more details.{}", error.describe(), hint));
   }
 }
 

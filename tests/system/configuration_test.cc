@@ -9,6 +9,7 @@
 #include "base/file_lock.h"
 #include "support/eventually.h"
 #include "support/golden.h"
+#include "support/privileges.h"
 #include "support/streaming_site.h"
 #include "support/temp_dir.h"
 
@@ -75,6 +76,15 @@ TEST_F(ConfigurationCommands, SwitchModels) {
   EXPECT_EQ(barman_.run({"config-switch", "--reset", "main"}).exit_code, 0);
 }
 
+TEST_F(ConfigurationCommands, TellBadValuesOfAModel) {
+  barman_.set("main:low", "retention_policy", "for ever");
+  EXPECT_EQ(barman_.run({"config-switch", "main", "main:low"}).exit_code, 0);
+  EXPECT_THAT(barman_.log(), HasSubstr("Invalid retention_policy 'for ever': it is not enforced "
+                                       "for model main:low"));
+  EXPECT_THAT(barman_.run({"check", "main"}).out,
+              HasSubstr("retention policy settings: FAILED (see log)"));
+}
+
 TEST_F(ConfigurationCommands, ResetAModelThatIsGone) {
   fs::create_directories(barman_.server_directory("main"));
   write_text(model_file(), "gone");
@@ -122,6 +132,18 @@ TEST_F(ConfigurationCommands, RefuseABadUpdateAsAWhole) {
   golden("config-update/busy",
          {"config-update", R"([{"scope": "server", "server_name": "main", "archiver": "on"}])"});
   EXPECT_FALSE(fs::exists(queue_file()));
+}
+
+TEST_F(ConfigurationCommands, TellWhatIsMissingAtTheStart) {
+  const fs::path file = barman_.directory() / "without.conf";
+  write_text(file, "[main]\n");
+  const CommandResult result =
+      run_command({.argv = {barman_program().string(), "-c", file.string(), "list-servers"}});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err,
+            "EXCEPTION: No section: 'barman'\nSee log file for more details.\n"
+            "HINT: Add a [barman] section to \"" +
+                file.string() + "\".\n");
 }
 
 TEST_F(ConfigurationCommands, ApplyTheQueueAtTheBeginOfCron) {
