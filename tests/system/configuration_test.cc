@@ -146,6 +146,16 @@ TEST_F(ConfigurationCommands, TellWhatIsMissingAtTheStart) {
                 file.string() + "\".\n");
 }
 
+TEST_F(ConfigurationCommands, WriteNowhereElseWhenDescriptorsAreClosed) {
+  for (const std::string closed : {">&-", "<&- >&- 2>&-"}) {
+    CommandRequest request = barman_.request({"list-servers"});
+    const Arguments shell = {"sh", "-c", "exec \"$@\" " + closed, "sh"};
+    request.argv.insert(request.argv.begin(), shell.begin(), shell.end());
+    EXPECT_EQ(run_command(request).exit_code, 0) << closed;
+  }
+  EXPECT_THAT(barman_.log(), Not(HasSubstr("\nmain")));
+}
+
 TEST_F(ConfigurationCommands, ApplyTheQueueAtTheBeginOfCron) {
   barman_.set("main", "active", "false");
   barman_.set("other", "active", "false");
