@@ -156,6 +156,18 @@ TEST_F(ConfigurationCommands, WriteNowhereElseWhenDescriptorsAreClosed) {
   EXPECT_THAT(barman_.log(), Not(HasSubstr("\nmain")));
 }
 
+TEST_F(ConfigurationCommands, NameTheLockThatCronMustNotOpen) {
+  const fs::path lock = barman_.home() / ".main-cron.lock";
+  barman_.run({"list-servers"});
+  write_text(lock, "");
+  fs::permissions(lock, fs::perms::none);
+  const CommandResult result = barman_.run({"cron"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("ERROR: Permission denied, unable to access '" + lock.string() + "'\n"));
+  EXPECT_THAT(result.err, Not(HasSubstr("EXCEPTION")));
+}
+
 TEST_F(ConfigurationCommands, ApplyTheQueueAtTheBeginOfCron) {
   barman_.set("main", "active", "false");
   barman_.set("other", "active", "false");
