@@ -29,6 +29,14 @@ void Fd::close(const std::filesystem::path& path) {
     throw_errno("cannot close \"" + path.string() + "\"");
 }
 
+void open_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+    // Those below are open, so that this one is the lowest that is free.
+    if (::open("/dev/null", O_RDWR) != fd) throw_errno("cannot open \"/dev/null\"");
+  }
+}
+
 Fd open_file(const std::filesystem::path& path, int flags, mode_t mode) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
   if (fd < 0) throw_errno("cannot open \"" + path.string() + "\"");

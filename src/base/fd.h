@@ -43,6 +43,10 @@ class Fd {
   int fd_ = -1;
 };
 
+// For the begin of a program, before it opens anything: /dev/null takes the place of a standard
+// descriptor that the caller has closed, lest a file or socket become stdout or stderr.
+void open_standard_descriptors();
+
 // open(2) with O_CLOEXEC. Throws SystemError naming the path.
 Fd open_file(const std::filesystem::path& path, int flags, mode_t mode = 0600);
 // As open_file(O_RDONLY), but nullopt when the file does not exist.

@@ -33,17 +33,29 @@ std::size_t password_begin(std::string_view text, std::size_t i) {
   return skip_blanks(sign + 1);
 }
 
+// Whether a quote that ends before `i` is followed by more of the same word.
+bool continues_word(std::string_view text, std::size_t i) {
+  constexpr std::string_view kAfterWords = "\",;:.)]}>&";
+  if (i >= text.size()) return false;
+  if (text[i] == '\\') return text.substr(i, 2) == "\\'";  // else an escaped line end
+  return kBlanks.find(text[i]) == std::string_view::npos &&
+         kAfterWords.find(text[i]) == std::string_view::npos;
+}
+
 // The end of a password value that begins at `begin`: a single-quoted word with \ escapes, or up to
-// a blank.
+// a blank. Nobody knows where a value ends whose quotes are wrong: the end of the text is taken.
 std::size_t password_end(std::string_view text, std::size_t begin) {
   if (begin < text.size() && text[begin] == '\'') {
     std::size_t i = begin + 1;
     while (i < text.size() && text[i] != '\'') i += text[i] == '\\' ? 2U : 1U;
-    return std::min(i + 1, text.size());
+    return continues_word(text, i + 1) ? text.size() : std::min(i + 1, text.size());
   }
   std::size_t i = begin;
-  while (i < text.size() && kBlanks.find(text[i]) == std::string_view::npos && text[i] != '\'' &&
-         text[i] != '"' && text[i] != '&') {
+  const auto is_end = [&] {
+    if (text[i] == '\'' || text[i] == '"') return !continues_word(text, i + 1);
+    return text[i] == '&' || kBlanks.find(text[i]) != std::string_view::npos;
+  };
+  while (i < text.size() && !is_end()) {
     i += text[i] == '\\' ? 2U : 1U;
   }
   return std::min(i, text.size());

@@ -46,6 +46,15 @@ TEST(MaskPasswords, KnowsBlanksAroundTheSign) {
   EXPECT_EQ(mask_passwords("a=b password"), "a=b password");
 }
 
+TEST(MaskPasswords, HidesEverythingBehindWrongQuotes) {
+  EXPECT_EQ(mask_passwords(R"(user=b password='it''s \' x' host=a)"), "user=b password=*REDACTED*");
+  EXPECT_EQ(mask_passwords("password='ab'cd host=a"), "password=*REDACTED*");
+  EXPECT_EQ(mask_passwords("password='ab"), "password=*REDACTED*");
+  EXPECT_EQ(mask_passwords("password=it's host=a"), "password=*REDACTED* host=a");
+  EXPECT_EQ(mask_passwords("\"password='a b'\", 'password=x', c"),
+            "\"password=*REDACTED*\", 'password=*REDACTED*', c");
+}
+
 TEST(MaskPasswords, ChangesNothingThatIsMasked) {
   const std::string masked = mask_passwords("{\"a\": \"password=x\\ny\"}, \"b\"");
   EXPECT_EQ(mask_passwords("password=*REDACTED*\\nmore"), "password=*REDACTED*\\nmore");

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -153,8 +154,9 @@ int run_line(const CommandLine& line, const std::vector<std::string>& arguments)
     return fail_at_startup(error.message());
   } catch (const Error& error) {
     log::error(kComponent, "{}", error.describe());
+    const std::string hint = error.hint().empty() ? "" : "\nHINT: " + error.hint();
     return fail_at_startup(
-        fmt::format("EXCEPTION: {}\nSee log file for more details.", error.describe()));
+        fmt::format("EXCEPTION: {}\nSee log file for more details.{}", error.describe(), hint));
   }
 }
 
@@ -163,6 +165,7 @@ int run_line(const CommandLine& line, const std::vector<std::string>& arguments)
 int run(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   try {
+    open_standard_descriptors();
     const CommandLine line = parse_command_line(arguments);
     switch (line.request) {
       case Request::version:

@@ -74,6 +74,11 @@ void run_for_all_servers(CommandContext& context) {
       run_for_server(context, config, outputs);
     } catch (const Error& error) {  // One server's trouble must not stop the others.
       if (error.kind() == ErrorKind::interrupted) throw;
+      // A lock that must not be opened: the message has its path.
+      if (error.kind() == ErrorKind::permission) {
+        report_error(context.reporter, error);
+        continue;
+      }
       log::error("barman.cli", "cron on server '{}': {}", name, error.describe());
       context.reporter.exception("Unable to run cron on server '" + name +
                                  "', please look in the barman log file for more details.");

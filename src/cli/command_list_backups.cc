@@ -21,7 +21,7 @@ output::BackupListRow make_row(const BackupInfo& backup, const WalStatistics& wa
   row.type = backup.type();
   row.status = backup.status;
   if (backup.is_copy_done()) {
-    row.sizes = {.end_time = backup.end_time.value_or(backup.begin_time.value_or(Timestamp{})),
+    row.sizes = {.end_time = backup.end_time ? backup.end_time : backup.begin_time,
                  .size_bytes = static_cast<std::uint64_t>(
                                    std::max<std::int64_t>(backup.size.value_or(0), 0)) +
                                wal.wal_size,
@@ -78,7 +78,7 @@ void show_table(CommandContext& context, const server::Server& server,
   std::optional<double> newest_wal_mtime;
   std::vector<output::BackupListRow> rows = list_rows(server, backups, newest_wal_mtime);
   for (output::BackupListRow& row : rows) {
-    if (row.sizes) row.sizes->end_time = in_local_zone(row.sizes->end_time);
+    if (row.sizes && row.sizes->end_time) row.sizes->end_time = in_local_zone(*row.sizes->end_time);
   }
   const auto span =
       find_recovery_span(backups, server.catalogue().list_annotations(), newest_wal_mtime);

@@ -1,5 +1,7 @@
 #include <csignal>
 
+#include <fmt/format.h>
+
 #include "archive/processes.h"
 #include "archive/receive_wal.h"
 #include "cli/commands.h"
@@ -12,13 +14,24 @@ namespace {
 // How a shell tells that a signal ended a process.
 constexpr int kExitSignal = 128;
 
-// Stopping a receiver and managing its slot make sense on an inactive server, too.
+// Stopping a receiver and dropping its slot make sense on an inactive server, too.
 constexpr ServerPolicy kAlsoInactive = {.arity = ServerArity::single,
                                         .disabled = ServerAction::refuse};
 
 bool is_starting(const ParsedArguments& arguments) {
   return !arguments.is_set("stop") && !arguments.is_set("create_slot") &&
          !arguments.is_set("drop_slot") && !arguments.is_set("reset");
+}
+
+// Nobody would read the slot: the primary would keep its WAL until the disk is full.
+void refuse_slot_of_inactive(const ParsedArguments& arguments, const config::ServerConfig& config) {
+  const bool makes_slot = arguments.is_set("create_slot");
+  if (config.active || !(makes_slot || arguments.is_set("reset"))) return;
+  throw Error(ErrorKind::config,
+              fmt::format("Unable to {}: server '{}' is inactive (active = false)",
+                          makes_slot ? "create a physical replication slot" : "reset receive-wal",
+                          config.name),
+              fmt::format("Set 'active = true' for server '{}' first.", config.name));
 }
 
 void stop(const server::Server& server, CommandContext& context) {
@@ -39,6 +52,7 @@ void run_receive_wal(CommandContext& context) {
   const config::ServerConfig* config =
       is_starting(arguments) ? select_server(context) : select_server(context, kAlsoInactive);
   if (config == nullptr) return;
+  refuse_slot_of_inactive(arguments, *config);
   const server::Server configured = make_server(context, *config);
   if (arguments.is_set("stop")) return stop(configured, context);
 

@@ -41,6 +41,20 @@ void report_conflicts(CommandContext& context, const std::set<std::string>& sele
   }
 }
 
+bool serves_several(const CommandContext& context) {
+  const std::vector<std::string> names = context.arguments.list("server_name");
+  return names.size() > 1 || (names.size() == 1 && names.front() == "all");
+}
+
+// Among several servers each message has to say which one it is about.
+void report_disabled(CommandContext& context, const ServerConfig& server) {
+  const std::string name = fmt::format("'{}'", server.name);
+  for (const std::string& text : server.messages) {
+    const bool is_clear = !serves_several(context) || text.find(name) != std::string::npos;
+    context.reporter.error(is_clear ? text : fmt::format("{} (server {})", text, name));
+  }
+}
+
 // Tells why a server is left out; true when the command is to work on it.
 bool is_admitted(CommandContext& context, const ServerConfig& server, const ServerPolicy& policy) {
   const auto left_out = [&](ServerAction action, std::string_view word, std::string_view refusal) {
@@ -53,7 +67,7 @@ bool is_admitted(CommandContext& context, const ServerConfig& server, const Serv
   };
   if (!server.active && left_out(policy.inactive, "inactive", "Inactive")) return false;
   if (server.active && server.disabled && policy.disabled == ServerAction::refuse) {
-    for (const std::string& text : server.messages) context.reporter.error(text);
+    report_disabled(context, server);
     return false;
   }
   if (server.disabled && left_out(policy.disabled, "temporarily disabled", "Disabled")) {

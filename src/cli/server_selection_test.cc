@@ -16,7 +16,9 @@ namespace barman::cli {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using Words = std::vector<std::string>;
 
 // Five servers: two fine ones, an inactive, a disabled (no connection string) and a passive one.
@@ -31,7 +33,7 @@ class ServerSelectionTest : public ::testing::Test {
           fmt::format("[{}]\nconninfo = host=x\nstreaming_conninfo = host=x\n{}", name, kServer);
     }
     text += fmt::format("[resting]\nactive = false\nconninfo = host=x\n{}", kServer);
-    text += fmt::format("[sick]\n{}", kServer);
+    text += fmt::format("[sick]\nnetwork_compression = on\n{}", kServer);
     text += "[copy]\nprimary_ssh_command = ssh barman@primary\n";
     write_file_durably(root_.path() / "barman.conf", text);
     configuration_.load_main_file({.option = (root_.path() / "barman.conf").string()});
@@ -97,6 +99,16 @@ TEST_F(ServerSelectionTest, SkipsOrRefusesWhatCannotBeBackedUp) {
   EXPECT_EQ(output_.out(), "Skipping passive server 'copy'\nSkipping inactive server 'resting'\n");
   EXPECT_EQ(output_.err().find("ERROR: "), 0U);
   EXPECT_EQ(exit_code(), 1);
+}
+
+TEST_F(ServerSelectionTest, NamesADisabledServerAmongSeveral) {
+  const std::string message =
+      "ERROR: network_compression option is not supported by postgres backup_method";
+  select_one("receive-wal", {"sick"});
+  EXPECT_THAT(output_.err(), HasSubstr(message + "\n"));
+  EXPECT_THAT(output_.err(), Not(HasSubstr("(server 'sick')")));
+  select_many("backup", {"alpha", "sick"});
+  EXPECT_THAT(output_.err(), HasSubstr(message + " (server 'sick')\n"));
 }
 
 TEST_F(ServerSelectionTest, SkippingIsNoFailure) {

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/text.h"
 #include "client/remote_barman.h"
 #include "version.h"
@@ -155,6 +156,7 @@ int run_client(const ClientProgram& program, int argc, char** argv,
   // A pipe whose reader has gone is an error to report, not the end.
   ::signal(SIGPIPE, SIG_IGN);
   try {
+    open_standard_descriptors();
     const ClientArguments arguments =
         parse_client_line(program, {argv + std::min(argc, 1), argv + argc});
     switch (arguments.request) {

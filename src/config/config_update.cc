@@ -85,14 +85,17 @@ std::optional<std::string> find_option_problem(Kind kind, const std::string& sec
   // A reference to another key has its value only in the file.
   if (change.value.find("%(") != std::string::npos) return std::nullopt;
   const ParsedOption parsed = parse_option(*option, unquote(strip(change.value)));
-  return parsed.refusal ? std::optional(failed(*parsed.refusal)) : std::nullopt;
+  if (parsed.refusal) return failed(*parsed.refusal);
+  // A configuration file may have it, and goes on without; nobody asks for that.
+  if (parsed.log_lines.empty()) return std::nullopt;
+  return failed("the value would be discarded: " + join(parsed.log_lines, "; "));
 }
 
 bool is_model(const Configuration& configuration, const std::string& section) {
   if (configuration.find_model(section) != nullptr) return true;
   if (configuration.find_server(section) != nullptr) return false;
   const auto text = configuration.find_written_text(section, "model");
-  return text && parse_boolean(*text) == true;
+  return text && parse_boolean(without_inline_comment(*text)) == true;
 }
 
 class RequestReader {

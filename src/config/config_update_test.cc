@@ -95,6 +95,12 @@ TEST_F(ConfigUpdate, RefusesEverythingWhenOneObjectIsWrong) {
             "Invalid option 'wals_directory' for model 'quick'");
   EXPECT_THAT(reason(R"([{"scope": "server", "server_name": "main", "archiver": "maybe"}])"),
               ::testing::StartsWith("Validation failed for server 'main': key 'archiver' -> "));
+  EXPECT_EQ(reason(R"([{"scope": "server", "server_name": "main", "minimum_redundancy": "-1"}])"),
+            "Validation failed for server 'main': key 'minimum_redundancy' -> the value would be "
+            "discarded: Invalid minimum_redundancy '-1', using the default");
+  EXPECT_EQ(reason(R"([{"scope": "model", "model_name": "quick", "retention_policy": "foo"}])"),
+            "Validation failed for model 'quick': key 'retention_policy' -> the value would be "
+            "discarded: Invalid retention_policy 'foo': it is not enforced");
   EXPECT_EQ(reason(R"([{"scope": "server", "server_name": "main", "description": "a\n[b]"}])"),
             "Validation failed for server 'main': key 'description' -> the value has more than "
             "one line");

@@ -145,7 +145,7 @@ void Configuration::read_global() {
       global_.lock_directory_cleanup = *value;
   }
   if (const auto text = global_value("log_level")) {
-    const auto level = parse_log_level(*text);
+    const auto level = parse_log_level(without_inline_comment(*text));
     if (level) global_.log_level = *level;
     if (!level) global_.unknown_log_level = *text;
   }
@@ -224,11 +224,12 @@ void Configuration::classify_sections() {
       continue;
     }
     const auto model = document_.find_value(name, "model");
-    if (!model || means_unset(model->text)) {
+    const std::string_view word = model ? without_inline_comment(model->text) : std::string_view();
+    if (means_unset(word)) {
       server_sections_.push_back(name);
       continue;
     }
-    const auto is_model = parse_boolean(model->text);
+    const auto is_model = parse_boolean(word);
     if (!is_model) {
       warn_once(
           fmt::format("Ignoring section [{}]: invalid configuration value '{}' for key "

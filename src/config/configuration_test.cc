@@ -326,6 +326,41 @@ TEST_F(ConfigurationTest, ListsTheChangesOfAModelByName) {
   EXPECT_EQ(changes[1].old_text, "s");
 }
 
+TEST_F(ConfigurationTest, AModelSwitchesCompressionOff) {
+  write("a/.active-model.auto", "m");
+  const std::string text = std::string(kStreamingServer) + "cluster = c\ncompression = zstd\n";
+  const Configuration off = load(text + "[m]\nmodel = on\ncluster = c\ncompression = none\n");
+  EXPECT_FALSE(off.find_server("a")->compression);
+  const auto changes = list_model_changes(*load(text).find_server("a"), *off.find_model("m"));
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].old_text, "zstd");
+  EXPECT_EQ(changes[0].new_text, "None");
+  const Configuration unset = load(text + "[m]\nmodel = on\ncluster = c\ncompression =\n");
+  EXPECT_EQ(unset.find_server("a")->compression, "zstd");
+}
+
+TEST_F(ConfigurationTest, AnInvalidRetentionPolicyOfAModelIsShownAndNotEnforced) {
+  const std::string text = std::string(kStreamingServer) +
+                           "cluster = c\nretention_policy = REDUNDANCY 2\n"
+                           "[m]\nmodel = on\ncluster = c\nretention_policy = for ever\n";
+  EXPECT_FALSE(load(text).find_server("a")->invalid_retention_policy);
+  write("a/.active-model.auto", "m");
+  const Configuration configuration = load(text);
+  const ServerConfig& a = *configuration.find_server("a");
+  EXPECT_FALSE(a.retention_policy);
+  EXPECT_EQ(a.invalid_retention_policy, "for ever");
+}
+
+TEST_F(ConfigurationTest, InlineCommentsEndWordsOutsideTheOptionTable) {
+  const Configuration configuration =
+      load("log_level = DEBUG ; for a while\n" + std::string(kStreamingServer) +
+           "[m]\nmodel = true  # of c\ncluster = c\n");
+  EXPECT_THAT(configuration.warnings(), IsEmpty());
+  EXPECT_EQ(configuration.global().log_level, 10);
+  EXPECT_NE(configuration.find_model("m"), nullptr);
+  EXPECT_THAT(configuration.server_names(), ElementsAre("a"));
+}
+
 TEST_F(ConfigurationTest, ABadModelStopsNothing) {
   const Configuration configuration =
       load(std::string(kStreamingServer) + "[m]\nmodel = on\n[n]\nmodel = perhaps\ncluster = c\n");

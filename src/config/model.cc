@@ -32,7 +32,8 @@ void apply_model(ServerConfig& config, const Model& model) {
   for (const auto& [name, value] : model.values) set_option(config, *find_option(name), value);
   if (streaming_follows && !model.values.contains("streaming_conninfo"))
     config.streaming_conninfo = config.conninfo;
-  if (model.values.contains("retention_policy")) config.invalid_retention_policy.reset();
+  if (model.values.contains("retention_policy"))
+    config.invalid_retention_policy = model.invalid_retention_policy;
   config.active_model = model.name;
 }
 

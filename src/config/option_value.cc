@@ -87,9 +87,9 @@ ParsedOption parse_word(const Option& option, std::string_view text) {
   const std::vector<std::string> words = split_blanks(option.words);
   if (!contains(words, word))
     return refuse(fmt::format("Invalid value '{}' (must be one in: {})", text, join(words, ", ")));
-  // Not compressing WAL files is the absence of a compression; the word exists to override a
-  // global setting.
-  if (option.name == "compression" && word == "none") return {};
+  // Not compressing WAL files is the absence of a compression; the word exists to override what
+  // [barman] or, in a model, the server says.
+  if (option.name == "compression" && word == "none") return {.is_none = true};
   return {.value = word};
 }
 
@@ -230,14 +230,6 @@ bool allows_inline_comment(OptionType type) {
   }
 }
 
-std::string_view without_inline_comment(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if ((text[i] == ';' || text[i] == '#') && (i == 0 || is_blank(text[i - 1])))
-      return unquote(strip(text.substr(0, i)));
-  }
-  return text;
-}
-
 }  // namespace
 
 bool means_unset(std::string_view text) { return strip(text).empty() || text == "None"; }
@@ -311,6 +303,14 @@ std::optional<std::int64_t> parse_size(std::string_view text) {
   for (const auto& [name, factor] : kSuffixes)
     if (suffix == name) return multiply(*count, factor);
   return std::nullopt;
+}
+
+std::string_view without_inline_comment(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((text[i] == ';' || text[i] == '#') && (i == 0 || is_blank(text[i - 1])))
+      return unquote(strip(text.substr(0, i)));
+  }
+  return text;
 }
 
 ParsedOption parse_option(const Option& option, std::string_view text) {

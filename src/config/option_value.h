@@ -17,11 +17,16 @@ struct ParsedOption {
   std::optional<std::string> refusal;
   // Oddities that are logged while a fallback is taken.
   std::vector<std::string> log_lines;
+  // The word "none": no value, and none from elsewhere either.
+  bool is_none = false;
 };
 
 // Empty text and the word None: the option is explicitly unset. `text` is interpolated and
 // unquoted.
 bool means_unset(std::string_view text);
+
+// The text up to " ; ..." or " # ...", unquoted when something was cut off.
+std::string_view without_inline_comment(std::string_view text);
 
 // An inline comment (" ; ..." or " # ...") is dropped where the type leaves no doubt about it.
 ParsedOption parse_option(const Option& option, std::string_view text);

@@ -56,8 +56,7 @@ class ServerResolver {
       const std::string fallback = default_text(option);
       if (option.type == OptionType::retention && !parsed.log_lines.empty())
         config_.invalid_retention_policy = value->text;
-      const bool cancels =
-          is_own_section || !parsed.log_lines.empty() || option.name == "compression";
+      const bool cancels = is_own_section || !parsed.log_lines.empty() || parsed.is_none;
       if (!cancels) return false;
       parsed.value = parse_option(option, fallback).value;
     }
@@ -134,7 +133,7 @@ ServerConfig resolve_server(const IniDocument& document, const std::string& name
 
 std::optional<Model> resolve_model(const IniDocument& document, const std::string& name,
                                    std::vector<std::string>& warnings) {
-  Model model{.name = name, .cluster = {}, .values = {}};
+  Model model{.name = name, .cluster = {}, .values = {}, .invalid_retention_policy = {}};
   for (const Option& option : server_options()) {
     if (!has_scope(option.scopes, Scope::model)) continue;
     const auto value = document.find_value(name, option.name);
@@ -146,7 +145,12 @@ std::optional<Model> resolve_model(const IniDocument& document, const std::strin
       warnings.push_back(ignored_value_text(value->text, option.name, name, *parsed.refusal));
       continue;
     }
-    if (std::holds_alternative<std::monostate>(parsed.value)) continue;
+    for (const std::string& line : parsed.log_lines)
+      log::warning(kComponent, "{} for model {}", line, name);
+    const bool is_bad_policy = option.type == OptionType::retention && !parsed.log_lines.empty();
+    if (is_bad_policy) model.invalid_retention_policy = value->text;
+    if (std::holds_alternative<std::monostate>(parsed.value) && !parsed.is_none && !is_bad_policy)
+      continue;
     if (option.name == "cluster") {
       model.cluster = std::get<std::string>(parsed.value);
     } else {

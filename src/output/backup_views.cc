@@ -26,6 +26,10 @@ std::string percentage(double ratio) { return fmt::format("{:.2f}%", ratio * 100
 std::string hourly_rate(double per_second) { return fmt::format("{:.2f}/hour", per_second * 3600); }
 std::string epoch_text(Timestamp time) { return fmt::to_string(time.seconds()); }
 
+std::string ctime_text(const std::optional<Timestamp>& time) {
+  return time ? format_ctime(*time) : "unknown";
+}
+
 // What does not stand out needs no word in the list.
 std::string_view list_retention(RetentionStatus status) {
   return status == RetentionStatus::valid ? "-" : catalogue::retention_text(status);
@@ -36,7 +40,7 @@ std::string list_line(std::string_view server, const BackupListRow& row) {
   if (row.name) line += fmt::format(" '{}'", *row.name);
   line += fmt::format(" - {} - ", catalogue::type_letter(row.type));
   if (!row.sizes) return line.append(catalogue::status_text(row.status));
-  line += fmt::format("{} - Size: {} - WAL Size: {}", format_ctime(row.sizes->end_time),
+  line += fmt::format("{} - Size: {} - WAL Size: {}", ctime_text(row.sizes->end_time),
                       size_text(row.sizes->size_bytes), size_text(row.sizes->wal_size_bytes));
   if (row.status == BackupStatus::waiting_for_wals) {
     line.append(" - ").append(catalogue::status_text(row.status));
@@ -52,8 +56,9 @@ JsonValue list_json(const BackupListRow& row) {
   json.add("status", catalogue::status_text(row.status));
   if (row.name) json.add("backup_name", *row.name);
   if (!row.sizes) return json;
-  json.add("end_time", format_ctime(row.sizes->end_time));
-  json.add("end_time_timestamp", epoch_text(row.sizes->end_time));
+  const std::optional<Timestamp>& end = row.sizes->end_time;
+  json.add("end_time", end ? JsonValue(format_ctime(*end)) : JsonValue());
+  json.add("end_time_timestamp", end ? JsonValue(epoch_text(*end)) : JsonValue());
   json.add("size", size_text(row.sizes->size_bytes));
   json.add("size_bytes", row.sizes->size_bytes);
   json.add("wal_size", size_text(row.sizes->wal_size_bytes));

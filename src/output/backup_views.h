@@ -18,7 +18,8 @@ namespace barman::output {
 
 // What follows the status of a backup whose copy is complete.
 struct BackupListSizes {
-  Timestamp end_time;
+  // Its begin when the end is not known; nullopt when neither is.
+  std::optional<Timestamp> end_time;
   // With the WAL that it needs to be consistent.
   std::uint64_t size_bytes = 0;
   // From there to the end of the next backup.

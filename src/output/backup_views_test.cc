@@ -67,6 +67,16 @@ TEST(BackupList, ConsoleLinesAreThoseOfTheContract) {
             "WAITING_FOR_WALS\n");
 }
 
+TEST(BackupList, AnUnknownEndIsNoDate) {
+  const std::vector<BackupListRow> rows = {{.id = {"20261121T014915"},
+                                            .status = BackupStatus::done,
+                                            .sizes = BackupListSizes{.size_bytes = 1}}};
+  EXPECT_EQ(list_text(rows), "main 20261121T014915 - F - unknown - Size: 1 B - WAL Size: 0 B\n");
+  const std::string json = list_json(rows);
+  EXPECT_NE(json.find(R"("end_time": null, "end_time_timestamp": null)"), std::string::npos)
+      << json;
+}
+
 TEST(BackupList, KeptAndPotentiallyObsoleteBackupsAreMarked) {
   std::vector<BackupListRow> rows = {sample_rows()[1]};
   rows[0].retention = RetentionStatus::keep_standalone;

@@ -52,8 +52,9 @@ std::vector<TableCell> backup_cells(std::string_view server, const BackupListRow
       {.text = std::string(catalogue::type_text(row.type))},
       {.text = std::string(catalogue::status_text(row.status)), .color = status_color(row.status)}};
   if (row.sizes) {
-    cells.push_back({.text = moment(row.sizes->end_time)});
-    cells.push_back({.text = short_age(seconds_between(row.sizes->end_time, now))});
+    const std::optional<Timestamp>& end = row.sizes->end_time;
+    cells.push_back({.text = end ? moment(*end) : "unknown"});
+    cells.push_back({.text = end ? short_age(seconds_between(*end, now)) : ""});
     cells.push_back({.text = size_text(row.sizes->size_bytes)});
     cells.push_back({.text = size_text(row.sizes->wal_size_bytes)});
   } else {

@@ -329,6 +329,15 @@ TEST(CheckRequest, FollowsTheOrderOfTheContract) {
   EXPECT_THAT(request_refusal(asked, backup), HasSubstr("is not an absolute path"));
 }
 
+TEST(CheckRequest, RefusesRelativeLocationsOfTablespaces) {
+  RestoreRequest asked = request();
+  catalogue::BackupInfo backup = facts().backup;
+  backup.tablespaces = {{.name = "tbs1", .oid = 16387, .location = "/srv/tbs1"}};
+  asked.tablespace_rules = {"tbs1:./rel"};
+  EXPECT_EQ(request_refusal(asked, backup),
+            "The location './rel' of tablespace 'tbs1' is not an absolute path");
+}
+
 TEST(CheckRequest, RefusesWhatLaterVersionsRestore) {
   RestoreRequest asked = request();
   asked.remote_ssh_command = "ssh x";

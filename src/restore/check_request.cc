@@ -97,6 +97,20 @@ void check_snapshot(const RestoreRequest& request, const BackupInfo& backup) {
   }
 }
 
+void refuse_relative_places(const RestoreRequest& request, const BackupInfo& backup,
+                            const Relocations& relocations) {
+  const auto check = [](const std::string& path, std::string_view what) {
+    if (path.starts_with('/')) return;
+    throw Error(ErrorKind::usage, fmt::format("The {} is not an absolute path", what),
+                "Give a path that begins with a slash.");
+  };
+  check(request.destination, fmt::format("destination directory '{}'", request.destination));
+  for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
+    const std::string location = location_of(tablespace, relocations);
+    check(location, fmt::format("location '{}' of tablespace '{}'", location, tablespace.name));
+  }
+}
+
 // What this version cannot restore; nothing has been touched.
 void refuse_unsupported(const RestoreRequest& request, const BackupInfo& backup,
                         const config::ServerConfig& config) {
@@ -144,12 +158,7 @@ Relocations check_request(const RestoreRequest& request, const BackupInfo& backu
   }
   check_delta(request);
   check_snapshot(request, backup);
-  if (!std::filesystem::path(request.destination).is_absolute()) {
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("The destination directory '{}' is not an absolute path", request.destination),
-        "Give a path that begins with a slash.");
-  }
+  refuse_relative_places(request, backup, relocations);
   refuse_unsupported(request, backup, config);
   return relocations;
 }

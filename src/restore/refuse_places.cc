@@ -116,12 +116,6 @@ void refuse_destination(const RestoreFacts& facts, const RestoreRequest& request
 
 void refuse_tablespace(const RestoreFacts& facts, const RestorePlan& plan,
                        const TablespacePlan& tablespace) {
-  if (!fs::path(tablespace.location).is_absolute()) {
-    throw Error(ErrorKind::usage,
-                fmt::format("The location '{}' of tablespace '{}' is not an absolute path",
-                            tablespace.location, tablespace.name),
-                "Give a path that begins with a slash.");
-  }
   const DirectoryFacts& place = facts.tablespace_targets.at(tablespace.name);
   if (!place.is_empty && !(plan.updates_existing && place.holds_tablespace_only)) {
     throw Error(ErrorKind::conflict,

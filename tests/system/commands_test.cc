@@ -233,7 +233,7 @@ TEST_F(Commands, MoveWhatIsNoWalOutOfTheWay) {
   }
   EXPECT_THAT(kinds, testing::UnorderedElementsAre(".unknown", ".duplicate"));
   EXPECT_THAT(barman_.run({"check", "main"}).out,
-              HasSubstr("\tarchiver errors: FAILED (duplicates: 1, unknown: 1)\n"));
+              HasSubstr("\tarchiver errors: FAILED (unknown: 1, duplicates: 1)\n"));
 }
 
 TEST_F(Commands, HandOutWal) {
@@ -361,6 +361,8 @@ TEST_F(Commands, RunFromCron) {
 
   barman_.set("main", "active", "false");
   golden("cron/inactive", {"cron"});
+  golden("receive-wal/create_slot_inactive", {"receive-wal", "--create-slot", "main"});
+  golden("receive-wal/reset_inactive", {"receive-wal", "--reset", "main"});
   postgres_.wait_until(
       "NOT EXISTS (SELECT FROM pg_stat_replication WHERE application_name = 'barman_receive_wal')");
 }

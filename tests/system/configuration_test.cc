@@ -9,6 +9,7 @@
 #include "base/file_lock.h"
 #include "support/eventually.h"
 #include "support/golden.h"
+#include "support/privileges.h"
 #include "support/streaming_site.h"
 #include "support/temp_dir.h"
 
@@ -75,6 +76,15 @@ TEST_F(ConfigurationCommands, SwitchModels) {
   EXPECT_EQ(barman_.run({"config-switch", "--reset", "main"}).exit_code, 0);
 }
 
+TEST_F(ConfigurationCommands, TellBadValuesOfAModel) {
+  barman_.set("main:low", "retention_policy", "for ever");
+  EXPECT_EQ(barman_.run({"config-switch", "main", "main:low"}).exit_code, 0);
+  EXPECT_THAT(barman_.log(), HasSubstr("Invalid retention_policy 'for ever': it is not enforced "
+                                       "for model main:low"));
+  EXPECT_THAT(barman_.run({"check", "main"}).out,
+              HasSubstr("retention policy settings: FAILED (see log)"));
+}
+
 TEST_F(ConfigurationCommands, ResetAModelThatIsGone) {
   fs::create_directories(barman_.server_directory("main"));
   write_text(model_file(), "gone");
@@ -110,6 +120,9 @@ TEST_F(ConfigurationCommands, RefuseABadUpdateAsAWhole) {
               {"scope": "server", "server_name": "other", "check_timeout": "x"}])"});
   golden("config-update/bad_scope",
          {"config-update", R"([{"scope": "x", "server_name": "main"}])"});
+  golden("config-update/discarded_value",
+         {"config-update",
+          R"([{"scope": "server", "server_name": "main", "retention_policy": "foo"}])"});
   golden("config-update/bad_json", {"config-update", "[{"});
   golden("config-update/nothing", {"config-update", "[]"});
   EXPECT_FALSE(fs::exists(automatic_file()));
@@ -119,6 +132,40 @@ TEST_F(ConfigurationCommands, RefuseABadUpdateAsAWhole) {
   golden("config-update/busy",
          {"config-update", R"([{"scope": "server", "server_name": "main", "archiver": "on"}])"});
   EXPECT_FALSE(fs::exists(queue_file()));
+}
+
+TEST_F(ConfigurationCommands, TellWhatIsMissingAtTheStart) {
+  const fs::path file = barman_.directory() / "without.conf";
+  write_text(file, "[main]\n");
+  const CommandResult result =
+      run_command({.argv = {barman_program().string(), "-c", file.string(), "list-servers"}});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err,
+            "EXCEPTION: No section: 'barman'\nSee log file for more details.\n"
+            "HINT: Add a [barman] section to \"" +
+                file.string() + "\".\n");
+}
+
+TEST_F(ConfigurationCommands, WriteNowhereElseWhenDescriptorsAreClosed) {
+  for (const std::string closed : {">&-", "<&- >&- 2>&-"}) {
+    CommandRequest request = barman_.request({"list-servers"});
+    const Arguments shell = {"sh", "-c", "exec \"$@\" " + closed, "sh"};
+    request.argv.insert(request.argv.begin(), shell.begin(), shell.end());
+    EXPECT_EQ(run_command(request).exit_code, 0) << closed;
+  }
+  EXPECT_THAT(barman_.log(), Not(HasSubstr("\nmain")));
+}
+
+TEST_F(ConfigurationCommands, NameTheLockThatCronMustNotOpen) {
+  const fs::path lock = barman_.home() / ".main-cron.lock";
+  barman_.run({"list-servers"});
+  write_text(lock, "");
+  fs::permissions(lock, fs::perms::none);
+  const CommandResult result = barman_.run({"cron"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("ERROR: Permission denied, unable to access '" + lock.string() + "'\n"));
+  EXPECT_THAT(result.err, Not(HasSubstr("EXCEPTION")));
 }
 
 TEST_F(ConfigurationCommands, ApplyTheQueueAtTheBeginOfCron) {
