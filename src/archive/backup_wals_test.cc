@@ -82,6 +82,20 @@ TEST(BackupWals, FirstBackupPurgesOlderWal) {
   EXPECT_FALSE(std::filesystem::exists(test.archived(wal_name(2))));
 }
 
+// It may be the older one, which needs what is there.
+TEST(BackupWals, ABackupThatCannotBeReadKeepsOlderWal) {
+  TestServer test;
+  const server::Server server = test.make();
+  archive_wals(test, {1, 2, 3});
+  put_file(server.locations().meta_directory / "20261101T000000-backup.info", "begin_wal=");
+  server.catalogue().save(make_backup(3, 3));
+  RecordedMessages messages;
+  remove_wals_before_first_backup(server, make_backup(3, 3), messages);
+  EXPECT_THAT(messages.lines, ElementsAre(testing::AllOf(testing::HasSubstr("no WAL is removed"),
+                                                         testing::HasSubstr("20261101T000000"))));
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(1), wal_name(2), wal_name(3)));
+}
+
 TEST(BackupWals, WormModePurgesNothing) {
   TestServer test;
   test.config.worm_mode = true;

@@ -284,6 +284,8 @@ int receive_wal(const server::Server& server, Messages& messages) {
   ReceiveLoop(server, system_id, messages).run();
   const int signal = server.interrupt().signal();
   if (signal == SIGINT) messages.info("SIGINT received. Terminate gracefully.");
+  // Somebody has ended it: cron has nothing to warn of.
+  if (signal != 0) lock.forget_holder();
   return signal;
 }
 

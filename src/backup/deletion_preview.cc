@@ -231,8 +231,9 @@ std::vector<BackupId> list_doomed(const DeletionFacts& facts) {
   if (!facts.retention || !facts.is_enforced) return doomed;
   const auto verdicts = verdicts_of(facts, facts.list.backups);
   for (const BackupId& id : catalogue::obsolete_in_order(facts.list.backups, verdicts)) {
-    const auto backup = std::find_if(facts.list.backups.begin(), facts.list.backups.end(),
-                                     [&](const BackupInfo& info) { return info.id == id; });
+    const auto backup = std::lower_bound(
+        facts.list.backups.begin(), facts.list.backups.end(), id,
+        [](const BackupInfo& info, const BackupId& wanted) { return info.id < wanted; });
     add(*backup);
   }
   return doomed;

@@ -105,4 +105,9 @@ std::optional<pid_t> FileLock::holder(const fs::path& path) {
   return pid;
 }
 
+void FileLock::forget_holder() const noexcept {
+  // Without it there is one more warning.
+  if (::ftruncate(fd_.get(), 0) != 0) return;
+}
+
 }  // namespace barman

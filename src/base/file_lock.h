@@ -27,6 +27,10 @@ class FileLock {
   // The pid of the holder, nullopt when the lock is free or the file absent. Changes nothing.
   static std::optional<pid_t> holder(const std::filesystem::path& path);
 
+  // Leaves no pid behind: who finds the file later does not take the end of this process for one
+  // that nobody wanted. For exclusive locks.
+  void forget_holder() const noexcept;
+
   FileLock(FileLock&&) noexcept = default;
   FileLock& operator=(FileLock&&) noexcept = default;
   FileLock(const FileLock&) = delete;

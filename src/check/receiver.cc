@@ -135,7 +135,8 @@ ReceiverProcess find_receiver(const server::Server& server) {
   process.pid = FileLock::holder(lock);
   if (!process.pid) {
     process.pid = last_holder(lock);
-    process.problem = process.pid ? "its process has ended" : "it was not started";
+    process.problem =
+        process.pid ? "its process has ended" : "it was never started, or was stopped";
     process.next_step = "Run 'barman cron'";
     return process;
   }

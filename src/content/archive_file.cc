@@ -25,6 +25,12 @@ constexpr std::array<std::optional<Algorithm>, 4> kAlgorithms = {std::nullopt, A
 constexpr std::size_t kBlockSize = std::size_t{1} << 20;
 constexpr std::size_t kQueuedBlocks = 8;
 
+class DroppingSink final : public pipeline::Sink {
+ public:
+  void write(Bytes) override {}
+  void finish() override {}
+};
+
 // Hands blocks over to another thread.
 class BlockQueue final : public pipeline::Sink {
  public:
@@ -123,6 +129,23 @@ ArchiveStamp stamp_of(const Fd& archive, const fs::path& path) {
   if (::fstat(archive.get(), &status) != 0) throw_errno("cannot look at \"" + path.string() + "\"");
   return {.size_bytes = static_cast<std::uint64_t>(status.st_size),
           .mtime_seconds = status.st_mtim.tv_sec};
+}
+
+void require_decryptable(const ArchiveFile& archive, const encryption::Cipher& cipher) {
+  constexpr std::size_t kBeginSize = std::size_t{64} << 10;
+  if (!archive.is_encrypted) return;
+  const Fd file = open_file(archive.path, O_RDONLY);
+  std::vector<std::byte> begin(kBeginSize);
+  begin.resize(read_full(file, begin, archive.path));
+  DroppingSink nowhere;
+  const auto decryptor = cipher.make_decryptor(nowhere, archive.path.string());
+  try {
+    decryptor->write(begin);
+    decryptor->finish();
+  } catch (const Error& error) {
+    // That it is cut off is no wonder.
+    if (error.kind() == ErrorKind::config) throw;
+  }
 }
 
 void read_archive_sequentially(const ArchiveFile& archive, pipeline::TarVisitor& visitor,

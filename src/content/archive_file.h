@@ -53,6 +53,10 @@ struct SequentialReading {
   std::function<void(std::uint64_t)> on_read;
 };
 
+// Tries the key and the passphrase on the begin of an encrypted archive. Throws `config` when they
+// are not those of the archive; what is damaged is left to who reads it.
+void require_decryptable(const ArchiveFile& archive, const encryption::Cipher& cipher);
+
 // Reads the whole archive once, decrypting and decompressing it on the way, in a second thread
 // beside the visitor's. Throws `corrupt` naming the archive.
 void read_archive_sequentially(const ArchiveFile& archive, pipeline::TarVisitor& visitor,

@@ -8,6 +8,7 @@
 #include "archive/archive_wal.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "content/archive_file.h"
 #include "content/backup_chain.h"
 #include "hooks/hook_scripts.h"
 #include "restore/build_plan.h"
@@ -127,6 +128,13 @@ Prepared prepare(const server::Server& server, const RestoreRequest& request,
   const content::BackupChain chain =
       content::BackupChain::open(server.catalogue(), server.catalogue().load_backup(chosen.id),
                                  {.interrupt = server.interrupt(), .cipher = server.cipher()});
+  // A wrong passphrase is told before anything is written.
+  for (const content::ChainMember& member : chain.members()) {
+    if (!member.info.encryption) continue;
+    const auto archive =
+        content::find_archive(server.catalogue().data_directory(member.info.id), 0);
+    if (archive) content::require_decryptable(*archive, server.cipher());
+  }
   const RestoreFacts facts = gather_facts(server, chain, request, chosen.relocations);
   Prepared prepared{.backup = chain.backup(),
                     .manifest = chain.members().front().manifest,

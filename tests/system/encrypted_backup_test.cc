@@ -165,7 +165,7 @@ TEST(EncryptedBackupRefusal, NamesWhatIsMissingOrWrong) {
   result = site.restore(place, id);
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("passphrase"));
-  EXPECT_FALSE(fs::exists(place.path() / "data" / "global" / "pg_control"));
+  EXPECT_FALSE(fs::exists(place.path() / "data")) << "found before anything is written";
 
   site.barman.set("main", "encryption_key_id", "nobody@example.com");
   result = site.barman.run({"check", "main"});
