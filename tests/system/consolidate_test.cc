@@ -224,7 +224,7 @@ TEST_P(EncryptedConsolidate, MakesAnEncryptedFullBackup) {
   }
 }
 
-TEST(Consolidate, LeavesAnEncryptedChainAloneWhenItCannotBeRead) {
+TEST(Consolidate, LeavesAnEncryptedChainAloneWhenItFails) {
   encryption::TestKeyring keyring;
   IncrementalSite site(kUsualMajor, {{"backup_compression", "none"},
                                      {"encryption", "gpg"},
@@ -247,6 +247,15 @@ TEST(Consolidate, LeavesAnEncryptedChainAloneWhenItCannotBeRead) {
   EXPECT_EQ(site.status_of(first), "DONE");
 
   fs::rename(site.barman.server_directory("main") / "intact", archive);
+  for (const auto& [fault, code] :
+       {std::pair(Fault{.system_call = "pwrite64", .when = 3}, 137),
+        std::pair(Fault{.system_call = "pwrite64", .when = 3, .action = "error=ENOSPC"}, 1)}) {
+    const CommandResult ended =
+        run_command(with_fault(site.barman.request({"consolidate", "main", first}), fault));
+    EXPECT_EQ(ended.exit_code, code) << ended.err;
+    EXPECT_NE(site.status_of(site.listed_backups().front()), "DONE");
+    EXPECT_EQ(site.status_of(first), "DONE");
+  }
   const CommandResult again = site.barman.run({"consolidate", "main", first});
   EXPECT_EQ(again.exit_code, 0) << again.err;
   EXPECT_EQ(site.barman.run({"verify-backup", "main", site.listed_backups().front()}).exit_code, 0);
