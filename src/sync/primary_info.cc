@@ -87,7 +87,14 @@ BackupInfo parse_backup(const std::string& id, const json& object, const fs::pat
     const json& best = iso != object.end() && iso->is_string() ? *iso : value;
     text += fmt::format("{}={}\n", key, field_text(best));
   }
-  return catalogue::parse_backup_info(text, *parsed_id, path);
+  BackupInfo backup = catalogue::parse_backup_info(text, *parsed_id, path);
+  // They become names of files here.
+  for (const std::optional<std::string>& name : {backup.begin_wal, backup.end_wal}) {
+    if (name && !wal::parse_wal_file_name(*name)) {
+      throw damaged(path, fmt::format("backup {} names '{}', which is no WAL file", id, *name));
+    }
+  }
+  return backup;
 }
 
 std::string text_of(const json& object, const char* key) {

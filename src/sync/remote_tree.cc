@@ -1,6 +1,7 @@
 #include "sync/remote_tree.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -123,6 +124,51 @@ void receive_tree(const server::Server& server, const RemoteTree& tree,
                 "installed on the primary node.");
   }
   if (failure) std::rethrow_exception(failure);
+  // Every tar writes it, and nobody else: a command that says nothing has not sent an empty tree.
+  if (!reader.has_end_marker()) {
+    throw Error(
+        ErrorKind::corrupt,
+        fmt::format("cannot copy {}: \"{}\" ended without an error, but what it sent is not "
+                    "a whole tar archive",
+                    name, *server.config().primary_ssh_command),
+        "Try primary_ssh_command by hand, as the user that runs barman.");
+  }
+}
+
+std::optional<std::string> list_remote_digests(const server::Server& server,
+                                               const fs::path& directory) {
+  constexpr int kNotExecutable = 126;
+  constexpr int kNotFound = 127;
+  const std::string& ssh = *server.config().primary_ssh_command;
+  const Fd nothing = open_file("/dev/null", O_RDONLY);
+  const Fd output = open_anonymous_file(fs::temp_directory_path());
+  const Fd errors = open_anonymous_file(fs::temp_directory_path());
+  ChildProcess process(shell_command(fmt::format("{} find {} -type f -exec sha256sum {{}} +", ssh,
+                                                 remote_word(directory.string()))),
+                       {.input = nothing.get(), .output = output.get(), .error = errors.get()});
+  const std::optional<int> exit_code = process.wait_unless_interrupted(server.interrupt());
+  if (!exit_code) server.interrupt().throw_if_requested();
+  const std::string text = error_text(errors);
+  // find says 1 when it cannot run the other program.
+  const bool has_no_program = *exit_code == 1 && text.find("sha256sum") != std::string::npos &&
+                              text.find("o such file") != std::string::npos;
+  if (*exit_code == kNotFound || *exit_code == kNotExecutable || has_no_program) {
+    return std::nullopt;
+  }
+  if (*exit_code != 0) {
+    throw Error(
+        ErrorKind::remote,
+        fmt::format("cannot compare \"{}\" with that of the primary node: \"{}\" ended with "
+                    "exit code {}{}",
+                    directory.string(), ssh, *exit_code, text.empty() ? "" : ": " + text),
+        "Let primary_ssh_command run 'find' and 'sha256sum' on the primary node.");
+  }
+  struct stat status = {};
+  if (::fstat(output.get(), &status) != 0) throw_errno("cannot read the list of digests");
+  std::string listing(static_cast<std::size_t>(status.st_size), '\0');
+  listing.resize(
+      read_full_at(output, std::as_writable_bytes(std::span(listing)), 0, "list of digests"));
+  return listing;
 }
 
 }  // namespace barman::sync

@@ -12,9 +12,10 @@
 #include "catalogue/locks.h"
 #include "catalogue/retention.h"
 #include "pipeline/file_syncer.h"
-#include "pipeline/tree_writer.h"
+#include "sync/copied_backup.h"
 #include "sync/remote_tree.h"
 #include "sync/sync_wals.h"
+#include "verify/verify_backup.h"
 
 namespace barman::sync {
 namespace fs = std::filesystem;
@@ -27,6 +28,8 @@ namespace {
 
 constexpr std::string_view kComponent = "barman.server";
 constexpr mode_t kPrivateDirectory = 0700;
+// Beside the work of the host, not instead of it.
+constexpr std::size_t kVerifiers = 2;
 
 const BackupInfo* find(const std::vector<BackupInfo>& backups, const BackupId& id) {
   const auto found = std::find_if(backups.begin(), backups.end(),
@@ -47,61 +50,63 @@ bool would_be_obsolete(const BackupInfo& candidate, std::vector<BackupInfo> loca
   });
 }
 
-// Of another time or of this host alone: metadata and locks of old layouts, and the links to
-// tablespaces, which lead to places of the primary.
-bool stays_there(const pipeline::TarMember& member) {
-  if (member.path == "backup.info" || member.path == ".backup.lock") return true;
-  return member.type == pipeline::TarMemberType::symlink &&
-         (member.path.starts_with("data/pg_tblspc/") ||
-          member.path.starts_with("pgdata/pg_tblspc/"));
+// Whatever was sent, the copy counts when it proves that it is the backup (decision 0011).
+void prove_copy(const server::Server& server, const PrimaryInfo& primary, const BackupInfo& backup,
+                CopiedBackup& copy) {
+  copy.require_whole();
+  if (!backup.compression && copy.confirm_by_manifest()) return;
+  const bool is_readable = !backup.encryption || server.cipher().can_decrypt();
+  if (backup.compression && copy.has_manifest() && is_readable) {
+    NoProgress progress;
+    const verify::VerifyReport report =
+        verify::verify_files(server, backup, verify::VerifyDepth::checksums, kVerifiers, progress);
+    if (report.is_good()) return;
+    throw Error(
+        ErrorKind::corrupt,
+        fmt::format("the copy is not what its manifest says: {}{}", report.findings.front().text,
+                    report.finding_count > 1
+                        ? fmt::format(" (and {} more)", report.finding_count - 1)
+                        : std::string()),
+        "Try 'barman verify-backup' on the primary node.");
+  }
+  const fs::path directory = primary.basebackups_directory / backup.id.value;
+  if (const auto listing = list_remote_digests(server, directory)) {
+    return copy.confirm_by_listing(*listing, directory);
+  }
+  log::warning(kComponent,
+               "the content of backup {} is not compared with that of the primary node, which has "
+               "no 'sha256sum': nothing else tells it",
+               backup.id.value);
 }
 
-class BackupFiles final : public pipeline::TarVisitor {
- public:
-  BackupFiles(const fs::path& root, pipeline::FileSyncer& syncer) : tree_(root, syncer) {}
-  void begin_member(const pipeline::TarMember& member) override {
-    is_wanted_ = !stays_there(member);
-    if (is_wanted_) tree_.begin_member(member);
-  }
-  void write(Bytes data) override {
-    if (is_wanted_) tree_.write(data);
-  }
-  void end_member() override {
-    if (is_wanted_) tree_.end_member();
-  }
-  void finish() { tree_.finish(); }
-
- private:
-  pipeline::TreeWriter tree_;
-  bool is_wanted_ = false;
-};
-
-void copy_once(const server::Server& server, const PrimaryInfo& primary, const BackupId& id,
+void copy_once(const server::Server& server, const PrimaryInfo& primary, const BackupInfo& backup,
                Progress& progress) {
+  const BackupId& id = backup.id;
   const fs::path target = server.catalogue().base_directory(id);
   remove_tree(target);
   make_directories(target.parent_path());
   make_directories(target, kPrivateDirectory);
   pipeline::FileSyncer syncer;
-  BackupFiles files(target, syncer);
+  CopiedBackup files(target, backup, syncer);
   receive_tree(server, {.directory = primary.basebackups_directory / id.value}, files, progress);
   files.finish();
   syncer.wait();
   sync_directory(target.parent_path());
+  prove_copy(server, primary, backup, files);
 }
 
-void copy_with_retries(const server::Server& server, const PrimaryInfo& primary, const BackupId& id,
-                       Progress& progress) {
+void copy_with_retries(const server::Server& server, const PrimaryInfo& primary,
+                       const BackupInfo& backup, Progress& progress) {
   for (std::int64_t attempt = 0;; ++attempt) {
     try {
-      return copy_once(server, primary, id, progress);
+      return copy_once(server, primary, backup, progress);
     } catch (const Error& error) {  // One attempt of several.
       if (error.kind() == ErrorKind::interrupted ||
           attempt >= server.config().basebackup_retry_times) {
         throw;
       }
-      log::warning(kComponent, "attempt {} to copy backup {} has failed: {}", attempt, id.value,
-                   error.describe());
+      log::warning(kComponent, "attempt {} to copy backup {} has failed: {}", attempt,
+                   backup.id.value, error.describe());
       const auto pause_ms = static_cast<int>(server.config().basebackup_retry_sleep * 1000);
       if (sleep_unless_interrupted(pause_ms, server.interrupt())) {
         server.interrupt().throw_if_requested();
@@ -120,7 +125,7 @@ void copy_backup(const server::Server& server, const PrimaryInfo& primary, const
   try {
     progress.begin("sync",
                    static_cast<std::uint64_t>(std::max<std::int64_t>(info.size.value_or(0), 0)));
-    copy_with_retries(server, primary, info.id, progress);
+    copy_with_retries(server, primary, info, progress);
     progress.end();
   } catch (const Error& error) {
     info.status = BackupStatus::failed;
@@ -129,7 +134,7 @@ void copy_backup(const server::Server& server, const PrimaryInfo& primary, const
     server.catalogue().save(info);
     throw Error(error.kind(), *info.error, error.hint());
   }
-  // Commit point: all files are durable.
+  // Commit point: all files are durable, and proven.
   info.status = remote.status;
   server.catalogue().save(info);
   // WAL of older backups than those that were here has been passed over.

@@ -1,7 +1,8 @@
 // Copies a backup of the primary node (contract catalogue.md 16.3, 16.4).
 //
 // The backup is SYNCING in the local catalogue while its files come, and gets the status that it
-// has on the primary when all of them are durable. A copy that failed or was killed begins anew.
+// has on the primary when all of them are durable and have proven to be that backup
+// (copied_backup.h). A copy that failed or was killed begins anew.
 #pragma once
 
 #include "base/fd.h"

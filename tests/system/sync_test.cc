@@ -265,6 +265,50 @@ TEST_F(PassiveNode, BeginsAgainAfterAFailure) {
   EXPECT_EQ(status_of(id), "DONE");
 }
 
+// Whatever comes through the user's command: DONE is what proves to be the backup.
+TEST_F(PassiveNode, CountsOnlyWhatProvesToBeTheBackup) {
+  primary_.postgres.query("CREATE TABLE words AS SELECT 'findme'::text AS word");
+  const std::string id = primary_.take_backup();
+  const TempDir place;
+  const fs::path relay = place.path() / "relay";
+  const std::string ssh =
+      "ssh -p " + std::to_string(ssh_->port()) + " " + user_name() + "@127.0.0.1";
+  passive_.set("main", "primary_ssh_command", "sh " + relay.string());
+  const auto copy = [&](const std::string& backup, const std::string& instead_of_tar) {
+    write_text(relay, "case $1 in tar) " + instead_of_tar + " ;; esac\nexec " + ssh + " \"$@\"\n");
+    const CommandResult info = run({"sync-info", "--primary", "main"});
+    fs::create_directories(passive_.server_directory("main"));
+    write_text(passive_.server_directory("main") / "primary.info", info.out);
+    const CommandResult result = run({"sync-backup", "main", backup});
+    EXPECT_EQ(result.exit_code, status_of(backup) == "DONE" ? 0 : 1) << result.err;
+    return status_of(backup) == "DONE" ? "DONE" : result.err;
+  };
+  const std::string flip = ssh + " \"$@\" | LC_ALL=C sed s/findme/findmi/; exit";
+  EXPECT_THAT(copy(id, "exit 0"), HasSubstr("what it sent is not a whole tar archive"));
+  EXPECT_THAT(copy(id, "exec tar -cf - -T /dev/null"), HasSubstr("without \"data/PG_VERSION\""));
+  EXPECT_THAT(copy(id, flip), HasSubstr("arrived with checksum"));
+  // Without a manifest the primary tells the digests of its files.
+  const fs::path base = primary_.server_directory() / "base";
+  const fs::path manifest = base / id / "data" / "backup_manifest";
+  fs::rename(manifest, place.path() / "manifest");
+  EXPECT_THAT(copy(id, flip), HasSubstr("arrived with the SHA-256"));
+  EXPECT_EQ(copy(id, ":"), "DONE");
+  EXPECT_FALSE(
+      fs::exists(passive_.server_directory("main") / "base" / id / "data" / "backup_manifest"));
+  // An archive that is not what its manifest says, be it so on the primary.
+  primary_.barman.set("main", "backup_compression", "gzip");
+  const std::string second = primary_.take_backup();
+  const fs::path archive = base / second / "data" / "base.tar.gz";
+  std::string content = read_text(archive);
+  char& byte = content[content.size() / 2];
+  byte = static_cast<char>(byte ^ 4);
+  write_text(archive, content);
+  EXPECT_THAT(copy(second, ":"), HasSubstr("the copy is not what its manifest says"));
+  byte = static_cast<char>(byte ^ 4);
+  write_text(archive, content);
+  EXPECT_EQ(copy(second, ":"), "DONE");
+}
+
 TEST_F(PassiveNode, RefusesWhatCannotBe) {
   const std::string id = primary_.take_backup();
   EXPECT_THAT(run({"sync-wals", "main"}).err, HasSubstr("nothing is known of the primary node"));
