@@ -37,16 +37,46 @@ const BackupInfo* find(const std::vector<BackupInfo>& backups, const BackupId& i
   return found == backups.end() ? nullptr : &*found;
 }
 
-bool would_be_obsolete(const BackupInfo& candidate, std::vector<BackupInfo> local,
-                       const catalogue::RetentionInput& policy) {
-  std::erase_if(local, [&](const BackupInfo& backup) { return backup.id == candidate.id; });
+void insert(std::vector<BackupInfo>& backups, const BackupInfo& backup) {
+  std::erase_if(backups, [&](const BackupInfo& other) { return other.id == backup.id; });
   const auto place =
-      std::upper_bound(local.begin(), local.end(), candidate,
+      std::upper_bound(backups.begin(), backups.end(), backup,
                        [](const BackupInfo& a, const BackupInfo& b) { return a.id < b.id; });
-  local.insert(place, candidate);
+  backups.insert(place, backup);
+}
+
+// An incremental backup is worth something with all that it builds on: the backup, then its
+// ancestors that are not complete here. Empty when one of them is nowhere.
+std::vector<const BackupInfo*> list_missing_chain(const BackupInfo& candidate,
+                                                  const PrimaryInfo& primary,
+                                                  const std::vector<BackupInfo>& local) {
+  std::vector<const BackupInfo*> missing = {&candidate};
+  const BackupInfo* current = &candidate;
+  while (current->parent_backup_id) {
+    const BackupInfo* const here = find(local, *current->parent_backup_id);
+    const bool is_here = here != nullptr && here->is_copy_done();
+    current = is_here ? here : primary.find_backup(*current->parent_backup_id);
+    // A circle is no chain either.
+    if (current == nullptr || std::find(missing.begin(), missing.end(), current) != missing.end() ||
+        missing.size() > local.size() + primary.backups.size()) {
+      return {};
+    }
+    missing.push_back(current);
+  }
+  std::erase_if(missing, [&](const BackupInfo* backup) {
+    return backup != &candidate && find(local, backup->id) == backup;
+  });
+  return missing;
+}
+
+bool would_be_obsolete(const std::vector<const BackupInfo*>& chain, std::vector<BackupInfo> local,
+                       const catalogue::RetentionInput& policy) {
+  for (const BackupInfo* backup : chain) insert(local, *backup);
   const auto verdicts = catalogue::apply_retention(local, policy);
   return std::any_of(verdicts.begin(), verdicts.end(), [&](const auto& verdict) {
-    return verdict.id == candidate.id && verdict.status == catalogue::RetentionStatus::obsolete;
+    return verdict.status == catalogue::RetentionStatus::obsolete &&
+           std::any_of(chain.begin(), chain.end(),
+                       [&](const BackupInfo* backup) { return backup->id == verdict.id; });
   });
 }
 
@@ -159,10 +189,11 @@ SyncVerdict judge_backup(const BackupId& id, const PrimaryInfo& primary,
     return is_complete ? SyncVerdict::local_only : SyncVerdict::purge;
   }
   if (is_complete) return SyncVerdict::synced;
-  if (there->parent_backup_id && primary.find_backup(*there->parent_backup_id) == nullptr) {
-    return SyncVerdict::orphan;
-  }
-  if (policy != nullptr && would_be_obsolete(*there, local, *policy)) return SyncVerdict::obsolete;
+  const bool is_orphan =
+      there->parent_backup_id && primary.find_backup(*there->parent_backup_id) == nullptr;
+  const std::vector<const BackupInfo*> chain = list_missing_chain(*there, primary, local);
+  if (is_orphan || chain.empty()) return SyncVerdict::orphan;
+  if (policy != nullptr && would_be_obsolete(chain, local, *policy)) return SyncVerdict::obsolete;
   return SyncVerdict::copy;
 }
 
@@ -226,8 +257,14 @@ void sync_backup(const server::Server& server, const BackupId& id, Messages& mes
       throw Error(ErrorKind::conflict,
                   fmt::format("Backup {} is not copied: its parent is absent on {} server",
                               id.value, server.name()));
-    case SyncVerdict::copy:
+    case SyncVerdict::copy: {
+      // Whoever deletes the backup meanwhile would leave one that is DONE and has no files.
+      const FileLock id_lock = server::lock_or_throw(
+          catalogue::backup_id_lock(server.locks(), id),
+          fmt::format("Another process is holding the lock for backup {} of server {}.", id.value,
+                      server.name()));
       return copy_backup(server, primary, *primary.find_backup(id), progress);
+    }
   }
 }
 

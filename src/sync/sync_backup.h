@@ -19,8 +19,8 @@ enum class SyncVerdict {
   local_only,  // complete here, gone on the primary
   purge,       // incomplete here, gone on the primary
   absent,      // neither here nor there
-  obsolete,    // the local retention policy would delete it at once
-  orphan,      // its parent is not on the primary
+  obsolete,    // the local retention policy would delete it, or what it builds on, at once
+  orphan,      // what it builds on is not on the primary
 };
 
 // Pure. `local` ascending; `policy` nullptr: there is none that works by itself.

@@ -53,5 +53,21 @@ TEST(JudgeBackup, AnIncrementalNeedsItsParentOnThePrimary) {
   EXPECT_EQ(judge(kNew, {backup(kOld), child}, {backup(kOld)}), SyncVerdict::copy);
 }
 
+// The policy has deleted a full backup and its incrementals; the primary has them still.
+TEST(JudgeBackup, AnIncrementalGoesTheWayOfItsChain) {
+  const std::string middle = "20260101T120000";
+  const std::string late = "20260101T180000";
+  const std::vector<BackupInfo> there = {backup(kOld), make_incremental(middle, kOld),
+                                         make_incremental(late, middle), backup(kNew)};
+  const catalogue::RetentionInput policy = {.rule = {.count = 1}};
+  for (const std::string& id : {kOld, middle, late}) {
+    EXPECT_EQ(judge(id, there, {backup(kNew)}, &policy), SyncVerdict::obsolete) << id;
+    EXPECT_EQ(judge(id, there, {}, &policy), SyncVerdict::copy) << id;
+    EXPECT_EQ(judge(id, there, {backup(kNew)}), SyncVerdict::copy) << id;
+  }
+  // The chain ends further up.
+  EXPECT_EQ(judge(late, {there[1], there[2], there[3]}, {backup(kNew)}), SyncVerdict::orphan);
+}
+
 }  // namespace
 }  // namespace barman::sync
