@@ -1,16 +1,23 @@
 #include "archive/backup_wals.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <optional>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "archive/remove_wals.h"
+#include "base/error.h"
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "catalogue/locks.h"
-#include "catalogue/wal_check.h"
+#include "catalogue/wal_index.h"
 #include "catalogue/wal_removal.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::archive {
 namespace {
@@ -31,6 +38,97 @@ BackupWals state_of(Outcome outcome) {
   return BackupWals::unchanged;
 }
 
+// Received by this host, and not archived yet.
+bool is_received(const catalogue::CatalogueLocations& locations, const std::string& name) {
+  struct stat status = {};
+  for (const auto& directory : {locations.incoming_directory, locations.streaming_directory}) {
+    for (const std::string& file : {name, name + ".partial"}) {
+      if (::lstat((directory / file).c_str(), &status) == 0) return true;
+    }
+  }
+  return false;
+}
+
+// Since when the archive knows that `name` is missing: the next segment that is there got its place
+// then. A link or a rename counts, the times of the file itself are those of the database host.
+std::optional<std::chrono::seconds> time_of_gap(const catalogue::CatalogueLocations& locations,
+                                                const std::string& name, wal::SegmentSize size) {
+  const auto missing = wal::parse_segment_name(name, size);
+  if (!missing) return std::nullopt;
+  const auto last_name =
+      catalogue::find_last_archived_segment(locations.wals_directory, missing->timeline);
+  const auto last = last_name ? wal::parse_segment_name(*last_name, size) : std::nullopt;
+  for (wal::Segment next = *missing; last && next < *last;) {
+    ++next.number;
+    struct stat status = {};
+    const auto path =
+        catalogue::archived_wal_path(locations.wals_directory, wal::segment_name(next, size));
+    if (::stat(path.c_str(), &status) == 0) return std::chrono::seconds(status.st_ctim.tv_sec);
+  }
+  return std::nullopt;
+}
+
+// nullopt when it is as it was: names that cannot be parsed, WAL that is still missing.
+std::optional<Outcome> find_outcome(const server::Server& server,
+                                    const catalogue::BackupInfo& backup) {
+  try {
+    return catalogue::check_backup_wal(backup, look_for_wals(server, backup.xlog_segment_size))
+        .outcome;
+  } catch (const Error&) {
+    // The command tells it of the backup that is chosen.
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+catalogue::ArchiveLookup look_for_wals(const server::Server& server,
+                                       wal::SegmentSize segment_size) {
+  const catalogue::CatalogueLocations locations = server.locations();
+  catalogue::ArchiveLookup lookup = catalogue::look_into_archive(locations.wals_directory);
+  lookup.can_arrive = [locations, segment_size](const std::string& name) {
+    if (is_received(locations, name)) return true;
+    const auto known = time_of_gap(locations, name, segment_size);
+    const std::chrono::seconds now(::time(nullptr));
+    // A clock that was set back is no reason to give up either.
+    return known && now - *known < kGapPatience;
+  };
+  return lookup;
+}
+
+std::optional<catalogue::BackupId> choose_for_wal_check(const server::Server& server,
+                                                        const catalogue::BackupList& list) {
+  std::optional<catalogue::BackupId> oldest_waiting;
+  std::optional<catalogue::BackupId> recovered;
+  for (const catalogue::BackupInfo& backup : list.backups) {
+    const bool is_waiting = backup.status == catalogue::BackupStatus::waiting_for_wals;
+    if (!is_waiting && (recovered || !catalogue::has_failed_for_wal(backup))) continue;
+    const auto outcome = find_outcome(server, backup);
+    if (is_waiting) {
+      if (outcome && *outcome != Outcome::waiting) return backup.id;
+      if (!oldest_waiting) oldest_waiting = backup.id;
+    } else if (outcome) {
+      recovered = backup.id;
+    }
+  }
+  return recovered ? recovered : oldest_waiting;
+}
+
+namespace {
+
+// A backup or a deletion that runs meanwhile does it itself, or the next one.
+void purge_before(const server::Server& server, const catalogue::BackupInfo& backup,
+                  Messages& messages) {
+  const std::optional<FileLock> lock = FileLock::try_lock(catalogue::backup_lock(server.locks()));
+  if (!lock) return;
+  try {
+    remove_late_wals_before_first_backup(server, backup);
+  } catch (const Error& error) {  // The backup is DONE whatever becomes of older WAL.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    messages.warning("WAL from before the first backup was not removed: " + error.describe());
+  }
+}
+
 }  // namespace
 
 BackupWals check_backup_wals(const server::Server& server, const catalogue::BackupId& id,
@@ -44,19 +142,47 @@ BackupWals check_backup_wals(const server::Server& server, const catalogue::Back
   }
   // Read under the lock: another process may have judged or deleted it meanwhile.
   catalogue::BackupInfo backup = server.catalogue().load_backup(id);
-  const catalogue::WalCheckResult result = catalogue::check_backup_wal(
-      backup, catalogue::look_into_archive(server.locations().wals_directory));
+  const catalogue::WalCheckResult result =
+      catalogue::check_backup_wal(backup, look_for_wals(server, backup.xlog_segment_size));
   if (result.outcome == Outcome::unchanged) return BackupWals::unchanged;
+  const bool was_done = backup.status == catalogue::BackupStatus::done;
+  const bool has_failed = backup.status == catalogue::BackupStatus::failed;
   catalogue::apply_wal_check(result, backup);
   server.catalogue().save(backup);
   messages.debug(fmt::format("Status of backup {} of server {}: {}", id.value, server.name(),
                              catalogue::status_text(backup.status)));
+  if (has_failed) {
+    log::info("barman.backup",
+              "the WAL that backup {} of server '{}' lacked has come: it is {} now",
+              backup.id.value, server.name(), catalogue::status_text(backup.status));
+  }
   if (result.outcome == Outcome::failed) {
     messages.error("This backup has been marked as FAILED due to the following reason: " +
                    result.reason);
   }
+  // All WAL of the backup is here, and with it what was closed before.
+  if (result.outcome == Outcome::done && !was_done) purge_before(server, backup, messages);
   return state_of(result.outcome);
 }
+
+namespace {
+
+// Their names; the reason why there are none goes to the log.
+std::vector<std::string> purge(const server::Server& server, const catalogue::BackupList& list,
+                               const catalogue::BackupInfo& backup) {
+  std::set<catalogue::BackupId> standalone;
+  for (const auto& [id, target] : server.catalogue().list_annotations().keeps) {
+    if (target == catalogue::KeepTarget::standalone) standalone.insert(id);
+  }
+  const catalogue::WalRemovalPlan plan =
+      catalogue::plan_first_backup_purge(list, backup, std::move(standalone));
+  if (plan.is_removing) return remove_wals(server, plan);
+  log::info("barman.backup", "no WAL is removed before backup {}: {}", backup.id.value,
+            plan.reason);
+  return {};
+}
+
+}  // namespace
 
 void remove_wals_before_first_backup(const server::Server& server,
                                      const catalogue::BackupInfo& backup, Messages& messages) {
@@ -74,22 +200,27 @@ void remove_wals_before_first_backup(const server::Server& server,
     messages.info("'worm_mode' is enabled, skip purging of unused WAL files.");
     return;
   }
-  std::set<catalogue::BackupId> standalone;
-  for (const auto& [id, target] : server.catalogue().list_annotations().keeps) {
-    if (target == catalogue::KeepTarget::standalone) standalone.insert(id);
-  }
-  const catalogue::WalRemovalPlan plan =
-      catalogue::plan_first_backup_purge(list, backup, std::move(standalone));
-  if (!plan.is_removing) {
-    log::info("barman.backup", "no WAL is removed before backup {}: {}", backup.id.value,
-              plan.reason);
-    return;
-  }
-  const std::vector<std::string> removed = remove_wals(server, plan);
+  const std::vector<std::string> removed = purge(server, list, backup);
   if (removed.empty()) return;
   messages.info("WAL segments preceding the current backup have been found:");
   for (const std::string& name : removed) {
     messages.info(fmt::format("\t{} from server {} has been removed", name, server.name()));
+  }
+}
+
+void remove_late_wals_before_first_backup(const server::Server& server,
+                                          const catalogue::BackupInfo& backup) {
+  const catalogue::BackupList list = server.catalogue().list_backups();
+  const bool is_here =
+      std::any_of(list.backups.begin(), list.backups.end(),
+                  [&](const auto& other) { return other.id == backup.id && other.is_copy_done(); });
+  if (!is_here || server.config().worm_mode ||
+      catalogue::previous_backup(list.backups, backup.id) != nullptr) {
+    return;
+  }
+  for (const std::string& name : purge(server, list, backup)) {
+    log::info("barman.backup", "{} of server '{}', from before its first backup, was removed", name,
+              server.name());
   }
 }
 

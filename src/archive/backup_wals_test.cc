@@ -55,6 +55,43 @@ TEST(BackupWals, StatusFollowsTheArchive) {
   EXPECT_THROW(check_backup_wals(server, kId, messages), Error);
 }
 
+TEST(BackupWals, OutOfOrderIsNoFailure) {
+  TestServer test;
+  const server::Server server = test.make();
+  server.catalogue().save(make_backup(2, 4));
+  catalogue::BackupInfo later = make_backup(4, 4);
+  later.id = {"20261122T000000"};
+  server.catalogue().save(later);
+  RecordedMessages messages;
+  archive_wals(test, {1, 2, 4});
+  EXPECT_EQ(check_backup_wals(server, kId, messages), BackupWals::waiting);
+  // One that waits does not keep the others waiting.
+  EXPECT_EQ(choose_for_wal_check(server, server.catalogue().list_backups()), later.id);
+  EXPECT_EQ(check_backup_wals(server, later.id, messages), BackupWals::done);
+  EXPECT_EQ(choose_for_wal_check(server, server.catalogue().list_backups()), kId);
+  archive_wals(test, {3});
+  EXPECT_EQ(check_backup_wals(server, kId, messages), BackupWals::done);
+  EXPECT_EQ(choose_for_wal_check(server, server.catalogue().list_backups()), std::nullopt);
+  EXPECT_THAT(messages.lines, IsEmpty());
+}
+
+TEST(BackupWals, WalThatComesLateTakesTheFailureBack) {
+  TestServer test;
+  const server::Server server = test.make();
+  catalogue::BackupInfo failed = make_backup(1, 2);
+  failed.status = catalogue::BackupStatus::failed;
+  failed.error = "At least one WAL file is missing. The first missing WAL file is " + wal_name(2);
+  server.catalogue().save(failed);
+  archive_wals(test, {1, 3});
+  RecordedMessages messages;
+  EXPECT_EQ(choose_for_wal_check(server, server.catalogue().list_backups()), std::nullopt);
+  EXPECT_THROW(check_backup_wals(server, kId, messages), Error);
+  archive_wals(test, {2});
+  EXPECT_EQ(choose_for_wal_check(server, server.catalogue().list_backups()), kId);
+  EXPECT_EQ(check_backup_wals(server, kId, messages), BackupWals::done);
+  EXPECT_EQ(server.catalogue().load_backup(kId).error, std::nullopt);
+}
+
 TEST(BackupWals, BusyBackupIsLeftAlone) {
   TestServer test;
   const server::Server server = test.make();
@@ -94,6 +131,30 @@ TEST(BackupWals, ABackupThatCannotBeReadKeepsOlderWal) {
   EXPECT_THAT(messages.lines, ElementsAre(testing::AllOf(testing::HasSubstr("no WAL is removed"),
                                                          testing::HasSubstr("20261101T000000"))));
   EXPECT_THAT(test.indexed(), ElementsAre(wal_name(1), wal_name(2), wal_name(3)));
+}
+
+// The segment that the start of the first backup has closed is archived after the first look.
+TEST(BackupWals, WhatComesLateGoesWhenTheBackupIsDone) {
+  TestServer test;
+  const server::Server server = test.make();
+  server.catalogue().save(make_backup(3, 4));
+  archive_wals(test, {2, 3});
+  RecordedMessages messages;
+  EXPECT_EQ(check_backup_wals(server, kId, messages), BackupWals::waiting);
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(2), wal_name(3)));
+  archive_wals(test, {4});
+  EXPECT_EQ(check_backup_wals(server, kId, messages), BackupWals::done);
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(3), wal_name(4)));
+  EXPECT_THAT(messages.lines, IsEmpty());
+  // Only before the first one, and never with worm_mode.
+  archive_wals(test, {1});
+  catalogue::BackupInfo second = make_backup(4, 4);
+  second.id = {"20261122T000000"};
+  server.catalogue().save(second);
+  EXPECT_EQ(check_backup_wals(server, second.id, messages), BackupWals::done);
+  test.config.worm_mode = true;
+  remove_late_wals_before_first_backup(test.make(), server.catalogue().load_backup(kId));
+  EXPECT_THAT(test.indexed(), testing::UnorderedElementsAre(wal_name(1), wal_name(3), wal_name(4)));
 }
 
 TEST(BackupWals, WormModePurgesNothing) {

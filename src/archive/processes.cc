@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "archive/backup_wals.h"
 #include "archive/receiver_unit.h"
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -89,14 +90,11 @@ void start_or_stop_receiver(const server::Server& server, DaemonOutputs outputs,
 
 void start_wal_check(const server::Server& server, catalogue::BackupListReader& backups,
                      DaemonOutputs outputs, Messages& messages) {
-  for (const catalogue::BackupInfo& backup : backups.read().backups) {
-    if (backup.status != catalogue::BackupStatus::waiting_for_wals) continue;
-    if (!is_free(catalogue::backup_id_lock(server.locks(), backup.id))) return;
-    messages.info(fmt::format("Starting check-backup for backup {} of server {}", backup.id.value,
-                              server.name()));
-    start_child(server, {"check-backup", server.name(), backup.id.value}, outputs);
-    return;  // one a run, the oldest
-  }
+  const std::optional<catalogue::BackupId> id = choose_for_wal_check(server, backups.read());
+  if (!id || !is_free(catalogue::backup_id_lock(server.locks(), *id))) return;
+  messages.info(
+      fmt::format("Starting check-backup for backup {} of server {}", id->value, server.name()));
+  start_child(server, {"check-backup", server.name(), id->value}, outputs);
 }
 
 void terminate_process(const server::Server& server, const std::string& task, Messages& messages) {

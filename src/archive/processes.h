@@ -26,7 +26,7 @@ pid_t start_child(const server::Server& server, const std::vector<std::string>& 
 
 // What cron does for the WAL of an active server, in children that it does not wait for:
 // archive-wal, receive-wal (or its end when streaming is off; as a systemd unit where that is
-// possible), check-backup for the oldest backup that waits for WAL.
+// possible), check-backup for one backup (choose_for_wal_check() of backup_wals.h).
 void run_wal_cron(const server::Server& server, catalogue::BackupListReader& backups,
                   DaemonOutputs outputs, Messages& messages);
 // The last part of it.

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "catalogue/backup_turn.h"
 #include "catalogue/deletion.h"
 #include "catalogue/retention.h"
 #include "catalogue/wal_removal.h"
@@ -332,7 +333,8 @@ DeletionFacts make_deletion_facts(const server::Server& server, catalogue::Backu
 }
 
 bool delete_backup(const server::Server& server, const BackupInfo& backup, Messages& messages) {
-  const std::optional<FileLock> lock = FileLock::try_lock(catalogue::backup_lock(server.locks()));
+  const std::optional<FileLock> lock =
+      catalogue::take_backup_turn(server.locks(), server.interrupt(), messages);
   if (!lock) {
     messages.error("Another process in running on server " + server.name() +
                    ". Impossible to delete the backup.");

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "catalogue/backup_size.h"
+#include "catalogue/backup_turn.h"
 #include "config/validation.h"
 #include "content/backup_chain.h"
 #include "hooks/hook_scripts.h"
@@ -357,6 +358,12 @@ void wait_for_wals(Job& job) {
 
 BackupInfo finish(Job& job) {
   archive::archive_pending_wal(job.server, {}, job.messages);
+  // The segment that the start has closed comes after the first look.
+  try {
+    archive::remove_late_wals_before_first_backup(job.server, job.info);
+  } catch (const hooks::HookAborted& abort) {
+    job.messages.warning("WAL from before the first backup was not removed: " + abort.message());
+  }
   if (job.info.status != BackupStatus::waiting_for_wals) return job.info;
   archive::check_backup_wals(job.server, job.info.id, job.messages);
   BackupInfo info = job.server.catalogue().load_backup(job.info.id);
@@ -516,8 +523,8 @@ BackupInfo stream_backup(const server::Server& server, const BackupRequest& requ
                          Messages& messages, Progress& progress) {
   require_supported(server.config());
   server.create_directories();
-  const FileLock lock = server::lock_or_throw(catalogue::backup_lock(server.locks()),
-                                              "Another backup process is running");
+  const FileLock lock = catalogue::take_backup_turn_or_throw(
+      server.locks(), "Another backup process is running", server.interrupt(), messages);
   fail_abandoned_backups(server, server.catalogue().list_backups(), messages);
   const std::string system_id = identify(server);
   Job job{.server = server,

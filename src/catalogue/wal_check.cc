@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -18,6 +19,10 @@ namespace fs = std::filesystem;
 namespace {
 
 using Outcome = WalCheckResult::Outcome;
+
+// The text by which Barman tells it, too.
+constexpr std::string_view kMissing =
+    "At least one WAL file is missing. The first missing WAL file is ";
 
 wal::Segment parse_segment(const std::string& name, wal::SegmentSize size) {
   const std::optional<wal::Segment> segment = wal::parse_segment_name(name, size);
@@ -78,10 +83,9 @@ ArchiveLookup look_into_archive(const fs::path& wals_directory) {
   return {.last_segment = last_segment, .is_archived = is_archived};
 }
 
-WalCheckResult check_backup_wal(const BackupInfo& backup, const ArchiveLookup& archive) {
-  if (backup.status == BackupStatus::failed) {
-    throw Error(ErrorKind::conflict, "The validity of a failed backup cannot be checked");
-  }
+namespace {
+
+WalCheckResult look_for_wal(const BackupInfo& backup, const ArchiveLookup& archive) {
   if (!backup.begin_wal || !backup.end_wal) return {};
   const wal::SegmentSize size = backup.xlog_segment_size;
   const wal::Segment begin = parse_segment(*backup.begin_wal, size);
@@ -100,21 +104,43 @@ WalCheckResult check_backup_wal(const BackupInfo& backup, const ArchiveLookup& a
   for (wal::Segment segment = begin; segment <= std::min(end, last); ++segment.number) {
     const std::string name = wal::segment_name(segment, size);
     if (archive.is_archived(name)) continue;
-    return {.outcome = Outcome::failed,
-            .reason = "At least one WAL file is missing. The first missing WAL file is " + name};
+    const bool is_waiting = backup.status == BackupStatus::waiting_for_wals;
+    if (is_waiting && archive.can_arrive && archive.can_arrive(name)) {
+      return {.outcome = Outcome::waiting};
+    }
+    return {.outcome = Outcome::failed, .reason = std::string(kMissing) + name};
   }
   return {.outcome = end <= last ? Outcome::done : Outcome::waiting};
 }
 
+}  // namespace
+
+bool has_failed_for_wal(const BackupInfo& backup) {
+  return backup.status == BackupStatus::failed && backup.error &&
+         backup.error->starts_with(kMissing);
+}
+
+WalCheckResult check_backup_wal(const BackupInfo& backup, const ArchiveLookup& archive) {
+  if (backup.status != BackupStatus::failed) return look_for_wal(backup, archive);
+  if (has_failed_for_wal(backup)) {
+    WalCheckResult result = look_for_wal(backup, archive);
+    if (result.outcome != Outcome::failed) return result;
+  }
+  throw Error(ErrorKind::conflict, "The validity of a failed backup cannot be checked");
+}
+
 void apply_wal_check(const WalCheckResult& result, BackupInfo& backup) {
+  const bool is_taken_back = has_failed_for_wal(backup);
   switch (result.outcome) {
     case Outcome::unchanged:
       return;
     case Outcome::waiting:
       backup.status = BackupStatus::waiting_for_wals;
+      if (is_taken_back) backup.error.reset();
       return;
     case Outcome::done:
       backup.status = BackupStatus::done;
+      if (is_taken_back) backup.error.reset();
       return;
     case Outcome::failed:
       backup.status = BackupStatus::failed;

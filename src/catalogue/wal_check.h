@@ -18,6 +18,9 @@ struct ArchiveLookup {
   // The greatest name of a whole segment that is archived on a timeline.
   std::function<std::optional<std::string>(wal::TimelineId)> last_segment;
   std::function<bool(const std::string& segment)> is_archived;
+  // Whether a segment that is not archived, while later ones are, may still arrive: WAL takes
+  // several ways, and some are tried again. Empty: it may not.
+  std::function<bool(const std::string& segment)> can_arrive = {};
 };
 
 // Looks into `wals/`: hash directories of the timeline in reverse order, and one stat(2) a segment.
@@ -32,8 +35,12 @@ struct WalCheckResult {
   std::string reason;
 };
 
-// Throws `conflict` for a failed backup: "The validity of a failed backup cannot be checked".
+// A backup that waits for WAL waits on while a missing segment can arrive; one that was DONE had
+// it, and has lost it. Throws `conflict` for a failed backup: "The validity of a failed backup
+// cannot be checked", unless it failed for missing WAL only, which is there now.
 WalCheckResult check_backup_wal(const BackupInfo& backup, const ArchiveLookup& archive);
+// Whether nothing but missing WAL has made the backup FAILED.
+bool has_failed_for_wal(const BackupInfo& backup);
 // Puts the result into status and error. The caller saves.
 void apply_wal_check(const WalCheckResult& result, BackupInfo& backup);
 

@@ -55,6 +55,34 @@ TEST(WalCheck, FollowsTheTable) {
   EXPECT_EQ(missing_before_end.outcome, Outcome::failed);
 }
 
+TEST(WalCheck, WaitsForAGapThatCanBeFilled) {
+  BackupInfo backup = waiting(3, 5);
+  ArchiveLookup archive = archive_of({segment(3), segment(5), segment(6)});
+  archive.can_arrive = [](const std::string& name) { return name == segment(4); };
+  EXPECT_EQ(check_backup_wal(backup, archive).outcome, Outcome::waiting);
+  // It was there.
+  backup.status = BackupStatus::done;
+  EXPECT_EQ(check_backup_wal(backup, archive).outcome, Outcome::failed);
+}
+
+TEST(WalCheck, TakesBackWhatWasSaidOfMissingWal) {
+  BackupInfo backup = waiting(3, 5);
+  const ArchiveLookup gap = archive_of({segment(3), segment(5)});
+  apply_wal_check(check_backup_wal(backup, gap), backup);
+  EXPECT_EQ(backup.status, BackupStatus::failed);
+  EXPECT_TRUE(has_failed_for_wal(backup));
+  EXPECT_THROW(check_backup_wal(backup, gap), Error);
+  const ArchiveLookup all = archive_of({segment(3), segment(4), segment(5)});
+  BackupInfo other = backup;
+  apply_wal_check(check_backup_wal(backup, all), backup);
+  EXPECT_EQ(backup.status, BackupStatus::done);
+  EXPECT_EQ(backup.error, std::nullopt);
+  // Nothing else is forgiven.
+  other.error = "failure copying files (gone)";
+  EXPECT_FALSE(has_failed_for_wal(other));
+  EXPECT_THROW(check_backup_wal(other, all), Error);
+}
+
 TEST(WalCheck, ARunningBackupIsLeftAlone) {
   BackupInfo backup = make_backup("20261101T000000", segment(3), "", BackupStatus::started);
   const WalCheckResult result = check_backup_wal(backup, archive_of({segment(3)}));

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "catalogue/backup_size.h"
+#include "catalogue/backup_turn.h"
 #include "consolidate/full_writer.h"
 #include "content/backup_chain.h"
 #include "postgres/backup_label.h"
@@ -102,8 +103,8 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
                               std::size_t worker_count, Messages& messages, Progress& progress) {
   require_incremental(server, backup);
   const catalogue::Catalogue& catalogue = server.catalogue();
-  const FileLock lock = server::lock_or_throw(catalogue::backup_lock(server.locks()),
-                                              "Another backup process is running");
+  const FileLock lock = catalogue::take_backup_turn_or_throw(
+      server.locks(), "Another backup process is running", server.interrupt(), messages);
   backup::fail_abandoned_backups(server, server.catalogue().list_backups(), messages);
   // Also refuses a link whose deletion was begun and not finished.
   std::vector<FileLock> links;

@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "catalogue/backup_turn.h"
 #include "catalogue/wal_check.h"
 #include "catalogue/wal_index.h"
 #include "compression/codec.h"
@@ -377,7 +378,8 @@ BackupId import_backup(const server::Server& server, const fs::path& tarball, Me
   server.create_directories();
   const std::string busy =
       fmt::format("Another backup operation is already running on server '{}'", server.name());
-  const FileLock server_lock = server::lock_or_throw(catalogue::backup_lock(server.locks()), busy);
+  const FileLock server_lock =
+      catalogue::take_backup_turn_or_throw(server.locks(), busy, server.interrupt(), messages);
   const FileLock backup_lock =
       server::lock_or_throw(catalogue::backup_id_lock(server.locks(), name.id), busy);
   if (server.catalogue().find_backup(name.id)) {
