@@ -148,6 +148,24 @@ TEST(ArchiveWal, FileThatCannotBeReadStopsTheRunAfterThoseBefore) {
               ElementsAre("000000010000000100000000"));
 }
 
+// The removal of old WAL takes empty directories along, whenever that is.
+TEST(ArchiveWal, DirectoryThatWentMeanwhileIsMadeAgain) {
+  TestServer test;
+  const server::Server server = test.make();
+  put_file(test.incoming(wal_name(1)), "x");
+  put_file(test.incoming(wal_name(2)), "y");
+  WalFiler filer(server, WalSource::incoming);
+  const auto file = [&](unsigned number) {
+    const std::string name = wal_name(number);
+    EXPECT_EQ(filer.file_group(std::span(&name, 1)).size(), 1U);
+    filer.rethrow_failure();
+    EXPECT_TRUE(std::filesystem::exists(test.archived(name)));
+  };
+  file(1);
+  std::filesystem::remove_all(test.archived(wal_name(1)).parent_path());
+  file(2);
+}
+
 TEST(ArchiveWal, BusyLockIsToldOnce) {
   TestServer test;
   const auto lock = FileLock::try_lock(catalogue::archive_wal_lock(test.make().locks()));

@@ -118,7 +118,7 @@ std::vector<WalFiler::Item> WalFiler::prepare_group(std::span<const std::string>
   const auto prepare_item = [&](std::size_t i) {
     // Told by file_group(), in the order of the names.
     try {
-      items[i] = prepare(names[i]);
+      items[i] = prepare_in_place(names[i]);
     } catch (...) {
       items[i].failure = std::current_exception();
     }
@@ -146,6 +146,22 @@ std::vector<WalFiler::Item> WalFiler::prepare_group(std::span<const std::string>
   }
   workers.wait();
   return items;
+}
+
+// The removal of old WAL takes empty directories along: one that went before the first file of this
+// group was in it is made again.
+WalFiler::Item WalFiler::prepare_in_place(const std::string& name) const {
+  constexpr int kTries = 5;
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return prepare(name);
+    } catch (const SystemError& error) {
+      const fs::path directory =
+          catalogue::archived_wal_path(locations_.wals_directory, name).parent_path();
+      if (error.error_number() != ENOENT || attempt == kTries || fs::exists(directory)) throw;
+      make_directories(directory);
+    }
+  }
 }
 
 // Makes a durable file of the same content beside its place in the archive.
@@ -213,9 +229,8 @@ bool WalFiler::is_same_wal(const Item& item, const Fd& archived) const {
   if ((received_form.encryption || archived_form.encryption) && !coding_.cipher().can_decrypt()) {
     return has_same_time(item.file, archived);
   }
-  const fs::path directory = item.target.parent_path();
-  const Fd received_plain = open_anonymous_file(directory);
-  const Fd archived_plain = open_anonymous_file(directory);
+  const Fd received_plain = open_anonymous_file(locations_.wals_directory);
+  const Fd archived_plain = open_anonymous_file(locations_.wals_directory);
   // A damaged file is not the same as anything; both are kept, for a human to look at.
   try {
     coding_.decode(received_form, item.file, item.source, received_plain.get(), item.source);
@@ -243,7 +258,10 @@ void WalFiler::put_into_archive(std::vector<Item>& items) {
     }
     step();
   }
-  for (const fs::path& directory : directories) sync_directory(directory);
+  for (const fs::path& directory : directories) {
+    // Of duplicates that have been removed meanwhile, with all that was there.
+    if (fs::exists(directory)) sync_directory(directory);
+  }
   step();
   // Commit point: the received files are not needed any more.
   index.append(missing_lines(index, items));

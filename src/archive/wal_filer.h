@@ -72,6 +72,7 @@ class WalFiler {
 
   std::vector<Item> prepare_group(std::span<const std::string> names);
   Item prepare(const std::string& name) const;
+  Item prepare_in_place(const std::string& name) const;
   void encode(Item& item, const CodingSteps& steps) const;
   bool is_same_wal(const Item& item, const Fd& archived) const;
   void put_into_archive(std::vector<Item>& items);
