@@ -14,6 +14,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/secrets.h"
 #include "base/text.h"
 
 namespace barman::log {
@@ -112,7 +113,7 @@ bool is_enabled(Level level) { return g_sink && static_cast<int>(level) >= g_min
 void write(Level level, std::string_view component, std::string_view message) {
   if (!is_enabled(level)) return;
   const std::string text =
-      fmt::format("{} {}: {}", component, level_name(level), mask_passwords(message));
+      fmt::format("{} {}: {}", component, level_name(level), visible_text(mask_passwords(message)));
   try {
     g_sink->log(spdlog::details::log_msg(spdlog::string_view_t(), spdlog::level::info, text));
   } catch (const Error&) {

@@ -24,13 +24,21 @@ namespace {
 
 constexpr std::size_t kMaxOutput = std::size_t{1} << 20;
 
-std::vector<std::string> merged_environment(const std::map<std::string, std::string>& additions) {
+constexpr std::string_view kShell = "/bin/sh";
+
+// What the user's commands (hooks, ssh_command, filters) do not inherit: the password that barman's
+// own sessions log in with.
+constexpr const char* kOwnPassword = "PGPASSWORD";
+
+std::vector<std::string> merged_environment(const std::vector<std::string>& argv,
+                                            const std::map<std::string, std::string>& additions) {
   std::map<std::string, std::string> merged;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text(*entry);
     const std::size_t equals = text.find('=');
     if (equals != std::string::npos) merged[text.substr(0, equals)] = text.substr(equals + 1);
   }
+  if (argv.front() == kShell) merged.erase(kOwnPassword);
   for (const auto& [key, value] : additions) merged[key] = value;
   std::vector<std::string> result;
   result.reserve(merged.size());
@@ -82,7 +90,7 @@ class SpawnActions {
   pid_t spawn(const std::vector<std::string>& argv,
               const std::map<std::string, std::string>& environment) {
     std::vector<std::string> arguments = argv;
-    std::vector<std::string> variables = merged_environment(environment);
+    std::vector<std::string> variables = merged_environment(argv, environment);
     pid_t pid = 0;
     const int code = ::posix_spawnp(&pid, arguments.at(0).c_str(), &actions_, &attributes_,
                                     as_pointers(arguments).data(), as_pointers(variables).data());
@@ -212,7 +220,9 @@ ProcessResult run_filter(const std::vector<std::string>& argv, int standard_inpu
   return result;
 }
 
-std::vector<std::string> shell_command(const std::string& text) { return {"/bin/sh", "-c", text}; }
+std::vector<std::string> shell_command(const std::string& text) {
+  return {std::string(kShell), "-c", text};
+}
 
 pid_t spawn_daemon(const std::vector<std::string>& argv, DaemonOutputs outputs) {
   SpawnActions actions;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -66,6 +67,13 @@ int log_level_number(const std::string& name) {
   return static_cast<int>(log::Level::critical);
 }
 
+// The values that config-update gets may be secrets under a mistyped name.
+std::string shown_arguments(const std::vector<std::string>& arguments) {
+  const auto command = std::find(arguments.begin(), arguments.end(), "config-update");
+  if (command == arguments.end()) return fmt::format("{}", fmt::join(arguments, " "));
+  return fmt::format("{} ...", fmt::join(arguments.begin(), command + 1, " "));
+}
+
 void open_program_log(const config::GlobalConfig& config, const CommandLine& line,
                       const std::vector<std::string>& arguments) {
   const int level =
@@ -80,7 +88,7 @@ void open_program_log(const config::GlobalConfig& config, const CommandLine& lin
     log::warning(kComponent, "unknown log_level in config file: {}", *config.unknown_log_level);
   }
   log::debug(kComponent, "Initialised Barman version {} (config: {}, args: {})", kVersion,
-             config.config_file, join(arguments, " "));
+             config.config_file, shown_arguments(arguments));
 }
 
 output::ReporterOptions reporter_options(const GlobalArguments& global) {

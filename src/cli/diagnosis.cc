@@ -40,7 +40,6 @@ JsonValue with_source(JsonValue value, std::string source, ConfigSources sources
 JsonValue masked_option(std::string_view key, const config::OptionValue& value) {
   const auto* text = std::get_if<std::string>(&value.data);
   if (text == nullptr || text->empty()) return output::to_json(value);
-  if (key == "encryption_passphrase_command") return "*REDACTED*";
   return config::mask_secret_option(key, *text);
 }
 

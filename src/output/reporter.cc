@@ -68,6 +68,8 @@ void OutputStream::write(std::string_view text) {
   }
 }
 
+bool OutputStream::is_terminal() const { return ::isatty(fd_) == 1; }
+
 struct Reporter::State {
   explicit State(const ReporterOptions& given)
       : options(given),
