@@ -11,7 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/durable.h"
+#include "base/error.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/text.h"
 
 namespace barman::catalogue {
@@ -258,9 +260,22 @@ BackupId Catalogue::make_unused_id(Timestamp now) const {
 
 void Catalogue::save(const BackupInfo& info) const {
   make_directories(locations_.meta_directory);
+  const std::string text = format_backup_info(info);
   // Commit point: from here on the file in meta/ is the one that counts.
-  write_file_durably(new_info_path(info.id), format_backup_info(info));
-  if (is_present(old_info_path(info.id))) remove_durably(old_info_path(info.id));
+  write_file_durably(new_info_path(info.id), text);
+  const fs::path copy = old_info_path(info.id);
+  if (!info.is_copy_done() || !is_present(data_directory(info.id) / "PG_VERSION")) {
+    if (is_present(copy)) remove_durably(copy);
+    return;
+  }
+  // repmgr clones standbys from the directory of a plain backup and reads its metadata there. The
+  // file in meta/ rules, so the disk may be full, or the backup immutable by now.
+  try {
+    write_file_durably(copy, text);
+  } catch (const Error& error) {
+    log::debug("barman.catalogue", "no copy of the metadata of backup {}: {}", info.id.value,
+               error.describe());
+  }
 }
 
 void Catalogue::remove_metadata(const BackupId& id) const {
