@@ -161,6 +161,8 @@ ChildProcess::ChildProcess(const std::vector<std::string>& argv, const Streams& 
   if (streams.output >= 0) actions.duplicate(streams.output, STDOUT_FILENO);
   if (streams.error >= 0) actions.duplicate(streams.error, STDERR_FILENO);
   if (streams.directory != nullptr) actions.change_directory(streams.directory);
+  // Onto itself: only the flag that closes it goes away (POSIX, posix_spawn_file_actions_adddup2).
+  for (const int fd : streams.inherited) actions.duplicate(fd, fd);
   pid_ = actions.spawn(argv, {});
 }
 

@@ -53,6 +53,8 @@ class ChildProcess {
     int error = -1;
     // Its working directory; nullptr = ours.
     const char* directory = nullptr;
+    // More descriptors that it gets, under the numbers that they have here (3 and above).
+    std::vector<int> inherited{};
   };
   // Throws SystemError when it cannot be started.
   ChildProcess(const std::vector<std::string>& argv, const Streams& streams);
