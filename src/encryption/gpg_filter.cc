@@ -176,7 +176,7 @@ Data make_data(gpgme_data_cbs& callbacks, GpgFilter& filter) {
 GpgFilter::GpgFilter(GpgJob job, pipeline::Sink& next)
     : job_(std::move(job)), next_(next), queue_(kQueuedChunks) {
   gathered_.reserve(kChunkBytes);
-  worker_ = std::jthread([this] { run(); });
+  worker_ = start_thread([this] { run(); });
 }
 
 GpgFilter::~GpgFilter() { end_worker(); }
