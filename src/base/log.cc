@@ -37,7 +37,7 @@ class WatchedFileSink final : public spdlog::sinks::base_sink<std::mutex> {
 
  private:
   void open() {
-    fd_ = open_file(path_, O_WRONLY | O_APPEND | O_CREAT, 0640);
+    fd_ = open_file(path_, O_WRONLY | O_APPEND | O_CREAT, 0640, Links::follow);
     struct stat status = {};
     if (::fstat(fd_.get(), &status) == 0) {
       device_ = status.st_dev;

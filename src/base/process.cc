@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,18 @@ namespace barman {
 namespace {
 
 constexpr std::size_t kMaxOutput = std::size_t{1} << 20;
+
+// Set once, before there are threads; 0 = ours.
+std::uint64_t g_file_limit_of_children = 0;
+
+// posix_spawn(3) knows no limits. A moment after its start is early enough.
+void give_back_file_limit(pid_t pid) {
+  if (g_file_limit_of_children == 0) return;
+  rlimit limit = {};
+  if (::prlimit(pid, RLIMIT_NOFILE, nullptr, &limit) != 0) return;
+  limit.rlim_cur = g_file_limit_of_children;
+  static_cast<void>(::prlimit(pid, RLIMIT_NOFILE, &limit, nullptr));
+}
 
 constexpr std::string_view kShell = "/bin/sh";
 
@@ -66,6 +79,7 @@ class SpawnActions {
     sigset_t defaults;
     ::sigemptyset(&defaults);
     ::sigaddset(&defaults, SIGPIPE);
+    ::sigaddset(&defaults, SIGXFSZ);
     ::posix_spawnattr_setsigdefault(&attributes_, &defaults);
     set_flags(0);
   }
@@ -95,6 +109,7 @@ class SpawnActions {
     const int code = ::posix_spawnp(&pid, arguments.at(0).c_str(), &actions_, &attributes_,
                                     as_pointers(arguments).data(), as_pointers(variables).data());
     if (code != 0) throw SystemError(code, "cannot start \"" + argv.at(0) + "\"");
+    give_back_file_limit(pid);
     return pid;
   }
 
@@ -225,6 +240,8 @@ ProcessResult run_filter(const std::vector<std::string>& argv, int standard_inpu
 std::vector<std::string> shell_command(const std::string& text) {
   return {std::string(kShell), "-c", text};
 }
+void set_file_limit_of_children(std::uint64_t soft_limit) { g_file_limit_of_children = soft_limit; }
+
 
 pid_t spawn_daemon(const std::vector<std::string>& argv, DaemonOutputs outputs) {
   SpawnActions actions;

@@ -48,7 +48,7 @@ std::map<std::string, std::string> read_os_release() {
   std::map<std::string, std::string> facts;
   constexpr std::size_t kMostBytes = 65536;
   for (const std::string& line :
-       split(find_and_read_file("/etc/os-release", kMostBytes).value_or(""), '\n')) {
+       split(find_and_read_file("/etc/os-release", kMostBytes, Links::follow).value_or(""), '\n')) {
     const std::size_t sign = line.find('=');
     if (sign == std::string::npos) continue;
     std::string_view value = strip(std::string_view(line).substr(sign + 1));

@@ -262,7 +262,7 @@ void save_change_queue(const std::filesystem::path& path, const std::vector<Chan
 std::vector<std::string> apply_change_set(const Configuration& configuration,
                                           const ChangeSet& set) {
   const std::string path = configuration.global().automatic_file();
-  std::string text = find_and_read_file(path).value_or("");
+  std::string text = find_and_read_file(path, kMaxSmallFile, Links::follow).value_or("");
   std::vector<std::string> lines;
   for (const OptionChange& change : set.changes) {
     IniDocument automatic;

@@ -57,7 +57,7 @@ std::size_t read_some(const Fd& fd, MutableBytes buffer) {
 GpgFilter::GpgFilter(GpgJob job, pipeline::Sink& next) : job_(std::move(job)), next_(next) {
   gathered_.reserve(kChunkBytes);
   start();
-  worker_ = std::jthread([this] { read_all(); });
+  worker_ = start_thread([this] { read_all(); });
 }
 
 GpgFilter::~GpgFilter() {

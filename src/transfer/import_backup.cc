@@ -92,7 +92,7 @@ Fd open_tarball(const fs::path& path, std::optional<compression::Algorithm>& alg
   if (::access(path.c_str(), R_OK) != 0) {
     throw refused(fmt::format("Tarball file '{}' is not readable", path.string()));
   }
-  Fd file = open_file(path, O_RDONLY);
+  Fd file = open_file(path, O_RDONLY, 0600, Links::follow);
   constexpr std::size_t kHeader = 512;
   constexpr std::size_t kMagic = 257;
   std::array<std::byte, kHeader> first{};
