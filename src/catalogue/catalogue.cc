@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "catalogue/backup_order.h"
 
 namespace barman::catalogue {
 namespace fs = std::filesystem;
@@ -98,8 +99,9 @@ std::optional<FileStamp> stamp_of(const fs::path& path) {
 // nullptr when there is none.
 template <typename Iterator, typename Predicate>
 const BackupInfo* first_of(Iterator begin, Iterator end, const Predicate& matches) {
-  const auto found = std::find_if(begin, end, matches);
-  return found == end ? nullptr : &*found;
+  const auto found =
+      std::find_if(begin, end, [&](const BackupInfo* const backup) { return matches(*backup); });
+  return found == end ? nullptr : *found;
 }
 
 void refuse_broken(const std::vector<BrokenBackup>& broken, const BackupId& id) {
@@ -458,9 +460,11 @@ const BackupInfo& resolve_backup(const BackupList& list, const Annotations& anno
     found = find_in(backups, *id);
     if (found == nullptr) refuse_broken(list.broken, *id);
   } else if (is_word_for_oldest(word)) {
-    found = first_of(backups.begin(), backups.end(), matches);
+    const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
+    found = first_of(by_age.begin(), by_age.end(), matches);
   } else if (is_word_for_newest(word) || is_word_for_newest_full(word) || word == "last-failed") {
-    found = first_of(backups.rbegin(), backups.rend(), matches);
+    const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
+    found = first_of(by_age.rbegin(), by_age.rend(), matches);
   } else {
     found = find_named(backups, word);
   }
