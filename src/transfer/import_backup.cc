@@ -23,6 +23,7 @@
 #include "catalogue/wal_check.h"
 #include "catalogue/wal_index.h"
 #include "compression/codec.h"
+#include "content/backup_evidence.h"
 #include "transfer/staging.h"
 
 namespace barman::transfer {
@@ -155,6 +156,7 @@ class Import {
       unpack(file, algorithm);
       check_identity(identity);
       BackupInfo info = check_backup();
+      check_parts(info);
       check_wals(info);
       publish(info);
     } catch (const Error&) {
@@ -267,6 +269,15 @@ class Import {
     // Those of the other catalogue did not come along.
     info.children_backup_ids.clear();
     return info;
+  }
+
+  // Files and metadata are of one backup. Archives are judged by their manifest.
+  void check_parts(const BackupInfo& info) const {
+    const fs::path data = staging_ / "backup" / "data";
+    const std::optional<content::ManifestIndex> manifest =
+        content::ManifestIndex::load(data / "backup_manifest");
+    content::require_consistent(
+        info, content::gather_evidence(data, "global/pg_control", manifest ? &*manifest : nullptr));
   }
 
   // Each required segment is in the tarball, and none is here with other content.
