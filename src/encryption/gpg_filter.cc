@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/worker_pool.h"
 
 namespace barman::encryption {
 namespace {
