@@ -31,7 +31,7 @@ constexpr milliseconds kLongestPause{60000};
 ArchiveTrigger::ArchiveTrigger(const server::Server& server)
     : server_(server), stop_event_(::eventfd(0, EFD_CLOEXEC)) {
   if (!stop_event_.is_open()) throw_errno("cannot create an event");
-  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  thread_ = start_thread([this](const std::stop_token& stop) { run(stop); });
 }
 
 ArchiveTrigger::~ArchiveTrigger() {

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/fd.h"
+#include "base/worker_pool.h"
 #include "server/server.h"
 
 namespace barman::archive {

@@ -129,7 +129,7 @@ void WalStream::begin_member(const pipeline::TarMember& member) {
   current_ = files_.emplace(member.path, ReceivedWal()).first;
   ReceivedWal& wal = current_->second;
   wal.temporary = directory_ / fmt::format(".{}-{}", ::getpid(), member.path);
-  wal.file = open_file(wal.temporary, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  wal.file = create_file(wal.temporary, O_RDWR);
   mtime_ = member.mtime;
   digest_ = Digest(DigestAlgorithm::sha256);
 }

@@ -66,10 +66,8 @@ LastSegments list_last_segments(const server::Server& server) {
   std::set<wal::TimelineId> timelines;
   std::error_code code;
   for (fs::directory_iterator it(wals, code), end; !code && it != end; it.increment(code)) {
-    // A hash directory: timeline and log.
-    const std::string name = it->path().filename().string();
-    const auto parsed = wal::parse_wal_file_name(name + "00000000");
-    if (name.size() == 16 && parsed) timelines.insert(parsed->timeline);
+    const wal::ArchiveName name = wal::parse_archive_name(it->path().filename().string());
+    if (name.kind == wal::ArchiveName::Kind::hash_directory) timelines.insert(name.timeline);
   }
   if (code && code != std::errc::no_such_file_or_directory) {
     throw SystemError(code.value(), "cannot read directory \"" + wals.string() + "\"");

@@ -202,7 +202,7 @@ void WalFiler::encode(Item& item, const CodingSteps& steps) const {
   }
   // On a full disk the unfinished file would be in the way of everybody.
   try {
-    Fd target = open_file(item.temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    Fd target = create_file(item.temporary, O_WRONLY);
     coding_.encode(steps, item.file, item.source, target, item.temporary);
     const std::array<timespec, 2> times = {status.st_atim, status.st_mtim};
     if (::fchmod(target.get(), status.st_mode & 07777) != 0 ||

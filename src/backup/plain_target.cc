@@ -6,10 +6,10 @@
 #include "backup/archive_target.h"
 #include "base/durable.h"
 #include "base/error.h"
-#include "base/text.h"
 #include "compression/codec.h"
 #include "content/archive_file.h"
 #include "pipeline/file_syncer.h"
+#include "pipeline/relative_path.h"
 #include "pipeline/tree_writer.h"
 
 namespace barman::backup {
@@ -30,8 +30,9 @@ class PlainTarget final : public ArchiveTarget {
         return relocated_link(member);
       };
     } else {
-      root = archive.is_in_place() ? directories_.data_directory / archive.location
-                                   : directories_.tablespace_directory(archive.oid);
+      root = archive.is_in_place()
+                 ? pipeline::path_below(directories_.data_directory, archive.location, "the server")
+                 : directories_.tablespace_directory(archive.oid);
       make_directories(root, kPrivateDirectory);
     }
     const std::string name = content::archive_stem(archive.oid) + ".tar";
@@ -61,14 +62,13 @@ class PlainTarget final : public ArchiveTarget {
 
   // pg_tblspc/<oid> leads to the backup's own copy of the tablespace.
   std::string relocated_link(const pipeline::TarMember& member) const {
-    constexpr std::string_view kTablespaces = "pg_tblspc/";
-    if (!member.path.starts_with(kTablespaces)) return member.link_target;
-    const auto oid = parse_integer(member.path.substr(kTablespaces.size()));
-    if (!oid || *oid <= 0) {
+    const auto oid = pipeline::tablespace_oid_of(member.path);
+    if (!oid) {
       throw Error(ErrorKind::corrupt,
-                  "unexpected symbolic link \"" + member.path + "\" in the base backup");
+                  "unexpected symbolic link \"" + member.path + "\" in the base backup",
+                  "PostgreSQL sends links to tablespaces only: find out who has answered.");
     }
-    return directories_.tablespace_directory(static_cast<std::uint32_t>(*oid)).string();
+    return directories_.tablespace_directory(*oid).string();
   }
 
   const TargetDirectories directories_;

@@ -419,7 +419,7 @@ void warn_of_mixed_checksums(const Job& job) {
 BackupInfo register_backup(const server::Server& server, const BackupRequest& request,
                            const std::string& system_id) {
   BackupInfo info;
-  info.id = server.catalogue().make_unused_id(now_local());
+  info.id = server.catalogue().make_next_id(now_local());
   info.mode = "postgres";
   info.server_name = server.name();
   info.systemid = system_id;

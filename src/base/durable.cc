@@ -82,7 +82,7 @@ void remove_tree(const fs::path& path) {
 
 AtomicFile::AtomicFile(fs::path path, mode_t mode, std::string_view suffix)
     : path_(std::move(path)), temporary_path_(path_.string() + std::string(suffix)) {
-  fd_ = open_file(temporary_path_, O_WRONLY | O_CREAT | O_TRUNC, mode);
+  fd_ = create_file(temporary_path_, O_WRONLY, mode);
 }
 
 AtomicFile::~AtomicFile() {

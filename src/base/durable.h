@@ -32,7 +32,7 @@ void remove_tree(const std::filesystem::path& path);
 // to replace a file. Destroyed without commit(), it removes its temporary file.
 class AtomicFile {
  public:
-  // The temporary name is `<path><suffix>`, in the same directory; an old one is overwritten.
+  // The temporary name is `<path><suffix>`, in the same directory; an old one is replaced.
   explicit AtomicFile(std::filesystem::path path, mode_t mode = 0644,
                       std::string_view suffix = ".tmp");
   AtomicFile(const AtomicFile&) = delete;

@@ -29,26 +29,91 @@ void Fd::close(const std::filesystem::path& path) {
     throw_errno("cannot close \"" + path.string() + "\"");
 }
 
-void open_standard_descriptors() {
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
-    // Those below are open, so that this one is the lowest that is free.
-    if (::open("/dev/null", O_RDWR) != fd) throw_errno("cannot open \"/dev/null\"");
+namespace {
+
+// What the user means when he says /dev/stdout or <(...).
+bool is_device_name(const std::filesystem::path& path) {
+  const std::filesystem::path parent = path.parent_path();
+  return parent == "/dev" || parent == "/dev/fd" || parent == "/proc/self/fd";
+}
+
+[[noreturn]] void throw_wrong_kind(const std::filesystem::path& path, std::string_view kind) {
+  throw Error(ErrorKind::conflict,
+              "cannot open \"" + path.string() + "\": it is " + std::string(kind) +
+                  " where a regular file is expected",
+              "Look at who has put it there, and remove it or put the file itself in its place.");
+}
+
+std::string_view kind_of(mode_t mode) {
+  if (S_ISFIFO(mode)) return "a FIFO";
+  if (S_ISSOCK(mode)) return "a socket";
+  if (S_ISLNK(mode)) return "a symbolic link";
+  return "a device";
+}
+
+// Never waits for the other end of a FIFO, which O_NONBLOCK does not leave to open(2). Regular
+// files do not know the flag.
+int open_plainly(const std::filesystem::path& path, int flags, mode_t mode, Links links) {
+  flags |= O_CLOEXEC | O_NOCTTY;
+  if (links == Links::refuse && (flags & O_DIRECTORY) == 0) flags |= O_NOFOLLOW;
+  if (!is_device_name(path)) flags |= O_NONBLOCK;
+  return ::open(path.c_str(), flags, mode);
+}
+
+Fd take_regular(int fd, const std::filesystem::path& path) {
+  const int error_number = errno;
+  if (fd < 0) {
+    struct stat status = {};
+    const bool is_other = (error_number == ELOOP || error_number == ENXIO) &&
+                          ::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) &&
+                          !S_ISDIR(status.st_mode);
+    if (is_other) throw_wrong_kind(path, kind_of(status.st_mode));
+    throw SystemError(error_number, "cannot open \"" + path.string() + "\"");
+  }
+  Fd file(fd);
+  if (is_device_name(path)) return file;
+  struct stat status = {};
+  if (::fstat(fd, &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+    throw_wrong_kind(path, kind_of(status.st_mode));
+  }
+  return file;
+}
+
+}  // namespace
+
+Fd open_file(const std::filesystem::path& path, int flags, mode_t mode, Links links) {
+  return take_regular(open_plainly(path, flags, mode, links), path);
+}
+
+Fd create_file(const std::filesystem::path& path, int flags, mode_t mode) {
+  // A second round: somebody else with the same name, who did not look either.
+  constexpr int kRounds = 2;
+  for (int round = 0;; ++round) {
+    const int fd = open_plainly(path, flags | O_CREAT | O_EXCL, mode, Links::refuse);
+    if (fd >= 0 || errno != EEXIST || round == kRounds) return take_regular(fd, path);
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+      throw_errno("cannot remove \"" + path.string() + "\"");
+    }
   }
 }
 
-Fd open_file(const std::filesystem::path& path, int flags, mode_t mode) {
-  const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
-  if (fd < 0) throw_errno("cannot open \"" + path.string() + "\"");
-  return Fd(fd);
+std::optional<Fd> find_file(const std::filesystem::path& path, Links links) {
+  const int fd = open_plainly(path, O_RDONLY, 0, links);
+  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
+  return take_regular(fd, path);
 }
 
-std::optional<Fd> find_file(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-  if (fd < 0) throw_errno("cannot open \"" + path.string() + "\"");
-  return Fd(fd);
+std::optional<struct stat> find_status(const std::filesystem::path& path, Links links) {
+  struct stat status = {};
+  const int code =
+      links == Links::follow ? ::stat(path.c_str(), &status) : ::lstat(path.c_str(), &status);
+  if (code == 0) return status;
+  if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+  throw_errno("cannot access \"" + path.string() + "\"");
 }
+
+bool is_out_of_space(int error_number) { return error_number == ENOSPC || error_number == EDQUOT; }
 
 std::size_t read_full(const Fd& fd, MutableBytes buffer, const std::filesystem::path& path) {
   std::size_t done = 0;
@@ -121,13 +186,13 @@ std::string read_whole(const Fd& fd, const std::filesystem::path& path,
 
 }  // namespace
 
-std::string read_file(const std::filesystem::path& path, std::size_t max_size_bytes) {
-  return read_whole(open_file(path, O_RDONLY), path, max_size_bytes);
+std::string read_file(const std::filesystem::path& path, std::size_t max_size_bytes, Links links) {
+  return read_whole(open_file(path, O_RDONLY, 0600, links), path, max_size_bytes);
 }
 
 std::optional<std::string> find_and_read_file(const std::filesystem::path& path,
-                                              std::size_t max_size_bytes) {
-  const std::optional<Fd> fd = find_file(path);
+                                              std::size_t max_size_bytes, Links links) {
+  const std::optional<Fd> fd = find_file(path, links);
   if (!fd) return std::nullopt;
   return read_whole(*fd, path, max_size_bytes);
 }

@@ -43,14 +43,28 @@ class Fd {
   int fd_ = -1;
 };
 
-// For the begin of a program, before it opens anything: /dev/null takes the place of a standard
-// descriptor that the caller has closed, lest a file or socket become stdout or stderr.
-void open_standard_descriptors();
+// Whether a symbolic link may stand in the place of a file. Those that a user names (configuration,
+// arguments) may be links; those whose names are ours or come from elsewhere are none. Directories
+// on the way, and a directory that is opened itself, may always be links.
+enum class Links { refuse, follow };
 
-// open(2) with O_CLOEXEC. Throws SystemError naming the path.
-Fd open_file(const std::filesystem::path& path, int flags, mode_t mode = 0600);
+// open(2) of a regular file or a directory, with O_CLOEXEC. Never waits: a FIFO, socket or device
+// in its place, and a symbolic link unless Links::follow, is refused. Names directly in /dev (null,
+// stdin) and those of our own descriptors are opened as they are. Throws SystemError or `conflict`
+// naming the path.
+Fd open_file(const std::filesystem::path& path, int flags, mode_t mode = 0600,
+             Links links = Links::refuse);
+// A new, empty file that nobody else has open: what has that name (an old file, a link) is removed
+// first, and is not touched itself. For temporary files; O_CREAT | O_EXCL and `flags`.
+Fd create_file(const std::filesystem::path& path, int flags, mode_t mode = 0600);
 // As open_file(O_RDONLY), but nullopt when the file does not exist.
-std::optional<Fd> find_file(const std::filesystem::path& path);
+std::optional<Fd> find_file(const std::filesystem::path& path, Links links = Links::refuse);
+// lstat(2) or, with Links::follow, stat(2): nullopt when nothing has that name. Throws SystemError
+// when it cannot be told (EIO, EACCES, ESTALE): not to know is not "not there".
+std::optional<struct stat> find_status(const std::filesystem::path& path,
+                                       Links links = Links::follow);
+// The error of a file system without room: space, quota or inodes.
+bool is_out_of_space(int error_number);
 
 // Reads up to buffer.size() bytes, fewer only at the end of the file. `path` is for the error only.
 std::size_t read_full(const Fd& fd, MutableBytes buffer, const std::filesystem::path& path);
@@ -63,9 +77,10 @@ void sync_fd(const Fd& fd, const std::filesystem::path& path);
 
 // Whole small files. Throws `corrupt` when the file is larger than max_size_bytes.
 inline constexpr std::size_t kMaxSmallFile = std::size_t{64} << 20;
-std::string read_file(const std::filesystem::path& path,
-                      std::size_t max_size_bytes = kMaxSmallFile);
+std::string read_file(const std::filesystem::path& path, std::size_t max_size_bytes = kMaxSmallFile,
+                      Links links = Links::refuse);
 std::optional<std::string> find_and_read_file(const std::filesystem::path& path,
-                                              std::size_t max_size_bytes = kMaxSmallFile);
+                                              std::size_t max_size_bytes = kMaxSmallFile,
+                                              Links links = Links::refuse);
 
 }  // namespace barman

@@ -2,6 +2,11 @@
 // after release; only the flock counts. Names and meaning are those of the contract (catalogue.md
 // 13), so that processes of both implementations exclude each other. A missing directory is
 // created.
+//
+// Where no lock file can be made, there is a lock all the same (a log line tells): on a full disk
+// an abstract socket name takes its place, which is always exclusive, and which who makes the file
+// later looks at; on a read-only file system an existing file is locked, and a missing one means
+// that nobody on this host can hold the lock. Only regular files are opened, links never.
 #pragma once
 
 #include <sys/types.h>
@@ -39,6 +44,9 @@ class FileLock {
 
  private:
   explicit FileLock(Fd fd) : fd_(std::move(fd)) {}
+  // With LOCK_NB nullopt when another process holds it; without, when it is held without a file.
+  static std::optional<FileLock> take(const std::filesystem::path& path, int operation);
+
   Fd fd_;
 };
 

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/worker_pool.h"
 
 namespace barman {
 
@@ -74,7 +75,13 @@ SignalSource::SignalSource() : state_(std::make_unique<State>()) {
   if (!state_->signals.is_open() || !state_->event.is_open() || !state_->quit.is_open()) {
     throw_errno("cannot watch signals");
   }
-  state_->watcher = std::jthread([state = state_.get()] { state->watch(); });
+  try {
+    state_->watcher = start_thread([state = state_.get()] { state->watch(); });
+  } catch (const Error&) {
+    // Where the system allows no thread, a signal ends the program at once. It bears that at any
+    // moment, and what needs no thread still works.
+    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  }
 }
 
 SignalSource::~SignalSource() { ::eventfd_write(state_->quit.get(), 1); }

@@ -14,6 +14,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/secrets.h"
 #include "base/text.h"
 
 namespace barman::log {
@@ -36,7 +37,7 @@ class WatchedFileSink final : public spdlog::sinks::base_sink<std::mutex> {
 
  private:
   void open() {
-    fd_ = open_file(path_, O_WRONLY | O_APPEND | O_CREAT, 0640);
+    fd_ = open_file(path_, O_WRONLY | O_APPEND | O_CREAT, 0640, Links::follow);
     struct stat status = {};
     if (::fstat(fd_.get(), &status) == 0) {
       device_ = status.st_dev;
@@ -112,7 +113,7 @@ bool is_enabled(Level level) { return g_sink && static_cast<int>(level) >= g_min
 void write(Level level, std::string_view component, std::string_view message) {
   if (!is_enabled(level)) return;
   const std::string text =
-      fmt::format("{} {}: {}", component, level_name(level), mask_passwords(message));
+      fmt::format("{} {}: {}", component, level_name(level), visible_text(mask_passwords(message)));
   try {
     g_sink->log(spdlog::details::log_msg(spdlog::string_view_t(), spdlog::level::info, text));
   } catch (const Error&) {

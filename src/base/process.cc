@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,13 +25,33 @@ namespace {
 
 constexpr std::size_t kMaxOutput = std::size_t{1} << 20;
 
-std::vector<std::string> merged_environment(const std::map<std::string, std::string>& additions) {
+// Set once, before there are threads; 0 = ours.
+std::uint64_t g_file_limit_of_children = 0;
+
+// posix_spawn(3) knows no limits. A moment after its start is early enough.
+void give_back_file_limit(pid_t pid) {
+  if (g_file_limit_of_children == 0) return;
+  rlimit limit = {};
+  if (::prlimit(pid, RLIMIT_NOFILE, nullptr, &limit) != 0) return;
+  limit.rlim_cur = g_file_limit_of_children;
+  static_cast<void>(::prlimit(pid, RLIMIT_NOFILE, &limit, nullptr));
+}
+
+constexpr std::string_view kShell = "/bin/sh";
+
+// What the user's commands (hooks, ssh_command, filters) do not inherit: the password that barman's
+// own sessions log in with.
+constexpr const char* kOwnPassword = "PGPASSWORD";
+
+std::vector<std::string> merged_environment(const std::vector<std::string>& argv,
+                                            const std::map<std::string, std::string>& additions) {
   std::map<std::string, std::string> merged;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text(*entry);
     const std::size_t equals = text.find('=');
     if (equals != std::string::npos) merged[text.substr(0, equals)] = text.substr(equals + 1);
   }
+  if (argv.front() == kShell) merged.erase(kOwnPassword);
   for (const auto& [key, value] : additions) merged[key] = value;
   std::vector<std::string> result;
   result.reserve(merged.size());
@@ -58,6 +79,7 @@ class SpawnActions {
     sigset_t defaults;
     ::sigemptyset(&defaults);
     ::sigaddset(&defaults, SIGPIPE);
+    ::sigaddset(&defaults, SIGXFSZ);
     ::posix_spawnattr_setsigdefault(&attributes_, &defaults);
     set_flags(0);
   }
@@ -82,11 +104,12 @@ class SpawnActions {
   pid_t spawn(const std::vector<std::string>& argv,
               const std::map<std::string, std::string>& environment) {
     std::vector<std::string> arguments = argv;
-    std::vector<std::string> variables = merged_environment(environment);
+    std::vector<std::string> variables = merged_environment(argv, environment);
     pid_t pid = 0;
     const int code = ::posix_spawnp(&pid, arguments.at(0).c_str(), &actions_, &attributes_,
                                     as_pointers(arguments).data(), as_pointers(variables).data());
     if (code != 0) throw SystemError(code, "cannot start \"" + argv.at(0) + "\"");
+    give_back_file_limit(pid);
     return pid;
   }
 
@@ -153,6 +176,8 @@ ChildProcess::ChildProcess(const std::vector<std::string>& argv, const Streams& 
   if (streams.output >= 0) actions.duplicate(streams.output, STDOUT_FILENO);
   if (streams.error >= 0) actions.duplicate(streams.error, STDERR_FILENO);
   if (streams.directory != nullptr) actions.change_directory(streams.directory);
+  // Onto itself: only the flag that closes it goes away (POSIX, posix_spawn_file_actions_adddup2).
+  for (const int fd : streams.inherited) actions.duplicate(fd, fd);
   pid_ = actions.spawn(argv, {});
 }
 
@@ -212,7 +237,11 @@ ProcessResult run_filter(const std::vector<std::string>& argv, int standard_inpu
   return result;
 }
 
-std::vector<std::string> shell_command(const std::string& text) { return {"/bin/sh", "-c", text}; }
+std::vector<std::string> shell_command(const std::string& text) {
+  return {std::string(kShell), "-c", text};
+}
+void set_file_limit_of_children(std::uint64_t soft_limit) { g_file_limit_of_children = soft_limit; }
+
 
 pid_t spawn_daemon(const std::vector<std::string>& argv, DaemonOutputs outputs) {
   SpawnActions actions;

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -53,6 +54,8 @@ class ChildProcess {
     int error = -1;
     // Its working directory; nullptr = ours.
     const char* directory = nullptr;
+    // More descriptors that it gets, under the numbers that they have here (3 and above).
+    std::vector<int> inherited{};
   };
   // Throws SystemError when it cannot be started.
   ChildProcess(const std::vector<std::string>& argv, const Streams& streams);
@@ -69,6 +72,9 @@ class ChildProcess {
   std::string name_;
   pid_t pid_ = -1;
 };
+
+// The soft limit of open files that children are given back (getrlimit(2)), when ours was raised.
+void set_file_limit_of_children(std::uint64_t soft_limit);
 
 // argv for `/bin/sh -c TEXT`.
 std::vector<std::string> shell_command(const std::string& text);

@@ -18,13 +18,26 @@ char upper(char c) { return static_cast<char>(std::toupper(static_cast<unsigned 
 
 constexpr std::string_view kMask = "*REDACTED*";
 
+// Where the password begins when "sshpass -p" stands at `i`; npos when it does not.
+std::size_t sshpass_begin(std::string_view text, std::size_t i) {
+  constexpr std::string_view kProgram = "sshpass";
+  if (!text.substr(i).starts_with(kProgram)) return std::string_view::npos;
+  const std::size_t option = text.find_first_not_of(" \t", i + kProgram.size());
+  if (option == std::string_view::npos || option == i + kProgram.size() ||
+      !text.substr(option).starts_with("-p")) {
+    return std::string_view::npos;
+  }
+  return std::min(text.find_first_not_of(" \t", option + 2), text.size());
+}
+
 // Where the value begins when "password=" stands at `i`, blanks around the sign allowed as in
-// libpq's connection strings; npos when it does not.
+// libpq's connection strings, or "sshpass -p"; npos when neither does.
 std::size_t password_begin(std::string_view text, std::size_t i) {
   constexpr std::string_view kKey = "password";
   const auto skip_blanks = [&](std::size_t from) {
     return std::min(text.find_first_not_of(" \t", from), text.size());
   };
+  if (text[i] == 's') return sshpass_begin(text, i);
   if (lower(text[i]) != 'p' || to_lower(text.substr(i, kKey.size())) != kKey) {
     return std::string_view::npos;
   }
@@ -167,7 +180,8 @@ std::string shell_quote(std::string_view text) {
 
 std::string mask_passwords(std::string_view text) {
   // Nearly every line: nothing that looks like a connection string.
-  if (text.find('=') == std::string_view::npos && text.find("://") == std::string_view::npos) {
+  if (text.find('=') == std::string_view::npos && text.find("://") == std::string_view::npos &&
+      text.find("sshpass") == std::string_view::npos) {
     return std::string(text);
   }
   std::string result;

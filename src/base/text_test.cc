@@ -46,6 +46,13 @@ TEST(MaskPasswords, KnowsBlanksAroundTheSign) {
   EXPECT_EQ(mask_passwords("a=b password"), "a=b password");
 }
 
+TEST(MaskPasswords, HidesThePasswordOfSshpass) {
+  EXPECT_EQ(mask_passwords("sshpass -p hunter2 ssh barman@pg"),
+            "sshpass -p *REDACTED* ssh barman@pg");
+  EXPECT_EQ(mask_passwords("sshpass -phunter2 ssh pg"), "sshpass -p*REDACTED* ssh pg");
+  EXPECT_EQ(mask_passwords("sshpass -f /etc/x ssh pg"), "sshpass -f /etc/x ssh pg");
+}
+
 TEST(MaskPasswords, HidesEverythingBehindWrongQuotes) {
   EXPECT_EQ(mask_passwords(R"(user=b password='it''s \' x' host=a)"), "user=b password=*REDACTED*");
   EXPECT_EQ(mask_passwords("password='ab'cd host=a"), "password=*REDACTED*");

@@ -92,6 +92,7 @@ class Cursor {
 struct Fields {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, microsecond = 0;
   std::optional<int> offset_seconds;
+  std::string zone;  // an abbreviation, until it is known what it means
 };
 
 std::optional<int> month_number(std::string_view name) {
@@ -113,9 +114,11 @@ bool parse_offset(Cursor& cursor, Fields& fields) {
   const char sign = cursor.peek();
   if (sign != '+' && sign != '-') {
     const std::string zone = to_lower(cursor.word());
-    if (zone.empty()) return true;
-    if (zone != "z" && zone != "utc" && zone != "gmt") return false;
-    fields.offset_seconds = 0;
+    if (zone == "z" || zone == "utc" || zone == "gmt") {
+      fields.offset_seconds = 0;
+    } else {
+      fields.zone = zone;
+    }
     return true;
   }
   cursor.skip(sign);
@@ -274,7 +277,8 @@ bool is_in_range(const Fields& f) {
          f.minute <= 59 && f.second <= 60;
 }
 
-Timestamp to_timestamp(const Fields& fields) {
+// What a clock that shows these fields would be in seconds since the epoch if it showed UTC.
+std::int64_t clock_seconds(const Fields& fields) {
   std::tm time = {};
   time.tm_year = fields.year - 1900;
   time.tm_mon = fields.month - 1;
@@ -282,19 +286,61 @@ Timestamp to_timestamp(const Fields& fields) {
   time.tm_hour = fields.hour;
   time.tm_min = fields.minute;
   time.tm_sec = fields.second;
-  time.tm_isdst = -1;
-  Timestamp result;
-  if (fields.offset_seconds) {
-    result.utc_offset_seconds = *fields.offset_seconds;
-    result.microseconds =
-        (static_cast<std::int64_t>(::timegm(&time)) - *fields.offset_seconds) * 1'000'000 +
-        fields.microsecond;
-  } else {
-    result.microseconds =
-        static_cast<std::int64_t>(::mktime(&time)) * 1'000'000 + fields.microsecond;
-    result = in_local_zone(result);
+  return static_cast<std::int64_t>(::timegm(&time));
+}
+
+std::tm local_time(std::int64_t seconds) {
+  const std::time_t time = seconds;
+  std::tm local = {};
+  ::localtime_r(&time, &local);
+  return local;
+}
+
+Timestamp moment(std::int64_t clock, std::int64_t offset, int microsecond) {
+  return {.microseconds = (clock - offset) * 1'000'000 + microsecond,
+          .utc_offset_seconds = static_cast<std::int32_t>(offset)};
+}
+
+// An abbreviation that this host's zone uses near that time; else in summer or in winter.
+std::optional<std::int64_t> find_offset_of(const std::string& zone, std::int64_t clock) {
+  constexpr std::int64_t kDay = 86400;
+  for (const std::int64_t distance : {-kDay, kDay, -91 * kDay, 91 * kDay, 182 * kDay}) {
+    const std::tm local = local_time(clock + distance);
+    if (local.tm_zone != nullptr && to_lower(local.tm_zone) == zone) return local.tm_gmtoff;
+  }
+  return std::nullopt;
+}
+
+// Without a zone: whatever mktime(3) would do with an hour that comes twice depends on the zone.
+ParsedTimestamp resolve_local(std::int64_t clock, int microsecond) {
+  constexpr std::int64_t kDay = 86400;
+  const std::int64_t before = local_time(clock - kDay).tm_gmtoff;
+  const std::int64_t after = local_time(clock + kDay).tm_gmtoff;
+  const auto shows_it = [&](std::int64_t offset) {
+    return local_time(clock - offset).tm_gmtoff == offset;
+  };
+  ParsedTimestamp result;
+  // The larger offset gives the earlier moment; the clock goes back from it.
+  const bool is_before = shows_it(before);
+  const bool is_after = shows_it(after);
+  result.is_skipped = !is_before && !is_after;
+  result.time =
+      in_local_zone(moment(clock, is_before || result.is_skipped ? before : after, microsecond));
+  if (is_before && is_after && before != after) {
+    result.second_time = in_local_zone(moment(clock, after, microsecond));
   }
   return result;
+}
+
+std::optional<ParsedTimestamp> to_timestamp(const Fields& fields) {
+  const std::int64_t clock = clock_seconds(fields);
+  std::optional<std::int64_t> offset = fields.offset_seconds;
+  if (!fields.zone.empty()) {
+    offset = find_offset_of(fields.zone, clock);
+    if (!offset) return std::nullopt;
+  }
+  if (!offset) return resolve_local(clock, fields.microsecond);
+  return ParsedTimestamp{.time = moment(clock, *offset, fields.microsecond), .has_zone = true};
 }
 
 }  // namespace
@@ -358,8 +404,7 @@ std::optional<ParsedTimestamp> parse_timestamp(std::string_view text) {
     if (!MonthNameParser(Cursor(stripped), fields).parse()) return std::nullopt;
   }
   if (!is_in_range(fields)) return std::nullopt;
-  return ParsedTimestamp{.time = to_timestamp(fields),
-                         .has_zone = fields.offset_seconds.has_value()};
+  return to_timestamp(fields);
 }
 
 }  // namespace barman

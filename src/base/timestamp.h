@@ -42,12 +42,18 @@ std::string format_ctime(Timestamp time);
 std::string format_compact(Timestamp time);
 
 // Accepts the forms found in backup.info and given to --target-time: ISO with ' ' or 'T', with
-// optional seconds, fraction and offset (Z, +HH, +HHMM, +HH:MM), or zone abbreviation UTC/GMT;
-// ctime; compact IDs; RFC 2822; a date alone. Without an offset the zone of this host is taken and
-// has_zone is false.
+// optional seconds, fraction and offset (Z, +HH, +HHMM, +HH:MM), or a zone abbreviation, UTC, GMT
+// or one that the zone of this host uses in that year (CET, CEST); ctime; compact IDs; RFC 2822; a
+// date alone. Without an offset the zone of this host is taken and has_zone is false.
 struct ParsedTimestamp {
   Timestamp time;
   bool has_zone = false;
+  // Without a zone: the clock of this host shows it twice, when daylight saving ends. `time` is the
+  // first of the two, this the second.
+  std::optional<Timestamp> second_time = {};
+  // Without a zone: the clock of this host skips it, when daylight saving begins. `time` is as far
+  // behind the change as the text is.
+  bool is_skipped = false;
 };
 std::optional<ParsedTimestamp> parse_timestamp(std::string_view text);
 

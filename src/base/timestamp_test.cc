@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <ctime>
+#include <string>
+
 namespace barman {
 namespace {
 
@@ -32,6 +36,60 @@ TEST(Timestamp, RefusesNonsense) {
        {"", "foo", "2026-13-01", "2026-11-21 25:00:00", "12", "2026-11-21 01:42:37 FOO"}) {
     EXPECT_EQ(reformatted(text), "refused") << text;
   }
+}
+
+// Central European time, by its rules, so that no zone files are needed.
+class DaylightSaving : public testing::Test {
+ protected:
+  DaylightSaving() { set("CET-1CEST,M3.5.0,M10.5.0/3"); }
+  ~DaylightSaving() override {
+    if (before_.empty()) {
+      ::unsetenv("TZ");
+      ::tzset();
+    } else {
+      set(before_);
+    }
+  }
+  static void set(const std::string& zone) {
+    ::setenv("TZ", zone.c_str(), 1);
+    ::tzset();
+  }
+
+  const std::string before_ = std::getenv("TZ") == nullptr ? "" : std::getenv("TZ");
+};
+
+TEST_F(DaylightSaving, ATimeThatComesTwiceIsTheFirstOneAndSaysSo) {
+  const auto parsed = parse_timestamp("2026-10-25 02:30:00.5");
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(format_iso(parsed->time), "2026-10-25 02:30:00.500000+02:00");
+  ASSERT_TRUE(parsed->second_time);
+  EXPECT_EQ(format_iso(*parsed->second_time), "2026-10-25 02:30:00.500000+01:00");
+  for (const char* text : {"2026-10-25 01:59:59", "2026-10-25 03:00:00", "2026-07-01 02:30:00"}) {
+    EXPECT_FALSE(parse_timestamp(text)->second_time) << text;
+    EXPECT_FALSE(parse_timestamp(text)->is_skipped) << text;
+    EXPECT_EQ(format_naive(parse_timestamp(text)->time), text);
+  }
+  // The same rule where summer is in winter, and the clock goes by half an hour.
+  set("LHST-10:30LHDT-11,M10.1.0,M4.1.0");
+  const auto southern = parse_timestamp("2026-04-05 01:45:00");
+  EXPECT_EQ(format_iso(southern->time), "2026-04-05 01:45:00+11:00");
+  EXPECT_EQ(format_iso(*southern->second_time), "2026-04-05 01:45:00+10:30");
+}
+
+TEST_F(DaylightSaving, ATimeThatTheClockSkipsSaysSo) {
+  const auto parsed = parse_timestamp("2026-03-29 02:30:00");
+  ASSERT_TRUE(parsed);
+  EXPECT_TRUE(parsed->is_skipped);
+  EXPECT_EQ(format_iso(parsed->time), "2026-03-29 03:30:00+02:00");
+}
+
+TEST_F(DaylightSaving, AbbreviationsOfTheHostTellWhichOneIsMeant) {
+  EXPECT_EQ(reformatted("2026-10-25 02:30:00 CEST"), "2026-10-25 02:30:00+02:00");
+  EXPECT_EQ(reformatted("2026-10-25 02:30:00 cet"), "2026-10-25 02:30:00+01:00");
+  EXPECT_EQ(reformatted("Sun Oct 25 02:30:00 CET 2026"), "2026-10-25 02:30:00+01:00");
+  EXPECT_EQ(reformatted("2026-12-24 18:00:00 CEST"), "2026-12-24 18:00:00+02:00");
+  EXPECT_TRUE(parse_timestamp("2026-10-25 02:30:00 CET")->has_zone);
+  EXPECT_EQ(reformatted("2026-10-25 02:30:00 EST"), "refused");
 }
 
 }  // namespace

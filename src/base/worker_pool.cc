@@ -1,9 +1,32 @@
 #include "base/worker_pool.h"
 
+#include <algorithm>
+
+#include "base/log.h"
+
 namespace barman {
 
-WorkerPool::WorkerPool(std::size_t worker_count) : tasks_(worker_count * 2) {
-  for (std::size_t i = 0; i < worker_count; ++i) workers_.emplace_back([this] { run(); });
+void throw_no_thread(int error_number) {
+  throw Error(ErrorKind::io, "cannot start a thread: " + errno_text(error_number),
+              "Raise the limits of processes, threads and memory (ulimit -u, ulimit -v, TasksMax "
+              "and MemoryMax of the unit), or end other processes of this user.");
+}
+
+WorkerPool::WorkerPool(std::size_t worker_count)
+    : tasks_(std::max<std::size_t>(worker_count, 1) * 2) {
+  worker_count = std::max<std::size_t>(worker_count, 1);
+  workers_.reserve(worker_count);
+  for (std::size_t i = 0; i < worker_count; ++i) {
+    try {
+      workers_.push_back(start_thread([this] { run(); }));
+    } catch (const Error& error) {
+      // Those that are there do the work of all.
+      if (workers_.empty()) throw;
+      log::warning("barman.threads", "{} instead of {} threads: {}", workers_.size(), worker_count,
+                   error.describe());
+      return;
+    }
+  }
 }
 
 WorkerPool::~WorkerPool() {

@@ -10,11 +10,27 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
+
 namespace barman {
+
+// The error of a thread that the limits of the system (processes, memory) do not allow.
+[[noreturn]] void throw_no_thread(int error_number);
+
+// A thread; the one way to make one. Throws `io` with the next step instead of std::system_error.
+template <typename Function>
+std::jthread start_thread(Function&& function) {
+  try {
+    return std::jthread(std::forward<Function>(function));
+  } catch (const std::system_error& error) {
+    throw_no_thread(error.code().value());
+  }
+}
 
 template <typename T>
 class BoundedQueue {
@@ -61,6 +77,8 @@ class WorkerPool {
  public:
   using Task = std::function<void()>;
 
+  // Fewer workers where the system allows no more threads. Throws as start_thread() when there is
+  // not one.
   explicit WorkerPool(std::size_t worker_count);
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

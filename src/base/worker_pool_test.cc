@@ -1,6 +1,12 @@
 #include "base/worker_pool.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <cerrno>
+#include <csignal>
 
 #include <gtest/gtest.h>
 
@@ -21,6 +27,48 @@ TEST(WorkerPool, RethrowsTheFirstFailure) {
   WorkerPool pool(2);
   for (int i = 0; i < 20; ++i) pool.submit([] { throw Error(ErrorKind::io, "broken"); });
   EXPECT_THROW(pool.wait(), Error);
+}
+
+// Exit codes of a child whose user may have `limit` processes and threads.
+int run_with_few_threads(rlim_t limit, int (*run)()) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);  // Instead of a wait for ever.
+    constexpr uid_t kNobodyElse = 64123;
+    if (::geteuid() == 0 && ::setresuid(kNobodyElse, kNobodyElse, kNobodyElse) != 0) ::_exit(90);
+    const rlimit few = {.rlim_cur = limit, .rlim_max = limit};
+    if (::setrlimit(RLIMIT_NPROC, &few) != 0) ::_exit(91);
+    ::_exit(run());
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+TEST(WorkerPool, WithoutOneThreadIsAnErrorAndNoWait) {
+  EXPECT_EQ(run_with_few_threads(1,
+                                 [] {
+                                   try {
+                                     WorkerPool pool(4);
+                                   } catch (const Error& error) {
+                                     return error.hint().empty() ? 2 : 7;
+                                   }
+                                   return 1;
+                                 }),
+            7);
+}
+
+TEST(WorkerPool, DoesItsWorkWithFewerThreads) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs a user without other processes";
+  EXPECT_EQ(run_with_few_threads(3,
+                                 [] {
+                                   std::atomic<int> sum = 0;
+                                   WorkerPool pool(8);
+                                   for (int i = 1; i <= 10; ++i) pool.submit([&] { ++sum; });
+                                   pool.wait();
+                                   return sum == 10 ? 7 : 1;
+                                 }),
+            7);
 }
 
 }  // namespace

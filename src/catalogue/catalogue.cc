@@ -11,8 +11,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/durable.h"
+#include "base/error.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/text.h"
+#include "catalogue/backup_order.h"
 
 namespace barman::catalogue {
 namespace fs = std::filesystem;
@@ -97,8 +100,9 @@ std::optional<FileStamp> stamp_of(const fs::path& path) {
 // nullptr when there is none.
 template <typename Iterator, typename Predicate>
 const BackupInfo* first_of(Iterator begin, Iterator end, const Predicate& matches) {
-  const auto found = std::find_if(begin, end, matches);
-  return found == end ? nullptr : &*found;
+  const auto found =
+      std::find_if(begin, end, [&](const BackupInfo* const backup) { return matches(*backup); });
+  return found == end ? nullptr : *found;
 }
 
 void refuse_broken(const std::vector<BrokenBackup>& broken, const BackupId& id) {
@@ -247,20 +251,60 @@ BackupInfo Catalogue::resolve(std::string_view word) const {
   return resolve_backup(list_backups(), list_annotations(), word, server_name());
 }
 
-BackupId Catalogue::make_unused_id(Timestamp now) const {
-  BackupId id = make_backup_id(now);
+BackupId Catalogue::make_next_id(Timestamp now) const {
+  const BackupId by_clock = make_backup_id(now);
+  std::optional<BackupId> last;
+  for (const auto& [id, path] : list_info_paths()) last = id;
+  for (const std::string& name : list_names(locations_.basebackups_directory)) {
+    std::optional<BackupId> id = parse_backup_id(name);
+    if (id && (!last || *last < *id)) last = std::move(id);
+  }
+  if (!last || *last < by_clock) return by_clock;
+  // Counted on as if the ID were a time in UTC, where no hour is missing or comes twice.
+  const std::optional<ParsedTimestamp> time = parse_timestamp(last->value + "Z");
+  const BackupId id =
+      time ? make_backup_id({.microseconds = time->time.microseconds + 1'000'000}) : BackupId{};
+  if (!is_backup_id(id.value)) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("backup '{}' of server '{}' has an ID that no later one can follow",
+                            last->value, server_name()),
+                fmt::format("Move \"{}\" and its metadata out of the catalogue.",
+                            base_directory(*last).string()));
+  }
+  log::warning("barman.catalogue",
+               "the clock says {}, and backup {} is there already: the new backup of server {} "
+               "gets the ID {}, so that it stays the newest one",
+               by_clock.value, last->value, server_name(), id.value);
+  return id;
+}
+
+BackupId Catalogue::make_unused_id(Timestamp time) const {
+  BackupId id = make_backup_id(time);
   while (is_present(backup_info_path(id)) || is_present(base_directory(id))) {
-    now.microseconds += 1'000'000;
-    id = make_backup_id(now);
+    time.microseconds += 1'000'000;
+    id = make_backup_id(time);
   }
   return id;
 }
 
 void Catalogue::save(const BackupInfo& info) const {
   make_directories(locations_.meta_directory);
+  const std::string text = format_backup_info(info);
   // Commit point: from here on the file in meta/ is the one that counts.
-  write_file_durably(new_info_path(info.id), format_backup_info(info));
-  if (is_present(old_info_path(info.id))) remove_durably(old_info_path(info.id));
+  write_file_durably(new_info_path(info.id), text);
+  const fs::path copy = old_info_path(info.id);
+  if (!info.is_copy_done() || !is_present(data_directory(info.id) / "PG_VERSION")) {
+    if (is_present(copy)) remove_durably(copy);
+    return;
+  }
+  // repmgr clones standbys from the directory of a plain backup and reads its metadata there. The
+  // file in meta/ rules, so the disk may be full, or the backup immutable by now.
+  try {
+    write_file_durably(copy, text);
+  } catch (const Error& error) {
+    log::debug("barman.catalogue", "no copy of the metadata of backup {}: {}", info.id.value,
+               error.describe());
+  }
 }
 
 void Catalogue::remove_metadata(const BackupId& id) const {
@@ -430,9 +474,11 @@ const BackupInfo& resolve_backup(const BackupList& list, const Annotations& anno
     found = find_in(backups, *id);
     if (found == nullptr) refuse_broken(list.broken, *id);
   } else if (is_word_for_oldest(word)) {
-    found = first_of(backups.begin(), backups.end(), matches);
+    const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
+    found = first_of(by_age.begin(), by_age.end(), matches);
   } else if (is_word_for_newest(word) || is_word_for_newest_full(word) || word == "last-failed") {
-    found = first_of(backups.rbegin(), backups.rend(), matches);
+    const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
+    found = first_of(by_age.rbegin(), by_age.rend(), matches);
   } else {
     found = find_named(backups, word);
   }

@@ -106,8 +106,12 @@ class Catalogue {
   // What a user typed: an ID, latest/last, oldest/first, latest-full/last-full, last-failed, or a
   // name (contract cli.md 3.1). Backups whose deletion has begun are no answer to the words.
   BackupInfo resolve(std::string_view word) const;
-  // The ID for a backup that begins now: later than `now` by whole seconds when that ID exists.
-  BackupId make_unused_id(Timestamp now) const;
+  // The ID for a backup that begins now. It is later than every ID there is, whatever the clock
+  // says (set back, or the hour that comes twice in autumn): everybody, the real Barman too, takes
+  // the last ID for the newest backup.
+  BackupId make_next_id(Timestamp now) const;
+  // The first ID from `time` on, in steps of one second, that nobody has.
+  BackupId make_unused_id(Timestamp time) const;
 
   // Writes the new place, then removes a stale file in the old one. Creates `meta/`.
   void save(const BackupInfo& info) const;

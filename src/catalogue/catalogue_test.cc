@@ -176,6 +176,22 @@ TEST_F(CatalogueTest, AnIdInUseIsPassedOver) {
   EXPECT_EQ(catalogue_.make_unused_id(now).value, "20261102T000001");
 }
 
+TEST_F(CatalogueTest, ANewIdIsLaterThanEveryOther) {
+  const Timestamp now = parse_timestamp("2026-11-01 02:30:00+01:00")->time;
+  EXPECT_EQ(catalogue_.make_next_id(now).value, "20261101T023000");
+  put_new("20261101T013000", "status=DONE\n");
+  EXPECT_EQ(catalogue_.make_next_id(now).value, "20261101T023000");
+  // Taken before the clock was set back; any status, any place, and what cannot be read, too.
+  put_new("20261101T025958", "status=FAILED\n");
+  EXPECT_EQ(catalogue_.make_next_id(now).value, "20261101T025959");
+  put_new("20261101T025959", "what is this?\n");
+  EXPECT_EQ(catalogue_.make_next_id(now).value, "20261101T030000");
+  fs::create_directories(root() / "base/20261231T235959");
+  EXPECT_EQ(catalogue_.make_next_id(now).value, "20270101T000000");
+  fs::create_directories(root() / "base/99999999T999999");
+  EXPECT_THROW(catalogue_.make_next_id(now), Error);
+}
+
 TEST_F(CatalogueTest, IdentityIsWrittenOnce) {
   catalogue_.write_identity_once({.system_id = "7710434044080967591", .version = "15"});
   catalogue_.write_identity_once({.system_id = "1", .version = "16"});

@@ -7,9 +7,10 @@
 namespace barman::catalogue {
 namespace {
 
-bool counts_as_redundancy(const BackupInfo& backup, const Annotations& annotations) {
+bool counts_as_redundancy(const BackupInfo& backup, const Annotations& annotations,
+                          const Branches& branches) {
   return backup.status == BackupStatus::done && !backup.is_incremental() &&
-         find_doubt(backup, annotations).empty();
+         find_doubt(backup, annotations).empty() && branches.counts(backup);
 }
 
 const BrokenBackup* find_broken(const BackupList& list, const BackupId& id) {
@@ -51,7 +52,7 @@ std::string keep_refusal(const BackupId& id, std::string_view server_name) {
 
 DeletionPlan plan_deletion(const BackupList& list, const BackupInfo& backup,
                            const Annotations& annotations, std::uint64_t minimum_redundancy,
-                           std::string_view server_name) {
+                           std::string_view server_name, const Branches& branches) {
   DeletionPlan plan;
   const std::vector<BackupInfo>& backups = list.backups;
   std::vector<BackupId> order = descendants_of(backups, backup.id);
@@ -75,8 +76,8 @@ DeletionPlan plan_deletion(const BackupList& list, const BackupInfo& backup,
   }
   const auto redundancy = static_cast<std::uint64_t>(std::count_if(
       backups.begin(), backups.end(),
-      [&](const BackupInfo& other) { return counts_as_redundancy(other, annotations); }));
-  if (counts_as_redundancy(backup, annotations) && minimum_redundancy >= redundancy) {
+      [&](const BackupInfo& other) { return counts_as_redundancy(other, annotations, branches); }));
+  if (counts_as_redundancy(backup, annotations, branches) && minimum_redundancy >= redundancy) {
     plan.refusal = fmt::format(
         "Skipping delete of backup {} for server {} due to minimum redundancy requirements "
         "(minimum redundancy = {}, current redundancy = {})",

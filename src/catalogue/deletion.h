@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "catalogue/backup_info.h"
+#include "catalogue/branches.h"
 #include "catalogue/catalogue.h"
 
 namespace barman::catalogue {
@@ -25,7 +26,7 @@ struct DeletionPlan {
 // `backup` is one of the list.
 DeletionPlan plan_deletion(const BackupList& list, const BackupInfo& backup,
                            const Annotations& annotations, std::uint64_t minimum_redundancy,
-                           std::string_view server_name);
+                           std::string_view server_name, const Branches& branches = {});
 
 // A backup that cannot be read and that this one builds on, or that builds on this one; nullptr
 // when there is none. Deleting this one could take from that one what it needs.

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "catalogue/backup_order.h"
+
 namespace barman::catalogue {
 namespace {
 
@@ -55,22 +57,66 @@ Timestamp window_begin(const RetentionInput& input) {
   return begin;
 }
 
+// Kept, though it is none of those that were counted.
+RetentionVerdict beside(const BackupInfo& backup, const RetentionInput& input, std::string reason) {
+  RetentionVerdict verdict = kept_or(backup, input, RetentionStatus::valid, std::move(reason));
+  verdict.is_inside_policy = true;
+  return verdict;
+}
+
+std::string beside_reason(const BackupInfo& backup, const RetentionInput& input) {
+  return fmt::format("not counted, and kept as long as older ones are needed: {}",
+                     describe_standing(input.branches.standing_of(backup)));
+}
+
+// Backups that are counted, by where they begin in WAL.
+class CountedPlaces {
+ public:
+  void add(const BackupInfo& backup) {
+    const std::optional<wal::TimelineId> timeline = backup.wal_timeline();
+    if (!timeline || !backup.begin_xlog) return;
+    const auto [place, is_new] = first_.try_emplace(*timeline, *backup.begin_xlog);
+    if (!is_new) place->second = std::min(place->second, *backup.begin_xlog);
+  }
+  // It counts as older than one of them, and yet WAL says that it is newer: a clock went back.
+  bool is_doubtful(const BackupInfo& backup) const {
+    const std::optional<wal::TimelineId> timeline = backup.wal_timeline();
+    const auto place = timeline ? first_.find(*timeline) : first_.end();
+    return place != first_.end() && backup.begin_xlog && *backup.begin_xlog > place->second;
+  }
+
+ private:
+  std::map<wal::TimelineId, wal::Lsn> first_;
+};
+
+constexpr const char* kDoubtfulAge =
+    "kept for now: its WAL is newer than that of backups that were taken later by the clock";
+
 // Both functions walk from the newest backup to the oldest.
 void apply_redundancy(const std::vector<BackupInfo>& backups, const RetentionInput& input,
                       Verdicts& verdicts) {
   const std::uint64_t redundancy = std::max(input.rule.count, input.minimum_redundancy);
+  const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
+  CountedPlaces places;
   std::uint64_t position = 0;
-  for (auto next = backups.rbegin(); next != backups.rend(); ++next) {
-    const BackupInfo& backup = *next;
+  for (auto next = by_age.rbegin(); next != by_age.rend(); ++next) {
+    const BackupInfo& backup = **next;
     if (!is_candidate(backup, input)) continue;
-    const bool is_inside = position++ < redundancy;
-    RetentionVerdict verdict =
-        is_inside ? kept_or(backup, input, RetentionStatus::valid,
-                            fmt::format("number {} of the {} newest backups", position, redundancy))
-                  : kept_or(backup, input, RetentionStatus::obsolete,
-                            fmt::format("older than the {} newest backups", redundancy));
-    verdict.is_inside_policy = is_inside;
-    verdicts[backup.id] = std::move(verdict);
+    const bool is_inside = position < redundancy;
+    RetentionVerdict& verdict = verdicts[backup.id];
+    if (is_inside && !input.branches.counts(backup)) {
+      verdict = beside(backup, input, beside_reason(backup, input));
+    } else if (is_inside) {
+      ++position;
+      places.add(backup);
+      verdict = beside(backup, input,
+                       fmt::format("number {} of the {} newest backups", position, redundancy));
+    } else if (places.is_doubtful(backup)) {
+      verdict = beside(backup, input, kDoubtfulAge);
+    } else {
+      verdict = kept_or(backup, input, RetentionStatus::obsolete,
+                        fmt::format("older than the {} newest backups", redundancy));
+    }
   }
 }
 
@@ -78,33 +124,39 @@ void apply_window(const std::vector<BackupInfo>& backups, const RetentionInput& 
                   Verdicts& verdicts) {
   const Timestamp begin = window_begin(input);
   const std::string begin_text = format_iso(begin);
+  const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
+  CountedPlaces places;
   bool has_anchor = false;
   std::uint64_t counted = 0;
-  for (auto next = backups.rbegin(); next != backups.rend(); ++next) {
-    const BackupInfo& backup = *next;
+  for (auto next = by_age.rbegin(); next != by_age.rend(); ++next) {
+    const BackupInfo& backup = **next;
     if (!is_candidate(backup, input)) continue;
-    RetentionVerdict verdict;
-    if (!has_anchor) {
+    RetentionVerdict& verdict = verdicts[backup.id];
+    const bool is_needed = !has_anchor || counted < input.minimum_redundancy;
+    if (is_needed && !input.branches.counts(backup)) {
+      verdict = beside(backup, input, beside_reason(backup, input));
+    } else if (!has_anchor) {
       // The first backup that ended before the window is where recovery to its begin starts.
       has_anchor = backup.end_time && *backup.end_time < begin;
-      verdict = kept_or(backup, input, RetentionStatus::valid,
-                        has_anchor ? "the newest backup that ended before the recovery window, "
-                                     "which begins at " +
-                                         begin_text
-                                   : "in the recovery window, which begins at " + begin_text);
-      verdict.is_inside_policy = true;
+      verdict = beside(backup, input,
+                       has_anchor ? "the newest backup that ended before the recovery window, "
+                                    "which begins at " +
+                                        begin_text
+                                  : "in the recovery window, which begins at " + begin_text);
+      places.add(backup);
       ++counted;
-    } else if (counted < input.minimum_redundancy) {
+    } else if (is_needed) {
       verdict = kept_or(backup, input, RetentionStatus::potentially_obsolete,
                         fmt::format("older than the recovery window, needed for the minimum "
                                     "redundancy of {}",
                                     input.minimum_redundancy));
       ++counted;
+    } else if (places.is_doubtful(backup)) {
+      verdict = beside(backup, input, kDoubtfulAge);
     } else {
       verdict = kept_or(backup, input, RetentionStatus::obsolete,
                         "not needed for the recovery window, which begins at " + begin_text);
     }
-    verdicts[backup.id] = std::move(verdict);
   }
 }
 

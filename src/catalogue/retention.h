@@ -11,6 +11,7 @@
 
 #include "base/timestamp.h"
 #include "catalogue/backup_info.h"
+#include "catalogue/branches.h"
 #include "catalogue/catalogue.h"
 
 namespace barman::catalogue {
@@ -53,6 +54,9 @@ struct RetentionInput {
   std::uint64_t minimum_redundancy = 0;
   // A backup about which there is a doubt (find_doubt()) does not count, and is not obsolete.
   Annotations annotations;
+  // A backup from which the present cannot be reached does not count, either. It stays as long as a
+  // backup of its age stays that counts.
+  Branches branches;
   Timestamp now;
 };
 

@@ -71,6 +71,69 @@ TEST(Retention, KeptBackupsCountForRedundancy) {
               testing::ElementsAre("KEEP:FULL", "OBSOLETE", "VALID", "KEEP:STANDALONE"));
 }
 
+// Timeline 2 left timeline 1 at 1000 and is where the cluster is now.
+RetentionInput after_recovery(RetentionInput input) {
+  input.branches.histories[wal::TimelineId{2}] = {
+      .timeline = wal::TimelineId{2}, .ancestors = {{wal::TimelineId{1}, wal::Lsn{1000}, ""}}};
+  input.branches.last_segments = {{wal::TimelineId{1}, "000000010000000000000005"},
+                                  {wal::TimelineId{2}, "000000020000000000000005"}};
+  input.branches.newest_archived = wal::TimelineId{2};
+  return input;
+}
+
+BackupInfo on(BackupInfo backup, std::uint32_t timeline, std::uint64_t lsn) {
+  backup.timeline = wal::TimelineId{timeline};
+  backup.begin_xlog = wal::Lsn{lsn};
+  backup.end_xlog = wal::Lsn{lsn};
+  return backup;
+}
+
+TEST(Retention, CountsWhatReachesThePresent) {
+  const std::vector<BackupInfo> recovered = {on(aged(4), 1, 500), on(aged(3), 1, 2000)};
+  EXPECT_THAT(words(recovered, redundancy(1)), testing::ElementsAre("OBSOLETE", "VALID"));
+  // The newest one was abandoned: the older one is the only way to the present.
+  EXPECT_THAT(words(recovered, after_recovery(redundancy(1))),
+              testing::ElementsAre("VALID", "VALID"));
+  EXPECT_THAT(words(recovered, after_recovery(window(2))), testing::ElementsAre("VALID", "VALID"));
+  std::vector<BackupInfo> later = recovered;
+  later.push_back(on(aged(1), 2, 1500));
+  EXPECT_THAT(words(later, after_recovery(redundancy(1))),
+              testing::ElementsAre("OBSOLETE", "OBSOLETE", "VALID"));
+  EXPECT_THAT(words(later, after_recovery(redundancy(2))),
+              testing::ElementsAre("VALID", "VALID", "VALID"));
+  // The window began while the abandoned branch was the present.
+  EXPECT_THAT(words(later, after_recovery(window(2))),
+              testing::ElementsAre("VALID", "VALID", "VALID"));
+}
+
+TEST(Retention, WithoutHistoryNothingIsLostByGuessing) {
+  RetentionInput input = after_recovery(redundancy(1));
+  input.branches.histories.clear();
+  EXPECT_THAT(words({on(aged(4), 1, 500), on(aged(3), 1, 2000)}, input),
+              testing::ElementsAre("VALID", "VALID"));
+  input.branches = {};
+  EXPECT_THAT(words({on(aged(4), 1, 500), on(aged(3), 1, 2000)}, input),
+              testing::ElementsAre("OBSOLETE", "VALID"));
+}
+
+// 02:30 in summer and 02:15 in winter: IDs of a clock without zones.
+TEST(Retention, KnowsTheOrderInTheRepeatedHour) {
+  BackupInfo summer = on(make_backup("20261025T023000", "", ""), 1, 500);
+  summer.begin_time = parse_timestamp("2026-10-25 02:30:00+02:00")->time;
+  BackupInfo winter = on(make_backup("20261025T021500", "", ""), 1, 900);
+  winter.begin_time = parse_timestamp("2026-10-25 02:15:00+01:00")->time;
+  EXPECT_THAT(words({summer, winter}, redundancy(1)), testing::ElementsAre("VALID", "OBSOLETE"));
+}
+
+// Neither ID nor time tell of a clock that somebody set back; WAL does, and so does a server that
+// was put back to an older state.
+TEST(Retention, DeletesNothingWhoseAgeIsDoubtful) {
+  EXPECT_THAT(words({on(aged(4), 1, 900), on(aged(3), 1, 500)}, redundancy(1)),
+              testing::ElementsAre("VALID", "VALID"));
+  EXPECT_THAT(words({on(aged(4), 1, 900), on(aged(3), 1, 500), on(aged(2), 1, 950)}, redundancy(1)),
+              testing::ElementsAre("OBSOLETE", "OBSOLETE", "VALID"));
+}
+
 // What is half deleted or has lost its files must not make a good backup obsolete.
 TEST(Retention, ABackupWithADoubtDoesNotCount) {
   const std::vector<BackupInfo> backups = {aged(4), aged(3), aged(2), aged(1)};

@@ -37,7 +37,7 @@ bool is_segment(const std::string& name) {
   return parsed && parsed->kind == wal::WalFileKind::segment;
 }
 
-// Names in `directory` that `accept` takes, descending; none when the directory is missing.
+// Names in `directory` that `accept` takes, descending; none when there is no such directory.
 template <typename Accept>
 std::vector<std::string> list_descending(const fs::path& directory, const Accept& accept) {
   std::vector<std::string> names;
@@ -46,7 +46,7 @@ std::vector<std::string> list_descending(const fs::path& directory, const Accept
     std::string name = it->path().filename().string();
     if (accept(name)) names.push_back(std::move(name));
   }
-  if (code && code != std::errc::no_such_file_or_directory) {
+  if (code && code != std::errc::no_such_file_or_directory && code != std::errc::not_a_directory) {
     throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");
   }
   std::sort(names.begin(), names.end(), std::greater<>());
@@ -57,9 +57,9 @@ std::vector<std::string> list_descending(const fs::path& directory, const Accept
 
 std::optional<std::string> find_last_archived_segment(const fs::path& wals_directory,
                                                       wal::TimelineId timeline) {
-  const std::string prefix = wal::format_timeline(timeline);
   const auto is_of_timeline = [&](const std::string& name) {
-    return name.size() == 16 && name.starts_with(prefix);
+    const wal::ArchiveName parsed = wal::parse_archive_name(name);
+    return parsed.kind == wal::ArchiveName::Kind::hash_directory && parsed.timeline == timeline;
   };
   for (const std::string& directory : list_descending(wals_directory, is_of_timeline)) {
     const auto is_segment_here = [&](const std::string& name) {

@@ -136,9 +136,13 @@ TEST(WalCheck, FindsTheLastArchivedSegmentOnDisk) {
     put_file(archived_wal_path(wals, name), "x");
   }
   std::filesystem::create_directories(wals / "0000000100000007");
+  // As long as the name of a hash directory, and right after a failover all there is of timeline 3.
+  put_file(wals / "00000003.history", "1\t0/3000158\tno recovery target specified\n");
+  put_file(wals / "0000000400000000", "a file where a directory is expected");
   EXPECT_EQ(find_last_archived_segment(wals, {1}), "0000000100000000000000FE");
   EXPECT_EQ(find_last_archived_segment(wals, {2}), "000000020000000000000007");
   EXPECT_EQ(find_last_archived_segment(wals, {3}), std::nullopt);
+  EXPECT_EQ(find_last_archived_segment(wals, {4}), std::nullopt);
   const ArchiveLookup archive = look_into_archive(wals);
   EXPECT_TRUE(archive.is_archived("000000010000000000000001"));
   EXPECT_FALSE(archive.is_archived("000000010000000000000002"));

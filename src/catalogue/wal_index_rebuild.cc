@@ -21,7 +21,6 @@ namespace {
 constexpr std::size_t kWorkers = 8;
 // Their lines are kept in memory: 256 a directory.
 constexpr std::size_t kEntriesAtOnce = 128;
-constexpr std::size_t kHashDirectoryLength = 16;
 
 using EntriesByName = std::map<std::string, WalIndexEntry, std::less<>>;
 
@@ -66,8 +65,7 @@ std::vector<fs::directory_entry> list_sorted(const fs::path& directory) {
 }
 
 bool is_hash_directory(const std::string& name) {
-  // The name of a segment without its last eight digits.
-  return name.size() == kHashDirectoryLength && wal::parse_wal_file_name(name + "00000000");
+  return wal::parse_archive_name(name).kind == wal::ArchiveName::Kind::hash_directory;
 }
 
 // The lines of some files, and what they are.

@@ -265,7 +265,7 @@ void read_history(const fs::directory_entry& entry, const wal::WalFileName& pars
 }
 
 bool is_hash_directory(const std::string& name) {
-  return name.size() == 16 && wal::parse_wal_file_name(name + "00000000");
+  return wal::parse_archive_name(name).kind == wal::ArchiveName::Kind::hash_directory;
 }
 
 // The names in wals/ itself: hash directories, sorted; history files are read on the way.

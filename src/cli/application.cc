@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -9,9 +10,9 @@
 
 #include <fmt/format.h>
 
-#include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/program_start.h"
 #include "base/text.h"
 #include "cli/bounded_work.h"
 #include "cli/commands.h"
@@ -30,19 +31,27 @@ namespace {
 
 constexpr std::string_view kComponent = "barman.cli";
 
-void print(int fd, const std::string& text) { output::OutputStream(fd).write(text); }
+void print_error(const std::string& text) { output::OutputStream(STDERR_FILENO).write(text); }
 
 // A failure before there is a writer goes to stderr as it is.
 int fail_at_startup(const std::string& text) {
-  print(STDERR_FILENO, text + "\n");
+  print_error(text + "\n");
   return kExitFailure;
+}
+
+// The exit code: nobody has got a text that could not be written.
+int print_text(const std::string& text) {
+  output::OutputStream stream(STDOUT_FILENO);
+  stream.write(text);
+  if (stream.error_number() == 0) return kExitSuccess;
+  return fail_at_startup("ERROR: cannot write to standard output: " +
+                         errno_text(stream.error_number()));
 }
 
 int print_usage_error(const UsageError& error) {
   const std::string program =
       error.command() != nullptr ? fmt::format("barman {}", error.command()->name) : "barman";
-  print(STDERR_FILENO,
-        fmt::format("{}{}: error: {}\n", usage_text(error.command()), program, error.what()));
+  print_error(fmt::format("{}{}: error: {}\n", usage_text(error.command()), program, error.what()));
   return kExitUsage;
 }
 
@@ -66,6 +75,13 @@ int log_level_number(const std::string& name) {
   return static_cast<int>(log::Level::critical);
 }
 
+// The values that config-update gets may be secrets under a mistyped name.
+std::string shown_arguments(const std::vector<std::string>& arguments) {
+  const auto command = std::find(arguments.begin(), arguments.end(), "config-update");
+  if (command == arguments.end()) return fmt::format("{}", fmt::join(arguments, " "));
+  return fmt::format("{} ...", fmt::join(arguments.begin(), command + 1, " "));
+}
+
 void open_program_log(const config::GlobalConfig& config, const CommandLine& line,
                       const std::vector<std::string>& arguments) {
   const int level =
@@ -80,7 +96,7 @@ void open_program_log(const config::GlobalConfig& config, const CommandLine& lin
     log::warning(kComponent, "unknown log_level in config file: {}", *config.unknown_log_level);
   }
   log::debug(kComponent, "Initialised Barman version {} (config: {}, args: {})", kVersion,
-             config.config_file, join(arguments, " "));
+             config.config_file, shown_arguments(arguments));
 }
 
 output::ReporterOptions reporter_options(const GlobalArguments& global) {
@@ -122,8 +138,7 @@ int run_configured(const CommandLine& line, config::Configuration& configuration
   for (const std::string& text : configuration.warnings()) reporter.warning(text);
 
   if (line.command == nullptr || line.command->name == "help") {
-    print(STDOUT_FILENO, help_text(nullptr));
-    return kExitSuccess;
+    return print_text(help_text(nullptr));
   }
   const CommandFunction function = find_command_function(line.command->name);
   if (function == nullptr) {
@@ -165,15 +180,13 @@ int run_line(const CommandLine& line, const std::vector<std::string>& arguments)
 int run(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   try {
-    open_standard_descriptors();
+    prepare_program();
     const CommandLine line = parse_command_line(arguments);
     switch (line.request) {
       case Request::version:
-        print(STDOUT_FILENO, version_text() + "\n");
-        return kExitSuccess;
+        return print_text(version_text() + "\n");
       case Request::help:
-        print(STDOUT_FILENO, help_text(line.command));
-        return kExitSuccess;
+        return print_text(help_text(line.command));
       case Request::run:
         return run_line(line, arguments);
     }

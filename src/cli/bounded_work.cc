@@ -7,7 +7,10 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
+
+#include "base/worker_pool.h"
 
 namespace barman::cli {
 namespace {
@@ -58,7 +61,12 @@ bool run_bounded(std::chrono::milliseconds limit, const std::function<void(const
     return true;
   }
   const auto shared = std::make_shared<Shared>();
-  std::thread thread([shared, work] { run(*shared, work); });
+  std::thread thread;
+  try {
+    thread = std::thread([shared, work] { run(*shared, work); });
+  } catch (const std::system_error& error) {
+    throw_no_thread(error.code().value());
+  }
   {
     std::unique_lock lock(shared->mutex);
     if (!shared->done.wait_for(lock, limit, [&] { return shared->is_done; })) {

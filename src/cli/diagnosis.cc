@@ -40,7 +40,6 @@ JsonValue with_source(JsonValue value, std::string source, ConfigSources sources
 JsonValue masked_option(std::string_view key, const config::OptionValue& value) {
   const auto* text = std::get_if<std::string>(&value.data);
   if (text == nullptr || text->empty()) return output::to_json(value);
-  if (key == "encryption_passphrase_command") return "*REDACTED*";
   return config::mask_secret_option(key, *text);
 }
 
@@ -49,7 +48,7 @@ std::map<std::string, std::string> read_os_release() {
   std::map<std::string, std::string> facts;
   constexpr std::size_t kMostBytes = 65536;
   for (const std::string& line :
-       split(find_and_read_file("/etc/os-release", kMostBytes).value_or(""), '\n')) {
+       split(find_and_read_file("/etc/os-release", kMostBytes, Links::follow).value_or(""), '\n')) {
     const std::size_t sign = line.find('=');
     if (sign == std::string::npos) continue;
     std::string_view value = strip(std::string_view(line).substr(sign + 1));

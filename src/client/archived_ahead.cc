@@ -78,7 +78,7 @@ void ArchivedAhead::save() const {
   }
   // Not flushed: whoever reads half of it believes nothing.
   const fs::path temporary = path_.string() + ".tmp";
-  const Fd file = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  const Fd file = create_file(temporary, O_WRONLY);
   write_full(file, as_bytes(text), temporary);
   if (::rename(temporary.c_str(), path_.c_str()) != 0) {
     throw_errno("cannot rename \"" + temporary.string() + "\"");

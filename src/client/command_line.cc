@@ -1,15 +1,17 @@
 #include "client/command_line.h"
 
 #include <getopt.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/fd.h"
+#include "base/program_start.h"
 #include "base/text.h"
 #include "client/remote_barman.h"
 #include "version.h"
@@ -151,21 +153,25 @@ ClientArguments parse_client_line(const ClientProgram& program,
 
 void tell(const std::string& text) { std::fputs((text + "\n").c_str(), stderr); }
 
+int print(const std::string& text) {
+  if (write_plainly(STDOUT_FILENO, text)) return kExitSuccess;
+  tell("ERROR: cannot write to standard output: " + errno_text(errno));
+  return kExitFailure;
+}
+
 int run_client(const ClientProgram& program, int argc, char** argv,
                int (*run)(const ClientArguments& arguments)) {
   // A pipe whose reader has gone is an error to report, not the end.
   ::signal(SIGPIPE, SIG_IGN);
   try {
-    open_standard_descriptors();
+    prepare_program();
     const ClientArguments arguments =
         parse_client_line(program, {argv + std::min(argc, 1), argv + argc});
     switch (arguments.request) {
       case ClientArguments::Request::help:
-        std::fputs(program.help().c_str(), stdout);
-        return kExitSuccess;
+        return print(program.help());
       case ClientArguments::Request::version:
-        std::fputs(fmt::format("{} {}\n", program.name, kVersion).c_str(), stdout);
-        return kExitSuccess;
+        return print(fmt::format("{} {}\n", program.name, kVersion));
       case ClientArguments::Request::run:
         return run(arguments);
     }

@@ -19,6 +19,7 @@
 #include "base/file_lock.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "base/worker_pool.h"
 #include "client/background.h"
 #include "client/shared_connection.h"
 #include "compression/codec.h"
@@ -46,7 +47,13 @@ class Prefetcher {
   void run() {
     std::vector<std::jthread> threads;
     for (std::size_t i = 0; i < std::min(request_.limit, kConnections); ++i) {
-      threads.emplace_back([this, i] { run_connection(i); });
+      try {
+        threads.push_back(start_thread([this, i] { run_connection(i); }));
+      } catch (const Error&) {
+        // One connection does the work of all, only slower.
+        if (threads.empty()) throw;
+        break;
+      }
     }
   }
 

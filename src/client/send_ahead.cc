@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/process.h"
+#include "base/worker_pool.h"
 #include "client/background.h"
 #include "client/next_segments.h"
 #include "client/shared_connection.h"
@@ -65,7 +66,13 @@ class Sender {
   void run() {
     std::vector<std::jthread> threads;
     for (std::size_t i = 0; i < kConnections; ++i) {
-      threads.emplace_back([this, i] { run_connection(i); });
+      try {
+        threads.push_back(start_thread([this, i] { run_connection(i); }));
+      } catch (const Error&) {
+        // One connection does the work of all, only slower.
+        if (threads.empty()) throw;
+        break;
+      }
     }
   }
 

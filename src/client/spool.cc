@@ -77,7 +77,7 @@ std::vector<std::string> list_names(const fs::path& directory) {
 
 SpooledFile::SpooledFile(const fs::path& directory, const std::string& name)
     : path_(directory / name), temporary_(directory / temporary_name(::getpid(), name)) {
-  file_ = open_file(temporary_, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  file_ = create_file(temporary_, O_RDWR);
 }
 
 SpooledFile::~SpooledFile() {
@@ -111,7 +111,7 @@ bool Spool::take(const std::string& name, const fs::path& destination) const {
   }
   const std::optional<Fd> source = find_file(path);
   if (!source) return false;
-  Fd target = open_file(destination, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  Fd target = open_file(destination, O_WRONLY | O_CREAT | O_TRUNC, 0600, Links::follow);
   compression::FdSink sink(target.get(), destination);
   compression::push_file(*source, path, sink);
   target.close(destination);

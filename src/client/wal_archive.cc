@@ -181,7 +181,8 @@ int archive(const Request& request) {
     tell(fmt::format("ERROR: WAL_PATH cannot be a directory: {}", request.wal_path.string()));
     return kExitFailure;
   }
-  WalFile requested = {.path = request.wal_path, .file = open_file(request.wal_path, O_RDONLY)};
+  WalFile requested = {.path = request.wal_path,
+                       .file = open_file(request.wal_path, O_RDONLY, 0600, Links::follow)};
   if (request.parallel <= 1) return send_alone(request, std::move(requested));
   // Without the directory it is archived all the same, one by one.
   try {

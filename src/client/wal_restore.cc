@@ -152,7 +152,8 @@ int fetch_to_destination(const Request& request) {
   const int attempts = is_called_for_the_last_time() ? kPatientAttempts : kAttempts;
   int exit_code = 0;
   for (int attempt = 1;; ++attempt) {
-    const Fd target = open_file(request.destination, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const Fd target =
+        open_file(request.destination, O_WRONLY | O_CREAT | O_TRUNC, 0600, Links::follow);
     // Half a file must not stay under the name that PostgreSQL reads.
     try {
       exit_code = fetch_wal(barman, request.wal, target, request.destination);
@@ -203,7 +204,8 @@ int restore(const Request& request) {
     tell(fmt::format("ERROR: WAL_DEST cannot be a directory: {}", request.destination.string()));
     return fail(request, kExitBadRequest);
   }
-  const int fd = ::open(request.destination.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  const int fd =
+      ::open(request.destination.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
   if (fd < 0) {
     const std::string reason = errno_text(errno);
     tell(

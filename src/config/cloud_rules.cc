@@ -71,7 +71,7 @@ std::optional<std::string> find_customer_key_problem(const std::string& uri) {
   if (!path.starts_with('/')) return fmt::format("SSE-C key file path must be absolute: {}", path);
   std::optional<std::string> content;
   try {
-    content = find_and_read_file(path, kMaxKeyFileSize);
+    content = find_and_read_file(path, kMaxKeyFileSize, Links::follow);
   } catch (const Error& error) {
     // The reason becomes a message of this server; the other servers go on.
     return fmt::format("Could not read SSE-C key file {}: {}", path, error.message());

@@ -1,6 +1,7 @@
 #include "config/config_update.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -37,7 +38,16 @@ std::optional<std::string> scalar_text(const Json& value) {
   return std::nullopt;
 }
 
+// Whether the value of the key may be shown: a mistyped name of an option hides a secret.
+bool is_known_key(std::string_view key) {
+  constexpr std::array<std::string_view, 5> kWords = {"scope", "server_name", "model_name", "model",
+                                                      "cluster"};
+  return std::find(kWords.begin(), kWords.end(), key) != kWords.end() ||
+         find_option(key) != nullptr;
+}
+
 OptionValue shown_scalar(const std::string& key, const Json& value) {
+  if (!value.is_null() && !is_known_key(key)) return {std::string("*REDACTED*")};
   if (value.is_string()) {
     return {mask_secret_option(key, value.get<std::string>())};
   }
@@ -252,7 +262,7 @@ void save_change_queue(const std::filesystem::path& path, const std::vector<Chan
 std::vector<std::string> apply_change_set(const Configuration& configuration,
                                           const ChangeSet& set) {
   const std::string path = configuration.global().automatic_file();
-  std::string text = find_and_read_file(path).value_or("");
+  std::string text = find_and_read_file(path, kMaxSmallFile, Links::follow).value_or("");
   std::vector<std::string> lines;
   for (const OptionChange& change : set.changes) {
     IniDocument automatic;

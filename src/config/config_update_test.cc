@@ -125,6 +125,10 @@ TEST_F(ConfigUpdate, ShowsNoKey) {
   const std::vector<std::string> lines = errors(
       R"([{"scope": "server", "server_name": "main", "aws_sse_customer_key": "c2VjcmV0", "foo": "1"}])");
   for (const std::string& line : lines) EXPECT_EQ(line.find("c2VjcmV0"), std::string::npos);
+  for (const std::string& line :
+       errors(R"([{"scope": "server", "server_name": "main", "pasword": "hunter2", "x": "y"}])")) {
+    EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
+  }
 }
 
 TEST_F(ConfigUpdate, WritesTheAutomaticFile) {

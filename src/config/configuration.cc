@@ -84,8 +84,9 @@ bool has_same_text(const IniKeys& a, const IniKeys& b) {
 
 void Configuration::load_main_file(const MainFileLookup& lookup) {
   global_.config_file = find_main_file(lookup);
-  document_.merge(parse_ini(read_file(global_.config_file), global_.config_file),
-                  global_.config_file);
+  document_.merge(
+      parse_ini(read_file(global_.config_file, kMaxSmallFile, Links::follow), global_.config_file),
+      global_.config_file);
   if (!document_.has_section(kGlobalSection))
     throw Error(ErrorKind::config, "No section: 'barman'",
                 fmt::format("Add a [barman] section to \"{}\".", global_.config_file));
@@ -202,7 +203,7 @@ void Configuration::merge_file_below_main(const std::string& path, const std::st
     return;
   }
   const IniKeys before = document_.keys(kGlobalSection);
-  document_.merge(parse_ini(read_file(path), path), path);
+  document_.merge(parse_ini(read_file(path, kMaxSmallFile, Links::follow), path), path);
   if (has_same_text(before, document_.keys(kGlobalSection))) return;
   const std::string text =
       fmt::format("the configuration file {} contains a not empty [barman] section", shown_name);

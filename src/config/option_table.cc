@@ -63,7 +63,7 @@ constexpr std::array kServerOptions = std::to_array<Option>({
     {"custom_compression_magic", kAll, OptionType::hexadecimal, "", &ServerConfig::custom_compression_magic, "", "First bytes of files made by the custom compression (deprecated)."},
     {"description", kServerModel, OptionType::text, "", &ServerConfig::description, "", "Free text shown in lists."},
     {"disabled", Scope::none, OptionType::boolean, "false", &ServerConfig::disabled, "", "Set by the program when the configuration of the server is unusable."},
-    {"encryption", kAll, OptionType::word, "none", &ServerConfig::encryption, "none gpg", "Encryption of backups and WAL files."},
+    {"encryption", kAll, OptionType::word, "", &ServerConfig::encryption, "none gpg", "Encryption of backups and WAL files."},
     {"encryption_key_id", kAll, OptionType::text, "", &ServerConfig::encryption_key_id, "", "GPG key to encrypt for."},
     {"encryption_passphrase_command", kAll, OptionType::text, "", &ServerConfig::encryption_passphrase_command, "", "Shell command that prints the passphrase of the private key."},
     {"errors_directory", kServer, OptionType::path, "%(backup_directory)s/errors", &ServerConfig::errors_directory, "", "Directory of rejected WAL files."},

@@ -189,7 +189,7 @@ TEST(OptionValue, InlineCommentsEndTypedValuesOnly) {
   EXPECT_EQ(outcome("archiver", "on # yes"), "True");
   EXPECT_EQ(outcome("archiver", "'on' ; yes"), "True");
   EXPECT_EQ(outcome("check_timeout", "# none"), "None");
-  EXPECT_EQ(outcome("conninfo", "host=x # y"), "host=x # y");
+  EXPECT_EQ(outcome("description", "x # y"), "x # y");
   EXPECT_EQ(outcome("wals_directory", "/a ;b"), "/a ;b");
 }
 

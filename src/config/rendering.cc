@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/secrets.h"
 #include "base/text.h"
 
 namespace barman::config {
@@ -83,13 +84,16 @@ OptionData effective_data(const ServerConfig& config, const Option& option) {
     return to_upper(config.wal_retention_policy);
   if (option.type == OptionType::retention && config.invalid_retention_policy)
     return *config.invalid_retention_policy;
+  if (option.name == "encryption" && config.encryption.empty()) return std::monostate();
   return get_option(config, option);
 }
 
-// The key itself, or where it is kept ("file:///etc/barman/key").
 bool is_secret(std::string_view option, std::string_view text) {
-  return option == "aws_sse_customer_key" && !text.empty() && text != "None" &&
-         !text.starts_with("file://");
+  if (text.empty() || text == "None") return false;
+  // The key itself, or where it is kept ("file:///etc/barman/key").
+  if (option == "aws_sse_customer_key") return !text.starts_with("file://");
+  // A command line that prints the passphrase, "echo secret" among them.
+  return option == "encryption_passphrase_command";
 }
 
 OptionValue without_secret(const Option& option, OptionValue value) {
@@ -143,7 +147,9 @@ ShownOptions list_exported_options(const ServerConfig& config) {
 }
 
 std::string mask_secret_option(std::string_view option, std::string text) {
-  return is_secret(option, text) ? "*REDACTED*" : std::move(text);
+  constexpr std::string_view kMask = "*REDACTED*";
+  if (is_secret(option, text)) return std::string(kMask);
+  return option.ends_with("conninfo") ? mask_conninfo(text) : std::move(text);
 }
 
 std::string python_text(const OptionValue& value) {

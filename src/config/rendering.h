@@ -36,8 +36,9 @@ ShownOptions list_native_options(const ServerConfig& config);
 // For diagnose and sync-info: all options in the order of the table, then name.
 ShownOptions list_exported_options(const ServerConfig& config);
 
-// The text of an option as it may be shown: a key that is itself the secret is replaced by
-// *REDACTED*. (Passwords inside connection strings are masked by whoever prints.)
+// The text of an option as it may be shown: keys and commands that print a passphrase are replaced
+// by *REDACTED*, and connection strings are masked by mask_conninfo(). (Passwords in other texts
+// are masked by whoever prints.)
 std::string mask_secret_option(std::string_view option, std::string text);
 
 // str() of Python: True, None, ['a', 'b'], {'t1': 100}; a string on its own stands without quotes.

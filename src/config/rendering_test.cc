@@ -53,6 +53,19 @@ TEST(Rendering, ShowServersPrintsNativeForms) {
   EXPECT_EQ(text("active_model"), "None");
 }
 
+TEST(Rendering, ShowsNoSecretAndNoMistypedOne) {
+  const ShownOptions shown = list_native_options(
+      resolve("conninfo = host=pg pasword=hunter2\nwal_conninfo = host=pg\n"
+              "encryption_passphrase_command = echo hunter2\nencryption = none\n"));
+  EXPECT_EQ(python_text(find(shown, "conninfo")), "host=pg pasword=*REDACTED*");
+  EXPECT_EQ(python_text(find(shown, "wal_conninfo")), "host=pg");
+  EXPECT_EQ(python_text(find(shown, "encryption_passphrase_command")), "*REDACTED*");
+  EXPECT_EQ(python_text(find(shown, "encryption")), "none");
+  const ShownOptions unset = list_native_options(resolve(""));
+  EXPECT_EQ(find(unset, "encryption_passphrase_command"), OptionValue{nullptr});
+  EXPECT_EQ(find(unset, "encryption"), OptionValue{nullptr});
+}
+
 TEST(Rendering, AnUnsetBackupAgeIsTheTextNone) {
   const ShownOptions shown = list_native_options(resolve("retention_policy = nonsense\n"));
   EXPECT_EQ(find(shown, "last_backup_maximum_age"), OptionValue{std::string("None")});

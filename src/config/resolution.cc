@@ -21,7 +21,11 @@ class ServerResolver {
  public:
   ServerResolver(const IniDocument& document, const std::string& name, std::string_view barman_home,
                  std::vector<std::string>& warnings)
-      : document_(document), barman_home_(barman_home), warnings_(warnings) {
+      : document_(document),
+        barman_home_(barman_home),
+        warnings_(warnings),
+        own_keys_(document.keys(name)),
+        global_keys_(document.keys(kGlobalSection)) {
     config_.name = name;
   }
 
@@ -30,7 +34,7 @@ class ServerResolver {
       if (option.scopes == Scope::none) continue;
       if (take_from(config_.name, option)) continue;
       if (option.is_inheritable() && take_from(kGlobalSection, option)) continue;
-      set_option(config_, option, parse_option(option, default_text(option)).value);
+      set_option(config_, option, default_value(option));
     }
     drop_repeated_limits();
     return std::move(config_);
@@ -40,25 +44,26 @@ class ServerResolver {
   // Whether the section decides about the option. An empty value or None in the server's own
   // section means the built-in default; in [barman] it is as good as absent.
   bool take_from(std::string_view section, const Option& option) {
+    const bool is_own_section = section != kGlobalSection;
+    const IniKeys& keys = is_own_section ? own_keys_ : global_keys_;
+    if (keys.find(option.name) == keys.end()) return false;
     const auto value = document_.find_value(section, option.name);
     if (!value) return false;
     if (value->problem) {
       disable_server(config_, *value->problem);
       return false;
     }
-    const bool is_own_section = section != kGlobalSection;
     ParsedOption parsed = parse_option(option, value->text);
     if (parsed.refusal) {
       report_refusal(section, option, value->text, *parsed.refusal);
       return false;
     }
     if (std::holds_alternative<std::monostate>(parsed.value)) {
-      const std::string fallback = default_text(option);
       if (option.type == OptionType::retention && !parsed.log_lines.empty())
         config_.invalid_retention_policy = value->text;
       const bool cancels = is_own_section || !parsed.log_lines.empty() || parsed.is_none;
       if (!cancels) return false;
-      parsed.value = parse_option(option, fallback).value;
+      parsed.value = default_value(option);
     }
     for (const std::string& line : parsed.log_lines)
       log::warning(kComponent, "{} for server {}", line, config_.name);
@@ -84,6 +89,19 @@ class ServerResolver {
     if (option.type != OptionType::path && option.type != OptionType::location) return false;
     const auto* path = std::get_if<std::string>(&value);
     return path != nullptr && !path->starts_with('/') && !is_cloud_url(*path);
+  }
+
+  // Defaults that are the same for every server are parsed once.
+  OptionData default_value(const Option& option) const {
+    if (option.default_text.find("%(") != std::string_view::npos)
+      return parse_option(option, default_text(option)).value;
+    static const std::vector<OptionData> kDefaults = [] {
+      std::vector<OptionData> values;
+      for (const Option& each : server_options())
+        values.push_back(parse_option(each, each.default_text).value);
+      return values;
+    }();
+    return kDefaults.at(static_cast<std::size_t>(&option - server_options().data()));
   }
 
   std::string default_text(const Option& option) const {
@@ -116,6 +134,8 @@ class ServerResolver {
   const IniDocument& document_;
   std::string_view barman_home_;
   std::vector<std::string>& warnings_;
+  const IniKeys& own_keys_;
+  const IniKeys& global_keys_;
   ServerConfig config_;
 };
 

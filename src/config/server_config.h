@@ -101,7 +101,7 @@ struct ServerConfig {
   std::optional<std::int64_t> backup_compression_level;
   std::optional<std::string> backup_compression_location;  // client server
   std::optional<std::int64_t> backup_compression_workers;
-  std::string encryption;  // none gpg
+  std::string encryption;  // none gpg; empty = not set, which is none
   std::optional<std::string> encryption_key_id;
   std::optional<std::string> encryption_passphrase_command;
   bool worm_mode = false;

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/secrets.h"
 #include "config/cloud_rules.h"
 #include "config/resolution.h"
 
@@ -48,7 +49,7 @@ class Validator {
     } else if (check_conninfo_ && check_conninfo_(*conninfo)) {
       add_problem(
           fmt::format("{}: Cannot connect to postgres: \"{}\" is not a valid connection string",
-                      label, *conninfo));
+                      label, mask_conninfo(*conninfo)));
     }
   }
 
@@ -223,16 +224,36 @@ struct UsedPath {
   std::string_view option;
 };
 
-// The directory itself, links resolved as far as it exists.
-std::string real_path(const std::string& path) {
-  std::error_code code;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, code);
-  std::filesystem::path real = std::filesystem::weakly_canonical(absolute, code);
-  if (code) real = absolute.lexically_normal();
-  std::string text = real.string();
-  while (text.size() > 1 && text.back() == '/') text.pop_back();
-  return text;
-}
+// Where directories really are, links resolved as far as they exist. The directory above is looked
+// at once for all that it holds: thousands of servers share one.
+class RealPaths {
+ public:
+  std::string find(const std::string& path) {
+    std::error_code code;
+    std::filesystem::path plain = std::filesystem::absolute(path, code);
+    while (plain.has_relative_path() && !plain.has_filename()) plain = plain.parent_path();
+    const std::filesystem::path name = plain.filename();
+    if (code || name.empty() || name == "." || name == ".." ||
+        std::filesystem::is_symlink(std::filesystem::symlink_status(plain, code))) {
+      return resolve(plain);
+    }
+    const auto [above, is_new] = above_.try_emplace(plain.parent_path().string());
+    if (is_new) above->second = resolve(plain.parent_path());
+    return (std::filesystem::path(above->second) / name).string();
+  }
+
+ private:
+  static std::string resolve(const std::filesystem::path& absolute) {
+    std::error_code code;
+    std::filesystem::path real = std::filesystem::weakly_canonical(absolute, code);
+    if (code) real = absolute.lexically_normal();
+    std::string text = real.string();
+    while (text.size() > 1 && text.back() == '/') text.pop_back();
+    return text;
+  }
+
+  std::map<std::string, std::string> above_;
+};
 
 // The path as configured, and where it leads if a symbolic link is on its way.
 std::string shown_path(const std::string& path, const std::string& real) {
@@ -258,11 +279,12 @@ std::vector<PathConflict> find_path_conflicts(ServerMap& servers) {
                        {"wals_directory", &ServerConfig::wals_directory}}};
   std::vector<PathConflict> conflicts;
   std::map<std::string, UsedPath> used;
+  RealPaths real_paths;
   for (auto& [name, server] : servers) {
     for (const auto& [option, member] : kDirectories) {
       const std::string& path = server.*member;
       if (is_cloud_url(path)) continue;
-      const std::string real = real_path(path);
+      const std::string real = real_paths.find(path);
       const auto [position, is_free] = used.try_emplace(real, UsedPath{name, option});
       if (is_free) continue;
       const UsedPath& other = position->second;
@@ -293,7 +315,7 @@ std::optional<std::string> find_version_problem(const ServerConfig& config, int 
 }
 
 std::optional<std::string> find_encryption_problem(const ServerConfig& config) {
-  if (config.encryption == "none") return std::nullopt;
+  if (config.encryption != "gpg") return std::nullopt;
   if (!config.encryption_key_id) return "encryption_key_id is not set";
   if (config.backup_method != BackupMethod::postgres)
     return "encryption needs backup_method = postgres";

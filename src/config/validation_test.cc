@@ -52,6 +52,8 @@ TEST(Validation, ConnectionStrings) {
   EXPECT_THAT(messages("archiver = on\nssh_command = x\nconninfo = host\n"),
               ElementsAre("PostgreSQL connection: Cannot connect to postgres: \"host\" is not a "
                           "valid connection string"));
+  EXPECT_THAT(messages("archiver = on\nssh_command = x\nconninfo = hunter2\n"),
+              ElementsAre(HasSubstr("\"*REDACTED*\" is not")));
   EXPECT_THAT(messages(kPostgres + "streaming_conninfo = host\n"),
               ElementsAre(HasSubstr("Streaming connection: ")));
   EXPECT_THAT(messages(kRsync + "streaming_conninfo = host\n"), IsEmpty());

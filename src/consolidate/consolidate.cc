@@ -35,6 +35,18 @@ void require_incremental(const server::Server& server, const BackupInfo& backup)
   }
 }
 
+// Pages of backups that were taken without data checksums have none; a full backup that says that
+// its pages have would not pass its own verification.
+void refuse_mixed_checksums(const server::Server& server, const content::BackupChain& chain) {
+  if (!chain.has_mixed_checksums()) return;
+  throw Error(ErrorKind::conflict,
+              fmt::format("Cannot consolidate backup '{}' of server '{}': it was taken with data "
+                          "checksums, and some backups that it builds on without, so that pages of "
+                          "the full backup would have none",
+                          chain.backup().id.value, server.name()),
+              "Take a new full backup. The chain itself can be restored.");
+}
+
 // The time of the ID and one second, in the local zone, in which IDs are.
 catalogue::BackupId id_after(const catalogue::Catalogue& catalogue, const catalogue::BackupId& id) {
   const auto parsed = parse_timestamp(id.value);
@@ -115,6 +127,7 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
   }
   const content::BackupChain chain = content::BackupChain::open(
       catalogue, backup, {.interrupt = server.interrupt(), .cipher = server.cipher()});
+  refuse_mixed_checksums(server, chain);
   const WriterSettings settings{.catalogue = catalogue,
                                 .chain = chain,
                                 .worker_count = worker_count,

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "content/backup_evidence.h"
 #include "content/combined_tree.h"
 #include "postgres/backup_label.h"
 
@@ -111,6 +112,9 @@ BackupChain BackupChain::open(const catalogue::Catalogue& catalogue, const Backu
   options.without_index = is_alone ? WithoutIndex::give_up : WithoutIndex::scan;
   for (const BackupInfo& link : links) {
     chain.members_.push_back(open_member(catalogue, link, options));
+    const ChainMember& member = chain.members_.back();
+    require_consistent(member.info,
+                       gather_evidence(member.trees.back().content.get(), member.manifest.get()));
   }
   return chain;
 }

@@ -21,9 +21,11 @@ struct ChainMember {
 class BackupChain {
  public:
   // Finds the links and checks that they fit together: each parent is there, complete, of the same
-  // cluster, and each incremental backup begins where its parent's label says.
-  // Throws `not_found`, `corrupt` or `conflict` naming the link. No file but labels, manifests
-  // and indexes is read; an archive of a chain that has no index is read to make it.
+  // cluster, and each incremental backup begins where its parent's label says; the files of each
+  // are those of its metadata (backup_evidence.h).
+  // Throws `not_found`, `corrupt` or `conflict` naming the link. No file but labels,
+  // control files, manifests and indexes is read; an archive of a chain that has no index is read
+  // to make it.
   static BackupChain open(const catalogue::Catalogue& catalogue,
                           const catalogue::BackupInfo& backup, OpenOptions options);
 

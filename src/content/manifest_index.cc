@@ -27,7 +27,7 @@ class ManifestIndex::Collector final : public postgres::ManifestVisitor {
  public:
   explicit Collector(ManifestIndex& index) : index_(index) {}
   void on_version(int) override {}
-  void on_system_id(postgres::SystemId) override {}
+  void on_system_id(postgres::SystemId system_id) override { index_.facts_.system_id = system_id; }
   void on_file(const postgres::ManifestFile& file) override {
     index_.records_.push_back(
         {.hash = hash_of(file.path),
@@ -37,7 +37,9 @@ class ManifestIndex::Collector final : public postgres::ManifestVisitor {
          .algorithm = file.algorithm});
     index_.checksums_ += file.checksum;
   }
-  void on_wal_range(const postgres::ManifestWalRange&) override {}
+  void on_wal_range(const postgres::ManifestWalRange& range) override {
+    index_.facts_.wal_ranges.push_back(range);
+  }
 
  private:
   ManifestIndex& index_;

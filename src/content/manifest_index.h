@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "postgres/backup_manifest.h"
 
 namespace barman::content {
 
@@ -19,6 +20,12 @@ struct ExpectedFile {
   std::uint64_t size_bytes = 0;
   DigestAlgorithm algorithm = DigestAlgorithm::none;
   std::string checksum;  // lower-case hex
+};
+
+// What a manifest says of the backup as a whole.
+struct ManifestFacts {
+  std::optional<postgres::SystemId> system_id;  // since PostgreSQL 17
+  std::vector<postgres::ManifestWalRange> wal_ranges;
 };
 
 class ManifestIndex {
@@ -30,6 +37,7 @@ class ManifestIndex {
   std::optional<ExpectedFile> find(std::string_view path) const;
 
   std::uint64_t total_bytes() const;
+  const ManifestFacts& facts() const { return facts_; }
 
   // For the one thread that looks whether all files are there.
   void mark_seen(std::string_view path);
@@ -54,6 +62,7 @@ class ManifestIndex {
   std::filesystem::path path_;
   std::vector<Record> records_;  // by hash
   std::string checksums_;
+  ManifestFacts facts_;
 };
 
 }  // namespace barman::content

@@ -193,7 +193,7 @@ TEST_F(CipherTest, WorksAfterItsAgentWasKilled) {
   EXPECT_EQ(decrypted(message), "text");
 }
 
-// gpgme calls it a success; the message would be cut off.
+// The message would be cut off.
 TEST_F(CipherTest, NoticesThatItsGpgWasKilled) {
   Collector sink;
   const auto encryptor = cipher().make_encryptor(sink, "x");
@@ -203,7 +203,6 @@ TEST_F(CipherTest, NoticesThatItsGpgWasKilled) {
   EXPECT_THAT(failure_of([&] { encryptor->finish(); }), HasSubstr("cannot encrypt \"x\""));
 }
 
-// gpgme takes the end of its output for damage.
 TEST_F(CipherTest, DoesNotBlameTheFileAloneWhenItsGpgWasKilled) {
   const std::string message = encrypted(random_text(2 << 20));
   Collector sink;
@@ -216,6 +215,73 @@ TEST_F(CipherTest, DoesNotBlameTheFileAloneWhenItsGpgWasKilled) {
   });
   EXPECT_THAT(failure, HasSubstr("cannot decrypt \"x.gpg\": gpg ended before all was decrypted"));
   EXPECT_THAT(failure, HasSubstr("and try again"));
+}
+
+// Puts a script in front of gpg, which finds the real one as $GPG.
+class OtherGpg {
+ public:
+  explicit OtherGpg(const std::string& script) {
+    const std::filesystem::path path = directory_.path() / "gpg";
+    std::ofstream(path) << "#!/bin/sh\nGPG=/usr/bin/gpg\n" << script << "\n";
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    ::setenv("PATH", (directory_.path().string() + ":" + path_).c_str(), 1);
+  }
+  OtherGpg(const OtherGpg&) = delete;
+  OtherGpg& operator=(const OtherGpg&) = delete;
+  ~OtherGpg() { ::setenv("PATH", path_.c_str(), 1); }
+
+ private:
+  TemporaryDirectory directory_;
+  const std::string path_ = ::getenv("PATH");
+};
+
+// Its message is complete in itself, and it says END_ENCRYPTION: only the exit code tells.
+TEST_F(CipherTest, NoticesThatGpgCouldNotReadItsInput) {
+  const OtherGpg other(
+      "exec strace -f -qq -o /dev/null -e trace=read -e inject=read:error=EIO:when=150 $GPG "
+      "\"$@\"");
+  Collector next;
+  const std::string failure =
+      failure_of([&] { push(*cipher().make_encryptor(next, "x"), random_text(4 << 20)); });
+  EXPECT_THAT(failure, HasSubstr("cannot encrypt \"x\""));
+  EXPECT_THAT(failure, HasSubstr("with exit code 2: [stdin]: read error"));
+  EXPECT_EQ(next.finished, 0);
+}
+
+TEST_F(CipherTest, CountsWhatGpgTookAndGaveOutWhateverItSays) {
+  const std::string text = random_text(3 << 20);
+  const std::string message = encrypted(text);
+  for (const std::string script :
+       {"head -c 1000000 | $GPG \"$@\"; exit 2", "head -c 1000000 | $GPG \"$@\"; exit 0",
+        "cat >/dev/null; echo '[GNUPG:] END_ENCRYPTION' >&$8; exit 0", "exit 0",
+        "$GPG \"$@\" | head -c 100000",
+        // It has read everything, and encrypts a part.
+        "cat >all && head -c 2999000 all | $GPG \"$@\""}) {
+    const OtherGpg other("cd \"${0%/*}\"; " + script);
+    Collector next;
+    EXPECT_THAT(failure_of([&] { push(*cipher().make_encryptor(next, "x"), text); }),
+                HasSubstr("cannot encrypt \"x\""))
+        << script;
+    EXPECT_EQ(next.finished, 0) << script;
+  }
+  for (const std::string script :
+       {"$GPG \"$@\"; exit 2", "exit 0", "head -c 1000000 | $GPG \"$@\""}) {
+    const OtherGpg other(script);
+    EXPECT_THAT(failure_of([&] { decrypted(message); }), HasSubstr("cannot decrypt \"x.gpg\""))
+        << script;
+  }
+  const OtherGpg other("exec $GPG \"$@\"");
+  EXPECT_TRUE(decrypted(encrypted(text)) == text);
+}
+
+TEST_F(CipherTest, TellsThatThereIsNoGpg) {
+  const std::string path = ::getenv("PATH");
+  ::setenv("PATH", "/nowhere", 1);
+  Collector next;
+  const std::string failure = failure_of([&] { cipher().make_encryptor(next, "x"); });
+  ::setenv("PATH", path.c_str(), 1);
+  EXPECT_THAT(failure, HasSubstr("config: GnuPG cannot be used"));
+  EXPECT_THAT(failure, HasSubstr("Install gpg"));
 }
 
 TEST_F(CipherTest, NoticesDamage) {

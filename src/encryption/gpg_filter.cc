@@ -1,190 +1,117 @@
 #include "encryption/gpg_filter.h"
 
-#include <gpgme.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "encryption/gpg_event_loop.h"
+#include "base/worker_pool.h"
 
 namespace barman::encryption {
 namespace {
 
 constexpr std::size_t kChunkBytes = std::size_t{256} << 10;
-constexpr std::size_t kQueuedChunks = 4;
-// What gpgme moves at a time; its own default is a page.
-constexpr const char* kIoBufferBytes = "262144";
+constexpr int kPipeBytes = 1 << 20;
 
-struct FreeContext {
-  void operator()(gpgme_ctx_t context) const { ::gpgme_release(context); }
+struct Sockets {
+  Fd ours;
+  Fd theirs;
 };
-struct FreeData {
-  void operator()(gpgme_data_t data) const { ::gpgme_data_release(data); }
-};
-using Context = std::unique_ptr<gpgme_context, FreeContext>;
-using Data = std::unique_ptr<gpgme_data, FreeData>;
 
-std::string text_of(gpgme_error_t error) {
-  std::string text(128, '\0');
-  ::gpgme_strerror_r(error, text.data(), text.size());
-  text.resize(std::strlen(text.c_str()));
-  return text;
-}
-
-void check(gpgme_error_t error) {
-  if (error == 0) return;
-  throw Error(ErrorKind::config, "GnuPG cannot be used: " + text_of(error),
-              "Install gpg and gpg-agent.");
-}
-
-ssize_t read_input(void* filter, void* buffer, std::size_t size) {
-  return static_cast<GpgFilter*>(filter)->give_input(buffer, size);
-}
-
-ssize_t write_output(void* filter, const void* buffer, std::size_t size) {
-  return static_cast<GpgFilter*>(filter)->take_output(buffer, size);
-}
-
-// gpg asks again when the passphrase was wrong: there is no other one.
-gpgme_error_t give_passphrase(void* filter, const char* /*hint*/, const char* /*info*/, int was_bad,
-                              int fd) {
-  if (was_bad != 0) return ::gpgme_error(GPG_ERR_BAD_PASSPHRASE);
-  // It was read before this process was started, and stays.
-  const std::string_view text =
-      static_cast<GpgFilter*>(filter)->job().passphrase->passphrase().text();
-  const bool is_written =
-      ::gpgme_io_writen(fd, text.data(), text.size()) == 0 && ::gpgme_io_writen(fd, "\n", 1) == 0;
-  return is_written ? 0 : ::gpgme_error(GPG_ERR_CANCELED);
-}
-
-gpgme_error_t take_status(void* filter, const char* keyword, const char* /*arguments*/) {
-  if (keyword != nullptr) static_cast<GpgFilter*>(filter)->note_status(keyword);
-  return 0;
-}
-
-Context make_context() {
-  // Initialises the library; safe to call by several threads, once it was called by one.
-  static const char* const version = ::gpgme_check_version(nullptr);
-  if (version == nullptr) check(::gpgme_error(GPG_ERR_NOT_SUPPORTED));
-  gpgme_ctx_t raw = nullptr;
-  check(::gpgme_new(&raw));
-  Context context(raw);
-  check(::gpgme_set_protocol(raw, GPGME_PROTOCOL_OpenPGP));
-  // Keys are those of the keyring; nobody looks for others in the network.
-  ::gpgme_set_offline(raw, 1);
-  ::gpgme_set_armor(raw, 0);
-  return context;
-}
-
-Data make_data(gpgme_data_cbs& callbacks, GpgFilter& filter) {
-  gpgme_data_t raw = nullptr;
-  check(::gpgme_data_new_from_cbs(&raw, &callbacks, &filter));
-  Data data(raw);
-  check(::gpgme_data_set_flag(raw, "io-buffer-size", kIoBufferBytes));
-  // Plain text does not stay in freed memory.
-  check(::gpgme_data_set_flag(raw, "sensitive", "1"));
-  return data;
-}
-
-[[noreturn]] void throw_encryption_error(gpgme_ctx_t context, const GpgJob& job,
-                                         gpgme_error_t error) {
-  const gpgme_encrypt_result_t result = ::gpgme_op_encrypt_result(context);
-  if (result != nullptr && result->invalid_recipients != nullptr) {
-    error = result->invalid_recipients->reason;
+Sockets make_sockets() {
+  std::array<int, 2> fds = {};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()) != 0) {
+    throw_errno("cannot create a socket for gpg");
   }
-  const std::string message = fmt::format("cannot encrypt \"{}\" for key '{}': {}", job.object_name,
-                                          job.recipient, text_of(error));
-  switch (::gpgme_err_code(error)) {
-    case GPG_ERR_GENERAL:
-    case GPG_ERR_NOT_FOUND:
-    case GPG_ERR_NO_PUBKEY:
-    case GPG_ERR_UNUSABLE_PUBKEY:
-    case GPG_ERR_AMBIGUOUS_NAME:
-    case GPG_ERR_INV_USER_ID:
-    case GPG_ERR_PUBKEY_NOT_TRUSTED:
-    case GPG_ERR_CERT_REVOKED:
-    case GPG_ERR_KEY_EXPIRED:
-    case GPG_ERR_INV_VALUE:
-      throw Error(
-          ErrorKind::config, message,
-          "Import the key with 'gpg --import' and trust it with 'gpg --edit-key KEY trust', "
-          "as the user that runs barman, or correct encryption_key_id.");
-    case GPG_ERR_INV_ENGINE:
-      check(error);
-      [[fallthrough]];
-    default:
-      throw Error(ErrorKind::io, message, "Try 'gpg --encrypt' as the user that runs barman.");
-  }
+  return {Fd(fds[0]), Fd(fds[1])};
 }
 
-[[noreturn]] void throw_encryption_ended(const GpgJob& job) {
-  throw Error(
-      ErrorKind::io,
-      fmt::format("cannot encrypt \"{}\": gpg ended before all was encrypted", job.object_name),
-      "Look for what has ended gpg (memory, signals), and try again.");
+// A pipe with the passphrase in it: gpg reads one line.
+Fd make_passphrase_pipe(const Passphrase& passphrase) {
+  PipeEnds pipe = make_pipe();
+  write_full(pipe.write_end, as_bytes(passphrase.text()), "a pipe to gpg");
+  write_full(pipe.write_end, as_bytes("\n"), "a pipe to gpg");
+  return std::move(pipe.read_end);
 }
 
-// A gpg that is killed tells no more than one that gives up on damaged data that it decompresses.
-[[noreturn]] void throw_decryption_ended(const GpgJob& job) {
-  throw Error(
-      ErrorKind::corrupt,
-      fmt::format("cannot decrypt \"{}\": gpg ended before all was decrypted", job.object_name),
-      "Look for what has ended gpg (memory, signals), and try again. If it ends at the same file "
-      "again, the file is damaged: put an intact copy in its place.");
-}
-
-[[noreturn]] void throw_decryption_error(gpgme_ctx_t context, const GpgJob& job,
-                                         gpgme_error_t error) {
-  const gpgme_decrypt_result_t result = ::gpgme_op_decrypt_result(context);
-  gpgme_err_code_t code = ::gpgme_err_code(error);
-  for (auto key = result == nullptr ? nullptr : result->recipients; key != nullptr;
-       key = key->next) {
-    if (::gpgme_err_code(key->status) == GPG_ERR_NO_SECKEY) code = GPG_ERR_NO_SECKEY;
-  }
-  const std::string message =
-      fmt::format("cannot decrypt \"{}\": {}", job.object_name, text_of(error));
-  switch (code) {
-    case GPG_ERR_BAD_PASSPHRASE:
-    case GPG_ERR_NO_PASSPHRASE:
-      throw Error(ErrorKind::config, message, "Correct encryption_passphrase_command.");
-    case GPG_ERR_NO_SECKEY:
-      throw Error(ErrorKind::config,
-                  fmt::format("cannot decrypt \"{}\": its private key is not in the keyring",
-                              job.object_name),
-                  "Import the private key with 'gpg --import', as the user that runs barman.");
-    case GPG_ERR_INV_ENGINE:
-      check(error);
-      [[fallthrough]];
-    case GPG_ERR_NO_DATA:
-    case GPG_ERR_BAD_DATA:
-    case GPG_ERR_DECRYPT_FAILED:
-    case GPG_ERR_INV_PACKET:
-    case GPG_ERR_CHECKSUM:
-      throw Error(ErrorKind::corrupt, message, "Put an intact copy of the file in its place.");
-    default:
-      throw Error(ErrorKind::io, message, "Try 'gpg --decrypt' as the user that runs barman.");
+// What is there now; 0 at the end.
+std::size_t read_some(const Fd& fd, MutableBytes buffer) {
+  for (;;) {
+    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_errno("cannot read what gpg says");
+    return static_cast<std::size_t>(count);
   }
 }
 
 }  // namespace
 
-GpgFilter::GpgFilter(GpgJob job, pipeline::Sink& next)
-    : job_(std::move(job)), next_(next), queue_(kQueuedChunks) {
+GpgFilter::GpgFilter(GpgJob job, pipeline::Sink& next) : job_(std::move(job)), next_(next) {
   gathered_.reserve(kChunkBytes);
-  worker_ = std::jthread([this] { run(); });
+  start();
+  worker_ = start_thread([this] { read_all(); });
 }
 
-GpgFilter::~GpgFilter() { end_worker(); }
+GpgFilter::~GpgFilter() {
+  is_given_up_ = true;
+  end_worker();
+  ::explicit_bzero(gathered_.data(), gathered_.size());
+}
 
-// An input that ends without is_complete_ makes gpgme give up.
-void GpgFilter::end_worker() {
-  queue_.close();
-  if (worker_.joinable()) worker_.join();
+std::vector<std::string> GpgFilter::arguments(int status, int passphrase) const {
+  // Keys are those of the keyring; nobody looks for others in the network.
+  std::vector<std::string> argv = {"gpg",         "--batch",
+                                   "--no-tty",    "--yes",
+                                   "--no-armor",  "--disable-dirmngr",
+                                   "--status-fd", std::to_string(status),
+                                   "--output",    "-"};
+  if (job_.direction == GpgJob::Direction::encrypt) {
+    argv.insert(argv.end(), {"--no-auto-key-locate", "--compress-algo", "none", "--recipient",
+                             job_.recipient, "--encrypt"});
+  } else {
+    argv.insert(argv.end(), {"--pinentry-mode", "loopback", "--passphrase-fd",
+                             std::to_string(passphrase), "--decrypt"});
+  }
+  return argv;
+}
+
+void GpgFilter::start() {
+  Sockets input = make_sockets();
+  PipeEnds output = make_pipe();
+  PipeEnds status = make_pipe();
+  PipeEnds log = make_pipe();
+  ::fcntl(output.read_end.get(), F_SETPIPE_SZ, kPipeBytes);
+  std::vector<int> inherited = {status.write_end.get()};
+  Fd passphrase;
+  if (job_.direction == GpgJob::Direction::decrypt) {
+    passphrase = make_passphrase_pipe(job_.passphrase->passphrase());
+    inherited.push_back(passphrase.get());
+  }
+  // Where there is no gpg the user is told what to do.
+  try {
+    gpg_.emplace(arguments(status.write_end.get(), passphrase.get()),
+                 ChildProcess::Streams{.input = input.theirs.get(),
+                                       .output = output.write_end.get(),
+                                       .error = log.write_end.get(),
+                                       .inherited = inherited});
+  } catch (const SystemError& error) {
+    if (error.error_number() != ENOENT && error.error_number() != EACCES) throw;
+    throw Error(ErrorKind::config, "GnuPG cannot be used: " + error.message(),
+                "Install gpg and gpg-agent.");
+  }
+  input_ = std::move(input.ours);
+  output_ = std::move(output.read_end);
+  status_ = std::move(status.read_end);
+  log_ = std::move(log.read_end);
 }
 
 void GpgFilter::write(Bytes data) {
@@ -192,104 +119,114 @@ void GpgFilter::write(Bytes data) {
     const Bytes part = data.first(std::min(data.size(), kChunkBytes - gathered_.size()));
     gathered_.insert(gathered_.end(), part.begin(), part.end());
     data = data.subspan(part.size());
-    if (gathered_.size() == kChunkBytes) push_chunk();
+    if (gathered_.size() == kChunkBytes) send_gathered();
   }
 }
 
-void GpgFilter::push_chunk() {
-  Chunk chunk;
-  chunk.reserve(kChunkBytes);
-  chunk.swap(gathered_);
-  if (queue_.push(std::move(chunk))) return;
-  end_worker();
-  if (failure_) std::rethrow_exception(failure_);
-  throw Error(ErrorKind::corrupt,
-              fmt::format("\"{}\" goes on after the end of its encrypted data", job_.object_name),
-              "Put an intact copy of the file in its place.");
+void GpgFilter::send_gathered() {
+  for (std::size_t done = 0; done < gathered_.size();) {
+    const ssize_t count =
+        ::send(input_.get(), gathered_.data() + done, gathered_.size() - done, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      is_input_refused_ = true;
+      end_worker();
+      return require_success();
+    }
+    done += static_cast<std::size_t>(count);
+  }
+  taken_bytes_ += gathered_.size();
+  gathered_.clear();
 }
 
 void GpgFilter::finish() {
-  if (!gathered_.empty()) push_chunk();
-  is_complete_ = true;
+  send_gathered();
+  if (::shutdown(input_.get(), SHUT_WR) != 0) is_input_refused_ = true;
   end_worker();
-  if (failure_) std::rethrow_exception(failure_);
+  require_success();
   next_.finish();
 }
 
-ssize_t GpgFilter::give_input(void* buffer, std::size_t size) noexcept {
-  if (current_offset_ == current_.size()) {
-    std::optional<Chunk> chunk = queue_.pop();
-    if (!chunk && is_complete_) return 0;
-    if (!chunk) {
-      errno = ECANCELED;
-      return -1;
-    }
-    current_ = std::move(*chunk);
-    current_offset_ = 0;
-  }
-  const std::size_t count = std::min(size, current_.size() - current_offset_);
-  std::memcpy(buffer, current_.data() + current_offset_, count);
-  current_offset_ += count;
-  return static_cast<ssize_t>(count);
+void GpgFilter::end_worker() {
+  if (!worker_.joinable()) return;
+  // Ended already when it refused its input; else this is the end of the data.
+  if (input_.is_open()) ::shutdown(input_.get(), SHUT_WR);
+  worker_.join();
+  // gpg has closed its end: with something in it that was not read, this is an error.
+  int error = 0;
+  socklen_t size = sizeof error;
+  is_input_refused_ |=
+      ::getsockopt(input_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0;
+  input_ = Fd();
 }
 
-ssize_t GpgFilter::take_output(const void* buffer, std::size_t size) noexcept {
+void GpgFilter::read_all() {
   // Rethrown in the caller's thread.
   try {
-    next_.write(Bytes(static_cast<const std::byte*>(buffer), size));
-  } catch (...) {
-    failure_ = std::current_exception();
-    errno = EIO;
-    return -1;
-  }
-  return static_cast<ssize_t>(size);
-}
-
-void GpgFilter::note_status(std::string_view keyword) noexcept {
-  has_ended_ |= job_.direction == GpgJob::Direction::encrypt
-                    ? keyword == "END_ENCRYPTION"
-                    : keyword == "END_DECRYPTION" || keyword == "NODATA" || keyword == "FAILURE";
-}
-
-void GpgFilter::run() {
-  // Rethrown in the caller's thread.
-  try {
-    GpgEventLoop loop;
-    const Context context = make_context();
-    loop.attach(context.get());
-    gpgme_data_cbs reader = {
-        .read = read_input, .write = nullptr, .seek = nullptr, .release = nullptr};
-    gpgme_data_cbs writer = {
-        .read = nullptr, .write = write_output, .seek = nullptr, .release = nullptr};
-    const Data input = make_data(reader, *this);
-    const Data output = make_data(writer, *this);
-    const bool is_encrypting = job_.direction == GpgJob::Direction::encrypt;
-    gpgme_error_t error = 0;
-    check(::gpgme_set_ctx_flag(context.get(), "full-status", "1"));
-    ::gpgme_set_status_cb(context.get(), take_status, this);
-    if (is_encrypting) {
-      error = ::gpgme_op_encrypt_ext_start(context.get(), nullptr, job_.recipient.c_str(),
-                                           GPGME_ENCRYPT_NO_COMPRESS, input.get(), output.get());
-    } else {
-      check(::gpgme_set_pinentry_mode(context.get(), GPGME_PINENTRY_MODE_LOOPBACK));
-      ::gpgme_set_passphrase_cb(context.get(), give_passphrase, this);
-      error = ::gpgme_op_decrypt_start(context.get(), input.get(), output.get());
-    }
-    if (error == 0) error = loop.run();
-    if (error != 0 && !failure_) {
-      if (is_encrypting) throw_encryption_error(context.get(), job_, error);
-      const gpgme_err_code_t code = ::gpgme_err_code(error);
-      if (!has_ended_ && (code == GPG_ERR_NO_DATA || code == GPG_ERR_EPIPE)) {
-        throw_decryption_ended(job_);
+    std::vector<std::byte> buffer(kChunkBytes);
+    while (output_.is_open() || status_.is_open() || log_.is_open()) {
+      std::array<pollfd, 3> fds = {pollfd{output_.get(), POLLIN, 0},
+                                   pollfd{status_.get(), POLLIN, 0}, pollfd{log_.get(), POLLIN, 0}};
+      if (::poll(fds.data(), fds.size(), -1) < 0) {
+        if (errno == EINTR) continue;
+        throw_errno("cannot wait for gpg");
       }
-      throw_decryption_error(context.get(), job_, error);
+      const std::array<Fd*, 3> owners = {&output_, &status_, &log_};
+      for (std::size_t i = 0; i < fds.size(); ++i) {
+        if (fds[i].revents == 0) continue;
+        const std::size_t size = read_some(*owners[i], buffer);
+        const Bytes data = Bytes(buffer).first(size);
+        if (size == 0) {
+          *owners[i] = Fd();
+        } else if (i == 0) {
+          hand_on(data);
+        } else if (i == 1) {
+          report_.add_status(as_text(data));
+        } else {
+          report_.add_messages(as_text(data));
+        }
+      }
     }
-    // To gpgme a gpg that was killed is one that has done its work.
-    if (is_encrypting && !failure_ && !has_ended_) throw_encryption_ended(job_);
+    ::explicit_bzero(buffer.data(), buffer.size());
   } catch (...) {
     failure_ = std::current_exception();
   }
-  queue_.close();
+  // Nobody reads any more: a gpg that still writes ends by that.
+  output_ = Fd();
+  status_ = Fd();
+  log_ = Fd();
+  try {
+    report_.set_exit_code(gpg_->wait());
+  } catch (...) {
+    if (!failure_) failure_ = std::current_exception();
+  }
+}
+
+void GpgFilter::hand_on(Bytes data) {
+  given_bytes_ += data.size();
+  if (!is_given_up_) next_.write(data);
+}
+
+void GpgFilter::require_success() const {
+  if (failure_) std::rethrow_exception(failure_);
+  const bool is_encrypting = job_.direction == GpgJob::Direction::encrypt;
+  if (is_encrypting && !report_.has_encrypted()) {
+    throw report_.encryption_error(job_.object_name, job_.recipient);
+  }
+  if (!is_encrypting && !report_.has_decrypted()) {
+    throw report_.decryption_error(job_.object_name);
+  }
+  // It does not compress, so a message is larger than its content.
+  const bool is_short = is_encrypting && given_bytes_ < taken_bytes_;
+  if (!is_short && !is_input_refused_) return;
+  throw Error(is_encrypting ? ErrorKind::io : ErrorKind::corrupt,
+              fmt::format("cannot {} \"{}\": gpg says that it is done, but it {}",
+                          is_encrypting ? "encrypt" : "decrypt", job_.object_name,
+                          is_input_refused_ ? std::string("did not read all that it was given")
+                                            : fmt::format("gave out {} bytes for {}", given_bytes_,
+                                                          taken_bytes_)),
+              is_encrypting ? "Look whether the gpg in PATH is the one of GnuPG, and try again."
+                            : "Put an intact copy of the file in its place.");
 }
 
 }  // namespace barman::encryption

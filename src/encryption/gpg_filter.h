@@ -1,18 +1,23 @@
-// One gpg process as a filter, through gpgme. For cipher.cc only; the promises are in cipher.h.
+// One gpg process as a filter, started by ourselves: only its parent learns how it has ended. A gpg
+// that cannot read its input any more takes that for the end, writes a message that is complete in
+// itself, says END_ENCRYPTION, and exits with 2. So its work counts when everything fits: the exit
+// code is 0, it has said that it is done, it took all that it was given, and what it gave out is
+// not less. For cipher.cc only; the promises are in cipher.h.
 #pragma once
-
-#include <sys/types.h>
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
-#include "base/worker_pool.h"
+#include "base/fd.h"
+#include "base/process.h"
+#include "encryption/gpg_report.h"
 #include "encryption/passphrase.h"
 #include "pipeline/sink.h"
 
@@ -38,32 +43,34 @@ class GpgFilter final : public pipeline::Sink {
   void write(Bytes data) override;
   void finish() override;
 
-  // gpgme's side, in the worker thread: as read(2) and write(2). They do not throw.
-  ssize_t give_input(void* buffer, std::size_t size) noexcept;
-  ssize_t take_output(const void* buffer, std::size_t size) noexcept;
-  // gpg says by this that all encrypted data is written.
-  void note_status(std::string_view keyword) noexcept;
-  const GpgJob& job() const { return job_; }
-
  private:
-  using Chunk = std::vector<std::byte>;
-
-  void push_chunk();
-  void run();
+  std::vector<std::string> arguments(int status, int passphrase) const;
+  void start();
+  void send_gathered();
+  // The reader's thread: hands on what gpg gives out and keeps what it says, until it has ended.
+  void read_all();
+  void hand_on(Bytes data);
+  // Waits for the end of gpg and of the thread.
   void end_worker();
+  // After the end. Throws what went wrong; always when gpg did not read everything.
+  void require_success() const;
 
   const GpgJob job_;
   pipeline::Sink& next_;
-  Chunk gathered_;
-  BoundedQueue<Chunk> queue_;
-  // All input is in the queue: its end is the end of the data.
-  std::atomic<bool> is_complete_ = false;
+  std::vector<std::byte> gathered_;
+  std::uint64_t taken_bytes_ = 0;
+  // gpg's standard input is a socket: the kernel tells when it was closed before all was read.
+  Fd input_;
+  bool is_input_refused_ = false;
+  std::atomic<bool> is_given_up_ = false;
+  std::optional<ChildProcess> gpg_;
   // Of the worker, until it is joined.
-  Chunk current_;
-  std::size_t current_offset_ = 0;
+  Fd output_;
+  Fd status_;
+  Fd log_;
+  GpgReport report_;
+  std::uint64_t given_bytes_ = 0;
   std::exception_ptr failure_;
-  // gpg told how its work ended.
-  bool has_ended_ = false;
   std::jthread worker_;
 };
 

@@ -46,8 +46,7 @@ class TestKeyring {
     ASSERT_EQ(::kill(std::stoi(answer.substr(2)), SIGKILL), 0);
   }
 
-  // Kills a gpg that encrypts or decrypts with this keyring (nobody's child, as gpgme starts it);
-  // false when there is none.
+  // Kills a gpg that encrypts or decrypts with this keyring; false when there is none.
   bool kill_gpg() const {
     const std::string home = "GNUPGHOME=" + directory_.path().string();
     for (const auto& process : std::filesystem::directory_iterator("/proc")) {

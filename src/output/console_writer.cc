@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/secrets.h"
 #include "base/text.h"
 #include "output/writer.h"
 
@@ -9,12 +10,16 @@ namespace {
 class ConsoleWriter final : public Writer {
  public:
   ConsoleWriter(OutputStreams& streams, bool is_quiet, bool is_debug, bool has_colors)
-      : streams_(streams), is_quiet_(is_quiet), is_debug_(is_debug), has_colors_(has_colors) {}
+      : streams_(streams),
+        is_quiet_(is_quiet),
+        is_debug_(is_debug),
+        has_colors_(has_colors),
+        is_terminal_(streams.standard_output.is_terminal()) {}
 
   void message(MessageLevel level, const std::string& text) override {
     if (level == MessageLevel::info) return result_line(text);
     if (level == MessageLevel::debug && !is_debug_) return;
-    std::string line = fmt::format("{}: {}", level_name(level), mask_passwords(text));
+    std::string line = fmt::format("{}: {}", level_name(level), visible_text(mask_passwords(text)));
     if (has_colors_ && level != MessageLevel::debug) {
       line = paint(line, level == MessageLevel::warning ? Color::yellow : Color::red);
     }
@@ -22,7 +27,10 @@ class ConsoleWriter final : public Writer {
   }
 
   void result_line(const std::string& text) override {
-    if (!is_quiet_) streams_.standard_output.write(mask_passwords(text) + "\n");
+    if (is_quiet_) return;
+    // Programs get names as they are ("list-files | tar -T -"), people's terminals do not.
+    const std::string masked = mask_passwords(text);
+    streams_.standard_output.write((is_terminal_ ? visible_text(masked) : masked) + "\n");
   }
 
   std::optional<int> finish(bool) override { return std::nullopt; }
@@ -32,6 +40,7 @@ class ConsoleWriter final : public Writer {
   bool is_quiet_;
   bool is_debug_;
   bool has_colors_;
+  bool is_terminal_;
 };
 
 }  // namespace

@@ -103,7 +103,6 @@ bool begins_with_brace(std::FILE* file) {
 }  // namespace
 
 std::string without_secret(std::string_view option, std::string text) {
-  if (option == "encryption_passphrase_command" && !text.empty()) return "*REDACTED*";
   return config::mask_secret_option(option, std::move(text));
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/secrets.h"
 #include "base/text.h"
 #include "output/writer.h"
 
@@ -89,7 +90,9 @@ class NagiosWriter final : public Writer {
     return values.empty() ? std::string() : "|" + join(values, " ");
   }
 
-  void print(std::string_view text) { streams_.standard_output.write(mask_passwords(text) + "\n"); }
+  void print(std::string_view text) {
+    streams_.standard_output.write(visible_text(mask_passwords(text)) + "\n");
+  }
 
   OutputStreams& streams_;
   std::vector<NagiosServer> servers_;

@@ -1,5 +1,6 @@
 #include "output/reporter.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -61,12 +62,18 @@ void OutputStream::write(std::string_view text) {
     const ssize_t count = ::write(fd_, text.data(), text.size());
     if (count >= 0) {
       text.remove_prefix(static_cast<std::size_t>(count));
+    } else if (errno == EAGAIN) {
+      // A descriptor that somebody else has made non-blocking.
+      pollfd wanted = {fd_, POLLOUT, 0};
+      ::poll(&wanted, 1, -1);
     } else if (errno != EINTR) {
       is_closed_ = true;
       if (errno != EPIPE) error_number_ = errno;
     }
   }
 }
+
+bool OutputStream::is_terminal() const { return ::isatty(fd_) == 1; }
 
 struct Reporter::State {
   explicit State(const ReporterOptions& given)
@@ -186,6 +193,11 @@ int Reporter::finish() {
     log::write(log::Level::error, "barman.cli", text);
     state_->streams.standard_error.write(fmt::format("ERROR: {}\n", text));
     state_->has_failed = true;
+    // Whatever the command has found out: nobody was told. Nagios: UNKNOWN.
+    constexpr int kNagiosUnknown = 3;
+    if (own_exit_code) return kNagiosUnknown;
+    return state_->forced_exit_code && *state_->forced_exit_code != 0 ? *state_->forced_exit_code
+                                                                      : 1;
   }
   if (own_exit_code) return *own_exit_code;
   if (state_->forced_exit_code) return *state_->forced_exit_code;

@@ -26,6 +26,7 @@ class OutputStream {
   void write(std::string_view text);
   // errno of a failed write other than EPIPE, 0 when there was none.
   int error_number() const { return error_number_; }
+  bool is_terminal() const;
 
  private:
   int fd_;

@@ -1,6 +1,18 @@
 #include "pipeline/relative_path.h"
 
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
 namespace barman::pipeline {
+namespace {
+
+constexpr std::string_view kTablespaces = "pg_tblspc/";
+
+}  // namespace
 
 bool is_safe_relative_path(std::string_view path) {
   if (path.find('\0') != std::string_view::npos) return false;
@@ -11,6 +23,36 @@ bool is_safe_relative_path(std::string_view path) {
     if (slash == std::string_view::npos) return true;
     path.remove_prefix(slash + 1);
   }
+}
+
+bool is_safe_file_name(std::string_view name) {
+  return name.find('/') == std::string_view::npos && is_safe_relative_path(name);
+}
+
+std::filesystem::path path_below(const std::filesystem::path& directory, std::string_view told,
+                                 std::string_view teller) {
+  if (is_safe_relative_path(told)) return directory / told;
+  throw Error(ErrorKind::corrupt,
+              fmt::format("{} names \"{}\", which is no path below \"{}\"", teller, told,
+                          directory.string()),
+              "Nothing was written there; find out who has changed it.");
+}
+
+std::optional<std::uint32_t> tablespace_oid_of(std::string_view path) {
+  if (!path.starts_with(kTablespaces)) return std::nullopt;
+  const std::string_view digits = path.substr(kTablespaces.size());
+  std::uint32_t oid = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, oid);
+  if (error != std::errc() || stop != end || digits.front() == '0') return std::nullopt;
+  return oid;
+}
+
+std::string in_place_location(std::uint32_t oid) { return fmt::format("{}{}", kTablespaces, oid); }
+
+bool is_tablespace_location(std::string_view location, std::uint32_t oid) {
+  if (location.starts_with('/')) return location.find('\0') == std::string_view::npos;
+  return oid != 0 && tablespace_oid_of(location) == oid;
 }
 
 }  // namespace barman::pipeline

@@ -48,8 +48,8 @@ bool is_all_zero(Bytes block) {
 
 }  // namespace
 
-TarReader::TarReader(TarVisitor& visitor, std::string archive_name)
-    : visitor_(visitor), archive_name_(std::move(archive_name)) {}
+TarReader::TarReader(TarVisitor& visitor, std::string archive_name, TarEnd end)
+    : visitor_(visitor), archive_name_(std::move(archive_name)), end_(end) {}
 
 void TarReader::write(Bytes data) {
   while (!data.empty()) {
@@ -80,6 +80,8 @@ void TarReader::finish() {
   const bool is_extension_pending = !next_path_.empty() || !next_link_.empty() || has_next_size_;
   if (!is_between_members || block_fill_ != 0 || is_extension_pending)
     fail("the archive is cut off");
+  if (end_ == TarEnd::required && !has_end_marker())
+    fail("the archive is cut off: the two blocks that end it are missing");
 }
 
 std::size_t TarReader::take_header(Bytes data) {
@@ -123,6 +125,7 @@ void TarReader::end_content() {
 void TarReader::parse_header(Bytes block) {
   if (is_all_zero(block)) {
     state_ = State::end;
+    ++end_block_count_;
     return;
   }
   if (state_ == State::end) fail("data after the end of the archive");

@@ -4,8 +4,9 @@
 // base-256), with prefix fields, GNU long names and PAX headers tolerated. Each header's checksum
 // is verified and each path is checked: members are delivered with a safe relative path only.
 // Content is handed on as spans of the bytes that came in, never copied. The two trailing blocks of
-// zeroes are optional, because PostgreSQL before 15 does not send them. Throws `corrupt`, naming
-// the archive and the byte offset.
+// zeroes are required with TarEnd::required only, because PostgreSQL before 15 does not send them:
+// without them an archive that was cut off between two members looks complete. Throws `corrupt`,
+// naming the archive and the byte offset.
 #pragma once
 
 #include <sys/types.h>
@@ -42,16 +43,18 @@ class TarVisitor {
   virtual void end_member() = 0;
 };
 
+enum class TarEnd { optional, required };
+
 class TarReader final : public Sink {
  public:
   // `archive_name` is for errors only.
-  TarReader(TarVisitor& visitor, std::string archive_name);
+  TarReader(TarVisitor& visitor, std::string archive_name, TarEnd end = TarEnd::optional);
 
   void write(Bytes data) override;
   // Throws when the archive was cut off.
   void finish() override;
-  // Whether the archive ended with blocks of zeroes so far.
-  bool has_end_marker() const { return state_ == State::end; }
+  // Whether the archive ended with two blocks of zeroes, or more, so far.
+  bool has_end_marker() const { return end_block_count_ >= 2; }
 
   static constexpr std::size_t kBlockSize = 512;
 
@@ -75,6 +78,8 @@ class TarReader final : public Sink {
 
   TarVisitor& visitor_;
   const std::string archive_name_;
+  const TarEnd end_;
+  std::uint64_t end_block_count_ = 0;
   State state_ = State::header;
   std::uint64_t offset_ = 0;      // of the next byte to come
   std::uint64_t header_end_ = 0;  // of the header being parsed

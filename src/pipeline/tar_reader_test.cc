@@ -119,6 +119,29 @@ TEST(TarReader, AcceptsAnArchiveWithoutTrailingZeroBlocks) {
   EXPECT_EQ(recorder.members.size(), 1U);
 }
 
+TEST(TarReader, RequiresTheEndWhenAsked) {
+  const std::string archive = file("a", "1") + file("b", "2");
+  const auto error_with = [&](std::size_t size, std::size_t zero_blocks) -> std::string {
+    Recorder recorder;
+    TarReader reader(recorder, "base", TarEnd::required);
+    reader.write(as_bytes(archive.substr(0, size) + std::string(zero_blocks * 512, '\0')));
+    try {
+      reader.finish();
+    } catch (const Error& error) {
+      return error.message();
+    }
+    return {};
+  };
+  EXPECT_EQ(error_with(archive.size(), 2), "");
+  EXPECT_EQ(error_with(archive.size(), 20), "");
+  for (const std::size_t size : {std::size_t{0}, archive.size() / 2, archive.size()}) {
+    for (const std::size_t zero_blocks : {std::size_t{0}, std::size_t{1}})
+      EXPECT_NE(error_with(size, zero_blocks).find("the two blocks that end it are missing"),
+                std::string::npos)
+          << size << " " << zero_blocks;
+  }
+}
+
 TEST(TarReader, ReadsBase256SizesBeyondEightGigabytes) {
   Recorder recorder;
   TarReader reader(recorder, "base");

@@ -51,13 +51,10 @@ const Fd& TreeWriter::open_parent(std::string_view parent) {
 }
 
 void TreeWriter::begin_member(const TarMember& member) {
-  if (!is_safe_relative_path(member.path))
-    throw Error(ErrorKind::corrupt, fmt::format("refusing to write unsafe path \"{}\" below \"{}\"",
-                                                member.path, root_.string()));
+  path_ = path_below(root_, member.path, "an archive");
   const std::size_t slash = member.path.rfind('/');
   const bool is_at_root = slash == std::string::npos;
   const std::string name = is_at_root ? member.path : member.path.substr(slash + 1);
-  path_ = root_ / member.path;
   const Fd& parent =
       open_parent(is_at_root ? std::string_view{} : std::string_view(member.path).substr(0, slash));
   switch (member.type) {
@@ -94,8 +91,14 @@ void TreeWriter::create_directory(const Fd& parent, const std::string& name,
 
 void TreeWriter::create_symlink(const Fd& parent, const std::string& name,
                                 const TarMember& member) {
-  const std::string target = options_.map_link ? options_.map_link(member) : member.link_target;
-  if (::symlinkat(target.c_str(), parent.get(), name.c_str()) != 0)
+  if (!options_.map_link) {
+    throw Error(ErrorKind::corrupt,
+                fmt::format("refusing to make the symbolic link \"{}\" to \"{}\"", path_.string(),
+                            member.link_target),
+                "Nothing that is copied here has links; look at the place it comes from.");
+  }
+  const std::optional<std::string> target = options_.map_link(member);
+  if (target && ::symlinkat(target->c_str(), parent.get(), name.c_str()) != 0)
     throw_errno(fmt::format("cannot create symbolic link \"{}\"", path_.string()));
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -20,8 +21,10 @@
 namespace barman::pipeline {
 
 struct TreeWriterOptions {
-  // The target to be written for a symbolic link (tablespace relocation); empty: the archive's.
-  std::function<std::string(const TarMember&)> map_link;
+  // The target to be written for a symbolic link of the archive, nullopt for none at all. Without
+  // the function every link is refused: what an archive links to is a path that somebody else
+  // tells.
+  std::function<std::optional<std::string>(const TarMember&)> map_link;
 };
 
 class TreeWriter final : public TarVisitor {

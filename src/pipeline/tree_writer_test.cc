@@ -59,13 +59,26 @@ TEST_F(TreeWriterTest, WritesFilesDirectoriesAndMappedLinks) {
 TEST_F(TreeWriterTest, NeverWritesThroughASymbolicLink) {
   make_directories(root_ / "outside");
   FileSyncer syncer;
-  TreeWriter writer(root_ / "out", syncer);
+  TreeWriter writer(root_ / "out", syncer,
+                    {.map_link = [](const TarMember& member) { return member.link_target; }});
   add(writer,
       {.path = "d", .type = TarMemberType::symlink, .link_target = (root_ / "outside").string()});
   EXPECT_THROW(add(writer, {.path = "d/file", .mode = 0600}, "x"), SystemError);
   EXPECT_THROW(add(writer, {.path = "d", .mode = 0600}, "x"), SystemError);
   EXPECT_THROW(add(writer, {.path = "../outside/file", .mode = 0600}, "x"), Error);
   EXPECT_TRUE(fs::is_empty(root_ / "outside"));
+}
+
+TEST_F(TreeWriterTest, MakesNoLinkThatNobodyHasAskedFor) {
+  FileSyncer syncer;
+  const TarMember link = {
+      .path = "d", .type = TarMemberType::symlink, .link_target = (root_ / "outside").string()};
+  TreeWriter writer(root_ / "out", syncer);
+  EXPECT_THROW(add(writer, link), Error);
+  TreeWriter other(root_ / "out", syncer,
+                   {.map_link = [](const TarMember&) { return std::nullopt; }});
+  add(other, link);
+  EXPECT_TRUE(fs::is_empty(root_ / "out"));
 }
 
 TEST_F(TreeWriterTest, TheOwnerKeepsAccess) {

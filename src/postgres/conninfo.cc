@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/secrets.h"
 #include "base/text.h"
 
 namespace barman::postgres {
@@ -80,20 +81,11 @@ std::string build(const Parameters& parameters) {
   return conninfo;
 }
 
-// For a string that cannot be parsed nobody knows where a password ends, so everything behind the
-// word is left out.
-std::string mask_unparsable(const std::string& conninfo) {
-  const std::string masked = mask_passwords(conninfo);
-  const std::size_t word = to_lower(masked).find("password");
-  if (word == std::string::npos) return masked;
-  return masked.substr(0, word) + "password=*REDACTED*";
-}
-
 }  // namespace
 
 std::optional<std::string> conninfo_error(const std::string& conninfo) {
   if (is_simple(conninfo) || parse(conninfo)) return std::nullopt;
-  return "Cannot connect to postgres: \"" + mask_unparsable(conninfo) +
+  return "Cannot connect to postgres: \"" + mask_conninfo(conninfo) +
          "\" is not a valid connection string";
 }
 

@@ -11,7 +11,6 @@
 #include <chrono>
 #include <thread>
 #include <utility>
-#include <variant>
 
 #include <fmt/format.h>
 
@@ -41,6 +40,14 @@ constexpr std::chrono::microseconds kGatherDelay{100};
 constexpr int kKeptFreeBytes = 16 << 20;
 constexpr std::size_t kUploadSize = std::size_t{256} << 10;
 constexpr std::chrono::minutes kUploadTimeout{1};
+
+// Of the archives that the server sends.
+std::string archive_extension(const BaseBackupRequest& request) {
+  if (!request.compression) return ".tar";
+  if (request.compression->algorithm == "gzip") return ".tar.gz";
+  if (request.compression->algorithm == "zstd") return ".tar.zst";
+  return ".tar." + request.compression->algorithm;
+}
 
 // As a string constant of the replication grammar.
 std::string quote_literal(std::string_view text) {
@@ -120,18 +127,29 @@ std::pair<wal::Lsn, wal::TimelineId> read_position(const postgres::ResultHandle&
   return {*lsn, {static_cast<std::uint32_t>(*timeline)}};
 }
 
+// Of the second answer: NULL is given as nullopt.
+std::uint64_t parse_count(const std::string& text, std::uint64_t greatest, const char* what) {
+  const auto value = parse_integer(text);
+  if (value && *value >= 0 && static_cast<std::uint64_t>(*value) <= greatest)
+    return static_cast<std::uint64_t>(*value);
+  throw Error(ErrorKind::corrupt,
+              fmt::format("unexpected {} in the answer to BASE_BACKUP: \"{}\"", what, text));
+}
+
 std::vector<BackupArchive> read_archives(const postgres::ResultHandle& result) {
+  constexpr std::uint64_t kGreatestSizeKib = std::uint64_t{1} << 50;
   expect_status(result, PGRES_TUPLES_OK, "the list of tablespaces");
   std::vector<BackupArchive> archives;
   for (int row = 0; row < PQntuples(result.get()); ++row) {
     BackupArchive archive;
     if (const auto oid = postgres::find_text(result.get(), row, 0))
-      archive.oid = static_cast<std::uint32_t>(parse_integer(*oid).value_or(0));
+      archive.oid = static_cast<std::uint32_t>(parse_count(*oid, UINT32_MAX, "OID"));
     archive.location = postgres::find_text(result.get(), row, 1).value_or("");
     if (const auto size_kib = postgres::find_text(result.get(), row, 2))
-      archive.size_bytes = static_cast<std::uint64_t>(parse_integer(*size_kib).value_or(0)) * 1024;
+      archive.size_bytes = parse_count(*size_kib, kGreatestSizeKib, "size") * 1024;
     archives.push_back(std::move(archive));
   }
+  require_announcement(archives);
   return archives;
 }
 
@@ -157,10 +175,9 @@ std::string base_backup_command(const BaseBackupRequest& request, int server_ver
 class BaseBackupStream::Receiver {
  public:
   struct Item {
-    enum class Kind { typed_message, archive_begin, manifest_begin, content, notice, end };
+    enum class Kind { typed_message, part_begin, content, notice, end };
     Kind kind = Kind::content;
     CopyMessage message;
-    std::size_t archive_index = 0;
     std::string text;
   };
   using Batch = std::vector<Item>;
@@ -203,12 +220,10 @@ class BaseBackupStream::Receiver {
     if (version >= kFirstVersionWithTypedMessages) {
       receive_copy(Kind::typed_message);
     } else {
-      for (std::size_t index = 0; index < stream_.begin_.archives.size(); ++index) {
-        add({.kind = Kind::archive_begin, .archive_index = index});
-        receive_copy(Kind::content);
-      }
-      if (sends_manifest(stream_.request_, version)) {
-        add({.kind = Kind::manifest_begin});
+      std::size_t part_count = stream_.begin_.archives.size();
+      if (sends_manifest(stream_.request_, version)) ++part_count;
+      for (std::size_t part = 0; part < part_count; ++part) {
+        add({.kind = Kind::part_begin});
         receive_copy(Kind::content);
       }
     }
@@ -289,7 +304,13 @@ class BaseBackupStream::Receiver {
 class BaseBackupStream::Delivery {
  public:
   Delivery(BaseBackupStream& stream, BaseBackupVisitor& visitor)
-      : stream_(stream), visitor_(visitor) {}
+      : stream_(stream),
+        visitor_(visitor),
+        sequence_(stream.begin_.archives,
+                  sends_manifest(stream.request_, stream.connection_.server_version())
+                      ? ManifestUse::required
+                      : ManifestUse::none,
+                  archive_extension(stream.request_), visitor) {}
 
   // True when the stream was complete.
   bool run(Receiver& receiver) {
@@ -301,83 +322,32 @@ class BaseBackupStream::Delivery {
 
  private:
   using Kind = Receiver::Item::Kind;
-  enum class Part { none, archive, manifest };
 
   bool deliver(const Receiver::Item& item) {
     switch (item.kind) {
       case Kind::typed_message:
-        std::visit([this](const auto& message) { on(message); },
-                   decode_backup_message(item.message.bytes()));
+        sequence_.take(decode_backup_message(item.message.bytes()));
         break;
-      case Kind::archive_begin:
-        begin_archive(item.archive_index);
-        break;
-      case Kind::manifest_begin:
-        on(ManifestBegin{});
+      case Kind::part_begin:
+        sequence_.begin_part();
         break;
       case Kind::content:
-        on(BackupData{item.message.bytes()});
+        sequence_.take_data(item.message.bytes());
         break;
       case Kind::notice:
         stream_.notices_.push_back(item.text);
         visitor_.on_notice(item.text);
         break;
       case Kind::end:
-        end_part();
-        if (archive_count_ != stream_.begin_.archives.size())
-          throw Error(ErrorKind::corrupt,
-                      fmt::format("the server announced {} archives and sent {}",
-                                  stream_.begin_.archives.size(), archive_count_));
+        sequence_.finish();
         return false;
     }
     return true;
   }
 
-  void on(const ArchiveBegin& begin) {
-    // "base.tar", or "<oid>.tar" of a tablespace.
-    const std::string_view stem = begin.name.substr(0, begin.name.find('.'));
-    for (std::size_t index = 0; index < stream_.begin_.archives.size(); ++index) {
-      const BackupArchive& archive = stream_.begin_.archives[index];
-      if (stem == (archive.is_base() ? "base" : std::to_string(archive.oid))) {
-        begin_archive(index);
-        return;
-      }
-    }
-    throw Error(ErrorKind::corrupt,
-                fmt::format("the server sent the unexpected archive \"{}\"", begin.name));
-  }
-  void on(const ManifestBegin&) {
-    end_part();
-    part_ = Part::manifest;
-    visitor_.begin_manifest();
-  }
-  void on(const BackupData& data) {
-    if (part_ == Part::archive)
-      visitor_.write_archive(data.data);
-    else if (part_ == Part::manifest)
-      visitor_.write_manifest(data.data);
-    else
-      throw Error(ErrorKind::corrupt, "the server sent backup data outside of an archive");
-  }
-  void on(const BackupProgress& progress) { visitor_.on_server_progress(progress.bytes_done); }
-
-  void begin_archive(std::size_t index) {
-    end_part();
-    part_ = Part::archive;
-    ++archive_count_;
-    visitor_.begin_archive(stream_.begin_.archives[index]);
-  }
-
-  void end_part() {
-    const Part ended = std::exchange(part_, Part::none);
-    if (ended == Part::archive) visitor_.end_archive();
-    if (ended == Part::manifest) visitor_.end_manifest();
-  }
-
   BaseBackupStream& stream_;
   BaseBackupVisitor& visitor_;
-  Part part_ = Part::none;
-  std::size_t archive_count_ = 0;
+  BackupSequence sequence_;
 };
 
 BaseBackupStream::BaseBackupStream(postgres::Connection& connection, BaseBackupRequest request,
@@ -429,14 +399,17 @@ BackupEnd BaseBackupStream::receive(BaseBackupVisitor& visitor) {
   Receiver receiver(*this);
   WorkerPool thread(1);
   thread.submit([&receiver] { receiver.run(); });
+  bool is_complete = false;
   try {
-    Delivery(*this, visitor).run(receiver);
+    is_complete = Delivery(*this, visitor).run(receiver);
   } catch (...) {
     // The receiver may be waiting for the server or for room in the queue.
     receiver.abandon();
     throw;
   }
   thread.wait();
+  if (!is_complete) throw Error(ErrorKind::internal, "the base backup ended without its end");
+  require_end(begin_, receiver.end());
   return receiver.end();
 }
 

@@ -8,7 +8,8 @@
 // batches. The WAL is not part of the backup: it comes by streaming or archiving.
 //
 // Throws SqlError with the server's text (missing REPLICATION privilege, no free WAL sender),
-// `connection` when the session is lost, `corrupt` for what is not the protocol, `interrupted`.
+// `connection` when the session is lost, `corrupt` for what is not the protocol or not a complete
+// backup (replication/backup_sequence.h), `interrupted`.
 // After an exception the connection is unusable.
 #pragma once
 
@@ -22,6 +23,7 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "postgres/connection.h"
+#include "replication/backup_sequence.h"
 #include "replication/silence_limit.h"
 #include "wal/lsn.h"
 
@@ -60,47 +62,6 @@ struct BaseBackupRequest {
 
 // The command in the syntax of the server's version.
 std::string base_backup_command(const BaseBackupRequest& request, int server_version);
-
-// An archive of the backup: the data directory (oid 0) or a tablespace.
-struct BackupArchive {
-  std::uint32_t oid = 0;
-  // On the server; empty for the data directory. A relative one ("pg_tblspc/16384") is an in-place
-  // tablespace, whose files belong below the data directory.
-  std::string location;
-  std::optional<std::uint64_t> size_bytes;  // the server's estimate, rounded to KiB
-  bool is_base() const { return oid == 0; }
-  bool is_in_place() const { return !location.empty() && location.front() != '/'; }
-};
-
-struct BackupBegin {
-  wal::Lsn lsn;
-  wal::TimelineId timeline;
-  std::vector<BackupArchive> archives;  // in the order they will come
-};
-
-struct BackupEnd {
-  wal::Lsn lsn;
-  wal::TimelineId timeline;
-  // The server found pages with wrong checksums (SQLSTATE XX001): its final message. Details are in
-  // the notices. All data was received.
-  std::optional<std::string> checksum_failure;
-};
-
-// What receive() delivers, in this order: for each archive begin, write…, end; then the manifest.
-class BaseBackupVisitor {
- public:
-  virtual ~BaseBackupVisitor() = default;
-  virtual void begin_archive(const BackupArchive& archive) = 0;
-  virtual void write_archive(Bytes data) = 0;
-  virtual void end_archive() = 0;
-  virtual void begin_manifest() = 0;
-  virtual void write_manifest(Bytes data) = 0;
-  virtual void end_manifest() = 0;
-  // The server's running total of archive bytes, about once a second (since PostgreSQL 15).
-  virtual void on_server_progress(std::uint64_t) {}
-  // A NOTICE or WARNING of the server, e.g. about page checksums or waiting for archiving.
-  virtual void on_notice(const std::string&) {}
-};
 
 class BaseBackupStream {
  public:

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/text.h"
 
 namespace barman::restore {
@@ -19,6 +20,15 @@ bool is_plain_shell_character(char c) {
 }
 
 std::string assignment(std::string_view name, std::string_view value) {
+  // The files can hold it in one form only, which ALTER SYSTEM breaks when it writes them anew.
+  if (value.find('\n') != std::string_view::npos) {
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("The value of {} would have a line break, which the configuration files "
+                    "of PostgreSQL cannot hold",
+                    name),
+        "Choose names and paths without line breaks.");
+  }
   return fmt::format("{} = {}\n", name, quote_setting(value));
 }
 

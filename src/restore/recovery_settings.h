@@ -30,7 +30,8 @@ struct RecoverySettingsRequest {
   std::optional<wal::TimelineId> forced_timeline;
 };
 
-// Lines with their newlines; empty when there is nothing to set.
+// Lines with their newlines; empty when there is nothing to set. Throws `usage` for a value that a
+// configuration file cannot hold.
 std::string format_recovery_settings(const RecoverySettingsRequest& request);
 
 // `lines` behind what the file has, separated by an empty line.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+
 namespace barman::restore {
 namespace {
 
@@ -99,6 +101,13 @@ TEST(RecoverySettings, AppendsBehindAnEmptyLine) {
   EXPECT_EQ(append_settings("# top\n", "x = 1\n"), "# top\n\nx = 1\n");
   EXPECT_EQ(append_settings("# top", "x = 1\n"), "# top\n\nx = 1\n");
   EXPECT_EQ(append_settings("# top", ""), "# top");
+}
+
+TEST(RecoverySettings, NoValueWithALineBreak) {
+  RecoverySettingsRequest request;
+  request.server_version = 170000;
+  request.staging_wal_directory = "/srv/a\nb";
+  EXPECT_THROW(format_recovery_settings(request), Error);
 }
 
 }  // namespace

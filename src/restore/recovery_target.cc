@@ -36,6 +36,29 @@ void check_name(const std::string& name) {
   }
 }
 
+std::string in_utc(Timestamp time) {
+  time.utc_offset_seconds = 0;
+  return format_iso(time);
+}
+
+std::string describe_zone_doubt(const std::string& text, const ParsedTimestamp& parsed) {
+  if (parsed.second_time) {
+    return fmt::format(
+        "The clock of this host shows '{}' twice, when daylight saving ends. The first time was "
+        "taken: {}, which is {} in UTC. For the second one give --target-time '{}' ({} in UTC).",
+        text, format_iso(parsed.time), in_utc(parsed.time), format_iso(*parsed.second_time),
+        in_utc(*parsed.second_time));
+  }
+  if (parsed.is_skipped) {
+    return fmt::format(
+        "The clock of this host never shows '{}': it is skipped when daylight saving begins. {} "
+        "was "
+        "taken, which is {} in UTC.",
+        text, format_iso(parsed.time), in_utc(parsed.time));
+  }
+  return "";
+}
+
 }  // namespace
 
 void refuse_multiple_targets(const TargetRequest& request) {
@@ -54,12 +77,15 @@ RecoveryTarget parse_target(const TargetRequest& request) {
   if (request.time) {
     const std::optional<ParsedTimestamp> parsed = parse_timestamp(*request.time);
     if (!parsed) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("Unable to parse the target time parameter '{}': unknown format",
-                              *request.time),
-                  "Give the time as '2026-11-21 01:43:14+00:00'.");
+      throw Error(
+          ErrorKind::usage,
+          fmt::format("Unable to parse the target time parameter '{}': unknown format",
+                      *request.time),
+          "Give the time as '2026-11-21 01:43:14+00:00'; of zone abbreviations only UTC and "
+          "those of this host are known.");
     }
     target.time = parsed->time;
+    target.zone_doubt = describe_zone_doubt(*request.time, *parsed);
     target.zone_was_assumed = !parsed->has_zone;
   }
   if (request.lsn) {

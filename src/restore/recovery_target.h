@@ -16,6 +16,9 @@ struct RecoveryTarget {
   std::optional<Timestamp> time;
   // The user gave no zone: the zone of this host was assumed.
   bool zone_was_assumed = false;
+  // The clock of this host shows it twice, or never: which moment was taken, and how to say the
+  // other one. "" = it shows it once.
+  std::string zone_doubt;
   std::optional<std::string> xid;
   std::optional<wal::Lsn> lsn;
   // As typed, because it is written so.

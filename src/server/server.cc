@@ -7,6 +7,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/secrets.h"
 #include "base/text.h"
 #include "postgres/conninfo.h"
 
@@ -74,12 +75,12 @@ std::string Server::wal_connections_text() const {
   if (!config_.wal_conninfo && !config_.wal_streaming_conninfo) return {};
   std::vector<std::string> parts;
   if (config_.wal_streaming_conninfo) {
-    parts.push_back("'streaming_conninfo' overridden with '" + *config_.wal_streaming_conninfo +
-                    "'");
+    parts.push_back("'streaming_conninfo' overridden with '" +
+                    mask_conninfo(*config_.wal_streaming_conninfo) + "'");
   }
   if (const auto conninfo = config_.effective_wal_conninfo();
       conninfo && conninfo != config_.conninfo) {
-    parts.push_back("'conninfo' overridden with '" + *conninfo + "'");
+    parts.push_back("'conninfo' overridden with '" + mask_conninfo(*conninfo) + "'");
   }
   if (parts.empty()) return {};
   return mask_passwords("Configuration overrides applied: " + join(parts, " and "));

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <array>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -81,7 +81,12 @@ bool leads_outside(std::string_view path, std::string_view target) {
 }
 
 CopiedBackup::CopiedBackup(fs::path root, const BackupInfo& backup, pipeline::FileSyncer& syncer)
-    : root_(std::move(root)), backup_(backup), tree_(root_, syncer) {}
+    : root_(std::move(root)),
+      backup_(backup),
+      // begin_member() lets those pass that stay inside.
+      tree_(root_, syncer, {.map_link = [](const pipeline::TarMember& member) {
+              return std::optional(member.link_target);
+            }}) {}
 
 void CopiedBackup::begin_member(const pipeline::TarMember& member) {
   using pipeline::TarMemberType;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "catalogue/locks.h"
 #include "catalogue/retention.h"
+#include "content/backup_evidence.h"
 #include "pipeline/file_syncer.h"
 #include "sync/copied_backup.h"
 #include "sync/remote_tree.h"
@@ -145,6 +146,14 @@ void copy_with_retries(const server::Server& server, const PrimaryInfo& primary,
   }
 }
 
+// Files and metadata are of one backup. Archives are judged by their manifest.
+void require_parts_of(const BackupInfo& info, const fs::path& data_directory) {
+  const std::optional<content::ManifestIndex> manifest =
+      content::ManifestIndex::load(data_directory / "backup_manifest");
+  content::require_consistent(info, content::gather_evidence(data_directory, "global/pg_control",
+                                                             manifest ? &*manifest : nullptr));
+}
+
 void copy_backup(const server::Server& server, const PrimaryInfo& primary, const BackupInfo& remote,
                  Progress& progress) {
   server.create_directories();
@@ -157,6 +166,7 @@ void copy_backup(const server::Server& server, const PrimaryInfo& primary, const
                    static_cast<std::uint64_t>(std::max<std::int64_t>(info.size.value_or(0), 0)));
     copy_with_retries(server, primary, info, progress);
     progress.end();
+    require_parts_of(remote, server.catalogue().data_directory(info.id));
   } catch (const Error& error) {
     info.status = BackupStatus::failed;
     info.error = fmt::format("failure syncing server {} backup {}: {}", server.name(),

@@ -24,6 +24,7 @@
 #include "catalogue/wal_check.h"
 #include "catalogue/wal_index.h"
 #include "compression/codec.h"
+#include "content/backup_evidence.h"
 #include "transfer/staging.h"
 
 namespace barman::transfer {
@@ -93,7 +94,7 @@ Fd open_tarball(const fs::path& path, std::optional<compression::Algorithm>& alg
   if (::access(path.c_str(), R_OK) != 0) {
     throw refused(fmt::format("Tarball file '{}' is not readable", path.string()));
   }
-  Fd file = open_file(path, O_RDONLY);
+  Fd file = open_file(path, O_RDONLY, 0600, Links::follow);
   constexpr std::size_t kHeader = 512;
   constexpr std::size_t kMagic = 257;
   std::array<std::byte, kHeader> first{};
@@ -156,6 +157,7 @@ class Import {
       unpack(file, algorithm);
       check_identity(identity);
       BackupInfo info = check_backup();
+      check_parts(info);
       check_wals(info);
       publish(info);
     } catch (const Error&) {
@@ -268,6 +270,15 @@ class Import {
     // Those of the other catalogue did not come along.
     info.children_backup_ids.clear();
     return info;
+  }
+
+  // Files and metadata are of one backup. Archives are judged by their manifest.
+  void check_parts(const BackupInfo& info) const {
+    const fs::path data = staging_ / "backup" / "data";
+    const std::optional<content::ManifestIndex> manifest =
+        content::ManifestIndex::load(data / "backup_manifest");
+    content::require_consistent(
+        info, content::gather_evidence(data, "global/pg_control", manifest ? &*manifest : nullptr));
   }
 
   // Each required segment is in the tarball, and none is here with other content.

@@ -78,4 +78,15 @@ std::string history_file_name(TimelineId timeline) {
   return format_timeline(timeline) + ".history";
 }
 
+ArchiveName parse_archive_name(std::string_view name) {
+  constexpr std::size_t kDirectoryLength = 16;
+  if (name.size() == kDirectoryLength && is_hex(name)) {
+    return {.kind = ArchiveName::Kind::hash_directory,
+            .timeline = TimelineId{hex_value(name.substr(0, 8))}};
+  }
+  const std::optional<WalFileName> file = parse_wal_file_name(name);
+  if (!file || file->kind != WalFileKind::history) return {};
+  return {.kind = ArchiveName::Kind::history, .timeline = file->timeline};
+}
+
 }  // namespace barman::wal

@@ -47,4 +47,17 @@ std::optional<WalFileName> parse_wal_file_name(std::string_view name);
 
 std::string history_file_name(TimelineId timeline);
 
+// What a name in wals/ itself is. Its length tells nothing: "00000002.history" has the 16
+// characters of a hash directory, too.
+struct ArchiveName {
+  enum class Kind {
+    hash_directory,  // "0000000200000000", of segments
+    history,
+    other,  // the index, what is on its way in, and what does not belong there
+  };
+  Kind kind = Kind::other;
+  TimelineId timeline;  // unless other
+};
+ArchiveName parse_archive_name(std::string_view name);
+
 }  // namespace barman::wal

@@ -40,5 +40,17 @@ TEST(WalFileName, KnowsTheFourKinds) {
   }
 }
 
+TEST(ArchiveName, TellsDirectoriesFromHistoryFilesOfTheSameLength) {
+  using Kind = ArchiveName::Kind;
+  EXPECT_EQ(parse_archive_name("0000000200000001").kind, Kind::hash_directory);
+  EXPECT_EQ(parse_archive_name("0000000200000001").timeline, TimelineId{2});
+  EXPECT_EQ(parse_archive_name("00000002.history").kind, Kind::history);
+  EXPECT_EQ(parse_archive_name("00000002.history").timeline, TimelineId{2});
+  for (const char* name : {"", "xlog.db", "00000002.histor", "000000020000000", "0000000200000001a",
+                           "000000020000000G", "000000020000000000000001", ".0000002.history"}) {
+    EXPECT_EQ(parse_archive_name(name).kind, Kind::other) << name;
+  }
+}
+
 }  // namespace
 }  // namespace barman::wal

@@ -49,6 +49,15 @@ class ConfigurationCommands : public testing::Test {
     expect_golden(name, words_(transcript(result)));
     return result;
   }
+  // Everything that the commands print, and the log.
+  std::string all_outputs(const std::vector<Arguments>& commands) {
+    std::string text;
+    for (const Arguments& arguments : commands) {
+      const CommandResult result = barman_.run(arguments);
+      text += result.out + result.err;
+    }
+    return text + barman_.log();
+  }
   nlohmann::json shown(const std::string& server) {
     return nlohmann::json::parse(barman_.run({"-f", "json", "show-servers", server}).out)[server];
   }
@@ -219,6 +228,35 @@ TEST(ConfigurationOfAStreamingServer, IsTakenUpByTheReceiver) {
   EXPECT_THAT(updated.out, HasSubstr("Stopped process receive-wal("));
   EXPECT_THAT(updated.out, Not(HasSubstr("Starting")));
   EXPECT_THAT(receiver(), HasSubstr("No active subprocesses"));
+}
+
+TEST_F(ConfigurationCommands, NoOutputHoldsASecretThatIsMistyped) {
+  barman_.set("main", "conninfo", "host=/nowhere pasword=hunter2");
+  barman_.set("main", "streaming_conninfo", "postgresql://u:hunter2@/nowhere?pasword=hunter2");
+  barman_.set("main", "ssh_command", "sshpass -p hunter2 ssh nowhere");
+  barman_.set("main", "encryption_passphrase_command", "echo hunter2");
+  const std::string text = all_outputs(
+      {{"check", "main"},
+       {"check", "--nagios", "main"},
+       {"-f", "json", "check", "main"},
+       {"show-servers", "main"},
+       {"-f", "json", "show-servers", "main"},
+       {"diagnose", "--show-config-source"},
+       {"status", "main"},
+       {"sync-info", "main"},
+       {"backup", "main"},
+       {"-d", "cron"},
+       {"config-update",
+        R"([{"scope": "server", "server_name": "main", "pasword": "hunter2", "y": "hunter2"}])"}});
+  EXPECT_THAT(text, HasSubstr("pasword=*REDACTED*"));
+  EXPECT_THAT(text, Not(HasSubstr("hunter2")));
+}
+
+TEST_F(ConfigurationCommands, MessagesCannotGiveOrdersToATerminal) {
+  const CommandResult result = barman_.run({"check", "\033]0;owned\007x"});
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_THAT(result.err, HasSubstr("\\x1b]0;owned\\x07x"));
+  EXPECT_THAT(result.out + result.err, Not(HasSubstr("\033]")));
 }
 
 }  // namespace
