@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "base/fd.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::wal {
 
@@ -85,5 +86,31 @@ class WalBuilder {
   std::string bytes_;
   std::uint64_t previous_ = 0;
 };
+
+// A whole segment for tests that do not look at records: the header that its name asks for, `text`,
+// and zeroes.
+struct SegmentContent {
+  std::string_view text{};
+  std::uint64_t system_id = kSystem;
+  std::uint64_t size_bytes = kSegment;
+};
+inline std::string make_segment(std::string_view name, const SegmentContent& content = {}) {
+  const SegmentSize size{content.size_bytes};
+  const Segment segment = parse_segment_name(name.substr(0, 24), size).value();
+  std::string bytes(content.size_bytes, '\0');
+  store(bytes, 0, std::uint16_t{0xD110});
+  store(bytes, 2, std::uint16_t{2});
+  store(bytes, 4, segment.timeline.value);
+  store(bytes, 8, segment_begin(segment, size).value);
+  store(bytes, 24, content.system_id);
+  store(bytes, 32, static_cast<std::uint32_t>(content.size_bytes));
+  store(bytes, 36, static_cast<std::uint32_t>(kPage));
+  bytes.replace(40, content.text.size(), content.text);
+  return bytes;
+}
+// What make_segment() was given.
+inline std::string text_of_segment(const std::string& bytes) {
+  return bytes.size() < 40 ? bytes : std::string(bytes.c_str() + 40);
+}
 
 }  // namespace barman::wal
