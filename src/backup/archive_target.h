@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backup/arrival_ledger.h"
 #include "base/progress.h"
@@ -52,9 +53,15 @@ struct Arrivals {
   Progress& progress;
   // The content of `backup_label`.
   std::string& backup_label;
+  // What the server has announced: files of tablespaces come in their own archives only.
+  const std::vector<replication::BackupArchive>& archives;
+  // Required since PostgreSQL 15.
+  pipeline::TarEnd archive_end = pipeline::TarEnd::optional;
 };
 
-// Passes members on, and adds each file to the ledger. Keeps the backup label.
+// Passes members on, and adds each file to the ledger. Keeps the backup label. Throws `corrupt` for
+// a member that is not where it belongs: a link that is no tablespace's, or a file of a tablespace
+// in the archive of the data directory.
 class ArrivalTap final : public pipeline::TarVisitor {
  public:
   // `manifest_prefix` is "" or "pg_tblspc/16384/". `next` must live longer.
@@ -65,6 +72,8 @@ class ArrivalTap final : public pipeline::TarVisitor {
   void end_member() override;
 
  private:
+  void require_place(const pipeline::TarMember& member) const;
+
   const std::string prefix_;
   const Arrivals arrivals_;
   pipeline::TarVisitor& next_;

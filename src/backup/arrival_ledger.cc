@@ -30,6 +30,14 @@ void ArrivalLedger::add(std::string_view path, std::uint64_t size_bytes, std::ui
 void ArrivalLedger::seal() {
   std::sort(arrivals_.begin(), arrivals_.end(),
             [](const Arrival& a, const Arrival& b) { return a.path_hash < b.path_hash; });
+  const auto twice = std::adjacent_find(
+      arrivals_.begin(), arrivals_.end(),
+      [](const Arrival& a, const Arrival& b) { return a.path_hash == b.path_hash; });
+  if (twice == arrivals_.end()) return;
+  throw Error(ErrorKind::corrupt,
+              fmt::format("a file of {} bytes arrived twice under one name",
+                          twice->size_and_state & ~kConfirmed),
+              "Take the backup again.");
 }
 
 void ArrivalLedger::confirm(const postgres::ManifestFile& file) {
@@ -39,12 +47,17 @@ void ArrivalLedger::confirm(const postgres::ManifestFile& file) {
                        [](const Arrival& a, std::uint64_t value) { return a.path_hash < value; });
   if (found == arrivals_.end() || found->path_hash != hash)
     fail(file.path, "is in the manifest but did not arrive");
+  if ((found->size_and_state & kConfirmed) != 0) fail(file.path, "is in the manifest twice");
+  if (file.algorithm != DigestAlgorithm::crc32c) {
+    fail(file.path, fmt::format("is in the manifest with a checksum of {} instead of CRC32C",
+                                postgres::manifest_algorithm_name(file.algorithm)));
+  }
   const std::uint64_t size_bytes = found->size_and_state & ~kConfirmed;
   if (size_bytes != file.size_bytes) {
     fail(file.path,
          fmt::format("arrived with {} bytes instead of {}", size_bytes, file.size_bytes));
   }
-  if (file.algorithm == DigestAlgorithm::crc32c && crc32c_text(found->crc32c) != file.checksum) {
+  if (crc32c_text(found->crc32c) != file.checksum) {
     fail(file.path,
          "arrived with checksum " + crc32c_text(found->crc32c) + " instead of " + file.checksum);
   }

@@ -2,7 +2,9 @@
 // CRC-32C of each file. 24 bytes a file (the path is kept as a hash), so a cluster with a million
 // files needs 24 MiB.
 //
-// Order: add() for each file, seal(), confirm() for each file of the manifest, finish().
+// Order: add() for each file, seal(), confirm() for each file of the manifest, finish(). Each file
+// arrives once, and the manifest lists it once, with a CRC-32C: no other algorithm says anything of
+// what arrived.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +20,10 @@ class ArrivalLedger {
  public:
   // `crc32c` is finished (crc32c_finish()).
   void add(std::string_view path, std::uint64_t size_bytes, std::uint32_t crc32c);
+  // Throws `corrupt` when a file arrived twice.
   void seal();
-  // Throws `corrupt` naming the file when it did not arrive, or with another size or checksum.
+  // Throws `corrupt` naming the file when it did not arrive, or with another size or checksum, when
+  // it was confirmed before, and when its checksum is no CRC-32C.
   void confirm(const postgres::ManifestFile& file);
   // Throws `corrupt` when a file arrived that the manifest does not list.
   void finish() const;

@@ -41,5 +41,27 @@ TEST(ArrivalLedger, FindsEachKindOfDamage) {
   EXPECT_THROW(ledger.finish(), Error);
 }
 
+TEST(ArrivalLedger, TakesNothingTwice) {
+  ArrivalLedger ledger = ledger_with("base/1/2");
+  ledger.confirm(manifest_file("base/1/2", 9));
+  EXPECT_THROW(ledger.confirm(manifest_file("base/1/2", 9)), Error);
+  ArrivalLedger other;
+  other.add("base/1/2", 9, 0xE3069283U);
+  other.add("PG_VERSION", 9, 0xE3069283U);
+  other.add("base/1/2", 9, 0xE3069283U);
+  EXPECT_THROW(other.seal(), Error);
+}
+
+TEST(ArrivalLedger, NeedsTheChecksumThatWasAskedFor) {
+  ArrivalLedger ledger = ledger_with("base/1/2");
+  postgres::ManifestFile file = manifest_file("base/1/2", 9);
+  file.algorithm = DigestAlgorithm::none;
+  file.checksum.clear();
+  EXPECT_THROW(ledger.confirm(file), Error);
+  file.algorithm = DigestAlgorithm::sha256;
+  file.checksum = std::string(64, 'a');
+  EXPECT_THROW(ledger.confirm(file), Error);
+}
+
 }  // namespace
 }  // namespace barman::backup

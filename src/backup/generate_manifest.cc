@@ -30,15 +30,22 @@ std::string modification_text(std::time_t time) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S} GMT", parts);
 }
 
+[[noreturn]] void refuse_link(const fs::path& path) {
+  throw Error(ErrorKind::corrupt,
+              "\"" + path.string() + "\" of the backup is neither a file nor a directory",
+              "Backups hold no links: what it leads to is not part of this one.");
+}
+
 class FileDescriber {
  public:
   FileDescriber(Progress& progress, const Interrupt& interrupt)
       : progress_(progress), interrupt_(interrupt) {}
 
   postgres::ManifestFile describe(const fs::path& path, std::string relative_path) {
-    const Fd fd = open_file(path, O_RDONLY);
+    const Fd fd = open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     struct stat status = {};
     if (::fstat(fd.get(), &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
+    if (!S_ISREG(status.st_mode)) refuse_link(path);
     Digest digest(DigestAlgorithm::sha256);
     std::uint64_t size_bytes = 0;
     for (;;) {
@@ -76,6 +83,11 @@ void generate_manifest(const catalogue::Catalogue& catalogue, const catalogue::B
   if (is_present(manifest)) {
     throw Error(ErrorKind::internal, fmt::format("File {} already exists.", manifest.string()));
   }
+  if (fs::is_symlink(fs::symlink_status(data))) {
+    throw Error(ErrorKind::corrupt,
+                "\"" + data.string() + "\" is a symbolic link, and nothing is written through it",
+                "Mount the place that it leads to instead.");
+  }
   if (!is_present(data)) {
     throw Error(ErrorKind::not_found,
                 fmt::format("backup {} has no data directory \"{}\"", id.value, data.string()));
@@ -86,6 +98,7 @@ void generate_manifest(const catalogue::Catalogue& catalogue, const catalogue::B
   progress.begin("Generating the backup manifest", 0);
   catalogue::visit_files(data, catalogue::EmptyDirectories::leave_out, [&](const fs::path& path) {
     if (path == file.temporary_path()) return;
+    if (fs::is_symlink(fs::symlink_status(path))) refuse_link(path);
     std::string relative_path = path.lexically_relative(data).string();
     progress.set_item(relative_path);
     writer.add_file(describer.describe(path, std::move(relative_path)));

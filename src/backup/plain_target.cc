@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <memory>
 #include <utility>
 
@@ -23,22 +25,21 @@ class PlainTarget final : public ArchiveTarget {
       : directories_(std::move(directories)), coding_(coding), arrivals_(arrivals) {}
 
   void begin_archive(const replication::BackupArchive& archive) override {
-    pipeline::TreeWriterOptions options;
+    is_base_ = archive.is_base();
     std::filesystem::path root = directories_.data_directory;
-    if (archive.is_base()) {
-      options.map_link = [this](const pipeline::TarMember& member) {
-        return relocated_link(member);
-      };
-    } else {
+    if (!is_base_) {
       root = archive.is_in_place()
                  ? pipeline::path_below(directories_.data_directory, archive.location, "the server")
                  : directories_.tablespace_directory(archive.oid);
       make_directories(root, kPrivateDirectory);
     }
     const std::string name = content::archive_stem(archive.oid) + ".tar";
-    writer_.emplace(root, syncer_, std::move(options));
+    // What the links of the server say is not needed: see link_tablespaces().
+    writer_.emplace(root, syncer_, pipeline::TreeWriterOptions{.map_link = [](const auto&) {
+                      return std::nullopt;
+                    }});
     tap_.emplace(manifest_prefix(archive), arrivals_, *writer_);
-    reader_.emplace(*tap_, name);
+    reader_.emplace(*tap_, name, arrivals_.archive_end);
     if (coding_.algorithm) {
       decompressor_ = compression::make_decompressor(*coding_.algorithm, *reader_, name);
     }
@@ -48,6 +49,7 @@ class PlainTarget final : public ArchiveTarget {
 
   void end_archive() override {
     input().finish();
+    if (is_base_) link_tablespaces();
     writer_->finish();
     decompressor_.reset();
   }
@@ -60,20 +62,24 @@ class PlainTarget final : public ArchiveTarget {
     return *reader_;
   }
 
-  // pg_tblspc/<oid> leads to the backup's own copy of the tablespace.
-  std::string relocated_link(const pipeline::TarMember& member) const {
-    const auto oid = pipeline::tablespace_oid_of(member.path);
-    if (!oid) {
-      throw Error(ErrorKind::corrupt,
-                  "unexpected symbolic link \"" + member.path + "\" in the base backup",
-                  "PostgreSQL sends links to tablespaces only: find out who has answered.");
+  // pg_tblspc/<oid> leads to the backup's own copy of the tablespace: of those that were announced.
+  // One that was made since then is made again by recovery.
+  void link_tablespaces() {
+    const std::filesystem::path links = directories_.data_directory / "pg_tblspc";
+    for (const replication::BackupArchive& archive : arrivals_.archives) {
+      if (archive.is_base() || archive.is_in_place()) continue;
+      make_directories(links, kPrivateDirectory);
+      const std::filesystem::path link = links / std::to_string(archive.oid);
+      if (::symlink(directories_.tablespace_directory(archive.oid).c_str(), link.c_str()) != 0)
+        throw_errno("cannot create symbolic link \"" + link.string() + "\"");
     }
-    return directories_.tablespace_directory(*oid).string();
+    if (std::filesystem::is_directory(links)) sync_directory(links);
   }
 
   const TargetDirectories directories_;
   const ArchiveCoding coding_;
   const Arrivals arrivals_;
+  bool is_base_ = false;
   pipeline::FileSyncer syncer_;
   std::optional<pipeline::TreeWriter> writer_;
   std::optional<ArrivalTap> tap_;

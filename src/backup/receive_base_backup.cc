@@ -1,84 +1,55 @@
 #include "backup/receive_base_backup.h"
 
-#include <memory>
+#include <algorithm>
+#include <filesystem>
+#include <vector>
 
-#include "backup/arrival_ledger.h"
 #include "base/durable.h"
 #include "base/error.h"
-#include "postgres/backup_manifest.h"
+#include "replication/system_identity.h"
 
 namespace barman::backup {
+namespace fs = std::filesystem;
 namespace {
 
 constexpr mode_t kPrivateDirectory = 0700;
+constexpr int kFirstVersionWithEndBlocks = 150000;
 
-void recreate_directory(const std::filesystem::path& path) {
+void recreate_directory(const fs::path& path) {
   remove_tree(path);
   make_directories(path.parent_path());
   make_directories(path, kPrivateDirectory);
 }
 
-class Receiver final : public replication::BaseBackupVisitor, public postgres::ManifestVisitor {
- public:
-  Receiver(const BaseBackupTarget& target, const NoticeHandler& on_notice, Progress& progress)
-      : data_directory_(target.directories.data_directory), on_notice_(on_notice) {
-    const Arrivals arrivals{.ledger = ledger_, .progress = progress, .backup_label = backup_label_};
-    target_ = target.format == StoredFormat::tar
-                  ? make_tar_target(data_directory_, target.coding, arrivals)
-                  : make_plain_target(target.directories, target.coding, arrivals);
+// Tablespaces that the server no longer has.
+void remove_old_tablespaces(const fs::path& backup_directory) {
+  std::vector<fs::path> old;
+  if (!fs::is_directory(backup_directory)) return;
+  for (const fs::directory_entry& entry : fs::directory_iterator(backup_directory)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") == std::string::npos) old.push_back(entry.path());
   }
-
-  void begin_archive(const replication::BackupArchive& archive) override {
-    target_->begin_archive(archive);
-  }
-  void write_archive(Bytes data) override { target_->write(data); }
-  void end_archive() override { target_->end_archive(); }
-
-  void begin_manifest() override {
-    ledger_.seal();
-    manifest_file_ = std::make_unique<AtomicFile>(data_directory_ / "backup_manifest", 0600);
-    parser_ = std::make_unique<postgres::ManifestParser>(*this);
-  }
-  void write_manifest(Bytes data) override {
-    manifest_file_->write(data);
-    parser_->feed(data);
-  }
-  void end_manifest() override {
-    parser_->finish();
-    ledger_.finish();
-    manifest_file_->commit();
-  }
-  void on_notice(const std::string& text) override { on_notice_(text); }
-
-  void make_durable() { target_->make_durable(); }
-  const std::string& backup_label() const { return backup_label_; }
-
- private:
-  void on_version(int) override {}
-  void on_system_id(postgres::SystemId) override {}
-  void on_file(const postgres::ManifestFile& file) override { ledger_.confirm(file); }
-  void on_wal_range(const postgres::ManifestWalRange&) override {}
-
-  const std::filesystem::path data_directory_;
-  const NoticeHandler& on_notice_;
-  ArrivalLedger ledger_;
-  std::string backup_label_;
-  std::unique_ptr<ArchiveTarget> target_;
-  std::unique_ptr<AtomicFile> manifest_file_;
-  std::unique_ptr<postgres::ManifestParser> parser_;
-};
+  for (const fs::path& path : old) remove_tree(path);
+}
 
 }  // namespace
 
 ReceivedBaseBackup receive_base_backup(postgres::Connection& connection,
                                        const replication::BaseBackupRequest& request,
                                        const BaseBackupTarget& target,
-                                       const NoticeHandler& on_notice, Progress& progress,
+                                       const BaseBackupEvents& events, Progress& progress,
                                        const Interrupt& interrupt) {
   recreate_directory(target.directories.data_directory);
+  remove_old_tablespaces(target.directories.data_directory.parent_path());
+  ExpectedBackup expected = {.system_id = replication::identify_system(connection).system_id,
+                             .archive_end = connection.server_version() < kFirstVersionWithEndBlocks
+                                                ? pipeline::TarEnd::optional
+                                                : pipeline::TarEnd::required};
   replication::BaseBackupStream stream(connection, request, interrupt);
   ReceivedBaseBackup result;
   result.begin = stream.begin();
+  expected.begin = result.begin;
+  if (events.on_begin) events.on_begin(result.begin);
   std::uint64_t estimated_bytes = 0;
   for (const replication::BackupArchive& archive : result.begin.archives) {
     estimated_bytes += archive.size_bytes.value_or(0);
@@ -87,15 +58,13 @@ ReceivedBaseBackup receive_base_backup(postgres::Connection& connection,
   }
 
   progress.begin("backup", estimated_bytes);
-  Receiver receiver(target, on_notice, progress);
+  BaseBackupReceiver receiver(target, expected, events.on_notice, progress);
   result.end = stream.receive(receiver);
-  receiver.make_durable();
+  result.backup_label = receiver.finish(result.end);
   sync_directory(target.directories.data_directory.parent_path());
   progress.end();
-  result.backup_label = receiver.backup_label();
-  if (result.backup_label.empty()) {
-    throw Error(ErrorKind::corrupt, "the server sent no backup_label", "Take the backup again.");
-  }
+  result.transfer_seconds = receiver.transfer_seconds();
+  result.warnings = receiver.warnings();
   return result;
 }
 

@@ -2,12 +2,11 @@
 // backup manifest while it arrives, everything is fsynced.
 #pragma once
 
-#include <filesystem>
 #include <functional>
-#include <optional>
 #include <string>
+#include <vector>
 
-#include "backup/archive_target.h"
+#include "backup/base_backup_receiver.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "postgres/connection.h"
@@ -15,28 +14,29 @@
 
 namespace barman::backup {
 
-enum class StoredFormat { plain, tar };
-
-struct BaseBackupTarget {
-  // Emptied and created (0700) here.
-  TargetDirectories directories;
-  StoredFormat format = StoredFormat::plain;
-  ArchiveCoding coding;
-};
-
 struct ReceivedBaseBackup {
   replication::BackupBegin begin;
   replication::BackupEnd end;
   std::string backup_label;
+  // From the first byte of the archives to the last one, so without any wait before and behind.
+  double transfer_seconds = 0;
+  // The first WARNINGs of the server, in its language.
+  std::vector<std::string> warnings;
 };
 
-// Durable when it returns. Called for each NOTICE of the server in this thread.
-using NoticeHandler = std::function<void(const std::string&)>;
+struct BaseBackupEvents {
+  // In the thread of the caller, when the checkpoint is done and nothing was received yet. What it
+  // throws ends the backup.
+  std::function<void(const replication::BackupBegin&)> on_begin;
+  NoticeHandler on_notice;
+};
 
+// Durable when it returns. Whatever an earlier attempt has left in the directories is removed
+// first.
 ReceivedBaseBackup receive_base_backup(postgres::Connection& connection,
                                        const replication::BaseBackupRequest& request,
                                        const BaseBackupTarget& target,
-                                       const NoticeHandler& on_notice, Progress& progress,
+                                       const BaseBackupEvents& events, Progress& progress,
                                        const Interrupt& interrupt);
 
 }  // namespace barman::backup

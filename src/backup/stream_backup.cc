@@ -14,6 +14,7 @@
 #include "archive/wait_for_wal.h"
 #include "backup/backend_watch.h"
 #include "backup/backup_form.h"
+#include "backup/cluster_facts.h"
 #include "backup/receive_base_backup.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -23,6 +24,7 @@
 #include "catalogue/backup_turn.h"
 #include "config/validation.h"
 #include "content/backup_chain.h"
+#include "content/restorable.h"
 #include "hooks/hook_scripts.h"
 #include "postgres/backup_label.h"
 #include "postgres/queries.h"
@@ -50,6 +52,8 @@ struct Job {
   Progress& progress;
   BackupForm form;
   BackupInfo info;
+  // As SQL listed them last, those in place included.
+  std::vector<postgres::Tablespace> tablespaces;
   // What PostgreSQL says of pages with wrong checksums.
   std::optional<std::string> page_damage;
   // For the error message: what was being done.
@@ -97,25 +101,7 @@ void warn_of_external_files(Job& job, const postgres::ServerSettings& settings) 
 void begin_backup(Job& job) {
   postgres::Connection connection = job.server.connect();
   BackupInfo& info = job.info;
-  const postgres::ServerSettings settings = postgres::query_settings(connection);
-  info.pgdata = settings.data_directory;
-  info.version = connection.server_version();
-  info.xlog_segment_size = settings.segment_size;
-  info.config_file = settings.config_file;
-  info.hba_file = settings.hba_file;
-  info.ident_file = settings.ident_file;
-  info.included_files = settings.included_files;
-  info.data_checksums = settings.data_checksums;
-  info.summarize_wal = settings.summarize_wal;
-  for (const postgres::Tablespace& tablespace : postgres::list_tablespaces(connection)) {
-    // One in place is a directory below the data directory, and is backed up and restored with it.
-    if (!tablespace.location.starts_with('/')) continue;
-    info.tablespaces.push_back(
-        {.name = tablespace.name, .oid = tablespace.oid, .location = tablespace.location});
-  }
-  if (postgres::query_privileges(connection).backup) {
-    info.cluster_size = static_cast<std::int64_t>(postgres::query_cluster_size(connection));
-  }
+  const postgres::ServerSettings settings = take_facts(connection, info, job.tablespaces);
   const postgres::WalPosition position = postgres::query_wal_position(connection);
   info.begin_time = position.time;
   info.begin_xlog = position.lsn;
@@ -154,9 +140,9 @@ ReceivedBaseBackup copy_once(Job& job) {
   request.silence = {.interval = BackendWatch::kInterval,
                      .look = [&watch](std::chrono::milliseconds silence) { watch.look(silence); }};
   request.compression = job.form.server_compression;
-  // As pg_basebackup does: the archives are unpacked by programs that know nothing of relocation.
-  if (job.form.format == StoredFormat::tar)
-    request.tablespace_map = replication::TablespaceMap::yes;
+  require_same_cluster(job.info, connection);
+  request.tablespace_map =
+      choose_tablespace_map(job.tablespaces, job.form.format, connection.server_version());
   const BaseBackupTarget target = {
       .directories = {.data_directory = server.catalogue().data_directory(job.info.id),
                       .tablespace_directory =
@@ -175,8 +161,15 @@ ReceivedBaseBackup copy_once(Job& job) {
       switch_on_primary(server);
     }
   };
-  return receive_base_backup(connection, request, target, on_notice, job.progress,
-                             server.interrupt());
+  const BaseBackupEvents events = {.on_begin =
+                                       [&](const replication::BackupBegin& begin) {
+                                         postgres::Connection questions = server.connect();
+                                         take_announcement(questions, begin, request.tablespace_map,
+                                                           job.info, job.tablespaces);
+                                         job.save();
+                                       },
+                                   .on_notice = on_notice};
+  return receive_base_backup(connection, request, target, events, job.progress, server.interrupt());
 }
 
 bool is_worth_a_retry(const Error& error) {
@@ -221,6 +214,11 @@ ReceivedBaseBackup copy_files(Job& job) {
   stats.set("total_time", {seconds});
   job.info.copy_stats = catalogue::PythonValue{stats};
   job.messages.info("Copy done (time: " + human_duration(seconds) + ")");
+  // Of pages with wrong checksums there is a summary.
+  for (const std::string& warning : received.warnings) {
+    if (!received.end.checksum_failure)
+      job.messages.warning("PostgreSQL said while it sent the backup: " + warning);
+  }
   if (received.end.checksum_failure) {
     job.page_damage = fmt::format("PostgreSQL found corrupt pages while it sent the backup: {}",
                                   *received.end.checksum_failure);
@@ -313,6 +311,9 @@ void run_steps(Job& job) {
   job.info.deduplicated_size = size.deduplicated_bytes;
   job.save();
   job.messages.info("Backup size: " + human_size(size.size_bytes));
+  job.action = "checking that the backup can be restored";
+  content::require_restorable(job.server.catalogue(), job.info.id,
+                              {.interrupt = job.server.interrupt(), .cipher = job.server.cipher()});
   // Commit point of the copy: every file is durable and matches the manifest.
   job.info.status = BackupStatus::waiting_for_wals;
   // Kept where every reader of the catalogue can see it, and Barman does not mind.
@@ -502,7 +503,14 @@ void require_parent(const server::Server& server, const BackupInfo& parent) {
         other);
   }
   // Its own chain must be complete, or nothing can be restored from the new backup.
-  content::list_chain(server.catalogue(), parent);
+  for (const BackupInfo& link : content::list_chain(server.catalogue(), parent)) {
+    try {
+      content::require_files(server.catalogue(), link);
+    } catch (const Error& error) {
+      refuse(fmt::format("the chain of {} is broken: {}", name, error.describe()),
+             "Choose a parent that does not build on it, or take a full backup.");
+    }
+  }
 }
 
 void fail_abandoned_backups(const server::Server& server, const catalogue::BackupList& list,

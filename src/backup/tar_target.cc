@@ -56,9 +56,10 @@ class TarFile {
           const Arrivals& arrivals)
       : archive_(std::move(archive)),
         is_from_server_(coding.place == CompressionPlace::server),
+        expected_end_(arrivals.archive_end),
         recorder_(index_),
         tap_(std::move(manifest_prefix), arrivals, recorder_),
-        reader_(tap_, archive_.path.filename().string()),
+        reader_(tap_, archive_.path.filename().string(), arrivals.archive_end),
         stream_(reader_),
         file_(archive_.path) {
     // The index would tell names of files.
@@ -81,7 +82,8 @@ class TarFile {
   }
 
   void finish() {
-    if (!is_from_server_ && !reader_.has_end_marker()) write(kEndMarker);
+    const bool adds_end = expected_end_ == pipeline::TarEnd::optional && !is_from_server_;
+    if (adds_end && !reader_.has_end_marker()) write(kEndMarker);
     input().finish();
     output().finish();
     if (!index_) return;
@@ -108,6 +110,7 @@ class TarFile {
 
   const content::ArchiveFile archive_;
   const bool is_from_server_;
+  const pipeline::TarEnd expected_end_;
   std::optional<content::ArchiveIndexWriter> index_;
   MemberRecorder recorder_;
   ArrivalTap tap_;

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "pipeline/relative_path.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::catalogue {
@@ -77,7 +78,11 @@ void read_value(std::string_view text, wal::TimelineId& value) {
 }
 std::string write_value(wal::TimelineId value) { return std::to_string(value.value); }
 
-void read_value(std::string_view text, BackupId& value) { value.value = text; }
+// It is the name of a directory.
+void read_value(std::string_view text, BackupId& value) {
+  if (!is_backup_id(text)) fail(fmt::format("\"{}\" is not a backup ID", text));
+  value.value = text;
+}
 std::string write_value(const BackupId& value) { return one_line(value.value); }
 
 void read_value(std::string_view text, PythonValue& value) { value = parse_python(text); }
@@ -94,6 +99,15 @@ template <auto kMember>
 std::optional<std::string> write_optional(const BackupInfo& info) {
   const auto& member = info.*kMember;
   return member ? std::optional(write_value(*member)) : std::nullopt;
+}
+
+// The name of a file in the WAL archive.
+template <auto kMember>
+void read_segment_name(BackupInfo& info, std::string_view text) {
+  const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(text);
+  if (!name || name->kind != wal::WalFileKind::segment)
+    fail(fmt::format("\"{}\" is not the name of a WAL segment", text));
+  info.*kMember = std::string(text);
 }
 
 void read_label(BackupInfo& info, std::string_view text) {
@@ -167,6 +181,8 @@ void read_tablespaces(BackupInfo& info, std::string_view text) {
     if (name == nullptr || location == nullptr || !oid || !std::in_range<std::uint32_t>(*oid)) {
       fail("not a list of (name, oid, location)");
     }
+    if (!pipeline::is_tablespace_location(*location, static_cast<std::uint32_t>(*oid)))
+      fail(fmt::format("\"{}\" cannot be the location of tablespace {}", *location, *oid));
     info.tablespaces.push_back(
         {.name = *name, .oid = static_cast<std::uint32_t>(*oid), .location = *location});
   }
@@ -222,7 +238,8 @@ constexpr std::array<Field, 35> kFields = {{
     plain<&BackupInfo::backup_name>("backup_name", WhenNull::leave_out),
     plain<&BackupInfo::begin_offset>("begin_offset"),
     plain<&BackupInfo::begin_time>("begin_time"),
-    plain<&BackupInfo::begin_wal>("begin_wal"),
+    {"begin_wal", read_segment_name<&BackupInfo::begin_wal>,
+     write_optional<&BackupInfo::begin_wal>},
     plain<&BackupInfo::begin_xlog>("begin_xlog"),
     {"children_backup_ids", read_children, write_children},
     plain<&BackupInfo::cluster_size>("cluster_size"),
@@ -234,7 +251,7 @@ constexpr std::array<Field, 35> kFields = {{
     plain<&BackupInfo::encryption>("encryption"),
     plain<&BackupInfo::end_offset>("end_offset"),
     plain<&BackupInfo::end_time>("end_time"),
-    plain<&BackupInfo::end_wal>("end_wal"),
+    {"end_wal", read_segment_name<&BackupInfo::end_wal>, write_optional<&BackupInfo::end_wal>},
     plain<&BackupInfo::end_xlog>("end_xlog"),
     plain<&BackupInfo::error>("error"),
     plain<&BackupInfo::hba_file>("hba_file"),

@@ -178,6 +178,11 @@ TEST(BackupInfo, NamesFileAndLineOfDamage) {
            {"begin_offset=-1\n", "begin_offset"},
            {"begin_xlog=0F00028\n", "begin_xlog"},
            {"tablespaces=[('t', 1)]\n", "tablespaces"},
+           {"tablespaces=[('t', 16384, '../../evil')]\n", "cannot be the location"},
+           {"tablespaces=[('t', 16384, 'pg_tblspc/16385')]\n", "cannot be the location"},
+           {"begin_wal=../../evil\n", "begin_wal: \"../../evil\" is not the name of a WAL segment"},
+           {"end_wal=00000002.history\n", "end_wal"},
+           {"parent_backup_id=../20261121T014237\n", "is not a backup ID"},
            {"copy_stats={'a': \n", "copy_stats"},
            {"xlog_segment_size=3\n", "segment size"},
        }) {

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "pipeline/relative_path.h"
 #include "postgres/manifest_tokens.h"
 
 namespace barman::postgres {
@@ -121,10 +122,8 @@ std::size_t hex_size(DigestAlgorithm algorithm) {
 
 // A path that leaves the data directory would let a manifest choose files of the host.
 void require_inside(const std::string& path) {
-  const bool is_inside = !path.empty() && path.front() != '/' &&
-                         path.find('\0') == std::string::npos &&
-                         ("/" + path + "/").find("/../") == std::string::npos;
-  if (!is_inside) throw_bad_manifest("path outside the data directory: \"" + path + "\"");
+  if (!pipeline::is_safe_relative_path(path))
+    throw_bad_manifest("path outside the data directory: \"" + path + "\"");
 }
 
 }  // namespace

@@ -69,6 +69,9 @@ class BaseBackupVisitor {
   virtual void on_server_progress(std::uint64_t) {}
   // A NOTICE or WARNING of the server, e.g. about page checksums or waiting for archiving.
   virtual void on_notice(const std::string&) {}
+  // The same text before, when it is a WARNING: among others of links and special files that are
+  // not sent.
+  virtual void on_warning(const std::string&) {}
 };
 
 enum class ManifestUse { none, required };

@@ -175,7 +175,7 @@ std::string base_backup_command(const BaseBackupRequest& request, int server_ver
 class BaseBackupStream::Receiver {
  public:
   struct Item {
-    enum class Kind { typed_message, part_begin, content, notice, end };
+    enum class Kind { typed_message, part_begin, content, notice, warning, end };
     Kind kind = Kind::content;
     CopyMessage message;
     std::string text;
@@ -212,8 +212,8 @@ class BaseBackupStream::Receiver {
   using Kind = Item::Kind;
 
   void receive() {
-    const NoticeScope notices(stream_.connection_, [this](const std::string& text) {
-      add({.kind = Kind::notice, .text = text});
+    const NoticeScope notices(stream_.connection_, [this](const Notice& notice) {
+      add({.kind = notice.is_warning ? Kind::warning : Kind::notice, .text = notice.text});
       hand_over();
     });
     const int version = stream_.connection_.server_version();
@@ -334,6 +334,9 @@ class BaseBackupStream::Delivery {
       case Kind::content:
         sequence_.take_data(item.message.bytes());
         break;
+      case Kind::warning:
+        visitor_.on_warning(item.text);
+        [[fallthrough]];
       case Kind::notice:
         stream_.notices_.push_back(item.text);
         visitor_.on_notice(item.text);
@@ -356,7 +359,7 @@ BaseBackupStream::BaseBackupStream(postgres::Connection& connection, BaseBackupR
 
 const BackupBegin& BaseBackupStream::begin() {
   const NoticeScope notices(connection_,
-                            [this](const std::string& text) { notices_.push_back(text); });
+                            [this](const Notice& notice) { notices_.push_back(notice.text); });
   try {
     if (request_.parent_manifest) upload_manifest(*request_.parent_manifest);
     start();

@@ -40,8 +40,11 @@ void flush_output(PGconn* handle, std::chrono::milliseconds timeout) {
 }
 
 extern "C" void pass_notice(void* receiver, const PGresult* result) noexcept {
-  const auto& receive = *static_cast<std::function<void(const std::string&)>*>(receiver);
-  receive(std::string(strip(PQresultErrorMessage(result))));
+  const auto& receive = *static_cast<std::function<void(const Notice&)>*>(receiver);
+  // The word that is never translated, since PostgreSQL 9.6.
+  const char* const severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+  receive({.text = std::string(strip(PQresultErrorMessage(result))),
+           .is_warning = severity != nullptr && std::string_view(severity) == "WARNING"});
 }
 
 }  // namespace
@@ -117,7 +120,7 @@ void end_copy(PGconn* handle, std::chrono::milliseconds timeout) {
 }
 
 NoticeScope::NoticeScope(postgres::Connection& connection,
-                         std::function<void(const std::string&)> receive)
+                         std::function<void(const Notice&)> receive)
     : connection_(connection),
       receive_(std::move(receive)),
       previous_(PQsetNoticeReceiver(postgres::handle_of(connection), pass_notice, &receive_)) {}

@@ -43,17 +43,23 @@ postgres::ResultHandle wait_for_result(postgres::Connection& connection, const S
 void write_copy(PGconn* handle, Bytes message, std::chrono::milliseconds timeout);
 void end_copy(PGconn* handle, std::chrono::milliseconds timeout);
 
+// What the server says beside its answers, in its own language.
+struct Notice {
+  std::string text;
+  bool is_warning = false;
+};
+
 // While it lives, notices of the server go to `receive`, which must not throw.
 class NoticeScope {
  public:
-  NoticeScope(postgres::Connection& connection, std::function<void(const std::string&)> receive);
+  NoticeScope(postgres::Connection& connection, std::function<void(const Notice&)> receive);
   NoticeScope(const NoticeScope&) = delete;
   NoticeScope& operator=(const NoticeScope&) = delete;
   ~NoticeScope();
 
  private:
   postgres::Connection& connection_;
-  std::function<void(const std::string&)> receive_;
+  std::function<void(const Notice&)> receive_;
   PQnoticeReceiver previous_ = nullptr;
 };
 

@@ -23,7 +23,9 @@ class CombinedManifest::Rewriter final : public postgres::ManifestVisitor {
   void on_version(int) override {}
   void on_system_id(postgres::SystemId system_id) override { system_id_ = system_id; }
   void on_file(const postgres::ManifestFile& file) override {
-    const std::optional<std::string> complete = content::complete_name(file.path);
+    // A user's file may have such a name elsewhere.
+    const std::optional<std::string> complete =
+        content::holds_relations("", file.path) ? content::complete_name(file.path) : std::nullopt;
     const std::string& path = complete ? *complete : file.path;
     const Written* const found = written_.find(path);
     if (complete && found == nullptr) {
