@@ -126,6 +126,17 @@ TEST(Tidy, FoldersIncludeOnlyFoldersBeforeThem) {
   }
 }
 
+TEST(Tidy, NoRegularExpressionsInThePrograms) {
+  std::vector<SourceFile> programs;
+  for (const SourceFile& file : cpp_files()) {
+    if (file.is_in("src") && !file.is_unit_test()) programs.push_back(file);
+  }
+  expect_no_line(
+      "#include <regex>|std::(basic_)?regex",
+      "std::regex recurses once a character: a long line of foreign text ends the program",
+      programs);
+}
+
 TEST(Tidy, ForeignHeadersStayWhereTheyBelong) {
   struct Rule {
     std::string header;

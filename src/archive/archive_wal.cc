@@ -46,7 +46,7 @@ class ArchiverRun {
   void announce(const WalBatch& batch);
   std::vector<FiledWal> archive_group(std::span<const std::string> names);
   void archive_with_hooks(const std::string& name);
-  void count(const std::string& name, FiledAs outcome);
+  void count(const std::string& name, const FiledWal& filed);
   void reject_unknown(const std::vector<std::string>& names);
   fs::path directory() const {
     return source_ == WalSource::streaming ? server_.locations().streaming_directory
@@ -104,7 +104,7 @@ void ArchiverRun::announce(const WalBatch& batch) {
 
 std::vector<FiledWal> ArchiverRun::archive_group(std::span<const std::string> names) {
   std::vector<FiledWal> filed = filer_.file_group(names);
-  for (std::size_t i = 0; i < filed.size(); ++i) count(names[i], filed[i].outcome);
+  for (std::size_t i = 0; i < filed.size(); ++i) count(names[i], filed[i]);
   filer_.rethrow_failure();
   return filed;
 }
@@ -116,11 +116,16 @@ void ArchiverRun::archive_with_hooks(const std::string& name) {
   catalogue::WalIndexEntry entry = inspect_received_wal(*file, source, source_, coding_);
   const fs::path target = catalogue::archived_wal_path(server_.locations().wals_directory, name);
   const std::uint64_t rejected_before = counts_.rejected;
+  std::string problem;
   // The post scripts are told the outcome, whatever it is.
   try {
     hooks_.run_pre(wal_hook_variables(entry, source));
     const std::vector<FiledWal> filed = archive_group(std::span(&name, 1));
-    if (filed.front().outcome == FiledAs::archived) entry = filed.front().entry;
+    if (filed.front().outcome == FiledAs::archived) {
+      entry = filed.front().entry;
+    } else {
+      problem = filed.front().problem;
+    }
   } catch (const hooks::HookAborted& abort) {
     log::warning(kComponent, "{}; the file stays in \"{}\"", abort.describe(),
                  directory().string());
@@ -131,18 +136,25 @@ void ArchiverRun::archive_with_hooks(const std::string& name) {
     hooks_.run_post(wal_hook_variables(entry, target), error.describe());
     throw;
   }
-  hooks_.run_post(
-      wal_hook_variables(entry, target),
-      counts_.rejected > rejected_before ? fmt::format("{} is already archived", name) : "");
+  if (problem.empty() && counts_.rejected > rejected_before) {
+    problem = fmt::format("{} is already archived", name);
+  }
+  hooks_.run_post(wal_hook_variables(entry, target), problem);
 }
 
-void ArchiverRun::count(const std::string& name, FiledAs outcome) {
-  if (outcome == FiledAs::vanished) return;
+void ArchiverRun::count(const std::string& name, const FiledWal& filed) {
+  if (filed.outcome == FiledAs::vanished) return;
   messages_.info_unlogged("\t" + name);
-  switch (outcome) {
+  switch (filed.outcome) {
     case FiledAs::archived:
       ++counts_.archived;
       log::debug(kComponent, "archived {}", name);
+      if (!filed.problem.empty()) {
+        messages_.info(
+            fmt::format("\tError: what was archived as {} in server {} is none: {}. It was "
+                        "moved to the errors directory, and this file takes its place.",
+                        name, server_.name(), filed.problem));
+      }
       return;
     case FiledAs::duplicate:
       ++counts_.duplicates;
@@ -153,6 +165,19 @@ void ArchiverRun::count(const std::string& name, FiledAs outcome) {
       messages_.info(fmt::format(
           "\tError: {} is already present in server {}. File moved to errors directory.", name,
           server_.name()));
+      return;
+    case FiledAs::unfit:
+      ++counts_.rejected;
+      messages_.info(
+          fmt::format("\tError: {} is no WAL file of server {}: {}. File moved to errors "
+                      "directory.",
+                      name, server_.name(), filed.problem));
+      return;
+    case FiledAs::unfinished:
+      messages_.info(
+          fmt::format("\tWarning: {} is not complete: {}. It stays in \"{}\" for the next "
+                      "run, since it was written to just now.",
+                      name, filed.problem, directory().string()));
       return;
     case FiledAs::vanished:
       return;

@@ -12,8 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "archive/file_transfer.h"
-#include "archive/segment_header.h"
+#include "archive/raw_output.h"
 #include "archive/ssh_caller.h"
 #include "base/durable.h"
 #include "base/fd.h"
@@ -22,6 +21,7 @@
 #include "catalogue/wal_index.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
+#include "wal/segment_header.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::archive {
@@ -106,13 +106,13 @@ class SegmentFiller final : public pipeline::Sink {
   explicit SegmentFiller(pipeline::Sink& next) : next_(next) {}
 
   void write(Bytes data) override {
-    const Bytes header = data.first(std::min(data.size(), kSegmentHeaderSize - first_.size()));
+    const Bytes header = data.first(std::min(data.size(), wal::kSegmentHeaderSize - first_.size()));
     first_.insert(first_.end(), header.begin(), header.end());
     size_bytes_ += data.size();
     next_.write(data);
   }
   void finish() override {
-    const std::optional<SegmentHeader> header = parse_segment_header(first_);
+    const std::optional<wal::SegmentHeader> header = wal::parse_segment_header(first_);
     const std::uint64_t whole_bytes = header ? header->segment_size : 0;
     const std::vector<std::byte> zeroes(kZeroes);
     while (size_bytes_ < whole_bytes) {
@@ -128,34 +128,33 @@ class SegmentFiller final : public pipeline::Sink {
 };
 
 // Decrypts, decompresses, fills up and compresses as far as the forms differ.
-void convert(const WalCoding& coding, const FoundWal& wal, int fd, const fs::path& path) {
-  compression::FdSink sink(fd, path);
+void convert(const WalCoding& coding, const FoundWal& wal, RawOutput& output) {
   std::unique_ptr<pipeline::Sink> compressor;
   if (const auto wanted = algorithm_of(wal.form)) {
     compressor = compression::make_compressor(
-        *wanted, compression::resolve_level(*wanted, level_on_the_wire(wal.form)), sink);
+        *wanted, compression::resolve_level(*wanted, level_on_the_wire(wal.form)), output);
   }
-  pipeline::Sink& target = compressor ? *compressor : sink;
+  pipeline::Sink& target = compressor ? *compressor : output;
   if (is_unfinished(wal)) {
     SegmentFiller filler(target);
     coding.decode(wal.stored, wal.file, wal.path, filler);
   } else if (wal.form == WalForm::as_stored) {
-    coding.decrypt(wal.file, wal.path, sink);
-  } else if (compressor) {
-    coding.decode(wal.stored, wal.file, wal.path, target);
+    coding.decrypt(wal.file, wal.path, output);
   } else {
-    coding.decode(wal.stored, wal.file, wal.path, fd, path);
+    coding.decode(wal.stored, wal.file, wal.path, target);
   }
 }
 
 SendOutcome transfer(const server::Server& server, const FoundWal& wal, int fd,
                      const fs::path& path) {
-  if (is_sent_as_stored(wal) && !is_unfinished(wal)) {
-    return send_file(wal.file, wal.path, fd, path) ? SendOutcome::sent : SendOutcome::reader_gone;
-  }
+  RawOutput output(fd, path, server.interrupt());
   // The reader decides how much it wants; for everything else the user knows this text.
   try {
-    convert(WalCoding(server.config()), wal, fd, path);
+    if (is_sent_as_stored(wal) && !is_unfinished(wal)) {
+      output.send(wal.file, wal.path);
+    } else {
+      convert(WalCoding(server.config()), wal, output);
+    }
   } catch (const compression::ReaderGone&) {
     return SendOutcome::reader_gone;
   } catch (const Error& error) {
@@ -224,6 +223,7 @@ FoundWal find_wal(const server::Server& server, const WalRequest& request) {
 SendOutcome send_wal(const server::Server& server, const FoundWal& wal, int fd) {
   log::info("barman.server", "Sending WAL '{}' for server '{}' to standard output{}",
             wal.path.filename().string(), server.name(), ssh_caller_text());
+  refuse_closed_output(fd);
   return transfer(server, wal, fd, "standard output");
 }
 

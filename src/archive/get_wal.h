@@ -55,7 +55,8 @@ enum class SendOutcome {
   sent,
   reader_gone,  // nobody reads `fd` any more
 };
-// Throws what reading and writing say; for damaged files `corrupt`, after a part was sent.
+// Throws what reading and writing say; for damaged files `corrupt`, after a part was sent;
+// `interrupted` while it waits for the reader; when the output is closed.
 SendOutcome send_wal(const server::Server& server, const FoundWal& wal, int fd);
 // Writes `directory`/`request.wal_name`, which appears complete or not at all. Throws BadWalRequest
 // when it cannot be opened.

@@ -7,19 +7,21 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <regex>
 #include <system_error>
 
 #include <fmt/format.h>
 
+#include "archive/checksum_list.h"
+#include "archive/received_content.h"
 #include "archive/rejected_file.h"
-#include "archive/segment_header.h"
 #include "archive/ssh_caller.h"
+#include "archive/wal_coding.h"
 #include "base/digest.h"
 #include "base/durable.h"
 #include "base/error.h"
@@ -27,7 +29,6 @@
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "pipeline/tar_reader.h"
-#include "postgres/system_id.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::archive {
@@ -62,7 +63,9 @@ class WalStream final : public pipeline::TarVisitor {
       : server_(server),
         messages_(messages),
         directory_(server.locations().incoming_directory),
-        caller_(ssh_caller_text()) {}
+        caller_(ssh_caller_text()),
+        coding_(server.config()),
+        system_id_(known_system_id(server)) {}
   WalStream(const WalStream&) = delete;
   WalStream& operator=(const WalStream&) = delete;
   ~WalStream() override {
@@ -86,18 +89,22 @@ class WalStream final : public pipeline::TarVisitor {
   }
   void parse_checksums();
   void verify_checksum(const std::string& name, const ReceivedWal& wal);
-  void verify_header(const std::string& name, const ReceivedWal& wal) const;
+  void verify_content(const std::string& name, const ReceivedWal& wal) const;
   std::string checksum_of(const ReceivedWal& wal) const;
   void accept_file(const std::string& name, ReceivedWal& wal);
   // False when the name is taken.
   static bool give_name(const ReceivedWal& wal, const fs::path& path);
   // False when the file of that name has gone meanwhile.
   bool settle_duplicate(const std::string& name, ReceivedWal& wal, const fs::path& path);
+  // True when the existing file was none and has been moved to errors/.
+  bool give_way(const std::string& name, const Fd& existing, const fs::path& path);
 
   const server::Server& server_;
   Messages& messages_;
   const fs::path directory_;
   const std::string caller_;
+  const WalCoding coding_;
+  const std::optional<std::uint64_t> system_id_;
   Files files_;
   std::map<std::string, std::string> checksums_;
   DigestAlgorithm algorithm_ = DigestAlgorithm::sha256;
@@ -126,6 +133,8 @@ void WalStream::begin_member(const pipeline::TarMember& member) {
     return;
   }
   if (files_.contains(member.path)) refuse("Repeated filename", member.path);
+  // Nothing else gets into the archive; a longer name would not even fit into errors/.
+  if (!wal::parse_wal_file_name(member.path)) refuse("Not the name of a WAL file:", member.path);
   current_ = files_.emplace(member.path, ReceivedWal()).first;
   ReceivedWal& wal = current_->second;
   wal.temporary = directory_ / fmt::format(".{}-{}", ::getpid(), member.path);
@@ -160,21 +169,13 @@ void WalStream::end_member() {
   }
 }
 
-// Lines "<hex> *<name>" or "<hex>  <name>".
 void WalStream::parse_checksums() {
-  static const std::regex form("([0-9A-Fa-f]+) [ *](.+)");
-  for (const std::string& line : split(list_, '\n')) {
-    if (line.empty()) continue;
-    std::smatch match;
-    if (!std::regex_match(line, match, form)) {
-      messages_.warning(fmt::format("Bad checksum line '{}' found in put-wal for server '{}'{}",
-                                    line, server_.name(), caller_));
-      continue;
-    }
-    std::string name = match[2];
-    if (name.starts_with("./")) name.erase(0, 2);
-    checksums_[name] = to_lower(match[1].str());
+  ChecksumList list = parse_checksum_list(list_);
+  for (const std::string& line : list.bad_lines) {
+    messages_.warning(fmt::format("Bad checksum line '{}' found in put-wal for server '{}'{}", line,
+                                  server_.name(), caller_));
   }
+  for (auto& [name, checksum] : list.checksums) checksums_[name] = std::move(checksum);
 }
 
 std::string WalStream::checksum_of(const ReceivedWal& wal) const {
@@ -194,32 +195,21 @@ void WalStream::verify_checksum(const std::string& name, const ReceivedWal& wal)
                           computed, announced->second, name, server_.name(), caller_));
 }
 
-void WalStream::verify_header(const std::string& name, const ReceivedWal& wal) const {
-  const auto parsed = wal::parse_wal_file_name(name);
-  if (!parsed ||
-      (parsed->kind != wal::WalFileKind::segment && parsed->kind != wal::WalFileKind::partial)) {
-    return;
-  }
-  std::array<std::byte, kSegmentHeaderSize> first = {};
-  const std::size_t size = read_full_at(wal.file, first, 0, wal.temporary);
-  const auto header = parse_segment_header(Bytes(first).first(size));
-  if (!header) return;
-  std::optional<std::uint64_t> system_id;
-  if (const auto identity = server_.catalogue().find_identity()) {
-    if (const auto id = postgres::parse_system_id(identity->system_id)) system_id = id->value;
-  }
-  const std::string problem = segment_problem(name, *header, system_id);
-  if (problem.empty()) return;
+void WalStream::verify_content(const std::string& name, const ReceivedWal& wal) const {
+  const StoredForm form = coding_.identify_received(wal.file, wal.temporary);
+  const auto problem = find_content_problem(
+      wal.file, wal.temporary, wal::parse_wal_file_name(name).value(), form, coding_, system_id_);
+  if (!problem) return;
   throw Error(ErrorKind::corrupt,
               fmt::format("WAL file '{}' is refused for server '{}': {}{}", name, server_.name(),
-                          problem, caller_),
+                          problem->text, caller_),
               "Check the server name in archive_command, and the cluster that calls it.");
 }
 
 void WalStream::verify() {
   for (const auto& [name, wal] : files_) {
     verify_checksum(name, wal);
-    verify_header(name, wal);
+    verify_content(name, wal);
   }
   for (const auto& [name, checksum] : checksums_) {
     if (!files_.contains(name)) refuse("Checksum without corresponding file", name);
@@ -265,6 +255,7 @@ bool WalStream::settle_duplicate(const std::string& name, ReceivedWal& wal, cons
     ::unlink(wal.temporary.c_str());
     return true;
   }
+  if (give_way(name, *existing, path)) return false;
   const std::string existing_checksum = digest_of_file(algorithm_, *existing, path);
   move_to_errors(server_.locations().errors_directory, wal.temporary, name, RejectReason::duplicate,
                  now_local());
@@ -278,18 +269,47 @@ bool WalStream::settle_duplicate(const std::string& name, ReceivedWal& wal, cons
   return true;
 }
 
+// The received file was verified; one that came otherwise and cannot be right must not keep it
+// away.
+bool WalStream::give_way(const std::string& name, const Fd& existing, const fs::path& path) {
+  const auto problem =
+      find_content_problem(existing, path, wal::parse_wal_file_name(name).value(),
+                           coding_.identify_received(existing, path), coding_, system_id_);
+  if (!problem) return false;
+  const fs::path moved = move_to_errors(server_.locations().errors_directory, path, name,
+                                        RejectReason::unknown, now_local());
+  const std::string text = fmt::format(
+      "Error: the file {} that was in the incoming directory of server {} is none: {}. It was "
+      "moved "
+      "to \"{}\", and the one received now takes its place.{}",
+      name, server_.name(), problem->text, moved.string(), caller_);
+  log::error(kComponent, "{}", text);
+  messages_.info_unlogged("\t" + text);
+  return true;
+}
+
+// ".<pid>-<name>"; nullopt for other names.
+std::optional<pid_t> owner_of_temporary(std::string_view name) {
+  const std::size_t dash = name.find('-');
+  if (!name.starts_with('.') || dash == name.npos || dash + 1 == name.size()) return std::nullopt;
+  pid_t pid = 0;
+  const char* const end = name.data() + dash;
+  const auto [parsed, code] = std::from_chars(name.data() + 1, end, pid);
+  if (code != std::errc{} || parsed != end || pid <= 0) return std::nullopt;
+  return pid;
+}
+
 // What killed processes have left behind.
 void remove_abandoned(const fs::path& directory) {
-  static const std::regex form(R"(\.([0-9]{1,9})-.+)");
   std::error_code code;
   const std::int64_t now = now_local().seconds();
   for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
     const std::string name = it->path().filename().string();
-    std::smatch match;
+    const std::optional<pid_t> owner = owner_of_temporary(name);
     struct stat status = {};
-    if (!std::regex_match(name, match, form) || ::lstat(it->path().c_str(), &status) != 0) continue;
+    if (!owner || ::lstat(it->path().c_str(), &status) != 0) continue;
     const bool is_old = now - status.st_ctim.tv_sec > kAbandonedAfterSeconds;
-    if (is_old && ::kill(std::stoi(match[1]), 0) != 0 && errno == ESRCH) {
+    if (is_old && ::kill(*owner, 0) != 0 && errno == ESRCH) {
       ::unlink(it->path().c_str());
     }
   }

@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
-#include "archive/segment_header.h"
 #include "archive/test_support.h"
 #include "base/digest.h"
+#include "wal/segment_header.h"
 
 namespace barman::archive {
 namespace {
@@ -42,7 +42,9 @@ std::string line(const std::string& name, const std::string& content) {
   return digest_of(DigestAlgorithm::sha256, content) + " *" + name + "\n";
 }
 
-std::string one_file(const std::string& name, const std::string& content) {
+// `text` inside of a file that may have this name.
+std::string one_file(const std::string& name, const std::string& text) {
+  const std::string content = wal_content(name, text);
   return member(name, content) + member("SHA256SUMS", line(name, content)) +
          std::string(1024, '\0');
 }
@@ -70,21 +72,24 @@ class PutWal : public ::testing::Test {
   TestServer test;
   RecordedMessages messages;
   const std::string name = wal_name(1);
+  const std::string one = wal_content(name, "one");
+  const std::string two = wal_content(name, "two");
 };
 
 TEST_F(PutWal, FilesAppearWithTheirTimesInSilence) {
-  put(member(name, "one") + member("00000002.history", "two") +
-      member("SHA256SUMS", line(name, "one") + line("00000002.history", "two")) +
+  const std::string history = wal_content("00000002.history", "two");
+  put(member(name, one) + member("00000002.history", history) +
+      member("SHA256SUMS", line(name, one) + line("00000002.history", history)) +
       std::string(1024, '\0'));
   EXPECT_THAT(incoming(), ElementsAre(name, "00000002.history"));
-  EXPECT_EQ(get_file(test.incoming(name)), "one");
+  EXPECT_EQ(get_wal_text(test.incoming(name)), "one");
   EXPECT_THAT(messages.lines, IsEmpty());
 }
 
 TEST_F(PutWal, ChecksumsMayComeFirstAndBeMd5) {
-  const std::string list = digest_of(DigestAlgorithm::md5, "one") + "  ./" + name + "\n";
-  put(member("MD5SUMS", list) + member("./" + name, "one"));
-  EXPECT_EQ(get_file(test.incoming(name)), "one");
+  const std::string list = digest_of(DigestAlgorithm::md5, one) + "  ./" + name + "\n";
+  put(member("MD5SUMS", list) + member("./" + name, one));
+  EXPECT_EQ(get_wal_text(test.incoming(name)), "one");
 }
 
 TEST_F(PutWal, RefusesAsTheContractSays) {
@@ -94,16 +99,16 @@ TEST_F(PutWal, RefusesAsTheContractSays) {
   EXPECT_EQ(refusal_of(member("alink", "", '2')),
             "Unsupported file type '2' for file 'alink'" + tail);
   EXPECT_EQ(refusal_of(member("sub/f", "x")), "Unsupported filename 'sub/f'" + tail);
-  EXPECT_EQ(refusal_of(member(name, "one")), "Missing checksum for file '" + name + "'" + tail);
-  EXPECT_EQ(refusal_of(one_file(name, "one").substr(1024)),
+  EXPECT_EQ(refusal_of(member(name, one)), "Missing checksum for file '" + name + "'" + tail);
+  EXPECT_EQ(refusal_of(member("SHA256SUMS", line(name, one))),
             "Checksum without corresponding file '" + name + "'" + tail);
-  EXPECT_EQ(refusal_of(member(name, "two") + member("SHA256SUMS", line(name, "one"))),
-            "Bad file checksum '" + digest_of(DigestAlgorithm::sha256, "two") + "' (should be " +
-                digest_of(DigestAlgorithm::sha256, "one") + ") for file '" + name + "'" + tail);
+  EXPECT_EQ(refusal_of(member(name, two) + member("SHA256SUMS", line(name, one))),
+            "Bad file checksum '" + digest_of(DigestAlgorithm::sha256, two) + "' (should be " +
+                digest_of(DigestAlgorithm::sha256, one) + ") for file '" + name + "'" + tail);
 }
 
 TEST_F(PutWal, BadChecksumLinesAreWarnings) {
-  refusal_of(member(name, "one") + member("SHA256SUMS", "no checksum\n"));
+  refusal_of(member(name, one) + member("SHA256SUMS", "no checksum\n"));
   EXPECT_THAT(messages.lines,
               ElementsAre("WARNING: Bad checksum line 'no checksum' found in put-wal for server "
                           "'main'"));
@@ -125,18 +130,18 @@ TEST_F(PutWal, IdenticalDuplicateIsDroppedAndAnotherOneKeptInErrors) {
   EXPECT_THAT(incoming(), ElementsAre(name));
   EXPECT_THAT(messages.lines, IsEmpty());
   put(one_file(name, "two"));
-  EXPECT_EQ(get_file(test.incoming(name)), "one");
+  EXPECT_EQ(get_wal_text(test.incoming(name)), "one");
   EXPECT_THAT(incoming(), ElementsAre(name));
   ASSERT_EQ(messages.lines.size(), 1U);
   EXPECT_THAT(messages.lines[0],
               StartsWith("\tError: Duplicate Files Detected with Mismatched Checksums. File " +
                          name + " already exists on server main with checksum " +
-                         digest_of(DigestAlgorithm::sha256, "one")));
+                         digest_of(DigestAlgorithm::sha256, one)));
   const auto errors = list_names(test.config.errors_directory);
   ASSERT_EQ(errors.size(), 1U);
   EXPECT_THAT(errors[0], StartsWith(name + "."));
   EXPECT_THAT(errors[0], EndsWith("Z.duplicate"));
-  EXPECT_EQ(get_file(std::filesystem::path(test.config.errors_directory) / errors[0]), "two");
+  EXPECT_EQ(get_wal_text(std::filesystem::path(test.config.errors_directory) / errors[0]), "two");
 }
 
 TEST_F(PutWal, MismatchingDuplicateThatCannotBeKeptIsAFailure) {
@@ -145,29 +150,60 @@ TEST_F(PutWal, MismatchingDuplicateThatCannotBeKeptIsAFailure) {
   EXPECT_THROW(put(one_file(name, "two")), Error);
 }
 
-std::string page(std::uint64_t address, std::uint64_t system_id, std::uint32_t timeline = 1) {
-  std::string header(64, '\0');
-  const auto number = [&](std::size_t offset, std::size_t size, std::uint64_t value) {
-    for (std::size_t i = 0; i < size; ++i) header[offset + i] = static_cast<char>(value >> (8 * i));
-  };
-  number(0, 2, 0xD110);
-  number(2, 2, 2);
-  number(4, 4, timeline);
-  number(8, 8, address);
-  number(24, 8, system_id);
-  number(32, 4, 16U << 20U);
-  return header;
+std::string raw_file(const std::string& name, const std::string& content) {
+  return member(name, content) + member("SHA256SUMS", line(name, content)) +
+         std::string(1024, '\0');
 }
 
 TEST_F(PutWal, SegmentOfAnotherClusterOrPlaceIsRefused) {
   test.make().catalogue().write_identity_once({.system_id = "42", .version = "15"});
-  EXPECT_THAT(refusal_of(one_file(name, page(1U << 24U, 43))),
+  EXPECT_THAT(refusal_of(raw_file(name, wal::make_segment(name, {.system_id = 43}))),
               HasSubstr("it belongs to the cluster with system id 43, not 42"));
-  EXPECT_THAT(refusal_of(one_file(name, page(2U << 24U, 42))),
-              HasSubstr("it begins at LSN 0/2000000, its name says 0/1000000"));
-  EXPECT_THAT(refusal_of(one_file(name, page(1U << 24U, 42, 2))), HasSubstr("of timeline 2"));
-  put(one_file(name, page(1U << 24U, 42)));
+  EXPECT_THAT(refusal_of(raw_file(name, wal::make_segment(wal_name(2), {.system_id = 42}))),
+              HasSubstr("it begins at LSN 0/200000, its name says 0/100000"));
+  EXPECT_THAT(
+      refusal_of(raw_file(name, wal::make_segment("000000020000000000000001", {.system_id = 42}))),
+      HasSubstr("of timeline 2"));
+  put(raw_file(name, wal::make_segment(name, {.system_id = 42})));
   EXPECT_THAT(incoming(), ElementsAre(name));
+}
+
+TEST_F(PutWal, WhatIsNoWalIsRefused) {
+  for (const std::string& other :
+       {std::string("f0"), std::string("main-xlog.db"), std::string("backup_label"),
+        std::string(230, 'x'), std::string(100, '0'), name + ".tmp"}) {
+    EXPECT_THAT(refusal_of(raw_file(other, one)), StartsWith("Not the name of a WAL file: "))
+        << other;
+  }
+  EXPECT_THAT(refusal_of(raw_file(name, "")), HasSubstr("it is empty"));
+  EXPECT_THAT(refusal_of(raw_file(name, "hello")), HasSubstr("not as a WAL segment does"));
+  EXPECT_THAT(refusal_of(raw_file(name, one.substr(0, 100000))), HasSubstr("it has 100000 bytes"));
+  EXPECT_THAT(refusal_of(raw_file(name, one + "x")), HasSubstr("it has 1048577 bytes"));
+  EXPECT_THAT(refusal_of(raw_file("00000002.history", one)), HasSubstr("timeline history file"));
+  EXPECT_THAT(refusal_of(raw_file(name + ".00000028.backup", one)),
+              HasSubstr("not as a backup history file"));
+}
+
+TEST_F(PutWal, PartialAndLabelFilesAreTaken) {
+  put(one_file(name + ".partial", "one"));
+  put(one_file(name + ".00000028.backup", "LABEL: x\n"));
+  EXPECT_THAT(incoming(), ElementsAre(name + ".00000028.backup", name + ".partial"));
+}
+
+TEST_F(PutWal, AGoodFileTakesThePlaceOfOneThatCannotBeRight) {
+  put_file(test.incoming(name), "not yet");
+  put(one_file(name, "one"));
+  EXPECT_EQ(get_wal_text(test.incoming(name)), "one");
+  EXPECT_THAT(list_names(test.config.errors_directory), ElementsAre(EndsWith("Z.unknown")));
+  EXPECT_THAT(messages.lines, ElementsAre(HasSubstr("takes its place")));
+}
+
+TEST_F(PutWal, ALongLineOfTheListIsALineAsAnyOther) {
+  const std::string digits(60000, 'a');
+  EXPECT_THAT(refusal_of(member(name, one) + member("SHA256SUMS", digits + " *" + name + "\n")),
+              StartsWith("Bad file checksum"));
+  EXPECT_THAT(refusal_of(member(name, one) + member("SHA256SUMS", digits + "\n")),
+              StartsWith("Missing checksum"));
 }
 
 TEST_F(PutWal, RemovesWhatAKilledProcessHasLeftLongAgo) {

@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "archive/file_transfer.h"
+#include "base/digest.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -19,15 +22,35 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;
 
+// More than that within a second are no accident.
+constexpr int kMostOfOneName = 86400;
+
+// What fits into a directory entry together with the rest; what is cut off leaves its hash behind,
+// so that two names stay two.
+std::string shortened(const std::string& name, std::size_t other_bytes) {
+  if (name.size() + other_bytes <= NAME_MAX) return name;
+  constexpr std::size_t kHashDigits = 16;
+  const std::string hash = digest_of(DigestAlgorithm::sha256, name).substr(0, kHashDigits);
+  return name.substr(0, NAME_MAX - other_bytes - kHashDigits - 1) + "-" + hash;
+}
+
 fs::path unused_name(const fs::path& directory, const std::string& name, RejectReason reason,
                      Timestamp now) {
+  // Across file systems the copy has a name of its own until it is complete.
+  constexpr std::string_view kTemporary = ".tmp";
   const std::string suffix = reason == RejectReason::duplicate ? "duplicate" : "unknown";
   Timestamp time = {.microseconds = now.microseconds};  // UTC
-  for (;; time.microseconds += kSecond) {
-    fs::path path = directory / fmt::format("{}.{}Z.{}", name, format_compact(time), suffix);
+  for (int i = 0; i < kMostOfOneName; ++i, time.microseconds += kSecond) {
+    const std::string end = fmt::format(".{}Z.{}", format_compact(time), suffix);
+    fs::path path = directory / (shortened(name, end.size() + kTemporary.size()) + end);
     struct stat status = {};
-    if (::lstat(path.c_str(), &status) != 0 && errno == ENOENT) return path;
+    if (::lstat(path.c_str(), &status) == 0) continue;
+    if (errno == ENOENT) return path;
+    throw_errno("cannot access \"" + path.string() + "\"");
   }
+  throw Error(ErrorKind::io,
+              fmt::format("\"{}\" holds too many files of the name '{}'", directory.string(), name),
+              "Look at them, and remove what is not needed.");
 }
 
 }  // namespace

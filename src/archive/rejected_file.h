@@ -13,7 +13,7 @@ enum class RejectReason { duplicate, unknown };
 
 // Moves a file or a directory to `errors/<name>.<UTC time>.<reason>`, durably, and returns where it
 // is; `name` is that of `path` unless it is given. The directory is created when missing; an
-// existing file is never replaced.
+// existing file is never replaced. A name that would be too long is shortened.
 std::filesystem::path move_to_errors(const std::filesystem::path& errors_directory,
                                      const std::filesystem::path& path, const std::string& name,
                                      RejectReason reason, Timestamp now);

@@ -10,6 +10,7 @@
 #include "base/test_support.h"
 #include "catalogue/wal_index.h"
 #include "server/server.h"
+#include "wal/test_support.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::archive {
@@ -33,6 +34,28 @@ class RecordedMessages final : public Messages {
 
   std::vector<std::string> lines;
 };
+
+// A file that may have this name (`text` inside of it); under other names, and for the empty text,
+// `text` alone.
+inline std::string wal_content(const std::string& name, const std::string& text) {
+  const auto parsed = wal::parse_wal_file_name(name);
+  if (!parsed || text.empty()) return text;
+  if (parsed->kind == wal::WalFileKind::history) return "1\t0/3000000\t" + text;
+  if (parsed->kind == wal::WalFileKind::backup) {
+    return "START WAL LOCATION: 0/100028 (file " + parsed->segment() +
+           ")\nSTOP WAL LOCATION: 0/100100 (file " + parsed->segment() + ")\n" + text;
+  }
+  return wal::make_segment(name, {.text = text});
+}
+inline void put_wal_file(const std::filesystem::path& path, const std::string& text) {
+  put_file(path, wal_content(path.filename().string(), text));
+}
+// What put_wal_file() was given.
+inline std::string get_wal_text(const std::filesystem::path& path) {
+  const std::string bytes = get_file(path);
+  if (bytes.starts_with("\x10\xd1")) return wal::text_of_segment(bytes);
+  return bytes.starts_with("1\t0/") ? bytes.substr(bytes.rfind('\t') + 1) : bytes;
+}
 
 // Server "main" with both archivers.
 class TestServer {

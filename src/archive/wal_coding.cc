@@ -1,6 +1,7 @@
 #include "archive/wal_coding.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -20,6 +22,7 @@
 #include "catalogue/wal_encoding.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
+#include "wal/wal_content.h"
 
 namespace barman::archive {
 namespace fs = std::filesystem;
@@ -62,6 +65,25 @@ void run_user_filter(const std::string& option, const std::string& command, cons
               fmt::format("{} failed on \"{}\" with exit code {}: {}", option, source_path.string(),
                           result.exit_code, strip(result.standard_error)),
               fmt::format("Check {}.", option));
+}
+
+// A filter's exit code alone tells little of what it gave out.
+void refuse_other_content(const Fd& plain, const fs::path& source_path) {
+  const auto name = wal::parse_wal_file_name(source_path.filename().string());
+  if (!name) return;
+  wal::ContentCheck check(*name, {.may_be_unwritten = true});
+  struct stat status = {};
+  if (::fstat(plain.get(), &status) != 0) throw_errno("cannot read what a filter gave out");
+  const auto size_bytes = static_cast<std::uint64_t>(status.st_size);
+  std::vector<std::byte> begin(std::min(check.wanted_bytes(), size_bytes));
+  check.add(Bytes(begin).first(read_full_at(plain, begin, 0, source_path)));
+  check.set_size(size_bytes);
+  const auto problem = check.find_problem();
+  if (!problem) return;
+  throw Error(ErrorKind::corrupt,
+              fmt::format("custom_decompression_filter makes no WAL file of \"{}\": {}",
+                          source_path.string(), problem->text),
+              "Try the command by hand on that file.");
 }
 
 }  // namespace
@@ -131,7 +153,7 @@ void WalCoding::encode(const CodingSteps& steps, const Fd& source, const fs::pat
   if (is_filtered && !steps.is_encrypted) {
     run_user_filter("custom_compression_filter", compression_filter_, source, source_path,
                     target.get());
-    return;
+    return require_same_content(source, source_path, target, target_path);
   }
   compression::FdSink file(target.get(), target_path);
   pipeline::Sink* sink = &file;
@@ -144,6 +166,7 @@ void WalCoding::encode(const CodingSteps& steps, const Fd& source, const fs::pat
     const Fd compressed = open_anonymous_file(target_path.parent_path());
     run_user_filter("custom_compression_filter", compression_filter_, source, source_path,
                     compressed.get());
+    require_same_content(source, source_path, compressed, target_path);
     compression::push_file(compressed, source_path, *sink);
     return;
   }
@@ -153,6 +176,23 @@ void WalCoding::encode(const CodingSteps& steps, const Fd& source, const fs::pat
     sink = compressor.get();
   }
   compression::push_file(source, source_path, *sink);
+}
+
+// The exit code of a pipeline is that of its last command only, and nobody knows what a filter has
+// read: what it made counts when the other filter makes the file of it.
+void WalCoding::require_same_content(const Fd& source, const fs::path& source_path,
+                                     const Fd& compressed, const fs::path& compressed_path) const {
+  // Told by problem(): nobody can read it back.
+  if (decompression_filter_.empty()) return;
+  const Fd plain = open_anonymous_file(compressed_path.parent_path());
+  run_user_filter("custom_decompression_filter", decompression_filter_, compressed, compressed_path,
+                  plain.get());
+  if (is_same_content(source, source_path, plain, compressed_path)) return;
+  throw Error(ErrorKind::io,
+              fmt::format("custom_decompression_filter does not give back what "
+                          "custom_compression_filter took: \"{}\"",
+                          source_path.string()),
+              "Try both commands by hand on a copy of that file.");
 }
 
 void WalCoding::refuse_without_filter(const fs::path& source_path) const {
@@ -166,12 +206,6 @@ void WalCoding::refuse_without_filter(const fs::path& source_path) const {
 
 void WalCoding::decode(const StoredForm& form, const Fd& source, const fs::path& source_path,
                        int target, const fs::path& target_path) const {
-  if (form.is_custom) {
-    refuse_without_filter(source_path);
-    run_user_filter("custom_decompression_filter", decompression_filter_, source, source_path,
-                    target);
-    return;
-  }
   compression::FdSink sink(target, target_path);
   decode(form, source, source_path, sink);
 }
@@ -192,6 +226,7 @@ void WalCoding::decode_custom(const Fd& source, const fs::path& source_path,
   const Fd plain = open_anonymous_file(fs::temp_directory_path());
   run_user_filter("custom_decompression_filter", decompression_filter_, source, source_path,
                   plain.get());
+  refuse_other_content(plain, source_path);
   compression::push_file(plain, source_path, target);
 }
 

@@ -59,8 +59,9 @@ class WalCoding {
   StoredForm identify(const Fd& file, const std::filesystem::path& path) const;
   StoredForm identify_received(const Fd& file, const std::filesystem::path& path) const;
 
-  // Compresses and encrypts as configured. `source` is read from its beginning; `target` is a file,
-  // which is not fsynced. Throws what encryption::Cipher does.
+  // Compresses and encrypts as configured. `source` is read from its beginning; `target` is a file
+  // that can be read, too, and is not fsynced. What a custom filter made is read back and compared.
+  // Throws what encryption::Cipher does.
   void encode(const CodingSteps& steps, const Fd& source, const std::filesystem::path& source_path,
               const Fd& target, const std::filesystem::path& target_path) const;
   // Writes the plain content to `target`, a file, pipe or socket; a Sink is finished. Throws
@@ -77,6 +78,9 @@ class WalCoding {
   std::string read_text(const std::filesystem::path& path) const;
 
  private:
+  void require_same_content(const Fd& source, const std::filesystem::path& source_path,
+                            const Fd& compressed,
+                            const std::filesystem::path& compressed_path) const;
   void refuse_without_filter(const std::filesystem::path& source_path) const;
   void decode_custom(const Fd& source, const std::filesystem::path& source_path,
                      pipeline::Sink& target) const;

@@ -7,6 +7,7 @@
 #include "archive/archive_wal.h"
 #include "archive/get_wal.h"
 #include "archive/test_support.h"
+#include "compression/codec.h"
 #include "compression/stored_file.h"
 #include "encryption/test_support.h"
 
@@ -28,7 +29,8 @@ std::string sent(const TestServer& test, const std::string& name) {
   return get_file(path);
 }
 
-const std::string kContent = "\x0d\xd1" + std::string(100000, 'x');
+const std::string kText(100000, 'x');
+const std::string kContent = wal_content(wal_name(1), kText);
 
 TestServer& compressing(TestServer& test, const std::string& word) {
   test.config.compression = word;
@@ -71,7 +73,7 @@ TEST_P(CompressedArchive, KnowsDuplicatesByTheirContent) {
   archive_pending_wal(test.make(), {}, messages);
   put_file(test.incoming(wal_name(1)), kContent);
   EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).duplicates, 1U);
-  put_file(test.incoming(wal_name(1)), kContent + "y");
+  put_file(test.incoming(wal_name(1)), wal_content(wal_name(1), kText + "y"));
   EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).rejected, 1U);
   EXPECT_EQ(test.indexed().size(), 1U);
 }
@@ -84,7 +86,11 @@ INSTANTIATE_TEST_SUITE_P(All, CompressedArchive,
 TEST(WalCoding, FilesThatArriveCompressedStayAsTheyAre) {
   TestServer test;
   compressing(test, "zstd");
-  const std::string gzip("\x1f\x8b\x08\x00rest", 8);
+  compression::TextSink text("a test");
+  const auto compressor = compression::make_compressor(compression::Algorithm::gzip, 1, text);
+  compressor->write(as_bytes(kContent));
+  compressor->finish();
+  const std::string gzip = text.take();
   put_file(test.incoming(wal_name(1)), gzip);
   RecordedMessages messages;
   archive_pending_wal(test.make(), {}, messages);
@@ -104,9 +110,12 @@ TEST(WalCoding, PlainFilesFromBeforeCompressionAreRead) {
 TEST(WalCoding, CustomMagicComesBeforeTheOthers) {
   TestServer test;
   test.config.custom_compression_magic = "0x1F8B08";
-  test.config.custom_decompression_filter = "cut -c4-";
-  put_file(test.archived(wal_name(1)), "\x1f\x8b\x08 content");
-  EXPECT_EQ(sent(test, wal_name(1)), " content\n");
+  test.config.custom_decompression_filter = "tail -c +4";
+  put_file(test.archived(wal_name(1)), "\x1f\x8b\x08" + kContent);
+  EXPECT_TRUE(sent(test, wal_name(1)) == kContent);
+  // A pipeline that has lost something.
+  test.config.custom_decompression_filter = "tail -c +4 | head -c 5000";
+  EXPECT_THROW(sent(test, wal_name(1)), Error);
 }
 
 TEST(WalCoding, FailedFilterLeavesTheFileAndNothingElse) {
@@ -124,6 +133,27 @@ TEST(WalCoding, FailedFilterLeavesTheFileAndNothingElse) {
   }
   EXPECT_THAT(list_names(test.config.incoming_wals_directory), ElementsAre(wal_name(1)));
   EXPECT_THAT(list_names(test.archived(wal_name(1)).parent_path()), IsEmpty());
+}
+
+// In a pipeline of the shell only the last exit code counts.
+TEST(WalCoding, WhatAFilterMadeCountsWhenItCanBeReadBack) {
+  TestServer test;
+  for (const char* const filter :
+       {"head -c 100000 | (printf '\\377\\001'; tr a-y b-z)", "true", "printf '\\377\\001'; cat",
+        "printf '\\377\\001'; tr a-y b-z; echo done"}) {
+    compressing(test, "custom");
+    test.config.custom_compression_filter = filter;
+    put_file(test.incoming(wal_name(1)), kContent);
+    RecordedMessages messages;
+    try {
+      archive_pending_wal(test.make(), {}, messages);
+      FAIL() << filter;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.message(), HasSubstr("custom_compression_filter")) << filter;
+    }
+    EXPECT_THAT(list_names(test.config.incoming_wals_directory), ElementsAre(wal_name(1)));
+    EXPECT_THAT(list_names(test.archived(wal_name(1)).parent_path()), IsEmpty());
+  }
 }
 
 TEST(WalCoding, TellsWhatIsWrongWithTheSettings) {
@@ -179,14 +209,15 @@ TEST_F(EncryptedArchive, IsReadByGpgAndGivesTheContentBack) {
     const std::string name = wal_name(++number);
     compressing(test_, word);
     if (*word == '\0') test_.config.compression.reset();
-    put_file(test_.incoming(name), kContent);
+    const std::string content = wal_content(name, kText);
+    put_file(test_.incoming(name), content);
     EXPECT_EQ(archive().archived, 1U);
     const catalogue::WalIndexEntry line = line_of(test_, name);
     EXPECT_EQ(line.compression, test_.config.compression) << word;
     EXPECT_EQ(line.encryption, "gpg");
-    EXPECT_TRUE(sent(test_, name) == kContent) << word;
+    EXPECT_TRUE(sent(test_, name) == content) << word;
     const std::string inside = keyring->decrypt(get_file(test_.archived(name)));
-    EXPECT_EQ(inside == kContent, *word == '\0') << word;
+    EXPECT_EQ(inside == content, *word == '\0') << word;
     EXPECT_EQ(inside.starts_with("\x28\xb5\x2f\xfd"), *word == 'z') << word;
   }
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <exception>
 #include <optional>
 #include <thread>
@@ -14,12 +15,14 @@
 #include <utility>
 
 #include "archive/file_transfer.h"
+#include "archive/received_content.h"
 #include "archive/rejected_file.h"
 #include "base/anonymous_file.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/timestamp.h"
 #include "base/worker_pool.h"
+#include "wal/wal_content.h"
 
 namespace barman::archive {
 namespace fs = std::filesystem;
@@ -29,6 +32,16 @@ using catalogue::WalIndexEntry;
 
 // How many fsync calls run at a time.
 constexpr std::size_t kFlushers = 4;
+
+// A file that is too short, and older than this, will not grow any more.
+constexpr std::int64_t kStillWrittenSeconds = 60;
+
+bool was_just_written(const Fd& file) {
+  struct stat status = {};
+  // In both directions: clocks of other hosts differ.
+  return ::fstat(file.get(), &status) == 0 &&
+         std::abs(now_local().seconds() - status.st_mtim.tv_sec) < kStillWrittenSeconds;
+}
 
 bool needs_line(FiledAs outcome) {
   return outcome == FiledAs::archived || outcome == FiledAs::duplicate;
@@ -77,7 +90,8 @@ WalFiler::WalFiler(const server::Server& server, WalSource source)
       source_(source),
       coding_(server.config()),
       source_directory_(source == WalSource::streaming ? locations_.streaming_directory
-                                                       : locations_.incoming_directory) {}
+                                                       : locations_.incoming_directory),
+      system_id_(known_system_id(server)) {}
 
 std::vector<FiledWal> WalFiler::file_group(std::span<const std::string> names) {
   std::vector<Item> items = prepare_group(names);
@@ -96,7 +110,9 @@ std::vector<FiledWal> WalFiler::file_group(std::span<const std::string> names) {
   std::vector<FiledWal> filed;
   filed.reserve(items.size());
   for (Item& item : items) {
-    filed.push_back({.outcome = item.outcome, .entry = std::move(item.entry)});
+    filed.push_back({.outcome = item.outcome,
+                     .entry = std::move(item.entry),
+                     .problem = std::move(item.problem)});
   }
   return filed;
 }
@@ -175,15 +191,18 @@ WalFiler::Item WalFiler::prepare(const std::string& name) const {
   }
   item.file = std::move(*file);
   item.entry = inspect_received_wal(item.file, item.source, source_, coding_);
+  // PostgreSQL streams plain WAL only.
+  const StoredForm form = source_ == WalSource::streaming
+                              ? StoredForm{}
+                              : coding_.identify_received(item.file, item.source);
+  if (!is_fit(item, name, form)) return item;
   if (const std::optional<Fd> archived = find_file(item.target)) {
-    item.outcome = is_same_wal(item, *archived) ? FiledAs::duplicate : FiledAs::rejected;
-    return item;
+    compare_with_archived(item, name, *archived);
+    if (!item.is_replacing) return item;
   }
   step();
   item.temporary = item.target.string() + ".tmp";
-  const CodingSteps steps = coding_.steps_for(
-      source_ == WalSource::streaming ? StoredForm{}
-                                      : coding_.identify_received(item.file, item.source));
+  const CodingSteps steps = coding_.steps_for(form);
   if (!steps.is_nothing()) {
     encode(item, steps);
   } else {
@@ -194,6 +213,32 @@ WalFiler::Item WalFiler::prepare(const std::string& name) const {
   return item;
 }
 
+bool WalFiler::is_fit(Item& item, const std::string& name, const StoredForm& form) const {
+  const auto problem = find_content_problem(
+      item.file, item.source, wal::parse_wal_file_name(name).value(), form, coding_, system_id_);
+  if (!problem) return true;
+  const bool may_grow =
+      problem->fault == wal::ContentProblem::Fault::unfinished && was_just_written(item.file);
+  item.outcome = may_grow ? FiledAs::unfinished : FiledAs::unfit;
+  item.problem = problem->text;
+  return false;
+}
+
+// What was stored first need not be the better one.
+void WalFiler::compare_with_archived(Item& item, const std::string& name,
+                                     const Fd& archived) const {
+  if (is_same_wal(item, archived)) {
+    item.outcome = FiledAs::duplicate;
+    return;
+  }
+  const auto problem =
+      find_content_problem(archived, item.target, wal::parse_wal_file_name(name).value(),
+                           coding_.identify(archived, item.target), coding_, system_id_);
+  item.is_replacing = problem.has_value();
+  item.outcome = problem ? FiledAs::archived : FiledAs::rejected;
+  if (problem) item.problem = problem->text;
+}
+
 // The result has the mode and the times of the received file.
 void WalFiler::encode(Item& item, const CodingSteps& steps) const {
   struct stat status = {};
@@ -202,7 +247,7 @@ void WalFiler::encode(Item& item, const CodingSteps& steps) const {
   }
   // On a full disk the unfinished file would be in the way of everybody.
   try {
-    Fd target = create_file(item.temporary, O_WRONLY);
+    Fd target = create_file(item.temporary, O_RDWR);
     coding_.encode(steps, item.file, item.source, target, item.temporary);
     const std::array<timespec, 2> times = {status.st_atim, status.st_mtim};
     if (::fchmod(target.get(), status.st_mode & 07777) != 0 ||
@@ -250,6 +295,7 @@ void WalFiler::put_into_archive(std::vector<Item>& items) {
   if (directories.empty()) return;
   // An index that is missing is rebuilt here, before the new files appear.
   catalogue::WalIndex index = catalogue::WalIndex::open(locations_);
+  remove_replaced(index, items);
   for (const Item& item : items) {
     if (item.outcome != FiledAs::archived) continue;
     if (::rename(item.temporary.c_str(), item.target.c_str()) != 0) {
@@ -266,6 +312,24 @@ void WalFiler::put_into_archive(std::vector<Item>& items) {
   // Commit point: the received files are not needed any more.
   index.append(missing_lines(index, items));
   step();
+}
+
+// Their lines first: after a crash the next run finds a file without a line, and adds it.
+void WalFiler::remove_replaced(catalogue::WalIndex& index, const std::vector<Item>& items) {
+  std::unordered_set<std::string_view> names;
+  for (const Item& item : items) {
+    if (item.is_replacing) names.insert(item.entry.name);
+  }
+  if (names.empty()) return;
+  index.cut_out(index.find_lines(
+      [&](const catalogue::WalIndexLine& line) { return names.contains(line.name); }));
+  step();
+  for (const Item& item : items) {
+    if (!item.is_replacing) continue;
+    move_to_errors(locations_.errors_directory, item.target, item.entry.name, RejectReason::unknown,
+                   now_local());
+    step();
+  }
 }
 
 // What was archived now cannot be in the index; what had been archived may be, unless a crash came
@@ -301,9 +365,11 @@ std::vector<WalIndexEntry> WalFiler::missing_lines(const catalogue::WalIndex& in
 
 void WalFiler::finish_sources(const std::vector<Item>& items) {
   for (const Item& item : items) {
-    if (item.outcome == FiledAs::rejected) {
-      move_to_errors(locations_.errors_directory, item.source, RejectReason::duplicate,
-                     now_local());
+    if (item.outcome == FiledAs::rejected || item.outcome == FiledAs::unfit) {
+      move_to_errors(
+          locations_.errors_directory, item.source,
+          item.outcome == FiledAs::rejected ? RejectReason::duplicate : RejectReason::unknown,
+          now_local());
     } else if (needs_line(item.outcome)) {
       remove_source(item.file, item.source);
     }

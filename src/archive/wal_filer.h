@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -25,15 +26,20 @@ namespace barman::archive {
 
 enum class FiledAs {
   archived,
-  duplicate,  // was archived with the same content
-  rejected,   // was archived with other content: moved to `errors/`
-  vanished,   // is not there any more
+  duplicate,   // was archived with the same content
+  rejected,    // was archived with other content: moved to `errors/`
+  unfit,       // cannot be what its name says: moved to `errors/`
+  unfinished,  // is shorter than it must be, and was written to a moment ago: stays
+  vanished,    // is not there any more
 };
 
 struct FiledWal {
   FiledAs outcome = FiledAs::archived;
   // As its line in the index is; for files that were not archived now, as they came in.
   catalogue::WalIndexEntry entry;
+  // Of an unfit or unfinished file; of an archived one, why the file that was archived before under
+  // that name could not be right: it was moved to `errors/`.
+  std::string problem{};
 };
 
 // One received file as its line in the index would be, if it were archived as it is.
@@ -67,12 +73,18 @@ class WalFiler {
     std::filesystem::path target;
     std::filesystem::path temporary;
     catalogue::WalIndexEntry entry;
-    std::exception_ptr failure;
+    std::string problem{};
+    // The archived file of that name gives way.
+    bool is_replacing = false;
+    std::exception_ptr failure{};
   };
 
   std::vector<Item> prepare_group(std::span<const std::string> names);
   Item prepare(const std::string& name) const;
   Item prepare_in_place(const std::string& name) const;
+  bool is_fit(Item& item, const std::string& name, const StoredForm& form) const;
+  void compare_with_archived(Item& item, const std::string& name, const Fd& archived) const;
+  void remove_replaced(catalogue::WalIndex& index, const std::vector<Item>& items);
   void encode(Item& item, const CodingSteps& steps) const;
   bool is_same_wal(const Item& item, const Fd& archived) const;
   void put_into_archive(std::vector<Item>& items);
@@ -85,6 +97,7 @@ class WalFiler {
   WalSource source_;
   WalCoding coding_;
   std::filesystem::path source_directory_;
+  std::optional<std::uint64_t> system_id_;
   std::filesystem::path known_directory_;  // created by us already
   std::exception_ptr failure_;
   std::function<void()> observer_;

@@ -180,6 +180,7 @@ int run_client(const ClientProgram& program, int argc, char** argv,
   } catch (const std::exception& error) {
     const auto* ours = dynamic_cast<const Error*>(&error);
     tell(fmt::format("ERROR: {}", ours != nullptr ? ours->describe() : error.what()));
+    if (ours != nullptr && !ours->hint().empty()) tell("HINT: " + ours->hint());
   }
   return kExitFailure;
 }

@@ -24,6 +24,7 @@
 #include "client/shared_connection.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
+#include "wal/wal_content.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::client {
@@ -146,6 +147,46 @@ class Prefetcher {
 
 }  // namespace
 
+namespace {
+
+// Looks at what passes: a login shell, ssh or a wrapper may have put its own words into it.
+class CheckingSink final : public pipeline::Sink {
+ public:
+  CheckingSink(const RemoteBarman& barman, const GetWalRequest& request, pipeline::Sink& next)
+      : barman_(barman), name_(request.wal_name), next_(next) {
+    // Another name is refused at the other side.
+    if (const auto parsed = wal::parse_wal_file_name(name_)) {
+      check_.emplace(*parsed, wal::ContentExpectation{.may_be_unwritten = request.takes_partial});
+    }
+  }
+
+  void write(Bytes data) override {
+    if (check_) check_->add(data);
+    next_.write(data);
+  }
+  void finish() override {
+    next_.finish();
+    const auto problem = check_ ? check_->find_problem() : std::nullopt;
+    if (!problem) return;
+    throw Error(
+        ErrorKind::corrupt,
+        fmt::format("what came from \"{}\" as WAL file {} is none: {}", barman_.host, name_,
+                    problem->text),
+        fmt::format("Whatever the login shell of '{}' there prints gets into it: 'ssh {}@{} "
+                    "true' must print nothing. Else look at the file with 'barman "
+                    "verify-wal' there.",
+                    barman_.user, barman_.user, barman_.host));
+  }
+
+ private:
+  const RemoteBarman& barman_;
+  const std::string& name_;
+  pipeline::Sink& next_;
+  std::optional<wal::ContentCheck> check_;
+};
+
+}  // namespace
+
 int fetch_wal(const RemoteBarman& barman, const GetWalRequest& request, const Fd& target,
               const fs::path& target_path) {
   PipeEnds pipe = make_pipe();
@@ -154,7 +195,8 @@ int fetch_wal(const RemoteBarman& barman, const GetWalRequest& request, const Fd
   pipe.write_end = Fd();
   ::fcntl(pipe.read_end.get(), F_SETPIPE_SZ, 1 << 20);
   compression::FdSink file(target.get(), target_path);
-  const auto wal = compression::make_detecting_decompressor(file, target_path.string());
+  CheckingSink checked(barman, request, file);
+  const auto wal = compression::make_detecting_decompressor(checked, target_path.string());
   std::vector<std::byte> buffer(kReadSize);
   for (;;) {
     const ssize_t count = ::read(pipe.read_end.get(), buffer.data(), buffer.size());

@@ -15,8 +15,8 @@
 namespace barman::client {
 
 // Runs the remote get-wal and writes what it sends to `target`, decompressed if it begins like one
-// of the known formats. Returns what ssh exits with. Throws `corrupt` for damaged data, SystemError
-// for `target`.
+// of the known formats. Returns what ssh exits with. Throws `corrupt` for damaged data and for
+// what cannot be the file that was asked for, SystemError for `target`.
 int fetch_wal(const RemoteBarman& barman, const GetWalRequest& request, const Fd& target,
               const std::filesystem::path& target_path);
 

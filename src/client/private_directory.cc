@@ -27,4 +27,16 @@ bool make_private_directory(const fs::path& path, std::string_view option) {
               fmt::format("Remove it, or name another one with {}.", option));
 }
 
+bool is_safe_parent(const fs::path& path) {
+  const auto is_trusted = [](const struct stat& status) {
+    return status.st_uid == ::geteuid() || status.st_uid == 0;
+  };
+  struct stat named = {};
+  struct stat status = {};
+  if (::lstat(path.c_str(), &named) != 0 || !is_trusted(named)) return false;
+  if (::stat(path.c_str(), &status) != 0 || !is_trusted(status)) return false;
+  const bool is_open_to_others = (status.st_mode & 022) != 0 && (status.st_mode & S_ISVTX) == 0;
+  return S_ISDIR(status.st_mode) && !is_open_to_others;
+}
+
 }  // namespace barman::client

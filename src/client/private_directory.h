@@ -13,4 +13,8 @@ bool is_private_directory(const std::filesystem::path& path);
 // created or is not private; `option` is what names another one: "--spool-dir".
 bool make_private_directory(const std::filesystem::path& path, std::string_view option);
 
+// Whether what this user makes in there stays what it is: a directory (or a link to one) of this
+// user or of root, in which nobody else can rename or remove it.
+bool is_safe_parent(const std::filesystem::path& path);
+
 }  // namespace barman::client

@@ -19,6 +19,8 @@
 #include "base/text.h"
 #include "client/private_directory.h"
 #include "compression/stored_file.h"
+#include "wal/segment_header.h"
+#include "wal/wal_content.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
@@ -73,6 +75,19 @@ std::vector<std::string> list_names(const fs::path& directory) {
   return names;
 }
 
+// It was checked when it came; somebody may have cut it off since. True for what is not there.
+bool is_wal(const fs::path& path, const std::string& name) {
+  const auto parsed = wal::parse_wal_file_name(name);
+  const std::optional<Fd> file = find_file(path);
+  struct stat status = {};
+  if (!parsed || !file || ::fstat(file->get(), &status) != 0) return true;
+  wal::ContentCheck check(*parsed, {});
+  std::vector<std::byte> begin(wal::kSegmentHeaderSize);
+  check.add(Bytes(begin).first(read_full_at(*file, begin, 0, path)));
+  check.set_size(static_cast<std::uint64_t>(status.st_size));
+  return !check.find_problem();
+}
+
 }  // namespace
 
 SpooledFile::SpooledFile(const fs::path& directory, const std::string& name)
@@ -95,6 +110,12 @@ Spool::Spool(const fs::path& directory, const RemoteBarman& barman) {
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
     throw_errno("cannot create directory \"" + directory.string() + "\"");
   }
+  if (!is_safe_parent(directory)) {
+    throw Error(ErrorKind::permission,
+                fmt::format("\"{}\" is no directory of this user that only this user can write",
+                            directory.string()),
+                "Remove it, or name another one with --spool-dir.");
+  }
   const std::string hash =
       digest_of(DigestAlgorithm::sha256, barman.identity() + "\n" + boot_id()).substr(0, 16);
   directory_ = directory / fmt::format("{}-{}", barman.server, hash);
@@ -104,6 +125,10 @@ Spool::Spool(const fs::path& directory, const RemoteBarman& barman) {
 
 bool Spool::take(const std::string& name, const fs::path& destination) const {
   const fs::path path = directory_ / name;
+  if (!is_wal(path, name)) {
+    ::unlink(path.c_str());
+    return false;
+  }
   if (::rename(path.c_str(), destination.c_str()) == 0) return true;
   if (errno == ENOENT) return false;
   if (errno != EXDEV) {

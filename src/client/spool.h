@@ -34,8 +34,8 @@ class SpooledFile {
 
 class Spool {
  public:
-  // Creates the directories (one level above, too). Throws when they are not safe: not of this
-  // user, or writable by others.
+  // Creates the directories (one level above, too). Throws when they are not safe: of somebody else
+  // (the one above may be root's), or writable by others.
   Spool(const std::filesystem::path& directory, const RemoteBarman& barman);
 
   const std::filesystem::path& directory() const { return directory_; }

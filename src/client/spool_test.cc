@@ -2,10 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/test_support.h"
+#include "wal/test_support.h"
 
 namespace barman::client {
 namespace {
@@ -51,6 +54,35 @@ TEST_F(SpoolTest, ServersAndPlacesDoNotMix) {
   other.host = "elsewhere";
   EXPECT_FALSE(Spool(root_.path(), other).take("W1", root_.path() / "to"));
   EXPECT_TRUE(Spool(root_.path(), barman_).take("W1", root_.path() / "to"));
+}
+
+TEST_F(SpoolTest, WhatIsNoWalAnyMoreIsNotTaken) {
+  const Spool spool(root_.path(), barman_);
+  const std::string name = "000000010000000000000001";
+  const std::string segment = wal::make_segment(name);
+  put(spool, name, segment.substr(0, 5000));
+  EXPECT_FALSE(spool.take(name, root_.path() / "to"));
+  EXPECT_THAT(spool.list(), IsEmpty());
+  put(spool, name, segment);
+  EXPECT_TRUE(spool.take(name, root_.path() / "to"));
+}
+
+TEST_F(SpoolTest, RefusesADirectoryThatOthersCanChange) {
+  const fs::path parent = root_.path() / "spool";
+  fs::create_directory(parent);
+  fs::permissions(parent, fs::perms(0777));
+  EXPECT_THROW(Spool(parent, barman_), Error);
+  // As /var/tmp is.
+  fs::permissions(parent, fs::perms(01777));
+  EXPECT_NO_THROW(Spool(parent, barman_));
+  fs::permissions(parent, fs::perms(0700));
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give directories away";
+  ASSERT_EQ(::chown(parent.c_str(), 65534, 65534), 0);
+  EXPECT_THROW(Spool(parent, barman_), Error);
+  fs::create_directory_symlink(root_.path(), root_.path() / "link");
+  EXPECT_NO_THROW(Spool(root_.path() / "link", barman_));
+  ASSERT_EQ(::lchown((root_.path() / "link").c_str(), 65534, 65534), 0);
+  EXPECT_THROW(Spool(root_.path() / "link", barman_), Error);
 }
 
 TEST_F(SpoolTest, PruneKeepsWhatIsStillAhead) {

@@ -1,14 +1,11 @@
 #include "client/wal_restore.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,6 +18,7 @@
 #include "client/remote_barman.h"
 #include "client/shared_connection.h"
 #include "client/spool.h"
+#include "client/wal_destination.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
@@ -111,11 +109,6 @@ bool is_called_for_the_last_time() {
   return ::access("recovery.signal", F_OK) == 0 && ::access("standby.signal", F_OK) != 0;
 }
 
-void remove_destination(const fs::path& path) {
-  struct stat status = {};
-  if (::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) ::unlink(path.c_str());
-}
-
 int fail(const Request& request, int exit_code) {
   if (request.sleep_seconds > 0) {
     std::fputs(fmt::format("Sleeping for {} seconds.\n", request.sleep_seconds).c_str(), stdout);
@@ -147,25 +140,24 @@ int map_exit_code(const RemoteBarman& barman, const GetWalRequest& wal, int exit
   return exit_code > kHighestExitCode ? kExitFailure : exit_code;
 }
 
-int fetch_to_destination(const Request& request) {
+int fetch_to_destination(const Request& request, WalDestination& destination) {
   const RemoteBarman barman = SharedConnection(request.barman).use(request.barman);
   const int attempts = is_called_for_the_last_time() ? kPatientAttempts : kAttempts;
   int exit_code = 0;
   for (int attempt = 1;; ++attempt) {
-    const Fd target =
-        open_file(request.destination, O_WRONLY | O_CREAT | O_TRUNC, 0600, Links::follow);
-    // Half a file must not stay under the name that PostgreSQL reads.
+    // Half a file, or what is no WAL, must not stay under the name that PostgreSQL reads.
     try {
-      exit_code = fetch_wal(barman, request.wal, target, request.destination);
+      exit_code = fetch_wal(barman, request.wal, destination.begin(), request.destination);
+      if (exit_code == 0) destination.keep();
     } catch (...) {
-      remove_destination(request.destination);
+      destination.remove();
       throw;
     }
     if (exit_code == 0) return kExitSuccess;
     if (exit_code != kSshFailure || attempt == attempts) break;
     std::this_thread::sleep_for(kBetweenAttempts);
   }
-  remove_destination(request.destination);
+  destination.remove();
   return fail(request, map_exit_code(barman, request.wal, exit_code));
 }
 
@@ -181,18 +173,34 @@ bool take_from_spool(const Spool& spool, const Request& request) {
   return spool.take(name, request.destination);
 }
 
-int restore_with_spool(const Request& request) {
-  const Spool spool(request.spool_directory, request.barman);
-  spool.prune(request.wal.wal_name);
-  const int exit_code =
-      take_from_spool(spool, request) ? kExitSuccess : fetch_to_destination(request);
-  if (exit_code == kExitSuccess) {
-    start_prefetching(spool,
+// What is wrong with the spool costs its advantage, not the recovery.
+template <typename Function>
+void try_spool(const Function& use) {
+  try {
+    use();
+  } catch (const Error& error) {
+    tell(fmt::format("WARNING: fetching no file in advance: {}", error.describe()));
+    if (!error.hint().empty()) tell("HINT: " + error.hint());
+  }
+}
+
+int restore_with_spool(const Request& request, WalDestination& destination) {
+  std::optional<Spool> spool;
+  bool is_taken = false;
+  try_spool([&] {
+    spool.emplace(request.spool_directory, request.barman);
+    spool->prune(request.wal.wal_name);
+    is_taken = take_from_spool(*spool, request);
+  });
+  const int exit_code = is_taken ? kExitSuccess : fetch_to_destination(request, destination);
+  if (exit_code != kExitSuccess || !spool) return exit_code;
+  try_spool([&] {
+    start_prefetching(*spool,
                       {.barman = request.barman,
                        .compression_options = request.wal.compression_options,
                        .limit = request.parallel - 1},
                       request.wal.wal_name);
-  }
+  });
   return exit_code;
 }
 
@@ -204,16 +212,17 @@ int restore(const Request& request) {
     tell(fmt::format("ERROR: WAL_DEST cannot be a directory: {}", request.destination.string()));
     return fail(request, kExitBadRequest);
   }
-  const int fd =
-      ::open(request.destination.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
-  if (fd < 0) {
-    const std::string reason = errno_text(errno);
-    tell(
-        fmt::format("ERROR: Unable to open WAL_DEST {}: {}", request.destination.string(), reason));
+  std::optional<WalDestination> destination;
+  // Scripts know this text and the exit code that goes with it.
+  try {
+    destination.emplace(request.destination);
+  } catch (const SystemError& error) {
+    tell(fmt::format("ERROR: Unable to open WAL_DEST {}: {}", request.destination.string(),
+                     errno_text(error.error_number())));
     return fail(request, kExitBadRequest);
   }
-  ::close(fd);
-  return request.parallel > 1 ? restore_with_spool(request) : fetch_to_destination(request);
+  return request.parallel > 1 ? restore_with_spool(request, *destination)
+                              : fetch_to_destination(request, *destination);
 }
 
 }  // namespace
@@ -231,21 +240,23 @@ const ClientProgram& wal_restore_program() {
           "barman "
           "there that knows them; --keep-compression is better for an archive that is compressed. "
           "A "
-          "WAL_DEST that could not be filled is removed.",
+          "WAL_DEST that could not be filled is removed. What arrives is checked (its size, and "
+          "the header that PostgreSQL has written) before it gets its name.",
       .options = restore_options(),
       .positionals = {{"BARMAN_HOST", "the host of Barman", ClientValue::host},
                       {"SERVER_NAME", "name of the server in Barman's configuration"},
                       {"WAL_NAME", "name of the file, %f of restore_command"},
                       {"WAL_DEST", "where to write it, %p of restore_command", ClientValue::file}},
-      .exits = {{"0", "The file is in WAL_DEST; with --test: the connection works."},
-                {"1", "Barman does not have the file."},
-                {"2", "Wrong usage, no connection, or the file could not be fetched."},
-                {"126",
-                 "The same, in a recovery that is no standby's: PostgreSQL stops, and goes on "
-                 "when it is started again. After 2 it would take the end of the connection for "
-                 "the end of the WAL."},
-                {"3", "WAL_NAME is no name of a WAL file, or WAL_DEST cannot be opened."},
-                {"above 128", "A signal ended the transfer; PostgreSQL stops its recovery."}}};
+      .exits = {
+          {"0", "The file is in WAL_DEST; with --test: the connection works."},
+          {"1", "Barman does not have the file."},
+          {"2", "Wrong usage, no connection, or what came is not the file that was asked for."},
+          {"126",
+           "The same, in a recovery that is no standby's: PostgreSQL stops, and goes on "
+           "when it is started again. After 2 it would take the end of the connection for "
+           "the end of the WAL."},
+          {"3", "WAL_NAME is no name of a WAL file, or WAL_DEST cannot be opened."},
+          {"above 128", "A signal ended the transfer; PostgreSQL stops its recovery."}}};
   return program;
 }
 

@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "archive/segment_header.h"
+#include "wal/segment_header.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -82,13 +82,13 @@ bool is_unsaved_wal(const fs::path& path, const std::set<std::string>& archived)
   if (name->kind != wal::WalFileKind::segment && name->kind != wal::WalFileKind::partial) {
     return false;
   }
-  std::array<std::byte, archive::kSegmentHeaderSize> first{};
+  std::array<std::byte, wal::kSegmentHeaderSize> first{};
   const Fd file = open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   const std::size_t size = read_full_at(file, first, 0, path);
   if (std::all_of(first.begin(), first.end(), [](std::byte b) { return b == std::byte{0}; })) {
     return false;
   }
-  const auto header = archive::parse_segment_header(Bytes(first).first(size));
+  const auto header = wal::parse_segment_header(Bytes(first).first(size));
   if (!header) return true;
   // PostgreSQL names segments that it needs no more for times to come; they keep their old content.
   const std::optional<wal::Segment> segment =

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -24,8 +25,11 @@ constexpr std::size_t kBlockSizeOffset = 36;
 constexpr std::uint16_t kContinuesRecord = 0x0001;
 constexpr std::uint16_t kHasLongHeader = 0x0002;
 constexpr std::uint16_t kOverwritesRecord = 0x0008;
+// With 0x0004, that full-page images may be left out.
+constexpr std::uint16_t kAllFlags = 0x000F;
 
 // XLogRecord.
+constexpr std::size_t kTransactionOffset = 4;
 constexpr std::size_t kPreviousOffset = 8;
 constexpr std::size_t kRecordInfoOffset = 16;
 constexpr std::size_t kResourceManagerOffset = 17;
@@ -33,8 +37,41 @@ constexpr std::size_t kCrcOffset = 20;
 // XLogRecordMaxSize.
 constexpr std::uint32_t kMaxRecordSize = std::uint32_t{1020} << 20;
 
-constexpr std::uint8_t kXlogResourceManager = 0;
 constexpr std::uint8_t kSwitchInfo = 0x40;
+// Its content: two bytes that tell its length, then the LSN of what it replaces.
+constexpr std::uint8_t kOverwriteInfo = 0xD0;
+constexpr std::size_t kOverwrittenLsnOffset = 2;
+
+// Logical messages; extensions have managers of their own from 128 on, since 15.
+constexpr std::uint8_t kLastBuiltInManager = 21;
+constexpr std::uint8_t kFirstCustomManager = 128;
+constexpr int kFirstWithCustomManagers = 15;
+
+// XLOG_PAGE_MAGIC of a version; 0 = not known.
+std::uint16_t magic_of(std::optional<int> major) {
+  switch (major.value_or(0)) {
+    case 13:
+      return 0xD106;
+    case 14:
+      return 0xD10D;
+    case 15:
+      return 0xD110;
+    case 16:
+      return 0xD113;
+    case 17:
+      return 0xD116;
+    case 18:
+      return 0xD118;
+    default:
+      return 0;
+  }
+}
+
+bool is_manager(std::uint8_t id, std::optional<int> major) {
+  return id <= kLastBuiltInManager ||
+         (id >= kFirstCustomManager &&
+          major.value_or(kFirstWithCustomManagers) >= kFirstWithCustomManagers);
+}
 
 template <typename T>
 T load(Bytes data, std::size_t offset) {
@@ -54,9 +91,11 @@ std::uint64_t before_page_header(Lsn lsn, SegmentSize size) {
 
 }  // namespace
 
-RecordChecker::RecordChecker(const WalRange& range)
+RecordChecker::RecordChecker(const WalRange& range, Observer observer)
     : range_(range),
       end_(before_page_header(range.end, range.segment_size)),
+      observer_(std::move(observer)),
+      magic_(magic_of(range.server_major)),
       system_id_(range.system_id),
       is_seeking_(range.first_record == FirstRecord::anywhere),
       position_(range.begin.value),
@@ -76,14 +115,26 @@ void RecordChecker::write(Bytes data) {
   while (!data.empty()) {
     if (page_begin_ >= segment_end_) fail(segment_end_, "the segment is longer than it may be");
     const std::size_t size = std::min(data.size(), kPageSize - page_fill_);
-    std::memcpy(page_.data() + page_fill_, data.data(), size);
+    if (size == kPageSize) {
+      page_ = data.first(size);
+    } else {
+      std::memcpy(buffer_.data() + page_fill_, data.data(), size);
+      page_ = buffer_;
+    }
     page_fill_ += size;
     data = data.subspan(size);
     if (page_fill_ < kPageSize) return;
-    // What lies before the first record or behind the last one is not looked at: the rest of a
-    // segment after a switch is zero, or old content of a recycled file.
+    // Of what lies before the first record or behind the last one PostgreSQL reads the header of
+    // the segment only: the rest of a segment after a switch is zero, or old content of a recycled
+    // file.
     const std::uint64_t page_end = page_begin_ + kPageSize;
-    if (!is_done() && page_end > position_) check_page_or_end();
+    if (!is_done()) {
+      if (page_end > position_) {
+        check_page_or_end();
+      } else if (page_begin_ % range_.segment_size.bytes == 0) {
+        check_page_header();
+      }
+    }
     page_begin_ = page_end;
     page_fill_ = 0;
   }
@@ -135,33 +186,45 @@ void RecordChecker::check_page() {
 }
 
 std::size_t RecordChecker::check_page_header() {
-  const Bytes page(page_);
-  const auto magic = load<std::uint16_t>(page, 0);
-  const auto info = load<std::uint16_t>(page, kInfoOffset);
+  const auto magic = load<std::uint16_t>(page_, 0);
+  const auto info = load<std::uint16_t>(page_, kInfoOffset);
   if (magic_ == 0) magic_ = magic;
   if (magic == 0) fail(page_begin_, "the page is empty");
   if (magic != magic_) fail(page_begin_, fmt::format("wrong magic number {:04X}", magic));
-  if (load<std::uint64_t>(page, kAddressOffset) != page_begin_) {
+  if ((info & ~kAllFlags) != 0) {
+    fail(page_begin_, fmt::format("the page header has unknown flags ({:04X})", info));
+  }
+  if (load<std::uint64_t>(page_, kAddressOffset) != page_begin_) {
     fail(page_begin_, "the page belongs to another place of the log");
   }
+  check_timeline();
+  if ((info & kHasLongHeader) != 0) return check_long_header();
+  if (page_begin_ % range_.segment_size.bytes == 0) {
+    fail(page_begin_, "the segment has no header");
+  }
+  return kShortPageHeader;
+}
+
+void RecordChecker::check_timeline() {
+  const TimelineId timeline{load<std::uint32_t>(page_, kTimelineOffset)};
   // The first segment of a timeline begins with pages of the timeline before it.
-  if (load<std::uint32_t>(page, kTimelineOffset) > range_.timeline.value) {
-    fail(page_begin_, "the page belongs to a later timeline");
+  if (timeline > range_.timeline) fail(page_begin_, "the page belongs to a later timeline");
+  if (timeline < latest_timeline_) {
+    fail(page_begin_, fmt::format("the page belongs to timeline {}, and the one before it to {}",
+                                  timeline.value, latest_timeline_.value));
   }
-  if ((info & kHasLongHeader) == 0) {
-    if (page_begin_ % range_.segment_size.bytes == 0) {
-      fail(page_begin_, "the segment has no header");
-    }
-    return kShortPageHeader;
-  }
-  const auto system_id = load<std::uint64_t>(page, kSystemIdOffset);
+  latest_timeline_ = timeline;
+}
+
+std::size_t RecordChecker::check_long_header() {
+  const auto system_id = load<std::uint64_t>(page_, kSystemIdOffset);
   if (!system_id_) system_id_ = system_id;
   if (system_id != *system_id_) {
     fail(page_begin_,
          fmt::format("the segment is of another cluster (system identifier {})", system_id));
   }
-  if (load<std::uint32_t>(page, kSegmentSizeOffset) != range_.segment_size.bytes ||
-      load<std::uint32_t>(page, kBlockSizeOffset) != kPageSize) {
+  if (load<std::uint32_t>(page_, kSegmentSizeOffset) != range_.segment_size.bytes ||
+      load<std::uint32_t>(page_, kBlockSizeOffset) != kPageSize) {
     fail(page_begin_, "the segment has another segment or block size");
   }
   return kLongPageHeader;
@@ -169,10 +232,17 @@ std::size_t RecordChecker::check_page_header() {
 
 // The page tells how much of a record is still to come on it and behind it.
 std::size_t RecordChecker::pass_over_continued(std::size_t offset) {
-  const Bytes page(page_);
-  const bool is_continued = (load<std::uint16_t>(page, kInfoOffset) & kContinuesRecord) != 0;
-  const std::uint64_t rest = is_continued ? load<std::uint32_t>(page, kRemainingOffset) : 0;
-  if (rest > kPageSize - offset) return kPageSize;
+  const bool is_continued = (load<std::uint16_t>(page_, kInfoOffset) & kContinuesRecord) != 0;
+  const std::uint64_t rest = is_continued ? load<std::uint32_t>(page_, kRemainingOffset) : 0;
+  // Not so when the server crashed while it wrote that record, and began anew here.
+  const bool is_overwriting = (load<std::uint16_t>(page_, kInfoOffset) & kOverwritesRecord) != 0;
+  if (passed_rest_ != 0 && rest != passed_rest_ && !is_overwriting) {
+    fail(page_begin_, "the record of the page before does not go on here");
+  }
+  if (rest > kPageSize - offset) {
+    passed_rest_ = rest - (kPageSize - offset);
+    return kPageSize;
+  }
   is_seeking_ = false;
   position_ = align_record(page_begin_ + offset + rest);
   good_end_ = position_;
@@ -199,15 +269,16 @@ bool RecordChecker::may_end_here() {
 }
 
 std::size_t RecordChecker::continue_record(std::size_t offset) {
-  const Bytes page(page_);
-  const auto info = load<std::uint16_t>(page, kInfoOffset);
+  const auto info = load<std::uint16_t>(page_, kInfoOffset);
   if ((info & kOverwritesRecord) != 0) {
     // The server crashed while it wrote that record, and began anew here.
+    overwritten_record_ = record_begin_;
     remaining_ = 0;
     position_ = page_begin_ + offset;
     return offset;
   }
-  if ((info & kContinuesRecord) == 0 || load<std::uint32_t>(page, kRemainingOffset) != remaining_) {
+  if ((info & kContinuesRecord) == 0 ||
+      load<std::uint32_t>(page_, kRemainingOffset) != remaining_) {
     fail(record_begin_, "the record does not go on on the next page");
   }
   position_ = page_begin_ + offset;
@@ -216,6 +287,12 @@ std::size_t RecordChecker::continue_record(std::size_t offset) {
 
 std::size_t RecordChecker::begin_record(std::size_t offset) {
   record_begin_ = page_begin_ + offset;
+  const auto info = load<std::uint16_t>(page_, kInfoOffset);
+  const std::size_t header = (info & kHasLongHeader) != 0 ? kLongPageHeader : kShortPageHeader;
+  if (offset < header) fail(record_begin_, "a record cannot begin in a page header");
+  if (offset == header && (info & kContinuesRecord) != 0) {
+    fail(page_begin_, "the page continues a record, but none is unfinished");
+  }
   const auto size = load<std::uint32_t>(page_, offset);
   if (size == 0 && may_end_here()) return kPageSize;
   if (size == 0) fail(record_begin_, "the records end here, too early");
@@ -224,6 +301,8 @@ std::size_t RecordChecker::begin_record(std::size_t offset) {
   }
   remaining_ = size;
   header_fill_ = 0;
+  content_fill_ = 0;
+  is_content_kept_ = false;
   crc_ = kCrc32cInitial;
   position_ = record_begin_;
   return take(offset);
@@ -233,12 +312,21 @@ std::size_t RecordChecker::begin_record(std::size_t offset) {
 std::size_t RecordChecker::take(std::size_t offset) {
   const auto size = static_cast<std::size_t>(
       std::min<std::uint64_t>(remaining_, std::uint64_t{kPageSize - offset}));
-  Bytes data = Bytes(page_).subspan(offset, size);
-  const std::size_t header_size = std::min(kRecordHeader - header_fill_, size);
-  if (header_size > 0) {
+  Bytes data = page_.subspan(offset, size);
+  if (header_fill_ < kRecordHeader) {
+    const std::size_t header_size = std::min(kRecordHeader - header_fill_, size);
     std::memcpy(header_.data() + header_fill_, data.data(), header_size);
     header_fill_ += header_size;
     data = data.subspan(header_size);
+    if (header_fill_ == kRecordHeader) {
+      check_record_header();
+      is_content_kept_ = load<std::uint8_t>(header_, kResourceManagerOffset) <= kTransactionManager;
+    }
+  }
+  if (is_content_kept_) {
+    const std::size_t kept = std::min(data.size(), kKeptContent - content_fill_);
+    std::memcpy(content_.data() + content_fill_, data.data(), kept);
+    content_fill_ += kept;
   }
   crc_ = crc32c_extend(crc_, data);
   remaining_ -= size;
@@ -248,23 +336,53 @@ std::size_t RecordChecker::take(std::size_t offset) {
   return static_cast<std::size_t>(std::min<std::uint64_t>(position_ - page_begin_, kPageSize));
 }
 
+// PostgreSQL looks at the rest of a record only when its header is right.
+void RecordChecker::check_record_header() const {
+  const auto manager = load<std::uint8_t>(header_, kResourceManagerOffset);
+  if (!is_manager(manager, range_.server_major)) {
+    fail(record_begin_, fmt::format("the record has an unknown resource manager ({})", manager));
+  }
+  const auto previous = load<std::uint64_t>(header_, kPreviousOffset);
+  const bool follows =
+      previous_record_ == 0 ? previous < record_begin_ : previous == previous_record_;
+  if (!follows) fail(record_begin_, "the record does not follow the one before it");
+}
+
+// PostgreSQL ends recovery where a record replaces another one than that which was left unfinished.
+void RecordChecker::check_overwriting() const {
+  const Bytes content = Bytes(content_).first(content_fill_);
+  if (content.size() < kOverwrittenLsnOffset + sizeof(std::uint64_t)) return;
+  // Where the reading began the unfinished record was not seen.
+  const bool is_known = record_count_ > 0;
+  if (is_known && load<std::uint64_t>(content, kOverwrittenLsnOffset) != overwritten_record_) {
+    fail(record_begin_, "the record replaces another one than the unfinished one before it");
+  }
+}
+
 void RecordChecker::end_record() {
   const Bytes header(header_);
   crc_ = crc32c_finish(crc32c_extend(crc_, header.first(kCrcOffset)));
   if (crc_ != load<std::uint32_t>(header, kCrcOffset)) {
     fail(record_begin_, "the record has a wrong checksum");
   }
-  const auto previous = load<std::uint64_t>(header, kPreviousOffset);
-  if (previous_record_ != 0 && previous != previous_record_) {
-    fail(record_begin_, "the record does not follow the one before it");
-  }
+  const Lsn previous{load<std::uint64_t>(header, kPreviousOffset)};
+  const auto manager = load<std::uint8_t>(header, kResourceManagerOffset);
+  const auto info = load<std::uint8_t>(header, kRecordInfoOffset);
+  const std::uint8_t kind = info & 0xF0;
+  if (manager == kXlogManager && kind == kOverwriteInfo) check_overwriting();
   previous_record_ = record_begin_;
   ++record_count_;
   position_ = align_record(position_);
-  const auto manager = load<std::uint8_t>(header, kResourceManagerOffset);
-  const auto info = load<std::uint8_t>(header, kRecordInfoOffset);
-  if (manager == kXlogResourceManager && (info & 0xF0) == kSwitchInfo) position_ = segment_end_;
+  if (manager == kXlogManager && kind == kSwitchInfo) position_ = segment_end_;
   good_end_ = position_;
+  if (!observer_) return;
+  observer_({.begin = {record_begin_},
+             .end = {good_end_},
+             .previous = previous,
+             .transaction = load<std::uint32_t>(header, kTransactionOffset),
+             .manager = manager,
+             .info = info,
+             .content = Bytes(content_).first(is_content_kept_ ? content_fill_ : 0)});
 }
 
 }  // namespace barman::wal

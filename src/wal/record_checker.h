@@ -1,13 +1,15 @@
 // Reads WAL as PostgreSQL would replay it and checks what can be checked without replaying: page
 // headers, the chain of records, and the CRC of each record (docs/formats/wal_segment.md;
 // PostgreSQL src/include/access/xlog_internal.h and xlogrecord.h). Pages of the usual 8 KiB,
-// little-endian.
+// little-endian. The rules are those of PostgreSQL's src/backend/access/transam/xlogreader.c: where
+// its reader stops, recovery ends without a word, so what it refuses is damage here.
 //
-// Memory: one page and one record header, whatever the size of records.
+// Memory: one page and the beginning of one record, whatever the size of records.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,11 +43,33 @@ struct WalRange {
   // With LastRecord::anywhere: where the next timeline left this one. In the last segment the
   // records must come so far, and need not be whole behind it.
   std::optional<Lsn> timeline_end = {};
+  // Of the server that wrote it, "17"; unset: that of the first page, whatever it is.
+  std::optional<int> server_major = {};
 };
+
+// A record whose checksum is right, for those that look at what it says (record_content.h).
+struct RecordView {
+  Lsn begin;
+  // Where the next one begins.
+  Lsn end;
+  Lsn previous;
+  std::uint32_t transaction = 0;
+  std::uint8_t manager = 0;
+  std::uint8_t info = 0;
+  // What follows the header, at most kKeptContent bytes of it; only of the resource managers
+  // XLOG and Transaction.
+  Bytes content;
+};
+inline constexpr std::size_t kKeptContent = 1024;
+inline constexpr std::uint8_t kXlogManager = 0;
+inline constexpr std::uint8_t kTransactionManager = 1;
 
 class RecordChecker {
  public:
-  explicit RecordChecker(const WalRange& range);
+  using Observer = std::function<void(const RecordView&)>;
+
+  // `observer` is called for each record of the range, in order; may be empty.
+  explicit RecordChecker(const WalRange& range, Observer observer = {});
 
   // The segments of the range, one after the other, from the one that holds `begin`. Pieces of any
   // size; throws `corrupt` naming the LSN for what PostgreSQL would not replay.
@@ -61,6 +85,8 @@ class RecordChecker {
   bool is_done() const { return is_ended_ || (position_ >= end_ && remaining_ == 0); }
   // No record has begun so far.
   bool is_seeking() const { return is_seeking_; }
+  // Up to here all records are whole.
+  Lsn good_end() const { return {good_end_}; }
 
  private:
   static constexpr std::size_t kPageSize = 8192;
@@ -69,9 +95,13 @@ class RecordChecker {
   void check_page_or_end();
   void check_page();
   std::size_t check_page_header();
+  void check_timeline();
+  std::size_t check_long_header();
   std::size_t continue_record(std::size_t offset);
   std::size_t begin_record(std::size_t offset);
   std::size_t take(std::size_t offset);
+  void check_record_header() const;
+  void check_overwriting() const;
   void end_record();
   std::size_t pass_over_continued(std::size_t offset);
   bool may_end_here();
@@ -82,14 +112,20 @@ class RecordChecker {
   const WalRange range_;
   // range_.end; the beginning of its page when it is just behind the page's header.
   const std::uint64_t end_;
-  std::array<std::byte, kPageSize> page_{};
+  const Observer observer_;
+  // The page that is looked at: in the caller's bytes, or put together here.
+  Bytes page_;
+  std::array<std::byte, kPageSize> buffer_{};
   std::size_t page_fill_ = 0;
   std::uint64_t page_begin_ = 0;
   std::uint64_t segment_end_ = 0;
   std::uint16_t magic_ = 0;
+  TimelineId latest_timeline_;
   std::optional<std::uint64_t> system_id_;
 
   bool is_seeking_;
+  // While it is: what the next page must still have of the record that is passed over; 0 = unknown.
+  std::uint64_t passed_rest_ = 0;
   bool is_ended_ = false;
   // Where the next record begins, or the current one goes on.
   std::uint64_t position_;
@@ -101,6 +137,11 @@ class RecordChecker {
   std::uint64_t remaining_ = 0;
   std::array<std::byte, kRecordHeader> header_{};
   std::size_t header_fill_ = 0;
+  std::array<std::byte, kKeptContent> content_{};
+  std::size_t content_fill_ = 0;
+  bool is_content_kept_ = false;
+  // The record that a crash has left unfinished, until the one that tells so.
+  std::uint64_t overwritten_record_ = 0;
   std::uint32_t crc_ = 0;
   std::uint64_t record_count_ = 0;
 };

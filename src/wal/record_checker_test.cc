@@ -5,6 +5,7 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
@@ -232,6 +233,92 @@ TEST(RecordChecker, RefusesWhatIsShortForeignOrEmpty) {
   Wal empty = wal;
   std::memset(empty.bytes.data() + kSegment, 0, kSegment);
   EXPECT_EQ(failure_of(empty), "WAL at 0/200000: the page is empty");
+}
+
+// xlogreader.c: where PostgreSQL's reader stops, recovery ends without a word.
+TEST(RecordChecker, KeepsTheRulesForPageHeaders) {
+  const Wal good = make_wal();
+  const std::size_t page = 3 * kPage;
+  const auto with = [&](std::size_t offset, char value) {
+    Wal bad = good;
+    bad.bytes[page + offset] = value;
+    return failure_of(bad);
+  };
+  const std::string at = fmt::format("WAL at {}: ", format_lsn({kSegment + page}));
+  const char flags = good.bytes[page + 2];
+  EXPECT_EQ(with(2, static_cast<char>(flags | 0x10)),
+            at + "the page header has unknown flags (0011)");
+  EXPECT_EQ(with(3, '\x80'), at + "the page header has unknown flags (8001)");
+  // That full-page images may be left out.
+  EXPECT_EQ(with(2, static_cast<char>(flags | 0x04)), "none");
+  EXPECT_EQ(with(4, '\0'), at + "the page belongs to timeline 0, and the one before it to 1");
+  EXPECT_EQ(with(4, '\2'), at + "the page belongs to a later timeline");
+}
+
+TEST(RecordChecker, RefusesToContinueWhatIsNotUnfinished) {
+  WalBuilder builder;
+  const std::uint64_t begin = builder.next_record();
+  // It fills the first page.
+  builder.add_record(kPage - 40 - 24);
+  builder.add_record(100);
+  Wal wal = {.bytes = builder.bytes(), .begin = {begin}, .end = {builder.position()}};
+  wal.bytes.resize(kSegment);
+  EXPECT_EQ(failure_of(wal), "none");
+  wal.bytes[kPage + 2] = 1;
+  store(wal.bytes, kPage + 16, std::uint32_t{8});
+  EXPECT_EQ(failure_of(wal),
+            "WAL at 0/102000: the page continues a record, but none is unfinished");
+}
+
+TEST(RecordChecker, LooksAtTheHeaderOfTheSegmentAlthoughTheRangeBeginsLater) {
+  Wal wal = make_wal();
+  ASSERT_GT(wal.begin.value, kSegment + kPage);
+  wal.bytes[24] ^= 1;
+  EXPECT_THAT(failure_of(wal), testing::HasSubstr("the segment is of another cluster"));
+}
+
+TEST(RecordChecker, RefusesRecordsOfUnknownManagersAndVersions) {
+  WalBuilder builder;
+  const std::uint64_t begin = builder.next_record();
+  builder.add_record(100, 22);
+  Wal wal = {.bytes = builder.bytes(), .begin = {begin}, .end = {builder.position()}};
+  wal.bytes.resize(kSegment);
+  EXPECT_EQ(failure_of(wal), "WAL at 0/100028: the record has an unknown resource manager (22)");
+  RecordChecker checker({.timeline = {1},
+                         .begin = wal.begin,
+                         .end = wal.end,
+                         .segment_size = {kSegment},
+                         .server_major = 17});
+  checker.begin_segment({.timeline = {1}, .number = 1});
+  EXPECT_THROW(checker.write(as_bytes(wal.bytes)), Error);
+}
+
+TEST(RecordChecker, KnowsWhichRecordWasLeftUnfinished) {
+  const auto verdict = [](std::uint64_t difference) {
+    WalBuilder builder;
+    Wal wal;
+    wal.begin = {builder.next_record()};
+    builder.add_record(100);
+    const std::uint64_t unfinished = builder.next_record();
+    // The server crashes when it has written the first of two pages of a record.
+    WalBuilder torn = builder;
+    torn.add_record(2 * kPage);
+    std::string payload(18, '\0');
+    payload[0] = '\xFF';
+    payload[1] = 16;
+    store(payload, 2, unfinished + difference);
+    const std::size_t size = builder.bytes().size();
+    builder.bytes() += torn.bytes().substr(size, kPage - size);
+    builder.next_record();
+    store(builder.bytes(), kPage + 2, std::uint16_t{8});
+    builder.add_record_with(payload, 0, 0xD0);
+    wal.end = {builder.position()};
+    wal.bytes = builder.bytes();
+    wal.bytes.resize(kSegment);
+    return failure_of(wal);
+  };
+  EXPECT_EQ(verdict(0), "none");
+  EXPECT_THAT(verdict(8), testing::HasSubstr("replaces another one"));
 }
 
 TEST(RecordChecker, RefusesASegmentThatBelongsElsewhere) {

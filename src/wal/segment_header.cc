@@ -1,10 +1,10 @@
-#include "archive/segment_header.h"
+#include "wal/segment_header.h"
 
 #include <fmt/format.h>
 
 #include "wal/wal_file_name.h"
 
-namespace barman::archive {
+namespace barman::wal {
 namespace {
 
 constexpr std::uint64_t kLongHeader = 0x0002;
@@ -23,24 +23,30 @@ std::uint64_t number_at(Bytes bytes, std::size_t offset, std::size_t size) {
 
 }  // namespace
 
-std::optional<SegmentHeader> parse_segment_header(Bytes first_bytes) {
-  if (first_bytes.size() < kSegmentHeaderSize) return std::nullopt;
+bool has_segment_magic(Bytes first_bytes) {
+  if (first_bytes.size() < 2) return false;
   const std::uint64_t magic = number_at(first_bytes, 0, 2);
-  if (magic < kFirstMagic || magic > kLastMagic) return std::nullopt;
+  return magic >= kFirstMagic && magic <= kLastMagic;
+}
+
+std::optional<SegmentHeader> parse_segment_header(Bytes first_bytes) {
+  if (first_bytes.size() < kSegmentHeaderSize || !has_segment_magic(first_bytes)) {
+    return std::nullopt;
+  }
   if ((number_at(first_bytes, 2, 2) & kLongHeader) == 0) return std::nullopt;
   SegmentHeader header = {
       .timeline = static_cast<std::uint32_t>(number_at(first_bytes, 4, 4)),
       .page_address = number_at(first_bytes, 8, 8),
       .system_id = number_at(first_bytes, 24, 8),
       .segment_size = static_cast<std::uint32_t>(number_at(first_bytes, 32, 4))};
-  if (!wal::is_valid_segment_size(header.segment_size)) return std::nullopt;
+  if (!is_valid_segment_size(header.segment_size)) return std::nullopt;
   return header;
 }
 
 std::string segment_problem(std::string_view name, const SegmentHeader& header,
                             std::optional<std::uint64_t> system_id) {
-  const wal::SegmentSize size{header.segment_size};
-  const std::optional<wal::Segment> segment = wal::parse_segment_name(name.substr(0, 24), size);
+  const SegmentSize size{header.segment_size};
+  const std::optional<Segment> segment = parse_segment_name(name.substr(0, 24), size);
   if (!segment) {
     return fmt::format("its header tells a segment size of {} bytes, which does not fit its name",
                        header.segment_size);
@@ -49,10 +55,10 @@ std::string segment_problem(std::string_view name, const SegmentHeader& header,
     return fmt::format("it belongs to the cluster with system id {}, not {}", header.system_id,
                        *system_id);
   }
-  const wal::Lsn begin = wal::segment_begin(*segment, size);
+  const Lsn begin = segment_begin(*segment, size);
   if (header.page_address != begin.value) {
     return fmt::format("it begins at LSN {}, its name says {}",
-                       wal::format_lsn(wal::Lsn{header.page_address}), wal::format_lsn(begin));
+                       format_lsn(Lsn{header.page_address}), format_lsn(begin));
   }
   // The first segment of a new timeline begins with pages of the old one.
   if (header.timeline > segment->timeline.value) {
@@ -62,4 +68,4 @@ std::string segment_problem(std::string_view name, const SegmentHeader& header,
   return {};
 }
 
-}  // namespace barman::archive
+}  // namespace barman::wal

@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 
-namespace barman::archive {
+namespace barman::wal {
 
 // The size of a long page header.
 inline constexpr std::size_t kSegmentHeaderSize = 40;
@@ -21,6 +21,10 @@ struct SegmentHeader {
   std::uint32_t segment_size = 0;
 };
 
+// Whether they begin with the number that PostgreSQL gives to WAL pages; false for less than two
+// bytes.
+bool has_segment_magic(Bytes first_bytes);
+
 // nullopt when the bytes are no beginning of a segment that this host can read: compressed,
 // encrypted, or anything else.
 std::optional<SegmentHeader> parse_segment_header(Bytes first_bytes);
@@ -30,4 +34,4 @@ std::optional<SegmentHeader> parse_segment_header(Bytes first_bytes);
 std::string segment_problem(std::string_view name, const SegmentHeader& header,
                             std::optional<std::uint64_t> system_id);
 
-}  // namespace barman::archive
+}  // namespace barman::wal

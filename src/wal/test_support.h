@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "base/fd.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::wal {
 
@@ -25,7 +26,9 @@ void store(std::string& text, std::size_t offset, T value) {
 // Writes WAL as PostgreSQL lays it out, from the beginning of segment 1.
 class WalBuilder {
  public:
-  std::uint64_t position() const { return kSegment + bytes_.size(); }
+  explicit WalBuilder(std::uint64_t segment = kSegment) : segment_(segment) {}
+
+  std::uint64_t position() const { return segment_ + bytes_.size(); }
   // Of the next record.
   std::uint64_t next_record() {
     if (bytes_.size() % kPage == 0) add_page_header(0);
@@ -33,10 +36,19 @@ class WalBuilder {
   }
 
   void add_record(std::size_t payload_size, std::uint8_t manager = 10, std::uint8_t info = 0) {
-    std::string record(24 + payload_size, '\0');
-    for (std::size_t i = 24; i < record.size(); ++i) record[i] = static_cast<char>(i * 7 + 1);
+    std::string payload(payload_size, '\0');
+    for (std::size_t i = 0; i < payload.size(); ++i) {
+      payload[i] = static_cast<char>((i + 24) * 7 + 1);
+    }
+    add_record_with(payload, manager, info);
+  }
+  void add_record_with(std::string_view payload, std::uint8_t manager, std::uint8_t info,
+                       std::uint32_t transaction = 0) {
+    std::string record(24, '\0');
+    record += payload;
     const std::uint64_t begin = next_record();
     store(record, 0, static_cast<std::uint32_t>(record.size()));
+    store(record, 4, transaction);
     store(record, 8, previous_);
     store(record, 16, info);
     store(record, 17, manager);
@@ -50,7 +62,7 @@ class WalBuilder {
   }
   void add_switch() {
     add_record(0, 0, 0x40);
-    bytes_.resize((bytes_.size() + kSegment - 1) / kSegment * kSegment);
+    bytes_.resize((bytes_.size() + segment_ - 1) / segment_ * segment_);
   }
   std::string& bytes() { return bytes_; }
 
@@ -67,7 +79,7 @@ class WalBuilder {
     }
   }
   void add_page_header(std::uint32_t remaining) {
-    const bool is_long = bytes_.size() % kSegment == 0;
+    const bool is_long = bytes_.size() % segment_ == 0;
     std::string header(is_long ? 40 : 24, '\0');
     store(header, 0, std::uint16_t{0xD110});
     store(header, 2, static_cast<std::uint16_t>((remaining > 0 ? 1 : 0) | (is_long ? 2 : 0)));
@@ -76,14 +88,41 @@ class WalBuilder {
     store(header, 16, remaining);
     if (is_long) {
       store(header, 24, kSystem);
-      store(header, 32, static_cast<std::uint32_t>(kSegment));
+      store(header, 32, static_cast<std::uint32_t>(segment_));
       store(header, 36, static_cast<std::uint32_t>(kPage));
     }
     bytes_ += header;
   }
 
+  std::uint64_t segment_;
   std::string bytes_;
   std::uint64_t previous_ = 0;
 };
+
+// A whole segment for tests that do not look at records: the header that its name asks for, `text`,
+// and zeroes.
+struct SegmentContent {
+  std::string_view text{};
+  std::uint64_t system_id = kSystem;
+  std::uint64_t size_bytes = kSegment;
+};
+inline std::string make_segment(std::string_view name, const SegmentContent& content = {}) {
+  const SegmentSize size{content.size_bytes};
+  const Segment segment = parse_segment_name(name.substr(0, 24), size).value();
+  std::string bytes(content.size_bytes, '\0');
+  store(bytes, 0, std::uint16_t{0xD110});
+  store(bytes, 2, std::uint16_t{2});
+  store(bytes, 4, segment.timeline.value);
+  store(bytes, 8, segment_begin(segment, size).value);
+  store(bytes, 24, content.system_id);
+  store(bytes, 32, static_cast<std::uint32_t>(content.size_bytes));
+  store(bytes, 36, static_cast<std::uint32_t>(kPage));
+  bytes.replace(40, content.text.size(), content.text);
+  return bytes;
+}
+// What make_segment() was given.
+inline std::string text_of_segment(const std::string& bytes) {
+  return bytes.size() < 40 ? bytes : std::string(bytes.c_str() + 40);
+}
 
 }  // namespace barman::wal

@@ -16,15 +16,18 @@ namespace {
 
 using namespace barman;
 
+// Small segments: most of the time of an input would go into the empty rest of large ones.
+constexpr std::uint64_t kSmallSegment = 8 * wal::kPage;
+
 // Throws barman::Error for WAL that PostgreSQL would not replay.
 void check(std::string_view bytes, std::uint64_t begin, std::uint64_t end, std::size_t piece) {
   wal::RecordChecker checker({.timeline = {1},
                               .begin = {begin},
                               .end = {end},
-                              .segment_size = {wal::kSegment},
+                              .segment_size = {kSmallSegment},
                               .system_id = wal::kSystem});
-  for (std::size_t i = 0; i * wal::kSegment < bytes.size(); ++i) {
-    const std::string_view segment = bytes.substr(i * wal::kSegment, wal::kSegment);
+  for (std::size_t i = 0; i * kSmallSegment < bytes.size(); ++i) {
+    const std::string_view segment = bytes.substr(i * kSmallSegment, kSmallSegment);
     checker.begin_segment({.timeline = {1}, .number = i + 1});
     for (std::size_t at = 0; at < segment.size(); at += piece) {
       checker.write(as_bytes(segment.substr(at, piece)));
@@ -45,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   rest = rest.subspan(wanted * 3);
   if (rest.size() > 400) rest = rest.first(400);
 
-  wal::WalBuilder builder;
+  wal::WalBuilder builder(kSmallSegment);
   const std::uint64_t begin = builder.next_record();
   for (const std::uint8_t byte : rest) {
     if (byte == 255) {
@@ -53,12 +56,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } else {
       builder.add_record(std::size_t{13} * byte);
     }
-    if (builder.bytes().size() > 2 * wal::kSegment) break;
+    if (builder.bytes().size() > 16 * kSmallSegment) break;
   }
   if (rest.empty()) builder.add_record(1);
   const std::uint64_t end = builder.position();
   builder.add_switch();
-  const std::size_t piece = 1 + (size * 977) % 20000;
+  const std::size_t piece = 100 + (size * 977) % 20000;
   check(builder.bytes(), begin, end, piece);  // Throwing here is a finding.
 
   std::string damaged = builder.bytes();

@@ -60,4 +60,26 @@ std::vector<std::string> archived_wal_names(const BarmanHome& barman, const std:
   return names;
 }
 
+std::string wal_segment(const std::string& name, const std::string& content) {
+  constexpr std::uint64_t kSizeBytes = std::uint64_t{1} << 20;
+  constexpr std::size_t kHeaderBytes = 40;
+  const auto number = [&](std::size_t offset) {
+    return std::stoull(name.substr(offset, 8), nullptr, 16);
+  };
+  std::string segment(kSizeBytes, '\0');
+  const auto put = [&](std::size_t offset, std::size_t size, std::uint64_t value) {
+    for (std::size_t i = 0; i < size; ++i)
+      segment[offset + i] = static_cast<char>(value >> (8 * i));
+  };
+  put(0, 2, 0xD110);  // PostgreSQL 15
+  put(2, 2, 2);       // a long header
+  put(4, 4, number(0));
+  put(8, 8, number(8) << 32U | number(16) * kSizeBytes);
+  put(24, 8, 7710433624940005412U);
+  put(32, 4, kSizeBytes);
+  put(36, 4, 8192);
+  segment.replace(kHeaderBytes, content.size(), content);
+  return segment;
+}
+
 }  // namespace barman::test

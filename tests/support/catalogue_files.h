@@ -32,4 +32,8 @@ std::filesystem::path archived_wal(const BarmanHome& barman, const std::string& 
 // Names of the files below wals/ without the index, sorted.
 std::vector<std::string> archived_wal_names(const BarmanHome& barman, const std::string& server);
 
+// A WAL segment of 1 MiB without records: the header that its name asks for, then `content`, then
+// zeroes.
+std::string wal_segment(const std::string& name, const std::string& content);
+
 }  // namespace barman::test

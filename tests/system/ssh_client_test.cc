@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "support/barman_home.h"
+#include "support/catalogue_files.h"
 #include "support/eventually.h"
 #include "support/postgres_server.h"
 #include "support/ssh_server.h"
@@ -71,8 +72,9 @@ class SshClient : public ::testing::Test {
   // One megabyte that looks like no other.
   std::string put_wal_file(unsigned number, bool is_ready = true) {
     std::minstd_rand random(number);
-    std::string content(1 << 20, '\0');
-    for (std::size_t i = 0; i < 300000; ++i) content[i] = static_cast<char>(random() >> 8U);
+    std::string bytes(300000, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random() >> 8U);
+    const std::string content = wal_segment(wal_name(number), bytes);
     write_text(pg_wal() / wal_name(number), content);
     if (is_ready) write_text(pg_wal() / "archive_status" / (wal_name(number) + ".ready"), "");
     return content;
@@ -443,11 +445,7 @@ TEST_F(SshClient, PartialFilesAreDeliveredInParallelModeToo) {
 
 // PostgreSQL ends its recovery with a FATAL error when a segment is shorter.
 TEST_F(SshClient, UnfinishedSegmentsArriveInFullSizeInEveryForm) {
-  // A long page header of a segment of 1 MiB, and a part of what follows.
-  std::string expected("\x0d\xd1\x02\x00", 4);
-  expected.resize(40);
-  expected[34] = '\x10';
-  expected += put_wal_file(1).substr(0, 10000);
+  std::string expected = put_wal_file(1).substr(0, 10000);
   const fs::path streaming = barman.server_directory("main") / "streaming";
   fs::create_directories(streaming);
   write_text(streaming / (wal_name(1) + ".partial"), expected);

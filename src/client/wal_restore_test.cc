@@ -1,0 +1,134 @@
+// With an ssh of our own, which says what it is told to.
+#include "client/wal_restore.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/test_support.h"
+#include "wal/test_support.h"
+
+namespace barman::client {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const std::string kName = "000000010000000000000003";
+
+class WalRestore : public ::testing::Test {
+ protected:
+  WalRestore() {
+    ::setenv("TMPDIR", directory_.path().c_str(), 1);
+    ::setenv("PATH", (directory_.path().string() + ":" + path_).c_str(), 1);
+    fs::create_directory(data_);
+    put_file(directory_.path() / "wal", wal::make_segment(kName, {.text = "content"}));
+  }
+  ~WalRestore() override {
+    ::setenv("PATH", path_.c_str(), 1);
+    ::unsetenv("TMPDIR");
+  }
+
+  // `answer` is a script that runs instead of get-wal; $WAL is a good segment.
+  void answer(const std::string& script) const {
+    const fs::path path = directory_.path() / "ssh";
+    std::ofstream(path) << "#!/bin/sh\ncase \"$*\" in *-G*|*--peek*) exit 0;; esac\nWAL="
+                        << (directory_.path() / "wal").string() << "\n"
+                        << script << "\n";
+    fs::permissions(path, fs::perms::owner_all);
+  }
+  // The exit code.
+  int restore(std::vector<std::string> options = {}, const std::string& name = kName) {
+    std::vector<std::string> words = {"barman-wal-restore"};
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {"backup", "main", name, (data_ / "RECOVERYXLOG").string()});
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    ::testing::internal::CaptureStderr();
+    const int code = run_wal_restore(static_cast<int>(words.size()), argv.data());
+    said_ = ::testing::internal::GetCapturedStderr();
+    return code;
+  }
+  std::vector<std::string> delivered() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(data_)) {
+      names.push_back(entry.path().filename().string());
+    }
+    return names;
+  }
+
+  const std::string path_ = ::getenv("PATH");
+  TemporaryDirectory directory_;
+  const fs::path data_ = directory_.path() / "pg_wal";
+  std::string said_;
+};
+
+TEST_F(WalRestore, DeliversASegment) {
+  answer("cat $WAL");
+  EXPECT_EQ(restore(), 0);
+  EXPECT_THAT(delivered(), ElementsAre("RECOVERYXLOG"));
+  EXPECT_EQ(wal::text_of_segment(get_file(data_ / "RECOVERYXLOG")), "content");
+}
+
+TEST_F(WalRestore, NothingElseGetsTheNameOfASegment) {
+  for (const std::string script :
+       {"echo Welcome to this host; cat $WAL", "cat $WAL; echo logout", "echo Connection closed",
+        "exit 0", "head -c 300000 $WAL", "head -c 1048576 /dev/zero", "head -c 300000 $WAL | gzip",
+        "echo Welcome; gzip -c $WAL"}) {
+    answer(script);
+    EXPECT_EQ(restore(), 2) << script;
+    EXPECT_THAT(said_, HasSubstr("ERROR: what came from \"backup\" as WAL file " + kName))
+        << script;
+    EXPECT_THAT(said_, HasSubstr("HINT: ")) << script;
+    EXPECT_THAT(delivered(), IsEmpty()) << script;
+  }
+  answer("cat $WAL");
+  EXPECT_EQ(restore({}, "000000010000000000000004"), 2);
+  EXPECT_EQ(restore({}, "00000002.history"), 2);
+  EXPECT_THAT(delivered(), IsEmpty());
+}
+
+TEST_F(WalRestore, APartialFileMayBeUnwritten) {
+  answer("head -c 1048576 /dev/zero");
+  EXPECT_EQ(restore({"--partial"}), 0);
+}
+
+TEST_F(WalRestore, WhatIsNotThereLeavesNothing) {
+  put_file(data_ / "RECOVERYXLOG", "old");
+  answer("exit 1");
+  EXPECT_EQ(restore(), 1);
+  EXPECT_THAT(delivered(), IsEmpty());
+}
+
+TEST_F(WalRestore, ASpoolThatCannotBeUsedIsDoneWithout) {
+  answer("cat $WAL");
+  put_file(directory_.path() / "file", "in the way");
+  const std::string spool = (directory_.path() / "open").string();
+  fs::create_directory(spool);
+  fs::permissions(spool, fs::perms(0777));
+  for (const std::string& place : {(directory_.path() / "file").string(), spool,
+                                   (directory_.path() / "nowhere" / "spool").string()}) {
+    EXPECT_EQ(restore({"--parallel", "4", "--spool-dir", place}), 0) << place;
+    EXPECT_THAT(said_, HasSubstr("WARNING: fetching no file in advance: ")) << place;
+    EXPECT_THAT(delivered(), ElementsAre("RECOVERYXLOG"));
+    fs::remove(data_ / "RECOVERYXLOG");
+  }
+}
+
+TEST_F(WalRestore, SaysWhenTheDestinationCannotBeOpened) {
+  answer("cat $WAL");
+  fs::remove(data_);
+  EXPECT_EQ(restore(), 3);
+  EXPECT_THAT(said_, HasSubstr("ERROR: Unable to open WAL_DEST "));
+}
+
+}  // namespace
+}  // namespace barman::client
