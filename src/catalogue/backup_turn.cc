@@ -29,12 +29,12 @@ std::optional<FileLock> take_backup_turn(const LockLocation& location, const Int
   for (;;) {
     if (std::optional<FileLock> lock = FileLock::try_lock(backup_lock(location))) return lock;
     strangers = is_held_by_cron(location) ? 0 : strangers + 1;
-    if (strangers == kLooks || Clock::now() >= deadline) return std::nullopt;
     if (strangers == 0 && !is_told) {
       is_told = true;
       messages.info(fmt::format("Waiting until cron has applied the retention policy of server {}",
                                 location.server_name));
     }
+    if (strangers == kLooks || Clock::now() >= deadline) return std::nullopt;
     if (sleep_unless_interrupted(kPollMs, interrupt)) interrupt.throw_if_requested();
   }
 }

@@ -54,8 +54,8 @@ void run_show_servers(CommandContext& context) {
       values.insert(values.end(), live.begin(), live.end());
     }
     for (const catalogue::LastReason& reason : check::list_current_reasons(server)) {
-      values.push_back(
-          {"last_failure_of_" + replace_all(reason.task, "-", "_"), {reason.describe()}});
+      values.emplace_back("last_failure_of_" + replace_all(reason.task, "-", "_"),
+                          config::OptionValue{reason.describe()});
     }
     output::write_properties(context.reporter, config.name, state_of(config), std::move(values));
   });
