@@ -42,7 +42,7 @@ std::optional<LastReason> find_last_reason(const fs::path& backup_directory,
     const std::size_t end = content->find('\n');
     if (end == std::string::npos) return std::nullopt;
     const std::string time = content->substr(0, end);
-    const std::string text = replace_all(strip(content->substr(end + 1)), "\n", " ");
+    const std::string text = replace_all(std::string(strip(content->substr(end + 1))), "\n", " ");
     if (!parse_timestamp(time) || text.empty()) return std::nullopt;
     return LastReason{.task = std::string(task), .time = time, .text = text};
   } catch (const Error& error) {  // It only makes a message better.
