@@ -249,8 +249,8 @@ TEST(ArchiveWal, FileThatCannotBeReadStopsTheRunAfterThoseBefore) {
 TEST(ArchiveWal, DirectoryThatWentMeanwhileIsMadeAgain) {
   TestServer test;
   const server::Server server = test.make();
-  put_file(test.incoming(wal_name(1)), "x");
-  put_file(test.incoming(wal_name(2)), "y");
+  put_wal_file(test.incoming(wal_name(1)), "x");
+  put_wal_file(test.incoming(wal_name(2)), "y");
   WalFiler filer(server, WalSource::incoming);
   const auto file = [&](unsigned number) {
     const std::string name = wal_name(number);

@@ -8,6 +8,9 @@ namespace barman::catalogue {
 namespace {
 
 constexpr int kPollMs = 50;
+// The end of check-backup holds the lock for a moment, too; and between two looks at two locks cron
+// may have come or gone.
+constexpr int kLooks = 20;
 
 // Cron holds its own lock for as long as it works on the server.
 bool is_held_by_cron(const LockLocation& location) {
@@ -21,19 +24,17 @@ std::optional<FileLock> take_backup_turn(const LockLocation& location, const Int
                                          Messages& messages, std::chrono::milliseconds patience) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + patience;
-  // Twice in a row: between two looks at two locks cron may have come or gone.
-  constexpr int kLooks = 2;
   int strangers = 0;
   bool is_told = false;
   for (;;) {
     if (std::optional<FileLock> lock = FileLock::try_lock(backup_lock(location))) return lock;
     strangers = is_held_by_cron(location) ? 0 : strangers + 1;
-    if (strangers == kLooks || Clock::now() >= deadline) return std::nullopt;
     if (strangers == 0 && !is_told) {
       is_told = true;
       messages.info(fmt::format("Waiting until cron has applied the retention policy of server {}",
                                 location.server_name));
     }
+    if (strangers == kLooks || Clock::now() >= deadline) return std::nullopt;
     if (sleep_unless_interrupted(kPollMs, interrupt)) interrupt.throw_if_requested();
   }
 }

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "catalogue/last_reason.h"
 #include "catalogue/wal_index.h"
 #include "catalogue/wal_statistics.h"
 #include "check/check_run.h"
@@ -358,6 +359,14 @@ void check_archiver_errors(const CheckRun& run) {
     if (counts.at(i) > 0) parts.push_back(fmt::format("{}: {}", kWords.at(i), counts.at(i)));
   if (parts.empty()) return run.pass("archiver errors");
   run.fail_uncritically("archiver errors", join(parts, ", "));
+}
+
+void check_last_reasons(const CheckRun& run) {
+  for (const catalogue::LastReason& reason :
+       catalogue::list_last_reasons(run.server.config().backup_directory)) {
+    if (reason.task == "receive-wal") continue;
+    run.fail_uncritically("last run of " + reason.task, reason.describe());
+  }
 }
 
 }  // namespace barman::check

@@ -42,6 +42,9 @@ void check_catalogue(const CheckRun& run);
 // `version` of PostgreSQL, unless it does not answer.
 void check_configuration(const CheckRun& run, std::optional<int> version);
 void check_archiver_errors(const CheckRun& run);
+// A row for each background process whose last run has failed; none otherwise. That of the receiver
+// is told with its row.
+void check_last_reasons(const CheckRun& run);
 
 // Row 25b: how a passive node reaches its primary node.
 void check_primary_node(const CheckRun& run);

@@ -12,6 +12,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "catalogue/last_reason.h"
 #include "catalogue/locks.h"
 #include "check/deadline.h"
 #include "postgres/conninfo.h"
@@ -138,6 +139,9 @@ ReceiverProcess find_receiver(const server::Server& server) {
     process.problem =
         process.pid ? "its process has ended" : "it was never started, or was stopped";
     process.next_step = "Run 'barman cron'";
+    const auto reason =
+        catalogue::find_last_reason(server.config().backup_directory, "receive-wal");
+    if (reason) process.problem += ": " + reason->describe();
     return process;
   }
   process.is_running = true;
@@ -178,6 +182,14 @@ std::string find_stream_problem(const server::Server& server, postgres::Connecti
   }
   if (state == StreamState::streams) return {};
   return describe_problem(server, process, state, second);
+}
+
+std::vector<catalogue::LastReason> list_current_reasons(const server::Server& server) {
+  auto reasons = catalogue::list_last_reasons(server.config().backup_directory);
+  if (find_receiver(server).is_running) {
+    std::erase_if(reasons, [](const auto& reason) { return reason.task == "receive-wal"; });
+  }
+  return reasons;
 }
 
 void warn_of_idle_receiver(const server::Server& server, const ReceiverProcess& process,

@@ -8,8 +8,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/progress.h"
+#include "catalogue/last_reason.h"
 #include "postgres/connection.h"
 #include "postgres/queries.h"
 #include "server/server.h"
@@ -55,6 +57,10 @@ StreamState judge_stream(const StreamLook& first, const StreamLook& second);
 // Throws when PostgreSQL does not answer. `server` and `connection` are those of WAL streaming.
 std::string find_stream_problem(const server::Server& server, postgres::Connection& connection,
                                 const ReceiverProcess& process, std::chrono::milliseconds patience);
+
+// Why background processes failed (catalogue/last_reason.h). What a receiver said before the one
+// that runs is not told.
+std::vector<catalogue::LastReason> list_current_reasons(const server::Server& server);
 
 // For cron: warns of a running receiver that does not stream. Silent when PostgreSQL cannot tell.
 void warn_of_idle_receiver(const server::Server& server, const ReceiverProcess& process,

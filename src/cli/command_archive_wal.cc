@@ -1,4 +1,6 @@
 #include "archive/archive_wal.h"
+#include "catalogue/last_reason.h"
+#include "catalogue/locks.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -9,9 +11,12 @@ void run_archive_wal(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   // A passive node gets its WAL from the primary node.
   if (config == nullptr || config->is_passive()) return;
-  archive::archive_pending_wal(make_server(context, *config),
-                               {.when_idle = archive::ArchiveRequest::WhenIdle::tell},
-                               context.reporter);
+  const server::Server server = make_server(context, *config);
+  catalogue::keeping_last_reason(
+      config->backup_directory, "archive-wal", catalogue::archive_wal_lock(server.locks()), [&] {
+        archive::archive_pending_wal(server, {.when_idle = archive::ArchiveRequest::WhenIdle::tell},
+                                     context.reporter);
+      });
   context.interrupt.throw_if_requested();
 }
 

@@ -4,6 +4,9 @@
 
 #include "archive/processes.h"
 #include "archive/receive_wal.h"
+#include "base/file_lock.h"
+#include "catalogue/last_reason.h"
+#include "catalogue/locks.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -66,7 +69,14 @@ void run_receive_wal(CommandContext& context) {
   }
   if (arguments.is_set("drop_slot")) return archive::drop_slot(server, context.reporter);
   if (arguments.is_set("reset")) return archive::reset_receive_wal(server, context.reporter);
-  const int signal = archive::receive_wal(server, context.reporter);
+  int signal = SIGINT;
+  // Of a receiver that is killed nobody says what an earlier one has said.
+  const auto lock = catalogue::receive_wal_lock(server.locks());
+  if (!FileLock::holder(lock)) {
+    catalogue::forget_last_reason(config->backup_directory, "receive-wal");
+  }
+  catalogue::keeping_last_reason(config->backup_directory, "receive-wal", lock,
+                                 [&] { signal = archive::receive_wal(server, context.reporter); });
   if (signal != SIGINT) context.reporter.set_exit_code(kExitSignal + signal);
 }
 

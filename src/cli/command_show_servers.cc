@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "check/receiver.h"
 #include "check/server_facts.h"
 #include "cli/backup_facts.h"
 #include "cli/commands.h"
@@ -51,6 +52,10 @@ void run_show_servers(CommandContext& context) {
       const config::ShownOptions live =
           check::list_live_values(server, check::gather_server_facts(server));
       values.insert(values.end(), live.begin(), live.end());
+    }
+    for (const catalogue::LastReason& reason : check::list_current_reasons(server)) {
+      values.emplace_back("last_failure_of_" + replace_all(reason.task, "-", "_"),
+                          config::OptionValue{reason.describe()});
     }
     output::write_properties(context.reporter, config.name, state_of(config), std::move(values));
   });

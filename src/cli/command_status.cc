@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "check/receiver.h"
 #include "check/server_facts.h"
 #include "cli/backup_facts.h"
@@ -53,8 +54,13 @@ void run_status(CommandContext& context) {
     }
     std::optional<check::WalFlow> flow;
     if (facts) flow = check::gather_wal_flow(server, facts->stream);
-    output::write_status(context.reporter, config.name,
-                         make_status_rows(config, facts, backups, flow));
+    std::vector<output::StatusRow> rows = make_status_rows(config, facts, backups, flow);
+    for (const catalogue::LastReason& reason : check::list_current_reasons(server)) {
+      rows.push_back({.key = "last_failure_of_" + replace_all(reason.task, "-", "_"),
+                      .label = "Last failure of " + reason.task,
+                      .message = reason.describe()});
+    }
+    output::write_status(context.reporter, config.name, rows);
   });
   if (summaries.empty()) return;
   for (const std::string& line : output::status_table(summaries, *style)) {

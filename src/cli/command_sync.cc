@@ -1,3 +1,5 @@
+#include "catalogue/last_reason.h"
+#include "catalogue/locks.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -26,14 +28,19 @@ void run_sync_backup(CommandContext& context) {
     throw Error(ErrorKind::usage, "'" + word + "' is not a backup ID",
                 "Give an ID that 'sync-info --primary' names, such as 20261121T014237.");
   }
-  sync::sync_backup(server, *id, context.reporter, context.progress);
+  catalogue::keeping_last_reason(
+      config->backup_directory, "sync-backup", catalogue::sync_backup_lock(server.locks(), *id),
+      [&] { sync::sync_backup(server, *id, context.reporter, context.progress); });
 }
 
 void run_sync_wals(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
   require_local(*config, "sync-wals");
-  sync::sync_wals(make_server(context, *config), context.reporter, context.progress);
+  const server::Server server = make_server(context, *config);
+  catalogue::keeping_last_reason(
+      config->backup_directory, "sync-wals", catalogue::sync_wal_lock(server.locks()),
+      [&] { sync::sync_wals(server, context.reporter, context.progress); });
 }
 
 }  // namespace barman::cli

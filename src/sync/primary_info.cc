@@ -140,20 +140,31 @@ json parse_document(const Fd& fd, const fs::path& path, PrimaryInfo& info,
                     const WalVisitor& on_wal) {
   const File file = open_from_begin(fd, path);
   std::string member;
-  const auto take_wals = [&](int depth, json::parse_event_t event, json& parsed) {
+  std::string id;
+  // Nothing is kept of what may be long: for each object that ends the parser looks through all
+  // that is kept beside it.
+  const auto take_elements = [&](int depth, json::parse_event_t event, json& parsed) {
     constexpr int kMember = 1;
     constexpr int kElement = 2;
-    if (event == json::parse_event_t::key && depth == kMember) member = parsed.get<std::string>();
-    if (member != "wals" || event != json::parse_event_t::object_end || depth != kElement) {
-      return true;
+    using Event = json::parse_event_t;
+    if (event == Event::key && depth == kMember) member = parsed.get<std::string>();
+    if (depth != kElement || (member != "wals" && member != "backups")) return true;
+    if (event == Event::key) id = parsed.get<std::string>();
+    if (member == "backups" && (event == Event::value || event == Event::array_end)) {
+      throw damaged(path, fmt::format("'{}' is no backup", id));
+    }
+    if (event != Event::object_end) return true;
+    if (member == "backups") {
+      info.backups.push_back(parse_backup(id, parsed, path));
+      return false;
     }
     const catalogue::WalIndexEntry entry = parse_wal(parsed, path);
     ++info.wal_count;
     if (on_wal) on_wal(entry);
-    return false;  // not kept
+    return false;
   };
   try {
-    return json::parse(file.get(), take_wals);
+    return json::parse(file.get(), take_elements);
   } catch (const json::exception& error) {
     throw damaged(path, error.what());
   }
@@ -162,9 +173,10 @@ json parse_document(const Fd& fd, const fs::path& path, PrimaryInfo& info,
 }  // namespace
 
 const BackupInfo* PrimaryInfo::find_backup(const catalogue::BackupId& id) const {
-  const auto found = std::find_if(backups.begin(), backups.end(),
-                                  [&](const BackupInfo& backup) { return backup.id == id; });
-  return found == backups.end() ? nullptr : &*found;
+  const auto found = std::lower_bound(
+      backups.begin(), backups.end(), id,
+      [](const BackupInfo& backup, const catalogue::BackupId& other) { return backup.id < other; });
+  return found == backups.end() || found->id != id ? nullptr : &*found;
 }
 
 PrimaryInfo read_primary_info(const Fd& file, const fs::path& path, const WalVisitor& on_wal) {
@@ -186,12 +198,15 @@ PrimaryInfo read_primary_info(const Fd& file, const fs::path& path, const WalVis
   if (position != document.end() && position->is_number_unsigned()) {
     info.last_position = position->get<std::uint64_t>();
   }
-  const json backups = member("backups");
-  for (const auto& [id, object] : backups.items()) {
-    info.backups.push_back(parse_backup(id, object, path));
-  }
+  member("backups");
   std::sort(info.backups.begin(), info.backups.end(),
             [](const BackupInfo& a, const BackupInfo& b) { return a.id < b.id; });
+  const auto twice =
+      std::adjacent_find(info.backups.begin(), info.backups.end(),
+                         [](const BackupInfo& a, const BackupInfo& b) { return a.id == b.id; });
+  if (twice != info.backups.end()) {
+    throw damaged(path, fmt::format("backup {} is there twice", twice->id.value));
+  }
   return info;
 }
 

@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+
+#include <fmt/format.h>
+
 #include "base/test_support.h"
 #include "sync/remote_tree.h"
 
@@ -105,6 +109,33 @@ TEST_F(PrimaryInfoFile, ForeignBytesAreChecked) {
   EXPECT_THAT(refusal(R"({"backups": {}, "wals": [], "config": {"wals_directory": "/w",
                           "basebackups_directory": "s3://bucket"}})"),
               HasSubstr("the primary has no local basebackups_directory ('s3://bucket')"));
+}
+
+// Minutes, when each one is looked for among all others.
+TEST_F(PrimaryInfoFile, MayHaveManyBackups) {
+  constexpr int kCount = 100'000;
+  std::string backups;
+  for (int i = 0; i < kCount; ++i) {
+    backups += fmt::format("{}\"{:08}T{:06}\": {{\"status\": \"DONE\"}}", i > 0 ? "," : "",
+                           20200101 + i / 1000, i % 1000);
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  const PrimaryInfo info = read(document(backups, ""));
+  EXPECT_EQ(info.backups.size(), std::size_t{kCount});
+  for (const catalogue::BackupInfo& backup : info.backups) {
+    ASSERT_EQ(info.find_backup(backup.id), &backup);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(60));
+}
+
+TEST_F(PrimaryInfoFile, BackupsAreNamedOnceAndOfOneKind) {
+  const std::string backup = R"("20261102T000001": {"status": "DONE"})";
+  EXPECT_THAT(refusal(document(backup + "," + backup, "")), HasSubstr("is there twice"));
+  for (const std::string value : {"1", "null", "[]", "[{}]", "\"x\""}) {
+    EXPECT_NE(refusal(document("\"20261102T000001\": " + value, "")), "") << value;
+  }
+  EXPECT_THAT(refusal(document(R"("20261102T000001": {"begin_wal": "../../evil"})", "")),
+              HasSubstr("names '../../evil', which is no WAL file"));
 }
 
 TEST(TarCommand, QuotesForBothShells) {

@@ -137,30 +137,33 @@ void receive_tree(const server::Server& server, const RemoteTree& tree,
 
 std::optional<std::string> list_remote_digests(const server::Server& server,
                                                const fs::path& directory) {
-  constexpr int kNotExecutable = 126;
-  constexpr int kNotFound = 127;
   const std::string& ssh = *server.config().primary_ssh_command;
   const Fd nothing = open_file("/dev/null", O_RDONLY);
   const Fd output = open_anonymous_file(fs::temp_directory_path());
   const Fd errors = open_anonymous_file(fs::temp_directory_path());
-  ChildProcess process(shell_command(fmt::format("{} find {} -type f -exec sha256sum {{}} +", ssh,
-                                                 remote_word(directory.string()))),
-                       {.input = nothing.get(), .output = output.get(), .error = errors.get()});
-  const std::optional<int> exit_code = process.wait_unless_interrupted(server.interrupt());
-  if (!exit_code) server.interrupt().throw_if_requested();
-  const std::string text = error_text(errors);
-  // find says 1 when it cannot run the other program.
-  const bool has_no_program = *exit_code == 1 && text.find("sha256sum") != std::string::npos &&
-                              text.find("o such file") != std::string::npos;
-  if (*exit_code == kNotFound || *exit_code == kNotExecutable || has_no_program) {
-    return std::nullopt;
-  }
-  if (*exit_code != 0) {
+  const auto run = [&](const std::string& command, int output_fd) {
+    ChildProcess process(shell_command(ssh + command),
+                         {.input = nothing.get(), .output = output_fd, .error = errors.get()});
+    const std::optional<int> exit_code = process.wait_unless_interrupted(server.interrupt());
+    if (!exit_code) server.interrupt().throw_if_requested();
+    return exit_code.value_or(-1);
+  };
+  const int exit_code =
+      run(fmt::format(" find {} -type f -exec sha256sum {{}} +", remote_word(directory.string())),
+          output.get());
+  if (exit_code != 0) {
+    // As shells say it of a program that is not there.
+    constexpr int kNotFound = 127;
+    const std::string text = error_text(errors);
+    const Fd ignored = open_anonymous_file(fs::temp_directory_path());
+    if (exit_code == kNotFound || run(" sha256sum /dev/null", ignored.get()) == kNotFound) {
+      return std::nullopt;
+    }
     throw Error(
         ErrorKind::remote,
         fmt::format("cannot compare \"{}\" with that of the primary node: \"{}\" ended with "
                     "exit code {}{}",
-                    directory.string(), ssh, *exit_code, text.empty() ? "" : ": " + text),
+                    directory.string(), ssh, exit_code, text.empty() ? "" : ": " + text),
         "Let primary_ssh_command run 'find' and 'sha256sum' on the primary node.");
   }
   struct stat status = {};

@@ -33,9 +33,10 @@ constexpr mode_t kPrivateDirectory = 0700;
 constexpr std::size_t kVerifiers = 2;
 
 const BackupInfo* find(const std::vector<BackupInfo>& backups, const BackupId& id) {
-  const auto found = std::find_if(backups.begin(), backups.end(),
-                                  [&](const BackupInfo& backup) { return backup.id == id; });
-  return found == backups.end() ? nullptr : &*found;
+  const auto found = std::lower_bound(
+      backups.begin(), backups.end(), id,
+      [](const BackupInfo& backup, const BackupId& other) { return backup.id < other; });
+  return found == backups.end() || found->id != id ? nullptr : &*found;
 }
 
 void insert(std::vector<BackupInfo>& backups, const BackupInfo& backup) {

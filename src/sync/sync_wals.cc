@@ -228,13 +228,7 @@ void forget_sync_position(const catalogue::CatalogueLocations& locations) {
 SyncRequest load_sync_position(const catalogue::CatalogueLocations& locations) {
   const std::optional<std::string> text = find_and_read_file(position_path(locations));
   if (!text) return {};
-  const std::vector<std::string> fields = split(strip(*text), '\t');
-  if (!wal::parse_wal_file_name(fields.front())) return {};
-  SyncRequest request{.last_wal = fields.front()};
-  const auto position = fields.size() > 1 ? parse_integer(fields[1]) : std::nullopt;
-  // A primary of Barman refuses 0, and finds the line without it as well.
-  if (position && *position > 0) request.last_position = static_cast<std::uint64_t>(*position);
-  return request;
+  return parse_sync_position(*text);
 }
 
 void sync_wals(const server::Server& server, Messages& messages, Progress& progress) {
@@ -274,7 +268,7 @@ void sync_wals(const server::Server& server, Messages& messages, Progress& progr
   // Commit point: the next cron asks for what comes after.
   if (!primary.last_name.empty()) {
     write_file_durably(position_path(server.locations()),
-                       fmt::format("{}\t{}", primary.last_name, primary.last_position));
+                       format_sync_position(primary.last_name, primary.last_position));
   }
 }
 

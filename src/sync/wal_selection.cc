@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/text.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::sync {
 namespace {
@@ -15,6 +17,20 @@ bool is_at(const catalogue::WalIndexSnapshot& index, const SyncRequest& request)
 }
 
 }  // namespace
+
+SyncRequest parse_sync_position(std::string_view text) {
+  const std::vector<std::string> fields = split(strip(text), '\t');
+  if (!wal::parse_wal_file_name(fields.front())) return {};
+  SyncRequest request{.last_wal = fields.front()};
+  const auto position = fields.size() > 1 ? parse_integer(fields[1]) : std::nullopt;
+  // A primary of Barman refuses 0, and finds the line without it as well.
+  if (position && *position > 0) request.last_position = static_cast<std::uint64_t>(*position);
+  return request;
+}
+
+std::string format_sync_position(std::string_view last_name, std::uint64_t last_position) {
+  return fmt::format("{}\t{}", last_name, last_position);
+}
 
 bool WalSelection::includes(std::string_view name) const {
   return (!after || name > *after) && (!from || name >= *from);

@@ -21,6 +21,10 @@ struct SyncRequest {
   std::optional<std::uint64_t> last_position;
 };
 
+// The text of `sync-wals.info`: "<name>\t<position>". Nothing for what names no WAL file.
+SyncRequest parse_sync_position(std::string_view text);
+std::string format_sync_position(std::string_view last_name, std::uint64_t last_position);
+
 struct WalSelection {
   // The last line of the index: where it begins and its name; 0 and "" when the index is empty.
   std::uint64_t last_position = 0;

@@ -11,6 +11,7 @@
 #include "base/file_lock.h"
 #include "base/test_support.h"
 #include "catalogue/catalogue.h"
+#include "catalogue/last_reason.h"
 
 namespace {
 
@@ -43,6 +44,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     files.find_identity();
   } catch (const Error&) {
     // Refusing is right.
+  }
+
+  put(places.backup_directory / ".last-reason-archive-wal", text);
+  const auto reason = catalogue::find_last_reason(places.backup_directory, "archive-wal");
+  if (reason && (reason->text.empty() || reason->text.find('\n') != std::string::npos)) {
+    std::abort();
   }
 
   const std::filesystem::path lock = catalogue::cron_lock(places.locks());
