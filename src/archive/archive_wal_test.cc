@@ -214,7 +214,7 @@ TEST(ArchiveWal, AGoodFileTakesThePlaceOfOneThatCannotBeRight) {
   EXPECT_EQ(catalogue::WalIndex::open(test.make().locations()).find(wal_name(1))->size_bytes,
             wal::kSegment);
   EXPECT_THAT(list_names(test.config.errors_directory),
-              ElementsAre(EndsWith("Z.unknown"), EndsWith("Z.unknown"), EndsWith("Z.duplicate")));
+              ElementsAre(EndsWith("Z.unknown"), EndsWith("Z.duplicate"), EndsWith("Z.unknown")));
   EXPECT_THAT(messages.lines,
               ::testing::Contains(::testing::HasSubstr("what was archived as " + wal_name(1) +
                                                        " in server main is none: it is empty")));
