@@ -86,7 +86,7 @@ TEST_F(Repmgr, ClonesAStandbyFromTheCatalogue) {
   PostgresServer clone({.major = 15,
                         .bin_directory = get_debian_version(15).bin_directory,
                         .data_directory = standby});
-  clone.wait_until("SELECT count(*) = 1000 FROM things");
+  clone.wait_until("(SELECT count(*) = 1000 FROM things)");
   EXPECT_EQ(clone.value("SELECT pg_is_in_recovery()"), "t");
   EXPECT_THAT(fs::read_symlink(*fs::directory_iterator(standby / "pg_tblspc")).string(),
               StartsWith(directory_.path().string()));
