@@ -97,7 +97,9 @@ class StreamModel {
       std::rotate(archives.begin(), archives.begin() + 2, archives.end());
     std::vector<std::string> manifest;
     if (!has(Defect::no_manifest)) manifest = {"m", "d" + manifest_text()};
-    if (has(Defect::two_manifests)) manifest.insert(manifest.end(), {"m", "d" + manifest_text()});
+    // No defect takes another one back.
+    if (has(Defect::two_manifests) && !has(Defect::no_manifest))
+      manifest.insert(manifest.end(), {"m", "d" + manifest_text()});
     std::vector<std::string> all;
     if (has(Defect::data_first)) all.emplace_back("d");
     const bool manifest_first = has(Defect::manifest_first);
