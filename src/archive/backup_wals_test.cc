@@ -29,7 +29,7 @@ catalogue::BackupInfo make_backup(unsigned begin, unsigned end) {
 }
 
 void archive_wals(const TestServer& test, const std::vector<unsigned>& numbers) {
-  for (const unsigned number : numbers) put_file(test.incoming(wal_name(number)), "x");
+  for (const unsigned number : numbers) put_wal_file(test.incoming(wal_name(number)), "x");
   RecordedMessages messages;
   archive_pending_wal(test.make(), {}, messages);
 }
