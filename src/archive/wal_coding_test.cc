@@ -179,7 +179,7 @@ TEST(WalCoding, PostHookSeesWhatWasStored) {
   RecordedMessages messages;
   archive_pending_wal(test.make(), {}, messages);
   const std::string size = std::to_string(std::filesystem::file_size(test.archived(wal_name(1))));
-  EXPECT_EQ(get_file(output), "pre '' 100002\npost 'gzip' " + size + " " + size + "\n");
+  EXPECT_EQ(get_file(output), "pre '' 1048576\npost 'gzip' " + size + " " + size + "\n");
 }
 
 // With the real gpg; making a key takes time, so there is one keyring.
@@ -223,8 +223,8 @@ TEST_F(EncryptedArchive, IsReadByGpgAndGivesTheContentBack) {
 }
 
 TEST_F(EncryptedArchive, ReadsWhatBarmanWrote) {
-  put_file(test_.archived(wal_name(1)), keyring->encrypt(kContent));
-  EXPECT_TRUE(sent(test_, wal_name(1)) == kContent);
+  put_file(test_.archived(wal_name(1)), keyring->encrypt(kText));
+  EXPECT_TRUE(sent(test_, wal_name(1)) == kText);
   put_file(test_.archived("00000002.history"), keyring->encrypt("1\t0/3000000\tno reason"));
   EXPECT_EQ(WalCoding(test_.config).read_text(test_.archived("00000002.history")),
             "1\t0/3000000\tno reason");
