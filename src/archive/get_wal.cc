@@ -167,8 +167,8 @@ SendOutcome transfer(const server::Server& server, const FoundWal& wal, int fd,
 }
 
 bool is_there(const fs::path& path) {
-  struct stat status = {};
-  return ::stat(path.c_str(), &status) == 0;
+  // Throws when it cannot be told: "not there" would end a recovery.
+  return find_status(path).has_value();
 }
 
 bool is_held(const catalogue::CatalogueLocations& locations, const std::string& wal_name) {

@@ -41,6 +41,9 @@ void create_marker(const fs::path& path) {
 void mark_next_segment(const fs::path& completed) {
   std::error_code code;
   const std::uintmax_t size_bytes = fs::file_size(completed, code);
+  if (code && code != std::errc::no_such_file_or_directory) {
+    throw SystemError(code.value(), "cannot access \"" + completed.string() + "\"");
+  }
   // Gone: an archiver was faster, which it is only when a newer file is there.
   if (code || !wal::is_valid_segment_size(size_bytes)) return;
   const wal::SegmentSize segment_size = {size_bytes};

@@ -10,6 +10,7 @@
 
 #include "archive/archive_wal.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "catalogue/wal_check.h"
 #include "catalogue/wal_index.h"
 #include "wal/wal_file_name.h"
@@ -46,10 +47,7 @@ WaitOutcome wait_for_wal(const server::Server& server, const std::string& wal_na
   messages.info(fmt::format("Waiting for the WAL file {} from server '{}'{}", wal_name,
                             server.name(), limit_text(timeout)));
   const fs::path path = catalogue::archived_wal_path(server.locations().wals_directory, wal_name);
-  const auto is_archived = [&] {
-    struct stat status = {};
-    return ::stat(path.c_str(), &status) == 0;
-  };
+  const auto is_archived = [&] { return find_status(path).has_value(); };
   const WaitOutcome outcome = wait_until(server, is_archived, timeout, messages);
   if (outcome == WaitOutcome::timed_out) {
     messages.error(fmt::format("The WAL file {} has not been received in {} seconds", wal_name,

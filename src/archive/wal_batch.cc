@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/foreign_names.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::archive {
@@ -71,12 +72,16 @@ std::vector<ReceivedFile> list_received_files(const fs::path& directory) {
   std::error_code code;
   for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
     std::string name = it->path().filename().string();
-    if (name.starts_with('.') || name.ends_with(".tmp")) continue;
+    if (name.starts_with('.') || name.ends_with(".tmp") || is_name_of_file_system(name)) continue;
     ReceivedFile file = {.name = std::move(name)};
     std::error_code vanished;
     file.is_regular = it->is_regular_file(vanished);
     if (!vanished && file.is_regular && file.name.ends_with(".partial")) {
       file.size_bytes = it->file_size(vanished);
+    }
+    // What cannot be looked at (EIO, ESTALE, EACCES) is WAL that waits, not WAL that went away.
+    if (vanished && vanished != std::errc::no_such_file_or_directory) {
+      throw SystemError(vanished.value(), "cannot access \"" + it->path().string() + "\"");
     }
     if (!vanished) files.push_back(std::move(file));
   }

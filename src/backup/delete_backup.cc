@@ -288,6 +288,22 @@ std::vector<BackupId> marks_without_backup(const catalogue::BackupList& list,
   return ids;
 }
 
+// Of a backup without metadata: on a full disk the metadata became the mark, before its files went.
+void finish_deletion(const server::Server& server, const BackupId& id, Messages& messages) {
+  const catalogue::Catalogue& catalogue = server.catalogue();
+  try {
+    const std::optional<FileLock> lock =
+        FileLock::try_lock(catalogue::backup_id_lock(server.locks(), id));
+    if (!lock) return;
+    remove_files(catalogue.base_directory(id));
+    catalogue.clear_being_deleted(id);
+    remove_durably(catalogue::backup_id_lock(server.locks(), id));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    report_failure(server, id, error, messages);
+  }
+}
+
 // nullopt when the backup may not be deleted (reported).
 std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& server,
                                                       catalogue::BackupListReader& reader,
@@ -392,7 +408,7 @@ void enforce_retention(const server::Server& server, catalogue::BackupListReader
     log::info(kComponent, "retention of server {} waits for the backup lock", server.name());
     return;
   }
-  for (const BackupId& id : stale_marks) server.catalogue().clear_being_deleted(id);
+  for (const BackupId& id : stale_marks) finish_deletion(server, id, messages);
   fail_abandoned_backups(server, reader.read(), messages);
   for (const BackupId& id : doomed) {
     const BackupInfo* const backup = find(backups, id);

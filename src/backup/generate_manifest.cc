@@ -69,10 +69,7 @@ class FileDescriber {
   std::vector<std::byte> buffer_ = std::vector<std::byte>(kBufferSize);
 };
 
-bool is_present(const fs::path& path) {
-  std::error_code code;
-  return fs::exists(fs::symlink_status(path, code));
-}
+bool is_present(const fs::path& path) { return find_status(path, Links::refuse).has_value(); }
 
 }  // namespace
 

@@ -26,10 +26,8 @@ constexpr std::string_view kKeepKey = "keep";
 constexpr std::string_view kDeleteKey = "delete_this";
 constexpr std::string_view kDeleteValue = "delete";
 
-bool is_present(const fs::path& path) {
-  struct stat status = {};
-  return ::stat(path.c_str(), &status) == 0;
-}
+// Not to know (EIO, ESTALE, EACCES) is not "no": it throws then.
+bool is_present(const fs::path& path) { return find_status(path).has_value(); }
 
 // What cannot be looked at may be a `keep`: it throws then.
 bool is_present_in(const Fd& directory, const std::string& name) {
@@ -40,10 +38,7 @@ bool is_present_in(const Fd& directory, const std::string& name) {
 }
 
 // Also true for a link to nowhere.
-bool is_named(const fs::path& path) {
-  struct stat status = {};
-  return ::lstat(path.c_str(), &status) == 0;
-}
+bool is_named(const fs::path& path) { return find_status(path, Links::refuse).has_value(); }
 
 // The names in a directory; none when it does not exist.
 std::vector<std::string> list_names(const fs::path& directory) {
@@ -195,7 +190,13 @@ std::map<BackupId, fs::path> Catalogue::list_info_paths() const {
     if (!id || paths.contains(*id)) continue;
     // The new place once more: save() may have moved it there after that was listed.
     for (const fs::path& path : {old_info_path(*id), new_info_path(*id)}) {
-      if (is_present(path)) paths[*id] = path;
+      // One directory that cannot be looked into must not hide the other backups: who reads the
+      // file reports it.
+      try {
+        if (is_present(path)) paths[*id] = path;
+      } catch (const Error&) {
+        paths[*id] = path;
+      }
     }
   }
   return paths;
@@ -402,7 +403,14 @@ bool Catalogue::is_being_deleted(const BackupId& id) const {
          is_present(old_annotation_path(id, kDeleteKey));
 }
 void Catalogue::mark_being_deleted(const BackupId& id) const {
-  write_annotation(id, kDeleteKey, kDeleteValue);
+  try {
+    write_annotation(id, kDeleteKey, kDeleteValue);
+  } catch (const SystemError& error) {
+    if (!is_out_of_space(error.error_number())) throw;
+    // Freeing space needs no space and no inode: the metadata becomes the mark. From here on the
+    // backup is gone, and what is left of its files goes with the mark.
+    rename_durably(backup_info_path(id), annotation_path(id, kDeleteKey));
+  }
 }
 void Catalogue::clear_being_deleted(const BackupId& id) const { remove_annotation(id, kDeleteKey); }
 

@@ -132,6 +132,7 @@ class Catalogue {
   void write_keep(const BackupId& id, KeepTarget target) const;
   void remove_keep(const BackupId& id) const;
   bool is_being_deleted(const BackupId& id) const;
+  // Also on a full disk, where the metadata itself becomes the mark.
   void mark_being_deleted(const BackupId& id) const;
   void clear_being_deleted(const BackupId& id) const;
 

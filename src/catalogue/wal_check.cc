@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "catalogue/wal_index.h"
 #include "wal/wal_file_name.h"
 
@@ -77,8 +78,7 @@ ArchiveLookup look_into_archive(const fs::path& wals_directory) {
     return find_last_archived_segment(wals_directory, timeline);
   };
   const auto is_archived = [wals_directory](const std::string& segment) {
-    struct stat status = {};
-    return ::stat(archived_wal_path(wals_directory, segment).c_str(), &status) == 0;
+    return find_status(archived_wal_path(wals_directory, segment)).has_value();
   };
   return {.last_segment = last_segment, .is_archived = is_archived};
 }

@@ -181,7 +181,8 @@ WalIndexSnapshot WalIndexSnapshot::take(const CatalogueLocations& locations) {
   struct stat status = {};
   if (::fstat(fd.get(), &status) != 0)
     throw_errno("cannot access \"" + index.path().string() + "\"");
-  return {index.path(), std::move(fd), static_cast<std::uint64_t>(status.st_size)};
+  return {index.path(), std::move(fd),
+          std::min(index.readable_end_, static_cast<std::uint64_t>(status.st_size))};
 }
 
 void WalIndexSnapshot::for_each(const WalIndexVisitor& visitor, std::uint64_t offset) const {
@@ -241,10 +242,28 @@ WalIndex WalIndex::open(const CatalogueLocations& locations) {
     return index;
   }
   if (errno != ENOENT) throw_errno("cannot access \"" + index.path_.string() + "\"");
-  index.rebuild();
+  try {
+    index.rebuild();
+  } catch (const SystemError& error) {
+    if (error.error_number() != EROFS) throw;
+    const fs::path old = locations.wals_directory / "xlog.db";
+    if (!find_status(old)) {
+      throw Error(ErrorKind::io,
+                  fmt::format("\"{}\" is missing, and cannot be made on a read-only file system",
+                              index.path_.string()),
+                  "Set xlogdb_directory to a directory that can be written to.");
+    }
+    index.path_ = old;
+    return index;
+  }
   // The index of versions before 3.13. Its facts are in the new one now.
   remove_durably(locations.wals_directory / "xlog.db");
   return index;
+}
+
+void WalIndex::for_each(const WalIndexVisitor& visitor, std::uint64_t offset) const {
+  visit_raw_lines(open_file(path_, O_RDONLY), path_, {.begin = offset, .end = readable_end_},
+                  parsed_lines(path_, visitor));
 }
 
 std::optional<WalIndexEntry> WalIndex::find(std::string_view name) const {
@@ -367,7 +386,7 @@ void WalIndex::merge(std::span<const WalIndexEntry> entries) {
 // it names is complete (it is made durable before its line), so the line is made anew from it.
 void WalIndex::repair_last_line() {
   constexpr std::size_t kLongestLine = 4096;
-  Fd fd = open_file(path_, O_RDWR);
+  Fd fd = open_file(path_, O_RDONLY);
   struct stat status = {};
   if (::fstat(fd.get(), &status) != 0) throw_errno("cannot access \"" + path_.string() + "\"");
   const auto size = static_cast<std::uint64_t>(status.st_size);
@@ -383,6 +402,14 @@ void WalIndex::repair_last_line() {
   const std::string piece = tail.substr(begin);
   log::warning("barman.catalogue", "the last line of \"{}\" is incomplete: {}", path_.string(),
                piece);
+  try {
+    fd = open_file(path_, O_RDWR);
+  } catch (const SystemError& error) {
+    // Who only reads does without that line.
+    if (error.error_number() != EROFS) throw;
+    readable_end_ = tail_offset + begin;
+    return;
+  }
   if (::ftruncate(fd.get(), static_cast<off_t>(tail_offset + begin)) != 0) {
     throw_errno("cannot truncate \"" + path_.string() + "\"");
   }

@@ -98,13 +98,12 @@ struct LineRange {
 class WalIndex {
  public:
   // Waits for the lock. A missing file is rebuilt from `wals/` and an old `wals/xlog.db` is
-  // removed; a last line that a crash cut off is repaired from the file it names.
+  // removed; a last line that a crash cut off is repaired from the file it names. On a read-only
+  // file system the old index is read instead, and that last line is left out.
   static WalIndex open(const CatalogueLocations& locations);
 
   const std::filesystem::path& path() const { return path_; }
-  void for_each(const WalIndexVisitor& visitor, std::uint64_t offset = 0) const {
-    visit_wal_index(path_, offset, visitor);
-  }
+  void for_each(const WalIndexVisitor& visitor, std::uint64_t offset = 0) const;
   std::optional<WalIndexEntry> find(std::string_view name) const;
   // Where the lines are that `wanted` is true for, neighbours together. Reads every line.
   std::vector<LineRange> find_lines(const std::function<bool(const WalIndexLine&)>& wanted) const;
@@ -132,9 +131,11 @@ class WalIndex {
   WalIndex(FileLock lock, CatalogueLocations locations);
   void repair_last_line();
 
+  friend class WalIndexSnapshot;
   FileLock lock_;
   CatalogueLocations locations_;
   std::filesystem::path path_;
+  std::uint64_t readable_end_ = ~std::uint64_t{0};
 };
 
 // The path of an archived file: `wals/<hash directory>/<name>`, history files in `wals/` itself.

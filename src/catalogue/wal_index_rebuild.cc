@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/durable.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/worker_pool.h"
 #include "catalogue/wal_encoding.h"
@@ -26,8 +27,7 @@ using EntriesByName = std::map<std::string, WalIndexEntry, std::less<>>;
 
 // The entries of an old index that say more than the files do.
 void collect_hidden_facts(const fs::path& path, EntriesByName& entries) {
-  std::error_code code;
-  if (!fs::exists(path, code)) return;
+  if (!find_status(path)) return;
   try {
     visit_wal_index(path, 0, [&](const WalIndexLine& line) {
       if (!line.compression.empty() &&

@@ -36,7 +36,11 @@ std::set<std::string> list_files(const fs::path& directory) {
   std::error_code code;
   for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
     std::error_code type_code;
-    if (it->is_regular_file(type_code)) names.insert(to_upper(it->path().filename().string()));
+    const bool is_file = it->is_regular_file(type_code);
+    if (type_code && type_code != std::errc::no_such_file_or_directory) {
+      throw SystemError(type_code.value(), "cannot access \"" + it->path().string() + "\"");
+    }
+    if (is_file) names.insert(to_upper(it->path().filename().string()));
   }
   if (code && code != std::errc::no_such_file_or_directory) {
     throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");

@@ -141,7 +141,14 @@ std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
   }
   sync_directory(wals_directory);
   // Commit point: the lines go once their files are gone for good.
-  index.cut_out(doomed);
+  try {
+    index.cut_out(doomed);
+  } catch (const SystemError& error) {
+    // Lines of files that are gone do no harm, and go with the next removal.
+    if (!is_out_of_space(error.error_number())) throw;
+    log::warning("barman.catalogue", "{}: the lines of {} removed files stay for now",
+                 error.describe(), count);
+  }
   return count;
 }
 

@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/fd.h"
+#include "base/foreign_names.h"
 #include "base/worker_pool.h"
 #include "catalogue/wal_index.h"
 #include "check/gather_survey.h"
@@ -111,8 +113,7 @@ struct IndexLines {
 
 IndexLines read_index(const fs::path& path, Part& part) {
   IndexLines lines;
-  std::error_code code;
-  if (!fs::exists(path, code)) return lines;
+  if (!find_status(path)) return lines;
   catalogue::visit_wal_index(path, 0, [&](const catalogue::WalIndexLine& line) {
     lines.end_offset = line.offset;
     const auto parsed = wal::parse_wal_file_name(line.name);
@@ -189,9 +190,12 @@ class DirectoryReader {
       const std::string name = entry.path().filename().string();
       const auto parsed = wal::parse_wal_file_name(name);
       struct stat status {};
-      // Gone meanwhile: retention removes the line as well.
-      if (::fstatat(handle.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-      if (name.ends_with(".tmp")) continue;
+      if (::fstatat(handle.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        // Gone meanwhile: retention removes the line as well.
+        if (errno == ENOENT) continue;
+        throw_errno("cannot access \"" + entry.path().string() + "\"");
+      }
+      if (name.ends_with(".tmp") || is_name_of_file_system(name)) continue;
       if (!parsed || parsed->hash_directory() != directory || !S_ISREG(status.st_mode)) {
         part.add(Trouble::strange_file, entry.path().string());
         continue;
@@ -285,7 +289,7 @@ std::vector<std::string> read_top(const fs::path& wals, const IndexLines& index,
       }
     } else if (is_hash_directory(name)) {
       directories.push_back(name);
-    } else if (!name.starts_with('.')) {
+    } else if (!name.starts_with('.') && !is_name_of_file_system(name)) {
       part.add(Trouble::strange_file, entry->path().string());
     }
   }

@@ -48,7 +48,11 @@ WalQueue find_queue(const fs::path& directory) {
     const auto parsed = wal::parse_wal_file_name(name);
     if (!parsed || parsed->kind == wal::WalFileKind::partial) continue;
     struct stat status = {};
-    if (::lstat(entry->path().c_str(), &status) != 0) continue;
+    if (::lstat(entry->path().c_str(), &status) != 0) {
+      // What cannot be looked at waits, too.
+      if (errno != ENOENT) ++queue.files;
+      continue;
+    }
     ++queue.files;
     queue.size_bytes += static_cast<std::uint64_t>(status.st_size);
     // The file got its name then.

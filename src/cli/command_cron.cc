@@ -18,6 +18,30 @@
 namespace barman::cli {
 namespace {
 
+// One server's trouble must not stop the others, and trouble with WAL must not keep retention from
+// freeing space.
+void report_trouble(CommandContext& context, const std::string& name, const Error& error) {
+  // A lock that must not be opened: the message has its path.
+  if (error.kind() == ErrorKind::permission) return report_error(context.reporter, error);
+  log::error("barman.cli", "cron on server '{}': {}", name, error.describe());
+  context.reporter.exception("Unable to run cron on server '" + name +
+                             "', please look in the barman log file for more details.");
+}
+
+void run_wal_steps(CommandContext& context, const server::Server& server,
+                   catalogue::BackupListReader& backups, DaemonOutputs outputs) {
+  if (server.config().is_passive()) {
+    sync::run_passive_cron(server, backups, outputs, context.reporter);
+    return;
+  }
+  if (const std::string text = server.wal_connections_text(); !text.empty())
+    context.reporter.info(text);
+  const check::ReceiverProcess receiver = check::find_receiver(server);
+  check::warn_of_ended_receiver(server, receiver, context.reporter);
+  archive::run_wal_cron(server, backups, outputs, context.reporter);
+  check::warn_of_idle_receiver(server, receiver, context.reporter);
+}
+
 void run_for_server(CommandContext& context, const config::ServerConfig& config,
                     DaemonOutputs outputs) {
   const server::Server server = make_server(context, config);
@@ -33,15 +57,11 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
   }
   if (!config.active) return archive::stop_receiver_of_inactive_server(server, context.reporter);
   catalogue::BackupListReader backups(server.catalogue());
-  if (config.is_passive()) {
-    sync::run_passive_cron(server, backups, outputs, context.reporter);
-  } else {
-    if (const std::string text = server.wal_connections_text(); !text.empty())
-      context.reporter.info(text);
-    const check::ReceiverProcess receiver = check::find_receiver(server);
-    check::warn_of_ended_receiver(server, receiver, context.reporter);
-    archive::run_wal_cron(server, backups, outputs, context.reporter);
-    check::warn_of_idle_receiver(server, receiver, context.reporter);
+  try {
+    run_wal_steps(context, server, backups, outputs);
+  } catch (const Error& error) {  // Retention may free what was missing here.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    report_trouble(context, config.name, error);
   }
   backup::enforce_retention(server, backups, context.reporter);
 }
@@ -72,16 +92,9 @@ void run_for_all_servers(CommandContext& context) {
     }
     try {
       run_for_server(context, config, outputs);
-    } catch (const Error& error) {  // One server's trouble must not stop the others.
+    } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
-      // A lock that must not be opened: the message has its path.
-      if (error.kind() == ErrorKind::permission) {
-        report_error(context.reporter, error);
-        continue;
-      }
-      log::error("barman.cli", "cron on server '{}': {}", name, error.describe());
-      context.reporter.exception("Unable to run cron on server '" + name +
-                                 "', please look in the barman log file for more details.");
+      report_trouble(context, name, error);
     }
   }
 }
@@ -104,7 +117,12 @@ void run_cron(CommandContext& context) {
                             .progress = context.progress,
                             .interrupt = context.interrupt,
                             .arguments = context.arguments};
-  restart_receivers(current, changed_sections);
+  try {
+    restart_receivers(current, changed_sections);
+  } catch (const Error& error) {  // They are not all that cron is for.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    report_error(context.reporter, error);
+  }
   run_for_all_servers(current);
   const config::GlobalConfig& global = current.configuration.global();
   if (global.lock_directory_cleanup) catalogue::clean_lock_directory(global.barman_lock_directory);

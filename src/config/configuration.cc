@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -98,7 +99,8 @@ void Configuration::load_rest(const ConninfoCheck& check_conninfo) {
     merge_include_directory();
     const std::string automatic = global_.automatic_file();
     std::error_code code;
-    if (fs::exists(automatic, code)) merge_file_below_main(automatic, automatic);
+    // What cannot be looked at is reported when it is read.
+    if (fs::exists(automatic, code) || code) merge_file_below_main(automatic, automatic);
   }
   classify_sections();
   check_keys();
@@ -167,7 +169,12 @@ void Configuration::merge_include_directory() {
   if (!global_.configuration_files_directory) return;
   const std::string directory = expand_home(*global_.configuration_files_directory);
   std::error_code code;
-  if (!fs::is_directory(directory, code)) {
+  const bool is_directory = fs::is_directory(directory, code);
+  // Servers must not vanish because a disk does not answer.
+  if (code == std::errc::io_error || code.value() == ESTALE) {
+    throw SystemError(code.value(), fmt::format("cannot read directory \"{}\"", directory));
+  }
+  if (!is_directory) {
     log::warning(
         kComponent,
         "Ignoring the \"configuration_files_directory\" option as \"{}\" is not a directory",
@@ -184,7 +191,8 @@ void Configuration::merge_include_directory() {
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
     const std::string path = (fs::path(directory) / name).string();
-    if (fs::is_regular_file(path, code)) {
+    const bool is_file = fs::is_regular_file(path, code);
+    if (is_file || (code && code != std::errc::no_such_file_or_directory)) {
       merge_file_below_main(path, name);
     } else {
       log::warning(kComponent, "Discarding configuration file: {} ({})", name,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/worker_pool.h"
 #include "compression/codec.h"
 
@@ -116,10 +117,13 @@ std::optional<ArchiveFile> find_archive(const fs::path& data_directory, std::uin
   for (const std::optional<Algorithm>& algorithm : kAlgorithms) {
     fs::path path = data_directory / (archive_stem(oid) + ".tar");
     path += archive_extension(algorithm);
-    std::error_code code;
-    if (fs::is_regular_file(path, code)) return ArchiveFile{std::move(path), algorithm};
+    const auto is_there = [&path] {
+      const std::optional<struct stat> status = find_status(path);
+      return status && S_ISREG(status->st_mode);
+    };
+    if (is_there()) return ArchiveFile{std::move(path), algorithm};
     path += kEncryptedExtension;
-    if (fs::is_regular_file(path, code)) return ArchiveFile{std::move(path), algorithm, true};
+    if (is_there()) return ArchiveFile{std::move(path), algorithm, true};
   }
   return std::nullopt;
 }

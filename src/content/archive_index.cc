@@ -12,6 +12,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "content/file_pool.h"
 #include "content/path_hash.h"
 #include "pipeline/relative_path.h"
 
@@ -289,12 +290,14 @@ std::optional<ArchiveIndex> ArchiveIndex::load(const ArchiveFile& archive, const
                                                const std::filesystem::path& path) {
   std::optional<Fd> found = find_file(path);
   if (!found) return std::nullopt;
+  const std::uint64_t size_bytes = stamp_of(*found, path).size_bytes;
   // Shared, because functions are copied.
-  const auto file = std::make_shared<const Fd>(std::move(*found));
-  std::optional<ArchiveIndex> index =
-      parse([file, path](std::uint64_t offset,
-                         MutableBytes buffer) { return read_full_at(*file, buffer, offset, path); },
-            stamp_of(*file, path).size_bytes, path.string());
+  const auto file = std::make_shared<const PooledFile>(std::move(*found), path);
+  std::optional<ArchiveIndex> index = parse(
+      [file, path](std::uint64_t offset, MutableBytes buffer) {
+        return read_full_at(*file->get(), buffer, offset, path);
+      },
+      size_bytes, path.string());
   if (!index || index->facts_.stamp != stamp_of(archive_fd, archive.path) ||
       index->facts_.algorithm != archive.algorithm) {
     return std::nullopt;

@@ -42,7 +42,8 @@ class ArchiveTree::File final : public ContentFile {
  private:
   void read_stream(std::uint64_t stream_offset, MutableBytes buffer) {
     if (!tree_.archive_.algorithm) {
-      if (read_full_at(tree_.file_, buffer, stream_offset, tree_.archive_.path) < buffer.size()) {
+      if (read_full_at(*tree_.file_.get(), buffer, stream_offset, tree_.archive_.path) <
+          buffer.size()) {
         throw Error(ErrorKind::corrupt,
                     fmt::format("\"{}\" is shorter than it was", tree_.archive_.path.string()));
       }
@@ -86,10 +87,10 @@ class ArchiveTree::File final : public ContentFile {
 ArchiveTree::ArchiveTree(ArchiveFile archive, Fd file, ArchiveIndex index,
                          std::shared_ptr<FrameCache> cache)
     : archive_(std::move(archive)),
-      file_(std::move(file)),
+      file_(std::move(file), archive_.path),
       index_(std::move(index)),
       cache_(std::move(cache)) {
-  ::posix_fadvise(file_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  ::posix_fadvise(file_.get()->get(), 0, 0, POSIX_FADV_SEQUENTIAL);
 }
 
 FrameContent ArchiveTree::decode(std::size_t frame) const {
@@ -99,7 +100,7 @@ FrameContent ArchiveTree::decode(std::size_t frame) const {
   const auto content_size = static_cast<std::size_t>(end.stream_offset - begin.stream_offset);
   const auto compressed = std::make_unique_for_overwrite<std::byte[]>(frame_size);
   const MutableBytes frame_bytes(compressed.get(), frame_size);
-  if (read_full_at(file_, frame_bytes, begin.archive_offset, archive_.path) < frame_size) {
+  if (read_full_at(*file_.get(), frame_bytes, begin.archive_offset, archive_.path) < frame_size) {
     throw Error(ErrorKind::corrupt,
                 fmt::format("\"{}\" is shorter than it was", archive_.path.string()));
   }

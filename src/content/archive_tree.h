@@ -10,6 +10,7 @@
 #include "content/archive_file.h"
 #include "content/archive_index.h"
 #include "content/content_tree.h"
+#include "content/file_pool.h"
 #include "content/frame_cache.h"
 
 namespace barman::content {
@@ -31,7 +32,7 @@ class ArchiveTree final : public ContentTree {
   FrameContent decode(std::size_t frame) const;
 
   const ArchiveFile archive_;
-  const Fd file_;
+  const PooledFile file_;
   const ArchiveIndex index_;
   const std::shared_ptr<FrameCache> cache_;
 };

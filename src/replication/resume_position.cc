@@ -68,6 +68,9 @@ std::vector<StreamFile> list_stream_files(const std::filesystem::path& directory
       const std::uint64_t size_bytes = entry->file_size(gone);
       if (!gone) files.push_back({entry->path().filename().string(), size_bytes});
     }
+    if (gone && gone != std::errc::no_such_file_or_directory) {
+      throw SystemError(gone.value(), fmt::format("cannot access \"{}\"", entry->path().string()));
+    }
     entry.increment(error);
   }
   if (error)

@@ -175,6 +175,12 @@ class Planner {
   }
 
   void tell_unfinished(const WalSelection& selection) {
+    for (const std::string& unread : facts_.unread_received) {
+      plan_.warnings.push_back(
+          fmt::format("received WAL cannot be read and is left out, {}: the newest changes may be "
+                      "missing.",
+                      unread));
+    }
     for (const SelectedWal& file : selection.partials) {
       if (file.received_path.empty()) continue;
       plan_.notes.push_back(

@@ -47,9 +47,16 @@ void read_received(const fs::path& directory, RestoreFacts& facts) {
     if (!wal::parse_wal_file_name(entry.path().filename().string())) continue;
     std::error_code size_code;
     const std::uintmax_t size_bytes = entry.file_size(size_code);
+    if (size_code && size_code != std::errc::no_such_file_or_directory) {
+      facts.unread_received.push_back(
+          fmt::format("\"{}\": {}", entry.path().string(), size_code.message()));
+    }
     // An empty partial file only tells the receiver where to go on.
     if (size_code || size_bytes == 0) continue;
     facts.received.push_back({.path = entry.path(), .size_bytes = size_bytes});
+  }
+  if (code && code != std::errc::no_such_file_or_directory) {
+    facts.unread_received.push_back(fmt::format("\"{}\": {}", directory.string(), code.message()));
   }
 }
 

@@ -42,7 +42,17 @@ BackupInfo look_up(const server::Server& server, const RestoreRequest& request) 
 void archive_waiting(const server::Server& server, const RestoreRequest& request,
                      Messages& messages) {
   if (request.skip_archive_wal) return;
-  archive::archive_pending_wal(server, {}, messages);
+  // A restore is needed most when something is wrong here: a full disk, a key that has expired,
+  // something foreign among the received files.
+  try {
+    archive::archive_pending_wal(server, {}, messages);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    messages.warning(fmt::format(
+        "WAL of server {} that waits to be archived could not be archived: {}{}\nThe restore goes "
+        "on with the WAL that is in the archive: the newest changes may be missing.",
+        server.name(), error.describe(), error.hint().empty() ? "" : "\nHINT: " + error.hint()));
+  }
 }
 
 void announce(const RestorePlan& plan, Messages& messages) {

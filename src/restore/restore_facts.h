@@ -84,6 +84,8 @@ struct RestoreFacts {
   std::vector<catalogue::WalIndexEntry> wal;
   // Received and not archived, those in the streaming directory first; empty files left out.
   std::vector<ReceivedWal> received;
+  // Received files and directories that cannot be looked at, and why.
+  std::vector<std::string> unread_received;
   // Resolved; nothing may be restored into them.
   std::vector<std::filesystem::path> catalogue_directories;
   DirectoryFacts destination;

@@ -50,8 +50,8 @@ class Reviewer {
 
   void review(const std::string& file) {
     const fs::path path = request_.data_directory / file;
-    std::error_code code;
-    if (!fs::is_regular_file(path, code)) return;
+    const std::optional<struct stat> status = find_status(path);
+    if (!status || !S_ISREG(status->st_mode)) return;
     const std::string original = read_file(path);
     ReviewedSettings reviewed = review_settings(original, file, request_.restore_command);
     if (file == request_.settings_file) {
@@ -81,9 +81,13 @@ class Reviewer {
     }
     std::vector<std::string> names;
     std::error_code code;
-    for (const fs::directory_entry& entry : fs::directory_iterator(target, code)) {
-      const std::string name = entry.path().filename().string();
+    for (fs::directory_iterator it(target, code), end; !code && it != end; it.increment(code)) {
+      const std::string name = it->path().filename().string();
       if (name.front() != '.' && name.ends_with(".conf")) names.push_back(name);
+    }
+    if (code && code != std::errc::no_such_file_or_directory &&
+        code != std::errc::not_a_directory) {
+      throw SystemError(code.value(), "cannot read directory \"" + target.string() + "\"");
     }
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) enqueue((relative / name).lexically_normal().string());
@@ -106,8 +110,7 @@ std::vector<std::string> list_missing_configuration(const fs::path& data_directo
   std::vector<std::string> missing;
   for (const char* const name :
        {"postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf"}) {
-    std::error_code code;
-    if (!fs::exists(data_directory / name, code)) missing.emplace_back(name);
+    if (!find_status(data_directory / name)) missing.emplace_back(name);
   }
   return missing;
 }
