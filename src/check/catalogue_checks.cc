@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "catalogue/last_reason.h"
+#include "catalogue/minimal_wal.h"
 #include "catalogue/wal_index.h"
 #include "catalogue/wal_statistics.h"
 #include "check/check_run.h"
@@ -121,6 +122,22 @@ void check_readable_backups(const CheckRun& run, const CatalogueFacts& facts) {
   run.fail_uncritically("readable backups",
                         fmt::format("{}{}. Run 'barman catalogue-check {}'", facts.doubts.front(),
                                     more, run.server.name()));
+}
+
+// A new backup is the way out, so it must not prevent one.
+void check_minimal_wal(const CheckRun& run, const CatalogueFacts& facts) {
+  if (facts.last == nullptr || !facts.last->begin_xlog) return;
+  const std::vector<catalogue::MinimalWal> places =
+      catalogue::list_minimal_wal(run.server.locations().backup_directory);
+  const auto place = std::find_if(places.begin(), places.end(), [&](const auto& candidate) {
+    return *facts.last->begin_xlog < candidate.begin;
+  });
+  if (place == places.end()) return;
+  run.fail_uncritically(
+      "recoverable WAL",
+      fmt::format("the server ran with wal_level = minimal from {} on, after the last backup: "
+                  "nothing later can be recovered. Take a new backup",
+                  wal::format_lsn(place->begin)));
 }
 
 void check_directories(const CheckRun& run) {
@@ -318,6 +335,7 @@ void check_catalogue(const CheckRun& run) {
     run.fail_uncritically("failed backups", failed_hint);
   }
   check_readable_backups(run, facts);
+  check_minimal_wal(run, facts);
   const std::string redundancy_hint =
       fmt::format("have {} non-incremental backups, expected at least {}", facts.redundancy,
                   run.server.config().minimum_redundancy);

@@ -5,6 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
+#include "content/archive_file.h"
+
 namespace barman::check {
 namespace {
 
@@ -43,6 +46,47 @@ void compare_with_manifest(const server::Server& server, VerifyDepth depth, Prog
   }
 }
 
+// A DONE that cannot be restored is found without reading much: each archive is there and holds
+// something. The rest is what verify-backup does.
+void survey_archives(const server::Server& server, VerifyDepth depth, Progress& progress,
+                     SurveyedBackup& backup) {
+  const BackupInfo& info = backup.info;
+  const fs::path data = server.catalogue().data_directory(info.id);
+  const auto look_at = [&](std::uint32_t oid, const std::string& what) {
+    const auto archive = content::find_archive(data, oid);
+    std::error_code code;
+    if (!archive) {
+      add_damage(backup, fmt::format("the archive of {} (\"{}.tar\" with a suffix) is missing",
+                                     what, (data / content::archive_stem(oid)).string()));
+    } else if (fs::file_size(archive->path, code) == 0 || code) {
+      add_damage(backup, fmt::format("the archive of {} (\"{}\") {}", what, archive->path.string(),
+                                     code ? "cannot be read" : "is empty"));
+    }
+  };
+  look_at(0, "the data directory");
+  for (const catalogue::Tablespace& tablespace : info.tablespaces) {
+    look_at(tablespace.oid, fmt::format("tablespace {} ({})", tablespace.name, tablespace.oid));
+  }
+  std::error_code code;
+  const bool has_manifest = fs::exists(data / "backup_manifest", code);
+  if (!has_manifest && info.mode == "postgres" && info.version.value_or(0) >= kFirstWithManifest) {
+    add_damage(backup, "its backup_manifest is missing");
+  }
+  if (!backup.damage.empty()) return;
+  if (depth == VerifyDepth::sizes || !has_manifest) {
+    backup.not_looked_at = has_manifest ? "archives are there and were not read (--deep reads them)"
+                                        : "archives are there, and no manifest tells what they "
+                                          "must hold";
+    return;
+  }
+  try {
+    compare_with_manifest(server, depth, progress, backup);
+  } catch (const Error& error) {  // Without key or passphrase nothing is known.
+    if (error.kind() != ErrorKind::config) throw;
+    backup.not_looked_at = error.describe();
+  }
+}
+
 wal::SegmentSize segment_size_of(const std::vector<BackupInfo>& backups) {
   return backups.empty() ? wal::SegmentSize{} : backups.back().xlog_segment_size;
 }
@@ -53,8 +97,9 @@ void survey_backup_files(const server::Server& server, VerifyDepth depth, Progre
                          SurveyedBackup& backup) {
   const BackupInfo& info = backup.info;
   const catalogue::Catalogue& catalogue = server.catalogue();
-  if (!info.is_copy_done() || backup.is_being_deleted ||
-      info.type() == catalogue::BackupType::snapshot) {
+  if (!info.is_copy_done() || backup.is_being_deleted) return;
+  if (info.type() == catalogue::BackupType::snapshot) {
+    backup.not_looked_at = "the disks of a snapshot are at the cloud provider";
     return;
   }
   const fs::path data = catalogue.data_directory(info.id);
@@ -63,10 +108,7 @@ void survey_backup_files(const server::Server& server, VerifyDepth depth, Progre
     return add_damage(backup, "its directory \"" + data.string() + "\" does not exist");
   }
   if (!has_plain_files(info)) {
-    if (fs::is_empty(data, code)) {
-      add_damage(backup, "its directory \"" + data.string() + "\" is empty");
-    }
-    return;
+    return survey_archives(server, depth, progress, backup);
   }
   for (const catalogue::Tablespace& tablespace : info.tablespaces) {
     if (!fs::is_directory(catalogue.tablespace_directory(info.id, tablespace.oid), code)) {
@@ -75,8 +117,14 @@ void survey_backup_files(const server::Server& server, VerifyDepth depth, Progre
     }
   }
   if (fs::exists(data / "backup_manifest", code)) {
-    return compare_with_manifest(server, depth, progress, backup);
+    compare_with_manifest(server, depth, progress, backup);
+    if (depth == VerifyDepth::sizes) {
+      backup.not_looked_at =
+          "files are there with their sizes and were not read (--deep reads them)";
+    }
+    return;
   }
+  backup.not_looked_at = "no manifest tells which files must be there";
   if (info.mode == "postgres" && info.version.value_or(0) >= kFirstWithManifest) {
     add_damage(backup, "its backup_manifest is missing");
   }
@@ -85,27 +133,44 @@ void survey_backup_files(const server::Server& server, VerifyDepth depth, Progre
   }
 }
 
-SurveyFacts gather_survey(const server::Server& server, VerifyDepth depth, Progress& progress) {
+SurveyFacts gather_wal_survey(const server::Server& server) {
   const catalogue::Catalogue& catalogue = server.catalogue();
+  const catalogue::CatalogueLocations& locations = server.locations();
   catalogue::BackupList list = catalogue.list_backups();
   const catalogue::Annotations annotations = catalogue.list_annotations();
   SurveyFacts facts = {.server_name = server.name(),
                        .segment_size = segment_size_of(list.backups),
                        .broken = std::move(list.broken)};
-  survey_wal_archive(server.locations(), archive::WalCoding(server.config()), server.interrupt(),
-                     facts);
-  std::uint64_t total_bytes = 0;
-  for (const BackupInfo& info : list.backups) {
-    total_bytes += static_cast<std::uint64_t>(std::max<std::int64_t>(0, info.size.value_or(0)));
+  std::error_code code;
+  for (const fs::path& path :
+       {locations.backup_directory, locations.basebackups_directory, locations.wals_directory}) {
+    const bool is_local = locations.has_local_backups || path != locations.basebackups_directory;
+    if (is_local && !fs::is_directory(path, code)) {
+      facts.missing_directories.push_back(path.string());
+    }
   }
-  if (depth == VerifyDepth::checksums) progress.begin("Checksums of backups", total_bytes);
+  facts.minimal_wal = catalogue::list_minimal_wal(locations.backup_directory);
+  survey_wal_archive(locations, archive::WalCoding(server.config()), server.interrupt(), facts);
   for (BackupInfo& info : list.backups) {
     SurveyedBackup backup = {.info = std::move(info)};
     const auto keep = annotations.keeps.find(backup.info.id);
     if (keep != annotations.keeps.end()) backup.keep = keep->second;
     backup.is_being_deleted = annotations.being_deleted.contains(backup.info.id);
-    survey_backup_files(server, depth, progress, backup);
     facts.backups.push_back(std::move(backup));
+  }
+  return facts;
+}
+
+SurveyFacts gather_survey(const server::Server& server, VerifyDepth depth, Progress& progress) {
+  SurveyFacts facts = gather_wal_survey(server);
+  std::uint64_t total_bytes = 0;
+  for (const SurveyedBackup& backup : facts.backups) {
+    total_bytes +=
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, backup.info.size.value_or(0)));
+  }
+  if (depth == VerifyDepth::checksums) progress.begin("Checksums of backups", total_bytes);
+  for (SurveyedBackup& backup : facts.backups) {
+    survey_backup_files(server, depth, progress, backup);
   }
   if (depth == VerifyDepth::checksums) progress.end();
   return facts;

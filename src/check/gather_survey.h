@@ -2,6 +2,10 @@
 // archive and the manifests of the backups. Writes nothing and holds no lock, so files may come and
 // go meanwhile; what looks missing or new is looked at twice.
 //
+// Without checksums: of plain backups every file is looked for with its size, of archives only that
+// they are there; what nobody has looked at is named in the facts. With checksums everything is
+// read, as verify-backup does.
+//
 // Memory: 32 bytes an archived WAL file, plus the metadata of the backups. Directories are read by
 // a few threads.
 #pragma once
@@ -19,6 +23,9 @@ namespace barman::check {
 // finding.
 SurveyFacts gather_survey(const server::Server& server, verify::VerifyDepth depth,
                           Progress& progress);
+
+// The same without looking at the files of backups: for the holes in the WAL.
+SurveyFacts gather_wal_survey(const server::Server& server);
 
 // Parts of it, with findings for what is wrong. Internal to check/.
 void survey_wal_archive(const catalogue::CatalogueLocations& locations,

@@ -1,11 +1,14 @@
 #include "check/survey.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/error.h"
+#include "postgres/backup_label.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::check {
@@ -74,11 +77,15 @@ std::vector<SegmentRun> runs_along(const SurveyFacts& facts, const Path& path) {
                               .last = std::min(run.last, part.last),
                               .last_mtime = run.last_mtime};
       if (cut.first > cut.last) continue;
-      if (!result.empty() && cut.first == result.back().last + 1) {
+      const bool goes_on =
+          !result.empty() && cut.first == result.back().last + 1 && !result.back().ends_recovery;
+      if (goes_on) {
         result.back().last = cut.last;
         result.back().last_mtime = cut.last_mtime;
+        result.back().ends_recovery = run.ends_recovery && cut.last == run.last;
       } else {
         result.push_back(cut);
+        result.back().ends_recovery = run.ends_recovery && cut.last == run.last;
       }
     }
   }
@@ -94,8 +101,34 @@ struct UsableBackup {
   bool is_standalone = false;
 };
 
+// The label of an incremental backup, as PostgreSQL wrote it, names what it builds on.
+std::string label_problem(const SurveyFacts& facts, const BackupInfo& info) {
+  if (!info.backup_label) return "";
+  std::optional<wal::Lsn> from;
+  try {
+    from = postgres::parse_backup_label(*info.backup_label).incremental_from_lsn;
+  } catch (const Error& error) {
+    return "its backup_label cannot be read: " + error.describe();
+  }
+  if (!from) return "";
+  if (!info.parent_backup_id) {
+    return fmt::format("it is incremental (from LSN {}), and its metadata names no parent",
+                       wal::format_lsn(*from));
+  }
+  for (const SurveyedBackup& other : facts.backups) {
+    if (other.info.id != *info.parent_backup_id) continue;
+    if (!other.info.begin_xlog || *other.info.begin_xlog == *from) return "";
+    return fmt::format(
+        "it builds on a backup that begins at LSN {}, and the parent in its metadata "
+        "({}) begins at {}",
+        wal::format_lsn(*from), other.info.id.value, wal::format_lsn(*other.info.begin_xlog));
+  }
+  return "";
+}
+
 // Why the chain of an incremental backup is broken; "" when it is not.
 std::string chain_problem(const SurveyFacts& facts, const BackupInfo& info) {
+  if (std::string problem = label_problem(facts, info); !problem.empty()) return problem;
   const BackupInfo* child = &info;
   // A chain that bites its tail is as good as broken: more links than backups.
   for (std::size_t links = 0; child->parent_backup_id && links <= facts.backups.size(); ++links) {
@@ -115,9 +148,34 @@ std::string chain_problem(const SurveyFacts& facts, const BackupInfo& info) {
     }
     if (parent->is_being_deleted) return name + " is being deleted";
     if (has_errors(parent->damage)) return name + " is damaged";
+    if (const std::string problem = label_problem(facts, parent->info); !problem.empty()) {
+      return fmt::format("{} does not fit: {}", name, problem);
+    }
     child = &parent->info;
   }
   return child->parent_backup_id ? "its chain of parents has no end" : "";
+}
+
+// Where the server ran with wal_level = minimal a run is cut in two.
+SurveyFacts cut_at_minimal_wal(const SurveyFacts& given) {
+  SurveyFacts facts = given;
+  for (const catalogue::MinimalWal& place : facts.minimal_wal) {
+    const auto segment = wal::parse_segment_name(place.segment, facts.segment_size);
+    const auto runs = segment ? facts.segments.find(segment->timeline) : facts.segments.end();
+    if (runs == facts.segments.end()) continue;
+    std::vector<SegmentRun> cut;
+    for (const SegmentRun& run : runs->second) {
+      cut.push_back(run);
+      if (segment->number < run.first || run.last < segment->number) continue;
+      cut.back().last = segment->number;
+      cut.back().ends_recovery = true;
+      if (segment->number == run.last) continue;
+      cut.push_back(run);
+      cut.back().first = segment->number + 1;
+    }
+    runs->second = std::move(cut);
+  }
+  return facts;
 }
 
 std::vector<UsableBackup> usable_backups(const SurveyFacts& facts) {
@@ -157,13 +215,17 @@ bool is_covered_by_descendant(const SurveyFacts& facts, wal::TimelineId timeline
 
 class Survey {
  public:
-  explicit Survey(const SurveyFacts& facts) : facts_(facts), usable_(usable_backups(facts)) {}
+  explicit Survey(const SurveyFacts& facts)
+      : facts_(cut_at_minimal_wal(facts)), usable_(usable_backups(facts_)) {}
 
   SurveyReport run() {
     report_.backup_count = facts_.backups.size();
     report_.wal_count = facts_.wal_count;
     report_.wal_size_bytes = facts_.wal_size_bytes;
+    survey_directories();
     survey_backups();
+    survey_minimal_wal();
+    list_not_looked_at();
     for (const auto& [timeline, runs] : facts_.segments) {
       if (runs.empty()) continue;
       check_history(timeline);
@@ -184,6 +246,53 @@ class Survey {
 
   std::string delete_command(const BackupInfo& info) const {
     return fmt::format("Run \"barman delete {} {}\".", facts_.server_name, info.id.value);
+  }
+
+  void survey_directories() {
+    for (const std::string& path : facts_.missing_directories) {
+      add(Severity::error, "directory \"" + path + "\"", "it does not exist",
+          fmt::format("Look whether its file system is mounted. For a server that is new, \"barman "
+                      "check {}\" makes it.",
+                      facts_.server_name));
+    }
+  }
+
+  // What was done without WAL is lost for all backups that were taken before.
+  void survey_minimal_wal() {
+    for (const catalogue::MinimalWal& place : facts_.minimal_wal) {
+      const auto segment = wal::parse_segment_name(place.segment, facts_.segment_size);
+      const auto before = std::find_if(usable_.rbegin(), usable_.rend(), [&](const auto& backup) {
+        return segment && !backup.is_standalone && backup.timeline <= segment->timeline &&
+               backup.end <= segment->number;
+      });
+      if (before == usable_.rend()) continue;
+      add(Severity::error, "WAL " + place.segment,
+          fmt::format(
+              "the server ran with wal_level = minimal from LSN {} on: recovery from backup "
+              "{} and earlier ones ends at LSN {}",
+              wal::format_lsn(place.begin), before->backup->info.id.value,
+              wal::format_lsn(place.last_good_record)),
+          "Take a new backup, unless there is a later one, and keep wal_level at replica or more.");
+    }
+  }
+
+  void list_not_looked_at() {
+    std::map<std::string, std::vector<std::string>> reasons;
+    for (const SurveyedBackup& backup : facts_.backups) {
+      if (!backup.not_looked_at.empty()) {
+        reasons[backup.not_looked_at].push_back(object_of(backup.info));
+      }
+    }
+    for (const auto& [reason, backups] : reasons) {
+      report_.not_looked_at.push_back(fmt::format(
+          "{}: {}",
+          backups.size() == 1 ? backups.front() : fmt::format("{} backups", backups.size()),
+          reason));
+    }
+    if (facts_.wal_count > 0) {
+      report_.not_looked_at.push_back(fmt::format(
+          "the records of the WAL (\"barman verify-wal {}\" reads them)", facts_.server_name));
+    }
   }
 
   void survey_backups() {
@@ -327,7 +436,7 @@ class Survey {
     if (window.backup_count > 0) report_.windows.push_back(std::move(window));
   }
 
-  const SurveyFacts& facts_;
+  const SurveyFacts facts_;
   const std::vector<UsableBackup> usable_;
   std::set<std::string> known_holes_;
   SurveyReport report_;

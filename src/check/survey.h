@@ -14,6 +14,7 @@
 
 #include "base/timestamp.h"
 #include "catalogue/catalogue.h"
+#include "catalogue/minimal_wal.h"
 #include "postgres/timeline_history.h"
 #include "wal/lsn.h"
 
@@ -36,6 +37,8 @@ struct SegmentRun {
   std::uint64_t last = 0;
   // When the last file was written, seconds since the epoch.
   double last_mtime = 0;
+  // The server ran with wal_level = minimal from the last segment on: no recovery goes further.
+  bool ends_recovery = false;
 };
 
 struct SurveyedBackup {
@@ -44,6 +47,8 @@ struct SurveyedBackup {
   bool is_being_deleted = false;
   // What is wrong with its files.
   std::vector<Finding> damage;
+  // What of it nobody has looked at: "its archives were not read"; "" = nothing.
+  std::string not_looked_at;
 };
 
 struct SurveyFacts {
@@ -59,6 +64,10 @@ struct SurveyFacts {
   std::uint64_t wal_size_bytes = 0;
   // Of the files of the archive and of the index.
   std::vector<Finding> wal_damage;
+  // Directories of the catalogue that do not exist.
+  std::vector<std::string> missing_directories;
+  // Found by who has read the WAL.
+  std::vector<catalogue::MinimalWal> minimal_wal;
 };
 
 // Recovery is possible to any moment from the end of this backup to the end of that segment.
@@ -87,6 +96,8 @@ struct SurveyReport {
   std::vector<Finding> findings;  // errors first
   std::vector<RecoveryWindow> windows;
   std::vector<WalHole> holes;
+  // A sentence each, without full stop.
+  std::vector<std::string> not_looked_at;
   std::uint64_t backup_count = 0;
   std::uint64_t wal_count = 0;
   std::uint64_t wal_size_bytes = 0;

@@ -223,6 +223,68 @@ TEST_F(Surveyed, FailedAndUnfinishedBackupsAreNotices) {
   EXPECT_EQ(survey().findings[0].severity, Severity::error);
 }
 
+TEST_F(Surveyed, MinimalWalEndsAWindow) {
+  add("20260101T000000", 2, 2).end_xlog = wal::Lsn{3 * kSegment};
+  add("20260102T000000", 6, 6).end_xlog = wal::Lsn{7 * kSegment};
+  facts_.segments[kOne] = {{2, 8}};
+  ASSERT_THAT(survey().windows, SizeIs(1));
+  facts_.minimal_wal = {{segment(1, 4), {4 * kSegment + 100}, {4 * kSegment + 40}}};
+  ASSERT_THAT(survey().windows, SizeIs(2));
+  EXPECT_EQ(survey().windows[0].last_segment, segment(1, 4));
+  EXPECT_EQ(survey().windows[1].first_backup.value, "20260102T000000");
+  EXPECT_THAT(survey().holes, IsEmpty());
+  ASSERT_THAT(errors(), SizeIs(1));
+  EXPECT_THAT(errors()[0].reason, HasSubstr("recovery from backup 20260101T000000 and earlier"));
+  // All backups came later, or need nothing of it.
+  facts_.backups[0].keep = catalogue::KeepTarget::standalone;
+  EXPECT_THAT(errors(), IsEmpty());
+  facts_.backups.erase(facts_.backups.begin());
+  EXPECT_THAT(errors(), IsEmpty());
+}
+
+TEST_F(Surveyed, ALabelNamesWhatABackupBuildsOn) {
+  const auto label = [](const std::string& more) {
+    return "START WAL LOCATION: 0/4000028 (file 000000010000000000000004)\n"
+           "CHECKPOINT LOCATION: 0/4000060\nBACKUP METHOD: streamed\nBACKUP FROM: primary\n"
+           "START TIME: 2026-01-02 00:00:00 UTC\nLABEL: x\nSTART TIMELINE: 1\n" +
+           more;
+  };
+  const std::string incremental = "INCREMENTAL FROM LSN: 0/2000028\nINCREMENTAL FROM TLI: 1\n";
+  facts_.segments[kOne] = {{1, 9}};
+  add("20260101T000000", 2, 2).begin_xlog = wal::Lsn{0x2000028};
+  catalogue::BackupInfo& child = add("20260102T000000", 4, 4);
+  child.backup_label = label("");
+  EXPECT_THAT(errors(), IsEmpty());
+  child.backup_label = label(incremental);
+  ASSERT_THAT(errors(), SizeIs(1));
+  EXPECT_THAT(errors()[0].reason, HasSubstr("its metadata names no parent"));
+  child.parent_backup_id = catalogue::BackupId{"20260101T000000"};
+  EXPECT_THAT(errors(), IsEmpty());
+  facts_.backups[0].info.begin_xlog = wal::Lsn{0x2000060};
+  ASSERT_THAT(errors(), SizeIs(1));
+  EXPECT_THAT(errors()[0].reason, HasSubstr("begins at 0/2000060"));
+  EXPECT_THAT(survey().windows, SizeIs(1));
+}
+
+TEST_F(Surveyed, MissingDirectoriesAreNoEmptyCatalogue) {
+  facts_.missing_directories = {"/var/lib/barman/main"};
+  ASSERT_THAT(errors(), SizeIs(1));
+  EXPECT_THAT(errors()[0].object, HasSubstr("/var/lib/barman/main"));
+}
+
+TEST_F(Surveyed, WhatNobodyLookedAtIsNamed) {
+  EXPECT_THAT(survey().not_looked_at, IsEmpty());
+  add("20260101T000000", 2, 3);
+  add("20260102T000000", 2, 3);
+  facts_.segments[kOne] = {{2, 3}};
+  facts_.wal_count = 2;
+  facts_.backups[0].not_looked_at = facts_.backups[1].not_looked_at = "archives were not read";
+  ASSERT_THAT(survey().not_looked_at, SizeIs(2));
+  EXPECT_EQ(survey().not_looked_at[0], "2 backups: archives were not read");
+  facts_.backups[1].not_looked_at.clear();
+  EXPECT_EQ(survey().not_looked_at[0], "backup 20260101T000000: archives were not read");
+}
+
 TEST_F(Surveyed, DamageIsHandedOn) {
   add("20260101T000000", 2, 3);
   facts_.segments[kOne] = {{2, 3}};

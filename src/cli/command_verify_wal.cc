@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "catalogue/minimal_wal.h"
 #include "catalogue/wal_range.h"
+#include "check/gather_survey.h"
+#include "check/survey.h"
 #include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
@@ -31,6 +34,7 @@ verify::ArchiveRequest make_request(CommandContext& context, const server::Serve
   verify::ArchiveRequest request = {
       .segment_size = newest->xlog_segment_size,
       .system_id = verify::find_system_id(*newest),
+      .server_major = verify::find_server_major(*newest),
       .first = arguments.find("from"),
       .last = arguments.find("to"),
       .worker_count = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxWorkers)};
@@ -41,7 +45,39 @@ verify::ArchiveRequest make_request(CommandContext& context, const server::Serve
   return request;
 }
 
-void tell(const verify::ArchiveVerdict& verdict, output::Reporter& reporter) {
+bool is_asked_for(const verify::ArchiveRequest& request, const check::WalHole& hole) {
+  return (!request.first || *request.first <= hole.last) &&
+         (!request.last || hole.first <= *request.last);
+}
+
+// Those in front of which the recovery of a backup ends. WAL around backups that are kept for ever
+// may be missing.
+std::size_t tell_holes(const server::Server& server, const verify::ArchiveRequest& request,
+                       output::Reporter& reporter) {
+  const check::SurveyReport survey = check::survey_catalogue(check::gather_wal_survey(server));
+  std::size_t count = 0;
+  for (const check::WalHole& hole : survey.holes) {
+    if (hole.is_expected || !is_asked_for(request, hole)) continue;
+    if (++count > kMaxShown) continue;
+    reporter.error(
+        fmt::format("WAL is missing from {} to {}: recovery from the backups before it "
+                    "ends there",
+                    hole.first, hole.last));
+  }
+  return count;
+}
+
+void tell_minimal(const verify::ArchiveVerdict& verdict, output::Reporter& reporter) {
+  for (const catalogue::MinimalWal& place : verdict.minimal) {
+    reporter.error(fmt::format(
+        "The server ran with wal_level = minimal from {} on (WAL file '{}'): changes without WAL "
+        "were made then, and no backup taken before can be recovered beyond {}",
+        wal::format_lsn(place.begin), place.segment, wal::format_lsn(place.last_good_record)));
+  }
+}
+
+void tell(const verify::ArchiveVerdict& verdict, std::size_t hole_count,
+          output::Reporter& reporter) {
   for (const verify::WalGap& gap : verdict.gaps) {
     reporter.info(gap.count == 1 ? fmt::format("Gap: {} is not archived", gap.first)
                                  : fmt::format("Gap: {} to {} are not archived ({} segments)",
@@ -49,7 +85,18 @@ void tell(const verify::ArchiveVerdict& verdict, output::Reporter& reporter) {
   }
   reporter.info(
       fmt::format("Checked {} WAL files ({} records)", verdict.wal_count, verdict.record_count));
-  if (verdict.findings.empty()) return reporter.info("WAL archive successfully verified");
+  if (hole_count > 0) {
+    reporter.error(fmt::format(
+        "{} gaps in the WAL archive\nHINT: Look for the files in PostgreSQL's pg_wal and in "
+        "errors/; otherwise take a new backup. 'catalogue-check' tells what can be recovered.",
+        hole_count));
+  }
+  if (verdict.findings.empty()) {
+    if (hole_count == 0 && verdict.minimal.empty()) {
+      reporter.info("WAL archive successfully verified");
+    }
+    return;
+  }
   for (std::size_t i = 0; i < std::min(verdict.findings.size(), kMaxShown); ++i) {
     reporter.error(verdict.findings[i].text);
   }
@@ -71,7 +118,11 @@ void run_verify_wal(CommandContext& context) {
   const server::Server server = make_server(context, *config);
   const verify::ArchiveRequest request = make_request(context, server);
   context.reporter.info("Verifying the WAL archive of server " + server.name());
-  tell(verify::verify_wal_archive(server, request, context.progress), context.reporter);
+  const verify::ArchiveVerdict verdict =
+      verify::verify_wal_archive(server, request, context.progress);
+  catalogue::note_minimal_wal(server.locations().backup_directory, verdict.minimal);
+  tell_minimal(verdict, context.reporter);
+  tell(verdict, tell_holes(server, request, context.reporter), context.reporter);
 }
 
 }  // namespace barman::cli

@@ -80,6 +80,9 @@ JsonValue survey_json(const check::SurveyReport& report) {
   }
   json.add("holes", std::move(holes));
   json.add("findings", findings_json(report));
+  JsonValue not_looked_at = JsonValue::array();
+  for (const std::string& text : report.not_looked_at) not_looked_at.push_back(text);
+  json.add("not_looked_at", std::move(not_looked_at));
   return json;
 }
 
@@ -105,6 +108,9 @@ void write_survey(Reporter& reporter, std::string_view server, const check::Surv
                                      reporter.colored(to_upper(severity_text(finding.severity)),
                                                       is_error ? Color::red : Color::yellow),
                                      finding.object, finding.reason, finding.next_step));
+  }
+  for (const std::string& text : report.not_looked_at) {
+    reporter.result_line("\tnot looked at: " + text);
   }
   const auto errors = std::count_if(
       report.findings.begin(), report.findings.end(),

@@ -11,10 +11,12 @@
 #include "archive/wal_coding.h"
 #include "base/error.h"
 #include "base/worker_pool.h"
+#include "catalogue/unindexed_wal.h"
 #include "catalogue/wal_index.h"
 #include "postgres/timeline_history.h"
 #include "verify/checker_sink.h"
 #include "wal/record_checker.h"
+#include "wal/record_content.h"
 
 namespace barman::verify {
 namespace fs = std::filesystem;
@@ -47,6 +49,7 @@ class ArchiveVerification {
     workers.wait();
     progress_.end();
     for (auto& [name, text] : findings_) verdict_.findings.push_back({name, std::move(text)});
+    list_minimal();
     return std::move(verdict_);
   }
 
@@ -63,15 +66,40 @@ class ArchiveVerification {
           const auto name = wal::parse_wal_file_name(line.name);
           if (name && name->kind == wal::WalFileKind::history) histories.emplace_back(line.name);
           const auto segment = wal::parse_segment_name(line.name, request_.segment_size);
-          const bool is_wanted = segment && (!request_.first || *request_.first <= line.name) &&
-                                 (!request_.last || line.name <= *request_.last);
-          if (is_wanted) timelines[segment->timeline].insert(segment->number);
+          if (segment && is_wanted(line.name)) {
+            timelines[segment->timeline].insert(segment->number);
+          }
           return catalogue::Visit::proceed;
         });
     for (const std::string& name : histories) {
       judge(name, [&] { read_history(name); });
     }
+    tell_unindexed(timelines);
     for (const auto& [timeline, numbers] : timelines) list_runs(timeline, numbers);
+  }
+
+  bool is_wanted(std::string_view name) const {
+    return (!request_.first || *request_.first <= name) &&
+           (!request_.last || name <= *request_.last);
+  }
+
+  // Restores and get-wal do not find them.
+  void tell_unindexed(const std::map<wal::TimelineId, Numbers>& timelines) {
+    const auto is_indexed = [&](std::string_view name) {
+      const auto segment = wal::parse_segment_name(name, request_.segment_size);
+      if (!segment) return true;
+      const auto numbers = timelines.find(segment->timeline);
+      return numbers != timelines.end() && numbers->second.contains(segment->number);
+    };
+    const auto entries = catalogue::list_unindexed_segments(
+        server_.locations(), [&](std::string_view name) { return is_wanted(name); }, is_indexed);
+    for (const catalogue::WalIndexEntry& entry : entries) {
+      findings_.try_emplace(
+          entry.name,
+          fmt::format("WAL file '{}': it lies in the archive and is not in the index; run 'barman "
+                      "rebuild-xlogdb {}'",
+                      entry.name, server_.name()));
+    }
   }
 
   void read_history(const std::string& name) {
@@ -119,7 +147,10 @@ class ArchiveVerification {
     std::optional<wal::RecordChecker> checker;
     std::uint64_t records = 0;
     for (std::uint64_t number = piece.first; number <= piece.last; ++number) {
-      if (!checker) checker.emplace(range_from(piece, number));
+      if (!checker) {
+        checker.emplace(range_from(piece, number),
+                        [&](const wal::RecordView& record) { note_level(piece.timeline, record); });
+      }
       const bool is_good =
           judge(name_of(piece.timeline, number), [&] { read(piece, number, *checker); });
       if (is_good) continue;
@@ -139,6 +170,30 @@ class ArchiveVerification {
     verdict_.record_count += records;
   }
 
+  void note_level(wal::TimelineId timeline, const wal::RecordView& record) {
+    const std::optional<wal::LevelRecord> level = wal::find_wal_level(record);
+    if (!level) return;
+    const std::lock_guard lock(mutex_);
+    levels_[{timeline, record.begin}] = {level->is_minimal, record.previous};
+  }
+
+  // Each stretch is told once, by its first record.
+  void list_minimal() {
+    std::optional<wal::TimelineId> timeline_before;
+    bool was_minimal = false;
+    for (const auto& [place, level] : levels_) {
+      const auto& [timeline, begin] = place;
+      if (timeline_before != timeline) was_minimal = false;
+      timeline_before = timeline;
+      if (level.is_minimal && !was_minimal) {
+        const std::string name = wal::segment_name(
+            wal::segment_of(timeline, begin, request_.segment_size), request_.segment_size);
+        verdict_.minimal.push_back({name, begin, level.previous});
+      }
+      was_minimal = level.is_minimal;
+    }
+  }
+
   wal::WalRange range_from(const Piece& piece, std::uint64_t number) const {
     const auto begin_of = [&](std::uint64_t segment) {
       return wal::segment_begin({.timeline = piece.timeline, .number = segment},
@@ -153,7 +208,8 @@ class ArchiveVerification {
         .first_record = wal::FirstRecord::anywhere,
         // The last segment of a timeline ends where its server ended.
         .last_record = piece.is_continued ? wal::LastRecord::at_the_end : wal::LastRecord::anywhere,
-        .timeline_end = piece.is_continued ? std::nullopt : end_of(piece.timeline)};
+        .timeline_end = piece.is_continued ? std::nullopt : end_of(piece.timeline),
+        .server_major = request_.server_major};
   }
 
   // Where the last of the timelines that came from this one has left it.
@@ -202,6 +258,11 @@ class ArchiveVerification {
   std::uint64_t total_segments_ = 0;
   std::mutex mutex_;
   std::map<std::string, std::string> findings_;
+  struct Level {
+    bool is_minimal = false;
+    wal::Lsn previous;
+  };
+  std::map<std::pair<wal::TimelineId, wal::Lsn>, Level> levels_;
   ArchiveVerdict verdict_;
 };
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "catalogue/minimal_wal.h"
 #include "server/server.h"
 #include "verify/verify_wal.h"
 #include "wal/wal_file_name.h"
@@ -24,6 +25,7 @@ namespace barman::verify {
 struct ArchiveRequest {
   wal::SegmentSize segment_size;
   std::optional<std::uint64_t> system_id;
+  std::optional<int> server_major;
   // Names of segments, both included; unset: no limit.
   std::optional<std::string> first;
   std::optional<std::string> last;
@@ -42,6 +44,8 @@ struct ArchiveVerdict {
   // Both in the order of the archive.
   std::vector<Finding> findings;
   std::vector<WalGap> gaps;
+  // Where the server began to run with wal_level = minimal.
+  std::vector<catalogue::MinimalWal> minimal;
 };
 
 // Throws `interrupted`, and whatever the index says that cannot be read.

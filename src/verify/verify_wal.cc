@@ -37,7 +37,8 @@ class WalVerification {
                                 .begin = *backup_.begin_xlog,
                                 .end = *backup_.end_xlog,
                                 .segment_size = backup_.xlog_segment_size,
-                                .system_id = find_system_id(backup_)});
+                                .system_id = find_system_id(backup_),
+                                .server_major = find_server_major(backup_)});
     for (const std::string& name : names) {
       // The records after a segment that is missing or damaged hang in the air.
       if (!verify_segment(name, checker)) return std::move(verdict_);
@@ -100,6 +101,12 @@ std::optional<std::uint64_t> find_system_id(const BackupInfo& backup) {
   const std::optional<postgres::SystemId> system_id =
       backup.systemid ? postgres::parse_system_id(*backup.systemid) : std::nullopt;
   return system_id ? std::optional(system_id->value) : std::nullopt;
+}
+
+std::optional<int> find_server_major(const BackupInfo& backup) {
+  constexpr int kFirstOfTwoParts = 100000;
+  if (backup.version.value_or(0) < kFirstOfTwoParts) return std::nullopt;
+  return *backup.version / 10000;
 }
 
 bool is_finding(const Error& error) {

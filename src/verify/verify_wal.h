@@ -32,6 +32,9 @@ struct WalVerdict {
 // Of the cluster that it is a backup of.
 std::optional<std::uint64_t> find_system_id(const catalogue::BackupInfo& backup);
 
+// Of the server that wrote it, "17".
+std::optional<int> find_server_major(const catalogue::BackupInfo& backup);
+
 // Reads the segments from begin_wal to end_wal, record by record. Only what is archived is judged
 // while the backup waits for WAL.
 WalVerdict verify_required_wal(const server::Server& server, const catalogue::BackupInfo& backup);

@@ -13,7 +13,9 @@ namespace barman::test {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class CatalogueCheck : public testing::Test {
  protected:
@@ -101,6 +103,47 @@ TEST_F(CatalogueCheck, FindsDamagedFilesOfABackup) {
   fs::remove_all(data_file(""));
   EXPECT_THAT(check().out, HasSubstr("does not exist"));
   EXPECT_EQ(check().exit_code, 1);
+}
+
+TEST_F(CatalogueCheck, TellsACatalogueThatIsGone) {
+  fs::rename(site_.server_directory(), site_.barman.home() / "elsewhere");
+  const CommandResult result = check();
+  EXPECT_EQ(result.exit_code, 1) << result.out;
+  EXPECT_THAT(result.out, HasSubstr(site_.server_directory().string() + "\": it does not exist"));
+}
+
+TEST(CatalogueCheckOfArchives, LooksForThem) {
+  StreamingSite site({.server = {{"backup_compression", "gzip"}}});
+  site.start_receiver();
+  site.archive_a_segment();
+  const fs::path data = site.server_directory() / "base" / site.take_backup() / "data";
+  const auto check = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> words = {"catalogue-check", "main"};
+    words.insert(words.end(), options.begin(), options.end());
+    return site.barman.run(words);
+  };
+  EXPECT_EQ(check({"--deep"}).exit_code, 0);
+  EXPECT_THAT(check({"--deep"}).out, Not(HasSubstr("archives are there")));
+  const CommandResult good = check({});
+  EXPECT_EQ(good.exit_code, 0);
+  EXPECT_THAT(good.out, HasSubstr("not looked at: backup"));
+  EXPECT_THAT(good.out, HasSubstr("archives are there and were not read"));
+
+  const fs::path archive = data / "base.tar.gz";
+  const auto size = fs::file_size(archive);
+  {
+    std::fstream stream(archive, std::ios::in | std::ios::out | std::ios::binary);
+    stream.seekp(static_cast<std::streamoff>(size / 2));
+    const int byte = stream.peek();
+    stream.put(static_cast<char>(~byte));
+  }
+  EXPECT_EQ(check({"--deep"}).exit_code, 1);
+  fs::resize_file(archive, 0);
+  EXPECT_THAT(check({}).out, HasSubstr("is empty"));
+  EXPECT_EQ(check({}).exit_code, 1);
+  fs::remove(archive);
+  EXPECT_THAT(check({}).out, AllOf(HasSubstr("is missing"), HasSubstr("recoverable: nothing")));
+  EXPECT_EQ(check({}).exit_code, 1);
 }
 
 TEST_F(CatalogueCheck, TouchesNothing) {

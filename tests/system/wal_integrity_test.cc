@@ -88,10 +88,23 @@ TEST_P(VerifyWal, ReadsEveryRecordAndNamesWhatIsDamaged) {
   EXPECT_THAT(missing.err, HasSubstr("it is in the index, but"));
   site_.barman.run({"rebuild-xlogdb", "main"});
   const CommandResult gap = site_.barman.run({"verify-wal", "main"});
-  EXPECT_EQ(gap.exit_code, 0) << gap.err;
-  EXPECT_THAT(gap.out, HasSubstr("Gap: " + victim + " is not archived"));
+  EXPECT_EQ(gap.exit_code, 1) << gap.out;
+  EXPECT_THAT(gap.out, AllOf(HasSubstr("Gap: " + victim + " is not archived"),
+                             Not(HasSubstr("successfully verified"))));
+  EXPECT_THAT(gap.err, HasSubstr("WAL is missing from " + victim + " to " + victim));
 
   write_text(archived(victim), content);
+  const CommandResult unindexed = site_.barman.run({"verify-wal", "main"});
+  EXPECT_EQ(unindexed.exit_code, 1);
+  EXPECT_THAT(unindexed.err, HasSubstr("run 'barman rebuild-xlogdb main'"));
+  // A restore takes it nevertheless.
+  const TempDir place;
+  const CommandResult restored =
+      site_.barman.run({"restore", "main", "latest", (place.path() / "data").string()});
+  EXPECT_EQ(restored.exit_code, 0);
+  EXPECT_THAT(restored.err,
+              HasSubstr("WAL segment '" + victim + "' lies in the archive and is not"));
+  EXPECT_TRUE(fs::exists(place.path() / "data" / "pg_wal" / names_.back()));
   site_.barman.run({"rebuild-xlogdb", "main"});
   EXPECT_THAT(site_.barman.run({"verify-wal", "main"}).out, Not(HasSubstr("Gap")));
 }
