@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "archive/read_branches.h"
+
 namespace barman::check {
 namespace {
 
@@ -94,6 +96,7 @@ SurveyFacts gather_survey(const server::Server& server, VerifyDepth depth, Progr
                        .broken = std::move(list.broken)};
   survey_wal_archive(server.locations(), archive::WalCoding(server.config()), server.interrupt(),
                      facts);
+  facts.branches = archive::read_branches(server, facts.segment_size);
   std::uint64_t total_bytes = 0;
   for (const BackupInfo& info : list.backups) {
     total_bytes += static_cast<std::uint64_t>(std::max<std::int64_t>(0, info.size.value_or(0)));

@@ -1,3 +1,4 @@
+#include "archive/read_branches.h"
 #include "check/receiver.h"
 #include "check/server_facts.h"
 #include "cli/backup_facts.h"
@@ -53,8 +54,14 @@ void run_status(CommandContext& context) {
     }
     std::optional<check::WalFlow> flow;
     if (facts) flow = check::gather_wal_flow(server, facts->stream);
-    output::write_status(context.reporter, config.name,
-                         make_status_rows(config, facts, backups, flow));
+    std::vector<output::StatusRow> rows = make_status_rows(config, facts, backups, flow);
+    // Only of a server that has some: who reads the rows of others finds what was always there.
+    const std::string branches =
+        describe_branches(archive::read_branches(server, backups), backups);
+    if (!branches.empty()) {
+      rows.push_back({.key = "branches", .label = "Branches", .message = branches});
+    }
+    output::write_status(context.reporter, config.name, rows);
   });
   if (summaries.empty()) return;
   for (const std::string& line : output::status_table(summaries, *style)) {
