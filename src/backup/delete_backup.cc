@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "archive/read_branches.h"
 #include "archive/remove_wals.h"
 #include "backup/stream_backup.h"
 #include "base/durable.h"
@@ -58,7 +59,7 @@ std::set<BackupId> standalone_backups(const server::Server& server,
                                       const catalogue::Annotations& annotations) {
   if (server.config().retention_policy) {
     return catalogue::standalone_outside_policy(
-        catalogue::apply_retention(backups, retention_input(server.config(), annotations)));
+        catalogue::apply_retention(backups, retention_input(server, backups, annotations)));
   }
   std::set<BackupId> result;
   for (const auto& [id, target] : annotations.keeps) {
@@ -313,8 +314,9 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
   if (current == nullptr) throw catalogue::unknown_backup(id.value, server.name());
   const auto minimum =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, server.config().minimum_redundancy));
-  catalogue::DeletionPlan plan = catalogue::plan_deletion(
-      list, *current, server.catalogue().list_annotations(), minimum, server.name());
+  catalogue::DeletionPlan plan =
+      catalogue::plan_deletion(list, *current, server.catalogue().list_annotations(), minimum,
+                               server.name(), archive::read_branches(server, list.backups));
   if (!plan.refusal) return plan;
   messages.warning(*plan.refusal);
   refuse(server, id, messages);
@@ -323,12 +325,15 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
 
 }  // namespace
 
-catalogue::RetentionInput retention_input(const config::ServerConfig& config,
+catalogue::RetentionInput retention_input(const server::Server& server,
+                                          const std::vector<BackupInfo>& backups,
                                           const catalogue::Annotations& annotations) {
+  const config::ServerConfig& config = server.config();
   return {.rule = rule_of(*config.retention_policy),
           .minimum_redundancy =
               static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy)),
           .annotations = annotations,
+          .branches = archive::read_branches(server, backups),
           .now = now_local()};
 }
 
@@ -342,7 +347,12 @@ DeletionFacts make_deletion_facts(const server::Server& server, catalogue::Backu
                          .list = std::move(list),
                          .annotations = server.catalogue().list_annotations(),
                          .is_enforced = config.retention_policy_mode == "auto"};
-  if (config.retention_policy) facts.retention = retention_input(config, facts.annotations);
+  if (config.retention_policy) {
+    facts.retention = retention_input(server, facts.list.backups, facts.annotations);
+    facts.branches = facts.retention->branches;
+  } else {
+    facts.branches = archive::read_branches(server, facts.list.backups);
+  }
   facts.minimum_redundancy =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy));
   return facts;

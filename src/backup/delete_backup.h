@@ -19,7 +19,8 @@
 namespace barman::backup {
 
 // The facts for catalogue::apply_retention(); the server must have a retention policy.
-catalogue::RetentionInput retention_input(const config::ServerConfig& config,
+catalogue::RetentionInput retention_input(const server::Server& server,
+                                          const std::vector<catalogue::BackupInfo>& backups,
                                           const catalogue::Annotations& annotations);
 
 // What the plans of deletions are made of, as the catalogue is now.

@@ -244,8 +244,9 @@ DeletionPreview preview_deletion(const DeletionFacts& facts, const BackupId& id,
   const auto backup = std::find_if(facts.list.backups.begin(), facts.list.backups.end(),
                                    [&](const BackupInfo& info) { return info.id == id; });
   DeletionPreview preview;
-  const catalogue::DeletionPlan plan = catalogue::plan_deletion(
-      facts.list, *backup, facts.annotations, facts.minimum_redundancy, facts.server_name);
+  const catalogue::DeletionPlan plan =
+      catalogue::plan_deletion(facts.list, *backup, facts.annotations, facts.minimum_redundancy,
+                               facts.server_name, facts.branches);
   preview.refusal = plan.refusal;
   preview.warning = plan.warning;
   if (plan.refusal) return preview;

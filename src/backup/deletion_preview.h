@@ -23,6 +23,8 @@ struct DeletionFacts {
   std::string server_name;
   catalogue::BackupList list;
   catalogue::Annotations annotations;
+  // Backups that do not reach the present do not count for the minimum redundancy.
+  catalogue::Branches branches;
   // nullopt without a retention policy.
   std::optional<catalogue::RetentionInput> retention;
   // The policy is applied by cron (retention_policy_mode = auto).

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "archive/archive_wal.h"
+#include "archive/read_branches.h"
 #include "archive/wal_coding.h"
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -25,6 +26,7 @@
 #include "config/validation.h"
 #include "encryption/cipher.h"
 #include "postgres/queries.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::check {
 namespace {
@@ -85,6 +87,7 @@ struct CatalogueFacts {
   std::vector<BackupInfo> backups;
   // Of those that nobody should count on, a sentence each.
   std::vector<std::string> doubts;
+  catalogue::Branches branches;
   const BackupInfo* last = nullptr;  // the latest usable one
   std::int64_t failed_count = 0;
   std::int64_t redundancy = 0;
@@ -99,6 +102,7 @@ CatalogueFacts gather(const server::Server& server) {
                                        broken.id.value, broken.reason));
   }
   facts.backups = std::move(list.backups);
+  facts.branches = archive::read_branches(server, facts.backups);
   for (const BackupInfo& backup : facts.backups) {
     if (const std::string doubt = catalogue::find_doubt(backup, annotations); !doubt.empty()) {
       // The next cron completes a deletion.
@@ -107,9 +111,13 @@ CatalogueFacts gather(const server::Server& server) {
       }
       continue;
     }
-    if (backup.is_copy_done()) facts.last = &backup;
+    const bool is_later = facts.last == nullptr || !(backup.end_time < facts.last->end_time);
+    if (backup.is_copy_done() && is_later) facts.last = &backup;
     if (backup.status == BackupStatus::failed) ++facts.failed_count;
-    if (backup.status == BackupStatus::done && !backup.is_incremental()) ++facts.redundancy;
+    if (backup.status == BackupStatus::done && !backup.is_incremental() &&
+        facts.branches.counts(backup)) {
+      ++facts.redundancy;
+    }
   }
   return facts;
 }
@@ -138,6 +146,17 @@ void check_minimal_wal(const CheckRun& run, const CatalogueFacts& facts) {
       fmt::format("the server ran with wal_level = minimal from {} on, after the last backup: "
                   "nothing later can be recovered. Take a new backup",
                   wal::format_lsn(place->begin)));
+}
+
+// Recovery along that timeline, and knowing which backups lead to it, need the file.
+void check_histories(const CheckRun& run, const CatalogueFacts& facts) {
+  for (const auto& [timeline, reason] : facts.branches.damaged) {
+    if (facts.branches.locked.contains(timeline)) continue;
+    const fs::path path = run.server.locations().wals_directory / wal::history_file_name(timeline);
+    return run.fail_uncritically(
+        "timeline history files",
+        fmt::format("{}. Put PostgreSQL's copy of \"{}\" in its place", reason, path.string()));
+  }
 }
 
 void check_directories(const CheckRun& run) {
@@ -336,6 +355,7 @@ void check_catalogue(const CheckRun& run) {
   }
   check_readable_backups(run, facts);
   check_minimal_wal(run, facts);
+  check_histories(run, facts);
   const std::string redundancy_hint =
       fmt::format("have {} non-incremental backups, expected at least {}", facts.redundancy,
                   run.server.config().minimum_redundancy);

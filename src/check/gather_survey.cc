@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "archive/read_branches.h"
 #include "base/error.h"
 #include "content/archive_file.h"
 
@@ -151,6 +152,7 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
   }
   facts.minimal_wal = catalogue::list_minimal_wal(locations.backup_directory);
   survey_wal_archive(locations, archive::WalCoding(server.config()), server.interrupt(), facts);
+  facts.branches = archive::read_branches(server, facts.segment_size);
   for (BackupInfo& info : list.backups) {
     SurveyedBackup backup = {.info = std::move(info)};
     const auto keep = annotations.keeps.find(backup.info.id);

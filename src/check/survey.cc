@@ -226,6 +226,7 @@ class Survey {
     survey_backups();
     survey_minimal_wal();
     list_not_looked_at();
+    draw_branches();
     for (const auto& [timeline, runs] : facts_.segments) {
       if (runs.empty()) continue;
       check_history(timeline);
@@ -239,6 +240,25 @@ class Survey {
   }
 
  private:
+  void draw_branches() {
+    std::vector<BackupInfo> backups;
+    for (const SurveyedBackup& backup : facts_.backups) backups.push_back(backup.info);
+    report_.branches = catalogue::draw_branches(facts_.branches, backups);
+    if (report_.branches.size() == 1) report_.branches.clear();
+  }
+
+  // Of a window that ends on this timeline.
+  std::string abandoned_from(wal::TimelineId timeline) const {
+    for (const catalogue::BranchRow& row : report_.branches) {
+      if (row.timeline != timeline || row.is_present) continue;
+      if (row.left_at) return "abandoned behind " + wal::format_lsn(*row.left_at);
+      if (!row.is_on_living_path && row.history_problem.empty() && facts_.branches.present()) {
+        return "abandoned";
+      }
+    }
+    return "";
+  }
+
   void add(Severity severity, std::string object, std::string reason, std::string next_step) {
     report_.findings.push_back(
         {severity, std::move(object), std::move(reason), std::move(next_step)});
@@ -433,6 +453,7 @@ class Survey {
       if (info.end_time && *info.end_time > window.to_time) window.to_time = *info.end_time;
       window.from_lsn = info.end_xlog;
     }
+    window.abandoned = abandoned_from(timeline);
     if (window.backup_count > 0) report_.windows.push_back(std::move(window));
   }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/timestamp.h"
+#include "catalogue/branches.h"
 #include "catalogue/catalogue.h"
 #include "catalogue/minimal_wal.h"
 #include "postgres/timeline_history.h"
@@ -60,6 +61,7 @@ struct SurveyFacts {
   std::map<wal::TimelineId, postgres::TimelineHistory> histories;
   // Archived, but with a finding instead.
   std::set<wal::TimelineId> unread_histories;
+  catalogue::Branches branches;
   std::uint64_t wal_count = 0;
   std::uint64_t wal_size_bytes = 0;
   // Of the files of the archive and of the index.
@@ -81,6 +83,8 @@ struct RecoveryWindow {
   // When the last segment was archived.
   Timestamp to_time;
   std::uint64_t backup_count = 0;
+  // "" when it leads to the present; else from where on it does not.
+  std::string abandoned;
 };
 
 // Segments that are missing between others.
@@ -98,6 +102,8 @@ struct SurveyReport {
   std::vector<WalHole> holes;
   // A sentence each, without full stop.
   std::vector<std::string> not_looked_at;
+  // Of an archive with one timeline only there is nothing to draw: empty.
+  std::vector<catalogue::BranchRow> branches;
   std::uint64_t backup_count = 0;
   std::uint64_t wal_count = 0;
   std::uint64_t wal_size_bytes = 0;

@@ -63,7 +63,7 @@ std::optional<RetentionStatuses> list_retention_statuses(const server::Server& s
   const catalogue::Annotations annotations = server.catalogue().list_annotations();
   RetentionStatuses statuses;
   for (const catalogue::RetentionVerdict& verdict :
-       catalogue::apply_retention(backups, backup::retention_input(server.config(), annotations))) {
+       catalogue::apply_retention(backups, backup::retention_input(server, backups, annotations))) {
     statuses.emplace_hint(statuses.end(), verdict.id, verdict.status);
   }
   return statuses;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "backup/choose_parent.h"
 #include "backup/stream_backup.h"
 #include "base/text.h"
 #include "check/check_server.h"
@@ -47,7 +48,7 @@ void run_backup(CommandContext& context) {
     backup::BackupRequest request = make_request(context.arguments, config);
     if (const auto parent = context.arguments.find("incremental")) {
       is_stopped = true;
-      request.parent = server.catalogue().resolve(*parent);
+      request.parent = backup::choose_parent(server, *parent);
       is_stopped = false;
       backup::require_parent(server, *request.parent);
     }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "archive/read_branches.h"
 #include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
@@ -77,7 +78,11 @@ void show_table(CommandContext& context, const server::Server& server,
                 const std::vector<BackupInfo>& backups, const output::TableStyle& style) {
   std::optional<double> newest_wal_mtime;
   std::vector<output::BackupListRow> rows = list_rows(server, backups, newest_wal_mtime);
-  for (output::BackupListRow& row : rows) {
+  const catalogue::Branches branches = archive::read_branches(server, backups);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    output::BackupListRow& row = rows[i];
+    const BackupInfo& backup = backups[backups.size() - 1 - i];
+    row.is_abandoned = backup.is_copy_done() && branches.standing_of(backup).is_abandoned();
     if (row.sizes && row.sizes->end_time) row.sizes->end_time = in_local_zone(*row.sizes->end_time);
   }
   const auto span =

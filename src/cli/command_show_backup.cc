@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "archive/read_branches.h"
 #include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
@@ -42,6 +43,9 @@ output::BackupDetails gather_details(CommandContext& context, const server::Serv
   details.wal = catalogue::wal_statistics_of(backups, backup.id, wal_lines(server));
   details.reachable_timelines =
       catalogue::children_timelines(backup, read_archived_history(context, server));
+  const catalogue::Standing standing =
+      archive::read_branches(server, backup.xlog_segment_size).standing_of(backup);
+  if (standing.is_abandoned()) details.abandoned = catalogue::describe_standing(standing);
   if (const auto retention = list_retention_statuses(server, backups)) {
     const auto found = retention->find(backup.id);
     details.retention =

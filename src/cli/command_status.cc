@@ -1,3 +1,4 @@
+#include "archive/read_branches.h"
 #include "base/text.h"
 #include "check/receiver.h"
 #include "check/server_facts.h"
@@ -59,6 +60,12 @@ void run_status(CommandContext& context) {
       rows.push_back({.key = "last_failure_of_" + replace_all(reason.task, "-", "_"),
                       .label = "Last failure of " + reason.task,
                       .message = reason.describe()});
+    }
+    // Only of a server that has some: who reads the rows of others finds what was always there.
+    const std::string branches =
+        describe_branches(archive::read_branches(server, backups), backups);
+    if (!branches.empty()) {
+      rows.push_back({.key = "branches", .label = "Branches", .message = branches});
     }
     output::write_status(context.reporter, config.name, rows);
   });

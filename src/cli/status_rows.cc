@@ -142,4 +142,21 @@ std::vector<output::StatusRow> make_status_rows(const ServerConfig& config,
   return rows.take();
 }
 
+std::string describe_branches(const catalogue::Branches& branches,
+                              const std::vector<BackupInfo>& backups) {
+  std::vector<std::string> abandoned;
+  for (const BackupInfo& backup : backups) {
+    if (backup.is_copy_done() && branches.standing_of(backup).is_abandoned()) {
+      abandoned.push_back(backup.id.value);
+    }
+  }
+  if (abandoned.empty()) return "";
+  constexpr std::size_t kShown = 4;
+  const std::size_t count = abandoned.size();
+  if (count > kShown) abandoned.resize(kShown);
+  return fmt::format("the present is timeline {}, and {} backup{} not lead there: {}{}",
+                     branches.present()->value, count, count == 1 ? " does" : "s do",
+                     join(abandoned, ", "), count > kShown ? ", ..." : "");
+}
+
 }  // namespace barman::cli

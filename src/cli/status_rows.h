@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "catalogue/backup_info.h"
+#include "catalogue/branches.h"
 #include "check/server_facts.h"
 #include "check/wal_flow.h"
 #include "config/server_config.h"
@@ -18,5 +20,9 @@ std::vector<output::StatusRow> make_status_rows(const config::ServerConfig& conf
                                                 const std::optional<check::ServerFacts>& facts,
                                                 const std::vector<catalogue::BackupInfo>& backups,
                                                 const std::optional<check::WalFlow>& flow = {});
+
+// Which backups do not lead to the present; "" when all do, as far as is known.
+std::string describe_branches(const catalogue::Branches& branches,
+                              const std::vector<catalogue::BackupInfo>& backups);
 
 }  // namespace barman::cli

@@ -224,6 +224,7 @@ void write_base_information(RowWriter& rows, const BackupDetails& details) {
                 fmt::format("{} ({})", human_size(saved->size_bytes), percentage(saved->ratio)));
   }
   rows.nested("Timeline", text_or_none(timeline_number(backup)));
+  if (!details.abandoned.empty()) rows.nested("Branch", details.abandoned);
   rows.nested("Begin WAL", text_or_none(backup.begin_wal));
   rows.nested("End WAL", text_or_none(backup.end_wal));
   if (wal.wal_num > 0) rows.nested("Number of WALs", fmt::to_string(wal.wal_num));
@@ -340,6 +341,7 @@ JsonValue base_information_json(const BackupDetails& details) {
   json.add("end_offset", backup.end_offset);
   json.add("begin_lsn", lsn_text(backup.begin_xlog));
   json.add("end_lsn", lsn_text(backup.end_xlog));
+  if (!details.abandoned.empty()) json.add("branch", details.abandoned);
   return json;
 }
 

@@ -32,6 +32,8 @@ struct BackupListRow {
   catalogue::BackupType type = catalogue::BackupType::full;
   catalogue::BackupStatus status = catalogue::BackupStatus::empty;
   std::optional<BackupListSizes> sizes;
+  // It does not lead to the present; for tables.
+  bool is_abandoned = false;
   // none also without a retention policy.
   catalogue::RetentionStatus retention = catalogue::RetentionStatus::none;
 };
@@ -53,6 +55,8 @@ struct BackupDetails {
   catalogue::WalStatistics wal;
   // Timelines that fork from the backup's own after its end.
   std::vector<wal::TimelineId> reachable_timelines;
+  // Of a backup that does not lead to the present: why. Else "".
+  std::string abandoned;
   // nullopt without a retention policy.
   std::optional<catalogue::RetentionStatus> retention;
   std::optional<catalogue::BackupId> previous;

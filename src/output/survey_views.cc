@@ -25,11 +25,90 @@ std::uint64_t unexpected_holes(const check::SurveyReport& report) {
 
 std::string window_text(const RecoveryWindow& window) {
   return fmt::format(
-      "timeline {}: from {} (backup {}, LSN {}) to {} (WAL {}, LSN {}), {} backup{}",
-      window.timeline.value, window.from_time ? format_iso(*window.from_time) : "unknown",
-      window.first_backup.value, window.from_lsn ? wal::format_lsn(*window.from_lsn) : "unknown",
-      format_iso(window.to_time), window.last_segment, wal::format_lsn(window.to_lsn),
-      window.backup_count, window.backup_count == 1 ? "" : "s");
+             "timeline {}: from {} (backup {}, LSN {}) to {} (WAL {}, LSN {}), {} backup{}",
+             window.timeline.value, window.from_time ? format_iso(*window.from_time) : "unknown",
+             window.first_backup.value,
+             window.from_lsn ? wal::format_lsn(*window.from_lsn) : "unknown",
+             format_iso(window.to_time), window.last_segment, wal::format_lsn(window.to_lsn),
+             window.backup_count, window.backup_count == 1 ? "" : "s") +
+         (window.abandoned.empty() ? "" : " (" + window.abandoned + ")");
+}
+
+std::string count_of_backups(const std::vector<catalogue::BackupId>& ids) {
+  constexpr std::size_t kShownIds = 4;
+  std::string text = fmt::format("{} backup{}", ids.size(), ids.size() == 1 ? "" : "s");
+  if (ids.empty() || ids.size() > kShownIds) return text;
+  std::vector<std::string> names;
+  for (const catalogue::BackupId& id : ids) names.push_back(id.value);
+  return fmt::format("{} ({})", text, join(names, ", "));
+}
+
+std::string branch_text(const catalogue::BranchRow& row) {
+  std::string text = fmt::format("timeline {}", row.timeline.value);
+  if (row.parent) text += fmt::format(" from {}", wal::format_lsn(row.forked_at));
+  if (row.is_present) {
+    text += ", the present";
+  } else if (row.left_at) {
+    text += fmt::format(", left at {} for timeline {}", wal::format_lsn(*row.left_at),
+                        row.left_for.value);
+  } else if (row.history_problem.empty()) {
+    text += ", abandoned";
+  }
+  if (!row.history_problem.empty()) text += ", " + row.history_problem;
+  if (!row.backups.empty() || row.abandoned_backups.empty()) {
+    text += ": " + count_of_backups(row.backups);
+  } else {
+    text += ":";
+  }
+  if (!row.abandoned_backups.empty()) {
+    text += fmt::format("{} {} abandoned", row.backups.empty() ? "" : ",",
+                        count_of_backups(row.abandoned_backups));
+  }
+  return text;
+}
+
+// Lines of a tree: "|-" before a branch that others of its parent follow, "`-" before the last.
+std::vector<std::string> branch_lines(const std::vector<catalogue::BranchRow>& rows) {
+  std::vector<std::string> lines;
+  std::vector<bool> goes_on;  // at each depth, whether another branch follows there
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::size_t depth = rows[i].depth;
+    std::size_t next = i + 1;
+    while (next < rows.size() && rows[next].depth > depth) ++next;
+    goes_on.resize(depth + 1);
+    goes_on[depth] = next < rows.size() && rows[next].depth == depth;
+    std::string line;
+    for (std::size_t level = 1; level < depth; ++level) line += goes_on[level] ? "|  " : "   ";
+    if (depth > 0) line += goes_on[depth] ? "|- " : "`- ";
+    lines.push_back(line + branch_text(rows[i]));
+  }
+  return lines;
+}
+
+JsonValue ids_json(const std::vector<catalogue::BackupId>& ids) {
+  JsonValue json = JsonValue::array();
+  for (const catalogue::BackupId& id : ids) json.push_back(JsonValue(id.value));
+  return json;
+}
+
+JsonValue branches_json(const std::vector<catalogue::BranchRow>& rows) {
+  JsonValue json = JsonValue::array();
+  for (const catalogue::BranchRow& row : rows) {
+    JsonValue entry = JsonValue::object();
+    entry.add("timeline", row.timeline.value);
+    entry.add("parent", row.parent ? JsonValue(row.parent->value) : JsonValue());
+    entry.add("forked_at", row.parent ? JsonValue(wal::format_lsn(row.forked_at)) : JsonValue());
+    entry.add("present", row.is_present);
+    entry.add("leads_to_present", row.is_on_living_path);
+    entry.add("left_at", row.left_at ? JsonValue(wal::format_lsn(*row.left_at)) : JsonValue());
+    entry.add("last_segment", row.last_segment.empty() ? JsonValue() : JsonValue(row.last_segment));
+    entry.add("problem",
+              row.history_problem.empty() ? JsonValue() : JsonValue(row.history_problem));
+    entry.add("backups", ids_json(row.backups));
+    entry.add("abandoned_backups", ids_json(row.abandoned_backups));
+    json.push_back(std::move(entry));
+  }
+  return json;
 }
 
 JsonValue window_json(const RecoveryWindow& window) {
@@ -43,6 +122,7 @@ JsonValue window_json(const RecoveryWindow& window) {
   json.add("to_segment", window.last_segment);
   json.add("to_lsn", wal::format_lsn(window.to_lsn));
   json.add("to_time", format_iso(window.to_time));
+  if (!window.abandoned.empty()) json.add("abandoned", window.abandoned);
   return json;
 }
 
@@ -79,6 +159,7 @@ JsonValue survey_json(const check::SurveyReport& report) {
     holes.push_back(std::move(entry));
   }
   json.add("holes", std::move(holes));
+  if (!report.branches.empty()) json.add("branches", branches_json(report.branches));
   json.add("findings", findings_json(report));
   JsonValue not_looked_at = JsonValue::array();
   for (const std::string& text : report.not_looked_at) not_looked_at.push_back(text);
@@ -96,6 +177,9 @@ void write_survey(Reporter& reporter, std::string_view server, const check::Surv
   if (report.windows.empty()) reporter.result_line("\trecoverable: nothing");
   for (const RecoveryWindow& window : report.windows) {
     reporter.result_line("\trecoverable: " + window_text(window));
+  }
+  for (const std::string& line : branch_lines(report.branches)) {
+    reporter.result_line("\tbranches: " + line);
   }
   for (const check::WalHole& hole : report.holes) {
     reporter.result_line(fmt::format("\thole: {} to {}, {} segment{}{}", hole.first, hole.last,

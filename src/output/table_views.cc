@@ -50,7 +50,9 @@ std::vector<TableCell> backup_cells(std::string_view server, const BackupListRow
       {.text = row.id.value},
       {.text = printable(row.name.value_or(""))},
       {.text = std::string(catalogue::type_text(row.type))},
-      {.text = std::string(catalogue::status_text(row.status)), .color = status_color(row.status)}};
+      {.text = std::string(catalogue::status_text(row.status)) +
+               (row.is_abandoned ? ", abandoned" : ""),
+       .color = row.is_abandoned ? Color::yellow : status_color(row.status)}};
   if (row.sizes) {
     const std::optional<Timestamp>& end = row.sizes->end_time;
     cells.push_back({.text = end ? moment(*end) : "unknown"});

@@ -55,7 +55,7 @@ class Planner {
     // Without recovery settings PostgreSQL stays on the timeline of the backup, and so did recovery
     // before version 12.
     const TimelineDefault when_not_given = writes_recovery() && version_ >= kVersion12
-                                               ? TimelineDefault::latest
+                                               ? TimelineDefault::present
                                                : TimelineDefault::own;
     timeline_ = restore::choose_timeline(facts_.timelines, facts_.backup, target_.timeline_text,
                                          when_not_given);
@@ -115,13 +115,13 @@ class Planner {
                               plan_.wal.directory.string()),
                   "Give a path that begins with a slash.");
     }
-    if (request_.get_wal) return;
+    if (request_.get_wal) return refuse_damaged_history();
     plan_.wal.is_copied = true;
     plan_.wal.has_done_markers = !target_.is_pitr();
     const WalSelection selection = select();
     refuse_unreadable(selection);
     for (const SelectedWal& file : selection.files) {
-      plan_.wal.files.push_back(copy_of(file));
+      if (!is_left_out(file)) plan_.wal.files.push_back(copy_of(file));
     }
     for (const SelectedWal& file : selection.partials) {
       plan_.wal.partials.push_back(copy_of(file));
@@ -129,6 +129,23 @@ class Planner {
     plan_.wal.total_bytes = selection.total_bytes;
     tell_unfinished(selection);
     check_completeness(selection);
+  }
+
+  // History files that the index names and nobody has, and one that PostgreSQL must not read.
+  bool is_left_out(const SelectedWal& file) const {
+    const wal::ArchiveName name = wal::parse_archive_name(file.name);
+    if (name.kind != wal::ArchiveName::Kind::history || !file.received_path.empty()) return false;
+    if (timeline_.hides_own_history && name.timeline == timeline_.timeline) return true;
+    return !facts_.timelines.histories.contains(name.timeline) &&
+           !facts_.timelines.damaged.contains(name.timeline);
+  }
+
+  // What get-wal delivers is not for us to choose.
+  void refuse_damaged_history() const {
+    if (!timeline_.hides_own_history) return;
+    throw Error(ErrorKind::corrupt, facts_.timelines.history_problem(timeline_.timeline),
+                "PostgreSQL would ask for that file with get-wal: put PostgreSQL's copy in its "
+                "place, or restore with --no-get-wal, which leaves it out.");
   }
 
   wal::Segment required_segment(const std::optional<std::string>& name, const char* field) const {
@@ -215,12 +232,44 @@ class Planner {
                       name_of(*selection.missing_for_consistency), facts_.backup.id.value),
           "Archive the segment (barman put-wal), restore another backup, or use --get-wal.");
     }
+    refuse_unreachable_timeline(selection);
     refuse_unreachable_lsn(selection);
     if (selection.first_gap) {
       plan_.warnings.push_back(
           fmt::format("WAL segment '{}' is missing in the archive: recovery cannot go beyond it.",
                       name_of(*selection.first_gap)));
     }
+  }
+
+  // A timeline is reached at the segment in which it begins, a copy of its parent's that goes on
+  // otherwise. The parent's own would lead past the fork.
+  void refuse_unreachable_timeline(const WalSelection& selection) {
+    const wal::Segment begin{.timeline = timeline_.timeline, .number = spans_.back().first};
+    const bool ends_before = last_number_ && *last_number_ < begin.number;
+    if (timeline_.timeline == facts_.backup.wal_timeline() || ends_before ||
+        request_.standby_mode) {
+      return;
+    }
+    const std::string name = wal::segment_name(begin, facts_.backup.xlog_segment_size);
+    const auto is_begin = [&](const SelectedWal& file) { return file.name == name; };
+    const bool has_begin =
+        std::any_of(selection.files.begin(), selection.files.end(), is_begin) ||
+        std::any_of(selection.partials.begin(), selection.partials.end(), is_begin);
+    const bool has_way = !selection.first_gap || selection.first_gap->number > begin.number;
+    if (has_begin && has_way) return;
+    const std::string missing =
+        has_way ? name : wal::segment_name(*selection.first_gap, facts_.backup.xlog_segment_size);
+    const std::string reason =
+        fmt::format("WAL segment '{}' is not in the archive: recovery does not come to timeline {}",
+                    missing, timeline_.timeline.value);
+    // Another target may lie before.
+    if (target_.time || target_.xid || target_.name) {
+      plan_.warnings.push_back(reason + ".");
+      return;
+    }
+    throw Error(ErrorKind::not_found, reason,
+                "Archive the segment (barman put-wal), choose another timeline with --target-tli, "
+                "or use --get-wal.");
   }
 
   void refuse_unreachable_lsn(const WalSelection& selection) const {
@@ -271,8 +320,7 @@ class Planner {
          .staging_wal_directory = !request_.get_wal && target_.is_pitr()
                                       ? std::optional(plan_.wal.directory.string())
                                       : std::nullopt,
-         .forced_timeline =
-             timeline_.must_be_written ? std::optional(timeline_.timeline) : std::nullopt});
+         .forced_timeline = timeline_.setting});
     recovery.settings_file = file;
     if (version_ >= kVersion12) {
       recovery.signal_file = request_.standby_mode ? "standby.signal" : "recovery.signal";
@@ -355,6 +403,7 @@ class Planner {
           "No time zone has been specified through '--target-time' command-line option. Barman "
           "assumed the same time zone from the Barman host.");
     }
+    if (!target_.zone_doubt.empty()) plan_.warnings.push_back(target_.zone_doubt);
     if (request_.restore_command && request_.get_wal) {
       plan_.notes.push_back(fmt::format("Custom restore command override: restore_command = '{}'",
                                         *request_.restore_command));
@@ -366,18 +415,34 @@ class Planner {
   }
 
   void warn_about_timelines() {
-    if (timeline_.must_be_written) {
+    if (timeline_.hides_own_history) {
+      plan_.warnings.push_back(fmt::format(
+          "{}: it is left out of the restore, which stays on timeline {} and does not need it.",
+          facts_.timelines.history_problem(timeline_.timeline), timeline_.timeline.value));
+    }
+    const catalogue::Standing standing = facts_.timelines.standing_of(facts_.backup);
+    if (standing.is_abandoned()) {
+      plan_.warnings.push_back(fmt::format("Backup {} does not lead to the present: {}.",
+                                           facts_.backup.id.value,
+                                           catalogue::describe_standing(standing)));
+    }
+    if (timeline_.setting && (!target_.timeline_text || *target_.timeline_text == "latest")) {
       plan_.warnings.push_back(fmt::format(
           "The latest timeline in the archive does not descend from the backup, or is not reached "
           "without a gap: recovery follows timeline {}.",
           timeline_.timeline.value));
     }
-    const wal::TimelineId newest = facts_.timelines.newest_descendant(facts_.backup);
+    const wal::TimelineId newest =
+        restore::choose_timeline(facts_.timelines, facts_.backup, {}, TimelineDefault::present)
+            .timeline;
     if (!writes_recovery() && newest != timeline_.timeline) {
       plan_.warnings.push_back(
           fmt::format("The archive continues this backup on timeline {}. Without a recovery target "
-                      "PostgreSQL stays on timeline {}; add --target-tli latest to follow.",
-                      newest.value, timeline_.timeline.value));
+                      "PostgreSQL stays on timeline {}; add --target-tli {} to follow.",
+                      newest.value, timeline_.timeline.value,
+                      newest == facts_.timelines.descendants_of(facts_.backup).front()
+                          ? "latest"
+                          : fmt::to_string(newest.value)));
     }
   }
 

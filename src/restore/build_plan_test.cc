@@ -41,7 +41,8 @@ RestoreFacts facts() {
                                  "000000010000000000000004", "000000010000000000000005"}) {
     facts.wal.push_back({.name = name, .size_bytes = kSegment});
   }
-  facts.timelines.newest_with_segment = wal::TimelineId{1};
+  facts.timelines.newest_archived = wal::TimelineId{1};
+  facts.timelines.last_segments[wal::TimelineId{1}] = "000000010000000000000005";
   facts.catalogue_directories = {"/barman/main"};
   facts.destination = {.resolved = "/srv/pg", .available_bytes = std::uint64_t{1} << 40};
   facts.tablespace_targets["tbs1"] = {.resolved = "/old/tbs1",
@@ -296,8 +297,63 @@ TEST(BuildPlan, TellsThatTheArchiveGoesOnElsewhere) {
   RestoreFacts given = facts();
   given.timelines.histories[wal::TimelineId{2}] = {
       wal::TimelineId{2}, {{wal::TimelineId{1}, wal::Lsn{5 * kSegment}, ""}}};
+  given.timelines.last_segments[wal::TimelineId{2}] = "000000020000000000000005";
   EXPECT_THAT(build_plan(given, request(), {}).warnings,
               ElementsAre(HasSubstr("--target-tli latest")));
+}
+
+// Timeline 2 begins in segment 5 of timeline 1.
+RestoreFacts forked_facts() {
+  RestoreFacts given = facts();
+  given.timelines.histories[wal::TimelineId{2}] = {
+      wal::TimelineId{2}, {{wal::TimelineId{1}, wal::Lsn{5 * kSegment + 8}, ""}}};
+  given.timelines.last_segments[wal::TimelineId{2}] = "000000020000000000000006";
+  given.timelines.newest_archived = wal::TimelineId{2};
+  given.wal.insert(given.wal.begin(), {.name = "00000002.history", .size_bytes = 40});
+  given.wal.push_back({.name = "000000020000000000000006", .size_bytes = kSegment});
+  return given;
+}
+
+TEST(BuildPlan, RefusesATimelineThatRecoveryDoesNotComeTo) {
+  RestoreFacts given = forked_facts();
+  RestoreRequest asked = request();
+  asked.target = {.timeline = "2"};
+  const std::string reason =
+      "WAL segment '000000020000000000000005' is not in the archive: recovery does not come to "
+      "timeline 2";
+  EXPECT_EQ(refusal_of(given, asked), reason);
+  // The target may lie before the fork, or does.
+  asked.target.time = "2026-11-21 01:50:00+00:00";
+  EXPECT_THAT(build_plan(given, asked, {}).warnings, testing::Contains(reason + "."));
+  asked.target = {.lsn = "0/30FFFFF", .timeline = "2"};
+  EXPECT_EQ(refusal_of(given, asked), "");
+  given.wal.push_back({.name = "000000020000000000000005", .size_bytes = kSegment});
+  asked.target = {.timeline = "2"};
+  EXPECT_EQ(refusal_of(given, asked), "");
+}
+
+TEST(BuildPlan, HidesADamagedHistoryOfItsOwnTimelineOnly) {
+  RestoreFacts given = facts();
+  given.backup.timeline = wal::TimelineId{2};
+  given.backup.begin_wal = "000000020000000000000002";
+  given.backup.end_wal = "000000020000000000000003";
+  for (catalogue::WalIndexEntry& entry : given.wal) entry.name[7] = '2';
+  for (const std::uint32_t timeline : {2U, 3U}) {
+    const std::string name = wal::history_file_name(wal::TimelineId{timeline});
+    given.wal.insert(given.wal.begin(), {.name = name, .size_bytes = 40});
+    given.timelines.damaged[wal::TimelineId{timeline}] = name + " is garbage";
+  }
+  given.timelines.newest_archived = wal::TimelineId{2};
+  given.timelines.last_segments = {{wal::TimelineId{2}, "000000020000000000000005"}};
+  RestoreRequest asked = request();
+  asked.target = {.immediate = true};
+  const RestorePlan plan = build_plan(given, asked, {});
+  EXPECT_EQ(plan.wal.files.front().name, "00000003.history");
+  EXPECT_EQ(plan.wal.files.at(1).name, "000000020000000000000002");
+  EXPECT_THAT(plan.warnings, testing::Contains(HasSubstr("00000002.history is garbage")));
+  EXPECT_THAT(plan.recovery.settings, HasSubstr("recovery_target_timeline = current\n"));
+  asked.get_wal = true;
+  EXPECT_EQ(refusal_of(given, asked), "00000002.history is garbage");
 }
 
 std::string request_refusal(const RestoreRequest& asked, catalogue::BackupInfo backup) {

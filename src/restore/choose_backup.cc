@@ -7,21 +7,46 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "catalogue/backup_order.h"
+#include "catalogue/chain_doubt.h"
+#include "catalogue/newest_backup.h"
 
 namespace barman::restore {
+
+using catalogue::Annotations;
+using catalogue::BackupInfo;
+using catalogue::BackupList;
+using catalogue::Branches;
+
 namespace {
 
 // What --target-tli means before there is a backup to be relative to.
 std::optional<wal::TimelineId> absolute_timeline(const RecoveryTarget& target,
-                                                 const ArchivedTimelines& timelines) {
-  if (!target.timeline_text) return std::nullopt;
-  if (*target.timeline_text == "latest") return timelines.newest_with_segment;
+                                                 const Branches& branches) {
+  if (!target.timeline_text) return branches.present();
+  if (*target.timeline_text == "latest") {
+    if (branches.last_segments.empty()) return std::nullopt;
+    return branches.last_segments.rbegin()->first;
+  }
   const std::optional<std::int64_t> number = parse_integer(*target.timeline_text);
   if (!number || *number <= 0 || *number > 0xFFFFFFFFLL) {
     throw Error(ErrorKind::usage, fmt::format("Invalid timeline '{}'", *target.timeline_text),
                 "Give a positive number or 'latest'.");
   }
   return wal::TimelineId{static_cast<std::uint32_t>(*number)};
+}
+
+Error no_candidate(const Branches& branches, std::optional<wal::TimelineId> timeline) {
+  std::string hint =
+      "Run 'barman list-backups' to see which backups there are and when they ended.";
+  if (timeline) {
+    const std::string problem = branches.history_problem(*timeline);
+    hint = fmt::format(
+        "No backup leads to timeline {}{}. 'barman catalogue-check' shows the "
+        "branches; choose one with --target-tli, or name a backup.",
+        timeline->value, problem.empty() ? "" : " (" + problem + ")");
+  }
+  return {ErrorKind::not_found, "Cannot find any candidate backup for recovery.", std::move(hint)};
 }
 
 }  // namespace
@@ -47,23 +72,37 @@ void refuse_target_for_automatic_choice(const TargetRequest& request) {
   }
 }
 
-const catalogue::BackupInfo& choose_backup(const std::vector<catalogue::BackupInfo>& backups,
-                                           const std::set<catalogue::BackupId>& being_deleted,
-                                           const RecoveryTarget& target,
-                                           const ArchivedTimelines& timelines) {
-  const std::optional<wal::TimelineId> timeline = absolute_timeline(target, timelines);
-  const auto can_reach = [&](const catalogue::BackupInfo& backup) {
-    if (!backup.is_copy_done() || being_deleted.contains(backup.id)) return false;
+BackupChoice choose_backup(const BackupList& list, const Annotations& annotations,
+                           const RecoveryTarget& target, const Branches& branches) {
+  const std::optional<wal::TimelineId> timeline = absolute_timeline(target, branches);
+  const auto ended_before_target = [&](const BackupInfo& backup) {
     if (target.time && (!backup.end_time || *backup.end_time > *target.time)) return false;
-    if (target.lsn && (!backup.end_xlog || *backup.end_xlog > *target.lsn)) return false;
-    return !timeline || (backup.wal_timeline() && timelines.descends_from(*timeline, backup));
+    return !target.lsn || (backup.end_xlog && *backup.end_xlog <= *target.lsn);
   };
-  const auto found = std::find_if(backups.rbegin(), backups.rend(), can_reach);
-  if (found == backups.rend()) {
-    throw Error(ErrorKind::not_found, "Cannot find any candidate backup for recovery.",
-                "Run 'barman list-backups' to see which backups there are and when they ended.");
+  BackupChoice choice;
+  bool is_timeline_known = !timeline;
+  const std::vector<const BackupInfo*> by_age = catalogue::in_order_of_age(list.backups);
+  for (auto next = by_age.rbegin(); next != by_age.rend(); ++next) {
+    const BackupInfo& backup = **next;
+    if (!backup.is_copy_done() || annotations.being_deleted.contains(backup.id)) continue;
+    const bool is_on_the_way = !timeline || branches.descends_from(*timeline, backup);
+    is_timeline_known = is_timeline_known || is_on_the_way;
+    if (!ended_before_target(backup)) continue;
+    if (!is_on_the_way) {
+      if (!target.timeline_text)
+        choice.notes.push_back(catalogue::passed_over_note(backup, branches));
+      continue;
+    }
+    const std::string doubt = catalogue::find_chain_doubt(list.backups, annotations, backup);
+    if (!doubt.empty()) {
+      choice.warnings.push_back(fmt::format("Backup {} is passed over, it cannot be restored: {}.",
+                                            backup.id.value, doubt));
+      continue;
+    }
+    choice.backup = backup;
+    return choice;
   }
-  return *found;
+  throw no_candidate(branches, is_timeline_known ? std::nullopt : timeline);
 }
 
 }  // namespace barman::restore

@@ -1,8 +1,11 @@
 #include "restore/choose_backup.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "catalogue/newest_backup.h"
+#include "restore/timelines.h"
 
 namespace barman::restore {
 namespace {
@@ -22,9 +25,12 @@ BackupInfo backup(const std::string& id, std::uint32_t timeline, std::uint64_t e
 }
 
 // Timeline 2 leaves 1 at 1000, timeline 3 leaves 1 at 2000.
-ArchivedTimelines timelines() {
-  ArchivedTimelines known;
-  known.newest_with_segment = TimelineId{3};
+catalogue::Branches timelines() {
+  catalogue::Branches known;
+  known.newest_archived = TimelineId{3};
+  known.last_segments = {{TimelineId{1}, "000000010000000000000001"},
+                         {TimelineId{2}, "000000020000000000000001"},
+                         {TimelineId{3}, "000000030000000000000001"}};
   known.histories[TimelineId{2}] = {TimelineId{2}, {{TimelineId{1}, wal::Lsn{1000}, ""}}};
   known.histories[TimelineId{3}] = {TimelineId{3}, {{TimelineId{1}, wal::Lsn{2000}, ""}}};
   return known;
@@ -37,13 +43,61 @@ const std::vector<BackupInfo>& backups() {
   return kBackups;
 }
 
+BackupChoice choice_of(const TargetRequest& request, const catalogue::Annotations& annotations) {
+  return choose_backup({.backups = backups(), .broken = {}}, annotations, parse_target(request),
+                       timelines());
+}
+
 std::string choose(const TargetRequest& request, const std::set<BackupId>& being_deleted = {}) {
-  return choose_backup(backups(), being_deleted, parse_target(request), timelines()).id.value;
+  return choice_of(request, {.being_deleted = being_deleted}).backup.id.value;
 }
 
 TEST(ChooseBackup, TakesTheNewest) {
   EXPECT_EQ(choose({}), "20261121T040000");
-  EXPECT_EQ(choose({}, {BackupId{"20261121T040000"}}), "20261121T030000");
+  // That of 03:00 lies on an abandoned branch.
+  EXPECT_EQ(choose({}, {BackupId{"20261121T040000"}}), "20261121T020000");
+}
+
+TEST(ChooseBackup, TellsWhatItPassesOver) {
+  const BackupChoice choice =
+      choice_of({}, {.being_deleted = {BackupId{"20261121T040000"}},
+                     .unreadable = {{BackupId{"20261121T020000"}, "its directory is gone"}}});
+  EXPECT_EQ(choice.backup.id.value, "20261121T010000");
+  EXPECT_THAT(choice.notes,
+              testing::ElementsAre("Backup 20261121T030000 is passed over: abandoned at 0/3E8, "
+                                   "where timeline 2 left timeline 1, which lives."));
+  EXPECT_THAT(choice.warnings,
+              testing::ElementsAre("Backup 20261121T020000 is passed over, it cannot be restored: "
+                                   "its directory is gone."));
+}
+
+TEST(ChooseBackup, PassesOverABrokenChain) {
+  std::vector<BackupInfo> list = backups();
+  BackupInfo incremental = backup("20261121T050000", 3, 5000);
+  incremental.parent_backup_id = BackupId{"20261121T040000"};
+  list.push_back(incremental);
+  catalogue::Annotations annotations;
+  annotations.directories = {BackupId{"20261121T010000"}, BackupId{"20261121T020000"},
+                             BackupId{"20261121T050000"}};
+  const BackupChoice choice =
+      choose_backup({.backups = list, .broken = {}}, annotations, {}, timelines());
+  EXPECT_EQ(choice.backup.id.value, "20261121T020000");
+  EXPECT_THAT(choice.warnings,
+              testing::ElementsAre(testing::HasSubstr("of parent 20261121T040000: its directory is "
+                                                      "missing"),
+                                   testing::HasSubstr("its directory is missing")));
+}
+
+TEST(ChooseBackup, TakesNewestForTheNewestThatReachesThePresent) {
+  std::vector<BackupInfo> list = backups();
+  list.pop_back();
+  const auto newest = [&](const catalogue::Branches& branches) {
+    return catalogue::find_newest({.backups = list, .broken = {}}, {}, branches, "latest", "main")
+        .backup.id.value;
+  };
+  EXPECT_EQ(newest(timelines()), "20261121T020000");
+  // Nothing is known of branches: what the word always means.
+  EXPECT_EQ(newest({}), "20261121T030000");
 }
 
 TEST(ChooseBackup, TakesTheNewestBeforeTheTime) {
@@ -82,18 +136,58 @@ TEST(ChooseTimeline, RefusesTimelinesThatDoNotDescend) {
   EXPECT_THROW(choose_timeline(timelines(), late, "4", TimelineDefault::own), Error);
   EXPECT_EQ(choose_timeline(timelines(), late, "3", TimelineDefault::own).timeline, TimelineId{3});
   EXPECT_EQ(choose_timeline(timelines(), late, "1", TimelineDefault::own).timeline, TimelineId{1});
-  EXPECT_EQ(choose_timeline(timelines(), late, "current", TimelineDefault::latest).timeline,
+  EXPECT_EQ(choose_timeline(timelines(), late, "current", TimelineDefault::present).timeline,
             TimelineId{1});
 }
 
+TimelineChoice choice_for(const catalogue::Branches& branches, const BackupInfo& backup,
+                          const std::optional<std::string>& requested = std::nullopt) {
+  return choose_timeline(branches, backup, requested, TimelineDefault::present);
+}
+
 TEST(ChooseTimeline, NamesTheTimelineThatPostgresWouldNotFind) {
-  EXPECT_FALSE(choose_timeline(timelines(), backups()[1], std::nullopt, TimelineDefault::latest)
-                   .must_be_written);
+  EXPECT_EQ(choice_for(timelines(), backups()[1]).setting, std::nullopt);
   // On timeline 2, "latest" would be 3, which is no descendant.
-  const TimelineChoice choice =
-      choose_timeline(timelines(), backups()[2], std::nullopt, TimelineDefault::latest);
+  const TimelineChoice choice = choice_for(timelines(), backups()[2]);
   EXPECT_EQ(choice.timeline, TimelineId{2});
-  EXPECT_TRUE(choice.must_be_written);
+  EXPECT_EQ(choice.setting, "current");
+  // A clone has begun a timeline that is not the present, and archived it.
+  catalogue::Branches branches = timelines();
+  branches.histories[TimelineId{4}] = {
+      TimelineId{4}, {{TimelineId{1}, wal::Lsn{2000}, ""}, {TimelineId{3}, wal::Lsn{5000}, ""}}};
+  branches.last_segments[TimelineId{4}] = "000000040000000000000001";
+  branches.last_segments[TimelineId{3}] = "000000030000000000000009";
+  EXPECT_EQ(choice_for(branches, backups()[1]).timeline, TimelineId{3});
+  EXPECT_EQ(choice_for(branches, backups()[1]).setting, "3");
+  EXPECT_EQ(choice_for(branches, backups()[1], "latest").timeline, TimelineId{4});
+  EXPECT_EQ(choice_for(branches, backups()[1], "latest").setting, std::nullopt);
+}
+
+// PostgreSQL reads the history file of a timeline that is named by its number, and of "latest".
+TEST(ChooseTimeline, NeedsNoHistoryOfTheTimelineOfTheBackup) {
+  catalogue::Branches branches = timelines();
+  branches.histories.erase(TimelineId{2});
+  EXPECT_EQ(choice_for(branches, backups()[2], "2").setting, "current");
+  EXPECT_EQ(choice_for(branches, backups()[2]).setting, "current");
+  EXPECT_FALSE(choice_for(branches, backups()[2]).hides_own_history);
+  EXPECT_THROW(choice_for(branches, backups()[0], "2"), Error);
+}
+
+TEST(ChooseTimeline, ReadsOnlyTheHistoryThatIsNeeded) {
+  catalogue::Branches branches = timelines();
+  branches.histories.erase(TimelineId{2});
+  branches.damaged[TimelineId{2}] = "00000002.history is garbage";
+  EXPECT_EQ(choice_for(branches, backups()[1]).timeline, TimelineId{3});
+  EXPECT_EQ(choice_for(branches, backups()[1], "1").timeline, TimelineId{1});
+  const TimelineChoice choice = choice_for(branches, backups()[2], "2");
+  EXPECT_EQ(choice.setting, "current");
+  EXPECT_TRUE(choice.hides_own_history);
+  try {
+    choice_for(branches, backups()[0], "2");
+    ADD_FAILURE() << "not refused";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.message(), testing::HasSubstr("00000002.history is garbage"));
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "archive/read_branches.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "restore/inspect_places.h"
@@ -161,30 +162,6 @@ std::vector<fs::path> list_catalogue_directories(const catalogue::CatalogueLocat
 
 }  // namespace
 
-ArchivedTimelines read_timelines(const server::Server& server) {
-  const catalogue::CatalogueLocations& locations = server.locations();
-  const archive::WalCoding coding(server.config());
-  ArchivedTimelines timelines;
-  std::vector<std::string> names;
-  WalIndex::open(locations).for_each([&](const WalIndexLine& line) {
-    const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(line.name);
-    if (!name) return catalogue::Visit::proceed;
-    if (name->kind == wal::WalFileKind::history) names.emplace_back(line.name);
-    if (name->kind == wal::WalFileKind::segment &&
-        (!timelines.newest_with_segment || *timelines.newest_with_segment < name->timeline)) {
-      timelines.newest_with_segment = name->timeline;
-    }
-    return catalogue::Visit::proceed;
-  });
-  for (const std::string& file : names) {
-    const wal::TimelineId timeline = wal::parse_wal_file_name(file)->timeline;
-    const fs::path path = catalogue::archived_wal_path(locations.wals_directory, file);
-    timelines.histories[timeline] =
-        postgres::parse_timeline_history(timeline, coding.read_text(path));
-  }
-  return timelines;
-}
-
 RestoreFacts gather_facts(const server::Server& server, const content::BackupChain& chain,
                           const RestoreRequest& request, const Relocations& relocations) {
   const catalogue::Catalogue& catalogue = server.catalogue();
@@ -213,11 +190,16 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
   facts.wals_directory = server.locations().wals_directory;
   facts.wal_coding = archive::WalCoding(server.config());
   facts.streaming_directory = server.locations().streaming_directory;
-  facts.timelines = read_timelines(server);
+  facts.timelines = archive::read_branches(server, backup.xlog_segment_size);
   if (!request.get_wal) read_wal(server, facts);
   if (!request.get_wal) {
     read_received(server.locations().streaming_directory, facts);
     read_received(server.locations().incoming_directory, facts);
+  }
+  for (const ReceivedWal& file : facts.received) {
+    const auto name = wal::parse_wal_file_name(file.path.filename().string());
+    if (!name || name->kind == wal::WalFileKind::history) continue;
+    facts.timelines.last_segments.try_emplace(name->timeline, name->segment());
   }
   facts.catalogue_directories = list_catalogue_directories(server.locations());
   scan(chain, list_trees(facts, request.destination, relocations), server.interrupt(), facts);
@@ -228,8 +210,11 @@ void verify_wal_files(const RestorePlan& plan) {
   for (const WalFileCopy& file : plan.wal.files) {
     if (!file.moves_to.empty()) continue;
     struct stat status = {};
+    // What a history file must be was seen when it was read; of others PostgreSQL wants the name.
+    const bool is_history =
+        wal::parse_archive_name(file.name).kind == wal::ArchiveName::Kind::history;
     if (::stat(file.source.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-        static_cast<std::uint64_t>(status.st_size) == file.size_bytes) {
+        (is_history || static_cast<std::uint64_t>(status.st_size) == file.size_bytes)) {
       continue;
     }
     throw Error(

@@ -10,9 +10,6 @@
 
 namespace barman::restore {
 
-// Reads the index and the history files of the WAL archive.
-ArchivedTimelines read_timelines(const server::Server& server);
-
 // Marks in the manifests of the chain which files are there.
 RestoreFacts gather_facts(const server::Server& server, const content::BackupChain& chain,
                           const RestoreRequest& request, const Relocations& relocations);

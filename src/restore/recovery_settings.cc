@@ -54,10 +54,8 @@ std::string format_fetching(const RecoverySettingsRequest& request) {
 }
 
 std::string format_timeline(const RecoverySettingsRequest& request) {
-  if (request.forced_timeline) {
-    return fmt::format("recovery_target_timeline = {}\n", request.forced_timeline->value);
-  }
-  const std::optional<std::string>& text = request.target.timeline_text;
+  const std::optional<std::string>& text =
+      request.forced_timeline ? request.forced_timeline : request.target.timeline_text;
   // Before 12 there is no such word; it is the default there.
   if (!text || (*text == "current" && request.server_version < kVersion12)) return {};
   return fmt::format("recovery_target_timeline = {}\n", *text);

@@ -26,8 +26,8 @@ struct RecoverySettingsRequest {
   std::optional<std::string> restore_command;
   // Where WAL was put for recovery; unset when it is in pg_wal or is fetched.
   std::optional<std::string> staging_wal_directory;
-  // Written as recovery_target_timeline whatever the target says.
-  std::optional<wal::TimelineId> forced_timeline;
+  // A number or "current", for recovery_target_timeline whatever the target says.
+  std::optional<std::string> forced_timeline;
 };
 
 // Lines with their newlines; empty when there is nothing to set. Throws `usage` for a value that a

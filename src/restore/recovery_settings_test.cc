@@ -92,8 +92,12 @@ TEST(RecoverySettings, OldServersGetStandbyModeAndNoWordForTheCurrentTimeline) {
 TEST(RecoverySettings, AForcedTimelineWinsOverTheWord) {
   RecoverySettingsRequest request = request_for(150000);
   request.target.timeline_text = "latest";
-  request.forced_timeline = wal::TimelineId{3};
+  request.forced_timeline = "3";
   EXPECT_EQ(format_recovery_settings(request), "recovery_target_timeline = 3\n");
+  request.forced_timeline = "current";
+  EXPECT_EQ(format_recovery_settings(request), "recovery_target_timeline = current\n");
+  request.server_version = 110000;
+  EXPECT_EQ(format_recovery_settings(request), "");
 }
 
 TEST(RecoverySettings, AppendsBehindAnEmptyLine) {

@@ -7,8 +7,10 @@
 #include <optional>
 
 #include "archive/archive_wal.h"
+#include "archive/read_branches.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "catalogue/newest_backup.h"
 #include "content/archive_file.h"
 #include "content/backup_chain.h"
 #include "hooks/hook_scripts.h"
@@ -31,12 +33,51 @@ using catalogue::BackupInfo;
 
 namespace {
 
-BackupInfo look_up(const server::Server& server, const RestoreRequest& request) {
-  if (request.backup != "auto") return server.catalogue().resolve(request.backup);
-  refuse_target_for_automatic_choice(request.target);
+constexpr int kVersion12 = 120000;
+
+// Who asks for the newest backup wants the present. PostgreSQL comes to it only when told to follow
+// another timeline than that of the backup: without a target, and before version 12, it stays
+// there.
+std::optional<std::string> timeline_to_follow(const RestoreRequest& request,
+                                              const BackupInfo& backup,
+                                              const catalogue::Branches& branches) {
+  const TargetRequest& target = request.target;
+  const bool has_target =
+      target.time || target.xid || target.lsn || target.name || target.immediate;
+  const bool follows_by_itself =
+      backup.version.value_or(kVersion12) >= kVersion12 && (has_target || request.get_wal);
+  // A standby follows the server that it gets its WAL from, whatever timelines are still to come.
+  if (target.timeline || request.standby_mode || follows_by_itself) return std::nullopt;
+  const std::optional<wal::TimelineId> present = branches.present();
+  if (!present || present == backup.wal_timeline() || !branches.descends_from(*present, backup) ||
+      branches.descendants_of(backup).front() == backup.wal_timeline()) {
+    return std::nullopt;
+  }
+  return fmt::to_string(present->value);
+}
+
+BackupChoice look_up(const server::Server& server, RestoreRequest& request) {
+  if (!catalogue::asks_for_newest(request.backup)) {
+    return {.backup = server.catalogue().resolve(request.backup)};
+  }
+  const bool is_automatic = request.backup == "auto";
+  if (is_automatic) refuse_target_for_automatic_choice(request.target);
   const catalogue::BackupList list = server.catalogue().list_backups();
-  return choose_backup(list.backups, server.catalogue().list_annotations().being_deleted,
-                       parse_target(request.target), read_timelines(server));
+  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  const catalogue::Branches branches = archive::read_branches(server, list.backups);
+  BackupChoice choice;
+  if (is_automatic) {
+    choice = choose_backup(list, annotations, parse_target(request.target), branches);
+  } else {
+    catalogue::NewestBackup newest =
+        catalogue::find_newest(list, annotations, branches, request.backup, server.name());
+    choice.backup = std::move(newest.backup);
+    if (!newest.note.empty()) choice.notes.push_back(std::move(newest.note));
+  }
+  request.target.timeline = request.target.timeline
+                                ? request.target.timeline
+                                : timeline_to_follow(request, choice.backup, branches);
+  return choice;
 }
 
 void archive_waiting(const server::Server& server, const RestoreRequest& request,
@@ -89,8 +130,11 @@ void note_rate(const server::Server& server, const RestorePlan& plan,
 // The backup of the request, protected with everything that it builds on.
 struct Chosen {
   catalogue::BackupId id;
-  // With the places of the restore that it goes on with.
+  // As it was given, with what the choice of the backup added and the places of the restore that it
+  // goes on with.
   RestoreRequest request;
+  std::vector<std::string> notes;
+  std::vector<std::string> warnings;
   Relocations relocations;
   std::vector<FileLock> locks;
 };
@@ -127,11 +171,14 @@ void take_places_of_interrupted(const server::Server& server, const BackupInfo& 
   staging = marker->staging_wal->string();
 }
 
-Chosen choose(const server::Server& server, const RestoreRequest& request) {
+Chosen choose(const server::Server& server, RestoreRequest request) {
   refuse_multiple_targets(request.target);
-  const BackupInfo backup = look_up(server, request);
+  BackupChoice choice = look_up(server, request);
+  const BackupInfo& backup = choice.backup;
   Chosen chosen{.id = backup.id,
                 .request = request,
+                .notes = std::move(choice.notes),
+                .warnings = std::move(choice.warnings),
                 .relocations = check_request(request, backup, server.config()),
                 .locks = {}};
   take_places_of_interrupted(server, backup, chosen);
@@ -165,6 +212,9 @@ Prepared prepare(const server::Server& server, const Chosen& chosen) {
                     .facts = gather_facts(server, chain, chosen.request, chosen.relocations),
                     .plan = {}};
   prepared.plan = build_plan(prepared.facts, chosen.request, chosen.relocations);
+  RestorePlan& plan = prepared.plan;
+  plan.warnings.insert(plan.warnings.begin(), chosen.warnings.begin(), chosen.warnings.end());
+  plan.notes.insert(plan.notes.begin(), chosen.notes.begin(), chosen.notes.end());
   verify_wal_files(prepared.plan);
   return prepared;
 }

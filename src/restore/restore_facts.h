@@ -12,6 +12,7 @@
 
 #include "archive/wal_coding.h"
 #include "catalogue/backup_info.h"
+#include "catalogue/branches.h"
 #include "catalogue/wal_index.h"
 #include "content/backup_chain.h"
 #include "postgres/system_id.h"
@@ -79,7 +80,7 @@ struct RestoreFacts {
   std::filesystem::path wals_directory;
   archive::WalCoding wal_coding;
   std::filesystem::path streaming_directory;
-  ArchivedTimelines timelines;
+  catalogue::Branches timelines;
   // From the segment on in which the backup begins, and all history files; in index order.
   std::vector<catalogue::WalIndexEntry> wal;
   // Received and not archived, those in the streaming directory first; empty files left out.

@@ -9,37 +9,57 @@
 namespace barman::restore {
 
 using catalogue::BackupInfo;
+using catalogue::Branches;
 using wal::TimelineId;
 
 namespace {
 
-TimelineChoice choose_number(const ArchivedTimelines& timelines, const BackupInfo& backup,
-                             const std::string& text) {
+TimelineId parse_number(const std::string& text) {
   const std::optional<std::int64_t> number = parse_integer(text);
   if (!number || *number <= 0 || *number > 0xFFFFFFFFLL) {
     throw Error(ErrorKind::usage, fmt::format("Invalid timeline '{}'", text),
                 "Give a positive number, 'current' or 'latest'.");
   }
-  const TimelineId timeline{static_cast<std::uint32_t>(*number)};
-  if (timelines.descends_from(timeline, backup)) return {.timeline = timeline};
-  if (timeline > timeline_of(backup) && !timelines.histories.contains(timeline)) {
-    throw Error(ErrorKind::not_found,
-                fmt::format("Cannot recover to timeline {}: its history file {} is not in the WAL "
-                            "archive",
-                            timeline.value, wal::history_file_name(timeline)),
-                "Archive the history file from pg_wal of the server, or choose another timeline.");
+  return TimelineId{static_cast<std::uint32_t>(*number)};
+}
+
+void require_history(const Branches& branches, TimelineId timeline) {
+  if (branches.histories.contains(timeline)) return;
+  const auto damage = branches.damaged.find(timeline);
+  if (damage != branches.damaged.end()) {
+    throw Error(ErrorKind::corrupt,
+                fmt::format("Cannot recover to timeline {}: {}", timeline.value, damage->second),
+                fmt::format("Put PostgreSQL's copy of {} in its place, or choose another timeline.",
+                            wal::history_file_name(timeline)));
   }
+  throw Error(ErrorKind::not_found,
+              fmt::format("Cannot recover to timeline {}: its history file {} is not in the WAL "
+                          "archive",
+                          timeline.value, wal::history_file_name(timeline)),
+              "Archive the history file from pg_wal of the server, or choose another timeline.");
+}
+
+TimelineId find_requested(const Branches& branches, const BackupInfo& backup, TimelineId timeline) {
+  if (branches.descends_from(timeline, backup)) return timeline;
+  // The first timeline has no history file, and descends from nothing.
+  if (timeline.value > 1) require_history(branches, timeline);
+  const auto left_at = branches.history_of(timeline).switch_point(timeline_of(backup));
   throw Error(ErrorKind::conflict,
               fmt::format("Cannot recover to timeline {}: it does not descend from backup '{}' on "
-                          "timeline {}",
-                          timeline.value, backup.id.value, timeline_of(backup).value),
+                          "timeline {}{}",
+                          timeline.value, backup.id.value, timeline_of(backup).value,
+                          left_at ? fmt::format(", which ended at {}, behind {}, where that "
+                                                "timeline was left",
+                                                wal::format_lsn(*backup.end_xlog),
+                                                wal::format_lsn(*left_at))
+                                  : ""),
               "Choose a backup of an ancestor of that timeline, or let 'auto' choose it.");
 }
 
-TimelineChoice choose_latest(const ArchivedTimelines& timelines, const BackupInfo& backup) {
-  const TimelineId chosen = timelines.newest_descendant(backup);
-  const TimelineId expected = timelines.latest_as_postgres_sees_it(timeline_of(backup));
-  return {.timeline = chosen, .must_be_written = chosen != expected};
+TimelineId find_present(const Branches& branches, const BackupInfo& backup) {
+  const std::optional<TimelineId> present = branches.present();
+  if (present && branches.descends_from(*present, backup)) return *present;
+  return branches.descendants_of(backup).front();
 }
 
 }  // namespace
@@ -54,45 +74,31 @@ TimelineId timeline_of(const BackupInfo& backup) {
   return *timeline;
 }
 
-postgres::TimelineHistory ArchivedTimelines::history_of(TimelineId timeline) const {
-  const auto found = histories.find(timeline);
-  if (found != histories.end()) return found->second;
-  return {.timeline = timeline, .ancestors = {}};
-}
-
-bool ArchivedTimelines::descends_from(TimelineId timeline, const BackupInfo& backup) const {
-  const TimelineId own = timeline_of(backup);
-  if (timeline == own) return true;
-  const auto found = histories.find(timeline);
-  if (found == histories.end()) return false;
-  const std::optional<wal::Lsn> left_at = found->second.switch_point(own);
-  // A backup that goes beyond the fork holds changes that the new timeline never had.
-  return left_at && (!backup.end_xlog || *backup.end_xlog <= *left_at);
-}
-
-TimelineId ArchivedTimelines::newest_descendant(const BackupInfo& backup) const {
-  for (auto entry = histories.rbegin(); entry != histories.rend(); ++entry) {
-    if (descends_from(entry->first, backup)) return entry->first;
-  }
-  return timeline_of(backup);
-}
-
-TimelineId ArchivedTimelines::latest_as_postgres_sees_it(TimelineId from) const {
-  TimelineId newest = from;
-  while (histories.contains(TimelineId{newest.value + 1})) ++newest.value;
-  return newest;
-}
-
-TimelineChoice choose_timeline(const ArchivedTimelines& timelines, const BackupInfo& backup,
+TimelineChoice choose_timeline(const Branches& branches, const BackupInfo& backup,
                                const std::optional<std::string>& requested,
                                TimelineDefault when_not_given) {
-  if (requested && *requested != "latest" && *requested != "current") {
-    return choose_number(timelines, backup, *requested);
+  const TimelineId own = timeline_of(backup);
+  TimelineChoice choice = {.timeline = own};
+  const bool follows =
+      requested ? *requested == "latest" : when_not_given == TimelineDefault::present;
+  if (follows) {
+    choice.timeline =
+        requested ? branches.descendants_of(backup).front() : find_present(branches, backup);
+  } else if (requested && *requested != "current") {
+    choice.timeline = find_requested(branches, backup, parse_number(*requested));
   }
-  const bool wants_latest =
-      requested ? *requested == "latest" : when_not_given == TimelineDefault::latest;
-  if (wants_latest) return choose_latest(timelines, backup);
-  return {.timeline = timeline_of(backup)};
+  const bool is_own = choice.timeline == own;
+  choice.hides_own_history = is_own && branches.damaged.contains(own);
+  if (follows && choice.timeline != branches.latest_as_postgres_sees_it(own)) {
+    choice.setting = is_own ? "current" : fmt::to_string(choice.timeline.value);
+  }
+  // PostgreSQL wants the history file of a timeline that is named by its number, and does without
+  // that of the timeline on which it begins.
+  const bool is_named = !follows && requested && *requested != "current";
+  if (is_own && is_named && own.value > 1 && !branches.histories.contains(own)) {
+    choice.setting = "current";
+  }
+  return choice;
 }
 
 }  // namespace barman::restore

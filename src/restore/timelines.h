@@ -1,33 +1,14 @@
-// The timelines that the WAL archive knows, and which of them descend from a backup. Numbers say
-// nothing about descent: only timeline history files do.
+// Which timeline a restore follows, and how PostgreSQL is told (docs/branches.md).
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 
 #include "catalogue/backup_info.h"
-#include "postgres/timeline_history.h"
+#include "catalogue/branches.h"
 #include "wal/lsn.h"
 
 namespace barman::restore {
-
-struct ArchivedTimelines {
-  // From the archived history files.
-  std::map<wal::TimelineId, postgres::TimelineHistory> histories;
-  // The highest timeline that has an archived segment.
-  std::optional<wal::TimelineId> newest_with_segment;
-
-  // Whether the end of `backup` lies on the way to `timeline`.
-  bool descends_from(wal::TimelineId timeline, const catalogue::BackupInfo& backup) const;
-  // The highest one that does; the timeline of the backup when there is no other.
-  wal::TimelineId newest_descendant(const catalogue::BackupInfo& backup) const;
-  // What PostgreSQL takes for "latest": it asks for the history files of consecutive timelines,
-  // beginning after its own, until one is missing.
-  wal::TimelineId latest_as_postgres_sees_it(wal::TimelineId from) const;
-  // Of a timeline without history file: one without ancestors.
-  postgres::TimelineHistory history_of(wal::TimelineId timeline) const;
-};
 
 // The timeline of the end of the backup. Throws `corrupt` when backup.info does not tell.
 wal::TimelineId timeline_of(const catalogue::BackupInfo& backup);
@@ -35,15 +16,22 @@ wal::TimelineId timeline_of(const catalogue::BackupInfo& backup);
 // The timeline whose WAL is copied.
 struct TimelineChoice {
   wal::TimelineId timeline;
-  // PostgreSQL would go elsewhere by itself: the timeline must be named in its settings.
-  bool must_be_written = false;
+  // PostgreSQL would go elsewhere by itself, or not find a history file that it does not need: what
+  // its settings must say instead of what the user asked for.
+  std::optional<std::string> setting;
+  // Its own history file is damaged: PostgreSQL must not see it.
+  bool hides_own_history = false;
 };
 
-enum class TimelineDefault { own, latest };
+enum class TimelineDefault {
+  own,      // that of the backup
+  present,  // where the cluster is now, else the highest that descends from the backup
+};
 
 // `requested` is what --target-tli said; without it `when_not_given` counts. Throws when a number
-// names a timeline that the archive does not know, or that does not descend from the backup.
-TimelineChoice choose_timeline(const ArchivedTimelines& timelines,
+// names a timeline whose history is not known, or that does not descend from the backup. Files of
+// timelines that recovery does not come to may be missing or damaged.
+TimelineChoice choose_timeline(const catalogue::Branches& branches,
                                const catalogue::BackupInfo& backup,
                                const std::optional<std::string>& requested,
                                TimelineDefault when_not_given);

@@ -212,7 +212,8 @@ LocalBackups gather_local_backups(const server::Server& server) {
   LocalBackups local{.backups = server.catalogue().list_backups().backups};
   const config::ServerConfig& config = server.config();
   if (config.retention_policy && config.retention_policy_mode == "auto") {
-    local.policy = backup::retention_input(config, server.catalogue().list_annotations());
+    local.policy =
+        backup::retention_input(server, local.backups, server.catalogue().list_annotations());
     // It is also asked of backups that are not here yet.
     local.policy->annotations.directories.reset();
   }

@@ -1,0 +1,67 @@
+#include "backup/choose_parent.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "archive/read_branches.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "catalogue/newest_backup.h"
+#include "replication/system_identity.h"
+
+namespace barman::backup {
+
+using catalogue::BackupInfo;
+
+namespace {
+
+// The server's own timeline, with the history that the archive may not have yet.
+void ask_server(const server::Server& server, catalogue::Branches& branches) {
+  try {
+    postgres::Connection connection =
+        server.connect_streaming(server.config().streaming_backup_name);
+    const wal::TimelineId timeline = replication::identify_system(connection).timeline;
+    if (timeline.value > 1 && !branches.histories.contains(timeline)) {
+      branches.histories[timeline] = postgres::parse_timeline_history(
+          timeline, replication::read_timeline_history(connection, timeline));
+    }
+    branches.live_timeline = timeline;
+  } catch (const Error& error) {  // The backup will tell what is wrong.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    log::debug("barman.backup", "the timeline of server {} is not known: {}", server.name(),
+               error.describe());
+  }
+}
+
+}  // namespace
+
+BackupInfo choose_parent(const server::Server& server, const std::string& word) {
+  const catalogue::BackupList list = server.catalogue().list_backups();
+  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  catalogue::Branches branches = archive::read_branches(server, list.backups);
+  ask_server(server, branches);
+  BackupInfo parent;
+  if (catalogue::asks_for_newest(word)) {
+    catalogue::NewestBackup newest =
+        catalogue::find_newest(list, annotations, branches, word, server.name());
+    if (!newest.note.empty()) log::info("barman.backup", "{}", newest.note);
+    parent = std::move(newest.backup);
+  } else {
+    parent = catalogue::resolve_backup(list, annotations, word, server.name());
+  }
+  const catalogue::Standing standing = branches.standing_of(parent);
+  if (parent.is_copy_done() && branches.live_timeline && standing.is_abandoned()) {
+    throw Error(
+        ErrorKind::config,
+        fmt::format("failed to start backup: backup {} is not eligible as a parent: it lies "
+                    "on a branch that the server has left, {}",
+                    parent.id.value, catalogue::describe_standing(standing)),
+        fmt::format("Choose a parent on the way to timeline {} ('barman catalogue-check {}' "
+                    "shows the branches), or take a full backup.",
+                    branches.live_timeline->value, server.name()));
+  }
+  return parent;
+}
+
+}  // namespace barman::backup
