@@ -63,6 +63,9 @@ void write_text(Reporter& reporter, const RestorePlan& plan) {
     row("Tablespace",
         fmt::format("{}, {}, {}", tablespace.oid, tablespace.name, tablespace.location));
   }
+  for (const restore::WrittenDirectory& directory : plan.directories) {
+    row("Writes into", fmt::format("{} ({})", directory.path.string(), directory.purpose));
+  }
   row("WAL", wal_text(plan));
   row("Recovery settings", plan.recovery.is_written ? plan.recovery.settings_file : "none");
   row("Workers", std::to_string(plan.worker_count));
@@ -88,6 +91,10 @@ void write_json(Reporter& reporter, const RestorePlan& plan) {
     item.add("location", tablespace.location);
     tablespaces.push_back(std::move(item));
   }
+  JsonValue directories = JsonValue::array();
+  for (const restore::WrittenDirectory& directory : plan.directories) {
+    directories.push_back(directory.path.string());
+  }
   JsonValue wal = JsonValue::object();
   JsonValue files = JsonValue::array();
   for (const auto* const list : {&plan.wal.files, &plan.wal.partials}) {
@@ -106,6 +113,7 @@ void write_json(Reporter& reporter, const RestorePlan& plan) {
   reporter.add_json("bytes_to_read", static_cast<std::int64_t>(plan.stored_bytes));
   reporter.add_json("bytes_to_write", static_cast<std::int64_t>(plan.total_bytes));
   reporter.add_json("tablespaces", std::move(tablespaces));
+  reporter.add_json("writes_into", std::move(directories));
   reporter.add_json("wal", std::move(wal));
   reporter.add_json("recovery_settings_file", plan.recovery.is_written
                                                   ? JsonValue(plan.recovery.settings_file)

@@ -39,6 +39,7 @@ class Planner {
     plan_base_backup();
     plan_wal();
     plan_recovery();
+    plan_places();
     add_messages();
     refuse_places(facts_, request_, plan_);
     refuse_damaged_backup();
@@ -82,6 +83,11 @@ class Planner {
     plan_.rate = facts_.rate;
     plan_.rate_kind = facts_.rate_kind;
     plan_.updates_existing = request_.delta_restore || request_.resume;
+    plan_.restored = facts_.backup;
+    if (!facts_.chain.empty()) {
+      plan_.restored.parent_backup_id.reset();
+      plan_.restored.backup_label.reset();
+    }
     plan_.recover_info = catalogue::format_backup_info(facts_.backup);
     plan_.target_text =
         target_.is_pitr() ? describe_target(target_, timeline_.timeline) : std::string();
@@ -90,9 +96,12 @@ class Planner {
     plan_.bandwidth_limit_kb = request_.bandwidth_limit_kb;
   }
 
+  // With get-wal nothing is put there, so it is nothing to write either.
+  bool stages_wal() const { return request_.staging_wal_directory && !request_.get_wal; }
+
   fs::path wal_directory() const {
     if (!target_.is_pitr()) return plan_.destination / plan_.pg_wal_name;
-    if (request_.staging_wal_directory) return *request_.staging_wal_directory;
+    if (stages_wal()) return *request_.staging_wal_directory;
     return plan_.destination / "barman_wal";
   }
 
@@ -266,6 +275,44 @@ class Planner {
       }
     }
     if (request_.get_wal || target_.is_pitr()) plan_.restore_command = RestoreCommand::ours;
+  }
+
+  // What is written outside of the destination, and what is left of what was there.
+  void plan_places() {
+    plan_.marker = {.server_name = plan_.server_name,
+                    .backup_id = plan_.backup_id,
+                    .destination = facts_.destination.resolved,
+                    .tablespaces = {},
+                    .staging_wal = std::nullopt};
+    plan_.archived_here = facts_.archived_here;
+    plan_.directories.push_back({plan_.destination, "data directory"});
+    for (const TablespacePlan& tablespace : plan_.tablespaces) {
+      plan_.directories.push_back({tablespace.location, "tablespace " + tablespace.name});
+      plan_.marker.tablespaces[tablespace.oid] = tablespace.location;
+    }
+    if (target_.is_pitr() && stages_wal()) {
+      plan_.directories.push_back({plan_.wal.directory, "WAL for recovery"});
+      plan_.marker.staging_wal = plan_.wal.directory;
+    }
+    if (!plan_.updates_existing) return;
+    if (facts_.destination.wal_link) {
+      plan_.directories.push_back({*facts_.destination.wal_link, plan_.pg_wal_name});
+    }
+    warn_about_left_tablespaces();
+  }
+
+  void warn_about_left_tablespaces() {
+    for (const auto& [oid, place] : facts_.destination.tablespace_links) {
+      const auto is_same = [&, oid = oid, &place = place](const TablespacePlan& tablespace) {
+        return tablespace.oid == oid &&
+               facts_.tablespace_targets.at(tablespace.name).resolved == place;
+      };
+      if (std::any_of(plan_.tablespaces.begin(), plan_.tablespaces.end(), is_same)) continue;
+      plan_.warnings.push_back(fmt::format(
+          "The tablespace directory '{}' (OID {}) of the cluster in '{}' is not "
+          "written: it stays as it is, and nothing in the restored cluster leads to it.",
+          place.string(), oid, plan_.destination.string()));
+    }
   }
 
   void add_messages() {

@@ -1,5 +1,6 @@
 #include "restore/clear_destination.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,7 +13,10 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "content/path_hash.h"
+#include "restore/inspect_places.h"
+#include "restore/save_aside.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
@@ -24,6 +28,25 @@ void remove_durably(const fs::path& path) {
   if (errno != ENOENT && errno != ENOTDIR) {
     throw_errno(fmt::format("cannot remove \"{}\"", path.string()));
   }
+}
+
+// Makes postmaster.pid as a starting server would. It goes with what is cleared; one that a crash
+// leaves has a pid of nobody.
+void claim_data_directory(const fs::path& directory) {
+  const fs::path path = directory / "postmaster.pid";
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+      write_full(Fd(fd), as_bytes(fmt::format("{}\n", ::getpid())), path);
+      return;
+    }
+    if (errno != EEXIST) throw_errno(fmt::format("cannot create \"{}\"", path.string()));
+    if (find_running_postmaster(directory)) break;
+    remove_durably(path);
+  }
+  throw Error(ErrorKind::conflict,
+              fmt::format("PostgreSQL is being started on '{}'", directory.string()),
+              "Choose another directory; never restore over a running cluster.");
 }
 
 // What a tree of the backup will have in the destination: 8 bytes an entry.
@@ -49,8 +72,9 @@ class WantedPaths {
 
 class Clearing {
  public:
-  Clearing(const TreeCopy& tree, const std::string& wal_name, const Interrupt& interrupt)
-      : tree_(tree), wanted_(tree), wal_name_(wal_name), interrupt_(interrupt) {}
+  Clearing(const TreeCopy& tree, const RestorePlan& plan, SaveAside& saved,
+           const Interrupt& interrupt)
+      : tree_(tree), wanted_(tree), plan_(plan), saved_(saved), interrupt_(interrupt) {}
 
   void run() { clear(""); }
 
@@ -82,32 +106,75 @@ class Clearing {
     return tree_.is_data_directory ? path.front() == '.' : !wanted_.contains(path, true);
   }
 
+  // A tablespace may lie inside of the data directory, and is cleared as one.
+  bool leads_to_tablespace(const fs::path& path) const {
+    if (!tree_.is_data_directory) return false;
+    return std::any_of(
+        plan_.tablespaces.begin(), plan_.tablespaces.end(), [&](const TablespacePlan& tablespace) {
+          const fs::path inside =
+              fs::path(tablespace.location).lexically_normal().lexically_relative(path);
+          return !inside.empty() && *inside.begin() != "..";
+        });
+  }
+
+  bool is_tablespace(const fs::path& path) const {
+    return std::any_of(plan_.tablespaces.begin(), plan_.tablespaces.end(),
+                       [&](const TablespacePlan& tablespace) {
+                         return fs::path(tablespace.location).lexically_normal() / "" == path / "";
+                       });
+  }
+
+  void clear_wal(const fs::path& directory) {
+    std::vector<fs::path> removed;
+    for (const fs::directory_entry& wal : fs::directory_iterator(directory)) {
+      const std::string name = wal.path().filename().string();
+      if (name.starts_with(".barman-")) continue;
+      if (!wal.is_symlink() && wal.is_regular_file() &&
+          is_unsaved_wal(wal.path(), plan_.archived_here)) {
+        saved_.keep_wal(wal.path(), plan_.pg_wal_name + "/" + name);
+      } else {
+        removed.push_back(wal.path());
+      }
+    }
+    // After all were judged: by the files in archive_status, too.
+    for (const fs::path& path : removed) remove_tree(path);
+  }
+
   void treat(const fs::directory_entry& entry, const std::string& path) {
     if (is_of_others(path)) return;
-    if (tree_.is_data_directory && path == wal_name_ && entry.is_directory()) {
-      for (const fs::directory_entry& wal : fs::directory_iterator(entry.path())) {
-        remove_tree(wal.path());
-      }
-      return;
+    if (tree_.is_data_directory && path == plan_.pg_wal_name && entry.is_directory()) {
+      return clear_wal(entry.path());
     }
     const bool is_directory = !entry.is_symlink() && entry.is_directory();
     const bool is_file = !entry.is_symlink() && entry.is_regular_file();
+    if (is_directory && leads_to_tablespace(entry.path())) {
+      if (!is_tablespace(entry.path())) clear(path);
+      return;
+    }
     if (is_directory && wanted_.contains(path, true)) return clear(path);
     if (is_file && wanted_.contains(path, false)) return;
+    if (tree_.is_data_directory && !is_of_cluster(path)) return saved_.keep(entry.path(), path);
     remove_tree(entry.path());
   }
 
   const TreeCopy& tree_;
   const WantedPaths wanted_;
-  const std::string& wal_name_;
+  const RestorePlan& plan_;
+  SaveAside& saved_;
   const Interrupt& interrupt_;
 };
 
 }  // namespace
 
-void clear_destination(const RestorePlan& plan, const Interrupt& interrupt) {
-  remove_durably(plan.destination / "global" / "pg_control");
-  for (const TreeCopy& tree : plan.trees) Clearing(tree, plan.pg_wal_name, interrupt).run();
+std::vector<std::string> clear_destination(const RestorePlan& plan, const Interrupt& interrupt) {
+  const fs::path control_file = plan.destination / "global" / "pg_control";
+  // From here on no server can be started on it: while pg_control is there by the lock file that
+  // PostgreSQL itself respects, then by its absence.
+  if (fs::exists(control_file)) claim_data_directory(plan.destination);
+  remove_durably(control_file);
+  SaveAside saved(plan.destination);
+  for (const TreeCopy& tree : plan.trees) Clearing(tree, plan, saved, interrupt).run();
+  return saved.finish();
 }
 
 }  // namespace barman::restore

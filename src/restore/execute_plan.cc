@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "content/backup_evidence.h"
 #include "restore/clear_destination.h"
 #include "restore/combined_manifest.h"
 #include "restore/copy_task.h"
@@ -28,8 +29,9 @@ namespace {
 
 constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kFileMode = 0600;
-// PostgreSQL starts only when nobody else can enter its data directory, or its group can read it.
-constexpr mode_t kDataDirectoryModes = 0750;
+// With group access (initdb -g) PostgreSQL lets the group read all that it makes.
+constexpr mode_t kGroupDirectoryMode = 0750;
+constexpr mode_t kGroupFileMode = 0640;
 
 void set_mode(const fs::path& path, mode_t mode) {
   if (::chmod(path.c_str(), mode) != 0) {
@@ -56,7 +58,7 @@ class Execution {
 
   ExecutedRestore run() {
     in_context("Failure copying base backup", [&] { copy_base_backup(); });
-    write_file_durably(plan_.destination / ".barman-recover.info", plan_.recover_info, kFileMode);
+    write_file_durably(plan_.destination / ".barman-recover.info", plan_.recover_info, file_mode());
     in_context("Failure copying WAL files", [&] { copy_wal(); });
     configure();
     create_control_file();
@@ -77,8 +79,12 @@ class Execution {
                                  plan_.backup_id.value, plan_.server_name));
     }
     make_directories(plan_.destination, kDirectoryMode);
-    write_restore_marker(plan_.destination, {plan_.server_name, plan_.backup_id});
-    if (plan_.updates_existing) clear_destination(plan_, interrupt_);
+    mark_places();
+    if (plan_.updates_existing) {
+      for (const std::string& saved : clear_destination(plan_, interrupt_)) {
+        messages_.warning(saved);
+      }
+    }
     prepare_tablespaces();
     const std::string combining =
         fmt::format("combining backup via pg_combinebackup for backup {}", plan_.backup_id.value);
@@ -98,6 +104,7 @@ class Execution {
     copier.add_directory(plan_.destination.parent_path());
     copier.wait();
     progress_.end();
+    set_modes_of_roots();
     if (plan_.updates_existing) {
       messages_.info(fmt::format("{} of {} were there already.",
                                  human_size(static_cast<std::int64_t>(copier.kept_bytes())),
@@ -107,6 +114,24 @@ class Execution {
       combined_.write(plan_.manifest_path, plan_.destination / plan_.trees.back().manifest_name);
       messages_.info(fmt::format("End {}", combining));
     }
+  }
+
+  // Before anything is changed in one of them, each says whose it is.
+  void mark_places() {
+    write_restore_marker(plan_.destination, plan_.marker);
+    for (const fs::path& place : marked_places()) {
+      make_directories(place, kDirectoryMode);
+      write_restore_marker(place, plan_.marker);
+    }
+  }
+
+  std::vector<fs::path> marked_places() const {
+    std::vector<fs::path> places;
+    for (const TablespacePlan& tablespace : plan_.tablespaces) {
+      places.emplace_back(tablespace.location);
+    }
+    if (plan_.marker.staging_wal) places.push_back(*plan_.marker.staging_wal);
+    return places;
   }
 
   void prepare_tablespaces() {
@@ -143,7 +168,7 @@ class Execution {
         manifest_->mark_seen(tree.manifest_prefix + entry.path);
       }
       if (entry.path.empty()) {
-        prepare_root(tree, entry, copier);
+        prepare_root(tree, copier);
       } else if (passed_ && !entry.is_directory &&
                  passed_->take(origin_of(tree), {tree.destination, tree.is_data_directory}, entry,
                                open, copier)) {
@@ -155,6 +180,7 @@ class Execution {
         CopyTask task = task_for(tree, entry, open);
         task.destination += ".restoring";
         control_file_ = task.destination;
+        has_group_access_ = (entry.mode & S_IRGRP) != 0;
         copier.submit(std::move(task));
       }
     });
@@ -174,9 +200,22 @@ class Execution {
     }
   }
 
-  static void prepare_root(const TreeCopy& tree, const content::Entry& entry, FileCopier& copier) {
-    const mode_t mode = (entry.mode | kDirectoryMode) & kDataDirectoryModes;
-    set_mode(tree.destination, tree.is_data_directory ? mode : kDirectoryMode);
+  // PostgreSQL decides by the data directory's mode how it makes new files; pg_control is among
+  // those that it makes itself, whatever form the backup has.
+  mode_t directory_mode() const { return has_group_access_ ? kGroupDirectoryMode : kDirectoryMode; }
+  mode_t file_mode() const { return has_group_access_ ? kGroupFileMode : kFileMode; }
+
+  void set_modes_of_roots() {
+    if (!has_group_access_) return;
+    set_mode(plan_.destination, kGroupDirectoryMode);
+    for (const TreeCopy& tree : plan_.trees) set_mode(tree.destination, kGroupDirectoryMode);
+    if (!plan_.tablespaces.empty()) {
+      set_mode(plan_.destination / "pg_tblspc", kGroupDirectoryMode);
+    }
+  }
+
+  static void prepare_root(const TreeCopy& tree, FileCopier& copier) {
+    set_mode(tree.destination, kDirectoryMode);
     copier.add_directory(tree.destination);
   }
 
@@ -208,12 +247,12 @@ class Execution {
 
   void copy_wal() {
     for (const std::string& warning : plan_.warnings_after_copy) messages_.warning(warning);
-    create_directory(plan_.destination / plan_.pg_wal_name, kDirectoryMode);
-    make_directories(plan_.wal.directory, kDirectoryMode);
-    set_mode(plan_.wal.directory, kDirectoryMode);
+    create_directory(plan_.destination / plan_.pg_wal_name, directory_mode());
+    make_directories(plan_.wal.directory, directory_mode());
+    set_mode(plan_.wal.directory, directory_mode());
     if (plan_.wal.is_copied) copy_wal_files();
     const fs::path status = plan_.wal.directory / "archive_status";
-    create_directory(status, kDirectoryMode);
+    create_directory(status, directory_mode());
     if (plan_.wal.has_done_markers) create_done_markers(status);
     sync_directory(status);
     sync_directory(plan_.wal.directory);
@@ -244,7 +283,7 @@ class Execution {
   CopyTask wal_task(const WalFileCopy& file, std::uint64_t minimum_size_bytes) const {
     return {.source = file.source,
             .destination = plan_.wal.directory / file.name,
-            .mode = kFileMode,
+            .mode = file_mode(),
             .size_bytes = file.size_bytes,
             .minimum_size_bytes = minimum_size_bytes};
   }
@@ -255,7 +294,8 @@ class Execution {
     for (const std::vector<WalFileCopy>* files : {&plan_.wal.files, &plan_.wal.partials}) {
       for (const WalFileCopy& file : *files) {
         const fs::path marker = status / (file.name + ".done");
-        open_file(marker, O_WRONLY | O_CREAT | O_TRUNC, kFileMode).close(marker);
+        open_file(marker, O_WRONLY | O_CREAT | O_TRUNC, file_mode()).close(marker);
+        set_mode(marker, file_mode());
       }
     }
   }
@@ -269,9 +309,10 @@ class Execution {
                                                   .files = plan_.examined_files,
                                                   .settings_file = plan_.recovery.settings_file,
                                                   .settings = plan_.recovery.settings,
+                                                  .file_mode = file_mode(),
                                                   .restore_command = plan_.restore_command});
     if (!plan_.recovery.signal_file.empty()) {
-      write_file_durably(plan_.destination / plan_.recovery.signal_file, "", kFileMode);
+      write_file_durably(plan_.destination / plan_.recovery.signal_file, "", file_mode());
     }
   }
 
@@ -282,6 +323,14 @@ class Execution {
       throw Error(ErrorKind::corrupt,
                   fmt::format("backup '{}' has no global/pg_control", plan_.backup_id.value),
                   "Restore another backup.");
+    }
+    // Of archives that could not be looked into before.
+    content::require_consistent(
+        plan_.restored,
+        content::gather_evidence(plan_.destination, "global/pg_control.restoring", nullptr));
+    for (const fs::path& place : marked_places()) {
+      remove_restore_marker(place);
+      sync_directory(place);
     }
     remove_restore_marker(plan_.destination);
     sync_directory(plan_.destination);
@@ -294,6 +343,7 @@ class Execution {
   Progress& progress_;
   const Interrupt& interrupt_;
   std::optional<fs::path> control_file_;
+  bool has_group_access_ = false;
   bool has_unread_trees_ = false;
   CombinedManifest combined_;
   std::optional<PassedChain> passed_;  // after what its threads use

@@ -16,6 +16,7 @@
 #include "compression/stored_file.h"
 #include "content/plain_tree.h"
 #include "postgres/backup_manifest.h"
+#include "restore/restore_marker.h"
 
 namespace barman::restore {
 namespace {
@@ -145,6 +146,53 @@ TEST_F(ExecutePlan, MakesACompleteDataDirectory) {
   EXPECT_EQ(fs::last_write_time(root_ / "pg/base/1/1259"),
             fs::last_write_time(root_ / "data/base/1/1259"));
   EXPECT_THAT(executed.missing_files, ElementsAre("pg_hba.conf", "pg_ident.conf"));
+}
+
+TEST_F(ExecutePlan, GroupAccessIsThatOfTheCluster) {
+  fs::permissions(root_ / "data/global/pg_control", fs::perms(0640));
+  fs::permissions(root_ / "data/base", fs::perms(0750));
+  execute(plan());
+  for (const char* const name :
+       {"pg", "pg/pg_wal", "pg/pg_wal/archive_status", "pg/pg_tblspc", "pg/base", "new_tbs"}) {
+    EXPECT_EQ(mode_of(root_ / name), 0750U) << name;
+  }
+  for (const char* const name :
+       {"pg/global/pg_control", "pg/.barman-recover.info", "pg/pg_wal/000000010000000000000002"}) {
+    EXPECT_EQ(mode_of(root_ / name), 0640U) << name;
+  }
+}
+
+TEST_F(ExecutePlan, EveryPlaceIsMarkedUntilTheRestoreIsComplete) {
+  RestorePlan asked = plan();
+  asked.marker = {.server_name = "main",
+                  .backup_id = asked.backup_id,
+                  .destination = root_ / "pg",
+                  .tablespaces = {{16384, root_ / "new_tbs"}},
+                  .staging_wal = root_ / "staging"};
+  asked.wal.directory = root_ / "staging";
+  asked.wal.files[0].size_bytes = 12;  // fails there
+  EXPECT_THROW(execute(asked), Error);
+  for (const char* const name : {"pg", "new_tbs", "staging"}) {
+    EXPECT_EQ(find_restore_marker(root_ / name), asked.marker) << name;
+  }
+  asked.wal.files[0].size_bytes = 11;
+  asked.updates_existing = true;
+  execute(asked);
+  for (const char* const name : {"pg", "new_tbs", "staging"}) {
+    EXPECT_EQ(find_restore_marker(root_ / name), std::nullopt) << name;
+  }
+}
+
+TEST_F(ExecutePlan, AFileThatAnotherClusterSharesIsNotWritten) {
+  execute(plan());
+  fs::create_directories(root_ / "live");
+  write_file_durably(root_ / "pg/base/1/1259", std::string(600'000, 'z'), 0600);
+  fs::create_hard_link(root_ / "pg/base/1/1259", root_ / "live/1259");
+  RestorePlan again = plan();
+  again.updates_existing = true;
+  execute(again);
+  EXPECT_EQ(content("pg/base/1/1259"), std::string(600'000, 'x'));
+  EXPECT_EQ(content("live/1259"), std::string(600'000, 'z'));
 }
 
 TEST_F(ExecutePlan, CopiesWalAndMarksItAsArchived) {

@@ -65,6 +65,16 @@ bool is_unsupported(int error_number) {
   return std::find(kUnsupported.begin(), kUnsupported.end(), error_number) != kUnsupported.end();
 }
 
+// A file that has other names as well, in another cluster perhaps (pg_upgrade --link), is not to be
+// written through this one.
+void separate(const std::filesystem::path& path) {
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink < 2) {
+    return;
+  }
+  if (::unlink(path.c_str()) != 0) throw_errno(fmt::format("cannot remove \"{}\"", path.string()));
+}
+
 }  // namespace
 
 FileCopier::FileCopier(const CopyOptions& options, Progress& progress, const Interrupt& interrupt)
@@ -105,6 +115,7 @@ void FileCopier::flush_later(Fd fd, const std::filesystem::path& path) {
 void FileCopier::copy(const CopyTask& task) {
   interrupt_.throw_if_requested();
   if (flushers_.has_failed()) return;  // wait() tells
+  if (task.updates_existing) separate(task.destination);
   const int how = task.updates_existing ? O_RDWR | O_CREAT | O_NOFOLLOW
                                         : O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
   Fd destination = open_file(task.destination, how, task.mode);

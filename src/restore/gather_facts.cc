@@ -1,20 +1,16 @@
 #include "restore/gather_facts.h"
 
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
+#include <set>
 #include <system_error>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/text.h"
-#include "postgres/control_file.h"
+#include "restore/inspect_places.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::restore {
@@ -24,92 +20,6 @@ using catalogue::WalIndex;
 using catalogue::WalIndexLine;
 
 namespace {
-
-// File systems that share blocks between files.
-constexpr decltype(statfs::f_type) kBtrfsMagic = 0x9123683E;
-constexpr decltype(statfs::f_type) kBcachefsMagic = 0x0CA451A4E;
-
-struct stat status_of(const fs::path& path) {
-  struct stat status = {};
-  if (::stat(path.c_str(), &status) != 0) {
-    throw_errno(fmt::format("cannot look at \"{}\"", path.string()));
-  }
-  return status;
-}
-
-bool has_visible_entries(const fs::path& directory) {
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-    if (entry.path().filename().string().front() != '.') return true;
-  }
-  return false;
-}
-
-// The first line of postmaster.pid, when that process lives.
-std::optional<int> find_running_postmaster(const fs::path& directory) {
-  const std::optional<std::string> content = find_and_read_file(directory / "postmaster.pid");
-  if (!content) return std::nullopt;
-  const std::optional<std::int64_t> number =
-      parse_integer(strip(std::string_view(*content).substr(0, content->find('\n'))));
-  if (!number) return std::nullopt;
-  // A single-user server writes its pid negative.
-  const auto pid = static_cast<pid_t>(*number < 0 ? -*number : *number);
-  if (pid <= 1 || (::kill(pid, 0) != 0 && errno == ESRCH)) return std::nullopt;
-  return pid;
-}
-
-fs::path nearest_existing(fs::path path) {
-  std::error_code code;
-  while (!fs::exists(path, code) && path.has_relative_path()) path = path.parent_path();
-  return path;
-}
-
-bool holds_tablespace_only(const fs::path& directory) {
-  std::error_code code;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, code)) {
-    if (!entry.path().filename().string().starts_with("PG_")) return false;
-  }
-  return true;
-}
-
-std::optional<postgres::SystemId> find_system_id(const fs::path& directory) {
-  try {
-    return postgres::read_control_file(directory).system_id;
-  } catch (const Error&) {  // Absent or damaged: then it says nothing.
-    return std::nullopt;
-  }
-}
-
-DirectoryFacts inspect(const std::string& text, std::uint64_t catalogue_device) {
-  DirectoryFacts facts;
-  std::error_code code;
-  fs::path path = fs::path(text).lexically_normal();
-  if (!path.has_filename()) path = path.parent_path();
-  facts.resolved = fs::weakly_canonical(path, code);
-  if (code) facts.resolved = path;
-  facts.exists = fs::exists(path, code);
-  facts.is_directory = fs::is_directory(path, code);
-  const fs::path existing = nearest_existing(facts.resolved);
-  facts.is_writable = ::access(existing.c_str(), W_OK | X_OK) == 0;
-  if (facts.is_directory) {
-    facts.is_empty = !has_visible_entries(path);
-    facts.running_postmaster = find_running_postmaster(path);
-    facts.is_data_directory = fs::exists(path / "PG_VERSION", code);
-    facts.interrupted_restore = find_restore_marker(path);
-    facts.holds_tablespace_only = holds_tablespace_only(path);
-    facts.system_id = find_system_id(path);
-  }
-  struct statfs disk = {};
-  if (::statfs(existing.c_str(), &disk) != 0) {
-    throw_errno(fmt::format("cannot look at the file system of \"{}\"", existing.string()));
-  }
-  facts.device = status_of(existing).st_dev;
-  facts.available_bytes =
-      static_cast<std::uint64_t>(disk.f_bavail) * static_cast<std::uint64_t>(disk.f_bsize);
-  facts.shares_blocks_with_catalogue =
-      facts.device == catalogue_device &&
-      (disk.f_type == kBtrfsMagic || disk.f_type == kBcachefsMagic);
-  return facts;
-}
 
 bool is_wanted(const WalIndexLine& line, std::uint64_t first_number, wal::SegmentSize size) {
   const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(line.name);
@@ -140,6 +50,27 @@ void read_received(const fs::path& directory, RestoreFacts& facts) {
     // An empty partial file only tells the receiver where to go on.
     if (size_code || size_bytes == 0) continue;
     facts.received.push_back({.path = entry.path(), .size_bytes = size_bytes});
+  }
+}
+
+// What of the destination's own WAL is not its only copy.
+void find_archived(const server::Server& server, RestoreFacts& facts) {
+  const std::set<std::string, std::less<>> here(facts.destination.wal_names.begin(),
+                                                facts.destination.wal_names.end());
+  if (here.empty()) return;
+  WalIndex::open(server.locations()).for_each([&](const WalIndexLine& line) {
+    if (here.contains(line.name)) facts.archived_here.emplace(line.name);
+    return catalogue::Visit::proceed;
+  });
+  for (const fs::path& directory :
+       {server.locations().streaming_directory, server.locations().incoming_directory}) {
+    for (const std::string& name : here) {
+      std::error_code code;
+      const bool is_whole = !name.ends_with(".partial");
+      if (is_whole && fs::file_size(directory / name, code) > 0 && !code) {
+        facts.archived_here.insert(name);
+      }
+    }
   }
 }
 
@@ -269,21 +200,9 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
       facts.passed_through.assign(chain.members().begin() + 1, chain.members().end());
     }
   }
-  const std::uint64_t device = status_of(catalogue.data_directory(backup.id)).st_dev;
-  facts.destination = inspect(request.destination, device);
-  for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
-    facts.tablespace_targets[tablespace.name] =
-        inspect(location_of(tablespace, relocations), device);
-  }
-  if (request.staging_wal_directory && !request.get_wal) {
-    if (!fs::path(*request.staging_wal_directory).is_absolute()) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("The staging WAL directory '{}' is not an absolute path",
-                              *request.staging_wal_directory),
-                  "Give a path that begins with a slash.");
-    }
-    facts.staging_wal = inspect(*request.staging_wal_directory, device);
-  }
+  facts.catalogue_device = device_of(catalogue.data_directory(backup.id));
+  inspect_places(request, relocations, facts);
+  find_archived(server, facts);
   facts.wals_directory = server.locations().wals_directory;
   facts.wal_coding = archive::WalCoding(server.config());
   facts.streaming_directory = server.locations().streaming_directory;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "restore/save_aside.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
@@ -21,10 +22,35 @@ bool is_inside_or_equal(const fs::path& path, const fs::path& directory) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
-RestoreMarker marker_of(const RestorePlan& plan) { return {plan.server_name, plan.backup_id}; }
+bool is_restore_of(const RestorePlan& plan, const std::optional<RestoreMarker>& marker) {
+  return marker && marker->is_of(plan.server_name, plan.backup_id);
+}
 
 bool is_nested(const fs::path& a, const fs::path& b) {
   return is_inside_or_equal(a, b) || is_inside_or_equal(b, a);
+}
+
+// The catalogue, and what running servers write.
+void refuse_overlap(const RestoreFacts& facts, const fs::path& place, const std::string& what) {
+  for (const fs::path& directory : facts.catalogue_directories) {
+    if (is_nested(place, directory)) {
+      throw Error(
+          ErrorKind::conflict,
+          fmt::format("The {} overlaps the backup catalogue in '{}'", what, directory.string()),
+          "Choose a directory outside of the catalogue.");
+    }
+  }
+  for (const LiveCluster& cluster : facts.live_clusters) {
+    for (const fs::path& directory : cluster.places) {
+      if (!is_nested(place, directory)) continue;
+      throw Error(
+          ErrorKind::conflict,
+          fmt::format("The {} overlaps '{}', which the running PostgreSQL server of '{}' "
+                      "(pid {}) uses",
+                      what, directory.string(), cluster.data_directory.string(), cluster.pid),
+          "Choose another directory; never restore over a running cluster.");
+    }
+  }
 }
 
 // `what` names the place in messages: "destination directory '/srv/pg'".
@@ -33,14 +59,7 @@ void refuse_place(const RestoreFacts& facts, const DirectoryFacts& place, const 
     throw Error(ErrorKind::conflict, fmt::format("The {} is not a directory", what),
                 "Choose another path.");
   }
-  for (const fs::path& directory : facts.catalogue_directories) {
-    if (is_nested(place.resolved, directory)) {
-      throw Error(
-          ErrorKind::conflict,
-          fmt::format("The {} overlaps the backup catalogue in '{}'", what, directory.string()),
-          "Choose a directory outside of the catalogue.");
-    }
-  }
+  refuse_overlap(facts, place.resolved, what);
   if (!place.is_writable) {
     throw Error(ErrorKind::permission, fmt::format("The {} cannot be written by this user", what),
                 "Create it and give it to this user, or choose another one.");
@@ -74,7 +93,7 @@ void refuse_delta(const RestoreFacts& facts, const RestorePlan& plan) {
 
 void refuse_resume(const RestoreFacts& facts, const RestorePlan& plan) {
   const std::optional<RestoreMarker>& marker = facts.destination.interrupted_restore;
-  if (marker == marker_of(plan)) return;
+  if (is_restore_of(plan, marker)) return;
   const std::string what =
       marker ? fmt::format("it holds an interrupted restore of backup '{}' of server '{}'",
                            marker->backup_id.value, marker->server_name)
@@ -97,7 +116,7 @@ void refuse_destination(const RestoreFacts& facts, const RestoreRequest& request
                 "Choose another directory; never restore over a running cluster.");
   }
   if (!place.is_empty && !plan.updates_existing) {
-    const bool can_resume = place.interrupted_restore == marker_of(plan);
+    const bool can_resume = is_restore_of(plan, place.interrupted_restore);
     throw Error(ErrorKind::conflict,
                 fmt::format("The restore operation cannot proceed because the destination folder "
                             "'{}' is not empty. Empty it or choose another directory.",
@@ -112,26 +131,81 @@ void refuse_destination(const RestoreFacts& facts, const RestoreRequest& request
     refuse_delta(facts, plan);
   }
   refuse_place(facts, place, fmt::format("destination directory '{}'", destination));
+  if (plan.updates_existing && place.wal_link) {
+    refuse_overlap(facts, *place.wal_link,
+                   fmt::format("directory '{}', where the WAL directory of '{}' leads,",
+                               place.wal_link->string(), destination));
+  }
+}
+
+// An interrupted restore into the same destination, which still has its marker, wrote there.
+bool was_written_for(const DirectoryFacts& place, const RestoreFacts& facts) {
+  return facts.destination.interrupted_restore && place.interrupted_restore &&
+         place.interrupted_restore->destination == facts.destination.resolved;
+}
+
+// Whatever is there may be lost, as it is the destination's: its own link leads there already. The
+// name of a location says nothing: it is that of the cluster that was backed up.
+bool is_own(const RestoreFacts& facts, const RestorePlan& plan, const TablespacePlan& tablespace) {
+  const DirectoryFacts& place = facts.tablespace_targets.at(tablespace.name);
+  if (!plan.updates_existing || !place.holds_tablespace_only) return false;
+  const auto link = facts.destination.tablespace_links.find(tablespace.oid);
+  const bool leads_there =
+      link != facts.destination.tablespace_links.end() && link->second == place.resolved;
+  return leads_there || was_written_for(place, facts);
+}
+
+// For each tablespace the option that gives it a place: where the destination has it, or anywhere.
+std::string relocation_options(const RestoreFacts& facts, const RestorePlan& plan) {
+  std::string options;
+  for (const TablespacePlan& tablespace : plan.tablespaces) {
+    const auto link = facts.destination.tablespace_links.find(tablespace.oid);
+    const bool has_own = plan.updates_existing && link != facts.destination.tablespace_links.end();
+    options += fmt::format(
+        " --tablespace {}",
+        shell_quote(fmt::format("{}:{}", tablespace.name,
+                                has_own ? link->second.string() : std::string("PLACE"))));
+  }
+  return options;
+}
+
+// PostgreSQL keeps its own files there.
+bool is_place_of_postgres(const fs::path& in_destination) {
+  return in_destination == "." || is_of_cluster(in_destination.string());
+}
+
+void refuse_nested_in_destination(const RestoreFacts& facts, const RestorePlan& plan,
+                                  const TablespacePlan& tablespace, const std::string& what) {
+  const fs::path& place = facts.tablespace_targets.at(tablespace.name).resolved;
+  const fs::path& destination = facts.destination.resolved;
+  if (!is_nested(place, destination)) return;
+  // As it was in the cluster that was backed up: beside what PostgreSQL has in its directory.
+  const bool is_inside = is_inside_or_equal(place, destination);
+  if (is_inside && !is_place_of_postgres(place.lexically_relative(destination))) return;
+  throw Error(ErrorKind::conflict,
+              fmt::format("The {} and the destination directory lie one inside the other", what),
+              "Relocate the tablespace:" + relocation_options(facts, plan));
 }
 
 void refuse_tablespace(const RestoreFacts& facts, const RestorePlan& plan,
                        const TablespacePlan& tablespace) {
   const DirectoryFacts& place = facts.tablespace_targets.at(tablespace.name);
-  if (!place.is_empty && !(plan.updates_existing && place.holds_tablespace_only)) {
+  if (!place.is_empty && !is_own(facts, plan, tablespace)) {
+    const std::string reason = plan.updates_existing
+                                   ? fmt::format(", and nothing in '{}' says that it belongs to it",
+                                                 plan.destination.string())
+                                   : std::string();
     throw Error(ErrorKind::conflict,
                 fmt::format("The restore operation cannot proceed. The destination path '{}' for "
-                            "the tablespace '{}' is not empty. Empty it or relocate the "
+                            "the tablespace '{}' is not empty{}. Empty it or relocate the "
                             "tablespace with --tablespace.",
-                            tablespace.location, tablespace.name));
+                            tablespace.location, tablespace.name, reason),
+                "Give every tablespace an empty directory:" + relocation_options(facts, plan));
   }
   const std::string what =
       fmt::format("directory '{}' for tablespace '{}'", tablespace.location, tablespace.name);
   refuse_place(facts, place, what);
-  if (is_nested(place.resolved, facts.destination.resolved)) {
-    throw Error(ErrorKind::conflict,
-                fmt::format("The {} and the destination directory lie one inside the other", what),
-                "Relocate the tablespace with --tablespace NAME:LOCATION.");
-  }
+  refuse_nested_in_destination(facts, plan, tablespace, what);
 }
 
 void refuse_nested_tablespaces(const RestoreFacts& facts, const RestorePlan& plan) {
@@ -163,7 +237,8 @@ void refuse_staging_wal(const RestoreFacts& facts, const RestorePlan& plan) {
         fmt::format("The {} {}; PostgreSQL would remove it at the end of recovery", what, reason),
         "Give an empty directory that serves nothing else.");
   };
-  if (!place.is_empty) refuse("is not empty");
+  const bool is_left_over = plan.updates_existing && was_written_for(place, facts);
+  if (!place.is_empty && !is_left_over) refuse("is not empty");
   const fs::path& destination = facts.destination.resolved;
   if (is_inside_or_equal(destination, place.resolved)) refuse("contains the destination directory");
   if (is_inside_or_equal(place.resolved, destination) &&

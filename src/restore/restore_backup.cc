@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
 
 #include "archive/archive_wal.h"
@@ -16,10 +17,15 @@
 #include "restore/execute_plan.h"
 #include "restore/gather_facts.h"
 #include "restore/hook_variables.h"
+#include "restore/inspect_places.h"
+#include "restore/place_locks.h"
 #include "restore/recovery_target.h"
+#include "restore/refuse_places.h"
 #include "restore/restore_rates.h"
 
 namespace barman::restore {
+
+namespace fs = std::filesystem;
 
 using catalogue::BackupInfo;
 
@@ -55,8 +61,8 @@ Error explain_failure(const Error& error, const RestorePlan& plan) {
   std::string hint = error.hint();
   if (!hint.empty()) hint += " ";
   hint += fmt::format(
-      "'{}' is incomplete: it has no global/pg_control, so PostgreSQL cannot start there. Empty it "
-      "{}and restore again.",
+      "'{}' is incomplete: it has no global/pg_control, so PostgreSQL cannot start there. Go on "
+      "with --resume, or empty it {}and restore again.",
       plan.destination.string(), plan.tablespaces.empty() ? "" : "and the tablespaces ");
   return {error.kind(), error.describe(), std::move(hint)};
 }
@@ -70,46 +76,55 @@ void note_rate(const server::Server& server, const RestorePlan& plan,
                 .duration = std::chrono::duration_cast<std::chrono::milliseconds>(duration)});
 }
 
-ExecutedRestore run_with_hooks(const server::Server& server, const RestorePlan& plan,
-                               content::ManifestIndex* manifest, const RestoreReporting& reporting,
-                               const hooks::HookVariables& variables) {
-  const hooks::HookScripts scripts(server.config(),
-                                   {.server_name = server.name(),
-                                    .configuration_path = server.program().configuration_path,
-                                    .path_prefix = server.config().path_prefix},
-                                   hooks::HookKind::recovery, server.interrupt());
-  scripts.run_pre(variables);
-  try {
-    announce(plan, reporting.messages);
-    const auto begin = std::chrono::steady_clock::now();
-    ExecutedRestore executed = execute_plan(plan, manifest, reporting, server.interrupt());
-    note_rate(server, plan, std::chrono::steady_clock::now() - begin);
-    scripts.run_post(variables, "");
-    return executed;
-  } catch (const Error& error) {
-    // Post hooks are promised for failures too, and only here it is known what is left behind.
-    reporting.progress.end();
-    if (error.kind() == ErrorKind::interrupted) {
-      reporting.messages.warning(explain_failure(error, plan).hint());
-      throw;
-    }
-    scripts.run_post(variables, error.describe());
-    throw explain_failure(error, plan);
-  }
-}
-
 // The backup of the request, protected with everything that it builds on.
 struct Chosen {
   catalogue::BackupId id;
+  // With the places of the restore that it goes on with.
+  RestoreRequest request;
   Relocations relocations;
   std::vector<FileLock> locks;
 };
 
+// A restore that goes on writes where the interrupted one did. Other places are refused: that one
+// has left files in its own.
+void take_places_of_interrupted(const server::Server& server, const BackupInfo& backup,
+                                Chosen& chosen) {
+  if (!chosen.request.resume) return;
+  const std::optional<RestoreMarker> marker = find_restore_marker(chosen.request.destination);
+  if (!marker || !marker->is_of(server.name(), backup.id)) return;  // refused with the places
+  const auto require_same = [&](const std::string& asked, const fs::path& place,
+                                const std::string& what) {
+    if (fs::path(asked).lexically_normal() == place.lexically_normal()) return;
+    throw Error(
+        ErrorKind::conflict,
+        fmt::format("Cannot resume with '{}' for {}: the interrupted restore in '{}' writes "
+                    "it to '{}'",
+                    asked, what, chosen.request.destination, place.string()),
+        "Leave out the option; the places of the interrupted restore are used.");
+  };
+  for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
+    const auto place = marker->tablespaces.find(tablespace.oid);
+    if (place == marker->tablespaces.end()) continue;
+    const auto asked = chosen.relocations.find(tablespace.name);
+    if (asked != chosen.relocations.end()) {
+      require_same(asked->second, place->second, fmt::format("tablespace '{}'", tablespace.name));
+    }
+    chosen.relocations[tablespace.name] = place->second.string();
+  }
+  if (!marker->staging_wal) return;
+  std::optional<std::string>& staging = chosen.request.staging_wal_directory;
+  if (staging) require_same(*staging, *marker->staging_wal, "the staging WAL directory");
+  staging = marker->staging_wal->string();
+}
+
 Chosen choose(const server::Server& server, const RestoreRequest& request) {
   refuse_multiple_targets(request.target);
   const BackupInfo backup = look_up(server, request);
-  Chosen chosen{
-      .id = backup.id, .relocations = check_request(request, backup, server.config()), .locks = {}};
+  Chosen chosen{.id = backup.id,
+                .request = request,
+                .relocations = check_request(request, backup, server.config()),
+                .locks = {}};
+  take_places_of_interrupted(server, backup, chosen);
   for (const BackupInfo& link : content::list_chain(server.catalogue(), backup)) {
     chosen.locks.push_back(server::share_backup(server, link.id, "restore from"));
   }
@@ -119,11 +134,11 @@ Chosen choose(const server::Server& server, const RestoreRequest& request) {
 struct Prepared {
   BackupInfo backup;
   std::shared_ptr<content::ManifestIndex> manifest;
+  RestoreFacts facts;
   RestorePlan plan;
 };
 
-Prepared prepare(const server::Server& server, const RestoreRequest& request,
-                 const Chosen& chosen) {
+Prepared prepare(const server::Server& server, const Chosen& chosen) {
   // Read again: archiving may have completed the backup.
   const content::BackupChain chain =
       content::BackupChain::open(server.catalogue(), server.catalogue().load_backup(chosen.id),
@@ -135,18 +150,72 @@ Prepared prepare(const server::Server& server, const RestoreRequest& request,
         content::find_archive(server.catalogue().data_directory(member.info.id), 0);
     if (archive) content::require_decryptable(*archive, server.cipher());
   }
-  const RestoreFacts facts = gather_facts(server, chain, request, chosen.relocations);
   Prepared prepared{.backup = chain.backup(),
                     .manifest = chain.members().front().manifest,
-                    .plan = build_plan(facts, request, chosen.relocations)};
+                    .facts = gather_facts(server, chain, chosen.request, chosen.relocations),
+                    .plan = {}};
+  prepared.plan = build_plan(prepared.facts, chosen.request, chosen.relocations);
   verify_wal_files(prepared.plan);
   return prepared;
+}
+
+// Nobody else writes there now, and nothing has changed since the plan was made: looking at the
+// whole archive, or the hook, may have taken its time.
+PlaceLocks lock_places(const Chosen& chosen, Prepared& prepared) {
+  const fs::path destination = fs::weakly_canonical(prepared.plan.destination);
+  std::vector<fs::path> directories = {destination};
+  for (const WrittenDirectory& directory : prepared.plan.directories) {
+    // What lies in the destination is locked with it.
+    const fs::path place = fs::weakly_canonical(directory.path);
+    const fs::path inside = place.lexically_relative(destination);
+    if (inside.empty() || *inside.begin() == "..") directories.push_back(place);
+  }
+  PlaceLocks locks = PlaceLocks::take(directories);
+  inspect_places(chosen.request, chosen.relocations, prepared.facts);
+  refuse_places(prepared.facts, chosen.request, prepared.plan);
+  return locks;
+}
+
+ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
+                               const Chosen& chosen, const RestoreReporting& reporting,
+                               const hooks::HookVariables& variables) {
+  const RestorePlan& plan = prepared.plan;
+  const hooks::HookScripts scripts(server.config(),
+                                   {.server_name = server.name(),
+                                    .configuration_path = server.program().configuration_path,
+                                    .path_prefix = server.config().path_prefix},
+                                   hooks::HookKind::recovery, server.interrupt());
+  scripts.run_pre(variables);
+  std::optional<PlaceLocks> locks;
+  try {
+    announce(plan, reporting.messages);
+    const auto begin = std::chrono::steady_clock::now();
+    locks.emplace(lock_places(chosen, prepared));
+    ExecutedRestore executed =
+        execute_plan(plan, prepared.manifest.get(), reporting, server.interrupt());
+    note_rate(server, plan, std::chrono::steady_clock::now() - begin);
+    scripts.run_post(variables, "");
+    return executed;
+  } catch (const Error& error) {
+    // Post hooks are promised for failures too, and only here it is known what is left behind.
+    reporting.progress.end();
+    if (!locks) {  // Nothing has been written.
+      scripts.run_post(variables, error.describe());
+      throw;
+    }
+    if (error.kind() == ErrorKind::interrupted) {
+      reporting.messages.warning(explain_failure(error, plan).hint());
+      throw;
+    }
+    scripts.run_post(variables, error.describe());
+    throw explain_failure(error, plan);
+  }
 }
 
 }  // namespace
 
 RestorePlan plan_restore(const server::Server& server, const RestoreRequest& request) {
-  return prepare(server, request, choose(server, request)).plan;
+  return prepare(server, choose(server, request)).plan;
 }
 
 RestoreResult restore_backup(const server::Server& server, const RestoreRequest& request,
@@ -157,7 +226,7 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
 
   const Chosen chosen = choose(server, request);
   archive_waiting(server, request, messages);
-  const Prepared prepared = prepare(server, request, chosen);
+  Prepared prepared = prepare(server, chosen);
   const RestorePlan& plan = prepared.plan;
   // rsync backups and those of old versions never had one.
   if (!prepared.manifest && prepared.backup.mode == "postgres") {
@@ -168,8 +237,8 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
   }
   // Beyond this point everything has been decided.
   ExecutedRestore executed =
-      run_with_hooks(server, plan, prepared.manifest.get(), {messages, progress},
-                     hook_variables(server, prepared.backup, request, chosen.relocations));
+      run_with_hooks(server, prepared, chosen, {messages, progress},
+                     hook_variables(server, prepared.backup, chosen.request, chosen.relocations));
 
   result.changes = std::move(executed.configuration.changes);
   result.warnings = std::move(executed.configuration.warnings);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "content/backup_chain.h"
 #include "postgres/system_id.h"
 #include "restore/backup_tree.h"
+#include "restore/live_clusters.h"
 #include "restore/restore_marker.h"
 #include "restore/restore_rates.h"
 #include "restore/timelines.h"
@@ -38,6 +40,12 @@ struct DirectoryFacts {
   bool is_data_directory = false;
   // Of its pg_control; absent when that is missing or damaged.
   std::optional<postgres::SystemId> system_id;
+  // Of a data directory, by OID and links resolved: where the links in its pg_tblspc lead.
+  std::map<std::uint32_t, std::filesystem::path> tablespace_links;
+  // Of a data directory, links resolved: where its pg_wal is a link to.
+  std::optional<std::filesystem::path> wal_link;
+  // Of a data directory: what is in its pg_wal by a name of WAL.
+  std::vector<std::string> wal_names;
   // A restore into it began and was not finished.
   std::optional<RestoreMarker> interrupted_restore;
   // The pid of a running PostgreSQL that uses it.
@@ -81,6 +89,12 @@ struct RestoreFacts {
   DirectoryFacts destination;
   std::map<std::string, DirectoryFacts> tablespace_targets;  // by name
   std::optional<DirectoryFacts> staging_wal;
+  // Of the catalogue's file system.
+  std::uint64_t catalogue_device = 0;
+  // Of the files in the destination's pg_wal, those that are in the archive, or wait to be
+  // archived.
+  std::set<std::string> archived_here;
+  std::vector<LiveCluster> live_clusters;
 };
 
 }  // namespace barman::restore

@@ -3,13 +3,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "archive/wal_coding.h"
 #include "catalogue/backup_id.h"
+#include "catalogue/backup_info.h"
 #include "content/backup_chain.h"
 #include "restore/backup_tree.h"
+#include "restore/restore_marker.h"
 #include "restore/restore_rates.h"
 #include "restore/server_settings.h"
 #include "wal/lsn.h"
@@ -54,6 +57,12 @@ struct RecoveryPlan {
   std::string signal_file;  // "" = none
 };
 
+// A directory that is written, and what it is.
+struct WrittenDirectory {
+  std::filesystem::path path;
+  std::string purpose;
+};
+
 struct RestorePlan {
   std::string server_name;
   catalogue::BackupId backup_id;
@@ -63,6 +72,12 @@ struct RestorePlan {
   std::vector<TreeCopy> trees;
   bool is_encrypted = false;
   std::vector<TablespacePlan> tablespaces;
+  // The destination first; then those outside of it, and the tablespaces inside.
+  std::vector<WrittenDirectory> directories;
+  // What is written into each of them while the restore is not complete.
+  RestoreMarker marker;
+  // Of the WAL that the destination has: what need not be saved before it goes.
+  std::set<std::string> archived_here;
   // Newest first, when the backup is incremental and put together from these; else empty.
   std::vector<catalogue::BackupId> chain;
   // The older ones, newest first, when they cannot be read at random and are passed through.
@@ -86,6 +101,8 @@ struct RestorePlan {
   RecoveryPlan recovery;
   std::vector<std::string> examined_files;
   RestoreCommand restore_command = RestoreCommand::theirs;
+  // What the complete directory is compared with; without a parent, as it is put together.
+  catalogue::BackupInfo restored;
   // Content of .barman-recover.info.
   std::string recover_info;
   bool uses_get_wal = false;

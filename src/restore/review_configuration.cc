@@ -17,8 +17,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr mode_t kSettingsMode = 0600;
-
 mode_t mode_of(const fs::path& path) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) throw_errno("cannot look at \"" + path.string() + "\"");
@@ -40,7 +38,7 @@ class Reviewer {
       // A name of the user's may have a directory that the backup does not have.
       make_directories((request_.data_directory / request_.settings_file).parent_path(), 0700);
       write_file_durably(request_.data_directory / request_.settings_file, request_.settings,
-                         kSettingsMode);
+                         request_.file_mode);
     }
     return std::move(result_);
   }

@@ -3,6 +3,8 @@
 // that are included from inside the data directory are treated likewise.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -18,6 +20,8 @@ struct ConfigurationRequest {
   // The file that receives the settings, created when missing; "" = none.
   std::string settings_file;
   std::string settings;
+  // Of files that are created.
+  mode_t file_mode = 0600;
   RestoreCommand restore_command = RestoreCommand::theirs;
 };
 

@@ -86,7 +86,8 @@ TEST(DeltaRestore, BringsAChangedClusterBack) {
   EXPECT_THAT(refused.err, HasSubstr("is not empty"));
   const CommandResult delta = site.restore({"--delta-restore"});
   ASSERT_EQ(delta.exit_code, 0) << delta.err;
-  EXPECT_EQ(delta.err, "");
+  // What it has written since is nowhere else.
+  EXPECT_THAT(delta.err, HasSubstr("WAL file(s) that are not in the archive"));
   EXPECT_THAT(delta.out, HasSubstr(" were there already."));
   EXPECT_FALSE(fs::exists(site.data / "base/stray"));
   EXPECT_EQ(read(site.data / ".notes"), "mine");
@@ -138,6 +139,81 @@ TEST(DeltaRestore, DeletesNothingThatIsNoClusterOfThisBackup) {
   other.query("SELECT 1");
 }
 
+TEST(DeltaRestore, NeverTouchesTheTablespacesOfARunningServer) {
+  DeltaSite site;
+  const std::string place = site.postgres.tablespace_directory("ts").string();
+  const auto expect_refused = [&](const std::vector<std::string>& options,
+                                  const std::string& reason) {
+    std::vector<std::string> arguments = {"restore"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    arguments.insert(arguments.end(), {"main", "last", site.data.string()});
+    const CommandResult refused = site.barman.run(arguments);
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.err, HasSubstr(reason));
+  };
+  // Into a new directory, to where the tablespace was.
+  expect_refused({"--delta-restore"}, "--tablespace 'ts:PLACE'");
+  expect_refused({"--delta-restore", "--tablespace", "ts:" + place}, "is not empty");
+  EXPECT_FALSE(fs::exists(site.data));
+  // A data directory that was copied with its links.
+  ASSERT_EQ(site.restore().exit_code, 0);
+  const fs::path link = site.data / "pg_tblspc" /
+                        site.postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = 'ts'");
+  fs::remove(link);
+  fs::create_directory_symlink(place, link);
+  expect_refused({"--delta-restore"}, "which the running PostgreSQL server of");
+  site.postgres.restart();
+  EXPECT_EQ(site.postgres.value("SELECT count(*) FROM there"), "1000");
+}
+
+TEST(DeltaRestore, OverTheCrashedServerKeepsWhatOnlyItHas) {
+  DeltaSite site;
+  const fs::path data = site.postgres.data_directory();
+  fs::create_directories(data / "inside/ts");
+  site.postgres.query("CREATE TABLESPACE inside LOCATION '" + (data / "inside/ts").string() + "'");
+  site.postgres.query(
+      "CREATE TABLE within TABLESPACE inside AS SELECT generate_series(1, 7) AS id");
+  site.take_backup();
+  site.archive_a_segment();
+  site.stop_receiver();
+  site.postgres.query("CREATE TABLE later AS SELECT 1");
+  const std::string newest = site.postgres.value("SELECT pg_walfile_name(pg_current_wal_lsn())");
+  site.postgres.kill_9();
+  write_text(data / "server.key", "the only one");
+
+  const std::vector<std::string> restore = {"restore", "--delta-restore", "main", "last",
+                                            data.string()};
+  const CommandResult plan =
+      site.barman.run({"restore", "--delta-restore", "--dry-run", "main", "last", data.string()});
+  EXPECT_THAT(plan.out, AllOf(HasSubstr(data.string() + " (data directory)"),
+                              HasSubstr((data / "inside/ts").string() + " (tablespace inside)"),
+                              HasSubstr(" (tablespace ts)")));
+  const CommandResult delta = site.barman.run(restore);
+  ASSERT_EQ(delta.exit_code, 0) << delta.err;
+  EXPECT_THAT(delta.err, AllOf(HasSubstr("WAL file(s) that are not in the archive"),
+                               HasSubstr(newest), HasSubstr("'server.key'")));
+  fs::path saved;
+  for (const fs::directory_entry& entry : fs::directory_iterator(data)) {
+    if (entry.path().filename().string().starts_with(".barman-saved-")) saved = entry.path();
+  }
+  EXPECT_TRUE(fs::exists(saved / "pg_wal" / newest));
+  EXPECT_EQ(read(saved / "server.key"), "the only one");
+  site.postgres.start();
+  EXPECT_EQ(site.postgres.value("SELECT count(*) FROM within"), "7");
+  EXPECT_EQ(site.postgres.value("SELECT count(*) FROM there"), "1000");
+  site.postgres.stop();
+
+  // The same into an empty directory.
+  fs::remove_all(data);
+  ASSERT_EQ(site.barman
+                .run({"restore", "--tablespace", "ts:" + site.tablespace.string(), "main", "last",
+                      data.string()})
+                .exit_code,
+            0);
+  site.postgres.start();
+  EXPECT_EQ(site.postgres.value("SELECT count(*) FROM within"), "7");
+}
+
 TEST(DeltaRestore, GoesOnAfterAFullDisk) {
   if (!Tmpfs::is_available()) GTEST_SKIP() << Tmpfs::kUnavailable;
   DeltaSite site;
@@ -173,7 +249,14 @@ TEST(ResumedRestore, GoesOnAfterAKill) {
   const CommandResult plain = site.restore();
   EXPECT_EQ(plain.exit_code, 1);
   EXPECT_THAT(plain.err, HasSubstr("--resume goes on with it"));
-  const CommandResult resumed = site.restore({"--resume"});
+  const CommandResult elsewhere = site.barman.run({"restore", "--resume", "--tablespace",
+                                                   "ts:" + (site.place.path() / "other").string(),
+                                                   "main", "last", site.data.string()});
+  EXPECT_EQ(elsewhere.exit_code, 1);
+  EXPECT_THAT(elsewhere.err, HasSubstr("the interrupted restore in"));
+  // Where it was begun, although that is not said again.
+  const CommandResult resumed =
+      site.barman.run({"restore", "--resume", "main", "last", site.data.string()});
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_THAT(resumed.out, HasSubstr(" were there already."));
   site.expect_rows();

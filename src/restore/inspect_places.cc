@@ -1,0 +1,168 @@
+#include "restore/inspect_places.h"
+
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <limits>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "postgres/control_file.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::restore {
+namespace fs = std::filesystem;
+
+namespace {
+
+// File systems that share blocks between files.
+constexpr decltype(statfs::f_type) kBtrfsMagic = 0x9123683E;
+constexpr decltype(statfs::f_type) kBcachefsMagic = 0x0CA451A4E;
+
+struct stat status_of(const fs::path& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) {
+    throw_errno(fmt::format("cannot look at \"{}\"", path.string()));
+  }
+  return status;
+}
+
+bool has_visible_entries(const fs::path& directory) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+    if (entry.path().filename().string().front() != '.') return true;
+  }
+  return false;
+}
+
+fs::path nearest_existing(fs::path path) {
+  std::error_code code;
+  while (!fs::exists(path, code) && path.has_relative_path()) path = path.parent_path();
+  return path;
+}
+
+bool holds_tablespace_only(const fs::path& directory) {
+  std::error_code code;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, code)) {
+    const std::string name = entry.path().filename().string();
+    const bool is_neutral = name.front() == '.' || name == "lost+found";
+    if (!is_neutral && !name.starts_with("PG_")) return false;
+  }
+  return true;
+}
+
+std::optional<postgres::SystemId> find_system_id(const fs::path& directory) {
+  try {
+    return postgres::read_control_file(directory).system_id;
+  } catch (const Error&) {  // Absent or damaged: then it says nothing.
+    return std::nullopt;
+  }
+}
+
+std::map<std::uint32_t, fs::path> find_tablespace_links(const fs::path& directory) {
+  std::map<std::uint32_t, fs::path> links;
+  std::error_code code;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory / "pg_tblspc", code)) {
+    const std::optional<std::int64_t> oid = parse_integer(entry.path().filename().string());
+    if (!oid || *oid <= 0 || *oid > std::numeric_limits<std::uint32_t>::max()) continue;
+    std::error_code link_code;
+    if (!entry.is_symlink(link_code)) continue;
+    fs::path place =
+        fs::weakly_canonical(fs::absolute(fs::read_symlink(entry.path(), link_code)), link_code);
+    if (!link_code) links[static_cast<std::uint32_t>(*oid)] = std::move(place);
+  }
+  return links;
+}
+
+void inspect_wal(const fs::path& directory, DirectoryFacts& facts) {
+  for (const char* const name : {"pg_wal", "pg_xlog"}) {
+    std::error_code code;
+    const fs::path path = directory / name;
+    if (fs::is_symlink(path, code)) {
+      fs::path place = fs::canonical(path, code);
+      if (!code) facts.wal_link = std::move(place);
+    }
+    for (const fs::directory_entry& entry : fs::directory_iterator(path, code)) {
+      std::string file = entry.path().filename().string();
+      if (wal::parse_wal_file_name(file)) facts.wal_names.push_back(std::move(file));
+    }
+  }
+}
+
+DirectoryFacts inspect(const std::string& text, std::uint64_t catalogue_device) {
+  DirectoryFacts facts;
+  std::error_code code;
+  fs::path path = fs::path(text).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  facts.resolved = fs::weakly_canonical(path, code);
+  if (code) facts.resolved = path;
+  facts.exists = fs::exists(path, code);
+  facts.is_directory = fs::is_directory(path, code);
+  const fs::path existing = nearest_existing(facts.resolved);
+  facts.is_writable = ::access(existing.c_str(), W_OK | X_OK) == 0;
+  if (facts.is_directory) {
+    facts.is_empty = !has_visible_entries(path);
+    facts.running_postmaster = find_running_postmaster(path);
+    facts.is_data_directory = fs::exists(path / "PG_VERSION", code);
+    facts.interrupted_restore = find_restore_marker(path);
+    facts.holds_tablespace_only = holds_tablespace_only(path);
+    facts.system_id = find_system_id(path);
+    facts.tablespace_links = find_tablespace_links(path);
+    inspect_wal(path, facts);
+  }
+  struct statfs disk = {};
+  if (::statfs(existing.c_str(), &disk) != 0) {
+    throw_errno(fmt::format("cannot look at the file system of \"{}\"", existing.string()));
+  }
+  facts.device = status_of(existing).st_dev;
+  facts.available_bytes =
+      static_cast<std::uint64_t>(disk.f_bavail) * static_cast<std::uint64_t>(disk.f_bsize);
+  facts.shares_blocks_with_catalogue =
+      facts.device == catalogue_device &&
+      (disk.f_type == kBtrfsMagic || disk.f_type == kBcachefsMagic);
+  return facts;
+}
+
+}  // namespace
+
+std::uint64_t device_of(const fs::path& path) { return status_of(path).st_dev; }
+
+// The first line of postmaster.pid, when that process lives.
+std::optional<int> find_running_postmaster(const fs::path& directory) {
+  const std::optional<std::string> content = find_and_read_file(directory / "postmaster.pid");
+  if (!content) return std::nullopt;
+  const std::optional<std::int64_t> number =
+      parse_integer(strip(std::string_view(*content).substr(0, content->find('\n'))));
+  if (!number) return std::nullopt;
+  // A single-user server writes its pid negative.
+  const auto pid = static_cast<pid_t>(*number < 0 ? -*number : *number);
+  if (pid <= 1 || (::kill(pid, 0) != 0 && errno == ESRCH)) return std::nullopt;
+  return pid;
+}
+
+void inspect_places(const RestoreRequest& request, const Relocations& relocations,
+                    RestoreFacts& facts) {
+  facts.destination = inspect(request.destination, facts.catalogue_device);
+  for (const catalogue::Tablespace& tablespace : facts.backup.tablespaces) {
+    facts.tablespace_targets[tablespace.name] =
+        inspect(location_of(tablespace, relocations), facts.catalogue_device);
+  }
+  if (request.staging_wal_directory && !request.get_wal) {
+    if (!fs::path(*request.staging_wal_directory).is_absolute()) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("The staging WAL directory '{}' is not an absolute path",
+                              *request.staging_wal_directory),
+                  "Give a path that begins with a slash.");
+    }
+    facts.staging_wal = inspect(*request.staging_wal_directory, facts.catalogue_device);
+  }
+  facts.live_clusters = list_live_clusters();
+}
+
+}  // namespace barman::restore

@@ -1,0 +1,161 @@
+#include "restore/save_aside.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <optional>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "archive/segment_header.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "base/timestamp.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::restore {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr mode_t kDirectoryMode = 0700;
+constexpr std::size_t kShownNames = 5;
+
+constexpr std::array<std::string_view, 23> kDirectories = {
+    "base",         "global",      "pg_clog",     "pg_commit_ts", "pg_dynshmem",     "pg_logical",
+    "pg_multixact", "pg_notify",   "pg_replslot", "pg_serial",    "pg_snapshots",    "pg_stat",
+    "pg_stat_tmp",  "pg_subtrans", "pg_tblspc",   "pg_twophase",  "pg_wal",          "pg_xact",
+    "pg_xlog",      "barman_wal",  "barman_xlog", "pgsql_tmp",    "pg_internal.init"};
+
+constexpr std::array<std::string_view, 13> kFiles = {"PG_VERSION",
+                                                     "backup_label",
+                                                     "backup_label.old",
+                                                     "current_logfiles",
+                                                     "postmaster.opts",
+                                                     "postmaster.pid",
+                                                     "recovery.signal",
+                                                     "standby.signal",
+                                                     "tablespace_map",
+                                                     "tablespace_map.old",
+                                                     "recovery.done",
+                                                     "postgresql.auto.conf",
+                                                     "postgresql.auto.conf.tmp"};
+
+template <typename List>
+bool contains(const List& list, std::string_view name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+std::string list_names(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  const std::size_t more = names.size() > kShownNames ? names.size() - kShownNames : 0;
+  names.resize(names.size() - more);
+  return fmt::format("'{}'{}", fmt::join(names, "', '"),
+                     more > 0 ? fmt::format(" and {} more", more) : "");
+}
+
+}  // namespace
+
+bool is_of_cluster(std::string_view path) {
+  const std::string_view top = path.substr(0, path.find('/'));
+  if (contains(kDirectories, top)) return true;
+  if (top.size() != path.size()) return false;
+  // What restores write: manifests by the ID of their backup, and the settings as they were.
+  return contains(kFiles, top) || top.starts_with("backup_manifest") || top.ends_with(".origin");
+}
+
+bool is_unsaved_wal(const fs::path& path, const std::set<std::string>& archived) {
+  const std::string text = path.filename().string();
+  const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(text);
+  if (!name) return false;
+  // One of that name is in the archive; but what this cluster wanted to archive still may be of
+  // another history.
+  const bool is_waiting = fs::exists(path.parent_path() / "archive_status" / (text + ".ready"));
+  if (archived.contains(text) && !is_waiting) return false;
+  if (name->kind == wal::WalFileKind::history) return true;
+  if (name->kind != wal::WalFileKind::segment && name->kind != wal::WalFileKind::partial) {
+    return false;
+  }
+  std::array<std::byte, archive::kSegmentHeaderSize> first{};
+  const Fd file = open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const std::size_t size = read_full_at(file, first, 0, path);
+  if (std::all_of(first.begin(), first.end(), [](std::byte b) { return b == std::byte{0}; })) {
+    return false;
+  }
+  const auto header = archive::parse_segment_header(Bytes(first).first(size));
+  if (!header) return true;
+  // PostgreSQL names segments that it needs no more for times to come; they keep their old content.
+  const std::optional<wal::Segment> segment =
+      wal::parse_segment_name(name->segment(), {header->segment_size});
+  return !segment || segment->number * header->segment_size == header->page_address;
+}
+
+SaveAside::SaveAside(fs::path data_directory) : data_directory_(std::move(data_directory)) {
+  const std::string stamp = std::string(kSavedPrefix) + format_compact(now_local());
+  directory_name_ = stamp;
+  for (int number = 2; fs::exists(data_directory_ / directory_name_); ++number) {
+    directory_name_ = fmt::format("{}-{}", stamp, number);
+  }
+}
+
+fs::path SaveAside::move(const fs::path& path, const std::string& name) {
+  fs::path target = data_directory_ / directory_name_ / name;
+  make_directories(target.parent_path(), kDirectoryMode);
+  if (::rename(path.c_str(), target.c_str()) != 0) {
+    if (errno != EXDEV) {
+      throw_errno(fmt::format("cannot move \"{}\" to \"{}\"", path.string(), target.string()));
+    }
+    target = path.parent_path() / directory_name_ / path.filename();
+    make_directories(target.parent_path(), kDirectoryMode);
+    if (::rename(path.c_str(), target.c_str()) != 0) {
+      throw_errno(fmt::format("cannot move \"{}\" to \"{}\"", path.string(), target.string()));
+    }
+  }
+  changed_.insert(path.parent_path());
+  changed_.insert(target.parent_path());
+  return target.parent_path();
+}
+
+void SaveAside::keep_wal(const fs::path& path, const std::string& name) {
+  wal_places_.insert(move(path, name));
+  wal_.push_back(path.filename().string());
+}
+
+void SaveAside::keep(const fs::path& path, const std::string& name) {
+  move(path, name);
+  others_.push_back(name);
+}
+
+std::vector<std::string> SaveAside::finish() {
+  for (const fs::path& directory : changed_) {
+    // One of them may have been moved itself.
+    if (fs::is_directory(directory)) sync_directory(directory);
+  }
+  std::vector<std::string> told;
+  if (!wal_.empty()) {
+    std::sort(wal_.begin(), wal_.end());
+    for (const fs::path& place : wal_places_) {
+      told.push_back(fmt::format(
+          "'{}' had {} WAL file(s) that are not in the archive, from {} to {}: they were moved to "
+          "'{}'. This restore does not replay them. If the newest transactions are needed, archive "
+          "them (barman-wal-archive) and restore again.",
+          data_directory_.string(), wal_.size(), wal_.front(), wal_.back(), place.string()));
+    }
+  }
+  if (!others_.empty()) {
+    told.push_back(fmt::format(
+        "'{}' had {} file(s) or directories that are neither PostgreSQL's own nor in the backup "
+        "({}): they were moved to '{}'.",
+        data_directory_.string(), others_.size(), list_names(others_),
+        (data_directory_ / directory_name_).string()));
+  }
+  return told;
+}
+
+}  // namespace barman::restore

@@ -1,0 +1,50 @@
+// What a restore over an existing data directory must not destroy: files of which that directory
+// holds the only copy. They are moved into `.barman-saved-<time>` in the data directory, which
+// later restores leave alone.
+#pragma once
+
+#include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace barman::restore {
+
+inline constexpr std::string_view kSavedPrefix = ".barman-saved-";
+
+// Whether a path of a data directory is of those that PostgreSQL, or a restore, makes: what a
+// backup lacks of them belongs to a state of the cluster that is given up. Everything else is of
+// somebody who put it there: scripts, keys, logs.
+bool is_of_cluster(std::string_view path);
+
+// Whether a file of a WAL directory may hold WAL that nothing else has. Not the archived ones,
+// unless the cluster itself still wants them archived; nor segments that PostgreSQL has made or
+// renamed for WAL to come.
+bool is_unsaved_wal(const std::filesystem::path& path, const std::set<std::string>& archived);
+
+class SaveAside {
+ public:
+  explicit SaveAside(std::filesystem::path data_directory);
+
+  // Moves a file or a directory away. `name`: its path below the data directory. On another file
+  // system, as a WAL directory behind a link may be, it stays beside where it was.
+  void keep_wal(const std::filesystem::path& path, const std::string& name);
+  void keep(const std::filesystem::path& path, const std::string& name);
+
+  // Makes durable what was moved, and says for the user what is where; empty when there was
+  // nothing.
+  std::vector<std::string> finish();
+
+ private:
+  std::filesystem::path move(const std::filesystem::path& path, const std::string& name);
+
+  std::filesystem::path data_directory_;
+  std::string directory_name_;
+  std::set<std::filesystem::path> changed_;
+  std::set<std::filesystem::path> wal_places_;
+  std::vector<std::string> wal_;
+  std::vector<std::string> others_;
+};
+
+}  // namespace barman::restore
