@@ -272,7 +272,7 @@ TEST(BuildPlan, RefusesUnsafePlaces) {
   given.destination.resolved = "/barman/main/base/x";
   EXPECT_THAT(refusal_of(given, request()), HasSubstr("overlaps the backup catalogue"));
   given = facts();
-  given.tablespace_targets["tbs1"].resolved = "/srv/pg/tbs";
+  given.tablespace_targets["tbs1"].resolved = "/srv/pg/base/tbs";
   EXPECT_THAT(refusal_of(given, request()), HasSubstr("one inside the other"));
   given = facts();
   given.tablespace_targets["tbs1"].is_empty = false;

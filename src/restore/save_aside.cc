@@ -11,12 +11,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "wal/segment_header.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "wal/segment_header.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::restore {
