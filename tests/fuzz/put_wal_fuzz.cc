@@ -3,9 +3,11 @@
 // nothing.
 //   NAME            members are divided by lines of "=="
 //   CONTENT...
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
