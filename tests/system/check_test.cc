@@ -296,7 +296,9 @@ TEST(KeptReasons, OfProcessesInTheBackgroundAreTold) {
   const fs::path wals = server / "wals";
   write_text(wals, "in the way");
   write_text(server / "incoming" / "00000002.history", "1\t0/3000000\tno recovery\n");
-  const auto say = [&](const Arguments& arguments) { return barman.run(arguments).out; };
+  const auto say = [&](const std::vector<std::string>& arguments) {
+    return barman.run(arguments).out;
+  };
   EXPECT_NE(barman.run({"archive-wal", "main"}).exit_code, 0);
   const std::string reason = wals.string();
   EXPECT_THAT(say({"check", "main"}),
