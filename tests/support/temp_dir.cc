@@ -80,12 +80,21 @@ std::uint64_t Tmpfs::free_bytes() const {
   return facts.f_bavail * static_cast<std::uint64_t>(facts.f_bsize);
 }
 
-void Tmpfs::resize(std::uint64_t size_bytes) {
-  const std::string options = mount_options(size_bytes);
+void Tmpfs::resize(std::uint64_t size_bytes) { remount(0, mount_options(size_bytes)); }
+
+void Tmpfs::allow_no_more_files() {
+  struct statfs facts {};
+  if (statfs(path().c_str(), &facts) != 0) throw_errno("cannot ask the size of the tmpfs");
+  remount(0, "nr_inodes=" + std::to_string(facts.f_files - facts.f_ffree));
+}
+
+void Tmpfs::make_read_only() { remount(MS_RDONLY, ""); }
+
+void Tmpfs::remount(unsigned long flags, const std::string& options) {
   const ActAsRoot as_root;
-  if (mount("tmpfs", path().c_str(), "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV, options.c_str()) !=
-      0) {
-    throw_errno("cannot resize the tmpfs on " + path().string());
+  flags |= MS_REMOUNT | MS_NOSUID | MS_NODEV;
+  if (mount("tmpfs", path().c_str(), "tmpfs", flags, options.c_str()) != 0) {
+    throw_errno("cannot remount the tmpfs on " + path().string());
   }
 }
 

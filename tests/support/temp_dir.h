@@ -42,8 +42,14 @@ class Tmpfs {
   std::uint64_t free_bytes() const;
   // Changes the size of the mounted file system: space for the operator who comes to help.
   void resize(std::uint64_t size_bytes);
+  // No file more than there are now, though there may be space.
+  void allow_no_more_files();
+  // A snapshot, or a disk that was rescued. Nothing may have a file there open for writing.
+  void make_read_only();
 
  private:
+  void remount(unsigned long flags, const std::string& options);
+
   TempDir directory_;
 };
 
