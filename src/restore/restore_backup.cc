@@ -8,6 +8,7 @@
 #include "archive/archive_wal.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "catalogue/minimal_wal.h"
 #include "content/archive_file.h"
 #include "content/backup_chain.h"
 #include "hooks/hook_scripts.h"
@@ -18,6 +19,7 @@
 #include "restore/hook_variables.h"
 #include "restore/recovery_target.h"
 #include "restore/restore_rates.h"
+#include "restore/wal_reading.h"
 
 namespace barman::restore {
 
@@ -122,8 +124,31 @@ struct Prepared {
   RestorePlan plan;
 };
 
-Prepared prepare(const server::Server& server, const RestoreRequest& request,
-                 const Chosen& chosen) {
+// So that `check` and `catalogue-check` tell it, too.
+void note_minimal(const server::Server& server, const ReplayPlan& replay,
+                  const MinimalWal& minimal) {
+  for (const ReplayFile& file : replay.files) {
+    if (file.number != minimal.begin.value / replay.segment_size.bytes) continue;
+    catalogue::note_minimal_wal(server.locations().backup_directory,
+                                {{file.copy.name, minimal.begin, minimal.last_good_record}});
+  }
+}
+
+// Where the WAL leads is told before anything is written.
+void check_wal(const server::Server& server, const RestoreRequest& request, Progress& progress,
+               RestorePlan& plan) {
+  if (plan.replay.files.empty()) return;
+  const RecoveryTarget target = parse_target(request.target);
+  const WalReading reading = read_wal(plan.replay, target, plan.wal.coding,
+                                      {.worker_count = request.worker_count,
+                                       .progress = progress,
+                                       .interrupt = server.interrupt()});
+  if (reading.minimal && !request.dry_run) note_minimal(server, plan.replay, *reading.minimal);
+  judge_wal(reading, target, plan);
+}
+
+Prepared prepare(const server::Server& server, const RestoreRequest& request, const Chosen& chosen,
+                 Progress& progress) {
   // Read again: archiving may have completed the backup.
   const content::BackupChain chain =
       content::BackupChain::open(server.catalogue(), server.catalogue().load_backup(chosen.id),
@@ -140,13 +165,15 @@ Prepared prepare(const server::Server& server, const RestoreRequest& request,
                     .manifest = chain.members().front().manifest,
                     .plan = build_plan(facts, request, chosen.relocations)};
   verify_wal_files(prepared.plan);
+  check_wal(server, request, progress, prepared.plan);
   return prepared;
 }
 
 }  // namespace
 
 RestorePlan plan_restore(const server::Server& server, const RestoreRequest& request) {
-  return prepare(server, request, choose(server, request)).plan;
+  NoProgress progress;
+  return prepare(server, request, choose(server, request), progress).plan;
 }
 
 RestoreResult restore_backup(const server::Server& server, const RestoreRequest& request,
@@ -157,7 +184,7 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
 
   const Chosen chosen = choose(server, request);
   archive_waiting(server, request, messages);
-  const Prepared prepared = prepare(server, request, chosen);
+  const Prepared prepared = prepare(server, request, chosen, progress);
   const RestorePlan& plan = prepared.plan;
   // rsync backups and those of old versions never had one.
   if (!prepared.manifest && prepared.backup.mode == "postgres") {
