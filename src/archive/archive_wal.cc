@@ -15,6 +15,7 @@
 #include "archive/wal_batch.h"
 #include "archive/wal_coding.h"
 #include "archive/wal_filer.h"
+#include "archive/wal_level_watch.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/log.h"
@@ -47,6 +48,7 @@ class ArchiverRun {
   std::vector<FiledWal> archive_group(std::span<const std::string> names);
   void archive_with_hooks(const std::string& name);
   void count(const std::string& name, const FiledWal& filed);
+  void tell_minimal(const std::vector<catalogue::MinimalWal>& places);
   void reject_unknown(const std::vector<std::string>& names);
   fs::path directory() const {
     return source_ == WalSource::streaming ? server_.locations().streaming_directory
@@ -103,10 +105,27 @@ void ArchiverRun::announce(const WalBatch& batch) {
 }
 
 std::vector<FiledWal> ArchiverRun::archive_group(std::span<const std::string> names) {
+  std::vector<catalogue::MinimalWal> minimal;
+  for (const std::string& name : names) {
+    if (auto place = find_minimal_wal(filer_.source_path(name), name)) {
+      minimal.push_back(std::move(*place));
+    }
+  }
   std::vector<FiledWal> filed = filer_.file_group(names);
+  tell_minimal(minimal);
   for (std::size_t i = 0; i < filed.size(); ++i) count(names[i], filed[i]);
   filer_.rethrow_failure();
   return filed;
+}
+
+void ArchiverRun::tell_minimal(const std::vector<catalogue::MinimalWal>& places) {
+  for (const catalogue::MinimalWal& place : places) {
+    messages_.warning(fmt::format(
+        "Server '{}' ran with wal_level = minimal from {} on: no backup taken before can be "
+        "recovered beyond that. Take a new backup.",
+        server_.name(), wal::format_lsn(place.begin)));
+  }
+  catalogue::note_minimal_wal(server_.locations().backup_directory, places);
 }
 
 void ArchiverRun::archive_with_hooks(const std::string& name) {

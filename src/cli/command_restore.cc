@@ -42,6 +42,7 @@ RestoreRequest read_request(CommandContext& context, const config::ServerConfig&
       .get_wal = arguments.choice_of("get_wal").value_or(config.recovery_options.get_wal),
       .partial_wal = arguments.is_set("partial_wal"),
       .skip_archive_wal = arguments.is_set("skip_archive_wal"),
+      .skip_wal_check = arguments.is_set("skip_wal_check"),
       .restore_command = arguments.find("restore_command"),
       .recovery_conf_filename = arguments.find("recovery_conf_filename"),
       .recovery_option_port = arguments.find("recovery_option_port"),

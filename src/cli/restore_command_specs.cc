@@ -97,6 +97,10 @@ Options wal_options() {
              {.names = {"partial-wal"}, .help = "copy partial WAL files too, also for a standby"},
              {.names = {"skip-archive-wal"},
               .help = "do not archive received WAL before the restore"},
+             {.names = {"skip-wal-check"},
+              .help =
+                  "do not read the WAL before the restore: whether it reaches the target and can "
+                  "be replayed is not known then"},
              {.names = {"restore-command"},
               .kind = ValueKind::text,
               .help = "the restore_command to configure with --get-wal",

@@ -1,6 +1,7 @@
 #include "restore/build_plan.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -8,6 +9,7 @@
 #include "base/text.h"
 #include "catalogue/wal_index.h"
 #include "pipeline/relative_path.h"
+#include "postgres/system_id.h"
 #include "postgres/version_facts.h"
 #include "restore/recovery_settings.h"
 #include "restore/recovery_target.h"
@@ -19,6 +21,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr int kVersion10 = 100000;
 constexpr int kVersion12 = 120000;
 constexpr int kNewestVersion = 990000;
 
@@ -115,7 +118,11 @@ class Planner {
                               plan_.wal.directory.string()),
                   "Give a path that begins with a slash.");
     }
-    if (request_.get_wal) return refuse_damaged_history();
+    if (request_.get_wal) {
+      refuse_damaged_history();
+      plan_fetched_wal();
+      return;
+    }
     plan_.wal.is_copied = true;
     plan_.wal.has_done_markers = !target_.is_pitr();
     const WalSelection selection = select();
@@ -128,7 +135,63 @@ class Planner {
     }
     plan_.wal.total_bytes = selection.total_bytes;
     tell_unfinished(selection);
+    warn_of_unindexed(selection);
     check_completeness(selection);
+    if (!is_consistency_missing_) plan_replay(plan_.wal.files, plan_.wal.partials);
+  }
+
+  // What restore_command will find, as far as it is there.
+  void plan_fetched_wal() {
+    const auto is_usable = [&](const std::optional<std::string>& name) {
+      return name && wal::parse_segment_name(*name, facts_.backup.xlog_segment_size);
+    };
+    if (!is_usable(facts_.backup.begin_wal) || !is_usable(facts_.backup.end_wal)) return;
+    const WalSelection selection = select();
+    if (selection.missing_for_consistency) return;
+    if (selection.encrypted && !facts_.wal_coding.cipher().can_decrypt()) return;
+    std::vector<WalFileCopy> files;
+    for (const SelectedWal& file : selection.files) files.push_back(copy_of(file));
+    std::vector<WalFileCopy> partials;
+    for (const SelectedWal& file : selection.partials) partials.push_back(copy_of(file));
+    plan_replay(files, partials);
+  }
+
+  void plan_replay(const std::vector<WalFileCopy>& files,
+                   const std::vector<WalFileCopy>& partials) {
+    const catalogue::BackupInfo& backup = facts_.backup;
+    if (request_.skip_wal_check || !backup.begin_xlog || !backup.end_xlog) return;
+    ReplayPlan& replay = plan_.replay;
+    replay.timeline = timeline_.timeline;
+    replay.begin = *backup.begin_xlog;
+    replay.consistent_at = *backup.end_xlog;
+    replay.segment_size = backup.xlog_segment_size;
+    replay.may_more_come = request_.get_wal || request_.standby_mode;
+    if (backup.version >= kVersion10) replay.server_major = *backup.version / 10000;
+    if (backup.systemid) {
+      const auto system_id = postgres::parse_system_id(*backup.systemid);
+      if (system_id) replay.system_id = system_id->value;
+    }
+    replay.files = in_order_of_replay(files, partials);
+  }
+
+  std::vector<ReplayFile> in_order_of_replay(const std::vector<WalFileCopy>& files,
+                                             const std::vector<WalFileCopy>& partials) const {
+    std::map<wal::Segment, ReplayFile> segments;
+    const auto add = [&](const WalFileCopy& file, bool is_partial) {
+      const auto segment = wal::parse_segment_name(file.name, facts_.backup.xlog_segment_size);
+      if (segment) segments.try_emplace(*segment, ReplayFile{segment->number, file, is_partial});
+    };
+    for (const WalFileCopy& file : files) add(file, false);
+    for (const WalFileCopy& file : partials) add(file, true);
+    // Later timelines come later and win.
+    std::map<std::uint64_t, const ReplayFile*> numbers;
+    for (const auto& [segment, file] : segments) numbers[segment.number] = &file;
+    std::vector<ReplayFile> result;
+    std::uint64_t next = facts_.backup.begin_xlog->value / facts_.backup.xlog_segment_size.bytes;
+    for (auto found = numbers.find(next); found != numbers.end(); found = numbers.find(++next)) {
+      result.push_back(*found->second);
+    }
+    return result;
   }
 
   // History files that the index names and nobody has, and one that PostgreSQL must not read.
@@ -207,6 +270,19 @@ class Planner {
     }
   }
 
+  void warn_of_unindexed(const WalSelection& selection) {
+    for (const std::string& name : facts_.unindexed_wal) {
+      const bool is_used =
+          std::any_of(selection.files.begin(), selection.files.end(),
+                      [&](const SelectedWal& file) { return file.source_name == name; });
+      if (!is_used) continue;
+      plan_.warnings.push_back(
+          fmt::format("WAL segment '{}' lies in the archive and is not in its index: it is taken "
+                      "nevertheless. Run 'barman rebuild-xlogdb {}'.",
+                      name, facts_.server_name));
+    }
+  }
+
   void refuse_unreadable(const WalSelection& selection) const {
     if (!selection.encrypted || facts_.wal_coding.cipher().can_decrypt()) return;
     throw Error(
@@ -273,7 +349,7 @@ class Planner {
   }
 
   void refuse_unreachable_lsn(const WalSelection& selection) const {
-    if (!target_.lsn || request_.standby_mode) return;
+    if (!target_.lsn || request_.standby_mode || request_.skip_wal_check) return;
     const wal::SegmentSize size = facts_.backup.xlog_segment_size;
     std::uint64_t last = selection.last_segment ? selection.last_segment->number : 0;
     for (const WalFileCopy& partial : plan_.wal.partials) {

@@ -3,6 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <functional>
 #include <set>
 #include <system_error>
 
@@ -11,6 +14,8 @@
 #include "archive/read_branches.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "catalogue/unindexed_wal.h"
+#include "postgres/control_file.h"
 #include "restore/inspect_places.h"
 #include "wal/wal_file_name.h"
 
@@ -30,6 +35,24 @@ bool is_wanted(const WalIndexLine& line, std::uint64_t first_number, wal::Segmen
   return segment && segment->number >= first_number;
 }
 
+// They count as archived: what was committed in them would be missing without a word.
+void add_unindexed(const server::Server& server, std::uint64_t first_number, RestoreFacts& facts) {
+  std::set<std::string, std::less<>> indexed;
+  for (const catalogue::WalIndexEntry& entry : facts.wal) indexed.insert(entry.name);
+  const wal::SegmentSize size = facts.backup.xlog_segment_size;
+  const auto entries = catalogue::list_unindexed_segments(
+      server.locations(),
+      [&](std::string_view name) {
+        const auto segment = wal::parse_segment_name(name, size);
+        return segment && segment->number >= first_number;
+      },
+      [&](std::string_view name) { return indexed.contains(name); });
+  for (const catalogue::WalIndexEntry& entry : entries) {
+    facts.wal.push_back(entry);
+    facts.unindexed_wal.push_back(entry.name);
+  }
+}
+
 void read_wal(const server::Server& server, RestoreFacts& facts) {
   const wal::SegmentSize size = facts.backup.xlog_segment_size;
   const std::optional<wal::Segment> begin =
@@ -40,6 +63,7 @@ void read_wal(const server::Server& server, RestoreFacts& facts) {
     if (is_wanted(line, first_number, size)) facts.wal.push_back(line.entry());
     return catalogue::Visit::proceed;
   });
+  add_unindexed(server, first_number, facts);
 }
 
 void read_received(const fs::path& directory, RestoreFacts& facts) {
@@ -212,8 +236,8 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
   facts.wal_coding = archive::WalCoding(server.config());
   facts.streaming_directory = server.locations().streaming_directory;
   facts.timelines = archive::read_branches(server, backup.xlog_segment_size);
-  if (!request.get_wal) read_wal(server, facts);
-  if (!request.get_wal) {
+  if (!request.get_wal || !request.skip_wal_check) {
+    read_wal(server, facts);
     read_received(server.locations().streaming_directory, facts);
     read_received(server.locations().incoming_directory, facts);
   }

@@ -10,6 +10,7 @@
 #include "archive/read_branches.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "catalogue/minimal_wal.h"
 #include "catalogue/newest_backup.h"
 #include "content/archive_file.h"
 #include "content/backup_chain.h"
@@ -24,6 +25,7 @@
 #include "restore/recovery_target.h"
 #include "restore/refuse_places.h"
 #include "restore/restore_rates.h"
+#include "restore/wal_reading.h"
 
 namespace barman::restore {
 
@@ -195,7 +197,30 @@ struct Prepared {
   RestorePlan plan;
 };
 
-Prepared prepare(const server::Server& server, const Chosen& chosen) {
+// So that `check` and `catalogue-check` tell it, too.
+void note_minimal(const server::Server& server, const ReplayPlan& replay,
+                  const MinimalWal& minimal) {
+  for (const ReplayFile& file : replay.files) {
+    if (file.number != minimal.begin.value / replay.segment_size.bytes) continue;
+    catalogue::note_minimal_wal(server.locations().backup_directory,
+                                {{file.copy.name, minimal.begin, minimal.last_good_record}});
+  }
+}
+
+// Where the WAL leads is told before anything is written.
+void check_wal(const server::Server& server, const RestoreRequest& request, Progress& progress,
+               RestorePlan& plan) {
+  if (plan.replay.files.empty()) return;
+  const RecoveryTarget target = parse_target(request.target);
+  const WalReading reading = read_wal(plan.replay, target, plan.wal.coding,
+                                      {.worker_count = request.worker_count,
+                                       .progress = progress,
+                                       .interrupt = server.interrupt()});
+  if (reading.minimal && !request.dry_run) note_minimal(server, plan.replay, *reading.minimal);
+  judge_wal(reading, target, plan);
+}
+
+Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& progress) {
   // Read again: archiving may have completed the backup.
   const content::BackupChain chain =
       content::BackupChain::open(server.catalogue(), server.catalogue().load_backup(chosen.id),
@@ -216,6 +241,7 @@ Prepared prepare(const server::Server& server, const Chosen& chosen) {
   plan.warnings.insert(plan.warnings.begin(), chosen.warnings.begin(), chosen.warnings.end());
   plan.notes.insert(plan.notes.begin(), chosen.notes.begin(), chosen.notes.end());
   verify_wal_files(prepared.plan);
+  check_wal(server, chosen.request, progress, prepared.plan);
   return prepared;
 }
 
@@ -275,7 +301,8 @@ ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
 }  // namespace
 
 RestorePlan plan_restore(const server::Server& server, const RestoreRequest& request) {
-  return prepare(server, choose(server, request)).plan;
+  NoProgress progress;
+  return prepare(server, choose(server, request), progress).plan;
 }
 
 RestoreResult restore_backup(const server::Server& server, const RestoreRequest& request,
@@ -286,7 +313,7 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
 
   const Chosen chosen = choose(server, request);
   archive_waiting(server, request, messages);
-  Prepared prepared = prepare(server, chosen);
+  Prepared prepared = prepare(server, chosen, progress);
   const RestorePlan& plan = prepared.plan;
   // rsync backups and those of old versions never had one.
   if (!prepared.manifest && prepared.backup.mode == "postgres") {

@@ -83,6 +83,8 @@ struct RestoreFacts {
   catalogue::Branches timelines;
   // From the segment on in which the backup begins, and all history files; in index order.
   std::vector<catalogue::WalIndexEntry> wal;
+  // Names of those that lie in the archive and are not in its index; they are in `wal`, too.
+  std::vector<std::string> unindexed_wal;
   // Received and not archived, those in the streaming directory first; empty files left out.
   std::vector<ReceivedWal> received;
   // Received files and directories that cannot be looked at, and why.

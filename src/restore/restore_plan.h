@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -47,6 +48,29 @@ struct WalPlan {
   // How the archive is read.
   archive::WalCoding coding;
   wal::SegmentSize segment_size;
+};
+
+// A file that recovery replays. Of each segment number there is one: that of the newest timeline.
+struct ReplayFile {
+  std::uint64_t number = 0;
+  WalFileCopy copy;
+  // What has arrived of a segment that is not complete.
+  bool is_partial = false;
+};
+
+// What recovery will read, from the beginning of the backup on, up to the first gap. Also with
+// get-wal, when the files are not copied; empty when they are not to be looked at.
+struct ReplayPlan {
+  std::vector<ReplayFile> files;
+  wal::TimelineId timeline;
+  wal::Lsn begin;
+  // The end of the backup.
+  wal::Lsn consistent_at;
+  wal::SegmentSize segment_size;
+  std::optional<std::uint64_t> system_id;
+  std::optional<int> server_major;
+  // A standby waits for it, get-wal fetches what is archived until then.
+  bool may_more_come = false;
 };
 
 struct RecoveryPlan {
@@ -98,6 +122,7 @@ struct RestorePlan {
   // "" = no point-in-time recovery.
   std::string target_text;
   WalPlan wal;
+  ReplayPlan replay;
   RecoveryPlan recovery;
   std::vector<std::string> examined_files;
   RestoreCommand restore_command = RestoreCommand::theirs;

@@ -43,6 +43,8 @@ struct RestoreRequest {
   bool get_wal = false;
   bool partial_wal = false;
   bool skip_archive_wal = false;
+  // Do not read the WAL beforehand, whether the target is in it and all can be replayed.
+  bool skip_wal_check = false;
   std::optional<std::string> restore_command;
   std::optional<std::string> recovery_conf_filename;
   std::optional<std::string> recovery_option_port;

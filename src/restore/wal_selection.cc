@@ -191,7 +191,6 @@ std::vector<TimelineSpan> list_spans(const postgres::TimelineHistory& history,
 std::optional<std::uint64_t> last_number_needed(const RecoveryTarget& target,
                                                 const catalogue::BackupInfo& backup) {
   const wal::SegmentSize size = backup.xlog_segment_size;
-  if (target.lsn) return wal::segment_of({}, *target.lsn, size).number + 1;
   if (!target.immediate || !backup.end_wal) return std::nullopt;
   const std::optional<wal::Segment> end = wal::parse_segment_name(*backup.end_wal, size);
   if (!end) return std::nullopt;

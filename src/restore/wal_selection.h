@@ -32,8 +32,9 @@ std::vector<TimelineSpan> list_spans(const postgres::TimelineHistory& history,
                                      wal::TimelineId backup_timeline, std::uint64_t first_number,
                                      wal::SegmentSize size);
 
-// The last segment that the target can need; nullopt: all there are. An LSN target needs the first
-// record at or behind the LSN, which may lie in the segment that follows.
+// The last segment that the target can need; nullopt: all there are. Where another target than
+// the end of the backup lies is known when the WAL has been read (wal_reading.h): the first record
+// at or behind a target LSN may be longer than segments are.
 std::optional<std::uint64_t> last_number_needed(const RecoveryTarget& target,
                                                 const catalogue::BackupInfo& backup);
 
