@@ -134,7 +134,12 @@ void WalStream::begin_member(const pipeline::TarMember& member) {
   }
   if (files_.contains(member.path)) refuse("Repeated filename", member.path);
   // Nothing else gets into the archive; a longer name would not even fit into errors/.
-  if (!wal::parse_wal_file_name(member.path)) refuse("Not the name of a WAL file:", member.path);
+  if (!wal::parse_wal_file_name(member.path)) {
+    throw Error(ErrorKind::usage,
+                fmt::format("Not the name of a WAL file: '{}' in put-wal for server '{}'{}",
+                            member.path, server_.name(), caller_),
+                "Send files of pg_wal only, under their names (%f of archive_command).");
+  }
   current_ = files_.emplace(member.path, ReceivedWal()).first;
   ReceivedWal& wal = current_->second;
   wal.temporary = directory_ / fmt::format(".{}-{}", ::getpid(), member.path);
