@@ -1,5 +1,6 @@
 #include "backup/receive_base_backup.h"
 
+#include <chrono>
 #include <memory>
 
 #include "backup/arrival_ledger.h"
@@ -31,7 +32,11 @@ class Receiver final : public replication::BaseBackupVisitor, public postgres::M
   void begin_archive(const replication::BackupArchive& archive) override {
     target_->begin_archive(archive);
   }
-  void write_archive(Bytes data) override { target_->write(data); }
+  void write_archive(Bytes data) override {
+    if (!first_data_) first_data_ = Clock::now();
+    target_->write(data);
+    last_data_ = Clock::now();
+  }
   void end_archive() override { target_->end_archive(); }
 
   void begin_manifest() override {
@@ -52,8 +57,13 @@ class Receiver final : public replication::BaseBackupVisitor, public postgres::M
 
   void make_durable() { target_->make_durable(); }
   const std::string& backup_label() const { return backup_label_; }
+  double transfer_seconds() const {
+    return first_data_ ? std::chrono::duration<double>(last_data_ - *first_data_).count() : 0;
+  }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   void on_version(int) override {}
   void on_system_id(postgres::SystemId) override {}
   void on_file(const postgres::ManifestFile& file) override { ledger_.confirm(file); }
@@ -63,6 +73,8 @@ class Receiver final : public replication::BaseBackupVisitor, public postgres::M
   const NoticeHandler& on_notice_;
   ArrivalLedger ledger_;
   std::string backup_label_;
+  std::optional<Clock::time_point> first_data_;
+  Clock::time_point last_data_;
   std::unique_ptr<ArchiveTarget> target_;
   std::unique_ptr<AtomicFile> manifest_file_;
   std::unique_ptr<postgres::ManifestParser> parser_;
@@ -93,6 +105,7 @@ ReceivedBaseBackup receive_base_backup(postgres::Connection& connection,
   sync_directory(target.directories.data_directory.parent_path());
   progress.end();
   result.backup_label = receiver.backup_label();
+  result.transfer_seconds = receiver.transfer_seconds();
   if (result.backup_label.empty()) {
     throw Error(ErrorKind::corrupt, "the server sent no backup_label", "Take the backup again.");
   }

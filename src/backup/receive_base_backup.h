@@ -28,6 +28,8 @@ struct ReceivedBaseBackup {
   replication::BackupBegin begin;
   replication::BackupEnd end;
   std::string backup_label;
+  // From the first byte of the archives to the last one, so without any wait before and behind.
+  double transfer_seconds = 0;
 };
 
 // Durable when it returns. Called for each NOTICE of the server in this thread.
