@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 
 #include "archive/archive_trigger.h"
+#include "archive/archived_wal.h"
+#include "archive/slot_care.h"
 #include "archive/stream_files.h"
 #include "archive/synchronous_standby.h"
 #include "base/durable.h"
@@ -118,6 +120,9 @@ class ReceiveLoop final : public replication::WalReceiverEvents {
   void run();
 
   void on_message(const std::string& text) override { tell(text); }
+  void on_warning(const std::string& text) override {
+    messages_.warning(server_.name() + ": " + text);
+  }
   void on_streaming() override { failures_ = 0; }
   void on_segment_complete(const fs::path& path) override {
     mark_next_segment(path);
@@ -133,6 +138,7 @@ class ReceiveLoop final : public replication::WalReceiverEvents {
   fs::path directory() const { return server_.locations().streaming_directory; }
   void stream_once();
   void require_slot(postgres::Connection& sql, replication::WalReceiverOptions& options);
+  void create_missing_slot(const std::string& name);
   Next judge(const Error& error);
   void report_loss(const Error& error);
   void tell(const std::string& text) { messages_.info(server_.name() + ": " + text); }
@@ -168,7 +174,8 @@ void ReceiveLoop::run() {
 ReceiveLoop::Next ReceiveLoop::judge(const Error& error) {
   if (error.kind() == ErrorKind::connection) return Next::retry;
   // The server has not noticed yet that the old session is gone.
-  if (error.kind() != ErrorKind::conflict || !has_streamed_) return Next::give_up;
+  if (dynamic_cast<const replication::SlotBusy*>(&error) == nullptr || !has_streamed_)
+    return Next::give_up;
   if (!busy_since_) busy_since_ = Clock::now();
   return Clock::now() - *busy_since_ < kMaxBusySlot ? Next::retry : Next::give_up;
 }
@@ -187,9 +194,10 @@ void ReceiveLoop::report_loss(const Error& error) {
 }
 
 void ReceiveLoop::stream_once() {
-  replication::WalReceiverOptions options = {.directory = directory(), .system_id = system_id_};
+  replication::WalReceiverOptions options = {
+      .directory = directory(), .system_id = system_id_, .archive = look_at_archived_wal(server_)};
   {
-    postgres::Connection sql = server_.connect();
+    postgres::Connection sql = server_.connect_beside_streaming();
     const postgres::ServerSettings settings = postgres::query_settings(sql);
     require_slot(sql, options);
     if (const auto truncated = truncate_broken_partial(directory(), settings.segment_size)) {
@@ -211,7 +219,17 @@ void ReceiveLoop::stream_once() {
       server_.connect_streaming(server_.config().streaming_archiver_name);
   replication::WalReceiver receiver(connection, std::move(options), *this, server_.interrupt());
   has_streamed_ = true;
-  receiver.run();
+  // The command is complete with the name of the server, which is known here.
+  try {
+    receiver.run();
+  } catch (const replication::WalRemoved& error) {
+    throw Error(
+        error.kind(), error.describe(),
+        fmt::format("PostgreSQL no longer has this WAL: if it is not in the archive either, "
+                    "go on behind the gap with 'barman receive-wal --reset {0}', and take a "
+                    "new base backup with 'barman backup {0}'.",
+                    server_.name()));
+  }
 }
 
 void ReceiveLoop::require_slot(postgres::Connection& sql,
@@ -221,9 +239,20 @@ void ReceiveLoop::require_slot(postgres::Connection& sql,
   options.slot_name = name;
   const auto slot = postgres::find_replication_slot(sql, name);
   if (slot && slot->active) {
-    throw Error(ErrorKind::conflict, fmt::format("replication slot '{}' is already in use", name));
+    throw replication::SlotBusy(ErrorKind::conflict,
+                                fmt::format("replication slot '{}' is already in use", name));
   }
   busy_since_.reset();
+  const bool may_create = server_.config().create_slot == "auto";
+  if (const auto loss = slot ? describe_slot_loss(*slot) : std::nullopt) {
+    if (!may_create) {
+      throw Error(ErrorKind::not_found, *loss, slot_loss_next_step(server_.name()) + ".");
+    }
+    on_warning(*loss +
+               ": it is made anew. WAL that PostgreSQL has removed meanwhile is missing in the "
+               "archive");
+    return renew_slot(server_, messages_);
+  }
   if (slot) {
     if (slot->restart_lsn) {
       options.fallback_position = replication::StreamPosition{
@@ -232,16 +261,26 @@ void ReceiveLoop::require_slot(postgres::Connection& sql,
     return;
   }
   // A slot that vanished during the life of this process had kept WAL that is lost now, perhaps.
-  if (server_.config().create_slot != "auto" || has_streamed_) {
+  if (!may_create || has_streamed_) {
     throw Error(ErrorKind::not_found,
                 fmt::format("replication slot '{}' doesn't exist. Please execute 'barman "
                             "receive-wal --create-slot {}'",
                             name, server_.name()));
   }
-  messages_.info(fmt::format("Creating replication slot '{}'", name));
+  create_missing_slot(name);
+}
+
+// The session that has looked for it may know nothing of the server that WAL streams from.
+void ReceiveLoop::create_missing_slot(const std::string& name) {
   postgres::Connection connection =
       server_.connect_streaming(server_.config().streaming_archiver_name);
-  replication::create_physical_slot(connection, name);
+  if (replication::can_read_slot(connection) && replication::read_slot(connection, name)) return;
+  messages_.info(fmt::format("Creating replication slot '{}'", name));
+  try {
+    replication::create_physical_slot(connection, name);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::conflict) throw;
+  }
 }
 
 // The name of the configured slot, and a session to manage it.
@@ -287,54 +326,6 @@ int receive_wal(const server::Server& server, Messages& messages) {
   // Somebody has ended it: cron has nothing to warn of.
   if (signal != 0) lock.forget_holder();
   return signal;
-}
-
-void reset_receive_wal(const server::Server& server, Messages& messages) {
-  const FileLock lock = server::lock_or_throw(
-      catalogue::receive_wal_lock(server.locks()),
-      fmt::format("Unable to reset the status of receive-wal for server {}. Process is still "
-                  "running",
-                  server.name()));
-  const fs::path directory = server.locations().streaming_directory;
-  make_directories(directory);
-  const std::optional<std::string> newest = find_newest_stream_file(directory);
-
-  postgres::Connection sql = server.connect();
-  const wal::SegmentSize size = postgres::query_settings(sql).segment_size;
-  const wal::TimelineId timeline = postgres::query_current_timeline(sql);
-  const wal::Lsn current = postgres::query_wal_position(sql).lsn;
-  wal::Lsn restart = current;
-  if (server.config().slot_name) {
-    const auto slot = postgres::find_replication_slot(sql, *server.config().slot_name);
-    if (slot && slot->restart_lsn) restart = *slot->restart_lsn;
-  }
-  const std::string target = wal::segment_name(wal::segment_of(timeline, restart, size), size);
-  if (!newest || newest->starts_with(target)) {
-    messages.info("Nothing to do. Position of receive-wal is aligned.");
-    return;
-  }
-  const std::string current_name =
-      wal::segment_name(wal::segment_of(timeline, current, size), size);
-  if (newest->substr(0, current_name.size()) > current_name) {
-    throw Error(ErrorKind::conflict,
-                fmt::format("The receive-wal position is ahead of PostgreSQL current WAL lsn ({} > "
-                            "{})",
-                            *newest, current_name),
-                "Check that conninfo leads to the server whose WAL was received.");
-  }
-  messages.info("Resetting receive-wal directory status");
-  const fs::path marker = directory / (target + ".partial");
-  // An empty file is a mark only. One with content holds WAL that the server was told is safe:
-  // being superseded, it is archived as a partial file by the next archive-wal.
-  const fs::path old = directory / *newest;
-  if (newest->ends_with(".partial") && fs::file_size(old) == 0) {
-    messages.info("Removing status file " + old.string());
-    remove_durably(old);
-  } else if (newest->ends_with(".partial")) {
-    messages.info("Keeping partial file " + old.string() + " for the archive");
-  }
-  messages.info("Creating status file " + marker.string());
-  create_marker(marker);
 }
 
 void create_slot(const server::Server& server, WhenSlotExists when_exists, Messages& messages) {

@@ -12,6 +12,7 @@
 #include "archive/backup_wals.h"
 #include "archive/switch_wal.h"
 #include "archive/wait_for_wal.h"
+#include "backup/archive_help.h"
 #include "backup/backend_watch.h"
 #include "backup/backup_form.h"
 #include "backup/cluster_facts.h"
@@ -114,19 +115,6 @@ void begin_backup(Job& job) {
   warn_of_external_files(job, settings);
 }
 
-// While the server waits for the last segment to be archived on a standby, only the primary can
-// complete that segment (3.8).
-void switch_on_primary(const server::Server& server) {
-  try {
-    postgres::Connection primary = server.connect_primary();
-    postgres::switch_wal(primary, postgres::query_settings(primary).segment_size);
-  } catch (const Error& error) {
-    // The backup goes on: the primary may complete the segment by itself.
-    log::warning(kComponent, "cannot switch WAL on the primary of '{}': {}", server.name(),
-                 error.describe());
-  }
-}
-
 ReceivedBaseBackup copy_once(Job& job) {
   const server::Server& server = job.server;
   postgres::Connection connection = server.connect_streaming(server.config().streaming_backup_name);
@@ -136,8 +124,10 @@ ReceivedBaseBackup copy_once(Job& job) {
     request.parent_manifest = server.catalogue().data_directory(job.request.parent->id) / kManifest;
   }
   request.max_rate_kbps = static_cast<std::uint32_t>(job.request.bandwidth_limit_kbps);
-  BackendWatch watch(server, connection.backend_pid(), job.messages);
-  request.silence = {.interval = BackendWatch::kInterval,
+  ArchiveHelp help(server, job.info, job.messages);
+  BackendWatch watch(server, connection.backend_pid(), job.messages,
+                     [&help](const ArchiveWait& wait) { help.look(wait); });
+  request.silence = {.interval = BackendWatch::kStep,
                      .look = [&watch](std::chrono::milliseconds silence) { watch.look(silence); }};
   request.compression = job.form.server_compression;
   require_same_cluster(job.info, connection);
@@ -151,15 +141,9 @@ ReceivedBaseBackup copy_once(Job& job) {
                           }},
       .format = job.form.format,
       .coding = job.form.coding};
-  bool has_switched = false;
   const NoticeHandler on_notice = [&](const std::string& notice) {
     log::info(kComponent, "PostgreSQL: {}", notice);
-    const bool is_waiting =
-        notice.find("waiting for required WAL segments to be archived") != std::string::npos;
-    if (is_waiting && server.config().primary_conninfo && !has_switched) {
-      has_switched = true;
-      switch_on_primary(server);
-    }
+    watch.hear(notice);
   };
   const BaseBackupEvents events = {.on_begin =
                                        [&](const replication::BackupBegin& begin) {
@@ -209,8 +193,9 @@ ReceivedBaseBackup copy_files(Job& job) {
                             job.server.catalogue().data_directory(job.info.id).string() + "'";
   ReceivedBaseBackup received = in_context(frame, [&] { return copy_with_retries(job); });
   const double seconds = std::round(seconds_since(begun) * 1e6) / 1e6;
+  const double moving = std::max(std::round(received.transfer_seconds * 1e6), 1.0) / 1e6;
   catalogue::PythonDict stats;
-  stats.set("copy_time", {seconds});
+  stats.set("copy_time", {moving});
   stats.set("total_time", {seconds});
   job.info.copy_stats = catalogue::PythonValue{stats};
   job.messages.info("Copy done (time: " + human_duration(seconds) + ")");

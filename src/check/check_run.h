@@ -15,6 +15,8 @@ struct CheckRun {
   SqlSession& sql;
   // Of WAL streaming: the same one unless wal_conninfo is set.
   SqlSession& wal_sql;
+  // Of the server that WAL streams from, for its slots and WAL senders.
+  SqlSession& sender_sql;
   StreamingIdentity& streaming;
   StreamingIdentity& wal_streaming;
   // wal_conninfo or wal_streaming_conninfo lead elsewhere.

@@ -5,6 +5,7 @@
 #include "catalogue/wal_index.h"
 #include "catalogue/wal_statistics.h"
 #include "check/check_run.h"
+#include "postgres/conninfo.h"
 
 namespace barman::check {
 namespace {
@@ -35,12 +36,21 @@ class SilentMessages final : public Messages {
   }
 };
 
+// Say, conninfo is a standby, and WAL streams from its primary.
+bool streams_from_elsewhere(const server::Server& source) {
+  const config::ServerConfig& config = source.config();
+  return config.conninfo && config.streaming_conninfo &&
+         !postgres::have_same_place(*config.conninfo, *config.streaming_conninfo);
+}
+
 void run_checks(const server::Server& server, std::chrono::seconds limit, Messages& messages,
                 const CheckHandler& on_result) {
   const Deadline deadline(limit);
   SqlSession sql(deadline, [&](const auto& limits) { return server.connect(limits); });
   const server::Server wal_source = server.with_wal_connections();
   SqlSession own_wal_sql(deadline, [&](const auto& limits) { return wal_source.connect(limits); });
+  SqlSession own_sender_sql(
+      deadline, [&](const auto& limits) { return wal_source.connect_beside_streaming(limits); });
   StreamingIdentity streaming(deadline, [&](const auto& limits) {
     return server.connect_streaming(server.config().streaming_archiver_name, limits);
   });
@@ -48,10 +58,12 @@ void run_checks(const server::Server& server, std::chrono::seconds limit, Messag
     return wal_source.connect_streaming(server.config().streaming_archiver_name, limits);
   });
   const bool has_wal_source = !server.wal_connections_text().empty();
+  SqlSession& wal_sql = has_wal_source ? own_wal_sql : sql;
   const CheckRun run{.server = server,
                      .deadline = deadline,
                      .sql = sql,
-                     .wal_sql = has_wal_source ? own_wal_sql : sql,
+                     .wal_sql = wal_sql,
+                     .sender_sql = streams_from_elsewhere(wal_source) ? own_sender_sql : wal_sql,
                      .streaming = streaming,
                      .wal_streaming = has_wal_source ? own_wal_streaming : streaming,
                      .has_wal_source = has_wal_source,

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "archive/slot_care.h"
+#include "backup/stream_backup.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/text.h"
@@ -181,6 +183,8 @@ void check_slot(const CheckRun& run, const std::string& label, postgres::Connect
              fmt::format("replication slot '{}' doesn't exist. Please execute 'barman receive-wal "
                          "--create-slot {}'",
                          *config.slot_name, config.name));
+  } else if (const auto loss = archive::describe_slot_loss(*slot)) {
+    run.fail(label, *loss + ". " + archive::slot_loss_next_step(config.name));
   } else if (!slot->restart_lsn) {
     run.fail(label, fmt::format("slot '{}' not initialised: is 'receive-wal' running?",
                                 *config.slot_name));
@@ -276,7 +280,7 @@ void check_connected(const CheckRun& run) {
   if (run.has_wal_source) check_wal_source(run);
   if (!run.server.config().slot_name) return;
   const std::string label = kSlotLabel + wal_source(run).suffix;
-  answer(run, run.wal_sql, label,
+  answer(run, run.sender_sql, label,
          [&](postgres::Connection& connection) { check_slot(run, label, connection); });
 }
 
@@ -299,11 +303,11 @@ void check_receiver(const CheckRun& run) {
                                        process.problem, process.next_step));
   }
   // Without PostgreSQL the lock is all there is to see; its own item tells that it is down.
-  if (!run.server.config().effective_wal_conninfo() || !run.wal_sql.is_available())
+  if (!run.server.config().effective_wal_conninfo() || !run.sender_sql.is_available())
     return run.pass(label);
   try {
     const std::string problem = find_stream_problem(
-        run.server.with_wal_connections(), run.wal_sql.ready(), process, run.deadline.item());
+        run.server.with_wal_connections(), run.sender_sql.ready(), process, run.deadline.item());
     if (problem.empty()) return run.pass(label);
     run.fail(label, problem);
   } catch (const Error& error) {
@@ -366,8 +370,23 @@ void check_postgres(const CheckRun& run) {
   check_connected(run);
 }
 
+// Whatever `backup` refuses, whoever watches the server must see. What is wrong with encryption has
+// an item of its own.
+void check_backup_method(const CheckRun& run) {
+  const config::ServerConfig& config = run.server.config();
+  const bool is_known = config.backup_method == config::BackupMethod::postgres &&
+                        !config.has_cloud_basebackups() && !config.has_cloud_wals();
+  if (config.is_passive() || is_known) return;
+  try {
+    backup::require_supported(config);
+  } catch (const Error& error) {
+    run.fail("backup method", reason_of(error));
+  }
+}
+
 void check_clients_and_identity(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
+  check_backup_method(run);
   const Source source = server_source(run);
   const SqlIdentity identity = ask_identity(run, source);
   if (!config.is_passive() && config.backup_method == config::BackupMethod::postgres) {

@@ -201,7 +201,7 @@ void warn_of_idle_receiver(const server::Server& server, const ReceiverProcess& 
   try {
     const server::Server source = server.with_wal_connections();
     if (!source.config().conninfo) return;
-    postgres::Connection connection = source.connect(deadline.item_limits());
+    postgres::Connection connection = source.connect_beside_streaming(deadline.item_limits());
     problem = find_stream_problem(source, connection, process, deadline.item());
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "check/deadline.h"
+#include "postgres/conninfo.h"
 #include "postgres/version_facts.h"
 
 namespace barman::check {
@@ -58,6 +59,30 @@ std::optional<Connection> try_open(std::optional<std::string>& error_text, const
   }
 }
 
+// Slots and WAL senders are where WAL streams from. `connection` is conninfo's.
+void gather_from_sender(const server::Server& server, Connection& connection,
+                        const Deadline& deadline, ServerFacts& facts) {
+  const config::ServerConfig& config = server.config();
+  const bool is_elsewhere =
+      config.conninfo && config.streaming_conninfo &&
+      !postgres::have_same_place(*config.conninfo, *config.streaming_conninfo);
+  std::optional<Connection> opened;
+  if (is_elsewhere && (config.slot_name || config.streaming_archiver)) {
+    opened = try_open(facts.connection_error,
+                      [&](const auto& limits) { return server.connect_beside_streaming(limits); });
+  }
+  Connection& sender = opened ? *opened : connection;
+  if (config.slot_name) {
+    facts.slot = ask(sender, deadline, [&](Connection& session) {
+                   return postgres::find_replication_slot(session, *config.slot_name);
+                 }).value_or(std::nullopt);
+  }
+  if (config.streaming_archiver && server.wal_connections_text().empty()) {
+    facts.stream =
+        ask(sender, deadline, [&](Connection& session) { return look_at_stream(server, session); });
+  }
+}
+
 void gather_by_sql(const server::Server& server, ServerFacts& facts) {
   std::optional<Connection> opened =
       try_open(facts.connection_error, [&](const auto& limits) { return server.connect(limits); });
@@ -72,16 +97,8 @@ void gather_by_sql(const server::Server& server, ServerFacts& facts) {
   facts.wal_position = ask(connection, deadline, postgres::query_wal_position);
   facts.settings = ask(connection, deadline, postgres::query_settings);
   facts.system_id = ask(connection, deadline, postgres::query_system_id);
+  gather_from_sender(server, connection, deadline, facts);
   const config::ServerConfig& config = server.config();
-  if (config.slot_name) {
-    facts.slot = ask(connection, deadline, [&](Connection& session) {
-                   return postgres::find_replication_slot(session, *config.slot_name);
-                 }).value_or(std::nullopt);
-  }
-  if (config.streaming_archiver && server.wal_connections_text().empty()) {
-    facts.stream = ask(connection, deadline,
-                       [&](Connection& session) { return look_at_stream(server, session); });
-  }
   if (config.archiver) {
     facts.archiver = ask(connection, deadline, postgres::query_archiver_statistics);
   }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "archive/slot_care.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 
@@ -134,7 +135,11 @@ std::vector<output::StatusRow> make_status_rows(const ServerConfig& config,
   rows.add_if("primary_ssh_command", "SSH command to primary server", config.primary_ssh_command);
   // Behind the lines that every version has.
   if (flow) {
-    const std::string receiver = check::describe_receiver(*flow);
+    std::string receiver = check::describe_receiver(*flow);
+    if (const auto loss =
+            facts && facts->slot ? archive::describe_slot_loss(*facts->slot) : std::nullopt) {
+      receiver += "; " + *loss + ". " + archive::slot_loss_next_step(config.name);
+    }
     if (!receiver.empty()) rows.add("wal_receiver", "WAL receiver", receiver);
     rows.add("wal_positions", "WAL positions", check::describe_positions(*flow));
     rows.add("wal_queue", "WAL queue", check::describe_queue(*flow));

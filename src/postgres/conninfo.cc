@@ -81,6 +81,19 @@ std::string build(const Parameters& parameters) {
   return conninfo;
 }
 
+// What decides where a connection leads.
+constexpr std::array<std::string_view, 6> kPlace = {
+    "host", "hostaddr", "port", "service", "target_session_attrs", "load_balance_hosts"};
+
+Parameters place_of(const Parameters& parameters) {
+  Parameters place;
+  for (const std::string_view key : kPlace) {
+    const auto found = parameters.find(std::string(key));
+    if (found != parameters.end()) place.insert(*found);
+  }
+  return place;
+}
+
 }  // namespace
 
 std::optional<std::string> conninfo_error(const std::string& conninfo) {
@@ -114,6 +127,26 @@ std::string make_replication_conninfo(const std::string& conninfo,
   parameters.insert_or_assign("dbname", "replication");
   parameters.insert_or_assign("options", "-cdatestyle=iso");
   parameters.emplace("application_name", application_name);
+  return build(parameters);
+}
+
+bool have_same_place(const std::string& conninfo, const std::string& other) {
+  const std::optional<Parameters> one = parse(conninfo);
+  const std::optional<Parameters> two = parse(other);
+  return one && two && place_of(*one) == place_of(*two);
+}
+
+std::string move_conninfo(const std::string& conninfo, const std::string& other) {
+  Parameters parameters = parse_or_throw(conninfo);
+  for (const std::string_view key : kPlace) parameters.erase(std::string(key));
+  parameters.merge(place_of(parse_or_throw(other)));
+  return build(parameters);
+}
+
+std::string with_database(const std::string& conninfo, const std::string& database) {
+  Parameters parameters = parse_or_throw(conninfo);
+  parameters.erase("replication");
+  parameters.emplace("dbname", database);
   return build(parameters);
 }
 

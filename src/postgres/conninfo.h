@@ -26,4 +26,12 @@ std::string make_sql_conninfo(const std::string& conninfo);
 std::string make_replication_conninfo(const std::string& conninfo,
                                       const std::string& application_name);
 
+// Whether both name the same server, as far as the strings tell (hosts, ports, service, which of
+// several servers). False when one is invalid.
+bool have_same_place(const std::string& conninfo, const std::string& other);
+// `conninfo` with the place of `other`: the same user and settings on another server.
+std::string move_conninfo(const std::string& conninfo, const std::string& other);
+// `conninfo` with this database unless it names one, without `replication`.
+std::string with_database(const std::string& conninfo, const std::string& database);
+
 }  // namespace barman::postgres

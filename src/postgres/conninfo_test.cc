@@ -65,6 +65,20 @@ TEST(Conninfo, QuotesValuesSoThatTheyComeBackUnchanged) {
   EXPECT_EQ(find_parameter(conninfo, "application_name"), "barman");
 }
 
+TEST(Conninfo, TellsWhetherTwoStringsLeadToOnePlace) {
+  EXPECT_TRUE(have_same_place("host=pg user=barman dbname=postgres", "user=streaming host=pg"));
+  EXPECT_TRUE(have_same_place("host=pg port=5432", "postgresql://other@pg:5432/x"));
+  EXPECT_FALSE(have_same_place("host=pg", "host=pg port=5433"));
+  EXPECT_FALSE(have_same_place("host=standby", "host=primary"));
+}
+
+TEST(Conninfo, IsMovedToAnotherPlaceWithItsUser) {
+  EXPECT_EQ(move_conninfo("host=a hostaddr=10.0.0.1 port=1 user=barman dbname=x", "host=b user=s"),
+            "dbname=x host=b user=barman");
+  EXPECT_EQ(with_database("host=b user=s replication=true", "x"), "dbname=x host=b user=s");
+  EXPECT_EQ(with_database("host=b dbname=y", "x"), "dbname=y host=b");
+}
+
 TEST(Conninfo, ThrowsForAnInvalidString) {
   try {
     make_sql_conninfo("host");

@@ -17,6 +17,7 @@ constexpr int kVersion10 = 100000;
 constexpr int kVersion11 = 110000;
 constexpr int kVersion13 = 130000;
 constexpr int kVersion15 = 150000;
+constexpr int kVersion17 = 170000;
 
 [[noreturn]] void throw_unexpected(const std::string& text) {
   throw Error(ErrorKind::corrupt, fmt::format("unexpected answer of PostgreSQL: \"{}\"", text),
@@ -236,6 +237,23 @@ std::optional<std::string> find_backend_activity(Connection& connection, int pid
   return find_text(result.get(), 0, 0);
 }
 
+std::optional<std::string> find_backup_phase(Connection& connection, int pid) {
+  if (connection.server_version() < kVersion13) return std::nullopt;
+  const ResultHandle result = execute(
+      connection, fmt::format("SELECT phase FROM pg_stat_progress_basebackup WHERE pid = {}", pid));
+  if (PQntuples(result.get()) == 0) return std::nullopt;
+  return find_text(result.get(), 0, 0);
+}
+
+double query_checkpoint_seconds(Connection& connection) {
+  // The first one counts seconds.
+  const std::string text = one_text(
+      connection,
+      "SELECT round((SELECT setting::numeric FROM pg_settings WHERE name = 'checkpoint_timeout')"
+      " * current_setting('checkpoint_completion_target')::numeric)::int8");
+  return static_cast<double>(require(parse_integer(text), text));
+}
+
 Privileges query_privileges(Connection& connection) {
   const int version = connection.server_version();
   const std::string superuser = "SELECT usesuper FROM pg_user WHERE usename = CURRENT_USER";
@@ -419,17 +437,36 @@ ReplicationStatus query_replication_status(Connection& connection, ReplicationCl
   return status;
 }
 
+std::optional<std::string> find_slot_loss(const ReplicationSlot& slot) {
+  if (slot.invalidation_reason) return "invalidated: " + *slot.invalidation_reason;
+  if (slot.wal_status == "lost") return "wal_status = lost";
+  // What PostgreSQL 16 shows of an invalidated slot that is in use: one that really lags behind the
+  // WAL that is kept has nothing left that may be written.
+  const bool has_room = slot.safe_wal_size_bytes && *slot.safe_wal_size_bytes > 0;
+  if (slot.wal_status == "unreserved" && slot.active && has_room) {
+    return "wal_status = unreserved, with room left";
+  }
+  return std::nullopt;
+}
+
 std::optional<ReplicationSlot> find_replication_slot(Connection& connection,
                                                      const std::string& name) {
+  const int version = connection.server_version();
   const ResultHandle result =
       execute(connection,
-              fmt::format("SELECT slot_name, active, restart_lsn, {} FROM pg_replication_slots"
+              fmt::format("SELECT slot_name, active, restart_lsn, {}, {} FROM pg_replication_slots"
                           " WHERE slot_type = 'physical' AND slot_name = $1",
-                          connection.server_version() >= kVersion13 ? "wal_status" : "NULL"),
+                          version >= kVersion13 ? "wal_status, safe_wal_size" : "NULL, NULL",
+                          version >= kVersion17 ? "invalidation_reason" : "NULL"),
               {name});
   if (PQntuples(result.get()) == 0) return std::nullopt;
   const Row row(result.get(), 0);
-  return ReplicationSlot{row.text(0), row.boolean(1), row.find_lsn(2), row.find_text(3)};
+  return ReplicationSlot{.name = row.text(0),
+                         .active = row.boolean(1),
+                         .restart_lsn = row.find_lsn(2),
+                         .wal_status = row.find_text(3),
+                         .safe_wal_size_bytes = row.find_integer(4),
+                         .invalidation_reason = row.find_text(5)};
 }
 
 }  // namespace barman::postgres

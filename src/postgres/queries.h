@@ -28,6 +28,15 @@ SystemId query_system_id(Connection& connection);
 // user may not see it, nullopt when there is no such process.
 std::optional<std::string> find_backend_activity(Connection& connection, int pid);
 
+// What a base backup is at, in the words of pg_stat_progress_basebackup, which are the same in
+// every language: nullopt when process `pid` sends none, or the user may not see it.
+inline constexpr const char* kWaitsForCheckpoint = "waiting for checkpoint to finish";
+inline constexpr const char* kWaitsForArchiving = "waiting for wal archiving to finish";
+std::optional<std::string> find_backup_phase(Connection& connection, int pid);
+
+// How long a spread checkpoint takes at most: checkpoint_timeout x checkpoint_completion_target.
+double query_checkpoint_seconds(Connection& connection);
+
 // What the user of the session may do (1.6). Each one is true for a superuser.
 struct Privileges {
   bool superuser = false;
@@ -156,7 +165,15 @@ struct ReplicationSlot {
   std::optional<wal::Lsn> restart_lsn;
   // Since 13: "reserved", "extended", "unreserved", "lost".
   std::optional<std::string> wal_status;
+  // Since 13: how much more WAL may be written before it keeps none; absent without a limit, or
+  // when that has happened.
+  std::optional<std::int64_t> safe_wal_size_bytes = std::nullopt;
+  // Since 17: "wal_removed", "idle_timeout".
+  std::optional<std::string> invalidation_reason = std::nullopt;
 };
+// Why the slot keeps no WAL any more, in PostgreSQL's words; nullopt while it does. A slot that was
+// invalidated never keeps WAL again, although PostgreSQL 16 and 17 let a receiver go on to use it.
+std::optional<std::string> find_slot_loss(const ReplicationSlot& slot);
 // Physical slots only.
 std::optional<ReplicationSlot> find_replication_slot(Connection& connection,
                                                      const std::string& name);

@@ -49,12 +49,30 @@ std::optional<StreamPosition> resume_position(const std::vector<StreamFile>& fil
   return StreamPosition{segment.timeline, wal::segment_begin(segment, segment_size)};
 }
 
-std::vector<StreamFile> newer_timelines(std::vector<StreamFile> files, wal::TimelineId timeline) {
-  std::erase_if(files, [&](const StreamFile& file) {
-    const auto name = wal::parse_wal_file_name(file.name);
-    return !name || name->timeline <= timeline;
-  });
-  return files;
+std::optional<StreamPosition> position_on_path(const postgres::TimelineHistory& path,
+                                               const std::vector<StreamFile>& files,
+                                               const LastSegment& last_segment,
+                                               wal::SegmentSize segment_size) {
+  std::vector<wal::TimelineId> timelines;
+  for (const postgres::TimelineHistoryEntry& ancestor : path.ancestors)
+    timelines.push_back(ancestor.timeline);
+  timelines.push_back(path.timeline);
+  for (auto timeline = timelines.rbegin(); timeline != timelines.rend(); ++timeline) {
+    std::vector<StreamFile> known = files;
+    std::erase_if(known, [&](const StreamFile& file) {
+      const auto name = wal::parse_wal_file_name(file.name);
+      return !name || name->timeline != *timeline;
+    });
+    if (const auto last = last_segment ? last_segment(*timeline) : std::nullopt)
+      known.push_back({.name = *last, .size_bytes = segment_size.bytes});
+    const auto held = resume_position(known, segment_size);
+    if (!held) continue;
+    const auto left_at = path.switch_point(*timeline);
+    if (left_at && held->lsn > *left_at)
+      return StreamPosition{path.timeline_at(*left_at), *left_at};
+    return held;
+  }
+  return std::nullopt;
 }
 
 std::vector<StreamFile> list_stream_files(const std::filesystem::path& directory) {

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "postgres/timeline_history.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::replication {
@@ -29,8 +31,16 @@ std::optional<StreamPosition> resume_position(const std::vector<StreamFile>& fil
                                               wal::SegmentSize segment_size,
                                               std::vector<std::string>* ignored = nullptr);
 
-// Those of a later timeline than this one.
-std::vector<StreamFile> newer_timelines(std::vector<StreamFile> files, wal::TimelineId timeline);
+// The name of the last complete segment of a timeline that is held elsewhere, in the archive.
+using LastSegment = std::function<std::optional<std::string>(wal::TimelineId)>;
+// Where streaming goes on when the files lead to WAL that is no part of the way that the server has
+// come, `path`: behind what is held of the newest timeline on that way, in the directory or
+// elsewhere; where the way has left that timeline, at the latest. nullopt when nothing of it is
+// held.
+std::optional<StreamPosition> position_on_path(const postgres::TimelineHistory& path,
+                                               const std::vector<StreamFile>& files,
+                                               const LastSegment& last_segment,
+                                               wal::SegmentSize segment_size);
 
 // The regular files of the directory, its subdirectories left out.
 std::vector<StreamFile> list_stream_files(const std::filesystem::path& directory);

@@ -47,16 +47,35 @@ TEST(ResumePosition, TheHigherTimelineWinsAtTheSameSegment) {
       (StreamPosition{{1}, {0x4000000}}));
 }
 
-TEST(ResumePosition, NewerTimelinesAloneTellWhereTheyAre) {
+// Timeline 1 was left at 0/9800000 for 3; 2 is a branch of its own.
+const postgres::TimelineHistory kPath{
+    .timeline = {3}, .ancestors = {{.timeline = {1}, .switch_lsn = {0x9800000}, .reason = ""}}};
+
+TEST(PositionOnPath, IsBehindWhatIsHeldOfTheServersOwnTimelines) {
   const std::vector<StreamFile> files = {{"00000001000000000000000C.partial", kFull},
-                                         {"00000001000000000000000B", kFull},
                                          {"00000002.history", 40},
-                                         {"000000020000000000000009", kFull},
-                                         {"00000002000000000000000A.partial", kFull}};
-  EXPECT_EQ(resume_position(files, kSize), (StreamPosition{{1}, {0xC000000}}));
-  EXPECT_EQ(resume_position(newer_timelines(files, {1}), kSize),
-            (StreamPosition{{2}, {0xA000000}}));
-  EXPECT_EQ(resume_position(newer_timelines(files, {2}), kSize), std::nullopt);
+                                         {"00000002000000000000000D", kFull},
+                                         {"000000030000000000000009", kFull},
+                                         {"00000003000000000000000A.partial", kFull}};
+  EXPECT_EQ(position_on_path(kPath, files, {}, kSize), (StreamPosition{{3}, {0xA000000}}));
+}
+
+TEST(PositionOnPath, LeavesATimelineWhereTheServerHasLeftIt) {
+  EXPECT_EQ(position_on_path(kPath, {{"00000001000000000000000C", kFull}}, {}, kSize),
+            (StreamPosition{{3}, {0x9800000}}));
+  EXPECT_EQ(position_on_path(kPath, {{"000000010000000000000008", kFull}}, {}, kSize),
+            (StreamPosition{{1}, {0x9000000}}));
+}
+
+TEST(PositionOnPath, LooksAtTheArchive) {
+  const auto archived = [](wal::TimelineId timeline) -> std::optional<std::string> {
+    if (timeline.value == 2) return "00000002000000000000000F";
+    if (timeline.value == 1) return "000000010000000000000007";
+    return std::nullopt;
+  };
+  const std::vector<StreamFile> other = {{"000000020000000000000010.partial", 0}};
+  EXPECT_EQ(position_on_path(kPath, other, archived, kSize), (StreamPosition{{1}, {0x8000000}}));
+  EXPECT_EQ(position_on_path(kPath, other, {}, kSize), std::nullopt);
 }
 
 TEST(ResumePosition, PassesOverSegmentsOfAWrongSize) {

@@ -32,6 +32,13 @@ SystemIdentity identify_system(postgres::Connection& connection) {
   return {*system_id, {static_cast<std::uint32_t>(*timeline)}, *lsn};
 }
 
+bool is_standby(postgres::Connection& connection) {
+  // Before 14 a transaction that may only read is the sign.
+  const char* const command =
+      connection.server_version() >= 140000 ? "SHOW in_hot_standby" : "SHOW transaction_read_only";
+  return postgres::get_text(postgres::execute(connection, command).get(), 0, 0) == "on";
+}
+
 wal::SegmentSize read_segment_size(postgres::Connection& connection) {
   // Before PostgreSQL 11 the size was fixed when the server was compiled.
   if (connection.server_version() < 110000) return {};

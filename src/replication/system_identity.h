@@ -18,6 +18,9 @@ struct SystemIdentity {
 // IDENTIFY_SYSTEM.
 SystemIdentity identify_system(postgres::Connection& connection);
 
+// Whether the server is in recovery: it may lag behind what was received from another one.
+bool is_standby(postgres::Connection& connection);
+
 // SHOW wal_segment_size (PostgreSQL 11 and newer; 16 MiB before).
 wal::SegmentSize read_segment_size(postgres::Connection& connection);
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "postgres/libpq_handle.h"
 #include "postgres/timeline_history.h"
@@ -19,9 +20,21 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr std::string_view kComponent = "barman.wal_archiver";
+
 // After so many messages (128 KiB each) without a pause, the clock and the interrupt are looked at,
 // and a synchronous stream is flushed.
 constexpr int kMessagesBetweenChecks = 64;
+// The position that is reported moves the slot, also back to a segment that the server has removed:
+// first it must have shown that it can read it, or have nothing to send.
+constexpr milliseconds kFirstStatusDelay = std::chrono::seconds(1);
+constexpr const char* kDecide =
+    "Nothing is streamed until somebody has decided. To keep what the server is now, give it a "
+    "timeline of its own: stop it, create \"recovery.signal\", set restore_command = 'barman "
+    "get-wal "
+    "...', start it and promote it; then run 'barman receive-wal --reset' if it is still refused, "
+    "and "
+    "take a base backup. Or back it up as a server with a section and directories of its own.";
 // For the polite end of the stream after a stop request.
 constexpr milliseconds kStopTimeout = std::chrono::seconds(5);
 
@@ -29,20 +42,21 @@ constexpr milliseconds kStopTimeout = std::chrono::seconds(5);
 [[noreturn]] void throw_explained(const postgres::SqlError& error, const std::string& slot_name) {
   const std::string& state = error.sqlstate();
   if (state == "58P01")
-    throw Error(ErrorKind::not_found, error.message(),
-                "The server no longer has this WAL: if it is not in the archive either, go on "
-                "behind the gap with 'barman receive-wal --reset' and take a new base backup.");
+    throw WalRemoved(
+        ErrorKind::not_found, error.message(),
+        "The server no longer has this WAL: if it is not in the archive either, go on "
+        "behind the gap with 'barman receive-wal --reset' and take a new base backup.");
   if (state == "42704" && !slot_name.empty())
     throw Error(ErrorKind::not_found,
                 fmt::format("replication slot \"{}\" does not exist", slot_name),
                 "Create it with 'barman receive-wal --create-slot'.");
   if (state == "55006" && !slot_name.empty())
-    throw Error(ErrorKind::conflict,
-                fmt::format("replication slot \"{}\" is in use: {}", slot_name, error.message()),
-                "End the other process that streams from this slot.");
+    throw SlotBusy(ErrorKind::conflict,
+                   fmt::format("replication slot \"{}\" is in use: {}", slot_name, error.message()),
+                   "End the other process that streams from this slot.");
   if (state == "55000" && !slot_name.empty())
-    throw Error(ErrorKind::conflict, error.message(),
-                "Drop and create the replication slot again, and take a new base backup.");
+    throw Error(ErrorKind::not_found, error.message(),
+                "Make it anew with 'barman receive-wal --reset', and take a new base backup.");
   throw postgres::SqlError(error);
 }
 
@@ -82,13 +96,8 @@ void WalReceiver::run() {
                                                            : SegmentWriter::NewSegments::allocate);
 
   StreamPosition position = find_start(identity);
-  if (position.timeline > identity.timeline)
-    throw Error(ErrorKind::conflict,
-                fmt::format("timeline {} is not present in the server, which is on timeline {}",
-                            position.timeline.value, identity.timeline.value),
-                "Check that the streaming connection leads to the current primary.");
-  position = on_path_of_server(position, identity);
   position.lsn.value -= wal::segment_offset(position.lsn, segment_size_);
+  refuse_other_history(position, identity);
   events_.on_message(fmt::format("starting log streaming at {} (timeline {})",
                                  wal::format_lsn(position.lsn), position.timeline.value));
   while (!interrupt_.is_requested()) {
@@ -111,11 +120,16 @@ void WalReceiver::run() {
 
 StreamPosition WalReceiver::find_start(const SystemIdentity& identity) {
   std::vector<std::string> ignored;
-  const auto resumed =
-      resume_position(list_stream_files(options_.directory), segment_size_, &ignored);
+  const std::vector<StreamFile> files = list_stream_files(options_.directory);
+  const auto resumed = resume_position(files, segment_size_, &ignored);
   for (const std::string& name : ignored)
     events_.on_message(fmt::format("segment file \"{}\" has incorrect size, skipping", name));
-  if (resumed) return *resumed;
+  if (resumed) return go_on_from(*resumed, files, identity);
+  return find_slot_position(identity).value_or(
+      StreamPosition{identity.timeline, identity.flush_lsn});
+}
+
+std::optional<StreamPosition> WalReceiver::find_slot_position(const SystemIdentity& identity) {
   if (!options_.slot_name.empty() && can_read_slot(connection_)) {
     const auto slot = read_slot(connection_, options_.slot_name);
     if (!slot)
@@ -123,38 +137,148 @@ StreamPosition WalReceiver::find_start(const SystemIdentity& identity) {
                   fmt::format("replication slot \"{}\" does not exist", options_.slot_name),
                   "Create it with 'barman receive-wal --create-slot'.");
     if (slot->restart_lsn)
-      return {slot->restart_timeline.value_or(identity.timeline), *slot->restart_lsn};
+      return StreamPosition{slot->restart_timeline.value_or(identity.timeline), *slot->restart_lsn};
   }
-  if (options_.fallback_position) return *options_.fallback_position;
-  return {identity.timeline, identity.flush_lsn};
+  return options_.fallback_position;
 }
 
-// A standby that was promoted without all that its primary had sent has left the old timeline
-// before the place where we are. What was received behind that place stays in the archive, where
-// recovery along the new timeline does not look.
-StreamPosition WalReceiver::on_path_of_server(const StreamPosition& position,
-                                              const SystemIdentity& identity) {
-  if (position.timeline >= identity.timeline) return position;
-  const auto history = postgres::parse_timeline_history(
-      identity.timeline, read_timeline_history(connection_, identity.timeline));
-  const auto left_at = history.switch_point(position.timeline);
-  if (!left_at || position.lsn <= *left_at) return position;
-  const auto gone_on = resume_position(
-      newer_timelines(list_stream_files(options_.directory), position.timeline), segment_size_);
-  if (gone_on) return on_path_of_server(*gone_on, identity);
-  const wal::TimelineId next = history.timeline_at(*left_at);
-  events_.on_message(fmt::format(
-      "the server has left timeline {} at {}, before {}, which was received already; going on with "
-      "timeline {} there",
-      position.timeline.value, wal::format_lsn(*left_at), wal::format_lsn(position.lsn),
-      next.value));
-  return {next, *left_at};
+// Decided by what the server is now, and by what is held. What was received and is no part of the
+// server's way stays in the archive, where recovery along that way does not look. A standby that
+// was promoted without all that its primary had sent has left the old timeline before the place
+// where we are; a server that was restored may have come another way altogether.
+StreamPosition WalReceiver::go_on_from(const StreamPosition& resumed,
+                                       const std::vector<StreamFile>& files,
+                                       const SystemIdentity& identity) {
+  const wal::TimelineId now = identity.timeline;
+  if (resumed.timeline == now) return resumed;
+  // The files of the later timeline would make the archiver take the partial segment of the earlier
+  // one away, as superseded.
+  if (resumed.timeline > now)
+    throw OtherHistory(
+        ErrorKind::conflict,
+        fmt::format(
+            "the server is on timeline {} again, but WAL of timeline {} was received up to {}: "
+            "it was restored or put back to an earlier state",
+            now.value, resumed.timeline.value, wal::format_lsn(resumed.lsn)),
+        kDecide);
+  const auto path = find_path(now);
+  if (!path) {
+    events_.on_warning(fmt::format(
+        "WAL was received up to {} of timeline {}, and without the history of timeline {} nobody "
+        "knows where it begins: going on with timeline {} at {}",
+        wal::format_lsn(resumed.lsn), resumed.timeline.value, now.value, now.value,
+        wal::format_lsn(resumed.lsn)));
+    return {now, resumed.lsn};
+  }
+  const auto left_at = path->switch_point(resumed.timeline);
+  if (left_at && resumed.lsn <= *left_at) return resumed;
+  StreamPosition next =
+      position_on_path(*path, files, options_.archive.last_segment, segment_size_)
+          .value_or(find_slot_position(identity).value_or(StreamPosition{now, identity.flush_lsn}));
+  if (left_at && next.lsn == *left_at) {
+    events_.on_message(fmt::format(
+        "the server has left timeline {} at {}, before {}, which was received already; going on "
+        "with timeline {} there",
+        resumed.timeline.value, wal::format_lsn(*left_at), wal::format_lsn(resumed.lsn),
+        next.timeline.value));
+  } else if (!left_at) {
+    events_.on_warning(fmt::format(
+        "the server is on timeline {}, and did not come through timeline {}, of which WAL was "
+        "received up to {}: it was restored or put back to an earlier state; going on with "
+        "timeline {} at {}",
+        now.value, resumed.timeline.value, wal::format_lsn(resumed.lsn), next.timeline.value,
+        wal::format_lsn(next.lsn)));
+  }
+  return next;
+}
+
+void WalReceiver::refuse_other_history(const StreamPosition& position,
+                                       const SystemIdentity& identity) {
+  const bool is_current = position.timeline == identity.timeline;
+  const auto held = find_held_wal(options_.directory, options_.archive, position, segment_size_);
+  const wal::Lsn end = held ? std::max(held->end(), position.lsn) : position.lsn;
+  if (is_current && end > identity.flush_lsn) {
+    const std::string where = fmt::format("{} of timeline {}", wal::format_lsn(identity.flush_lsn),
+                                          position.timeline.value);
+    if (!is_standby(connection_))
+      throw OtherHistory(
+          ErrorKind::conflict,
+          fmt::format(
+              "the server is at {}, but WAL up to {} of that timeline was received already: "
+              "it was put back to an earlier state, and what it writes now is another "
+              "history under the same names",
+              where, wal::format_lsn(end)),
+          kDecide);
+    if (position.lsn > identity.flush_lsn)
+      throw Error(
+          ErrorKind::connection,
+          fmt::format("the standby is at {}, and has not come to {} yet, up to which WAL was "
+                      "received already",
+                      where, wal::format_lsn(position.lsn)),
+          "Wait until it has caught up.");
+  }
+  if (!held) return;
+  wal::Lsn limit = identity.flush_lsn;
+  if (!is_current) {
+    const auto path = find_path(identity.timeline);
+    const auto left_at = path ? path->switch_point(held->begin.timeline) : std::nullopt;
+    if (!left_at) return;
+    limit = *left_at;
+  }
+  if (limit <= held->begin.lsn) return;
+  const std::uint64_t size =
+      std::min<std::uint64_t>(held->bytes.size(), limit.value - held->begin.lsn.value);
+  const auto sent = read_wal(connection_, held->begin, static_cast<std::size_t>(size),
+                             options_.silence_timeout, interrupt_);
+  if (!sent || is_same_wal(held->bytes, *sent)) return;
+  throw OtherHistory(
+      ErrorKind::conflict,
+      fmt::format(
+          "the WAL before {} of timeline {} is not what was received from the server: it was "
+          "put back to an earlier state, and has written another history under the same "
+          "names since",
+          wal::format_lsn(held->end()), held->begin.timeline.value),
+      kDecide);
+}
+
+std::optional<std::string> WalReceiver::find_history(wal::TimelineId timeline) {
+  // A server may have lost the file and go on all the same; the archive has it, perhaps.
+  try {
+    return read_timeline_history(connection_, timeline);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::not_found) throw;
+    log::debug(kComponent, "{}", error.describe());
+  }
+  return options_.archive.history ? options_.archive.history(timeline) : std::nullopt;
+}
+
+std::optional<postgres::TimelineHistory> WalReceiver::find_path(wal::TimelineId timeline) {
+  if (timeline.value == 1) return postgres::TimelineHistory{.timeline = timeline, .ancestors = {}};
+  const auto text = find_history(timeline);
+  if (!text) return std::nullopt;
+  // A damaged file says as little as a missing one.
+  try {
+    return postgres::parse_timeline_history(timeline, *text);
+  } catch (const Error& error) {
+    events_.on_warning(fmt::format("the history of timeline {} cannot be read: {}", timeline.value,
+                                   error.describe()));
+    return std::nullopt;
+  }
 }
 
 void WalReceiver::fetch_history() {
   const wal::TimelineId timeline = writer_->timeline();
   if (writer_->has_history(timeline)) return;
-  const auto path = writer_->write_history(timeline, read_timeline_history(connection_, timeline));
+  const auto text = find_history(timeline);
+  if (!text) {
+    events_.on_warning(
+        fmt::format("neither the server nor the archive has \"{}\": WAL of timeline {} is "
+                    "streamed, but without "
+                    "that file no older backup can be recovered into it. Take a base backup",
+                    wal::history_file_name(timeline), timeline.value));
+    return;
+  }
+  const auto path = writer_->write_history(timeline, *text);
   events_.on_history_file(path);
 }
 
@@ -194,16 +318,17 @@ WalReceiver::StreamEnd WalReceiver::pump(StreamPosition& next) {
   is_sign_requested_ = false;
   last_input_ = Clock::now();
   events_.on_streaming();
-  // The server learns at once where we are.
-  send_status(ReplyRequest::no);
+  first_status_due_ = Clock::now() + kFirstStatusDelay;
   while (!interrupt_.is_requested()) {
     const bool has_more = drain();
+    if (first_status_due_ && Clock::now() >= *first_status_due_) send_status(ReplyRequest::no);
     if (has_copy_ended_) {
       end_of_copy(next);
       return StreamEnd::next_timeline;
     }
-    if (Clock::now() >= next_flush() || Clock::now() - last_status_ >= options_.status_interval)
-      flush_and_send_status();
+    const bool is_status_due =
+        !first_status_due_ && Clock::now() - last_status_ >= options_.status_interval;
+    if (Clock::now() >= next_flush() || is_status_due) flush_and_send_status();
     if (!has_more) wait_for_server();
   }
   stop_copy();
@@ -244,10 +369,12 @@ bool WalReceiver::drain() {
 
 void WalReceiver::handle_message(Bytes bytes) {
   const WalMessage message = decode_wal_message(bytes);
-  if (const auto* wal = std::get_if<WalData>(&message))
+  if (const auto* wal = std::get_if<WalData>(&message)) {
+    if (first_status_due_) send_status(ReplyRequest::no);
     handle_wal(*wal);
-  else if (std::get<Keepalive>(message).reply_requested)
+  } else if (std::get<Keepalive>(message).reply_requested) {
     flush_and_send_status();
+  }
 }
 
 void WalReceiver::handle_wal(const WalData& wal) {
@@ -282,6 +409,7 @@ void WalReceiver::send_status(ReplyRequest reply) {
                              .reply_requested = reply == ReplyRequest::yes});
   write_copy(postgres::handle_of(connection_), message, options_.silence_timeout);
   last_status_ = Clock::now();
+  first_status_due_.reset();
 }
 
 void WalReceiver::flush_and_send_status() {
@@ -293,7 +421,8 @@ void WalReceiver::flush_and_send_status() {
 void WalReceiver::wait_for_server() {
   const auto silence_due =
       last_input_ + (is_sign_requested_ ? options_.silence_timeout : options_.silence_timeout / 2);
-  const auto due = std::min({last_status_ + options_.status_interval, silence_due, next_flush()});
+  const auto status_due = first_status_due_.value_or(last_status_ + options_.status_interval);
+  const auto due = std::min({status_due, silence_due, next_flush()});
   const auto timeout =
       std::max(milliseconds(1), std::chrono::ceil<milliseconds>(due - Clock::now()));
   if (wait_for_input(postgres::handle_of(connection_), timeout, interrupt_) != WaitResult::timeout)

@@ -8,8 +8,9 @@
 // waits for us all the same waits no longer. One thread, one connection; run() returns when the
 // interrupt asks to stop, everything else throws:
 //   connection   the session was lost, the server was stopped or was silent too long: reconnect
-//   not_found    the slot does not exist; the WAL was removed by the server already
-//   conflict     the slot is in use; the WAL asked for is not in the server's history
+//   not_found    the slot does not exist; WalRemoved: the server has removed the WAL already
+//   conflict     SlotBusy: the slot is in use; OtherHistory: the server was put back to an earlier
+//                state and writes another history under the names that we have
 //   config       the server belongs to another system
 //   corrupt      a partial file has an impossible size; the server sends what is no WAL stream
 #pragma once
@@ -19,9 +20,12 @@
 #include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "base/interrupt.h"
 #include "postgres/connection.h"
 #include "postgres/system_id.h"
+#include "postgres/timeline_history.h"
+#include "replication/held_wal.h"
 #include "replication/messages.h"
 #include "replication/resume_position.h"
 #include "replication/segment_writer.h"
@@ -31,6 +35,20 @@ namespace barman::replication {
 
 enum class Synchronous { no, yes };
 
+// Ends that callers tell apart.
+class WalRemoved final : public Error {
+ public:
+  using Error::Error;
+};
+class SlotBusy final : public Error {
+ public:
+  using Error::Error;
+};
+class OtherHistory final : public Error {
+ public:
+  using Error::Error;
+};
+
 struct WalReceiverOptions {
   std::filesystem::path directory;  // exists
   std::string slot_name;            // empty: no slot; the flush position is not reported then
@@ -39,6 +57,7 @@ struct WalReceiverOptions {
   std::optional<StreamPosition> fallback_position;
   // Refuses to stream from another system.
   std::optional<postgres::SystemId> system_id;
+  ArchivedWal archive = {};
   Synchronous synchronous = Synchronous::no;
   std::chrono::milliseconds flush_delay = std::chrono::seconds(1);
   std::chrono::milliseconds status_interval = std::chrono::seconds(10);
@@ -52,6 +71,8 @@ class WalReceiverEvents {
   virtual ~WalReceiverEvents() = default;
   // A line for the user: "starting log streaming at 0/2300000 (timeline 1)".
   virtual void on_message(const std::string&) {}
+  // What somebody should know, although streaming goes on.
+  virtual void on_warning(const std::string& text) { on_message(text); }
   // The server has accepted START_REPLICATION.
   virtual void on_streaming() {}
   // Durable under its final name.
@@ -73,7 +94,13 @@ class WalReceiver {
   enum class ReplyRequest { no, yes };
 
   StreamPosition find_start(const SystemIdentity& identity);
-  StreamPosition on_path_of_server(const StreamPosition& position, const SystemIdentity& identity);
+  StreamPosition go_on_from(const StreamPosition& resumed, const std::vector<StreamFile>& files,
+                            const SystemIdentity& identity);
+  std::optional<StreamPosition> find_slot_position(const SystemIdentity& identity);
+  void refuse_other_history(const StreamPosition& position, const SystemIdentity& identity);
+  // The server's, or else the archive's.
+  std::optional<std::string> find_history(wal::TimelineId timeline);
+  std::optional<postgres::TimelineHistory> find_path(wal::TimelineId timeline);
   void fetch_history();
   // Streams the writer's timeline; at its end, `next` is where the next one begins.
   StreamEnd stream_timeline(StreamPosition& next);
@@ -98,6 +125,8 @@ class WalReceiver {
   Clock::time_point last_input_;
   // When the oldest WAL that is not durable came; unset: all is.
   std::optional<Clock::time_point> unflushed_since_;
+  // Until then the server is not told where we are, unless WAL comes before.
+  std::optional<Clock::time_point> first_status_due_;
   bool is_sign_requested_ = false;
   bool has_copy_ended_ = false;
 };

@@ -127,13 +127,19 @@ void find_archived(const server::Server& server, RestoreFacts& facts) {
   }
 }
 
+// Bytes by the time in which they moved. `total_time` has waits for checkpoints and for archiving,
+// too; where it is the same, as in backups of other programs, nobody knows how much of it they
+// were.
 double rate_at_backup(const content::BackupChain& chain) {
   std::int64_t largest = 0;
   double rate = 0;
   for (const content::ChainMember& member : chain.members()) {
     const std::int64_t size = member.info.size.value_or(0);
     const double seconds = member.info.copy_stat("copy_time").value_or(0);
-    if (size <= largest || seconds <= 0) continue;
+    const double with_waits = member.info.copy_stat("total_time").value_or(0);
+    const bool is_measured =
+        seconds > 0 && seconds < with_waits && size >= static_cast<std::int64_t>(kLeastBytesOfRate);
+    if (size <= largest || !is_measured) continue;
     largest = size;
     rate = static_cast<double>(size) / seconds;
   }

@@ -53,7 +53,7 @@ ExpectedRate expected_rate(const std::vector<RestoreRate>& rates, std::string_vi
   std::chrono::duration<double> duration{};
   ExpectedRate expected;
   for (auto rate = rates.rbegin(); rate != rates.rend() && expected.restores < kCounted; ++rate) {
-    if (rate->kind != kind) continue;
+    if (rate->kind != kind || rate->bytes < kLeastBytesOfRate) continue;
     bytes += static_cast<double>(rate->bytes);
     duration += rate->duration;
     ++expected.restores;

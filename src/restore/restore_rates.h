@@ -33,9 +33,13 @@ struct ExpectedRate {
   std::size_t restores = 0;
 };
 
+// Of less no rate is taken: what took the time was something else.
+inline constexpr std::uint64_t kLeastBytesOfRate = std::uint64_t{8} << 20;
+
 // Those that can be understood; none when there is no such file or it cannot be read.
 std::vector<RestoreRate> read_restore_rates(const std::filesystem::path& backup_directory);
-// The bytes of the last five restores of this kind by the time that they took, or unknown.
+// The bytes of the last five restores of this kind that wrote kLeastBytesOfRate, by the time that
+// they took, or unknown.
 ExpectedRate expected_rate(const std::vector<RestoreRate>& rates, std::string_view kind);
 // Adds a restore and forgets the oldest of more than 50. Durable. Of two at once, one may be lost.
 // A failure is only logged: the restore itself is done.

@@ -7,12 +7,15 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/secrets.h"
 #include "base/text.h"
 #include "postgres/conninfo.h"
 
 namespace barman::server {
 namespace {
+
+constexpr std::string_view kComponent = "barman.server";
 
 catalogue::CatalogueLocations locations_of(const config::ServerConfig& config,
                                            const config::GlobalConfig& global) {
@@ -62,6 +65,30 @@ postgres::Connection Server::connect_streaming(const std::string& application_na
   const std::string& conninfo = required(config_.streaming_conninfo, "streaming_conninfo", name());
   return postgres::Connection::open(postgres::make_replication_conninfo(conninfo, application_name),
                                     limits, interrupt());
+}
+
+postgres::Connection Server::connect_beside_streaming(
+    const postgres::ConnectionLimits& limits) const {
+  const std::string& conninfo = required(config_.conninfo, "conninfo", name());
+  if (!config_.streaming_conninfo ||
+      postgres::have_same_place(conninfo, *config_.streaming_conninfo)) {
+    return connect(limits);
+  }
+  const std::string database = postgres::find_parameter(conninfo, "dbname").value_or("postgres");
+  for (const std::string& candidate :
+       {postgres::move_conninfo(conninfo, *config_.streaming_conninfo),
+        postgres::with_database(*config_.streaming_conninfo, database)}) {
+    // A streaming user need not be let into a database, nor the other one into that server.
+    try {
+      return postgres::Connection::open(postgres::make_sql_conninfo(candidate), limits,
+                                        interrupt());
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      log::debug(kComponent, "cannot ask the server that WAL of '{}' streams from: {}", name(),
+                 error.describe());
+    }
+  }
+  return connect(limits);
 }
 
 Server Server::with_wal_connections() const {

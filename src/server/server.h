@@ -50,6 +50,13 @@ class Server {
   postgres::Connection connect_streaming(const std::string& application_name,
                                          const postgres::ConnectionLimits& limits = {}) const;
 
+  // An SQL session with the server that streaming_conninfo leads to, for questions about slots and
+  // WAL senders. That is where conninfo leads, unless the strings name another place: then it is
+  // tried there with the user of conninfo and that of streaming_conninfo. When neither is let in,
+  // the session is conninfo's all the same, and may know nothing of what is asked.
+  postgres::Connection connect_beside_streaming(
+      const postgres::ConnectionLimits& limits = {}) const;
+
   // A copy whose conninfo and streaming_conninfo are those of WAL streaming (wal_conninfo,
   // wal_streaming_conninfo); the text tells which were overridden, empty when none.
   Server with_wal_connections() const;
