@@ -109,7 +109,13 @@ void reset_receive_wal(const server::Server& server, Messages& messages) {
   const fs::path directory = server.locations().streaming_directory;
   make_directories(directory);
   const std::optional<std::string> newest = find_newest_stream_file(directory);
-  const ServerSide side = look_at_server(server, messages);
+  ServerSide side = look_at_server(server, messages);
+  const auto position =
+      replication::resume_position(replication::list_stream_files(directory), side.segment_size);
+  // The receiver goes on at the newest file: behind what is left of a timeline that the server is
+  // not on, whatever the slot says.
+  if (position && position->timeline != side.timeline && side.restart < position->lsn)
+    side.restart = side.current;
   const wal::Segment target = wal::segment_of(side.timeline, side.restart, side.segment_size);
   const std::string target_name = wal::segment_name(target, side.segment_size);
   if (!newest || newest->starts_with(target_name)) {
@@ -118,8 +124,6 @@ void reset_receive_wal(const server::Server& server, Messages& messages) {
   }
   const std::string current_name = wal::segment_name(
       wal::segment_of(side.timeline, side.current, side.segment_size), side.segment_size);
-  const auto position =
-      replication::resume_position(replication::list_stream_files(directory), side.segment_size);
   // A later timeline is none of the server's, and does not tell where it is on its own one.
   const bool is_on_timeline = newest->starts_with(wal::format_timeline(side.timeline));
   if (is_on_timeline && newest->substr(0, current_name.size()) > current_name) {
