@@ -106,27 +106,6 @@ void find_archived(const server::Server& server, RestoreFacts& facts) {
   }
 }
 
-// What of the destination's own WAL is not its only copy.
-void find_archived(const server::Server& server, RestoreFacts& facts) {
-  const std::set<std::string, std::less<>> here(facts.destination.wal_names.begin(),
-                                                facts.destination.wal_names.end());
-  if (here.empty()) return;
-  WalIndex::open(server.locations()).for_each([&](const WalIndexLine& line) {
-    if (here.contains(line.name)) facts.archived_here.emplace(line.name);
-    return catalogue::Visit::proceed;
-  });
-  for (const fs::path& directory :
-       {server.locations().streaming_directory, server.locations().incoming_directory}) {
-    for (const std::string& name : here) {
-      std::error_code code;
-      const bool is_whole = !name.ends_with(".partial");
-      if (is_whole && fs::file_size(directory / name, code) > 0 && !code) {
-        facts.archived_here.insert(name);
-      }
-    }
-  }
-}
-
 // Bytes by the time in which they moved. `total_time` has waits for checkpoints and for archiving,
 // too; where it is the same, as in backups of other programs, nobody knows how much of it they
 // were.
