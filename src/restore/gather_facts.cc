@@ -60,7 +60,17 @@ void read_wal(const server::Server& server, RestoreFacts& facts) {
   const std::uint64_t first_number = begin ? begin->number : 0;
   const WalIndex index = WalIndex::open(server.locations());
   index.for_each([&](const WalIndexLine& line) {
-    if (is_wanted(line, first_number, size)) facts.wal.push_back(line.entry());
+    if (!is_wanted(line, first_number, size)) return catalogue::Visit::proceed;
+    facts.wal.push_back(line.entry());
+    // What a history file must be is seen when it is read, and only of one that is needed. Of
+    // others PostgreSQL wants the name: they are copied as they are.
+    if (wal::parse_archive_name(line.name).kind == wal::ArchiveName::Kind::history) {
+      const fs::path path = server.locations().wals_directory / line.name;
+      struct stat status = {};
+      if (::stat(path.c_str(), &status) == 0) {
+        facts.wal.back().size_bytes = static_cast<std::uint64_t>(status.st_size);
+      }
+    }
     return catalogue::Visit::proceed;
   });
   add_unindexed(server, first_number, facts);
@@ -240,11 +250,8 @@ void verify_wal_files(const RestorePlan& plan) {
   for (const WalFileCopy& file : plan.wal.files) {
     if (!file.moves_to.empty()) continue;
     struct stat status = {};
-    // What a history file must be was seen when it was read; of others PostgreSQL wants the name.
-    const bool is_history =
-        wal::parse_archive_name(file.name).kind == wal::ArchiveName::Kind::history;
     if (::stat(file.source.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-        (is_history || static_cast<std::uint64_t>(status.st_size) == file.size_bytes)) {
+        static_cast<std::uint64_t>(status.st_size) == file.size_bytes) {
       continue;
     }
     throw Error(
