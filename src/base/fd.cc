@@ -34,7 +34,8 @@ namespace {
 // What the user means when he says /dev/stdout or <(...).
 bool is_device_name(const std::filesystem::path& path) {
   const std::filesystem::path parent = path.parent_path();
-  return parent == "/dev" || parent == "/dev/fd" || parent == "/proc/self/fd";
+  return parent == "/dev" || parent == "/dev/fd" || parent == "/dev/pts" ||
+         parent == "/proc/self/fd";
 }
 
 [[noreturn]] void throw_wrong_kind(const std::filesystem::path& path, std::string_view kind) {
@@ -55,8 +56,9 @@ std::string_view kind_of(mode_t mode) {
 // files do not know the flag.
 int open_plainly(const std::filesystem::path& path, int flags, mode_t mode, Links links) {
   flags |= O_CLOEXEC | O_NOCTTY;
+  if (is_device_name(path)) return ::open(path.c_str(), flags, mode);
   if (links == Links::refuse && (flags & O_DIRECTORY) == 0) flags |= O_NOFOLLOW;
-  if (!is_device_name(path)) flags |= O_NONBLOCK;
+  flags |= O_NONBLOCK;
   return ::open(path.c_str(), flags, mode);
 }
 

@@ -242,7 +242,6 @@ std::vector<std::string> shell_command(const std::string& text) {
 }
 void set_file_limit_of_children(std::uint64_t soft_limit) { g_file_limit_of_children = soft_limit; }
 
-
 pid_t spawn_daemon(const std::vector<std::string>& argv, DaemonOutputs outputs) {
   SpawnActions actions;
   actions.set_flags(POSIX_SPAWN_SETSID);

@@ -156,8 +156,8 @@ TEST_F(ArchiveSurvey, StrangeFilesAreNamed) {
   put_indexed(1);
   put_file(locations_.wals_directory / "0000000100000000" / "core", "x");
   put_file(locations_.wals_directory / "lost+found" / "x", "x");
-  EXPECT_THAT(damage(), testing::UnorderedElementsAre(HasSubstr("core: it is no file"),
-                                                      HasSubstr("lost+found: it is no file")));
+  // What a file system keeps for itself is no damage.
+  EXPECT_THAT(damage(), ElementsAre(HasSubstr("core: it is no file")));
 }
 
 }  // namespace

@@ -321,7 +321,15 @@ class Planner {
   // otherwise. The parent's own would lead past the fork.
   void refuse_unreachable_timeline(const WalSelection& selection) {
     const wal::Segment begin{.timeline = timeline_.timeline, .number = spans_.back().first};
-    const bool ends_before = last_number_ && *last_number_ < begin.number;
+    const auto is_before = [&](std::optional<std::uint64_t> number) {
+      return number && *number < begin.number;
+    };
+    // The segments behind a target LSN are taken for a record that may be long.
+    const std::optional<std::uint64_t> target_number =
+        target_.lsn ? std::optional(
+                          wal::segment_of({}, *target_.lsn, facts_.backup.xlog_segment_size).number)
+                    : std::nullopt;
+    const bool ends_before = is_before(last_number_) || is_before(target_number);
     if (timeline_.timeline == facts_.backup.wal_timeline() || ends_before ||
         request_.standby_mode) {
       return;

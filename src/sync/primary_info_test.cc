@@ -135,7 +135,7 @@ TEST_F(PrimaryInfoFile, BackupsAreNamedOnceAndOfOneKind) {
     EXPECT_NE(refusal(document("\"20261102T000001\": " + value, "")), "") << value;
   }
   EXPECT_THAT(refusal(document(R"("20261102T000001": {"begin_wal": "../../evil"})", "")),
-              HasSubstr("names '../../evil', which is no WAL file"));
+              HasSubstr("\"../../evil\" is not the name of a WAL segment"));
 }
 
 TEST(TarCommand, QuotesForBothShells) {

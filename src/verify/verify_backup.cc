@@ -305,9 +305,9 @@ void verify_ancestors(const server::Server& server, const BackupInfo& backup,
   } catch (const Error& error) {
     // A broken chain is what the user wants to hear of, beside everything else.
     if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::not_found) throw;
-    const bool is_told = std::any_of(
-        report.findings.begin(), report.findings.end(),
-        [](const Finding& finding) { return finding.text.starts_with(kForeignFiles); });
+    const bool is_told =
+        std::any_of(report.findings.begin(), report.findings.end(),
+                    [](const Finding& finding) { return finding.text.starts_with(kForeignFiles); });
     if (!is_told) add(backup.id, error.describe());
   }
 }

@@ -100,8 +100,8 @@ TEST(RecordContent, ReadsTheLevel) {
   EXPECT_FALSE(find_wal_level(view(minimal, 0, 0x10)));
   EXPECT_FALSE(find_wal_level(view(minimal, 1, 0x60)));
   // Before 12.
-  const std::string old = with_length(change.substr(4) + bytes_of(std::uint32_t{1}) +
-                                      std::string(4, '\0'));
+  const std::string old =
+      with_length(change.substr(4) + bytes_of(std::uint32_t{1}) + std::string(4, '\0'));
   EXPECT_FALSE(find_wal_level(view(old, 0, 0x60)).value().is_minimal);
   EXPECT_FALSE(find_wal_level(view(with_length(change.substr(5)), 0, 0x60)));
 }

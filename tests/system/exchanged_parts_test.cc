@@ -68,8 +68,8 @@ TEST_P(ExchangedParts, AreRefused) {
   EXPECT_EQ(Restored(site_, second_).result.exit_code, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Forms, ExchangedParts, testing::Values("", "gzip"), [](const auto& info) {
-  return info.param.empty() ? "plain" : info.param;
+INSTANTIATE_TEST_SUITE_P(Forms, ExchangedParts, testing::Values("", "gzip"), [](const auto& data) {
+  return data.param.empty() ? "plain" : data.param;
 });
 
 }  // namespace
