@@ -147,8 +147,13 @@ BackupWals check_backup_wals(const server::Server& server, const catalogue::Back
   if (result.outcome == Outcome::unchanged) return BackupWals::unchanged;
   const bool was_done = backup.status == catalogue::BackupStatus::done;
   const bool has_failed = backup.status == catalogue::BackupStatus::failed;
+  const std::optional<std::string> error_before = backup.error;
+  const catalogue::BackupStatus status_before = backup.status;
   catalogue::apply_wal_check(result, backup);
-  server.catalogue().save(backup);
+  // What is right already needs no space, and can be looked at on a read-only file system.
+  if (backup.status != status_before || backup.error != error_before) {
+    server.catalogue().save(backup);
+  }
   messages.debug(fmt::format("Status of backup {} of server {}: {}", id.value, server.name(),
                              catalogue::status_text(backup.status)));
   if (has_failed) {

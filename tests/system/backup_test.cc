@@ -197,7 +197,8 @@ TEST_P(EveryVersion, IsTakenAsPostgresAndTheContractWantIt) {
   const fs::path backup = barman.server_directory("main") / "base" / ids[0];
   expect_files_of_backup(backup, postgres, oid);
   // The copy of the metadata comes later.
-  EXPECT_EQ(number(info, "size"), tree_size(backup) - file_size_of(backup / "backup.info"));
+  EXPECT_EQ(number(info, "size"),
+            tree_size(backup) - static_cast<std::int64_t>(fs::file_size(backup / "backup.info")));
   EXPECT_EQ(info.at("deduplicated_size"), info.at("size"));
   if (has_verifier(GetParam())) {
     run_checked({.argv = {find_tool(GetParam(), "pg_verifybackup"), "--no-parse-wal",

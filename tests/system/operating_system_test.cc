@@ -193,7 +193,7 @@ TEST_F(OperatingSystem, RefusalsEndCommandsWithAReason) {
     const fs::path lock = barman.home() / ".main-backup.lock";
     fs::remove(lock);
     ASSERT_EQ(::mkfifo(lock.c_str(), 0600), 0);
-    const CommandResult result = barman.run({"backup", "main"});
+    const CommandResult result = barman.run({"delete", "main", id});
     EXPECT_EQ(result.exit_code, 1);
     EXPECT_THAT(result.err, AllOf(HasSubstr("it is a FIFO"), HasSubstr(lock.string())));
     fs::remove(lock);
