@@ -410,6 +410,7 @@ void Catalogue::mark_being_deleted(const BackupId& id) const {
     // Freeing space needs no space and no inode: the metadata becomes the mark. From here on the
     // backup is gone, and what is left of its files goes with the mark.
     rename_durably(backup_info_path(id), annotation_path(id, kDeleteKey));
+    if (is_present(old_info_path(id))) remove_durably(old_info_path(id));
   }
 }
 void Catalogue::clear_being_deleted(const BackupId& id) const { remove_annotation(id, kDeleteKey); }

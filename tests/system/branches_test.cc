@@ -151,7 +151,7 @@ class BranchStory : public testing::Test {
     const fs::path destination = place.path() / "data";
     const CommandResult result = barman_.run(restore_of(backup, options, destination));
     if (result.exit_code != 0) return "refused: " + result.err;
-    PostgresServer restored({.data_directory = destination, .start = StartWait::processes});
+    PostgresServer restored({.data_directory = destination});
     restored.wait_until_primary();
     return restored.value("SELECT string_agg(mark, ' ' ORDER BY mark) FROM marks");
   }

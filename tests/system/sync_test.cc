@@ -322,6 +322,7 @@ TEST_F(PassiveNode, RefusesWhatCannotBe) {
               HasSubstr("ERROR: Backup 20200101T000000 is absent on main server"));
   EXPECT_EQ(run({"sync-backup", "main", "latest"}).exit_code, 1);
   fs::remove(passive_.server_directory("main") / "meta" / (id + "-backup.info"));
+  fs::remove(passive_.server_directory("main") / "base" / id / "backup.info");
   EXPECT_THAT(run({"sync-wals", "main"}).err, HasSubstr("WARNING: No base backup for server main"));
 }
 
