@@ -172,7 +172,7 @@ class Campaign {
     const std::string file = postgres_.value("SELECT pg_walfile_name(pg_current_wal_lsn())");
     postgres_.query("SELECT pg_create_restore_point('x'); SELECT pg_switch_wal()");
     postgres_.wait_until(
-        fmt::format("SELECT last_archived_wal >= '{}' FROM pg_stat_archiver", file));
+        fmt::format("(SELECT last_archived_wal >= '{}' FROM pg_stat_archiver)", file));
   }
 
   // Two backups, archived WAL, and WAL that waits.
@@ -445,9 +445,9 @@ int main(int argc, char** argv) {
     const CampaignOptions options = parse_options({argv + std::min(argc, 1), argv + argc});
     become_unprivileged();
     result = run_campaign(options);
-    forget_root();
   } catch (const barman::Error& error) {
     fmt::print(stderr, "fault_campaign: {}\n", error.describe());
   }
+  forget_root();
   return result;
 }

@@ -300,19 +300,19 @@ TEST(KeptReasons, OfProcessesInTheBackgroundAreTold) {
                               {"streaming_conninfo", "host=127.0.0.1 port=1"}});
   const fs::path server = barman.server_directory("main");
   fs::create_directories(server / "incoming");
-  const fs::path wals = server / "wals";
-  write_text(wals, "in the way");
-  write_text(server / "incoming" / "00000002.history", "1\t0/3000000\tno recovery\n");
+  const fs::path errors = server / "errors";
+  write_text(errors, "in the way");
+  write_text(server / "incoming" / "foreign", "x");
   const auto say = [&](const std::vector<std::string>& arguments) {
     return barman.run(arguments).out;
   };
   EXPECT_NE(barman.run({"archive-wal", "main"}).exit_code, 0);
-  const std::string reason = wals.string();
+  const std::string reason = errors.string();
   EXPECT_THAT(say({"check", "main"}),
               AllOf(HasSubstr("\tlast run of archive-wal: FAILED ("), HasSubstr(reason)));
   EXPECT_THAT(say({"status", "main"}), HasSubstr("\tLast failure of archive-wal: "));
   EXPECT_THAT(say({"show-servers", "main"}), HasSubstr("\tlast_failure_of_archive_wal: "));
-  fs::remove(wals);
+  fs::remove(errors);
   EXPECT_EQ(barman.run({"archive-wal", "main"}).exit_code, 0);
   for (const char* command : {"check", "status", "show-servers"}) {
     EXPECT_THAT(say({command, "main"}), Not(HasSubstr("archive-wal: "))) << command;

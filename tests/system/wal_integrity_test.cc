@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <signal.h>
+#include <cstring>
 
 #include <algorithm>
 #include <atomic>
@@ -175,8 +177,13 @@ TEST_F(FailOver, LeavesATornRecordThatItsHistoryExplains) {
   damaged[200] = static_cast<char>(damaged[200] ^ 1);
   EXPECT_THAT(verify_with(damaged).err, HasSubstr("WAL file '" + segment_ + "': "));
   std::string short_of_the_end = torn_;
-  // Behind its first record.
-  short_of_the_end.replace(104, std::string::npos, torn_.size() - 104, '\0');
+  // Behind its first record, which follows the long header of the page and tells its length.
+  constexpr std::size_t kLongHeader = 40;
+  std::uint32_t length = 0;
+  std::memcpy(&length, torn_.data() + kLongHeader, sizeof length);
+  const std::size_t end = kLongHeader + (length + 7U) / 8U * 8U;
+  ASSERT_LT(end, torn_.size());
+  short_of_the_end.replace(end, std::string::npos, torn_.size() - end, '\0');
   EXPECT_THAT(verify_with(short_of_the_end).err,
               HasSubstr("the records end here, but a later timeline begins at"));
   EXPECT_EQ(verify_with(torn_).exit_code, 0);
