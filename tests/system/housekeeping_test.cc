@@ -208,6 +208,7 @@ TEST_F(Housekeeping, ChecksARangeOfArchivedWal) {
   golden("check-archived-wal-range/too_large",
          {"check-archived-wal-range", "main", begin, "00000001FFFFFFFF00000000"});
   fs::remove(meta(backup_ + "-backup.info"));
+  fs::remove(site_.server_directory() / "base" / backup_ / "backup.info");
   golden("check-archived-wal-range/no_backup",
          {"check-archived-wal-range", "main", begin, names.back()});
   golden("check-archived-wal-range/no_backup_json",

@@ -135,7 +135,10 @@ TEST_P(OldLayouts, AreExtendedInTheNewPlace) {
   EXPECT_EQ(fields.at("begin_wal"), OldCatalogue::wal(8));
   EXPECT_EQ(fields.at("tablespaces"), "[('t1', 16384, '/srv/tbs1')]");
   EXPECT_EQ(fields.at("xlog_segment_size"), "16777216");
-  EXPECT_FALSE(fs::exists(catalogue_.base(OldCatalogue::kWaiting) / "backup.info"));
+  // In the old place is a copy, for those who look there.
+  EXPECT_EQ(read_text(catalogue_.base(OldCatalogue::kWaiting) / "backup.info"),
+            read_text(barman_.server_directory("main") / "meta" /
+                      (std::string(OldCatalogue::kWaiting) + "-backup.info")));
   expect_known_fields_only();
   EXPECT_EQ(listed(), catalogue_.ids());
 }
