@@ -216,6 +216,8 @@ TEST_P(ArchivingStory, KeepsEveryTimelineRestorable) {
   archive(*fork_);
   EXPECT_TRUE(fs::exists(archived_wal(barman_, "main", "00000002.history")));
   const std::string second = back_up();
+  // PostgreSQL reaches a time only with a transaction after it.
+  const std::string on_timeline_2 = now_of(*fork_);
   add_mark(*fork_, "after the second backup");
   archive(*fork_);
 
@@ -234,7 +236,7 @@ TEST_P(ArchivingStory, KeepsEveryTimelineRestorable) {
   EXPECT_EQ(chosen({"--target-lsn", position_on_timeline_1, "--target-tli", "1"}), first);
   EXPECT_EQ(chosen({"--target-tli", "1"}), first);
   EXPECT_EQ(chosen({"--target-tli", "2"}), second);
-  EXPECT_EQ(chosen({"--target-time", now_of(*fork_)}), second);
+  EXPECT_EQ(chosen({"--target-time", on_timeline_2}), second);
 
   EXPECT_THAT(run_silently(barman_, {"show-backup", "main", first}),
               HasSubstr("    Reachable timelines  : 2\n"));
