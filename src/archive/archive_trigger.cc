@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "archive/processes.h"
-#include "archive/wal_batch.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "wal_archive/wal_batch.h"
 
 namespace barman::archive {
 namespace {
@@ -87,8 +87,9 @@ void ArchiveTrigger::run_child(const std::stop_token& stop) const {
 }
 
 bool ArchiveTrigger::are_files_waiting() const {
-  const WalBatch batch = choose_batch(
-      WalSource::streaming, list_received_files(server_.locations().streaming_directory), 0);
+  const wal_archive::WalBatch batch = wal_archive::choose_batch(
+      wal_archive::WalSource::streaming,
+      wal_archive::list_received_files(server_.locations().streaming_directory), 0);
   return !batch.files.empty();
 }
 

@@ -3,12 +3,12 @@
 #include <filesystem>
 #include <utility>
 
-#include "archive/wal_coding.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "catalogue/wal_check.h"
-#include "catalogue/wal_index.h"
 #include "pipeline/sink.h"
+#include "wal_archive/wal_check.h"
+#include "wal_archive/wal_coding.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::archive {
 namespace fs = std::filesystem;
@@ -39,7 +39,7 @@ auto ask(const Question& question) -> decltype(question()) {
 }
 
 fs::path path_of(const server::Server& server, const std::string& name) {
-  return catalogue::archived_wal_path(server.locations().wals_directory, name);
+  return wal_archive::archived_wal_path(server.locations().wals_directory, name);
 }
 
 std::optional<std::vector<std::byte>> read_segment(const server::Server& server,
@@ -47,8 +47,8 @@ std::optional<std::vector<std::byte>> read_segment(const server::Server& server,
   const fs::path path = path_of(server, name);
   const std::optional<Fd> file = find_file(path);
   if (!file) return std::nullopt;
-  const WalCoding coding(server.config());
-  const StoredForm form = coding.identify(*file, path);
+  const wal_archive::WalCoding coding(server.config());
+  const wal_archive::StoredForm form = coding.identify(*file, path);
   // A passphrase is not asked for at each start of a receiver.
   if (form.encryption) return std::nullopt;
   MemorySink content;
@@ -59,7 +59,7 @@ std::optional<std::vector<std::byte>> read_segment(const server::Server& server,
 std::optional<std::string> read_history(const server::Server& server, wal::TimelineId timeline) {
   const fs::path path = path_of(server, wal::history_file_name(timeline));
   if (!find_file(path)) return std::nullopt;
-  return WalCoding(server.config()).read_text(path);
+  return wal_archive::WalCoding(server.config()).read_text(path);
 }
 
 }  // namespace
@@ -68,8 +68,8 @@ replication::ArchivedWal look_at_archived_wal(const server::Server& server) {
   return {.last_segment =
               [&server](wal::TimelineId timeline) {
                 return ask([&] {
-                  return catalogue::find_last_archived_segment(server.locations().wals_directory,
-                                                               timeline);
+                  return wal_archive::find_last_archived_segment(server.locations().wals_directory,
+                                                                 timeline);
                 });
               },
           .content =

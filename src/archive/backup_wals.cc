@@ -10,19 +10,19 @@
 
 #include <fmt/format.h>
 
-#include "archive/remove_wals.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "catalogue/locks.h"
-#include "catalogue/wal_index.h"
-#include "catalogue/wal_removal.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/remove_wals.h"
+#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_removal.h"
 
 namespace barman::archive {
 namespace {
 
-using Outcome = catalogue::WalCheckResult::Outcome;
+using Outcome = wal_archive::WalCheckResult::Outcome;
 
 BackupWals state_of(Outcome outcome) {
   switch (outcome) {
@@ -56,13 +56,13 @@ std::optional<std::chrono::seconds> time_of_gap(const catalogue::CatalogueLocati
   const auto missing = wal::parse_segment_name(name, size);
   if (!missing) return std::nullopt;
   const auto last_name =
-      catalogue::find_last_archived_segment(locations.wals_directory, missing->timeline);
+      wal_archive::find_last_archived_segment(locations.wals_directory, missing->timeline);
   const auto last = last_name ? wal::parse_segment_name(*last_name, size) : std::nullopt;
   for (wal::Segment next = *missing; last && next < *last;) {
     ++next.number;
     struct stat status = {};
     const auto path =
-        catalogue::archived_wal_path(locations.wals_directory, wal::segment_name(next, size));
+        wal_archive::archived_wal_path(locations.wals_directory, wal::segment_name(next, size));
     if (::stat(path.c_str(), &status) == 0) return std::chrono::seconds(status.st_ctim.tv_sec);
   }
   return std::nullopt;
@@ -72,7 +72,7 @@ std::optional<std::chrono::seconds> time_of_gap(const catalogue::CatalogueLocati
 std::optional<Outcome> find_outcome(const server::Server& server,
                                     const catalogue::BackupInfo& backup) {
   try {
-    return catalogue::check_backup_wal(backup, look_for_wals(server, backup.xlog_segment_size))
+    return wal_archive::check_backup_wal(backup, look_for_wals(server, backup.xlog_segment_size))
         .outcome;
   } catch (const Error&) {
     // The command tells it of the backup that is chosen.
@@ -82,10 +82,10 @@ std::optional<Outcome> find_outcome(const server::Server& server,
 
 }  // namespace
 
-catalogue::ArchiveLookup look_for_wals(const server::Server& server,
-                                       wal::SegmentSize segment_size) {
+wal_archive::ArchiveLookup look_for_wals(const server::Server& server,
+                                         wal::SegmentSize segment_size) {
   const catalogue::CatalogueLocations locations = server.locations();
-  catalogue::ArchiveLookup lookup = catalogue::look_into_archive(locations.wals_directory);
+  wal_archive::ArchiveLookup lookup = wal_archive::look_into_archive(locations.wals_directory);
   lookup.can_arrive = [locations, segment_size](const std::string& name) {
     if (is_received(locations, name)) return true;
     const auto known = time_of_gap(locations, name, segment_size);
@@ -102,7 +102,7 @@ std::optional<catalogue::BackupId> choose_for_wal_check(const server::Server& se
   std::optional<catalogue::BackupId> recovered;
   for (const catalogue::BackupInfo& backup : list.backups) {
     const bool is_waiting = backup.status == catalogue::BackupStatus::waiting_for_wals;
-    if (!is_waiting && (recovered || !catalogue::has_failed_for_wal(backup))) continue;
+    if (!is_waiting && (recovered || !wal_archive::has_failed_for_wal(backup))) continue;
     const auto outcome = find_outcome(server, backup);
     if (is_waiting) {
       if (outcome && *outcome != Outcome::waiting) return backup.id;
@@ -142,14 +142,14 @@ BackupWals check_backup_wals(const server::Server& server, const catalogue::Back
   }
   // Read under the lock: another process may have judged or deleted it meanwhile.
   catalogue::BackupInfo backup = server.catalogue().load_backup(id);
-  const catalogue::WalCheckResult result =
-      catalogue::check_backup_wal(backup, look_for_wals(server, backup.xlog_segment_size));
+  const wal_archive::WalCheckResult result =
+      wal_archive::check_backup_wal(backup, look_for_wals(server, backup.xlog_segment_size));
   if (result.outcome == Outcome::unchanged) return BackupWals::unchanged;
   const bool was_done = backup.status == catalogue::BackupStatus::done;
   const bool has_failed = backup.status == catalogue::BackupStatus::failed;
   const std::optional<std::string> error_before = backup.error;
   const catalogue::BackupStatus status_before = backup.status;
-  catalogue::apply_wal_check(result, backup);
+  wal_archive::apply_wal_check(result, backup);
   // What is right already needs no space, and can be looked at on a read-only file system.
   if (backup.status != status_before || backup.error != error_before) {
     server.catalogue().save(backup);
@@ -179,9 +179,9 @@ std::vector<std::string> purge(const server::Server& server, const catalogue::Ba
   for (const auto& [id, target] : server.catalogue().list_annotations().keeps) {
     if (target == catalogue::KeepTarget::standalone) standalone.insert(id);
   }
-  const catalogue::WalRemovalPlan plan =
-      catalogue::plan_first_backup_purge(list, backup, std::move(standalone));
-  if (plan.is_removing) return remove_wals(server, plan);
+  const wal_archive::WalRemovalPlan plan =
+      wal_archive::plan_first_backup_purge(list, backup, std::move(standalone));
+  if (plan.is_removing) return wal_archive::remove_wals(server, plan);
   log::info("barman.backup", "no WAL is removed before backup {}: {}", backup.id.value,
             plan.reason);
   return {};

@@ -8,8 +8,8 @@
 #include "base/progress.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/catalogue.h"
-#include "catalogue/wal_check.h"
 #include "server/server.h"
+#include "wal_archive/wal_check.h"
 
 namespace barman::archive {
 
@@ -27,7 +27,8 @@ enum class BackupWals {
 inline constexpr std::chrono::minutes kGapPatience{10};
 
 // What is archived, and what waits to be, or may still be sent.
-catalogue::ArchiveLookup look_for_wals(const server::Server& server, wal::SegmentSize segment_size);
+wal_archive::ArchiveLookup look_for_wals(const server::Server& server,
+                                         wal::SegmentSize segment_size);
 
 // The backup that cron has checked: the oldest one that waits for WAL and whose verdict is there;
 // one that failed for WAL that has come since; else the oldest that waits.

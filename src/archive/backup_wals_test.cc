@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "archive/archive_wal.h"
-#include "archive/remove_wals.h"
 #include "archive/test_support.h"
 #include "base/file_lock.h"
 #include "catalogue/locks.h"
+#include "wal_archive/archive_wal.h"
+#include "wal_archive/remove_wals.h"
 
 namespace barman::archive {
 namespace {
@@ -31,7 +31,7 @@ catalogue::BackupInfo make_backup(unsigned begin, unsigned end) {
 void archive_wals(const TestServer& test, const std::vector<unsigned>& numbers) {
   for (const unsigned number : numbers) put_wal_file(test.incoming(wal_name(number)), "x");
   RecordedMessages messages;
-  archive_pending_wal(test.make(), {}, messages);
+  wal_archive::archive_pending_wal(test.make(), {}, messages);
 }
 
 TEST(BackupWals, StatusFollowsTheArchive) {
@@ -178,8 +178,8 @@ TEST(RemoveWals, HooksRunAroundAndOutsideTheLock) {
       "echo $BARMAN_PHASE $BARMAN_SEGMENT $(flock -n " + lock + " echo free) >> " + output;
   test.config.pre_wal_delete_script = script;
   test.config.post_wal_delete_script = script;
-  const catalogue::WalRemovalPlan plan = {.is_removing = true, .first_needed = wal_name(2)};
-  EXPECT_THAT(remove_wals(test.make(), plan), ElementsAre(wal_name(1)));
+  const wal_archive::WalRemovalPlan plan = {.is_removing = true, .first_needed = wal_name(2)};
+  EXPECT_THAT(wal_archive::remove_wals(test.make(), plan), ElementsAre(wal_name(1)));
   EXPECT_EQ(get_file(output), "pre " + wal_name(1) + " free\npost " + wal_name(1) + " free\n");
 }
 
@@ -187,8 +187,8 @@ TEST(RemoveWals, AbortingHookKeepsEverything) {
   TestServer test;
   archive_wals(test, {1, 2});
   test.config.pre_wal_delete_retry_script = "exit 63";
-  const catalogue::WalRemovalPlan plan = {.is_removing = true, .first_needed = wal_name(2)};
-  EXPECT_THROW(remove_wals(test.make(), plan), Error);
+  const wal_archive::WalRemovalPlan plan = {.is_removing = true, .first_needed = wal_name(2)};
+  EXPECT_THROW(wal_archive::remove_wals(test.make(), plan), Error);
   EXPECT_THAT(test.indexed(), ElementsAre(wal_name(1), wal_name(2)));
   EXPECT_TRUE(std::filesystem::exists(test.archived(wal_name(1))));
 }

@@ -18,11 +18,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "catalogue/wal_index.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
 #include "wal/segment_header.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::archive {
 namespace fs = std::filesystem;
@@ -86,7 +86,7 @@ bool is_sent_as_stored(const FoundWal& wal) {
 }
 
 // PostgreSQL would take other bytes for a broken segment, and end its recovery.
-void refuse_unreadable(const WalCoding& coding, const FoundWal& wal) {
+void refuse_unreadable(const wal_archive::WalCoding& coding, const FoundWal& wal) {
   if (!wal.stored.encryption || coding.cipher().can_decrypt()) return;
   throw Error(
       ErrorKind::config,
@@ -128,7 +128,7 @@ class SegmentFiller final : public pipeline::Sink {
 };
 
 // Decrypts, decompresses, fills up and compresses as far as the forms differ.
-void convert(const WalCoding& coding, const FoundWal& wal, RawOutput& output) {
+void convert(const wal_archive::WalCoding& coding, const FoundWal& wal, RawOutput& output) {
   std::unique_ptr<pipeline::Sink> compressor;
   if (const auto wanted = algorithm_of(wal.form)) {
     compressor = compression::make_compressor(
@@ -153,7 +153,7 @@ SendOutcome transfer(const server::Server& server, const FoundWal& wal, int fd,
     if (is_sent_as_stored(wal) && !is_unfinished(wal)) {
       output.send(wal.file, wal.path);
     } else {
-      convert(WalCoding(server.config()), wal, output);
+      convert(wal_archive::WalCoding(server.config()), wal, output);
     }
   } catch (const compression::ReaderGone&) {
     return SendOutcome::reader_gone;
@@ -194,7 +194,7 @@ struct SegmentNumbers {
 
 std::vector<fs::path> wal_search_places(const catalogue::CatalogueLocations& locations,
                                         const std::string& wal_name, PartialFiles partial_files) {
-  const fs::path archived = catalogue::archived_wal_path(locations.wals_directory, wal_name);
+  const fs::path archived = wal_archive::archived_wal_path(locations.wals_directory, wal_name);
   const fs::path streamed = locations.streaming_directory / wal_name;
   const std::string partial = wal_name + std::string(kPartialSuffix);
   std::vector<fs::path> places = {archived, locations.incoming_directory / wal_name, streamed};
@@ -214,7 +214,7 @@ std::vector<fs::path> wal_search_places(const catalogue::CatalogueLocations& loc
 FoundWal find_wal(const server::Server& server, const WalRequest& request) {
   FoundWal wal = open_wal(server, request.wal_name, request.partial_files);
   wal.form = request.form;
-  const WalCoding coding(server.config());
+  const wal_archive::WalCoding coding(server.config());
   wal.stored = coding.identify(wal.file, wal.path);
   refuse_unreadable(coding, wal);
   return wal;

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "archive/wal_coding.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/progress.h"
 #include "catalogue/catalogue.h"
 #include "server/server.h"
+#include "wal_archive/wal_coding.h"
 
 namespace barman::archive {
 
@@ -43,7 +43,7 @@ struct FoundWal {
   std::filesystem::path path;
   Fd file;
   // How it is stored.
-  StoredForm stored;
+  wal_archive::StoredForm stored;
   // What is sent.
   WalForm form = WalForm::plain;
 };

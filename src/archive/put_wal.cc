@@ -18,10 +18,7 @@
 #include <fmt/format.h>
 
 #include "archive/checksum_list.h"
-#include "archive/received_content.h"
-#include "archive/rejected_file.h"
 #include "archive/ssh_caller.h"
-#include "archive/wal_coding.h"
 #include "base/digest.h"
 #include "base/durable.h"
 #include "base/error.h"
@@ -30,6 +27,9 @@
 #include "base/timestamp.h"
 #include "pipeline/tar_reader.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/received_content.h"
+#include "wal_archive/rejected_file.h"
+#include "wal_archive/wal_coding.h"
 
 namespace barman::archive {
 namespace fs = std::filesystem;
@@ -65,7 +65,7 @@ class WalStream final : public pipeline::TarVisitor {
         directory_(server.locations().incoming_directory),
         caller_(ssh_caller_text()),
         coding_(server.config()),
-        system_id_(known_system_id(server)) {}
+        system_id_(wal_archive::known_system_id(server)) {}
   WalStream(const WalStream&) = delete;
   WalStream& operator=(const WalStream&) = delete;
   ~WalStream() override {
@@ -103,7 +103,7 @@ class WalStream final : public pipeline::TarVisitor {
   Messages& messages_;
   const fs::path directory_;
   const std::string caller_;
-  const WalCoding coding_;
+  const wal_archive::WalCoding coding_;
   const std::optional<std::uint64_t> system_id_;
   Files files_;
   std::map<std::string, std::string> checksums_;
@@ -201,8 +201,8 @@ void WalStream::verify_checksum(const std::string& name, const ReceivedWal& wal)
 }
 
 void WalStream::verify_content(const std::string& name, const ReceivedWal& wal) const {
-  const StoredForm form = coding_.identify_received(wal.file, wal.temporary);
-  const auto problem = find_content_problem(
+  const wal_archive::StoredForm form = coding_.identify_received(wal.file, wal.temporary);
+  const auto problem = wal_archive::find_content_problem(
       wal.file, wal.temporary, wal::parse_wal_file_name(name).value(), form, coding_, system_id_);
   if (!problem) return;
   throw Error(ErrorKind::corrupt,
@@ -262,8 +262,8 @@ bool WalStream::settle_duplicate(const std::string& name, ReceivedWal& wal, cons
   }
   if (give_way(name, *existing, path)) return false;
   const std::string existing_checksum = digest_of_file(algorithm_, *existing, path);
-  move_to_errors(server_.locations().errors_directory, wal.temporary, name, RejectReason::duplicate,
-                 now_local());
+  wal_archive::move_to_errors(server_.locations().errors_directory, wal.temporary, name,
+                              wal_archive::RejectReason::duplicate, now_local());
   const std::string text = fmt::format(
       "Error: Duplicate Files Detected with Mismatched Checksums. File {} already exists on server "
       "{} with checksum {}, and was received with checksum {}. The received file was moved to the "
@@ -277,12 +277,13 @@ bool WalStream::settle_duplicate(const std::string& name, ReceivedWal& wal, cons
 // The received file was verified; one that came otherwise and cannot be right must not keep it
 // away.
 bool WalStream::give_way(const std::string& name, const Fd& existing, const fs::path& path) {
-  const auto problem =
-      find_content_problem(existing, path, wal::parse_wal_file_name(name).value(),
-                           coding_.identify_received(existing, path), coding_, system_id_);
+  const auto problem = wal_archive::find_content_problem(
+      existing, path, wal::parse_wal_file_name(name).value(),
+      coding_.identify_received(existing, path), coding_, system_id_);
   if (!problem) return false;
-  const fs::path moved = move_to_errors(server_.locations().errors_directory, path, name,
-                                        RejectReason::unknown, now_local());
+  const fs::path moved =
+      wal_archive::move_to_errors(server_.locations().errors_directory, path, name,
+                                  wal_archive::RejectReason::unknown, now_local());
   const std::string text = fmt::format(
       "Error: the file {} that was in the incoming directory of server {} is none: {}. It was "
       "moved "

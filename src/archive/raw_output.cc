@@ -11,9 +11,9 @@
 #include <cerrno>
 #include <utility>
 
-#include "archive/file_transfer.h"
 #include "base/error.h"
 #include "compression/stored_file.h"
+#include "pipeline/file_transfer.h"
 
 namespace barman::archive {
 namespace fs = std::filesystem;
@@ -73,7 +73,7 @@ void RawOutput::write(Bytes data) {
 
 void RawOutput::send(const Fd& source, const fs::path& source_path) {
   if (kind_ == Kind::other) {
-    if (!send_file(source, source_path, fd_, path_)) throw_failure();
+    if (!pipeline::send_file(source, source_path, fd_, path_)) throw_failure();
     return;
   }
   loff_t offset = 0;

@@ -8,12 +8,12 @@
 
 #include <fmt/format.h>
 
-#include "archive/archive_wal.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "catalogue/wal_check.h"
-#include "catalogue/wal_index.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/archive_wal.h"
+#include "wal_archive/wal_check.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::archive {
 namespace fs = std::filesystem;
@@ -29,11 +29,12 @@ WaitOutcome wait_until(const server::Server& server, const std::function<bool()>
                        std::chrono::seconds timeout, Messages& messages) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + timeout;
-  ArchiveRequest request;
+  wal_archive::ArchiveRequest request;
   for (;;) {
     if (server.interrupt().is_requested()) return WaitOutcome::interrupted;
-    const ArchiveCounts counts = archive_pending_wal(server, request, messages);
-    if (counts.is_busy) request.when_busy = ArchiveRequest::WhenBusy::be_silent;
+    const wal_archive::ArchiveCounts counts =
+        wal_archive::archive_pending_wal(server, request, messages);
+    if (counts.is_busy) request.when_busy = wal_archive::ArchiveRequest::WhenBusy::be_silent;
     if (is_archived()) return WaitOutcome::archived;
     if (timeout.count() > 0 && Clock::now() >= deadline) return WaitOutcome::timed_out;
     sleep_unless_interrupted(kPauseMs, server.interrupt());
@@ -46,7 +47,7 @@ WaitOutcome wait_for_wal(const server::Server& server, const std::string& wal_na
                          std::chrono::seconds timeout, Messages& messages) {
   messages.info(fmt::format("Waiting for the WAL file {} from server '{}'{}", wal_name,
                             server.name(), limit_text(timeout)));
-  const fs::path path = catalogue::archived_wal_path(server.locations().wals_directory, wal_name);
+  const fs::path path = wal_archive::archived_wal_path(server.locations().wals_directory, wal_name);
   const auto is_archived = [&] { return find_status(path).has_value(); };
   const WaitOutcome outcome = wait_until(server, is_archived, timeout, messages);
   if (outcome == WaitOutcome::timed_out) {
@@ -72,7 +73,7 @@ LastSegments list_last_segments(const server::Server& server) {
   }
   LastSegments segments;
   for (const wal::TimelineId timeline : timelines) {
-    if (auto last = catalogue::find_last_archived_segment(wals, timeline)) {
+    if (auto last = wal_archive::find_last_archived_segment(wals, timeline)) {
       segments.emplace(timeline, std::move(*last));
     }
   }

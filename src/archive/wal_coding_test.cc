@@ -1,15 +1,15 @@
-#include "archive/wal_coding.h"
+#include "wal_archive/wal_coding.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "archive/archive_wal.h"
 #include "archive/get_wal.h"
 #include "archive/test_support.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
 #include "encryption/test_support.h"
+#include "wal_archive/archive_wal.h"
 
 namespace barman::archive {
 namespace {
@@ -18,8 +18,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-catalogue::WalIndexEntry line_of(const TestServer& test, const std::string& name) {
-  return catalogue::WalIndex::open(test.make().locations()).find(name).value();
+wal_archive::WalIndexEntry line_of(const TestServer& test, const std::string& name) {
+  return wal_archive::WalIndex::open(test.make().locations()).find(name).value();
 }
 
 std::string sent(const TestServer& test, const std::string& name) {
@@ -52,11 +52,11 @@ TEST_P(CompressedArchive, KeepsNameModeAndTimeAndGivesTheContentBack) {
   std::filesystem::permissions(test.streaming(wal_name(1)), std::filesystem::perms(0640));
   const auto time = std::filesystem::last_write_time(test.streaming(wal_name(1)));
   RecordedMessages messages;
-  EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).archived, 2U);
+  EXPECT_EQ(wal_archive::archive_pending_wal(test.make(), {}, messages).archived, 2U);
   EXPECT_EQ(std::filesystem::status(test.archived(wal_name(1))).permissions(),
             std::filesystem::perms(0640));
   EXPECT_EQ(std::filesystem::last_write_time(test.archived(wal_name(1))), time);
-  const catalogue::WalIndexEntry line = line_of(test, wal_name(1));
+  const wal_archive::WalIndexEntry line = line_of(test, wal_name(1));
   EXPECT_EQ(line.compression, GetParam());
   EXPECT_EQ(line.size_bytes, std::filesystem::file_size(test.archived(wal_name(1))));
   EXPECT_FALSE(get_file(test.archived(wal_name(1))) == kContent);
@@ -70,11 +70,11 @@ TEST_P(CompressedArchive, KnowsDuplicatesByTheirContent) {
   compressing(test, GetParam());
   RecordedMessages messages;
   put_file(test.incoming(wal_name(1)), kContent);
-  archive_pending_wal(test.make(), {}, messages);
+  wal_archive::archive_pending_wal(test.make(), {}, messages);
   put_file(test.incoming(wal_name(1)), kContent);
-  EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).duplicates, 1U);
+  EXPECT_EQ(wal_archive::archive_pending_wal(test.make(), {}, messages).duplicates, 1U);
   put_file(test.incoming(wal_name(1)), wal_content(wal_name(1), kText + "y"));
-  EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).rejected, 1U);
+  EXPECT_EQ(wal_archive::archive_pending_wal(test.make(), {}, messages).rejected, 1U);
   EXPECT_EQ(test.indexed().size(), 1U);
 }
 
@@ -93,7 +93,7 @@ TEST(WalCoding, FilesThatArriveCompressedStayAsTheyAre) {
   const std::string gzip = text.take();
   put_file(test.incoming(wal_name(1)), gzip);
   RecordedMessages messages;
-  archive_pending_wal(test.make(), {}, messages);
+  wal_archive::archive_pending_wal(test.make(), {}, messages);
   EXPECT_EQ(get_file(test.archived(wal_name(1))), gzip);
   EXPECT_EQ(line_of(test, wal_name(1)).compression, "gzip");
 }
@@ -125,7 +125,7 @@ TEST(WalCoding, FailedFilterLeavesTheFileAndNothingElse) {
   put_file(test.incoming(wal_name(1)), kContent);
   RecordedMessages messages;
   try {
-    archive_pending_wal(test.make(), {}, messages);
+    wal_archive::archive_pending_wal(test.make(), {}, messages);
     FAIL() << "archived";
   } catch (const Error& error) {
     EXPECT_THAT(error.message(), HasSubstr("custom_compression_filter failed"));
@@ -146,7 +146,7 @@ TEST(WalCoding, WhatAFilterMadeCountsWhenItCanBeReadBack) {
     put_file(test.incoming(wal_name(1)), kContent);
     RecordedMessages messages;
     try {
-      archive_pending_wal(test.make(), {}, messages);
+      wal_archive::archive_pending_wal(test.make(), {}, messages);
       FAIL() << filter;
     } catch (const Error& error) {
       EXPECT_THAT(error.message(), HasSubstr("custom_compression_filter")) << filter;
@@ -158,14 +158,16 @@ TEST(WalCoding, WhatAFilterMadeCountsWhenItCanBeReadBack) {
 
 TEST(WalCoding, TellsWhatIsWrongWithTheSettings) {
   config::ServerConfig config;
-  EXPECT_EQ(WalCoding(config).problem(), "");
+  EXPECT_EQ(wal_archive::WalCoding(config).problem(), "");
   config.compression = "pigz";
-  EXPECT_EQ(WalCoding(config).problem(), "");
+  EXPECT_EQ(wal_archive::WalCoding(config).problem(), "");
   config.compression = "custom";
-  EXPECT_THAT(WalCoding(config).problem(), HasSubstr("needs custom_compression_filter"));
-  EXPECT_FALSE(WalCoding(config).is_compressing());
+  EXPECT_THAT(wal_archive::WalCoding(config).problem(),
+              HasSubstr("needs custom_compression_filter"));
+  EXPECT_FALSE(wal_archive::WalCoding(config).is_compressing());
   config.custom_compression_filter = "cat";
-  EXPECT_THAT(WalCoding(config).problem(), HasSubstr("needs custom_decompression_filter"));
+  EXPECT_THAT(wal_archive::WalCoding(config).problem(),
+              HasSubstr("needs custom_decompression_filter"));
 }
 
 TEST(WalCoding, PostHookSeesWhatWasStored) {
@@ -177,7 +179,7 @@ TEST(WalCoding, PostHookSeesWhatWasStored) {
       "echo \"post '$BARMAN_COMPRESSION' $BARMAN_SIZE $(wc -c < $BARMAN_FILE)\" >> " + output;
   put_file(test.incoming(wal_name(1)), kContent);
   RecordedMessages messages;
-  archive_pending_wal(test.make(), {}, messages);
+  wal_archive::archive_pending_wal(test.make(), {}, messages);
   const std::string size = std::to_string(std::filesystem::file_size(test.archived(wal_name(1))));
   EXPECT_EQ(get_file(output), "pre '' 1048576\npost 'gzip' " + size + " " + size + "\n");
 }
@@ -194,7 +196,9 @@ class EncryptedArchive : public ::testing::Test {
     test_.config.encryption_passphrase_command = "echo open sesame";
   }
 
-  ArchiveCounts archive() { return archive_pending_wal(test_.make(), {}, messages_); }
+  wal_archive::ArchiveCounts archive() {
+    return wal_archive::archive_pending_wal(test_.make(), {}, messages_);
+  }
 
   static encryption::TestKeyring* keyring;
   TestServer test_;
@@ -212,7 +216,7 @@ TEST_F(EncryptedArchive, IsReadByGpgAndGivesTheContentBack) {
     const std::string content = wal_content(name, kText);
     put_file(test_.incoming(name), content);
     EXPECT_EQ(archive().archived, 1U);
-    const catalogue::WalIndexEntry line = line_of(test_, name);
+    const wal_archive::WalIndexEntry line = line_of(test_, name);
     EXPECT_EQ(line.compression, test_.config.compression) << word;
     EXPECT_EQ(line.encryption, "gpg");
     EXPECT_TRUE(sent(test_, name) == content) << word;
@@ -226,7 +230,7 @@ TEST_F(EncryptedArchive, ReadsWhatBarmanWrote) {
   put_file(test_.archived(wal_name(1)), keyring->encrypt(kText));
   EXPECT_TRUE(sent(test_, wal_name(1)) == kText);
   put_file(test_.archived("00000002.history"), keyring->encrypt("1\t0/3000000\tno reason"));
-  EXPECT_EQ(WalCoding(test_.config).read_text(test_.archived("00000002.history")),
+  EXPECT_EQ(wal_archive::WalCoding(test_.config).read_text(test_.archived("00000002.history")),
             "1\t0/3000000\tno reason");
 }
 

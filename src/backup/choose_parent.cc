@@ -4,11 +4,11 @@
 
 #include <fmt/format.h>
 
-#include "archive/read_branches.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "catalogue/newest_backup.h"
 #include "replication/system_identity.h"
+#include "wal_archive/read_branches.h"
 
 namespace barman::backup {
 
@@ -39,7 +39,7 @@ void ask_server(const server::Server& server, catalogue::Branches& branches) {
 BackupInfo choose_parent(const server::Server& server, const std::string& word) {
   const catalogue::BackupList list = server.catalogue().list_backups();
   const catalogue::Annotations annotations = server.catalogue().list_annotations();
-  catalogue::Branches branches = archive::read_branches(server, list.backups);
+  catalogue::Branches branches = wal_archive::read_branches(server, list.backups);
   ask_server(server, branches);
   BackupInfo parent;
   if (catalogue::asks_for_newest(word)) {

@@ -7,8 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "archive/read_branches.h"
-#include "archive/remove_wals.h"
 #include "backup/stream_backup.h"
 #include "base/durable.h"
 #include "base/error.h"
@@ -19,8 +17,10 @@
 #include "catalogue/backup_turn.h"
 #include "catalogue/deletion.h"
 #include "catalogue/retention.h"
-#include "catalogue/wal_removal.h"
 #include "hooks/hook_scripts.h"
+#include "wal_archive/read_branches.h"
+#include "wal_archive/remove_wals.h"
+#include "wal_archive/wal_removal.h"
 
 namespace barman::backup {
 namespace {
@@ -89,15 +89,16 @@ void forget_child(const catalogue::Catalogue& catalogue, const BackupInfo& backu
   catalogue.save(*parent);
 }
 
-catalogue::WalRemovalPlan plan_wals(const server::Server& server, const catalogue::BackupList& list,
-                                    const BackupInfo& backup, Cause cause) {
-  return catalogue::plan_wal_removal(
+wal_archive::WalRemovalPlan plan_wals(const server::Server& server,
+                                      const catalogue::BackupList& list, const BackupInfo& backup,
+                                      Cause cause) {
+  return wal_archive::plan_wal_removal(
       {.list = list,
        .deleted = backup.id,
        .standalone =
            standalone_backups(server, list.backups, server.catalogue().list_annotations()),
-       .cause = cause == Cause::retention ? catalogue::WalRemovalInput::Cause::retention
-                                          : catalogue::WalRemovalInput::Cause::command});
+       .cause = cause == Cause::retention ? wal_archive::WalRemovalInput::Cause::retention
+                                          : wal_archive::WalRemovalInput::Cause::command});
 }
 
 void remove_files(const std::filesystem::path& directory) {
@@ -134,14 +135,15 @@ bool delete_one(const server::Server& server, const catalogue::BackupList& list,
   }
   catalogue.mark_being_deleted(backup.id);
 
-  const catalogue::WalRemovalPlan plan = plan_wals(server, list, backup, cause);
+  const wal_archive::WalRemovalPlan plan = plan_wals(server, list, backup, cause);
   remove_files(catalogue.base_directory(backup.id));
   if (std::filesystem::exists(server.config().basebackups_directory)) {
     sync_directory(server.config().basebackups_directory);
   }
   if (plan.is_removing) {
     messages.info("Delete associated WAL segments:");
-    for (const std::string& name : archive::remove_wals(server, plan)) messages.info("\t" + name);
+    for (const std::string& name : wal_archive::remove_wals(server, plan))
+      messages.info("\t" + name);
   } else if (plan.is_damage) {
     messages.warning(fmt::format("No WAL is deleted with backup {} of server {}: {}",
                                  backup.id.value, server.name(), plan.reason));
@@ -316,7 +318,7 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, server.config().minimum_redundancy));
   catalogue::DeletionPlan plan =
       catalogue::plan_deletion(list, *current, server.catalogue().list_annotations(), minimum,
-                               server.name(), archive::read_branches(server, list.backups));
+                               server.name(), wal_archive::read_branches(server, list.backups));
   if (!plan.refusal) return plan;
   messages.warning(*plan.refusal);
   refuse(server, id, messages);
@@ -333,7 +335,7 @@ catalogue::RetentionInput retention_input(const server::Server& server,
           .minimum_redundancy =
               static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy)),
           .annotations = annotations,
-          .branches = archive::read_branches(server, backups),
+          .branches = wal_archive::read_branches(server, backups),
           .now = now_local()};
 }
 
@@ -351,7 +353,7 @@ DeletionFacts make_deletion_facts(const server::Server& server, catalogue::Backu
     facts.retention = retention_input(server, facts.list.backups, facts.annotations);
     facts.branches = facts.retention->branches;
   } else {
-    facts.branches = archive::read_branches(server, facts.list.backups);
+    facts.branches = wal_archive::read_branches(server, facts.list.backups);
   }
   facts.minimum_redundancy =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy));

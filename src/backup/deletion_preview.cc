@@ -15,8 +15,8 @@ namespace {
 
 using catalogue::BackupId;
 using catalogue::BackupInfo;
-using catalogue::WalRemovalInput;
-using catalogue::WalRemovalPlan;
+using wal_archive::WalRemovalInput;
+using wal_archive::WalRemovalPlan;
 
 // Texts by backup, for those that are to go.
 using Doomed = std::map<BackupId, std::string>;
@@ -90,10 +90,10 @@ std::vector<WalRemovalPlan> play_deletions(const DeletionFacts& facts,
     const catalogue::BackupList rest{.backups = without(facts.list.backups, gone),
                                      .broken = facts.list.broken};
     plans.push_back(
-        catalogue::plan_wal_removal({.list = rest,
-                                     .deleted = order[step],
-                                     .standalone = standalone_backups(facts, rest.backups),
-                                     .cause = cause}));
+        wal_archive::plan_wal_removal({.list = rest,
+                                       .deleted = order[step],
+                                       .standalone = standalone_backups(facts, rest.backups),
+                                       .cause = cause}));
   }
   return plans;
 }
@@ -136,7 +136,7 @@ std::vector<std::string> stay_reasons(const DeletionFacts& facts, const Doomed& 
     reasons.push_back(
         fmt::format("WAL of timeline {} stays: a remaining backup is on it", timeline.value));
   }
-  for (const catalogue::SegmentRange& range : plan.protected_ranges) {
+  for (const wal_archive::SegmentRange& range : plan.protected_ranges) {
     reasons.push_back(fmt::format("WAL from {} to {} stays: a standalone backup needs it",
                                   range.begin, range.end));
   }
@@ -144,25 +144,25 @@ std::vector<std::string> stay_reasons(const DeletionFacts& facts, const Doomed& 
 }
 
 void preview_wal(const DeletionFacts& facts, const Doomed& doomed,
-                 const std::vector<WalRemovalPlan>& plans, const catalogue::WalLines& wal,
+                 const std::vector<WalRemovalPlan>& plans, const wal_archive::WalLines& wal,
                  DeletionPreview& preview) {
   const std::vector<WalRemovalPlan> removals = removing_plans(plans);
   std::map<std::uint32_t, WalRun> runs;
-  wal([&](const catalogue::WalIndexLine& line) {
+  wal([&](const wal_archive::WalIndexLine& line) {
     const bool goes =
         std::any_of(removals.begin(), removals.end(),
                     [&](const WalRemovalPlan& plan) { return plan.removes(line.name); });
     if (!goes) {
       ++preview.kept_wal_count;
       preview.kept_wal_size_bytes += line.size_bytes;
-      return catalogue::Visit::proceed;
+      return wal_archive::Visit::proceed;
     }
     WalRun& run = runs[wal::parse_wal_file_name(line.name)->timeline.value];
     if (run.count == 0 || line.name < run.first) run.first = line.name;
     if (run.count == 0 || line.name > run.last) run.last = line.name;
     ++run.count;
     run.size_bytes += line.size_bytes;
-    return catalogue::Visit::proceed;
+    return wal_archive::Visit::proceed;
   });
   for (auto& [timeline, run] : runs) preview.removed_wal.push_back(std::move(run));
   preview.wal_reasons = stay_reasons(facts, doomed, plans);
@@ -240,7 +240,7 @@ std::vector<BackupId> list_doomed(const DeletionFacts& facts) {
 }
 
 DeletionPreview preview_deletion(const DeletionFacts& facts, const BackupId& id,
-                                 const catalogue::WalLines& wal) {
+                                 const wal_archive::WalLines& wal) {
   const auto backup = std::find_if(facts.list.backups.begin(), facts.list.backups.end(),
                                    [&](const BackupInfo& info) { return info.id == id; });
   DeletionPreview preview;
@@ -261,7 +261,7 @@ DeletionPreview preview_deletion(const DeletionFacts& facts, const BackupId& id,
   return preview;
 }
 
-DeletionPreview preview_retention(const DeletionFacts& facts, const catalogue::WalLines& wal) {
+DeletionPreview preview_retention(const DeletionFacts& facts, const wal_archive::WalLines& wal) {
   DeletionPreview preview;
   const std::vector<BackupId> order = list_doomed(facts);
   std::map<BackupId, std::string> reasons;

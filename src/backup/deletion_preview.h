@@ -13,9 +13,9 @@
 
 #include "catalogue/catalogue.h"
 #include "catalogue/retention.h"
-#include "catalogue/wal_index.h"
-#include "catalogue/wal_removal.h"
-#include "catalogue/wal_statistics.h"
+#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_removal.h"
+#include "wal_archive/wal_statistics.h"
 
 namespace barman::backup {
 
@@ -68,8 +68,8 @@ struct DeletionPreview {
 
 // `delete SERVER ID`. The backup must be one of the list.
 DeletionPreview preview_deletion(const DeletionFacts& facts, const catalogue::BackupId& id,
-                                 const catalogue::WalLines& wal);
+                                 const wal_archive::WalLines& wal);
 // What cron does for the backups of a server.
-DeletionPreview preview_retention(const DeletionFacts& facts, const catalogue::WalLines& wal);
+DeletionPreview preview_retention(const DeletionFacts& facts, const wal_archive::WalLines& wal);
 
 }  // namespace barman::backup

@@ -41,8 +41,8 @@ class Preview : public testing::Test {
         .annotations = facts_.annotations,
     };
   }
-  catalogue::WalLines lines() const {
-    return [this](const catalogue::WalIndexVisitor& visitor) {
+  wal_archive::WalLines lines() const {
+    return [this](const wal_archive::WalIndexVisitor& visitor) {
       for (const std::string& name : names_) visitor({.name = name, .size_bytes = 16});
     };
   }

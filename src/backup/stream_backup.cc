@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "archive/archive_wal.h"
 #include "archive/backup_wals.h"
 #include "archive/switch_wal.h"
 #include "archive/wait_for_wal.h"
@@ -32,6 +31,7 @@
 #include "postgres/version_facts.h"
 #include "replication/system_identity.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/archive_wal.h"
 
 namespace barman::backup {
 namespace {
@@ -343,7 +343,7 @@ void wait_for_wals(Job& job) {
 }
 
 BackupInfo finish(Job& job) {
-  archive::archive_pending_wal(job.server, {}, job.messages);
+  wal_archive::archive_pending_wal(job.server, {}, job.messages);
   // The segment that the start has closed comes after the first look.
   try {
     archive::remove_late_wals_before_first_backup(job.server, job.info);

@@ -4,7 +4,6 @@
 #include <system_error>
 
 #include "base/error.h"
-#include "wal/wal_file_name.h"
 
 namespace barman::catalogue {
 namespace fs = std::filesystem;
@@ -32,36 +31,6 @@ void visit_files(const fs::path& directory, EmptyDirectories empty_directories,
   if (is_empty && empty_directories == EmptyDirectories::list) visitor(directory);
   for (const fs::path& file : files) visitor(file);
   for (const fs::path& child : directories) visit_files(child, empty_directories, visitor);
-}
-
-std::vector<std::string> list_wals_until_next(const std::vector<BackupInfo>& backups,
-                                              const BackupInfo& backup, const WalLines& lines) {
-  std::vector<std::string> names;
-  if (!backup.begin_wal) return names;
-  const BackupInfo* const next = next_backup(backups, backup.id);
-  const std::string end = next != nullptr ? next->end_wal.value_or("") : "";
-  const std::optional<wal::TimelineId> timeline = backup.wal_timeline();
-  bool is_before_end = true;
-  lines([&](const WalIndexLine& line) {
-    const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(line.name);
-    if (!name) return Visit::proceed;
-    if (name->kind == wal::WalFileKind::history) {
-      if (is_before_end) names.push_back(name->name);
-      return Visit::proceed;
-    }
-    if (name->kind != wal::WalFileKind::segment || name->name < *backup.begin_wal ||
-        (timeline && *timeline < name->timeline)) {
-      return Visit::proceed;
-    }
-    // Lines are not always in order: what comes late is listed all the same.
-    if (!end.empty() && end < name->name) {
-      is_before_end = false;
-    } else {
-      names.push_back(name->name);
-    }
-    return Visit::proceed;
-  });
-  return names;
 }
 
 }  // namespace barman::catalogue

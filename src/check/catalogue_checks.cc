@@ -8,9 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "archive/archive_wal.h"
-#include "archive/read_branches.h"
-#include "archive/wal_coding.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -18,8 +15,6 @@
 #include "base/timestamp.h"
 #include "catalogue/last_reason.h"
 #include "catalogue/minimal_wal.h"
-#include "catalogue/wal_index.h"
-#include "catalogue/wal_statistics.h"
 #include "check/check_run.h"
 #include "check/wal_flow.h"
 #include "compression/stored_file.h"
@@ -27,6 +22,11 @@
 #include "encryption/cipher.h"
 #include "postgres/queries.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/archive_wal.h"
+#include "wal_archive/read_branches.h"
+#include "wal_archive/wal_coding.h"
+#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_statistics.h"
 
 namespace barman::check {
 namespace {
@@ -78,8 +78,8 @@ void provoke_wal(const CheckRun& run) {
   while (is_archive_empty(server) && !patience.has_passed() && !run.deadline.has_passed()) {
     if (sleep_unless_interrupted(kPauseMs, server.interrupt()))
       server.interrupt().throw_if_requested();
-    archive::archive_pending_wal(
-        server, {.when_busy = archive::ArchiveRequest::WhenBusy::be_silent}, run.messages);
+    wal_archive::archive_pending_wal(
+        server, {.when_busy = wal_archive::ArchiveRequest::WhenBusy::be_silent}, run.messages);
   }
 }
 
@@ -102,7 +102,7 @@ CatalogueFacts gather(const server::Server& server) {
                                        broken.id.value, broken.reason));
   }
   facts.backups = std::move(list.backups);
-  facts.branches = archive::read_branches(server, facts.backups);
+  facts.branches = wal_archive::read_branches(server, facts.backups);
   for (const BackupInfo& backup : facts.backups) {
     if (const std::string doubt = catalogue::find_doubt(backup, annotations); !doubt.empty()) {
       // The next cron completes a deletion.
@@ -206,7 +206,7 @@ void check_backup_size(const CheckRun& run, const CatalogueFacts& facts) {
   run.fail_uncritically(label, hint);
 }
 
-void check_wal_age(const CheckRun& run, const catalogue::WalStatistics* statistics) {
+void check_wal_age(const CheckRun& run, const wal_archive::WalStatistics* statistics) {
   const std::string label = "wal maximum age";
   const auto& limit = run.server.config().last_wal_maximum_age;
   if (!limit) return run.pass(label, "no last_wal_maximum_age provided");
@@ -226,10 +226,10 @@ void check_wal_sizes(const CheckRun& run, const CatalogueFacts& facts) {
     return run.pass("wal size", human_size(0));
   }
   try {
-    const catalogue::WalIndex index = catalogue::WalIndex::open(run.server.locations());
-    const catalogue::WalStatistics statistics = catalogue::wal_statistics_of(
+    const wal_archive::WalIndex index = wal_archive::WalIndex::open(run.server.locations());
+    const wal_archive::WalStatistics statistics = wal_archive::wal_statistics_of(
         facts.backups, facts.last->id,
-        [&](const catalogue::WalIndexVisitor& visitor) { index.for_each(visitor); });
+        [&](const wal_archive::WalIndexVisitor& visitor) { index.for_each(visitor); });
     check_wal_age(run, &statistics);
     run.pass("wal size", human_size(static_cast<std::int64_t>(statistics.wal_until_next_size)));
   } catch (const Error& error) {
@@ -283,8 +283,8 @@ void check_wal_archive(const CheckRun& run) {
   }
   try {
     server.create_directories();
-    archive::archive_pending_wal(
-        server, {.when_busy = archive::ArchiveRequest::WhenBusy::be_silent}, run.messages);
+    wal_archive::archive_pending_wal(
+        server, {.when_busy = wal_archive::ArchiveRequest::WhenBusy::be_silent}, run.messages);
     if (is_archive_empty(server)) provoke_wal(run);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
@@ -341,7 +341,7 @@ void check_catalogue(const CheckRun& run) {
   check_backup_size(run, facts);
   check_unsupported(run);
   check_wal_sizes(run, facts);
-  const std::string problem = archive::WalCoding(run.server.config()).problem();
+  const std::string problem = wal_archive::WalCoding(run.server.config()).problem();
   if (problem.empty()) {
     run.pass("compression settings");
   } else {

@@ -2,10 +2,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "catalogue/wal_index.h"
-#include "catalogue/wal_statistics.h"
 #include "check/check_run.h"
 #include "postgres/conninfo.h"
+#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_statistics.h"
 
 namespace barman::check {
 namespace {
@@ -117,11 +117,11 @@ SizeFacts measure_last_backup(const server::Server& server) {
   if (last == nullptr) return facts;
   facts.backup_size_bytes = static_cast<std::uint64_t>(last->size.value_or(0));
   try {
-    const catalogue::WalIndex index = catalogue::WalIndex::open(server.locations());
+    const wal_archive::WalIndex index = wal_archive::WalIndex::open(server.locations());
     facts.wal_size_bytes =
-        catalogue::wal_statistics_of(
+        wal_archive::wal_statistics_of(
             backups, last->id,
-            [&](const catalogue::WalIndexVisitor& visitor) { index.for_each(visitor); })
+            [&](const wal_archive::WalIndexVisitor& visitor) { index.for_each(visitor); })
             .wal_until_next_size;
   } catch (const Error& error) {  // A damaged index is an item of check.
     if (error.kind() != ErrorKind::corrupt) throw;

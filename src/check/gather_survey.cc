@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "archive/read_branches.h"
 #include "base/error.h"
 #include "content/archive_file.h"
+#include "wal_archive/read_branches.h"
 
 namespace barman::check {
 namespace {
@@ -151,8 +151,8 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
     }
   }
   facts.minimal_wal = catalogue::list_minimal_wal(locations.backup_directory);
-  survey_wal_archive(locations, archive::WalCoding(server.config()), server.interrupt(), facts);
-  facts.branches = archive::read_branches(server, facts.segment_size);
+  survey_wal_archive(locations, wal_archive::WalCoding(server.config()), server.interrupt(), facts);
+  facts.branches = wal_archive::read_branches(server, facts.segment_size);
   for (BackupInfo& info : list.backups) {
     SurveyedBackup backup = {.info = std::move(info)};
     const auto keep = annotations.keeps.find(backup.info.id);

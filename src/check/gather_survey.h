@@ -10,12 +10,12 @@
 // a few threads.
 #pragma once
 
-#include "archive/wal_coding.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "check/survey.h"
 #include "server/server.h"
 #include "verify/verify_backup.h"
+#include "wal_archive/wal_coding.h"
 
 namespace barman::check {
 
@@ -29,7 +29,7 @@ SurveyFacts gather_wal_survey(const server::Server& server);
 
 // Parts of it, with findings for what is wrong. Internal to check/.
 void survey_wal_archive(const catalogue::CatalogueLocations& locations,
-                        const archive::WalCoding& coding, const Interrupt& interrupt,
+                        const wal_archive::WalCoding& coding, const Interrupt& interrupt,
                         SurveyFacts& facts);
 void survey_backup_files(const server::Server& server, verify::VerifyDepth depth,
                          Progress& progress, SurveyedBackup& backup);

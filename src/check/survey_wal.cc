@@ -14,9 +14,9 @@
 #include "base/fd.h"
 #include "base/foreign_names.h"
 #include "base/worker_pool.h"
-#include "catalogue/wal_index.h"
 #include "check/gather_survey.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::check {
 namespace {
@@ -114,7 +114,7 @@ struct IndexLines {
 IndexLines read_index(const fs::path& path, Part& part) {
   IndexLines lines;
   if (!find_status(path)) return lines;
-  catalogue::visit_wal_index(path, 0, [&](const catalogue::WalIndexLine& line) {
+  wal_archive::visit_wal_index(path, 0, [&](const wal_archive::WalIndexLine& line) {
     lines.end_offset = line.offset;
     const auto parsed = wal::parse_wal_file_name(line.name);
     if (!parsed) {
@@ -126,7 +126,7 @@ IndexLines read_index(const fs::path& path, Part& part) {
     } else {
       lines.others[parsed->name] = line.size_bytes;
     }
-    return catalogue::Visit::proceed;
+    return wal_archive::Visit::proceed;
   });
   if (!std::is_sorted(lines.segments.begin(), lines.segments.end())) {
     std::stable_sort(lines.segments.begin(), lines.segments.end());
@@ -225,7 +225,7 @@ class DirectoryReader {
   void check_absent(const Item& line, Part& part) const {
     const std::string name = name_of(line);
     struct stat status {};
-    if (::lstat(catalogue::archived_wal_path(wals_, name).c_str(), &status) != 0) {
+    if (::lstat(wal_archive::archived_wal_path(wals_, name).c_str(), &status) != 0) {
       part.add(Trouble::line_without_file, name);
     }
   }
@@ -248,7 +248,7 @@ class DirectoryReader {
 
 // A history file in wals/ itself.
 void read_history(const fs::directory_entry& entry, const wal::WalFileName& parsed,
-                  const IndexLines& index, const archive::WalCoding& coding, Part& part,
+                  const IndexLines& index, const wal_archive::WalCoding& coding, Part& part,
                   SurveyFacts& facts) {
   const std::string name = entry.path().filename().string();
   std::error_code code;
@@ -274,7 +274,7 @@ bool is_hash_directory(const std::string& name) {
 
 // The names in wals/ itself: hash directories, sorted; history files are read on the way.
 std::vector<std::string> read_top(const fs::path& wals, const IndexLines& index,
-                                  const archive::WalCoding& coding, Part& part,
+                                  const wal_archive::WalCoding& coding, Part& part,
                                   SurveyFacts& facts) {
   std::vector<std::string> directories;
   std::error_code code;
@@ -327,9 +327,9 @@ void forget_new_files(const fs::path& index_path, std::uint64_t offset, Part& pa
   std::vector<std::string>& names = part.names.at(static_cast<std::size_t>(Trouble::not_indexed));
   if (names.empty() || !fs::exists(index_path)) return;
   std::set<std::string, std::less<>> late;
-  catalogue::visit_wal_index(index_path, offset, [&](const catalogue::WalIndexLine& line) {
+  wal_archive::visit_wal_index(index_path, offset, [&](const wal_archive::WalIndexLine& line) {
     late.emplace(line.name);
-    return catalogue::Visit::proceed;
+    return wal_archive::Visit::proceed;
   });
   const std::size_t gone =
       std::erase_if(names, [&](const std::string& name) { return late.contains(name); });
@@ -354,7 +354,7 @@ void make_findings(const Part& part, SurveyFacts& facts) {
 }  // namespace
 
 void survey_wal_archive(const catalogue::CatalogueLocations& locations,
-                        const archive::WalCoding& coding, const Interrupt& interrupt,
+                        const wal_archive::WalCoding& coding, const Interrupt& interrupt,
                         SurveyFacts& facts) {
   const fs::path& wals = locations.wals_directory;
   Part total;
@@ -395,7 +395,7 @@ void survey_wal_archive(const catalogue::CatalogueLocations& locations,
     if (!known.contains(line.key_high)) total.add(Trouble::line_without_file, name_of(line));
   }
   for (const auto& [name, size_bytes] : index.others) {
-    if (!fs::exists(catalogue::archived_wal_path(wals, name))) {
+    if (!fs::exists(wal_archive::archived_wal_path(wals, name))) {
       total.add(Trouble::line_without_file, name);
     }
   }

@@ -5,8 +5,8 @@
 
 #include "base/process.h"
 #include "catalogue/test_support.h"
-#include "catalogue/wal_index.h"
 #include "check/gather_survey.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::check {
 namespace {
@@ -27,7 +27,7 @@ class ArchiveSurvey : public testing::Test {
     return fmt::format("0000000100000000{:08X}", number);
   }
   void put(const std::string& name, std::uint64_t size_bytes = kMegabyte) {
-    const auto path = catalogue::archived_wal_path(locations_.wals_directory, name);
+    const auto path = wal_archive::archived_wal_path(locations_.wals_directory, name);
     put_file(path, "x");
     std::filesystem::resize_file(path, size_bytes);
   }

@@ -13,8 +13,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "catalogue/wal_index.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::check {
 namespace {
@@ -74,7 +74,7 @@ std::vector<std::string> list_newest_names(const fs::path& index) {
   if (offset > 0 && !lines.empty()) lines.erase(lines.begin());
   std::vector<std::string> names;
   for (const std::string& line : lines) {
-    if (const auto parsed = catalogue::parse_wal_index_line(line)) {
+    if (const auto parsed = wal_archive::parse_wal_index_line(line)) {
       names.emplace_back(parsed->name);
     }
   }
@@ -90,7 +90,7 @@ void look_at_archive(const server::Server& server, WalFlow& flow) {
       flow.archived_name = std::max(flow.archived_name.value_or(""), name);
     }
     struct stat status = {};
-    const fs::path path = catalogue::archived_wal_path(locations.wals_directory, name);
+    const fs::path path = wal_archive::archived_wal_path(locations.wals_directory, name);
     if (::stat(path.c_str(), &status) != 0) continue;
     times.push_back(seconds_of(status.st_ctim));
   }

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "archive/wal_coding.h"
 #include "backup/delete_backup.h"
-#include "catalogue/wal_index.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/wal_coding.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::cli {
 
@@ -25,10 +25,10 @@ std::vector<BackupInfo> list_readable_backups(CommandContext& context,
   return std::move(list.backups);
 }
 
-catalogue::WalLines wal_lines(const server::Server& server) {
-  return [locations = server.locations()](const catalogue::WalIndexVisitor& visitor) {
+wal_archive::WalLines wal_lines(const server::Server& server) {
+  return [locations = server.locations()](const wal_archive::WalIndexVisitor& visitor) {
     try {
-      catalogue::WalIndex::open(locations).for_each(visitor);
+      wal_archive::WalIndex::open(locations).for_each(visitor);
     } catch (const Error& error) {
       // Only here the name of the server is known, which makes the hint a command to copy.
       if (error.kind() != ErrorKind::corrupt) throw;
@@ -39,10 +39,10 @@ catalogue::WalLines wal_lines(const server::Server& server) {
   };
 }
 
-catalogue::HistoryReader read_archived_history(CommandContext& context,
-                                               const server::Server& server) {
+wal_archive::HistoryReader read_archived_history(CommandContext& context,
+                                                 const server::Server& server) {
   return [&context, wals = server.locations().wals_directory,
-          coding = archive::WalCoding(server.config())](
+          coding = wal_archive::WalCoding(server.config())](
              wal::TimelineId timeline) -> std::optional<std::string> {
     const auto path = wals / wal::history_file_name(timeline);
     // Everything else of a backup is worth telling without its timelines.

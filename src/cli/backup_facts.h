@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "catalogue/retention.h"
-#include "catalogue/wal_statistics.h"
 #include "cli/command_context.h"
 #include "server/server.h"
+#include "wal_archive/wal_statistics.h"
 
 namespace barman::cli {
 
@@ -20,12 +20,12 @@ void warn_of_broken(CommandContext& context, const std::vector<catalogue::Broken
 
 // The lines of the server's WAL index, under its lock. A name that is none of WAL files ends the
 // visit with a hint to rebuild the index.
-catalogue::WalLines wal_lines(const server::Server& server);
+wal_archive::WalLines wal_lines(const server::Server& server);
 
 // Of the timeline history files in `wals/`, whatever they are stored in; one that cannot be read is
 // a warning.
-catalogue::HistoryReader read_archived_history(CommandContext& context,
-                                               const server::Server& server);
+wal_archive::HistoryReader read_archived_history(CommandContext& context,
+                                                 const server::Server& server);
 
 // nullopt without a retention policy.
 using RetentionStatuses = std::map<catalogue::BackupId, catalogue::RetentionStatus>;

@@ -1,11 +1,11 @@
 #include <algorithm>
 
-#include "catalogue/wal_range.h"
 #include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "output/archive_views.h"
+#include "wal_archive/wal_range.h"
 
 namespace barman::cli {
 namespace {
@@ -32,14 +32,14 @@ void run_check_archived_wal_range(CommandContext& context) {
   }
   const output::WalRange range = {.begin_wal = arguments.get("begin_wal"),
                                   .end_wal = arguments.get("end_wal")};
-  if (const auto problem = catalogue::find_range_problem(range.begin_wal, range.end_wal)) {
+  if (const auto problem = wal_archive::find_range_problem(range.begin_wal, range.end_wal)) {
     throw Error(ErrorKind::usage, *problem);
   }
   const server::Server server = make_server(context, *config);
   std::optional<std::vector<std::string>> missing;
   if (const auto size = find_segment_size(list_readable_backups(context, server))) {
-    missing = catalogue::list_missing_segments(server.locations().wals_directory, range.begin_wal,
-                                               range.end_wal, *size);
+    missing = wal_archive::list_missing_segments(server.locations().wals_directory, range.begin_wal,
+                                                 range.end_wal, *size);
   }
   output::write_wal_range_check(context.reporter, server.name(), range, missing);
 }

@@ -2,12 +2,12 @@
 #include <cstdint>
 #include <limits>
 
-#include "catalogue/wal_range.h"
 #include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "output/archive_views.h"
+#include "wal_archive/wal_range.h"
 
 namespace barman::cli {
 
@@ -21,7 +21,7 @@ void run_check_wal_archive(CommandContext& context) {
         std::min<std::int64_t>(*number, std::numeric_limits<std::uint32_t>::max()))};
   }
   output::write_archive_check(context.reporter, server.name(),
-                              catalogue::find_archive_conflict(wal_lines(server), timeline));
+                              wal_archive::find_archive_conflict(wal_lines(server), timeline));
 }
 
 }  // namespace barman::cli

@@ -1,19 +1,19 @@
 #include <algorithm>
 #include <utility>
 
-#include "archive/read_branches.h"
 #include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "cli/table_facts.h"
 #include "output/backup_views.h"
+#include "wal_archive/read_branches.h"
 
 namespace barman::cli {
 namespace {
 
 using catalogue::BackupInfo;
-using catalogue::WalStatistics;
+using wal_archive::WalStatistics;
 
 output::BackupListRow make_row(const BackupInfo& backup, const WalStatistics& wal) {
   output::BackupListRow row;
@@ -39,7 +39,7 @@ std::vector<WalStatistics> count_wal(const server::Server& server,
     return backup.is_copy_done();
   });
   if (!has_usable) return std::vector<WalStatistics>(backups.size());
-  return catalogue::wal_statistics(backups, watch_newest(wal_lines(server), newest_wal_mtime));
+  return wal_archive::wal_statistics(backups, watch_newest(wal_lines(server), newest_wal_mtime));
 }
 
 std::vector<output::BackupListRow> list_rows(const server::Server& server,
@@ -78,7 +78,7 @@ void show_table(CommandContext& context, const server::Server& server,
                 const std::vector<BackupInfo>& backups, const output::TableStyle& style) {
   std::optional<double> newest_wal_mtime;
   std::vector<output::BackupListRow> rows = list_rows(server, backups, newest_wal_mtime);
-  const catalogue::Branches branches = archive::read_branches(server, backups);
+  const catalogue::Branches branches = wal_archive::read_branches(server, backups);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     output::BackupListRow& row = rows[i];
     const BackupInfo& backup = backups[backups.size() - 1 - i];

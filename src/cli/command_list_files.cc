@@ -1,9 +1,9 @@
 #include "catalogue/backup_files.h"
-#include "catalogue/wal_check.h"
 #include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "wal_archive/wal_check.h"
 
 namespace barman::cli {
 namespace {
@@ -15,7 +15,7 @@ void list_wals(CommandContext& context, const server::Server& server,
                const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     context.reporter.info_unlogged(
-        catalogue::archived_wal_path(server.locations().wals_directory, name).string());
+        wal_archive::archived_wal_path(server.locations().wals_directory, name).string());
   }
 }
 
@@ -49,10 +49,11 @@ void run_list_files(CommandContext& context) {
   const catalogue::BackupInfo backup =
       server.catalogue().resolve(context.arguments.get("backup_id"));
   if (target != "wal") list_data(context, server, backup.id);
-  if (target == "standalone") list_wals(context, server, catalogue::required_segments(backup));
+  if (target == "standalone") list_wals(context, server, wal_archive::required_segments(backup));
   if (target == "wal" || target == "full") {
     const std::vector<catalogue::BackupInfo> backups = list_readable_backups(context, server);
-    list_wals(context, server, catalogue::list_wals_until_next(backups, backup, wal_lines(server)));
+    list_wals(context, server,
+              wal_archive::list_wals_until_next(backups, backup, wal_lines(server)));
   }
 }
 

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include "catalogue/wal_index.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::cli {
 
@@ -15,8 +15,8 @@ void run_rebuild_xlogdb(CommandContext& context) {
                   "Rebuilding xlogdb is not supported for servers using cloud storage");
     }
     const server::Server server = make_server(context, config);
-    const catalogue::RebuildCounts counts =
-        catalogue::WalIndex::open(server.locations()).rebuild(server.interrupt());
+    const wal_archive::RebuildCounts counts =
+        wal_archive::WalIndex::open(server.locations()).rebuild(server.interrupt());
     context.reporter.info(fmt::format(
         "Done rebuilding xlogdb for server {} (history: {}, backup_labels: {}, wal_file: {})",
         config.name, counts.history, counts.backup_labels, counts.wal_files));

@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "archive/read_branches.h"
 #include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "output/backup_views.h"
+#include "wal_archive/read_branches.h"
 
 namespace barman::cli {
 namespace {
@@ -40,11 +40,11 @@ output::BackupDetails gather_details(CommandContext& context, const server::Serv
   output::BackupDetails details;
   details.backup = backup;
   if (!backup.is_copy_done()) return details;
-  details.wal = catalogue::wal_statistics_of(backups, backup.id, wal_lines(server));
+  details.wal = wal_archive::wal_statistics_of(backups, backup.id, wal_lines(server));
   details.reachable_timelines =
-      catalogue::children_timelines(backup, read_archived_history(context, server));
+      wal_archive::children_timelines(backup, read_archived_history(context, server));
   const catalogue::Standing standing =
-      archive::read_branches(server, backup.xlog_segment_size).standing_of(backup);
+      wal_archive::read_branches(server, backup.xlog_segment_size).standing_of(backup);
   if (standing.is_abandoned()) details.abandoned = catalogue::describe_standing(standing);
   if (const auto retention = list_retention_statuses(server, backups)) {
     const auto found = retention->find(backup.id);

@@ -1,4 +1,3 @@
-#include "archive/read_branches.h"
 #include "base/text.h"
 #include "check/receiver.h"
 #include "check/server_facts.h"
@@ -8,6 +7,7 @@
 #include "cli/server_selection.h"
 #include "cli/status_rows.h"
 #include "cli/table_facts.h"
+#include "wal_archive/read_branches.h"
 
 namespace barman::cli {
 namespace {
@@ -33,7 +33,7 @@ output::ServerSummary summarize(const server::Server& server, const config::Serv
   std::optional<double> newest_wal_mtime;
   if (summary.backup_count > 0) {
     watch_newest(wal_lines(server), newest_wal_mtime)(
-        [](const catalogue::WalIndexLine&) { return catalogue::Visit::proceed; });
+        [](const wal_archive::WalIndexLine&) { return wal_archive::Visit::proceed; });
   }
   summary.span =
       find_recovery_span(backups, server.catalogue().list_annotations(), newest_wal_mtime);
@@ -63,7 +63,7 @@ void run_status(CommandContext& context) {
     }
     // Only of a server that has some: who reads the rows of others finds what was always there.
     const std::string branches =
-        describe_branches(archive::read_branches(server, backups), backups);
+        describe_branches(wal_archive::read_branches(server, backups), backups);
     if (!branches.empty()) {
       rows.push_back({.key = "branches", .label = "Branches", .message = branches});
     }

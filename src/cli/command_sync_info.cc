@@ -50,7 +50,7 @@ void run_sync_info(CommandContext& context) {
                                     "the answer of the primary node");
   }
   const std::vector<catalogue::BackupInfo> backups = list_complete_backups(context, server);
-  const auto index = catalogue::WalIndexSnapshot::take(server.locations());
+  const auto index = wal_archive::WalIndexSnapshot::take(server.locations());
   const sync::WalSelection wals = sync::select_wals(index, backups, request);
   const config::ShownOptions options = config::list_exported_options(*config);
   output::write_sync_info(raw_output(context),

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "catalogue/minimal_wal.h"
-#include "catalogue/wal_range.h"
 #include "check/gather_survey.h"
 #include "check/survey.h"
 #include "cli/backup_facts.h"
@@ -12,6 +11,7 @@
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "verify/verify_archive.h"
+#include "wal_archive/wal_range.h"
 
 namespace barman::cli {
 namespace {

@@ -13,14 +13,14 @@
 #include "base/secrets.h"
 #include "base/text.h"
 #include "base/timestamp.h"
-#include "catalogue/wal_check.h"
-#include "catalogue/wal_index.h"
 #include "config/option_table.h"
 #include "config/rendering.h"
 #include "output/backup_fields.h"
 #include "output/server_views.h"
 #include "version.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/wal_check.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::cli {
 namespace {
@@ -107,8 +107,8 @@ JsonValue last_wals(const server::Server& server) {
   if (!server.config().has_cloud_wals()) {
     const fs::path& directory = server.locations().wals_directory;
     for (const wal::TimelineId timeline : archived_timelines(directory)) {
-      const auto last = catalogue::find_last_archived_segment(directory, timeline);
-      const auto entry = last ? catalogue::inspect_archived_wal(directory, *last) : std::nullopt;
+      const auto last = wal_archive::find_last_archived_segment(directory, timeline);
+      const auto entry = last ? wal_archive::inspect_archived_wal(directory, *last) : std::nullopt;
       if (!entry) continue;
       JsonValue wal = JsonValue::object();
       wal.add("name", entry->name);

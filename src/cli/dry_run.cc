@@ -4,16 +4,16 @@
 
 #include "backup/delete_backup.h"
 #include "backup/deletion_preview.h"
-#include "catalogue/wal_index.h"
 #include "output/deletion_views.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::cli {
 namespace {
 
 // Without the lock and the repairs of WalIndex::open(): a dry run touches nothing.
-catalogue::WalLines read_only_lines(const server::Server& server) {
-  return [path = server.locations().wal_index_path()](const catalogue::WalIndexVisitor& visitor) {
-    if (std::filesystem::exists(path)) catalogue::visit_wal_index(path, 0, visitor);
+wal_archive::WalLines read_only_lines(const server::Server& server) {
+  return [path = server.locations().wal_index_path()](const wal_archive::WalIndexVisitor& visitor) {
+    if (std::filesystem::exists(path)) wal_archive::visit_wal_index(path, 0, visitor);
   };
 }
 

@@ -34,9 +34,10 @@ std::optional<output::TableStyle> find_table_style(const CommandContext& context
       }};
 }
 
-catalogue::WalLines watch_newest(catalogue::WalLines lines, std::optional<double>& newest_mtime) {
-  return [lines = std::move(lines), &newest_mtime](const catalogue::WalIndexVisitor& visitor) {
-    lines([&](const catalogue::WalIndexLine& line) {
+wal_archive::WalLines watch_newest(wal_archive::WalLines lines,
+                                   std::optional<double>& newest_mtime) {
+  return [lines = std::move(lines), &newest_mtime](const wal_archive::WalIndexVisitor& visitor) {
+    lines([&](const wal_archive::WalIndexLine& line) {
       if (line.name.size() == kSegmentNameLength) {
         newest_mtime = std::max(newest_mtime.value_or(line.mtime), line.mtime);
       }

@@ -6,11 +6,11 @@
 
 #include "catalogue/backup_info.h"
 #include "catalogue/catalogue.h"
-#include "catalogue/wal_statistics.h"
 #include "check/server_facts.h"
 #include "cli/command_context.h"
 #include "config/server_config.h"
 #include "output/table_views.h"
+#include "wal_archive/wal_statistics.h"
 
 namespace barman::cli {
 
@@ -20,7 +20,8 @@ std::optional<output::TableStyle> find_table_style(const CommandContext& context
 
 // The same lines; the time of the newest WAL file among them, in seconds since the epoch, is put
 // into `newest_mtime`, which must outlive the result.
-catalogue::WalLines watch_newest(catalogue::WalLines lines, std::optional<double>& newest_mtime);
+wal_archive::WalLines watch_newest(wal_archive::WalLines lines,
+                                   std::optional<double>& newest_mtime);
 
 // `backups` ascending by ID. A backup that is kept standalone begins no window: the WAL after it
 // may be gone. nullopt without a usable backup.

@@ -59,7 +59,7 @@ TEST(RecoverySpan, NeedsAUsableBackup) {
 }
 
 TEST(WatchNewest, SeesWalSegmentsOnly) {
-  const catalogue::WalLines lines = [](const catalogue::WalIndexVisitor& visitor) {
+  const wal_archive::WalLines lines = [](const wal_archive::WalIndexVisitor& visitor) {
     visitor({.name = "000000010000000000000003", .mtime = 30});
     visitor({.name = "000000010000000000000002", .mtime = 20});
     visitor({.name = "00000002.history", .mtime = 99});
@@ -67,9 +67,9 @@ TEST(WatchNewest, SeesWalSegmentsOnly) {
   };
   std::optional<double> newest;
   int count = 0;
-  watch_newest(lines, newest)([&](const catalogue::WalIndexLine&) {
+  watch_newest(lines, newest)([&](const wal_archive::WalIndexLine&) {
     ++count;
-    return catalogue::Visit::proceed;
+    return wal_archive::Visit::proceed;
   });
   EXPECT_EQ(newest, 30);
   EXPECT_EQ(count, 4);

@@ -205,7 +205,7 @@ void write_copy(RowWriter& rows, const BackupInfo& backup) {
 
 void write_base_information(RowWriter& rows, const BackupDetails& details) {
   const BackupInfo& backup = details.backup;
-  const catalogue::WalStatistics& wal = details.wal;
+  const wal_archive::WalStatistics& wal = details.wal;
   rows.begin_section("Base backup information");
   rows.nested("Backup Method", text_or_none(backup.mode));
   if (backup.encryption) rows.nested("Encryption", *backup.encryption);
@@ -242,7 +242,7 @@ void write_base_information(RowWriter& rows, const BackupDetails& details) {
 }
 
 void write_wal_information(RowWriter& rows, const BackupDetails& details) {
-  const catalogue::WalStatistics& wal = details.wal;
+  const wal_archive::WalStatistics& wal = details.wal;
   rows.begin_section("WAL information");
   rows.nested("Number of files", fmt::to_string(wal.wal_until_next_num));
   rows.nested("Disk usage", size_text(wal.wal_until_next_size));
@@ -314,7 +314,7 @@ void add_copy(JsonValue& json, const BackupInfo& backup) {
 
 JsonValue base_information_json(const BackupDetails& details) {
   const BackupInfo& backup = details.backup;
-  const catalogue::WalStatistics& wal = details.wal;
+  const wal_archive::WalStatistics& wal = details.wal;
   JsonValue json = JsonValue::object();
   json.add("backup_method", backup.mode);
   json.add("compression", shown_compression(backup));
@@ -346,7 +346,7 @@ JsonValue base_information_json(const BackupDetails& details) {
 }
 
 JsonValue wal_information_json(const BackupDetails& details) {
-  const catalogue::WalStatistics& wal = details.wal;
+  const wal_archive::WalStatistics& wal = details.wal;
   JsonValue json = JsonValue::object();
   json.add("no_of_files", wal.wal_until_next_num);
   add_size(json, "disk_usage", static_cast<std::int64_t>(wal.wal_until_next_size));

@@ -10,9 +10,9 @@
 #include "base/timestamp.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/retention.h"
-#include "catalogue/wal_statistics.h"
 #include "output/reporter.h"
 #include "output/server_views.h"
+#include "wal_archive/wal_statistics.h"
 
 namespace barman::output {
 
@@ -52,7 +52,7 @@ struct BackupChain {
 
 struct BackupDetails {
   catalogue::BackupInfo backup;
-  catalogue::WalStatistics wal;
+  wal_archive::WalStatistics wal;
   // Timelines that fork from the backup's own after its end.
   std::vector<wal::TimelineId> reachable_timelines;
   // Of a backup that does not lead to the present: why. Else "".

@@ -151,7 +151,7 @@ BackupDetails nightly() {
   details.wal.wal_until_next_size = 34'400;
   details.wal.wal_until_next_compression_ratio = 0.99897;
   details.wal.wals_per_second = 3994.08 / 3600;
-  details.wal.last = catalogue::WalFileTime{.name = "000000010000000000000022"};
+  details.wal.last = wal_archive::WalFileTime{.name = "000000010000000000000022"};
   details.previous = BackupId{"20261121T014915"};
   return details;
 }

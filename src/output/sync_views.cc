@@ -39,7 +39,7 @@ JsonValue sync_backup(const catalogue::BackupInfo& backup) {
   return object;
 }
 
-void append_wal(std::string& out, const catalogue::WalIndexLine& line) {
+void append_wal(std::string& out, const wal_archive::WalIndexLine& line) {
   const auto text_or_null = [&](std::string_view text) {
     if (text.empty()) {
       out += "null";
@@ -85,12 +85,12 @@ void write_sync_info(const Fd& out, const SyncFacts& facts) {
   chunks.text() = frame.substr(0, begin);
   std::uint64_t written = 0;
   facts.index.for_each(
-      [&](const catalogue::WalIndexLine& line) {
-        if (!facts.wals.includes(line.name)) return catalogue::Visit::proceed;
+      [&](const wal_archive::WalIndexLine& line) {
+        if (!facts.wals.includes(line.name)) return wal_archive::Visit::proceed;
         chunks.text() += written++ == 0 ? "\n" : ",\n";
         append_wal(chunks.text(), line);
         chunks.flush_if_full();
-        return catalogue::Visit::proceed;
+        return wal_archive::Visit::proceed;
       },
       facts.wals.begin_offset);
   if (written > 0) chunks.text() += "\n    ";

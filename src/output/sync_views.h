@@ -7,16 +7,16 @@
 
 #include "base/fd.h"
 #include "catalogue/backup_info.h"
-#include "catalogue/wal_index.h"
 #include "config/rendering.h"
 #include "sync/wal_selection.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::output {
 
 struct SyncFacts {
   // Those of which passive nodes may know: complete ones.
   const std::vector<catalogue::BackupInfo>& backups;
-  const catalogue::WalIndexSnapshot& index;
+  const wal_archive::WalIndexSnapshot& index;
   const sync::WalSelection& wals;
   const config::ShownOptions& options;
 };

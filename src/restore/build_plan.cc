@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "catalogue/wal_index.h"
 #include "pipeline/relative_path.h"
 #include "postgres/system_id.h"
 #include "postgres/version_facts.h"
@@ -15,6 +14,7 @@
 #include "restore/recovery_target.h"
 #include "restore/refuse_places.h"
 #include "restore/wal_selection.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
@@ -242,7 +242,7 @@ class Planner {
 
   WalFileCopy copy_of(const SelectedWal& file) const {
     WalFileCopy copy = {
-        .source = catalogue::archived_wal_path(facts_.wals_directory, file.source_name),
+        .source = wal_archive::archived_wal_path(facts_.wals_directory, file.source_name),
         .name = file.name,
         .size_bytes = file.size_bytes};
     if (file.received_path.empty()) return copy;
@@ -250,7 +250,7 @@ class Planner {
     if (file.source_name != file.name) {
       copy.moves_to.push_back(file.received_path.parent_path() / file.name);
     }
-    copy.moves_to.push_back(catalogue::archived_wal_path(facts_.wals_directory, file.name));
+    copy.moves_to.push_back(wal_archive::archived_wal_path(facts_.wals_directory, file.name));
     return copy;
   }
 

@@ -257,7 +257,7 @@ TEST(BuildPlan, RefusesEncryptedWalWithoutPassphrase) {
   EXPECT_THAT(refusal_of(given, request()), HasSubstr("no 'encryption_passphrase_command'"));
   config::ServerConfig config;
   config.encryption_passphrase_command = "echo secret";
-  given.wal_coding = archive::WalCoding(config);
+  given.wal_coding = wal_archive::WalCoding(config);
   EXPECT_EQ(refusal_of(given, request()), "");
 }
 
@@ -337,7 +337,7 @@ TEST(BuildPlan, HidesADamagedHistoryOfItsOwnTimelineOnly) {
   given.backup.timeline = wal::TimelineId{2};
   given.backup.begin_wal = "000000020000000000000002";
   given.backup.end_wal = "000000020000000000000003";
-  for (catalogue::WalIndexEntry& entry : given.wal) entry.name[7] = '2';
+  for (wal_archive::WalIndexEntry& entry : given.wal) entry.name[7] = '2';
   for (const std::uint32_t timeline : {2U, 3U}) {
     const std::string name = wal::history_file_name(wal::TimelineId{timeline});
     given.wal.insert(given.wal.begin(), {.name = name, .size_bytes = 40});

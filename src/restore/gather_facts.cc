@@ -11,19 +11,19 @@
 
 #include <fmt/format.h>
 
-#include "archive/read_branches.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "catalogue/unindexed_wal.h"
 #include "postgres/control_file.h"
 #include "restore/inspect_places.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/read_branches.h"
+#include "wal_archive/unindexed_wal.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
 
-using catalogue::WalIndex;
-using catalogue::WalIndexLine;
+using wal_archive::WalIndex;
+using wal_archive::WalIndexLine;
 
 namespace {
 
@@ -38,16 +38,16 @@ bool is_wanted(const WalIndexLine& line, std::uint64_t first_number, wal::Segmen
 // They count as archived: what was committed in them would be missing without a word.
 void add_unindexed(const server::Server& server, std::uint64_t first_number, RestoreFacts& facts) {
   std::set<std::string, std::less<>> indexed;
-  for (const catalogue::WalIndexEntry& entry : facts.wal) indexed.insert(entry.name);
+  for (const wal_archive::WalIndexEntry& entry : facts.wal) indexed.insert(entry.name);
   const wal::SegmentSize size = facts.backup.xlog_segment_size;
-  const auto entries = catalogue::list_unindexed_segments(
+  const auto entries = wal_archive::list_unindexed_segments(
       server.locations(),
       [&](std::string_view name) {
         const auto segment = wal::parse_segment_name(name, size);
         return segment && segment->number >= first_number;
       },
       [&](std::string_view name) { return indexed.contains(name); });
-  for (const catalogue::WalIndexEntry& entry : entries) {
+  for (const wal_archive::WalIndexEntry& entry : entries) {
     facts.wal.push_back(entry);
     facts.unindexed_wal.push_back(entry.name);
   }
@@ -60,7 +60,7 @@ void read_wal(const server::Server& server, RestoreFacts& facts) {
   const std::uint64_t first_number = begin ? begin->number : 0;
   const WalIndex index = WalIndex::open(server.locations());
   index.for_each([&](const WalIndexLine& line) {
-    if (!is_wanted(line, first_number, size)) return catalogue::Visit::proceed;
+    if (!is_wanted(line, first_number, size)) return wal_archive::Visit::proceed;
     facts.wal.push_back(line.entry());
     // What a history file must be is seen when it is read, and only of one that is needed. Of
     // others PostgreSQL wants the name: they are copied as they are.
@@ -71,7 +71,7 @@ void read_wal(const server::Server& server, RestoreFacts& facts) {
         facts.wal.back().size_bytes = static_cast<std::uint64_t>(status.st_size);
       }
     }
-    return catalogue::Visit::proceed;
+    return wal_archive::Visit::proceed;
   });
   add_unindexed(server, first_number, facts);
 }
@@ -102,7 +102,7 @@ void find_archived(const server::Server& server, RestoreFacts& facts) {
   if (here.empty()) return;
   WalIndex::open(server.locations()).for_each([&](const WalIndexLine& line) {
     if (here.contains(line.name)) facts.archived_here.emplace(line.name);
-    return catalogue::Visit::proceed;
+    return wal_archive::Visit::proceed;
   });
   for (const fs::path& directory :
        {server.locations().streaming_directory, server.locations().incoming_directory}) {
@@ -228,9 +228,9 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
   inspect_places(request, relocations, facts);
   find_archived(server, facts);
   facts.wals_directory = server.locations().wals_directory;
-  facts.wal_coding = archive::WalCoding(server.config());
+  facts.wal_coding = wal_archive::WalCoding(server.config());
   facts.streaming_directory = server.locations().streaming_directory;
-  facts.timelines = archive::read_branches(server, backup.xlog_segment_size);
+  facts.timelines = wal_archive::read_branches(server, backup.xlog_segment_size);
   if (!request.get_wal || !request.skip_wal_check) {
     read_wal(server, facts);
     read_received(server.locations().streaming_directory, facts);

@@ -6,8 +6,6 @@
 #include <filesystem>
 #include <optional>
 
-#include "archive/archive_wal.h"
-#include "archive/read_branches.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "catalogue/minimal_wal.h"
@@ -26,6 +24,8 @@
 #include "restore/refuse_places.h"
 #include "restore/restore_rates.h"
 #include "restore/wal_reading.h"
+#include "wal_archive/archive_wal.h"
+#include "wal_archive/read_branches.h"
 
 namespace barman::restore {
 
@@ -66,7 +66,7 @@ BackupChoice look_up(const server::Server& server, RestoreRequest& request) {
   if (is_automatic) refuse_target_for_automatic_choice(request.target);
   const catalogue::BackupList list = server.catalogue().list_backups();
   const catalogue::Annotations annotations = server.catalogue().list_annotations();
-  const catalogue::Branches branches = archive::read_branches(server, list.backups);
+  const catalogue::Branches branches = wal_archive::read_branches(server, list.backups);
   BackupChoice choice;
   if (is_automatic) {
     choice = choose_backup(list, annotations, parse_target(request.target), branches);
@@ -88,7 +88,7 @@ void archive_waiting(const server::Server& server, const RestoreRequest& request
   // A restore is needed most when something is wrong here: a full disk, a key that has expired,
   // something foreign among the received files.
   try {
-    archive::archive_pending_wal(server, {}, messages);
+    wal_archive::archive_pending_wal(server, {}, messages);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     messages.warning(fmt::format(

@@ -10,10 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "archive/wal_coding.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/branches.h"
-#include "catalogue/wal_index.h"
 #include "content/backup_chain.h"
 #include "postgres/system_id.h"
 #include "restore/backup_tree.h"
@@ -22,6 +20,8 @@
 #include "restore/restore_rates.h"
 #include "restore/timelines.h"
 #include "restore/wal_selection.h"
+#include "wal_archive/wal_coding.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::restore {
 
@@ -78,11 +78,11 @@ struct RestoreFacts {
   bool has_mixed_checksums = false;
   TreeScan scan;
   std::filesystem::path wals_directory;
-  archive::WalCoding wal_coding;
+  wal_archive::WalCoding wal_coding;
   std::filesystem::path streaming_directory;
   catalogue::Branches timelines;
   // From the segment on in which the backup begins, and all history files; in index order.
-  std::vector<catalogue::WalIndexEntry> wal;
+  std::vector<wal_archive::WalIndexEntry> wal;
   // Names of those that lie in the archive and are not in its index; they are in `wal`, too.
   std::vector<std::string> unindexed_wal;
   // Received and not archived, those in the streaming directory first; empty files left out.

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "archive/wal_coding.h"
 #include "catalogue/backup_id.h"
 #include "catalogue/backup_info.h"
 #include "content/backup_chain.h"
@@ -17,6 +16,7 @@
 #include "restore/restore_rates.h"
 #include "restore/server_settings.h"
 #include "wal/lsn.h"
+#include "wal_archive/wal_coding.h"
 
 namespace barman::restore {
 
@@ -46,7 +46,7 @@ struct WalPlan {
   bool has_done_markers = false;
   std::uint64_t total_bytes = 0;
   // How the archive is read.
-  archive::WalCoding coding;
+  wal_archive::WalCoding coding;
   wal::SegmentSize segment_size;
 };
 

@@ -15,7 +15,7 @@
 namespace barman::restore {
 namespace fs = std::filesystem;
 
-WalDecoder::WalDecoder(const archive::WalCoding& coding, std::size_t worker_count,
+WalDecoder::WalDecoder(const wal_archive::WalCoding& coding, std::size_t worker_count,
                        Progress& progress, const Interrupt& interrupt)
     : coding_(coding), progress_(progress), interrupt_(interrupt), workers_(worker_count) {}
 
@@ -32,14 +32,15 @@ bool WalDecoder::take(const CopyTask& task, const std::vector<fs::path>& moves_t
                 fmt::format("WAL file \"{}\" is not there any more", task.source.string()),
                 "Restore again.");
   }
-  const archive::StoredForm form = coding_.identify(*source, found.source);
+  const wal_archive::StoredForm form = coding_.identify(*source, found.source);
   if (form.is_plain() && moves_to.empty()) return false;
   const auto shared = std::make_shared<const Fd>(std::move(*source));
   workers_.submit([this, found, form, shared] { decode(found, form, *shared); });
   return true;
 }
 
-void WalDecoder::decode(const CopyTask& task, const archive::StoredForm& form, const Fd& source) {
+void WalDecoder::decode(const CopyTask& task, const wal_archive::StoredForm& form,
+                        const Fd& source) {
   interrupt_.throw_if_requested();
   Fd destination =
       open_file(task.destination, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, task.mode);

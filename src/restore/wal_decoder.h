@@ -6,18 +6,18 @@
 #include <filesystem>
 #include <vector>
 
-#include "archive/wal_coding.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/worker_pool.h"
 #include "restore/file_copier.h"
+#include "wal_archive/wal_coding.h"
 
 namespace barman::restore {
 
 class WalDecoder {
  public:
-  WalDecoder(const archive::WalCoding& coding, std::size_t worker_count, Progress& progress,
+  WalDecoder(const wal_archive::WalCoding& coding, std::size_t worker_count, Progress& progress,
              const Interrupt& interrupt);
 
   // False when the file is stored plain and stays where it is: it is to be copied. Blocks while the
@@ -29,9 +29,9 @@ class WalDecoder {
   void wait() { workers_.wait(); }
 
  private:
-  void decode(const CopyTask& task, const archive::StoredForm& form, const Fd& source);
+  void decode(const CopyTask& task, const wal_archive::StoredForm& form, const Fd& source);
 
-  const archive::WalCoding& coding_;
+  const wal_archive::WalCoding& coding_;
   Progress& progress_;
   Interrupt interrupt_;
   WorkerPool workers_;

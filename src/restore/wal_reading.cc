@@ -89,7 +89,7 @@ class CheckerSink final : public pipeline::Sink {
 
 class Reader {
  public:
-  Reader(const ReplayPlan& plan, const RecoveryTarget& target, const archive::WalCoding& coding,
+  Reader(const ReplayPlan& plan, const RecoveryTarget& target, const wal_archive::WalCoding& coding,
          const ReadingOptions& options)
       : plan_(plan), matcher_(target), coding_(coding), options_(options) {}
 
@@ -233,7 +233,7 @@ class Reader {
 
   const ReplayPlan& plan_;
   const TargetMatcher matcher_;
-  const archive::WalCoding& coding_;
+  const wal_archive::WalCoding& coding_;
   const ReadingOptions& options_;
   // Nothing behind it is of interest.
   std::atomic<std::size_t> last_piece_ = kNoPiece;
@@ -319,7 +319,7 @@ void judge_damage(const WalReading& reading, const RecoveryTarget& target, Resto
 }  // namespace
 
 WalReading read_wal(const ReplayPlan& plan, const RecoveryTarget& target,
-                    const archive::WalCoding& coding, const ReadingOptions& options) {
+                    const wal_archive::WalCoding& coding, const ReadingOptions& options) {
   return Reader(plan, target, coding, options).run();
 }
 

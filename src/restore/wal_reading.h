@@ -12,13 +12,13 @@
 #include <string>
 #include <vector>
 
-#include "archive/wal_coding.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/timestamp.h"
 #include "restore/recovery_target.h"
 #include "restore/restore_plan.h"
 #include "wal/lsn.h"
+#include "wal_archive/wal_coding.h"
 
 namespace barman::restore {
 
@@ -54,7 +54,7 @@ struct WalReading {
 
 // Throws what cannot be read for another reason than damage: keys that are missing, I/O errors.
 WalReading read_wal(const ReplayPlan& plan, const RecoveryTarget& target,
-                    const archive::WalCoding& coding, const ReadingOptions& options);
+                    const wal_archive::WalCoding& coding, const ReadingOptions& options);
 
 // What the plan is worth then. Throws when the target is not reached or WAL cannot be replayed, and
 // nothing more may come; adds warnings to the plan, and takes files out of it that a target LSN

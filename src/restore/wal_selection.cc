@@ -7,7 +7,7 @@
 
 namespace barman::restore {
 
-using catalogue::WalIndexEntry;
+using wal_archive::WalIndexEntry;
 
 namespace {
 

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "catalogue/backup_info.h"
-#include "catalogue/wal_index.h"
 #include "postgres/timeline_history.h"
 #include "restore/recovery_target.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::restore {
 
@@ -59,7 +59,7 @@ struct WalSelection {
   // Those that continue other segments and are not there complete.
   std::vector<SelectedWal> partials;
   // The first selected file that is stored encrypted.
-  std::optional<catalogue::WalIndexEntry> encrypted;
+  std::optional<wal_archive::WalIndexEntry> encrypted;
   // The last complete segment selected.
   std::optional<wal::Segment> last_segment;
   // Between segments that are there, and in what the backup needs itself.
@@ -84,7 +84,7 @@ struct WalSelectionRequest {
 
 // `entries` in the order of the index. Archived files win over received ones, and complete ones
 // over partial ones.
-WalSelection select_wal(const std::vector<catalogue::WalIndexEntry>& entries,
+WalSelection select_wal(const std::vector<wal_archive::WalIndexEntry>& entries,
                         const std::vector<ReceivedWal>& received,
                         const WalSelectionRequest& request);
 

@@ -14,7 +14,7 @@ using testing::IsEmpty;
 constexpr std::uint64_t kNoEnd = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kSegment = std::uint64_t{16} << 20;
 
-catalogue::WalIndexEntry entry(std::string name) {
+wal_archive::WalIndexEntry entry(std::string name) {
   return {.name = std::move(name), .size_bytes = kSegment};
 }
 
@@ -148,7 +148,7 @@ TEST(WalSelection, FindsWhatIsMissing) {
 }
 
 TEST(WalSelection, NoticesStoredEncodings) {
-  catalogue::WalIndexEntry compressed = entry("000000010000000000000002");
+  wal_archive::WalIndexEntry compressed = entry("000000010000000000000002");
   compressed.compression = "gzip";
   compressed.size_bytes = 5;
   compressed.encryption = "gpg";

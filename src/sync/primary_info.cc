@@ -102,7 +102,7 @@ std::string text_of(const json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-catalogue::WalIndexEntry parse_wal(const json& object, const fs::path& path) {
+wal_archive::WalIndexEntry parse_wal(const json& object, const fs::path& path) {
   const std::string name = text_of(object, "name");
   if (!wal::parse_wal_file_name(name)) {
     throw damaged(path, fmt::format("'{}' is no name of a WAL file", name));
@@ -158,7 +158,7 @@ json parse_document(const Fd& fd, const fs::path& path, PrimaryInfo& info,
       info.backups.push_back(parse_backup(id, parsed, path));
       return false;
     }
-    const catalogue::WalIndexEntry entry = parse_wal(parsed, path);
+    const wal_archive::WalIndexEntry entry = parse_wal(parsed, path);
     ++info.wal_count;
     if (on_wal) on_wal(entry);
     return false;

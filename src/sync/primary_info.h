@@ -11,7 +11,7 @@
 
 #include "base/fd.h"
 #include "catalogue/backup_info.h"
-#include "catalogue/wal_index.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::sync {
 
@@ -28,7 +28,7 @@ struct PrimaryInfo {
   const catalogue::BackupInfo* find_backup(const catalogue::BackupId& id) const;
 };
 
-using WalVisitor = std::function<void(const catalogue::WalIndexEntry&)>;
+using WalVisitor = std::function<void(const wal_archive::WalIndexEntry&)>;
 
 // Reads `file` from its beginning, as often as wanted. The list of WAL is handed on line by line
 // and not kept; memory is that of the backups. Throws `corrupt` naming `path`.

@@ -29,8 +29,9 @@ class PrimaryInfoFile : public testing::Test {
     names_.clear();
     read_primary_info(file, path_, {});
     // Once more: each reading begins at the beginning.
-    return read_primary_info(
-        file, path_, [&](const catalogue::WalIndexEntry& entry) { names_.push_back(entry.name); });
+    return read_primary_info(file, path_, [&](const wal_archive::WalIndexEntry& entry) {
+      names_.push_back(entry.name);
+    });
   }
   std::string refusal(const std::string& text) {
     try {

@@ -182,7 +182,7 @@ void copy_backup(const server::Server& server, const PrimaryInfo& primary, const
   const SyncRequest position = load_sync_position(server.locations());
   if (info.begin_wal && position.last_wal && *info.begin_wal <= *position.last_wal &&
       !fs::exists(
-          catalogue::archived_wal_path(server.locations().wals_directory, *info.begin_wal))) {
+          wal_archive::archived_wal_path(server.locations().wals_directory, *info.begin_wal))) {
     forget_sync_position(server.locations());
   }
 }

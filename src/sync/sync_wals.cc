@@ -14,17 +14,17 @@
 #include "base/file_lock.h"
 #include "base/text.h"
 #include "catalogue/locks.h"
-#include "catalogue/wal_index.h"
 #include "pipeline/file_syncer.h"
 #include "pipeline/tree_writer.h"
 #include "sync/remote_tree.h"
 #include "sync/sync_backup.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::sync {
 namespace fs = std::filesystem;
 
-using catalogue::WalIndexEntry;
+using wal_archive::WalIndexEntry;
 
 namespace {
 
@@ -37,7 +37,7 @@ fs::path position_path(const catalogue::CatalogueLocations& locations) {
 }
 
 std::string relative_path(const std::string& name) {
-  return catalogue::archived_wal_path("", name).string();
+  return wal_archive::archived_wal_path("", name).string();
 }
 
 // A directory that goes away with the object, whatever is in it.
@@ -131,8 +131,8 @@ class WalSync {
  private:
   void add_lines() {
     // Takes the lock of the index for a moment; nobody else adds lines on a passive node.
-    const auto last = catalogue::WalIndexSnapshot::take(server_.locations()).find_last_line();
-    catalogue::WalIndex index = catalogue::WalIndex::open(server_.locations());
+    const auto last = wal_archive::WalIndexSnapshot::take(server_.locations()).find_last_line();
+    wal_archive::WalIndex index = wal_archive::WalIndex::open(server_.locations());
     if (!last || last->name < batch_.front().name) {
       index.append(batch_);
     } else {
@@ -178,7 +178,7 @@ class WalSync {
                     fmt::format("WAL file {} of the primary node has {} bytes instead of {}",
                                 entry.name, fs::file_size(staged), entry.size_bytes));
       }
-      catalogue::place_archived_wal(staged, wals_, entry);
+      wal_archive::place_archived_wal(staged, wals_, entry);
     }
   }
 

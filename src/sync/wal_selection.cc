@@ -10,9 +10,10 @@ namespace barman::sync {
 namespace {
 
 // Whether the line at the position is that of last_wal.
-bool is_at(const catalogue::WalIndexSnapshot& index, const SyncRequest& request) {
+bool is_at(const wal_archive::WalIndexSnapshot& index, const SyncRequest& request) {
   if (!request.last_wal || !request.last_position) return false;
-  const std::optional<catalogue::WalIndexEntry> entry = index.find_line_at(*request.last_position);
+  const std::optional<wal_archive::WalIndexEntry> entry =
+      index.find_line_at(*request.last_position);
   return entry && entry->name == *request.last_wal;
 }
 
@@ -36,7 +37,7 @@ bool WalSelection::includes(std::string_view name) const {
   return (!after || name > *after) && (!from || name >= *from);
 }
 
-WalSelection select_wals(const catalogue::WalIndexSnapshot& index,
+WalSelection select_wals(const wal_archive::WalIndexSnapshot& index,
                          const std::vector<catalogue::BackupInfo>& backups,
                          const SyncRequest& request) {
   WalSelection selection;
@@ -50,7 +51,7 @@ WalSelection select_wals(const catalogue::WalIndexSnapshot& index,
   if (is_known_position) selection.begin_offset = *request.last_position;
   bool is_first = !is_known_position;
   index.for_each(
-      [&](const catalogue::WalIndexLine& line) {
+      [&](const wal_archive::WalIndexLine& line) {
         if (is_first && request.last_wal && *request.last_wal < line.name) {
           throw Error(ErrorKind::conflict,
                       fmt::format("last_wal '{}' is older than the first available wal '{}'",
@@ -58,7 +59,7 @@ WalSelection select_wals(const catalogue::WalIndexSnapshot& index,
         }
         is_first = false;
         if (selection.includes(line.name)) ++selection.count;
-        return catalogue::Visit::proceed;
+        return wal_archive::Visit::proceed;
       },
       selection.begin_offset);
   if (request.last_wal && *request.last_wal > last->name) {

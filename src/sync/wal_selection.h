@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "catalogue/backup_info.h"
-#include "catalogue/wal_index.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::sync {
 
@@ -43,7 +43,7 @@ struct WalSelection {
 // `backups`: those that are told, ascending. Reads all selected lines once, so that a damaged one
 // is found before anything is sent: throws `corrupt` naming it. Throws `conflict` when last_wal is
 // older than the first or newer than the last line.
-WalSelection select_wals(const catalogue::WalIndexSnapshot& index,
+WalSelection select_wals(const wal_archive::WalIndexSnapshot& index,
                          const std::vector<catalogue::BackupInfo>& backups,
                          const SyncRequest& request);
 

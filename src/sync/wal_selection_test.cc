@@ -26,17 +26,17 @@ class Selection : public testing::Test {
   }
   void put(const std::string& lines) { put_file(locations_.wal_index_path(), lines); }
   WalSelection select(const SyncRequest& request) const {
-    return select_wals(catalogue::WalIndexSnapshot::take(locations_), {backup_}, request);
+    return select_wals(wal_archive::WalIndexSnapshot::take(locations_), {backup_}, request);
   }
   // The ends of the selected names.
   std::vector<std::string> names(const SyncRequest& request) const {
-    const auto index = catalogue::WalIndexSnapshot::take(locations_);
+    const auto index = wal_archive::WalIndexSnapshot::take(locations_);
     const WalSelection selection = select_wals(index, {backup_}, request);
     std::vector<std::string> result;
     index.for_each(
-        [&](const catalogue::WalIndexLine& line) {
+        [&](const wal_archive::WalIndexLine& line) {
           if (selection.includes(line.name)) result.emplace_back(line.name.substr(23));
-          return catalogue::Visit::proceed;
+          return wal_archive::Visit::proceed;
         },
         selection.begin_offset);
     EXPECT_EQ(result.size(), selection.count);
@@ -113,17 +113,17 @@ TEST_F(Selection, NamesADamagedLine) {
 }
 
 TEST_F(Selection, SnapshotDoesNotSeeWhatComesLater) {
-  const auto index = catalogue::WalIndexSnapshot::take(locations_);
-  catalogue::WalIndex::open(locations_).append({.name = "000000010000000000000005"});
+  const auto index = wal_archive::WalIndexSnapshot::take(locations_);
+  wal_archive::WalIndex::open(locations_).append({.name = "000000010000000000000005"});
   EXPECT_EQ(index.find_last_line()->name, "000000010000000000000004");
   {
-    auto all = catalogue::WalIndex::open(locations_);
+    auto all = wal_archive::WalIndex::open(locations_);
     all.cut_out(all.find_lines([](const auto&) { return true; }));
   }
   int count = 0;
-  index.for_each([&](const catalogue::WalIndexLine&) {
+  index.for_each([&](const wal_archive::WalIndexLine&) {
     ++count;
-    return catalogue::Visit::proceed;
+    return wal_archive::Visit::proceed;
   });
   EXPECT_EQ(count, 4);
 }

@@ -18,10 +18,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "catalogue/wal_check.h"
-#include "catalogue/wal_index.h"
 #include "compression/codec.h"
 #include "pipeline/tar_writer.h"
+#include "wal_archive/wal_check.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::transfer {
 namespace fs = std::filesystem;
@@ -139,7 +139,7 @@ class Export {
     add_tree(server_.catalogue().base_directory(backup_.id), "backup");
     add_wals();
     std::string lines;
-    for (const catalogue::WalIndexEntry& entry : wals_) lines += format_wal_index_entry(entry);
+    for (const wal_archive::WalIndexEntry& entry : wals_) lines += format_wal_index_entry(entry);
     writer_.add_file({.path = "xlog.db", .mode = kMetadataMode}, lines);
     writer_.finish();
   }
@@ -147,17 +147,18 @@ class Export {
  private:
   // Before anything is copied: each required file, and its line.
   void find_wals() {
-    const std::vector<std::string> names = catalogue::required_segments(backup_);
+    const std::vector<std::string> names = wal_archive::required_segments(backup_);
     const std::set<std::string, std::less<>> wanted(names.begin(), names.end());
-    catalogue::WalIndex::open(server_.locations())
-        .for_each([&](const catalogue::WalIndexLine& line) {
+    wal_archive::WalIndex::open(server_.locations())
+        .for_each([&](const wal_archive::WalIndexLine& line) {
           if (wanted.contains(line.name)) wals_.push_back(line.entry());
-          return wals_.size() == wanted.size() ? catalogue::Visit::stop : catalogue::Visit::proceed;
+          return wals_.size() == wanted.size() ? wal_archive::Visit::stop
+                                               : wal_archive::Visit::proceed;
         });
     std::sort(wals_.begin(), wals_.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
     for (const std::string& name : names) {
-      if (!fs::exists(catalogue::archived_wal_path(server_.locations().wals_directory, name))) {
+      if (!fs::exists(wal_archive::archived_wal_path(server_.locations().wals_directory, name))) {
         throw Error(ErrorKind::not_found,
                     fmt::format("WAL file required for backup consistency not found for backup "
                                 "'{}': {}",
@@ -241,9 +242,9 @@ class Export {
   void add_wals() {
     add_directory("wals");
     std::string directory;
-    for (const catalogue::WalIndexEntry& entry : wals_) {
+    for (const wal_archive::WalIndexEntry& entry : wals_) {
       const fs::path path =
-          catalogue::archived_wal_path(server_.locations().wals_directory, entry.name);
+          wal_archive::archived_wal_path(server_.locations().wals_directory, entry.name);
       const std::string hash = path.parent_path().filename().string();
       if (hash != directory) add_directory("wals/" + hash);
       directory = hash;
@@ -260,7 +261,7 @@ class Export {
   const BackupInfo& backup_;
   pipeline::TarWriter& writer_;
   Progress& progress_;
-  std::vector<catalogue::WalIndexEntry> wals_;
+  std::vector<wal_archive::WalIndexEntry> wals_;
   std::vector<std::byte> buffer_ = std::vector<std::byte>(kBufferSize);
 };
 

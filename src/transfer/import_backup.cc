@@ -21,18 +21,18 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "catalogue/backup_turn.h"
-#include "catalogue/wal_check.h"
-#include "catalogue/wal_index.h"
 #include "compression/codec.h"
 #include "content/backup_evidence.h"
 #include "transfer/staging.h"
+#include "wal_archive/wal_check.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::transfer {
 namespace fs = std::filesystem;
 
 using catalogue::BackupId;
 using catalogue::BackupInfo;
-using catalogue::WalIndexEntry;
+using wal_archive::WalIndexEntry;
 
 namespace {
 
@@ -127,7 +127,7 @@ std::vector<WalIndexEntry> parse_index(const std::string& text) {
   std::vector<WalIndexEntry> entries;
   for (const std::string& line : split(text, '\n')) {
     if (line.empty()) continue;
-    const auto parsed = catalogue::parse_wal_index_line(line);
+    const auto parsed = wal_archive::parse_wal_index_line(line);
     if (!parsed) throw refused(fmt::format("'xlog.db' of the tarball has a wrong line: {}", line));
     entries.push_back(parsed->entry());
   }
@@ -285,17 +285,17 @@ class Import {
   void check_wals(const BackupInfo& info) {
     const std::vector<WalIndexEntry> index = parse_index(require_text("xlog.db"));
     std::vector<std::string> conflicts;
-    for (const std::string& name : catalogue::required_segments(info)) {
+    for (const std::string& name : wal_archive::required_segments(info)) {
       const auto line = std::find_if(index.begin(), index.end(), [&](const WalIndexEntry& entry) {
         return entry.name == name;
       });
-      const fs::path staged = catalogue::archived_wal_path(staging_ / "wals", name);
+      const fs::path staged = wal_archive::archived_wal_path(staging_ / "wals", name);
       if (line == index.end() || !fs::exists(staged)) {
         throw refused(
             fmt::format("Exported tarball does not contain the required WAL file {}", name));
       }
       const fs::path archived =
-          catalogue::archived_wal_path(server_.locations().wals_directory, name);
+          wal_archive::archived_wal_path(server_.locations().wals_directory, name);
       if (fs::exists(archived) && !have_same_content(staged, archived)) conflicts.push_back(name);
       wals_.push_back(*line);
     }
@@ -343,13 +343,13 @@ class Import {
   }
 
   void publish_wals() {
-    catalogue::WalIndex index = catalogue::WalIndex::open(server_.locations());
+    wal_archive::WalIndex index = wal_archive::WalIndex::open(server_.locations());
     for (const WalIndexEntry& entry : wals_) {
       const fs::path archived =
-          catalogue::archived_wal_path(server_.locations().wals_directory, entry.name);
+          wal_archive::archived_wal_path(server_.locations().wals_directory, entry.name);
       if (fs::exists(archived)) continue;
-      catalogue::place_archived_wal(catalogue::archived_wal_path(staging_ / "wals", entry.name),
-                                    server_.locations().wals_directory, entry);
+      wal_archive::place_archived_wal(wal_archive::archived_wal_path(staging_ / "wals", entry.name),
+                                      server_.locations().wals_directory, entry);
     }
     std::vector<WalIndexEntry> missing;
     for (const WalIndexEntry& entry : wals_) {

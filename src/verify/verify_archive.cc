@@ -8,15 +8,15 @@
 
 #include <fmt/format.h>
 
-#include "archive/wal_coding.h"
 #include "base/error.h"
 #include "base/worker_pool.h"
-#include "catalogue/unindexed_wal.h"
-#include "catalogue/wal_index.h"
 #include "postgres/timeline_history.h"
 #include "verify/checker_sink.h"
 #include "wal/record_checker.h"
 #include "wal/record_content.h"
+#include "wal_archive/unindexed_wal.h"
+#include "wal_archive/wal_coding.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::verify {
 namespace fs = std::filesystem;
@@ -61,15 +61,15 @@ class ArchiveVerification {
   void list_pieces() {
     std::map<wal::TimelineId, Numbers> timelines;
     std::vector<std::string> histories;
-    catalogue::WalIndex::open(server_.locations())
-        .for_each([&](const catalogue::WalIndexLine& line) {
+    wal_archive::WalIndex::open(server_.locations())
+        .for_each([&](const wal_archive::WalIndexLine& line) {
           const auto name = wal::parse_wal_file_name(line.name);
           if (name && name->kind == wal::WalFileKind::history) histories.emplace_back(line.name);
           const auto segment = wal::parse_segment_name(line.name, request_.segment_size);
           if (segment && is_wanted(line.name)) {
             timelines[segment->timeline].insert(segment->number);
           }
-          return catalogue::Visit::proceed;
+          return wal_archive::Visit::proceed;
         });
     for (const std::string& name : histories) {
       judge(name, [&] { read_history(name); });
@@ -91,9 +91,9 @@ class ArchiveVerification {
       const auto numbers = timelines.find(segment->timeline);
       return numbers != timelines.end() && numbers->second.contains(segment->number);
     };
-    const auto entries = catalogue::list_unindexed_segments(
+    const auto entries = wal_archive::list_unindexed_segments(
         server_.locations(), [&](std::string_view name) { return is_wanted(name); }, is_indexed);
-    for (const catalogue::WalIndexEntry& entry : entries) {
+    for (const wal_archive::WalIndexEntry& entry : entries) {
       findings_.try_emplace(
           entry.name,
           fmt::format("WAL file '{}': it lies in the archive and is not in the index; run 'barman "
@@ -103,7 +103,7 @@ class ArchiveVerification {
   }
 
   void read_history(const std::string& name) {
-    const fs::path path = catalogue::archived_wal_path(server_.locations().wals_directory, name);
+    const fs::path path = wal_archive::archived_wal_path(server_.locations().wals_directory, name);
     const postgres::TimelineHistory history = postgres::parse_timeline_history(
         wal::parse_wal_file_name(name)->timeline, coding_.read_text(path));
     for (const postgres::TimelineHistoryEntry& entry : history.ancestors) {
@@ -234,8 +234,8 @@ class ArchiveVerification {
 
   void read(const Piece& piece, std::uint64_t number, wal::RecordChecker& checker) {
     const wal::Segment segment{.timeline = piece.timeline, .number = number};
-    const fs::path path = catalogue::archived_wal_path(server_.locations().wals_directory,
-                                                       name_of(piece.timeline, number));
+    const fs::path path = wal_archive::archived_wal_path(server_.locations().wals_directory,
+                                                         name_of(piece.timeline, number));
     const std::optional<Fd> file = find_file(path);
     if (!file) {
       throw Error(ErrorKind::not_found,
@@ -250,7 +250,7 @@ class ArchiveVerification {
 
   const server::Server& server_;
   const ArchiveRequest& request_;
-  const archive::WalCoding coding_;
+  const wal_archive::WalCoding coding_;
   Progress& progress_;
   // Of each timeline that a history file names; not changed while there are workers.
   std::map<wal::TimelineId, wal::Lsn> timeline_ends_;

@@ -4,15 +4,15 @@
 
 #include <fmt/format.h>
 
-#include "archive/wal_coding.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "catalogue/wal_check.h"
-#include "catalogue/wal_encoding.h"
-#include "catalogue/wal_index.h"
 #include "postgres/system_id.h"
 #include "verify/checker_sink.h"
 #include "wal/record_checker.h"
+#include "wal_archive/wal_check.h"
+#include "wal_archive/wal_coding.h"
+#include "wal_archive/wal_encoding.h"
+#include "wal_archive/wal_index.h"
 
 namespace barman::verify {
 namespace fs = std::filesystem;
@@ -27,7 +27,7 @@ class WalVerification {
       : server_(server), backup_(backup) {}
 
   WalVerdict run() {
-    const std::vector<std::string> names = catalogue::required_segments(backup_);
+    const std::vector<std::string> names = wal_archive::required_segments(backup_);
     if (names.empty() || !backup_.begin_xlog || !backup_.end_xlog || !backup_.wal_timeline()) {
       verdict_.findings.push_back(
           {"backup.info", "backup.info does not say which WAL the backup needs"});
@@ -64,7 +64,7 @@ class WalVerification {
   }
 
   bool verify_segment(const std::string& name, wal::RecordChecker& checker) {
-    const fs::path path = catalogue::archived_wal_path(server_.locations().wals_directory, name);
+    const fs::path path = wal_archive::archived_wal_path(server_.locations().wals_directory, name);
     const std::optional<Fd> file = find_file(path);
     if (!file) {
       if (backup_.status != catalogue::BackupStatus::waiting_for_wals) {
@@ -84,8 +84,8 @@ class WalVerification {
     if (!segment) throw Error(ErrorKind::corrupt, "the name is impossible for this cluster");
     checker.begin_segment(*segment);
     CheckerSink sink(checker, server_.interrupt());
-    const archive::WalCoding coding(server_.config());
-    const archive::StoredForm form = coding.identify(file, path);
+    const wal_archive::WalCoding coding(server_.config());
+    const wal_archive::StoredForm form = coding.identify(file, path);
     coding.decode(form, file, path, sink);
     checker.end_segment();
   }

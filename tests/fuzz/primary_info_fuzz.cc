@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   write_full(file, as_bytes({reinterpret_cast<const char*>(data), size}), "in");
   try {
     const sync::PrimaryInfo info =
-        sync::read_primary_info(file, "input", [](const catalogue::WalIndexEntry& entry) {
+        sync::read_primary_info(file, "input", [](const wal_archive::WalIndexEntry& entry) {
           if (!wal::parse_wal_file_name(entry.name)) std::abort();
         });
     for (const catalogue::BackupInfo& backup : info.backups) {

@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "archive/put_wal.h"
-#include "archive/received_content.h"
 #include "archive/test_support.h"
 #include "base/digest.h"
 #include "pipeline/tar_writer.h"
+#include "wal_archive/received_content.h"
 
 namespace {
 
@@ -69,9 +69,9 @@ void put(const archive::TestServer& test, const std::string& stream) {
     const auto parsed = wal::parse_wal_file_name(name);
     if (!is_accepted || !parsed) std::abort();
     const Fd file = open_file(incoming / name, O_RDONLY);
-    const archive::WalCoding coding(test.config);
+    const wal_archive::WalCoding coding(test.config);
     const auto form = coding.identify_received(file, incoming / name);
-    if (archive::find_content_problem(file, incoming / name, *parsed, form, coding, {})) {
+    if (wal_archive::find_content_problem(file, incoming / name, *parsed, form, coding, {})) {
       std::abort();
     }
     fs::remove(incoming / name);

@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
-#include "archive/archive_wal.h"
 #include "archive/test_support.h"
-#include "archive/wal_batch.h"
 #include "base/text.h"
+#include "wal_archive/archive_wal.h"
+#include "wal_archive/wal_batch.h"
 
 namespace {
 
@@ -29,14 +29,14 @@ std::set<std::string> parse_names(std::string_view text) {
   return names;
 }
 
-void check_batch(archive::WalSource source, const std::set<std::string>& names) {
-  std::vector<archive::ReceivedFile> received;
+void check_batch(wal_archive::WalSource source, const std::set<std::string>& names) {
+  std::vector<wal_archive::ReceivedFile> received;
   for (const std::string& name : names)
     received.push_back({.name = name, .size_bytes = name.size() % 2});
-  const archive::WalBatch batch = archive::choose_batch(source, received, 0);
+  const wal_archive::WalBatch batch = wal_archive::choose_batch(source, received, 0);
   const std::size_t placed =
       batch.files.size() + batch.unknown.size() + batch.empty_partials.size();
-  const std::size_t kept = source == archive::WalSource::streaming ? 1 : 0;
+  const std::size_t kept = source == wal_archive::WalSource::streaming ? 1 : 0;
   if (placed > names.size() || placed + kept < names.size()) std::abort();
 }
 
@@ -46,8 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const archive::TestServer test;
   const std::set<std::string> names =
       parse_names(std::string_view(reinterpret_cast<const char*>(data), size));
-  check_batch(archive::WalSource::incoming, names);
-  check_batch(archive::WalSource::streaming, names);
+  check_batch(wal_archive::WalSource::incoming, names);
+  check_batch(wal_archive::WalSource::streaming, names);
 
   std::size_t leaving = 0;
   for (const std::string& name : names) {
@@ -55,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!name.starts_with('.') && !name.ends_with(".tmp")) ++leaving;
   }
   archive::RecordedMessages messages;
-  archive::archive_pending_wal(test.make(), {}, messages);
+  wal_archive::archive_pending_wal(test.make(), {}, messages);
   std::size_t moved = 0;
   if (fs::exists(test.config.errors_directory)) {
     moved = archive::list_names(test.config.errors_directory).size();

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "catalogue/wal_index.h"
+#include "wal_archive/wal_index.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace barman::catalogue;

@@ -1,0 +1,122 @@
+#include "wal_archive/read_branches.h"
+
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+#include "base/error.h"
+#include "wal/wal_file_name.h"
+#include "wal_archive/wal_check.h"
+#include "wal_archive/wal_coding.h"
+#include "wal_archive/wal_index.h"
+
+namespace barman::wal_archive {
+namespace fs = std::filesystem;
+
+using catalogue::Branches;
+using wal::TimelineId;
+
+namespace {
+
+// The timelines that have a name in wals/ itself.
+struct ArchivedTimelines {
+  std::set<TimelineId> with_directory;
+  std::set<TimelineId> with_history;
+};
+
+ArchivedTimelines list_timelines(const fs::path& wals) {
+  ArchivedTimelines timelines;
+  std::error_code code;
+  for (fs::directory_iterator it(wals, code), end; !code && it != end; it.increment(code)) {
+    const wal::ArchiveName name = wal::parse_archive_name(it->path().filename().string());
+    if (name.kind == wal::ArchiveName::Kind::hash_directory) {
+      timelines.with_directory.insert(name.timeline);
+    } else if (name.kind == wal::ArchiveName::Kind::history) {
+      timelines.with_history.insert(name.timeline);
+    }
+  }
+  if (code && code != std::errc::no_such_file_or_directory) {
+    throw SystemError(code.value(), "cannot read directory \"" + wals.string() + "\"");
+  }
+  return timelines;
+}
+
+void read_history(const fs::path& wals, const WalCoding& coding, TimelineId timeline,
+                  Branches& branches) {
+  const fs::path path = wals / wal::history_file_name(timeline);
+  try {
+    branches.histories[timeline] =
+        postgres::parse_timeline_history(timeline, coding.read_text(path));
+  } catch (const Error& error) {  // Who needs it tells; the others go on.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    branches.histories.erase(timeline);
+    branches.damaged[timeline] = error.describe();
+    if (error.kind() == ErrorKind::config) branches.locked.insert(timeline);
+  }
+}
+
+// A line of the index after another: a segment is written where the cluster is, and a history file
+// announces a timeline unless it was added later.
+void follow(std::string_view name, std::optional<TimelineId>& newest) {
+  const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
+  if (!parsed) return;
+  if (parsed->kind != wal::WalFileKind::history || !newest || *newest < parsed->timeline) {
+    newest = parsed->timeline;
+  }
+}
+
+std::optional<TimelineId> find_newest(const catalogue::CatalogueLocations& locations) {
+  std::optional<TimelineId> newest;
+  try {
+    const auto index = WalIndexSnapshot::take(locations);
+    const auto last = index.find_last_line();
+    if (!last) return std::nullopt;
+    const auto parsed = wal::parse_wal_file_name(last->name);
+    if (parsed && parsed->kind != wal::WalFileKind::history) return parsed->timeline;
+    index.for_each([&](const WalIndexLine& line) {
+      follow(line.name, newest);
+      return Visit::proceed;
+    });
+  } catch (
+      const Error& error) {  // Told by who needs its lines; the names of files tell enough here.
+    if (error.kind() != ErrorKind::corrupt) throw;
+    return std::nullopt;
+  }
+  return newest;
+}
+
+}  // namespace
+
+Branches read_branches(const server::Server& server, wal::SegmentSize segment_size) {
+  const catalogue::CatalogueLocations& locations = server.locations();
+  Branches branches = {.segment_size = segment_size};
+  if (server.config().has_cloud_wals()) return branches;
+  const ArchivedTimelines archived = list_timelines(locations.wals_directory);
+  const WalCoding coding(server.config());
+  for (const TimelineId timeline : archived.with_history) {
+    read_history(locations.wals_directory, coding, timeline, branches);
+  }
+  for (const TimelineId timeline : archived.with_directory) {
+    if (auto last = find_last_archived_segment(locations.wals_directory, timeline)) {
+      branches.last_segments[timeline] = *std::move(last);
+    }
+  }
+  std::set<TimelineId> all = archived.with_history;
+  for (const auto& [timeline, segment] : branches.last_segments) all.insert(timeline);
+  if (all.size() == 1) {
+    branches.newest_archived = *all.begin();
+  } else if (!all.empty()) {
+    branches.newest_archived = find_newest(locations);
+    // An index that tells nothing: timelines are numbered in the order in which they begin.
+    if (!branches.newest_archived) branches.newest_archived = *all.rbegin();
+  }
+  return branches;
+}
+
+Branches read_branches(const server::Server& server,
+                       const std::vector<catalogue::BackupInfo>& backups) {
+  return read_branches(server,
+                       backups.empty() ? wal::SegmentSize{} : backups.back().xlog_segment_size);
+}
+
+}  // namespace barman::wal_archive

@@ -1,0 +1,94 @@
+#include "wal_archive/received_content.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "compression/stored_file.h"
+#include "postgres/system_id.h"
+
+namespace barman::wal_archive {
+namespace fs = std::filesystem;
+namespace {
+
+using wal::ContentCheck;
+using wal::ContentProblem;
+
+class CheckSink final : public pipeline::Sink {
+ public:
+  CheckSink(ContentCheck& check, const fs::path& path) : check_(check), path_(path) {}
+  void write(Bytes data) override {
+    check_.add(data);
+    if (check_.size_bytes() <= compression::kMaxContentSize) return;
+    throw Error(ErrorKind::corrupt,
+                fmt::format("\"{}\" is larger than any WAL file", path_.string()));
+  }
+  void finish() override {}
+
+ private:
+  ContentCheck& check_;
+  const fs::path& path_;
+};
+
+void check_plain(const Fd& file, const fs::path& path, ContentCheck& check) {
+  struct stat status = {};
+  if (::fstat(file.get(), &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
+  const auto size_bytes = static_cast<std::uint64_t>(status.st_size);
+  std::vector<std::byte> begin(std::min(check.wanted_bytes(), size_bytes));
+  check.add(Bytes(begin).first(read_full_at(file, begin, 0, path)));
+  check.set_size(size_bytes);
+}
+
+std::optional<std::uint64_t> parse_id(const std::string& text) {
+  const std::optional<postgres::SystemId> id = postgres::parse_system_id(text);
+  if (!id) return std::nullopt;
+  return id->value;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> known_system_id(const server::Server& server) {
+  // A damaged file of the catalogue must not keep WAL away from the archive.
+  try {
+    if (const auto identity = server.catalogue().find_identity()) {
+      return parse_id(identity->system_id);
+    }
+    const catalogue::BackupList backups = server.catalogue().list_backups();
+    for (auto backup = backups.backups.rbegin(); backup != backups.backups.rend(); ++backup) {
+      if (backup->systemid) return parse_id(*backup->systemid);
+    }
+  } catch (const Error& error) {
+    log::warning("barman.wal_archiver", "the system id of server '{}' is not known: {}",
+                 server.name(), error.describe());
+  }
+  return std::nullopt;
+}
+
+std::optional<ContentProblem> find_content_problem(const Fd& file, const fs::path& path,
+                                                   const wal::WalFileName& name,
+                                                   const StoredForm& form, const WalCoding& coding,
+                                                   std::optional<std::uint64_t> system_id) {
+  if (form.encryption) return std::nullopt;
+  ContentCheck check(name, {.system_id = system_id});
+  if (form.is_plain()) {
+    check_plain(file, path, check);
+    return check.find_problem();
+  }
+  CheckSink sink(check, path);
+  // Damage is an answer here; a filter that is not configured is none.
+  try {
+    coding.decode(form, file, path, sink);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::config) return std::nullopt;
+    if (error.kind() != ErrorKind::corrupt) throw;
+    return ContentProblem{ContentProblem::Fault::unfinished, error.message()};
+  }
+  return check.find_problem();
+}
+
+}  // namespace barman::wal_archive

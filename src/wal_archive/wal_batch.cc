@@ -1,0 +1,94 @@
+#include "wal_archive/wal_batch.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "base/error.h"
+#include "base/foreign_names.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::wal_archive {
+namespace fs = std::filesystem;
+namespace {
+
+struct Classified {
+  ReceivedFile file;
+  wal::WalFileKind kind;
+};
+
+// The last one of a kind; the files are ascending.
+std::optional<std::size_t> find_last(const std::vector<Classified>& files, wal::WalFileKind kind) {
+  for (std::size_t i = files.size(); i > 0; --i) {
+    if (files[i - 1].kind == kind) return i - 1;
+  }
+  return std::nullopt;
+}
+
+// What the receiver still needs is taken out.
+void keep_streaming_position(std::vector<Classified>& files, WalBatch& batch) {
+  std::optional<std::size_t> kept = find_last(files, wal::WalFileKind::partial);
+  if (!kept) kept = find_last(files, wal::WalFileKind::segment);
+  if (kept) files.erase(files.begin() + static_cast<std::ptrdiff_t>(*kept));
+  std::erase_if(files, [&](const Classified& item) {
+    const bool is_marker = item.kind == wal::WalFileKind::partial && item.file.size_bytes == 0;
+    if (is_marker) batch.empty_partials.push_back(item.file.name);
+    return is_marker;
+  });
+}
+
+}  // namespace
+
+std::string_view source_text(WalSource source) {
+  return source == WalSource::streaming ? "streaming" : "file archival";
+}
+
+WalBatch choose_batch(WalSource source, std::vector<ReceivedFile> received, std::size_t limit) {
+  std::sort(received.begin(), received.end(),
+            [](const ReceivedFile& a, const ReceivedFile& b) { return a.name < b.name; });
+  WalBatch batch;
+  std::vector<Classified> files;
+  for (ReceivedFile& file : received) {
+    const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(file.name);
+    if (!name || !file.is_regular) {
+      batch.unknown.push_back(std::move(file.name));
+    } else {
+      files.push_back({.file = std::move(file), .kind = name->kind});
+    }
+  }
+  if (source == WalSource::streaming) keep_streaming_position(files, batch);
+  batch.waiting = files.size();
+  if (limit > 0 && files.size() > limit) files.resize(limit, {{}, wal::WalFileKind::segment});
+  batch.files.reserve(files.size());
+  for (Classified& item : files) batch.files.push_back(std::move(item.file.name));
+  return batch;
+}
+
+std::vector<ReceivedFile> list_received_files(const fs::path& directory) {
+  std::vector<ReceivedFile> files;
+  std::error_code code;
+  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
+    std::string name = it->path().filename().string();
+    if (name.starts_with('.') || name.ends_with(".tmp") || is_name_of_file_system(name)) continue;
+    ReceivedFile file = {.name = std::move(name)};
+    std::error_code vanished;
+    file.is_regular = it->is_regular_file(vanished);
+    if (!vanished && file.is_regular && file.name.ends_with(".partial")) {
+      file.size_bytes = it->file_size(vanished);
+    }
+    // What cannot be looked at (EIO, ESTALE, EACCES) is WAL that waits, not WAL that went away.
+    if (vanished && vanished != std::errc::no_such_file_or_directory) {
+      throw SystemError(vanished.value(), "cannot access \"" + it->path().string() + "\"");
+    }
+    if (!vanished) files.push_back(std::move(file));
+  }
+  if (code && code != std::errc::no_such_file_or_directory) {
+    throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");
+  }
+  return files;
+}
+
+}  // namespace barman::wal_archive

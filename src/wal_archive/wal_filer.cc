@@ -1,0 +1,378 @@
+#include "wal_archive/wal_filer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+
+#include "base/anonymous_file.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/timestamp.h"
+#include "base/worker_pool.h"
+#include "pipeline/file_transfer.h"
+#include "wal/wal_content.h"
+#include "wal_archive/received_content.h"
+#include "wal_archive/rejected_file.h"
+
+namespace barman::wal_archive {
+namespace fs = std::filesystem;
+namespace {
+
+// How many fsync calls run at a time.
+constexpr std::size_t kFlushers = 4;
+
+// A file that is too short, and older than this, will not grow any more.
+constexpr std::int64_t kStillWrittenSeconds = 60;
+
+bool was_just_written(const Fd& file) {
+  struct stat status = {};
+  // In both directions: clocks of other hosts differ.
+  return ::fstat(file.get(), &status) == 0 &&
+         std::abs(now_local().seconds() - status.st_mtim.tv_sec) < kStillWrittenSeconds;
+}
+
+bool needs_line(FiledAs outcome) {
+  return outcome == FiledAs::archived || outcome == FiledAs::duplicate;
+}
+
+// Removes the received file, unless another one has taken its name meanwhile.
+void remove_source(const Fd& file, const fs::path& path) {
+  struct stat named = {};
+  struct stat opened = {};
+  if (::stat(path.c_str(), &named) != 0 || ::fstat(file.get(), &opened) != 0) return;
+  if (named.st_ino != opened.st_ino || named.st_dev != opened.st_dev) return;
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    throw_errno("cannot remove \"" + path.string() + "\"");
+  }
+}
+
+// The archive keeps the time of what was received, to the nanosecond: after a crash between the two
+// steps of an archiver, this tells a file from another one of that name without the private key.
+bool has_same_time(const Fd& received, const Fd& archived) {
+  struct stat a = {};
+  struct stat b = {};
+  return ::fstat(received.get(), &a) == 0 && ::fstat(archived.get(), &b) == 0 &&
+         a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+}
+
+}  // namespace
+
+WalIndexEntry inspect_received_wal(const Fd& file, const fs::path& path, WalSource source,
+                                   const WalCoding& coding) {
+  struct stat status = {};
+  if (::fstat(file.get(), &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
+  WalIndexEntry entry = {.name = path.filename().string(),
+                         .size_bytes = static_cast<std::uint64_t>(status.st_size),
+                         .mtime = static_cast<double>(status.st_mtim.tv_sec) +
+                                  1e-9 * static_cast<double>(status.st_mtim.tv_nsec)};
+  // PostgreSQL streams plain WAL only.
+  if (source == WalSource::streaming) return entry;
+  const StoredForm form = coding.identify_received(file, path);
+  entry.compression = form.compression_name();
+  entry.encryption = form.encryption;
+  return entry;
+}
+
+WalFiler::WalFiler(const server::Server& server, WalSource source)
+    : locations_(server.locations()),
+      source_(source),
+      coding_(server.config()),
+      source_directory_(source == WalSource::streaming ? locations_.streaming_directory
+                                                       : locations_.incoming_directory),
+      system_id_(known_system_id(server)) {}
+
+std::vector<FiledWal> WalFiler::file_group(std::span<const std::string> names) {
+  std::vector<Item> items = prepare_group(names);
+  // One bad file must not keep the good ones before it waiting.
+  const auto bad = std::find_if(items.begin(), items.end(),
+                                [](const Item& item) { return item.failure != nullptr; });
+  if (bad != items.end()) {
+    failure_ = bad->failure;
+    for (auto it = bad; it != items.end(); ++it) {
+      if (!it->temporary.empty()) ::unlink(it->temporary.c_str());
+    }
+    items.erase(bad, items.end());
+  }
+  put_into_archive(items);
+  finish_sources(items);
+  std::vector<FiledWal> filed;
+  filed.reserve(items.size());
+  for (Item& item : items) {
+    filed.push_back({.outcome = item.outcome,
+                     .entry = std::move(item.entry),
+                     .problem = std::move(item.problem)});
+  }
+  return filed;
+}
+
+void WalFiler::rethrow_failure() const {
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void WalFiler::step() const {
+  if (!observer_) return;
+  const std::lock_guard lock(observer_mutex_);
+  observer_();
+}
+
+// Each file on its own: compressing keeps all cores busy, and flushes that are asked for at the
+// same time share the work of the file system.
+std::vector<WalFiler::Item> WalFiler::prepare_group(std::span<const std::string> names) {
+  std::vector<Item> items(names.size());
+  const auto prepare_item = [&](std::size_t i) {
+    // Told by file_group(), in the order of the names.
+    try {
+      items[i] = prepare_in_place(names[i]);
+    } catch (...) {
+      items[i].failure = std::current_exception();
+    }
+  };
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    // The directory that is in the way of one file is that file's failure.
+    try {
+      items[i].target = archived_wal_path(locations_.wals_directory, names[i]);
+      if (items[i].target.parent_path() == known_directory_) continue;
+      make_directories(items[i].target.parent_path());
+      known_directory_ = items[i].target.parent_path();
+    } catch (const Error&) {
+      items[i].failure = std::current_exception();
+    }
+  }
+  if (names.size() == 1) {
+    if (!items[0].failure) prepare_item(0);
+    return items;
+  }
+  const std::size_t cores = std::max(2U, std::thread::hardware_concurrency());
+  WorkerPool workers(std::min(
+      names.size(), coding_.is_compressing() || coding_.is_encrypting() ? cores : kFlushers));
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (!items[i].failure) workers.submit([&, i] { prepare_item(i); });
+  }
+  workers.wait();
+  return items;
+}
+
+// The removal of old WAL takes empty directories along: one that went before the first file of this
+// group was in it is made again.
+WalFiler::Item WalFiler::prepare_in_place(const std::string& name) const {
+  constexpr int kTries = 5;
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return prepare(name);
+    } catch (const SystemError& error) {
+      const fs::path directory = archived_wal_path(locations_.wals_directory, name).parent_path();
+      if (error.error_number() != ENOENT || attempt == kTries || fs::exists(directory)) throw;
+      make_directories(directory);
+    }
+  }
+}
+
+// Makes a durable file of the same content beside its place in the archive.
+WalFiler::Item WalFiler::prepare(const std::string& name) const {
+  Item item = {.source = source_path(name),
+               .target = archived_wal_path(locations_.wals_directory, name)};
+  std::optional<Fd> file = find_file(item.source);
+  if (!file) {
+    item.outcome = FiledAs::vanished;
+    return item;
+  }
+  item.file = std::move(*file);
+  item.entry = inspect_received_wal(item.file, item.source, source_, coding_);
+  // PostgreSQL streams plain WAL only.
+  const StoredForm form = source_ == WalSource::streaming
+                              ? StoredForm{}
+                              : coding_.identify_received(item.file, item.source);
+  if (!is_fit(item, name, form)) return item;
+  if (const std::optional<Fd> archived = find_file(item.target)) {
+    compare_with_archived(item, name, *archived);
+    if (!item.is_replacing) return item;
+  }
+  step();
+  item.temporary = item.target.string() + ".tmp";
+  const CodingSteps steps = coding_.steps_for(form);
+  if (!steps.is_nothing()) {
+    encode(item, steps);
+  } else {
+    sync_fd(item.file, item.source);
+    pipeline::link_or_copy(item.file, item.source, item.temporary);
+  }
+  step();
+  return item;
+}
+
+bool WalFiler::is_fit(Item& item, const std::string& name, const StoredForm& form) const {
+  const auto problem = find_content_problem(
+      item.file, item.source, wal::parse_wal_file_name(name).value(), form, coding_, system_id_);
+  if (!problem) return true;
+  const bool may_grow =
+      problem->fault == wal::ContentProblem::Fault::unfinished && was_just_written(item.file);
+  item.outcome = may_grow ? FiledAs::unfinished : FiledAs::unfit;
+  item.problem = problem->text;
+  return false;
+}
+
+// What was stored first need not be the better one.
+void WalFiler::compare_with_archived(Item& item, const std::string& name,
+                                     const Fd& archived) const {
+  if (is_same_wal(item, archived)) {
+    item.outcome = FiledAs::duplicate;
+    return;
+  }
+  const auto problem =
+      find_content_problem(archived, item.target, wal::parse_wal_file_name(name).value(),
+                           coding_.identify(archived, item.target), coding_, system_id_);
+  item.is_replacing = problem.has_value();
+  item.outcome = problem ? FiledAs::archived : FiledAs::rejected;
+  if (problem) item.problem = problem->text;
+}
+
+// The result has the mode and the times of the received file.
+void WalFiler::encode(Item& item, const CodingSteps& steps) const {
+  struct stat status = {};
+  if (::fstat(item.file.get(), &status) != 0) {
+    throw_errno("cannot access \"" + item.source.string() + "\"");
+  }
+  // On a full disk the unfinished file would be in the way of everybody.
+  try {
+    Fd target = create_file(item.temporary, O_RDWR);
+    coding_.encode(steps, item.file, item.source, target, item.temporary);
+    const std::array<timespec, 2> times = {status.st_atim, status.st_mtim};
+    if (::fchmod(target.get(), status.st_mode & 07777) != 0 ||
+        ::futimens(target.get(), times.data()) != 0 || ::fstat(target.get(), &status) != 0) {
+      throw_errno("cannot set mode and times of \"" + item.temporary.string() + "\"");
+    }
+    sync_fd(target, item.temporary);
+    target.close(item.temporary);
+  } catch (const Error&) {
+    ::unlink(item.temporary.c_str());
+    throw;
+  }
+  item.entry.size_bytes = static_cast<std::uint64_t>(status.st_size);
+  if (steps.is_compressed) item.entry.compression = coding_.configured_name();
+  if (steps.is_encrypted) item.entry.encryption = "gpg";
+}
+
+// Whether the archived file holds the same WAL, stored in whatever form.
+bool WalFiler::is_same_wal(const Item& item, const Fd& archived) const {
+  if (pipeline::is_same_content(item.file, item.source, archived, item.target)) return true;
+  const StoredForm received_form = coding_.identify_received(item.file, item.source);
+  const StoredForm archived_form = coding_.identify(archived, item.target);
+  if (received_form.is_plain() && archived_form.is_plain()) return false;
+  if ((received_form.encryption || archived_form.encryption) && !coding_.cipher().can_decrypt()) {
+    return has_same_time(item.file, archived);
+  }
+  const Fd received_plain = open_anonymous_file(locations_.wals_directory);
+  const Fd archived_plain = open_anonymous_file(locations_.wals_directory);
+  // A damaged file is not the same as anything; both are kept, for a human to look at.
+  try {
+    coding_.decode(received_form, item.file, item.source, received_plain.get(), item.source);
+    coding_.decode(archived_form, archived, item.target, archived_plain.get(), item.target);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corrupt) throw;
+    return false;
+  }
+  return pipeline::is_same_content(received_plain, item.source, archived_plain, item.target);
+}
+
+void WalFiler::put_into_archive(std::vector<Item>& items) {
+  std::set<fs::path> directories;
+  for (const Item& item : items) {
+    if (needs_line(item.outcome)) directories.insert(item.target.parent_path());
+  }
+  if (directories.empty()) return;
+  // An index that is missing is rebuilt here, before the new files appear.
+  WalIndex index = WalIndex::open(locations_);
+  remove_replaced(index, items);
+  for (const Item& item : items) {
+    if (item.outcome != FiledAs::archived) continue;
+    if (::rename(item.temporary.c_str(), item.target.c_str()) != 0) {
+      throw_errno("cannot rename \"" + item.temporary.string() + "\" to \"" + item.target.string() +
+                  "\"");
+    }
+    step();
+  }
+  for (const fs::path& directory : directories) {
+    // Of duplicates that have been removed meanwhile, with all that was there.
+    if (fs::exists(directory)) sync_directory(directory);
+  }
+  step();
+  // Commit point: the received files are not needed any more.
+  index.append(missing_lines(index, items));
+  step();
+}
+
+// Their lines first: after a crash the next run finds a file without a line, and adds it.
+void WalFiler::remove_replaced(WalIndex& index, const std::vector<Item>& items) {
+  std::unordered_set<std::string_view> names;
+  for (const Item& item : items) {
+    if (item.is_replacing) names.insert(item.entry.name);
+  }
+  if (names.empty()) return;
+  index.cut_out(
+      index.find_lines([&](const WalIndexLine& line) { return names.contains(line.name); }));
+  step();
+  for (const Item& item : items) {
+    if (!item.is_replacing) continue;
+    move_to_errors(locations_.errors_directory, item.target, item.entry.name, RejectReason::unknown,
+                   now_local());
+    step();
+  }
+}
+
+// What was archived now cannot be in the index; what had been archived may be, unless a crash came
+// between the file and its line.
+std::vector<WalIndexEntry> WalFiler::missing_lines(const WalIndex& index,
+                                                   const std::vector<Item>& items) const {
+  std::unordered_set<std::string_view> doubtful;
+  for (const Item& item : items) {
+    if (item.outcome == FiledAs::duplicate) doubtful.insert(item.entry.name);
+  }
+  if (!doubtful.empty()) {
+    index.for_each([&](const WalIndexLine& line) {
+      doubtful.erase(line.name);
+      return doubtful.empty() ? Visit::stop : Visit::proceed;
+    });
+  }
+  std::vector<WalIndexEntry> entries;
+  for (const Item& item : items) {
+    if (item.outcome == FiledAs::archived) entries.push_back(item.entry);
+    if (item.outcome != FiledAs::duplicate || !doubtful.contains(item.entry.name)) continue;
+    auto entry = inspect_archived_wal(locations_.wals_directory, item.entry.name);
+    if (!entry) continue;
+    entry->compression =
+        coding_.identify(open_file(item.target, O_RDONLY), item.target).compression_name();
+    // Hidden by the encryption: as it would be archived now.
+    if (entry->encryption && !item.entry.compression && coding_.is_compressing()) {
+      entry->compression = coding_.configured_name();
+    }
+    entries.push_back(std::move(*entry));
+  }
+  return entries;
+}
+
+void WalFiler::finish_sources(const std::vector<Item>& items) {
+  for (const Item& item : items) {
+    if (item.outcome == FiledAs::rejected || item.outcome == FiledAs::unfit) {
+      move_to_errors(
+          locations_.errors_directory, item.source,
+          item.outcome == FiledAs::rejected ? RejectReason::duplicate : RejectReason::unknown,
+          now_local());
+    } else if (needs_line(item.outcome)) {
+      remove_source(item.file, item.source);
+    }
+    step();
+  }
+  if (!items.empty()) sync_directory(source_directory_);
+}
+
+}  // namespace barman::wal_archive

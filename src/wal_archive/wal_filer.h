@@ -1,0 +1,107 @@
+// Puts groups of received files into the archive and its index, compressed and encrypted when the
+// server says so and they are not, by several threads. It is done so that a crash at any point
+// loses and doubles nothing (the protocol is told in archive_wal.h). For the holder of the
+// archive-wal lock.
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "catalogue/catalogue.h"
+#include "server/server.h"
+#include "wal_archive/wal_batch.h"
+#include "wal_archive/wal_coding.h"
+#include "wal_archive/wal_index.h"
+
+namespace barman::wal_archive {
+
+enum class FiledAs {
+  archived,
+  duplicate,   // was archived with the same content
+  rejected,    // was archived with other content: moved to `errors/`
+  unfit,       // cannot be what its name says: moved to `errors/`
+  unfinished,  // is shorter than it must be, and was written to a moment ago: stays
+  vanished,    // is not there any more
+};
+
+struct FiledWal {
+  FiledAs outcome = FiledAs::archived;
+  // As its line in the index is; for files that were not archived now, as they came in.
+  WalIndexEntry entry;
+  // Of an unfit or unfinished file; of an archived one, why the file that was archived before under
+  // that name could not be right: it was moved to `errors/`.
+  std::string problem{};
+};
+
+// One received file as its line in the index would be, if it were archived as it is.
+WalIndexEntry inspect_received_wal(const Fd& file, const std::filesystem::path& path,
+                                   WalSource source, const WalCoding& coding);
+
+class WalFiler {
+ public:
+  static constexpr std::size_t kGroupSize = 32;
+
+  WalFiler(const server::Server& server, WalSource source);
+
+  // At most kGroupSize names. One result a name, fewer when a file failed: those before it are
+  // done, then its error is thrown by rethrow_failure().
+  std::vector<FiledWal> file_group(std::span<const std::string> names);
+  void rethrow_failure() const;
+
+  std::filesystem::path source_path(const std::string& name) const {
+    return source_directory_ / name;
+  }
+
+  // Called between all steps that change a disk, by one thread at a time; tests end the process
+  // there.
+  void set_step_observer(std::function<void()> observer) { observer_ = std::move(observer); }
+
+ private:
+  struct Item {
+    FiledAs outcome = FiledAs::archived;
+    Fd file;
+    std::filesystem::path source;
+    std::filesystem::path target;
+    std::filesystem::path temporary;
+    WalIndexEntry entry;
+    std::string problem{};
+    // The archived file of that name gives way.
+    bool is_replacing = false;
+    std::exception_ptr failure{};
+  };
+
+  std::vector<Item> prepare_group(std::span<const std::string> names);
+  Item prepare(const std::string& name) const;
+  Item prepare_in_place(const std::string& name) const;
+  bool is_fit(Item& item, const std::string& name, const StoredForm& form) const;
+  void compare_with_archived(Item& item, const std::string& name, const Fd& archived) const;
+  void remove_replaced(WalIndex& index, const std::vector<Item>& items);
+  void encode(Item& item, const CodingSteps& steps) const;
+  bool is_same_wal(const Item& item, const Fd& archived) const;
+  void put_into_archive(std::vector<Item>& items);
+  std::vector<WalIndexEntry> missing_lines(const WalIndex& index,
+                                           const std::vector<Item>& items) const;
+  void finish_sources(const std::vector<Item>& items);
+  void step() const;
+
+  catalogue::CatalogueLocations locations_;
+  WalSource source_;
+  WalCoding coding_;
+  std::filesystem::path source_directory_;
+  std::optional<std::uint64_t> system_id_;
+  std::filesystem::path known_directory_;  // created by us already
+  std::exception_ptr failure_;
+  std::function<void()> observer_;
+  mutable std::mutex observer_mutex_;
+};
+
+}  // namespace barman::wal_archive

@@ -1,0 +1,196 @@
+// WalIndex::rebuild(): the index made anew from the files in wals/.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <span>
+#include <system_error>
+#include <vector>
+
+#include "base/durable.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/worker_pool.h"
+#include "wal/wal_file_name.h"
+#include "wal_archive/wal_encoding.h"
+#include "wal_archive/wal_index.h"
+
+namespace barman::wal_archive {
+namespace fs = std::filesystem;
+namespace {
+
+// Each file is opened: on a slow disk more threads than processors help.
+constexpr std::size_t kWorkers = 8;
+// Their lines are kept in memory: 256 a directory.
+constexpr std::size_t kEntriesAtOnce = 128;
+
+using EntriesByName = std::map<std::string, WalIndexEntry, std::less<>>;
+
+// The entries of an old index that say more than the files do.
+void collect_hidden_facts(const fs::path& path, EntriesByName& entries) {
+  if (!find_status(path)) return;
+  try {
+    visit_wal_index(path, 0, [&](const WalIndexLine& line) {
+      if (!line.compression.empty() &&
+          (!line.encryption.empty() || !is_detectable_compression(line.compression))) {
+        entries.insert_or_assign(std::string(line.name), line.entry());
+      }
+      return Visit::proceed;
+    });
+  } catch (const Error& error) {
+    // A damaged index is a reason to rebuild; what was read until here still helps.
+    log::warning("barman.catalogue", "{}", error.describe());
+  }
+}
+
+void add_hidden_facts(const EntriesByName& old_entries, WalIndexEntry& entry) {
+  const auto old = old_entries.find(entry.name);
+  if (old == old_entries.end() || entry.compression || old->second.size_bytes != entry.size_bytes ||
+      std::abs(old->second.mtime - entry.mtime) > 1e-5) {
+    return;
+  }
+  if (old->second.encryption == entry.encryption) entry.compression = old->second.compression;
+}
+
+std::vector<fs::directory_entry> list_sorted(const fs::path& directory) {
+  std::vector<fs::directory_entry> entries;
+  std::error_code code;
+  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
+    entries.push_back(*it);
+  }
+  if (code && code != std::errc::no_such_file_or_directory) {
+    throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");
+  }
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+bool is_hash_directory(const std::string& name) {
+  return wal::parse_archive_name(name).kind == wal::ArchiveName::Kind::hash_directory;
+}
+
+// The lines of some files, and what they are.
+struct Lines {
+  std::string text;
+  RebuildCounts counts;
+};
+
+void count(RebuildCounts& counts, wal::WalFileKind kind) {
+  switch (kind) {
+    case wal::WalFileKind::segment:
+      ++counts.wal_files;
+      break;
+    case wal::WalFileKind::partial:
+      ++counts.partials;
+      break;
+    case wal::WalFileKind::history:
+      ++counts.history;
+      break;
+    case wal::WalFileKind::backup:
+      ++counts.backup_labels;
+      break;
+  }
+}
+
+void warn_unexpected(const fs::path& path) {
+  const std::string name = path.filename().string();
+  // The index itself, its replacement being written, a segment on its way in, other small files of
+  // ours.
+  if (name.find("xlog.db") != std::string::npos || name == "sync-wals.info" ||
+      name.ends_with(".tmp"))
+    return;
+  log::warning("barman.catalogue", "unexpected file in the WAL archive: \"{}\"", path.string());
+}
+
+// Several threads look at the files of several directories; the lines come in the order of the
+// names.
+class Rebuilder {
+ public:
+  Rebuilder(const catalogue::CatalogueLocations& locations, AtomicFile& file,
+            EntriesByName hidden_facts, const Interrupt& interrupt)
+      : locations_(locations),
+        file_(file),
+        hidden_facts_(std::move(hidden_facts)),
+        interrupt_(interrupt) {}
+
+  RebuildCounts run() {
+    const std::vector<fs::directory_entry> entries = list_sorted(locations_.wals_directory);
+    for (std::size_t begin = 0; begin < entries.size(); begin += kEntriesAtOnce) {
+      const std::size_t count = std::min(kEntriesAtOnce, entries.size() - begin);
+      write_lines(std::span(entries).subspan(begin, count));
+    }
+    return counts_;
+  }
+
+ private:
+  void write_lines(std::span<const fs::directory_entry> entries) {
+    std::vector<Lines> lines(entries.size());
+    WorkerPool workers(kWorkers);
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      workers.submit([&, i] { lines[i] = inspect(entries[i]); });
+    }
+    workers.wait();
+    for (const Lines& part : lines) {
+      file_.write(part.text);
+      counts_.history += part.counts.history;
+      counts_.backup_labels += part.counts.backup_labels;
+      counts_.wal_files += part.counts.wal_files;
+      counts_.partials += part.counts.partials;
+    }
+  }
+
+  // A directory of segments, or one file.
+  Lines inspect(const fs::directory_entry& entry) const {
+    Lines lines;
+    const std::string name = entry.path().filename().string();
+    if (entry.is_directory() && is_hash_directory(name)) {
+      for (const fs::directory_entry& file : list_sorted(entry.path())) {
+        interrupt_.throw_if_requested();
+        add(file, name, lines);
+      }
+    } else {
+      interrupt_.throw_if_requested();
+      add(entry, "", lines);
+    }
+    return lines;
+  }
+
+  void add(const fs::directory_entry& file, const std::string& hash_directory, Lines& lines) const {
+    const std::string name = file.path().filename().string();
+    const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
+    std::optional<WalIndexEntry> entry;
+    if (parsed && parsed->hash_directory() == hash_directory) {
+      entry = inspect_archived_wal(locations_.wals_directory, name);
+    }
+    if (!entry) {
+      warn_unexpected(file.path());
+      return;
+    }
+    count(lines.counts, parsed->kind);
+    add_hidden_facts(hidden_facts_, *entry);
+    lines.text += format_wal_index_entry(*entry);
+  }
+
+  const catalogue::CatalogueLocations& locations_;
+  AtomicFile& file_;
+  const EntriesByName hidden_facts_;
+  const Interrupt& interrupt_;
+  RebuildCounts counts_;
+};
+
+}  // namespace
+
+RebuildCounts WalIndex::rebuild(const Interrupt& interrupt) {
+  EntriesByName hidden_facts;
+  collect_hidden_facts(locations_.wals_directory / "xlog.db", hidden_facts);
+  collect_hidden_facts(path_, hidden_facts);
+  make_directories(path_.parent_path());
+  AtomicFile file(path_);
+  const RebuildCounts counts =
+      Rebuilder(locations_, file, std::move(hidden_facts), interrupt).run();
+  interrupt.throw_if_requested();
+  // Commit point: until here the old index rules.
+  file.commit();
+  return counts;
+}
+
+}  // namespace barman::wal_archive

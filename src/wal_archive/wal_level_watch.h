@@ -1,0 +1,19 @@
+// Looks into a segment that has come in for the record that a server writes when it was started
+// with wal_level = minimal: from there on, no backup taken before can be recovered.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "catalogue/minimal_wal.h"
+
+namespace barman::wal_archive {
+
+// `path` is a received file called `name`. nullopt for what is no plain segment, and for a record
+// that goes on in the next segment: verify-wal and restore, which read the segments together, find
+// that one. Never throws for what the file holds.
+std::optional<catalogue::MinimalWal> find_minimal_wal(const std::filesystem::path& path,
+                                                      const std::string& name);
+
+}  // namespace barman::wal_archive

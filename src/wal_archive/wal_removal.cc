@@ -1,0 +1,159 @@
+#include "wal_archive/wal_removal.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::wal_archive {
+namespace fs = std::filesystem;
+namespace {
+
+WalRemovalPlan nothing(std::string reason) { return {.reason = std::move(reason)}; }
+
+WalRemovalPlan nothing_beside(const catalogue::BrokenBackup& broken) {
+  return {.reason = fmt::format("the metadata of backup {} cannot be read, so that the WAL that it "
+                                "needs is not known: {}",
+                                broken.id.value, broken.reason),
+          .is_damage = true};
+}
+
+const catalogue::BackupInfo* find_backup(const std::vector<catalogue::BackupInfo>& backups,
+                                         const catalogue::BackupId& id) {
+  const auto found =
+      std::find_if(backups.begin(), backups.end(),
+                   [&](const catalogue::BackupInfo& backup) { return backup.id == id; });
+  return found == backups.end() ? nullptr : &*found;
+}
+
+// Everything that a remaining backup needs stays, whatever the rules above say.
+void protect_backup(const catalogue::BackupInfo& backup, bool is_standalone, WalRemovalPlan& plan) {
+  if (!backup.begin_wal) return;
+  if (is_standalone && backup.end_wal) {
+    plan.protected_ranges.push_back({.begin = *backup.begin_wal, .end = *backup.end_wal});
+    return;
+  }
+  plan.first_needed =
+      plan.first_needed ? std::min(*plan.first_needed, *backup.begin_wal) : *backup.begin_wal;
+}
+
+// The boundary and all protections. `boundary` is the backup from whose begin on WAL stays.
+WalRemovalPlan make_plan(const std::vector<catalogue::BackupInfo>& backups,
+                         const catalogue::BackupId& excluded, const catalogue::BackupInfo* boundary,
+                         const std::set<catalogue::BackupId>& standalone) {
+  WalRemovalPlan plan = {.is_removing = true};
+  if (boundary != nullptr) plan.first_needed = boundary->begin_wal;
+  for (const catalogue::BackupInfo& backup : backups) {
+    if (backup.id == excluded || !backup.needs_wal()) continue;
+    const std::optional<wal::TimelineId> timeline = backup.wal_timeline();
+    if (!timeline) {
+      return nothing("the WAL that backup " + backup.id.value + " needs is not known yet");
+    }
+    protect_backup(backup, standalone.contains(backup.id), plan);
+    const bool is_of_boundary = boundary != nullptr && boundary->wal_timeline() == timeline;
+    // A standalone backup needs its range, not its timeline, unless the range is unknown.
+    const bool is_range_enough = standalone.contains(backup.id) && backup.end_wal;
+    if (!is_of_boundary && !is_range_enough) plan.protected_timelines.insert(*timeline);
+  }
+  return plan;
+}
+
+}  // namespace
+
+bool WalRemovalPlan::removes(std::string_view name) const {
+  if (!is_removing) return false;
+  const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
+  if (!parsed || parsed->kind == wal::WalFileKind::history) return false;
+  if (first_needed && name >= *first_needed) return false;
+  if (protected_timelines.contains(parsed->timeline)) return false;
+  const std::string segment = parsed->segment();
+  return std::none_of(
+      protected_ranges.begin(), protected_ranges.end(),
+      [&](const SegmentRange& range) { return range.begin <= segment && segment <= range.end; });
+}
+
+WalRemovalPlan plan_wal_removal(const WalRemovalInput& input) {
+  if (!input.list.broken.empty()) return nothing_beside(input.list.broken.front());
+  const std::vector<catalogue::BackupInfo>& backups = input.list.backups;
+  const catalogue::BackupInfo* const deleted = find_backup(backups, input.deleted);
+  if (deleted == nullptr) return nothing("backup " + input.deleted.value + " is not known");
+  for (const catalogue::BackupInfo& backup : backups) {
+    if (!(backup.id < input.deleted) || !backup.is_copy_done()) continue;
+    const bool is_standalone = input.standalone.contains(backup.id);
+    if (!is_standalone || input.cause == WalRemovalInput::Cause::command) {
+      return nothing("the older backup " + backup.id.value + " needs them");
+    }
+  }
+  const catalogue::BackupInfo* boundary = next_backup(backups, input.deleted);
+  if (boundary == nullptr &&
+      input.without_next == WalRemovalInput::WithoutNext::keep_from_deleted) {
+    boundary = deleted;
+  }
+  if (boundary != nullptr && !boundary->begin_wal) {
+    return nothing("the begin of backup " + boundary->id.value + " is not known");
+  }
+  return make_plan(backups, input.deleted, boundary, input.standalone);
+}
+
+WalRemovalPlan plan_first_backup_purge(const catalogue::BackupList& list,
+                                       const catalogue::BackupInfo& first,
+                                       const std::set<catalogue::BackupId>& standalone) {
+  if (!list.broken.empty()) return nothing_beside(list.broken.front());
+  if (first.status == catalogue::BackupStatus::failed || !first.begin_wal) {
+    return nothing("the begin of backup " + first.id.value + " is not known");
+  }
+  if (const catalogue::BackupInfo* const previous = previous_backup(list.backups, first.id)) {
+    return nothing("the older backup " + previous->id.value + " needs them");
+  }
+  return make_plan(list.backups, first.id, &first, standalone);
+}
+
+std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
+                                 const fs::path& wals_directory,
+                                 const WalRemovalObserver& observer) {
+  if (!plan.is_removing) return 0;
+  // A damaged index stops the removal before its first file, not in the middle.
+  const std::vector<LineRange> doomed =
+      index.find_lines([&](const WalIndexLine& line) { return plan.removes(line.name); });
+  if (doomed.empty()) return 0;
+  std::uint64_t count = 0;
+  std::set<fs::path> directories;
+  const auto remove = [&](const WalIndexLine& line) {
+    const WalIndexEntry entry = line.entry();
+    if (observer.before) observer.before(entry);
+    const fs::path path = archived_wal_path(wals_directory, entry.name);
+    if (::unlink(path.c_str()) != 0) {
+      if (errno != ENOENT) throw_errno("cannot remove \"" + path.string() + "\"");
+      log::warning("barman.catalogue", "\"{}\" was removed already", path.string());
+    }
+    directories.insert(path.parent_path());
+    ++count;
+    if (observer.after) observer.after(entry);
+  };
+  for (const LineRange& range : doomed) index.for_each_of(range, remove);
+  for (const fs::path& directory : directories) {
+    // Only an empty directory goes: what is not in the index stays on disk.
+    if (::rmdir(directory.c_str()) != 0 && errno == ENOTEMPTY) sync_directory(directory);
+  }
+  sync_directory(wals_directory);
+  // Commit point: the lines go once their files are gone for good.
+  try {
+    index.cut_out(doomed);
+  } catch (const SystemError& error) {
+    // Lines of files that are gone do no harm, and go with the next removal.
+    if (!is_out_of_space(error.error_number())) throw;
+    log::warning("barman.catalogue", "{}: the lines of {} removed files stay for now",
+                 error.describe(), count);
+  }
+  return count;
+}
+
+}  // namespace barman::wal_archive

@@ -1,0 +1,82 @@
+// Which WAL files may go when a backup is deleted, and before the first backup of a server
+// (contract catalogue.md 15.3). The plan is pure; remove_planned_wal() carries it out.
+//
+// A plan says what stays; only names that sort before everything a remaining backup needs can go.
+// It never decides by counting files, and a backup whose begin is unknown, or any backup whose
+// metadata cannot be read, lets nothing be removed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalogue/backup_info.h"
+#include "catalogue/catalogue.h"
+#include "wal/lsn.h"
+#include "wal_archive/wal_index.h"
+
+namespace barman::wal_archive {
+
+// Both ends included.
+struct SegmentRange {
+  std::string begin;
+  std::string end;
+  friend bool operator==(const SegmentRange&, const SegmentRange&) = default;
+};
+
+struct WalRemovalPlan {
+  // False: nothing is removed, for the reason given.
+  bool is_removing = false;
+  std::string reason;
+  // The reason is a damage that somebody should mend.
+  bool is_damage = false;
+  // Names from here on stay. nullopt: no name stays for this cause.
+  std::optional<std::string> first_needed;
+  std::set<wal::TimelineId> protected_timelines;
+  std::vector<SegmentRange> protected_ranges;
+
+  // History files and names that are none of WAL files are never removed.
+  bool removes(std::string_view name) const;
+};
+
+struct WalRemovalInput {
+  // All backups, the deleted one included.
+  const catalogue::BackupList& list;
+  catalogue::BackupId deleted;
+  // Backups kept standalone: of their WAL only begin to end is needed. When a policy is enforced,
+  // standalone_outside_policy().
+  std::set<catalogue::BackupId> standalone;
+  // An older standalone backup stops a deletion by hand from removing WAL, not one by policy.
+  enum class Cause { command, retention } cause = Cause::command;
+  // What stays when no newer backup is left: the WAL from the deleted one on (servers that take
+  // concurrent backups), or none (passive nodes, exclusive backups).
+  enum class WithoutNext {
+    keep_from_deleted,
+    remove_all
+  } without_next = WithoutNext::keep_from_deleted;
+};
+
+WalRemovalPlan plan_wal_removal(const WalRemovalInput& input);
+// WAL from before the first backup of a server. Removes nothing unless `first` is that: known by
+// its begin, not failed, and no older usable backup.
+WalRemovalPlan plan_first_backup_purge(const catalogue::BackupList& list,
+                                       const catalogue::BackupInfo& first,
+                                       const std::set<catalogue::BackupId>& standalone);
+
+struct WalRemovalObserver {
+  // Around the removal of each file, in the order of the index; both may be empty.
+  std::function<void(const WalIndexEntry& entry)> before;
+  std::function<void(const WalIndexEntry& entry)> after;
+};
+
+// Removes the files, then their lines: a crash in between leaves lines without files, which the
+// next removal takes. Files that are gone already are a log message. Returns how many lines went.
+std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
+                                 const std::filesystem::path& wals_directory,
+                                 const WalRemovalObserver& observer);
+
+}  // namespace barman::wal_archive
