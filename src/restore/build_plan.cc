@@ -13,11 +13,20 @@
 #include "restore/recovery_settings.h"
 #include "restore/recovery_target.h"
 #include "restore/refuse_places.h"
-#include "restore/wal_selection.h"
 #include "wal_archive/wal_index.h"
+#include "wal_archive/wal_selection.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
+
+using wal_archive::list_spans;
+using wal_archive::PartialFiles;
+using wal_archive::select_wal;
+using wal_archive::SelectedWal;
+using wal_archive::TimelineChoice;
+using wal_archive::TimelineDefault;
+using wal_archive::TimelineSpan;
+using wal_archive::WalSelection;
 
 namespace {
 
@@ -60,8 +69,8 @@ class Planner {
     const TimelineDefault when_not_given = writes_recovery() && version_ >= kVersion12
                                                ? TimelineDefault::present
                                                : TimelineDefault::own;
-    timeline_ = restore::choose_timeline(facts_.timelines, facts_.backup, target_.timeline_text,
-                                         when_not_given);
+    timeline_ = wal_archive::choose_timeline(facts_.timelines, facts_.backup, target_.timeline_text,
+                                             when_not_given);
   }
 
   void plan_base_backup() {
@@ -517,7 +526,7 @@ class Planner {
           timeline_.timeline.value));
     }
     const wal::TimelineId newest =
-        restore::choose_timeline(facts_.timelines, facts_.backup, {}, TimelineDefault::present)
+        wal_archive::choose_timeline(facts_.timelines, facts_.backup, {}, TimelineDefault::present)
             .timeline;
     if (!writes_recovery() && newest != timeline_.timeline) {
       plan_.warnings.push_back(

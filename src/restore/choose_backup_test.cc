@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "catalogue/newest_backup.h"
-#include "restore/timelines.h"
+#include "wal_archive/timelines.h"
 
 namespace barman::restore {
 namespace {
@@ -13,6 +13,9 @@ namespace {
 using catalogue::BackupId;
 using catalogue::BackupInfo;
 using wal::TimelineId;
+using wal_archive::choose_timeline;
+using wal_archive::TimelineChoice;
+using wal_archive::TimelineDefault;
 
 BackupInfo backup(const std::string& id, std::uint32_t timeline, std::uint64_t end_lsn) {
   BackupInfo info;

@@ -236,7 +236,7 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
     read_received(server.locations().streaming_directory, facts);
     read_received(server.locations().incoming_directory, facts);
   }
-  for (const ReceivedWal& file : facts.received) {
+  for (const wal_archive::ReceivedWal& file : facts.received) {
     const auto name = wal::parse_wal_file_name(file.path.filename().string());
     if (!name || name->kind == wal::WalFileKind::history) continue;
     facts.timelines.last_segments.try_emplace(name->timeline, name->segment());

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::restore {
 namespace {
@@ -134,6 +135,15 @@ void refuse_impossible_target(const RecoveryTarget& target, const catalogue::Bac
                 fmt::format("Illegal target action '{}' for PostgreSQL before 9.5", *target.action),
                 "Use --target-action pause.");
   }
+}
+
+std::optional<std::uint64_t> last_number_needed(const RecoveryTarget& target,
+                                                const catalogue::BackupInfo& backup) {
+  const wal::SegmentSize size = backup.xlog_segment_size;
+  if (!target.immediate || !backup.end_wal) return std::nullopt;
+  const std::optional<wal::Segment> end = wal::parse_segment_name(*backup.end_wal, size);
+  if (!end) return std::nullopt;
+  return end->number;
 }
 
 std::string describe_target(const RecoveryTarget& target, std::optional<wal::TimelineId> timeline) {

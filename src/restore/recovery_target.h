@@ -1,6 +1,7 @@
 // Where recovery shall end, validated (contract restore.md 4).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +45,12 @@ RecoveryTarget parse_target(const TargetRequest& request);
 
 // Against the backup and the version of its server: target before its end, action without target.
 void refuse_impossible_target(const RecoveryTarget& target, const catalogue::BackupInfo& backup);
+
+// The last segment that the target can need; nullopt: all there are. Where another target than
+// the end of the backup lies is known when the WAL has been read (wal_reading.h): the first record
+// at or behind a target LSN may be longer than segments are.
+std::optional<std::uint64_t> last_number_needed(const RecoveryTarget& target,
+                                                const catalogue::BackupInfo& backup);
 
 // "time: '2026-11-21 01:43:14+00:00', timeline: '1'"
 std::string describe_target(const RecoveryTarget& target, std::optional<wal::TimelineId> timeline);

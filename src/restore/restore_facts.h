@@ -18,10 +18,10 @@
 #include "restore/live_clusters.h"
 #include "restore/restore_marker.h"
 #include "restore/restore_rates.h"
-#include "restore/timelines.h"
-#include "restore/wal_selection.h"
+#include "wal_archive/timelines.h"
 #include "wal_archive/wal_coding.h"
 #include "wal_archive/wal_index.h"
+#include "wal_archive/wal_selection.h"
 
 namespace barman::restore {
 
@@ -86,7 +86,7 @@ struct RestoreFacts {
   // Names of those that lie in the archive and are not in its index; they are in `wal`, too.
   std::vector<std::string> unindexed_wal;
   // Received and not archived, those in the streaming directory first; empty files left out.
-  std::vector<ReceivedWal> received;
+  std::vector<wal_archive::ReceivedWal> received;
   // Received files and directories that cannot be looked at, and why.
   std::vector<std::string> unread_received;
   // Resolved; nothing may be restored into them.

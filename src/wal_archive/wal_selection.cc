@@ -1,13 +1,11 @@
-#include "restore/wal_selection.h"
+#include "wal_archive/wal_selection.h"
 
 #include <algorithm>
 #include <limits>
 #include <set>
 #include <utility>
 
-namespace barman::restore {
-
-using wal_archive::WalIndexEntry;
+namespace barman::wal_archive {
 
 namespace {
 
@@ -188,15 +186,6 @@ std::vector<TimelineSpan> list_spans(const postgres::TimelineHistory& history,
   return spans;
 }
 
-std::optional<std::uint64_t> last_number_needed(const RecoveryTarget& target,
-                                                const catalogue::BackupInfo& backup) {
-  const wal::SegmentSize size = backup.xlog_segment_size;
-  if (!target.immediate || !backup.end_wal) return std::nullopt;
-  const std::optional<wal::Segment> end = wal::parse_segment_name(*backup.end_wal, size);
-  if (!end) return std::nullopt;
-  return end->number;
-}
-
 WalSelection select_wal(const std::vector<WalIndexEntry>& entries,
                         const std::vector<ReceivedWal>& received,
                         const WalSelectionRequest& request) {
@@ -206,4 +195,4 @@ WalSelection select_wal(const std::vector<WalIndexEntry>& entries,
   return selector.finish();
 }
 
-}  // namespace barman::restore
+}  // namespace barman::wal_archive

@@ -1,11 +1,11 @@
-#include "restore/wal_selection.h"
+#include "wal_archive/wal_selection.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
 
-namespace barman::restore {
+namespace barman::wal_archive {
 namespace {
 
 using testing::ElementsAre;
@@ -14,9 +14,7 @@ using testing::IsEmpty;
 constexpr std::uint64_t kNoEnd = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kSegment = std::uint64_t{16} << 20;
 
-wal_archive::WalIndexEntry entry(std::string name) {
-  return {.name = std::move(name), .size_bytes = kSegment};
-}
+WalIndexEntry entry(std::string name) { return {.name = std::move(name), .size_bytes = kSegment}; }
 
 std::vector<std::string> names_of(const std::vector<SelectedWal>& files) {
   std::vector<std::string> names;
@@ -64,18 +62,6 @@ TEST(WalSelection, LeavesSideBranchesAndOlderWalOutAndTakesAllHistories) {
   EXPECT_EQ(selection.last_segment, (wal::Segment{wal::TimelineId{3}, 5}));
   EXPECT_FALSE(selection.first_gap);
   EXPECT_FALSE(selection.missing_for_consistency);
-}
-
-TEST(WalSelection, StopsWhereTheTargetDoes) {
-  catalogue::BackupInfo backup;
-  backup.end_wal = "000000010000000000000003";
-  RecoveryTarget immediate;
-  immediate.immediate = true;
-  EXPECT_EQ(last_number_needed(immediate, backup), 3U);
-  RecoveryTarget lsn;
-  lsn.lsn = wal::Lsn{5 * kSegment + 1};
-  EXPECT_EQ(last_number_needed(lsn, backup), std::nullopt);
-  EXPECT_EQ(last_number_needed({}, backup), std::nullopt);
 }
 
 TEST(WalSelection, NeverTakesAPartialForACompleteSegment) {
@@ -148,7 +134,7 @@ TEST(WalSelection, FindsWhatIsMissing) {
 }
 
 TEST(WalSelection, NoticesStoredEncodings) {
-  wal_archive::WalIndexEntry compressed = entry("000000010000000000000002");
+  WalIndexEntry compressed = entry("000000010000000000000002");
   compressed.compression = "gzip";
   compressed.size_bytes = 5;
   compressed.encryption = "gpg";
@@ -159,4 +145,4 @@ TEST(WalSelection, NoticesStoredEncodings) {
 }
 
 }  // namespace
-}  // namespace barman::restore
+}  // namespace barman::wal_archive

@@ -8,7 +8,7 @@
 #include "catalogue/branches.h"
 #include "wal/lsn.h"
 
-namespace barman::restore {
+namespace barman::wal_archive {
 
 // The timeline of the end of the backup. Throws `corrupt` when backup.info does not tell.
 wal::TimelineId timeline_of(const catalogue::BackupInfo& backup);
@@ -36,4 +36,4 @@ TimelineChoice choose_timeline(const catalogue::Branches& branches,
                                const std::optional<std::string>& requested,
                                TimelineDefault when_not_given);
 
-}  // namespace barman::restore
+}  // namespace barman::wal_archive

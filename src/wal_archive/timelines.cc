@@ -1,4 +1,4 @@
-#include "restore/timelines.h"
+#include "wal_archive/timelines.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "wal/wal_file_name.h"
 
-namespace barman::restore {
+namespace barman::wal_archive {
 
 using catalogue::BackupInfo;
 using catalogue::Branches;
@@ -101,4 +101,4 @@ TimelineChoice choose_timeline(const Branches& branches, const BackupInfo& backu
   return choice;
 }
 
-}  // namespace barman::restore
+}  // namespace barman::wal_archive

@@ -13,11 +13,10 @@
 
 #include "catalogue/backup_info.h"
 #include "postgres/timeline_history.h"
-#include "restore/recovery_target.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/wal_index.h"
 
-namespace barman::restore {
+namespace barman::wal_archive {
 
 // A range of segment numbers on one timeline, both ends included.
 struct TimelineSpan {
@@ -31,12 +30,6 @@ struct TimelineSpan {
 std::vector<TimelineSpan> list_spans(const postgres::TimelineHistory& history,
                                      wal::TimelineId backup_timeline, std::uint64_t first_number,
                                      wal::SegmentSize size);
-
-// The last segment that the target can need; nullopt: all there are. Where another target than
-// the end of the backup lies is known when the WAL has been read (wal_reading.h): the first record
-// at or behind a target LSN may be longer than segments are.
-std::optional<std::uint64_t> last_number_needed(const RecoveryTarget& target,
-                                                const catalogue::BackupInfo& backup);
 
 // A file in the streaming or incoming directory; its name is that of the path.
 struct ReceivedWal {
@@ -59,7 +52,7 @@ struct WalSelection {
   // Those that continue other segments and are not there complete.
   std::vector<SelectedWal> partials;
   // The first selected file that is stored encrypted.
-  std::optional<wal_archive::WalIndexEntry> encrypted;
+  std::optional<WalIndexEntry> encrypted;
   // The last complete segment selected.
   std::optional<wal::Segment> last_segment;
   // Between segments that are there, and in what the backup needs itself.
@@ -84,8 +77,8 @@ struct WalSelectionRequest {
 
 // `entries` in the order of the index. Archived files win over received ones, and complete ones
 // over partial ones.
-WalSelection select_wal(const std::vector<wal_archive::WalIndexEntry>& entries,
+WalSelection select_wal(const std::vector<WalIndexEntry>& entries,
                         const std::vector<ReceivedWal>& received,
                         const WalSelectionRequest& request);
 
-}  // namespace barman::restore
+}  // namespace barman::wal_archive
