@@ -33,6 +33,20 @@ fs::path directory_of(const fs::path& path) {
   return parent.empty() ? fs::path(".") : parent;
 }
 
+// rename(2) that never replaces; by a second name where the file system has no such call.
+void rename_to_new(const fs::path& from, const fs::path& to) {
+  int result = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+  if (result != 0 && (errno == EINVAL || errno == ENOSYS)) {
+    result = ::link(from.c_str(), to.c_str());
+    if (result == 0) result = ::unlink(from.c_str());
+  }
+  if (result == 0) return;
+  if (errno == EEXIST) {
+    throw Error(ErrorKind::conflict, "\"" + to.string() + "\" exists already");
+  }
+  throw_errno("cannot rename \"" + from.string() + "\" to \"" + to.string() + "\"");
+}
+
 }  // namespace
 
 void sync_file(const fs::path& path) { sync_fd(open_file(path, O_RDONLY), path); }
@@ -89,11 +103,16 @@ AtomicFile::~AtomicFile() {
   if (fd_.is_open()) ::unlink(temporary_path_.c_str());
 }
 
-void AtomicFile::commit() {
+void AtomicFile::commit(IfTaken if_taken) {
   sync_fd(fd_, temporary_path_);
   try {
     fd_.close(temporary_path_);
-    rename_durably(temporary_path_, path_);
+    if (if_taken == IfTaken::replace) {
+      rename_durably(temporary_path_, path_);
+    } else {
+      rename_to_new(temporary_path_, path_);
+      sync_directory(directory_of(path_));
+    }
   } catch (const Error&) {
     // The descriptor is gone, so the destructor would no longer clean up.
     ::unlink(temporary_path_.c_str());

@@ -28,6 +28,9 @@ void make_directories(const std::filesystem::path& path, mode_t mode = 0777);
 // failure.
 void remove_tree(const std::filesystem::path& path);
 
+// What happens when the final name has been taken meanwhile.
+enum class IfTaken { replace, refuse };
+
 // A file being written beside its final name. commit() makes it durable and visible: the only way
 // to replace a file. Destroyed without commit(), it removes its temporary file.
 class AtomicFile {
@@ -43,8 +46,9 @@ class AtomicFile {
   void write(std::string_view text) { write(as_bytes(text)); }
   const Fd& fd() const noexcept { return fd_; }
   const std::filesystem::path& temporary_path() const noexcept { return temporary_path_; }
-  // Commit point: fsync of the file, close, rename, fsync of the directory.
-  void commit();
+  // Commit point: fsync of the file, close, rename, fsync of the directory. IfTaken::refuse throws
+  // `conflict` when there is something of that name; what is there stays.
+  void commit(IfTaken if_taken = IfTaken::replace);
   // The same under a file name that depends on the content; returns the path.
   std::filesystem::path commit_as(const std::string& file_name);
 

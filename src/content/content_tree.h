@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/fd.h"
+#include "pipeline/content_file.h"
 
 namespace barman::content {
 
@@ -26,16 +27,7 @@ struct Entry {
   bool is_derived = false;
 };
 
-// One file, read by one thread at a time.
-class ContentFile {
- public:
-  virtual ~ContentFile() = default;
-  // Fills `buffer`, fewer bytes only at the end of the file. Throws `corrupt` for damaged content.
-  virtual std::size_t read_at(std::uint64_t offset, MutableBytes buffer) = 0;
-  virtual std::uint64_t size_bytes() const = 0;
-  // The file as it lies on disk, for sharing its blocks; nullptr when it does not.
-  virtual const Fd* descriptor() const { return nullptr; }
-};
+using pipeline::ContentFile;
 
 using EntryVisitor = std::function<void(const Entry&)>;
 // Opens the file of an entry. To be called once at most, in any thread.

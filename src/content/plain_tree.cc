@@ -24,28 +24,6 @@ struct DirectoryCloser {
 };
 using DirectoryStream = std::unique_ptr<DIR, DirectoryCloser>;
 
-class PlainFile final : public ContentFile {
- public:
-  explicit PlainFile(fs::path path)
-      : path_(std::move(path)), file_(open_file(path_, O_RDONLY | O_NOFOLLOW)) {}
-
-  std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override {
-    return read_full_at(file_, buffer, offset, path_);
-  }
-  std::uint64_t size_bytes() const override {
-    struct stat status = {};
-    if (::fstat(file_.get(), &status) != 0) {
-      throw_errno(fmt::format("cannot look at \"{}\"", path_.string()));
-    }
-    return static_cast<std::uint64_t>(status.st_size);
-  }
-  const Fd* descriptor() const override { return &file_; }
-
- private:
-  const fs::path path_;
-  const Fd file_;
-};
-
 std::vector<std::string> list_names(DIR* directory) {
   std::vector<std::string> names;
   while (const dirent* const found = ::readdir(directory)) {
@@ -148,7 +126,7 @@ std::unique_ptr<ContentFile> PlainTree::open(const std::string& path) const {
 std::string PlainTree::describe(const std::string& path) const { return (root_ / path).string(); }
 
 std::unique_ptr<ContentFile> open_plain_file(const fs::path& path) {
-  return std::make_unique<PlainFile>(path);
+  return pipeline::make_local_file(open_file(path, O_RDONLY | O_NOFOLLOW), path);
 }
 
 }  // namespace barman::content

@@ -1,0 +1,27 @@
+// Where bytes come from when they lie somewhere and can be read at any offset: a file of this host,
+// of an archive, of a bucket, or made from several. The counterpart of Sink.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "base/fd.h"
+
+namespace barman::pipeline {
+
+// One file, read by one thread at a time.
+class ContentFile {
+ public:
+  virtual ~ContentFile() = default;
+  // Fills `buffer`, fewer bytes only at the end of the file. Throws `corrupt` for damaged content.
+  virtual std::size_t read_at(std::uint64_t offset, MutableBytes buffer) = 0;
+  virtual std::uint64_t size_bytes() const = 0;
+  // The file as it lies on disk, for sharing its blocks; nullptr when it does not.
+  virtual const Fd* descriptor() const { return nullptr; }
+};
+
+// An open file of this host.
+std::unique_ptr<ContentFile> make_local_file(Fd file, std::filesystem::path path);
+
+}  // namespace barman::pipeline

@@ -1,0 +1,217 @@
+// Storage for tests: in memory, and around any other one that fails where it is told to.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "storage/storage.h"
+
+namespace barman::storage {
+
+// Driver without a disk. It is gone with the object.
+class MemoryStorage final : public Storage {
+ public:
+  std::unique_ptr<pipeline::Sink> create(const std::string& key, IfPresent if_present) override {
+    require_key(key, kName);
+    return std::make_unique<NewObject>(*this, key, if_present);
+  }
+  std::unique_ptr<pipeline::ContentFile> open(const std::string& key) const override {
+    require_key(key, kName);
+    const std::lock_guard lock(mutex_);
+    const auto found = objects_.find(key);
+    if (found == objects_.end()) {
+      throw Error(ErrorKind::not_found, describe(key) + " does not exist");
+    }
+    return std::make_unique<File>(found->second.content);
+  }
+  std::optional<ObjectFacts> find(const std::string& key) const override {
+    require_key(key, kName);
+    const std::lock_guard lock(mutex_);
+    const auto found = objects_.find(key);
+    if (found == objects_.end()) return std::nullopt;
+    return facts_of(*found);
+  }
+  // The visitor may ask and change the storage.
+  void list(std::string_view prefix, const ObjectVisitor& visitor) const override {
+    require_prefix(prefix, kName);
+    std::map<std::string, Object> objects;
+    {
+      const std::lock_guard lock(mutex_);
+      objects = objects_;
+    }
+    for (auto it = objects.lower_bound(std::string(prefix)); it != objects.end(); ++it) {
+      if (!it->first.starts_with(prefix)) return;
+      visitor(facts_of(*it));
+    }
+  }
+  void remove(std::span<const std::string> keys) override {
+    for (const std::string& key : keys) {
+      require_key(key, kName);
+      const std::lock_guard lock(mutex_);
+      objects_.erase(key);
+    }
+  }
+  std::string describe(const std::string& key) const override {
+    return fmt::format("\"memory:{}\"", key);
+  }
+
+ private:
+  static constexpr const char* kName = "\"memory:\"";
+
+  struct Object {
+    std::shared_ptr<const std::string> content;
+    std::chrono::system_clock::time_point time;
+  };
+
+  class File final : public pipeline::ContentFile {
+   public:
+    explicit File(std::shared_ptr<const std::string> content) : content_(std::move(content)) {}
+    std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override {
+      if (offset >= content_->size()) return 0;
+      const Bytes rest = as_bytes(*content_).subspan(static_cast<std::size_t>(offset));
+      const std::size_t size = std::min(rest.size(), buffer.size());
+      std::copy_n(rest.begin(), size, buffer.begin());
+      return size;
+    }
+    std::uint64_t size_bytes() const override { return content_->size(); }
+
+   private:
+    std::shared_ptr<const std::string> content_;
+  };
+
+  class NewObject final : public pipeline::Sink {
+   public:
+    NewObject(MemoryStorage& storage, std::string key, IfPresent if_present)
+        : storage_(storage), key_(std::move(key)), if_present_(if_present) {}
+    void write(Bytes data) override { content_ += as_text(data); }
+    void finish() override {
+      const std::lock_guard lock(storage_.mutex_);
+      if (if_present_ == IfPresent::refuse && storage_.objects_.contains(key_)) {
+        throw Error(ErrorKind::conflict, storage_.describe(key_) + " exists already");
+      }
+      storage_.objects_[key_] = {std::make_shared<const std::string>(std::move(content_)),
+                                 std::chrono::system_clock::now()};
+    }
+
+   private:
+    MemoryStorage& storage_;
+    const std::string key_;
+    const IfPresent if_present_;
+    std::string content_;
+  };
+
+  static ObjectFacts facts_of(const std::pair<const std::string, Object>& object) {
+    const auto since =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(object.second.time.time_since_epoch());
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since);
+    return {.key = object.first,
+            .size_bytes = object.second.content->size(),
+            .mtime_seconds = seconds.count(),
+            .mtime_nanoseconds = (since - seconds).count()};
+  }
+
+  mutable std::mutex mutex_;
+  std::map<std::string, Object> objects_;
+};
+
+// Counts what is done to another storage (each create, write, finish, open, read, find, list,
+// remove) and makes the n-th of these fail, once: before anything of it is done, or, with Cut,
+// after half of it (a write of half the bytes, a removal of half the names). For one thread.
+class FaultyStorage final : public Storage {
+ public:
+  enum class Fault { fail, cut };
+
+  // `fails_at` counts from 1; 0 = never.
+  FaultyStorage(Storage& storage, std::uint64_t fails_at, Fault fault)
+      : storage_(storage), fails_at_(fails_at), fault_(fault) {}
+
+  std::uint64_t operations() const { return operations_; }
+  bool has_failed() const { return fails_at_ > 0 && operations_ >= fails_at_; }
+
+  std::unique_ptr<pipeline::Sink> create(const std::string& key, IfPresent if_present) override {
+    count();
+    return std::make_unique<NewObject>(*this, storage_.create(key, if_present));
+  }
+  std::unique_ptr<pipeline::ContentFile> open(const std::string& key) const override {
+    count();
+    return std::make_unique<File>(*this, storage_.open(key));
+  }
+  std::optional<ObjectFacts> find(const std::string& key) const override {
+    count();
+    return storage_.find(key);
+  }
+  void list(std::string_view prefix, const ObjectVisitor& visitor) const override {
+    count();
+    storage_.list(prefix, visitor);
+  }
+  void remove(std::span<const std::string> keys) override {
+    count([&] { storage_.remove(keys.first(keys.size() / 2)); });
+    storage_.remove(keys);
+  }
+  std::string describe(const std::string& key) const override { return storage_.describe(key); }
+  const LocalDirectory* local() const override { return storage_.local(); }
+
+ private:
+  class NewObject final : public pipeline::Sink {
+   public:
+    NewObject(const FaultyStorage& faults, std::unique_ptr<pipeline::Sink> sink)
+        : faults_(faults), sink_(std::move(sink)) {}
+    void write(Bytes data) override {
+      faults_.count([&] { sink_->write(data.first(data.size() / 2)); });
+      sink_->write(data);
+    }
+    void finish() override {
+      faults_.count();
+      sink_->finish();
+    }
+
+   private:
+    const FaultyStorage& faults_;
+    std::unique_ptr<pipeline::Sink> sink_;
+  };
+
+  class File final : public pipeline::ContentFile {
+   public:
+    File(const FaultyStorage& faults, std::unique_ptr<pipeline::ContentFile> file)
+        : faults_(faults), file_(std::move(file)) {}
+    std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override {
+      faults_.count();
+      return file_->read_at(offset, buffer);
+    }
+    std::uint64_t size_bytes() const override { return file_->size_bytes(); }
+
+   private:
+    const FaultyStorage& faults_;
+    std::unique_ptr<pipeline::ContentFile> file_;
+  };
+
+  template <typename Half>
+  void count(const Half& half) const {
+    if (++operations_ != fails_at_) return;
+    if (fault_ == Fault::cut) half();
+    throw Error(ErrorKind::io, "the storage fails for a test");
+  }
+  void count() const {
+    count([] {});
+  }
+
+  Storage& storage_;
+  const std::uint64_t fails_at_;
+  const Fault fault_;
+  mutable std::uint64_t operations_ = 0;
+};
+
+}  // namespace barman::storage
