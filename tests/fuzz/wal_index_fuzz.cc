@@ -6,7 +6,7 @@
 #include "wal_archive/wal_index.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace barman::catalogue;
+  using namespace barman::wal_archive;
   const std::string_view line(reinterpret_cast<const char*>(data), size);
   const std::optional<WalIndexLine> parsed = parse_wal_index_line(line);
   if (!parsed) return 0;
