@@ -24,8 +24,8 @@
 #include "wal/wal_file_name.h"
 #include "wal_archive/archive_wal.h"
 #include "wal_archive/read_branches.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_coding.h"
-#include "wal_archive/wal_index.h"
 #include "wal_archive/wal_statistics.h"
 
 namespace barman::check {
@@ -45,12 +45,6 @@ std::int64_t count_waiting(const fs::path& directory) {
     if (!name.starts_with('.') && !name.ends_with(".tmp") && !name.ends_with(".partial")) ++count;
   }
   return count;
-}
-
-bool is_archive_empty(const server::Server& server) {
-  std::error_code code;
-  const std::uintmax_t size = fs::file_size(server.locations().wal_index_path(), code);
-  return code || size == 0;
 }
 
 // A switch makes PostgreSQL complete a segment, which then must arrive. A standby cannot switch;
@@ -75,7 +69,8 @@ void provoke_wal(const CheckRun& run) {
   const Deadline patience(run.limit.count() > 0 ? std::max(run.limit / 3, std::chrono::seconds(1))
                                                 : kWithoutLimit);
   constexpr int kPauseMs = 100;
-  while (is_archive_empty(server) && !patience.has_passed() && !run.deadline.has_passed()) {
+  while (wal_archive::WalArchive(server).is_empty() && !patience.has_passed() &&
+         !run.deadline.has_passed()) {
     if (sleep_unless_interrupted(kPauseMs, server.interrupt()))
       server.interrupt().throw_if_requested();
     wal_archive::archive_pending_wal(
@@ -152,7 +147,8 @@ void check_minimal_wal(const CheckRun& run, const CatalogueFacts& facts) {
 void check_histories(const CheckRun& run, const CatalogueFacts& facts) {
   for (const auto& [timeline, reason] : facts.branches.damaged) {
     if (facts.branches.locked.contains(timeline)) continue;
-    const fs::path path = run.server.locations().wals_directory / wal::history_file_name(timeline);
+    const fs::path path =
+        wal_archive::WalArchive(run.server).path_of(wal::history_file_name(timeline));
     return run.fail_uncritically(
         "timeline history files",
         fmt::format("{}. Put PostgreSQL's copy of \"{}\" in its place", reason, path.string()));
@@ -226,7 +222,7 @@ void check_wal_sizes(const CheckRun& run, const CatalogueFacts& facts) {
     return run.pass("wal size", human_size(0));
   }
   try {
-    const wal_archive::WalIndex index = wal_archive::WalIndex::open(run.server.locations());
+    const wal_archive::WalIndex index = wal_archive::WalArchive(run.server).index();
     const wal_archive::WalStatistics statistics = wal_archive::wal_statistics_of(
         facts.backups, facts.last->id,
         [&](const wal_archive::WalIndexVisitor& visitor) { index.for_each(visitor); });
@@ -277,7 +273,7 @@ void check_unsupported(const CheckRun& run) {
 
 void check_wal_archive(const CheckRun& run) {
   const server::Server& server = run.server;
-  if (server.config().has_cloud_wals() || !is_archive_empty(server)) return;
+  if (server.config().has_cloud_wals() || !wal_archive::WalArchive(server).is_empty()) return;
   for (const BackupInfo& backup : server.catalogue().list_backups().backups) {
     if (backup.status == BackupStatus::waiting_for_wals) return;
   }
@@ -285,12 +281,13 @@ void check_wal_archive(const CheckRun& run) {
     server.create_directories();
     wal_archive::archive_pending_wal(
         server, {.when_busy = wal_archive::ArchiveRequest::WhenBusy::be_silent}, run.messages);
-    if (is_archive_empty(server)) provoke_wal(run);
+    if (wal_archive::WalArchive(server).is_empty()) provoke_wal(run);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     return run.fail("WAL archive", error.describe());
   }
-  if (is_archive_empty(server)) run.fail("WAL archive", "please make sure WAL shipping is setup");
+  if (wal_archive::WalArchive(server).is_empty())
+    run.fail("WAL archive", "please make sure WAL shipping is setup");
 }
 
 namespace {

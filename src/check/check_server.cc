@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "check/check_run.h"
 #include "postgres/conninfo.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_statistics.h"
 
 namespace barman::check {
@@ -117,7 +117,7 @@ SizeFacts measure_last_backup(const server::Server& server) {
   if (last == nullptr) return facts;
   facts.backup_size_bytes = static_cast<std::uint64_t>(last->size.value_or(0));
   try {
-    const wal_archive::WalIndex index = wal_archive::WalIndex::open(server.locations());
+    const wal_archive::WalIndex index = wal_archive::WalArchive(server).index();
     facts.wal_size_bytes =
         wal_archive::wal_statistics_of(
             backups, last->id,

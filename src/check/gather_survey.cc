@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "content/archive_file.h"
 #include "wal_archive/read_branches.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::check {
 namespace {
@@ -92,6 +93,21 @@ wal::SegmentSize segment_size_of(const std::vector<BackupInfo>& backups) {
   return backups.empty() ? wal::SegmentSize{} : backups.back().xlog_segment_size;
 }
 
+void add_archive(const server::Server& server, SurveyFacts& facts) {
+  wal_archive::ArchiveCheck archive =
+      wal_archive::WalArchive(server).check(facts.segment_size, server.interrupt());
+  facts.segments = std::move(archive.segments);
+  facts.histories = std::move(archive.histories);
+  facts.unread_histories = std::move(archive.unread_histories);
+  facts.wal_count = archive.file_count;
+  facts.wal_size_bytes = archive.size_bytes;
+  for (wal_archive::ArchiveDamage& damage : archive.damage) {
+    facts.wal_damage.push_back({.object = std::move(damage.object),
+                                .reason = std::move(damage.reason),
+                                .next_step = std::move(damage.next_step)});
+  }
+}
+
 }  // namespace
 
 void survey_backup_files(const server::Server& server, VerifyDepth depth, Progress& progress,
@@ -151,7 +167,7 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
     }
   }
   facts.minimal_wal = catalogue::list_minimal_wal(locations.backup_directory);
-  survey_wal_archive(locations, wal_archive::WalCoding(server.config()), server.interrupt(), facts);
+  add_archive(server, facts);
   facts.branches = wal_archive::read_branches(server, facts.segment_size);
   for (BackupInfo& info : list.backups) {
     SurveyedBackup backup = {.info = std::move(info)};

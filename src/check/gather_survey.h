@@ -15,7 +15,6 @@
 #include "check/survey.h"
 #include "server/server.h"
 #include "verify/verify_backup.h"
-#include "wal_archive/wal_coding.h"
 
 namespace barman::check {
 
@@ -27,10 +26,7 @@ SurveyFacts gather_survey(const server::Server& server, verify::VerifyDepth dept
 // The same without looking at the files of backups: for the holes in the WAL.
 SurveyFacts gather_wal_survey(const server::Server& server);
 
-// Parts of it, with findings for what is wrong. Internal to check/.
-void survey_wal_archive(const catalogue::CatalogueLocations& locations,
-                        const wal_archive::WalCoding& coding, const Interrupt& interrupt,
-                        SurveyFacts& facts);
+// A part of it, with findings for what is wrong. Internal to check/.
 void survey_backup_files(const server::Server& server, verify::VerifyDepth depth,
                          Progress& progress, SurveyedBackup& backup);
 

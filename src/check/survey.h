@@ -18,6 +18,7 @@
 #include "catalogue/minimal_wal.h"
 #include "postgres/timeline_history.h"
 #include "wal/lsn.h"
+#include "wal_archive/archive_check.h"
 
 namespace barman::check {
 
@@ -32,15 +33,7 @@ struct Finding {
   std::string next_step;
 };
 
-// Archived segments without a gap, numbers from the beginning of the log; both ends included.
-struct SegmentRun {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-  // When the last file was written, seconds since the epoch.
-  double last_mtime = 0;
-  // The server ran with wal_level = minimal from the last segment on: no recovery goes further.
-  bool ends_recovery = false;
-};
+using wal_archive::SegmentRun;
 
 struct SurveyedBackup {
   catalogue::BackupInfo info;

@@ -14,15 +14,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "wal/wal_file_name.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::check {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Some hundred lines.
-constexpr std::size_t kIndexTail = std::size_t{24} << 10;
 // Files of one group appear within a moment.
 constexpr double kSameMoment = 0.005;
 constexpr double kIdleAfterSeconds = 2;
@@ -61,36 +59,16 @@ WalQueue find_queue(const fs::path& directory) {
   return queue;
 }
 
-// The names of the last lines, without a lock: the first one may be cut, and is left out.
-std::vector<std::string> list_newest_names(const fs::path& index) {
-  const std::optional<Fd> file = find_file(index);
-  struct stat status = {};
-  if (!file || ::fstat(file->get(), &status) != 0) return {};
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  const std::uint64_t offset = size > kIndexTail ? size - kIndexTail : 0;
-  std::vector<std::byte> tail(static_cast<std::size_t>(size - offset));
-  const std::size_t count = read_full_at(*file, tail, offset, index);
-  std::vector<std::string> lines = split(as_text(Bytes(tail).first(count)), '\n');
-  if (offset > 0 && !lines.empty()) lines.erase(lines.begin());
-  std::vector<std::string> names;
-  for (const std::string& line : lines) {
-    if (const auto parsed = wal_archive::parse_wal_index_line(line)) {
-      names.emplace_back(parsed->name);
-    }
-  }
-  return names;
-}
-
 void look_at_archive(const server::Server& server, WalFlow& flow) {
-  const catalogue::CatalogueLocations& locations = server.locations();
+  const wal_archive::WalArchive archive(server);
   std::vector<double> times;
-  for (const std::string& name : list_newest_names(locations.wal_index_path())) {
+  for (const std::string& name : archive.list_newest_names()) {
     const auto parsed = wal::parse_wal_file_name(name);
     if (parsed && parsed->kind == wal::WalFileKind::segment) {
       flow.archived_name = std::max(flow.archived_name.value_or(""), name);
     }
     struct stat status = {};
-    const fs::path path = wal_archive::archived_wal_path(locations.wals_directory, name);
+    const fs::path path = archive.path_of(name);
     if (::stat(path.c_str(), &status) != 0) continue;
     times.push_back(seconds_of(status.st_ctim));
   }

@@ -1,4 +1,6 @@
-// survey_wal_archive(): the files in wals/ against the lines of the index.
+// WalArchive::check(): the files in wals/ against the lines of the index.
+#include "wal_archive/archive_check.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -14,15 +16,13 @@
 #include "base/fd.h"
 #include "base/foreign_names.h"
 #include "base/worker_pool.h"
-#include "check/gather_survey.h"
 #include "wal/wal_file_name.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
-namespace barman::check {
+namespace barman::wal_archive {
 namespace {
 
 namespace fs = std::filesystem;
-using Severity = Finding::Severity;
 
 constexpr std::size_t kWorkers = 4;
 // Of each kind of finding; the rest is counted.
@@ -114,7 +114,7 @@ struct IndexLines {
 IndexLines read_index(const fs::path& path, Part& part) {
   IndexLines lines;
   if (!find_status(path)) return lines;
-  wal_archive::visit_wal_index(path, 0, [&](const wal_archive::WalIndexLine& line) {
+  visit_wal_index(path, 0, [&](const WalIndexLine& line) {
     lines.end_offset = line.offset;
     const auto parsed = wal::parse_wal_file_name(line.name);
     if (!parsed) {
@@ -126,7 +126,7 @@ IndexLines read_index(const fs::path& path, Part& part) {
     } else {
       lines.others[parsed->name] = line.size_bytes;
     }
-    return wal_archive::Visit::proceed;
+    return Visit::proceed;
   });
   if (!std::is_sorted(lines.segments.begin(), lines.segments.end())) {
     std::stable_sort(lines.segments.begin(), lines.segments.end());
@@ -225,7 +225,7 @@ class DirectoryReader {
   void check_absent(const Item& line, Part& part) const {
     const std::string name = name_of(line);
     struct stat status {};
-    if (::lstat(wal_archive::archived_wal_path(wals_, name).c_str(), &status) != 0) {
+    if (::lstat(archived_wal_path(wals_, name).c_str(), &status) != 0) {
       part.add(Trouble::line_without_file, name);
     }
   }
@@ -248,22 +248,22 @@ class DirectoryReader {
 
 // A history file in wals/ itself.
 void read_history(const fs::directory_entry& entry, const wal::WalFileName& parsed,
-                  const IndexLines& index, const wal_archive::WalCoding& coding, Part& part,
-                  SurveyFacts& facts) {
+                  const IndexLines& index, const WalCoding& coding, Part& part,
+                  ArchiveCheck& result) {
   const std::string name = entry.path().filename().string();
   std::error_code code;
   ++part.file_count;
   part.size_bytes += entry.file_size(code);
   if (!index.others.contains(name)) part.add(Trouble::not_indexed, name);
   try {
-    facts.histories.emplace(parsed.timeline, postgres::parse_timeline_history(
-                                                 parsed.timeline, coding.read_text(entry.path())));
+    result.histories.emplace(parsed.timeline, postgres::parse_timeline_history(
+                                                  parsed.timeline, coding.read_text(entry.path())));
   } catch (const Error& error) {  // What cannot be read is a finding.
     if (error.kind() == ErrorKind::interrupted) throw;
-    facts.unread_histories.insert(parsed.timeline);
+    result.unread_histories.insert(parsed.timeline);
     if (error.kind() == ErrorKind::corrupt) return part.add(Trouble::history, name);
-    facts.wal_damage.push_back(
-        {Severity::error, "WAL file " + name, error.describe(),
+    result.damage.push_back(
+        {"WAL file " + name, error.describe(),
          error.hint().empty() ? "Look at the file and its permissions." : error.hint()});
   }
 }
@@ -274,8 +274,7 @@ bool is_hash_directory(const std::string& name) {
 
 // The names in wals/ itself: hash directories, sorted; history files are read on the way.
 std::vector<std::string> read_top(const fs::path& wals, const IndexLines& index,
-                                  const wal_archive::WalCoding& coding, Part& part,
-                                  SurveyFacts& facts) {
+                                  const WalCoding& coding, Part& part, ArchiveCheck& result) {
   std::vector<std::string> directories;
   std::error_code code;
   for (fs::directory_iterator entry(wals, code), end; !code && entry != end;
@@ -285,7 +284,7 @@ std::vector<std::string> read_top(const fs::path& wals, const IndexLines& index,
     std::error_code kind_code;
     if (!entry->is_directory(kind_code)) {
       if (parsed && parsed->kind == wal::WalFileKind::history) {
-        read_history(*entry, *parsed, index, coding, part, facts);
+        read_history(*entry, *parsed, index, coding, part, result);
       }
     } else if (is_hash_directory(name)) {
       directories.push_back(name);
@@ -327,51 +326,49 @@ void forget_new_files(const fs::path& index_path, std::uint64_t offset, Part& pa
   std::vector<std::string>& names = part.names.at(static_cast<std::size_t>(Trouble::not_indexed));
   if (names.empty() || !fs::exists(index_path)) return;
   std::set<std::string, std::less<>> late;
-  wal_archive::visit_wal_index(index_path, offset, [&](const wal_archive::WalIndexLine& line) {
+  visit_wal_index(index_path, offset, [&](const WalIndexLine& line) {
     late.emplace(line.name);
-    return wal_archive::Visit::proceed;
+    return Visit::proceed;
   });
   const std::size_t gone =
       std::erase_if(names, [&](const std::string& name) { return late.contains(name); });
   part.counts.at(static_cast<std::size_t>(Trouble::not_indexed)) -= gone;
 }
 
-void make_findings(const Part& part, SurveyFacts& facts) {
+void tell_damage(const Part& part, const std::string& server_name, ArchiveCheck& result) {
   for (std::size_t i = 0; i < kTroubleCount; ++i) {
-    const std::string next = fmt::format(fmt::runtime(kTexts.at(i).next_step), facts.server_name);
+    const std::string next = fmt::format(fmt::runtime(kTexts.at(i).next_step), server_name);
     for (const std::string& name : part.names.at(i)) {
-      facts.wal_damage.push_back(
-          {Severity::error, "WAL file " + name, std::string(kTexts.at(i).reason), next});
+      result.damage.push_back({"WAL file " + name, std::string(kTexts.at(i).reason), next});
     }
     const std::uint64_t more = part.counts.at(i) - part.names.at(i).size();
     if (more > 0) {
-      facts.wal_damage.push_back({Severity::error, fmt::format("{} more WAL files", more),
-                                  std::string(kTexts.at(i).reason), next});
+      result.damage.push_back(
+          {fmt::format("{} more WAL files", more), std::string(kTexts.at(i).reason), next});
     }
   }
 }
 
 }  // namespace
 
-void survey_wal_archive(const catalogue::CatalogueLocations& locations,
-                        const wal_archive::WalCoding& coding, const Interrupt& interrupt,
-                        SurveyFacts& facts) {
-  const fs::path& wals = locations.wals_directory;
+ArchiveCheck WalArchive::check(wal::SegmentSize segment_size, const Interrupt& interrupt) const {
+  const fs::path& wals = locations_.wals_directory;
+  ArchiveCheck result;
   Part total;
   IndexLines index;
   bool is_index_readable = true;
   try {
-    index = read_index(locations.wal_index_path(), total);
+    index = read_index(locations_.wal_index_path(), total);
   } catch (const Error& error) {  // The files are worth a look nevertheless.
     if (error.kind() != ErrorKind::corrupt) throw;
     is_index_readable = false;
-    facts.wal_damage.push_back(
-        {Severity::error, "WAL index", error.describe(),
-         fmt::format("Run \"barman rebuild-xlogdb {}\".", facts.server_name)});
+    result.damage.push_back(
+        {"WAL index", error.describe(),
+         fmt::format("Run \"barman rebuild-xlogdb {}\".", locations_.server_name)});
   }
-  const std::vector<std::string> directories = read_top(wals, index, coding, total, facts);
+  const std::vector<std::string> directories = read_top(wals, index, coding_, total, result);
   std::vector<Part> parts(directories.size());
-  const DirectoryReader reader(wals, index, facts.segment_size);
+  const DirectoryReader reader(wals, index, segment_size);
   {
     WorkerPool pool(kWorkers);
     for (std::size_t i = 0; i < directories.size(); ++i) {
@@ -384,10 +381,10 @@ void survey_wal_archive(const catalogue::CatalogueLocations& locations,
   }
   for (std::size_t i = 0; i < directories.size(); ++i) {
     const auto timeline = static_cast<std::uint32_t>(hex_value(directories[i].substr(0, 8)));
-    append_runs(parts[i].runs, facts.segments[wal::TimelineId{timeline}]);
+    append_runs(parts[i].runs, result.segments[wal::TimelineId{timeline}]);
     merge(std::move(parts[i]), total);
   }
-  std::erase_if(facts.segments, [](const auto& item) { return item.second.empty(); });
+  std::erase_if(result.segments, [](const auto& item) { return item.second.empty(); });
   // Lines of directories that do not exist.
   std::set<std::uint64_t> known;
   for (const std::string& directory : directories) known.insert(hex_value(directory));
@@ -395,7 +392,7 @@ void survey_wal_archive(const catalogue::CatalogueLocations& locations,
     if (!known.contains(line.key_high)) total.add(Trouble::line_without_file, name_of(line));
   }
   for (const auto& [name, size_bytes] : index.others) {
-    if (!fs::exists(wal_archive::archived_wal_path(wals, name))) {
+    if (!fs::exists(archived_wal_path(wals, name))) {
       total.add(Trouble::line_without_file, name);
     }
   }
@@ -403,11 +400,12 @@ void survey_wal_archive(const catalogue::CatalogueLocations& locations,
     total.counts.at(static_cast<std::size_t>(Trouble::not_indexed)) = 0;
     total.names.at(static_cast<std::size_t>(Trouble::not_indexed)).clear();
   } else {
-    forget_new_files(locations.wal_index_path(), index.end_offset, total);
+    forget_new_files(locations_.wal_index_path(), index.end_offset, total);
   }
-  facts.wal_count = total.file_count;
-  facts.wal_size_bytes = total.size_bytes;
-  make_findings(total, facts);
+  result.file_count = total.file_count;
+  result.size_bytes = total.size_bytes;
+  tell_damage(total, locations_.server_name, result);
+  return result;
 }
 
-}  // namespace barman::check
+}  // namespace barman::wal_archive

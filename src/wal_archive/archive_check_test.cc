@@ -5,10 +5,9 @@
 
 #include "base/process.h"
 #include "catalogue/test_support.h"
-#include "check/gather_survey.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
-namespace barman::check {
+namespace barman::wal_archive {
 namespace {
 
 using testing::ElementsAre;
@@ -17,17 +16,15 @@ using testing::IsEmpty;
 
 constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20;
 
-class ArchiveSurvey : public testing::Test {
+class ArchiveCheckTest : public testing::Test {
  protected:
-  ArchiveSurvey() : locations_(catalogue::default_locations("main", directory_.path() / "main")) {
-    facts_.server_name = "main";
-    facts_.segment_size = {kMegabyte};
-  }
+  ArchiveCheckTest()
+      : locations_(catalogue::default_locations("main", directory_.path() / "main")) {}
   static std::string segment(unsigned number) {
     return fmt::format("0000000100000000{:08X}", number);
   }
   void put(const std::string& name, std::uint64_t size_bytes = kMegabyte) {
-    const auto path = wal_archive::archived_wal_path(locations_.wals_directory, name);
+    const auto path = archived_wal_path(locations_.wals_directory, name);
     put_file(path, "x");
     std::filesystem::resize_file(path, size_bytes);
   }
@@ -42,12 +39,9 @@ class ArchiveSurvey : public testing::Test {
   // "object: reason"
   std::vector<std::string> damage() {
     put_file(locations_.wal_index_path(), index_);
-    facts_.wal_damage.clear();
-    facts_.segments.clear();
-    facts_.unread_histories.clear();
-    survey_wal_archive(locations_, {}, {}, facts_);
+    check_ = WalArchive(locations_, {}).check({kMegabyte}, {});
     std::vector<std::string> result;
-    for (const Finding& finding : facts_.wal_damage) {
+    for (const ArchiveDamage& finding : check_.damage) {
       EXPECT_FALSE(finding.next_step.empty());
       result.push_back(finding.object + ": " + finding.reason);
     }
@@ -56,11 +50,11 @@ class ArchiveSurvey : public testing::Test {
 
   TemporaryDirectory directory_;
   catalogue::CatalogueLocations locations_;
-  SurveyFacts facts_;
+  ArchiveCheck check_;
   std::string index_;
 };
 
-TEST_F(ArchiveSurvey, FindsTheRunsAcrossDirectories) {
+TEST_F(ArchiveCheckTest, FindsTheRunsAcrossDirectories) {
   // 4096 segments of a megabyte make one log number.
   for (const unsigned number : {1U, 2U, 4U}) put_indexed(number);
   put("000000010000000000000FFF");
@@ -68,9 +62,9 @@ TEST_F(ArchiveSurvey, FindsTheRunsAcrossDirectories) {
   put("000000010000000100000000");
   index("000000010000000100000000");
   EXPECT_THAT(damage(), IsEmpty());
-  EXPECT_EQ(facts_.wal_count, 5U);
-  EXPECT_EQ(facts_.wal_size_bytes, 5 * kMegabyte);
-  const std::vector<SegmentRun>& runs = facts_.segments.at(wal::TimelineId{1});
+  EXPECT_EQ(check_.file_count, 5U);
+  EXPECT_EQ(check_.size_bytes, 5 * kMegabyte);
+  const std::vector<SegmentRun>& runs = check_.segments.at(wal::TimelineId{1});
   ASSERT_EQ(runs.size(), 3U);
   EXPECT_EQ(runs[0].first, 1U);
   EXPECT_EQ(runs[0].last, 2U);
@@ -78,14 +72,14 @@ TEST_F(ArchiveSurvey, FindsTheRunsAcrossDirectories) {
   EXPECT_EQ(runs[2].last, 4096U);
 }
 
-TEST_F(ArchiveSurvey, AnUnsortedIndexIsAsGood) {
+TEST_F(ArchiveCheckTest, AnUnsortedIndexIsAsGood) {
   put(segment(1));
   put_indexed(2);
   index(segment(1));
   EXPECT_THAT(damage(), IsEmpty());
 }
 
-TEST_F(ArchiveSurvey, ComparesFilesWithLines) {
+TEST_F(ArchiveCheckTest, ComparesFilesWithLines) {
   put(segment(1));  // no line
   index(segment(2));
   put(segment(3), kMegabyte / 2);
@@ -109,7 +103,7 @@ TEST_F(ArchiveSurvey, ComparesFilesWithLines) {
                           HasSubstr(segment(7) + ": the index has more than one line")));
 }
 
-TEST_F(ArchiveSurvey, CountsWhatIsTooMuchToShow) {
+TEST_F(ArchiveCheckTest, CountsWhatIsTooMuchToShow) {
   for (unsigned number = 1; number <= 50; ++number) put(segment(number));
   put_indexed(51);
   const std::vector<std::string> texts = damage();
@@ -117,42 +111,42 @@ TEST_F(ArchiveSurvey, CountsWhatIsTooMuchToShow) {
   EXPECT_THAT(texts.back(), HasSubstr("30 more WAL files"));
 }
 
-TEST_F(ArchiveSurvey, ReadsHistories) {
+TEST_F(ArchiveCheckTest, ReadsHistories) {
   put_file(locations_.wals_directory / "00000002.history", "1\t0/3000158\tno recovery target\n");
   index("00000002.history", 30);
   put_file(locations_.wals_directory / "00000003.history", "nonsense\n");
   index("00000003.history", 9);
   EXPECT_THAT(damage(), ElementsAre(HasSubstr("00000003.history: it cannot be read")));
-  EXPECT_TRUE(facts_.histories.contains(wal::TimelineId{2}));
-  EXPECT_TRUE(facts_.unread_histories.contains(wal::TimelineId{3}));
+  EXPECT_TRUE(check_.histories.contains(wal::TimelineId{2}));
+  EXPECT_TRUE(check_.unread_histories.contains(wal::TimelineId{3}));
 }
 
-TEST_F(ArchiveSurvey, ReadsCompressedHistories) {
+TEST_F(ArchiveCheckTest, ReadsCompressedHistories) {
   const auto path = locations_.wals_directory / "00000002.history";
   put_file(path, "1\t0/3000158\tno recovery target\n");
   ASSERT_EQ(run_process({.argv = {"gzip", path.string()}}).exit_code, 0);
   std::filesystem::rename(path.string() + ".gz", path);
   index("00000002.history", std::filesystem::file_size(path), "gzip");
   EXPECT_THAT(damage(), IsEmpty());
-  EXPECT_TRUE(facts_.histories.contains(wal::TimelineId{2}));
+  EXPECT_TRUE(check_.histories.contains(wal::TimelineId{2}));
 }
 
 // They need a passphrase, and there is none.
-TEST_F(ArchiveSurvey, TellsWhyAnEncryptedHistoryIsNotRead) {
+TEST_F(ArchiveCheckTest, TellsWhyAnEncryptedHistoryIsNotRead) {
   put_file(locations_.wals_directory / "00000002.history", "\x84\x5e\x03" + std::string(120, 'x'));
   index("00000002.history", 123);
   EXPECT_THAT(damage(), ElementsAre(HasSubstr("encryption_passphrase_command")));
-  EXPECT_TRUE(facts_.unread_histories.contains(wal::TimelineId{2}));
+  EXPECT_TRUE(check_.unread_histories.contains(wal::TimelineId{2}));
 }
 
-TEST_F(ArchiveSurvey, ADamagedIndexIsOneFinding) {
+TEST_F(ArchiveCheckTest, ADamagedIndexIsOneFinding) {
   put(segment(1));
   index_ = "one two\n";
   EXPECT_THAT(damage(), ElementsAre(HasSubstr("WAL index: ")));
-  EXPECT_EQ(facts_.segments.size(), 1U);
+  EXPECT_EQ(check_.segments.size(), 1U);
 }
 
-TEST_F(ArchiveSurvey, StrangeFilesAreNamed) {
+TEST_F(ArchiveCheckTest, StrangeFilesAreNamed) {
   put_indexed(1);
   put_file(locations_.wals_directory / "0000000100000000" / "core", "x");
   put_file(locations_.wals_directory / "lost+found" / "x", "x");
@@ -161,4 +155,4 @@ TEST_F(ArchiveSurvey, StrangeFilesAreNamed) {
 }
 
 }  // namespace
-}  // namespace barman::check
+}  // namespace barman::wal_archive

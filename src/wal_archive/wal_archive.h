@@ -1,0 +1,125 @@
+// The WAL archive of one server, and the only one who knows where archived WAL lies (`wals/` with a
+// directory for each 256 segments, history files beside them), in which form (plain, compressed,
+// encrypted: names do not tell), and the index beside it (xlog.db, docs/formats/xlog_db.md). Who
+// asks for a file, a name or a line asks here; nobody else makes a path of them.
+//
+// What comes in is stored by WalFiler (wal_filer.h), in one order: the object, complete and durable
+// under its name; its line in the index, which is the commit point; then the received file goes.
+// What goes, goes in the order of remove().
+//
+// A small value: copy it. It holds no lock and no open file.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/interrupt.h"
+#include "catalogue/catalogue.h"
+#include "pipeline/sink.h"
+#include "server/server.h"
+#include "wal/lsn.h"
+#include "wal_archive/archive_check.h"
+#include "wal_archive/wal_check.h"
+#include "wal_archive/wal_coding.h"
+#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_removal.h"
+
+namespace barman::wal_archive {
+
+// An archived file, open.
+struct StoredWal {
+  std::string name;
+  // For messages.
+  std::filesystem::path path;
+  Fd file;
+  StoredForm form;
+};
+
+// The timelines that have a name in the archive.
+struct ArchivedTimelines {
+  std::set<wal::TimelineId> with_segments;
+  std::set<wal::TimelineId> with_history;
+};
+
+class WalArchive {
+ public:
+  // Of no server: holds nothing.
+  WalArchive() = default;
+  explicit WalArchive(const server::Server& server);
+  WalArchive(catalogue::CatalogueLocations locations, WalCoding coding);
+
+  // One file. A name that is none of a WAL file throws `corrupt`; not to know (EIO, EACCES) throws.
+  std::optional<StoredWal> find(std::string_view name) const;
+  bool holds(std::string_view name) const { return find_status(name).has_value(); }
+  std::optional<struct stat> find_status(std::string_view name) const;
+  // As its line would be, from its first bytes.
+  std::optional<WalIndexEntry> inspect(std::string_view name) const;
+  // Its plain content; the sink is finished. Throws as WalCoding::decode().
+  void read(const StoredWal& wal, pipeline::Sink& sink) const;
+  // The plain content of a small one (timeline history, label); read_text() throws SystemError when
+  // it does not exist.
+  std::string read_text(std::string_view name) const { return coding_.read_text(path_of(name)); }
+  std::optional<std::string> find_text(std::string_view name) const;
+  const WalCoding& coding() const { return coding_; }
+
+  // Where a file of that name belongs, whether it is there or not: for messages and hooks, for
+  // list-files, and for the copies of a restore.
+  std::filesystem::path path_of(std::string_view name) const;
+  // The same below the directory of any WAL archive: on a primary node, in a tarball.
+  static std::filesystem::path relative_path(std::string_view name);
+  // The directory as a whole, for those who move it about or keep a file of their own in it.
+  const std::filesystem::path& directory() const { return locations_.wals_directory; }
+
+  // Names. From the files, not from the index: reads names of directories only.
+  ArchivedTimelines list_timelines() const;
+  // The greatest name of a whole segment on a timeline.
+  std::optional<std::string> find_last_segment(wal::TimelineId timeline) const;
+  std::map<wal::TimelineId, std::string> list_last_segments() const;
+  // Of the closed range, which must have passed find_range_problem(): those that are not there.
+  std::vector<std::string> list_missing(std::string_view begin_wal, std::string_view end_wal,
+                                        wal::SegmentSize size) const;
+  // Segments without a line in the index (unindexed_wal.h).
+  std::vector<WalIndexEntry> list_unindexed(
+      const std::function<bool(std::string_view)>& is_wanted,
+      const std::function<bool(std::string_view)>& is_indexed) const;
+  // What check_backup_wal() asks. Lives on its own.
+  ArchiveLookup lookup() const;
+
+  // The index. index() holds its lock as long as it lives, snapshot() for a moment.
+  WalIndex index() const { return WalIndex::open(locations_); }
+  WalIndexSnapshot snapshot() const { return WalIndexSnapshot::take(locations_); }
+  // Without lock, repair and rebuilding: for those who must not change or wait for anything. No
+  // lines when there is no index.
+  void visit_lines(const WalIndexVisitor& visitor, std::uint64_t offset = 0) const;
+  // The names of about the last thousand lines, read likewise.
+  std::vector<std::string> list_newest_names() const;
+  // No index, or one without lines.
+  bool is_empty() const;
+  RebuildCounts rebuild_index(const Interrupt& interrupt = {}) const;
+
+  // The files against the lines of the index. Reads all names and sizes, and the history files,
+  // with a few threads. Throws `interrupted`, and `io` for directories that cannot be read.
+  ArchiveCheck check(wal::SegmentSize segment_size, const Interrupt& interrupt) const;
+
+  // Changes. Gives a durable file of another directory of the same file system its place, durably;
+  // its line is the caller's next step.
+  void place(const std::filesystem::path& file, const WalIndexEntry& entry) const;
+  // The files, for good; then their lines: the commit point. Returns how many lines went.
+  std::uint64_t remove(const WalRemovalPlan& plan, const WalRemovalObserver& observer) const;
+
+ private:
+  catalogue::CatalogueLocations locations_;
+  WalCoding coding_;
+};
+
+}  // namespace barman::wal_archive
