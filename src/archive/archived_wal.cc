@@ -6,12 +6,12 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "pipeline/sink.h"
-#include "wal_archive/wal_check.h"
-#include "wal_archive/wal_coding.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::archive {
-namespace fs = std::filesystem;
+
+using wal_archive::WalArchive;
+
 namespace {
 
 constexpr std::string_view kComponent = "barman.wal_archiver";
@@ -38,47 +38,31 @@ auto ask(const Question& question) -> decltype(question()) {
   }
 }
 
-fs::path path_of(const server::Server& server, const std::string& name) {
-  return wal_archive::archived_wal_path(server.locations().wals_directory, name);
-}
-
-std::optional<std::vector<std::byte>> read_segment(const server::Server& server,
+std::optional<std::vector<std::byte>> read_segment(const WalArchive& archive,
                                                    const std::string& name) {
-  const fs::path path = path_of(server, name);
-  const std::optional<Fd> file = find_file(path);
-  if (!file) return std::nullopt;
-  const wal_archive::WalCoding coding(server.config());
-  const wal_archive::StoredForm form = coding.identify(*file, path);
+  const std::optional<wal_archive::StoredWal> wal = archive.find(name);
   // A passphrase is not asked for at each start of a receiver.
-  if (form.encryption) return std::nullopt;
+  if (!wal || wal->form.encryption) return std::nullopt;
   MemorySink content;
-  coding.decode(form, *file, path, content);
+  archive.read(*wal, content);
   return content.take();
-}
-
-std::optional<std::string> read_history(const server::Server& server, wal::TimelineId timeline) {
-  const fs::path path = path_of(server, wal::history_file_name(timeline));
-  if (!find_file(path)) return std::nullopt;
-  return wal_archive::WalCoding(server.config()).read_text(path);
 }
 
 }  // namespace
 
 replication::ArchivedWal look_at_archived_wal(const server::Server& server) {
+  const WalArchive archive(server);
   return {.last_segment =
-              [&server](wal::TimelineId timeline) {
-                return ask([&] {
-                  return wal_archive::find_last_archived_segment(server.locations().wals_directory,
-                                                                 timeline);
-                });
+              [archive](wal::TimelineId timeline) {
+                return ask([&] { return archive.find_last_segment(timeline); });
               },
           .content =
-              [&server](const std::string& segment) {
-                return ask([&] { return read_segment(server, segment); });
+              [archive](const std::string& segment) {
+                return ask([&] { return read_segment(archive, segment); });
               },
           .history =
-              [&server](wal::TimelineId timeline) {
-                return ask([&] { return read_history(server, timeline); });
+              [archive](wal::TimelineId timeline) {
+                return ask([&] { return archive.find_text(wal::history_file_name(timeline)); });
               }};
 }
 

@@ -7,8 +7,7 @@
 
 namespace barman::archive {
 
-// `server` must live longer than the result. What cannot be read (encrypted, damaged) counts as not
-// held, and is told to the log.
+// What cannot be read (encrypted, damaged) counts as not held, and is told to the log.
 replication::ArchivedWal look_at_archived_wal(const server::Server& server);
 
 }  // namespace barman::archive

@@ -16,7 +16,7 @@
 #include "catalogue/locks.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/remove_wals.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_removal.h"
 
 namespace barman::archive {
@@ -51,19 +51,17 @@ bool is_received(const catalogue::CatalogueLocations& locations, const std::stri
 
 // Since when the archive knows that `name` is missing: the next segment that is there got its place
 // then. A link or a rename counts, the times of the file itself are those of the database host.
-std::optional<std::chrono::seconds> time_of_gap(const catalogue::CatalogueLocations& locations,
+std::optional<std::chrono::seconds> time_of_gap(const wal_archive::WalArchive& archive,
                                                 const std::string& name, wal::SegmentSize size) {
   const auto missing = wal::parse_segment_name(name, size);
   if (!missing) return std::nullopt;
-  const auto last_name =
-      wal_archive::find_last_archived_segment(locations.wals_directory, missing->timeline);
+  const auto last_name = archive.find_last_segment(missing->timeline);
   const auto last = last_name ? wal::parse_segment_name(*last_name, size) : std::nullopt;
   for (wal::Segment next = *missing; last && next < *last;) {
     ++next.number;
-    struct stat status = {};
-    const auto path =
-        wal_archive::archived_wal_path(locations.wals_directory, wal::segment_name(next, size));
-    if (::stat(path.c_str(), &status) == 0) return std::chrono::seconds(status.st_ctim.tv_sec);
+    if (const auto status = archive.find_status(wal::segment_name(next, size))) {
+      return std::chrono::seconds(status->st_ctim.tv_sec);
+    }
   }
   return std::nullopt;
 }
@@ -85,10 +83,11 @@ std::optional<Outcome> find_outcome(const server::Server& server,
 wal_archive::ArchiveLookup look_for_wals(const server::Server& server,
                                          wal::SegmentSize segment_size) {
   const catalogue::CatalogueLocations locations = server.locations();
-  wal_archive::ArchiveLookup lookup = wal_archive::look_into_archive(locations.wals_directory);
-  lookup.can_arrive = [locations, segment_size](const std::string& name) {
+  const wal_archive::WalArchive archive(server);
+  wal_archive::ArchiveLookup lookup = archive.lookup();
+  lookup.can_arrive = [locations, archive, segment_size](const std::string& name) {
     if (is_received(locations, name)) return true;
-    const auto known = time_of_gap(locations, name, segment_size);
+    const auto known = time_of_gap(archive, name, segment_size);
     const std::chrono::seconds now(::time(nullptr));
     // A clock that was set back is no reason to give up either.
     return known && now - *known < kGapPatience;

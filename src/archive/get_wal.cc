@@ -22,7 +22,7 @@
 #include "compression/stored_file.h"
 #include "wal/segment_header.h"
 #include "wal/wal_file_name.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::archive {
 namespace fs = std::filesystem;
@@ -194,7 +194,8 @@ struct SegmentNumbers {
 
 std::vector<fs::path> wal_search_places(const catalogue::CatalogueLocations& locations,
                                         const std::string& wal_name, PartialFiles partial_files) {
-  const fs::path archived = wal_archive::archived_wal_path(locations.wals_directory, wal_name);
+  const wal_archive::WalArchive archive(locations, {});
+  const fs::path archived = archive.path_of(wal_name);
   const fs::path streamed = locations.streaming_directory / wal_name;
   const std::string partial = wal_name + std::string(kPartialSuffix);
   std::vector<fs::path> places = {archived, locations.incoming_directory / wal_name, streamed};
@@ -203,7 +204,7 @@ std::vector<fs::path> wal_search_places(const catalogue::CatalogueLocations& loc
     places.push_back(locations.streaming_directory / partial);
     // Completed while we looked.
     places.push_back(streamed);
-    places.push_back(archived.parent_path() / partial);
+    places.push_back(archive.path_of(partial));
     places.push_back(locations.incoming_directory / partial);
   }
   // Archived while we looked.

@@ -12,8 +12,7 @@
 #include "base/fd.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/archive_wal.h"
-#include "wal_archive/wal_check.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::archive {
 namespace fs = std::filesystem;
@@ -47,8 +46,8 @@ WaitOutcome wait_for_wal(const server::Server& server, const std::string& wal_na
                          std::chrono::seconds timeout, Messages& messages) {
   messages.info(fmt::format("Waiting for the WAL file {} from server '{}'{}", wal_name,
                             server.name(), limit_text(timeout)));
-  const fs::path path = wal_archive::archived_wal_path(server.locations().wals_directory, wal_name);
-  const auto is_archived = [&] { return find_status(path).has_value(); };
+  const wal_archive::WalArchive archive(server);
+  const auto is_archived = [&] { return archive.holds(wal_name); };
   const WaitOutcome outcome = wait_until(server, is_archived, timeout, messages);
   if (outcome == WaitOutcome::timed_out) {
     messages.error(fmt::format("The WAL file {} has not been received in {} seconds", wal_name,
@@ -61,23 +60,7 @@ WaitOutcome wait_for_wal(const server::Server& server, const std::string& wal_na
 }
 
 LastSegments list_last_segments(const server::Server& server) {
-  const fs::path& wals = server.locations().wals_directory;
-  std::set<wal::TimelineId> timelines;
-  std::error_code code;
-  for (fs::directory_iterator it(wals, code), end; !code && it != end; it.increment(code)) {
-    const wal::ArchiveName name = wal::parse_archive_name(it->path().filename().string());
-    if (name.kind == wal::ArchiveName::Kind::hash_directory) timelines.insert(name.timeline);
-  }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    throw SystemError(code.value(), "cannot read directory \"" + wals.string() + "\"");
-  }
-  LastSegments segments;
-  for (const wal::TimelineId timeline : timelines) {
-    if (auto last = wal_archive::find_last_archived_segment(wals, timeline)) {
-      segments.emplace(timeline, std::move(*last));
-    }
-  }
-  return segments;
+  return wal_archive::WalArchive(server).list_last_segments();
 }
 
 WaitOutcome wait_for_any_wal(const server::Server& server, const LastSegments& before,

@@ -17,6 +17,7 @@
 #include "catalogue/locks.h"
 #include "hooks/hook_scripts.h"
 #include "wal_archive/rejected_file.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_batch.h"
 #include "wal_archive/wal_coding.h"
 #include "wal_archive/wal_filer.h"
@@ -133,7 +134,7 @@ void ArchiverRun::archive_with_hooks(const std::string& name) {
   const std::optional<Fd> file = find_file(source);
   if (!file) return;
   WalIndexEntry entry = inspect_received_wal(*file, source, source_, coding_);
-  const fs::path target = archived_wal_path(server_.locations().wals_directory, name);
+  const fs::path target = WalArchive(server_).path_of(name);
   const std::uint64_t rejected_before = counts_.rejected;
   std::string problem;
   // The post scripts are told the outcome, whatever it is.

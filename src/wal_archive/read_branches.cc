@@ -6,9 +6,7 @@
 
 #include "base/error.h"
 #include "wal/wal_file_name.h"
-#include "wal_archive/wal_check.h"
-#include "wal_archive/wal_coding.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::wal_archive {
 namespace fs = std::filesystem;
@@ -18,35 +16,11 @@ using wal::TimelineId;
 
 namespace {
 
-// The timelines that have a name in wals/ itself.
-struct ArchivedTimelines {
-  std::set<TimelineId> with_directory;
-  std::set<TimelineId> with_history;
-};
-
-ArchivedTimelines list_timelines(const fs::path& wals) {
-  ArchivedTimelines timelines;
-  std::error_code code;
-  for (fs::directory_iterator it(wals, code), end; !code && it != end; it.increment(code)) {
-    const wal::ArchiveName name = wal::parse_archive_name(it->path().filename().string());
-    if (name.kind == wal::ArchiveName::Kind::hash_directory) {
-      timelines.with_directory.insert(name.timeline);
-    } else if (name.kind == wal::ArchiveName::Kind::history) {
-      timelines.with_history.insert(name.timeline);
-    }
-  }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    throw SystemError(code.value(), "cannot read directory \"" + wals.string() + "\"");
-  }
-  return timelines;
-}
-
-void read_history(const fs::path& wals, const WalCoding& coding, TimelineId timeline,
-                  Branches& branches) {
-  const fs::path path = wals / wal::history_file_name(timeline);
+void read_history(const WalArchive& archive, TimelineId timeline, Branches& branches) {
+  const std::string name = wal::history_file_name(timeline);
   try {
     branches.histories[timeline] =
-        postgres::parse_timeline_history(timeline, coding.read_text(path));
+        postgres::parse_timeline_history(timeline, archive.read_text(name));
   } catch (const Error& error) {  // Who needs it tells; the others go on.
     if (error.kind() == ErrorKind::interrupted) throw;
     branches.histories.erase(timeline);
@@ -65,10 +39,10 @@ void follow(std::string_view name, std::optional<TimelineId>& newest) {
   }
 }
 
-std::optional<TimelineId> find_newest(const catalogue::CatalogueLocations& locations) {
+std::optional<TimelineId> find_newest(const WalArchive& archive) {
   std::optional<TimelineId> newest;
   try {
-    const auto index = WalIndexSnapshot::take(locations);
+    const WalIndexSnapshot index = archive.snapshot();
     const auto last = index.find_last_line();
     if (!last) return std::nullopt;
     const auto parsed = wal::parse_wal_file_name(last->name);
@@ -88,16 +62,15 @@ std::optional<TimelineId> find_newest(const catalogue::CatalogueLocations& locat
 }  // namespace
 
 Branches read_branches(const server::Server& server, wal::SegmentSize segment_size) {
-  const catalogue::CatalogueLocations& locations = server.locations();
   Branches branches = {.segment_size = segment_size};
   if (server.config().has_cloud_wals()) return branches;
-  const ArchivedTimelines archived = list_timelines(locations.wals_directory);
-  const WalCoding coding(server.config());
+  const WalArchive archive(server);
+  const ArchivedTimelines archived = archive.list_timelines();
   for (const TimelineId timeline : archived.with_history) {
-    read_history(locations.wals_directory, coding, timeline, branches);
+    read_history(archive, timeline, branches);
   }
-  for (const TimelineId timeline : archived.with_directory) {
-    if (auto last = find_last_archived_segment(locations.wals_directory, timeline)) {
+  for (const TimelineId timeline : archived.with_segments) {
+    if (auto last = archive.find_last_segment(timeline)) {
       branches.last_segments[timeline] = *std::move(last);
     }
   }
@@ -106,7 +79,7 @@ Branches read_branches(const server::Server& server, wal::SegmentSize segment_si
   if (all.size() == 1) {
     branches.newest_archived = *all.begin();
   } else if (!all.empty()) {
-    branches.newest_archived = find_newest(locations);
+    branches.newest_archived = find_newest(archive);
     // An index that tells nothing: timelines are numbered in the order in which they begin.
     if (!branches.newest_archived) branches.newest_archived = *all.rbegin();
   }
