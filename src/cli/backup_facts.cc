@@ -4,8 +4,7 @@
 
 #include "backup/delete_backup.h"
 #include "wal/wal_file_name.h"
-#include "wal_archive/wal_coding.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::cli {
 
@@ -26,28 +25,26 @@ std::vector<BackupInfo> list_readable_backups(CommandContext& context,
 }
 
 wal_archive::WalLines wal_lines(const server::Server& server) {
-  return [locations = server.locations()](const wal_archive::WalIndexVisitor& visitor) {
+  return [archive = wal_archive::WalArchive(server),
+          name = server.name()](const wal_archive::WalIndexVisitor& visitor) {
     try {
-      wal_archive::WalIndex::open(locations).for_each(visitor);
+      archive.index().for_each(visitor);
     } catch (const Error& error) {
       // Only here the name of the server is known, which makes the hint a command to copy.
       if (error.kind() != ErrorKind::corrupt) throw;
       throw Error(error.kind(), error.describe(),
-                  fmt::format("Please run \"barman rebuild-xlogdb {}\" to solve this issue",
-                              locations.server_name));
+                  fmt::format("Please run \"barman rebuild-xlogdb {}\" to solve this issue", name));
     }
   };
 }
 
 wal_archive::HistoryReader read_archived_history(CommandContext& context,
                                                  const server::Server& server) {
-  return [&context, wals = server.locations().wals_directory,
-          coding = wal_archive::WalCoding(server.config())](
+  return [&context, archive = wal_archive::WalArchive(server)](
              wal::TimelineId timeline) -> std::optional<std::string> {
-    const auto path = wals / wal::history_file_name(timeline);
     // Everything else of a backup is worth telling without its timelines.
     try {
-      if (find_file(path)) return coding.read_text(path);
+      return archive.find_text(wal::history_file_name(timeline));
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
       context.reporter.warning(

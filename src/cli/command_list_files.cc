@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_check.h"
 
 namespace barman::cli {
@@ -13,9 +14,9 @@ namespace fs = std::filesystem;
 // Archived or not: what is listed is where the WAL belongs.
 void list_wals(CommandContext& context, const server::Server& server,
                const std::vector<std::string>& names) {
+  const wal_archive::WalArchive archive(server);
   for (const std::string& name : names) {
-    context.reporter.info_unlogged(
-        wal_archive::archived_wal_path(server.locations().wals_directory, name).string());
+    context.reporter.info_unlogged(archive.path_of(name).string());
   }
 }
 

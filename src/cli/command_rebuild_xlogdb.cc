@@ -3,7 +3,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::cli {
 
@@ -16,7 +16,7 @@ void run_rebuild_xlogdb(CommandContext& context) {
     }
     const server::Server server = make_server(context, config);
     const wal_archive::RebuildCounts counts =
-        wal_archive::WalIndex::open(server.locations()).rebuild(server.interrupt());
+        wal_archive::WalArchive(server).rebuild_index(server.interrupt());
     context.reporter.info(fmt::format(
         "Done rebuilding xlogdb for server {} (history: {}, backup_labels: {}, wal_file: {})",
         config.name, counts.history, counts.backup_labels, counts.wal_files));

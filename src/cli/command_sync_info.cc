@@ -8,6 +8,7 @@
 #include "output/sync_views.h"
 #include "sync/primary_node.h"
 #include "sync/wal_selection.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::cli {
 namespace {
@@ -50,7 +51,7 @@ void run_sync_info(CommandContext& context) {
                                     "the answer of the primary node");
   }
   const std::vector<catalogue::BackupInfo> backups = list_complete_backups(context, server);
-  const auto index = wal_archive::WalIndexSnapshot::take(server.locations());
+  const auto index = wal_archive::WalArchive(server).snapshot();
   const sync::WalSelection wals = sync::select_wals(index, backups, request);
   const config::ShownOptions options = config::list_exported_options(*config);
   output::write_sync_info(raw_output(context),

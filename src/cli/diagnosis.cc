@@ -19,8 +19,7 @@
 #include "output/server_views.h"
 #include "version.h"
 #include "wal/wal_file_name.h"
-#include "wal_archive/wal_check.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::cli {
 namespace {
@@ -90,25 +89,13 @@ std::string program_version(const std::vector<std::string>& argv) {
   }
 }
 
-std::set<wal::TimelineId> archived_timelines(const fs::path& wals_directory) {
-  std::set<wal::TimelineId> timelines;
-  std::error_code code;
-  for (fs::directory_iterator it(wals_directory, code), end; !code && it != end;
-       it.increment(code)) {
-    const auto name = wal::parse_wal_file_name(it->path().filename().string() + "00000000");
-    if (name && name->kind == wal::WalFileKind::segment) timelines.insert(name->timeline);
-  }
-  return timelines;
-}
-
 // From the files themselves: the index may be what is broken.
 JsonValue last_wals(const server::Server& server) {
   JsonValue timelines = JsonValue::object();
   if (!server.config().has_cloud_wals()) {
-    const fs::path& directory = server.locations().wals_directory;
-    for (const wal::TimelineId timeline : archived_timelines(directory)) {
-      const auto last = wal_archive::find_last_archived_segment(directory, timeline);
-      const auto entry = last ? wal_archive::inspect_archived_wal(directory, *last) : std::nullopt;
+    const wal_archive::WalArchive archive(server);
+    for (const auto& [timeline, last] : archive.list_last_segments()) {
+      const auto entry = archive.inspect(last);
       if (!entry) continue;
       JsonValue wal = JsonValue::object();
       wal.add("name", entry->name);

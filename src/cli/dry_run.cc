@@ -1,19 +1,17 @@
 #include "cli/dry_run.h"
 
-#include <filesystem>
-
 #include "backup/delete_backup.h"
 #include "backup/deletion_preview.h"
 #include "output/deletion_views.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::cli {
 namespace {
 
 // Without the lock and the repairs of WalIndex::open(): a dry run touches nothing.
 wal_archive::WalLines read_only_lines(const server::Server& server) {
-  return [path = server.locations().wal_index_path()](const wal_archive::WalIndexVisitor& visitor) {
-    if (std::filesystem::exists(path)) wal_archive::visit_wal_index(path, 0, visitor);
+  return [archive = wal_archive::WalArchive(server)](const wal_archive::WalIndexVisitor& visitor) {
+    archive.visit_lines(visitor);
   };
 }
 
