@@ -13,7 +13,6 @@
 #include "restore/recovery_settings.h"
 #include "restore/recovery_target.h"
 #include "restore/refuse_places.h"
-#include "wal_archive/wal_index.h"
 #include "wal_archive/wal_selection.h"
 
 namespace barman::restore {
@@ -250,16 +249,15 @@ class Planner {
   }
 
   WalFileCopy copy_of(const SelectedWal& file) const {
-    WalFileCopy copy = {
-        .source = wal_archive::archived_wal_path(facts_.wals_directory, file.source_name),
-        .name = file.name,
-        .size_bytes = file.size_bytes};
+    WalFileCopy copy = {.source = facts_.archive.path_of(file.source_name),
+                        .name = file.name,
+                        .size_bytes = file.size_bytes};
     if (file.received_path.empty()) return copy;
     copy.source = file.received_path;
     if (file.source_name != file.name) {
       copy.moves_to.push_back(file.received_path.parent_path() / file.name);
     }
-    copy.moves_to.push_back(wal_archive::archived_wal_path(facts_.wals_directory, file.name));
+    copy.moves_to.push_back(facts_.archive.path_of(file.name));
     return copy;
   }
 

@@ -35,7 +35,7 @@ RestoreFacts facts() {
       {16384, std::make_shared<content::PlainTree>("/barman/main/base/20261121T014251/16384")},
       {0, std::make_shared<content::PlainTree>("/barman/main/base/20261121T014251/data")}};
   facts.scan.total_bytes = 1000;
-  facts.wals_directory = "/barman/main/wals";
+  facts.archive = wal_archive::WalArchive(catalogue::default_locations("main", "/barman/main"), {});
   facts.streaming_directory = "/barman/main/streaming";
   for (const char* const name : {"000000010000000000000002", "000000010000000000000003",
                                  "000000010000000000000004", "000000010000000000000005"}) {

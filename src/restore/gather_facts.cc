@@ -17,12 +17,11 @@
 #include "restore/inspect_places.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/read_branches.h"
-#include "wal_archive/unindexed_wal.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
 
-using wal_archive::WalIndex;
 using wal_archive::WalIndexLine;
 
 namespace {
@@ -36,12 +35,12 @@ bool is_wanted(const WalIndexLine& line, std::uint64_t first_number, wal::Segmen
 }
 
 // They count as archived: what was committed in them would be missing without a word.
-void add_unindexed(const server::Server& server, std::uint64_t first_number, RestoreFacts& facts) {
+void add_unindexed(const wal_archive::WalArchive& archive, std::uint64_t first_number,
+                   RestoreFacts& facts) {
   std::set<std::string, std::less<>> indexed;
   for (const wal_archive::WalIndexEntry& entry : facts.wal) indexed.insert(entry.name);
   const wal::SegmentSize size = facts.backup.xlog_segment_size;
-  const auto entries = wal_archive::list_unindexed_segments(
-      server.locations(),
+  const auto entries = archive.list_unindexed(
       [&](std::string_view name) {
         const auto segment = wal::parse_segment_name(name, size);
         return segment && segment->number >= first_number;
@@ -58,22 +57,21 @@ void read_wal(const server::Server& server, RestoreFacts& facts) {
   const std::optional<wal::Segment> begin =
       wal::parse_segment_name(facts.backup.begin_wal.value_or(""), size);
   const std::uint64_t first_number = begin ? begin->number : 0;
-  const WalIndex index = WalIndex::open(server.locations());
-  index.for_each([&](const WalIndexLine& line) {
+  const wal_archive::WalArchive archive(server);
+  archive.index().for_each([&](const WalIndexLine& line) {
     if (!is_wanted(line, first_number, size)) return wal_archive::Visit::proceed;
     facts.wal.push_back(line.entry());
     // What a history file must be is seen when it is read, and only of one that is needed. Of
     // others PostgreSQL wants the name: they are copied as they are.
     if (wal::parse_archive_name(line.name).kind == wal::ArchiveName::Kind::history) {
-      const fs::path path = server.locations().wals_directory / line.name;
       struct stat status = {};
-      if (::stat(path.c_str(), &status) == 0) {
+      if (::stat(archive.path_of(line.name).c_str(), &status) == 0) {
         facts.wal.back().size_bytes = static_cast<std::uint64_t>(status.st_size);
       }
     }
     return wal_archive::Visit::proceed;
   });
-  add_unindexed(server, first_number, facts);
+  add_unindexed(archive, first_number, facts);
 }
 
 void read_received(const fs::path& directory, RestoreFacts& facts) {
@@ -100,7 +98,7 @@ void find_archived(const server::Server& server, RestoreFacts& facts) {
   const std::set<std::string, std::less<>> here(facts.destination.wal_names.begin(),
                                                 facts.destination.wal_names.end());
   if (here.empty()) return;
-  WalIndex::open(server.locations()).for_each([&](const WalIndexLine& line) {
+  wal_archive::WalArchive(server).index().for_each([&](const WalIndexLine& line) {
     if (here.contains(line.name)) facts.archived_here.emplace(line.name);
     return wal_archive::Visit::proceed;
   });
@@ -227,7 +225,7 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
   facts.catalogue_device = device_of(catalogue.data_directory(backup.id));
   inspect_places(request, relocations, facts);
   find_archived(server, facts);
-  facts.wals_directory = server.locations().wals_directory;
+  facts.archive = wal_archive::WalArchive(server);
   facts.wal_coding = wal_archive::WalCoding(server.config());
   facts.streaming_directory = server.locations().streaming_directory;
   facts.timelines = wal_archive::read_branches(server, backup.xlog_segment_size);

@@ -19,8 +19,8 @@
 #include "restore/restore_marker.h"
 #include "restore/restore_rates.h"
 #include "wal_archive/timelines.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_coding.h"
-#include "wal_archive/wal_index.h"
 #include "wal_archive/wal_selection.h"
 
 namespace barman::restore {
@@ -77,7 +77,7 @@ struct RestoreFacts {
   std::string rate_kind;
   bool has_mixed_checksums = false;
   TreeScan scan;
-  std::filesystem::path wals_directory;
+  wal_archive::WalArchive archive;
   wal_archive::WalCoding wal_coding;
   std::filesystem::path streaming_directory;
   catalogue::Branches timelines;

@@ -14,9 +14,7 @@
 #include "verify/checker_sink.h"
 #include "wal/record_checker.h"
 #include "wal/record_content.h"
-#include "wal_archive/unindexed_wal.h"
-#include "wal_archive/wal_coding.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::verify {
 namespace fs = std::filesystem;
@@ -39,7 +37,7 @@ class ArchiveVerification {
  public:
   ArchiveVerification(const server::Server& server, const ArchiveRequest& request,
                       Progress& progress)
-      : server_(server), request_(request), coding_(server.config()), progress_(progress) {}
+      : server_(server), request_(request), archive_(server), progress_(progress) {}
 
   ArchiveVerdict run() {
     list_pieces();
@@ -91,8 +89,8 @@ class ArchiveVerification {
       const auto numbers = timelines.find(segment->timeline);
       return numbers != timelines.end() && numbers->second.contains(segment->number);
     };
-    const auto entries = wal_archive::list_unindexed_segments(
-        server_.locations(), [&](std::string_view name) { return is_wanted(name); }, is_indexed);
+    const auto entries =
+        archive_.list_unindexed([&](std::string_view name) { return is_wanted(name); }, is_indexed);
     for (const wal_archive::WalIndexEntry& entry : entries) {
       findings_.try_emplace(
           entry.name,
@@ -103,9 +101,8 @@ class ArchiveVerification {
   }
 
   void read_history(const std::string& name) {
-    const fs::path path = wal_archive::archived_wal_path(server_.locations().wals_directory, name);
     const postgres::TimelineHistory history = postgres::parse_timeline_history(
-        wal::parse_wal_file_name(name)->timeline, coding_.read_text(path));
+        wal::parse_wal_file_name(name)->timeline, archive_.read_text(name));
     for (const postgres::TimelineHistoryEntry& entry : history.ancestors) {
       wal::Lsn& end = timeline_ends_[entry.timeline];
       end = std::max(end, entry.switch_lsn);
@@ -234,23 +231,22 @@ class ArchiveVerification {
 
   void read(const Piece& piece, std::uint64_t number, wal::RecordChecker& checker) {
     const wal::Segment segment{.timeline = piece.timeline, .number = number};
-    const fs::path path = wal_archive::archived_wal_path(server_.locations().wals_directory,
-                                                         name_of(piece.timeline, number));
-    const std::optional<Fd> file = find_file(path);
-    if (!file) {
-      throw Error(ErrorKind::not_found,
-                  fmt::format("it is in the index, but \"{}\" does not exist", path.string()));
+    const std::string name = name_of(piece.timeline, number);
+    const std::optional<wal_archive::StoredWal> wal = archive_.find(name);
+    if (!wal) {
+      throw Error(ErrorKind::not_found, fmt::format("it is in the index, but \"{}\" does not exist",
+                                                    archive_.path_of(name).string()));
     }
     checker.begin_segment(segment);
     CheckerSink sink(checker, server_.interrupt());
-    coding_.decode(coding_.identify(*file, path), *file, path, sink);
+    archive_.read(*wal, sink);
     checker.end_segment();
     progress_.advance(request_.segment_size.bytes);
   }
 
   const server::Server& server_;
   const ArchiveRequest& request_;
-  const wal_archive::WalCoding coding_;
+  const wal_archive::WalArchive archive_;
   Progress& progress_;
   // Of each timeline that a history file names; not changed while there are workers.
   std::map<wal::TimelineId, wal::Lsn> timeline_ends_;

@@ -9,10 +9,7 @@
 #include "postgres/system_id.h"
 #include "verify/checker_sink.h"
 #include "wal/record_checker.h"
-#include "wal_archive/wal_check.h"
-#include "wal_archive/wal_coding.h"
-#include "wal_archive/wal_encoding.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::verify {
 namespace fs = std::filesystem;
@@ -64,33 +61,31 @@ class WalVerification {
   }
 
   bool verify_segment(const std::string& name, wal::RecordChecker& checker) {
-    const fs::path path = wal_archive::archived_wal_path(server_.locations().wals_directory, name);
-    const std::optional<Fd> file = find_file(path);
-    if (!file) {
+    if (!archive_.holds(name)) {
       if (backup_.status != catalogue::BackupStatus::waiting_for_wals) {
         verdict_.findings.push_back(
-            {name,
-             fmt::format("WAL file '{}' is missing: \"{}\" does not exist", name, path.string())});
+            {name, fmt::format("WAL file '{}' is missing: \"{}\" does not exist", name,
+                               archive_.path_of(name).string())});
       }
       return false;
     }
-    return judge(name, [&] { read_segment(name, *file, path, checker); });
+    return judge(name, [&] { read_segment(name, checker); });
   }
 
-  void read_segment(const std::string& name, const Fd& file, const fs::path& path,
-                    wal::RecordChecker& checker) {
+  void read_segment(const std::string& name, wal::RecordChecker& checker) {
     const std::optional<wal::Segment> segment =
         wal::parse_segment_name(name, backup_.xlog_segment_size);
     if (!segment) throw Error(ErrorKind::corrupt, "the name is impossible for this cluster");
+    const std::optional<wal_archive::StoredWal> wal = archive_.find(name);
+    if (!wal) throw Error(ErrorKind::not_found, "it was removed meanwhile");
     checker.begin_segment(*segment);
     CheckerSink sink(checker, server_.interrupt());
-    const wal_archive::WalCoding coding(server_.config());
-    const wal_archive::StoredForm form = coding.identify(file, path);
-    coding.decode(form, file, path, sink);
+    archive_.read(*wal, sink);
     checker.end_segment();
   }
 
   const server::Server& server_;
+  const wal_archive::WalArchive archive_{server_};
   const BackupInfo& backup_;
   WalVerdict verdict_;
 };
