@@ -17,6 +17,7 @@
 #include "sync/remote_tree.h"
 #include "sync/sync_wals.h"
 #include "verify/verify_backup.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::sync {
 namespace fs = std::filesystem;
@@ -181,8 +182,7 @@ void copy_backup(const server::Server& server, const PrimaryInfo& primary, const
   // WAL of older backups than those that were here has been passed over.
   const SyncRequest position = load_sync_position(server.locations());
   if (info.begin_wal && position.last_wal && *info.begin_wal <= *position.last_wal &&
-      !fs::exists(
-          wal_archive::archived_wal_path(server.locations().wals_directory, *info.begin_wal))) {
+      !wal_archive::WalArchive(server).holds(*info.begin_wal)) {
     forget_sync_position(server.locations());
   }
 }

@@ -19,11 +19,12 @@
 #include "sync/remote_tree.h"
 #include "sync/sync_backup.h"
 #include "wal/wal_file_name.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::sync {
 namespace fs = std::filesystem;
 
+using wal_archive::WalArchive;
 using wal_archive::WalIndexEntry;
 
 namespace {
@@ -33,11 +34,11 @@ constexpr std::string_view kStagingPrefix = ".sync-";
 constexpr std::size_t kBatch = 1024;
 
 fs::path position_path(const catalogue::CatalogueLocations& locations) {
-  return locations.wals_directory / "sync-wals.info";
+  return wal_archive::WalArchive(locations, {}).directory() / "sync-wals.info";
 }
 
 std::string relative_path(const std::string& name) {
-  return wal_archive::archived_wal_path("", name).string();
+  return WalArchive::relative_path(name).string();
 }
 
 // A directory that goes away with the object, whatever is in it.
@@ -98,7 +99,7 @@ class WalSync {
   WalSync(const server::Server& server, std::string first_needed, const PrimaryInfo& primary,
           Progress& progress)
       : server_(server),
-        wals_(server.locations().wals_directory),
+        archive_(server),
         first_needed_(std::move(first_needed)),
         primary_(primary),
         progress_(progress) {}
@@ -131,8 +132,8 @@ class WalSync {
  private:
   void add_lines() {
     // Takes the lock of the index for a moment; nobody else adds lines on a passive node.
-    const auto last = wal_archive::WalIndexSnapshot::take(server_.locations()).find_last_line();
-    wal_archive::WalIndex index = wal_archive::WalIndex::open(server_.locations());
+    const auto last = archive_.snapshot().find_last_line();
+    wal_archive::WalIndex index = archive_.index();
     if (!last || last->name < batch_.front().name) {
       index.append(batch_);
     } else {
@@ -148,13 +149,12 @@ class WalSync {
 
   bool is_here(const WalIndexEntry& entry) const {
     struct stat status = {};
-    return ::lstat((wals_ / relative_path(entry.name)).c_str(), &status) == 0 &&
-           S_ISREG(status.st_mode) &&
+    return ::lstat(archive_.path_of(entry.name).c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
            static_cast<std::uint64_t>(status.st_size) == entry.size_bytes;
   }
 
   void receive(const std::string& names, std::uint64_t size_bytes) {
-    const StagingDirectory staging(wals_);
+    const StagingDirectory staging(archive_.directory());
     const Fd list = open_anonymous_file(fs::temp_directory_path());
     write_full(list, as_bytes(names), "list of WAL files");
     if (::lseek(list.get(), 0, SEEK_SET) != 0) throw_errno("cannot rewind the list of WAL files");
@@ -178,12 +178,12 @@ class WalSync {
                     fmt::format("WAL file {} of the primary node has {} bytes instead of {}",
                                 entry.name, fs::file_size(staged), entry.size_bytes));
       }
-      wal_archive::place_archived_wal(staged, wals_, entry);
+      archive_.place(staged, entry);
     }
   }
 
   const server::Server& server_;
-  const fs::path wals_;
+  const WalArchive archive_;
   const std::string first_needed_;
   const PrimaryInfo& primary_;
   Progress& progress_;
@@ -247,8 +247,7 @@ void sync_wals(const server::Server& server, Messages& messages, Progress& progr
   if (!first_needed) return messages.warning("No base backup for server " + server.name());
   warn_of_compression(server, primary, messages);
   server.create_directories();
-  const fs::path& wals = server.locations().wals_directory;
-  make_directories(wals);
+  make_directories(WalArchive(server).directory());
   WalSync sync(server, *first_needed, primary, progress);
   try {
     read_primary_info(file, path, [&](const WalIndexEntry& entry) { sync.add(entry); });

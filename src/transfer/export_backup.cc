@@ -20,8 +20,7 @@
 #include "base/text.h"
 #include "compression/codec.h"
 #include "pipeline/tar_writer.h"
-#include "wal_archive/wal_check.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::transfer {
 namespace fs = std::filesystem;
@@ -149,16 +148,14 @@ class Export {
   void find_wals() {
     const std::vector<std::string> names = wal_archive::required_segments(backup_);
     const std::set<std::string, std::less<>> wanted(names.begin(), names.end());
-    wal_archive::WalIndex::open(server_.locations())
-        .for_each([&](const wal_archive::WalIndexLine& line) {
-          if (wanted.contains(line.name)) wals_.push_back(line.entry());
-          return wals_.size() == wanted.size() ? wal_archive::Visit::stop
-                                               : wal_archive::Visit::proceed;
-        });
+    archive_.index().for_each([&](const wal_archive::WalIndexLine& line) {
+      if (wanted.contains(line.name)) wals_.push_back(line.entry());
+      return wals_.size() == wanted.size() ? wal_archive::Visit::stop : wal_archive::Visit::proceed;
+    });
     std::sort(wals_.begin(), wals_.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
     for (const std::string& name : names) {
-      if (!fs::exists(wal_archive::archived_wal_path(server_.locations().wals_directory, name))) {
+      if (!archive_.holds(name)) {
         throw Error(ErrorKind::not_found,
                     fmt::format("WAL file required for backup consistency not found for backup "
                                 "'{}': {}",
@@ -243,12 +240,11 @@ class Export {
     add_directory("wals");
     std::string directory;
     for (const wal_archive::WalIndexEntry& entry : wals_) {
-      const fs::path path =
-          wal_archive::archived_wal_path(server_.locations().wals_directory, entry.name);
-      const std::string hash = path.parent_path().filename().string();
-      if (hash != directory) add_directory("wals/" + hash);
-      directory = hash;
-      add_tree(path, fmt::format("wals/{}/{}", hash, entry.name));
+      const fs::path member = "wals" / wal_archive::WalArchive::relative_path(entry.name);
+      const std::string parent = member.parent_path().string();
+      if (parent != directory) add_directory(parent);
+      directory = parent;
+      add_tree(archive_.path_of(entry.name), member.string());
     }
   }
 
@@ -258,6 +254,7 @@ class Export {
   }
 
   const server::Server& server_;
+  const wal_archive::WalArchive archive_{server_};
   const BackupInfo& backup_;
   pipeline::TarWriter& writer_;
   Progress& progress_;

@@ -24,8 +24,7 @@
 #include "compression/codec.h"
 #include "content/backup_evidence.h"
 #include "transfer/staging.h"
-#include "wal_archive/wal_check.h"
-#include "wal_archive/wal_index.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::transfer {
 namespace fs = std::filesystem;
@@ -289,13 +288,12 @@ class Import {
       const auto line = std::find_if(index.begin(), index.end(), [&](const WalIndexEntry& entry) {
         return entry.name == name;
       });
-      const fs::path staged = wal_archive::archived_wal_path(staging_ / "wals", name);
+      const fs::path staged = staged_wal(name);
       if (line == index.end() || !fs::exists(staged)) {
         throw refused(
             fmt::format("Exported tarball does not contain the required WAL file {}", name));
       }
-      const fs::path archived =
-          wal_archive::archived_wal_path(server_.locations().wals_directory, name);
+      const fs::path archived = archive_.path_of(name);
       if (fs::exists(archived) && !have_same_content(staged, archived)) conflicts.push_back(name);
       wals_.push_back(*line);
     }
@@ -342,14 +340,14 @@ class Import {
     sync_directory(links);
   }
 
+  fs::path staged_wal(const std::string& name) const {
+    return staging_ / "wals" / wal_archive::WalArchive::relative_path(name);
+  }
+
   void publish_wals() {
-    wal_archive::WalIndex index = wal_archive::WalIndex::open(server_.locations());
+    wal_archive::WalIndex index = archive_.index();
     for (const WalIndexEntry& entry : wals_) {
-      const fs::path archived =
-          wal_archive::archived_wal_path(server_.locations().wals_directory, entry.name);
-      if (fs::exists(archived)) continue;
-      wal_archive::place_archived_wal(wal_archive::archived_wal_path(staging_ / "wals", entry.name),
-                                      server_.locations().wals_directory, entry);
+      if (!archive_.holds(entry.name)) archive_.place(staged_wal(entry.name), entry);
     }
     std::vector<WalIndexEntry> missing;
     for (const WalIndexEntry& entry : wals_) {
@@ -359,6 +357,7 @@ class Import {
   }
 
   const server::Server& server_;
+  const wal_archive::WalArchive archive_{server_};
   const fs::path tarball_;
   const TarballName name_;
   Messages& messages_;

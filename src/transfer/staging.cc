@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::transfer {
 
@@ -66,7 +67,7 @@ void Staging::require_wal_place(const TarMember& member) {
   if (member.type == TarMemberType::directory) return;
   const std::filesystem::path path(member.path);
   const auto name = wal::parse_wal_file_name(path.filename().string());
-  if (!name || path.parent_path() != std::filesystem::path("wals") / name->hash_directory()) {
+  if (!name || path != "wals" / wal_archive::WalArchive::relative_path(name->name)) {
     throw damaged(fmt::format("Tarball contains unsafe path: '{}'", member.path));
   }
   // Not every writer names the directories of WAL files.
