@@ -1,8 +1,5 @@
 #include "wal_archive/archive_wal.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +7,7 @@
 #include "catalogue/locks.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
+#include "wal_archive/killed_process.h"
 #include "wal_archive/test_support.h"
 #include "wal_archive/wal_filer.h"
 
@@ -304,25 +302,19 @@ TEST(ArchiveWal, AbortedPreRetryHookLeavesTheFile) {
   EXPECT_THAT(get_file(output), ::testing::HasSubstr("pre_archive_retry_script"));
 }
 
-// A process that dies at the n-th step of a group, for every n; the next run completes the work.
+// A process that is killed before the n-th change of a group, for every n; the next run completes
+// the work.
 class KilledArchiver : public ::testing::TestWithParam<const char*> {
  protected:
   // False when the group ended before the step was reached.
   static bool archive_and_die(const TestServer& test, const std::vector<std::string>& names,
                               int last_step) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      WalFiler filer(test.make(), WalSource::incoming);
-      int step = 0;
-      filer.set_step_observer([&] {
-        if (++step == last_step) ::_exit(42);
-      });
-      filer.file_group(names);
-      ::_exit(0);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 42;
+    return run_and_kill(
+        [&] {
+          WalFiler filer(test.make(), WalSource::incoming);
+          filer.file_group(names);
+        },
+        last_step);
   }
 };
 

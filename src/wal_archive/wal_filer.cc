@@ -85,8 +85,9 @@ WalIndexEntry inspect_received_wal(const Fd& file, const fs::path& path, WalSour
 
 WalFiler::WalFiler(const server::Server& server, WalSource source)
     : locations_(server.locations()),
+      archive_(server),
       source_(source),
-      coding_(server.config()),
+      coding_(archive_.coding()),
       source_directory_(source == WalSource::streaming ? locations_.streaming_directory
                                                        : locations_.incoming_directory),
       system_id_(known_system_id(server)) {}
@@ -119,12 +120,6 @@ void WalFiler::rethrow_failure() const {
   if (failure_) std::rethrow_exception(failure_);
 }
 
-void WalFiler::step() const {
-  if (!observer_) return;
-  const std::lock_guard lock(observer_mutex_);
-  observer_();
-}
-
 // Each file on its own: compressing keeps all cores busy, and flushes that are asked for at the
 // same time share the work of the file system.
 std::vector<WalFiler::Item> WalFiler::prepare_group(std::span<const std::string> names) {
@@ -140,7 +135,7 @@ std::vector<WalFiler::Item> WalFiler::prepare_group(std::span<const std::string>
   for (std::size_t i = 0; i < names.size(); ++i) {
     // The directory that is in the way of one file is that file's failure.
     try {
-      items[i].target = archived_wal_path(locations_.wals_directory, names[i]);
+      items[i].target = archive_.path_of(names[i]);
       if (items[i].target.parent_path() == known_directory_) continue;
       make_directories(items[i].target.parent_path());
       known_directory_ = items[i].target.parent_path();
@@ -170,7 +165,7 @@ WalFiler::Item WalFiler::prepare_in_place(const std::string& name) const {
     try {
       return prepare(name);
     } catch (const SystemError& error) {
-      const fs::path directory = archived_wal_path(locations_.wals_directory, name).parent_path();
+      const fs::path directory = archive_.path_of(name).parent_path();
       if (error.error_number() != ENOENT || attempt == kTries || fs::exists(directory)) throw;
       make_directories(directory);
     }
@@ -179,8 +174,7 @@ WalFiler::Item WalFiler::prepare_in_place(const std::string& name) const {
 
 // Makes a durable file of the same content beside its place in the archive.
 WalFiler::Item WalFiler::prepare(const std::string& name) const {
-  Item item = {.source = source_path(name),
-               .target = archived_wal_path(locations_.wals_directory, name)};
+  Item item = {.source = source_path(name), .target = archive_.path_of(name)};
   std::optional<Fd> file = find_file(item.source);
   if (!file) {
     item.outcome = FiledAs::vanished;
@@ -197,7 +191,6 @@ WalFiler::Item WalFiler::prepare(const std::string& name) const {
     compare_with_archived(item, name, *archived);
     if (!item.is_replacing) return item;
   }
-  step();
   item.temporary = item.target.string() + ".tmp";
   const CodingSteps steps = coding_.steps_for(form);
   if (!steps.is_nothing()) {
@@ -206,7 +199,6 @@ WalFiler::Item WalFiler::prepare(const std::string& name) const {
     sync_fd(item.file, item.source);
     pipeline::link_or_copy(item.file, item.source, item.temporary);
   }
-  step();
   return item;
 }
 
@@ -271,8 +263,8 @@ bool WalFiler::is_same_wal(const Item& item, const Fd& archived) const {
   if ((received_form.encryption || archived_form.encryption) && !coding_.cipher().can_decrypt()) {
     return has_same_time(item.file, archived);
   }
-  const Fd received_plain = open_anonymous_file(locations_.wals_directory);
-  const Fd archived_plain = open_anonymous_file(locations_.wals_directory);
+  const Fd received_plain = open_anonymous_file(archive_.directory());
+  const Fd archived_plain = open_anonymous_file(archive_.directory());
   // A damaged file is not the same as anything; both are kept, for a human to look at.
   try {
     coding_.decode(received_form, item.file, item.source, received_plain.get(), item.source);
@@ -291,7 +283,7 @@ void WalFiler::put_into_archive(std::vector<Item>& items) {
   }
   if (directories.empty()) return;
   // An index that is missing is rebuilt here, before the new files appear.
-  WalIndex index = WalIndex::open(locations_);
+  WalIndex index = archive_.index();
   remove_replaced(index, items);
   for (const Item& item : items) {
     if (item.outcome != FiledAs::archived) continue;
@@ -299,16 +291,13 @@ void WalFiler::put_into_archive(std::vector<Item>& items) {
       throw_errno("cannot rename \"" + item.temporary.string() + "\" to \"" + item.target.string() +
                   "\"");
     }
-    step();
   }
   for (const fs::path& directory : directories) {
     // Of duplicates that have been removed meanwhile, with all that was there.
     if (fs::exists(directory)) sync_directory(directory);
   }
-  step();
   // Commit point: the received files are not needed any more.
   index.append(missing_lines(index, items));
-  step();
 }
 
 // Their lines first: after a crash the next run finds a file without a line, and adds it.
@@ -320,12 +309,10 @@ void WalFiler::remove_replaced(WalIndex& index, const std::vector<Item>& items) 
   if (names.empty()) return;
   index.cut_out(
       index.find_lines([&](const WalIndexLine& line) { return names.contains(line.name); }));
-  step();
   for (const Item& item : items) {
     if (!item.is_replacing) continue;
     move_to_errors(locations_.errors_directory, item.target, item.entry.name, RejectReason::unknown,
                    now_local());
-    step();
   }
 }
 
@@ -347,7 +334,7 @@ std::vector<WalIndexEntry> WalFiler::missing_lines(const WalIndex& index,
   for (const Item& item : items) {
     if (item.outcome == FiledAs::archived) entries.push_back(item.entry);
     if (item.outcome != FiledAs::duplicate || !doubtful.contains(item.entry.name)) continue;
-    auto entry = inspect_archived_wal(locations_.wals_directory, item.entry.name);
+    auto entry = archive_.inspect(item.entry.name);
     if (!entry) continue;
     entry->compression =
         coding_.identify(open_file(item.target, O_RDONLY), item.target).compression_name();
@@ -370,7 +357,6 @@ void WalFiler::finish_sources(const std::vector<Item>& items) {
     } else if (needs_line(item.outcome)) {
       remove_source(item.file, item.source);
     }
-    step();
   }
   if (!items.empty()) sync_directory(source_directory_);
 }

@@ -7,8 +7,6 @@
 #include <cstddef>
 #include <exception>
 #include <filesystem>
-#include <functional>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
@@ -18,9 +16,9 @@
 #include "base/fd.h"
 #include "catalogue/catalogue.h"
 #include "server/server.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_batch.h"
 #include "wal_archive/wal_coding.h"
-#include "wal_archive/wal_index.h"
 
 namespace barman::wal_archive {
 
@@ -61,10 +59,6 @@ class WalFiler {
     return source_directory_ / name;
   }
 
-  // Called between all steps that change a disk, by one thread at a time; tests end the process
-  // there.
-  void set_step_observer(std::function<void()> observer) { observer_ = std::move(observer); }
-
  private:
   struct Item {
     FiledAs outcome = FiledAs::archived;
@@ -91,17 +85,15 @@ class WalFiler {
   std::vector<WalIndexEntry> missing_lines(const WalIndex& index,
                                            const std::vector<Item>& items) const;
   void finish_sources(const std::vector<Item>& items);
-  void step() const;
 
   catalogue::CatalogueLocations locations_;
+  WalArchive archive_;
   WalSource source_;
   WalCoding coding_;
   std::filesystem::path source_directory_;
   std::optional<std::uint64_t> system_id_;
   std::filesystem::path known_directory_;  // created by us already
   std::exception_ptr failure_;
-  std::function<void()> observer_;
-  mutable std::mutex observer_mutex_;
 };
 
 }  // namespace barman::wal_archive
