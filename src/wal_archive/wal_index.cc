@@ -298,12 +298,6 @@ void WalIndex::append(std::span<const WalIndexEntry> entries) {
   fd.close(path_);
 }
 
-bool WalIndex::append_once(const WalIndexEntry& entry) {
-  if (find(entry.name)) return false;
-  append(entry);
-  return true;
-}
-
 std::vector<LineRange> WalIndex::find_lines(
     const std::function<bool(const WalIndexLine&)>& wanted) const {
   constexpr auto kOpen = std::numeric_limits<std::uint64_t>::max();

@@ -114,8 +114,6 @@ class WalIndex {
   // One write, flushed to disk.
   void append(std::span<const WalIndexEntry> entries);
   void append(const WalIndexEntry& entry) { append(std::span(&entry, 1)); }
-  // Appends unless a line of that name is there; true when it did.
-  bool append_once(const WalIndexEntry& entry);
   // Leaves out these lines, through a new file. The ranges are as find_lines() gave them, and
   // nothing was written since.
   void cut_out(std::span<const LineRange> ranges);

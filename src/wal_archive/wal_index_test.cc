@@ -128,14 +128,12 @@ TEST_F(WalIndexTest, MergesByNameAndReplaces) {
   EXPECT_EQ(index.find("000000010000000000000005")->size_bytes, 1U);
 }
 
-TEST_F(WalIndexTest, AppendsOnce) {
+TEST_F(WalIndexTest, AppendsLines) {
   put_file(locations_.wal_index_path(), kSample);
   WalIndex index = WalIndex::open(locations_);
   const WalIndexEntry entry = {
       .name = "000000010000000000000013", .size_bytes = 5, .mtime = 2.0, .compression = "lz4"};
-  EXPECT_TRUE(index.append_once(entry));
-  EXPECT_FALSE(index.append_once(entry));
-  EXPECT_FALSE(index.append_once({.name = "00000002.history"}));
+  index.append(entry);
   EXPECT_EQ(get_file(locations_.wal_index_path()),
             std::string(kSample) + "000000010000000000000013\t5\t2.0\tlz4\tNone\n");
   EXPECT_EQ(index.find("000000010000000000000013"), entry);
