@@ -126,6 +126,18 @@ TEST(Tidy, FoldersIncludeOnlyFoldersBeforeThem) {
   }
 }
 
+TEST(Tidy, OnlyTheWalArchiveMakesPathsOfItsFiles) {
+  const std::set<std::string> at_home{"wal_archive", "stored", "catalogue", "config", "wal"};
+  std::vector<SourceFile> others;
+  for (const SourceFile& file : cpp_files()) {
+    const bool is_test = file.is_unit_test() || file.name.ends_with("test_support.h");
+    if (!file.folder.empty() && !is_test && !at_home.contains(file.folder)) others.push_back(file);
+  }
+  expect_no_line(
+      R"(archived_wal_path|hash_directory\(|wal_index_path|(wals|xlogdb)_directory /|-xlog\.db)",
+      "ask WalArchive (wal_archive/wal_archive.h) for the file, the name or the line", others);
+}
+
 TEST(Tidy, NoRegularExpressionsInThePrograms) {
   std::vector<SourceFile> programs;
   for (const SourceFile& file : cpp_files()) {
