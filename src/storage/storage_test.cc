@@ -246,7 +246,9 @@ TEST_P(StorageConformance, IsCompleteOrAbsentAfterEachFault) {
             << key << " after a fault at step " << step;
       }
       EXPECT_TRUE(found.contains("kept")) << step;
-      if (found.contains("dir/new")) EXPECT_EQ(found["dir/new"], new_content) << step;
+      if (found.contains("dir/new")) {
+        EXPECT_EQ(found["dir/new"], new_content) << step;
+      }
       if (!is_over) story(*place.storage);
     }
     EXPECT_GT(step, 10U);
