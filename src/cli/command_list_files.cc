@@ -5,6 +5,7 @@
 #include "cli/server_selection.h"
 #include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_check.h"
+#include "wal_archive/wal_listing.h"
 
 namespace barman::cli {
 namespace {
