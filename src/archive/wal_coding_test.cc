@@ -6,6 +6,7 @@
 
 #include "archive/get_wal.h"
 #include "archive/test_support.h"
+#include "base/text.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
 #include "encryption/test_support.h"
@@ -259,6 +260,31 @@ TEST_F(EncryptedArchive, ArchivesNothingInClear) {
   EXPECT_THAT(list_names(test_.config.incoming_wals_directory), ElementsAre(wal_name(1)));
   EXPECT_THAT(list_names(test_.archived(wal_name(1)).parent_path()), IsEmpty());
   EXPECT_THAT(test_.indexed(), IsEmpty());
+}
+
+// The commands tell which files they, and this process, have open while they run.
+TEST_F(EncryptedArchive, PutsNoPlaintextOnADisk) {
+  compressing(test_, "custom");
+  const std::string list = (test_.home.path() / "open").string();
+  const auto telling = [&](const std::optional<std::string>& command) {
+    return "ls -l /proc/$$/fd /proc/$PPID/fd >> " + list + "; " + command.value_or("");
+  };
+  auto& config = test_.config;
+  config.custom_compression_filter = telling(config.custom_compression_filter);
+  config.custom_decompression_filter = telling(config.custom_decompression_filter);
+  config.encryption_passphrase_command = telling(config.encryption_passphrase_command);
+  put_file(test_.incoming(wal_name(1)), kContent);
+  EXPECT_EQ(archive().archived, 1U);
+  EXPECT_TRUE(sent(test_, wal_name(1)) == kContent);
+  put_file(test_.incoming(wal_name(1)), kContent);
+  EXPECT_EQ(archive().duplicates, 1U);
+  const std::string open_files = get_file(list);
+  EXPECT_THAT(open_files, HasSubstr("/memfd:barman"));
+  for (const std::string& line : split(open_files, '\n')) {
+    if (line.ends_with("(deleted)")) {
+      EXPECT_THAT(line, HasSubstr("/memfd:"));
+    }
+  }
 }
 
 TEST_F(EncryptedArchive, CannotBeReadWithoutPassphrase) {

@@ -1,6 +1,7 @@
 #include "base/anonymous_file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -18,6 +19,12 @@ Fd open_anonymous_file(const std::filesystem::path& directory) {
   fd = Fd(::mkostemp(name.data(), O_CLOEXEC));
   if (!fd.is_open()) throw_errno("cannot create a file in \"" + directory.string() + "\"");
   ::unlink(name.c_str());
+  return fd;
+}
+
+Fd open_memory_file() {
+  Fd fd(::memfd_create("barman", MFD_CLOEXEC));
+  if (!fd.is_open()) throw_errno("cannot create a file in memory");
   return fd;
 }
 

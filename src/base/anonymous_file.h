@@ -10,4 +10,7 @@ namespace barman {
 // A file without a name in that directory, gone when it is closed.
 Fd open_anonymous_file(const std::filesystem::path& directory);
 
+// A file that is on no disk, for what is stored encrypted only. It takes the memory of its size.
+Fd open_memory_file();
+
 }  // namespace barman

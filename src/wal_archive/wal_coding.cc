@@ -54,6 +54,8 @@ bool looks_plain(std::string_view first) {
   });
 }
 
+// What goes through filters does so in memory: of what is stored encrypted, nothing is on a disk in
+// clear.
 void run_user_filter(const std::string& option, const std::string& command, const Fd& source,
                      const fs::path& source_path, int target) {
   if (::lseek(source.get(), 0, SEEK_SET) != 0) {
@@ -163,7 +165,7 @@ void WalCoding::encode(const CodingSteps& steps, const Fd& source, const fs::pat
     sink = encryptor.get();
   }
   if (is_filtered) {
-    const Fd compressed = open_anonymous_file(target_path.parent_path());
+    const Fd compressed = open_memory_file();
     run_user_filter("custom_compression_filter", compression_filter_, source, source_path,
                     compressed.get());
     require_same_content(source, source_path, compressed, target_path);
@@ -184,7 +186,7 @@ void WalCoding::require_same_content(const Fd& source, const fs::path& source_pa
                                      const Fd& compressed, const fs::path& compressed_path) const {
   // Told by problem(): nobody can read it back.
   if (decompression_filter_.empty()) return;
-  const Fd plain = open_anonymous_file(compressed_path.parent_path());
+  const Fd plain = open_memory_file();
   run_user_filter("custom_decompression_filter", decompression_filter_, compressed, compressed_path,
                   plain.get());
   if (pipeline::is_same_content(source, source_path, plain, compressed_path)) return;
@@ -223,7 +225,7 @@ void WalCoding::decode(const StoredForm& form, const Fd& source, const fs::path&
 void WalCoding::decode_custom(const Fd& source, const fs::path& source_path,
                               pipeline::Sink& target) const {
   refuse_without_filter(source_path);
-  const Fd plain = open_anonymous_file(fs::temp_directory_path());
+  const Fd plain = open_memory_file();
   run_user_filter("custom_decompression_filter", decompression_filter_, source, source_path,
                   plain.get());
   refuse_other_content(plain, source_path);
@@ -239,7 +241,7 @@ void WalCoding::decode_encrypted(const Fd& source, const fs::path& source_path,
     decrypt(source, source_path, *decompressor);
     return;
   }
-  const Fd inner = open_anonymous_file(fs::temp_directory_path());
+  const Fd inner = open_memory_file();
   compression::FdSink sink(inner.get(), source_path);
   decrypt(source, source_path, sink);
   decode(identify(inner, source_path), inner, source_path, target);

@@ -14,7 +14,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "base/anonymous_file.h"
+#include "base/digest.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/timestamp.h"
@@ -55,6 +55,17 @@ void remove_source(const Fd& file, const fs::path& path) {
     throw_errno("cannot remove \"" + path.string() + "\"");
   }
 }
+
+class DigestSink final : public pipeline::Sink {
+ public:
+  void write(Bytes data) override { digest_.update(data); }
+  void finish() override { text_ = digest_.finish(); }
+  const std::string& text() const { return text_; }
+
+ private:
+  Digest digest_{DigestAlgorithm::sha256};
+  std::string text_;
+};
 
 // The archive keeps the time of what was received, to the nanosecond: after a crash between the two
 // steps of an archiver, this tells a file from another one of that name without the private key.
@@ -263,17 +274,17 @@ bool WalFiler::is_same_wal(const Item& item, const Fd& archived) const {
   if ((received_form.encryption || archived_form.encryption) && !coding_.cipher().can_decrypt()) {
     return has_same_time(item.file, archived);
   }
-  const Fd received_plain = open_anonymous_file(archive_.directory());
-  const Fd archived_plain = open_anonymous_file(archive_.directory());
+  DigestSink received;
+  DigestSink stored;
   // A damaged file is not the same as anything; both are kept, for a human to look at.
   try {
-    coding_.decode(received_form, item.file, item.source, received_plain.get(), item.source);
-    coding_.decode(archived_form, archived, item.target, archived_plain.get(), item.target);
+    coding_.decode(received_form, item.file, item.source, received);
+    coding_.decode(archived_form, archived, item.target, stored);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::corrupt) throw;
     return false;
   }
-  return pipeline::is_same_content(received_plain, item.source, archived_plain, item.target);
+  return received.text() == stored.text();
 }
 
 void WalFiler::put_into_archive(std::vector<Item>& items) {
