@@ -12,15 +12,15 @@
 
 #include "archive/archive_trigger.h"
 #include "archive/archived_wal.h"
+#include "archive/receiver_name.h"
 #include "archive/slot_care.h"
 #include "archive/stream_files.h"
-#include "archive/synchronous_standby.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "catalogue/locks.h"
-#include "postgres/conninfo.h"
 #include "postgres/queries.h"
+#include "postgres/synchronous_standbys.h"
 #include "replication/slot.h"
 #include "replication/system_identity.h"
 #include "replication/wal_stream.h"
@@ -205,13 +205,11 @@ void ReceiveLoop::stream_once() {
           "Truncating partial file {} that has wrong size {} while {} was expected.",
           truncated->path.string(), truncated->size_bytes, settings.segment_size.bytes));
     }
-    const std::string name =
-        postgres::find_parameter(*server_.config().streaming_conninfo, "application_name")
-            .value_or(server_.config().streaming_archiver_name);
     const std::string& synchronous = server_.config().streaming_archiver_synchronous;
     if (synchronous == "on" ||
         (synchronous != "off" &&
-         is_synchronous_standby(settings.synchronous_standby_names.value_or(""), name))) {
+         postgres::is_synchronous_standby(settings.synchronous_standby_names.value_or(""),
+                                          receiver_name(server_.config())))) {
       options.synchronous = replication::Synchronous::yes;
     }
   }

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "archive/synchronous_standby.h"
 #include "archive/test_support.h"
 
 namespace barman::archive {
@@ -41,16 +40,6 @@ TEST(StreamFiles, OnlyAPartialFileOfImpossibleSizeIsTruncated) {
   EXPECT_EQ(get_file(directory.path() / (wal_name(2) + ".partial")), "");
   EXPECT_EQ(get_file(directory.path() / (wal_name(1) + ".partial")), "older");
   EXPECT_FALSE(truncate_broken_partial(directory.path(), kSmall));
-}
-
-TEST(SynchronousStandby, NamesInAllForms) {
-  EXPECT_TRUE(is_synchronous_standby("barman_receive_wal", "barman_receive_wal"));
-  EXPECT_TRUE(is_synchronous_standby("FIRST 2 (s1, \"barman_receive_wal\")", "barman_receive_wal"));
-  EXPECT_TRUE(is_synchronous_standby("ANY 1 (*)", "barman_receive_wal"));
-  EXPECT_TRUE(is_synchronous_standby("s1,Barman_Receive_WAL", "barman_receive_wal"));
-  EXPECT_FALSE(is_synchronous_standby("", "barman_receive_wal"));
-  EXPECT_FALSE(is_synchronous_standby("s1, s2", "barman_receive_wal"));
-  EXPECT_FALSE(is_synchronous_standby("2 (s1, s2)", "s3"));
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ constexpr std::size_t kMaxWorkers = 8;
 constexpr std::size_t kMaxShown = 100;
 
 // Segment size and system of the newest usable backup.
-verify::ArchiveRequest make_request(CommandContext& context, const server::Server& server) {
+verify::ArchiveRequest make_archive_request(CommandContext& context, const server::Server& server) {
   const std::vector<catalogue::BackupInfo> backups = list_readable_backups(context, server);
   const auto newest =
       std::find_if(backups.rbegin(), backups.rend(),
@@ -76,8 +76,8 @@ void tell_minimal(const verify::ArchiveVerdict& verdict, output::Reporter& repor
   }
 }
 
-void tell(const verify::ArchiveVerdict& verdict, std::size_t hole_count,
-          output::Reporter& reporter) {
+void tell_verdict(const verify::ArchiveVerdict& verdict, std::size_t hole_count,
+                  output::Reporter& reporter) {
   for (const verify::WalGap& gap : verdict.gaps) {
     reporter.info(gap.count == 1 ? fmt::format("Gap: {} is not archived", gap.first)
                                  : fmt::format("Gap: {} to {} are not archived ({} segments)",
@@ -116,13 +116,13 @@ void run_verify_wal(CommandContext& context) {
                 "WAL verification is not supported for servers using cloud storage");
   }
   const server::Server server = make_server(context, *config);
-  const verify::ArchiveRequest request = make_request(context, server);
+  const verify::ArchiveRequest request = make_archive_request(context, server);
   context.reporter.info("Verifying the WAL archive of server " + server.name());
   const verify::ArchiveVerdict verdict =
       verify::verify_wal_archive(server, request, context.progress);
   catalogue::note_minimal_wal(server.locations().backup_directory, verdict.minimal);
   tell_minimal(verdict, context.reporter);
-  tell(verdict, tell_holes(server, request, context.reporter), context.reporter);
+  tell_verdict(verdict, tell_holes(server, request, context.reporter), context.reporter);
 }
 
 }  // namespace barman::cli

@@ -36,7 +36,6 @@ constexpr std::size_t kConnections = 2;
 constexpr std::size_t kNamesAtOnce = 32;
 constexpr std::chrono::milliseconds kPoll{5};
 constexpr std::chrono::seconds kIdleLimit{60};
-constexpr std::size_t kSegmentNameLength = 24;
 
 // The process in the background. One thread a connection; each fetches the next file while there is
 // room, so that none waits for another one.
@@ -118,7 +117,7 @@ class Prefetcher {
     if (result.exit_code != 0) return {};
     std::deque<std::string> names;
     for (const std::string& name : split(result.standard_output, '\n')) {
-      const bool is_next = name > last_ && name.size() == kSegmentNameLength;
+      const bool is_next = name > last_ && name.size() == wal::kSegmentNameLength;
       if (is_next && wal::parse_wal_file_name(name)) names.push_back(name);
     }
     return names;
@@ -214,7 +213,7 @@ bool is_prefetching(const Spool& spool) { return FileLock::holder(spool.lock_pat
 
 void start_prefetching(const Spool& spool, const PrefetchRequest& request,
                        const std::string& wal_name) {
-  if (wal_name.size() != kSegmentNameLength || is_prefetching(spool)) return;
+  if (wal_name.size() != wal::kSegmentNameLength || is_prefetching(spool)) return;
   run_in_background([&] {
     const std::optional<FileLock> lock = FileLock::try_lock(spool.lock_path());
     if (!lock) return;

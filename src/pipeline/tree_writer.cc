@@ -15,7 +15,7 @@ namespace barman::pipeline {
 namespace {
 
 // Write-back of a large file begins before its end, so that the final fsync has little to do.
-constexpr std::uint64_t kWriteBackStep = std::uint64_t{8} << 20;
+constexpr std::uint64_t kWriteBackBytes = std::uint64_t{8} << 20;
 
 Fd open_directory_at(const Fd& parent, const std::string& name, const std::filesystem::path& path) {
   Fd fd(::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -105,7 +105,7 @@ void TreeWriter::create_symlink(const Fd& parent, const std::string& name,
 void TreeWriter::write(Bytes data) {
   write_full(file_, data, path_);
   written_ += data.size();
-  if (written_ - flushed_ < kWriteBackStep) return;
+  if (written_ - flushed_ < kWriteBackBytes) return;
   // Only a hint: a failure shows in fsync.
   static_cast<void>(::sync_file_range(file_.get(), static_cast<off64_t>(flushed_),
                                       static_cast<off64_t>(written_ - flushed_),

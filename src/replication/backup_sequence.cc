@@ -81,9 +81,8 @@ void BackupSequence::on(const ArchiveBegin& begin) {
 
 void BackupSequence::on(const ManifestBegin&) { begin_manifest(); }
 
-void BackupSequence::on(const BackupProgress& progress) {
-  visitor_.on_server_progress(progress.bytes_done);
-}
+// The server's running total, about once a second: what arrives is counted here.
+void BackupSequence::on(const BackupProgress&) {}
 
 void BackupSequence::begin_part() {
   if (archive_count_ < archives_.size()) return begin_archive();

@@ -65,8 +65,6 @@ class BaseBackupVisitor {
   virtual void begin_manifest() = 0;
   virtual void write_manifest(Bytes data) = 0;
   virtual void end_manifest() = 0;
-  // The server's running total of archive bytes, about once a second (since PostgreSQL 15).
-  virtual void on_server_progress(std::uint64_t) {}
   // A NOTICE or WARNING of the server, e.g. about page checksums or waiting for archiving.
   virtual void on_notice(const std::string&) {}
   // The same text before, when it is a WARNING: among others of links and special files that are

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "postgres/libpq_handle.h"
 #include "replication/copy_session.h"
 #include "replication/messages.h"
@@ -16,7 +17,6 @@ namespace barman::replication {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kComponent = "barman.wal_archiver";
 constexpr std::size_t kPieceSize = std::size_t{128} << 10;
 constexpr std::size_t kSector = 512;
 constexpr std::uint64_t kBlockSize = std::uint64_t{1} << 20;
@@ -151,7 +151,7 @@ std::optional<std::vector<std::byte>> read_wal(postgres::Connection& connection,
     drop_results(connection, timeout, interrupt);
     if (!is_complete) return std::nullopt;
   } catch (const postgres::SqlError& error) {
-    log::debug(kComponent, "the server does not send WAL at {} of timeline {}: {}",
+    log::debug(log::kWalArchiverComponent, "the server does not send WAL at {} of timeline {}: {}",
                wal::format_lsn(begin.lsn), begin.timeline.value, error.describe());
     drop_results(connection, timeout, interrupt);
     return std::nullopt;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "postgres/libpq_handle.h"
 #include "postgres/timeline_history.h"
@@ -19,8 +20,6 @@ namespace barman::replication {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr std::string_view kComponent = "barman.wal_archiver";
 
 // After so many messages (128 KiB each) without a pause, the clock and the interrupt are looked at,
 // and a synchronous stream is flushed.
@@ -247,7 +246,7 @@ std::optional<std::string> WalReceiver::find_history(wal::TimelineId timeline) {
     return read_timeline_history(connection_, timeline);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::not_found) throw;
-    log::debug(kComponent, "{}", error.describe());
+    log::debug(log::kWalArchiverComponent, "{}", error.describe());
   }
   return options_.archive.history ? options_.archive.history(timeline) : std::nullopt;
 }

@@ -11,6 +11,7 @@
 #include "pipeline/relative_path.h"
 #include "postgres/system_id.h"
 #include "postgres/version_facts.h"
+#include "postgres/versions.h"
 #include "restore/recovery_settings.h"
 #include "restore/recovery_target.h"
 #include "restore/refuse_places.h"
@@ -21,8 +22,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kVersion10 = 100000;
-constexpr int kVersion12 = 120000;
 constexpr int kNewestVersion = 990000;
 
 // Builds the parts of one plan; `request_` and `facts_` are only read.
@@ -57,7 +56,7 @@ class Planner {
   void choose_timeline() {
     // Without recovery settings PostgreSQL stays on the timeline of the backup, and so did recovery
     // before version 12.
-    const TimelineDefault when_not_given = writes_recovery() && version_ >= kVersion12
+    const TimelineDefault when_not_given = writes_recovery() && version_ >= postgres::kVersion12
                                                ? TimelineDefault::present
                                                : TimelineDefault::own;
     timeline_ = restore::choose_timeline(facts_.timelines, facts_.backup, target_.timeline_text,
@@ -166,7 +165,7 @@ class Planner {
     replay.consistent_at = *backup.end_xlog;
     replay.segment_size = backup.xlog_segment_size;
     replay.may_more_come = request_.get_wal || request_.standby_mode;
-    if (backup.version >= kVersion10) replay.server_major = *backup.version / 10000;
+    if (backup.version >= postgres::kVersion10) replay.server_major = *backup.version / 10000;
     if (backup.systemid) {
       const auto system_id = postgres::parse_system_id(*backup.systemid);
       if (system_id) replay.system_id = system_id->value;
@@ -376,7 +375,7 @@ class Planner {
   }
 
   std::string settings_file() const {
-    if (version_ < kVersion12) return "recovery.conf";
+    if (version_ < postgres::kVersion12) return "recovery.conf";
     return request_.recovery_conf_filename.value_or("postgresql.auto.conf");
   }
 
@@ -406,7 +405,7 @@ class Planner {
                                       : std::nullopt,
          .forced_timeline = timeline_.setting});
     recovery.settings_file = file;
-    if (version_ >= kVersion12) {
+    if (version_ >= postgres::kVersion12) {
       recovery.signal_file = request_.standby_mode ? "standby.signal" : "recovery.signal";
       if (file != "postgresql.conf" && file != "postgresql.auto.conf") {
         plan_.examined_files.push_back(file);

@@ -53,7 +53,7 @@ void add_unindexed(const server::Server& server, std::uint64_t first_number, Res
   }
 }
 
-void read_wal(const server::Server& server, RestoreFacts& facts) {
+void add_wal_reading(const server::Server& server, RestoreFacts& facts) {
   const wal::SegmentSize size = facts.backup.xlog_segment_size;
   const std::optional<wal::Segment> begin =
       wal::parse_segment_name(facts.backup.begin_wal.value_or(""), size);
@@ -232,7 +232,7 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
   facts.streaming_directory = server.locations().streaming_directory;
   facts.timelines = archive::read_branches(server, backup.xlog_segment_size);
   if (!request.get_wal || !request.skip_wal_check) {
-    read_wal(server, facts);
+    add_wal_reading(server, facts);
     read_received(server.locations().streaming_directory, facts);
     read_received(server.locations().incoming_directory, facts);
   }

@@ -15,6 +15,7 @@
 #include "content/archive_file.h"
 #include "content/backup_chain.h"
 #include "hooks/hook_scripts.h"
+#include "postgres/versions.h"
 #include "restore/build_plan.h"
 #include "restore/choose_backup.h"
 #include "restore/execute_plan.h"
@@ -35,8 +36,6 @@ using catalogue::BackupInfo;
 
 namespace {
 
-constexpr int kVersion12 = 120000;
-
 // Who asks for the newest backup wants the present. PostgreSQL comes to it only when told to follow
 // another timeline than that of the backup: without a target, and before version 12, it stays
 // there.
@@ -47,7 +46,8 @@ std::optional<std::string> timeline_to_follow(const RestoreRequest& request,
   const bool has_target =
       target.time || target.xid || target.lsn || target.name || target.immediate;
   const bool follows_by_itself =
-      backup.version.value_or(kVersion12) >= kVersion12 && (has_target || request.get_wal);
+      backup.version.value_or(postgres::kVersion12) >= postgres::kVersion12 &&
+      (has_target || request.get_wal);
   // A standby follows the server that it gets its WAL from, whatever timelines are still to come.
   if (target.timeline || request.standby_mode || follows_by_itself) return std::nullopt;
   const std::optional<wal::TimelineId> present = branches.present();

@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr mode_t kDirectoryMode = 0700;
+constexpr mode_t kSavedDirectoryMode = 0700;
 constexpr std::size_t kShownNames = 5;
 
 constexpr std::array<std::string_view, 23> kDirectories = {
@@ -52,7 +52,7 @@ bool contains(const List& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-std::string list_names(std::vector<std::string> names) {
+std::string join_names(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
   const std::size_t more = names.size() > kShownNames ? names.size() - kShownNames : 0;
   names.resize(names.size() - more);
@@ -106,13 +106,13 @@ SaveAside::SaveAside(fs::path data_directory) : data_directory_(std::move(data_d
 
 fs::path SaveAside::move(const fs::path& path, const std::string& name) {
   fs::path target = data_directory_ / directory_name_ / name;
-  make_directories(target.parent_path(), kDirectoryMode);
+  make_directories(target.parent_path(), kSavedDirectoryMode);
   if (::rename(path.c_str(), target.c_str()) != 0) {
     if (errno != EXDEV) {
       throw_errno(fmt::format("cannot move \"{}\" to \"{}\"", path.string(), target.string()));
     }
     target = path.parent_path() / directory_name_ / path.filename();
-    make_directories(target.parent_path(), kDirectoryMode);
+    make_directories(target.parent_path(), kSavedDirectoryMode);
     if (::rename(path.c_str(), target.c_str()) != 0) {
       throw_errno(fmt::format("cannot move \"{}\" to \"{}\"", path.string(), target.string()));
     }
@@ -152,7 +152,7 @@ std::vector<std::string> SaveAside::finish() {
     told.push_back(fmt::format(
         "'{}' had {} file(s) or directories that are neither PostgreSQL's own nor in the backup "
         "({}): they were moved to '{}'.",
-        data_directory_.string(), others_.size(), list_names(others_),
+        data_directory_.string(), others_.size(), join_names(others_),
         (data_directory_ / directory_name_).string()));
   }
   return told;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "catalogue/locks.h"
 #include "catalogue/retention.h"
 #include "content/backup_evidence.h"
@@ -27,7 +28,6 @@ using catalogue::BackupStatus;
 
 namespace {
 
-constexpr std::string_view kComponent = "barman.server";
 constexpr mode_t kPrivateDirectory = 0700;
 // Beside the work of the host, not instead of it.
 constexpr std::size_t kVerifiers = 2;
@@ -105,7 +105,7 @@ void prove_copy(const server::Server& server, const PrimaryInfo& primary, const 
   if (const auto listing = list_remote_digests(server, directory)) {
     return copy.confirm_by_listing(*listing, directory);
   }
-  log::warning(kComponent,
+  log::warning(log::kServerComponent,
                "the content of backup {} is not compared with that of the primary node, which has "
                "no 'sha256sum': nothing else tells it",
                backup.id.value);
@@ -137,7 +137,7 @@ void copy_with_retries(const server::Server& server, const PrimaryInfo& primary,
           attempt >= server.config().basebackup_retry_times) {
         throw;
       }
-      log::warning(kComponent, "attempt {} to copy backup {} has failed: {}", attempt,
+      log::warning(log::kServerComponent, "attempt {} to copy backup {} has failed: {}", attempt,
                    backup.id.value, error.describe());
       const auto pause_ms = static_cast<int>(server.config().basebackup_retry_sleep * 1000);
       if (sleep_unless_interrupted(pause_ms, server.interrupt())) {
