@@ -7,6 +7,10 @@ set(BARMAN_APART archive backup catalogue check content consolidate sync transfe
 function(barman_together target folder)
   if(BARMAN_TOGETHER AND NOT folder IN_LIST BARMAN_APART)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      # It takes the sources, which are included here, for headers.
+      target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+    endif()
   endif()
 endfunction()
 
