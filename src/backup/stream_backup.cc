@@ -240,6 +240,8 @@ void end_backup(Job& job, const replication::BackupEnd& end) {
   BackupInfo& info = job.info;
   postgres::Connection connection = job.server.connect();
   const postgres::WalPosition position = postgres::query_wal_position(connection);
+  const bool is_primary = !postgres::is_in_recovery(connection);
+  if (is_primary) replication::require_reached(end, position.lsn);
   info.end_time = position.time;
   info.end_xlog = std::max(position.lsn, end.lsn);
   info.end_offset = wal::segment_offset(*info.end_xlog, info.xlog_segment_size);
@@ -249,7 +251,7 @@ void end_backup(Job& job, const replication::BackupEnd& end) {
     const wal::TimelineId timeline = postgres::query_current_timeline(connection);
     info.end_wal = last_segment_before(timeline, *info.end_xlog, info.xlog_segment_size);
   }
-  if (!postgres::is_in_recovery(connection)) {
+  if (is_primary) {
     archive::warn_of_ignored_primary(job.server, job.messages);
     postgres::switch_wal(connection, info.xlog_segment_size);
     try {
