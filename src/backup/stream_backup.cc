@@ -23,6 +23,7 @@
 #include "base/text.h"
 #include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"
+#include "catalogue/server_warnings.h"
 #include "config/validation.h"
 #include "content/backup_chain.h"
 #include "content/restorable.h"
@@ -200,9 +201,12 @@ ReceivedBaseBackup copy_files(Job& job) {
   job.info.copy_stats = catalogue::PythonValue{stats};
   job.messages.info("Copy done (time: " + human_duration(seconds) + ")");
   // Of pages with wrong checksums there is a summary.
-  for (const std::string& warning : received.warnings) {
-    if (!received.end.checksum_failure)
+  if (!received.end.checksum_failure) {
+    for (const std::string& warning : received.warnings) {
       job.messages.warning("PostgreSQL said while it sent the backup: " + warning);
+    }
+    catalogue::keep_server_warnings(job.server.catalogue().base_directory(job.info.id),
+                                    received.warnings);
   }
   if (received.end.checksum_failure) {
     job.page_damage = fmt::format("PostgreSQL found corrupt pages while it sent the backup: {}",
