@@ -75,7 +75,8 @@ std::vector<ReceivedFile> list_received_files(const fs::path& directory) {
     if (name.starts_with('.') || name.ends_with(".tmp") || is_name_of_file_system(name)) continue;
     ReceivedFile file = {.name = std::move(name)};
     std::error_code vanished;
-    file.is_regular = it->is_regular_file(vanished);
+    // A link is none, wherever it leads: what it leads to need not stay.
+    file.is_regular = fs::is_regular_file(it->symlink_status(vanished));
     if (!vanished && file.is_regular && file.name.ends_with(".partial")) {
       file.size_bytes = it->file_size(vanished);
     }

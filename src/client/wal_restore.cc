@@ -189,6 +189,9 @@ int restore_with_spool(const RestoreWalRequest& request, WalDestination& destina
   bool is_taken = false;
   try_spool([&] {
     spool.emplace(request.spool_directory, request.barman);
+    if (const auto reason = spool->take_reason()) {
+      tell("WARNING: fetching files in advance has ended: " + *reason);
+    }
     spool->prune(request.wal.wal_name);
     is_taken = take_from_spool(*spool, request);
   });

@@ -51,6 +51,16 @@ void require_end(const BackupBegin& begin, const BackupEnd& end) {
                      begin.timeline.value));
 }
 
+void require_reached(const BackupEnd& end, wal::Lsn current) {
+  if (end.lsn <= current) return;
+  throw Error(ErrorKind::corrupt,
+              fmt::format("the backup ends at {}, says the stream, and the server has come to {} "
+                          "only: the WAL that it would need never comes",
+                          wal::format_lsn(end.lsn), wal::format_lsn(current)),
+              "Make sure that conninfo and streaming_conninfo lead to the same server, and that "
+              "nothing between changes what it says.");
+}
+
 BackupSequence::BackupSequence(const std::vector<BackupArchive>& archives, ManifestUse manifest,
                                std::string archive_extension, BaseBackupVisitor& visitor)
     : archives_(archives),

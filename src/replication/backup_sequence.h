@@ -54,6 +54,9 @@ struct BackupEnd {
 void require_announcement(const std::vector<BackupArchive>& archives);
 // Throws `corrupt` when the end lies before the beginning.
 void require_end(const BackupBegin& begin, const BackupEnd& end);
+// A primary, asked after the backup, has come to `current`. Throws `corrupt` when the end lies
+// beyond: WAL that never comes would be awaited.
+void require_reached(const BackupEnd& end, wal::Lsn current);
 
 // What is delivered, in this order: for each archive begin, write…, end; then the manifest.
 class BaseBackupVisitor {

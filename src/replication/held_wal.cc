@@ -1,6 +1,8 @@
 // docs/formats/replication_messages.md
 #include "replication/held_wal.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <variant>
 
@@ -86,8 +88,9 @@ std::optional<HeldWal> end_of_segment_file(const fs::path& path, const StreamPos
                                            wal::SegmentSize segment_size) {
   const std::optional<Fd> file = find_file(path);
   if (!file) return std::nullopt;
-  std::error_code code;
-  if (fs::file_size(path, code) != segment_size.bytes || code) return std::nullopt;
+  struct stat status = {};
+  if (::fstat(file->get(), &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
+  if (static_cast<std::uint64_t>(status.st_size) != segment_size.bytes) return std::nullopt;
   // A piece more in front, so that one is whole wherever the block ends.
   std::vector<std::byte> block(kBlockSize + kPieceSize);
   for (std::uint64_t end = segment_size.bytes; end > 0; end -= std::min(end, kBlockSize)) {

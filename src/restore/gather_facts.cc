@@ -13,6 +13,7 @@
 
 #include "archive/read_branches.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/text.h"
 #include "catalogue/unindexed_wal.h"
 #include "postgres/control_file.h"
@@ -65,10 +66,8 @@ void add_wal_reading(const server::Server& server, RestoreFacts& facts) {
     // What a history file must be is seen when it is read, and only of one that is needed. Of
     // others PostgreSQL wants the name: they are copied as they are.
     if (wal::parse_archive_name(line.name).kind == wal::ArchiveName::Kind::history) {
-      const fs::path path = server.locations().wals_directory / line.name;
-      struct stat status = {};
-      if (::stat(path.c_str(), &status) == 0) {
-        facts.wal.back().size_bytes = static_cast<std::uint64_t>(status.st_size);
+      if (const auto status = find_status(server.locations().wals_directory / line.name)) {
+        facts.wal.back().size_bytes = static_cast<std::uint64_t>(status->st_size);
       }
     }
     return catalogue::Visit::proceed;
@@ -249,9 +248,9 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
 void verify_wal_files(const RestorePlan& plan) {
   for (const WalFileCopy& file : plan.wal.files) {
     if (!file.moves_to.empty()) continue;
-    struct stat status = {};
-    if (::stat(file.source.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-        static_cast<std::uint64_t>(status.st_size) == file.size_bytes) {
+    const auto status = find_status(file.source);
+    if (status && S_ISREG(status->st_mode) &&
+        static_cast<std::uint64_t>(status->st_size) == file.size_bytes) {
       continue;
     }
     throw Error(

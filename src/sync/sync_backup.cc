@@ -7,6 +7,7 @@
 #include "backup/delete_backup.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "base/log_components.h"
@@ -181,7 +182,7 @@ void copy_backup(const server::Server& server, const PrimaryInfo& primary, const
   // WAL of older backups than those that were here has been passed over.
   const SyncRequest position = load_sync_position(server.locations());
   if (info.begin_wal && position.last_wal && *info.begin_wal <= *position.last_wal &&
-      !fs::exists(
+      !find_status(
           catalogue::archived_wal_path(server.locations().wals_directory, *info.begin_wal))) {
     forget_sync_position(server.locations());
   }
