@@ -153,7 +153,8 @@ TEST(DeltaRestore, NeverTouchesTheTablespacesOfARunningServer) {
   };
   // Into a new directory, to where the tablespace was.
   expect_refused({"--delta-restore"}, "--tablespace 'ts:PLACE'");
-  expect_refused({"--delta-restore", "--tablespace", "ts:" + place}, "is not empty");
+  expect_refused({"--delta-restore", "--tablespace", "ts:" + place},
+                 "is not empty. Do not empty it, the PostgreSQL server of '");
   EXPECT_FALSE(fs::exists(site.data));
   // A data directory that was copied with its links.
   ASSERT_EQ(site.restore().exit_code, 0);
