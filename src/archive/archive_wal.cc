@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "archive/hook_variables.h"
+#include "archive/receiver_note.h"
 #include "archive/rejected_file.h"
 #include "archive/wal_batch.h"
 #include "archive/wal_coding.h"
@@ -71,7 +72,11 @@ class ArchiverRun {
 };
 
 void ArchiverRun::run(const ArchiveRequest& request) {
-  const WalBatch batch = choose_batch(source_, list_received_files(directory()), limit());
+  // Listed first: a file of another timeline comes behind its note.
+  std::vector<ReceivedFile> received = list_received_files(directory());
+  const WalBatch batch =
+      choose_batch(source_, std::move(received), limit(),
+                   find_receiver_note(server_.locations().backup_directory).timeline);
   const bool is_telling = request.when_idle == ArchiveRequest::WhenIdle::tell;
   if (!batch.files.empty() || is_telling) announce(batch);
   if (batch.files.empty() && is_telling) messages_.info_unlogged("\tno file found");

@@ -10,6 +10,7 @@
 #include "archive/read_branches.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "check/window_end.h"
 #include "content/archive_file.h"
 
 namespace barman::check {
@@ -180,6 +181,11 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
 
 SurveyFacts gather_survey(const server::Server& server, VerifyDepth depth, Progress& progress) {
   SurveyFacts facts = gather_wal_survey(server);
+  const auto present = facts.branches.present();
+  const auto last =
+      present ? facts.branches.last_segments.find(*present) : facts.branches.last_segments.end();
+  facts.stopped_wal =
+      find_stopped_wal(server, last == facts.branches.last_segments.end() ? "" : last->second);
   std::uint64_t total_bytes = 0;
   for (const SurveyedBackup& backup : facts.backups) {
     total_bytes +=

@@ -137,7 +137,10 @@ ReceiverProcess find_receiver(const server::Server& server) {
     process.next_step = "Run 'barman cron'";
     const auto reason =
         catalogue::find_last_reason(server.config().backup_directory, "receive-wal");
-    if (reason) process.problem += ": " + reason->describe();
+    if (reason) {
+      process.problem += ": " + reason->describe();
+      process.next_step = "Mend that, then run 'barman cron'";
+    }
     return process;
   }
   process.is_running = true;

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_components.h"
@@ -81,7 +82,8 @@ std::optional<HeldWal> end_of_segment(const StreamPosition& begin, Bytes segment
   const std::size_t from = used - std::min(used, kPieceSize);
   const Bytes piece = segment.subspan(from, used - from);
   return HeldWal{.begin = {begin.timeline, {begin.lsn.value + from}},
-                 .bytes = {piece.begin(), piece.end()}};
+                 .bytes = {piece.begin(), piece.end()},
+                 .size_bytes = piece.size()};
 }
 
 std::optional<HeldWal> end_of_segment_file(const fs::path& path, const StreamPosition& begin,
@@ -117,6 +119,7 @@ std::optional<HeldWal> find_held_wal(const fs::path& streaming_directory,
   begin.lsn = wal::segment_begin(segment, segment_size);
   name = wal::segment_name(segment, segment_size);
   if (auto held = end_of_segment_file(streaming_directory / name, begin, segment_size)) return held;
+  if (auto noted = archive.noted_end ? archive.noted_end(name) : std::nullopt) return noted;
   if (!archive.content || segment_size.bytes > kMaxContent) return std::nullopt;
   const auto content = archive.content(name);
   return content ? end_of_segment(begin, *content) : std::nullopt;
@@ -131,6 +134,20 @@ bool is_same_wal(Bytes held, Bytes sent) {
     if (!std::all_of(ours.begin(), ours.end(), is_zero)) return false;
   }
   return true;
+}
+
+std::optional<bool> is_same_wal(const HeldWal& held, Bytes sent) {
+  if (held.sha256.empty()) return is_same_wal(Bytes(held.bytes), sent);
+  if (sent.size() < held.size_bytes) return std::nullopt;
+  Digest digest(DigestAlgorithm::sha256);
+  digest.update(sent.first(static_cast<std::size_t>(held.size_bytes)));
+  return digest.finish() == held.sha256;
+}
+
+HeldWal reduce_to_digest(const HeldWal& held) {
+  Digest digest(DigestAlgorithm::sha256);
+  digest.update(held.bytes);
+  return {.begin = held.begin, .size_bytes = held.size_bytes, .sha256 = digest.finish()};
 }
 
 std::optional<std::vector<std::byte>> read_wal(postgres::Connection& connection,

@@ -230,7 +230,10 @@ TEST(BuildPlan, RefusesAnLsnBehindTheArchivedWal) {
   RestoreRequest asked = request();
   asked.target.lsn = "0/6000100";
   EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("lies behind the archived WAL"));
+  // get-wal fetches from the same archive.
   asked.get_wal = true;
+  EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("lies behind the archived WAL"));
+  asked.skip_wal_check = true;
   EXPECT_EQ(refusal_of(facts(), asked), "");
 }
 
@@ -238,6 +241,11 @@ TEST(BuildPlan, RefusesABackupWhoseOwnWalIsMissing) {
   RestoreFacts given = facts();
   given.wal.erase(given.wal.begin() + 1);
   EXPECT_THAT(refusal_of(given, request()), HasSubstr("'000000010000000000000003'"));
+  RestoreRequest fetching = request();
+  fetching.get_wal = true;
+  EXPECT_THAT(refusal_of(given, fetching), HasSubstr("'000000010000000000000003'"));
+  fetching.skip_wal_check = true;
+  EXPECT_EQ(refusal_of(given, fetching), "");
   given.backup.status = catalogue::BackupStatus::waiting_for_wals;
   const RestorePlan plan = build_plan(given, request(), {});
   EXPECT_THAT(plan.warnings[0], HasSubstr("IMPORTANT: You have requested"));
@@ -249,6 +257,10 @@ TEST(BuildPlan, WarnsAboutGapsBehindTheBackup) {
   given.wal.erase(given.wal.begin() + 2);
   EXPECT_THAT(build_plan(given, request(), {}).warnings,
               ElementsAre(HasSubstr("'000000010000000000000004'")));
+  RestoreRequest fetching = request();
+  fetching.get_wal = true;
+  EXPECT_THAT(build_plan(given, fetching, {}).warnings,
+              testing::Contains(HasSubstr("'000000010000000000000004'")));
 }
 
 TEST(BuildPlan, RefusesEncryptedWalWithoutPassphrase) {

@@ -18,6 +18,7 @@
 #include "catalogue/unindexed_wal.h"
 #include "postgres/control_file.h"
 #include "restore/inspect_places.h"
+#include "restore/partial_copies.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::restore {
@@ -234,6 +235,7 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
     add_wal_reading(server, facts);
     read_received(server.locations().streaming_directory, facts);
     read_received(server.locations().incoming_directory, facts);
+    drop_shorter_partials(facts.wal_coding, facts);
   }
   for (const ReceivedWal& file : facts.received) {
     const auto name = wal::parse_wal_file_name(file.path.filename().string());

@@ -58,6 +58,20 @@ std::optional<std::string> timeline_to_follow(const RestoreRequest& request,
   return fmt::to_string(present->value);
 }
 
+// A backup whose directory is there without the data (a file system that is not mounted) is as one
+// without a directory.
+void leave_out_without_data(const catalogue::Catalogue& catalogue,
+                            const catalogue::BackupList& list,
+                            catalogue::Annotations& annotations) {
+  if (!annotations.directories) return;
+  for (const catalogue::BackupInfo& backup : list.backups) {
+    if (!backup.is_copy_done() || backup.type() == catalogue::BackupType::snapshot) continue;
+    std::error_code code;
+    const bool is_there = fs::exists(catalogue.data_directory(backup.id), code);
+    if (!is_there && !code) annotations.directories->erase(backup.id);
+  }
+}
+
 BackupChoice look_up(const server::Server& server, RestoreRequest& request) {
   if (!catalogue::asks_for_newest(request.backup)) {
     return {.backup = server.catalogue().resolve(request.backup)};
@@ -65,10 +79,11 @@ BackupChoice look_up(const server::Server& server, RestoreRequest& request) {
   const bool is_automatic = request.backup == "auto";
   if (is_automatic) refuse_target_for_automatic_choice(request.target);
   const catalogue::BackupList list = server.catalogue().list_backups();
-  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  catalogue::Annotations annotations = server.catalogue().list_annotations();
   const catalogue::Branches branches = archive::read_branches(server, list.backups);
   BackupChoice choice;
   if (is_automatic) {
+    leave_out_without_data(server.catalogue(), list, annotations);
     choice = choose_backup(list, annotations, parse_target(request.target), branches);
   } else {
     catalogue::NewestBackup newest =
