@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -143,9 +144,17 @@ std::size_t read_full_at(const Fd& fd, MutableBytes buffer, std::uint64_t offset
   return done;
 }
 
+namespace {
+
+// Larger writes through the page cache make the kernel look for large pieces of memory, which costs
+// ten times as much where that was not touched before.
+constexpr std::size_t kMostWrittenAtOnce = std::size_t{1} << 20;
+
+}  // namespace
+
 void write_full(const Fd& fd, Bytes data, const std::filesystem::path& path) {
   while (!data.empty()) {
-    const ssize_t count = ::write(fd.get(), data.data(), data.size());
+    const ssize_t count = ::write(fd.get(), data.data(), std::min(data.size(), kMostWrittenAtOnce));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw_errno("cannot write \"" + path.string() + "\"");
     data = data.subspan(static_cast<std::size_t>(count));
@@ -155,7 +164,8 @@ void write_full(const Fd& fd, Bytes data, const std::filesystem::path& path) {
 void write_full_at(const Fd& fd, Bytes data, std::uint64_t offset,
                    const std::filesystem::path& path) {
   while (!data.empty()) {
-    const ssize_t count = ::pwrite(fd.get(), data.data(), data.size(), static_cast<off_t>(offset));
+    const ssize_t count = ::pwrite(fd.get(), data.data(), std::min(data.size(), kMostWrittenAtOnce),
+                                   static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw_errno("cannot write \"" + path.string() + "\"");
     data = data.subspan(static_cast<std::size_t>(count));

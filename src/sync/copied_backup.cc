@@ -80,11 +80,11 @@ bool leads_outside(std::string_view path, std::string_view target) {
   return level == 0;
 }
 
-CopiedBackup::CopiedBackup(fs::path root, const BackupInfo& backup, pipeline::FileSyncer& syncer)
+CopiedBackup::CopiedBackup(fs::path root, const BackupInfo& backup, pipeline::FileWriters& writers)
     : root_(std::move(root)),
       backup_(backup),
       // begin_member() lets those pass that stay inside.
-      tree_(root_, syncer, {.map_link = [](const pipeline::TarMember& member) {
+      tree_(root_, writers, {.map_link = [](const pipeline::TarMember& member) {
               return std::optional(member.link_target);
             }}) {}
 

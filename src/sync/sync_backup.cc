@@ -14,7 +14,7 @@
 #include "catalogue/locks.h"
 #include "catalogue/retention.h"
 #include "content/backup_evidence.h"
-#include "pipeline/file_syncer.h"
+#include "pipeline/file_writers.h"
 #include "sync/copied_backup.h"
 #include "sync/remote_tree.h"
 #include "sync/sync_wals.h"
@@ -119,11 +119,11 @@ void copy_once(const server::Server& server, const PrimaryInfo& primary, const B
   remove_tree(target);
   make_directories(target.parent_path());
   make_directories(target, kPrivateDirectory);
-  pipeline::FileSyncer syncer;
-  CopiedBackup files(target, backup, syncer);
+  pipeline::FileWriters writers(target);
+  CopiedBackup files(target, backup, writers);
   receive_tree(server, {.directory = primary.basebackups_directory / id.value}, files, progress);
   files.finish();
-  syncer.wait();
+  writers.wait();
   sync_directory(target.parent_path());
   prove_copy(server, primary, backup, files);
 }

@@ -21,7 +21,7 @@
 #include "catalogue/locks.h"
 #include "catalogue/wal_index.h"
 #include "compression/algorithm.h"
-#include "pipeline/file_syncer.h"
+#include "pipeline/file_writers.h"
 #include "pipeline/tree_writer.h"
 #include "sync/remote_tree.h"
 #include "sync/sync_backup.h"
@@ -73,7 +73,8 @@ class StagingDirectory {
 // Only the files that were asked for, under their names; directories appear as they are needed.
 class WalFiles final : public pipeline::TarVisitor {
  public:
-  WalFiles(const fs::path& root, pipeline::FileSyncer& syncer) : root_(root), tree_(root, syncer) {}
+  WalFiles(const fs::path& root, pipeline::FileWriters& writers)
+      : root_(root), tree_(root, writers) {}
   void begin_member(const pipeline::TarMember& member) override {
     is_file_ = member.type == pipeline::TarMemberType::regular;
     if (!is_file_) return;
@@ -168,13 +169,13 @@ class WalSync {
     const Fd list = open_anonymous_file(fs::temp_directory_path());
     write_full(list, as_bytes(names), "list of WAL files");
     if (::lseek(list.get(), 0, SEEK_SET) != 0) throw_errno("cannot rewind the list of WAL files");
-    pipeline::FileSyncer syncer;
-    WalFiles files(staging.path(), syncer);
+    pipeline::FileWriters writers(staging.path());
+    WalFiles files(staging.path(), writers);
     progress_.begin("sync", size_bytes);
     receive_tree(server_, {.directory = primary_.wals_directory, .names = list.get()}, files,
                  progress_);
     files.finish();
-    syncer.wait();
+    writers.wait();
     progress_.end();
     place(staging.path());
   }

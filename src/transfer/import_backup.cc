@@ -162,6 +162,9 @@ class Import {
       check_wals(info);
       publish(info);
     } catch (const Error&) {
+      // Nothing is to be written any more.
+      content_.reset();
+      writers_.reset();
       remove_tree(staging_);
       throw;
     }
@@ -178,7 +181,8 @@ class Import {
 
   // What is wrong inside is told only when the file itself is the one that was exported.
   void unpack(const Fd& file, const std::optional<compression::Algorithm>& algorithm) {
-    content_ = std::make_unique<Staging>(staging_, syncer_);
+    writers_.emplace(staging_);
+    content_ = std::make_unique<Staging>(staging_, *writers_);
     pipeline::TarReader reader(*content_, tarball_.string());
     std::unique_ptr<pipeline::Sink> decompressor;
     if (algorithm) {
@@ -217,7 +221,7 @@ class Import {
     }
     if (failure) std::rethrow_exception(failure);
     content_->finish();
-    syncer_.wait();
+    writers_->wait();
   }
 
   std::string require_text(const std::string& name) const {
@@ -365,7 +369,7 @@ class Import {
   Messages& messages_;
   Progress& progress_;
   fs::path staging_;
-  pipeline::FileSyncer syncer_;  // before content_, which refers to it
+  std::optional<pipeline::FileWriters> writers_;  // before content_, which refers to it
   std::unique_ptr<Staging> content_;
   std::vector<WalIndexEntry> wals_;  // required ones, by name
 };
