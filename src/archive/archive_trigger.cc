@@ -14,6 +14,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "wal_archive/receiver_note.h"
 #include "wal_archive/wal_batch.h"
 
 namespace barman::archive {
@@ -87,9 +88,11 @@ void ArchiveTrigger::run_child(const std::stop_token& stop) const {
 }
 
 bool ArchiveTrigger::are_files_waiting() const {
+  std::vector<wal_archive::ReceivedFile> received =
+      wal_archive::list_received_files(server_.locations().streaming_directory);
   const wal_archive::WalBatch batch = wal_archive::choose_batch(
-      wal_archive::WalSource::streaming,
-      wal_archive::list_received_files(server_.locations().streaming_directory), 0);
+      wal_archive::WalSource::streaming, std::move(received), 0,
+      wal_archive::find_receiver_note(server_.locations().backup_directory).timeline);
   return !batch.files.empty();
 }
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "pipeline/sink.h"
+#include "wal_archive/receiver_note.h"
 #include "wal_archive/wal_archive.h"
 
 namespace barman::archive {
@@ -41,11 +42,25 @@ auto ask(const Question& question) -> decltype(question()) {
 std::optional<std::vector<std::byte>> read_segment(const WalArchive& archive,
                                                    const std::string& name) {
   const std::optional<wal_archive::StoredWal> wal = archive.find(name);
-  // A passphrase is not asked for at each start of a receiver.
-  if (!wal || wal->form.encryption) return std::nullopt;
+  if (!wal) return std::nullopt;
   MemorySink content;
-  archive.read(*wal, content);
+  // Without key and passphrase on this host nothing is known.
+  try {
+    archive.read(*wal, content);
+  } catch (const Error& error) {
+    if (!wal->form.encryption || error.kind() == ErrorKind::interrupted) throw;
+    log::debug(kComponent, "{} is not compared with the server's: {}", name, error.describe());
+    return std::nullopt;
+  }
   return content.take();
+}
+
+std::optional<replication::HeldWal> find_noted_end(const server::Server& server,
+                                                   const std::string& segment) {
+  const wal_archive::ReceiverNote note =
+      wal_archive::find_receiver_note(server.locations().backup_directory);
+  if (note.segment != segment) return std::nullopt;
+  return note.end;
 }
 
 }  // namespace
@@ -60,6 +75,8 @@ replication::ArchivedWal look_at_archived_wal(const server::Server& server) {
               [archive](const std::string& segment) {
                 return ask([&] { return read_segment(archive, segment); });
               },
+          .noted_end =
+              [&server](const std::string& segment) { return find_noted_end(server, segment); },
           .history =
               [archive](wal::TimelineId timeline) {
                 return ask([&] { return archive.find_text(wal::history_file_name(timeline)); });

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "catalogue/locks.h"
@@ -40,10 +41,9 @@ BackupWals state_of(Outcome outcome) {
 
 // Received by this host, and not archived yet.
 bool is_received(const catalogue::CatalogueLocations& locations, const std::string& name) {
-  struct stat status = {};
   for (const auto& directory : {locations.incoming_directory, locations.streaming_directory}) {
     for (const std::string& file : {name, name + ".partial"}) {
-      if (::lstat((directory / file).c_str(), &status) == 0) return true;
+      if (find_status(directory / file, Links::refuse)) return true;
     }
   }
   return false;

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "compression/codec.h"
 #include "content/archive_file.h"
-#include "pipeline/file_syncer.h"
+#include "pipeline/file_writers.h"
 #include "pipeline/relative_path.h"
 #include "pipeline/tree_writer.h"
 
@@ -22,7 +22,10 @@ constexpr mode_t kPrivateDirectory = 0700;
 class PlainTarget final : public ArchiveTarget {
  public:
   PlainTarget(TargetDirectories directories, const ArchiveCoding& coding, const Arrivals& arrivals)
-      : directories_(std::move(directories)), coding_(coding), arrivals_(arrivals) {}
+      : directories_(std::move(directories)),
+        coding_(coding),
+        arrivals_(arrivals),
+        writers_(directories_.data_directory) {}
 
   void begin_archive(const replication::BackupArchive& archive) override {
     is_base_ = archive.is_base();
@@ -35,7 +38,7 @@ class PlainTarget final : public ArchiveTarget {
     }
     const std::string name = content::archive_stem(archive.oid) + ".tar";
     // What the links of the server say is not needed: see link_tablespaces().
-    writer_.emplace(root, syncer_, pipeline::TreeWriterOptions{.map_link = [](const auto&) {
+    writer_.emplace(root, writers_, pipeline::TreeWriterOptions{.map_link = [](const auto&) {
                       return std::nullopt;
                     }});
     tap_.emplace(manifest_prefix(archive), arrivals_, *writer_);
@@ -54,7 +57,7 @@ class PlainTarget final : public ArchiveTarget {
     decompressor_.reset();
   }
 
-  void make_durable() override { syncer_.wait(); }
+  void make_durable() override { writers_.wait(); }
 
  private:
   pipeline::Sink& input() {
@@ -80,7 +83,7 @@ class PlainTarget final : public ArchiveTarget {
   const ArchiveCoding coding_;
   const Arrivals arrivals_;
   bool is_base_ = false;
-  pipeline::FileSyncer syncer_;
+  pipeline::FileWriters writers_;
   std::optional<pipeline::TreeWriter> writer_;
   std::optional<ArrivalTap> tap_;
   std::optional<pipeline::TarReader> reader_;

@@ -1,5 +1,6 @@
-// Receives one base backup, in plain or tar format: each file's checksum is compared with the
-// backup manifest while it arrives, everything is fsynced.
+// Receives one base backup, in plain or tar format. The checksum of each file is computed while it
+// arrives; it is compared with the backup manifest when that comes, behind all files. Everything is
+// durable at the end, be it by fsync of each file or by one flush of the file system.
 #pragma once
 
 #include <functional>
@@ -31,8 +32,8 @@ struct BaseBackupEvents {
   NoticeHandler on_notice;
 };
 
-// Durable when it returns. Whatever an earlier attempt has left in the directories is removed
-// first.
+// Durable when it returns. What an earlier attempt has left is removed first: the data directory
+// and the directories of tablespaces beside it.
 ReceivedBaseBackup receive_base_backup(postgres::Connection& connection,
                                        const replication::BaseBackupRequest& request,
                                        const BaseBackupTarget& target,

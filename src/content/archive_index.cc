@@ -30,6 +30,7 @@ constexpr std::size_t kFooterSize = 68;
 constexpr std::size_t kChecksumOffset = 56;
 constexpr std::size_t kMaxPath = 65536;
 constexpr std::size_t kBufferSize = 65536;
+constexpr const char* kAnonymous = "index of an archive";
 
 constexpr std::array<std::pair<TarMemberType, char>, 3> kTypes = {{{TarMemberType::regular, 'f'},
                                                                    {TarMemberType::directory, 'd'},
@@ -54,7 +55,10 @@ std::uint64_t get_fixed(Bytes bytes, std::size_t offset, std::size_t size_bytes)
 }  // namespace
 
 ArchiveIndexWriter::ArchiveIndexWriter(const std::filesystem::path& path)
-    : file_(path, 0600), pending_(kMagic), crc_(kCrc32cInitial) {}
+    : file_(std::in_place, path, 0600), fd_(file_->fd()), pending_(kMagic), crc_(kCrc32cInitial) {}
+
+ArchiveIndexWriter::ArchiveIndexWriter(const Fd& anonymous_file)
+    : fd_(anonymous_file), pending_(kMagic), crc_(kCrc32cInitial) {}
 
 void ArchiveIndexWriter::put_number(std::uint64_t value) {
   for (; value >= 0x80U; value >>= 7U)
@@ -69,7 +73,7 @@ void ArchiveIndexWriter::put_fixed(std::uint64_t value, std::size_t size_bytes) 
 
 void ArchiveIndexWriter::flush() {
   crc_ = crc32c_extend(crc_, as_bytes(pending_));
-  file_.write(pending_);
+  write_full(fd_, as_bytes(pending_), file_ ? file_->temporary_path() : kAnonymous);
   size_bytes_ += pending_.size();
   pending_.clear();
 }
@@ -124,7 +128,7 @@ void ArchiveIndexWriter::commit(const ArchiveFacts& facts,
   pending_ += kMagic;
   flush();
   // Commit point of the index.
-  file_.commit();
+  if (file_) file_->commit();
 }
 
 // Reads forward through a part of the file.
@@ -286,6 +290,18 @@ std::optional<ArchiveIndex> ArchiveIndex::parse(ReadAt read_at, std::uint64_t si
   return index;
 }
 
+std::optional<ArchiveIndex> ArchiveIndex::parse_for(const ArchiveFile& archive,
+                                                    const Fd& archive_fd, ReadAt read_at,
+                                                    std::uint64_t size_bytes,
+                                                    const std::string& name) {
+  std::optional<ArchiveIndex> index = parse(std::move(read_at), size_bytes, name);
+  if (!index || index->facts_.stamp != stamp_of(archive_fd, archive.path) ||
+      index->facts_.algorithm != archive.algorithm) {
+    return std::nullopt;
+  }
+  return index;
+}
+
 std::optional<ArchiveIndex> ArchiveIndex::load(const ArchiveFile& archive, const Fd& archive_fd,
                                                const std::filesystem::path& path) {
   std::optional<Fd> found = find_file(path);
@@ -293,16 +309,25 @@ std::optional<ArchiveIndex> ArchiveIndex::load(const ArchiveFile& archive, const
   const std::uint64_t size_bytes = stamp_of(*found, path).size_bytes;
   // Shared, because functions are copied.
   const auto file = std::make_shared<const PooledFile>(std::move(*found), path);
-  std::optional<ArchiveIndex> index = parse(
+  return parse_for(
+      archive, archive_fd,
       [file, path](std::uint64_t offset, MutableBytes buffer) {
         return read_full_at(*file->get(), buffer, offset, path);
       },
       size_bytes, path.string());
-  if (!index || index->facts_.stamp != stamp_of(archive_fd, archive.path) ||
-      index->facts_.algorithm != archive.algorithm) {
-    return std::nullopt;
-  }
-  return index;
+}
+
+// Not in the pool of files: it could not be opened again.
+std::optional<ArchiveIndex> ArchiveIndex::load(const ArchiveFile& archive, const Fd& archive_fd,
+                                               Fd anonymous_file) {
+  const std::uint64_t size_bytes = stamp_of(anonymous_file, kAnonymous).size_bytes;
+  const auto file = std::make_shared<const Fd>(std::move(anonymous_file));
+  return parse_for(
+      archive, archive_fd,
+      [file](std::uint64_t offset, MutableBytes buffer) {
+        return read_full_at(*file, buffer, offset, kAnonymous);
+      },
+      size_bytes, kAnonymous);
 }
 
 std::optional<ArchiveIndex::Location> ArchiveIndex::find(std::string_view path) const {

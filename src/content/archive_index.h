@@ -34,10 +34,13 @@ struct ArchiveFacts {
   std::optional<compression::Algorithm> algorithm;
 };
 
-// Writes the index while the archive comes in. The file appears with commit().
+// Writes the index while the archive comes in.
 class ArchiveIndexWriter {
  public:
+  // The file appears with commit().
   explicit ArchiveIndexWriter(const std::filesystem::path& path);
+  // Into an open file without a name, which lives longer.
+  explicit ArchiveIndexWriter(const Fd& anonymous_file);
 
   // In the order of the archive.
   void add(const pipeline::TarMember& member);
@@ -50,7 +53,8 @@ class ArchiveIndexWriter {
   void put_fixed(std::uint64_t value, std::size_t size_bytes);
   void flush();
 
-  AtomicFile file_;
+  std::optional<AtomicFile> file_;
+  const Fd& fd_;
   std::string pending_;
   std::uint32_t crc_;
   std::uint64_t size_bytes_ = 0;
@@ -79,6 +83,9 @@ class ArchiveIndex {
   // another state of the archive. Throws `corrupt` when it is damaged.
   static std::optional<ArchiveIndex> load(const ArchiveFile& archive, const Fd& archive_fd,
                                           const std::filesystem::path& index_path);
+  // The same of an index in a file without a name, which stays open as long as the index lives.
+  static std::optional<ArchiveIndex> load(const ArchiveFile& archive, const Fd& archive_fd,
+                                          Fd anonymous_file);
   // The same of any bytes. nullopt for an unknown version.
   static std::optional<ArchiveIndex> parse(ReadAt read_at, std::uint64_t size_bytes,
                                            const std::string& name);
@@ -101,6 +108,9 @@ class ArchiveIndex {
     Location location;
   };
 
+  static std::optional<ArchiveIndex> parse_for(const ArchiveFile& archive, const Fd& archive_fd,
+                                               ReadAt read_at, std::uint64_t size_bytes,
+                                               const std::string& name);
   void parse_members(Input& input, const MemberVisitor& visit) const;
   void parse_frames(Input& input, std::uint64_t count);
   [[noreturn]] void fail(std::string_view reason) const;

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/anonymous_file.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "compression/codec.h"
@@ -73,9 +74,8 @@ class FrameCollector {
   std::vector<compression::FrameSize> frames_;
 };
 
-void write_index(const ArchiveFile& archive, const Fd& file, const fs::path& index_path,
+void write_index(const ArchiveFile& archive, const Fd& file, ArchiveIndexWriter& writer,
                  const Interrupt& interrupt) {
-  ArchiveIndexWriter writer(index_path);
   MemberCollector members(writer);
   pipeline::TarReader reader(members, archive.path.string());
   CountingSink stream(reader);
@@ -103,8 +103,7 @@ void write_index(const ArchiveFile& archive, const Fd& file, const fs::path& ind
       archive.algorithm ? frames.finish(stamp.size_bytes) : std::vector<compression::FrameSize>());
 }
 
-ArchiveIndex load_written(const ArchiveFile& archive, const Fd& file, const fs::path& index_path) {
-  std::optional<ArchiveIndex> index = ArchiveIndex::load(archive, file, index_path);
+ArchiveIndex require_written(std::optional<ArchiveIndex> index, const ArchiveFile& archive) {
   if (index) return std::move(*index);
   throw Error(ErrorKind::corrupt,
               fmt::format("\"{}\" changed while it was read", archive.path.string()),
@@ -118,15 +117,14 @@ ArchiveIndex scan_archive(const ArchiveFile& archive, const Interrupt& interrupt
   const Fd file = open_file(archive.path, O_RDONLY);
   const fs::path directory = archive.path.parent_path();
   if (::access(directory.c_str(), W_OK) == 0) {
-    write_index(archive, file, archive.index_path(), interrupt);
-    return load_written(archive, file, archive.index_path());
+    ArchiveIndexWriter writer(archive.index_path());
+    write_index(archive, file, writer, interrupt);
+    return require_written(ArchiveIndex::load(archive, file, archive.index_path()), archive);
   }
-  const fs::path path = fs::temp_directory_path() / fmt::format("barman-{}-{}.index", ::getpid(),
-                                                                archive.path.filename().string());
-  write_index(archive, file, path, interrupt);
-  ArchiveIndex index = load_written(archive, file, path);
-  fs::remove(path);
-  return index;
+  Fd index = open_anonymous_file(fs::temp_directory_path());
+  ArchiveIndexWriter writer(index);
+  write_index(archive, file, writer, interrupt);
+  return require_written(ArchiveIndex::load(archive, file, std::move(index)), archive);
 }
 
 }  // namespace barman::content

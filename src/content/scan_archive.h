@@ -1,8 +1,6 @@
 // Makes the index of an archive that has none, by reading it once.
 #pragma once
 
-#include <optional>
-
 #include "base/interrupt.h"
 #include "content/archive_file.h"
 #include "content/archive_index.h"
@@ -10,7 +8,9 @@
 namespace barman::content {
 
 // The index is kept beside the archive when the directory can be written, else in a file without a
-// name; it has frames when the archive is a row of small ones. Throws `corrupt` naming the archive.
+// name in the temporary directory, which goes with the index (and with the process, however it
+// ends). It has frames when the archive is a row of small ones. Throws `corrupt` naming the
+// archive.
 ArchiveIndex scan_archive(const ArchiveFile& archive, const Interrupt& interrupt);
 
 }  // namespace barman::content

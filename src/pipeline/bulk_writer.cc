@@ -38,42 +38,51 @@ BulkWriter::BulkWriter(const Fd& file, const std::filesystem::path& path, std::u
 }
 
 void BulkWriter::write(Bytes data) {
-  if (is_direct_ && !(is_aligned(data) && write_directly(data))) leave_direct_mode();
-  if (!is_direct_) {
-    write_full_at(file_, data, written_, path_);
-    written_ += data.size();
-    start_write_back();
-  }
+  write_somehow(data, written_);
+  written_ += data.size();
+  if (is_direct_ || written_ - written_back_ < kWriteBackStep) return;
+  start_write_back(written_back_, written_);
+  written_back_ = written_;
 }
 
-// False when the file system takes no direct write after all; nothing is written then.
-bool BulkWriter::write_directly(Bytes data) {
-  std::size_t done = 0;
-  while (done < data.size()) {
-    const ssize_t size = ::pwrite(file_.get(), data.data() + done, data.size() - done,
-                                  static_cast<off_t>(written_ + done));
+void BulkWriter::write_at(Bytes data, std::uint64_t offset) {
+  write_somehow(data, offset);
+  if (!is_direct_) start_write_back(offset, offset + data.size());
+}
+
+void BulkWriter::write_somehow(Bytes data, std::uint64_t offset) {
+  if (is_direct_ && is_aligned(data) && write_directly(data, offset)) return;
+  if (is_direct_) leave_direct_mode();
+  write_full_at(file_, data, offset, path_);
+}
+
+// False when the file system takes no direct write after all, or not all of it.
+bool BulkWriter::write_directly(Bytes data, std::uint64_t offset) {
+  while (!data.empty()) {
+    const ssize_t size =
+        ::pwrite(file_.get(), data.data(), data.size(), static_cast<off_t>(offset));
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EINVAL) return false;
     if (size < 0) throw_errno(fmt::format("cannot write \"{}\"", path_.string()));
-    done += static_cast<std::size_t>(size);
+    data = data.subspan(static_cast<std::size_t>(size));
+    offset += static_cast<std::uint64_t>(size);
   }
-  written_ += done;
   return true;
 }
 
+// What other threads are writing meanwhile goes through the page cache, too: no harm.
 void BulkWriter::leave_direct_mode() {
-  is_direct_ = false;
-  if (!set_direct(file_, false)) {
+  const std::lock_guard lock(leaving_);
+  if (is_direct_ && !set_direct(file_, false)) {
     throw_errno(fmt::format("cannot write \"{}\" through the page cache", path_.string()));
   }
+  is_direct_ = false;
 }
 
-void BulkWriter::start_write_back() {
-  if (written_ - written_back_ < kWriteBackStep) return;
+void BulkWriter::start_write_back(std::uint64_t begin, std::uint64_t end) {
   // Only a hint; what goes wrong shows in fsync.
-  ::sync_file_range(file_.get(), static_cast<off_t>(written_back_),
-                    static_cast<off_t>(written_ - written_back_), SYNC_FILE_RANGE_WRITE);
-  written_back_ = written_;
+  ::sync_file_range(file_.get(), static_cast<off_t>(begin), static_cast<off_t>(end - begin),
+                    SYNC_FILE_RANGE_WRITE);
 }
 
 }  // namespace barman::pipeline

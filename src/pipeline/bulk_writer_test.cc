@@ -54,6 +54,17 @@ TEST_P(BulkWriterTest, WritesUnalignedPiecesInOrder) {
             block_text(4096) + block_text(5001).substr(1) + block_text(8192));
 }
 
+// An offset that is not aligned stands for whatever a file system does not take directly.
+TEST_P(BulkWriterTest, WritesThroughThePageCacheWhatIsRefusedDirectly) {
+  const std::size_t block = block_->bytes.size();
+  BulkWriter writer(file_, path_, 2 * block + 100);
+  writer.write_at(Bytes(block_->bytes).first(100), 0);
+  BulkWriter direct(file_, path_, 2 * block + 100);
+  direct.write_at(block_->bytes, 100);
+  direct.write_at(block_->bytes, 100 + block);
+  EXPECT_EQ(read_file(path_), block_text(100) + block_text(block) + block_text(block));
+}
+
 TEST_P(BulkWriterTest, LeavesSmallFilesToThePageCache) {
   BulkWriter writer(file_, path_, 4096);
   EXPECT_EQ(::fcntl(file_.get(), F_GETFL) & O_DIRECT, 0);

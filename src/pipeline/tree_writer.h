@@ -1,21 +1,22 @@
 // Writes the members of an archive as files below a root directory.
 //
 // Paths are opened component by component without following symbolic links, so nothing is written
-// outside of the root, whatever the archive says. One file is open at a time; a finished one goes
-// to the FileSyncer. finish() hands over the directories too; everything is durable when the
-// FileSyncer's wait() returns. Permissions are the archive's, but the owner always keeps access;
-// existing directories are used, existing files overwritten.
+// outside of the root, whatever the archive says. Directories and links are made at once, files by
+// the FileWriters. finish() hands over the directories too; everything is durable when the
+// FileWriters' wait() returns. Permissions are the archive's, but the owner always keeps access;
+// existing directories are used, existing files replaced.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 
 #include "base/fd.h"
-#include "pipeline/file_syncer.h"
+#include "pipeline/file_writers.h"
 #include "pipeline/tar_reader.h"
 
 namespace barman::pipeline {
@@ -29,8 +30,8 @@ struct TreeWriterOptions {
 
 class TreeWriter final : public TarVisitor {
  public:
-  // `root` must exist.
-  TreeWriter(std::filesystem::path root, FileSyncer& syncer, TreeWriterOptions options = {});
+  // `root` must exist; `writers` live longer.
+  TreeWriter(std::filesystem::path root, FileWriters& writers, TreeWriterOptions options = {});
 
   void begin_member(const TarMember& member) override;
   void write(Bytes data) override;
@@ -38,23 +39,24 @@ class TreeWriter final : public TarVisitor {
   void finish();
 
  private:
-  // The open directory of `parent` (relative, "" = root). Stays open until another one is needed.
-  const Fd& open_parent(std::string_view parent);
+  using Directory = std::shared_ptr<const Fd>;
+
+  // The open directory of `parent` (relative, "" = root).
+  const Directory& open_parent(std::string_view parent);
   void create_directory(const Fd& parent, const std::string& name, const TarMember& member);
   void create_symlink(const Fd& parent, const std::string& name, const TarMember& member);
 
   const std::filesystem::path root_;
-  FileSyncer& syncer_;
+  FileWriters& writers_;
   TreeWriterOptions options_;
-  Fd root_fd_;
-  Fd parent_fd_;
+  const Directory root_directory_;
+  // The last one that was needed.
+  Directory parent_directory_;
   std::string parent_path_;
   std::set<std::string, std::less<>> touched_directories_;
 
-  Fd file_;
   std::filesystem::path path_;  // of the current member
-  std::uint64_t written_ = 0;
-  std::uint64_t flushed_ = 0;
+  bool is_file_ = false;
 };
 
 }  // namespace barman::pipeline

@@ -38,8 +38,8 @@ class TreeWriterTest : public testing::Test {
 };
 
 TEST_F(TreeWriterTest, WritesFilesDirectoriesAndMappedLinks) {
-  FileSyncer syncer;
-  TreeWriter writer(root_ / "out", syncer, {.map_link = [](const TarMember& member) {
+  FileWriters writers(root_);
+  TreeWriter writer(root_ / "out", writers, {.map_link = [](const TarMember& member) {
                       return "/mapped" + member.link_target;
                     }});
   add(writer, {.path = "base", .type = TarMemberType::directory, .mode = 0750});
@@ -48,7 +48,7 @@ TEST_F(TreeWriterTest, WritesFilesDirectoriesAndMappedLinks) {
   add(writer, {.path = "empty", .mode = 0600});
   add(writer, {.path = "link", .type = TarMemberType::symlink, .link_target = "/srv"});
   writer.finish();
-  syncer.wait();
+  writers.wait();
   EXPECT_EQ(read_file(root_ / "out/base/1/2"), "abc");
   EXPECT_EQ(mode_of(root_ / "out/base/1/2"), 0640U);
   EXPECT_EQ(mode_of(root_ / "out/base/1"), 0750U);
@@ -58,61 +58,48 @@ TEST_F(TreeWriterTest, WritesFilesDirectoriesAndMappedLinks) {
 
 TEST_F(TreeWriterTest, NeverWritesThroughASymbolicLink) {
   make_directories(root_ / "outside");
-  FileSyncer syncer;
-  TreeWriter writer(root_ / "out", syncer,
+  FileWriters writers(root_);
+  TreeWriter writer(root_ / "out", writers,
                     {.map_link = [](const TarMember& member) { return member.link_target; }});
   add(writer,
       {.path = "d", .type = TarMemberType::symlink, .link_target = (root_ / "outside").string()});
-  EXPECT_THROW(add(writer, {.path = "d/file", .mode = 0600}, "x"), SystemError);
-  EXPECT_THROW(add(writer, {.path = "d", .mode = 0600}, "x"), SystemError);
-  EXPECT_THROW(add(writer, {.path = "../outside/file", .mode = 0600}, "x"), Error);
+  EXPECT_THROW(add(writer, {.path = "d/file", .mode = 0600, .size_bytes = 1}, "x"), SystemError);
+  EXPECT_THROW(add(writer, {.path = "../outside/file", .mode = 0600, .size_bytes = 1}, "x"), Error);
+  add(writer, {.path = "d", .mode = 0600, .size_bytes = 1}, "x");
+  EXPECT_THROW(writers.wait(), SystemError);
   EXPECT_TRUE(fs::is_empty(root_ / "outside"));
 }
 
 TEST_F(TreeWriterTest, MakesNoLinkThatNobodyHasAskedFor) {
-  FileSyncer syncer;
+  FileWriters writers(root_);
   const TarMember link = {
       .path = "d", .type = TarMemberType::symlink, .link_target = (root_ / "outside").string()};
-  TreeWriter writer(root_ / "out", syncer);
+  TreeWriter writer(root_ / "out", writers);
   EXPECT_THROW(add(writer, link), Error);
-  TreeWriter other(root_ / "out", syncer,
+  TreeWriter other(root_ / "out", writers,
                    {.map_link = [](const TarMember&) { return std::nullopt; }});
   add(other, link);
   EXPECT_TRUE(fs::is_empty(root_ / "out"));
 }
 
 TEST_F(TreeWriterTest, TheOwnerKeepsAccess) {
-  FileSyncer syncer;
-  TreeWriter writer(root_ / "out", syncer);
+  FileWriters writers(root_);
+  TreeWriter writer(root_ / "out", writers);
   add(writer, {.path = "d", .type = TarMemberType::directory, .mode = 0});
-  add(writer, {.path = "d/f", .mode = 0}, "x");
+  add(writer, {.path = "d/f", .mode = 0, .size_bytes = 1}, "x");
+  writers.wait();
   EXPECT_EQ(mode_of(root_ / "out/d"), 0700U);
   EXPECT_EQ(mode_of(root_ / "out/d/f"), 0600U);
 }
 
 TEST_F(TreeWriterTest, ErrorsNameTheFile) {
-  FileSyncer syncer;
-  TreeWriter writer(root_ / "out", syncer);
+  FileWriters writers(root_);
+  TreeWriter writer(root_ / "out", writers);
   try {
     add(writer, {.path = "missing/f", .mode = 0600});
     FAIL();
   } catch (const SystemError& error) {
     EXPECT_NE(error.message().find((root_ / "out/missing").string()), std::string::npos);
-  }
-}
-
-TEST(FileSyncer, ReportsTheFileThatCannotBeSynced) {
-  int pipe_fds[2];
-  ASSERT_EQ(::pipe(pipe_fds), 0);
-  const Fd reader(pipe_fds[0]);
-  FileSyncer syncer(2);
-  // fsync of a pipe fails with EINVAL.
-  syncer.submit(Fd(pipe_fds[1]), "the/file");
-  try {
-    syncer.wait();
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_NE(error.message().find("the/file"), std::string::npos);
   }
 }
 

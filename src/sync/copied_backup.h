@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "catalogue/backup_info.h"
-#include "pipeline/file_syncer.h"
+#include "pipeline/file_writers.h"
 #include "pipeline/tar_reader.h"
 #include "pipeline/tree_writer.h"
 
@@ -27,12 +27,12 @@ class CopiedBackup final : public pipeline::TarVisitor {
  public:
   // `root` must exist. `backup` is what the primary says of it.
   CopiedBackup(std::filesystem::path root, const catalogue::BackupInfo& backup,
-               pipeline::FileSyncer& syncer);
+               pipeline::FileWriters& writers);
 
   void begin_member(const pipeline::TarMember& member) override;
   void write(Bytes data) override;
   void end_member() override;
-  // After the last member; what follows may be called once the FileSyncer has waited.
+  // After the last member; what follows may be called once the FileWriters has waited.
   void finish();
 
   // Throws `corrupt` when something is absent that every backup of this form has.

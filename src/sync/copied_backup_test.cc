@@ -72,8 +72,8 @@ class Copy : public testing::Test {
   CopiedBackup& receive() {
     directory_.emplace();
     copy_.reset();
-    syncer_.emplace();
-    copy_.emplace(directory_->path(), backup_, *syncer_);
+    writers_.emplace(directory_->path());
+    copy_.emplace(directory_->path(), backup_, *writers_);
     for (const Sent& sent : sent_) {
       const bool is_link = sent.type == TarMemberType::symlink;
       copy_->begin_member({.path = sent.path,
@@ -85,7 +85,7 @@ class Copy : public testing::Test {
       copy_->end_member();
     }
     copy_->finish();
-    syncer_->wait();
+    writers_->wait();
     return *copy_;
   }
   template <typename Action>
@@ -110,7 +110,7 @@ class Copy : public testing::Test {
   std::vector<Sent> sent_;
   std::vector<std::pair<std::string, std::string>> files_;
   std::optional<TemporaryDirectory> directory_;
-  std::optional<pipeline::FileSyncer> syncer_;
+  std::optional<pipeline::FileWriters> writers_;
   std::optional<CopiedBackup> copy_;
 };
 

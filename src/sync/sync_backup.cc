@@ -7,12 +7,14 @@
 #include "backup/delete_backup.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "catalogue/locks.h"
 #include "catalogue/retention.h"
 #include "content/backup_evidence.h"
-#include "pipeline/file_syncer.h"
+#include "pipeline/file_writers.h"
 #include "sync/copied_backup.h"
 #include "sync/remote_tree.h"
 #include "sync/sync_wals.h"
@@ -28,7 +30,6 @@ using catalogue::BackupStatus;
 
 namespace {
 
-constexpr std::string_view kComponent = "barman.server";
 constexpr mode_t kPrivateDirectory = 0700;
 // Beside the work of the host, not instead of it.
 constexpr std::size_t kVerifiers = 2;
@@ -106,7 +107,7 @@ void prove_copy(const server::Server& server, const PrimaryInfo& primary, const 
   if (const auto listing = list_remote_digests(server, directory)) {
     return copy.confirm_by_listing(*listing, directory);
   }
-  log::warning(kComponent,
+  log::warning(log::kServerComponent,
                "the content of backup {} is not compared with that of the primary node, which has "
                "no 'sha256sum': nothing else tells it",
                backup.id.value);
@@ -119,11 +120,11 @@ void copy_once(const server::Server& server, const PrimaryInfo& primary, const B
   remove_tree(target);
   make_directories(target.parent_path());
   make_directories(target, kPrivateDirectory);
-  pipeline::FileSyncer syncer;
-  CopiedBackup files(target, backup, syncer);
+  pipeline::FileWriters writers(target);
+  CopiedBackup files(target, backup, writers);
   receive_tree(server, {.directory = primary.basebackups_directory / id.value}, files, progress);
   files.finish();
-  syncer.wait();
+  writers.wait();
   sync_directory(target.parent_path());
   prove_copy(server, primary, backup, files);
 }
@@ -138,7 +139,7 @@ void copy_with_retries(const server::Server& server, const PrimaryInfo& primary,
           attempt >= server.config().basebackup_retry_times) {
         throw;
       }
-      log::warning(kComponent, "attempt {} to copy backup {} has failed: {}", attempt,
+      log::warning(log::kServerComponent, "attempt {} to copy backup {} has failed: {}", attempt,
                    backup.id.value, error.describe());
       const auto pause_ms = static_cast<int>(server.config().basebackup_retry_sleep * 1000);
       if (sleep_unless_interrupted(pause_ms, server.interrupt())) {

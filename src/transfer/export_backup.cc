@@ -16,6 +16,7 @@
 #include "base/digest.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "compression/codec.h"
@@ -83,13 +84,12 @@ void require_exportable(const server::Server& server, const BackupInfo& backup,
 }
 
 void require_directory(const fs::path& directory) {
-  std::error_code code;
-  const fs::file_status status = fs::status(directory, code);
+  const auto status = find_status(directory);
   const auto refuse = [&](const char* reason) -> Error {
     return {ErrorKind::usage, fmt::format("Output directory '{}' {}", directory.string(), reason)};
   };
-  if (!fs::exists(status)) throw refuse("does not exist");
-  if (!fs::is_directory(status)) throw refuse("is not a directory");
+  if (!status) throw refuse("does not exist");
+  if (!S_ISDIR(status->st_mode)) throw refuse("is not a directory");
   if (::access(directory.c_str(), W_OK | X_OK) != 0) {
     throw refuse("does not have the required write and execute permissions");
   }

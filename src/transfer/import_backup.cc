@@ -18,6 +18,7 @@
 #include "base/digest.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "catalogue/backup_turn.h"
@@ -160,6 +161,9 @@ class Import {
       check_wals(info);
       publish(info);
     } catch (const Error&) {
+      // Nothing is to be written any more.
+      content_.reset();
+      writers_.reset();
       remove_tree(staging_);
       throw;
     }
@@ -176,7 +180,8 @@ class Import {
 
   // What is wrong inside is told only when the file itself is the one that was exported.
   void unpack(const Fd& file, const std::optional<compression::Algorithm>& algorithm) {
-    content_ = std::make_unique<Staging>(staging_, syncer_);
+    writers_.emplace(staging_);
+    content_ = std::make_unique<Staging>(staging_, *writers_);
     pipeline::TarReader reader(*content_, tarball_.string());
     std::unique_ptr<pipeline::Sink> decompressor;
     if (algorithm) {
@@ -215,7 +220,7 @@ class Import {
     }
     if (failure) std::rethrow_exception(failure);
     content_->finish();
-    syncer_.wait();
+    writers_->wait();
   }
 
   std::string require_text(const std::string& name) const {
@@ -289,12 +294,12 @@ class Import {
         return entry.name == name;
       });
       const fs::path staged = staged_wal(name);
-      if (line == index.end() || !fs::exists(staged)) {
+      if (line == index.end() || !find_status(staged)) {
         throw refused(
             fmt::format("Exported tarball does not contain the required WAL file {}", name));
       }
       const fs::path archived = archive_.path_of(name);
-      if (fs::exists(archived) && !have_same_content(staged, archived)) conflicts.push_back(name);
+      if (find_status(archived) && !have_same_content(staged, archived)) conflicts.push_back(name);
       wals_.push_back(*line);
     }
     if (conflicts.empty()) return;
@@ -313,7 +318,7 @@ class Import {
     make_tablespace_links(info);
     publish_wals();
     const fs::path target = server_.catalogue().base_directory(name_.id);
-    if (fs::exists(target)) {
+    if (find_status(target)) {
       log::warning("barman.backup", "removing \"{}\", which an interrupted import has left",
                    target.string());
       remove_tree(target);
@@ -363,7 +368,7 @@ class Import {
   Messages& messages_;
   Progress& progress_;
   fs::path staging_;
-  pipeline::FileSyncer syncer_;  // before content_, which refers to it
+  std::optional<pipeline::FileWriters> writers_;  // before content_, which refers to it
   std::unique_ptr<Staging> content_;
   std::vector<WalIndexEntry> wals_;  // required ones, by name
 };

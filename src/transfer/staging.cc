@@ -29,8 +29,8 @@ Error damaged(const std::string& reason) {
 
 }  // namespace
 
-Staging::Staging(std::filesystem::path root, pipeline::FileSyncer& syncer)
-    : root_(std::move(root)), tree_(root_, syncer) {}
+Staging::Staging(std::filesystem::path root, pipeline::FileWriters& writers)
+    : root_(std::move(root)), tree_(root_, writers) {}
 
 Staging::Place Staging::place_of(const TarMember& member) const {
   for (const std::string_view name : kTexts) {

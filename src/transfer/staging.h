@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "pipeline/file_syncer.h"
+#include "pipeline/file_writers.h"
 #include "pipeline/tar_reader.h"
 #include "pipeline/tree_writer.h"
 
@@ -15,14 +15,14 @@ namespace barman::transfer {
 class Staging final : public pipeline::TarVisitor {
  public:
   // `root` exists and is empty.
-  Staging(std::filesystem::path root, pipeline::FileSyncer& syncer);
+  Staging(std::filesystem::path root, pipeline::FileWriters& writers);
 
   // Throws `corrupt` for members that an export cannot have: links elsewhere than in pg_tblspc, WAL
   // files in the wrong place.
   void begin_member(const pipeline::TarMember& member) override;
   void write(Bytes data) override;
   void end_member() override;
-  // All directories handed to the syncer.
+  // All directories handed to the writers.
   void finish() { tree_.finish(); }
 
   // "identity.json", "backup.info", "xlog.db"; nullopt when the archive had none.

@@ -1,9 +1,11 @@
-// Checks a whole backup as it lies in the catalogue: every file of the manifest is there with its
-// size and checksum, nothing else is, the pages of relations have right checksums where the cluster
-// has them, and the WAL that the backup needs is archived and can be read record by record.
+// Checks a whole backup as it lies in the catalogue, in whatever form: every file of the manifest
+// is there with its size and checksum, nothing else is, the pages of relations have right checksums
+// where the cluster has them (not of backups by rsync, which copies pages while they are written),
+// and the WAL that the backup needs is archived and can be read record by record.
 //
-// Reads everything once, with several workers; writes nothing. Memory: some 40 bytes a file, and
-// 1 MiB a worker.
+// Reads everything once, with several workers. Writes nothing but the index of an archive that has
+// none, when it is of a chain of incremental backups. Memory: some 40 bytes a file, 1 MiB a worker,
+// and for compressed archives the frames that are decompressed (content/frame_cache.h).
 #pragma once
 
 #include <cstddef>
@@ -39,14 +41,15 @@ enum class VerifyDepth {
   checksums,  // everything is read
 };
 
-// The files alone, without a lock: a plain backup with a manifest. Advances `progress`, but does
-// not begin it.
+// The files of this backup alone, without a lock; that it has no manifest is a finding. Advances
+// `progress`, but does not begin it. Throws `config` for an encrypted backup that cannot be
+// decrypted here.
 VerifyReport verify_files(const server::Server& server, const catalogue::BackupInfo& backup,
                           VerifyDepth depth, std::size_t worker_count, Progress& progress);
 
-// With everything that it builds on, when it is incremental. Throws `config` for backups of a kind
-// that cannot be verified (encrypted, snapshots, incomplete ones), telling why; `conflict` when the
-// backup is being deleted.
+// With everything that it builds on, when it is incremental. Throws `config` for backups that
+// cannot be verified (snapshots, incomplete ones, encrypted ones without the means to decrypt
+// them), telling why; `conflict` when the backup is being deleted.
 VerifyReport verify_backup(const server::Server& server, const catalogue::BackupInfo& backup,
                            std::size_t worker_count, Progress& progress);
 

@@ -4,10 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
-#include "base/durable.h"
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "compression/stored_file.h"
@@ -67,19 +66,14 @@ fs::path WalArchive::path_of(std::string_view name) const {
 fs::path WalArchive::relative_path(std::string_view name) { return archived_wal_path("", name); }
 
 ArchivedTimelines WalArchive::list_timelines() const {
-  const fs::path& wals = locations_.wals_directory;
   ArchivedTimelines timelines;
-  std::error_code code;
-  for (fs::directory_iterator it(wals, code), end; !code && it != end; it.increment(code)) {
-    const wal::ArchiveName name = wal::parse_archive_name(it->path().filename().string());
+  for (const std::string& text : list_directory(locations_.wals_directory)) {
+    const wal::ArchiveName name = wal::parse_archive_name(text);
     if (name.kind == wal::ArchiveName::Kind::hash_directory) {
       timelines.with_segments.insert(name.timeline);
     } else if (name.kind == wal::ArchiveName::Kind::history) {
       timelines.with_history.insert(name.timeline);
     }
-  }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    throw SystemError(code.value(), "cannot read directory \"" + wals.string() + "\"");
   }
   return timelines;
 }
@@ -135,9 +129,8 @@ std::vector<std::string> WalArchive::list_newest_names() const {
 }
 
 bool WalArchive::is_empty() const {
-  std::error_code code;
-  const std::uintmax_t size = fs::file_size(locations_.wal_index_path(), code);
-  return code || size == 0;
+  const auto status = barman::find_status(locations_.wal_index_path());
+  return !status || status->st_size == 0;
 }
 
 RebuildCounts WalArchive::rebuild_index(const Interrupt& interrupt) const {

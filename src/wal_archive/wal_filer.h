@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "catalogue/catalogue.h"
+#include "catalogue/minimal_wal.h"
 #include "server/server.h"
 #include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_batch.h"
@@ -38,6 +39,8 @@ struct FiledWal {
   // Of an unfit or unfinished file; of an archived one, why the file that was archived before under
   // that name could not be right: it was moved to `errors/`.
   std::string problem{};
+  // Where it tells that the server ran with wal_level = minimal.
+  std::optional<catalogue::MinimalWal> minimal{};
 };
 
 // One received file as its line in the index would be, if it were archived as it is.
@@ -68,6 +71,7 @@ class WalFiler {
     std::filesystem::path temporary;
     WalIndexEntry entry;
     std::string problem{};
+    std::optional<catalogue::MinimalWal> minimal{};
     // The archived file of that name gives way.
     bool is_replacing = false;
     std::exception_ptr failure{};

@@ -1,0 +1,225 @@
+#include "pipeline/file_writers.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "base/durable.h"
+#include "base/error.h"
+
+namespace barman::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+
+// More do not make a batch cheaper, and other threads have nothing to do meanwhile.
+constexpr std::size_t kMaxFilesInBatch = 64;
+constexpr mode_t kAllPermissions = 0777;
+
+// The umask of this process; where it is not told, all that it could take away. umask(2) tells it
+// only by changing it, which other threads would notice.
+mode_t current_umask() {
+  constexpr std::string_view kLabel = "Umask:";
+  const std::string text = find_and_read_file("/proc/self/status").value_or("");
+  std::size_t begin = text.find(kLabel);
+  if (begin == std::string::npos) return kAllPermissions;
+  begin = text.find_first_not_of(" \t", begin + kLabel.size());
+  mode_t value = 0;
+  constexpr int kOctal = 8;
+  if (begin == std::string::npos ||
+      std::from_chars(text.data() + begin, text.data() + text.size(), value, kOctal).ec !=
+          std::errc()) {
+    return kAllPermissions;
+  }
+  return value & kAllPermissions;
+}
+
+void remove_old_file(const NewFile& file) {
+  struct stat status = {};
+  if (::fstatat(file.parent->get(), file.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (S_ISREG(status.st_mode)) ::unlinkat(file.parent->get(), file.name.c_str(), 0);
+}
+
+}  // namespace
+
+// At most kMaxBlocks, made as they are needed. They outlive the FileWriters where a task does.
+class FileWriters::Blocks : public std::enable_shared_from_this<Blocks> {
+ public:
+  BlockHandle take() {
+    std::unique_lock lock(mutex_);
+    is_free_.wait(lock, [&] { return !free_.empty() || count_ < kMaxBlocks; });
+    std::unique_ptr<BulkWriter::Block> block;
+    if (free_.empty()) {
+      block = std::make_unique_for_overwrite<BulkWriter::Block>();
+      ++count_;
+    } else {
+      block = std::move(free_.back());
+      free_.pop_back();
+    }
+    return {block.release(),
+            [self = shared_from_this()](BulkWriter::Block* returned) { self->put_back(returned); }};
+  }
+
+ private:
+  void put_back(BulkWriter::Block* block) {
+    std::unique_ptr<BulkWriter::Block> returned(block);
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(returned));
+    is_free_.notify_one();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable is_free_;
+  std::vector<std::unique_ptr<BulkWriter::Block>> free_;
+  std::size_t count_ = 0;
+};
+
+struct FileWriters::LargeFile {
+  LargeFile(Fd created, fs::path name, std::uint64_t size_bytes)
+      : fd(std::move(created)),
+        path(std::move(name)),
+        writer(fd, path, size_bytes),
+        blocks_left((size_bytes + kBlockSize - 1) / kBlockSize) {}
+  Fd fd;
+  const fs::path path;
+  BulkWriter writer;
+  std::atomic<std::uint64_t> blocks_left;
+};
+
+FileWriters::FileWriters(const fs::path& directory, std::size_t worker_count)
+    : file_system_(directory),
+      umask_(current_umask()),
+      blocks_(std::make_shared<Blocks>()),
+      workers_(worker_count) {}
+
+FileWriters::~FileWriters() = default;
+
+void FileWriters::add_root(const fs::path& root) {
+  Fd fd = open_file(root, O_RDONLY | O_DIRECTORY);
+  if (!file_system_.covers(fd, root)) {
+    syncs_each_ = true;
+    return;
+  }
+  flushed_roots_.emplace_back(std::move(fd), root);
+}
+
+FileWriters::BlockHandle FileWriters::take_block() {
+  // Nothing more needs to be written; this throws the failure.
+  if (workers_.has_failed()) workers_.wait();
+  return blocks_->take();
+}
+
+void FileWriters::begin(NewFile file) {
+  left_bytes_ = file.size_bytes;
+  if (file.size_bytes > kBlockSize) {
+    large_ = std::make_shared<LargeFile>(create(file), file.path, file.size_bytes);
+    offset_ = 0;
+    return;
+  }
+  if (batch_.size_bytes + file.size_bytes > kBlockSize || batch_.files.size() == kMaxFilesInBatch) {
+    submit_batch();
+  }
+  if (!batch_.block) batch_.block = take_block();
+  batch_.files.push_back({std::move(file), batch_.size_bytes});
+}
+
+void FileWriters::write(Bytes data) {
+  if (data.size() > left_bytes_) {
+    throw Error(ErrorKind::internal, "a file has more content than was announced");
+  }
+  left_bytes_ -= data.size();
+  if (!large_) {
+    std::memcpy(batch_.block->bytes.data() + batch_.size_bytes, data.data(), data.size());
+    batch_.size_bytes += data.size();
+    return;
+  }
+  while (!data.empty()) {
+    if (!block_) block_ = take_block();
+    const std::size_t size = std::min(data.size(), kBlockSize - fill_);
+    std::memcpy(block_->bytes.data() + fill_, data.data(), size);
+    fill_ += size;
+    data = data.subspan(size);
+    if (fill_ == kBlockSize) submit_block();
+  }
+}
+
+void FileWriters::end() {
+  if (left_bytes_ != 0) {
+    throw Error(ErrorKind::internal, "a file has less content than was announced");
+  }
+  if (!large_) return;
+  if (fill_ > 0) submit_block();
+  large_.reset();
+}
+
+void FileWriters::submit_block() {
+  workers_.submit([this, file = large_, block = std::exchange(block_, {}),
+                   size = std::exchange(fill_, 0), offset = offset_] {
+    file->writer.write_at(Bytes(block->bytes).first(size), offset);
+    if (--file->blocks_left == 0) finish(file->fd, file->path);
+  });
+  offset_ += kBlockSize;
+}
+
+void FileWriters::submit_batch() {
+  if (batch_.files.empty()) return;
+  // Shared, because tasks are copied.
+  workers_.submit([this, batch = std::make_shared<const Batch>(std::exchange(batch_, {}))] {
+    write_batch(*batch);
+  });
+}
+
+void FileWriters::write_batch(const Batch& batch) const {
+  for (const SmallFile& small : batch.files) {
+    Fd fd = create(small.file);
+    write_full(fd, Bytes(batch.block->bytes).subspan(small.offset, small.file.size_bytes),
+               small.file.path);
+    finish(fd, small.file.path);
+  }
+}
+
+Fd FileWriters::create(const NewFile& file) const {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  Fd fd(::openat(file.parent->get(), file.name.c_str(), kFlags, file.mode));
+  if (!fd.is_open() && errno == EEXIST) {
+    remove_old_file(file);
+    fd = Fd(::openat(file.parent->get(), file.name.c_str(), kFlags, file.mode));
+  }
+  if (!fd.is_open()) throw_errno(fmt::format("cannot create file \"{}\"", file.path.string()));
+  if ((file.mode & umask_) != 0 && ::fchmod(fd.get(), file.mode) != 0) {
+    throw_errno(fmt::format("cannot set permissions of \"{}\"", file.path.string()));
+  }
+  return fd;
+}
+
+void FileWriters::finish(Fd& fd, const fs::path& path) const {
+  if (syncs_each_) sync_fd(fd, path);
+  fd.close(path);
+}
+
+void FileWriters::add_directory(const fs::path& path) {
+  if (!syncs_each_) return;
+  // fsync of directories is not known everywhere.
+  workers_.submit([path] { sync_directory(path); });
+}
+
+void FileWriters::wait() {
+  submit_batch();
+  workers_.wait();
+  if (flushed_roots_.empty()) return;
+  file_system_.sync();
+  // Old kernels do not tell here that the journal could not be written; it has failed then, and
+  // does not take anything more.
+  for (const auto& [fd, path] : flushed_roots_) sync_fd(fd, path);
+}
+
+}  // namespace barman::pipeline

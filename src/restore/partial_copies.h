@@ -1,0 +1,13 @@
+// A segment that was never completed may be held several times: as the receiver left it, and as the
+// server itself had it, archived later (a promoted standby, WAL saved from a crashed cluster).
+#pragma once
+
+#include "restore/restore_facts.h"
+
+namespace barman::restore {
+
+// Takes out of `facts.received` the partial files of which another copy, archived or received, has
+// everything.
+void drop_shorter_partials(RestoreFacts& facts);
+
+}  // namespace barman::restore
