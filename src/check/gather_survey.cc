@@ -7,6 +7,7 @@
 
 #include "archive/read_branches.h"
 #include "base/error.h"
+#include "catalogue/backup_kind.h"
 #include "content/archive_file.h"
 
 namespace barman::check {
@@ -70,7 +71,8 @@ void survey_archives(const server::Server& server, VerifyDepth depth, Progress& 
   }
   std::error_code code;
   const bool has_manifest = fs::exists(data / "backup_manifest", code);
-  if (!has_manifest && info.mode == "postgres" && info.version.value_or(0) >= kFirstWithManifest) {
+  if (!has_manifest && catalogue::source_of(info) == catalogue::SourceKind::postgres_stream &&
+      info.version.value_or(0) >= kFirstWithManifest) {
     add_damage(backup, "its backup_manifest is missing");
   }
   if (!backup.damage.empty()) return;
@@ -126,7 +128,8 @@ void survey_backup_files(const server::Server& server, VerifyDepth depth, Progre
     return;
   }
   backup.not_looked_at = "no manifest tells which files must be there";
-  if (info.mode == "postgres" && info.version.value_or(0) >= kFirstWithManifest) {
+  if (catalogue::source_of(info) == catalogue::SourceKind::postgres_stream &&
+      info.version.value_or(0) >= kFirstWithManifest) {
     add_damage(backup, "its backup_manifest is missing");
   }
   for (const char* const name : {"PG_VERSION", "global/pg_control"}) {
