@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "archive/processes.h"
+#include "archive/receiver_note.h"
 #include "archive/wal_batch.h"
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -87,8 +88,10 @@ void ArchiveTrigger::run_child(const std::stop_token& stop) const {
 }
 
 bool ArchiveTrigger::are_files_waiting() const {
-  const WalBatch batch = choose_batch(
-      WalSource::streaming, list_received_files(server_.locations().streaming_directory), 0);
+  std::vector<ReceivedFile> received = list_received_files(server_.locations().streaming_directory);
+  const WalBatch batch =
+      choose_batch(WalSource::streaming, std::move(received), 0,
+                   find_receiver_note(server_.locations().backup_directory).timeline);
   return !batch.files.empty();
 }
 

@@ -11,11 +11,11 @@
 #include <fmt/format.h>
 
 #include "archive/hook_variables.h"
+#include "archive/receiver_note.h"
 #include "archive/rejected_file.h"
 #include "archive/wal_batch.h"
 #include "archive/wal_coding.h"
 #include "archive/wal_filer.h"
-#include "archive/wal_level_watch.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/log.h"
@@ -48,7 +48,7 @@ class ArchiverRun {
   std::vector<FiledWal> archive_group(std::span<const std::string> names);
   void archive_with_hooks(const std::string& name);
   void count(const std::string& name, const FiledWal& filed);
-  void tell_minimal(const std::vector<catalogue::MinimalWal>& places);
+  void tell_minimal(const std::vector<FiledWal>& filed);
   void reject_unknown(const std::vector<std::string>& names);
   fs::path directory() const {
     return source_ == WalSource::streaming ? server_.locations().streaming_directory
@@ -72,7 +72,11 @@ class ArchiverRun {
 };
 
 void ArchiverRun::run(const ArchiveRequest& request) {
-  const WalBatch batch = choose_batch(source_, list_received_files(directory()), limit());
+  // Listed first: a file of another timeline comes behind its note.
+  std::vector<ReceivedFile> received = list_received_files(directory());
+  const WalBatch batch =
+      choose_batch(source_, std::move(received), limit(),
+                   find_receiver_note(server_.locations().backup_directory).timeline);
   const bool is_telling = request.when_idle == ArchiveRequest::WhenIdle::tell;
   if (!batch.files.empty() || is_telling) announce(batch);
   if (batch.files.empty() && is_telling) messages_.info_unlogged("\tno file found");
@@ -105,20 +109,19 @@ void ArchiverRun::announce(const WalBatch& batch) {
 }
 
 std::vector<FiledWal> ArchiverRun::archive_group(std::span<const std::string> names) {
-  std::vector<catalogue::MinimalWal> minimal;
-  for (const std::string& name : names) {
-    if (auto place = find_minimal_wal(filer_.source_path(name), name)) {
-      minimal.push_back(std::move(*place));
-    }
-  }
   std::vector<FiledWal> filed = filer_.file_group(names);
-  tell_minimal(minimal);
+  tell_minimal(filed);
   for (std::size_t i = 0; i < filed.size(); ++i) count(names[i], filed[i]);
   filer_.rethrow_failure();
   return filed;
 }
 
-void ArchiverRun::tell_minimal(const std::vector<catalogue::MinimalWal>& places) {
+void ArchiverRun::tell_minimal(const std::vector<FiledWal>& filed) {
+  std::vector<catalogue::MinimalWal> places;
+  for (const FiledWal& wal : filed) {
+    const bool is_archived = wal.outcome == FiledAs::archived || wal.outcome == FiledAs::duplicate;
+    if (is_archived && wal.minimal) places.push_back(*wal.minimal);
+  }
   for (const catalogue::MinimalWal& place : places) {
     messages_.warning(fmt::format(
         "Server '{}' ran with wal_level = minimal from {} on: no backup taken before can be "

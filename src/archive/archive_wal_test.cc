@@ -1,5 +1,6 @@
 #include "archive/archive_wal.h"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,14 +11,17 @@
 #include "archive/wal_filer.h"
 #include "base/file_lock.h"
 #include "catalogue/locks.h"
+#include "catalogue/minimal_wal.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
 
 namespace barman::archive {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 std::string gzipped(const std::string& content) {
@@ -132,6 +136,56 @@ TEST(ArchiveWal, UnknownObjectsGoToErrors) {
                           "\tREADME", "\tadir"));
   EXPECT_THAT(list_names(test.config.incoming_wals_directory), ElementsAre(".hidden", "half.tmp"));
   EXPECT_EQ(list_names(test.config.errors_directory).size(), 2U);
+}
+
+// A link, a FIFO or a directory in the place of a segment must not keep the others waiting.
+TEST(ArchiveWal, WhatIsNoFileGoesToErrorsAndTheOthersAreArchived) {
+  TestServer test;
+  put_wal_file(test.home.path() / wal_name(1), "elsewhere");
+  std::filesystem::create_symlink(test.home.path() / wal_name(1), test.incoming(wal_name(1)));
+  std::filesystem::create_symlink("nowhere", test.incoming(wal_name(2)));
+  ASSERT_EQ(::mkfifo(test.incoming(wal_name(3)).c_str(), 0600), 0);
+  std::filesystem::create_directory(test.incoming(wal_name(4)));
+  put_wal_file(test.incoming(wal_name(5)), "five");
+  RecordedMessages messages;
+  const ArchiveCounts counts = archive_pending_wal(test.make(), {}, messages);
+  EXPECT_EQ(counts.archived, 1U);
+  EXPECT_EQ(counts.rejected, 4U);
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(5)));
+  EXPECT_THAT(list_names(test.config.incoming_wals_directory), IsEmpty());
+  EXPECT_EQ(list_names(test.config.errors_directory).size(), 4U);
+  for (unsigned number = 1; number <= 4; ++number) {
+    EXPECT_THAT(messages.lines, Contains("\t" + wal_name(number)));
+  }
+  EXPECT_EQ(get_wal_text(test.home.path() / wal_name(1)), "elsewhere");
+}
+
+// XLOG_PARAMETER_CHANGE of PostgreSQL 13 to 17, with wal_level = minimal.
+std::string minimal_segment() {
+  wal::WalBuilder wal;
+  wal.add_record(100);
+  std::string settings(28, '\0');
+  wal::store(settings, 20, std::uint32_t{0});
+  wal.add_record_with("\xFF" + std::string(1, static_cast<char>(settings.size())) + settings, 0,
+                      0x60);
+  wal.add_switch();
+  return wal.bytes();
+}
+
+TEST(ArchiveWal, TellsMinimalWalOfWhatItArchives) {
+  for (const bool is_compressed : {false, true}) {
+    TestServer test;
+    if (is_compressed) test.config.compression = "gzip";
+    const std::string name = wal::segment_name({wal::TimelineId{1}, 1}, {wal::kSegment});
+    put_file(test.incoming(name), minimal_segment());
+    put_file(test.incoming(wal_name(2)), "none");
+    RecordedMessages messages;
+    EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).archived, 1U);
+    EXPECT_THAT(messages.lines, Contains(HasSubstr("ran with wal_level = minimal from ")));
+    const auto places = catalogue::list_minimal_wal(test.config.backup_directory);
+    ASSERT_EQ(places.size(), 1U);
+    EXPECT_EQ(places.front().segment, name);
+  }
 }
 
 TEST(ArchiveWal, RecordsCompressionFoundByMagic) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "archive/receiver_note.h"
 #include "archive/wal_coding.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -49,11 +50,23 @@ std::optional<std::vector<std::byte>> read_segment(const server::Server& server,
   if (!file) return std::nullopt;
   const WalCoding coding(server.config());
   const StoredForm form = coding.identify(*file, path);
-  // A passphrase is not asked for at each start of a receiver.
-  if (form.encryption) return std::nullopt;
   MemorySink content;
-  coding.decode(form, *file, path, content);
+  // Without key and passphrase on this host nothing is known.
+  try {
+    coding.decode(form, *file, path, content);
+  } catch (const Error& error) {
+    if (!form.encryption || error.kind() == ErrorKind::interrupted) throw;
+    log::debug(kComponent, "{} is not compared with the server's: {}", name, error.describe());
+    return std::nullopt;
+  }
   return content.take();
+}
+
+std::optional<replication::HeldWal> find_noted_end(const server::Server& server,
+                                                   const std::string& segment) {
+  const ReceiverNote note = find_receiver_note(server.locations().backup_directory);
+  if (note.segment != segment) return std::nullopt;
+  return note.end;
 }
 
 std::optional<std::string> read_history(const server::Server& server, wal::TimelineId timeline) {
@@ -76,6 +89,8 @@ replication::ArchivedWal look_at_archived_wal(const server::Server& server) {
               [&server](const std::string& segment) {
                 return ask([&] { return read_segment(server, segment); });
               },
+          .noted_end =
+              [&server](const std::string& segment) { return find_noted_end(server, segment); },
           .history =
               [&server](wal::TimelineId timeline) {
                 return ask([&] { return read_history(server, timeline); });

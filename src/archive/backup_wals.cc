@@ -12,6 +12,7 @@
 
 #include "archive/remove_wals.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "catalogue/locks.h"
@@ -40,10 +41,9 @@ BackupWals state_of(Outcome outcome) {
 
 // Received by this host, and not archived yet.
 bool is_received(const catalogue::CatalogueLocations& locations, const std::string& name) {
-  struct stat status = {};
   for (const auto& directory : {locations.incoming_directory, locations.streaming_directory}) {
     for (const std::string& file : {name, name + ".partial"}) {
-      if (::lstat((directory / file).c_str(), &status) == 0) return true;
+      if (find_status(directory / file, Links::refuse)) return true;
     }
   }
   return false;
@@ -60,10 +60,9 @@ std::optional<std::chrono::seconds> time_of_gap(const catalogue::CatalogueLocati
   const auto last = last_name ? wal::parse_segment_name(*last_name, size) : std::nullopt;
   for (wal::Segment next = *missing; last && next < *last;) {
     ++next.number;
-    struct stat status = {};
-    const auto path =
-        catalogue::archived_wal_path(locations.wals_directory, wal::segment_name(next, size));
-    if (::stat(path.c_str(), &status) == 0) return std::chrono::seconds(status.st_ctim.tv_sec);
+    const auto status = find_status(
+        catalogue::archived_wal_path(locations.wals_directory, wal::segment_name(next, size)));
+    if (status) return std::chrono::seconds(status->st_ctim.tv_sec);
   }
   return std::nullopt;
 }

@@ -318,6 +318,11 @@ void remove_abandoned(const fs::path& directory) {
       ::unlink(it->path().c_str());
     }
   }
+  // Only room is lost.
+  if (code) {
+    log::warning(kComponent, "cannot look for abandoned files in \"{}\": {}", directory.string(),
+                 code.message());
+  }
 }
 
 // Pushes the input into the reader; the number of bytes.

@@ -7,20 +7,23 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "archive/archive_trigger.h"
 #include "archive/archived_wal.h"
+#include "archive/receiver_name.h"
+#include "archive/receiver_note.h"
 #include "archive/slot_care.h"
 #include "archive/stream_files.h"
-#include "archive/synchronous_standby.h"
+#include "archive/wal_coding.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "catalogue/locks.h"
-#include "postgres/conninfo.h"
 #include "postgres/queries.h"
+#include "postgres/synchronous_standbys.h"
 #include "replication/slot.h"
 #include "replication/system_identity.h"
 #include "replication/wal_stream.h"
@@ -110,7 +113,11 @@ postgres::SystemId check_or_explain(const server::Server& server) {
 class ReceiveLoop final : public replication::WalReceiverEvents {
  public:
   ReceiveLoop(const server::Server& server, postgres::SystemId system_id, Messages& messages)
-      : server_(server), system_id_(system_id), messages_(messages) {
+      : server_(server),
+        system_id_(system_id),
+        messages_(messages),
+        note_(find_receiver_note(server.locations().backup_directory)),
+        is_encrypting_(WalCoding(server.config()).is_encrypting()) {
     if (!server.config().streaming_archiver_prompt) return;
     archive_trigger_.emplace(server);
     // What has come in while nobody was here.
@@ -124,7 +131,10 @@ class ReceiveLoop final : public replication::WalReceiverEvents {
     messages_.warning(server_.name() + ": " + text);
   }
   void on_streaming() override { failures_ = 0; }
+  // Before a file of that timeline is there: from now on the archiver leaves the newest one alone.
+  void on_timeline(wal::TimelineId timeline) override { note_timeline(timeline); }
   void on_segment_complete(const fs::path& path) override {
+    note_end(path);
     mark_next_segment(path);
     if (archive_trigger_) archive_trigger_->pull();
   }
@@ -134,6 +144,9 @@ class ReceiveLoop final : public replication::WalReceiverEvents {
 
  private:
   enum class Next { retry, give_up };
+
+  void note_timeline(wal::TimelineId timeline);
+  void note_end(const fs::path& path);
 
   fs::path directory() const { return server_.locations().streaming_directory; }
   void stream_once();
@@ -146,6 +159,8 @@ class ReceiveLoop final : public replication::WalReceiverEvents {
   const server::Server& server_;
   const postgres::SystemId system_id_;
   Messages& messages_;
+  ReceiverNote note_;
+  const bool is_encrypting_;
   std::optional<ArchiveTrigger> archive_trigger_;
   bool has_streamed_ = false;
   std::size_t failures_ = 0;
@@ -168,6 +183,47 @@ void ReceiveLoop::run() {
       report_loss(error);
       sleep_unless_interrupted(static_cast<int>(pause.count()), server_.interrupt());
     }
+  }
+}
+
+void ReceiveLoop::note_timeline(wal::TimelineId timeline) {
+  if (note_.timeline == timeline) return;
+  std::optional<FileLock> lock;
+  const std::vector<replication::StreamFile> files = replication::list_stream_files(directory());
+  const bool has_later = std::any_of(files.begin(), files.end(), [&](const auto& file) {
+    const auto name = wal::parse_wal_file_name(file.name);
+    return name && name->timeline > timeline;
+  });
+  if (has_later) {
+    // A run that began without the note may take an old partial file of this timeline away.
+    lock = FileLock::try_lock(catalogue::archive_wal_lock(server_.locks()));
+    if (!lock) {
+      throw Error(ErrorKind::connection,
+                  fmt::format("archive-wal is at work, and WAL of timeline {} cannot be received "
+                              "beside it before it has ended",
+                              timeline.value));
+    }
+  }
+  note_.timeline = timeline;
+  save_receiver_note(server_.locations().backup_directory, note_);
+}
+
+// In the archive nobody can read it without the key, and the next start has to compare it.
+void ReceiveLoop::note_end(const fs::path& path) {
+  if (!is_encrypting_) return;
+  try {
+    std::error_code code;
+    const wal::SegmentSize size = {fs::file_size(path, code)};
+    const auto segment = wal::parse_segment_name(path.filename().string(), size);
+    if (code || !segment) return;
+    const auto end = replication::end_of_segment_file(
+        path, {segment->timeline, wal::segment_begin(*segment, size)}, size);
+    if (!end) return;
+    note_.segment = path.filename().string();
+    note_.end = replication::reduce_to_digest(*end);
+    save_receiver_note(server_.locations().backup_directory, note_);
+  } catch (const Error& error) {  // It is WAL that has been received, whatever comes of the note.
+    log::warning(kComponent, "{}", error.describe());
   }
 }
 
@@ -200,18 +256,18 @@ void ReceiveLoop::stream_once() {
     postgres::Connection sql = server_.connect_beside_streaming();
     const postgres::ServerSettings settings = postgres::query_settings(sql);
     require_slot(sql, options);
-    if (const auto truncated = truncate_broken_partial(directory(), settings.segment_size)) {
+    const auto truncated = truncate_broken_partial(directory(), settings.segment_size,
+                                                   postgres::query_current_timeline(sql));
+    if (truncated) {
       messages_.info(fmt::format(
           "Truncating partial file {} that has wrong size {} while {} was expected.",
           truncated->path.string(), truncated->size_bytes, settings.segment_size.bytes));
     }
-    const std::string name =
-        postgres::find_parameter(*server_.config().streaming_conninfo, "application_name")
-            .value_or(server_.config().streaming_archiver_name);
     const std::string& synchronous = server_.config().streaming_archiver_synchronous;
     if (synchronous == "on" ||
         (synchronous != "off" &&
-         is_synchronous_standby(settings.synchronous_standby_names.value_or(""), name))) {
+         postgres::is_synchronous_standby(settings.synchronous_standby_names.value_or(""),
+                                          receiver_name(server_.config())))) {
       options.synchronous = replication::Synchronous::yes;
     }
   }

@@ -22,7 +22,7 @@ std::optional<replication::StreamFile> find_newest(const fs::path& directory,
   std::optional<replication::StreamFile> newest;
   for (replication::StreamFile& file : replication::list_stream_files(directory)) {
     const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(file.name);
-    if (!name || !accept(name->kind)) continue;
+    if (!name || !accept(*name)) continue;
     if (!newest || newest->name < file.name) newest = std::move(file);
   }
   return newest;
@@ -55,9 +55,11 @@ void mark_next_segment(const fs::path& completed) {
 }
 
 std::optional<TruncatedPartial> truncate_broken_partial(const fs::path& directory,
-                                                        wal::SegmentSize segment_size) {
-  const auto newest = find_newest(
-      directory, [](wal::WalFileKind kind) { return kind == wal::WalFileKind::partial; });
+                                                        wal::SegmentSize segment_size,
+                                                        wal::TimelineId timeline) {
+  const auto newest = find_newest(directory, [&](const wal::WalFileName& name) {
+    return name.kind == wal::WalFileKind::partial && name.timeline <= timeline;
+  });
   if (!newest || newest->size_bytes == 0 || newest->size_bytes == segment_size.bytes) {
     return std::nullopt;
   }
@@ -70,8 +72,8 @@ std::optional<TruncatedPartial> truncate_broken_partial(const fs::path& director
 }
 
 std::optional<std::string> find_newest_stream_file(const fs::path& directory) {
-  const auto newest = find_newest(directory, [](wal::WalFileKind kind) {
-    return kind == wal::WalFileKind::partial || kind == wal::WalFileKind::segment;
+  const auto newest = find_newest(directory, [](const wal::WalFileName& name) {
+    return name.kind == wal::WalFileKind::partial || name.kind == wal::WalFileKind::segment;
   });
   if (!newest) return std::nullopt;
   return newest->name;

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "archive/synchronous_standby.h"
 #include "archive/test_support.h"
 
 namespace barman::archive {
@@ -35,22 +34,22 @@ TEST(StreamFiles, OnlyAPartialFileOfImpossibleSizeIsTruncated) {
   const TemporaryDirectory directory;
   put_file(directory.path() / (wal_name(1) + ".partial"), "older");
   put_file(directory.path() / (wal_name(2) + ".partial"), "broken");
-  const auto truncated = truncate_broken_partial(directory.path(), kSmall);
+  const auto truncated = truncate_broken_partial(directory.path(), kSmall, {1});
   ASSERT_TRUE(truncated);
   EXPECT_EQ(truncated->size_bytes, 6U);
   EXPECT_EQ(get_file(directory.path() / (wal_name(2) + ".partial")), "");
   EXPECT_EQ(get_file(directory.path() / (wal_name(1) + ".partial")), "older");
-  EXPECT_FALSE(truncate_broken_partial(directory.path(), kSmall));
+  EXPECT_FALSE(truncate_broken_partial(directory.path(), kSmall, {1}));
 }
 
-TEST(SynchronousStandby, NamesInAllForms) {
-  EXPECT_TRUE(is_synchronous_standby("barman_receive_wal", "barman_receive_wal"));
-  EXPECT_TRUE(is_synchronous_standby("FIRST 2 (s1, \"barman_receive_wal\")", "barman_receive_wal"));
-  EXPECT_TRUE(is_synchronous_standby("ANY 1 (*)", "barman_receive_wal"));
-  EXPECT_TRUE(is_synchronous_standby("s1,Barman_Receive_WAL", "barman_receive_wal"));
-  EXPECT_FALSE(is_synchronous_standby("", "barman_receive_wal"));
-  EXPECT_FALSE(is_synchronous_standby("s1, s2", "barman_receive_wal"));
-  EXPECT_FALSE(is_synchronous_standby("2 (s1, s2)", "s3"));
+TEST(StreamFiles, APartialFileOfALaterTimelineIsNotTruncated) {
+  const TemporaryDirectory directory;
+  const std::string later = "000000020000000000000009.partial";
+  put_file(directory.path() / later, "nobody fills it again");
+  put_file(directory.path() / (wal_name(2) + ".partial"), "broken");
+  ASSERT_TRUE(truncate_broken_partial(directory.path(), kSmall, {1}));
+  EXPECT_EQ(get_file(directory.path() / (wal_name(2) + ".partial")), "");
+  EXPECT_EQ(get_file(directory.path() / later), "nobody fills it again");
 }
 
 }  // namespace

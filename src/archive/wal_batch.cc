@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -18,21 +19,31 @@ namespace {
 struct Classified {
   ReceivedFile file;
   wal::WalFileKind kind;
+  wal::TimelineId timeline;
 };
 
-// The last one of a kind; the files are ascending.
-std::optional<std::size_t> find_last(const std::vector<Classified>& files, wal::WalFileKind kind) {
-  for (std::size_t i = files.size(); i > 0; --i) {
-    if (files[i - 1].kind == kind) return i - 1;
-  }
-  return std::nullopt;
+// Takes the last one of a kind out; the files are ascending. `timeline`: of that one only.
+bool take_last(std::vector<Classified>& files, wal::WalFileKind kind,
+               std::optional<wal::TimelineId> timeline) {
+  const auto last = std::find_if(files.rbegin(), files.rend(), [&](const Classified& item) {
+    return item.kind == kind && (!timeline || item.timeline == *timeline);
+  });
+  if (last == files.rend()) return false;
+  files.erase(std::prev(last.base()));
+  return true;
 }
 
 // What the receiver still needs is taken out.
-void keep_streaming_position(std::vector<Classified>& files, WalBatch& batch) {
-  std::optional<std::size_t> kept = find_last(files, wal::WalFileKind::partial);
-  if (!kept) kept = find_last(files, wal::WalFileKind::segment);
-  if (kept) files.erase(files.begin() + static_cast<std::ptrdiff_t>(*kept));
+void keep_streaming_position(std::vector<Classified>& files,
+                             std::optional<wal::TimelineId> receiving, WalBatch& batch) {
+  const bool is_receiving_newest =
+      !receiving || std::none_of(files.begin(), files.end(), [&](const Classified& item) {
+        return item.kind == wal::WalFileKind::partial && item.timeline > *receiving;
+      });
+  if (!is_receiving_newest) take_last(files, wal::WalFileKind::partial, receiving);
+  if (!take_last(files, wal::WalFileKind::partial, std::nullopt)) {
+    take_last(files, wal::WalFileKind::segment, std::nullopt);
+  }
   std::erase_if(files, [&](const Classified& item) {
     const bool is_marker = item.kind == wal::WalFileKind::partial && item.file.size_bytes == 0;
     if (is_marker) batch.empty_partials.push_back(item.file.name);
@@ -46,7 +57,8 @@ std::string_view source_text(WalSource source) {
   return source == WalSource::streaming ? "streaming" : "file archival";
 }
 
-WalBatch choose_batch(WalSource source, std::vector<ReceivedFile> received, std::size_t limit) {
+WalBatch choose_batch(WalSource source, std::vector<ReceivedFile> received, std::size_t limit,
+                      std::optional<wal::TimelineId> receiving) {
   std::sort(received.begin(), received.end(),
             [](const ReceivedFile& a, const ReceivedFile& b) { return a.name < b.name; });
   WalBatch batch;
@@ -56,12 +68,12 @@ WalBatch choose_batch(WalSource source, std::vector<ReceivedFile> received, std:
     if (!name || !file.is_regular) {
       batch.unknown.push_back(std::move(file.name));
     } else {
-      files.push_back({.file = std::move(file), .kind = name->kind});
+      files.push_back({.file = std::move(file), .kind = name->kind, .timeline = name->timeline});
     }
   }
-  if (source == WalSource::streaming) keep_streaming_position(files, batch);
+  if (source == WalSource::streaming) keep_streaming_position(files, receiving, batch);
   batch.waiting = files.size();
-  if (limit > 0 && files.size() > limit) files.resize(limit, {{}, wal::WalFileKind::segment});
+  if (limit > 0 && files.size() > limit) files.resize(limit, {{}, wal::WalFileKind::segment, {}});
   batch.files.reserve(files.size());
   for (Classified& item : files) batch.files.push_back(std::move(item.file.name));
   return batch;
@@ -75,7 +87,8 @@ std::vector<ReceivedFile> list_received_files(const fs::path& directory) {
     if (name.starts_with('.') || name.ends_with(".tmp") || is_name_of_file_system(name)) continue;
     ReceivedFile file = {.name = std::move(name)};
     std::error_code vanished;
-    file.is_regular = it->is_regular_file(vanished);
+    // A link is none, wherever it leads: what it leads to need not stay.
+    file.is_regular = fs::is_regular_file(it->symlink_status(vanished));
     if (!vanished && file.is_regular && file.name.ends_with(".partial")) {
       file.size_bytes = it->file_size(vanished);
     }

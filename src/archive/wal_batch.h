@@ -5,9 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "wal/wal_file_name.h"
 
 namespace barman::archive {
 
@@ -37,8 +40,10 @@ struct WalBatch {
 
 // Of a streaming directory the newest partial file stays, because it is being written; without
 // partial files the newest complete segment, because the receiver finds its position by it. A limit
-// of 0 means none.
-WalBatch choose_batch(WalSource source, std::vector<ReceivedFile> received, std::size_t limit);
+// of 0 means none. Newest by name, and of `receiving`, the timeline that the receiver has noted: a
+// server that is on an earlier timeline again writes there.
+WalBatch choose_batch(WalSource source, std::vector<ReceivedFile> received, std::size_t limit,
+                      std::optional<wal::TimelineId> receiving = std::nullopt);
 
 // Without hidden and temporary ("….tmp") files, in any order; empty for a missing directory.
 std::vector<ReceivedFile> list_received_files(const std::filesystem::path& directory);

@@ -59,6 +59,31 @@ TEST(WalBatch, OlderEmptyPartialIsAMarkerOnly) {
   EXPECT_THAT(batch.empty_partials, ElementsAre(std::string(kFirst) + ".partial"));
 }
 
+// A server that is on timeline 1 again: what is received now stays as well, whatever its name is.
+TEST(WalBatch, WhatIsReceivedOnAnEarlierTimelineStays) {
+  const std::string later = "000000020000000000000009";
+  const WalBatch batch =
+      choose_batch(WalSource::streaming,
+                   {partial(kFirst), {.name = kSecond}, partial(kThird), partial(later.c_str())}, 0,
+                   wal::TimelineId{1});
+  EXPECT_THAT(batch.files, ElementsAre(std::string(kFirst) + ".partial", kSecond));
+  const WalBatch marker = choose_batch(
+      WalSource::streaming, {partial(kThird, 0), partial(later.c_str())}, 0, wal::TimelineId{1});
+  EXPECT_THAT(marker.files, IsEmpty());
+  EXPECT_THAT(marker.empty_partials, IsEmpty());
+}
+
+// After a promotion the old one goes, also when the receiver has not noted it.
+TEST(WalBatch, WhatWasReceivedBeforeAPromotionGoes) {
+  const std::string later = "000000020000000000000003";
+  for (const std::uint32_t receiving : {2U, 3U}) {
+    const WalBatch batch =
+        choose_batch(WalSource::streaming, {partial(kThird), partial(later.c_str())}, 0,
+                     wal::TimelineId{receiving});
+    EXPECT_THAT(batch.files, ElementsAre(std::string(kThird) + ".partial"));
+  }
+}
+
 TEST(WalBatch, WithoutPartialTheNewestSegmentStays) {
   const WalBatch batch = choose_batch(
       WalSource::streaming, {{.name = kFirst}, {.name = kSecond}, {.name = "00000002.history"}}, 0);

@@ -253,7 +253,8 @@ void WalCoding::decrypt(const Fd& source, const fs::path& source_path,
 
 std::string WalCoding::read_text(const fs::path& path) const {
   const Fd file = open_file(path, O_RDONLY);
-  compression::TextSink text(path.string());
+  // PostgreSQL's have a line for each timeline.
+  compression::TextSink text(path.string(), wal::kMaxWalTextBytes);
   decode(identify(file, path), file, path, text);
   return text.take();
 }

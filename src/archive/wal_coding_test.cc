@@ -107,6 +107,21 @@ TEST(WalCoding, PlainFilesFromBeforeCompressionAreRead) {
   EXPECT_EQ(sent(test, "00000002.history"), "1\t0/3000000\tno reason");
 }
 
+TEST(WalCoding, AHistoryFileOfAnySizeIsNotReadIntoMemory) {
+  TestServer test;
+  const auto path = test.archived("00000002.history");
+  put_file(path, "1\t0/3000000\tno recovery target specified\n");
+  EXPECT_THAT(WalCoding(test.config).read_text(path), HasSubstr("no recovery target"));
+  std::filesystem::resize_file(path, std::uintmax_t{200} << 20);
+  try {
+    WalCoding(test.config).read_text(path);
+    ADD_FAILURE() << "it was read";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::corrupt);
+    EXPECT_THAT(error.describe(), HasSubstr("00000002.history\" is too large: more than 16.0 MiB"));
+  }
+}
+
 TEST(WalCoding, CustomMagicComesBeforeTheOthers) {
   TestServer test;
   test.config.custom_compression_magic = "0x1F8B08";

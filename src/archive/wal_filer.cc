@@ -17,6 +17,7 @@
 #include "archive/file_transfer.h"
 #include "archive/received_content.h"
 #include "archive/rejected_file.h"
+#include "archive/wal_level_watch.h"
 #include "base/anonymous_file.h"
 #include "base/durable.h"
 #include "base/error.h"
@@ -112,7 +113,8 @@ std::vector<FiledWal> WalFiler::file_group(std::span<const std::string> names) {
   for (Item& item : items) {
     filed.push_back({.outcome = item.outcome,
                      .entry = std::move(item.entry),
-                     .problem = std::move(item.problem)});
+                     .problem = std::move(item.problem),
+                     .minimal = std::move(item.minimal)});
   }
   return filed;
 }
@@ -174,7 +176,7 @@ WalFiler::Item WalFiler::prepare_in_place(const std::string& name) const {
     } catch (const SystemError& error) {
       const fs::path directory =
           catalogue::archived_wal_path(locations_.wals_directory, name).parent_path();
-      if (error.error_number() != ENOENT || attempt == kTries || fs::exists(directory)) throw;
+      if (error.error_number() != ENOENT || attempt == kTries || find_status(directory)) throw;
       make_directories(directory);
     }
   }
@@ -196,6 +198,8 @@ WalFiler::Item WalFiler::prepare(const std::string& name) const {
                               ? StoredForm{}
                               : coding_.identify_received(item.file, item.source);
   if (!is_fit(item, name, form)) return item;
+  // By the worker that reads the file anyway to encode or to flush it.
+  if (form.is_plain()) item.minimal = find_minimal_wal(item.file, name);
   if (const std::optional<Fd> archived = find_file(item.target)) {
     compare_with_archived(item, name, *archived);
     if (!item.is_replacing) return item;
@@ -306,7 +310,7 @@ void WalFiler::put_into_archive(std::vector<Item>& items) {
   }
   for (const fs::path& directory : directories) {
     // Of duplicates that have been removed meanwhile, with all that was there.
-    if (fs::exists(directory)) sync_directory(directory);
+    if (find_status(directory)) sync_directory(directory);
   }
   step();
   // Commit point: the received files are not needed any more.

@@ -19,6 +19,7 @@
 #include "archive/wal_coding.h"
 #include "base/fd.h"
 #include "catalogue/catalogue.h"
+#include "catalogue/minimal_wal.h"
 #include "catalogue/wal_index.h"
 #include "server/server.h"
 
@@ -40,6 +41,8 @@ struct FiledWal {
   // Of an unfit or unfinished file; of an archived one, why the file that was archived before under
   // that name could not be right: it was moved to `errors/`.
   std::string problem{};
+  // Where it tells that the server ran with wal_level = minimal.
+  std::optional<catalogue::MinimalWal> minimal{};
 };
 
 // One received file as its line in the index would be, if it were archived as it is.
@@ -74,6 +77,7 @@ class WalFiler {
     std::filesystem::path temporary;
     catalogue::WalIndexEntry entry;
     std::string problem{};
+    std::optional<catalogue::MinimalWal> minimal{};
     // The archived file of that name gives way.
     bool is_replacing = false;
     std::exception_ptr failure{};

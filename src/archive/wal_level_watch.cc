@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "wal/record_checker.h"
 #include "wal/record_content.h"
 #include "wal/wal_file_name.h"
@@ -49,13 +48,11 @@ void read_records(const Fd& file, const wal::Segment& segment, wal::RecordChecke
 
 }  // namespace
 
-std::optional<catalogue::MinimalWal> find_minimal_wal(const std::filesystem::path& path,
-                                                      const std::string& name) {
+std::optional<catalogue::MinimalWal> find_minimal_wal(const Fd& file, const std::string& name) {
   std::optional<catalogue::MinimalWal> found;
   const auto parsed = wal::parse_wal_file_name(name);
   if (!parsed || parsed->kind != wal::WalFileKind::segment) return found;
-  const std::optional<Fd> file = find_file(path);
-  const std::optional<wal::SegmentSize> size = file ? find_segment_size(*file) : std::nullopt;
+  const std::optional<wal::SegmentSize> size = find_segment_size(file);
   const auto segment = size ? wal::parse_segment_name(name, *size) : std::nullopt;
   if (!segment) return found;
   wal::RecordChecker checker({.timeline = segment->timeline,
@@ -72,7 +69,7 @@ std::optional<catalogue::MinimalWal> find_minimal_wal(const std::filesystem::pat
                                found = {name, record.begin, record.previous};
                              });
   try {
-    read_records(*file, *segment, checker);
+    read_records(file, *segment, checker);
   } catch (const Error& error) {  // Whether it is whole is not the question here.
     if (error.kind() != ErrorKind::corrupt) throw;
   }

@@ -24,6 +24,7 @@
 #include "catalogue/backup_kind.h"
 #include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"
+#include "catalogue/server_warnings.h"
 #include "config/validation.h"
 #include "content/backup_chain.h"
 #include "content/restorable.h"
@@ -197,9 +198,12 @@ ReceivedBaseBackup copy_files(Job& job) {
   job.info.copy_stats = catalogue::PythonValue{stats};
   job.messages.info("Copy done (time: " + human_duration(seconds) + ")");
   // Of pages with wrong checksums there is a summary.
-  for (const std::string& warning : received.warnings) {
-    if (!received.end.checksum_failure)
+  if (!received.end.checksum_failure) {
+    for (const std::string& warning : received.warnings) {
       job.messages.warning("PostgreSQL said while it sent the backup: " + warning);
+    }
+    catalogue::keep_server_warnings(job.server.catalogue().base_directory(job.info.id),
+                                    received.warnings);
   }
   if (received.end.checksum_failure) {
     job.page_damage = fmt::format("PostgreSQL found corrupt pages while it sent the backup: {}",
@@ -237,6 +241,8 @@ void end_backup(Job& job, const replication::BackupEnd& end) {
   BackupInfo& info = job.info;
   postgres::Connection connection = job.server.connect();
   const postgres::WalPosition position = postgres::query_wal_position(connection);
+  const bool is_primary = !postgres::is_in_recovery(connection);
+  if (is_primary) replication::require_reached(end, position.lsn);
   info.end_time = position.time;
   info.end_xlog = std::max(position.lsn, end.lsn);
   info.end_offset = wal::segment_offset(*info.end_xlog, info.xlog_segment_size);
@@ -246,7 +252,7 @@ void end_backup(Job& job, const replication::BackupEnd& end) {
     const wal::TimelineId timeline = postgres::query_current_timeline(connection);
     info.end_wal = last_segment_before(timeline, *info.end_xlog, info.xlog_segment_size);
   }
-  if (!postgres::is_in_recovery(connection)) {
+  if (is_primary) {
     archive::warn_of_ignored_primary(job.server, job.messages);
     postgres::switch_wal(connection, info.xlog_segment_size);
     try {

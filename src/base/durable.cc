@@ -35,8 +35,6 @@ fs::path directory_of(const fs::path& path) {
 
 }  // namespace
 
-void sync_file(const fs::path& path) { sync_fd(open_file(path, O_RDONLY), path); }
-
 void sync_directory(const fs::path& path) {
   const Fd fd = open_file(path, O_RDONLY | O_DIRECTORY);
   if (::fsync(fd.get()) != 0 && errno != EINVAL)

@@ -12,8 +12,7 @@
 
 namespace barman {
 
-// fsync of an existing file or directory. EINVAL on directories is tolerated (some file systems).
-void sync_file(const std::filesystem::path& path);
+// fsync of an existing directory. EINVAL is tolerated (some file systems).
 void sync_directory(const std::filesystem::path& path);
 
 // rename(2), then fsync of the target's directory, and of the source's when it is another one.

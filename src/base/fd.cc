@@ -46,7 +46,7 @@ bool is_device_name(const std::filesystem::path& path) {
               "Look at who has put it there, and remove it or put the file itself in its place.");
 }
 
-std::string_view kind_of(mode_t mode) {
+std::string_view file_type_text(mode_t mode) {
   if (S_ISFIFO(mode)) return "a FIFO";
   if (S_ISSOCK(mode)) return "a socket";
   if (S_ISLNK(mode)) return "a symbolic link";
@@ -70,7 +70,7 @@ Fd take_regular(int fd, const std::filesystem::path& path) {
     const bool is_other = (error_number == ELOOP || error_number == ENXIO) &&
                           ::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) &&
                           !S_ISDIR(status.st_mode);
-    if (is_other) throw_wrong_kind(path, kind_of(status.st_mode));
+    if (is_other) throw_wrong_kind(path, file_type_text(status.st_mode));
     throw SystemError(error_number, "cannot open \"" + path.string() + "\"");
   }
   Fd file(fd);
@@ -78,7 +78,7 @@ Fd take_regular(int fd, const std::filesystem::path& path) {
   struct stat status = {};
   if (::fstat(fd, &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
-    throw_wrong_kind(path, kind_of(status.st_mode));
+    throw_wrong_kind(path, file_type_text(status.st_mode));
   }
   return file;
 }

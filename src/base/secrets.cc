@@ -6,13 +6,13 @@
 
 #include <fmt/format.h>
 
+#include "base/redacted.h"
 #include "base/text.h"
 
 namespace barman {
 namespace {
 
-constexpr std::string_view kMask = "*REDACTED*";
-constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kSpaceOrTab = " \t";
 
 // Parts of names whose value is a secret, without the signs that join words.
 constexpr std::array<std::string_view, 12> kSecretWords = {
@@ -47,10 +47,10 @@ std::optional<std::size_t> value_begin(std::string_view text, std::string_view n
                                        std::size_t end) {
   std::size_t i = end;
   if (i < text.size() && (text[i] == '"' || text[i] == '\'')) ++i;  // "token": "x"
-  i = std::min(text.find_first_not_of(kBlanks, i), text.size());
+  i = std::min(text.find_first_not_of(kSpaceOrTab, i), text.size());
   if (i < text.size() && (text[i] == '=' || text[i] == ':')) {
     if (text.substr(i, 3) == "://") return std::nullopt;
-    i = std::min(text.find_first_not_of(kBlanks, i + 1), text.size());
+    i = std::min(text.find_first_not_of(kSpaceOrTab, i + 1), text.size());
     return i < text.size() ? std::optional(i) : std::nullopt;
   }
   const bool takes_a_word = name.starts_with("--") || to_lower(name) == "bearer";
@@ -152,17 +152,17 @@ std::string mask_conninfo_words(std::string_view text) {
     const std::size_t sign = std::min(text.find_first_not_of(kSpace, end), text.size());
     i = end;
     if (sign == text.size() || text[sign] != '=') {
-      result.append(is_conninfo_key(key) ? key : kMask);
+      result.append(is_conninfo_key(key) ? key : kRedacted);
       continue;
     }
     const std::size_t begin = std::min(text.find_first_not_of(kSpace, sign + 1), text.size());
     result.append(key).append(text.substr(end, begin - end));
     const std::size_t value = conninfo_value_end(text, begin);
-    if (value == std::string_view::npos) return result.append(kMask);
+    if (value == std::string_view::npos) return result.append(kRedacted);
     if (is_conninfo_key(key)) {
       result.append(text.substr(begin, value - begin));
     } else if (value > begin) {
-      result.append(kMask);
+      result.append(kRedacted);
     }
     i = value;
   }
@@ -179,7 +179,7 @@ std::string mask_conninfo_uri(std::string_view text, std::size_t authority) {
     const std::size_t colon = text.find(':', authority);
     const bool has_password = colon < at;
     result.append(text.substr(0, has_password ? colon + 1 : at));
-    if (has_password) result.append(kMask);
+    if (has_password) result.append(kRedacted);
     result.append(text.substr(at, query - at));
   } else {
     result.append(text.substr(0, query));
@@ -194,9 +194,9 @@ std::string mask_conninfo_uri(std::string_view text, std::size_t authority) {
     if (is_conninfo_key(key) || key == "ssl") {
       result.append(pair);
     } else if (sign != std::string_view::npos) {
-      result.append(key).append("=").append(kMask);
+      result.append(key).append("=").append(kRedacted);
     } else {
-      result.append(kMask);
+      result.append(kRedacted);
     }
     i = end;
   }
@@ -245,8 +245,8 @@ std::string mask_secrets(std::string_view text) {
     i = *begin;
     // "Authorization-Token: Bearer x": the word is no secret, what follows it is.
     if (to_lower(view.substr(i, 7)) == "bearer ") continue;
-    result.append(kMask);
-    i = view.substr(i).starts_with(kMask) ? i + kMask.size() : value_end(view, i);
+    result.append(kRedacted);
+    i = view.substr(i).starts_with(kRedacted) ? i + kRedacted.size() : value_end(view, i);
   }
   return result;
 }

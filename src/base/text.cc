@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "base/redacted.h"
 
 #include <algorithm>
 #include <array>
@@ -15,8 +16,6 @@ constexpr std::string_view kBlanks = " \t\r\n\f\v";
 
 char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 char upper(char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); }
-
-constexpr std::string_view kMask = "*REDACTED*";
 
 // Where the password begins when "sshpass -p" stands at `i`; npos when it does not.
 std::size_t sshpass_begin(std::string_view text, std::size_t i) {
@@ -188,16 +187,17 @@ std::string mask_passwords(std::string_view text) {
   std::size_t i = 0;
   while (i < text.size()) {
     if (const std::size_t begin = password_begin(text, i); begin != std::string_view::npos) {
-      result.append(text.substr(i, begin - i)).append(kMask);
+      result.append(text.substr(i, begin - i)).append(kRedacted);
       // What is masked already stays, whatever follows it.
-      i = text.substr(begin).starts_with(kMask) ? begin + kMask.size() : password_end(text, begin);
+      i = text.substr(begin).starts_with(kRedacted) ? begin + kRedacted.size()
+                                                    : password_end(text, begin);
       continue;
     }
     if (text.substr(i, 3) == "://") {
       const std::size_t at = text.find_first_of("@/ \t\n'\"", i + 3);
       const std::size_t colon = text.find(':', i + 3);
       if (at != std::string_view::npos && text[at] == '@' && colon < at) {
-        result.append(text.substr(i, colon + 1 - i)).append(kMask);
+        result.append(text.substr(i, colon + 1 - i)).append(kRedacted);
         i = at;
         continue;
       }

@@ -1,9 +1,12 @@
 #include "catalogue/backup_files.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <system_error>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::catalogue {
@@ -17,10 +20,10 @@ void visit_files(const fs::path& directory, EmptyDirectories empty_directories,
   std::error_code code;
   for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
     is_empty = false;
-    std::error_code type_code;
-    if (!it->is_directory(type_code)) {
+    const auto status = find_status(it->path());
+    if (!status || !S_ISDIR(status->st_mode)) {
       files.push_back(it->path());
-    } else if (!it->is_symlink(type_code)) {
+    } else if (!it->is_symlink()) {
       directories.push_back(it->path());
     }
   }

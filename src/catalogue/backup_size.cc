@@ -85,13 +85,4 @@ BackupSize measure_backup(const fs::path& directory, SyncFiles sync) {
   return Walk(sync).run(directory);
 }
 
-double deduplication_ratio(const BackupInfo& backup) {
-  const std::optional<std::int64_t> whole =
-      backup.type() == BackupType::rsync ? backup.size : backup.cluster_size;
-  if (!whole || *whole == 0 || !backup.deduplicated_size || *backup.deduplicated_size == 0) {
-    return 0;
-  }
-  return 1 - static_cast<double>(*backup.deduplicated_size) / static_cast<double>(*whole);
-}
-
 }  // namespace barman::catalogue

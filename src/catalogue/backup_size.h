@@ -20,8 +20,4 @@ enum class SyncFiles { no, yes };
 // SyncFiles::yes each file and directory is fsynced on the way. A missing directory is empty.
 BackupSize measure_backup(const std::filesystem::path& directory, SyncFiles sync);
 
-// 1 - deduplicated/whole, where the whole is the backup's size for rsync and the cluster's for
-// others; 0 when one is unknown.
-double deduplication_ratio(const BackupInfo& backup);
-
 }  // namespace barman::catalogue

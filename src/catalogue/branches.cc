@@ -7,8 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "wal/wal_file_name.h"
-
 namespace barman::catalogue {
 
 using postgres::TimelineHistory;
@@ -265,6 +263,22 @@ bool Branches::counts(const BackupInfo& backup) const {
 std::vector<BranchRow> draw_branches(const Branches& branches,
                                      const std::vector<BackupInfo>& backups) {
   return Picture(branches, backups).draw();
+}
+
+std::string describe_abandoned(const std::vector<BranchRow>& rows, const wal::Segment& segment,
+                               wal::SegmentSize size) {
+  for (const BranchRow& row : rows) {
+    if (row.timeline != segment.timeline || row.is_present) continue;
+    if (row.left_at) {
+      if (segment.number <= wal::segment_of(row.timeline, *row.left_at, size).number) return "";
+      return fmt::format("timeline {} was left at {} for timeline {}", row.timeline.value,
+                         wal::format_lsn(*row.left_at), row.left_for.value);
+    }
+    if (!row.is_on_living_path && row.history_problem.empty()) {
+      return fmt::format("timeline {} is abandoned", row.timeline.value);
+    }
+  }
+  return "";
 }
 
 }  // namespace barman::catalogue

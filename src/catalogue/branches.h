@@ -13,6 +13,7 @@
 #include "catalogue/backup_info.h"
 #include "postgres/timeline_history.h"
 #include "wal/lsn.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::catalogue {
 
@@ -99,5 +100,10 @@ struct BranchRow {
 // Depth first, each parent before its children, children by where they fork.
 std::vector<BranchRow> draw_branches(const Branches& branches,
                                      const std::vector<BackupInfo>& backups);
+
+// Of a segment: "timeline 1 was left at 0/3000158 for timeline 2", "timeline 2 is abandoned"; ""
+// for what leads to the present.
+std::string describe_abandoned(const std::vector<BranchRow>& rows, const wal::Segment& segment,
+                               wal::SegmentSize size);
 
 }  // namespace barman::catalogue

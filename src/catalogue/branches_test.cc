@@ -150,5 +150,17 @@ TEST(Branches, AreDrawnAsATree) {
   EXPECT_EQ(rows[3].forked_at, at(60));
 }
 
+TEST(Branches, TellOfASegmentWhetherThePresentNeedsIt) {
+  const Branches branches = tree();
+  const auto rows = draw_branches(branches, {});
+  const auto told = [&](std::uint32_t timeline, std::uint64_t number) {
+    return describe_abandoned(rows, {.timeline = TimelineId{timeline}, .number = number}, kSize);
+  };
+  EXPECT_EQ(told(1, 6), "");
+  EXPECT_EQ(told(1, 7), "timeline 1 was left at 0/600000 for timeline 3");
+  EXPECT_EQ(told(2, 5), "timeline 2 is abandoned");
+  EXPECT_EQ(told(3, 9), "");
+}
+
 }  // namespace
 }  // namespace barman::catalogue

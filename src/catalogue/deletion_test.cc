@@ -108,16 +108,5 @@ TEST(BackupSize, SumsRegularFilesAndThoseNotShared) {
   EXPECT_EQ(measure_backup(directory.path() / "absent", SyncFiles::no).size_bytes, 0);
 }
 
-TEST(BackupSize, RatioComparesWithTheClusterOrTheBackup) {
-  BackupInfo info;
-  EXPECT_EQ(deduplication_ratio(info), 0);
-  info.size = 200;
-  info.cluster_size = 400;
-  info.deduplicated_size = 100;
-  EXPECT_DOUBLE_EQ(deduplication_ratio(info), 0.75);
-  info.mode = "rsync-concurrent";
-  EXPECT_DOUBLE_EQ(deduplication_ratio(info), 0.5);
-}
-
 }  // namespace
 }  // namespace barman::catalogue

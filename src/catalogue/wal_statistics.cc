@@ -12,8 +12,6 @@
 namespace barman::catalogue {
 namespace {
 
-constexpr std::size_t kSegmentNameLength = 24;
-
 // A place between names: before all names that begin with `name`, or right after `name` itself.
 enum class Side { before, after };
 struct Cut {
@@ -60,7 +58,7 @@ std::optional<Range> range_of(const BackupInfo& backup, const BackupInfo* next) 
 
 // Nothing for files that do not count; throws for names that are none of WAL files.
 bool is_counted(std::string_view name) {
-  if (name.size() == kSegmentNameLength && std::all_of(name.begin(), name.end(), [](char c) {
+  if (name.size() == wal::kSegmentNameLength && std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
       })) {
     return true;

@@ -11,7 +11,10 @@
 #include "archive/archive_wal.h"
 #include "archive/read_branches.h"
 #include "archive/wal_coding.h"
+#include "base/directory.h"
 #include "base/error.h"
+#include "base/fd.h"
+#include "base/foreign_names.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -38,19 +41,15 @@ using catalogue::BackupStatus;
 // Waiting WAL files; names that are still being written do not count. A missing directory is empty.
 std::int64_t count_waiting(const fs::path& directory) {
   std::int64_t count = 0;
-  std::error_code code;
-  for (fs::directory_iterator entry(directory, code), end; !code && entry != end;
-       entry.increment(code)) {
-    const std::string name = entry->path().filename().string();
+  for (const std::string& name : list_directory(directory)) {
     if (!name.starts_with('.') && !name.ends_with(".tmp") && !name.ends_with(".partial")) ++count;
   }
   return count;
 }
 
 bool is_archive_empty(const server::Server& server) {
-  std::error_code code;
-  const std::uintmax_t size = fs::file_size(server.locations().wal_index_path(), code);
-  return code || size == 0;
+  const auto status = find_status(server.locations().wal_index_path());
+  return !status || status->st_size == 0;
 }
 
 // A switch makes PostgreSQL complete a segment, which then must arrive. A standby cannot switch;
@@ -316,7 +315,12 @@ void check_queues(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
   const auto check = [&](const std::string& word, bool is_on, const std::string& option,
                          const std::string& directory) {
-    const std::int64_t count = count_waiting(directory);
+    std::int64_t count = 0;
+    try {
+      count = count_waiting(directory);
+    } catch (const SystemError& error) {  // Not to know is not "empty".
+      return run.fail_uncritically(word + " WALs directory", error.describe());
+    }
     if (!is_on && count > 0) {
       run.fail_uncritically("empty " + word + " directory",
                             "'" + directory + "' must be empty when " + option + "=off");
@@ -382,10 +386,15 @@ void check_archiver_errors(const CheckRun& run) {
   constexpr std::array<std::string_view, 4> kWords = {"unknown failure", "unknown", "duplicates",
                                                       "not relevant"};
   std::array<std::int64_t, kWords.size()> counts = {};
-  std::error_code code;
-  for (fs::directory_iterator entry(run.server.config().errors_directory, code), end;
-       !code && entry != end; entry.increment(code)) {
-    const std::string extension = entry->path().extension().string();
+  std::vector<std::string> names;
+  try {
+    names = list_directory(run.server.config().errors_directory);
+  } catch (const SystemError& error) {  // Not to know is not "none".
+    return run.fail_uncritically("archiver errors", error.describe());
+  }
+  for (const std::string& name : names) {
+    if (is_name_of_file_system(name)) continue;
+    const std::string extension = fs::path(name).extension().string();
     std::size_t word = 0;
     if (extension == ".unknown") word = 1;
     if (extension == ".duplicate") word = 2;

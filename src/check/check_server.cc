@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "catalogue/wal_index.h"
 #include "catalogue/wal_statistics.h"
 #include "check/check_run.h"
@@ -10,29 +11,33 @@
 namespace barman::check {
 namespace {
 
-constexpr std::string_view kComponent = "barman.server";
-
 void log_result(const server::Server& server, const CheckResult& result) {
   const std::string hint = result.hint.empty() ? "" : " (" + result.hint + ")";
   if (result.ok) {
-    log::debug(kComponent, "Check '{}' succeeded for server '{}'{}", result.label, server.name(),
-               hint);
+    log::debug(log::kServerComponent, "Check '{}' succeeded for server '{}'{}", result.label,
+               server.name(), hint);
   } else {
-    log::error(kComponent, "Check '{}' failed for server '{}'{}", result.label, server.name(),
-               hint);
+    log::error(log::kServerComponent, "Check '{}' failed for server '{}'{}", result.label,
+               server.name(), hint);
   }
 }
 
 class SilentMessages final : public Messages {
  public:
-  void debug(const std::string& text) override { log::write(log::Level::debug, kComponent, text); }
-  void info(const std::string& text) override { log::write(log::Level::info, kComponent, text); }
-  void warning(const std::string& text) override {
-    log::write(log::Level::warning, kComponent, text);
+  void debug(const std::string& text) override {
+    log::write(log::Level::debug, log::kServerComponent, text);
   }
-  void error(const std::string& text) override { log::write(log::Level::error, kComponent, text); }
+  void info(const std::string& text) override {
+    log::write(log::Level::info, log::kServerComponent, text);
+  }
+  void warning(const std::string& text) override {
+    log::write(log::Level::warning, log::kServerComponent, text);
+  }
+  void error(const std::string& text) override {
+    log::write(log::Level::error, log::kServerComponent, text);
+  }
   void exception(const std::string& text) override {
-    log::write(log::Level::error, kComponent, text);
+    log::write(log::Level::error, log::kServerComponent, text);
   }
 };
 
@@ -100,7 +105,7 @@ std::vector<CheckResult> find_critical_failures(const server::Server& server,
       log_result(server, result);
       if (!result.ok) failures.push_back(result);
     } else {
-      log::info(kComponent, "Ignoring failed check '{}' for server '{}'", result.label,
+      log::info(log::kServerComponent, "Ignoring failed check '{}' for server '{}'", result.label,
                 server.name());
     }
   });

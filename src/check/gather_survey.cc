@@ -1,5 +1,7 @@
 #include "check/gather_survey.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -7,7 +9,9 @@
 
 #include "archive/read_branches.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "catalogue/backup_kind.h"
+#include "check/window_end.h"
 #include "content/archive_file.h"
 
 namespace barman::check {
@@ -48,6 +52,13 @@ void compare_with_manifest(const server::Server& server, VerifyDepth depth, Prog
   }
 }
 
+bool is_there(const fs::path& path) { return find_status(path).has_value(); }
+
+bool has_directory(const fs::path& path) {
+  const auto status = find_status(path);
+  return status && S_ISDIR(status->st_mode);
+}
+
 // A DONE that cannot be restored is found without reading much: each archive is there and holds
 // something. The rest is what verify-backup does.
 void survey_archives(const server::Server& server, VerifyDepth depth, Progress& progress,
@@ -56,21 +67,19 @@ void survey_archives(const server::Server& server, VerifyDepth depth, Progress& 
   const fs::path data = server.catalogue().data_directory(info.id);
   const auto look_at = [&](std::uint32_t oid, const std::string& what) {
     const auto archive = content::find_archive(data, oid);
-    std::error_code code;
     if (!archive) {
       add_damage(backup, fmt::format("the archive of {} (\"{}.tar\" with a suffix) is missing",
                                      what, (data / content::archive_stem(oid)).string()));
-    } else if (fs::file_size(archive->path, code) == 0 || code) {
-      add_damage(backup, fmt::format("the archive of {} (\"{}\") {}", what, archive->path.string(),
-                                     code ? "cannot be read" : "is empty"));
+    } else if (const auto status = find_status(archive->path); !status || status->st_size == 0) {
+      add_damage(backup,
+                 fmt::format("the archive of {} (\"{}\") is empty", what, archive->path.string()));
     }
   };
   look_at(0, "the data directory");
   for (const catalogue::Tablespace& tablespace : info.tablespaces) {
     look_at(tablespace.oid, fmt::format("tablespace {} ({})", tablespace.name, tablespace.oid));
   }
-  std::error_code code;
-  const bool has_manifest = fs::exists(data / "backup_manifest", code);
+  const bool has_manifest = is_there(data / "backup_manifest");
   if (!has_manifest && catalogue::source_of(info) == catalogue::SourceKind::postgres_stream &&
       info.version.value_or(0) >= kFirstWithManifest) {
     add_damage(backup, "its backup_manifest is missing");
@@ -94,10 +103,8 @@ wal::SegmentSize segment_size_of(const std::vector<BackupInfo>& backups) {
   return backups.empty() ? wal::SegmentSize{} : backups.back().xlog_segment_size;
 }
 
-}  // namespace
-
-void survey_backup_files(const server::Server& server, VerifyDepth depth, Progress& progress,
-                         SurveyedBackup& backup) {
+void survey_files(const server::Server& server, VerifyDepth depth, Progress& progress,
+                  SurveyedBackup& backup) {
   const BackupInfo& info = backup.info;
   const catalogue::Catalogue& catalogue = server.catalogue();
   if (!info.is_copy_done() || backup.is_being_deleted) return;
@@ -106,20 +113,19 @@ void survey_backup_files(const server::Server& server, VerifyDepth depth, Progre
     return;
   }
   const fs::path data = catalogue.data_directory(info.id);
-  std::error_code code;
-  if (!fs::is_directory(data, code)) {
+  if (!has_directory(data)) {
     return add_damage(backup, "its directory \"" + data.string() + "\" does not exist");
   }
   if (!has_plain_files(info)) {
     return survey_archives(server, depth, progress, backup);
   }
   for (const catalogue::Tablespace& tablespace : info.tablespaces) {
-    if (!fs::is_directory(catalogue.tablespace_directory(info.id, tablespace.oid), code)) {
+    if (!has_directory(catalogue.tablespace_directory(info.id, tablespace.oid))) {
       add_damage(backup, fmt::format("the directory of tablespace {} ({}) is missing",
                                      tablespace.name, tablespace.oid));
     }
   }
-  if (fs::exists(data / "backup_manifest", code)) {
+  if (is_there(data / "backup_manifest")) {
     compare_with_manifest(server, depth, progress, backup);
     if (depth == VerifyDepth::sizes) {
       backup.not_looked_at =
@@ -133,7 +139,18 @@ void survey_backup_files(const server::Server& server, VerifyDepth depth, Progre
     add_damage(backup, "its backup_manifest is missing");
   }
   for (const char* const name : {"PG_VERSION", "global/pg_control"}) {
-    if (!fs::exists(data / name, code)) add_damage(backup, std::string(name) + " is missing");
+    if (!is_there(data / name)) add_damage(backup, std::string(name) + " is missing");
+  }
+}
+
+}  // namespace
+
+void survey_backup_files(const server::Server& server, VerifyDepth depth, Progress& progress,
+                         SurveyedBackup& backup) {
+  try {
+    survey_files(server, depth, progress, backup);
+  } catch (const SystemError& error) {  // Damage of this backup; the others are looked at.
+    add_damage(backup, error.describe());
   }
 }
 
@@ -145,11 +162,10 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
   SurveyFacts facts = {.server_name = server.name(),
                        .segment_size = segment_size_of(list.backups),
                        .broken = std::move(list.broken)};
-  std::error_code code;
   for (const fs::path& path :
        {locations.backup_directory, locations.basebackups_directory, locations.wals_directory}) {
     const bool is_local = locations.has_local_backups || path != locations.basebackups_directory;
-    if (is_local && !fs::is_directory(path, code)) {
+    if (is_local && !has_directory(path)) {
       facts.missing_directories.push_back(path.string());
     }
   }
@@ -168,6 +184,11 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
 
 SurveyFacts gather_survey(const server::Server& server, VerifyDepth depth, Progress& progress) {
   SurveyFacts facts = gather_wal_survey(server);
+  const auto present = facts.branches.present();
+  const auto last =
+      present ? facts.branches.last_segments.find(*present) : facts.branches.last_segments.end();
+  facts.stopped_wal =
+      find_stopped_wal(server, last == facts.branches.last_segments.end() ? "" : last->second);
   std::uint64_t total_bytes = 0;
   for (const SurveyedBackup& backup : facts.backups) {
     total_bytes +=

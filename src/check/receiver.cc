@@ -6,16 +6,17 @@
 
 #include <fmt/format.h>
 
+#include "archive/receiver_name.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "catalogue/last_reason.h"
 #include "catalogue/locks.h"
 #include "check/deadline.h"
-#include "postgres/conninfo.h"
 #include "postgres/queries.h"
 
 namespace barman::check {
@@ -24,7 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-constexpr std::string_view kComponent = "barman.server";
 // So much WAL does not wait in the buffers of a connection.
 constexpr std::uint64_t kFarBehindBytes = std::uint64_t{64} << 20;
 constexpr int kPauseMs = 200;
@@ -35,7 +35,7 @@ std::optional<std::string> find_command_line(pid_t pid) {
   try {
     return find_and_read_file(fs::path("/proc") / std::to_string(pid) / "cmdline", kMostBytes);
   } catch (const Error& error) {
-    log::debug(kComponent, "process {}: {}", pid, error.describe());
+    log::debug(log::kServerComponent, "process {}: {}", pid, error.describe());
     return std::nullopt;
   }
 }
@@ -47,7 +47,7 @@ std::optional<pid_t> last_holder(const fs::path& lock) {
     if (text) std::from_chars(text->data(), text->data() + text->size(), pid);
     if (pid > 0) return pid;
   } catch (const Error& error) {  // It only makes the message better.
-    log::debug(kComponent, "{}", error.describe());
+    log::debug(log::kServerComponent, "{}", error.describe());
   }
   return std::nullopt;
 }
@@ -89,7 +89,7 @@ std::string describe_problem(const server::Server& server, const ReceiverProcess
   const std::string what =
       config.slot_name
           ? fmt::format("replication slot '{}' is not active", *config.slot_name)
-          : fmt::format("PostgreSQL has no WAL sender for '{}'", config.streaming_archiver_name);
+          : fmt::format("PostgreSQL has no WAL sender for '{}'", archive::receiver_name(config));
   return fmt::format("{} holds the lock but does not stream: {}, see the Barman log file. {}",
                      name_of(process), what, restart_text(server));
 }
@@ -103,7 +103,7 @@ StreamLook find_stream(const server::Server& server, const postgres::Replication
   const auto found =
       std::find_if(status.clients.begin(), status.clients.end(), [&](const auto& client) {
         if (config.slot_name) return client.slot_name == config.slot_name;
-        return client.application_name == config.streaming_archiver_name && is_sending(client);
+        return client.application_name == archive::receiver_name(config) && is_sending(client);
       });
   if (found == status.clients.end()) return look;
   look.is_seen = true;
@@ -122,10 +122,6 @@ StreamLook look_at_stream(const server::Server& server, postgres::Connection& co
   if (config.slot_name) {
     const auto slot = postgres::find_replication_slot(connection, *config.slot_name);
     look.is_streaming = slot && slot->active;
-  } else {
-    // Under a name of the user's own it cannot be told from others.
-    look.is_streaming = config.streaming_conninfo &&
-                        postgres::has_parameter(*config.streaming_conninfo, "application_name");
   }
   return look;
 }
@@ -141,7 +137,10 @@ ReceiverProcess find_receiver(const server::Server& server) {
     process.next_step = "Run 'barman cron'";
     const auto reason =
         catalogue::find_last_reason(server.config().backup_directory, "receive-wal");
-    if (reason) process.problem += ": " + reason->describe();
+    if (reason) {
+      process.problem += ": " + reason->describe();
+      process.next_step = "Mend that, then run 'barman cron'";
+    }
     return process;
   }
   process.is_running = true;
@@ -205,7 +204,7 @@ void warn_of_idle_receiver(const server::Server& server, const ReceiverProcess& 
     problem = find_stream_problem(source, connection, process, deadline.item());
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    log::debug(kComponent, "cannot see whether receive-wal of server '{}' streams: {}",
+    log::debug(log::kServerComponent, "cannot see whether receive-wal of server '{}' streams: {}",
                server.name(), error.describe());
     return;
   }

@@ -4,10 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "archive/receiver_name.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "check/deadline.h"
 #include "postgres/conninfo.h"
+#include "postgres/synchronous_standbys.h"
 #include "postgres/version_facts.h"
 
 namespace barman::check {
@@ -155,22 +157,6 @@ class LiveValues {
   config::ShownOptions values_;
 };
 
-// "2 (a, \"b\")" -> a, b
-std::vector<std::string> synchronous_names(const std::string& setting) {
-  const std::size_t open = setting.find('(');
-  const std::size_t close = setting.rfind(')');
-  const std::size_t begin = open == std::string::npos ? 0 : open + 1;
-  const std::size_t end = close == std::string::npos || close < begin ? setting.size() : close;
-  std::vector<std::string> names;
-  for (const std::string& part : split(setting.substr(begin, end - begin), ',')) {
-    std::string_view name = strip(part);
-    if (name.starts_with('"')) name.remove_prefix(1);
-    if (name.ends_with('"')) name.remove_suffix(1);
-    names.emplace_back(name);
-  }
-  return names;
-}
-
 OptionValue slot_value(const std::optional<postgres::ReplicationSlot>& slot) {
   if (!slot) return {nullptr};
   return {
@@ -214,7 +200,7 @@ void add_settings(LiveValues& values, const ServerFacts& facts) {
   const std::optional<std::string> names =
       part_of(settings, &ServerSettings::synchronous_standby_names);
   values.add("synchronous_standby_names",
-             names ? value_of(synchronous_names(*names)) : OptionValue{nullptr});
+             names ? value_of(postgres::synchronous_standbys(*names)) : OptionValue{nullptr});
 }
 
 void add_connection(LiveValues& values, const ServerFacts& facts) {
@@ -269,10 +255,8 @@ void add_client(LiveValues& values, const std::string& prefix, const server::Ser
 
 OptionValue is_synchronous(const server::Server& server, const ServerFacts& facts) {
   if (!facts.settings || !facts.settings->synchronous_standby_names) return {nullptr};
-  for (const std::string& name : synchronous_names(*facts.settings->synchronous_standby_names)) {
-    if (name == "*" || name == server.config().streaming_archiver_name) return {true};
-  }
-  return {false};
+  return {postgres::is_synchronous_standby(*facts.settings->synchronous_standby_names,
+                                           archive::receiver_name(server.config()))};
 }
 
 void add_archiver(LiveValues& values, const ServerFacts& facts) {

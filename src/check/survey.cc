@@ -234,6 +234,8 @@ class Survey {
     }
     report_.findings.insert(report_.findings.end(), facts_.wal_damage.begin(),
                             facts_.wal_damage.end());
+    report_.findings.insert(report_.findings.end(), facts_.stopped_wal.begin(),
+                            facts_.stopped_wal.end());
     std::stable_sort(report_.findings.begin(), report_.findings.end(),
                      [](const Finding& a, const Finding& b) { return a.severity < b.severity; });
     return std::move(report_);

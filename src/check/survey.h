@@ -66,6 +66,8 @@ struct SurveyFacts {
   std::uint64_t wal_size_bytes = 0;
   // Of the files of the archive and of the index.
   std::vector<Finding> wal_damage;
+  // Why no WAL comes in any more.
+  std::vector<Finding> stopped_wal;
   // Directories of the catalogue that do not exist.
   std::vector<std::string> missing_directories;
   // Found by who has read the WAL.

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/foreign_names.h"
@@ -186,18 +187,17 @@ class DirectoryReader {
     std::vector<File> files;
     const fs::path path = wals_ / directory;
     const Fd handle = open_file(path, O_RDONLY | O_DIRECTORY);
-    for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
-      const std::string name = entry.path().filename().string();
+    for (const std::string& name : list_directory(path)) {
       const auto parsed = wal::parse_wal_file_name(name);
       struct stat status {};
       if (::fstatat(handle.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
         // Gone meanwhile: retention removes the line as well.
         if (errno == ENOENT) continue;
-        throw_errno("cannot access \"" + entry.path().string() + "\"");
+        throw_errno("cannot access \"" + (path / name).string() + "\"");
       }
       if (name.ends_with(".tmp") || is_name_of_file_system(name)) continue;
       if (!parsed || parsed->hash_directory() != directory || !S_ISREG(status.st_mode)) {
-        part.add(Trouble::strange_file, entry.path().string());
+        part.add(Trouble::strange_file, (path / name).string());
         continue;
       }
       const auto size_bytes = static_cast<std::uint64_t>(status.st_size);
@@ -247,17 +247,16 @@ class DirectoryReader {
 };
 
 // A history file in wals/ itself.
-void read_history(const fs::directory_entry& entry, const wal::WalFileName& parsed,
+void read_history(const fs::path& path, std::uint64_t size_bytes, const wal::WalFileName& parsed,
                   const IndexLines& index, const archive::WalCoding& coding, Part& part,
                   SurveyFacts& facts) {
-  const std::string name = entry.path().filename().string();
-  std::error_code code;
+  const std::string name = path.filename().string();
   ++part.file_count;
-  part.size_bytes += entry.file_size(code);
+  part.size_bytes += size_bytes;
   if (!index.others.contains(name)) part.add(Trouble::not_indexed, name);
   try {
-    facts.histories.emplace(parsed.timeline, postgres::parse_timeline_history(
-                                                 parsed.timeline, coding.read_text(entry.path())));
+    facts.histories.emplace(
+        parsed.timeline, postgres::parse_timeline_history(parsed.timeline, coding.read_text(path)));
   } catch (const Error& error) {  // What cannot be read is a finding.
     if (error.kind() == ErrorKind::interrupted) throw;
     facts.unread_histories.insert(parsed.timeline);
@@ -277,26 +276,20 @@ std::vector<std::string> read_top(const fs::path& wals, const IndexLines& index,
                                   const archive::WalCoding& coding, Part& part,
                                   SurveyFacts& facts) {
   std::vector<std::string> directories;
-  std::error_code code;
-  for (fs::directory_iterator entry(wals, code), end; !code && entry != end;
-       entry.increment(code)) {
-    const std::string name = entry->path().filename().string();
+  for (const std::string& name : list_directory(wals)) {
     const auto parsed = wal::parse_wal_file_name(name);
-    std::error_code kind_code;
-    if (!entry->is_directory(kind_code)) {
+    const auto status = find_status(wals / name);
+    if (!status || !S_ISDIR(status->st_mode)) {
       if (parsed && parsed->kind == wal::WalFileKind::history) {
-        read_history(*entry, *parsed, index, coding, part, facts);
+        const auto size_bytes = static_cast<std::uint64_t>(status ? status->st_size : 0);
+        read_history(wals / name, size_bytes, *parsed, index, coding, part, facts);
       }
     } else if (is_hash_directory(name)) {
       directories.push_back(name);
     } else if (!name.starts_with('.') && !is_name_of_file_system(name)) {
-      part.add(Trouble::strange_file, entry->path().string());
+      part.add(Trouble::strange_file, (wals / name).string());
     }
   }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    throw SystemError(code.value(), "cannot read directory \"" + wals.string() + "\"");
-  }
-  std::sort(directories.begin(), directories.end());
   return directories;
 }
 
@@ -325,7 +318,7 @@ void append_runs(const std::vector<SegmentRun>& runs, std::vector<SegmentRun>& i
 // Files that were archived since the index was read are no trouble.
 void forget_new_files(const fs::path& index_path, std::uint64_t offset, Part& part) {
   std::vector<std::string>& names = part.names.at(static_cast<std::size_t>(Trouble::not_indexed));
-  if (names.empty() || !fs::exists(index_path)) return;
+  if (names.empty() || !find_status(index_path)) return;
   std::set<std::string, std::less<>> late;
   catalogue::visit_wal_index(index_path, offset, [&](const catalogue::WalIndexLine& line) {
     late.emplace(line.name);
@@ -395,7 +388,7 @@ void survey_wal_archive(const catalogue::CatalogueLocations& locations,
     if (!known.contains(line.key_high)) total.add(Trouble::line_without_file, name_of(line));
   }
   for (const auto& [name, size_bytes] : index.others) {
-    if (!fs::exists(catalogue::archived_wal_path(wals, name))) {
+    if (!find_status(catalogue::archived_wal_path(wals, name))) {
       total.add(Trouble::line_without_file, name);
     }
   }

@@ -60,6 +60,26 @@ class ArchiveSurvey : public testing::Test {
   std::string index_;
 };
 
+// A loop of links stands for a disk that does not answer.
+TEST_F(ArchiveSurvey, FilesOfABackupThatCannotBeLookedAtAreDamage) {
+  config::ServerConfig config;
+  config.name = "main";
+  config.backup_directory = (directory_.path() / "main").string();
+  config.basebackups_directory = config.backup_directory + "/base";
+  config.wals_directory = config.backup_directory + "/wals";
+  config::GlobalConfig global;
+  global.barman_lock_directory = directory_.path().string();
+  const server::Server server(config, global, {});
+  SurveyedBackup backup{.info = catalogue::make_backup("20260101T000000", segment(1), segment(1))};
+  const auto base = server.catalogue().base_directory(backup.info.id);
+  std::filesystem::create_directories(base);
+  std::filesystem::create_directory_symlink("data", base / "data");
+  NoProgress progress;
+  survey_backup_files(server, verify::VerifyDepth::sizes, progress, backup);
+  ASSERT_EQ(backup.damage.size(), 1U);
+  EXPECT_THAT(backup.damage.front().reason, HasSubstr("Too many levels of symbolic links"));
+}
+
 TEST_F(ArchiveSurvey, FindsTheRunsAcrossDirectories) {
   // 4096 segments of a megabyte make one log number.
   for (const unsigned number : {1U, 2U, 4U}) put_indexed(number);

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -41,14 +42,17 @@ std::optional<double> earlier(const std::optional<double>& a, const std::optiona
 // Names that are still being written do not count. A missing directory is empty.
 WalQueue find_queue(const fs::path& directory) {
   WalQueue queue;
-  std::error_code code;
-  for (fs::directory_iterator entry(directory, code), end; !code && entry != end;
-       entry.increment(code)) {
-    const std::string name = entry->path().filename().string();
+  std::vector<std::string> names;
+  try {
+    names = list_directory(directory);
+  } catch (const SystemError& error) {  // Not to know is not "empty": it is told.
+    queue.problem = error.describe();
+  }
+  for (const std::string& name : names) {
     const auto parsed = wal::parse_wal_file_name(name);
     if (!parsed || parsed->kind == wal::WalFileKind::partial) continue;
     struct stat status = {};
-    if (::lstat(entry->path().c_str(), &status) != 0) {
+    if (::lstat((directory / name).c_str(), &status) != 0) {
       // What cannot be looked at waits, too.
       if (errno != ENOENT) ++queue.files;
       continue;
@@ -121,7 +125,8 @@ std::optional<double> rate_of_archiving(std::vector<double> times) {
 WalQueue WalFlow::queue() const {
   return {.files = streaming.files + incoming.files,
           .size_bytes = streaming.size_bytes + incoming.size_bytes,
-          .waits_since = earlier(streaming.waits_since, incoming.waits_since)};
+          .waits_since = earlier(streaming.waits_since, incoming.waits_since),
+          .problem = streaming.problem.empty() ? incoming.problem : streaming.problem};
 }
 
 std::optional<double> WalFlow::seconds_to_drain() const {
@@ -161,6 +166,7 @@ bool is_queue_stalled(const WalFlow& flow, double now) {
 
 std::string describe_queue(const WalFlow& flow) {
   const WalQueue queue = flow.queue();
+  if (!queue.problem.empty()) return "unknown: " + queue.problem;
   std::string text = fmt::format("{} segment{}", queue.files, queue.files == 1 ? "" : "s");
   if (queue.files == 0) return text;
   text += fmt::format(" ({})", human_size(static_cast<std::int64_t>(queue.size_bytes)));

@@ -21,6 +21,8 @@ struct WalQueue {
   std::uint64_t size_bytes = 0;
   // Since when the first of them waits, seconds since the epoch; absent when none does.
   std::optional<double> waits_since;
+  // Why the directory could not be read: then nothing of this is known.
+  std::string problem{};
 };
 
 struct WalFlow {

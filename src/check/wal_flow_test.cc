@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/test_support.h"
+
 namespace barman::check {
 namespace {
 
@@ -52,6 +54,28 @@ TEST(WalFlow, AQueueIsStalledWhenNothingComesOutOfIt) {
   flow.incoming.files = 9;
   EXPECT_FALSE(is_queue_long(flow));
   EXPECT_FALSE(is_queue_stalled(flow, 10000));
+}
+
+// A loop of links stands for a disk that does not answer.
+TEST(WalFlow, AQueueThatCannotBeReadIsUnknown) {
+  const TemporaryDirectory home;
+  config::ServerConfig config;
+  config.name = "main";
+  config.backup_directory = (home.path() / "main").string();
+  config.basebackups_directory = config.backup_directory + "/base";
+  config.wals_directory = config.backup_directory + "/wals";
+  config.xlogdb_directory = config.wals_directory;
+  config.incoming_wals_directory = config.backup_directory + "/incoming";
+  config.archiver = true;
+  std::filesystem::create_directories(config.wals_directory);
+  config::GlobalConfig global;
+  global.barman_lock_directory = home.path().string();
+  const server::Server server(config, global, {});
+  EXPECT_EQ(describe_queue(gather_wal_flow(server, std::nullopt)), "0 segments");
+  std::filesystem::create_directory_symlink("incoming", config.incoming_wals_directory);
+  EXPECT_EQ(describe_queue(gather_wal_flow(server, std::nullopt)),
+            "unknown: cannot read directory \"" + config.incoming_wals_directory +
+                "\": Too many levels of symbolic links");
 }
 
 TEST(WalFlow, PositionsTellWhatIsKnown) {

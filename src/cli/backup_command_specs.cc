@@ -3,10 +3,6 @@
 namespace barman::cli {
 namespace {
 
-constexpr ServerPolicy kAnyServer = {.arity = ServerArity::single};
-constexpr ServerPolicy kUsableServer = {.arity = ServerArity::single,
-                                        .disabled = ServerAction::refuse};
-
 Options backup_copy_options() {
   return flag_pair("immediate-checkpoint", "no-immediate-checkpoint",
                    "begin with an immediate checkpoint", "wait for a spread checkpoint") +

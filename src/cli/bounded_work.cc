@@ -40,7 +40,7 @@ void pass_gate(Shared& shared, const std::function<void()>& action) {
   for (;;) ::pause();
 }
 
-void run(Shared& shared, const std::function<void(const Gate&)>& work) {
+void run_gated(Shared& shared, const std::function<void(const Gate&)>& work) {
   std::exception_ptr failure;
   try {
     work([&](const std::function<void()>& action) { pass_gate(shared, action); });
@@ -63,7 +63,7 @@ bool run_bounded(std::chrono::milliseconds limit, const std::function<void(const
   const auto shared = std::make_shared<Shared>();
   std::thread thread;
   try {
-    thread = std::thread([shared, work] { run(*shared, work); });
+    thread = std::thread([shared, work] { run_gated(*shared, work); });
   } catch (const std::system_error& error) {
     throw_no_thread(error.code().value());
   }

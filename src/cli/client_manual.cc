@@ -21,7 +21,7 @@ using client::ClientValue;
 bool takes_value(const ClientOption& option) { return !option.metavar.empty(); }
 
 // "--user", "-U"
-std::vector<std::string> spellings(const ClientOption& option) {
+std::vector<std::string> client_spellings(const ClientOption& option) {
   std::vector<std::string> result = {"--" + std::string(option.name)};
   if (option.short_name != 0) result.push_back({'-', option.short_name});
   return result;
@@ -29,7 +29,7 @@ std::vector<std::string> spellings(const ClientOption& option) {
 
 std::string man_names(const ClientOption& option) {
   std::vector<std::string> names;
-  for (const std::string& name : spellings(option)) {
+  for (const std::string& name : client_spellings(option)) {
     names.push_back(takes_value(option) ? fmt::format("{} {}", name, option.metavar) : name);
   }
   std::reverse(names.begin(), names.end());
@@ -111,7 +111,7 @@ std::vector<std::string> value_spellings(const ClientProgram& program) {
   std::vector<std::string> names;
   for (const ClientOption& option : program.all_options()) {
     if (!takes_value(option)) continue;
-    for (std::string& name : spellings(option)) names.push_back(std::move(name));
+    for (std::string& name : client_spellings(option)) names.push_back(std::move(name));
   }
   return names;
 }
@@ -158,7 +158,7 @@ std::string client_bash_completion(const ClientProgram& program) {
   std::vector<std::string> names;
   std::string values;
   for (const ClientOption& option : program.all_options()) {
-    const std::vector<std::string> own = spellings(option);
+    const std::vector<std::string> own = client_spellings(option);
     names.insert(names.end(), own.begin(), own.end());
     if (!takes_value(option)) continue;
     values += fmt::format("    {}) {}; return ;;\n", join(own, "|"), bash_words(option.value));
@@ -188,7 +188,7 @@ std::string client_zsh_completion(const ClientProgram& program) {
       "#compdef {0}\n# zsh completion for {0}; made from its table of options.\n\n_arguments \\\n",
       program.name);
   for (const ClientOption& option : program.all_options()) {
-    for (const std::string& name : spellings(option)) {
+    for (const std::string& name : client_spellings(option)) {
       const bool has_equals = takes_value(option) && name.starts_with("--");
       text += fmt::format("  '{}{}[{}]", name, has_equals ? "=" : "", zsh_text(option.help));
       if (takes_value(option)) {

@@ -18,7 +18,8 @@ namespace {
 
 using config::ServerConfig;
 
-backup::BackupRequest make_request(const ParsedArguments& arguments, const ServerConfig& config) {
+backup::BackupRequest make_backup_request(const ParsedArguments& arguments,
+                                          const ServerConfig& config) {
   backup::BackupRequest request;
   request.name = arguments.find("name");
   request.wait = arguments.is_set("wait") ? backup::WaitForWal::yes : backup::WaitForWal::no;
@@ -45,7 +46,7 @@ void run_backup(CommandContext& context) {
     if (is_stopped) return;
     const server::Server server = make_server(context, config);
     backup::require_supported(config);
-    backup::BackupRequest request = make_request(context.arguments, config);
+    backup::BackupRequest request = make_backup_request(context.arguments, config);
     if (const auto parent = context.arguments.find("incremental")) {
       is_stopped = true;
       request.parent = backup::choose_parent(server, *parent);

@@ -10,7 +10,8 @@ namespace barman::cli {
 namespace {
 
 // False when nothing can be switched (reported).
-bool apply(CommandContext& context, const config::ServerConfig& config, const std::string& name) {
+bool apply_model(CommandContext& context, const config::ServerConfig& config,
+                 const std::string& name) {
   const config::Model* model = context.configuration.find_model(name);
   if (model == nullptr) {
     context.reporter.error(fmt::format("Unknown model '{}'", name));
@@ -57,7 +58,7 @@ void run_config_switch(CommandContext& context) {
   if (config == nullptr) return;
   if (is_reset) {
     reset(context, *config);
-  } else if (!apply(context, *config, *model)) {
+  } else if (!apply_model(context, *config, *model)) {
     return;
   }
   const config::Configuration configuration = reload_configuration(context);

@@ -1,3 +1,4 @@
+#include "base/fd.h"
 #include "catalogue/backup_files.h"
 #include "catalogue/wal_check.h"
 #include "cli/backup_facts.h"
@@ -26,8 +27,7 @@ void list_data(CommandContext& context, const server::Server& server,
                                      : catalogue::EmptyDirectories::leave_out;
   const fs::path directory = server.catalogue().base_directory(id);
   // A backup that failed before its copy began has metadata only.
-  std::error_code code;
-  if (fs::symlink_status(directory, code).type() == fs::file_type::not_found) return;
+  if (!find_status(directory, Links::refuse)) return;
   catalogue::visit_files(directory, empty_directories, [&](const fs::path& path) {
     context.interrupt.throw_if_requested();
     context.reporter.info_unlogged(path.string());

@@ -12,11 +12,11 @@
 namespace barman::cli {
 namespace {
 
-constexpr std::size_t kMaxWorkers = 8;
-constexpr std::size_t kMaxShown = 100;
+constexpr std::size_t kMaxBackupWorkers = 8;
+constexpr std::size_t kMaxShownFindings = 100;
 
-void tell(const verify::VerifyReport& report, const std::filesystem::path& directory,
-          output::Reporter& reporter) {
+void tell_report(const verify::VerifyReport& report, const std::filesystem::path& directory,
+                 output::Reporter& reporter) {
   reporter.info(fmt::format("Checked {} files ({}, {} pages) and {} WAL files ({} records)",
                             report.file_count,
                             human_size(static_cast<std::int64_t>(report.size_bytes)),
@@ -27,7 +27,7 @@ void tell(const verify::VerifyReport& report, const std::filesystem::path& direc
   }
   reporter.error(fmt::format("verify backup failure on directory '{}'", directory.string()));
   std::vector<std::string> lines;
-  const std::size_t shown = std::min(report.findings.size(), kMaxShown);
+  const std::size_t shown = std::min(report.findings.size(), kMaxShownFindings);
   for (std::size_t i = 0; i < shown; ++i) lines.push_back(report.findings[i].text);
   if (report.finding_count > shown) {
     lines.push_back(fmt::format("... and {} more", report.finding_count - shown));
@@ -55,10 +55,11 @@ void run_verify_backup(CommandContext& context) {
     context.reporter.warning(
         fmt::format("backup {} waits for WAL; only what is archived is verified", backup.id.value));
   }
-  const auto workers = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxWorkers);
+  const auto workers =
+      std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxBackupWorkers);
   const verify::VerifyReport report =
       verify::verify_backup(server, backup, workers, context.progress);
-  tell(report, server.catalogue().data_directory(backup.id), context.reporter);
+  tell_report(report, server.catalogue().data_directory(backup.id), context.reporter);
 }
 
 }  // namespace barman::cli

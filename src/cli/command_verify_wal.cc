@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "output/survey_views.h"
 #include "verify/verify_archive.h"
 
 namespace barman::cli {
@@ -20,7 +21,7 @@ constexpr std::size_t kMaxWorkers = 8;
 constexpr std::size_t kMaxShown = 100;
 
 // Segment size and system of the newest usable backup.
-verify::ArchiveRequest make_request(CommandContext& context, const server::Server& server) {
+verify::ArchiveRequest make_archive_request(CommandContext& context, const server::Server& server) {
   const std::vector<catalogue::BackupInfo> backups = list_readable_backups(context, server);
   const auto newest =
       std::find_if(backups.rbegin(), backups.rend(),
@@ -50,19 +51,27 @@ bool is_asked_for(const verify::ArchiveRequest& request, const check::WalHole& h
          (!request.last || hole.first <= *request.last);
 }
 
+// " (timeline 1 was left at 0/3000158 for timeline 2)" behind what the present does not need.
+std::string branch_note(const check::SurveyReport& survey, const std::string& name,
+                        wal::SegmentSize size) {
+  const auto segment = wal::parse_segment_name(name, size);
+  const std::string text =
+      segment ? catalogue::describe_abandoned(survey.branches, *segment, size) : "";
+  return text.empty() ? "" : " (" + text + ")";
+}
+
 // Those in front of which the recovery of a backup ends. WAL around backups that are kept for ever
 // may be missing.
-std::size_t tell_holes(const server::Server& server, const verify::ArchiveRequest& request,
+std::size_t tell_holes(const check::SurveyReport& survey, const verify::ArchiveRequest& request,
                        output::Reporter& reporter) {
-  const check::SurveyReport survey = check::survey_catalogue(check::gather_wal_survey(server));
   std::size_t count = 0;
   for (const check::WalHole& hole : survey.holes) {
     if (hole.is_expected || !is_asked_for(request, hole)) continue;
     if (++count > kMaxShown) continue;
     reporter.error(
         fmt::format("WAL is missing from {} to {}: recovery from the backups before it "
-                    "ends there",
-                    hole.first, hole.last));
+                    "ends there{}",
+                    hole.first, hole.last, branch_note(survey, hole.last, request.segment_size)));
   }
   return count;
 }
@@ -76,13 +85,21 @@ void tell_minimal(const verify::ArchiveVerdict& verdict, output::Reporter& repor
   }
 }
 
-void tell(const verify::ArchiveVerdict& verdict, std::size_t hole_count,
-          output::Reporter& reporter) {
-  for (const verify::WalGap& gap : verdict.gaps) {
-    reporter.info(gap.count == 1 ? fmt::format("Gap: {} is not archived", gap.first)
-                                 : fmt::format("Gap: {} to {} are not archived ({} segments)",
-                                               gap.first, gap.last, gap.count));
+void tell_gaps(const verify::ArchiveVerdict& verdict, const check::SurveyReport& survey,
+               wal::SegmentSize size, output::Reporter& reporter) {
+  for (const std::string& line : output::branch_lines(survey.branches)) {
+    reporter.info("Branches: " + line);
   }
+  for (const verify::WalGap& gap : verdict.gaps) {
+    const std::string note = branch_note(survey, gap.last, size);
+    reporter.info(gap.count == 1 ? fmt::format("Gap: {} is not archived{}", gap.first, note)
+                                 : fmt::format("Gap: {} to {} are not archived ({} segments){}",
+                                               gap.first, gap.last, gap.count, note));
+  }
+}
+
+void tell_verdict(const verify::ArchiveVerdict& verdict, std::size_t hole_count,
+                  output::Reporter& reporter) {
   reporter.info(
       fmt::format("Checked {} WAL files ({} records)", verdict.wal_count, verdict.record_count));
   if (hole_count > 0) {
@@ -116,13 +133,16 @@ void run_verify_wal(CommandContext& context) {
                 "WAL verification is not supported for servers using cloud storage");
   }
   const server::Server server = make_server(context, *config);
-  const verify::ArchiveRequest request = make_request(context, server);
+  const verify::ArchiveRequest request = make_archive_request(context, server);
   context.reporter.info("Verifying the WAL archive of server " + server.name());
   const verify::ArchiveVerdict verdict =
       verify::verify_wal_archive(server, request, context.progress);
   catalogue::note_minimal_wal(server.locations().backup_directory, verdict.minimal);
   tell_minimal(verdict, context.reporter);
-  tell(verdict, tell_holes(server, request, context.reporter), context.reporter);
+  const check::SurveyReport survey = check::survey_catalogue(check::gather_wal_survey(server));
+  const std::size_t hole_count = tell_holes(survey, request, context.reporter);
+  tell_gaps(verdict, survey, request.segment_size, context.reporter);
+  tell_verdict(verdict, hole_count, context.reporter);
 }
 
 }  // namespace barman::cli

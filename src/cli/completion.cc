@@ -8,25 +8,12 @@
 #include "cli/command_table.h"
 #include "cli/commands.h"
 #include "cli/completion_text.h"
+#include "cli/shown_commands.h"
 
 namespace barman::cli {
 namespace {
 
-const OptionSpec& help_option() {
-  static const OptionSpec option = {
-      .names = {"help"}, .short_names = "h", .help = "show this help and exit"};
-  return option;
-}
-
-std::vector<const CommandSpec*> shown_commands() {
-  std::vector<const CommandSpec*> commands;
-  for (const CommandSpec& command : command_table()) {
-    if (is_available(command.name)) commands.push_back(&command);
-  }
-  return commands;
-}
-
-std::vector<OptionSpec> options_of(const CommandSpec* command) {
+std::vector<OptionSpec> completed_options(const CommandSpec* command) {
   std::vector<OptionSpec> options = command != nullptr ? command->options : cli::global_options();
   options.push_back(help_option());
   return options;
@@ -142,7 +129,7 @@ complete -F _barman barman
 
 std::string bash_options(const CommandSpec* command) {
   std::vector<std::string> names;
-  for (const OptionSpec& option : options_of(command)) {
+  for (const OptionSpec& option : completed_options(command)) {
     for (std::string& name : spellings(option)) names.push_back(std::move(name));
   }
   return join(names, " ");
@@ -151,7 +138,7 @@ std::string bash_options(const CommandSpec* command) {
 // Lines "command,option) echo kind ;;" for options with values.
 std::string bash_values(const CommandSpec* command, const std::string& pattern) {
   std::string text;
-  for (const OptionSpec& option : options_of(command)) {
+  for (const OptionSpec& option : completed_options(command)) {
     const std::string kind = kind_of_value(option);
     if (option.kind == ValueKind::flag) continue;
     std::vector<std::string> patterns;
@@ -260,13 +247,13 @@ std::string zsh_completion() {
   for (const CommandSpec* command : shown_commands()) {
     text += fmt::format("    '{}:{}'\n", command->name, zsh_text(command->summary));
     cases += fmt::format("    {})\n      _arguments \\\n", command_pattern(*command));
-    for (const OptionSpec& option : options_of(command)) cases += zsh_option(option);
+    for (const OptionSpec& option : completed_options(command)) cases += zsh_option(option);
     for (const PositionalSpec& spec : command->positionals) cases += zsh_positional(spec);
     cases += "      && return ;;\n";
   }
   text += "  )\n  _describe -t commands command commands\n}\n\n_barman() {\n";
   text += "  local context state state_descr line\n  typeset -A opt_args\n  _arguments -C \\\n";
-  for (const OptionSpec& option : options_of(nullptr)) text += zsh_option(option);
+  for (const OptionSpec& option : completed_options(nullptr)) text += zsh_option(option);
   text += "      '1:command:_barman_commands' '*::argument:->arguments' && return\n";
   text += "  [[ $state == arguments ]] || return\n";
   text += "  local -a barman_config\n";
@@ -358,7 +345,8 @@ std::string fish_command(const CommandSpec& command) {
   std::string text = fmt::format(
       "complete -c barman -n 'not __fish_seen_subcommand_from $__barman_commands' -a {} -d {}\n",
       command.name, fish_text(command.summary));
-  for (const OptionSpec& option : options_of(&command)) text += fish_option(option, condition);
+  for (const OptionSpec& option : completed_options(&command))
+    text += fish_option(option, condition);
   for (std::size_t i = 0; i < command.positionals.size(); ++i) {
     const PositionalSpec& spec = command.positionals[i];
     const std::string_view count = spec.arity == Arity::one_or_more ? "__barman_argument_count_from"
@@ -379,7 +367,7 @@ std::string fish_completion() {
   }
   std::string text(kFishBegin);
   text += fmt::format("set -g __barman_commands {}\n", join(names, " "));
-  for (const OptionSpec& option : options_of(nullptr)) {
+  for (const OptionSpec& option : completed_options(nullptr)) {
     text += fish_option(option, "not __fish_seen_subcommand_from $__barman_commands");
   }
   for (const CommandSpec* command : shown_commands()) text += fish_command(*command);

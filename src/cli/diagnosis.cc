@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
@@ -92,10 +93,8 @@ std::string program_version(const std::vector<std::string>& argv) {
 
 std::set<wal::TimelineId> archived_timelines(const fs::path& wals_directory) {
   std::set<wal::TimelineId> timelines;
-  std::error_code code;
-  for (fs::directory_iterator it(wals_directory, code), end; !code && it != end;
-       it.increment(code)) {
-    const auto name = wal::parse_wal_file_name(it->path().filename().string() + "00000000");
+  for (const std::string& directory : list_directory(wals_directory)) {
+    const auto name = wal::parse_wal_file_name(directory + "00000000");
     if (name && name->kind == wal::WalFileKind::segment) timelines.insert(name->timeline);
   }
   return timelines;

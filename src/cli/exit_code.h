@@ -12,9 +12,6 @@ inline constexpr int kExitUsage = 2;
 // get-wal: invalid WAL name, or the output file cannot be opened.
 inline constexpr int kExitBadWalRequest = 3;
 
-// The exit code that an error of this kind means.
-int exit_code_for(ErrorKind kind);
-
 // "ERROR: text" (+ "HINT: …") for what can happen, "EXCEPTION: text" for what should not.
 void report_error(Messages& messages, const Error& error);
 

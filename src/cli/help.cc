@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/roff.h"
+#include "cli/shown_commands.h"
 #include "version.h"
 
 namespace barman::cli {
@@ -15,12 +16,6 @@ namespace {
 constexpr std::size_t kWidth = 80;
 constexpr std::size_t kHelpColumn = 30;
 constexpr std::string_view kOwner = "Barman by EnterpriseDB (www.enterprisedb.com)";
-
-const OptionSpec& help_option() {
-  static const OptionSpec option = {
-      .names = {"help"}, .short_names = "h", .help = "show this help and exit"};
-  return option;
-}
 
 std::vector<OptionSpec> options_of(const CommandSpec* command) {
   std::vector<OptionSpec> options = {help_option()};
@@ -104,14 +99,6 @@ std::string option_help(const OptionSpec& option) {
   std::string help(option.help);
   if (option.default_text) help += fmt::format(" (default: {})", *option.default_text);
   return help;
-}
-
-std::vector<const CommandSpec*> shown_commands() {
-  std::vector<const CommandSpec*> commands;
-  for (const CommandSpec& command : command_table()) {
-    if (is_available(command.name)) commands.push_back(&command);
-  }
-  return commands;
 }
 
 std::string man_options(const CommandSpec* command) {

@@ -23,6 +23,11 @@ OptionSpec table_option();
 Options flag_pair(std::string_view name, std::string_view negative_name, std::string_view help,
                   std::string_view negative_help);
 
+// The server that a command works on: any, or one that is not disabled.
+inline constexpr ServerPolicy kAnyServer = {.arity = ServerArity::single};
+inline constexpr ServerPolicy kUsableServer = {.arity = ServerArity::single,
+                                               .disabled = ServerAction::refuse};
+
 PositionalSpec one_server();
 PositionalSpec server_list();
 PositionalSpec one_backup();

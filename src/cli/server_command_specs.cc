@@ -3,7 +3,6 @@
 namespace barman::cli {
 namespace {
 
-constexpr ServerPolicy kAnyServer = {.arity = ServerArity::single};
 constexpr ServerPolicy kAnyServers = {.arity = ServerArity::multiple};
 
 CommandSpec check_spec() {

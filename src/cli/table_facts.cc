@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cli/server_selection.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::cli {
 
@@ -13,8 +14,6 @@ using catalogue::BackupInfo;
 using catalogue::BackupStatus;
 
 namespace {
-
-constexpr std::size_t kSegmentNameLength = 24;
 
 bool is_usable(const BackupInfo& backup) {
   return backup.status == BackupStatus::done && backup.end_time.has_value();
@@ -37,7 +36,7 @@ std::optional<output::TableStyle> find_table_style(const CommandContext& context
 catalogue::WalLines watch_newest(catalogue::WalLines lines, std::optional<double>& newest_mtime) {
   return [lines = std::move(lines), &newest_mtime](const catalogue::WalIndexVisitor& visitor) {
     lines([&](const catalogue::WalIndexLine& line) {
-      if (line.name.size() == kSegmentNameLength) {
+      if (line.name.size() == wal::kSegmentNameLength) {
         newest_mtime = std::max(newest_mtime.value_or(line.mtime), line.mtime);
       }
       return visitor(line);

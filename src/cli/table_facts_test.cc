@@ -75,7 +75,7 @@ TEST(WatchNewest, SeesWalSegmentsOnly) {
   EXPECT_EQ(count, 4);
 }
 
-config::ServerConfig sample_config() {
+config::ServerConfig table_config() {
   config::ServerConfig config;
   config.name = "main";
   config.minimum_redundancy = 2;
@@ -86,7 +86,7 @@ config::ServerConfig sample_config() {
 TEST(ServerSummary, CountsWhatStatusCounts) {
   check::ServerFacts facts;
   facts.version_text = "17.6";
-  const output::ServerSummary summary = summarize_server(sample_config(), facts, kBackups, true);
+  const output::ServerSummary summary = summarize_server(table_config(), facts, kBackups, true);
   EXPECT_EQ(summary.name, "main");
   EXPECT_EQ(summary.postgres_version, "17.6");
   EXPECT_EQ(summary.backup_count, 3U);
@@ -98,7 +98,7 @@ TEST(ServerSummary, CountsWhatStatusCounts) {
 }
 
 TEST(ServerSummary, TellsOfTheWaysThatAreConfigured) {
-  config::ServerConfig config = sample_config();
+  config::ServerConfig config = table_config();
   config.streaming_archiver = false;
   config.archiver = true;
   check::ServerFacts facts;

@@ -3,9 +3,6 @@
 namespace barman::cli {
 namespace {
 
-constexpr ServerPolicy kAnyServer = {.arity = ServerArity::single};
-constexpr ServerPolicy kUsableServer = {.arity = ServerArity::single,
-                                        .disabled = ServerAction::refuse};
 constexpr ServerPolicy kActiveServer = {
     .arity = ServerArity::single, .inactive = ServerAction::skip, .disabled = ServerAction::refuse};
 

@@ -36,7 +36,14 @@ constexpr std::size_t kConnections = 2;
 constexpr std::size_t kNamesAtOnce = 32;
 constexpr std::chrono::milliseconds kPoll{5};
 constexpr std::chrono::seconds kIdleLimit{60};
-constexpr std::size_t kSegmentNameLength = 24;
+// Of get-wal: an end, no failure.
+constexpr int kNothingThere = 1;
+
+std::string describe_exception(const std::exception& exception) {
+  const auto* const error = dynamic_cast<const Error*>(&exception);
+  if (error == nullptr) return exception.what();
+  return error->hint().empty() ? error->describe() : error->describe() + ". " + error->hint();
+}
 
 // The process in the background. One thread a connection; each fetches the next file while there is
 // room, so that none waits for another one.
@@ -68,10 +75,17 @@ class Prefetcher {
         const std::optional<std::string> name = take(barman);
         if (!name || !fetch(barman, *name)) break;
       }
-    } catch (const std::exception&) {
-      is_over_ = true;
+    } catch (const std::exception& error) {
+      keep_reason(describe_exception(error));
     }
     is_over_ = true;
+  }
+
+  // The first one: the others follow from it.
+  void keep_reason(const std::string& text) {
+    const std::lock_guard lock(reason_mutex_);
+    if (!has_reason_) spool_.keep_reason(text);
+    has_reason_ = true;
   }
 
   // The first one is there already: it brought the file that PostgreSQL asked for.
@@ -115,10 +129,16 @@ class Prefetcher {
     request.wal_name = last_;
     request.peek = static_cast<std::int64_t>(std::max(request_.limit, kNamesAtOnce) + 1);
     const ProcessResult result = run_process({.argv = get_wal_command(barman, request)});
-    if (result.exit_code != 0) return {};
+    if (result.exit_code != 0) {
+      if (result.exit_code != kNothingThere) {
+        throw failure(barman, "which files follow " + last_, result.exit_code,
+                      result.standard_error);
+      }
+      return {};
+    }
     std::deque<std::string> names;
     for (const std::string& name : split(result.standard_output, '\n')) {
-      const bool is_next = name > last_ && name.size() == kSegmentNameLength;
+      const bool is_next = name > last_ && name.size() == wal::kSegmentNameLength;
       if (is_next && wal::parse_wal_file_name(name)) names.push_back(name);
     }
     return names;
@@ -129,15 +149,30 @@ class Prefetcher {
     GetWalRequest request;
     request.wal_name = name;
     request.compression_options = request_.compression_options;
-    if (fetch_wal(barman, request, file.file(), file.temporary_path()) != 0) return false;
+    const int exit_code = fetch_wal(barman, request, file.file(), file.temporary_path());
+    if (exit_code != 0) {
+      if (exit_code != kNothingThere) throw failure(barman, name, exit_code, "");
+      return false;
+    }
     const std::lock_guard lock(mutex_);
     file.keep();
     --being_fetched_;
     return true;
   }
 
+  static Error failure(const RemoteBarman& barman, const std::string& what, int exit_code,
+                       const std::string& said) {
+    if (exit_code == kSshFailure) return {ErrorKind::remote, connection_problem(barman)};
+    const std::string_view last_words = strip(said);
+    return {ErrorKind::remote,
+            fmt::format("'barman get-wal' on \"{}\", asked for {}, ended with {}{}", barman.host,
+                        what, exit_code, last_words.empty() ? "" : ": " + std::string(last_words))};
+  }
+
   const Spool& spool_;
   const PrefetchRequest& request_;
+  std::mutex reason_mutex_;
+  bool has_reason_ = false;
   std::mutex mutex_;
   std::string last_;
   std::deque<std::string> following_;
@@ -214,13 +249,18 @@ bool is_prefetching(const Spool& spool) { return FileLock::holder(spool.lock_pat
 
 void start_prefetching(const Spool& spool, const PrefetchRequest& request,
                        const std::string& wal_name) {
-  if (wal_name.size() != kSegmentNameLength || is_prefetching(spool)) return;
+  if (wal_name.size() != wal::kSegmentNameLength || is_prefetching(spool)) return;
   run_in_background([&] {
-    const std::optional<FileLock> lock = FileLock::try_lock(spool.lock_path());
-    if (!lock) return;
-    const std::vector<std::string> spooled = spool.list();
-    const std::string last = spooled.empty() ? wal_name : std::max(wal_name, spooled.back());
-    Prefetcher(spool, request, last).run();
+    try {
+      const std::optional<FileLock> lock = FileLock::try_lock(spool.lock_path());
+      if (!lock) return;
+      const std::vector<std::string> spooled = spool.list();
+      const std::string last = spooled.empty() ? wal_name : std::max(wal_name, spooled.back());
+      Prefetcher(spool, request, last).run();
+    } catch (const std::exception& error) {
+      spool.keep_reason(describe_exception(error));
+      throw;
+    }
   });
 }
 

@@ -29,8 +29,8 @@ struct PrefetchRequest {
 
 // Whether a process fetches into the spool now.
 bool is_prefetching(const Spool& spool);
-// Starts the process unless there is one; it begins behind `wal_name`. Returns at once. Nothing
-// that goes wrong in it is told: PostgreSQL asks again.
+// Starts the process unless there is one; it begins behind `wal_name`. Returns at once. What goes
+// wrong in it is kept in the spool for the next call; PostgreSQL asks for the file itself.
 void start_prefetching(const Spool& spool, const PrefetchRequest& request,
                        const std::string& wal_name);
 

@@ -17,7 +17,7 @@ namespace barman::client {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t kReadSize = std::size_t{256} << 10;
+constexpr std::size_t kPutReadSize = std::size_t{256} << 10;
 constexpr mode_t kMode = 0600;
 
 struct stat status_of(const Fd& file, const fs::path& path) {
@@ -68,9 +68,9 @@ void PutStream::add_content(const Fd& file, const fs::path& path, const std::str
   const auto size_bytes = static_cast<std::uint64_t>(status_of(file, path).st_size);
   writer_.begin_member({.path = name, .mode = kMode, .size_bytes = size_bytes, .mtime = mtime});
   Digest digest(options_.checksum);
-  std::vector<std::byte> buffer(kReadSize);
+  std::vector<std::byte> buffer(kPutReadSize);
   for (std::uint64_t offset = 0; offset < size_bytes;) {
-    const auto wanted = std::min<std::uint64_t>(kReadSize, size_bytes - offset);
+    const auto wanted = std::min<std::uint64_t>(kPutReadSize, size_bytes - offset);
     const MutableBytes piece = MutableBytes(buffer).first(static_cast<std::size_t>(wanted));
     if (read_full_at(file, piece, offset, path) != wanted) {
       throw Error(ErrorKind::corrupt, fmt::format("\"{}\" has become shorter", path.string()));

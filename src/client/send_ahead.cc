@@ -29,16 +29,16 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
-constexpr std::size_t kConnections = 3;
+constexpr std::size_t kSendConnections = 3;
 // What one call of put-wal is given at most: a reply comes when all of it is durable.
 constexpr std::size_t kMostFiles = 8;
 constexpr int kPipeSize = 1 << 20;
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kPoll{5};
+constexpr std::chrono::milliseconds kSendPoll{5};
 // After a while without work it is asked for less often.
 constexpr std::chrono::milliseconds kSlowPoll{50};
 constexpr std::chrono::seconds kSlowAfter{2};
-constexpr std::chrono::seconds kIdleLimit{60};
+constexpr std::chrono::seconds kSendIdleLimit{60};
 
 fs::path lock_path(const fs::path& directory) { return directory / ".sending.lock"; }
 
@@ -65,7 +65,7 @@ class Sender {
 
   void run() {
     std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < kConnections; ++i) {
+    for (std::size_t i = 0; i < kSendConnections; ++i) {
       try {
         threads.push_back(start_thread([this, i] { run_connection(i); }));
       } catch (const Error&) {
@@ -143,7 +143,7 @@ std::vector<WalFile> Sender::take() {
   if (outstanding_.size() >= request_.limit) return files;
   // Each connection gets a part of what may be sent, so that one sends while another waits.
   const std::size_t share =
-      std::clamp<std::size_t>((request_.limit + 1) / kConnections, 1, kMostFiles);
+      std::clamp<std::size_t>((request_.limit + 1) / kSendConnections, 1, kMostFiles);
   const std::size_t count = std::min(request_.limit - outstanding_.size(), share);
   for (const std::string& name :
        list_ready_segments(wal_directory_ / last_taken_, request_.segment_size_bytes, count)) {
@@ -179,8 +179,9 @@ bool Sender::wait_for_work() {
     idle = Clock::now() - last_work_;
   }
   // Nobody could see what is sent when the directory has gone.
-  if (idle > kIdleLimit || ::access(lock_path(request_.directory).c_str(), F_OK) != 0) return false;
-  std::this_thread::sleep_for(idle > kSlowAfter ? kSlowPoll : kPoll);
+  if (idle > kSendIdleLimit || ::access(lock_path(request_.directory).c_str(), F_OK) != 0)
+    return false;
+  std::this_thread::sleep_for(idle > kSlowAfter ? kSlowPoll : kSendPoll);
   return true;
 }
 

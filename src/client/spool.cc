@@ -14,9 +14,11 @@
 #include <fmt/format.h>
 
 #include "base/digest.h"
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "base/timestamp.h"
 #include "client/private_directory.h"
 #include "compression/stored_file.h"
 #include "wal/segment_header.h"
@@ -27,6 +29,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kTemporaryPrefix = ".part-";
+constexpr std::string_view kReasonName = ".last-reason";
 constexpr std::int64_t kForgottenAfterSeconds = 86400;
 
 std::string boot_id() { return find_and_read_file("/proc/sys/kernel/random/boot_id").value_or(""); }
@@ -65,15 +68,6 @@ std::optional<Temporary> parse_temporary(const std::string& file_name) {
 }
 
 bool is_alive(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
-
-std::vector<std::string> list_names(const fs::path& directory) {
-  std::vector<std::string> names;
-  std::error_code code;
-  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    names.push_back(it->path().filename().string());
-  }
-  return names;
-}
 
 // It was checked when it came; somebody may have cut it off since. True for what is not there.
 bool is_wal(const fs::path& path, const std::string& name) {
@@ -145,7 +139,7 @@ bool Spool::take(const std::string& name, const fs::path& destination) const {
 }
 
 bool Spool::is_on_its_way(const std::string& name) const {
-  for (const std::string& file_name : list_names(directory_)) {
+  for (const std::string& file_name : list_directory(directory_)) {
     const auto temporary = parse_temporary(file_name);
     if (temporary && temporary->name == name && is_alive(temporary->pid)) return true;
   }
@@ -153,20 +147,37 @@ bool Spool::is_on_its_way(const std::string& name) const {
 }
 
 std::vector<std::string> Spool::list() const {
-  std::vector<std::string> names = list_names(directory_);
+  std::vector<std::string> names = list_directory(directory_);
   std::erase_if(names, [](const std::string& name) { return name.starts_with('.'); });
   std::sort(names.begin(), names.end());
   return names;
 }
 
 void Spool::prune(const std::string& name) const {
-  for (const std::string& file_name : list_names(directory_)) {
+  for (const std::string& file_name : list_directory(directory_)) {
     const auto temporary = parse_temporary(file_name);
     const bool is_passed = !file_name.starts_with('.') && file_name < name;
     if (is_passed || (temporary && !is_alive(temporary->pid))) {
       ::unlink((directory_ / file_name).c_str());
     }
   }
+}
+
+void Spool::keep_reason(const std::string& text) const {
+  try {
+    write_file_durably(directory_ / kReasonName,
+                       fmt::format("{} (at {})\n", replace_all(std::string(strip(text)), "\n", " "),
+                                   format_iso(now_local())));
+  } catch (const Error&) {  // It only makes the next call say more.
+  }
+}
+
+std::optional<std::string> Spool::take_reason() const {
+  const fs::path path = directory_ / kReasonName;
+  const std::optional<std::string> text = find_and_read_file(path);
+  if (!text) return std::nullopt;
+  ::unlink(path.c_str());
+  return std::string(strip(*text));
 }
 
 }  // namespace barman::client

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,12 @@ class Spool {
   std::vector<std::string> list() const;
   // Removes the files before `name`, which PostgreSQL has behind it, and what ended processes left.
   void prune(const std::string& name) const;
+
+  // Why the process in the background ended before its time: nobody sees what it says, so the next
+  // call tells it. Keeping never fails: a full disk may be the reason itself.
+  void keep_reason(const std::string& text) const;
+  // "<text> (at <time>)", once.
+  std::optional<std::string> take_reason() const;
 
  private:
   std::filesystem::path directory_;

@@ -27,9 +27,9 @@ namespace {
 
 constexpr int kExitNoConnection = 3;
 // How long the process in the background may take for a file, and to begin with it.
-constexpr std::chrono::seconds kLongestWait{60};
+constexpr std::chrono::seconds kLongestArchiveWait{60};
 constexpr std::chrono::milliseconds kUntilTaken{150};
-constexpr std::chrono::milliseconds kPoll{2};
+constexpr std::chrono::milliseconds kArchivePoll{2};
 constexpr std::array kAlgorithms = {"gzip", "bzip2", "xz", "snappy", "zstd", "lz4"};
 
 std::vector<ClientOption> archive_options() {
@@ -50,7 +50,7 @@ std::vector<ClientOption> archive_options() {
            ClientValue::directory}};
 }
 
-struct Request {
+struct ArchiveWalRequest {
   RemoteBarman barman;
   fs::path wal_path;
   PutOptions put;
@@ -80,8 +80,8 @@ PutOptions put_options(const ClientArguments& arguments) {
   return options;
 }
 
-Request make_request(const ClientArguments& arguments) {
-  Request request;
+ArchiveWalRequest make_archive_request(const ClientArguments& arguments) {
+  ArchiveWalRequest request;
   request.barman = {.host = arguments.positionals[0],
                     .user = arguments.value_or("user", "barman"),
                     .port = arguments.find("port"),
@@ -113,7 +113,7 @@ int report(const RemoteBarman& barman, int exit_code) {
   return exit_code > kHighestExitCode ? kExitFailure : exit_code;
 }
 
-int send_alone(const Request& request, WalFile requested) {
+int send_alone(const ArchiveWalRequest& request, WalFile requested) {
   std::vector<WalFile> files;
   files.push_back(std::move(requested));
   const auto send = [&](const RemoteBarman& barman) {
@@ -133,7 +133,7 @@ int send_alone(const Request& request, WalFile requested) {
 
 // True when it is durable at the other side, sent by the process in the background, which may be
 // doing that while we wait.
-bool was_sent_ahead(const Request& request, const WalFile& requested) {
+bool was_sent_ahead(const ArchiveWalRequest& request, const WalFile& requested) {
   const std::string name = request.wal_path.filename().string();
   const auto start = std::chrono::steady_clock::now();
   for (;;) {
@@ -142,9 +142,9 @@ bool was_sent_ahead(const Request& request, const WalFile& requested) {
     const ArchivedAhead ahead(request.cache_directory, request.barman);
     if (ahead.holds(name, requested.file, requested.path)) return true;
     if (!is_sending) return false;
-    const auto limit = ahead.is_on_its_way(name) ? kLongestWait : kUntilTaken;
+    const auto limit = ahead.is_on_its_way(name) ? kLongestArchiveWait : kUntilTaken;
     if (std::chrono::steady_clock::now() - start > limit) return false;
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kArchivePoll);
   }
 }
 
@@ -156,7 +156,7 @@ std::uint64_t size_of(const WalFile& wal) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
-int archive_with_sender(const Request& request, WalFile requested) {
+int archive_with_sender(const ArchiveWalRequest& request, WalFile requested) {
   const std::uint64_t size_bytes = size_of(requested);
   const int exit_code =
       was_sent_ahead(request, requested) ? kExitSuccess : send_alone(request, std::move(requested));
@@ -175,7 +175,7 @@ int archive_with_sender(const Request& request, WalFile requested) {
   return kExitSuccess;
 }
 
-int archive(const Request& request) {
+int archive(const ArchiveWalRequest& request) {
   if (request.is_test) return run_test(put_wal_command(request.barman, RemoteMode::test));
   if (fs::is_directory(request.wal_path)) {
     tell(fmt::format("ERROR: WAL_PATH cannot be a directory: {}", request.wal_path.string()));
@@ -223,7 +223,7 @@ const ClientProgram& wal_archive_program() {
 
 int run_wal_archive(int argc, char** argv) {
   return run_client(wal_archive_program(), argc, argv, [](const ClientArguments& arguments) {
-    return archive(make_request(arguments));
+    return archive(make_archive_request(arguments));
   });
 }
 

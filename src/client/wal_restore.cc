@@ -33,7 +33,7 @@ constexpr int kPatientAttempts = 15;
 // PostgreSQL stops at codes above 125; at others it believes that there is no more WAL.
 constexpr int kExitStopRecovery = 126;
 constexpr std::chrono::milliseconds kBetweenAttempts{1000};
-constexpr std::chrono::milliseconds kPoll{2};
+constexpr std::chrono::milliseconds kRestorePoll{2};
 constexpr std::chrono::seconds kLongestWait{60};
 
 std::vector<ClientOption> restore_options() {
@@ -53,7 +53,7 @@ std::vector<ClientOption> restore_options() {
       {'t', "test", "", "only test the connection and the configuration"}};
 }
 
-struct Request {
+struct RestoreWalRequest {
   RemoteBarman barman;
   GetWalRequest wal;
   fs::path destination;
@@ -75,8 +75,8 @@ std::vector<std::string> compression_options(const ClientArguments& arguments) {
   return options;
 }
 
-Request make_request(const ClientArguments& arguments) {
-  Request request;
+RestoreWalRequest make_restore_request(const ClientArguments& arguments) {
+  RestoreWalRequest request;
   request.barman = {.host = arguments.positionals[0],
                     .user = arguments.value_or("user", "barman"),
                     .port = arguments.find("port"),
@@ -109,7 +109,7 @@ bool is_called_for_the_last_time() {
   return ::access("recovery.signal", F_OK) == 0 && ::access("standby.signal", F_OK) != 0;
 }
 
-int fail(const Request& request, int exit_code) {
+int fail(const RestoreWalRequest& request, int exit_code) {
   if (request.sleep_seconds > 0) {
     std::fputs(fmt::format("Sleeping for {} seconds.\n", request.sleep_seconds).c_str(), stdout);
     std::fflush(stdout);
@@ -140,7 +140,7 @@ int map_exit_code(const RemoteBarman& barman, const GetWalRequest& wal, int exit
   return exit_code > kHighestExitCode ? kExitFailure : exit_code;
 }
 
-int fetch_to_destination(const Request& request, WalDestination& destination) {
+int fetch_to_destination(const RestoreWalRequest& request, WalDestination& destination) {
   const RemoteBarman barman = SharedConnection(request.barman).use(request.barman);
   const int attempts = is_called_for_the_last_time() ? kPatientAttempts : kAttempts;
   int exit_code = 0;
@@ -162,13 +162,13 @@ int fetch_to_destination(const Request& request, WalDestination& destination) {
 }
 
 // True when the process in the background brought the file while we waited for it.
-bool take_from_spool(const Spool& spool, const Request& request) {
+bool take_from_spool(const Spool& spool, const RestoreWalRequest& request) {
   const std::string& name = request.wal.wal_name;
   const auto end = std::chrono::steady_clock::now() + kLongestWait;
   while (std::chrono::steady_clock::now() < end) {
     if (spool.take(name, request.destination)) return true;
     if (!spool.is_on_its_way(name)) break;
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kRestorePoll);
   }
   return spool.take(name, request.destination);
 }
@@ -184,11 +184,14 @@ void try_spool(const Function& use) {
   }
 }
 
-int restore_with_spool(const Request& request, WalDestination& destination) {
+int restore_with_spool(const RestoreWalRequest& request, WalDestination& destination) {
   std::optional<Spool> spool;
   bool is_taken = false;
   try_spool([&] {
     spool.emplace(request.spool_directory, request.barman);
+    if (const auto reason = spool->take_reason()) {
+      tell("WARNING: fetching files in advance has ended: " + *reason);
+    }
     spool->prune(request.wal.wal_name);
     is_taken = take_from_spool(*spool, request);
   });
@@ -204,7 +207,7 @@ int restore_with_spool(const Request& request, WalDestination& destination) {
   return exit_code;
 }
 
-int restore(const Request& request) {
+int restore(const RestoreWalRequest& request) {
   if (request.wal.mode == RemoteMode::test) {
     return run_test(get_wal_command(request.barman, request.wal));
   }
@@ -261,9 +264,9 @@ const ClientProgram& wal_restore_program() {
 }
 
 int run_wal_restore(int argc, char** argv) {
-  const int exit_code =
-      run_client(wal_restore_program(), argc, argv,
-                 [](const ClientArguments& arguments) { return restore(make_request(arguments)); });
+  const int exit_code = run_client(
+      wal_restore_program(), argc, argv,
+      [](const ClientArguments& arguments) { return restore(make_restore_request(arguments)); });
   if (exit_code != kExitFailure || !is_called_for_the_last_time()) return exit_code;
   tell(
       "HINT: Whether there is more WAL is not known, so PostgreSQL stops its recovery. Start it "

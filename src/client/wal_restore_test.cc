@@ -17,9 +17,11 @@ namespace barman::client {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 const std::string kName = "000000010000000000000003";
 
@@ -37,12 +39,14 @@ class WalRestore : public ::testing::Test {
   }
 
   // `answer` is a script that runs instead of get-wal; $WAL is a good segment.
-  void answer(const std::string& script) const {
-    const fs::path path = directory_.path() / "ssh";
-    std::ofstream(path) << "#!/bin/sh\ncase \"$*\" in *-G*|*--peek*) exit 0;; esac\nWAL="
-                        << (directory_.path() / "wal").string() << "\n"
+  void answer(const std::string& script, const std::string& peek = "exit 0") const {
+    // Under its name when it is complete: processes in the background run it.
+    const fs::path path = directory_.path() / "new-ssh";
+    std::ofstream(path) << "#!/bin/sh\ncase \"$*\" in *-G*) exit 0;; *--peek*) " << peek
+                        << ";; esac\nWAL=" << (directory_.path() / "wal").string() << "\n"
                         << script << "\n";
     fs::permissions(path, fs::perms::owner_all);
+    fs::rename(path, directory_.path() / "ssh");
   }
   // The exit code.
   int restore(std::vector<std::string> options = {}, const std::string& name = kName) {
@@ -121,6 +125,40 @@ TEST_F(WalRestore, ASpoolThatCannotBeUsedIsDoneWithout) {
     EXPECT_THAT(delivered(), ElementsAre("RECOVERYXLOG"));
     fs::remove(data_ / "RECOVERYXLOG");
   }
+}
+
+// The process in the background has no terminal: what it meets is told by the next call, once.
+TEST_F(WalRestore, TellsWhyFetchingInAdvanceHasEnded) {
+  const fs::path spool = directory_.path() / "spool";
+  const std::vector<std::string> options = {"--parallel", "2", "--spool-dir", spool.string()};
+  const auto has_reason = [&] {
+    for (const auto& entry : fs::recursive_directory_iterator(spool)) {
+      if (entry.path().filename() == ".last-reason") return true;
+    }
+    return false;
+  };
+  const auto wait_for_reason = [&] {
+    for (int i = 0; i < 2000 && !has_reason(); ++i) ::usleep(5000);
+    return has_reason();
+  };
+  answer("cat $WAL", "echo 'cannot open the index' >&2; exit 2");
+  EXPECT_EQ(restore(options), 0);
+  EXPECT_THAT(said_, Not(HasSubstr("WARNING")));
+  ASSERT_TRUE(wait_for_reason());
+  answer("cat $WAL");
+  EXPECT_EQ(restore(options), 0);
+  EXPECT_THAT(said_, AllOf(HasSubstr("WARNING: fetching files in advance has ended: "),
+                           HasSubstr("ended with 2: cannot open the index (at ")));
+  EXPECT_EQ(restore(options), 0);
+  EXPECT_THAT(said_, Not(HasSubstr("WARNING")));
+  // What comes is no WAL.
+  answer("case \"$*\" in *04*) echo Welcome;; *) cat $WAL;; esac",
+         "echo 000000010000000000000004; exit 0");
+  EXPECT_EQ(restore(options), 0);
+  ASSERT_TRUE(wait_for_reason());
+  answer("cat $WAL", "exit 1");
+  EXPECT_EQ(restore(options), 0);
+  EXPECT_THAT(said_, HasSubstr("as WAL file 000000010000000000000004 is none"));
 }
 
 TEST_F(WalRestore, SaysWhenTheDestinationCannotBeOpened) {

@@ -11,7 +11,7 @@
 namespace barman::compression {
 namespace {
 
-class Collector final : public pipeline::Sink {
+class TextCollector final : public pipeline::Sink {
  public:
   void write(Bytes data) override { text += as_text(data); }
   void finish() override { ++finished; }
@@ -26,14 +26,14 @@ void push(pipeline::Sink& sink, std::string_view text, std::size_t step) {
 
 std::string compressed(Algorithm algorithm, std::string_view text, std::string_view level = "low",
                        std::size_t step = 100000) {
-  Collector result;
+  TextCollector result;
   push(*make_compressor(algorithm, resolve_level(algorithm, level), result), text, step);
   EXPECT_EQ(result.finished, 1);
   return result.text;
 }
 
 std::string decompressed(Algorithm algorithm, std::string_view text, std::size_t step = 100000) {
-  Collector result;
+  TextCollector result;
   push(*make_decompressor(algorithm, result, "WAL"), text, step);
   EXPECT_EQ(result.finished, 1);
   return result.text;
@@ -58,7 +58,7 @@ class Codec : public ::testing::TestWithParam<Algorithm> {};
 
 TEST_P(Codec, IsDetected) {
   for (const std::size_t step : {std::size_t{1}, std::size_t{100000}}) {
-    Collector result;
+    TextCollector result;
     push(*make_detecting_decompressor(result, "WAL"), compressed(GetParam(), "some text"), step);
     EXPECT_EQ(result.text, "some text");
     EXPECT_EQ(result.finished, 1);
@@ -67,7 +67,7 @@ TEST_P(Codec, IsDetected) {
 
 TEST(Codec, HandsOnWhatIsNotCompressed) {
   for (const std::string& text : {std::string(), std::string("x"), random_text(100000)}) {
-    Collector result;
+    TextCollector result;
     push(*make_detecting_decompressor(result, "WAL"), text, 7);
     EXPECT_TRUE(result.text == text);
     EXPECT_EQ(result.finished, 1);
@@ -165,7 +165,7 @@ INSTANTIATE_TEST_SUITE_P(All, UsualTool,
 TEST(Snappy, ReadsTheExampleOfTheFormat) {
   using namespace std::string_literals;
   // Identifier, padding, a chunk that is skipped, and "Wikipedia" uncompressed with its checksum.
-  Collector packed;
+  TextCollector packed;
   push(*make_compressor(Algorithm::snappy, 0, packed), "Wikipedia", 9);
   EXPECT_EQ(packed.text.substr(0, 14), "\xff\x06\x00\x00sNaPpY\x01\x0d\x00\x00"s);
   const std::string mixed =

@@ -8,7 +8,7 @@
 namespace barman::compression {
 namespace {
 
-class Collector final : public pipeline::Sink {
+class LimitedCollector final : public pipeline::Sink {
  public:
   void write(Bytes data) override {
     if (content.size() + data.size() > limit) throw Error(ErrorKind::io, "the disk is full");
@@ -46,7 +46,7 @@ TEST_P(ParallelCompressorTest, KeepsTheOrderAndTellsTheSizesOfFrames) {
   for (const std::size_t size :
        {std::size_t{1}, ParallelCompressor::kContentSize, (std::size_t{31} << 20) + 12345}) {
     const std::vector<std::byte> content = sample(size);
-    Collector compressed;
+    LimitedCollector compressed;
     ParallelCompressor compressor(GetParam(), 1, 3, compressed);
     push(compressor, content, 100001);
     compressor.finish();
@@ -63,7 +63,7 @@ TEST_P(ParallelCompressorTest, KeepsTheOrderAndTellsTheSizesOfFrames) {
     EXPECT_EQ(compressor.frames().size(),
               (size + ParallelCompressor::kContentSize - 1) / ParallelCompressor::kContentSize);
 
-    Collector decompressed;
+    LimitedCollector decompressed;
     const auto decompressor = make_decompressor(GetParam(), decompressed, "frames");
     decompressor->write(compressed.content);
     decompressor->finish();
@@ -73,7 +73,7 @@ TEST_P(ParallelCompressorTest, KeepsTheOrderAndTellsTheSizesOfFrames) {
 
 TEST(ParallelCompressor, ThrowsWhatTheNextSinkThrows) {
   const std::vector<std::byte> content = sample(std::size_t{40} << 20);
-  Collector compressed;
+  LimitedCollector compressed;
   compressed.limit = 3 << 20;
   ParallelCompressor compressor(Algorithm::lz4, std::nullopt, 2, compressed);
   try {
@@ -88,7 +88,7 @@ TEST(ParallelCompressor, ThrowsWhatTheNextSinkThrows) {
 
 TEST(ParallelCompressor, CanBeAbandoned) {
   const std::vector<std::byte> content = sample(std::size_t{9} << 20);
-  Collector compressed;
+  LimitedCollector compressed;
   {
     ParallelCompressor compressor(Algorithm::zstd, std::nullopt, 2, compressed);
     push(compressor, content, 100000);

@@ -6,6 +6,10 @@
 #include <optional>
 #include <vector>
 
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
 #include "compression/codec.h"
 
 namespace barman::compression {
@@ -17,8 +21,10 @@ constexpr std::size_t kReadSize = std::size_t{1} << 20;
 }  // namespace
 
 void TextSink::write(Bytes data) {
-  if (text_.size() + data.size() > kMaxSmallFile) {
-    throw Error(ErrorKind::corrupt, "\"" + name_ + "\" is too large");
+  if (data.size() > limit_bytes_ - text_.size()) {
+    throw Error(ErrorKind::corrupt,
+                fmt::format("\"{}\" is too large: more than {}", name_,
+                            human_size(static_cast<std::int64_t>(limit_bytes_))));
   }
   text_ += as_text(data);
 }

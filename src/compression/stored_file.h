@@ -41,13 +41,15 @@ class FdSink final : public pipeline::Sink {
 // Collects the content of a small file. Throws `corrupt` beyond kMaxSmallFile.
 class TextSink final : public pipeline::Sink {
  public:
-  explicit TextSink(std::string name) : name_(std::move(name)) {}
+  explicit TextSink(std::string name, std::size_t limit_bytes = kMaxSmallFile)
+      : name_(std::move(name)), limit_bytes_(limit_bytes) {}
   void write(Bytes data) override;
   void finish() override {}
   std::string take() { return std::move(text_); }
 
  private:
   const std::string name_;
+  const std::size_t limit_bytes_;
   std::string text_;
 };
 

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "config/option_value.h"
 #include "config/resolution.h"
@@ -22,8 +23,6 @@ namespace barman::config {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kComponent = "barman.config";
 
 bool is_readable(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }
 
@@ -176,7 +175,7 @@ void Configuration::merge_include_directory() {
   }
   if (!is_directory) {
     log::warning(
-        kComponent,
+        log::kConfigComponent,
         "Ignoring the \"configuration_files_directory\" option as \"{}\" is not a directory",
         directory);
     return;
@@ -195,7 +194,7 @@ void Configuration::merge_include_directory() {
     if (is_file || (code && code != std::errc::no_such_file_or_directory)) {
       merge_file_below_main(path, name);
     } else {
-      log::warning(kComponent, "Discarding configuration file: {} ({})", name,
+      log::warning(log::kConfigComponent, "Discarding configuration file: {} ({})", name,
                    fs::exists(path, code) ? "not a file" : "not found");
     }
   }
@@ -206,7 +205,7 @@ void Configuration::merge_file_below_main(const std::string& path, const std::st
   if (!is_readable(path)) {
     const std::string text =
         fmt::format("Discarding configuration file: {} ({})", shown_name, errno_text(errno));
-    log::write(log::Level::warning, kComponent, text);
+    log::write(log::Level::warning, log::kConfigComponent, text);
     warn_once(text);
     return;
   }
@@ -215,7 +214,7 @@ void Configuration::merge_file_below_main(const std::string& path, const std::st
   if (has_same_text(before, document_.keys(kGlobalSection))) return;
   const std::string text =
       fmt::format("the configuration file {} contains a not empty [barman] section", shown_name);
-  log::write(log::Level::critical, kComponent, text);
+  log::write(log::Level::critical, log::kConfigComponent, text);
   throw StartupError("FATAL: " + text);
 }
 
@@ -282,7 +281,7 @@ void Configuration::switch_to_active_model(ServerConfig& server) {
   } else if (auto mismatch = find_cluster_mismatch(server, *model)) {
     disable_server(server, std::move(*mismatch));
   } else {
-    log::debug(kComponent, "Applying model '{}' to server '{}'", *name, server.name);
+    log::debug(log::kConfigComponent, "Applying model '{}' to server '{}'", *name, server.name);
     apply_model(server, *model);
   }
 }

@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "config/option_value.h"
 
 namespace barman::config {
 namespace {
-
-constexpr std::string_view kComponent = "barman.config";
 
 std::string ignored_value_text(std::string_view text, std::string_view key,
                                std::string_view section, std::string_view reason) {
@@ -66,7 +65,7 @@ class ServerResolver {
       parsed.value = default_value(option);
     }
     for (const std::string& line : parsed.log_lines)
-      log::warning(kComponent, "{} for server {}", line, config_.name);
+      log::warning(log::kConfigComponent, "{} for server {}", line, config_.name);
     if (is_relative_path(option, parsed.value))
       warnings_.push_back(
           fmt::format("Relative path '{}' for key {} in [{}] section: it depends on the directory "
@@ -166,7 +165,7 @@ std::optional<Model> resolve_model(const IniDocument& document, const std::strin
       continue;
     }
     for (const std::string& line : parsed.log_lines)
-      log::warning(kComponent, "{} for model {}", line, name);
+      log::warning(log::kConfigComponent, "{} for model {}", line, name);
     const bool is_bad_policy = option.type == OptionType::retention && !parsed.log_lines.empty();
     if (is_bad_policy) model.invalid_retention_policy = value->text;
     if (std::holds_alternative<std::monostate>(parsed.value) && !parsed.is_none && !is_bad_policy)

@@ -1,7 +1,12 @@
 #include "content/archive_tree.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <latch>
 #include <mutex>
 #include <set>
@@ -89,6 +94,49 @@ TEST_P(ArchiveTreeTest, IsReadByManyThreads) {
       if (read_content(*tree, path) != content) throw Error(ErrorKind::corrupt, path);
     });
   EXPECT_NO_THROW(workers.wait());
+}
+
+// Chains of compressed backups with hundreds of tablespaces: with two descriptors an archive, half
+// of these were too many.
+TEST_P(ArchiveTreeTest, HundredsAreReadWithin1024Descriptors) {
+  constexpr int kArchives = 1100;
+  SampleArchive sample;
+  sample.files = {{"PG_VERSION", "17\n"}, {"global/pg_control", "one of hundreds"}};
+  const ArchiveFile first = put_archive(directory_.path(), sample, GetParam());
+  scan_archive(first, {});
+  std::vector<ArchiveFile> archives;
+  for (int i = 0; i < kArchives; ++i) {
+    const auto directory = directory_.path() / std::to_string(i);
+    std::filesystem::create_directory(directory);
+    archives.push_back({directory / first.path.filename(), first.algorithm});
+    std::filesystem::create_hard_link(first.path, archives.back().path);
+    std::filesystem::create_hard_link(first.index_path(), archives.back().index_path());
+  }
+  const auto read_all = [&] {
+    std::vector<std::shared_ptr<ArchiveTree>> trees;
+    for (const ArchiveFile& archive : archives) trees.push_back(open(archive));
+    const std::string& wanted = sample.files.at("global/pg_control");
+    for (const auto& tree : trees) {
+      if (!tree || read_content(*tree, "global/pg_control") != wanted) return false;
+    }
+    return true;
+  };
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(120);  // Instead of a wait for ever.
+    const rlimit limit = {.rlim_cur = 1024, .rlim_max = 1024};
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) ::_exit(2);
+    try {
+      ::_exit(read_all() ? 0 : 3);
+    } catch (const std::exception& error) {
+      std::fputs(error.what(), stderr);
+      ::_exit(4);
+    }
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST_P(ArchiveTreeTest, NamesArchiveAndFileOfADamagedFrame) {

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "catalogue/backup_kind.h"
 #include "content/plain_tree.h"
@@ -38,9 +39,7 @@ std::set<std::uint32_t> list_in_place(const std::filesystem::path& data_director
                                       const std::vector<catalogue::Tablespace>& separate) {
   std::set<std::uint32_t> oids;
   // Without the directory there is no archive of the data directory either, which is told.
-  std::error_code code;
-  for (const auto& entry : std::filesystem::directory_iterator(data_directory, code)) {
-    const std::string name = entry.path().filename().string();
+  for (const std::string& name : list_directory(data_directory)) {
     const std::size_t dot = name.find('.');
     const auto oid = pipeline::tablespace_oid_of(std::string(kTablespaces) + name.substr(0, dot));
     if (oid && dot != std::string::npos && name.substr(dot).starts_with(".tar") &&

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "catalogue/backup_kind.h"
 #include "output/row_writer.h"
+#include "output/size_text.h"
 
 namespace barman::output {
 namespace {
@@ -20,9 +21,6 @@ using catalogue::RetentionStatus;
 constexpr std::string_view kTimelineWarning =
     "WAL information is inaccurate due to multiple timelines interacting with this backup";
 
-std::string size_text(std::uint64_t size_bytes) {
-  return human_size(static_cast<std::int64_t>(size_bytes));
-}
 std::string percentage(double ratio) { return fmt::format("{:.2f}%", ratio * 100); }
 std::string hourly_rate(double per_second) { return fmt::format("{:.2f}/hour", per_second * 3600); }
 std::string epoch_text(Timestamp time) { return fmt::to_string(time.seconds()); }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "output/size_text.h"
 
 namespace barman::output {
 namespace {
@@ -21,10 +22,6 @@ std::string_view action_text(Action action) {
       break;
   }
   return "keep";
-}
-
-std::string size_text(std::uint64_t size_bytes) {
-  return human_size(static_cast<std::int64_t>(size_bytes));
 }
 
 std::string files_text(std::uint64_t count, std::uint64_t size_bytes) {

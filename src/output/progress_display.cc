@@ -28,7 +28,7 @@ std::size_t terminal_width(int fd) {
   return size.ws_col;
 }
 
-void write_text(int fd, std::string_view text) {
+void write_to_terminal(int fd, std::string_view text) {
   // A terminal that went away must not end a transfer.
   [[maybe_unused]] const ssize_t count = ::write(fd, text.data(), text.size());
 }
@@ -41,7 +41,7 @@ std::string short_duration(double seconds) {
   return fmt::format("{}:{:02}", total / 60, total % 60);
 }
 
-std::string size_text(double size_bytes) {
+std::string decimal_size_text(double size_bytes) {
   return human_size(static_cast<std::int64_t>(size_bytes));
 }
 
@@ -58,15 +58,15 @@ std::string cut(std::string text, std::size_t width) {
 std::string progress_line(const ProgressFacts& facts, std::size_t width) {
   const auto done = static_cast<double>(facts.done_bytes);
   const auto total = static_cast<double>(facts.total_bytes);
-  std::string line = fmt::format("{}: {}", facts.what, size_text(done));
+  std::string line = fmt::format("{}: {}", facts.what, decimal_size_text(done));
   if (facts.total_bytes > 0) {
     // The total is an estimate; more than all of it is not shown.
     const double percent = std::min(100.0, done * 100 / total);
-    line += fmt::format(" of {} ({:.0f}%)", size_text(total), percent);
+    line += fmt::format(" of {} ({:.0f}%)", decimal_size_text(total), percent);
   }
   if (facts.elapsed_seconds >= 0.5 && facts.done_bytes > 0) {
     const double rate = done / facts.elapsed_seconds;
-    line += fmt::format(", {}/s", size_text(rate));
+    line += fmt::format(", {}/s", decimal_size_text(rate));
     if (total > done) line += fmt::format(", {} left", short_duration((total - done) / rate));
   }
   if (!facts.item.empty()) line += fmt::format(", {}", facts.item);
@@ -90,7 +90,7 @@ struct ProgressDisplay::State {
   Clock::time_point begun;
 
   void clear_locked() {
-    if (is_drawn) write_text(fd, kClearLine);
+    if (is_drawn) write_to_terminal(fd, kClearLine);
     is_drawn = false;
   }
   void draw_locked(Clock::time_point now) {
@@ -101,7 +101,7 @@ struct ProgressDisplay::State {
         .total_bytes = total_bytes,
         .elapsed_seconds = std::chrono::duration<double>(now - begun).count()};
     const std::size_t width = terminal_width(fd);
-    write_text(fd, fmt::format("{}{}", kClearLine, progress_line(facts, width - 1)));
+    write_to_terminal(fd, fmt::format("{}{}", kClearLine, progress_line(facts, width - 1)));
     is_drawn = true;
   }
 };

@@ -17,11 +17,11 @@ namespace {
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 
 // A pseudo-terminal; what is written to one end can be read at the other.
-struct Terminal {
+struct PseudoTerminal {
   Fd screen{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
   Fd line;
 
-  Terminal() {
+  PseudoTerminal() {
     std::array<char, 64> name{};
     if (::grantpt(screen.get()) != 0 || ::unlockpt(screen.get()) != 0 ||
         ::ptsname_r(screen.get(), name.data(), name.size()) != 0) {
@@ -81,7 +81,7 @@ TEST(ProgressDisplay, IsSilentOutsideOfATerminal) {
 }
 
 TEST(ProgressDisplay, DrawsAtMostOncePerInterval) {
-  const Terminal terminal;
+  const PseudoTerminal terminal;
   ProgressDisplay display(terminal.line.get());
   display.begin("Backup", 100);
   for (int i = 0; i < 10; ++i) display.advance(1);
@@ -89,7 +89,7 @@ TEST(ProgressDisplay, DrawsAtMostOncePerInterval) {
 }
 
 TEST(ProgressDisplay, IsClearedBeforeAMessage) {
-  const Terminal terminal;
+  const PseudoTerminal terminal;
   ProgressDisplay display(terminal.line.get());
   CapturedOutput output;
   output.reporter().set_progress_display(&display);

@@ -38,7 +38,7 @@ std::string capitalised(std::string_view text) {
 
 bool is_standby(const ReplicationClient& client) { return client.replay_lsn.has_value(); }
 
-std::string lsn_text(const std::optional<wal::Lsn>& lsn) {
+std::string lsn_or_dash(const std::optional<wal::Lsn>& lsn) {
   return lsn ? wal::format_lsn(*lsn) : "-";
 }
 std::string text_or_dash(const std::optional<std::string>& text) { return text.value_or("-"); }
@@ -117,14 +117,14 @@ void write_minimal_client(Reporter& reporter, const ReplicationClient& client, s
   const std::int64_t priority = client.sync_priority.value_or(0);
   if (!is_standby(client)) {
     reporter.result_line(fmt::format("  {}. W) {} S:{} W:{} P:{} AN:{}", number, who,
-                                     lsn_text(client.sent_lsn), lsn_text(client.write_lsn),
+                                     lsn_or_dash(client.sent_lsn), lsn_or_dash(client.write_lsn),
                                      priority, application));
     return;
   }
   reporter.result_line(fmt::format("  {}. {}) {} S:{} F:{} R:{} P:{} AN:{}", number,
                                    to_upper(client.sync_state.value_or("async").substr(0, 1)), who,
-                                   lsn_text(client.sent_lsn), lsn_text(client.flush_lsn),
-                                   lsn_text(client.replay_lsn), priority, application));
+                                   lsn_or_dash(client.sent_lsn), lsn_or_dash(client.flush_lsn),
+                                   lsn_or_dash(client.replay_lsn), priority, application));
 }
 
 JsonValue lsn_json(const std::optional<wal::Lsn>& lsn) {

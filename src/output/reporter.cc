@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "output/progress_display.h"
 #include "output/writer.h"
 
@@ -88,7 +89,7 @@ struct Reporter::State {
   void say(MessageLevel level, const std::string& text) {
     const std::lock_guard lock(mutex);
     if (level == MessageLevel::error || level == MessageLevel::exception) has_failed = true;
-    log::write(log_level(level), component, text);
+    log::write(log_level(level), log::kCliComponent, text);
     clear_progress();
     writer->message(level, text);
   }
@@ -100,7 +101,6 @@ struct Reporter::State {
   bool has_colors;
   bool has_failed = false;
   std::optional<int> forced_exit_code;
-  std::string component = "barman.cli";
   ProgressDisplay* display = nullptr;
 };
 
@@ -159,11 +159,6 @@ std::string Reporter::colored(std::string_view text, Color color) const {
   return state_->has_colors ? paint(text, color) : std::string(text);
 }
 
-void Reporter::set_log_component(std::string component) {
-  const std::lock_guard lock(state_->mutex);
-  state_->component = std::move(component);
-}
-
 void Reporter::set_progress_display(ProgressDisplay* display) {
   const std::lock_guard lock(state_->mutex);
   state_->display = display;
@@ -190,7 +185,7 @@ int Reporter::finish() {
   const std::optional<int> own_exit_code = state_->writer->finish(state_->has_failed);
   if (const int error_number = state_->streams.standard_output.error_number(); error_number != 0) {
     const std::string text = "cannot write to standard output: " + errno_text(error_number);
-    log::write(log::Level::error, "barman.cli", text);
+    log::write(log::Level::error, log::kCliComponent, text);
     state_->streams.standard_error.write(fmt::format("ERROR: {}\n", text));
     state_->has_failed = true;
     // Whatever the command has found out: nobody was told. Nagios: UNKNOWN.

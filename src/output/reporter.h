@@ -87,8 +87,6 @@ class Reporter final : public Messages {
   // The text in that colour, or as it is when colours are off.
   std::string colored(std::string_view text, Color color) const;
 
-  // The component named in log lines ("barman.cli", "barman.backup", …).
-  void set_log_component(std::string component);
   // The display that is cleared before a message is printed; null for none. Not owned.
   void set_progress_display(ProgressDisplay* display);
 

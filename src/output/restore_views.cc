@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "output/size_text.h"
 
 namespace barman::output {
 namespace {
@@ -33,8 +34,6 @@ std::string source_text(const restore::ExpectedRate& rate) {
   return "";
 }
 
-std::string size_text(std::uint64_t bytes) { return human_size(static_cast<std::int64_t>(bytes)); }
-
 std::string wal_text(const RestorePlan& plan) {
   if (!plan.wal.is_copied) return "fetched by restore_command";
   const std::size_t count = plan.wal.files.size() + plan.wal.partials.size();
@@ -47,7 +46,7 @@ std::string wal_text(const RestorePlan& plan) {
                      first.name, last.name, plan.wal.directory.string());
 }
 
-void write_text(Reporter& reporter, const RestorePlan& plan) {
+void write_plan_text(Reporter& reporter, const RestorePlan& plan) {
   const auto row = [&](std::string_view label, const std::string& value) {
     reporter.info(fmt::format("  {:<19}: {}", label, value));
   };
@@ -133,7 +132,7 @@ void write_restore_plan(Reporter& reporter, const RestorePlan& plan) {
   if (reporter.is_json()) {
     write_json(reporter, plan);
   } else {
-    write_text(reporter, plan);
+    write_plan_text(reporter, plan);
   }
 }
 

@@ -67,7 +67,8 @@ std::string branch_text(const catalogue::BranchRow& row) {
   return text;
 }
 
-// Lines of a tree: "|-" before a branch that others of its parent follow, "`-" before the last.
+}  // namespace
+
 std::vector<std::string> branch_lines(const std::vector<catalogue::BranchRow>& rows) {
   std::vector<std::string> lines;
   std::vector<bool> goes_on;  // at each depth, whether another branch follows there
@@ -84,6 +85,8 @@ std::vector<std::string> branch_lines(const std::vector<catalogue::BranchRow>& r
   }
   return lines;
 }
+
+namespace {
 
 JsonValue ids_json(const std::vector<catalogue::BackupId>& ids) {
   JsonValue json = JsonValue::array();

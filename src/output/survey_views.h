@@ -1,7 +1,9 @@
 // Results of `catalogue-check`; not a part of Barman's interface.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "check/survey.h"
 #include "output/reporter.h"
@@ -14,5 +16,9 @@ namespace barman::output {
 // [{"first", "last", "count", "expected"}], "findings": [{"severity", "object", "reason",
 // "next_step"}]}}.
 void write_survey(Reporter& reporter, std::string_view server, const check::SurveyReport& report);
+
+// The branches of an archive as lines of a tree: "|-" before a branch that others of its parent
+// follow, "`-" before the last.
+std::vector<std::string> branch_lines(const std::vector<catalogue::BranchRow>& rows);
 
 }  // namespace barman::output

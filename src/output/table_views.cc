@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "output/size_text.h"
 
 namespace barman::output {
 namespace {
@@ -15,10 +16,6 @@ using catalogue::RetentionStatus;
 
 constexpr std::size_t kWidestBar = 120;
 constexpr std::int64_t kMicroseconds = 1'000'000;
-
-std::string size_text(std::uint64_t size_bytes) {
-  return human_size(static_cast<std::int64_t>(size_bytes));
-}
 
 // "2026-11-21 01:49:16".
 std::string moment(Timestamp time) {

@@ -17,11 +17,11 @@ using ::testing::SizeIs;
 
 constexpr const char* kGaps = "Gaps in the WAL are not shown; see catalogue-check.";
 
-Timestamp time_of(std::string_view text) { return parse_timestamp(text).value().time; }
+Timestamp moment_of(std::string_view text) { return parse_timestamp(text).value().time; }
 
 TableStyle style_of(std::size_t width, bool has_utf8 = false) {
   return {.terminal = {.width = width, .has_utf8 = has_utf8},
-          .now = time_of("2026-11-21 12:00:00+00:00"),
+          .now = moment_of("2026-11-21 12:00:00+00:00"),
           .paint = [](std::string_view text, Color) { return std::string(text); }};
 }
 TableStyle painted(std::size_t width) {
@@ -33,28 +33,29 @@ TableStyle painted(std::size_t width) {
   return style;
 }
 
-std::vector<BackupListRow> sample_rows() {
+std::vector<BackupListRow> table_rows() {
   return {{.id = {"20261121T014946"}, .status = BackupStatus::failed},
           {.id = {"20261121T014915"},
            .name = "nightly",
            .status = BackupStatus::done,
-           .sizes = BackupListSizes{.end_time = time_of("2026-11-21 01:49:16.5+00:00"),
+           .sizes = BackupListSizes{.end_time = moment_of("2026-11-21 01:49:16.5+00:00"),
                                     .size_bytes = 40'276'048},
            .retention = RetentionStatus::valid},
           {.id = {"20261111T015053"},
            .type = BackupType::rsync,
            .status = BackupStatus::done,
-           .sizes = BackupListSizes{.end_time = time_of("2026-11-11 01:50:54+00:00"),
+           .sizes = BackupListSizes{.end_time = moment_of("2026-11-11 01:50:54+00:00"),
                                     .size_bytes = 23'383'244,
                                     .wal_size_bytes = 33'075},
            .retention = RetentionStatus::obsolete}};
 }
 
 RecoverySpan sample_span() {
-  return {.begin = time_of("2026-11-11 00:00:00+00:00"),
-          .end = time_of("2026-11-21 00:00:00+00:00"),
-          .backups = {time_of("2026-11-11 00:00:00+00:00"), time_of("2026-11-16 00:00:00+00:00"),
-                      time_of("2026-11-20 00:00:00+00:00")}};
+  return {
+      .begin = moment_of("2026-11-11 00:00:00+00:00"),
+      .end = moment_of("2026-11-21 00:00:00+00:00"),
+      .backups = {moment_of("2026-11-11 00:00:00+00:00"), moment_of("2026-11-16 00:00:00+00:00"),
+                  moment_of("2026-11-20 00:00:00+00:00")}};
 }
 
 TEST(ShortAge, HasTheTwoLargestUnits) {
@@ -91,7 +92,7 @@ TEST(RecoveryBar, FitsNarrowAndWideTerminals) {
 }
 
 TEST(RecoveryBar, OfOneMomentAndOfNothing) {
-  const Timestamp end = time_of("2026-11-21 01:00:00+00:00");
+  const Timestamp end = moment_of("2026-11-21 01:00:00+00:00");
   const RecoverySpan moment = {.begin = end, .end = end, .backups = {end}};
   EXPECT_THAT(recovery_bar(moment, style_of(5)),
               ElementsAre("Recovery window: 0s (1 backup, * each)",
@@ -102,7 +103,7 @@ TEST(RecoveryBar, OfOneMomentAndOfNothing) {
 
 TEST(BackupTable, ShowsEverythingOnAWideTerminal) {
   const std::vector<std::string> lines =
-      backup_table("main", sample_rows(), sample_span(), style_of(140));
+      backup_table("main", table_rows(), sample_span(), style_of(140));
   ASSERT_THAT(lines, SizeIs(9));
   EXPECT_EQ(lines[0],
             "Server  ID               Name     Type   Status  End                      Age      "
@@ -121,17 +122,17 @@ TEST(BackupTable, ShowsEverythingOnAWideTerminal) {
 }
 
 TEST(BackupTable, FitsEightyColumnsAndLess) {
-  EXPECT_EQ(backup_table("main", sample_rows(), sample_span(), style_of(80))[2],
+  EXPECT_EQ(backup_table("main", table_rows(), sample_span(), style_of(80))[2],
             "20261121T014915  nightly  full   DONE    10h 10m  38.4 MiB       0 B  VALID");
-  EXPECT_EQ(backup_table("main", sample_rows(), sample_span(), style_of(62))[2],
+  EXPECT_EQ(backup_table("main", table_rows(), sample_span(), style_of(62))[2],
             "20261121T014915  nightly  DONE    10h 10m  38.4 MiB  VALID");
-  EXPECT_EQ(backup_table("main", sample_rows(), sample_span(), style_of(10))[2],
+  EXPECT_EQ(backup_table("main", table_rows(), sample_span(), style_of(10))[2],
             "20261121T014915  DONE    10h 10m");
 }
 
 TEST(BackupTable, ColoursStatusAndRetention) {
   const std::vector<std::string> lines =
-      backup_table("main", sample_rows(), sample_span(), painted(140));
+      backup_table("main", table_rows(), sample_span(), painted(140));
   EXPECT_THAT(lines[1], HasSubstr("r(FAILED)"));
   EXPECT_THAT(lines[2], HasSubstr("g(DONE)  "));
   EXPECT_THAT(lines[2], ::testing::EndsWith("  VALID"));
@@ -149,7 +150,7 @@ ServerSummary good_server() {
           .postgres_version = "17.6",
           .is_receiver_running = true,
           .backup_count = 3,
-          .last_backup_end = time_of("2026-11-21 09:30:00+00:00"),
+          .last_backup_end = moment_of("2026-11-21 09:30:00+00:00"),
           .redundancy = 3,
           .minimum_redundancy = 2,
           .span = sample_span()};

@@ -17,16 +17,16 @@ constexpr std::uint64_t kMaxOctalSize = (std::uint64_t{1} << 33) - 1;
 constexpr std::uint64_t kMaxOctalId = (std::uint64_t{1} << 21) - 1;
 
 // Places and widths of the ustar header.
-constexpr std::size_t kMode = 100;
-constexpr std::size_t kUid = 108;
-constexpr std::size_t kGid = 116;
-constexpr std::size_t kSize = 124;
-constexpr std::size_t kTime = 136;
-constexpr std::size_t kChecksum = 148;
-constexpr std::size_t kType = 156;
-constexpr std::size_t kLink = 157;
-constexpr std::size_t kMagic = 257;
-constexpr std::size_t kPrefix = 345;
+constexpr std::size_t kModeOffset = 100;
+constexpr std::size_t kUidOffset = 108;
+constexpr std::size_t kGidOffset = 116;
+constexpr std::size_t kSizeOffset = 124;
+constexpr std::size_t kTimeOffset = 136;
+constexpr std::size_t kChecksumOffset = 148;
+constexpr std::size_t kTypeOffset = 156;
+constexpr std::size_t kLinkOffset = 157;
+constexpr std::size_t kMagicOffset = 257;
+constexpr std::size_t kPrefixOffset = 345;
 
 using Block = std::array<char, kBlock>;
 
@@ -85,23 +85,24 @@ void TarWriter::write_header(const TarMember& member, const std::string& path, c
     put_text(block, 0, path);
   } else if (const std::size_t division = division_of(path); division != std::string::npos) {
     put_text(block, 0, std::string_view(path).substr(division + 1));
-    put_text(block, kPrefix, std::string_view(path).substr(0, division));
+    put_text(block, kPrefixOffset, std::string_view(path).substr(0, division));
   } else {
     put_text(block, 0, std::string_view(path).substr(0, kNameSize));  // the PAX header has it all
   }
-  put_octal(block, kMode, 8, member.mode & 07777);
-  put_octal(block, kUid, 8, member.uid <= kMaxOctalId ? member.uid : 0);
-  put_octal(block, kGid, 8, member.gid <= kMaxOctalId ? member.gid : 0);
-  put_octal(block, kSize, 12, size_bytes <= kMaxOctalSize ? size_bytes : 0);
-  put_octal(block, kTime, 12, member.mtime > 0 ? static_cast<std::uint64_t>(member.mtime) : 0);
-  block[kType] = type;
-  put_text(block, kLink, std::string_view(member.link_target).substr(0, kNameSize));
-  put_text(block, kMagic, std::string_view("ustar\00000", 8));
-  put_text(block, kChecksum, "        ");
+  put_octal(block, kModeOffset, 8, member.mode & 07777);
+  put_octal(block, kUidOffset, 8, member.uid <= kMaxOctalId ? member.uid : 0);
+  put_octal(block, kGidOffset, 8, member.gid <= kMaxOctalId ? member.gid : 0);
+  put_octal(block, kSizeOffset, 12, size_bytes <= kMaxOctalSize ? size_bytes : 0);
+  put_octal(block, kTimeOffset, 12,
+            member.mtime > 0 ? static_cast<std::uint64_t>(member.mtime) : 0);
+  block[kTypeOffset] = type;
+  put_text(block, kLinkOffset, std::string_view(member.link_target).substr(0, kNameSize));
+  put_text(block, kMagicOffset, std::string_view("ustar\00000", 8));
+  put_text(block, kChecksumOffset, "        ");
   std::uint64_t sum = 0;
   for (const char byte : block) sum += static_cast<unsigned char>(byte);
-  put_text(block, kChecksum, fmt::format("{:06o}", sum));
-  block[kChecksum + 6] = '\0';
+  put_text(block, kChecksumOffset, fmt::format("{:06o}", sum));
+  block[kChecksumOffset + 6] = '\0';
   next_.write(std::as_bytes(std::span(block)));
 }
 

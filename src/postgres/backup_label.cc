@@ -9,7 +9,7 @@
 namespace barman::postgres {
 namespace {
 
-[[noreturn]] void throw_malformed(std::string_view line) {
+[[noreturn]] void throw_malformed_line(std::string_view line) {
   throw Error(ErrorKind::corrupt, "malformed line in backup_label: \"" + std::string(line) + "\"",
               "Take a new backup.");
 }
@@ -18,12 +18,12 @@ namespace {
 void read_start_location(std::string_view value, std::string_view line, BackupLabel& label) {
   constexpr std::string_view kFile = " (file ";
   const std::size_t file = value.find(kFile);
-  if (file == std::string_view::npos || value.back() != ')') throw_malformed(line);
+  if (file == std::string_view::npos || value.back() != ')') throw_malformed_line(line);
   const std::optional<wal::Lsn> lsn = wal::parse_lsn(value.substr(0, file));
   std::string_view name = value.substr(file + kFile.size());
   name.remove_suffix(1);
   const auto parsed = wal::parse_wal_file_name(name);
-  if (!lsn || !parsed || parsed->kind != wal::WalFileKind::segment) throw_malformed(line);
+  if (!lsn || !parsed || parsed->kind != wal::WalFileKind::segment) throw_malformed_line(line);
   label.start_wal_location = *lsn;
   label.start_wal_file = std::string(name);
   label.start_timeline = parsed->timeline;
@@ -31,13 +31,13 @@ void read_start_location(std::string_view value, std::string_view line, BackupLa
 
 wal::Lsn read_lsn(std::string_view value, std::string_view line) {
   const std::optional<wal::Lsn> lsn = wal::parse_lsn(value);
-  if (!lsn) throw_malformed(line);
+  if (!lsn) throw_malformed_line(line);
   return *lsn;
 }
 
 wal::TimelineId read_timeline(std::string_view value, std::string_view line) {
   const std::optional<std::int64_t> number = parse_integer(value);
-  if (!number || *number <= 0 || *number > 0xFFFFFFFFLL) throw_malformed(line);
+  if (!number || *number <= 0 || *number > 0xFFFFFFFFLL) throw_malformed_line(line);
   return {static_cast<std::uint32_t>(*number)};
 }
 

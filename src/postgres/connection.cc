@@ -103,14 +103,14 @@ void log_notice(void*, const char* text) {
   log::debug(kComponent, "{}", strip(text != nullptr ? text : ""));
 }
 
-struct FreeOptions {
+struct FreeConninfoOptions {
   void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
 };
 
 // libpq applies connect_timeout only in its blocking functions: for each host, at least two
 // seconds.
 milliseconds effective_timeout(PGconn* handle, milliseconds timeout) {
-  const std::unique_ptr<PQconninfoOption, FreeOptions> options(PQconninfo(handle));
+  const std::unique_ptr<PQconninfoOption, FreeConninfoOptions> options(PQconninfo(handle));
   std::int64_t seconds = 0;
   std::int64_t host_count = 1;
   for (const PQconninfoOption* option = options.get();
@@ -161,7 +161,7 @@ void connect(PGconn* handle, milliseconds timeout, const Interrupt& interrupt) {
 // Makes the kernel notice a peer that is gone within about a minute instead of two hours, also when
 // what was sent is not acknowledged, unless the connection string says something about it itself.
 void notice_dead_peer(PGconn* handle) {
-  const std::unique_ptr<PQconninfoOption, FreeOptions> options(PQconninfo(handle));
+  const std::unique_ptr<PQconninfoOption, FreeConninfoOptions> options(PQconninfo(handle));
   for (const PQconninfoOption* option = options.get();
        option != nullptr && option->keyword != nullptr; ++option) {
     const std::string_view keyword = option->keyword;

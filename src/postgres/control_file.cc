@@ -111,24 +111,4 @@ ControlFile read_control_file(const std::filesystem::path& data_directory) {
                     [&] { return parse_control_file(Bytes(content).first(size)); });
 }
 
-std::string_view cluster_state_text(ClusterState state) {
-  switch (state) {
-    case ClusterState::starting_up:
-      return "starting up";
-    case ClusterState::shut_down:
-      return "shut down";
-    case ClusterState::shut_down_in_recovery:
-      return "shut down in recovery";
-    case ClusterState::shutting_down:
-      return "shutting down";
-    case ClusterState::in_crash_recovery:
-      return "in crash recovery";
-    case ClusterState::in_archive_recovery:
-      return "in archive recovery";
-    case ClusterState::in_production:
-      return "in production";
-  }
-  return "unrecognized status code";
-}
-
 }  // namespace barman::postgres

@@ -42,7 +42,4 @@ ControlFile parse_control_file(Bytes content);
 // <data_directory>/global/pg_control.
 ControlFile read_control_file(const std::filesystem::path& data_directory);
 
-// "in production", "shut down": the words of pg_controldata.
-std::string_view cluster_state_text(ClusterState state);
-
 }  // namespace barman::postgres

@@ -34,7 +34,7 @@ std::uint32_t mix(std::uint32_t lane, std::uint32_t value) {
 }
 
 template <typename T>
-T load(Bytes page, std::size_t offset) {
+T load_from(Bytes page, std::size_t offset) {
   T value{};
   std::memcpy(&value, page.data() + offset, sizeof value);
   return value;
@@ -107,15 +107,15 @@ std::uint16_t page_checksum(Bytes page, std::uint32_t block) {
 }
 
 PageState check_page(Bytes page, std::uint32_t block, wal::Lsn changed_since) {
-  if (load<std::uint16_t>(page, kUpperOffset) == 0) {
+  if (load_from<std::uint16_t>(page, kUpperOffset) == 0) {
     const bool is_zero =
         std::all_of(page.begin(), page.end(), [](std::byte byte) { return byte == std::byte{0}; });
     return is_zero ? PageState::empty : PageState::damaged;
   }
-  const std::uint64_t lsn = (std::uint64_t{load<std::uint32_t>(page, 0)} << 32) |
-                            load<std::uint32_t>(page, sizeof(std::uint32_t));
+  const std::uint64_t lsn = (std::uint64_t{load_from<std::uint32_t>(page, 0)} << 32) |
+                            load_from<std::uint32_t>(page, sizeof(std::uint32_t));
   if (lsn >= changed_since.value) return PageState::replayed;
-  return load<std::uint16_t>(page, kChecksumOffset) == page_checksum(page, block)
+  return load_from<std::uint16_t>(page, kChecksumOffset) == page_checksum(page, block)
              ? PageState::good
              : PageState::damaged;
 }

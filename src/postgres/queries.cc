@@ -8,16 +8,11 @@
 #include "base/text.h"
 #include "postgres/libpq_handle.h"
 #include "postgres/version_facts.h"
+#include "postgres/versions.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::postgres {
 namespace {
-
-constexpr int kVersion10 = 100000;
-constexpr int kVersion11 = 110000;
-constexpr int kVersion13 = 130000;
-constexpr int kVersion15 = 150000;
-constexpr int kVersion17 = 170000;
 
 [[noreturn]] void throw_unexpected(const std::string& text) {
   throw Error(ErrorKind::corrupt, fmt::format("unexpected answer of PostgreSQL: \"{}\"", text),
@@ -295,13 +290,6 @@ WalPosition query_wal_position(Connection& connection) {
   const wal::SegmentSize segment_size{static_cast<std::uint64_t>(row.integer(4))};
   position.wal_name = normalise_boundary(version, row.text(1), position.lsn, segment_size);
   return position;
-}
-
-std::optional<wal::Lsn> query_last_received_lsn(Connection& connection) {
-  const ResultHandle result = execute(
-      connection,
-      fmt::format("SELECT {}()", facts_for(connection.server_version()).last_wal_receive_lsn));
-  return Row(result.get(), 0).find_lsn(0);
 }
 
 wal::TimelineId query_current_timeline(Connection& connection) {

@@ -56,7 +56,6 @@ struct WalPosition {
   Timestamp time;
 };
 WalPosition query_wal_position(Connection& connection);
-std::optional<wal::Lsn> query_last_received_lsn(Connection& connection);
 
 // The timeline the server is on; in recovery the one up to which it must recover.
 wal::TimelineId query_current_timeline(Connection& connection);

@@ -2,14 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "postgres/versions.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::postgres {
 namespace {
-
-constexpr int kVersion10 = 100000;
-constexpr int kVersion13 = 130000;
-constexpr int kVersion17 = 170000;
 
 constexpr VersionFacts kSince13 = {
     .wal_directory = "pg_wal",

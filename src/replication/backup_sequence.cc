@@ -51,6 +51,16 @@ void require_end(const BackupBegin& begin, const BackupEnd& end) {
                      begin.timeline.value));
 }
 
+void require_reached(const BackupEnd& end, wal::Lsn current) {
+  if (end.lsn <= current) return;
+  throw Error(ErrorKind::corrupt,
+              fmt::format("the backup ends at {}, says the stream, and the server has come to {} "
+                          "only: the WAL that it would need never comes",
+                          wal::format_lsn(end.lsn), wal::format_lsn(current)),
+              "Make sure that conninfo and streaming_conninfo lead to the same server, and that "
+              "nothing between changes what it says.");
+}
+
 BackupSequence::BackupSequence(const std::vector<BackupArchive>& archives, ManifestUse manifest,
                                std::string archive_extension, BaseBackupVisitor& visitor)
     : archives_(archives),
@@ -81,9 +91,8 @@ void BackupSequence::on(const ArchiveBegin& begin) {
 
 void BackupSequence::on(const ManifestBegin&) { begin_manifest(); }
 
-void BackupSequence::on(const BackupProgress& progress) {
-  visitor_.on_server_progress(progress.bytes_done);
-}
+// The server's running total, about once a second: what arrives is counted here.
+void BackupSequence::on(const BackupProgress&) {}
 
 void BackupSequence::begin_part() {
   if (archive_count_ < archives_.size()) return begin_archive();

@@ -54,6 +54,9 @@ struct BackupEnd {
 void require_announcement(const std::vector<BackupArchive>& archives);
 // Throws `corrupt` when the end lies before the beginning.
 void require_end(const BackupBegin& begin, const BackupEnd& end);
+// A primary, asked after the backup, has come to `current`. Throws `corrupt` when the end lies
+// beyond: WAL that never comes would be awaited.
+void require_reached(const BackupEnd& end, wal::Lsn current);
 
 // What is delivered, in this order: for each archive begin, write…, end; then the manifest.
 class BaseBackupVisitor {
@@ -65,8 +68,6 @@ class BaseBackupVisitor {
   virtual void begin_manifest() = 0;
   virtual void write_manifest(Bytes data) = 0;
   virtual void end_manifest() = 0;
-  // The server's running total of archive bytes, about once a second (since PostgreSQL 15).
-  virtual void on_server_progress(std::uint64_t) {}
   // A NOTICE or WARNING of the server, e.g. about page checksums or waiting for archiving.
   virtual void on_notice(const std::string&) {}
   // The same text before, when it is a WARNING: among others of links and special files that are

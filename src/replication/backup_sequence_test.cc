@@ -124,6 +124,9 @@ TEST(BackupAnnouncement, EndsBehindItsBeginning) {
   EXPECT_NO_THROW(require_end(begin, {.lsn = {101}, .timeline = {3}}));
   EXPECT_THROW(require_end(begin, {.lsn = {99}, .timeline = {2}}), Error);
   EXPECT_THROW(require_end(begin, {.lsn = {100}, .timeline = {1}}), Error);
+  EXPECT_NO_THROW(require_reached({.lsn = {100}, .timeline = {2}}, {100}));
+  EXPECT_THROW(require_reached({.lsn = {101}, .timeline = {2}}, {100}), Error);
+  EXPECT_THROW(require_reached({.lsn = {~std::uint64_t{0}}, .timeline = {2}}, {100}), Error);
 }
 
 }  // namespace

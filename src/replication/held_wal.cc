@@ -1,13 +1,17 @@
 // docs/formats/replication_messages.md
 #include "replication/held_wal.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <variant>
 
 #include <fmt/format.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "postgres/libpq_handle.h"
 #include "replication/copy_session.h"
 #include "replication/messages.h"
@@ -16,7 +20,6 @@ namespace barman::replication {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kComponent = "barman.wal_archiver";
 constexpr std::size_t kPieceSize = std::size_t{128} << 10;
 constexpr std::size_t kSector = 512;
 constexpr std::uint64_t kBlockSize = std::uint64_t{1} << 20;
@@ -79,15 +82,17 @@ std::optional<HeldWal> end_of_segment(const StreamPosition& begin, Bytes segment
   const std::size_t from = used - std::min(used, kPieceSize);
   const Bytes piece = segment.subspan(from, used - from);
   return HeldWal{.begin = {begin.timeline, {begin.lsn.value + from}},
-                 .bytes = {piece.begin(), piece.end()}};
+                 .bytes = {piece.begin(), piece.end()},
+                 .size_bytes = piece.size()};
 }
 
 std::optional<HeldWal> end_of_segment_file(const fs::path& path, const StreamPosition& begin,
                                            wal::SegmentSize segment_size) {
   const std::optional<Fd> file = find_file(path);
   if (!file) return std::nullopt;
-  std::error_code code;
-  if (fs::file_size(path, code) != segment_size.bytes || code) return std::nullopt;
+  struct stat status = {};
+  if (::fstat(file->get(), &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
+  if (static_cast<std::uint64_t>(status.st_size) != segment_size.bytes) return std::nullopt;
   // A piece more in front, so that one is whole wherever the block ends.
   std::vector<std::byte> block(kBlockSize + kPieceSize);
   for (std::uint64_t end = segment_size.bytes; end > 0; end -= std::min(end, kBlockSize)) {
@@ -114,6 +119,7 @@ std::optional<HeldWal> find_held_wal(const fs::path& streaming_directory,
   begin.lsn = wal::segment_begin(segment, segment_size);
   name = wal::segment_name(segment, segment_size);
   if (auto held = end_of_segment_file(streaming_directory / name, begin, segment_size)) return held;
+  if (auto noted = archive.noted_end ? archive.noted_end(name) : std::nullopt) return noted;
   if (!archive.content || segment_size.bytes > kMaxContent) return std::nullopt;
   const auto content = archive.content(name);
   return content ? end_of_segment(begin, *content) : std::nullopt;
@@ -128,6 +134,20 @@ bool is_same_wal(Bytes held, Bytes sent) {
     if (!std::all_of(ours.begin(), ours.end(), is_zero)) return false;
   }
   return true;
+}
+
+std::optional<bool> is_same_wal(const HeldWal& held, Bytes sent) {
+  if (held.sha256.empty()) return is_same_wal(Bytes(held.bytes), sent);
+  if (sent.size() < held.size_bytes) return std::nullopt;
+  Digest digest(DigestAlgorithm::sha256);
+  digest.update(sent.first(static_cast<std::size_t>(held.size_bytes)));
+  return digest.finish() == held.sha256;
+}
+
+HeldWal reduce_to_digest(const HeldWal& held) {
+  Digest digest(DigestAlgorithm::sha256);
+  digest.update(held.bytes);
+  return {.begin = held.begin, .size_bytes = held.size_bytes, .sha256 = digest.finish()};
 }
 
 std::optional<std::vector<std::byte>> read_wal(postgres::Connection& connection,
@@ -151,7 +171,7 @@ std::optional<std::vector<std::byte>> read_wal(postgres::Connection& connection,
     drop_results(connection, timeout, interrupt);
     if (!is_complete) return std::nullopt;
   } catch (const postgres::SqlError& error) {
-    log::debug(kComponent, "the server does not send WAL at {} of timeline {}: {}",
+    log::debug(log::kWalArchiverComponent, "the server does not send WAL at {} of timeline {}: {}",
                wal::format_lsn(begin.lsn), begin.timeline.value, error.describe());
     drop_results(connection, timeout, interrupt);
     return std::nullopt;

@@ -19,21 +19,27 @@
 
 namespace barman::replication {
 
+// A piece of WAL, so much of its end that two histories differ in it.
+struct HeldWal {
+  StreamPosition begin;
+  // Empty when only its digest is known.
+  std::vector<std::byte> bytes = {};
+  std::uint64_t size_bytes = 0;
+  std::string sha256 = {};
+  wal::Lsn end() const { return {begin.lsn.value + size_bytes}; }
+};
+
 // What the archive holds. Any of them may be empty: then it holds nothing.
 struct ArchivedWal {
   // The name of the last complete segment of a timeline.
   LastSegment last_segment;
   // The plain content of a segment, and of the history file of a timeline.
   std::function<std::optional<std::vector<std::byte>>(const std::string& segment)> content;
+  // What was noted of the end of a segment whose content cannot be had.
+  std::function<std::optional<HeldWal>(const std::string& segment)> noted_end;
   std::function<std::optional<std::string>(wal::TimelineId)> history;
 };
 
-// A piece of WAL, so much of its end that two histories differ in it.
-struct HeldWal {
-  StreamPosition begin;
-  std::vector<std::byte> bytes;
-  wal::Lsn end() const { return {begin.lsn.value + bytes.size()}; }
-};
 // The last piece that is held before, or in the partial segment at, the beginning of a segment.
 // nullopt when nothing is.
 std::optional<HeldWal> find_held_wal(const std::filesystem::path& streaming_directory,
@@ -50,6 +56,10 @@ std::optional<HeldWal> end_of_segment_file(const std::filesystem::path& path,
 // Whether both are the same WAL, as far as both go. Parts of `held` that a crash has left
 // unwritten, whole sectors of zeroes, do not count.
 bool is_same_wal(Bytes held, Bytes sent);
+// The same of a piece. nullopt: less was sent than its digest needs.
+std::optional<bool> is_same_wal(const HeldWal& held, Bytes sent);
+// Keeps the digest, and not the bytes.
+HeldWal reduce_to_digest(const HeldWal& held);
 
 // Asks for WAL without a slot, and leaves the session ready for the next command. nullopt when the
 // server does not send it: most likely it has removed it. `size` must not be 0 and end before the

@@ -32,12 +32,34 @@ TEST(HeldWal, IsFoundInTheArchiveWhenTheDirectoryHasAMarkOnly) {
                               EXPECT_EQ(name, "000000010000000000000004");
                               return filled(size.bytes, size.bytes, 7);
                             },
+                            .noted_end = {},
                             .history = {}};
   const StreamPosition position{{1}, {0x500000}};
   const auto held = find_held_wal(directory, archive, position, size);
   ASSERT_TRUE(held);
   EXPECT_EQ(held->end(), position.lsn);
   EXPECT_FALSE(find_held_wal(directory, {}, position, size));
+}
+
+TEST(HeldWal, IsKnownByItsDigestWhereItsContentCannotBeHad) {
+  const StreamPosition begin{{1}, {0x400000}};
+  const Content segment = filled(1 << 20, 300000, 7);
+  const HeldWal noted = reduce_to_digest(*end_of_segment(begin, segment));
+  EXPECT_TRUE(noted.bytes.empty());
+  const ArchivedWal archive{.last_segment = {},
+                            .content = {},
+                            .noted_end = [&](const std::string&) { return noted; },
+                            .history = {}};
+  const auto held = find_held_wal(testing::TempDir() + "/no-such-directory", archive,
+                                  {{1}, {0x500000}}, {1 << 20});
+  ASSERT_TRUE(held);
+  EXPECT_EQ(held->end().value, 0x400000U + 300000U);
+  Content sent = filled(std::size_t{128} << 10, std::size_t{128} << 10, 7);
+  EXPECT_EQ(is_same_wal(*held, sent), std::optional(true));
+  sent[5] = std::byte{8};
+  EXPECT_EQ(is_same_wal(*held, sent), std::optional(false));
+  sent.resize(1000);
+  EXPECT_EQ(is_same_wal(*held, sent), std::nullopt);
 }
 
 TEST(SameWal, IsDecidedByWhatBothHave) {

@@ -7,12 +7,12 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::replication {
 namespace {
 
 constexpr std::string_view kPartialSuffix = ".partial";
-constexpr std::size_t kSegmentNameLength = 24;
 
 }  // namespace
 
@@ -28,10 +28,10 @@ std::optional<StreamPosition> resume_position(const std::vector<StreamFile>& fil
   std::optional<Candidate> newest;
   for (const StreamFile& file : files) {
     const std::string_view name = file.name;
-    const bool is_partial =
-        name.size() == kSegmentNameLength + kPartialSuffix.size() && name.ends_with(kPartialSuffix);
-    if (!is_partial && name.size() != kSegmentNameLength) continue;
-    const std::string_view digits = name.substr(0, kSegmentNameLength);
+    const bool is_partial = name.size() == wal::kSegmentNameLength + kPartialSuffix.size() &&
+                            name.ends_with(kPartialSuffix);
+    if (!is_partial && name.size() != wal::kSegmentNameLength) continue;
+    const std::string_view digits = name.substr(0, wal::kSegmentNameLength);
     // PostgreSQL writes upper case only; other files are not its own.
     if (std::any_of(digits.begin(), digits.end(), [](char c) { return c >= 'a' && c <= 'f'; }))
       continue;

@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr wal::SegmentSize kSize{std::uint64_t{1} << 20};
+constexpr wal::SegmentSize kSegmentSize{std::uint64_t{1} << 20};
 constexpr wal::Lsn kBegin{0x300000};
 
 class SegmentWriterTest : public testing::Test {
@@ -30,16 +30,16 @@ class SegmentWriterTest : public testing::Test {
 };
 
 TEST_F(SegmentWriterTest, ThePartialHasItsFullSizeFromTheBeginning) {
-  SegmentWriter writer(directory_, kSize);
+  SegmentWriter writer(directory_, kSegmentSize);
   writer.begin({{1}, kBegin});
   EXPECT_FALSE(writer.write(as_bytes("abc")));
   const std::string content = read_file(partial_);
-  EXPECT_EQ(content, "abc" + std::string(kSize.bytes - 3, '\0'));
-  EXPECT_EQ(writer.space_left(), kSize.bytes - 3);
+  EXPECT_EQ(content, "abc" + std::string(kSegmentSize.bytes - 3, '\0'));
+  EXPECT_EQ(writer.space_left(), kSegmentSize.bytes - 3);
 }
 
 TEST_F(SegmentWriterTest, OnlyWhatIsSyncedCountsAsFlushed) {
-  SegmentWriter writer(directory_, kSize);
+  SegmentWriter writer(directory_, kSegmentSize);
   writer.begin({{1}, kBegin});
   writer.write(as_bytes("abc"));
   EXPECT_EQ(writer.written().value, kBegin.value + 3);
@@ -49,31 +49,31 @@ TEST_F(SegmentWriterTest, OnlyWhatIsSyncedCountsAsFlushed) {
 }
 
 TEST_F(SegmentWriterTest, ACompleteSegmentIsRenamed) {
-  SegmentWriter writer(directory_, kSize);
+  SegmentWriter writer(directory_, kSegmentSize);
   writer.begin({{1}, kBegin});
-  const std::string half(kSize.bytes / 2, 'x');
+  const std::string half(kSegmentSize.bytes / 2, 'x');
   EXPECT_FALSE(writer.write(as_bytes(half)));
   EXPECT_EQ(writer.write(as_bytes(half)), final_);
   EXPECT_FALSE(fs::exists(partial_));
   EXPECT_EQ(read_file(final_), half + half);
-  EXPECT_EQ(writer.flushed().value, kBegin.value + kSize.bytes);
-  EXPECT_EQ(writer.space_left(), kSize.bytes);
+  EXPECT_EQ(writer.flushed().value, kBegin.value + kSegmentSize.bytes);
+  EXPECT_EQ(writer.space_left(), kSegmentSize.bytes);
   writer.write(as_bytes("next"));
   EXPECT_TRUE(fs::exists(directory_ / "000000010000000000000004.partial"));
 }
 
 TEST_F(SegmentWriterTest, ContinuesAPartialOfFullOrZeroSizeOnly) {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{kSize.bytes}}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{kSegmentSize.bytes}}) {
     write_file_durably(partial_, std::string(size, 'o'));
-    SegmentWriter writer(directory_, kSize);
+    SegmentWriter writer(directory_, kSegmentSize);
     writer.begin({{1}, kBegin});
     writer.write(as_bytes("new"));
     const std::string content = read_file(partial_);
-    EXPECT_EQ(content.size(), kSize.bytes);
+    EXPECT_EQ(content.size(), kSegmentSize.bytes);
     EXPECT_EQ(content.substr(0, 3), "new");
   }
   write_file_durably(partial_, "short");
-  SegmentWriter writer(directory_, kSize);
+  SegmentWriter writer(directory_, kSegmentSize);
   writer.begin({{1}, kBegin});
   try {
     writer.write(as_bytes("new"));
@@ -86,7 +86,7 @@ TEST_F(SegmentWriterTest, ContinuesAPartialOfFullOrZeroSizeOnly) {
 }
 
 TEST_F(SegmentWriterTest, ANewTimelineLeavesTheOldPartial) {
-  SegmentWriter writer(directory_, kSize);
+  SegmentWriter writer(directory_, kSegmentSize);
   writer.begin({{1}, kBegin});
   writer.write(as_bytes("old"));
   writer.begin({{2}, kBegin});
@@ -96,8 +96,8 @@ TEST_F(SegmentWriterTest, ANewTimelineLeavesTheOldPartial) {
 }
 
 TEST_F(SegmentWriterTest, WritesHistoryFiles) {
-  const SegmentWriter reader(directory_, kSize);
-  SegmentWriter writer(directory_, kSize);
+  const SegmentWriter reader(directory_, kSegmentSize);
+  SegmentWriter writer(directory_, kSegmentSize);
   EXPECT_TRUE(writer.has_history({1}));
   EXPECT_FALSE(writer.has_history({2}));
   EXPECT_EQ(writer.write_history({2}, "1\t0/3000000\treason\n"), directory_ / "00000002.history");
@@ -106,10 +106,10 @@ TEST_F(SegmentWriterTest, WritesHistoryFiles) {
 }
 
 TEST_F(SegmentWriterTest, FilledSegmentsAreTheSameOnes) {
-  SegmentWriter writer(directory_, kSize, SegmentWriter::NewSegments::fill);
+  SegmentWriter writer(directory_, kSegmentSize, SegmentWriter::NewSegments::fill);
   writer.begin({{1}, kBegin});
   EXPECT_FALSE(writer.write(as_bytes("abc")));
-  EXPECT_EQ(read_file(partial_), "abc" + std::string(kSize.bytes - 3, '\0'));
+  EXPECT_EQ(read_file(partial_), "abc" + std::string(kSegmentSize.bytes - 3, '\0'));
 }
 
 }  // namespace

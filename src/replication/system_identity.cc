@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "postgres/libpq_handle.h"
+#include "wal/wal_content.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::replication {
@@ -62,7 +63,14 @@ std::string read_timeline_history(postgres::Connection& connection, wal::Timelin
         postgres::execute(connection, fmt::format("TIMELINE_HISTORY {}", timeline.value));
     const std::string name = postgres::get_text(result.get(), 0, 0);
     if (name != wal::history_file_name(timeline)) throw_unexpected("TIMELINE_HISTORY", name);
-    return postgres::get_text(result.get(), 0, 1);
+    std::string text = postgres::get_text(result.get(), 0, 1);
+    if (text.size() > wal::kMaxWalTextBytes) {
+      throw Error(ErrorKind::corrupt,
+                  fmt::format("the server sent {} as {}, which has a line for each timeline",
+                              human_size(static_cast<std::int64_t>(text.size())), name),
+                  "Look at that file in pg_wal of the server.");
+    }
+    return text;
   } catch (const postgres::SqlError& error) {
     // A known outcome gets its own kind: undefined_file.
     if (error.sqlstate() != "58P01") throw;

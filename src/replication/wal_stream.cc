@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "postgres/libpq_handle.h"
 #include "postgres/timeline_history.h"
@@ -19,8 +20,6 @@ namespace barman::replication {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr std::string_view kComponent = "barman.wal_archiver";
 
 // After so many messages (128 KiB each) without a pause, the clock and the interrupt are looked at,
 // and a synchronous stream is flushed.
@@ -101,6 +100,7 @@ void WalReceiver::run() {
   events_.on_message(fmt::format("starting log streaming at {} (timeline {})",
                                  wal::format_lsn(position.lsn), position.timeline.value));
   while (!interrupt_.is_requested()) {
+    events_.on_timeline(position.timeline);
     writer_->begin(position);
     fetch_history();
     StreamPosition next;
@@ -151,17 +151,10 @@ StreamPosition WalReceiver::go_on_from(const StreamPosition& resumed,
                                        const SystemIdentity& identity) {
   const wal::TimelineId now = identity.timeline;
   if (resumed.timeline == now) return resumed;
-  // The files of the later timeline would make the archiver take the partial segment of the earlier
-  // one away, as superseded.
-  if (resumed.timeline > now)
-    throw OtherHistory(
-        ErrorKind::conflict,
-        fmt::format(
-            "the server is on timeline {} again, but WAL of timeline {} was received up to {}: "
-            "it was restored or put back to an earlier state",
-            now.value, resumed.timeline.value, wal::format_lsn(resumed.lsn)),
-        kDecide);
-  const auto path = find_path(now);
+  auto path = find_path(now);
+  // A place on a later timeline tells nothing of this one.
+  if (!path && resumed.timeline > now)
+    path = postgres::TimelineHistory{.timeline = now, .ancestors = {}};
   if (!path) {
     events_.on_warning(fmt::format(
         "WAL was received up to {} of timeline {}, and without the history of timeline {} nobody "
@@ -227,10 +220,10 @@ void WalReceiver::refuse_other_history(const StreamPosition& position,
   }
   if (limit <= held->begin.lsn) return;
   const std::uint64_t size =
-      std::min<std::uint64_t>(held->bytes.size(), limit.value - held->begin.lsn.value);
+      std::min<std::uint64_t>(held->size_bytes, limit.value - held->begin.lsn.value);
   const auto sent = read_wal(connection_, held->begin, static_cast<std::size_t>(size),
                              options_.silence_timeout, interrupt_);
-  if (!sent || is_same_wal(held->bytes, *sent)) return;
+  if (!sent || is_same_wal(*held, *sent).value_or(true)) return;
   throw OtherHistory(
       ErrorKind::conflict,
       fmt::format(
@@ -247,7 +240,7 @@ std::optional<std::string> WalReceiver::find_history(wal::TimelineId timeline) {
     return read_timeline_history(connection_, timeline);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::not_found) throw;
-    log::debug(kComponent, "{}", error.describe());
+    log::debug(log::kWalArchiverComponent, "{}", error.describe());
   }
   return options_.archive.history ? options_.archive.history(timeline) : std::nullopt;
 }

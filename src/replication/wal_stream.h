@@ -73,6 +73,8 @@ class WalReceiverEvents {
   virtual void on_message(const std::string&) {}
   // What somebody should know, although streaming goes on.
   virtual void on_warning(const std::string& text) { on_message(text); }
+  // Of what will be written next; nothing of it is yet.
+  virtual void on_timeline(wal::TimelineId) {}
   // The server has accepted START_REPLICATION.
   virtual void on_streaming() {}
   // Durable under its final name.

@@ -11,6 +11,7 @@
 #include "pipeline/relative_path.h"
 #include "postgres/system_id.h"
 #include "postgres/version_facts.h"
+#include "postgres/versions.h"
 #include "restore/recovery_settings.h"
 #include "restore/recovery_target.h"
 #include "restore/refuse_places.h"
@@ -21,8 +22,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kVersion10 = 100000;
-constexpr int kVersion12 = 120000;
 constexpr int kNewestVersion = 990000;
 
 // Builds the parts of one plan; `request_` and `facts_` are only read.
@@ -57,7 +56,7 @@ class Planner {
   void choose_timeline() {
     // Without recovery settings PostgreSQL stays on the timeline of the backup, and so did recovery
     // before version 12.
-    const TimelineDefault when_not_given = writes_recovery() && version_ >= kVersion12
+    const TimelineDefault when_not_given = writes_recovery() && version_ >= postgres::kVersion12
                                                ? TimelineDefault::present
                                                : TimelineDefault::own;
     timeline_ = restore::choose_timeline(facts_.timelines, facts_.backup, target_.timeline_text,
@@ -140,13 +139,14 @@ class Planner {
     if (!is_consistency_missing_) plan_replay(plan_.wal.files, plan_.wal.partials);
   }
 
-  // What restore_command will find, as far as it is there.
+  // What restore_command will find: it fetches from the archive that is looked at here.
   void plan_fetched_wal() {
     const auto is_usable = [&](const std::optional<std::string>& name) {
       return name && wal::parse_segment_name(*name, facts_.backup.xlog_segment_size);
     };
     if (!is_usable(facts_.backup.begin_wal) || !is_usable(facts_.backup.end_wal)) return;
     const WalSelection selection = select();
+    if (!request_.skip_wal_check && !request_.standby_mode) check_completeness(selection);
     if (selection.missing_for_consistency) return;
     if (selection.encrypted && !facts_.wal_coding.cipher().can_decrypt()) return;
     std::vector<WalFileCopy> files;
@@ -165,8 +165,8 @@ class Planner {
     replay.begin = *backup.begin_xlog;
     replay.consistent_at = *backup.end_xlog;
     replay.segment_size = backup.xlog_segment_size;
-    replay.may_more_come = request_.get_wal || request_.standby_mode;
-    if (backup.version >= kVersion10) replay.server_major = *backup.version / 10000;
+    replay.may_more_come = request_.standby_mode;
+    if (backup.version >= postgres::kVersion10) replay.server_major = *backup.version / 10000;
     if (backup.systemid) {
       const auto system_id = postgres::parse_system_id(*backup.systemid);
       if (system_id) replay.system_id = system_id->value;
@@ -297,16 +297,17 @@ class Planner {
     const auto name_of = [&](const wal::Segment& segment) {
       return wal::segment_name(segment, facts_.backup.xlog_segment_size);
     };
-    is_consistency_missing_ = selection.missing_for_consistency.has_value();
-    is_consistency_partial_ = selection.is_consistency_partial;
+    // Of what is fetched later nothing is said after a copy.
+    is_consistency_missing_ = selection.missing_for_consistency && !request_.get_wal;
+    is_consistency_partial_ = selection.is_consistency_partial && !request_.get_wal;
     if (selection.missing_for_consistency) {
       if (facts_.backup.status == catalogue::BackupStatus::waiting_for_wals) return;
-      throw Error(
-          ErrorKind::not_found,
-          fmt::format("WAL segment '{}' is not in the archive, and backup '{}' is not "
-                      "consistent without it",
-                      name_of(*selection.missing_for_consistency), facts_.backup.id.value),
-          "Archive the segment (barman put-wal), restore another backup, or use --get-wal.");
+      throw Error(ErrorKind::not_found,
+                  fmt::format("WAL segment '{}' is not in the archive, and backup '{}' is not "
+                              "consistent without it",
+                              name_of(*selection.missing_for_consistency), facts_.backup.id.value),
+                  "Archive the segment (barman put-wal), or restore another backup. --get-wal with "
+                  "--skip-wal-check prepares it nevertheless.");
     }
     refuse_unreachable_timeline(selection);
     refuse_unreachable_lsn(selection);
@@ -352,15 +353,15 @@ class Planner {
       return;
     }
     throw Error(ErrorKind::not_found, reason,
-                "Archive the segment (barman put-wal), choose another timeline with --target-tli, "
-                "or use --get-wal.");
+                "Archive the segment (barman put-wal), or choose another timeline with "
+                "--target-tli. --get-wal with --skip-wal-check prepares it nevertheless.");
   }
 
   void refuse_unreachable_lsn(const WalSelection& selection) const {
     if (!target_.lsn || request_.standby_mode || request_.skip_wal_check) return;
     const wal::SegmentSize size = facts_.backup.xlog_segment_size;
     std::uint64_t last = selection.last_segment ? selection.last_segment->number : 0;
-    for (const WalFileCopy& partial : plan_.wal.partials) {
+    for (const SelectedWal& partial : selection.partials) {
       const auto segment = wal::parse_segment_name(partial.name, size);
       if (segment) last = std::max(last, segment->number);
     }
@@ -372,11 +373,11 @@ class Planner {
                     "up to segment '{}' only",
                     target_.lsn_text,
                     wal::segment_name({.timeline = timeline_.timeline, .number = last}, size)),
-        "Run 'barman switch-wal --archive', or add --get-wal.");
+        "Run 'barman switch-wal --archive', or add --skip-wal-check to prepare it nevertheless.");
   }
 
   std::string settings_file() const {
-    if (version_ < kVersion12) return "recovery.conf";
+    if (version_ < postgres::kVersion12) return "recovery.conf";
     return request_.recovery_conf_filename.value_or("postgresql.auto.conf");
   }
 
@@ -406,7 +407,7 @@ class Planner {
                                       : std::nullopt,
          .forced_timeline = timeline_.setting});
     recovery.settings_file = file;
-    if (version_ >= kVersion12) {
+    if (version_ >= postgres::kVersion12) {
       recovery.signal_file = request_.standby_mode ? "standby.signal" : "recovery.signal";
       if (file != "postgresql.conf" && file != "postgresql.auto.conf") {
         plan_.examined_files.push_back(file);

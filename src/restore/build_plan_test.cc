@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr std::uint64_t kSegment = std::uint64_t{16} << 20;
+constexpr std::uint64_t kSegmentBytes = std::uint64_t{16} << 20;
 
 RestoreFacts facts() {
   RestoreFacts facts;
@@ -28,7 +28,7 @@ RestoreFacts facts() {
   facts.backup.timeline = wal::TimelineId{1};
   facts.backup.begin_wal = "000000010000000000000002";
   facts.backup.end_wal = "000000010000000000000003";
-  facts.backup.end_xlog = wal::Lsn{3 * kSegment + 0x100};
+  facts.backup.end_xlog = wal::Lsn{3 * kSegmentBytes + 0x100};
   facts.backup.end_time = parse_timestamp("2026-11-21 01:42:52+00:00")->time;
   facts.backup.tablespaces = {{.name = "tbs1", .oid = 16384, .location = "/old/tbs1"}};
   facts.content = {
@@ -39,7 +39,7 @@ RestoreFacts facts() {
   facts.streaming_directory = "/barman/main/streaming";
   for (const char* const name : {"000000010000000000000002", "000000010000000000000003",
                                  "000000010000000000000004", "000000010000000000000005"}) {
-    facts.wal.push_back({.name = name, .size_bytes = kSegment});
+    facts.wal.push_back({.name = name, .size_bytes = kSegmentBytes});
   }
   facts.timelines.newest_archived = wal::TimelineId{1};
   facts.timelines.last_segments[wal::TimelineId{1}] = "000000010000000000000005";
@@ -193,7 +193,7 @@ TEST(BuildPlan, WarnsOfABackupThatEndsInAnUnfinishedSegment) {
   given.received = {{.path = "/s/000000010000000000000003.partial", .size_bytes = 100}};
   EXPECT_THAT(build_plan(given, request(), {}).warnings,
               ElementsAre(HasSubstr("has not arrived completely")));
-  given.received = {{.path = "/s/000000010000000000000003", .size_bytes = kSegment}};
+  given.received = {{.path = "/s/000000010000000000000003", .size_bytes = kSegmentBytes}};
   EXPECT_THAT(build_plan(given, request(), {}).warnings, IsEmpty());
 }
 
@@ -230,7 +230,10 @@ TEST(BuildPlan, RefusesAnLsnBehindTheArchivedWal) {
   RestoreRequest asked = request();
   asked.target.lsn = "0/6000100";
   EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("lies behind the archived WAL"));
+  // get-wal fetches from the same archive.
   asked.get_wal = true;
+  EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("lies behind the archived WAL"));
+  asked.skip_wal_check = true;
   EXPECT_EQ(refusal_of(facts(), asked), "");
 }
 
@@ -238,6 +241,11 @@ TEST(BuildPlan, RefusesABackupWhoseOwnWalIsMissing) {
   RestoreFacts given = facts();
   given.wal.erase(given.wal.begin() + 1);
   EXPECT_THAT(refusal_of(given, request()), HasSubstr("'000000010000000000000003'"));
+  RestoreRequest fetching = request();
+  fetching.get_wal = true;
+  EXPECT_THAT(refusal_of(given, fetching), HasSubstr("'000000010000000000000003'"));
+  fetching.skip_wal_check = true;
+  EXPECT_EQ(refusal_of(given, fetching), "");
   given.backup.status = catalogue::BackupStatus::waiting_for_wals;
   const RestorePlan plan = build_plan(given, request(), {});
   EXPECT_THAT(plan.warnings[0], HasSubstr("IMPORTANT: You have requested"));
@@ -249,6 +257,10 @@ TEST(BuildPlan, WarnsAboutGapsBehindTheBackup) {
   given.wal.erase(given.wal.begin() + 2);
   EXPECT_THAT(build_plan(given, request(), {}).warnings,
               ElementsAre(HasSubstr("'000000010000000000000004'")));
+  RestoreRequest fetching = request();
+  fetching.get_wal = true;
+  EXPECT_THAT(build_plan(given, fetching, {}).warnings,
+              testing::Contains(HasSubstr("'000000010000000000000004'")));
 }
 
 TEST(BuildPlan, RefusesEncryptedWalWithoutPassphrase) {
@@ -296,7 +308,7 @@ TEST(BuildPlan, RefusesADamagedBackup) {
 TEST(BuildPlan, TellsThatTheArchiveGoesOnElsewhere) {
   RestoreFacts given = facts();
   given.timelines.histories[wal::TimelineId{2}] = {
-      wal::TimelineId{2}, {{wal::TimelineId{1}, wal::Lsn{5 * kSegment}, ""}}};
+      wal::TimelineId{2}, {{wal::TimelineId{1}, wal::Lsn{5 * kSegmentBytes}, ""}}};
   given.timelines.last_segments[wal::TimelineId{2}] = "000000020000000000000005";
   EXPECT_THAT(build_plan(given, request(), {}).warnings,
               ElementsAre(HasSubstr("--target-tli latest")));
@@ -306,11 +318,11 @@ TEST(BuildPlan, TellsThatTheArchiveGoesOnElsewhere) {
 RestoreFacts forked_facts() {
   RestoreFacts given = facts();
   given.timelines.histories[wal::TimelineId{2}] = {
-      wal::TimelineId{2}, {{wal::TimelineId{1}, wal::Lsn{5 * kSegment + 8}, ""}}};
+      wal::TimelineId{2}, {{wal::TimelineId{1}, wal::Lsn{5 * kSegmentBytes + 8}, ""}}};
   given.timelines.last_segments[wal::TimelineId{2}] = "000000020000000000000006";
   given.timelines.newest_archived = wal::TimelineId{2};
   given.wal.insert(given.wal.begin(), {.name = "00000002.history", .size_bytes = 40});
-  given.wal.push_back({.name = "000000020000000000000006", .size_bytes = kSegment});
+  given.wal.push_back({.name = "000000020000000000000006", .size_bytes = kSegmentBytes});
   return given;
 }
 
@@ -327,7 +339,7 @@ TEST(BuildPlan, RefusesATimelineThatRecoveryDoesNotComeTo) {
   EXPECT_THAT(build_plan(given, asked, {}).warnings, testing::Contains(reason + "."));
   asked.target = {.lsn = "0/30FFFFF", .timeline = "2"};
   EXPECT_EQ(refusal_of(given, asked), "");
-  given.wal.push_back({.name = "000000020000000000000005", .size_bytes = kSegment});
+  given.wal.push_back({.name = "000000020000000000000005", .size_bytes = kSegmentBytes});
   asked.target = {.timeline = "2"};
   EXPECT_EQ(refusal_of(given, asked), "");
 }

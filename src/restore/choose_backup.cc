@@ -36,9 +36,14 @@ std::optional<wal::TimelineId> absolute_timeline(const RecoveryTarget& target,
   return wal::TimelineId{static_cast<std::uint32_t>(*number)};
 }
 
-Error no_candidate(const Branches& branches, std::optional<wal::TimelineId> timeline) {
+Error no_candidate(const Branches& branches, std::optional<wal::TimelineId> timeline,
+                   const std::vector<std::string>& passed_over) {
   std::string hint =
       "Run 'barman list-backups' to see which backups there are and when they ended.";
+  if (!passed_over.empty()) {
+    return {ErrorKind::not_found, "Cannot find any candidate backup for recovery.",
+            join(passed_over, " ") + " Bring their files back, or name another backup."};
+  }
   if (timeline) {
     const std::string problem = branches.history_problem(*timeline);
     hint = fmt::format(
@@ -102,7 +107,7 @@ BackupChoice choose_backup(const BackupList& list, const Annotations& annotation
     choice.backup = backup;
     return choice;
   }
-  throw no_candidate(branches, is_timeline_known ? std::nullopt : timeline);
+  throw no_candidate(branches, is_timeline_known ? std::nullopt : timeline, choice.warnings);
 }
 
 }  // namespace barman::restore

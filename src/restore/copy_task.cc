@@ -5,7 +5,7 @@
 namespace barman::restore {
 namespace {
 
-constexpr mode_t kFileMode = 0600;
+constexpr mode_t kCopiedFileMode = 0600;
 
 }  // namespace
 
@@ -15,7 +15,7 @@ CopyTask make_copy_task(const TaskOrigin& origin, const content::Entry& entry,
       .source = origin.tree.describe(entry.path),
       .open = open,
       .destination = std::move(destination),
-      .mode = entry.mode | kFileMode,
+      .mode = entry.mode | kCopiedFileMode,
       .size_bytes = entry.size_bytes,
       .modified = timespec{.tv_sec = entry.mtime_seconds, .tv_nsec = entry.mtime_nanoseconds}};
   const std::string listed = origin.manifest_prefix + entry.path;

@@ -13,10 +13,12 @@
 
 #include "archive/read_branches.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/text.h"
 #include "catalogue/unindexed_wal.h"
 #include "postgres/control_file.h"
 #include "restore/inspect_places.h"
+#include "restore/partial_copies.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::restore {
@@ -53,7 +55,7 @@ void add_unindexed(const server::Server& server, std::uint64_t first_number, Res
   }
 }
 
-void read_wal(const server::Server& server, RestoreFacts& facts) {
+void add_wal_reading(const server::Server& server, RestoreFacts& facts) {
   const wal::SegmentSize size = facts.backup.xlog_segment_size;
   const std::optional<wal::Segment> begin =
       wal::parse_segment_name(facts.backup.begin_wal.value_or(""), size);
@@ -65,10 +67,8 @@ void read_wal(const server::Server& server, RestoreFacts& facts) {
     // What a history file must be is seen when it is read, and only of one that is needed. Of
     // others PostgreSQL wants the name: they are copied as they are.
     if (wal::parse_archive_name(line.name).kind == wal::ArchiveName::Kind::history) {
-      const fs::path path = server.locations().wals_directory / line.name;
-      struct stat status = {};
-      if (::stat(path.c_str(), &status) == 0) {
-        facts.wal.back().size_bytes = static_cast<std::uint64_t>(status.st_size);
+      if (const auto status = find_status(server.locations().wals_directory / line.name)) {
+        facts.wal.back().size_bytes = static_cast<std::uint64_t>(status->st_size);
       }
     }
     return catalogue::Visit::proceed;
@@ -232,9 +232,10 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
   facts.streaming_directory = server.locations().streaming_directory;
   facts.timelines = archive::read_branches(server, backup.xlog_segment_size);
   if (!request.get_wal || !request.skip_wal_check) {
-    read_wal(server, facts);
+    add_wal_reading(server, facts);
     read_received(server.locations().streaming_directory, facts);
     read_received(server.locations().incoming_directory, facts);
+    drop_shorter_partials(facts.wal_coding, facts);
   }
   for (const ReceivedWal& file : facts.received) {
     const auto name = wal::parse_wal_file_name(file.path.filename().string());
@@ -249,9 +250,9 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
 void verify_wal_files(const RestorePlan& plan) {
   for (const WalFileCopy& file : plan.wal.files) {
     if (!file.moves_to.empty()) continue;
-    struct stat status = {};
-    if (::stat(file.source.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-        static_cast<std::uint64_t>(status.st_size) == file.size_bytes) {
+    const auto status = find_status(file.source);
+    if (status && S_ISREG(status->st_mode) &&
+        static_cast<std::uint64_t>(status->st_size) == file.size_bytes) {
       continue;
     }
     throw Error(

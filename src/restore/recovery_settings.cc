@@ -6,12 +6,10 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "postgres/versions.h"
 
 namespace barman::restore {
 namespace {
-
-constexpr int kVersion9_5 = 90500;
-constexpr int kVersion12 = 120000;
 
 bool is_plain_shell_character(char c) {
   constexpr std::string_view kPlain = "_@%+=:,./-";
@@ -57,13 +55,14 @@ std::string format_timeline(const RecoverySettingsRequest& request) {
   const std::optional<std::string>& text =
       request.forced_timeline ? request.forced_timeline : request.target.timeline_text;
   // Before 12 there is no such word; it is the default there.
-  if (!text || (*text == "current" && request.server_version < kVersion12)) return {};
+  if (!text || (*text == "current" && request.server_version < postgres::kVersion12)) return {};
   return fmt::format("recovery_target_timeline = {}\n", *text);
 }
 
 std::string format_action(const RecoverySettingsRequest& request) {
   if (!request.target.action) return {};
-  if (request.server_version < kVersion9_5) return assignment("pause_at_recovery_target", "on");
+  if (request.server_version < postgres::kVersion9_5)
+    return assignment("pause_at_recovery_target", "on");
   return assignment("recovery_target_action", *request.target.action);
 }
 
@@ -87,7 +86,7 @@ std::string quote_command_path(std::string_view path) {
 std::string format_recovery_settings(const RecoverySettingsRequest& request) {
   const RecoveryTarget& target = request.target;
   std::string lines;
-  if (request.standby_mode && request.server_version < kVersion12) {
+  if (request.standby_mode && request.server_version < postgres::kVersion12) {
     lines += assignment("standby_mode", "on");
   }
   lines += format_fetching(request);

@@ -7,12 +7,11 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "postgres/versions.h"
 
 namespace barman::restore {
 namespace {
 
-constexpr int kVersion9_5 = 90500;
-constexpr int kVersion10 = 100000;
 // MAXFNAMELEN of PostgreSQL, without the closing zero.
 constexpr std::size_t kMaxRestorePointName = 63;
 
@@ -125,11 +124,12 @@ void refuse_impossible_target(const RecoveryTarget& target, const catalogue::Bac
     throw Error(ErrorKind::usage, "Can't enable recovery target action when PITR is not required",
                 "Add a recovery target, or leave out --target-action.");
   }
-  if (version > 0 && version < kVersion10 && target.lsn) {
+  if (version > 0 && version < postgres::kVersion10 && target.lsn) {
     throw Error(ErrorKind::usage, "Illegal use of recovery_target_lsn for PostgreSQL before 10",
                 "Give the target as time, transaction or restore point.");
   }
-  if (version > 0 && version < kVersion9_5 && target.action && *target.action != "pause") {
+  if (version > 0 && version < postgres::kVersion9_5 && target.action &&
+      *target.action != "pause") {
     throw Error(ErrorKind::usage,
                 fmt::format("Illegal target action '{}' for PostgreSQL before 9.5", *target.action),
                 "Use --target-action pause.");

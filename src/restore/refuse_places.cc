@@ -187,6 +187,18 @@ void refuse_nested_in_destination(const RestoreFacts& facts, const RestorePlan& 
               "Relocate the tablespace:" + relocation_options(facts, plan));
 }
 
+// Nobody must empty that place.
+std::string live_server_at(const RestoreFacts& facts, const fs::path& place) {
+  for (const LiveCluster& cluster : facts.live_clusters) {
+    for (const fs::path& directory : cluster.places) {
+      if (!is_nested(place, directory)) continue;
+      return fmt::format("the PostgreSQL server of '{}' (pid {}) runs on it",
+                         cluster.data_directory.string(), cluster.pid);
+    }
+  }
+  return "";
+}
+
 void refuse_tablespace(const RestoreFacts& facts, const RestorePlan& plan,
                        const TablespacePlan& tablespace) {
   const DirectoryFacts& place = facts.tablespace_targets.at(tablespace.name);
@@ -195,11 +207,13 @@ void refuse_tablespace(const RestoreFacts& facts, const RestorePlan& plan,
                                    ? fmt::format(", and nothing in '{}' says that it belongs to it",
                                                  plan.destination.string())
                                    : std::string();
+    const std::string server = live_server_at(facts, place.resolved);
     throw Error(ErrorKind::conflict,
                 fmt::format("The restore operation cannot proceed. The destination path '{}' for "
-                            "the tablespace '{}' is not empty{}. Empty it or relocate the "
-                            "tablespace with --tablespace.",
-                            tablespace.location, tablespace.name, reason),
+                            "the tablespace '{}' is not empty{}. {} relocate the tablespace with "
+                            "--tablespace.",
+                            tablespace.location, tablespace.name, server.empty() ? reason : "",
+                            server.empty() ? "Empty it or" : "Do not empty it, " + server + ":"),
                 "Give every tablespace an empty directory:" + relocation_options(facts, plan));
   }
   const std::string what =

@@ -16,6 +16,7 @@
 #include "content/archive_file.h"
 #include "content/backup_chain.h"
 #include "hooks/hook_scripts.h"
+#include "postgres/versions.h"
 #include "restore/build_plan.h"
 #include "restore/choose_backup.h"
 #include "restore/execute_plan.h"
@@ -36,8 +37,6 @@ using catalogue::BackupInfo;
 
 namespace {
 
-constexpr int kVersion12 = 120000;
-
 // Who asks for the newest backup wants the present. PostgreSQL comes to it only when told to follow
 // another timeline than that of the backup: without a target, and before version 12, it stays
 // there.
@@ -48,7 +47,8 @@ std::optional<std::string> timeline_to_follow(const RestoreRequest& request,
   const bool has_target =
       target.time || target.xid || target.lsn || target.name || target.immediate;
   const bool follows_by_itself =
-      backup.version.value_or(kVersion12) >= kVersion12 && (has_target || request.get_wal);
+      backup.version.value_or(postgres::kVersion12) >= postgres::kVersion12 &&
+      (has_target || request.get_wal);
   // A standby follows the server that it gets its WAL from, whatever timelines are still to come.
   if (target.timeline || request.standby_mode || follows_by_itself) return std::nullopt;
   const std::optional<wal::TimelineId> present = branches.present();
@@ -59,6 +59,20 @@ std::optional<std::string> timeline_to_follow(const RestoreRequest& request,
   return fmt::to_string(present->value);
 }
 
+// A backup whose directory is there without the data (a file system that is not mounted) is as one
+// without a directory.
+void leave_out_without_data(const catalogue::Catalogue& catalogue,
+                            const catalogue::BackupList& list,
+                            catalogue::Annotations& annotations) {
+  if (!annotations.directories) return;
+  for (const catalogue::BackupInfo& backup : list.backups) {
+    if (!backup.is_copy_done() || backup.type() == catalogue::BackupType::snapshot) continue;
+    std::error_code code;
+    const bool is_there = fs::exists(catalogue.data_directory(backup.id), code);
+    if (!is_there && !code) annotations.directories->erase(backup.id);
+  }
+}
+
 BackupChoice look_up(const server::Server& server, RestoreRequest& request) {
   if (!catalogue::asks_for_newest(request.backup)) {
     return {.backup = server.catalogue().resolve(request.backup)};
@@ -66,10 +80,11 @@ BackupChoice look_up(const server::Server& server, RestoreRequest& request) {
   const bool is_automatic = request.backup == "auto";
   if (is_automatic) refuse_target_for_automatic_choice(request.target);
   const catalogue::BackupList list = server.catalogue().list_backups();
-  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  catalogue::Annotations annotations = server.catalogue().list_annotations();
   const catalogue::Branches branches = archive::read_branches(server, list.backups);
   BackupChoice choice;
   if (is_automatic) {
+    leave_out_without_data(server.catalogue(), list, annotations);
     choice = choose_backup(list, annotations, parse_target(request.target), branches);
   } else {
     catalogue::NewestBackup newest =

@@ -35,7 +35,7 @@ std::string unescape(std::string_view text) {
 }
 
 // "16384:/srv/ts"
-void add_tablespace(const std::string& value, RestoreMarker& marker) {
+void add_marked_tablespace(const std::string& value, RestoreMarker& marker) {
   const std::size_t colon = value.find(':');
   if (colon == std::string::npos) return;
   const std::optional<std::int64_t> oid = parse_integer(value.substr(0, colon));
@@ -71,7 +71,7 @@ std::optional<RestoreMarker> parse_restore_marker(const std::string& text) {
     if (key == "server_name") marker.server_name = value;
     if (key == "backup_id") marker.backup_id = {value};
     if (key == "destination") marker.destination = unescape(value);
-    if (key == "tablespace") add_tablespace(value, marker);
+    if (key == "tablespace") add_marked_tablespace(value, marker);
     if (key == "staging_wal" && value.starts_with('/')) marker.staging_wal = unescape(value);
   }
   if (marker.server_name.empty() || marker.backup_id.value.empty()) return std::nullopt;

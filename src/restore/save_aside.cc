@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/digest.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -24,7 +25,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr mode_t kDirectoryMode = 0700;
+constexpr mode_t kSavedDirectoryMode = 0700;
 constexpr std::size_t kShownNames = 5;
 
 constexpr std::array<std::string_view, 23> kDirectories = {
@@ -52,7 +53,7 @@ bool contains(const List& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-std::string list_names(std::vector<std::string> names) {
+std::string join_names(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
   const std::size_t more = names.size() > kShownNames ? names.size() - kShownNames : 0;
   names.resize(names.size() - more);
@@ -96,7 +97,8 @@ bool is_unsaved_wal(const fs::path& path, const std::set<std::string>& archived)
   return !segment || segment->number * header->segment_size == header->page_address;
 }
 
-SaveAside::SaveAside(fs::path data_directory) : data_directory_(std::move(data_directory)) {
+SaveAside::SaveAside(fs::path data_directory, std::string server_name)
+    : data_directory_(std::move(data_directory)), server_name_(std::move(server_name)) {
   const std::string stamp = std::string(kSavedPrefix) + format_compact(now_local());
   directory_name_ = stamp;
   for (int number = 2; fs::exists(data_directory_ / directory_name_); ++number) {
@@ -106,13 +108,13 @@ SaveAside::SaveAside(fs::path data_directory) : data_directory_(std::move(data_d
 
 fs::path SaveAside::move(const fs::path& path, const std::string& name) {
   fs::path target = data_directory_ / directory_name_ / name;
-  make_directories(target.parent_path(), kDirectoryMode);
+  make_directories(target.parent_path(), kSavedDirectoryMode);
   if (::rename(path.c_str(), target.c_str()) != 0) {
     if (errno != EXDEV) {
       throw_errno(fmt::format("cannot move \"{}\" to \"{}\"", path.string(), target.string()));
     }
     target = path.parent_path() / directory_name_ / path.filename();
-    make_directories(target.parent_path(), kDirectoryMode);
+    make_directories(target.parent_path(), kSavedDirectoryMode);
     if (::rename(path.c_str(), target.c_str()) != 0) {
       throw_errno(fmt::format("cannot move \"{}\" to \"{}\"", path.string(), target.string()));
     }
@@ -123,8 +125,36 @@ fs::path SaveAside::move(const fs::path& path, const std::string& name) {
 }
 
 void SaveAside::keep_wal(const fs::path& path, const std::string& name) {
-  wal_places_.insert(move(path, name));
-  wal_.push_back(path.filename().string());
+  const std::string wal_name = path.filename().string();
+  if (fs::exists(path.parent_path() / "archive_status" / (wal_name + ".ready"))) {
+    complete_wal_.insert(wal_name);
+  }
+  wal_[wal_name] = move(path, name);
+}
+
+void SaveAside::name_unfinished() {
+  const auto newest = std::find_if(wal_.rbegin(), wal_.rend(), [](const auto& wal) {
+    const auto name = wal::parse_wal_file_name(wal.first);
+    return name && name->kind == wal::WalFileKind::segment;
+  });
+  if (newest == wal_.rend() || complete_wal_.contains(newest->first)) return;
+  const auto [name, place] = *newest;
+  const std::string partial = name + ".partial";
+  if (wal_.contains(partial)) return;
+  fs::rename(place / name, place / partial);
+  wal_.erase(name);
+  wal_[partial] = place;
+}
+
+void SaveAside::list_checksums(const fs::path& place) const {
+  std::string text;
+  for (const auto& [name, directory] : wal_) {
+    if (directory != place) continue;
+    const fs::path path = place / name;
+    text += fmt::format(
+        "{} *{}\n", digest_of_file(DigestAlgorithm::sha256, open_file(path, O_RDONLY), path), name);
+  }
+  write_file_durably(place / "SHA256SUMS", text, 0600);
 }
 
 void SaveAside::keep(const fs::path& path, const std::string& name) {
@@ -133,26 +163,31 @@ void SaveAside::keep(const fs::path& path, const std::string& name) {
 }
 
 std::vector<std::string> SaveAside::finish() {
+  name_unfinished();
+  std::set<fs::path> places;
+  for (const auto& [name, place] : wal_) places.insert(place);
+  for (const fs::path& place : places) list_checksums(place);
   for (const fs::path& directory : changed_) {
     // One of them may have been moved itself.
     if (fs::is_directory(directory)) sync_directory(directory);
   }
   std::vector<std::string> told;
   if (!wal_.empty()) {
-    std::sort(wal_.begin(), wal_.end());
-    for (const fs::path& place : wal_places_) {
+    for (const fs::path& place : places) {
       told.push_back(fmt::format(
           "'{}' had {} WAL file(s) that are not in the archive, from {} to {}: they were moved to "
-          "'{}'. This restore does not replay them. If the newest transactions are needed, archive "
-          "them (barman-wal-archive) and restore again.",
-          data_directory_.string(), wal_.size(), wal_.front(), wal_.back(), place.string()));
+          "'{}'. This restore does not replay them. If the newest transactions are needed, do not "
+          "start this server: run \"cd {} && tar -cf - SHA256SUMS 0* | barman put-wal {}\", then "
+          "restore again.",
+          data_directory_.string(), wal_.size(), wal_.begin()->first, wal_.rbegin()->first,
+          place.string(), shell_quote(place.string()), server_name_));
     }
   }
   if (!others_.empty()) {
     told.push_back(fmt::format(
         "'{}' had {} file(s) or directories that are neither PostgreSQL's own nor in the backup "
         "({}): they were moved to '{}'.",
-        data_directory_.string(), others_.size(), list_names(others_),
+        data_directory_.string(), others_.size(), join_names(others_),
         (data_directory_ / directory_name_).string()));
   }
   return told;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -25,25 +26,32 @@ bool is_unsaved_wal(const std::filesystem::path& path, const std::set<std::strin
 
 class SaveAside {
  public:
-  explicit SaveAside(std::filesystem::path data_directory);
+  SaveAside(std::filesystem::path data_directory, std::string server_name);
 
   // Moves a file or a directory away. `name`: its path below the data directory. On another file
-  // system, as a WAL directory behind a link may be, it stays beside where it was.
+  // system, as a WAL directory behind a link may be, it stays beside where it was. The newest
+  // segment, which the server was still writing, gets the suffix ".partial", as PostgreSQL itself
+  // calls what it leaves of one: under its own name it would take the place of the complete one.
   void keep_wal(const std::filesystem::path& path, const std::string& name);
   void keep(const std::filesystem::path& path, const std::string& name);
 
-  // Makes durable what was moved, and says for the user what is where; empty when there was
-  // nothing.
+  // Makes durable what was moved, lists checksums of WAL for `put-wal`, and says for the user what
+  // is where and how WAL gets into the archive; empty when there was nothing.
   std::vector<std::string> finish();
 
  private:
   std::filesystem::path move(const std::filesystem::path& path, const std::string& name);
+  void name_unfinished();
+  void list_checksums(const std::filesystem::path& place) const;
 
   std::filesystem::path data_directory_;
+  std::string server_name_;
   std::string directory_name_;
   std::set<std::filesystem::path> changed_;
-  std::set<std::filesystem::path> wal_places_;
-  std::vector<std::string> wal_;
+  // Where each one is now.
+  std::map<std::string, std::filesystem::path> wal_;
+  // Those that the server called complete.
+  std::set<std::string> complete_wal_;
   std::vector<std::string> others_;
 };
 

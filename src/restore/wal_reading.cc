@@ -14,13 +14,13 @@
 #include "pipeline/sink.h"
 #include "wal/record_checker.h"
 #include "wal/record_content.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kPieceFiles = 16;
-constexpr std::size_t kSegmentNameLength = 24;
 constexpr std::size_t kNoPiece = std::numeric_limits<std::size_t>::max();
 
 // Whether recovery stops at a record.
@@ -329,14 +329,14 @@ void judge_wal(const WalReading& reading, const RecoveryTarget& target, RestoreP
   judge_target(reading, target, plan);
   if (!target.lsn || !reading.target_segment) return;
   const auto is_behind = [&](const WalFileCopy& file) {
-    const auto segment =
-        wal::parse_segment_name(file.name.substr(0, kSegmentNameLength), plan.replay.segment_size);
+    const auto segment = wal::parse_segment_name(file.name.substr(0, wal::kSegmentNameLength),
+                                                 plan.replay.segment_size);
     return segment && segment->number > *reading.target_segment;
   };
   const auto drop = [&](std::vector<WalFileCopy>& files) {
     std::erase_if(files, [&](const WalFileCopy& file) {
       if (!is_behind(file)) return false;
-      const bool is_segment = file.name.size() == kSegmentNameLength;
+      const bool is_segment = file.name.size() == wal::kSegmentNameLength;
       plan.wal.total_bytes -= std::min(
           plan.wal.total_bytes, is_segment ? plan.replay.segment_size.bytes : file.size_bytes);
       return true;

@@ -21,7 +21,6 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using wal::kSegment;
 
 constexpr std::int64_t kPostgresEpoch = 946684800LL * 1000000;
 constexpr std::int64_t kSecond = 1000000;
@@ -72,13 +71,13 @@ class ReadWal : public testing::Test {
 
   void store_files() {
     std::string bytes = builder_.bytes();
-    bytes.resize((bytes.size() + kSegment - 1) / kSegment * kSegment);
-    for (std::uint64_t i = 0; i * kSegment < bytes.size(); ++i) {
+    bytes.resize((bytes.size() + wal::kSegment - 1) / wal::kSegment * wal::kSegment);
+    for (std::uint64_t i = 0; i * wal::kSegment < bytes.size(); ++i) {
       const std::string name =
-          wal::segment_name({.timeline = {1}, .number = i + 1}, {.bytes = kSegment});
+          wal::segment_name({.timeline = {1}, .number = i + 1}, {.bytes = wal::kSegment});
       std::ofstream(directory_ / name, std::ios::binary)
-          << bytes.substr(static_cast<std::size_t>(i * kSegment), kSegment);
-      WalFileCopy copy = {.source = directory_ / name, .name = name, .size_bytes = kSegment};
+          << bytes.substr(static_cast<std::size_t>(i * wal::kSegment), wal::kSegment);
+      WalFileCopy copy = {.source = directory_ / name, .name = name, .size_bytes = wal::kSegment};
       plan_.wal.files.push_back(copy);
       plan_.replay.files.push_back({.number = i + 1, .copy = copy});
     }
@@ -87,7 +86,7 @@ class ReadWal : public testing::Test {
     plan_.replay.timeline = {1};
     plan_.replay.begin = {begin_};
     plan_.replay.consistent_at = {begin_ + 5000};
-    plan_.replay.segment_size = {.bytes = kSegment};
+    plan_.replay.segment_size = {.bytes = wal::kSegment};
   }
 
   WalReading read(const RecoveryTarget& target) const {
@@ -134,7 +133,7 @@ TEST_F(ReadWal, FindsEachKindOfTarget) {
   xid.xid = "4294967315";
   EXPECT_EQ(read(xid).target_segment, 19U);
   RecoveryTarget lsn;
-  lsn.lsn = wal::Lsn{5 * kSegment + 4000};
+  lsn.lsn = wal::Lsn{5 * wal::kSegment + 4000};
   EXPECT_EQ(read(lsn).target_segment, 5U);
   for (const RecoveryTarget& target : {at_second(1650), exclusive, name, xid, lsn}) {
     EXPECT_EQ(refusal(target), "");
@@ -171,7 +170,7 @@ TEST_F(ReadWal, TellsTheLastReachableMoment) {
 
 TEST_F(ReadWal, RefusesATargetBeforeTheEndOfTheBackup) {
   store_files();
-  plan_.replay.consistent_at = {10 * kSegment};
+  plan_.replay.consistent_at = {10 * wal::kSegment};
   RecoveryTarget xid;
   xid.xid = "3";
   EXPECT_THAT(refusal(xid), HasSubstr("before the end of backup '20261121T014251'"));
@@ -205,7 +204,7 @@ TEST_F(ReadWal, CopiesTheWholeRecordOfATargetLsn) {
   builder_.add_switch();
   const std::uint64_t target = builder_.next_record();
   // Longer than two segments.
-  builder_.add_record(2 * kSegment + 5000);
+  builder_.add_record(2 * wal::kSegment + 5000);
   builder_.add_record(100);
   builder_.add_switch();
   builder_.add_record(100);
@@ -215,7 +214,7 @@ TEST_F(ReadWal, CopiesTheWholeRecordOfATargetLsn) {
   lsn.lsn = wal::Lsn{target - 1};
   EXPECT_EQ(refusal(lsn), "");
   EXPECT_EQ(plan_.wal.files.size(), 23U);
-  EXPECT_EQ(plan_.wal.total_bytes, 23 * kSegment);
+  EXPECT_EQ(plan_.wal.total_bytes, 23 * wal::kSegment);
 }
 
 TEST_F(ReadWal, TellsWhereDamageEndsIt) {
@@ -243,7 +242,7 @@ TEST_F(ReadWal, TakesWhatHasArrivedOfTheLastSegment) {
   fs::resize_file(last.copy.source, 3000);
   const WalReading reading = read({});
   EXPECT_FALSE(reading.damage);
-  EXPECT_GE(reading.end.value, 19 * kSegment);
+  EXPECT_GE(reading.end.value, 19 * wal::kSegment);
   EXPECT_LT(reading.end.value, end_);
 }
 

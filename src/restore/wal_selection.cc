@@ -1,4 +1,5 @@
 #include "restore/wal_selection.h"
+#include "wal/wal_file_name.h"
 
 #include <algorithm>
 #include <limits>
@@ -11,7 +12,6 @@ using catalogue::WalIndexEntry;
 
 namespace {
 
-constexpr std::size_t kSegmentNameLength = 24;
 constexpr std::uint64_t kNoEnd = std::numeric_limits<std::uint64_t>::max();
 
 bool is_inside(const std::vector<TimelineSpan>& spans, const wal::Segment& segment) {
@@ -88,7 +88,7 @@ class Selector {
         if (!is_wanted_partial(segment)) continue;
         if (entry.encryption && !result_.encrypted) result_.encrypted = entry;
         add_partial(segment, {.source_name = entry.name,
-                              .name = entry.name.substr(0, kSegmentNameLength),
+                              .name = entry.name.substr(0, wal::kSegmentNameLength),
                               .size_bytes = entry.size_bytes});
       }
     }
@@ -125,7 +125,7 @@ class Selector {
 
   SelectedWal take(const WalIndexEntry& entry, std::string name) {
     if (entry.encryption && !result_.encrypted) result_.encrypted = entry;
-    const bool is_compressed_segment = entry.compression && name.size() == kSegmentNameLength;
+    const bool is_compressed_segment = entry.compression && name.size() == wal::kSegmentNameLength;
     result_.total_bytes += is_compressed_segment ? request_.segment_size.bytes : entry.size_bytes;
     return {.source_name = entry.name, .name = std::move(name), .size_bytes = entry.size_bytes};
   }

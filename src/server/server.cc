@@ -8,14 +8,13 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/secrets.h"
 #include "base/text.h"
 #include "postgres/conninfo.h"
 
 namespace barman::server {
 namespace {
-
-constexpr std::string_view kComponent = "barman.server";
 
 catalogue::CatalogueLocations locations_of(const config::ServerConfig& config,
                                            const config::GlobalConfig& global) {
@@ -84,8 +83,8 @@ postgres::Connection Server::connect_beside_streaming(
                                         interrupt());
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
-      log::debug(kComponent, "cannot ask the server that WAL of '{}' streams from: {}", name(),
-                 error.describe());
+      log::debug(log::kServerComponent, "cannot ask the server that WAL of '{}' streams from: {}",
+                 name(), error.describe());
     }
   }
   return connect(limits);

@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "catalogue/backup_kind.h"
 #include "content/archive_file.h"
@@ -24,7 +25,6 @@ using catalogue::BackupInfo;
 
 namespace {
 
-constexpr std::string_view kComponent = "barman.server";
 constexpr std::string_view kTablespaces = "pg_tblspc/";
 constexpr std::size_t kSha256Size = 64;
 
@@ -96,7 +96,7 @@ void CopiedBackup::begin_member(const pipeline::TarMember& member) {
     const bool is_top = first.size() == member.path.size();
     if (is_top ||
         leads_outside(std::string_view(member.path).substr(first.size() + 1), member.link_target)) {
-      log::warning(kComponent,
+      log::warning(log::kServerComponent,
                    "backup {}: the symbolic link \"{}\" is not copied, it leads out of the backup, "
                    "to \"{}\"",
                    backup_.id.value, member.path, member.link_target);
@@ -233,8 +233,8 @@ class CopiedBackup::ManifestComparison final : public postgres::ManifestVisitor 
     if (!may_have_changed(file.path)) {
       throw refused(fmt::format("file \"{}\" {}", file.path, reason));
     }
-    log::warning(kComponent, "backup {}: file \"{}\" {}", copy_.backup_.id.value, file.path,
-                 reason);
+    log::warning(log::kServerComponent, "backup {}: file \"{}\" {}", copy_.backup_.id.value,
+                 file.path, reason);
   }
   void on_wal_range(const postgres::ManifestWalRange& range) override {
     has_range_ = true;
@@ -287,7 +287,7 @@ bool CopiedBackup::confirm_by_manifest() {
   const auto strangers = std::count_if(arrivals_.begin(), arrivals_.end(),
                                        [](const Arrival& a) { return !a.is_confirmed; });
   if (strangers > 1) {
-    log::info(kComponent, "backup {} holds {} file(s) that its manifest does not list",
+    log::info(log::kServerComponent, "backup {} holds {} file(s) that its manifest does not list",
               backup_.id.value, strangers - 1);
   }
   return comparison.tells_content();

@@ -7,8 +7,10 @@
 #include "backup/delete_backup.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/locks.h"
 #include "catalogue/retention.h"
@@ -29,7 +31,6 @@ using catalogue::StoredForm;
 
 namespace {
 
-constexpr std::string_view kComponent = "barman.server";
 // Beside the work of the host, not instead of it.
 constexpr std::size_t kVerifiers = 2;
 
@@ -106,7 +107,7 @@ void prove_copy(const server::Server& server, const PrimaryInfo& primary, const 
   if (const auto listing = list_remote_digests(server, directory)) {
     return copy.confirm_by_listing(*listing, directory);
   }
-  log::warning(kComponent,
+  log::warning(log::kServerComponent,
                "the content of backup {} is not compared with that of the primary node, which has "
                "no 'sha256sum': nothing else tells it",
                backup.id.value);
@@ -137,7 +138,7 @@ void copy_with_retries(const server::Server& server, const PrimaryInfo& primary,
           attempt >= server.config().basebackup_retry_times) {
         throw;
       }
-      log::warning(kComponent, "attempt {} to copy backup {} has failed: {}", attempt,
+      log::warning(log::kServerComponent, "attempt {} to copy backup {} has failed: {}", attempt,
                    backup.id.value, error.describe());
       const auto pause_ms = static_cast<int>(server.config().basebackup_retry_sleep * 1000);
       if (sleep_unless_interrupted(pause_ms, server.interrupt())) {
@@ -181,7 +182,7 @@ void copy_backup(const server::Server& server, const PrimaryInfo& primary, const
   // WAL of older backups than those that were here has been passed over.
   const SyncRequest position = load_sync_position(server.locations());
   if (info.begin_wal && position.last_wal && *info.begin_wal <= *position.last_wal &&
-      !fs::exists(
+      !find_status(
           catalogue::archived_wal_path(server.locations().wals_directory, *info.begin_wal))) {
     forget_sync_position(server.locations());
   }

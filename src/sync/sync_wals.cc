@@ -5,16 +5,22 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <thread>
 
 #include <fmt/format.h>
 
+#include "archive/received_content.h"
 #include "base/anonymous_file.h"
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/text.h"
+#include "base/worker_pool.h"
 #include "catalogue/locks.h"
 #include "catalogue/wal_index.h"
+#include "compression/algorithm.h"
 #include "pipeline/file_writers.h"
 #include "pipeline/tree_writer.h"
 #include "sync/remote_tree.h"
@@ -45,8 +51,8 @@ class StagingDirectory {
  public:
   explicit StagingDirectory(const fs::path& parent) {
     // Of a run that was killed; the lock says that none is running.
-    for (const fs::directory_entry& entry : fs::directory_iterator(parent)) {
-      if (entry.path().filename().string().starts_with(kStagingPrefix)) remove_tree(entry.path());
+    for (const std::string& name : list_directory(parent)) {
+      if (name.starts_with(kStagingPrefix)) remove_tree(parent / name);
     }
     std::string pattern = (parent / (std::string(kStagingPrefix) + "XXXXXXXX")).string();
     if (::mkdtemp(pattern.data()) == nullptr) throw_errno("cannot create \"" + pattern + "\"");
@@ -102,7 +108,9 @@ class WalSync {
         wals_(server.locations().wals_directory),
         first_needed_(std::move(first_needed)),
         primary_(primary),
-        progress_(progress) {}
+        progress_(progress),
+        coding_(server.config()),
+        system_id_(archive::known_system_id(server)) {}
 
   void add(const WalIndexEntry& entry) {
     if (!is_needed(entry.name)) return;
@@ -121,13 +129,16 @@ class WalSync {
       missing_bytes += entry.size_bytes;
     }
     if (!missing.empty()) receive(missing, missing_bytes);
+    std::erase_if(batch_, [&](const auto& entry) { return refused_.contains(entry.name); });
     std::stable_sort(batch_.begin(), batch_.end(),
                      [](const auto& a, const auto& b) { return a.name < b.name; });
-    add_lines();
+    if (!batch_.empty()) add_lines();
     batch_.clear();
   }
 
   std::uint64_t needed_count() const { return needed_count_; }
+  // Why, by name: they are neither in the archive nor in its index.
+  const std::map<std::string, std::string>& refused() const { return refused_; }
 
  private:
   void add_lines() {
@@ -148,10 +159,9 @@ class WalSync {
   }
 
   bool is_here(const WalIndexEntry& entry) const {
-    struct stat status = {};
-    return ::lstat((wals_ / relative_path(entry.name)).c_str(), &status) == 0 &&
-           S_ISREG(status.st_mode) &&
-           static_cast<std::uint64_t>(status.st_size) == entry.size_bytes;
+    const auto status = find_status(wals_ / relative_path(entry.name), Links::refuse);
+    return status && S_ISREG(status->st_mode) &&
+           static_cast<std::uint64_t>(status->st_size) == entry.size_bytes;
   }
 
   void receive(const std::string& names, std::uint64_t size_bytes) {
@@ -167,20 +177,54 @@ class WalSync {
     files.finish();
     writers.wait();
     progress_.end();
-    for (const WalIndexEntry& entry : batch_) {
-      const fs::path staged = staging.path() / relative_path(entry.name);
-      if (!fs::exists(staged)) {
-        if (is_here(entry)) continue;
-        throw Error(ErrorKind::corrupt,
-                    fmt::format("the primary node did not send WAL file {}", entry.name));
+    place(staging.path());
+  }
+
+  // One that does not fit must not keep the others away.
+  void place(const fs::path& staging) {
+    std::vector<std::string> problems(batch_.size());
+    {
+      // What is compressed is decompressed for the look.
+      WorkerPool workers(std::max(2U, std::thread::hardware_concurrency()));
+      for (std::size_t i = 0; i < batch_.size(); ++i) {
+        workers.submit([&, i] { problems[i] = find_problem(staging, batch_[i]); });
       }
-      if (fs::file_size(staged) != entry.size_bytes) {
-        throw Error(ErrorKind::corrupt,
-                    fmt::format("WAL file {} of the primary node has {} bytes instead of {}",
-                                entry.name, fs::file_size(staged), entry.size_bytes));
-      }
-      catalogue::place_archived_wal(staged, wals_, entry);
+      workers.wait();
     }
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      const WalIndexEntry& entry = batch_[i];
+      const fs::path staged = staging / relative_path(entry.name);
+      if (!problems[i].empty()) {
+        refused_.emplace(entry.name, problems[i]);
+      } else if (find_status(staged, Links::refuse)) {
+        catalogue::place_archived_wal(staged, wals_, entry);
+      }
+    }
+  }
+
+  // Of what has arrived, as put-wal looks at it; "" when nothing speaks against it.
+  std::string find_problem(const fs::path& staging, const WalIndexEntry& entry) const {
+    server_.interrupt().throw_if_requested();
+    const fs::path path = staging / relative_path(entry.name);
+    const std::optional<Fd> file = find_file(path);
+    if (!file) return is_here(entry) ? "" : "the primary node did not send it";
+    struct stat status = {};
+    if (::fstat(file->get(), &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
+    if (static_cast<std::uint64_t>(status.st_size) != entry.size_bytes) {
+      return fmt::format("it has {} bytes instead of {}", status.st_size, entry.size_bytes);
+    }
+    const archive::StoredForm form = coding_.identify(*file, path);
+    if (entry.encryption && !form.encryption) {
+      return fmt::format("it is not encrypted, and the index of the primary node says {}",
+                         *entry.encryption);
+    }
+    // The filter of the primary node need not be known here.
+    if (form.is_plain() && entry.compression && !compression::parse_algorithm(*entry.compression)) {
+      return "";
+    }
+    const auto problem = archive::find_content_problem(
+        *file, path, wal::parse_wal_file_name(entry.name).value(), form, coding_, system_id_);
+    return problem ? problem->text : "";
   }
 
   const server::Server& server_;
@@ -188,7 +232,10 @@ class WalSync {
   const std::string first_needed_;
   const PrimaryInfo& primary_;
   Progress& progress_;
+  const archive::WalCoding coding_;
+  const std::optional<std::uint64_t> system_id_;
   std::vector<WalIndexEntry> batch_;
+  std::map<std::string, std::string> refused_;
   std::uint64_t needed_count_ = 0;
 };
 
@@ -218,6 +265,19 @@ void warn_of_compression(const server::Server& server, const PrimaryInfo& primar
       "they stay as the primary node has stored them",
       server.name(), primary.compression.empty() ? "none" : primary.compression,
       ours.value_or("none")));
+}
+
+// The position stays: the next cron asks for all of this once more, and fetches what is missing.
+void require_none(const std::map<std::string, std::string>& refused) {
+  if (refused.empty()) return;
+  const auto& [name, reason] = *refused.begin();
+  const std::string more =
+      refused.size() == 1 ? "" : fmt::format(" (and {} more)", refused.size() - 1);
+  throw Error(ErrorKind::corrupt,
+              fmt::format("WAL file {} of the primary node was refused: {}{}. All others were "
+                          "copied",
+                          name, reason, more),
+              "Look at it there with 'barman verify-wal', and at the connection.");
 }
 
 }  // namespace
@@ -254,6 +314,7 @@ void sync_wals(const server::Server& server, Messages& messages, Progress& progr
   try {
     read_primary_info(file, path, [&](const WalIndexEntry& entry) { sync.add(entry); });
     sync.flush();
+    require_none(sync.refused());
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     throw Error(error.kind(),

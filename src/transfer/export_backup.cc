@@ -16,6 +16,7 @@
 #include "base/digest.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "catalogue/wal_check.h"
@@ -84,13 +85,12 @@ void require_exportable(const server::Server& server, const BackupInfo& backup,
 }
 
 void require_directory(const fs::path& directory) {
-  std::error_code code;
-  const fs::file_status status = fs::status(directory, code);
+  const auto status = find_status(directory);
   const auto refuse = [&](const char* reason) -> Error {
     return {ErrorKind::usage, fmt::format("Output directory '{}' {}", directory.string(), reason)};
   };
-  if (!fs::exists(status)) throw refuse("does not exist");
-  if (!fs::is_directory(status)) throw refuse("is not a directory");
+  if (!status) throw refuse("does not exist");
+  if (!S_ISDIR(status->st_mode)) throw refuse("is not a directory");
   if (::access(directory.c_str(), W_OK | X_OK) != 0) {
     throw refuse("does not have the required write and execute permissions");
   }
@@ -157,7 +157,7 @@ class Export {
     std::sort(wals_.begin(), wals_.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
     for (const std::string& name : names) {
-      if (!fs::exists(catalogue::archived_wal_path(server_.locations().wals_directory, name))) {
+      if (!find_status(catalogue::archived_wal_path(server_.locations().wals_directory, name))) {
         throw Error(ErrorKind::not_found,
                     fmt::format("WAL file required for backup consistency not found for backup "
                                 "'{}': {}",

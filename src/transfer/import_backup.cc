@@ -18,6 +18,7 @@
 #include "base/digest.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "catalogue/backup_kind.h"
@@ -296,13 +297,13 @@ class Import {
         return entry.name == name;
       });
       const fs::path staged = catalogue::archived_wal_path(staging_ / "wals", name);
-      if (line == index.end() || !fs::exists(staged)) {
+      if (line == index.end() || !find_status(staged)) {
         throw refused(
             fmt::format("Exported tarball does not contain the required WAL file {}", name));
       }
       const fs::path archived =
           catalogue::archived_wal_path(server_.locations().wals_directory, name);
-      if (fs::exists(archived) && !have_same_content(staged, archived)) conflicts.push_back(name);
+      if (find_status(archived) && !have_same_content(staged, archived)) conflicts.push_back(name);
       wals_.push_back(*line);
     }
     if (conflicts.empty()) return;
@@ -321,7 +322,7 @@ class Import {
     make_tablespace_links(info);
     publish_wals();
     const fs::path target = server_.catalogue().base_directory(name_.id);
-    if (fs::exists(target)) {
+    if (find_status(target)) {
       log::warning("barman.backup", "removing \"{}\", which an interrupted import has left",
                    target.string());
     }
@@ -357,7 +358,7 @@ class Import {
     for (const WalIndexEntry& entry : wals_) {
       const fs::path archived =
           catalogue::archived_wal_path(server_.locations().wals_directory, entry.name);
-      if (fs::exists(archived)) continue;
+      if (find_status(archived)) continue;
       catalogue::place_archived_wal(catalogue::archived_wal_path(staging_ / "wals", entry.name),
                                     server_.locations().wals_directory, entry);
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ Segment segment_of(TimelineId timeline, Lsn lsn, SegmentSize size);
 Lsn segment_begin(const Segment& segment, SegmentSize size);
 std::uint64_t segment_offset(Lsn lsn, SegmentSize size);
 // The 24 hex digits.
+inline constexpr std::size_t kSegmentNameLength = 24;
 std::string segment_name(const Segment& segment, SegmentSize size);
 // nullopt unless `name` is 24 hex digits whose segment number is possible with this size.
 std::optional<Segment> parse_segment_name(std::string_view name, SegmentSize size);

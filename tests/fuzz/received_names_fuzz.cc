@@ -1,5 +1,6 @@
 // Files of any name in incoming/ and streaming/: none stops the archiver, and each ends where it
-// belongs: hidden and temporary ones stay, others leave, and nothing is lost on the way.
+// belongs: hidden and temporary ones and those of file systems stay, others leave, and nothing is
+// lost on the way.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include "archive/archive_wal.h"
 #include "archive/test_support.h"
 #include "archive/wal_batch.h"
+#include "base/foreign_names.h"
 #include "base/text.h"
 
 namespace {
@@ -27,6 +29,10 @@ std::set<std::string> parse_names(std::string_view text) {
     if (is_possible && names.size() < kMostNames) names.insert(name);
   }
   return names;
+}
+
+bool stays(const std::string& name) {
+  return name.starts_with('.') || name.ends_with(".tmp") || is_name_of_file_system(name);
 }
 
 void check_batch(archive::WalSource source, const std::set<std::string>& names) {
@@ -52,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::size_t leaving = 0;
   for (const std::string& name : names) {
     put_file(test.incoming(name), "x");
-    if (!name.starts_with('.') && !name.ends_with(".tmp")) ++leaving;
+    if (!stays(name)) ++leaving;
   }
   archive::RecordedMessages messages;
   archive::archive_pending_wal(test.make(), {}, messages);
@@ -62,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (moved != leaving) std::abort();
   for (const std::string& name : archive::list_names(test.config.incoming_wals_directory)) {
-    if (!name.starts_with('.') && !name.ends_with(".tmp")) std::abort();
+    if (!stays(name)) std::abort();
     fs::remove(test.incoming(name));
   }
   fs::remove_all(test.config.errors_directory);

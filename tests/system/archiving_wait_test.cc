@@ -93,5 +93,34 @@ TEST(WaitingBackup, OfAStandbyMakesThePrimarySwitchInAnyLanguage) {
   EXPECT_THAT(standby.log(), HasSubstr("Datenbanksystem ist bereit"));
 }
 
+// The first switch on the primary fails, and nobody writes there.
+TEST(WaitingBackup, OfAStandbyForcesACheckpointOnThePrimaryAfterTheTimeout) {
+  const TempDir place;
+  PostgresServer primary;
+  clone_as_standby(primary, place.path() / "standby");
+  write_text(place.path() / "standby" / "postgresql.auto.conf",
+             read_text(place.path() / "standby" / "postgresql.auto.conf") +
+                 "archive_mode = 'always'\narchive_command = 'true'\n");
+  PostgresServer standby({.data_directory = place.path() / "standby"});
+  primary.query("CREATE ROLE helper LOGIN IN ROLE pg_monitor, pg_checkpoint");
+  BarmanHome barman;
+  barman.add_streaming_server(
+      "main", standby,
+      {{"primary_conninfo", primary.conninfo("helper")}, {"primary_checkpoint_timeout", "3"}});
+  ASSERT_EQ(barman.run({"receive-wal", "--create-slot", "main"}).exit_code, 0);
+  const BackgroundCommand receiver = barman.spawn_receiver("main", standby);
+  make_restart_point(primary, standby);
+  BackgroundCommand backup = barman.spawn({"backup", "--wait", "main"});
+  ASSERT_TRUE(eventually([&] {
+    return barman.log().find("cannot switch WAL on the primary of 'main'") != std::string::npos;
+  })) << backup.err();
+  primary.query("GRANT EXECUTE ON FUNCTION pg_switch_wal() TO helper");
+  const auto ended = backup.wait();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->exit_code, 0) << ended->err;
+  EXPECT_THAT(ended->err, HasSubstr("No WAL has come from the primary of server 'main' for 3 "
+                                    "seconds: a checkpoint is forced there"));
+}
+
 }  // namespace
 }  // namespace barman::test

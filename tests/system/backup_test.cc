@@ -17,6 +17,7 @@
 #include "support/eventually.h"
 #include "support/postgres_server.h"
 #include "support/standby.h"
+#include "support/streaming_site.h"
 #include "support/tcp_proxy.h"
 #include "support/temp_dir.h"
 
@@ -25,6 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using testing::AllOf;
 using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -238,6 +240,29 @@ TEST(Backup, IsDescribedByItsJsonOutput) {
               MatchesRegex("[A-Z][a-z]+ [A-Z][a-z]+ +[0-9]+ [0-9:]+ [0-9]+"));
   EXPECT_THAT(document.at("_INFO").get<std::vector<std::string>>(),
               testing::Contains(testing::StartsWith("Starting backup using postgres method")));
+}
+
+// PostgreSQL does not send what lies behind a symbolic link, and no manifest knows of it.
+TEST(Backup, NamesWhatTheServerHasLeftOut) {
+  StreamingSite site;
+  site.start_receiver();
+  site.archive_a_segment();
+  const fs::path outside = site.postgres.directory() / "outside";
+  fs::create_directory(outside);
+  fs::create_directory_symlink(outside, site.postgres.data_directory() / "elsewhere");
+  const CommandResult result = site.barman.run({"backup", "--wait", "main"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("WARNING: PostgreSQL said while it sent the backup: "),
+                                HasSubstr("elsewhere")));
+  const std::string id = site.listed_backups().front();
+  const CommandResult checked = site.barman.run({"check-backup", "main", id});
+  EXPECT_EQ(checked.exit_code, 0);
+  EXPECT_THAT(checked.err,
+              AllOf(HasSubstr("WARNING: PostgreSQL said while it sent backup " + id + ": "),
+                    HasSubstr("elsewhere")));
+  fs::remove(site.postgres.data_directory() / "elsewhere");
+  const std::string next = site.take_backup();
+  EXPECT_EQ(site.barman.run({"check-backup", "main", next}).err, "");
 }
 
 TEST(Backup, IsFoundByItsName) {

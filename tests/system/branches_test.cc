@@ -237,6 +237,8 @@ void BranchStory::ask_who_knows() {
                              HasSubstr("branches: `- timeline 2 from "),
                              HasSubstr("branches:       `- timeline 4 from "),
                              HasSubstr(", the present: 1 backup (" + backups_.at("B4") + ")\n")));
+  EXPECT_THAT(run({"verify-wal", "main"}), AllOf(HasSubstr("Branches: timeline 1, left at "),
+                                                 HasSubstr("Branches:       `- timeline 4 from ")));
   EXPECT_THAT(run({"show-backup", "main", backups_.at("A2")}),
               HasSubstr("    Branch               : abandoned at "));
   EXPECT_THAT(run({"show-backup", "main", backups_.at("B2")}), Not(HasSubstr("Branch ")));

@@ -146,6 +146,25 @@ TEST(CatalogueCheckOfArchives, LooksForThem) {
   EXPECT_EQ(check({}).exit_code, 1);
 }
 
+// Sound, and of no use for what happens from now on: that is told, with the moment and the cause.
+TEST_F(CatalogueCheck, TellsThatTheWindowDoesNotMove) {
+  const std::string last = archived_wal_names(site_.barman, "main").back();
+  const CommandResult stopped = check();
+  EXPECT_EQ(stopped.exit_code, 0);
+  EXPECT_THAT(stopped.out, AllOf(HasSubstr("NOTICE: recovery window: it has not moved since 20"),
+                                 HasSubstr(" (" + last +
+                                           "), and does not move: no receive-wal is "
+                                           "running, it was never started")));
+  site_.start_receiver();
+  EXPECT_THAT(check().out, Not(HasSubstr("has not moved")));
+  // The slot goes, and the next receiver tells why it cannot go on.
+  site_.stop_receiver();
+  EXPECT_EQ(site_.barman.run({"receive-wal", "--drop-slot", "main"}).exit_code, 0);
+  EXPECT_EQ(site_.barman.run({"receive-wal", "main"}).exit_code, 1);
+  EXPECT_THAT(check().out, AllOf(HasSubstr("it has not moved since 20"),
+                                 HasSubstr("replication slot 'barman' doesn't exist")));
+}
+
 TEST_F(CatalogueCheck, TouchesNothing) {
   fs::remove(site_.server_directory() / "wals" / "main-xlog.db");
   EXPECT_EQ(check().exit_code, 1);

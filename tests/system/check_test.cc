@@ -320,6 +320,26 @@ TEST(KeptReasons, OfProcessesInTheBackgroundAreTold) {
   }
 }
 
+// A loop of links stands for a disk that does not answer: not to know is not "nothing there".
+TEST(CheckedDirectories, ThatCannotBeReadAreNotEmpty) {
+  BarmanHome barman;
+  barman.add_section("main", {{"archiver", "on"},
+                              {"backup_method", "postgres"},
+                              {"conninfo", "host=127.0.0.1 port=1"},
+                              {"streaming_conninfo", "host=127.0.0.1 port=1"}});
+  const fs::path server = barman.server_directory("main");
+  fs::create_directories(server);
+  for (const char* name : {"incoming", "streaming", "errors"}) {
+    fs::create_directory_symlink(name, server / name);
+  }
+  const Items items = check(barman);
+  for (const char* key :
+       {"incoming_wals_directory", "streaming_wals_directory", "archiver_errors"}) {
+    EXPECT_EQ(status_of(items, key), "FAILED") << key;
+    EXPECT_THAT(hint_of(items, key), HasSubstr("Too many levels of symbolic links")) << key;
+  }
+}
+
 // Whatever `backup` refuses, who watches `check` must see.
 TEST(CheckedBackupMethod, IsToldWhenBackupWouldRefuseIt) {
   StreamingSite site({.server = {{"backup_method", "rsync"}, {"ssh_command", "false"}}});

@@ -153,7 +153,8 @@ TEST(DeltaRestore, NeverTouchesTheTablespacesOfARunningServer) {
   };
   // Into a new directory, to where the tablespace was.
   expect_refused({"--delta-restore"}, "--tablespace 'ts:PLACE'");
-  expect_refused({"--delta-restore", "--tablespace", "ts:" + place}, "is not empty");
+  expect_refused({"--delta-restore", "--tablespace", "ts:" + place},
+                 "is not empty. Do not empty it, the PostgreSQL server of '");
   EXPECT_FALSE(fs::exists(site.data));
   // A data directory that was copied with its links.
   ASSERT_EQ(site.restore().exit_code, 0);
@@ -196,9 +197,20 @@ TEST(DeltaRestore, OverTheCrashedServerKeepsWhatOnlyItHas) {
   for (const fs::directory_entry& entry : fs::directory_iterator(data)) {
     if (entry.path().filename().string().starts_with(".barman-saved-")) saved = entry.path();
   }
-  EXPECT_TRUE(fs::exists(saved / "pg_wal" / newest));
+  EXPECT_TRUE(fs::exists(saved / "pg_wal" / (newest + ".partial")));
   EXPECT_EQ(read(saved / "server.key"), "the only one");
+
+  // As the message says: what only that server had written comes back.
+  const std::size_t begin = delta.err.find("run \"") + 5;
+  const std::string command = delta.err.substr(begin, delta.err.find("\", then restore") - begin);
+  const CommandResult put =
+      run_command({.argv = {"/bin/sh", "-c", command},
+                   .environment = site.barman.environment_for_restore_command()});
+  ASSERT_EQ(put.exit_code, 0) << command << put.out << put.err;
+  const CommandResult again = site.barman.run(restore);
+  ASSERT_EQ(again.exit_code, 0) << again.err;
   site.postgres.start();
+  EXPECT_EQ(site.postgres.value("SELECT count(*) FROM later"), "1");
   EXPECT_EQ(site.postgres.value("SELECT count(*) FROM within"), "7");
   EXPECT_EQ(site.postgres.value("SELECT count(*) FROM there"), "1000");
   site.postgres.stop();

@@ -90,6 +90,53 @@ TEST_F(EncryptedWal, HistoriesAreRead) {
                                 HasSubstr("'encryption_passphrase_command'")));
 }
 
+// The receiver has nothing in clear to compare with: it has noted the end of what it received.
+TEST_F(EncryptedWal, OfAServerThatWasPutBackIsNotMixedWithItsNewHistory) {
+  site_.stop_receiver();
+  site_.barman.set("main", "encryption_passphrase_command", "");
+  site_.start_receiver();
+  const TempDir place;
+  const fs::path copy = place.path() / "copy";
+  const fs::path data = site_.postgres.data_directory();
+  site_.postgres.stop();
+  run_checked({.argv = {"cp", "-a", data.string(), copy.string()}});
+  site_.postgres.start();
+  site_.postgres.wait_until("EXISTS (SELECT FROM pg_stat_replication)");
+  const auto write = [&](int segments) {
+    for (int i = 0; i < segments; ++i) {
+      site_.postgres.query(
+          "CREATE TABLE IF NOT EXISTS more (m text); INSERT INTO more SELECT md5(random()::text) "
+          "FROM generate_series(1, 100); SELECT pg_switch_wal()");
+    }
+  };
+  write(3);
+  site_.wait_until_acknowledged();
+  site_.stop_receiver();
+  EXPECT_EQ(site_.barman.run({"archive-wal", "main"}).exit_code, 0);
+  // Nothing but the mark of where to go on.
+  for (const auto& file : fs::directory_iterator(site_.server_directory() / "streaming")) {
+    if (file.path().extension() == ".partial") fs::resize_file(file.path(), 0);
+  }
+  const CommandResult same = [&] {
+    BackgroundCommand receiver = site_.barman.spawn_receiver("main", site_.postgres);
+    receiver.kill(SIGTERM);
+    return receiver.wait().value();
+  }();
+  EXPECT_THAT(same.err, Not(HasSubstr("put back")));
+  for (const auto& file : fs::directory_iterator(site_.server_directory() / "streaming")) {
+    if (file.path().extension() == ".partial") fs::resize_file(file.path(), 0);
+  }
+
+  site_.postgres.stop();
+  fs::remove_all(data);
+  run_checked({.argv = {"cp", "-a", copy.string(), data.string()}});
+  site_.postgres.start();
+  write(8);
+  const CommandResult ahead = site_.barman.run({"receive-wal", "main"});
+  EXPECT_EQ(ahead.exit_code, 1);
+  EXPECT_THAT(ahead.err, HasSubstr("is not what was received from the server"));
+}
+
 TEST_F(EncryptedWal, EndsWithAReaderThatGoesAway) {
   const std::vector<std::string> argv =
       site_.barman.request({"get-wal", "main", segments_[0]}).argv;

@@ -176,18 +176,41 @@ TEST_F(Rewound, OnAnotherBranchIsStreamedFromThere) {
   site.take_backup();
 }
 
-// Again on timeline 1, which the archive has left for 2.
-TEST_F(Rewound, ToTheTimelineBeforeIsToldAndRefused) {
+// Again on timeline 1, which the archive has left for 2: the archiver leaves alone what is received
+// now, although timeline 2 has later names.
+TEST_F(Rewound, ToTheTimelineBeforeIsStreamed) {
   keep_cold_copy();
   fork();
   ASSERT_EQ(timeline(), "2");
   write_segments(2);
   site.archive_a_segment();
   put_back();
-  const CommandResult receiver = site.barman.run({"receive-wal", "main"});
-  EXPECT_EQ(receiver.exit_code, 1);
-  EXPECT_THAT(receiver.err, AllOf(HasSubstr("the server is on timeline 1 again"),
-                                  HasSubstr("timeline of its own")));
+  site.start_receiver();
+  EXPECT_THAT(site.receiver().err(), HasSubstr("the server is on timeline 1, and did not come "
+                                               "through timeline 2, of which WAL was received"));
+  site.postgres.query("INSERT INTO marks VALUES ('on timeline 1 again')");
+  site.wait_until_acknowledged();
+  const fs::path streaming = site.server_directory() / "streaming";
+  const std::string current = site.postgres.value("SELECT pg_walfile_name(pg_current_wal_lsn())");
+  ASSERT_THAT(current, testing::StartsWith("00000001"));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(site.barman.run({"archive-wal", "main"}).exit_code, 0);
+    EXPECT_TRUE(fs::exists(streaming / (current + ".partial")));
+  }
+  // Nor is it lost between two lives of the receiver.
+  site.stop_receiver();
+  EXPECT_EQ(site.barman.run({"archive-wal", "main"}).exit_code, 0);
+  EXPECT_TRUE(fs::exists(streaming / (current + ".partial")));
+  site.start_receiver();
+  site.archive_a_segment();
+  EXPECT_TRUE(fs::exists(archived_wal(site.barman, "main", current)));
+  const std::string id = site.take_backup();
+  const CommandResult restored =
+      site.barman.run({"restore", "main", id, (place.path() / "restored").string()});
+  ASSERT_EQ(restored.exit_code, 0) << restored.err;
+  PostgresServer again({.data_directory = place.path() / "restored"});
+  again.wait_until_primary();
+  EXPECT_EQ(again.value("SELECT count(*) FROM marks WHERE mark = 'on timeline 1 again'"), "1");
 }
 
 }  // namespace

@@ -73,6 +73,14 @@ TEST(Tablespaces, WithLongLocationsAndFilesWithBorrowedNamesAreRestored) {
     EXPECT_THAT(refused.err, AllOf(HasSubstr(full), HasSubstr("/data"))) << parent;
   }
   EXPECT_EQ(site.listed_backups().size(), 3U);
+  const TempDir place;
+  const CommandResult automatic =
+      site.barman.run({"restore", "main", "auto", (place.path() / "data").string()});
+  EXPECT_EQ(automatic.exit_code, 1);
+  EXPECT_THAT(automatic.err,
+              AllOf(HasSubstr("Cannot find any candidate backup for recovery"),
+                    HasSubstr("Backup " + next + " is passed over, it cannot be restored: "),
+                    HasSubstr("Backup " + full + " is passed over")));
 }
 
 TEST(Tablespaces, InPlaceAreRestoredFromArchives) {

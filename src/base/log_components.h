@@ -1,0 +1,15 @@
+// The components that log lines name: Barman's modules, so that whoever filters the log finds what
+// is expected (contract cli.md 10).
+#pragma once
+
+#include <string_view>
+
+namespace barman::log {
+
+inline constexpr std::string_view kBackupComponent = "barman.backup";
+inline constexpr std::string_view kCliComponent = "barman.cli";
+inline constexpr std::string_view kConfigComponent = "barman.config";
+inline constexpr std::string_view kServerComponent = "barman.server";
+inline constexpr std::string_view kWalArchiverComponent = "barman.wal_archiver";
+
+}  // namespace barman::log

@@ -1,0 +1,105 @@
+#include "restore/partial_copies.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "catalogue/wal_check.h"
+#include "pipeline/sink.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::restore {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kComponent = "barman.recovery_executor";
+
+class MemorySink final : public pipeline::Sink {
+ public:
+  void write(Bytes data) override { bytes.insert(bytes.end(), data.begin(), data.end()); }
+  void finish() override {}
+  std::vector<std::byte> bytes;
+};
+
+using Content = std::vector<std::byte>;
+
+Content read_archived(const archive::WalCoding& coding, const fs::path& path) {
+  const Fd file = open_file(path, O_RDONLY);
+  MemorySink content;
+  coding.decode(coding.identify(file, path), file, path, content);
+  return std::move(content.bytes);
+}
+
+Content read_received(const ReceivedWal& received) {
+  Content content(static_cast<std::size_t>(received.size_bytes));
+  content.resize(read_full_at(open_file(received.path, O_RDONLY), content, 0, received.path));
+  return content;
+}
+
+// Behind the end the receiver's has zeroes, and the server's may have old records.
+bool has_all_of(const Content& copy, const Content& content) {
+  const auto end = std::find_if(content.rbegin(), content.rend(),
+                                [](std::byte byte) { return byte != std::byte{0}; });
+  return content.rend() - end <= static_cast<std::ptrdiff_t>(copy.size()) &&
+         std::equal(content.begin(), end.base(), copy.begin());
+}
+
+class PartialCopies {
+ public:
+  PartialCopies(const archive::WalCoding& coding, RestoreFacts& facts)
+      : coding_(coding), facts_(facts) {}
+
+  bool is_superfluous(const ReceivedWal& received) const {
+    const std::string text = received.path.filename().string();
+    const auto name = wal::parse_wal_file_name(text);
+    if (!name || name->kind != wal::WalFileKind::partial) return false;
+    const bool is_archived = std::any_of(facts_.wal.begin(), facts_.wal.end(),
+                                         [&](const auto& entry) { return entry.name == text; });
+    const auto other = std::find_if(
+        facts_.received.begin(), facts_.received.end(), [&](const ReceivedWal& candidate) {
+          return candidate.path != received.path && candidate.path.filename() == text;
+        });
+    if (!is_archived && other == facts_.received.end()) return false;
+    // One that cannot be read or compared stays, as ever.
+    try {
+      const Content content = read_received(received);
+      if (is_archived && has_all_of(read_archived(coding_, catalogue::archived_wal_path(
+                                                               facts_.wals_directory, text)),
+                                    content)) {
+        return true;
+      }
+      return other != facts_.received.end() && has_all_of(read_received(*other), content);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      log::warning(kComponent, "cannot compare {} with other copies: {}", received.path.string(),
+                   error.describe());
+      return false;
+    }
+  }
+
+ private:
+  const archive::WalCoding& coding_;
+  const RestoreFacts& facts_;
+};
+
+}  // namespace
+
+void drop_shorter_partials(const archive::WalCoding& coding, RestoreFacts& facts) {
+  // One at a time: of two that are the same, one stays.
+  for (std::size_t i = 0; i < facts.received.size();) {
+    if (PartialCopies(coding, facts).is_superfluous(facts.received[i])) {
+      facts.received.erase(facts.received.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
+}
+
+}  // namespace barman::restore
