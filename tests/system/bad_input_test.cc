@@ -147,8 +147,8 @@ class BadInputs : public testing::TestWithParam<Target> {
     if (input.form == Form::unreadable) fs::permissions(path_, fs::perms::none);
   }
 
-  // Everything that deletions take: data of backups, and WAL. The copies of metadata beside the data
-  // come and go with what is saved, also by an archiver that cron started.
+  // Everything that deletions take: data of backups, and WAL. The copies of metadata beside the
+  // data come and go with what is saved, also by an archiver that cron started.
   std::set<std::string> possessions() const {
     std::set<std::string> files;
     for (const char* name : {"base", "wals"}) {
