@@ -19,32 +19,32 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kComponent = "barman.recovery_executor";
+constexpr std::string_view kCopiesComponent = "barman.recovery_executor";
 
-class MemorySink final : public pipeline::Sink {
+class CopySink final : public pipeline::Sink {
  public:
   void write(Bytes data) override { bytes.insert(bytes.end(), data.begin(), data.end()); }
   void finish() override {}
   std::vector<std::byte> bytes;
 };
 
-using Content = std::vector<std::byte>;
+using CopyContent = std::vector<std::byte>;
 
-Content read_archived(const archive::WalCoding& coding, const fs::path& path) {
+CopyContent read_archived_copy(const archive::WalCoding& coding, const fs::path& path) {
   const Fd file = open_file(path, O_RDONLY);
-  MemorySink content;
+  CopySink content;
   coding.decode(coding.identify(file, path), file, path, content);
   return std::move(content.bytes);
 }
 
-Content read_received(const ReceivedWal& received) {
-  Content content(static_cast<std::size_t>(received.size_bytes));
+CopyContent read_received_copy(const ReceivedWal& received) {
+  CopyContent content(static_cast<std::size_t>(received.size_bytes));
   content.resize(read_full_at(open_file(received.path, O_RDONLY), content, 0, received.path));
   return content;
 }
 
 // Behind the end the receiver's has zeroes, and the server's may have old records.
-bool has_all_of(const Content& copy, const Content& content) {
+bool has_all_of(const CopyContent& copy, const CopyContent& content) {
   const auto end = std::find_if(content.rbegin(), content.rend(),
                                 [](std::byte byte) { return byte != std::byte{0}; });
   return content.rend() - end <= static_cast<std::ptrdiff_t>(copy.size()) &&
@@ -69,17 +69,17 @@ class PartialCopies {
     if (!is_archived && other == facts_.received.end()) return false;
     // One that cannot be read or compared stays, as ever.
     try {
-      const Content content = read_received(received);
-      if (is_archived && has_all_of(read_archived(coding_, catalogue::archived_wal_path(
-                                                               facts_.wals_directory, text)),
+      const CopyContent content = read_received_copy(received);
+      if (is_archived && has_all_of(read_archived_copy(coding_, catalogue::archived_wal_path(
+                                                                    facts_.wals_directory, text)),
                                     content)) {
         return true;
       }
-      return other != facts_.received.end() && has_all_of(read_received(*other), content);
+      return other != facts_.received.end() && has_all_of(read_received_copy(*other), content);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
-      log::warning(kComponent, "cannot compare {} with other copies: {}", received.path.string(),
-                   error.describe());
+      log::warning(kCopiesComponent, "cannot compare {} with other copies: {}",
+                   received.path.string(), error.describe());
       return false;
     }
   }
