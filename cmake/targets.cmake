@@ -2,7 +2,7 @@
 # build: headers are read and templates are compiled once for all of them. Names in anonymous
 # namespaces are therefore unique within a folder. Off, each file shows what it forgets to include.
 option(BARMAN_TOGETHER "compile several sources of a folder as one" OFF)
-set(BARMAN_APART wal_archive archive backup catalogue check content consolidate sync transfer)
+set(BARMAN_APART wal_archive archive backup catalogue check content consolidate stored sync transfer)
 
 function(barman_together target folder)
   if(BARMAN_TOGETHER AND NOT folder IN_LIST BARMAN_APART)

@@ -22,7 +22,7 @@ BackupForm plan_form(const config::ServerConfig& config, const encryption::Ciphe
   BackupForm form;
   if (!config.backup_compression) return form;
   if (config.backup_compression_format.value_or("tar") == "tar") {
-    form.format = StoredFormat::tar;
+    form.form = catalogue::StoredForm::tar;
     form.compression = config.backup_compression;
     if (config.encryption == "gpg") form.coding.cipher = cipher;
   }
@@ -30,14 +30,14 @@ BackupForm plan_form(const config::ServerConfig& config, const encryption::Ciphe
   if (!form.coding.algorithm) return form;
   const auto workers = config.backup_compression_workers;
   if (config.backup_compression_location == "server") {
-    form.coding.place = CompressionPlace::server;
+    form.coding.place = stored::CompressionPlace::server;
     form.server_compression =
         replication::ServerCompression{.algorithm = *config.backup_compression,
                                        .level = to_int(config.backup_compression_level),
                                        .worker_count = to_int(workers)};
     return form;
   }
-  form.coding.place = CompressionPlace::client;
+  form.coding.place = stored::CompressionPlace::client;
   form.coding.level = to_int(config.backup_compression_level);
   form.coding.worker_count = static_cast<std::size_t>(std::max<std::int64_t>(
       workers.value_or(static_cast<std::int64_t>(std::min(processor_count, kMaxDefaultWorkers))),

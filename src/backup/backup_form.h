@@ -12,8 +12,8 @@
 namespace barman::backup {
 
 struct BackupForm {
-  StoredFormat format = StoredFormat::plain;
-  ArchiveCoding coding;
+  catalogue::StoredForm form = catalogue::StoredForm::plain;
+  stored::ArchiveCoding coding;
   // What the server is asked to do.
   std::optional<replication::ServerCompression> server_compression;
   // The field of backup.info; nullopt for plain backups.

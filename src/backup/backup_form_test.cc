@@ -13,18 +13,18 @@ config::ServerConfig configured(const std::string& algorithm) {
 
 TEST(BackupForm, IsPlainWithoutCompression) {
   const BackupForm form = plan_form({}, encryption::Cipher(), 4);
-  EXPECT_EQ(form.format, StoredFormat::plain);
+  EXPECT_EQ(form.form, catalogue::StoredForm::plain);
   EXPECT_FALSE(form.compression);
   EXPECT_FALSE(form.server_compression);
-  EXPECT_EQ(form.coding.place, CompressionPlace::none);
+  EXPECT_EQ(form.coding.place, stored::CompressionPlace::none);
 }
 
 TEST(BackupForm, IsTarUnlessPlainIsWanted) {
   const BackupForm none = plan_form(configured("none"), encryption::Cipher(), 4);
-  EXPECT_EQ(none.format, StoredFormat::tar);
+  EXPECT_EQ(none.form, catalogue::StoredForm::tar);
   EXPECT_EQ(none.compression, "none");
   EXPECT_FALSE(none.coding.algorithm);
-  EXPECT_EQ(none.coding.place, CompressionPlace::none);
+  EXPECT_EQ(none.coding.place, stored::CompressionPlace::none);
 
   config::ServerConfig config = configured("zstd");
   config.backup_compression_format = "plain";
@@ -32,9 +32,9 @@ TEST(BackupForm, IsTarUnlessPlainIsWanted) {
   config.backup_compression_level = 7;
   config.backup_compression_workers = 3;
   const BackupForm plain = plan_form(config, encryption::Cipher(), 4);
-  EXPECT_EQ(plain.format, StoredFormat::plain);
+  EXPECT_EQ(plain.form, catalogue::StoredForm::plain);
   EXPECT_FALSE(plain.compression);
-  EXPECT_EQ(plain.coding.place, CompressionPlace::server);
+  EXPECT_EQ(plain.coding.place, stored::CompressionPlace::server);
   ASSERT_TRUE(plain.server_compression);
   EXPECT_EQ(plain.server_compression->algorithm, "zstd");
   EXPECT_EQ(plain.server_compression->level, 7);

@@ -20,29 +20,28 @@ std::string position(wal::TimelineId timeline, wal::Lsn lsn) {
 
 }  // namespace
 
-BaseBackupReceiver::BaseBackupReceiver(const BaseBackupTarget& target,
-                                       const ExpectedBackup& expected,
+BaseBackupReceiver::BaseBackupReceiver(stored::BackupWriter& writer, const ExpectedBackup& expected,
                                        const NoticeHandler& on_notice, Progress& progress)
-    : data_directory_(target.directories.data_directory),
+    : writer_(writer),
       expected_(expected),
-      on_notice_(on_notice) {
-  const Arrivals arrivals{.ledger = ledger_,
-                          .progress = progress,
-                          .backup_label = backup_label_,
-                          .archives = expected.begin.archives,
-                          .archive_end = expected.archive_end};
-  target_ = target.format == StoredFormat::tar
-                ? make_tar_target(data_directory_, target.coding, arrivals)
-                : make_plain_target(target.directories, target.coding, arrivals);
-}
+      on_notice_(on_notice),
+      arrivals_{.ledger = ledger_,
+                .progress = progress,
+                .backup_label = backup_label_,
+                .archives = expected.begin.archives} {}
 
 void BaseBackupReceiver::begin_archive(const replication::BackupArchive& archive) {
-  target_->begin_archive(archive);
+  archive_ = &writer_.begin_stream(
+      {.oid = archive.oid,
+       .in_place_location = archive.is_in_place() ? archive.location : std::string()},
+      [&](pipeline::TarVisitor& next) {
+        return std::make_unique<ArrivalTap>(manifest_prefix(archive), arrivals_, next);
+      });
 }
 
 void BaseBackupReceiver::write_archive(Bytes data) {
   if (!first_data_) first_data_ = Clock::now();
-  target_->write(data);
+  archive_->write(data);
   last_data_ = Clock::now();
 }
 
@@ -54,23 +53,23 @@ void BaseBackupReceiver::on_warning(const std::string& text) {
   if (warnings_.size() < kMaxWarnings) warnings_.push_back(text);
 }
 
-void BaseBackupReceiver::end_archive() { target_->end_archive(); }
+void BaseBackupReceiver::end_archive() { archive_->finish(); }
 
 void BaseBackupReceiver::begin_manifest() {
   ledger_.seal();
-  manifest_file_ = std::make_unique<AtomicFile>(data_directory_ / "backup_manifest", 0600);
+  manifest_ = writer_.put_manifest();
   parser_ = std::make_unique<postgres::ManifestParser>(*this);
 }
 
 void BaseBackupReceiver::write_manifest(Bytes data) {
-  manifest_file_->write(data);
+  manifest_->write(data);
   parser_->feed(data);
 }
 
 void BaseBackupReceiver::end_manifest() {
   parser_->finish();
   ledger_.finish();
-  manifest_file_->commit();
+  manifest_->finish();
   has_manifest_ = true;
 }
 
@@ -116,7 +115,7 @@ std::string BaseBackupReceiver::finish(const replication::BackupEnd& end) {
   if (!has_manifest_) refuse("the server sent no backup manifest");
   require_wal_ranges(end);
   require_label();
-  target_->make_durable();
+  writer_.make_durable();
   return backup_label_;
 }
 

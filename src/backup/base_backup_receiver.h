@@ -5,29 +5,20 @@
 #pragma once
 
 #include <chrono>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "backup/archive_target.h"
-#include "base/durable.h"
+#include "backup/arrival_ledger.h"
+#include "backup/arrival_tap.h"
 #include "base/progress.h"
 #include "postgres/backup_manifest.h"
 #include "replication/backup_sequence.h"
+#include "stored/backup_writer.h"
 
 namespace barman::backup {
-
-enum class StoredFormat { plain, tar };
-
-struct BaseBackupTarget {
-  // Emptied and created (0700) by receive_base_backup().
-  TargetDirectories directories;
-  StoredFormat format = StoredFormat::plain;
-  ArchiveCoding coding;
-};
 
 // Called for each NOTICE of the server, in the thread of the visitor.
 using NoticeHandler = std::function<void(const std::string&)>;
@@ -37,14 +28,13 @@ struct ExpectedBackup {
   replication::BackupBegin begin;
   // Of the manifest, since PostgreSQL 17.
   std::optional<postgres::SystemId> system_id;
-  pipeline::TarEnd archive_end = pipeline::TarEnd::required;
 };
 
 class BaseBackupReceiver final : public replication::BaseBackupVisitor,
                                  public postgres::ManifestVisitor {
  public:
   // All references must live longer.
-  BaseBackupReceiver(const BaseBackupTarget& target, const ExpectedBackup& expected,
+  BaseBackupReceiver(stored::BackupWriter& writer, const ExpectedBackup& expected,
                      const NoticeHandler& on_notice, Progress& progress);
 
   void begin_archive(const replication::BackupArchive& archive) override;
@@ -75,13 +65,14 @@ class BaseBackupReceiver final : public replication::BaseBackupVisitor,
   void require_wal_ranges(const replication::BackupEnd& end) const;
   void require_label() const;
 
-  const std::filesystem::path data_directory_;
+  stored::BackupWriter& writer_;
   const ExpectedBackup& expected_;
   const NoticeHandler& on_notice_;
   ArrivalLedger ledger_;
   std::string backup_label_;
-  std::unique_ptr<ArchiveTarget> target_;
-  std::unique_ptr<AtomicFile> manifest_file_;
+  const Arrivals arrivals_;
+  pipeline::Sink* archive_ = nullptr;
+  std::unique_ptr<pipeline::Sink> manifest_;
   std::unique_ptr<postgres::ManifestParser> parser_;
   bool has_manifest_ = false;  // complete
   bool begins_right_ = false;

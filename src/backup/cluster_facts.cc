@@ -80,12 +80,12 @@ std::vector<catalogue::Tablespace> name_tablespaces(
 }
 
 replication::TablespaceMap choose_tablespace_map(const std::vector<Tablespace>& tablespaces,
-                                                 StoredFormat format, int server_version) {
+                                                 catalogue::StoredForm format, int server_version) {
   const bool has_in_place = std::any_of(tablespaces.begin(), tablespaces.end(), is_in_place);
   const bool has_long = std::any_of(
       tablespaces.begin(), tablespaces.end(),
       [](const Tablespace& tablespace) { return tablespace.location.size() > kLongestLink; });
-  const bool is_wanted = format == StoredFormat::tar || has_long;
+  const bool is_wanted = format == catalogue::StoredForm::tar || has_long;
   const bool harms = has_in_place && server_version < kVersion16;
   return is_wanted && !harms ? replication::TablespaceMap::yes : replication::TablespaceMap::no;
 }

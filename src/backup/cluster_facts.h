@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "backup/base_backup_receiver.h"
-#include "catalogue/backup_info.h"
+#include "catalogue/backup_kind.h"
 #include "postgres/connection.h"
 #include "postgres/queries.h"
 #include "replication/base_backup_stream.h"
@@ -34,7 +34,8 @@ std::vector<catalogue::Tablespace> name_tablespaces(
 // unpacked by programs that know nothing of relocation, as with pg_basebackup; links to long
 // locations do not fit into an archive; before version 16 tablespaces in place get lost with it.
 replication::TablespaceMap choose_tablespace_map(
-    const std::vector<postgres::Tablespace>& tablespaces, StoredFormat format, int server_version);
+    const std::vector<postgres::Tablespace>& tablespaces, catalogue::StoredForm format,
+    int server_version);
 
 // Throws `config` when another cluster answers than the one the backup was begun of.
 void require_same_cluster(const catalogue::BackupInfo& info, postgres::Connection& connection);

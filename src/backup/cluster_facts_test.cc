@@ -34,11 +34,11 @@ TEST(ClusterFacts, TablespacesAreThoseOfTheAnnouncement) {
 TEST(ClusterFacts, AMapInsteadOfLinksWhereTheyWouldHarm) {
   const postgres::Tablespace long_one = {"l", 16390, "/" + std::string(99, 'l')};
   const auto choose = choose_tablespace_map;
-  EXPECT_EQ(choose({kOutside}, StoredFormat::plain, 170000), TablespaceMap::no);
-  EXPECT_EQ(choose({kOutside}, StoredFormat::tar, 170000), TablespaceMap::yes);
-  EXPECT_EQ(choose({long_one}, StoredFormat::plain, 170000), TablespaceMap::yes);
-  EXPECT_EQ(choose({kInPlace}, StoredFormat::tar, 160000), TablespaceMap::yes);
-  EXPECT_EQ(choose({kInPlace}, StoredFormat::tar, 150000), TablespaceMap::no);
+  EXPECT_EQ(choose({kOutside}, catalogue::StoredForm::plain, 170000), TablespaceMap::no);
+  EXPECT_EQ(choose({kOutside}, catalogue::StoredForm::tar, 170000), TablespaceMap::yes);
+  EXPECT_EQ(choose({long_one}, catalogue::StoredForm::plain, 170000), TablespaceMap::yes);
+  EXPECT_EQ(choose({kInPlace}, catalogue::StoredForm::tar, 160000), TablespaceMap::yes);
+  EXPECT_EQ(choose({kInPlace}, catalogue::StoredForm::tar, 150000), TablespaceMap::no);
 }
 
 }  // namespace

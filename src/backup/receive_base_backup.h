@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "postgres/connection.h"
 #include "replication/base_backup_stream.h"
+#include "stored/backup_store.h"
 
 namespace barman::backup {
 
@@ -23,6 +24,14 @@ struct ReceivedBaseBackup {
   double transfer_seconds = 0;
   // The first WARNINGs of the server, in its language.
   std::vector<std::string> warnings;
+};
+
+// Where the backup goes.
+struct BaseBackupTarget {
+  stored::BackupStore store;
+  catalogue::BackupId id;
+  catalogue::StoredForm form = catalogue::StoredForm::plain;
+  stored::ArchiveCoding coding;
 };
 
 struct BaseBackupEvents {

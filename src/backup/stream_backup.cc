@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "catalogue/backup_kind.h"
 #include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"
 #include "catalogue/server_warnings.h"
@@ -133,15 +134,11 @@ ReceivedBaseBackup copy_once(Job& job) {
   request.compression = job.form.server_compression;
   require_same_cluster(job.info, connection);
   request.tablespace_map =
-      choose_tablespace_map(job.tablespaces, job.form.format, connection.server_version());
-  const BaseBackupTarget target = {
-      .directories = {.data_directory = server.catalogue().data_directory(job.info.id),
-                      .tablespace_directory =
-                          [&](std::uint32_t oid) {
-                            return server.catalogue().tablespace_directory(job.info.id, oid);
-                          }},
-      .format = job.form.format,
-      .coding = job.form.coding};
+      choose_tablespace_map(job.tablespaces, job.form.form, connection.server_version());
+  const BaseBackupTarget target = {.store = stored::BackupStore(server.catalogue()),
+                                   .id = job.info.id,
+                                   .form = job.form.form,
+                                   .coding = job.form.coding};
   const NoticeHandler on_notice = [&](const std::string& notice) {
     log::info(kComponent, "PostgreSQL: {}", notice);
     watch.hear(notice);
@@ -412,7 +409,7 @@ BackupInfo register_backup(const server::Server& server, const BackupRequest& re
                            const std::string& system_id) {
   BackupInfo info;
   info.id = server.catalogue().make_next_id(now_local());
-  info.mode = "postgres";
+  info.mode = catalogue::kPostgresMode;
   info.server_name = server.name();
   info.systemid = system_id;
   info.backup_name = request.name;
@@ -473,7 +470,7 @@ void require_parent(const server::Server& server, const BackupInfo& parent) {
   const std::string other = fmt::format(
       "Choose another parent ('barman list-backups {}'), or take a full backup.", server.name());
   const std::string name = "backup " + parent.id.value;
-  if (parent.mode != "postgres") {
+  if (catalogue::source_of(parent) != catalogue::SourceKind::postgres_stream) {
     refuse(name + " is not eligible as a parent: it was not taken with backup_method = postgres",
            other);
   }

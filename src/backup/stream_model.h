@@ -227,18 +227,21 @@ class StreamModel {
 // Throws unless the messages are a whole backup; then it lies in `directory`/data and
 // `directory`/<oid>.
 inline void receive_messages(const std::vector<std::string>& messages, const StreamModel& model,
-                             StoredFormat format, const std::filesystem::path& directory) {
-  const BaseBackupTarget target = {
-      .directories = {.data_directory = directory / "data",
-                      .tablespace_directory =
-                          [&](std::uint32_t oid) { return directory / std::to_string(oid); }},
-      .format = format,
-      .coding = {}};
-  make_directories(target.directories.data_directory);
+                             catalogue::StoredForm form, const std::filesystem::path& directory) {
+  const stored::BackupDirectories places = {
+      .data_directory = directory / "data",
+      .tablespace_directory = [&](std::uint32_t oid) { return directory / std::to_string(oid); }};
+  make_directories(places.data_directory);
+  stored::WriterOptions options = {.form = form};
+  for (const replication::BackupArchive& archive : model.expected().begin.archives)
+    if (!archive.is_base() && !archive.is_in_place()) options.tablespaces.push_back(archive.oid);
+  const auto writer = form == catalogue::StoredForm::tar
+                          ? stored::make_archive_writer(places, options)
+                          : stored::make_plain_writer(places, options);
   const NoticeHandler on_notice = [](const std::string&) {};
   NoProgress progress;
   replication::require_announcement(model.expected().begin.archives);
-  BaseBackupReceiver receiver(target, model.expected(), on_notice, progress);
+  BaseBackupReceiver receiver(*writer, model.expected(), on_notice, progress);
   replication::BackupSequence sequence(model.expected().begin.archives,
                                        replication::ManifestUse::required, ".tar", receiver);
   for (const std::string& message : messages)

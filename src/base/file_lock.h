@@ -1,7 +1,6 @@
 // Locks between processes: an exclusive flock(2) on a file that holds "<pid>\n". The file stays
-// after release; only the flock counts. Names and meaning are those of the contract (catalogue.md
-// 13), so that processes of both implementations exclude each other. A missing directory is
-// created.
+// after release; only the flock counts. Names and meaning are those of Barman, so that processes of
+// both implementations exclude each other. A missing directory is created.
 //
 // Where no lock file can be made, there is a lock all the same (a log line tells): on a full disk
 // an abstract socket name takes its place, which is always exclusive, and which who makes the file

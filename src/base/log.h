@@ -1,5 +1,5 @@
-// The program's log: one line a record, "2026-11-21 01:49:18,606 [3010] barman.backup INFO: text"
-// (contract cli.md 10). Passwords in connection strings are masked here, for every record.
+// The program's log: one line a record, "2026-11-21 01:49:18,606 [3010] barman.backup INFO: text".
+// Passwords in connection strings are masked here, for every record.
 //
 // open_log() is called once by the program; before that, records are dropped. Thread-safe.
 #pragma once

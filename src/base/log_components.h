@@ -1,5 +1,5 @@
 // The components that log lines name: Barman's modules, so that whoever filters the log finds what
-// is expected (contract cli.md 10).
+// is expected.
 #pragma once
 
 #include <string_view>

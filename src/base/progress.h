@@ -1,5 +1,5 @@
 // How flows tell what they do, without knowing who listens. output/ implements both interfaces; the
-// messages and their levels are part of the contract, progress is not.
+// messages and their levels are part of Barman, progress is not.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What stands where a secret was (contract cli.md 10).
+// What stands where a secret was.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,4 @@
-// Small text operations, and the way numbers are shown to users (contract cli.md 11).
+// Small text operations, and the way numbers are shown to users.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ std::string shortest_float(double value);
 // For a POSIX shell: the text in single quotes. The one place where shell words are quoted.
 std::string shell_quote(std::string_view text);
 
-// Replaces passwords in connection strings and URIs by *REDACTED* (contract cli.md 5.1).
+// Replaces passwords in connection strings and URIs by *REDACTED*.
 std::string mask_passwords(std::string_view text);
 
 }  // namespace barman

@@ -1,4 +1,4 @@
-// Points in time with the offset they are shown in, and their text forms (contract cli.md 11.3).
+// Points in time with the offset they are shown in, and their text forms.
 #pragma once
 
 #include <compare>

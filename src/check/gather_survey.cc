@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "catalogue/backup_kind.h"
 #include "check/window_end.h"
 #include "content/archive_file.h"
 #include "wal_archive/read_branches.h"
@@ -80,7 +81,8 @@ void survey_archives(const server::Server& server, VerifyDepth depth, Progress& 
     look_at(tablespace.oid, fmt::format("tablespace {} ({})", tablespace.name, tablespace.oid));
   }
   const bool has_manifest = is_there(data / "backup_manifest");
-  if (!has_manifest && info.mode == "postgres" && info.version.value_or(0) >= kFirstWithManifest) {
+  if (!has_manifest && catalogue::source_of(info) == catalogue::SourceKind::postgres_stream &&
+      info.version.value_or(0) >= kFirstWithManifest) {
     add_damage(backup, "its backup_manifest is missing");
   }
   if (!backup.damage.empty()) return;
@@ -148,7 +150,8 @@ void survey_files(const server::Server& server, VerifyDepth depth, Progress& pro
     return;
   }
   backup.not_looked_at = "no manifest tells which files must be there";
-  if (info.mode == "postgres" && info.version.value_or(0) >= kFirstWithManifest) {
+  if (catalogue::source_of(info) == catalogue::SourceKind::postgres_stream &&
+      info.version.value_or(0) >= kFirstWithManifest) {
     add_damage(backup, "its backup_manifest is missing");
   }
   for (const char* const name : {"PG_VERSION", "global/pg_control"}) {

@@ -13,13 +13,14 @@
 namespace barman::check {
 namespace {
 
-std::string time_text(double seconds) {
+std::string arrival_text(double seconds) {
   return format_iso(in_local_zone(from_epoch_seconds(seconds)));
 }
 
-std::string since_text(const WalFlow& flow, const std::string& last_segment) {
+std::string window_since_text(const WalFlow& flow, const std::string& last_segment) {
   if (!flow.archived_at || last_segment.empty()) return "nothing is archived";
-  return fmt::format("it has not moved since {} ({})", time_text(*flow.archived_at), last_segment);
+  return fmt::format("it has not moved since {} ({})", arrival_text(*flow.archived_at),
+                     last_segment);
 }
 
 }  // namespace
@@ -32,7 +33,7 @@ std::vector<Finding> find_stopped_wal(const server::Server& server,
   const WalFlow flow = gather_wal_flow(server, std::nullopt);
   const auto add = [&](const std::string& cause, std::string next_step) {
     findings.push_back({Finding::Severity::notice, "recovery window",
-                        since_text(flow, last_segment) + ", and does not move: " + cause,
+                        window_since_text(flow, last_segment) + ", and does not move: " + cause,
                         std::move(next_step)});
   };
   if (flow.is_receiver_running == false) {
@@ -47,7 +48,7 @@ std::vector<Finding> find_stopped_wal(const server::Server& server,
                     server.name()));
   } else if (is_queue_stalled(flow, now_local().as_double())) {
     add(fmt::format("{} wait to be archived, the first since {}", describe_queue(flow),
-                    time_text(flow.queue().waits_since.value_or(0))),
+                    arrival_text(flow.queue().waits_since.value_or(0))),
         "Let 'barman cron' run each minute.");
   }
   return findings;

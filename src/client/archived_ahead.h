@@ -49,7 +49,7 @@ class ArchivedAhead {
   // Replaces the file. One that is lost in a crash costs sending again, nothing else.
   void save() const;
 
-  // "/tmp/barman-SERVER-HASH" (contract backup-and-wal.md 15).
+  // "/tmp/barman-SERVER-HASH".
   static std::filesystem::path default_directory(const RemoteBarman& barman);
 
  private:

@@ -105,7 +105,7 @@ TEST_F(ArchivedAheadTest, RefusesADirectoryThatOthersCanWrite) {
   EXPECT_THROW(ArchivedAhead(directory(), barman_), Error);
 }
 
-TEST_F(ArchivedAheadTest, DefaultDirectoryIsThatOfTheContract) {
+TEST_F(ArchivedAheadTest, DefaultDirectoryIsThatOfBarman) {
   EXPECT_EQ(
       ArchivedAhead::default_directory(barman_),
       "/tmp/barman-main-" + digest_of(DigestAlgorithm::sha256, "backup:None:None").substr(0, 16));

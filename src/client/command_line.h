@@ -1,5 +1,4 @@
-// Command lines of the small client programs, from a table of options (contract backup-and-wal.md
-// 15, 16).
+// Command lines of the small client programs, from a table of options.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The stream that `barman put-wal` reads: a tar archive of WAL files, followed by the list of their
-// checksums (contract backup-and-wal.md 14).
+// checksums.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// `barman` on another host, called through ssh: the command lines, word by word as the contract has
+// `barman` on another host, called through ssh: the command lines, word by word as Barman has
 // them (backup-and-wal.md 15, 16), because restricted keys and wrappers on that host know them. The
 // ssh client is started from an argument vector; what the remote shell sees is quoted.
 #pragma once

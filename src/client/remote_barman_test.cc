@@ -8,7 +8,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-TEST(RemoteBarman, PutWalCommandIsThatOfTheContract) {
+TEST(RemoteBarman, PutWalCommandIsThatOfBarman) {
   RemoteBarman barman{.host = "backup", .server = "main"};
   EXPECT_THAT(put_wal_command(barman, RemoteMode::run),
               ElementsAre("ssh", "-q", "-T", "barman@backup", "barman", "put-wal", "main"));
@@ -20,7 +20,7 @@ TEST(RemoteBarman, PutWalCommandIsThatOfTheContract) {
                           "--config='/etc/b.conf'", "put-wal", "main", "--test"));
 }
 
-TEST(RemoteBarman, GetWalCommandIsThatOfTheContract) {
+TEST(RemoteBarman, GetWalCommandIsThatOfBarman) {
   RemoteBarman barman{.host = "backup", .server = "main"};
   EXPECT_THAT(get_wal_command(barman, {.wal_name = "W"}),
               ElementsAre("ssh", "-q", "-T", "barman@backup", "barman", "get-wal 'main' 'W'"));

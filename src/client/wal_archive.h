@@ -1,5 +1,5 @@
-// The program `barman-wal-archive`: archive_command of a PostgreSQL whose Barman is on another host
-// (contract backup-and-wal.md 15). Exits 0 only when the segment is durable there.
+// The program `barman-wal-archive`: archive_command of a PostgreSQL whose Barman is on another
+// host. Exits 0 only when the segment is durable there.
 #pragma once
 
 #include "client/command_line.h"

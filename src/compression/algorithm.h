@@ -1,5 +1,5 @@
 // The formats in which WAL files are stored compressed: names, levels, and how a file is recognised
-// by its first bytes (contract backup-and-wal.md 8). Plain values.
+// by its first bytes. Plain values.
 #pragma once
 
 #include <optional>

@@ -17,7 +17,7 @@ TEST(Algorithm, OldNamesMeanTheSameFormats) {
   EXPECT_EQ(parse_algorithm(""), std::nullopt);
 }
 
-TEST(Algorithm, LevelsAreThoseOfTheContract) {
+TEST(Algorithm, LevelsAreThoseOfBarman) {
   struct Row {
     Algorithm algorithm;
     int low, medium, high, minimum, maximum;

@@ -1,4 +1,4 @@
-// Rules among the options of cloud providers (contract 7.9, 9.7).
+// Rules among the options of cloud providers.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// config-update (contract configuration.md 13): what a request asks for, whether it may, the queue
+// config-update: what a request asks for, whether it may, the queue
 // of changes, and the file they are written to. All changes go to `<barman_home>/.barman.auto.conf`
 // (docs/decisions/0005).
 //

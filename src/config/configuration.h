@@ -1,5 +1,5 @@
 // The whole configuration: main file, include directory, automatic file, and the servers and models
-// made of them (contract configuration.md 1, 2, 4, 5, 10, 12).
+// made of them.
 //
 // Loading has two phases because the program changes its user between them: load_main_file() as the
 // invoking user, load_rest() as barman_user and with the log open. What makes the whole

@@ -138,7 +138,7 @@ TEST_F(ConfigurationTest, AnIncludedFileMustNotChangeTheGlobalSection) {
   EXPECT_THAT(load_failure(""), HasSubstr("contains a not empty [barman] section"));
 }
 
-TEST_F(ConfigurationTest, FindsTheMainFileInTheOrderOfTheContract) {
+TEST_F(ConfigurationTest, FindsTheMainFileInTheOrderOfBarman) {
   write("home/.barman.conf", "[barman]\nbarman_home = /home\n");
   write("etc.conf", "[barman]\nbarman_home = /etc\n");
   write("env.conf", "[barman]\nbarman_home = /env\n");
@@ -162,7 +162,7 @@ TEST_F(ConfigurationTest, FindsTheMainFileInTheOrderOfTheContract) {
   }
 }
 
-TEST_F(ConfigurationTest, FatalErrorsAreWordedAsTheContractSays) {
+TEST_F(ConfigurationTest, FatalErrorsAreWordedAsBarmanSays) {
   write("barman.conf", "[a]\n");
   Configuration configuration;
   EXPECT_THROW(configuration.load_main_file({.option = path("barman.conf")}), Error);

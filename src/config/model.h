@@ -1,5 +1,5 @@
 // A configuration model: options that replace those of a server of the same cluster while the model
-// is active for it (contract 12).
+// is active for it.
 #pragma once
 
 #include <filesystem>

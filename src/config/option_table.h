@@ -68,7 +68,7 @@ struct Option {
   bool is_inheritable() const { return has_scope(scopes, Scope::global); }
 };
 
-// All server options in the order of the contract (17.1), in which they are also computed.
+// All server options in the order of Barman, in which they are also computed.
 std::span<const Option> server_options();
 const Option* find_option(std::string_view name);
 

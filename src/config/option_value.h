@@ -13,7 +13,7 @@ namespace barman::config {
 
 struct ParsedOption {
   OptionData value;
-  // Why the text is refused, as the contract words it; the value then counts as absent.
+  // Why the text is refused, as Barman words it; the value then counts as absent.
   std::optional<std::string> refusal;
   // Oddities that are logged while a fallback is taken.
   std::vector<std::string> log_lines;

@@ -27,7 +27,7 @@ bool is_refused(std::string_view name, std::string_view text) {
   return parse(name, text).refusal.has_value();
 }
 
-TEST(OptionTable, HasEveryOptionOfTheContractOnce) {
+TEST(OptionTable, HasEveryOptionOfBarmanOnce) {
   // Two of them are ours: streaming_archiver_prompt, streaming_archiver_synchronous.
   EXPECT_EQ(server_options().size(), 122U + 2U);
   for (const Option& option : server_options()) {
@@ -165,7 +165,7 @@ TEST(OptionValue, TablespaceLimitsTakeCommasAndBlanks) {
   EXPECT_EQ(parsed.log_lines.size(), 2U);
 }
 
-TEST(OptionValue, FallsBackWithALogLineWhereTheContractSaysSo) {
+TEST(OptionValue, FallsBackWithALogLineWhereBarmanSaysSo) {
   for (const char* text : {"x", "-1"}) {
     const ParsedOption parsed = parse("minimum_redundancy", text);
     EXPECT_EQ(std::get<std::int64_t>(parsed.value), 0);

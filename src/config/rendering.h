@@ -1,4 +1,4 @@
-// How the values of a server are shown (contract 17): in native form for show-servers, as text and
+// How the values of a server are shown: in native form for show-servers, as text and
 // numbers for diagnose and sync-info.
 #pragma once
 

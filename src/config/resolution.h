@@ -1,5 +1,4 @@
-// From merged files to one server or model: inheritance, built-in defaults, derived paths
-// (contract 5, 8).
+// From merged files to one server or model: inheritance, built-in defaults, derived paths.
 #pragma once
 
 #include <optional>

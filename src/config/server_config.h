@@ -1,4 +1,4 @@
-// One configured PostgreSQL server: every option of the contract as a plain typed member, after
+// One configured PostgreSQL server: every option of Barman as a plain typed member, after
 // inheritance, defaults and the active model. The table in option_table.h binds the names of the
 // options to these members; nothing else maps names to values.
 //
@@ -210,7 +210,7 @@ struct ServerConfig {
   std::string meta_directory() const { return backup_directory + "/meta"; }
   // Where <name>-xlog.db lives: xlogdb_directory, or meta/ while that is below a cloud URL.
   std::string xlogdb_location() const;
-  // Connections for WAL streaming, when another host serves it (contract 9.4).
+  // Connections for WAL streaming, when another host serves it.
   std::optional<std::string> effective_wal_streaming_conninfo() const;
   std::optional<std::string> effective_wal_conninfo() const;
 };

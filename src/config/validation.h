@@ -1,4 +1,4 @@
-// What makes one server unusable (contract 9), and what makes two servers collide (contract 10), as
+// What makes one server unusable, and what makes two servers collide, as
 // far as it can be known without a connection.
 #pragma once
 
@@ -36,7 +36,7 @@ std::vector<PathConflict> find_path_conflicts(ServerMap& servers);
 // nullopt when nothing is.
 std::optional<std::string> find_version_problem(const ServerConfig& config, int postgres_version);
 
-// What encryption of backups lacks (contract configuration.md 9.5); nullopt when nothing, or when
+// What encryption of backups lacks; nullopt when nothing, or when
 // it is not configured. WAL needs encryption_key_id only.
 std::optional<std::string> find_encryption_problem(const ServerConfig& config);
 

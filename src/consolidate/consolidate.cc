@@ -9,11 +9,11 @@
 #include "backup/stream_backup.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"
 #include "consolidate/full_writer.h"
 #include "content/backup_chain.h"
 #include "postgres/backup_label.h"
+#include "stored/backup_store.h"
 
 namespace barman::consolidate {
 using catalogue::BackupInfo;
@@ -93,8 +93,7 @@ void record_failure(const catalogue::Catalogue& catalogue, const BackupInfo& inf
 
 void finish(const catalogue::Catalogue& catalogue, const BackupInfo& backup, double seconds,
             BackupInfo& info) {
-  const catalogue::BackupSize size =
-      catalogue::measure_backup(catalogue.base_directory(info.id), catalogue::SyncFiles::no);
+  const catalogue::BackupSize size = stored::BackupStore(catalogue).facts(info.id);
   info.size = size.size_bytes;
   info.deduplicated_size = size.deduplicated_bytes;
   catalogue::PythonDict stats;

@@ -15,18 +15,15 @@
 #include <fmt/format.h>
 
 #include "base/digest.h"
-#include "base/durable.h"
 #include "base/error.h"
 #include "base/worker_pool.h"
-#include "compression/parallel_compressor.h"
 #include "consolidate/full_writer.h"
 #include "content/archive_file.h"
 #include "content/checked_reader.h"
 #include "content/combined_tree.h"
 #include "content/scratch_tree.h"
-#include "pipeline/file_sink.h"
-#include "pipeline/tar_writer.h"
 #include "restore/combined_manifest.h"
+#include "stored/backup_store.h"
 
 namespace barman::consolidate {
 namespace fs = std::filesystem;
@@ -76,34 +73,26 @@ class PassingTree final : public content::ContentTree {
   ContentOpener open_;
 };
 
-// A tar archive, compressed as the newest backup is, encrypted, and durable with finish().
-class EncryptedArchive {
+// Puts files that can be read at any offset into a tree that is being written.
+class TreeFiller {
  public:
-  EncryptedArchive(const content::ArchiveFile& archive, const WriterSettings& settings)
-      : file_(archive.path),
-        encryptor_(settings.cipher.make_encryptor(file_, archive.path.string())) {
-    if (archive.algorithm) {
-      compressor_.emplace(*archive.algorithm, settings.compression_level, settings.worker_count,
-                          *encryptor_);
-    }
-    writer_.emplace(compressor_ ? static_cast<pipeline::Sink&>(*compressor_) : *encryptor_);
-  }
+  explicit TreeFiller(stored::TreeSink& tree) : tree_(tree) {}
 
   void add_directory(const Entry& entry) {
-    writer_->begin_member(member_of(entry, pipeline::TarMemberType::directory));
-    writer_->end_member();
+    tree_.begin_member(member_of(entry, pipeline::TarMemberType::directory));
+    tree_.end_member();
   }
 
   // Returns the CRC-32C of the content.
   std::uint32_t add_file(const Entry& entry, ContentFile& file, const std::string& name) {
-    writer_->begin_member(member_of(entry, pipeline::TarMemberType::regular));
+    tree_.begin_member(member_of(entry, pipeline::TarMemberType::regular));
     std::uint32_t crc = kCrc32cInitial;
     std::uint64_t offset = 0;
     for (;;) {
       const std::size_t size = file.read_at(offset, buffer_);
       const Bytes data = Bytes(buffer_).first(size);
       crc = crc32c_extend(crc, data);
-      writer_->write(data);
+      tree_.write(data);
       offset += size;
       if (size < buffer_.size()) break;
     }
@@ -112,11 +101,9 @@ class EncryptedArchive {
                   fmt::format("\"{}\" has {} bytes instead of {}", name, offset, entry.size_bytes),
                   "Choose another backup, or put an intact copy of the file in its place.");
     }
-    writer_->end_member();
+    tree_.end_member();
     return crc32c_finish(crc);
   }
-
-  void finish() { writer_->finish(); }
 
  private:
   static pipeline::TarMember member_of(const Entry& entry, pipeline::TarMemberType type) {
@@ -130,10 +117,7 @@ class EncryptedArchive {
             .gid = ::getegid()};
   }
 
-  pipeline::FileSink file_;
-  std::unique_ptr<pipeline::Sink> encryptor_;
-  std::optional<compression::ParallelCompressor> compressor_;
-  std::optional<pipeline::TarWriter> writer_;
+  stored::TreeSink& tree_;
   std::vector<std::byte> buffer_ = std::vector<std::byte>(kPieceSize);
 };
 
@@ -168,7 +152,7 @@ class TreePass {
     tree_.emplace(std::move(links), prefix_);
   }
 
-  void write(EncryptedArchive& archive) {
+  void write(TreeFiller& archive) {
     settings_.progress.set_item(prefix_.empty() ? "base" : prefix_);
     archive_ = &archive;
     newest_->walk([&](const Entry& entry) {
@@ -233,7 +217,7 @@ class TreePass {
   std::shared_ptr<const content::ContentTree> full_;
   std::shared_ptr<PassingTree> passing_;
   std::optional<content::CombinedTree> tree_;
-  EncryptedArchive* archive_ = nullptr;
+  TreeFiller* archive_ = nullptr;
   // The files that are not in the archive yet.
   std::map<std::string, Entry, std::less<>> pending_;
 };
@@ -266,29 +250,34 @@ class EncryptedWriter final : public FullWriter {
     const fs::path newest_directory = settings_.catalogue.data_directory(chain.backup().id);
     settings_.progress.begin("consolidate",
                              static_cast<std::uint64_t>(chain.backup().cluster_size.value_or(0)));
-    make_directories(directory, kDirectoryMode);
+    const stored::BackupStore store(settings_.catalogue);
+    std::unique_ptr<stored::BackupWriter> writer;
     restore::CombinedManifest combined;
     for (const content::BackupTree& tree : chain.members().front().trees) {
+      // Each archive is compressed as that of the newest backup.
+      writer = store.create(target.id, options_for(tree, newest_directory));
       TreePass pass(settings_, tree, directory, combined);
-      EncryptedArchive archive(archive_of(tree, newest_directory, directory), settings_);
-      pass.write(archive);
-      archive.finish();
+      stored::TreeSink& sink = writer->begin_tree({.oid = tree.oid, .in_place_location = {}});
+      TreeFiller filler(sink);
+      pass.write(filler);
+      sink.finish();
+      writer->make_durable();
     }
     refuse_missing_files(chain);
     settings_.progress.end();
-    combined.write(newest_directory / "backup_manifest", directory / "backup_manifest");
+    combined.write(newest_directory / "backup_manifest", *writer->put_manifest());
   }
 
  private:
-  static content::ArchiveFile archive_of(const content::BackupTree& tree, const fs::path& newest,
-                                         const fs::path& directory) {
+  stored::WriterOptions options_for(const content::BackupTree& tree, const fs::path& newest) const {
     const std::optional<content::ArchiveFile> source = content::find_archive(newest, tree.oid);
-    content::ArchiveFile archive{.algorithm = source ? source->algorithm : std::nullopt,
-                                 .is_encrypted = true};
-    archive.path = directory / fmt::format("{}.tar{}{}", content::archive_stem(tree.oid),
-                                           content::archive_extension(archive.algorithm),
-                                           content::kEncryptedExtension);
-    return archive;
+    stored::WriterOptions options = {.form = catalogue::StoredForm::tar};
+    options.coding.algorithm = source ? source->algorithm : std::nullopt;
+    if (options.coding.algorithm) options.coding.place = stored::CompressionPlace::client;
+    options.coding.level = settings_.compression_level;
+    options.coding.worker_count = settings_.worker_count;
+    options.coding.cipher = settings_.cipher;
+    return options;
   }
 
   const WriterSettings settings_;

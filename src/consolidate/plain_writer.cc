@@ -1,5 +1,4 @@
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "restore/copy_task.h"
 #include "restore/file_copier.h"
 #include "restore/passed_chain.h"
+#include "stored/backup_store.h"
 
 namespace barman::consolidate {
 namespace fs = std::filesystem;
@@ -52,24 +52,30 @@ class PlainWriter final : public FullWriter {
   void write(const BackupInfo& target) override {
     progress_.begin("consolidate", total_bytes_);
     restore::FileCopier copier({.worker_count = worker_count_}, progress_, interrupt_);
-    make_directories(catalogue_.data_directory(target.id), kDirectoryMode);
+    const stored::BackupStore store(catalogue_);
+    stored::WriterOptions options;
+    for (const content::BackupTree& tree : trees_) {
+      if (!tree.is_data_directory()) options.tablespaces.push_back(tree.oid);
+    }
+    // The copier, which can share blocks with the chain, puts the files into the directories.
+    const std::unique_ptr<stored::BackupWriter> writer = store.create(target.id, options);
+    directories_ = store.directories(target.id);
     if (!chain_.has_random_access()) {
       const std::vector<content::ChainMember>& members = chain_.members();
       passed_.emplace(std::vector(members.begin() + 1, members.end()),
                       chain_.backup().backup_label.value_or(""), worker_count_, progress_,
                       interrupt_);
     }
-    for (const content::BackupTree& tree : trees_) copy_tree(tree, target, copier);
+    for (const content::BackupTree& tree : trees_) copy_tree(tree, copier);
     if (passed_) {
       refuse_missing_files(chain_);
       passed_->read_older(manifest_);
     }
-    link_tablespaces(target);
     copier.add_directory(catalogue_.base_directory(target.id));
     copier.wait();
+    writer->make_durable();
     progress_.end();
-    manifest_.write(catalogue_.data_directory(chain_.backup().id) / "backup_manifest",
-                    catalogue_.data_directory(target.id) / "backup_manifest");
+    manifest_.write(store.manifest_path(chain_.backup().id), *writer->put_manifest());
   }
 
  private:
@@ -85,14 +91,9 @@ class PlainWriter final : public FullWriter {
     }
   }
 
-  fs::path directory_of(const content::BackupTree& tree, const BackupInfo& target) const {
-    return tree.is_data_directory() ? catalogue_.data_directory(target.id)
-                                    : catalogue_.tablespace_directory(target.id, tree.oid);
-  }
-
-  void copy_tree(const content::BackupTree& tree, const BackupInfo& target,
-                 restore::FileCopier& copier) {
-    const fs::path root = directory_of(tree, target);
+  void copy_tree(const content::BackupTree& tree, restore::FileCopier& copier) {
+    const fs::path root = tree.is_data_directory() ? directories_.data_directory
+                                                   : directories_.tablespace_directory(tree.oid);
     progress_.set_item(root.filename().string());
     const restore::TaskOrigin origin = origin_of(tree);
     const restore::PassedChain::Place place{root, tree.is_data_directory()};
@@ -121,19 +122,6 @@ class PlainWriter final : public FullWriter {
             .combined = manifest_};
   }
 
-  // As in every plain backup with tablespaces.
-  void link_tablespaces(const BackupInfo& target) const {
-    const fs::path links = catalogue_.data_directory(target.id) / "pg_tblspc";
-    for (const catalogue::Tablespace& tablespace : target.tablespaces) {
-      const fs::path link = links / std::to_string(tablespace.oid);
-      const fs::path directory = catalogue_.tablespace_directory(target.id, tablespace.oid);
-      if (::symlink(directory.c_str(), link.c_str()) != 0) {
-        throw_errno(fmt::format("cannot create link \"{}\"", link.string()));
-      }
-    }
-    if (!target.tablespaces.empty()) sync_directory(links);
-  }
-
   const catalogue::Catalogue& catalogue_;
   const content::BackupChain& chain_;
   const Interrupt& interrupt_;
@@ -142,6 +130,7 @@ class PlainWriter final : public FullWriter {
   const std::size_t worker_count_;
   restore::CombinedManifest manifest_;
   std::uint64_t total_bytes_ = 0;
+  stored::BackupDirectories directories_;       // of the result
   std::optional<restore::PassedChain> passed_;  // after what its threads use
 };
 

@@ -12,6 +12,7 @@
 
 #include "base/directory.h"
 #include "base/error.h"
+#include "catalogue/backup_kind.h"
 #include "content/plain_tree.h"
 #include "content/sequential_tree.h"
 #include "pipeline/relative_path.h"
@@ -200,8 +201,7 @@ std::string BackupTree::manifest_prefix() const {
 std::vector<BackupTree> open_backup(const catalogue::Catalogue& catalogue,
                                     const catalogue::BackupInfo& backup,
                                     const OpenOptions& options) {
-  // Tar format, "none" included.
-  if (backup.compression) {
+  if (catalogue::stored_form_of(backup) == catalogue::StoredForm::tar) {
     return open_archives(catalogue.data_directory(backup.id), backup, options);
   }
   std::vector<BackupTree> trees;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "catalogue/backup_kind.h"
 #include "content/archive_file.h"
 #include "content/backup_chain.h"
 #include "content/manifest_index.h"
@@ -101,20 +102,21 @@ void require_listed_files(const ChainMember& member) {
 void require_files(const catalogue::Catalogue& catalogue, const BackupInfo& backup) {
   const fs::path data = catalogue.data_directory(backup.id);
   require_directory(backup, data);
-  if (backup.compression) {
+  if (catalogue::stored_form_of(backup) == catalogue::StoredForm::tar) {
     require_archive(backup, data, 0);
   } else if (!find_file(data / "PG_VERSION")) {
     refuse(backup, fmt::format("has lost its files: \"{}\" holds no PG_VERSION", data.string()));
   }
   for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
     if (!tablespace.location.starts_with('/')) continue;
-    if (backup.compression) {
+    if (catalogue::stored_form_of(backup) == catalogue::StoredForm::tar) {
       require_archive(backup, data, tablespace.oid);
     } else {
       require_directory(backup, catalogue.tablespace_directory(backup.id, tablespace.oid));
     }
   }
-  if (backup.mode == "postgres" && !find_file(data / "backup_manifest"))
+  if (catalogue::source_of(backup) == catalogue::SourceKind::postgres_stream &&
+      !find_file(data / "backup_manifest"))
     refuse(backup, fmt::format("has lost \"{}\"", (data / "backup_manifest").string()));
 }
 

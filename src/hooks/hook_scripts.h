@@ -1,4 +1,4 @@
-// Hook scripts: the user's own programs, run before and after an event (contract cli.md 9).
+// Hook scripts: the user's own programs, run before and after an event.
 //
 // Order around an event: pre script, pre retry script, event, post retry script, post script. A
 // plain script never stops anything. A retry script runs until it exits with 0, 62 (give up, go on)

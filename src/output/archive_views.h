@@ -1,5 +1,5 @@
 // Results about the WAL archive and the processes of a server: check-wal-archive,
-// check-archived-wal-range, list-processes (contract cli.md 4.6, 4.6b, 4.17, 6.2).
+// check-archived-wal-range, list-processes.
 #pragma once
 
 #include <optional>

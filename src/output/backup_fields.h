@@ -1,5 +1,5 @@
 // A backup as the object of its metadata fields: what `-f json backup` puts at the top level, and
-// what diagnose and sync-info are made of (contract cli.md 6.2, 6.4).
+// what diagnose and sync-info are made of.
 #pragma once
 
 #include "catalogue/backup_info.h"

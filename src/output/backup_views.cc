@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "catalogue/backup_kind.h"
 #include "output/row_writer.h"
 #include "output/size_text.h"
 
@@ -116,7 +117,9 @@ std::optional<std::string> shown_compression(const BackupInfo& backup) {
   return backup.compression == "none" ? std::nullopt : backup.compression;
 }
 
-bool is_postgres_method(const BackupInfo& backup) { return backup.mode == "postgres"; }
+bool is_postgres_method(const BackupInfo& backup) {
+  return catalogue::source_of(backup) == catalogue::SourceKind::postgres_stream;
+}
 
 std::string previous_text(const BackupDetails& details) {
   return details.previous ? details.previous->value : "- (this is the oldest base backup)";

@@ -1,4 +1,4 @@
-// Results about backups: list-backups and show-backup (contract cli.md 4.15, 5.2, 6.2, 6.3).
+// Results about backups: list-backups and show-backup.
 #pragma once
 
 #include <cstdint>

@@ -33,7 +33,7 @@ std::string show_json(const BackupDetails& details) {
                   [&](Reporter& reporter) { write_backup_details(reporter, "main", details); });
 }
 
-// The backups of the samples in the contract.
+// Barman's samples.
 std::vector<BackupListRow> sample_rows() {
   return {{.id = {"20261121T014946"}, .status = BackupStatus::failed},
           {.id = {"20261121T014915"},
@@ -56,7 +56,7 @@ std::vector<BackupListRow> sample_rows() {
                                     .size_bytes = 999}}};
 }
 
-TEST(BackupList, ConsoleLinesAreThoseOfTheContract) {
+TEST(BackupList, ConsoleLinesAreThoseOfBarman) {
   EXPECT_EQ(list_text(sample_rows()),
             "main 20261121T014946 - F - FAILED\n"
             "main 20261121T014915 'hooked' - F - Sat Nov 21 01:49:16 2026 - Size: 38.4 MiB - WAL "
@@ -173,7 +173,7 @@ constexpr std::string_view kNightlyHead =
     "    tbs1                 : /srv/tbs1 (oid: 16386)\n"
     "\n";
 
-TEST(ShowBackup, ConsoleTextIsTheSampleOfTheContract) {
+TEST(ShowBackup, ConsoleTextIsTheSampleOfBarman) {
   EXPECT_EQ(show_text(nightly()),
             std::string(kNightlyHead) +
                 "  Base backup information:\n"
@@ -210,7 +210,7 @@ TEST(ShowBackup, ConsoleTextIsTheSampleOfTheContract) {
                 "backup)\n");
 }
 
-TEST(ShowBackup, JsonHasTheKeysAndTypesOfTheContract) {
+TEST(ShowBackup, JsonHasTheKeysAndTypesOfBarman) {
   EXPECT_EQ(
       show_json(nightly()),
       R"_({"main": {"backup_id": "20261121T015155", "backup_name": "nightly", )_"

@@ -1,4 +1,4 @@
-// The result of replication-status (contract cli.md 4.22).
+// The result of replication-status.
 #pragma once
 
 #include <optional>

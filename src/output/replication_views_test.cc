@@ -53,7 +53,7 @@ std::string shown(OutputFormat format, const ReplicationStatus& status,
   });
 }
 
-TEST(ReplicationView, ConsoleTextIsTheSampleOfTheContract) {
+TEST(ReplicationView, ConsoleTextIsTheSampleOfBarman) {
   EXPECT_EQ(shown(OutputFormat::console, two_clients()),
             "Status of streaming clients for server 'main':\n"
             "  Current LSN on master: 0/26000060\n"

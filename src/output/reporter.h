@@ -1,6 +1,6 @@
 // Everything that a command says goes through one Reporter: messages (info, warning, error), result
-// lines and result documents. Three forms: console text, one JSON object, one Nagios line (contract
-// cli.md 5-7). No command prints by itself.
+// lines and result documents. Three forms: console text, one JSON object, one Nagios line. No
+// command prints by itself.
 //
 // Thread-safe. Each console message is written and flushed at once. A reader that closes our stdout
 // is no error: further output is dropped and the command goes on to its end.

@@ -1,4 +1,4 @@
-// Rows of show-backup: "label : value" at two depths (contract cli.md 5.2).
+// Rows of show-backup: "label : value" at two depths.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// The document of sync-info (contract catalogue.md 16.1, cli.md 4.28): JSON with an indent of 4, in
+// The document of sync-info: JSON with an indent of 4, in
 // this order of keys, without a final newline. It goes straight to a descriptor, line by line of
 // the index, because there can be a million of them.
 #pragma once

@@ -8,7 +8,7 @@
 
 namespace barman::postgres {
 
-// Why libpq cannot parse `conninfo`, in the words of the contract (configuration.md 9.1):
+// Why libpq cannot parse `conninfo`, in the words of Barman:
 // `Cannot connect to postgres: "host" is not a valid connection string`. nullopt when it can.
 std::optional<std::string> conninfo_error(const std::string& conninfo);
 

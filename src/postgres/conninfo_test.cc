@@ -44,7 +44,7 @@ TEST(Conninfo, FindsParametersInWordsAndUris) {
   EXPECT_EQ(find_parameter("postgresql://pg:5433/db", "port"), "5433");
 }
 
-TEST(Conninfo, BuildsTheReplicationStringOfTheContract) {
+TEST(Conninfo, BuildsTheReplicationStringOfBarman) {
   EXPECT_EQ(make_replication_conninfo("host=pg port=5432 user=streaming_barman",
                                       "barman_streaming_backup"),
             "application_name=barman_streaming_backup dbname=replication host=pg "

@@ -1,6 +1,6 @@
-// All questions to a server in SQL, one function each, with a typed answer (contract
-// backup-and-wal.md 1.4, 1.5, 1.6). Absent privileges or objects are told by optionals where status
-// commands go on without them; everything else throws (connection.h).
+// All questions to a server in SQL, one function each, with a typed answer. Absent privileges or
+// objects are told by optionals where status commands go on without them; everything else throws
+// (connection.h).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What differs between PostgreSQL versions, as data (contract backup-and-wal.md 1.5 and 1.9).
+// What differs between PostgreSQL versions, as data.
 // Versions are numbered as libpq does: 150020 is 15.20, 90605 is 9.6.5.
 #pragma once
 

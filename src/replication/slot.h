@@ -1,4 +1,4 @@
-// Physical replication slots, through the replication protocol (contract backup-and-wal.md 1.7).
+// Physical replication slots, through the replication protocol.
 #pragma once
 
 #include <optional>

@@ -7,17 +7,17 @@
 #include <fmt/format.h>
 
 #include "base/digest.h"
-#include "base/durable.h"
 #include "base/error.h"
 #include "content/incremental_file.h"
 #include "content/path_hash.h"
+#include "pipeline/file_sink.h"
 #include "postgres/backup_manifest.h"
 
 namespace barman::restore {
 
 class CombinedManifest::Rewriter final : public postgres::ManifestVisitor {
  public:
-  Rewriter(const CombinedManifest& written, AtomicFile& target)
+  Rewriter(const CombinedManifest& written, pipeline::Sink& target)
       : written_(written), target_(target) {}
 
   void on_version(int) override {}
@@ -56,7 +56,7 @@ class CombinedManifest::Rewriter final : public postgres::ManifestVisitor {
   }
 
   const CombinedManifest& written_;
-  AtomicFile& target_;
+  pipeline::Sink& target_;
   std::optional<postgres::SystemId> system_id_;
   std::optional<postgres::ManifestWriter> writer_;
 };
@@ -76,13 +76,17 @@ const CombinedManifest::Written* CombinedManifest::find(std::string_view path) c
 
 void CombinedManifest::write(const std::filesystem::path& source,
                              const std::filesystem::path& target) {
+  pipeline::FileSink file(target);
+  write(source, file);
+}
+
+void CombinedManifest::write(const std::filesystem::path& source, pipeline::Sink& target) {
   std::sort(files_.begin(), files_.end(),
             [](const Written& a, const Written& b) { return a.path_hash < b.path_hash; });
-  AtomicFile file(target, 0600);
-  Rewriter rewriter(*this, file);
+  Rewriter rewriter(*this, target);
   postgres::parse_backup_manifest_file(source, rewriter);
   rewriter.finish();
-  file.commit();
+  target.finish();
 }
 
 }  // namespace barman::restore

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "pipeline/sink.h"
+
 namespace barman::restore {
 
 class CombinedManifest {
@@ -16,6 +18,7 @@ class CombinedManifest {
   void add(std::string_view path, std::uint64_t size_bytes, std::uint32_t crc32c);
   // Durable when it returns. `source` is the manifest of the incremental backup. Throws `corrupt`
   // when an incremental file that it lists was not reconstructed.
+  void write(const std::filesystem::path& source, pipeline::Sink& target);
   void write(const std::filesystem::path& source, const std::filesystem::path& target);
 
  private:

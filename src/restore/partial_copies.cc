@@ -21,33 +21,33 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kComponent = "barman.recovery_executor";
+constexpr std::string_view kCopiesComponent = "barman.recovery_executor";
 
-class MemorySink final : public pipeline::Sink {
+class CopySink final : public pipeline::Sink {
  public:
   void write(Bytes data) override { bytes.insert(bytes.end(), data.begin(), data.end()); }
   void finish() override {}
   std::vector<std::byte> bytes;
 };
 
-using Content = std::vector<std::byte>;
+using CopyContent = std::vector<std::byte>;
 
-Content read_archived(const wal_archive::WalArchive& archive, const std::string& name) {
+CopyContent read_archived_copy(const wal_archive::WalArchive& archive, const std::string& name) {
   const std::optional<wal_archive::StoredWal> wal = archive.find(name);
   if (!wal) throw Error(ErrorKind::not_found, name + " is not archived any more");
-  MemorySink content;
+  CopySink content;
   archive.read(*wal, content);
   return std::move(content.bytes);
 }
 
-Content read_received(const wal_archive::ReceivedWal& received) {
-  Content content(static_cast<std::size_t>(received.size_bytes));
+CopyContent read_received_copy(const wal_archive::ReceivedWal& received) {
+  CopyContent content(static_cast<std::size_t>(received.size_bytes));
   content.resize(read_full_at(open_file(received.path, O_RDONLY), content, 0, received.path));
   return content;
 }
 
 // Behind the end the receiver's has zeroes, and the server's may have old records.
-bool has_all_of(const Content& copy, const Content& content) {
+bool has_all_of(const CopyContent& copy, const CopyContent& content) {
   const auto end = std::find_if(content.rbegin(), content.rend(),
                                 [](std::byte byte) { return byte != std::byte{0}; });
   return content.rend() - end <= static_cast<std::ptrdiff_t>(copy.size()) &&
@@ -72,15 +72,15 @@ class PartialCopies {
     if (!is_archived && other == facts_.received.end()) return false;
     // One that cannot be read or compared stays, as ever.
     try {
-      const Content content = read_received(received);
-      if (is_archived && has_all_of(read_archived(facts_.archive, text), content)) {
+      const CopyContent content = read_received_copy(received);
+      if (is_archived && has_all_of(read_archived_copy(facts_.archive, text), content)) {
         return true;
       }
-      return other != facts_.received.end() && has_all_of(read_received(*other), content);
+      return other != facts_.received.end() && has_all_of(read_received_copy(*other), content);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
-      log::warning(kComponent, "cannot compare {} with other copies: {}", received.path.string(),
-                   error.describe());
+      log::warning(kCopiesComponent, "cannot compare {} with other copies: {}",
+                   received.path.string(), error.describe());
       return false;
     }
   }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "catalogue/backup_kind.h"
 #include "catalogue/minimal_wal.h"
 #include "catalogue/newest_backup.h"
 #include "content/archive_file.h"
@@ -331,7 +332,8 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
   Prepared prepared = prepare(server, chosen, progress);
   const RestorePlan& plan = prepared.plan;
   // rsync backups and those of old versions never had one.
-  if (!prepared.manifest && prepared.backup.mode == "postgres") {
+  if (!prepared.manifest &&
+      catalogue::source_of(prepared.backup) == catalogue::SourceKind::postgres_stream) {
     messages.warning(fmt::format(
         "Backup '{}' has no backup_manifest: that its files are all there and undamaged cannot be "
         "verified",

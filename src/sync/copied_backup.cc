@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
+#include "catalogue/backup_kind.h"
 #include "content/archive_file.h"
 #include "content/path_hash.h"
 #include "pipeline/relative_path.h"
@@ -80,13 +81,8 @@ bool leads_outside(std::string_view path, std::string_view target) {
   return level == 0;
 }
 
-CopiedBackup::CopiedBackup(fs::path root, const BackupInfo& backup, pipeline::FileWriters& writers)
-    : root_(std::move(root)),
-      backup_(backup),
-      // begin_member() lets those pass that stay inside.
-      tree_(root_, writers, {.map_link = [](const pipeline::TarMember& member) {
-              return std::optional(member.link_target);
-            }}) {}
+CopiedBackup::CopiedBackup(fs::path root, const BackupInfo& backup, stored::TreeSink& tree)
+    : root_(std::move(root)), backup_(backup), tree_(tree) {}
 
 void CopiedBackup::begin_member(const pipeline::TarMember& member) {
   using pipeline::TarMemberType;
@@ -183,7 +179,7 @@ void CopiedBackup::require_whole() const {
           fmt::format("the primary node sent backup {} without \"{}\"", backup_.id.value, path));
     }
   };
-  if (backup_.compression) {
+  if (catalogue::stored_form_of(backup_) == catalogue::StoredForm::tar) {
     std::vector<std::uint32_t> oids = {0};
     for (const catalogue::Tablespace& tablespace : backup_.tablespaces) {
       oids.push_back(tablespace.oid);

@@ -13,9 +13,8 @@
 #include <vector>
 
 #include "catalogue/backup_info.h"
-#include "pipeline/file_writers.h"
 #include "pipeline/tar_reader.h"
-#include "pipeline/tree_writer.h"
+#include "stored/backup_writer.h"
 
 namespace barman::sync {
 
@@ -25,14 +24,15 @@ bool leads_outside(std::string_view path, std::string_view target);
 
 class CopiedBackup final : public pipeline::TarVisitor {
  public:
-  // `root` must exist. `backup` is what the primary says of it.
+  // `tree` writes below `root` and makes links as they are; `backup` is what the primary says of
+  // it. Both live longer.
   CopiedBackup(std::filesystem::path root, const catalogue::BackupInfo& backup,
-               pipeline::FileWriters& writers);
+               stored::TreeSink& tree);
 
   void begin_member(const pipeline::TarMember& member) override;
   void write(Bytes data) override;
   void end_member() override;
-  // After the last member; what follows may be called once the FileWriters has waited.
+  // After the last member; what follows may be called once its files are durable.
   void finish();
 
   // Throws `corrupt` when something is absent that every backup of this form has.
@@ -63,7 +63,7 @@ class CopiedBackup final : public pipeline::TarVisitor {
 
   const std::filesystem::path root_;
   const catalogue::BackupInfo& backup_;
-  pipeline::TreeWriter tree_;
+  stored::TreeSink& tree_;
   bool is_wanted_ = false;
   bool is_file_ = false;
   std::string path_;

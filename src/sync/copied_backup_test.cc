@@ -72,8 +72,8 @@ class Copy : public testing::Test {
   CopiedBackup& receive() {
     directory_.emplace();
     copy_.reset();
-    writers_.emplace(directory_->path());
-    copy_.emplace(directory_->path(), backup_, *writers_);
+    writer_ = stored::make_copy_writer(directory_->path(), stored::CopiedLinks::make);
+    copy_.emplace(directory_->path(), backup_, writer_->begin_tree({}));
     for (const Sent& sent : sent_) {
       const bool is_link = sent.type == TarMemberType::symlink;
       copy_->begin_member({.path = sent.path,
@@ -85,7 +85,7 @@ class Copy : public testing::Test {
       copy_->end_member();
     }
     copy_->finish();
-    writers_->wait();
+    writer_->make_durable();
     return *copy_;
   }
   template <typename Action>
@@ -110,7 +110,7 @@ class Copy : public testing::Test {
   std::vector<Sent> sent_;
   std::vector<std::pair<std::string, std::string>> files_;
   std::optional<TemporaryDirectory> directory_;
-  std::optional<pipeline::FileWriters> writers_;
+  std::unique_ptr<stored::BackupWriter> writer_;
   std::optional<CopiedBackup> copy_;
 };
 

@@ -11,10 +11,11 @@
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "catalogue/backup_kind.h"
 #include "catalogue/locks.h"
 #include "catalogue/retention.h"
 #include "content/backup_evidence.h"
-#include "pipeline/file_writers.h"
+#include "stored/backup_store.h"
 #include "sync/copied_backup.h"
 #include "sync/remote_tree.h"
 #include "sync/sync_wals.h"
@@ -27,10 +28,10 @@ namespace fs = std::filesystem;
 using catalogue::BackupId;
 using catalogue::BackupInfo;
 using catalogue::BackupStatus;
+using catalogue::StoredForm;
 
 namespace {
 
-constexpr mode_t kPrivateDirectory = 0700;
 // Beside the work of the host, not instead of it.
 constexpr std::size_t kVerifiers = 2;
 
@@ -88,9 +89,9 @@ bool would_be_obsolete(const std::vector<const BackupInfo*>& chain, std::vector<
 void prove_copy(const server::Server& server, const PrimaryInfo& primary, const BackupInfo& backup,
                 CopiedBackup& copy) {
   copy.require_whole();
-  if (!backup.compression && copy.confirm_by_manifest()) return;
+  if (catalogue::stored_form_of(backup) == StoredForm::plain && copy.confirm_by_manifest()) return;
   const bool is_readable = !backup.encryption || server.cipher().can_decrypt();
-  if (backup.compression && copy.has_manifest() && is_readable) {
+  if (catalogue::stored_form_of(backup) == StoredForm::tar && copy.has_manifest() && is_readable) {
     NoProgress progress;
     const verify::VerifyReport report =
         verify::verify_files(server, backup, verify::VerifyDepth::checksums, kVerifiers, progress);
@@ -117,14 +118,13 @@ void copy_once(const server::Server& server, const PrimaryInfo& primary, const B
                Progress& progress) {
   const BackupId& id = backup.id;
   const fs::path target = server.catalogue().base_directory(id);
-  remove_tree(target);
-  make_directories(target.parent_path());
-  make_directories(target, kPrivateDirectory);
-  pipeline::FileWriters writers(target);
-  CopiedBackup files(target, backup, writers);
+  const stored::BackupStore store(server.catalogue());
+  const std::unique_ptr<stored::BackupWriter> writer =
+      store.create_copy(id, stored::CopiedLinks::make);
+  CopiedBackup files(target, backup, writer->begin_tree({}));
   receive_tree(server, {.directory = primary.basebackups_directory / id.value}, files, progress);
   files.finish();
-  writers.wait();
+  writer->make_durable();
   sync_directory(target.parent_path());
   prove_copy(server, primary, backup, files);
 }

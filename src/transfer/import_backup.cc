@@ -21,9 +21,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "catalogue/backup_kind.h"
 #include "catalogue/backup_turn.h"
 #include "compression/codec.h"
 #include "content/backup_evidence.h"
+#include "stored/backup_store.h"
 #include "transfer/staging.h"
 #include "wal_archive/wal_archive.h"
 
@@ -163,7 +165,7 @@ class Import {
     } catch (const Error&) {
       // Nothing is to be written any more.
       content_.reset();
-      writers_.reset();
+      writer_.reset();
       remove_tree(staging_);
       throw;
     }
@@ -180,8 +182,8 @@ class Import {
 
   // What is wrong inside is told only when the file itself is the one that was exported.
   void unpack(const Fd& file, const std::optional<compression::Algorithm>& algorithm) {
-    writers_.emplace(staging_);
-    content_ = std::make_unique<Staging>(staging_, *writers_);
+    writer_ = stored::make_copy_writer(staging_, stored::CopiedLinks::refuse);
+    content_ = std::make_unique<Staging>(staging_, writer_->begin_tree({}));
     pipeline::TarReader reader(*content_, tarball_.string());
     std::unique_ptr<pipeline::Sink> decompressor;
     if (algorithm) {
@@ -220,7 +222,7 @@ class Import {
     }
     if (failure) std::rethrow_exception(failure);
     content_->finish();
-    writers_->wait();
+    writer_->make_durable();
   }
 
   std::string require_text(const std::string& name) const {
@@ -321,9 +323,8 @@ class Import {
     if (find_status(target)) {
       log::warning("barman.backup", "removing \"{}\", which an interrupted import has left",
                    target.string());
-      remove_tree(target);
     }
-    rename_durably(staging_ / "backup", target);
+    stored::BackupStore(server_.catalogue()).publish(staging_ / "backup", name_.id);
     try {
       server_.catalogue().write_keep(name_.id, catalogue::KeepTarget::standalone);
     } catch (const Error& error) {
@@ -334,15 +335,20 @@ class Import {
   }
 
   void make_tablespace_links(const BackupInfo& info) const {
-    if (info.tablespaces.empty() || (info.compression && *info.compression != "none")) return;
+    if (info.tablespaces.empty() || catalogue::stored_form_of(info) == catalogue::StoredForm::tar)
+      return;
     const fs::path links = staging_ / "backup" / "data" / "pg_tblspc";
     if (!fs::is_directory(links)) return;
+    std::vector<std::uint32_t> oids;
     for (const catalogue::Tablespace& tablespace : info.tablespaces) {
-      const std::string oid = std::to_string(tablespace.oid);
-      if (!fs::is_directory(staging_ / "backup" / oid)) continue;
-      fs::create_symlink(server_.catalogue().base_directory(name_.id) / oid, links / oid);
+      const bool is_here = fs::is_directory(staging_ / "backup" / std::to_string(tablespace.oid));
+      if (is_here) oids.push_back(tablespace.oid);
     }
-    sync_directory(links);
+    // In the staging directory, to where the tablespaces will be.
+    stored::BackupDirectories places =
+        stored::BackupStore(server_.catalogue()).directories(name_.id);
+    places.data_directory = staging_ / "backup" / "data";
+    stored::link_tablespaces(places, oids);
   }
 
   fs::path staged_wal(const std::string& name) const {
@@ -368,7 +374,7 @@ class Import {
   Messages& messages_;
   Progress& progress_;
   fs::path staging_;
-  std::optional<pipeline::FileWriters> writers_;  // before content_, which refers to it
+  std::unique_ptr<stored::BackupWriter> writer_;  // before content_, which refers to it
   std::unique_ptr<Staging> content_;
   std::vector<WalIndexEntry> wals_;  // required ones, by name
 };

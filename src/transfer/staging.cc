@@ -29,8 +29,8 @@ Error damaged(const std::string& reason) {
 
 }  // namespace
 
-Staging::Staging(std::filesystem::path root, pipeline::FileWriters& writers)
-    : root_(std::move(root)), tree_(root_, writers) {}
+Staging::Staging(std::filesystem::path root, stored::TreeSink& tree)
+    : root_(std::move(root)), tree_(tree) {}
 
 Staging::Place Staging::place_of(const TarMember& member) const {
   for (const std::string_view name : kTexts) {

@@ -6,23 +6,22 @@
 #include <optional>
 #include <string>
 
-#include "pipeline/file_writers.h"
 #include "pipeline/tar_reader.h"
-#include "pipeline/tree_writer.h"
+#include "stored/backup_writer.h"
 
 namespace barman::transfer {
 
 class Staging final : public pipeline::TarVisitor {
  public:
-  // `root` exists and is empty.
-  Staging(std::filesystem::path root, pipeline::FileWriters& writers);
+  // `root` exists and is empty; `tree` writes below it.
+  Staging(std::filesystem::path root, stored::TreeSink& tree);
 
   // Throws `corrupt` for members that an export cannot have: links elsewhere than in pg_tblspc, WAL
   // files in the wrong place.
   void begin_member(const pipeline::TarMember& member) override;
   void write(Bytes data) override;
   void end_member() override;
-  // All directories handed to the writers.
+  // All files were handed over.
   void finish() { tree_.finish(); }
 
   // "identity.json", "backup.info", "xlog.db"; nullopt when the archive had none.
@@ -36,7 +35,7 @@ class Staging final : public pipeline::TarVisitor {
   void require_wal_place(const pipeline::TarMember& member);
 
   const std::filesystem::path root_;
-  pipeline::TreeWriter tree_;
+  stored::TreeSink& tree_;
   Place place_ = Place::nowhere;
   std::string* text_ = nullptr;
   std::map<std::string, std::string> texts_;

@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/worker_pool.h"
+#include "catalogue/backup_kind.h"
 #include "content/backup_chain.h"
 #include "content/backup_evidence.h"
 #include "content/manifest_index.h"
@@ -78,7 +79,7 @@ class Verification {
       add({"backup_manifest", error.describe()});
     }
     // Without a manifest nothing but these facts speaks for an archive, and they are inside.
-    if (!manifest_ && backup_.compression) return;
+    if (!manifest_ && catalogue::stored_form_of(backup_) == catalogue::StoredForm::tar) return;
     const std::vector<BackupTree> trees = content::open_backup(
         server_.catalogue(), backup_, {.interrupt = interrupt_, .cipher = server_.cipher()});
     const content::BackupEvidence evidence =
@@ -231,7 +232,10 @@ class Verification {
    public:
     PageScan(const BackupInfo& backup, std::string_view path) {
       // rsync copies pages while they are written; only PostgreSQL itself reads them whole.
-      if (backup.data_checksums != "on" || backup.mode != "postgres" || !backup.begin_xlog) return;
+      if (backup.data_checksums != "on" ||
+          catalogue::source_of(backup) != catalogue::SourceKind::postgres_stream ||
+          !backup.begin_xlog)
+        return;
       file_ = postgres::parse_relation_path(path);
       if (!file_) return;
       block_ = file_->first_block;

@@ -1,5 +1,5 @@
 // Names of the files in pg_wal and in the WAL archive (PostgreSQL
-// src/include/access/xlog_internal.h; contract catalogue.md 9): segments, partial segments,
+// src/include/access/xlog_internal.h): segments, partial segments,
 // timeline history and backup history files.
 #pragma once
 

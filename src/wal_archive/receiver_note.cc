@@ -15,12 +15,12 @@ namespace barman::wal_archive {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kComponent = "barman.wal_archiver";
-constexpr std::size_t kDigestLength = 64;
+constexpr std::string_view kNoteComponent = "barman.wal_archiver";
+constexpr std::size_t kSha256Digits = 64;
 
-fs::path path_in(const fs::path& server_directory) { return server_directory / ".receiver"; }
+fs::path note_path(const fs::path& server_directory) { return server_directory / ".receiver"; }
 
-void read_line(const std::vector<std::string>& words, ReceiverNote& note) {
+void read_note_line(const std::vector<std::string>& words, ReceiverNote& note) {
   if (words.size() == 2 && words[0] == "timeline") {
     const auto number = parse_integer(words[1]);
     if (number && *number > 0 && *number <= UINT32_MAX)
@@ -29,7 +29,7 @@ void read_line(const std::vector<std::string>& words, ReceiverNote& note) {
     const auto name = wal::parse_wal_file_name(words[1]);
     const auto begin = wal::parse_lsn(words[2]);
     const auto size = parse_integer(words[3]);
-    if (!name || !begin || !size || *size <= 0 || words[4].size() != kDigestLength) return;
+    if (!name || !begin || !size || *size <= 0 || words[4].size() != kSha256Digits) return;
     note.segment = words[1];
     note.end = {.begin = {name->timeline, *begin},
                 .size_bytes = static_cast<std::uint64_t>(*size),
@@ -42,11 +42,11 @@ void read_line(const std::vector<std::string>& words, ReceiverNote& note) {
 ReceiverNote find_receiver_note(const fs::path& server_directory) {
   ReceiverNote note;
   try {
-    const auto text = find_and_read_file(path_in(server_directory));
+    const auto text = find_and_read_file(note_path(server_directory));
     if (!text) return note;
-    for (const std::string& line : split(*text, '\n')) read_line(split_blanks(line), note);
+    for (const std::string& line : split(*text, '\n')) read_note_line(split_blanks(line), note);
   } catch (const Error& error) {  // As without it.
-    log::warning(kComponent, "{}", error.describe());
+    log::warning(kNoteComponent, "{}", error.describe());
   }
   return note;
 }
@@ -58,7 +58,7 @@ void save_receiver_note(const fs::path& server_directory, const ReceiverNote& no
     text += fmt::format("end {} {} {} {}\n", note.segment, wal::format_lsn(note.end.begin.lsn),
                         note.end.size_bytes, note.end.sha256);
   }
-  write_file_durably(path_in(server_directory), text);
+  write_file_durably(note_path(server_directory), text);
 }
 
 }  // namespace barman::wal_archive

@@ -4,11 +4,12 @@
 //
 //   fault_campaign [--seed N] [--seconds N] [--command NAME] [--count]
 //
-// A command is traced once: its system calls, times what may become of each (an error, SIGKILL),
-// are the faults there are. They are tried in an order that the seed decides, each one on a fresh
-// copy of the same catalogue, until the time is over or all of them are done. --count only counts
-// them. A finding is printed with what repeats it, and its catalogue is kept. Exit code 0: none. 1:
-// some. 77: strace is missing.
+// The time begins with the program, so that a short run is short. A command is traced once: its
+// system calls, times what may become of each (an error, SIGKILL), are the faults there are. They
+// are tried in an order that the seed decides, each one on a fresh copy of the same catalogue,
+// until the time is over or all of them are done. --count only counts them. A finding is printed
+// with what repeats it, and its catalogue is kept. Exit code 0: none. 1: some. 77: strace is
+// missing.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -75,6 +77,23 @@ const std::map<std::string, std::vector<std::string>>& actions_by_call() {
 
 // Content by path; directories are empty ones.
 using Tree = std::map<std::string, std::size_t>;
+
+// Names that only one of both has, or that differ; "" when there are none.
+std::string difference(const Tree& wanted, const Tree& found) {
+  std::vector<std::string> names;
+  for (const auto& [name, content] : wanted) {
+    const auto other = found.find(name);
+    if (other == found.end()) names.push_back(name + " is missing");
+    if (other != found.end() && other->second != content) names.push_back(name + " differs");
+  }
+  for (const auto& [name, content] : found) {
+    if (!wanted.contains(name)) names.push_back(name + " is new");
+  }
+  constexpr std::size_t kShown = 10;
+  if (names.size() > kShown) names.resize(kShown);
+  return join(names, ", ");
+}
+
 Tree tree_of(const fs::path& root) {
   Tree tree;
   if (!fs::exists(root)) return tree;
@@ -90,6 +109,18 @@ Tree tree_of(const fs::path& root) {
 struct Job {
   std::string name;
   std::vector<std::string> arguments;
+};
+
+// What became of the faults of one command.
+struct Figures {
+  int faults = 0;
+  int kills = 0;
+  int errors = 0;
+  int findings = 0;
+  std::string text() const {
+    return fmt::format("{} (killed {}, errors {}, no effect {}), findings: {}", faults, kills,
+                       errors, faults - kills - errors, findings);
+  }
 };
 
 struct Trial {
@@ -125,23 +156,38 @@ class Campaign {
     if (options_.only_counts) return 0;
     std::mt19937 random(options_.seed);
     std::shuffle(trials.begin(), trials.end(), random);
-    const auto end = Clock::now() + options_.duration;
-    std::size_t done = 0;
-    std::size_t killed = 0;
-    std::size_t told = 0;
+    take_turns(trials);
+    const auto end = begin_ + options_.duration;
+    Figures all;
+    std::map<std::string, Figures> by_command;
     for (const Trial& trial : trials) {
-      if (Clock::now() >= end) break;
+      // On a slow machine, one of each command at least.
+      if (Clock::now() >= end && all.faults >= static_cast<int>(jobs_.size())) break;
+      const int findings = findings_;
       const CommandResult result = try_one(trial);
-      ++done;
-      if (result.exit_code == 137) ++killed;
-      if (result.exit_code == 1) ++told;
+      for (Figures* figures : {&all, &by_command[trial.job->name]}) {
+        ++figures->faults;
+        if (result.exit_code == 137) ++figures->kills;
+        if (result.exit_code == 1) ++figures->errors;
+        figures->findings += findings_ - findings;
+      }
     }
-    fmt::print("faults tried: {} (killed {}, errors {}, no effect {}), findings: {}\n", done,
-               killed, told, done - killed - told, findings_);
+    for (const auto& [name, figures] : by_command) fmt::print("{}: {}\n", name, figures.text());
+    fmt::print("faults tried: {}\n", all.text());
     return findings_ == 0 ? 0 : kExitFound;
   }
 
  private:
+  // One of each command after the other, so that a short run has something of all.
+  static void take_turns(std::vector<Trial>& trials) {
+    std::map<const Job*, std::size_t> counts;
+    std::vector<std::pair<std::size_t, Trial>> turns;
+    for (const Trial& trial : trials) turns.emplace_back(counts[trial.job]++, trial);
+    std::stable_sort(turns.begin(), turns.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (std::size_t i = 0; i < turns.size(); ++i) trials[i] = turns[i].second;
+  }
+
   // Into a pool of all WAL, and into the catalogue of the moment.
   std::string archive_command() const {
     const std::string pool = (work_.path() / "pool").string();
@@ -213,8 +259,14 @@ class Campaign {
 
   void reset() {
     fs::remove_all(barman_.home());
-    fs::create_directories(barman_.home());
-    fs::copy(prototype_, catalogue(), fs::copy_options::recursive);
+    fs::create_directories(catalogue());
+    for (const auto& entry : fs::directory_iterator(prototype_)) {
+      // Files of backups are never written again; damage to one is found after the trial.
+      const bool is_shared = entry.path().filename() == "base";
+      fs::copy(entry.path(), catalogue() / entry.path().filename(),
+               fs::copy_options::recursive |
+                   (is_shared ? fs::copy_options::create_hard_links : fs::copy_options::none));
+    }
     take_pool();
     for (int i = 0; i < 2; ++i) fs::remove_all(destination(i));
   }
@@ -244,8 +296,14 @@ class Campaign {
     for (const auto& [call, actions] : actions_by_call()) names.push_back(call);
     const fs::path trace = work_.path() / "trace";
     CommandRequest request = barman_.request(job.arguments);
-    const std::vector<std::string> strace = {
-        "strace", "-f", "-qq", "-o", trace.string(), "-e", "trace=" + join(names, ",")};
+    const std::vector<std::string> strace = {"strace",
+                                             "-f",
+                                             "--seccomp-bpf",
+                                             "-qq",
+                                             "-o",
+                                             trace.string(),
+                                             "-e",
+                                             "trace=" + join(names, ",")};
     request.argv.insert(request.argv.begin(), strace.begin(), strace.end());
     request.environment["ASAN_OPTIONS"] = "detect_leaks=0";
     run_checked(request);
@@ -266,11 +324,15 @@ class Campaign {
 
   CommandResult try_one(const Trial& trial) {
     reset();
-    CommandRequest request = barman_.request(trial.job->arguments);
+    CommandRequest request = with_fault(barman_.request(trial.job->arguments), trial.fault);
+    // Stops at that call only: many times faster, but strace sends no signals then.
+    if (trial.fault.action.starts_with("error=")) {
+      request.argv.insert(request.argv.begin() + 1, "--seccomp-bpf");
+    }
     request.timeout = kHang;
     CommandResult result;
     try {
-      result = run_command(with_fault(std::move(request), trial.fault));
+      result = run_command(std::move(request));
     } catch (const Error& error) {
       report(trial, "it hangs: " + error.describe(), {});
       return result;
@@ -335,7 +397,7 @@ class Campaign {
     } else if (job.name == "keep") {
       if (!fs::exists(catalogue() / "meta" / (ids_.back() + "-keep"))) return "it is not kept";
     } else if (job.name.starts_with("restore")) {
-      if (tree_of(destination(attempt)) != restored_[job.name]) return "other files are restored";
+      return missing_of_restore(job, destination(attempt));
     } else if (job.name == "get-wal") {
       const std::string name = job.arguments.back();
       if (result.out != read_text(archived_wal(barman_, "main", name))) return "WAL is missing";
@@ -348,6 +410,22 @@ class Campaign {
     return "";
   }
 
+  // The files of the cluster are those of an undisturbed restore. Of WAL there may be more than
+  // there was then: each backup that is tried lets PostgreSQL write some, and it must be its own.
+  std::string missing_of_restore(const Job& job, const fs::path& place) {
+    Tree found = tree_of(place);
+    const Tree& undisturbed = restored_.at(job.name);
+    std::erase_if(found, [&](const auto& file) {
+      const fs::path path = file.first;
+      if (!path.string().starts_with("pg_wal/") || undisturbed.contains(file.first)) return false;
+      if (path.extension() == ".done") return true;
+      const fs::path original = work_.path() / "pool" / path.filename();
+      return fs::exists(original) && read_text(place / path) == read_text(original);
+    });
+    const std::string names = difference(undisturbed, found);
+    return names.empty() ? "" : "other files are restored: " + names;
+  }
+
   // Backups that are listed and not marked are whole, and no WAL has gone.
   std::string damage_of(const Job& job) {
     const CommandResult list = barman_.run({"list-backups", "--minimal", "main"});
@@ -358,8 +436,8 @@ class Campaign {
       if (!is_there && !may_go) return "backup " + id + " is gone";
       if (!is_there || fs::exists(catalogue() / "meta" / (id + "-delete_this"))) continue;
       if (read_backup_info(barman_, "main", id).at("status") != "DONE") return id + " is not DONE";
-      const bool is_touched = tree_of(catalogue() / "base" / id) != bases_.at(id);
-      if (is_touched) return "the files of backup " + id + " have changed";
+      const std::string names = difference(bases_.at(id), tree_of(catalogue() / "base" / id));
+      if (!names.empty()) return "the files of backup " + id + " have changed: " + names;
     }
     if (job.name == "delete") return "";
     for (const auto& entry : fs::directory_iterator(work_.path() / "pool")) {
@@ -391,6 +469,7 @@ class Campaign {
     std::fflush(stdout);
   }
 
+  const Clock::time_point begin_ = Clock::now();
   const CampaignOptions options_;
   TempDir work_;
   const fs::path prototype_;

@@ -17,8 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using barman::backup::Defect;
-using barman::backup::StoredFormat;
 using barman::backup::StreamModel;
+using barman::catalogue::StoredForm;
 
 // Data messages in pieces, with progress between them.
 std::vector<std::string> cut(const std::vector<std::string>& messages, std::size_t step) {
@@ -71,20 +71,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t defect_count = input[0] % 4;
   for (std::size_t index = 0; index < defect_count && index + 2 < size; ++index)
     defects.insert(static_cast<Defect>(input[index + 2] % static_cast<int>(Defect::count)));
-  const StoredFormat format = (input[0] & 4U) != 0 ? StoredFormat::tar : StoredFormat::plain;
+  const StoredForm form = (input[0] & 4U) != 0 ? StoredForm::tar : StoredForm::plain;
   const StreamModel model(defects);
   std::vector<std::string> messages = cut(model.messages(), std::size_t{input[1]} * 16 + 16);
   const bool is_changed =
       (input[0] & 8U) != 0 && change(messages, input.subspan(std::min(size, defect_count + 2)));
   bool is_done = false;
   try {
-    receive_messages(messages, model, format, directory);
+    receive_messages(messages, model, form, directory);
     is_done = true;
   } catch (const barman::Error&) {
     // Refusing is right, where something is wrong.
   }
   if (!is_changed && is_done != defects.empty()) std::abort();
-  if (is_done && format == StoredFormat::plain) require_same_files(model, directory);
+  if (is_done && form == StoredForm::plain) require_same_files(model, directory);
   // Nothing but the data directory and the tablespace that was announced.
   for (const auto& entry : fs::directory_iterator(directory.parent_path()))
     if (entry.path() != directory) std::abort();

@@ -224,6 +224,53 @@ TEST_P(EncryptedConsolidate, MakesAnEncryptedFullBackup) {
   }
 }
 
+void set_checksums(PostgresServer& postgres, const std::string& option) {
+  postgres.stop();
+  const CommandResult result = run_command({.argv = {find_tool(postgres.major(), "pg_checksums"),
+                                                     option, "-D", postgres.data_directory()}});
+  ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+  postgres.start();
+}
+
+// pg_checksums writes no WAL, so incremental backups do not have the pages that it has changed.
+TEST(Consolidate, RefusesToMixPagesWithAndWithoutChecksums) {
+  IncrementalSite site;
+  const std::string with = site.take_backup();
+  set_checksums(site.postgres, "--disable");
+  site.postgres.query("UPDATE changing SET text = 'first' WHERE id <= 100");
+  const std::string without = site.take_incremental(with);
+  set_checksums(site.postgres, "--enable");
+  site.postgres.query("UPDATE changing SET text = 'second' WHERE id <= 100");
+  const CommandResult mixed =
+      site.barman.run({"backup", "--wait", "--incremental", without, "main"});
+  ASSERT_EQ(mixed.exit_code, 0) << mixed.err;
+  EXPECT_THAT(mixed.err, HasSubstr("was taken with `data_checksums = off`. Take a new full"));
+  const std::string again = site.listed_backups().front();
+  const std::map<std::string, Rows> rows = all_rows(site.postgres);
+  site.archive_a_segment();
+
+  const std::vector<std::string> before = site.listed_backups();
+  const CommandResult refused = site.barman.run({"consolidate", "main", again});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("was taken with data checksums, and some backups that "
+                                           "it builds on without"),
+                                 HasSubstr("Take a new full backup")));
+  EXPECT_EQ(site.listed_backups(), before);
+  Restored restored(site, again);
+  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.err;
+  EXPECT_THAT(restored.result.err, HasSubstr("checksums"));
+  PostgresServer server({.data_directory = restored.data});
+  server.wait_until_primary();
+  EXPECT_EQ(all_rows(server), rows);
+
+  // The newest says that its pages have none, so nobody looks for them.
+  const CommandResult made = site.barman.run({"consolidate", "main", without});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  for (const std::string& id : site.listed_backups()) {
+    EXPECT_EQ(site.barman.run({"verify-backup", "main", id}).exit_code, 0) << id;
+  }
+}
+
 TEST(Consolidate, LeavesAnEncryptedChainAloneWhenItFails) {
   encryption::TestKeyring keyring;
   IncrementalSite site(kUsualMajor, {{"backup_compression", "none"},

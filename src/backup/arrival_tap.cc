@@ -1,4 +1,4 @@
-#include "backup/archive_target.h"
+#include "backup/arrival_tap.h"
 
 #include <fmt/format.h>
 

@@ -1,18 +1,17 @@
 #include <fcntl.h>
 
 #include <array>
-#include <memory>
-#include <optional>
 #include <utility>
 
-#include "backup/archive_target.h"
 #include "compression/codec.h"
 #include "compression/parallel_compressor.h"
 #include "content/archive_file.h"
 #include "content/archive_index.h"
 #include "pipeline/file_sink.h"
+#include "pipeline/tar_writer.h"
+#include "stored/backup_writer.h"
 
-namespace barman::backup {
+namespace barman::stored {
 namespace {
 
 // What ends an archive, and PostgreSQL sends since version 15 only.
@@ -49,39 +48,40 @@ class StreamCounter final : public pipeline::Sink {
 };
 
 // One archive: its bytes go into the file, compressed here or by the server, and its members into
-// the index.
-class TarFile {
+// the index. Durable with finish().
+class StoredArchive final : public pipeline::Sink {
  public:
-  TarFile(content::ArchiveFile archive, const ArchiveCoding& coding, std::string manifest_prefix,
-          const Arrivals& arrivals)
+  StoredArchive(content::ArchiveFile archive, const WriterOptions& options,
+                const BackupWriter::MemberTap& tap)
       : archive_(std::move(archive)),
-        is_from_server_(coding.place == CompressionPlace::server),
-        expected_end_(arrivals.archive_end),
+        is_from_server_(options.coding.place == CompressionPlace::server),
+        expected_end_(options.stream_end),
         recorder_(index_),
-        tap_(std::move(manifest_prefix), arrivals, recorder_),
-        reader_(tap_, archive_.path.filename().string(), arrivals.archive_end),
+        tap_(tap ? tap(recorder_) : nullptr),
+        reader_(tap_ ? *tap_ : static_cast<pipeline::TarVisitor&>(recorder_),
+                archive_.path.filename().string(), options.stream_end),
         stream_(reader_),
         file_(archive_.path) {
+    const ArchiveCoding& coding = options.coding;
     // The index would tell names of files.
     if (!archive_.is_encrypted) index_.emplace(archive_.index_path());
     if (archive_.is_encrypted) {
       encryptor_ = coding.cipher->make_encryptor(file_, archive_.path.string());
     }
     if (coding.place == CompressionPlace::client) {
-      compressor_ = std::make_unique<compression::ParallelCompressor>(
-          *coding.algorithm, coding.level, coding.worker_count, stored());
+      compressor_.emplace(*coding.algorithm, coding.level, coding.worker_count, stored());
     } else if (is_from_server_) {
       decompressor_ = compression::make_decompressor(*coding.algorithm, stream_,
                                                      archive_.path.filename().string());
     }
   }
 
-  void write(Bytes data) {
+  void write(Bytes data) override {
     output().write(data);
     input().write(data);
   }
 
-  void finish() {
+  void finish() override {
     const bool adds_end = expected_end_ == pipeline::TarEnd::optional && !is_from_server_;
     if (adds_end && !reader_.has_end_marker()) write(kEndMarker);
     input().finish();
@@ -113,50 +113,64 @@ class TarFile {
   const pipeline::TarEnd expected_end_;
   std::optional<content::ArchiveIndexWriter> index_;
   MemberRecorder recorder_;
-  ArrivalTap tap_;
+  const std::unique_ptr<pipeline::TarVisitor> tap_;
   pipeline::TarReader reader_;
   StreamCounter stream_;
   pipeline::FileSink file_;
   std::unique_ptr<pipeline::Sink> encryptor_;
-  std::unique_ptr<compression::ParallelCompressor> compressor_;
+  std::optional<compression::ParallelCompressor> compressor_;
   std::unique_ptr<pipeline::Sink> decompressor_;
 };
 
-class TarTarget final : public ArchiveTarget {
+// Members that become a tar stream here.
+class ArchivedTree final : public TreeSink {
  public:
-  TarTarget(std::filesystem::path data_directory, const ArchiveCoding& coding,
-            const Arrivals& arrivals)
-      : data_directory_(std::move(data_directory)), coding_(coding), arrivals_(arrivals) {}
+  explicit ArchivedTree(pipeline::Sink& archive) : tar_(archive) {}
+  void begin_member(const pipeline::TarMember& member) override { tar_.begin_member(member); }
+  void write(Bytes data) override { tar_.write(data); }
+  void end_member() override { tar_.end_member(); }
+  void finish() override { tar_.finish(); }
 
-  void begin_archive(const replication::BackupArchive& archive) override {
-    std::string name = content::archive_stem(archive.oid) + ".tar";
-    name += content::archive_extension(coding_.algorithm);
-    if (coding_.cipher) name += content::kEncryptedExtension;
-    file_ = std::make_unique<TarFile>(
-        content::ArchiveFile{data_directory_ / name, coding_.algorithm, coding_.cipher.has_value()},
-        coding_, manifest_prefix(archive), arrivals_);
+ private:
+  pipeline::TarWriter tar_;
+};
+
+class ArchiveWriter final : public BackupWriter {
+ public:
+  ArchiveWriter(BackupDirectories directories, const WriterOptions& options)
+      : directories_(std::move(directories)), options_(options) {}
+
+  TreeSink& begin_tree(const TreePlace& place) override {
+    tree_.reset();
+    return tree_.emplace(begin_stream(place, {}));
   }
-  void write(Bytes data) override { file_->write(data); }
-  void end_archive() override {
-    file_->finish();
-    file_.reset();
+  pipeline::Sink& begin_stream(const TreePlace& place, const MemberTap& tap) override {
+    std::string name = content::archive_stem(place.oid) + ".tar";
+    name += content::archive_extension(options_.coding.algorithm);
+    if (options_.coding.cipher) name += content::kEncryptedExtension;
+    return archive_.emplace(
+        content::ArchiveFile{directories_.data_directory / name, options_.coding.algorithm,
+                             options_.coding.cipher.has_value()},
+        options_, tap);
+  }
+  std::unique_ptr<pipeline::Sink> put_manifest() override {
+    return std::make_unique<pipeline::FileSink>(directories_.data_directory / "backup_manifest");
   }
   // Each archive is durable when it ends.
   void make_durable() override {}
 
  private:
-  const std::filesystem::path data_directory_;
-  const ArchiveCoding coding_;
-  const Arrivals arrivals_;
-  std::unique_ptr<TarFile> file_;
+  const BackupDirectories directories_;
+  const WriterOptions options_;
+  std::optional<StoredArchive> archive_;
+  std::optional<ArchivedTree> tree_;
 };
 
 }  // namespace
 
-std::unique_ptr<ArchiveTarget> make_tar_target(std::filesystem::path data_directory,
-                                               const ArchiveCoding& coding,
-                                               const Arrivals& arrivals) {
-  return std::make_unique<TarTarget>(std::move(data_directory), coding, arrivals);
+std::unique_ptr<BackupWriter> make_archive_writer(BackupDirectories directories,
+                                                  const WriterOptions& options) {
+  return std::make_unique<ArchiveWriter>(std::move(directories), options);
 }
 
-}  // namespace barman::backup
+}  // namespace barman::stored

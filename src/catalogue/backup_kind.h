@@ -1,0 +1,19 @@
+// What the words of a backup's metadata (`mode`, `compression`) say: where it came from, and how its
+// files are stored. Nobody else compares the words.
+#pragma once
+
+#include "catalogue/backup_info.h"
+
+namespace barman::catalogue {
+
+// The mode of a backup by streaming.
+inline constexpr const char* kPostgresMode = "postgres";
+
+enum class SourceKind { postgres_stream, rsync, snapshot, unknown };
+// As they are, or each tree as a tar archive (of any compression, "none" included).
+enum class StoredForm { plain, tar };
+
+SourceKind source_of(const BackupInfo& backup);
+StoredForm stored_form_of(const BackupInfo& backup);
+
+}  // namespace barman::catalogue

@@ -1,0 +1,91 @@
+#include "stored/backup_store.h"
+
+#include <string>
+
+#include "base/durable.h"
+
+namespace barman::stored {
+
+namespace fs = std::filesystem;
+
+using catalogue::BackupId;
+
+namespace {
+
+constexpr mode_t kBackupDirectory = 0700;
+
+void make_private_directory(const fs::path& path) {
+  make_directories(path.parent_path());
+  make_directories(path, kBackupDirectory);
+}
+
+// Also those that the server no longer has.
+void remove_tablespaces(const fs::path& backup_directory) {
+  std::vector<fs::path> old;
+  if (!fs::is_directory(backup_directory)) return;
+  for (const fs::directory_entry& entry : fs::directory_iterator(backup_directory)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") == std::string::npos) old.push_back(entry.path());
+  }
+  for (const fs::path& path : old) remove_tree(path);
+}
+
+}  // namespace
+
+BackupDirectories BackupStore::directories(const BackupId& id) const {
+  return {.data_directory = catalogue_.data_directory(id),
+          .tablespace_directory = [&catalogue = catalogue_, id](std::uint32_t oid) {
+            return catalogue.tablespace_directory(id, oid);
+          }};
+}
+
+void BackupStore::clear(const BackupId& id) const {
+  const fs::path data = catalogue_.data_directory(id);
+  remove_tree(data);
+  remove_tablespaces(data.parent_path());
+}
+
+std::unique_ptr<BackupWriter> BackupStore::create(const BackupId& id,
+                                                  const WriterOptions& options) const {
+  BackupDirectories places = directories(id);
+  make_private_directory(places.data_directory);
+  return options.form == catalogue::StoredForm::tar
+             ? make_archive_writer(std::move(places), options)
+             : make_plain_writer(std::move(places), options);
+}
+
+std::unique_ptr<BackupWriter> BackupStore::create_copy(const BackupId& id,
+                                                       CopiedLinks links) const {
+  const fs::path root = catalogue_.base_directory(id);
+  remove_tree(root);
+  make_private_directory(root);
+  return make_copy_writer(root, links);
+}
+
+void BackupStore::publish(const fs::path& staged, const BackupId& id) const {
+  const fs::path target = catalogue_.base_directory(id);
+  remove_tree(target);
+  // Commit point of the files.
+  rename_durably(staged, target);
+}
+
+std::vector<content::BackupTree> BackupStore::open(const catalogue::BackupInfo& backup,
+                                                   const content::OpenOptions& options) const {
+  return content::open_backup(catalogue_, backup, options);
+}
+
+fs::path BackupStore::manifest_path(const BackupId& id) const {
+  return catalogue_.data_directory(id) / "backup_manifest";
+}
+
+std::optional<content::ManifestIndex> BackupStore::open_manifest(const BackupId& id) const {
+  return content::ManifestIndex::load(manifest_path(id));
+}
+
+catalogue::BackupSize BackupStore::facts(const BackupId& id) const {
+  return catalogue::measure_backup(catalogue_.base_directory(id), catalogue::SyncFiles::no);
+}
+
+void BackupStore::remove(const BackupId& id) const { remove_tree(catalogue_.base_directory(id)); }
+
+}  // namespace barman::stored
