@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
@@ -48,9 +49,7 @@ fs::path nearest_existing(fs::path path) {
 }
 
 bool holds_tablespace_only(const fs::path& directory) {
-  std::error_code code;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, code)) {
-    const std::string name = entry.path().filename().string();
+  for (const std::string& name : list_directory(directory)) {
     const bool is_neutral = name.front() == '.' || name == "lost+found";
     if (!is_neutral && !name.starts_with("PG_")) return false;
   }
@@ -67,15 +66,17 @@ std::optional<postgres::SystemId> find_system_id(const fs::path& directory) {
 
 std::map<std::uint32_t, fs::path> find_tablespace_links(const fs::path& directory) {
   std::map<std::uint32_t, fs::path> links;
-  std::error_code code;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory / "pg_tblspc", code)) {
-    const std::optional<std::int64_t> oid = parse_integer(entry.path().filename().string());
+  for (const std::string& name : list_directory(directory / "pg_tblspc")) {
+    const std::optional<std::int64_t> oid = parse_integer(name);
     if (!oid || *oid <= 0 || *oid > std::numeric_limits<std::uint32_t>::max()) continue;
-    std::error_code link_code;
-    if (!entry.is_symlink(link_code)) continue;
-    fs::path place =
-        fs::weakly_canonical(fs::absolute(fs::read_symlink(entry.path(), link_code)), link_code);
-    if (!link_code) links[static_cast<std::uint32_t>(*oid)] = std::move(place);
+    const fs::path link = directory / "pg_tblspc" / name;
+    const auto status = find_status(link, Links::refuse);
+    if (!status || !S_ISLNK(status->st_mode)) continue;
+    std::error_code code;
+    fs::path target = fs::read_symlink(link, code);
+    if (!code) target = fs::weakly_canonical(fs::absolute(target), code);
+    if (code) throw SystemError(code.value(), "cannot follow \"" + link.string() + "\"");
+    links[static_cast<std::uint32_t>(*oid)] = std::move(target);
   }
   return links;
 }
@@ -88,8 +89,7 @@ void inspect_wal(const fs::path& directory, DirectoryFacts& facts) {
       fs::path place = fs::canonical(path, code);
       if (!code) facts.wal_link = std::move(place);
     }
-    for (const fs::directory_entry& entry : fs::directory_iterator(path, code)) {
-      std::string file = entry.path().filename().string();
+    for (std::string& file : list_directory(path)) {
       if (wal::parse_wal_file_name(file)) facts.wal_names.push_back(std::move(file));
     }
   }
@@ -102,14 +102,15 @@ DirectoryFacts inspect(const std::string& text, std::uint64_t catalogue_device) 
   if (!path.has_filename()) path = path.parent_path();
   facts.resolved = fs::weakly_canonical(path, code);
   if (code) facts.resolved = path;
-  facts.exists = fs::exists(path, code);
-  facts.is_directory = fs::is_directory(path, code);
+  const auto status = find_status(path);
+  facts.exists = status.has_value();
+  facts.is_directory = status && S_ISDIR(status->st_mode);
   const fs::path existing = nearest_existing(facts.resolved);
   facts.is_writable = ::access(existing.c_str(), W_OK | X_OK) == 0;
   if (facts.is_directory) {
     facts.is_empty = !has_visible_entries(path);
     facts.running_postmaster = find_running_postmaster(path);
-    facts.is_data_directory = fs::exists(path / "PG_VERSION", code);
+    facts.is_data_directory = find_status(path / "PG_VERSION").has_value();
     facts.interrupted_restore = find_restore_marker(path);
     facts.holds_tablespace_only = holds_tablespace_only(path);
     facts.system_id = find_system_id(path);
