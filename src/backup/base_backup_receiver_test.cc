@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "backup/stream_model.h"
+#include "base/durable.h"
 #include "base/error.h"
 #include "base/test_support.h"
 

@@ -13,6 +13,7 @@
 
 #include "backup/base_backup_receiver.h"
 #include "base/digest.h"
+#include "base/durable.h"
 #include "pipeline/tar_writer.h"
 #include "replication/backup_sequence.h"
 #include "replication/messages.h"

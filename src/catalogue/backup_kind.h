@@ -1,5 +1,5 @@
-// What the words of a backup's metadata (`mode`, `compression`) say: where it came from, and how its
-// files are stored. Nobody else compares the words.
+// What the words of a backup's metadata (`mode`, `compression`) say: where it came from, and how
+// its files are stored. Nobody else compares the words.
 #pragma once
 
 #include "catalogue/backup_info.h"
