@@ -213,6 +213,38 @@ TEST(Tidy, HeadersAreIncludedOnce) {
   }
 }
 
+// A reader who knows a name knows what it means wherever it stands.
+TEST(Tidy, OneNameIsOneType) {
+  const std::regex definition(
+      R"re(^(class|struct|enum class|enum) (\w+)( final)?( : [^;]+)? \{)re");
+  std::map<std::string, std::string> places;
+  for (const SourceFile& file : cpp_files()) {
+    if (!file.is_header() || file.folder.empty()) continue;
+    for (std::size_t index = 0; index < file.lines.size(); ++index) {
+      std::smatch match;
+      if (!std::regex_search(file.lines[index], match, definition)) continue;
+      const auto [place, is_new] = places.emplace(match[2], at(file, index));
+      EXPECT_TRUE(is_new) << at(file, index) << "\n" << place->second;
+    }
+  }
+}
+
+TEST(Tidy, OneNameIsOneHeader) {
+  std::map<std::string, std::string> places;
+  for (const SourceFile& file : cpp_files()) {
+    const std::string name = fs::path(file.name).filename().string();
+    if (!file.is_header() || file.folder.empty() || name == "test_support.h") continue;
+    const auto [place, is_new] = places.emplace(name, file.name);
+    EXPECT_TRUE(is_new) << file.name << " and " << place->second;
+  }
+}
+
+// What a reader needs is in the repository.
+TEST(Tidy, NothingOutsideIsReferredTo) {
+  expect_no_line(std::string("\\bcon") + "tract\\b",
+                 "docs/ has what a reader needs of the specification", cpp_files());
+}
+
 TEST(Tidy, ProgramsAreTheOnlyPlaceOfMain) {
   for (const SourceFile& file : cpp_files()) {
     if (file.folder == "programs" || file.is_in("tests") || file.is_in("bench")) continue;

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/process.h"
 #include "wal_archive/receiver_note.h"
 #include "wal_archive/wal_batch.h"
@@ -22,7 +23,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kComponent = "barman.wal_archiver";
 // Between two children while files stay.
 constexpr milliseconds kFirstPause{500};
 constexpr milliseconds kLongestPause{60000};
@@ -68,8 +68,8 @@ void ArchiveTrigger::run(const std::stop_token& stop) {
       const bool is_waiting = are_files_waiting();
       pause = is_waiting ? std::clamp(pause * 2, kFirstPause, kLongestPause) : milliseconds(0);
     } catch (const Error& error) {
-      log::error(kComponent, "cannot start archive-wal for server '{}': {}", server_.name(),
-                 error.describe());
+      log::error(log::kWalArchiverComponent, "cannot start archive-wal for server '{}': {}",
+                 server_.name(), error.describe());
       pause = kLongestPause;
     }
   }
@@ -82,8 +82,8 @@ void ArchiveTrigger::run_child(const std::stop_token& stop) const {
   const std::optional<int> exit_code =
       child.wait_unless_interrupted(Interrupt(stop, stop_event_.get(), nullptr));
   if (exit_code && *exit_code != 0) {
-    log::warning(kComponent, "archive-wal of server '{}' ended with exit code {}", server_.name(),
-                 *exit_code);
+    log::warning(log::kWalArchiverComponent, "archive-wal of server '{}' ended with exit code {}",
+                 server_.name(), *exit_code);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "pipeline/sink.h"
 #include "wal_archive/receiver_note.h"
 #include "wal_archive/wal_archive.h"
@@ -14,8 +15,6 @@ namespace barman::archive {
 using wal_archive::WalArchive;
 
 namespace {
-
-constexpr std::string_view kComponent = "barman.wal_archiver";
 
 class MemorySink final : public pipeline::Sink {
  public:
@@ -34,7 +33,7 @@ auto ask(const Question& question) -> decltype(question()) {
     return question();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    log::warning(kComponent, "cannot look into the archive: {}", error.describe());
+    log::warning(log::kWalArchiverComponent, "cannot look into the archive: {}", error.describe());
     return std::nullopt;
   }
 }
@@ -49,7 +48,8 @@ std::optional<std::vector<std::byte>> read_segment(const WalArchive& archive,
     archive.read(*wal, content);
   } catch (const Error& error) {
     if (!wal->form.encryption || error.kind() == ErrorKind::interrupted) throw;
-    log::debug(kComponent, "{} is not compared with the server's: {}", name, error.describe());
+    log::debug(log::kWalArchiverComponent, "{} is not compared with the server's: {}", name,
+               error.describe());
     return std::nullopt;
   }
   return content.take();

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "catalogue/locks.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/remove_wals.h"
@@ -156,7 +157,7 @@ BackupWals check_backup_wals(const server::Server& server, const catalogue::Back
   messages.debug(fmt::format("Status of backup {} of server {}: {}", id.value, server.name(),
                              catalogue::status_text(backup.status)));
   if (has_failed) {
-    log::info("barman.backup",
+    log::info(log::kBackupComponent,
               "the WAL that backup {} of server '{}' lacked has come: it is {} now",
               backup.id.value, server.name(), catalogue::status_text(backup.status));
   }
@@ -181,7 +182,7 @@ std::vector<std::string> purge(const server::Server& server, const catalogue::Ba
   const wal_archive::WalRemovalPlan plan =
       wal_archive::plan_first_backup_purge(list, backup, std::move(standalone));
   if (plan.is_removing) return wal_archive::remove_wals(server, plan);
-  log::info("barman.backup", "no WAL is removed before backup {}: {}", backup.id.value,
+  log::info(log::kBackupComponent, "no WAL is removed before backup {}: {}", backup.id.value,
             plan.reason);
   return {};
 }
@@ -223,8 +224,8 @@ void remove_late_wals_before_first_backup(const server::Server& server,
     return;
   }
   for (const std::string& name : purge(server, list, backup)) {
-    log::info("barman.backup", "{} of server '{}', from before its first backup, was removed", name,
-              server.name());
+    log::info(log::kBackupComponent, "{} of server '{}', from before its first backup, was removed",
+              name, server.name());
   }
 }
 

@@ -1,5 +1,5 @@
 // The WAL of one backup: is it all archived, and, for the first backup of a server, what older WAL
-// may go (contract backup-and-wal.md 2.4, 2.6).
+// may go.
 #pragma once
 
 #include <chrono>

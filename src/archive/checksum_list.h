@@ -1,4 +1,4 @@
-// The list of checksums in a put-wal stream (contract backup-and-wal.md 14): lines "<hex> *<name>"
+// The list of checksums in a put-wal stream: lines "<hex> *<name>"
 // or "<hex>  <name>", as sha256sum(1) and md5sum(1) write them. Pure.
 #pragma once
 

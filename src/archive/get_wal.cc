@@ -17,6 +17,7 @@
 #include "base/durable.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
@@ -49,7 +50,7 @@ std::uint64_t size_of(const Fd& file) {
 bool is_partial(const FoundWal& wal) { return wal.path.native().ends_with(kPartialSuffix); }
 
 FoundWal open_wal(const server::Server& server, const std::string& wal_name,
-                  PartialFiles partial_files) {
+                  PartialWal partial_files) {
   require_name(wal_name);
   for (const fs::path& place : wal_search_places(server.locations(), wal_name, partial_files)) {
     std::optional<Fd> file = find_file(place);
@@ -172,8 +173,7 @@ bool is_there(const fs::path& path) {
 }
 
 bool is_held(const catalogue::CatalogueLocations& locations, const std::string& wal_name) {
-  return std::ranges::any_of(wal_search_places(locations, wal_name, PartialFiles::ignore),
-                             is_there);
+  return std::ranges::any_of(wal_search_places(locations, wal_name, PartialWal::ignore), is_there);
 }
 
 // The segment size is not known here, and asking for it would need a connection or a file. A name
@@ -193,14 +193,14 @@ struct SegmentNumbers {
 }  // namespace
 
 std::vector<fs::path> wal_search_places(const catalogue::CatalogueLocations& locations,
-                                        const std::string& wal_name, PartialFiles partial_files) {
+                                        const std::string& wal_name, PartialWal partial_files) {
   const wal_archive::WalArchive archive(locations, {});
   const fs::path archived = archive.path_of(wal_name);
   const fs::path streamed = locations.streaming_directory / wal_name;
   const std::string partial = wal_name + std::string(kPartialSuffix);
   std::vector<fs::path> places = {archived, locations.incoming_directory / wal_name, streamed};
   const auto kind = wal::parse_wal_file_name(wal_name)->kind;
-  if (partial_files == PartialFiles::accept && kind == wal::WalFileKind::segment) {
+  if (partial_files == PartialWal::accept && kind == wal::WalFileKind::segment) {
     places.push_back(locations.streaming_directory / partial);
     // Completed while we looked.
     places.push_back(streamed);
@@ -222,7 +222,7 @@ FoundWal find_wal(const server::Server& server, const WalRequest& request) {
 }
 
 SendOutcome send_wal(const server::Server& server, const FoundWal& wal, int fd) {
-  log::info("barman.server", "Sending WAL '{}' for server '{}' to standard output{}",
+  log::info(log::kServerComponent, "Sending WAL '{}' for server '{}' to standard output{}",
             wal.path.filename().string(), server.name(), ssh_caller_text());
   refuse_closed_output(fd);
   return transfer(server, wal, fd, "standard output");

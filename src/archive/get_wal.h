@@ -1,5 +1,5 @@
-// One WAL file out of the archive, or out of what was received and is not archived yet (contract
-// backup-and-wal.md 13). Called for each segment of a recovery: opens no connection, lists nothing.
+// One WAL file out of the archive, or out of what was received and is not archived yet. Called for
+// each segment of a recovery: opens no connection, lists nothing.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace barman::archive {
 
-enum class PartialFiles { ignore, accept };
+enum class PartialWal { ignore, accept };
 
 // What the receiver gets. Encrypted files are decrypted in any case. A partial file that is shorter
 // than its segment is filled up with zeroes, and an empty one counts as missing.
@@ -24,7 +24,7 @@ enum class WalForm { plain, as_stored, gzip, bzip2, zstd, lz4 };
 
 struct WalRequest {
   std::string wal_name;
-  PartialFiles partial_files = PartialFiles::ignore;
+  PartialWal partial_files = PartialWal::ignore;
   WalForm form = WalForm::plain;
 };
 
@@ -37,13 +37,13 @@ class BadWalRequest final : public Error {
 // The places where the file is looked for, in order.
 std::vector<std::filesystem::path> wal_search_places(const catalogue::CatalogueLocations& locations,
                                                      const std::string& wal_name,
-                                                     PartialFiles partial_files);
+                                                     PartialWal partial_files);
 
 struct FoundWal {
   std::filesystem::path path;
   Fd file;
   // How it is stored.
-  wal_archive::StoredForm stored;
+  wal_archive::WalStoredForm stored;
   // What is sent.
   WalForm form = WalForm::plain;
 };

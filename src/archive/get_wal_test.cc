@@ -19,7 +19,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::string sent(const TestServer& test, const std::string& name, PartialFiles partial_files) {
+std::string sent(const TestServer& test, const std::string& name, PartialWal partial_files) {
   const std::filesystem::path path = test.home.path() / "out";
   const Fd fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
   EXPECT_EQ(
@@ -43,34 +43,34 @@ std::string packed(compression::Algorithm algorithm, std::string_view text) {
 TEST(GetWal, ArchiveComesBeforeIncomingBeforeStreaming) {
   TestServer test;
   put_file(test.streaming(wal_name(1)), "streaming");
-  EXPECT_EQ(sent(test, wal_name(1), PartialFiles::ignore), "streaming");
+  EXPECT_EQ(sent(test, wal_name(1), PartialWal::ignore), "streaming");
   put_file(test.incoming(wal_name(1)), "incoming");
-  EXPECT_EQ(sent(test, wal_name(1), PartialFiles::ignore), "incoming");
+  EXPECT_EQ(sent(test, wal_name(1), PartialWal::ignore), "incoming");
   put_file(test.archived(wal_name(1)), "archive");
-  EXPECT_EQ(sent(test, wal_name(1), PartialFiles::ignore), "archive");
+  EXPECT_EQ(sent(test, wal_name(1), PartialWal::ignore), "archive");
 }
 
 TEST(GetWal, PartialFilesOnlyWhenAsked) {
   TestServer test;
   put_file(test.streaming(wal_name(1) + ".partial"), "partial");
-  EXPECT_THROW(sent(test, wal_name(1), PartialFiles::ignore), Error);
-  EXPECT_EQ(sent(test, wal_name(1), PartialFiles::accept), "partial");
+  EXPECT_THROW(sent(test, wal_name(1), PartialWal::ignore), Error);
+  EXPECT_EQ(sent(test, wal_name(1), PartialWal::accept), "partial");
   // The whole segment is always better.
   put_file(test.archived(wal_name(1) + ".partial"), "archived partial");
   put_file(test.archived(wal_name(1)), "whole");
-  EXPECT_EQ(sent(test, wal_name(1), PartialFiles::accept), "whole");
+  EXPECT_EQ(sent(test, wal_name(1), PartialWal::accept), "whole");
 }
 
 TEST(GetWal, PartialFilesAreFilledUpAndEmptyOnesAreMissing) {
   TestServer test;
   put_file(test.streaming(wal_name(1) + ".partial"), "");
-  EXPECT_THROW(sent(test, wal_name(1), PartialFiles::accept), Error);
+  EXPECT_THROW(sent(test, wal_name(1), PartialWal::accept), Error);
   // A long page header of a segment of 1 MiB.
   std::string content("\x0d\xd1\x02\x00", 4);
   content.resize(5000);
   content[34] = '\x10';
   put_file(test.streaming(wal_name(1) + ".partial"), content);
-  const std::string whole = sent(test, wal_name(1), PartialFiles::accept);
+  const std::string whole = sent(test, wal_name(1), PartialWal::accept);
   EXPECT_EQ(whole.size(), std::size_t{1} << 20);
   EXPECT_TRUE(whole.starts_with(content));
   EXPECT_EQ(whole.find_first_not_of('\0', content.size()), std::string::npos);
@@ -79,7 +79,7 @@ TEST(GetWal, PartialFilesAreFilledUpAndEmptyOnesAreMissing) {
   for (const WalForm form :
        {WalForm::as_stored, WalForm::gzip, WalForm::bzip2, WalForm::zstd, WalForm::lz4}) {
     const WalRequest request = {
-        .wal_name = wal_name(1), .partial_files = PartialFiles::accept, .form = form};
+        .wal_name = wal_name(1), .partial_files = PartialWal::accept, .form = form};
     const Fd fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
     send_wal(test.make(), find_wal(test.make(), request), fd.get());
     EXPECT_TRUE(compression::decompress_text(get_file(path), "out") == whole)
@@ -92,7 +92,7 @@ TEST(GetWal, ArchivedPartialFilesAreDecompressed) {
   test.config.compression = "zstd";
   put_file(test.archived(wal_name(1) + ".partial"),
            packed(compression::Algorithm::zstd, "\x0d\xd1 content"));
-  EXPECT_EQ(sent(test, wal_name(1), PartialFiles::accept), "\x0d\xd1 content");
+  EXPECT_EQ(sent(test, wal_name(1), PartialWal::accept), "\x0d\xd1 content");
 }
 
 TEST(GetWal, PipeGetsAllBytesAndAGoneReaderIsAnOutcome) {
@@ -168,7 +168,7 @@ TEST(GetWal, EncryptedFileIsRefused) {
 
 TEST(GetWal, InvalidNamesAndOutputsAreBadRequests) {
   TestServer test;
-  EXPECT_THROW(sent(test, "foo", PartialFiles::ignore), BadWalRequest);
+  EXPECT_THROW(sent(test, "foo", PartialWal::ignore), BadWalRequest);
   put_file(test.archived(wal_name(1)), "one");
   RecordedMessages messages;
   EXPECT_THROW(
@@ -184,8 +184,8 @@ TEST(GetWal, OutputFileAppearsCompleteOrNotAtAll) {
   EXPECT_THROW(write_wal(test.make(), {.wal_name = wal_name(1)}, directory, messages), Error);
   EXPECT_THAT(list_names(directory), IsEmpty());
   put_file(test.streaming(wal_name(1) + ".partial"), "partial");
-  write_wal(test.make(), {.wal_name = wal_name(1), .partial_files = PartialFiles::accept},
-            directory, messages);
+  write_wal(test.make(), {.wal_name = wal_name(1), .partial_files = PartialWal::accept}, directory,
+            messages);
   EXPECT_EQ(get_file(directory / wal_name(1)), "partial");
   EXPECT_THAT(list_names(directory), ElementsAre(wal_name(1)));
   EXPECT_THAT(messages.lines.back(), "Sending WAL '" + wal_name(1) +

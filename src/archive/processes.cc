@@ -14,6 +14,7 @@
 #include "base/file_lock.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "catalogue/locks.h"
 
 namespace barman::archive {
@@ -135,7 +136,7 @@ pid_t start_child(const server::Server& server, const std::vector<std::string>& 
                   DaemonOutputs outputs) {
   const std::vector<std::string> argv = child_command(server, arguments);
   const pid_t pid = spawn_daemon(argv, outputs);
-  log::debug("barman.server", "started process {} for server '{}': {}", pid, server.name(),
+  log::debug(log::kServerComponent, "started process {} for server '{}': {}", pid, server.name(),
              fmt::join(argv, " "));
   return pid;
 }

@@ -1,5 +1,4 @@
-// Processes of a server: those that hold its locks, and the children that cron starts (contract
-// backup-and-wal.md 11, cli.md 4.9, 4.17).
+// Processes of a server: those that hold its locks, and the children that cron starts.
 #pragma once
 
 #include <chrono>

@@ -23,6 +23,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "pipeline/tar_reader.h"
@@ -35,7 +36,6 @@ namespace barman::archive {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kComponent = "barman.server";
 constexpr std::size_t kReadSize = std::size_t{256} << 10;
 constexpr std::size_t kMaxChecksumFile = std::size_t{1} << 20;
 constexpr std::size_t kTarBlock = 512;
@@ -201,7 +201,7 @@ void WalStream::verify_checksum(const std::string& name, const ReceivedWal& wal)
 }
 
 void WalStream::verify_content(const std::string& name, const ReceivedWal& wal) const {
-  const wal_archive::StoredForm form = coding_.identify_received(wal.file, wal.temporary);
+  const wal_archive::WalStoredForm form = coding_.identify_received(wal.file, wal.temporary);
   const auto problem = wal_archive::find_content_problem(
       wal.file, wal.temporary, wal::parse_wal_file_name(name).value(), form, coding_, system_id_);
   if (!problem) return;
@@ -234,7 +234,8 @@ void WalStream::accept_file(const std::string& name, ReceivedWal& wal) {
   while (!give_name(wal, path)) {
     if (settle_duplicate(name, wal, path)) break;
   }
-  log::debug(kComponent, "received WAL file '{}' for server '{}'{}", name, server_.name(), caller_);
+  log::debug(log::kServerComponent, "received WAL file '{}' for server '{}'{}", name,
+             server_.name(), caller_);
 }
 
 bool WalStream::give_name(const ReceivedWal& wal, const fs::path& path) {
@@ -269,7 +270,7 @@ bool WalStream::settle_duplicate(const std::string& name, ReceivedWal& wal, cons
       "{} with checksum {}, and was received with checksum {}. The received file was moved to the "
       "errors directory.{}",
       name, server_.name(), existing_checksum, checksum_of(wal), caller_);
-  log::error(kComponent, "{}", text);
+  log::error(log::kServerComponent, "{}", text);
   messages_.info_unlogged("\t" + text);
   return true;
 }
@@ -289,7 +290,7 @@ bool WalStream::give_way(const std::string& name, const Fd& existing, const fs::
       "moved "
       "to \"{}\", and the one received now takes its place.{}",
       name, server_.name(), problem->text, moved.string(), caller_);
-  log::error(kComponent, "{}", text);
+  log::error(log::kServerComponent, "{}", text);
   messages_.info_unlogged("\t" + text);
   return true;
 }
@@ -321,8 +322,8 @@ void remove_abandoned(const fs::path& directory) {
   }
   // Only room is lost.
   if (code) {
-    log::warning(kComponent, "cannot look for abandoned files in \"{}\": {}", directory.string(),
-                 code.message());
+    log::warning(log::kServerComponent, "cannot look for abandoned files in \"{}\": {}",
+                 directory.string(), code.message());
   }
 }
 

@@ -1,5 +1,5 @@
-// WAL files that another host sends as a tar stream, into `incoming/` (contract backup-and-wal.md
-// 14). The stream holds the files and one list of their checksums, SHA256SUMS or MD5SUMS.
+// WAL files that another host sends as a tar stream, into `incoming/`. The stream holds the files
+// and one list of their checksums, SHA256SUMS or MD5SUMS.
 //
 // Nothing appears in `incoming/` before the whole stream was verified, and put_wal() returns only
 // when all files and the directory are durable: PostgreSQL forgets a segment on exit code 0. A

@@ -97,7 +97,7 @@ TEST_F(PutWal, ChecksumsMayComeFirstAndBeMd5) {
   EXPECT_EQ(get_wal_text(test.incoming(name)), "one");
 }
 
-TEST_F(PutWal, RefusesAsTheContractSays) {
+TEST_F(PutWal, RefusesAsBarmanSays) {
   const std::string tail = " in put-wal for server 'main'";
   EXPECT_EQ(refusal_of(member("adir/", "", '5')),
             "Unsupported file type '5' for file 'adir'" + tail);

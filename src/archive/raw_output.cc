@@ -19,7 +19,7 @@ namespace barman::archive {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kForever = -1;
+constexpr int kWaitForEver = -1;
 constexpr std::size_t kMostAtOnce = std::size_t{1} << 20;
 // /dev/null
 constexpr unsigned kNullMajor = 1;
@@ -37,7 +37,7 @@ RawOutput::RawOutput(int fd, fs::path path, const Interrupt& interrupt)
 
 void RawOutput::wait() const {
   if (kind_ == Kind::other) return interrupt_.throw_if_requested();
-  if (wait_for_fd(fd_, WaitFor::writable, kForever, interrupt_) == WaitResult::interrupted) {
+  if (wait_for_fd(fd_, WaitFor::writable, kWaitForEver, interrupt_) == WaitResult::interrupted) {
     interrupt_.throw_if_requested();
   }
 }

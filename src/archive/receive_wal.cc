@@ -19,6 +19,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "catalogue/locks.h"
 #include "postgres/queries.h"
 #include "postgres/synchronous_standbys.h"
@@ -36,7 +37,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view kComponent = "barman.wal_archiver";
 // Short, because commits may be waiting for a synchronous standby.
 constexpr std::array kPauses = {milliseconds(100), milliseconds(250), milliseconds(500),
                                 milliseconds(1000)};
@@ -50,7 +50,7 @@ Error archiver_failure(const Error& error) {
   return {error.kind(), "ArchiverFailure:" + error.describe(), error.hint()};
 }
 
-// For errors whose own text is fixed by the contract.
+// For errors whose own text is fixed by Barman.
 std::string reason_and_hint(const Error& error) {
   const std::string text = error.describe();
   if (error.hint().empty()) return text;
@@ -100,7 +100,8 @@ postgres::SystemId check_or_explain(const server::Server& server) {
     return check_prerequisites(server);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    log::error(kComponent, "cannot stream WAL of server '{}': {}", server.name(), error.describe());
+    log::error(log::kWalArchiverComponent, "cannot stream WAL of server '{}': {}", server.name(),
+               error.describe());
     throw Error(error.kind(),
                 fmt::format("Impossible to start WAL streaming. Check the log for more details, or "
                             "run 'barman check {}'",
@@ -223,7 +224,7 @@ void ReceiveLoop::note_end(const fs::path& path) {
     note_.end = replication::reduce_to_digest(*end);
     wal_archive::save_receiver_note(server_.locations().backup_directory, note_);
   } catch (const Error& error) {  // It is WAL that has been received, whatever comes of the note.
-    log::warning(kComponent, "{}", error.describe());
+    log::warning(log::kWalArchiverComponent, "{}", error.describe());
   }
 }
 
@@ -239,7 +240,7 @@ ReceiveLoop::Next ReceiveLoop::judge(const Error& error) {
 void ReceiveLoop::report_loss(const Error& error) {
   const std::string text = error.describe();
   if (text == reported_ && Clock::now() - reported_at_ < kRepeatReport) {
-    log::debug(kComponent, "{}: {}", server_.name(), text);
+    log::debug(log::kWalArchiverComponent, "{}: {}", server_.name(), text);
     return;
   }
   reported_ = text;
@@ -352,7 +353,7 @@ const std::string& require_slot_settings(const server::Server& server, std::stri
 }
 
 postgres::Connection connect_for_slot(const server::Server& server) {
-  // The text of the contract instead of libpq's, which becomes the hint.
+  // The text of Barman instead of libpq's, which becomes the hint.
   try {
     return server.connect_streaming(server.config().streaming_archiver_name);
   } catch (const Error& error) {

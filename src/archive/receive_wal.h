@@ -1,5 +1,4 @@
-// Streaming WAL from a server into its streaming directory, and its replication slot (contract
-// backup-and-wal.md 10).
+// Streaming WAL from a server into its streaming directory, and its replication slot.
 #pragma once
 
 #include "base/progress.h"

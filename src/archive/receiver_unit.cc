@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/process.h"
 #include "base/text.h"
 
@@ -18,7 +19,6 @@ namespace barman::archive {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kComponent = "barman.server";
 constexpr std::string_view kUnitPrefix = "barman-receive-wal@";
 constexpr std::string_view kUnitSuffix = ".service";
 
@@ -97,7 +97,7 @@ bool control_unit(const std::string& unit, UnitAction action, const SystemdHost&
     // No systemctl: the caller does without the unit.
     failure = error.describe();
   }
-  log::warning(kComponent, "'systemctl {} {}' failed {}", word, unit, failure);
+  log::warning(log::kServerComponent, "'systemctl {} {}' failed {}", word, unit, failure);
   return false;
 }
 

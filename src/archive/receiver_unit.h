@@ -1,5 +1,5 @@
 // receive-wal as a unit of systemd: `barman-receive-wal@SERVER.service`, as Debian's package of
-// Barman names it (contract cli.md 4.9, 4.17). A unit is started again when it fails, and its log
+// Barman names it. A unit is started again when it fails, and its log
 // is in the journal.
 #pragma once
 

@@ -8,15 +8,16 @@
 #include "archive/wait_for_wal.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "postgres/queries.h"
 #include "postgres/version_facts.h"
 
 namespace barman::archive {
 namespace {
 
-// Text and kind of the contract; the reason goes to the log and the hint.
+// Text and kind of Barman; the reason goes to the log and the hint.
 [[noreturn]] void throw_unable(const server::Server& server, const Error& error) {
-  log::error("barman.server", "cannot switch WAL of server '{}': {}", server.name(),
+  log::error(log::kServerComponent, "cannot switch WAL of server '{}': {}", server.name(),
              error.describe());
   throw Error(error.kind(),
               fmt::format("Unable to perform pg_switch_wal for server '{}'.", server.name()),

@@ -1,4 +1,4 @@
-// Makes a server begin a new WAL segment (contract backup-and-wal.md 12).
+// Makes a server begin a new WAL segment.
 #pragma once
 
 #include <chrono>

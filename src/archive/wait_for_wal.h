@@ -1,5 +1,4 @@
-// Waits until a WAL file is archived, archiving meanwhile what arrives (contract backup-and-wal.md
-// 2.5, 12).
+// Waits until a WAL file is archived, archiving meanwhile what arrives.
 #pragma once
 
 #include <chrono>

@@ -6,14 +6,11 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "postgres/queries.h"
 
 namespace barman::backup {
-namespace {
-
-constexpr std::string_view kComponent = "barman.backup";
-
-}  // namespace
+namespace {}  // namespace
 
 void switch_on_primary(const server::Server& server, PrimaryCheckpoint checkpoint) {
   try {
@@ -23,8 +20,8 @@ void switch_on_primary(const server::Server& server, PrimaryCheckpoint checkpoin
     postgres::switch_wal(primary, postgres::query_settings(primary).segment_size);
   } catch (const Error& error) {
     // The backup goes on: the primary may complete the segment by itself.
-    log::warning(kComponent, "cannot switch WAL on the primary of '{}': {}", server.name(),
-                 error.describe());
+    log::warning(log::kBackupComponent, "cannot switch WAL on the primary of '{}': {}",
+                 server.name(), error.describe());
   }
 }
 
@@ -35,7 +32,7 @@ void ArchiveHelp::look(const ArchiveWait& wait) {
   try {
     server_.catalogue().save(shown);
   } catch (const Error& error) {  // It is for those who look only.
-    log::warning(kComponent, "cannot note what backup {} waits for: {}", info_.id.value,
+    log::warning(log::kBackupComponent, "cannot note what backup {} waits for: {}", info_.id.value,
                  error.describe());
   }
 }

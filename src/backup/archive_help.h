@@ -1,5 +1,4 @@
-// What is done while PostgreSQL waits for the WAL of a backup to be archived (contract
-// backup-and-wal.md 3.8).
+// What is done while PostgreSQL waits for the WAL of a backup to be archived.
 #pragma once
 
 #include "backup/backend_watch.h"

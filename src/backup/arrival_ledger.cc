@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kConfirmed = std::uint64_t{1} << 63;
 
-[[noreturn]] void fail(const std::string& path, const std::string& reason) {
+[[noreturn]] void throw_unexpected(const std::string& path, const std::string& reason) {
   throw Error(
       ErrorKind::corrupt, "file \"" + path + "\" " + reason,
       "Take the backup again; if this repeats, check the network and the disks of both hosts.");
@@ -46,20 +46,22 @@ void ArrivalLedger::confirm(const postgres::ManifestFile& file) {
       std::lower_bound(arrivals_.begin(), arrivals_.end(), hash,
                        [](const Arrival& a, std::uint64_t value) { return a.path_hash < value; });
   if (found == arrivals_.end() || found->path_hash != hash)
-    fail(file.path, "is in the manifest but did not arrive");
-  if ((found->size_and_state & kConfirmed) != 0) fail(file.path, "is in the manifest twice");
+    throw_unexpected(file.path, "is in the manifest but did not arrive");
+  if ((found->size_and_state & kConfirmed) != 0)
+    throw_unexpected(file.path, "is in the manifest twice");
   if (file.algorithm != DigestAlgorithm::crc32c) {
-    fail(file.path, fmt::format("is in the manifest with a checksum of {} instead of CRC32C",
-                                postgres::manifest_algorithm_name(file.algorithm)));
+    throw_unexpected(file.path,
+                     fmt::format("is in the manifest with a checksum of {} instead of CRC32C",
+                                 postgres::manifest_algorithm_name(file.algorithm)));
   }
   const std::uint64_t size_bytes = found->size_and_state & ~kConfirmed;
   if (size_bytes != file.size_bytes) {
-    fail(file.path,
-         fmt::format("arrived with {} bytes instead of {}", size_bytes, file.size_bytes));
+    throw_unexpected(
+        file.path, fmt::format("arrived with {} bytes instead of {}", size_bytes, file.size_bytes));
   }
   if (crc32c_text(found->crc32c) != file.checksum) {
-    fail(file.path,
-         "arrived with checksum " + crc32c_text(found->crc32c) + " instead of " + file.checksum);
+    throw_unexpected(file.path, "arrived with checksum " + crc32c_text(found->crc32c) +
+                                    " instead of " + file.checksum);
   }
   found->size_and_state |= kConfirmed;
 }

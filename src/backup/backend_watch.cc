@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "postgres/queries.h"
@@ -14,7 +15,6 @@
 namespace barman::backup {
 namespace {
 
-constexpr std::string_view kComponent = "barman.backup";
 constexpr std::chrono::minutes kTellEvery{10};
 constexpr postgres::ConnectionLimits kLimits = {.connect_timeout = std::chrono::seconds(10),
                                                 .statement_timeout = std::chrono::seconds(10)};
@@ -36,7 +36,7 @@ BackendWatch::BackendWatch(const server::Server& server, int pid, Messages& mess
     was_seen_ = ask().activity.has_value();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    log::debug(kComponent, "cannot look for process {}: {}", pid_, error.describe());
+    log::debug(log::kBackupComponent, "cannot look for process {}: {}", pid_, error.describe());
   }
 }
 
@@ -133,7 +133,7 @@ void BackendWatch::tell(const std::string& text, std::chrono::milliseconds silen
   // A short one needs no words, and of a wait for archiving more is told already.
   const bool is_known = silence < kInterval || archive_wait_begun_;
   if (is_known || (told_at_.count() > 0 && silence - told_at_ < kTellEvery)) {
-    log::debug(kComponent, "{}", line);
+    log::debug(log::kBackupComponent, "{}", line);
     return;
   }
   told_at_ = silence;

@@ -1,5 +1,4 @@
-// In which form a backup is received and stored, as the options backup_compression* say (contract
-// backup-and-wal.md 3.4, 3.5). Pure.
+// In which form a backup is received and stored, as the options backup_compression* say. Pure.
 #pragma once
 
 #include <optional>

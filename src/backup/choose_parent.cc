@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "catalogue/newest_backup.h"
 #include "replication/system_identity.h"
 #include "wal_archive/read_branches.h"
@@ -29,7 +30,7 @@ void ask_server(const server::Server& server, catalogue::Branches& branches) {
     branches.live_timeline = timeline;
   } catch (const Error& error) {  // The backup will tell what is wrong.
     if (error.kind() == ErrorKind::interrupted) throw;
-    log::debug("barman.backup", "the timeline of server {} is not known: {}", server.name(),
+    log::debug(log::kBackupComponent, "the timeline of server {} is not known: {}", server.name(),
                error.describe());
   }
 }
@@ -45,7 +46,7 @@ BackupInfo choose_parent(const server::Server& server, const std::string& word) 
   if (catalogue::asks_for_newest(word)) {
     catalogue::NewestBackup newest =
         catalogue::find_newest(list, annotations, branches, word, server.name());
-    if (!newest.note.empty()) log::info("barman.backup", "{}", newest.note);
+    if (!newest.note.empty()) log::info(log::kBackupComponent, "{}", newest.note);
     parent = std::move(newest.backup);
   } else {
     parent = catalogue::resolve_backup(list, annotations, word, server.name());

@@ -11,19 +11,19 @@
 namespace barman::backup {
 namespace {
 
-using postgres::Tablespace;
+using postgres::TablespaceRow;
 
 // In-place tablespaces have archives of their own.
 constexpr int kVersion16 = 160000;
 // What fits into a header of a tar archive.
 constexpr std::size_t kLongestLink = 99;
 
-bool is_in_place(const Tablespace& tablespace) { return !tablespace.location.starts_with('/'); }
+bool is_in_place(const TablespaceRow& tablespace) { return !tablespace.location.starts_with('/'); }
 
 }  // namespace
 
 postgres::ServerSettings take_facts(postgres::Connection& connection, catalogue::BackupInfo& info,
-                                    std::vector<Tablespace>& tablespaces) {
+                                    std::vector<TablespaceRow>& tablespaces) {
   postgres::ServerSettings settings = postgres::query_settings(connection);
   info.pgdata = settings.data_directory;
   info.version = connection.server_version();
@@ -43,8 +43,8 @@ postgres::ServerSettings take_facts(postgres::Connection& connection, catalogue:
 
 void take_announcement(postgres::Connection& connection, const replication::BackupBegin& begin,
                        replication::TablespaceMap map, catalogue::BackupInfo& info,
-                       std::vector<Tablespace>& tablespaces) {
-  const std::vector<Tablespace> listed_before = tablespaces;
+                       std::vector<TablespaceRow>& tablespaces) {
+  const std::vector<TablespaceRow> listed_before = tablespaces;
   take_facts(connection, info, tablespaces);
   const auto lost = std::find_if(tablespaces.begin(), tablespaces.end(), is_in_place);
   if (lost != tablespaces.end() && map == replication::TablespaceMap::yes &&
@@ -59,11 +59,11 @@ void take_announcement(postgres::Connection& connection, const replication::Back
 }
 
 std::vector<catalogue::Tablespace> name_tablespaces(
-    const std::vector<replication::BackupArchive>& archives, const std::vector<Tablespace>& listed,
-    const std::vector<Tablespace>& listed_before) {
+    const std::vector<replication::BackupArchive>& archives,
+    const std::vector<TablespaceRow>& listed, const std::vector<TablespaceRow>& listed_before) {
   const auto name_of = [&](std::uint32_t oid) {
     for (const auto* list : {&listed, &listed_before}) {
-      for (const Tablespace& tablespace : *list) {
+      for (const TablespaceRow& tablespace : *list) {
         if (tablespace.oid == oid) return tablespace.name;
       }
     }
@@ -79,12 +79,12 @@ std::vector<catalogue::Tablespace> name_tablespaces(
   return tablespaces;
 }
 
-replication::TablespaceMap choose_tablespace_map(const std::vector<Tablespace>& tablespaces,
+replication::TablespaceMap choose_tablespace_map(const std::vector<TablespaceRow>& tablespaces,
                                                  catalogue::StoredForm format, int server_version) {
   const bool has_in_place = std::any_of(tablespaces.begin(), tablespaces.end(), is_in_place);
   const bool has_long = std::any_of(
       tablespaces.begin(), tablespaces.end(),
-      [](const Tablespace& tablespace) { return tablespace.location.size() > kLongestLink; });
+      [](const TablespaceRow& tablespace) { return tablespace.location.size() > kLongestLink; });
   const bool is_wanted = format == catalogue::StoredForm::tar || has_long;
   const bool harms = has_in_place && server_version < kVersion16;
   return is_wanted && !harms ? replication::TablespaceMap::yes : replication::TablespaceMap::no;

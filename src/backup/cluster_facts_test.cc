@@ -9,14 +9,14 @@ namespace {
 using replication::TablespaceMap;
 using testing::ElementsAre;
 
-const postgres::Tablespace kInPlace = {.name = "p", .oid = 16386, .location = "pg_tblspc/16386"};
-const postgres::Tablespace kOutside = {.name = "a", .oid = 16384, .location = "/srv/a"};
+const postgres::TablespaceRow kInPlace = {.name = "p", .oid = 16386, .location = "pg_tblspc/16386"};
+const postgres::TablespaceRow kOutside = {.name = "a", .oid = 16384, .location = "/srv/a"};
 
 TEST(ClusterFacts, TablespacesAreThoseOfTheAnnouncement) {
   // b was dropped while the checkpoint was waited for, n was made; d was dropped after it.
-  const std::vector<postgres::Tablespace> before = {
+  const std::vector<postgres::TablespaceRow> before = {
       kOutside, {"b", 16385, "/srv/b"}, {"d", 16389, "/srv/d"}, kInPlace};
-  const std::vector<postgres::Tablespace> after = {kOutside, kInPlace, {"n", 16387, "/srv/n"}};
+  const std::vector<postgres::TablespaceRow> after = {kOutside, kInPlace, {"n", 16387, "/srv/n"}};
   const std::vector<catalogue::Tablespace> result =
       name_tablespaces({{.oid = 16384, .location = "/srv/a"},
                         {.oid = 16386, .location = "pg_tblspc/16386"},
@@ -32,7 +32,7 @@ TEST(ClusterFacts, TablespacesAreThoseOfTheAnnouncement) {
 }
 
 TEST(ClusterFacts, AMapInsteadOfLinksWhereTheyWouldHarm) {
-  const postgres::Tablespace long_one = {"l", 16390, "/" + std::string(99, 'l')};
+  const postgres::TablespaceRow long_one = {"l", 16390, "/" + std::string(99, 'l')};
   const auto choose = choose_tablespace_map;
   EXPECT_EQ(choose({kOutside}, catalogue::StoredForm::plain, 170000), TablespaceMap::no);
   EXPECT_EQ(choose({kOutside}, catalogue::StoredForm::tar, 170000), TablespaceMap::yes);

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "catalogue/backup_turn.h"
@@ -27,8 +28,6 @@ namespace {
 
 using catalogue::BackupId;
 using catalogue::BackupInfo;
-
-constexpr std::string_view kComponent = "barman.backup";
 
 enum class Cause { command, retention };
 
@@ -68,9 +67,9 @@ std::set<BackupId> standalone_backups(const server::Server& server,
   return result;
 }
 
-hooks::HookVariables hook_variables(const server::Server& server,
-                                    const std::vector<BackupInfo>& backups,
-                                    const BackupInfo& backup) {
+hooks::HookVariables deletion_hook_variables(const server::Server& server,
+                                             const std::vector<BackupInfo>& backups,
+                                             const BackupInfo& backup) {
   const catalogue::Catalogue& catalogue = server.catalogue();
   const BackupInfo* previous = catalogue::previous_backup(backups, backup.id);
   const BackupInfo* next = catalogue::next_backup(backups, backup.id);
@@ -119,7 +118,7 @@ bool delete_one(const server::Server& server, const catalogue::BackupList& list,
   const auto begun = std::chrono::steady_clock::now();
   const Timestamp begin_time = now_local();
   messages.info("Deleting backup " + backup.id.value + " for server " + server.name());
-  const hooks::HookVariables variables = hook_variables(server, list.backups, backup);
+  const hooks::HookVariables variables = deletion_hook_variables(server, list.backups, backup);
   const hooks::HookScripts scripts(server.config(),
                                    {.server_name = server.name(),
                                     .configuration_path = server.program().configuration_path,
@@ -148,7 +147,8 @@ bool delete_one(const server::Server& server, const catalogue::BackupList& list,
     messages.warning(fmt::format("No WAL is deleted with backup {} of server {}: {}",
                                  backup.id.value, server.name(), plan.reason));
   } else {
-    log::info(kComponent, "no WAL removed with backup {}: {}", backup.id.value, plan.reason);
+    log::info(log::kBackupComponent, "no WAL removed with backup {}: {}", backup.id.value,
+              plan.reason);
   }
   forget_child(catalogue, backup);
   // Commit point: without metadata the backup is gone.
@@ -202,7 +202,7 @@ std::vector<BackupId> locks_for(const std::vector<BackupInfo>& backups, const Ba
   return ids;
 }
 
-bool refuse(const server::Server& server, const BackupId& id, Messages& messages) {
+bool is_refused(const server::Server& server, const BackupId& id, Messages& messages) {
   messages.error(fmt::format("Cannot delete backup ({} {})", server.name(), id.value));
   return false;
 }
@@ -212,7 +212,7 @@ void report_failure(const server::Server& server, const BackupId& id, const Erro
   messages.error(fmt::format("Failure deleting backup {} for server {}.\n{}{}", id.value,
                              server.name(), error.describe(),
                              error.hint().empty() ? "" : "\n" + error.hint()));
-  refuse(server, id, messages);
+  is_refused(server, id, messages);
 }
 
 // One backup of the plan that enforce_retention() made. Others do not wait for the lock of the
@@ -230,16 +230,17 @@ void retire(const server::Server& server, const BackupInfo& planned,
   const std::vector<BackupId> doomed = list_doomed(facts);
   const BackupInfo* backup = find(backups, id);
   if (backup == nullptr || std::find(doomed.begin(), doomed.end(), id) == doomed.end()) {
-    log::info(kComponent, "backup {} of server {} is not obsolete any more: it stays", id.value,
-              server.name());
+    log::info(log::kBackupComponent, "backup {} of server {} is not obsolete any more: it stays",
+              id.value, server.name());
     return;
   }
   // A child that somebody reads keeps its ancestors; those of a deletion that has begun have lost
   // theirs already.
   if (!facts.annotations.being_deleted.contains(id) &&
       !catalogue::children_of(backups, id).empty()) {
-    log::info(kComponent, "backup {} of server {} stays until its incremental backups can go",
-              id.value, server.name());
+    log::info(log::kBackupComponent,
+              "backup {} of server {} stays until its incremental backups can go", id.value,
+              server.name());
     return;
   }
   messages.info("Enforcing retention policy: removing backup " + id.value + " for server " +
@@ -321,7 +322,7 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
                                server.name(), wal_archive::read_branches(server, list.backups));
   if (!plan.refusal) return plan;
   messages.warning(*plan.refusal);
-  refuse(server, id, messages);
+  is_refused(server, id, messages);
   return std::nullopt;
 }
 
@@ -366,7 +367,7 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
   if (!lock) {
     messages.error("Another process in running on server " + server.name() +
                    ". Impossible to delete the backup.");
-    return refuse(server, backup.id, messages);
+    return is_refused(server, backup.id, messages);
   }
   catalogue::BackupListReader reader(server.catalogue());
   const std::optional<catalogue::DeletionPlan> first =
@@ -375,7 +376,7 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
   // All at once, so that a tree is deleted whole or not at all.
   const std::vector<BackupLock> locks =
       lock_backups(server, first->order, Cause::command, messages);
-  if (locks.empty()) return refuse(server, backup.id, messages);
+  if (locks.empty()) return is_refused(server, backup.id, messages);
   // What a keep or a check changed before the locks were taken counts; nothing changes from here.
   const std::optional<catalogue::DeletionPlan> plan =
       plan_or_refuse(server, reader, backup.id, messages);
@@ -383,7 +384,7 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
   if (plan->order != first->order) {
     messages.error("The incremental backups of backup " + backup.id.value + " of server " +
                    server.name() + " changed meanwhile. Nothing was deleted; try again.");
-    return refuse(server, backup.id, messages);
+    return is_refused(server, backup.id, messages);
   }
   if (plan->warning) messages.warning(*plan->warning);
   for (const BackupLock& held : locks) {
@@ -417,7 +418,8 @@ void enforce_retention(const server::Server& server, catalogue::BackupListReader
   const std::optional<FileLock> lock = FileLock::try_lock(catalogue::backup_lock(server.locks()));
   if (!lock) {
     // A backup or a delete is running; the next cron comes in a minute.
-    log::info(kComponent, "retention of server {} waits for the backup lock", server.name());
+    log::info(log::kBackupComponent, "retention of server {} waits for the backup lock",
+              server.name());
     return;
   }
   for (const BackupId& id : stale_marks) finish_deletion(server, id, messages);

@@ -1,4 +1,4 @@
-// Deleting backups: by hand, and by retention policy (contract catalogue.md 14.4, 15).
+// Deleting backups: by hand, and by retention policy.
 //
 // A backup is marked `delete_this` before anything of it goes, and the mark is removed last,
 // together with its metadata: a deletion that was killed is resumed by the next delete or cron, and

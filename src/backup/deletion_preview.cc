@@ -27,8 +27,8 @@ std::vector<catalogue::RetentionVerdict> verdicts_of(const DeletionFacts& facts,
   return catalogue::apply_retention(backups, *facts.retention);
 }
 
-std::set<BackupId> standalone_backups(const DeletionFacts& facts,
-                                      const std::vector<BackupInfo>& backups) {
+std::set<BackupId> standalone_backups_of(const DeletionFacts& facts,
+                                         const std::vector<BackupInfo>& backups) {
   if (facts.annotations.keeps.empty()) return {};
   if (facts.retention) return catalogue::standalone_outside_policy(verdicts_of(facts, backups));
   std::set<BackupId> result;
@@ -83,7 +83,7 @@ std::vector<WalRemovalPlan> play_deletions(const DeletionFacts& facts,
                                            const std::vector<BackupId>& order,
                                            WalRemovalInput::Cause cause) {
   if (order.empty()) return {};
-  const std::set<BackupId> standalone = standalone_backups(facts, facts.list.backups);
+  const std::set<BackupId> standalone = standalone_backups_of(facts, facts.list.backups);
   std::vector<WalRemovalPlan> plans;
   for (const std::size_t step : deciding_steps(facts.list.backups, order, standalone, cause)) {
     const std::set<BackupId> gone(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(step));
@@ -92,7 +92,7 @@ std::vector<WalRemovalPlan> play_deletions(const DeletionFacts& facts,
     plans.push_back(
         wal_archive::plan_wal_removal({.list = rest,
                                        .deleted = order[step],
-                                       .standalone = standalone_backups(facts, rest.backups),
+                                       .standalone = standalone_backups_of(facts, rest.backups),
                                        .cause = cause}));
   }
   return plans;

@@ -1,6 +1,6 @@
-// A backup manifest for a backup that was copied file by file (contract cli.md 4.12, catalogue.md
-// 6): `data/backup_manifest` with the SHA-256 of each file below `data/`, in PostgreSQL's format,
-// version 1, as pg_verifybackup reads it.
+// A backup manifest for a backup that was copied file by file: `data/backup_manifest` with the
+// SHA-256 of each file below `data/`, in PostgreSQL's format, version 1, as pg_verifybackup reads
+// it.
 #pragma once
 
 #include "base/interrupt.h"

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/backup_size.h"
@@ -42,7 +43,6 @@ using catalogue::BackupInfo;
 using catalogue::BackupStatus;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view kComponent = "barman.backup";
 constexpr std::string_view kManifest = "backup_manifest";
 // Block-level incremental backups.
 constexpr int kVersion17 = 170000;
@@ -56,7 +56,7 @@ struct Job {
   BackupForm form;
   BackupInfo info;
   // As SQL listed them last, those in place included.
-  std::vector<postgres::Tablespace> tablespaces;
+  std::vector<postgres::TablespaceRow> tablespaces;
   // What PostgreSQL says of pages with wrong checksums.
   std::optional<std::string> page_damage;
   // For the error message: what was being done.
@@ -76,7 +76,7 @@ std::string position_text(const std::optional<std::string>& wal_name, std::uint6
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-// Contract 3.9: configuration files outside of the data directory are not in the backup.
+// Configuration files outside of the data directory are not in the backup.
 void warn_of_external_files(Job& job, const postgres::ServerSettings& settings) {
   if (!settings.data_directory) return;
   std::vector<std::string> files = settings.included_files;
@@ -94,7 +94,7 @@ void warn_of_external_files(Job& job, const postgres::ServerSettings& settings) 
       "Please manually backup the following files:\n" +
       list;
   if (job.server.config().backup_options.external_configuration) {
-    log::debug(kComponent, "{}", text);
+    log::debug(log::kBackupComponent, "{}", text);
   } else {
     job.messages.warning(text);
   }
@@ -140,7 +140,7 @@ ReceivedBaseBackup copy_once(Job& job) {
                                    .form = job.form.form,
                                    .coding = job.form.coding};
   const NoticeHandler on_notice = [&](const std::string& notice) {
-    log::info(kComponent, "PostgreSQL: {}", notice);
+    log::info(log::kBackupComponent, "PostgreSQL: {}", notice);
     watch.hear(notice);
   };
   const BaseBackupEvents events = {.on_begin =
@@ -164,7 +164,7 @@ ReceivedBaseBackup copy_with_retries(Job& job) {
       return copy_once(job);
     } catch (const Error& error) {  // One attempt of several.
       if (attempt >= job.request.retry_times || !is_worth_a_retry(error)) throw;
-      log::warning(kComponent, "attempt {} failed: {}", attempt, error.describe());
+      log::warning(log::kBackupComponent, "attempt {} failed: {}", attempt, error.describe());
       job.messages.warning(
           fmt::format("Failure executing a backup using pg_basebackup (attempt {})", attempt));
       job.messages.warning(
@@ -259,7 +259,7 @@ void end_backup(Job& job, const replication::BackupEnd& end) {
       postgres::create_restore_point(connection, "barman_" + info.id.value);
     } catch (const Error& error) {
       // A convenience for later restores; its absence harms nothing.
-      log::debug(kComponent, "cannot create restore point: {}", error.describe());
+      log::debug(log::kBackupComponent, "cannot create restore point: {}", error.describe());
     }
   } else if (job.server.config().primary_conninfo) {
     switch_on_primary(job.server);
@@ -318,8 +318,8 @@ void fail(Job& job, const Error& error) {
     job.save();
   } catch (const Error& second) {
     // With the disk full even this may fail: the backup stays STARTED, and the next one marks it.
-    log::error(kComponent, "cannot record the failure of backup {}: {}", job.info.id.value,
-               second.describe());
+    log::error(log::kBackupComponent, "cannot record the failure of backup {}: {}",
+               job.info.id.value, second.describe());
   }
   std::string text = "Backup failed " + job.action + ".\nDETAILS: " + reason;
   if (!error.hint().empty()) text += "\nHINT: " + error.hint();

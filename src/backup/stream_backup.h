@@ -1,4 +1,4 @@
-// The flow of a base backup with method `postgres` (contract backup-and-wal.md 2 and 3).
+// The flow of a base backup with method `postgres`.
 //
 // What is durable when: the metadata says EMPTY before anything is done, STARTED while files
 // arrive; WAITING_FOR_WALS is written only after every file was compared with the manifest and
@@ -38,8 +38,7 @@ struct BackupRequest {
 // not make. Called before anything is touched.
 void require_supported(const config::ServerConfig& config);
 
-// Throws unless an incremental backup of the server can build on `parent` (contract
-// backup-and-wal.md 3.7). Asks PostgreSQL.
+// Throws unless an incremental backup of the server can build on `parent`. Asks PostgreSQL.
 void require_parent(const server::Server& server, const catalogue::BackupInfo& parent);
 
 // Returns the finished backup (DONE or WAITING_FOR_WALS), or the FAILED one after reporting why.

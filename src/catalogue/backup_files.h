@@ -1,4 +1,4 @@
-// The files of a backup below `base/<id>`, as list-files tells them (contract cli.md 4.16). Nothing
+// The files of a backup below `base/<id>`, as list-files tells them. Nothing
 // is changed. Paths are absolute.
 #pragma once
 

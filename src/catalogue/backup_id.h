@@ -1,4 +1,4 @@
-// The ID of a backup: the local time of its start, "20261121T014237" (contract catalogue.md 2).
+// The ID of a backup: the local time of its start, "20261121T014237".
 #pragma once
 
 #include <compare>

@@ -1,5 +1,5 @@
-// The metadata of one backup and its file, `<id>-backup.info` (docs/formats/backup_info.md,
-// contract catalogue.md 3). A plain value: the catalogue reads and saves it, flows fill it in.
+// The metadata of one backup and its file, `<id>-backup.info` (docs/formats/backup_info.md). A
+// plain value: the catalogue reads and saves it, flows fill it in.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The sizes of a stored backup (contract catalogue.md 8).
+// The sizes of a stored backup.
 #pragma once
 
 #include <cstdint>

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "catalogue/backup_order.h"
 
@@ -133,10 +134,12 @@ bool is_answer(const BackupInfo& backup, std::string_view word) {
   return backup.type() == BackupType::full || backup.type() == BackupType::rsync;
 }
 
-bool is_before(const BackupInfo& backup, const BackupId& wanted) { return backup.id < wanted; }
+bool is_before_wanted(const BackupInfo& backup, const BackupId& wanted) {
+  return backup.id < wanted;
+}
 
 const BackupInfo* find_in(const std::vector<BackupInfo>& backups, const BackupId& id) {
-  const auto found = std::lower_bound(backups.begin(), backups.end(), id, is_before);
+  const auto found = std::lower_bound(backups.begin(), backups.end(), id, is_before_wanted);
   return found != backups.end() && found->id == id ? &*found : nullptr;
 }
 
@@ -220,7 +223,7 @@ const BackupList& BackupListReader::read() {
   for (const auto& [id, path] : catalogue_.list_info_paths()) {
     const std::optional<FileStamp> stamp = stamp_of(path);
     if (!stamp) continue;  // another process deleted the backup meanwhile
-    const auto before = std::lower_bound(known.begin(), known.end(), id, is_before);
+    const auto before = std::lower_bound(known.begin(), known.end(), id, is_before_wanted);
     const bool is_known = before != known.end() && before->id == id;
     if (is_known && known_stamps[static_cast<std::size_t>(before - known.begin())] == *stamp) {
       list.backups.push_back(std::move(*before));
@@ -272,7 +275,7 @@ BackupId Catalogue::make_next_id(Timestamp now) const {
                 fmt::format("Move \"{}\" and its metadata out of the catalogue.",
                             base_directory(*last).string()));
   }
-  log::warning("barman.catalogue",
+  log::warning(log::kCatalogueComponent,
                "the clock says {}, and backup {} is there already: the new backup of server {} "
                "gets the ID {}, so that it stays the newest one",
                by_clock.value, last->value, server_name(), id.value);
@@ -303,7 +306,7 @@ void Catalogue::save(const BackupInfo& info) const {
   try {
     write_file_durably(copy, text);
   } catch (const Error& error) {
-    log::debug("barman.catalogue", "no copy of the metadata of backup {}: {}", info.id.value,
+    log::debug(log::kCatalogueComponent, "no copy of the metadata of backup {}: {}", info.id.value,
                error.describe());
   }
 }

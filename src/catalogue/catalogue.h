@@ -1,4 +1,4 @@
-// The backups of one server as they lie on disk (contract catalogue.md 1-5): finding, reading and
+// The backups of one server as they lie on disk: finding, reading and
 // saving their metadata, annotations, and the paths of their data. Knows nothing of configuration
 // and PostgreSQL. Every write is durable when the call returns; nothing is cached, so each call
 // shows what other processes did meanwhile. Holds no lock: callers take those of locks.h.
@@ -104,7 +104,7 @@ class Catalogue {
   // As find_backup, but absence is the `not_found` error "Unknown backup 'X' for server 'main'".
   BackupInfo load_backup(const BackupId& id) const;
   // What a user typed: an ID, latest/last, oldest/first, latest-full/last-full, last-failed, or a
-  // name (contract cli.md 3.1). Backups whose deletion has begun are no answer to the words.
+  // name. Backups whose deletion has begun are no answer to the words.
   BackupInfo resolve(std::string_view word) const;
   // The ID for a backup that begins now. It is later than every ID there is, whatever the clock
   // says (set back, or the hour that comes twice in autumn): everybody, the real Barman too, takes

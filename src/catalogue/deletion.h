@@ -1,4 +1,4 @@
-// May a backup be deleted, and which ones go with it? (contract catalogue.md 15.1). Pure; the flow
+// May a backup be deleted, and which ones go with it? Pure; the flow
 // that deletes prints the texts.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Which backups a user may exempt from the retention policy (contract cli.md 4.14). Pure.
+// Which backups a user may exempt from the retention policy. Pure.
 #pragma once
 
 #include <optional>

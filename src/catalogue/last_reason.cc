@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/secrets.h"
 #include "base/text.h"
 #include "base/timestamp.h"
@@ -20,7 +21,6 @@ namespace barman::catalogue {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kComponent = "barman.server";
 constexpr std::size_t kMaxText = 4096;
 constexpr std::array<std::string_view, 4> kTasks = {"receive-wal", "archive-wal", "sync-backup",
                                                     "sync-wals"};
@@ -46,7 +46,7 @@ std::optional<LastReason> find_last_reason(const fs::path& backup_directory,
     if (!parse_timestamp(time) || text.empty()) return std::nullopt;
     return LastReason{.task = std::string(task), .time = time, .text = text};
   } catch (const Error& error) {  // It only makes a message better.
-    log::debug(kComponent, "{}", error.describe());
+    log::debug(log::kServerComponent, "{}", error.describe());
     return std::nullopt;
   }
 }
@@ -72,14 +72,15 @@ void keep_last_reason(const fs::path& backup_directory, std::string_view task, c
     write_file_durably(path_of(backup_directory, task),
                        fmt::format("{}\n{}\n", format_iso(now), text));
   } catch (const Error& failure) {  // The log has the reason, too.
-    log::debug(kComponent, "the reason why {} failed is not kept: {}", task, failure.describe());
+    log::debug(log::kServerComponent, "the reason why {} failed is not kept: {}", task,
+               failure.describe());
   }
 }
 
 void forget_last_reason(const fs::path& backup_directory, std::string_view task) {
   const fs::path path = path_of(backup_directory, task);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    log::debug(kComponent, "cannot remove \"{}\": {}", path.string(), errno_text(errno));
+    log::debug(log::kServerComponent, "cannot remove \"{}\": {}", path.string(), errno_text(errno));
   }
 }
 

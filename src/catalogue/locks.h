@@ -1,4 +1,4 @@
-// The lock files of a server (contract catalogue.md 13, cli.md 11.4). Names and kind of lock are
+// The lock files of a server. Names and kind of lock are
 // those of Barman, so that both programs exclude each other. Use with FileLock of base/file_lock.h.
 #pragma once
 

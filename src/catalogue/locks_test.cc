@@ -13,7 +13,7 @@ namespace {
 
 const BackupId kId{"20261101T000000"};
 
-TEST(Locks, HaveTheContractsNames) {
+TEST(Locks, HaveBarmansNames) {
   const LockLocation main = {.directory = "/home", .server_name = "main"};
   EXPECT_EQ(config_lock("/home"), "/home/.config-update.lock");
   EXPECT_EQ(backup_lock(main), "/home/.main-backup.lock");

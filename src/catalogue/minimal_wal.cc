@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "wal/wal_file_name.h"
 
@@ -16,8 +17,6 @@ namespace barman::catalogue {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr std::string_view kComponent = "barman.wal_archiver";
 
 fs::path path_in(const fs::path& backup_directory) { return backup_directory / ".minimal-wal"; }
 
@@ -42,7 +41,7 @@ std::vector<MinimalWal> list_minimal_wal(const fs::path& backup_directory) {
       if (auto place = parse_minimal_wal(line)) places.push_back(std::move(*place));
     }
   } catch (const Error& error) {  // It only saves reading the WAL again.
-    log::warning(kComponent, "{}", error.describe());
+    log::warning(log::kWalArchiverComponent, "{}", error.describe());
   }
   return places;
 }
@@ -66,7 +65,7 @@ void note_minimal_wal(const fs::path& backup_directory, const std::vector<Minima
     }
     write_file_durably(path_in(backup_directory), text);
   } catch (const Error& error) {  // A full or read-only disk; the finding itself is told.
-    log::warning(kComponent, "{}", error.describe());
+    log::warning(log::kWalArchiverComponent, "{}", error.describe());
   }
 }
 

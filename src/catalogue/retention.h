@@ -1,4 +1,4 @@
-// Which backups a retention policy still needs (contract catalogue.md 14). Pure: facts in, a report
+// Which backups a retention policy still needs. Pure: facts in, a report
 // out; deleting is the business of others.
 #pragma once
 

@@ -165,7 +165,7 @@ TEST(Retention, TheWindowHasAnAnchor) {
               testing::ElementsAre("OBSOLETE", "OBSOLETE*", "VALID", "VALID", "VALID"));
 }
 
-// The contract's table 14.3: root and child, with our correction of the standalone anchor.
+// Barman's table 14.3: root and child, with our correction of the standalone anchor.
 TEST(Retention, ChildrenFollowTheirRoot) {
   const BackupInfo anchor = aged(8);
   const BackupInfo newer = aged(2);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 
 namespace barman::catalogue {
@@ -29,7 +30,7 @@ void keep_server_warnings(const fs::path& base_directory,
   try {
     write_file_durably(base_directory / kName, text);
   } catch (const Error& error) {  // A full disk; the backup itself is what counts.
-    log::warning("barman.backup", "{}", error.describe());
+    log::warning(log::kBackupComponent, "{}", error.describe());
   }
 }
 

@@ -14,6 +14,7 @@
 #include "base/foreign_names.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "catalogue/last_reason.h"
@@ -62,7 +63,8 @@ void provoke_wal(const CheckRun& run) {
     postgres::switch_wal(connection, postgres::query_settings(connection).segment_size);
   } catch (const Error& error) {  // The checks of PostgreSQL name the reason.
     if (error.kind() == ErrorKind::interrupted) throw;
-    log::debug("barman.server", "cannot switch WAL on '{}': {}", server.name(), error.describe());
+    log::debug(log::kServerComponent, "cannot switch WAL on '{}': {}", server.name(),
+               error.describe());
     return;
   }
   constexpr std::chrono::seconds kWithoutLimit(10);
@@ -252,8 +254,8 @@ void check_encryption(const CheckRun& run) {
     }
     run.pass(kLabel, "encryption test succeeded");
   } catch (const Error& error) {
-    log::error("barman.server", "encryption test of server '{}' failed: {} {}", run.server.name(),
-               error.describe(), error.hint());
+    log::error(log::kServerComponent, "encryption test of server '{}' failed: {} {}",
+               run.server.name(), error.describe(), error.hint());
     run.fail(kLabel, "encryption test failed. Check the log file for more details" +
                          (problem ? "; besides, backups cannot be taken: " + *problem : ""));
   }

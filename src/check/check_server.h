@@ -1,4 +1,4 @@
-// `check`: one function a question, one CheckResult an answer (contract cli.md 8). The order and
+// `check`: one function a question, one CheckResult an answer. The order and
 // the labels are what monitoring reads. The whole sequence is bounded by the time limit; one query
 // or connection attempt may use a part of it, so that a slow one fails its item and no other.
 #pragma once
@@ -26,8 +26,7 @@ struct CheckResult {
 using CheckHandler = std::function<void(const CheckResult&)>;
 
 // Runs all checks that apply and hands each result over as it comes. limit zero = none. May create
-// missing directories, archive waiting WAL and, when the WAL archive is empty, switch WAL (contract
-// 8, row 1).
+// missing directories, archive waiting WAL and, when the WAL archive is empty, switch WAL.
 void check_server(const server::Server& server, std::chrono::seconds limit, Messages& messages,
                   const CheckHandler& on_result);
 

@@ -27,7 +27,7 @@ using std::chrono::milliseconds;
 
 // So much WAL does not wait in the buffers of a connection.
 constexpr std::uint64_t kFarBehindBytes = std::uint64_t{64} << 20;
-constexpr int kPauseMs = 200;
+constexpr int kReceiverPauseMs = 200;
 constexpr std::size_t kMostBytes = std::size_t{1} << 20;
 
 // nullopt when it cannot be read: the process is of another user, or gone.
@@ -66,7 +66,7 @@ bool is_sending(const postgres::ReplicationClient& client) {
   return !client.state || *client.state == "streaming" || *client.state == "catchup";
 }
 
-std::string name_of(const ReceiverProcess& process) {
+std::string process_name(const ReceiverProcess& process) {
   return process.pid && *process.pid > 0 ? fmt::format("process {}", *process.pid)
                                          : std::string("a process");
 }
@@ -82,7 +82,7 @@ std::string describe_problem(const server::Server& server, const ReceiverProcess
   if (state == StreamState::stalled) {
     return fmt::format(
         "{} makes no progress: {} of WAL wait at {}, check the disk and the network. {}",
-        name_of(process),
+        process_name(process),
         human_size(static_cast<std::int64_t>(look.current->value - look.sent->value)),
         wal::format_lsn(*look.sent), restart_text(server));
   }
@@ -91,7 +91,7 @@ std::string describe_problem(const server::Server& server, const ReceiverProcess
           ? fmt::format("replication slot '{}' is not active", *config.slot_name)
           : fmt::format("PostgreSQL has no WAL sender for '{}'", archive::receiver_name(config));
   return fmt::format("{} holds the lock but does not stream: {}, see the Barman log file. {}",
-                     name_of(process), what, restart_text(server));
+                     process_name(process), what, restart_text(server));
 }
 
 }  // namespace
@@ -174,7 +174,7 @@ std::string find_stream_problem(const server::Server& server, postgres::Connecti
   StreamLook second = first;
   StreamState state = judge_stream(first, second);
   while (state != StreamState::streams && Clock::now() < end) {
-    if (sleep_unless_interrupted(kPauseMs, server.interrupt()))
+    if (sleep_unless_interrupted(kReceiverPauseMs, server.interrupt()))
       server.interrupt().throw_if_requested();
     second = look_at_stream(server, connection);
     state = judge_stream(first, second);

@@ -1,4 +1,4 @@
-// Whether WAL arrives by streaming (contract cli.md 8, row 29): the lock of receive-wal, the
+// Whether WAL arrives by streaming: the lock of receive-wal, the
 // process that holds it, and what PostgreSQL sees of it. For `check` and for cron.
 #pragma once
 

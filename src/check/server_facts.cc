@@ -6,6 +6,7 @@
 
 #include "archive/receiver_name.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "check/deadline.h"
 #include "postgres/conninfo.h"
@@ -25,7 +26,7 @@ constexpr std::chrono::seconds kQuestionsTimeout{30};
 constexpr int kOldestForClient = 100000;
 constexpr std::int64_t kNewestForClient = 19;
 
-bool has_streaming(const config::ServerConfig& config) {
+bool streams(const config::ServerConfig& config) {
   return config.streaming_conninfo.has_value() &&
          (config.backup_method == config::BackupMethod::postgres || config.streaming_archiver);
 }
@@ -43,7 +44,8 @@ auto ask(Connection& connection, const Deadline& deadline, const Ask& question)
   } catch (const Error& error) {
     // One missing privilege must not hide the other facts.
     if (error.kind() == ErrorKind::interrupted) throw;
-    log::debug("barman.server", "a question to PostgreSQL has no answer: {}", error.describe());
+    log::debug(log::kServerComponent, "a question to PostgreSQL has no answer: {}",
+               error.describe());
     return std::nullopt;
   }
 }
@@ -55,7 +57,7 @@ std::optional<Connection> try_open(std::optional<std::string>& error_text, const
   } catch (const Error& error) {
     // Being out of reach is one of the facts.
     if (error.kind() == ErrorKind::interrupted) throw;
-    log::warning("barman.server", "{}", reason_of(error));
+    log::warning(log::kServerComponent, "{}", reason_of(error));
     if (!error_text) error_text = reason_of(error);
     return std::nullopt;
   }
@@ -287,7 +289,7 @@ ServerFacts gather_server_facts(const server::Server& server) {
   ServerFacts facts;
   if (!has_live_values(server.config())) return facts;
   gather_by_sql(server, facts);
-  if (has_streaming(server.config())) gather_by_streaming(server, facts);
+  if (streams(server.config())) gather_by_streaming(server, facts);
   return facts;
 }
 
@@ -297,7 +299,7 @@ config::ShownOptions list_live_values(const server::Server& server, const Server
   LiveValues values;
   add_connection(values, facts);
   add_settings(values, facts);
-  if (has_streaming(config)) add_streaming(values, facts);
+  if (streams(config)) add_streaming(values, facts);
   if (config.streaming_archiver) {
     add_client(values, "pg_receivexlog", server, facts);
     values.add("pg_receivexlog_supports_slots", OptionValue{true});

@@ -1,6 +1,6 @@
-// What a running PostgreSQL server tells about itself, for status, show-servers and diagnose
-// (contract cli.md 6.5). A server that cannot be reached, a missing privilege or a slow answer
-// leaves facts out; no command fails for that.
+// What a running PostgreSQL server tells about itself, for status, show-servers and diagnose. A
+// server that cannot be reached, a missing privilege or a slow answer leaves facts out; no command
+// fails for that.
 #pragma once
 
 #include <cstdint>

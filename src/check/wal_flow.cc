@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/wal_archive.h"
@@ -126,7 +127,7 @@ WalFlow gather_wal_flow(const server::Server& server, std::optional<StreamLook> 
   try {
     if (!config.has_cloud_wals()) look_at_archive(server, flow);
   } catch (const Error& error) {
-    log::debug("barman.server", "server '{}': {}", server.name(), error.describe());
+    log::debug(log::kServerComponent, "server '{}': {}", server.name(), error.describe());
   }
   return flow;
 }

@@ -12,6 +12,7 @@
 
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/program_start.h"
 #include "base/text.h"
 #include "cli/bounded_work.h"
@@ -28,8 +29,6 @@
 
 namespace barman::cli {
 namespace {
-
-constexpr std::string_view kComponent = "barman.cli";
 
 void print_error(const std::string& text) { output::OutputStream(STDERR_FILENO).write(text); }
 
@@ -88,14 +87,15 @@ void open_program_log(const config::GlobalConfig& config, const CommandLine& lin
       line.global.log_level ? log_level_number(*line.global.log_level) : config.log_level;
   const auto failure = log::open_log(config.log_file, level);
   if (failure) {
-    log::warning(kComponent,
+    log::warning(log::kCliComponent,
                  "Failed opening the requested log file. Using standard error instead.");
-    log::warning(kComponent, "{}", *failure);
+    log::warning(log::kCliComponent, "{}", *failure);
   }
   if (config.unknown_log_level && !line.global.log_level) {
-    log::warning(kComponent, "unknown log_level in config file: {}", *config.unknown_log_level);
+    log::warning(log::kCliComponent, "unknown log_level in config file: {}",
+                 *config.unknown_log_level);
   }
-  log::debug(kComponent, "Initialised Barman version {} (config: {}, args: {})", kVersion,
+  log::debug(log::kCliComponent, "Initialised Barman version {} (config: {}, args: {})", kVersion,
              config.config_file, shown_arguments(arguments));
 }
 
@@ -165,10 +165,10 @@ int run_line(const CommandLine& line, const std::vector<std::string>& arguments)
     open_program_log(configuration.global(), line, arguments);
     return run_configured(line, configuration, signals);
   } catch (const config::StartupError& error) {
-    log::error(kComponent, "{}", error.message());
+    log::error(log::kCliComponent, "{}", error.message());
     return fail_at_startup(error.message());
   } catch (const Error& error) {
-    log::error(kComponent, "{}", error.describe());
+    log::error(log::kCliComponent, "{}", error.describe());
     const std::string hint = error.hint().empty() ? "" : "\nHINT: " + error.hint();
     return fail_at_startup(
         fmt::format("EXCEPTION: {}\nSee log file for more details.{}", error.describe(), hint));

@@ -1,5 +1,5 @@
 // The life of one run of `barman`: command line, configuration, user, log, writers, one command,
-// exit code (contract cli.md 1.3-1.5, configuration.md 2).
+// exit code.
 #pragma once
 
 namespace barman::cli {

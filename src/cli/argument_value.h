@@ -1,4 +1,4 @@
-// What values the options accept, and the messages for the others (contract cli.md 1.6).
+// What values the options accept, and the messages for the others.
 #pragma once
 
 #include <optional>

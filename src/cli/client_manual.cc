@@ -7,8 +7,8 @@
 #include "base/text.h"
 #include "cli/completion_text.h"
 #include "cli/roff.h"
-#include "client/wal_archive.h"
-#include "client/wal_restore.h"
+#include "client/wal_archive_program.h"
+#include "client/wal_restore_program.h"
 
 namespace barman::cli {
 namespace {

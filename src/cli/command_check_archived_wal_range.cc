@@ -31,8 +31,8 @@ void run_check_archived_wal_range(CommandContext& context) {
                 "Cannot check a range of WAL files of server '" + config->name +
                     "': a cloud object storage is not available in this version");
   }
-  const output::WalRange range = {.begin_wal = arguments.get("begin_wal"),
-                                  .end_wal = arguments.get("end_wal")};
+  const output::CheckedWalRange range = {.begin_wal = arguments.get("begin_wal"),
+                                         .end_wal = arguments.get("end_wal")};
   if (const auto problem = wal_archive::find_range_problem(range.begin_wal, range.end_wal)) {
     throw Error(ErrorKind::usage, *problem);
   }

@@ -4,6 +4,7 @@
 #include "backup/delete_backup.h"
 #include "base/file_lock.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "catalogue/locks.h"
 #include "check/receiver.h"
 #include "cli/commands.h"
@@ -23,7 +24,7 @@ namespace {
 void report_trouble(CommandContext& context, const std::string& name, const Error& error) {
   // A lock that must not be opened: the message has its path.
   if (error.kind() == ErrorKind::permission) return report_error(context.reporter, error);
-  log::error("barman.cli", "cron on server '{}': {}", name, error.describe());
+  log::error(log::kCliComponent, "cron on server '{}': {}", name, error.describe());
   context.reporter.exception("Unable to run cron on server '" + name +
                              "', please look in the barman log file for more details.");
 }

@@ -22,8 +22,8 @@ void serve(const server::Server& server, CommandContext& context) {
   const ParsedArguments& arguments = context.arguments;
   const archive::WalRequest request = {.wal_name = arguments.get("wal_name"),
                                        .partial_files = arguments.is_set("partial")
-                                                            ? archive::PartialFiles::accept
-                                                            : archive::PartialFiles::ignore,
+                                                            ? archive::PartialWal::accept
+                                                            : archive::PartialWal::ignore,
                                        .form = requested_form(arguments)};
   if (const auto count = arguments.find_integer("peek")) {
     for (const std::string& found :

@@ -19,10 +19,10 @@ std::optional<BackupId> id_of(const BackupInfo* backup) {
 }
 
 // nullopt for a backup without parent. A chain with a missing link ends at its last known backup.
-std::optional<output::BackupChain> chain_of(const std::vector<BackupInfo>& backups,
-                                            const BackupInfo& backup) {
+std::optional<output::ShownChain> chain_of(const std::vector<BackupInfo>& backups,
+                                           const BackupInfo& backup) {
   if (!backup.is_incremental() || !backup.parent_backup_id) return std::nullopt;
-  output::BackupChain chain = {.root = backup.id, .parent = *backup.parent_backup_id, .size = 1};
+  output::ShownChain chain = {.root = backup.id, .parent = *backup.parent_backup_id, .size = 1};
   std::optional<BackupId> ancestor = backup.parent_backup_id;
   while (ancestor && chain.size <= backups.size()) {
     chain.root = *ancestor;

@@ -7,7 +7,7 @@
 #include "output/json_copy.h"
 #include "output/sync_views.h"
 #include "sync/primary_node.h"
-#include "sync/wal_selection.h"
+#include "sync/wanted_wal.h"
 #include "wal_archive/wal_archive.h"
 
 namespace barman::cli {

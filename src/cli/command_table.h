@@ -58,7 +58,7 @@ struct PositionalSpec {
 // How many servers a command works on; the positional with key "server_name" names them.
 enum class ServerArity { none, single, multiple };
 
-// What a command does with a server that is not in service (contract cli.md 2.2).
+// What a command does with a server that is not in service.
 enum class ServerAction {
   run,
   skip,    // "Skipping inactive server 'x'", exit code unchanged

@@ -10,7 +10,7 @@
 namespace barman::cli {
 namespace {
 
-TEST(CommandTable, HoldsEveryCommandOfTheContractAndOurs) {
+TEST(CommandTable, HoldsEveryCommandOfBarmanAndOurs) {
   const std::vector<std::string_view> expected = {"archive-wal",
                                                   "backup",
                                                   "catalogue-check",

@@ -1,5 +1,4 @@
-// Changes of the configuration by commands: the queue of config-update, and what follows a change
-// (contract cli.md 4.7-4.9, configuration.md 12, 13).
+// Changes of the configuration by commands: the queue of config-update, and what follows a change.
 #pragma once
 
 #include <set>

@@ -1,4 +1,4 @@
-// The document of `diagnose` (contract cli.md 6.4): everything known about the configuration, the
+// The document of `diagnose`: everything known about the configuration, the
 // host and each server, as one JSON value without secrets. What is broken is left out or told in
 // `msg_list`; nothing here fails because of one server.
 #pragma once

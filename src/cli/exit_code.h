@@ -1,4 +1,4 @@
-// How a run ends, and how errors are told (contract cli.md 1.5).
+// How a run ends, and how errors are told.
 #pragma once
 
 #include "base/error.h"

@@ -1,6 +1,6 @@
 // Command lines, parsed with getopt_long(3) from the command table: unambiguous prefixes of long
 // options, bundled short options, options between positionals, "--". Errors carry the exact text
-// that users and scripts know (contract cli.md 1.1) and end the program with code 2.
+// that users and scripts know and end the program with code 2.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Which servers a command works on: the names typed by the user, against the configuration and the
-// command's policy for servers that are not in service (contract cli.md 2).
+// command's policy for servers that are not in service.
 //
 // Unknown and refused servers are reported here as errors, skipped ones as messages, and each
 // selected active server tells its configuration warnings.

@@ -1,4 +1,4 @@
-// The lines of `status` (contract cli.md 4.26): pure, from facts to rows.
+// The lines of `status`: pure, from facts to rows.
 #pragma once
 
 #include <cstdint>

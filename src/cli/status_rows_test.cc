@@ -57,7 +57,7 @@ std::string text_of(const std::vector<output::StatusRow>& rows) {
   return text;
 }
 
-TEST(StatusRows, AreThoseOfTheSampleInTheContract) {
+TEST(StatusRows, AreThoseOfTheSampleOfBarman) {
   EXPECT_EQ(text_of(make_status_rows(sample_config(), sample_facts(),
                                      {make_backup("20261121T015053", BackupStatus::done)})),
             "description|Description: Local rsync, file archiver\n"

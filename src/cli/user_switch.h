@@ -1,4 +1,4 @@
-// The program runs as the configured user, whoever starts it (contract cli.md 1.4).
+// The program runs as the configured user, whoever starts it.
 #pragma once
 
 #include <string>

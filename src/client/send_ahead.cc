@@ -161,7 +161,7 @@ std::vector<WalFile> Sender::take() {
 }
 
 bool Sender::send(const RemoteBarman& barman, const std::vector<WalFile>& files) {
-  const SendOutcome outcome = send_wal_files(barman, request_.put, files, is_still_ready);
+  const SentAhead outcome = send_wal_files(barman, request_.put, files, is_still_ready);
   if (outcome.is_pipe_broken || outcome.exit_code != 0) return false;
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -187,14 +187,14 @@ bool Sender::wait_for_work() {
 
 }  // namespace
 
-SendOutcome send_wal_files(const RemoteBarman& barman, const PutOptions& options,
-                           const std::vector<WalFile>& files, bool (*is_valid)(const WalFile&)) {
+SentAhead send_wal_files(const RemoteBarman& barman, const PutOptions& options,
+                         const std::vector<WalFile>& files, bool (*is_valid)(const WalFile&)) {
   PipeEnds pipe = make_pipe();
   ChildProcess ssh(put_wal_command(barman, RemoteMode::run),
                    {.input = pipe.read_end.get(), .directory = kSshDirectory});
   pipe.read_end = Fd();
   ::fcntl(pipe.write_end.get(), F_SETPIPE_SZ, kPipeSize);
-  SendOutcome outcome;
+  SentAhead outcome;
   try {
     compression::FdSink sink(pipe.write_end.get(), "ssh", kNoLimit);
     PutStream stream(options, sink);

@@ -21,7 +21,7 @@ struct WalFile {
 };
 
 // What became of one connection.
-struct SendOutcome {
+struct SentAhead {
   // Of ssh.
   int exit_code = 0;
   // Nobody read the stream any more.
@@ -32,8 +32,8 @@ struct SendOutcome {
 
 // Runs the remote put-wal. It accepts all files or none; none, too, when `is_valid` is false after
 // they were read.
-SendOutcome send_wal_files(const RemoteBarman& barman, const PutOptions& options,
-                           const std::vector<WalFile>& files, bool (*is_valid)(const WalFile&));
+SentAhead send_wal_files(const RemoteBarman& barman, const PutOptions& options,
+                         const std::vector<WalFile>& files, bool (*is_valid)(const WalFile&));
 
 struct SendAheadRequest {
   RemoteBarman barman;

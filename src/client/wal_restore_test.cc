@@ -1,5 +1,5 @@
 // With an ssh of our own, which says what it is told to.
-#include "client/wal_restore.h"
+#include "client/wal_restore_program.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

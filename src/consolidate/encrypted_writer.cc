@@ -35,7 +35,7 @@ using content::Entry;
 
 namespace {
 
-constexpr mode_t kDirectoryMode = 0700;
+constexpr mode_t kArchiveDirectoryMode = 0700;
 constexpr mode_t kFileMode = 0600;
 constexpr std::size_t kPieceSize = std::size_t{256} << 10;
 
@@ -110,7 +110,7 @@ class TreeFiller {
     const bool is_file = type == pipeline::TarMemberType::regular;
     return {.path = entry.path,
             .type = type,
-            .mode = entry.mode | (is_file ? kFileMode : kDirectoryMode),
+            .mode = entry.mode | (is_file ? kFileMode : kArchiveDirectoryMode),
             .size_bytes = is_file ? entry.size_bytes : 0,
             .mtime = entry.mtime_seconds,
             .uid = ::geteuid(),

@@ -1,5 +1,5 @@
 // The archives of a backup in tar format, as they lie in `data/`: names, algorithms, and reading
-// one from its beginning to its end (contract backup-and-wal.md 3.4).
+// one from its beginning to its end.
 #pragma once
 
 #include <cstdint>

@@ -35,8 +35,8 @@ constexpr const char* kAnonymous = "index of an archive";
 constexpr std::array<std::pair<TarMemberType, char>, 3> kTypes = {{{TarMemberType::regular, 'f'},
                                                                    {TarMemberType::directory, 'd'},
                                                                    {TarMemberType::symlink, 'l'}}};
-constexpr std::array<std::optional<Algorithm>, 4> kAlgorithms = {std::nullopt, Algorithm::gzip,
-                                                                 Algorithm::lz4, Algorithm::zstd};
+constexpr std::array<std::optional<Algorithm>, 4> kIndexedAlgorithms = {
+    std::nullopt, Algorithm::gzip, Algorithm::lz4, Algorithm::zstd};
 
 std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1U) ^ static_cast<std::uint64_t>(value >> 63);
@@ -114,14 +114,15 @@ void ArchiveIndexWriter::commit(const ArchiveFacts& facts,
     put_number(frame.content_bytes);
     if (pending_.size() >= kBufferSize) flush();
   }
-  const auto* const algorithm = std::find(kAlgorithms.begin(), kAlgorithms.end(), facts.algorithm);
+  const auto* const algorithm =
+      std::find(kIndexedAlgorithms.begin(), kIndexedAlgorithms.end(), facts.algorithm);
   put_fixed(members_end, 8);
   put_fixed(member_count_, 8);
   put_fixed(frames.size(), 8);
   put_fixed(facts.stamp.size_bytes, 8);
   put_fixed(static_cast<std::uint64_t>(facts.stamp.mtime_seconds), 8);
   put_fixed(facts.stream_size, 8);
-  put_fixed(static_cast<std::uint64_t>(algorithm - kAlgorithms.begin()), 4);
+  put_fixed(static_cast<std::uint64_t>(algorithm - kIndexedAlgorithms.begin()), 4);
   put_fixed(kVersion, 4);
   flush();
   put_fixed(crc32c_finish(crc_), 4);
@@ -266,10 +267,10 @@ std::optional<ArchiveIndex> ArchiveIndex::parse(ReadAt read_at, std::uint64_t si
                             .mtime_seconds = static_cast<std::int64_t>(get_fixed(footer, 32, 8))},
                   .stream_size = get_fixed(footer, 40, 8)};
   if (index.members_end_ < kMagic.size() || index.members_end_ > footer_begin ||
-      algorithm >= kAlgorithms.size()) {
+      algorithm >= kIndexedAlgorithms.size()) {
     index.fail("its footer makes no sense");
   }
-  index.facts_.algorithm = kAlgorithms.at(algorithm);
+  index.facts_.algorithm = kIndexedAlgorithms.at(algorithm);
 
   Input input(index, 0, footer_begin + kChecksumOffset);
   std::string magic;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "compression/frame_codec.h"
 #include "content/scan_archive.h"
 
@@ -18,7 +19,6 @@ namespace {
 using pipeline::TarMember;
 using pipeline::TarMemberType;
 
-constexpr std::string_view kComponent = "barman.content";
 constexpr std::string_view kTablespaceLinks = "pg_tblspc/";
 constexpr mode_t kRootMode = 0700;
 
@@ -165,7 +165,7 @@ std::shared_ptr<ArchiveTree> open_archive_tree(const ArchiveFile& archive,
     index = ArchiveIndex::load(archive, file, archive.index_path());
   } catch (const Error& error) {  // The archive has all that the index has.
     if (error.kind() != ErrorKind::corrupt) throw;
-    log::warning(kComponent, "{}; going on without it", error.describe());
+    log::warning(log::kContentComponent, "{}; going on without it", error.describe());
   }
   if (!index && without_index == WithoutIndex::scan) index = scan_archive(archive, interrupt);
   if (!index || !index->has_random_access()) return nullptr;

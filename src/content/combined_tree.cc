@@ -12,8 +12,8 @@
 namespace barman::content {
 namespace {
 
-constexpr std::string_view kManifest = "backup_manifest";
-constexpr std::string_view kLabel = "backup_label";
+constexpr std::string_view kCombinedManifest = "backup_manifest";
+constexpr std::string_view kCombinedLabel = "backup_label";
 
 }  // namespace
 
@@ -21,16 +21,16 @@ CombinedTree::CombinedTree(std::vector<ChainLink> links, std::string manifest_pr
     : links_(std::move(links)), prefix_(std::move(manifest_prefix)) {}
 
 std::string CombinedTree::complete_label() const {
-  return postgres::without_incremental_lines(read_content(newest(), std::string(kLabel)));
+  return postgres::without_incremental_lines(read_content(newest(), std::string(kCombinedLabel)));
 }
 
 void CombinedTree::walk(const EntryVisitor& visit) const {
   newest().walk([&](const Entry& entry) {
     if (entry.is_directory) return visit(entry);
-    if (is_data_directory() && entry.path == kManifest) return;
+    if (is_data_directory() && entry.path == kCombinedManifest) return;
     Entry derived = entry;
     derived.is_derived = true;
-    if (is_data_directory() && entry.path == kLabel) {
+    if (is_data_directory() && entry.path == kCombinedLabel) {
       derived.size_bytes = complete_label().size();
       return visit(derived);
     }
@@ -47,7 +47,7 @@ void CombinedTree::walk(const EntryVisitor& visit) const {
 }
 
 bool CombinedTree::has_file(const std::string& path) const {
-  if (is_data_directory() && path == kManifest) return false;
+  if (is_data_directory() && path == kCombinedManifest) return false;
   return newest().has_file(path) ||
          (holds_relations(prefix_, path) && newest().has_file(incremental_name(path)));
 }
@@ -57,7 +57,7 @@ std::string CombinedTree::describe(const std::string& path) const {
 }
 
 std::unique_ptr<ContentFile> CombinedTree::open(const std::string& path) const {
-  if (is_data_directory() && path == kLabel) return make_text_file(complete_label());
+  if (is_data_directory() && path == kCombinedLabel) return make_text_file(complete_label());
   if (holds_relations(prefix_, path) && newest().has_file(incremental_name(path)))
     return reconstruct(path);
   return newest().open(path);

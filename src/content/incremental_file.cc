@@ -13,7 +13,7 @@ namespace barman::content {
 namespace {
 
 constexpr std::string_view kPrefix = "INCREMENTAL.";
-constexpr std::uint32_t kMagic = 0xd3ae1f0d;
+constexpr std::uint32_t kIncrementalMagic = 0xd3ae1f0d;
 // Segment files have 131072 blocks, unless PostgreSQL was built otherwise; beyond this it is
 // damage.
 constexpr std::uint32_t kMaxBlockCount = std::uint32_t{1} << 23;
@@ -59,7 +59,8 @@ IncrementalHeader read_incremental_header(ContentFile& file, const std::string& 
   if (file.read_at(0, bytes) != bytes.size()) fail(name, "it is too short");
   FixedPart fixed;
   std::memcpy(&fixed, bytes.data(), sizeof(fixed));
-  if (fixed.magic != kMagic) fail(name, fmt::format("its magic number is {:#x}", fixed.magic));
+  if (fixed.magic != kIncrementalMagic)
+    fail(name, fmt::format("its magic number is {:#x}", fixed.magic));
   if (fixed.block_count > kMaxBlockCount || fixed.truncation_block_length > kMaxBlockCount) {
     fail(name, fmt::format("{} blocks of a file of {} blocks are too many", fixed.block_count,
                            fixed.truncation_block_length));

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kTablespaceLinks = "pg_tblspc/";
+constexpr std::string_view kLinksDirectory = "pg_tblspc/";
 
 struct DirectoryCloser {
   void operator()(DIR* directory) const noexcept { ::closedir(directory); }
@@ -65,8 +65,8 @@ class PlainTree::Walker {
   }
 
   bool is_separate(const std::string& path) const {
-    return path.starts_with(kTablespaceLinks) &&
-           tree_.separate_tablespaces_.contains(path.substr(kTablespaceLinks.size()));
+    return path.starts_with(kLinksDirectory) &&
+           tree_.separate_tablespaces_.contains(path.substr(kLinksDirectory.size()));
   }
 
   void descend(Fd fd, const std::string& directory_path) {
@@ -92,7 +92,7 @@ class PlainTree::Walker {
     throw Error(ErrorKind::corrupt,
                 fmt::format("\"{}\" of the backup is neither a file nor a directory",
                             (tree_.root_ / path).string()),
-                path.starts_with(kTablespaceLinks)
+                path.starts_with(kLinksDirectory)
                     ? "backup.info lists no tablespace of this OID: choose another backup."
                     : "Backups hold no links; choose another backup, or put the file in place.");
   }

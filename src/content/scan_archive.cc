@@ -11,6 +11,7 @@
 #include "base/anonymous_file.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "compression/codec.h"
 
 namespace barman::content {
@@ -18,8 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kComponent = "barman.content";
-constexpr std::size_t kBlockSize = std::size_t{1} << 20;
+constexpr std::size_t kScanBlockSize = std::size_t{1} << 20;
 
 class MemberCollector final : public pipeline::TarVisitor {
  public:
@@ -89,7 +89,7 @@ void write_index(const ArchiveFile& archive, const Fd& file, ArchiveIndexWriter&
   }
   pipeline::Sink& sink = decompressor ? *decompressor : stream;
   const ArchiveStamp stamp = stamp_of(file, archive.path);
-  std::vector<std::byte> buffer(kBlockSize);
+  std::vector<std::byte> buffer(kScanBlockSize);
   for (;;) {
     interrupt.throw_if_requested();
     const std::size_t size = read_full_at(file, buffer, pushed, archive.path);
@@ -113,7 +113,7 @@ ArchiveIndex require_written(std::optional<ArchiveIndex> index, const ArchiveFil
 }  // namespace
 
 ArchiveIndex scan_archive(const ArchiveFile& archive, const Interrupt& interrupt) {
-  log::info(kComponent, "reading \"{}\" to make its index", archive.path.string());
+  log::info(log::kContentComponent, "reading \"{}\" to make its index", archive.path.string());
   const Fd file = open_file(archive.path, O_RDONLY);
   const fs::path directory = archive.path.parent_path();
   if (::access(directory.c_str(), W_OK) == 0) {

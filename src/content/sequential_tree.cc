@@ -18,8 +18,8 @@ using pipeline::TarMember;
 using pipeline::TarMemberType;
 using Block = std::vector<std::byte>;
 
-constexpr std::size_t kBlockSize = std::size_t{1} << 20;
-constexpr std::size_t kQueuedBlocks = 4;
+constexpr std::size_t kMemberBlockSize = std::size_t{1} << 20;
+constexpr std::size_t kMemberBlocks = 4;
 
 // The content of one file on its way from the archive's thread to its reader. Without a reader the
 // content is dropped.
@@ -37,7 +37,7 @@ class Pipe {
   bool has_failed() const { return has_failed_; }
 
  private:
-  BoundedQueue<Block> blocks_{kQueuedBlocks};
+  BoundedQueue<Block> blocks_{kMemberBlocks};
   std::atomic<bool> has_failed_ = false;
 };
 
@@ -122,13 +122,13 @@ class Feeder final : public pipeline::TarVisitor {
   void write(Bytes data) override {
     while (!data.empty()) {
       if (block_.empty()) {
-        block_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(left_, kBlockSize)));
+        block_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(left_, kMemberBlockSize)));
       }
-      const Bytes piece = data.first(std::min(data.size(), kBlockSize - block_.size()));
+      const Bytes piece = data.first(std::min(data.size(), kMemberBlockSize - block_.size()));
       block_.insert(block_.end(), piece.begin(), piece.end());
       data = data.subspan(piece.size());
       left_ -= piece.size();
-      if (block_.size() == kBlockSize) pipe_->push(std::exchange(block_, {}));
+      if (block_.size() == kMemberBlockSize) pipe_->push(std::exchange(block_, {}));
     }
   }
 

@@ -19,7 +19,8 @@ void write_archive_check(Reporter& reporter, std::string_view server,
   reporter.add_json(server, passed);
 }
 
-void write_wal_range_check(Reporter& reporter, std::string_view server, const WalRange& range,
+void write_wal_range_check(Reporter& reporter, std::string_view server,
+                           const CheckedWalRange& range,
                            const std::optional<std::vector<std::string>>& missing) {
   write_server_header(reporter, server);
   JsonValue document = JsonValue::object();

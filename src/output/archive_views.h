@@ -16,12 +16,13 @@ namespace barman::output {
 void write_archive_check(Reporter& reporter, std::string_view server,
                          const std::optional<std::string>& problem);
 
-struct WalRange {
+struct CheckedWalRange {
   std::string begin_wal;
   std::string end_wal;
 };
 // `missing` nullopt: the segment size is unknown, because there is no backup to tell it.
-void write_wal_range_check(Reporter& reporter, std::string_view server, const WalRange& range,
+void write_wal_range_check(Reporter& reporter, std::string_view server,
+                           const CheckedWalRange& range,
                            const std::optional<std::vector<std::string>>& missing);
 
 void write_processes(Reporter& reporter, std::string_view server,

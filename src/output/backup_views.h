@@ -43,7 +43,7 @@ void write_backup_list(Reporter& reporter, std::string_view server,
                        const std::vector<BackupListRow>& rows, ListStyle style);
 
 // The place of an incremental backup below its root.
-struct BackupChain {
+struct ShownChain {
   catalogue::BackupId root;
   catalogue::BackupId parent;
   // Backups from the root to this one, both included.
@@ -61,7 +61,7 @@ struct BackupDetails {
   std::optional<catalogue::RetentionStatus> retention;
   std::optional<catalogue::BackupId> previous;
   std::optional<catalogue::BackupId> next;
-  std::optional<BackupChain> chain;
+  std::optional<ShownChain> chain;
   std::vector<catalogue::BackupId> children;
 };
 

@@ -298,8 +298,7 @@ BackupDetails incremental() {
   details.backup.size = 8'192;
   details.reachable_timelines = {{2}, {3}};
   details.retention = RetentionStatus::valid;
-  details.chain =
-      BackupChain{.root = {"20261121T014320"}, .parent = {"20261121T014915"}, .size = 3};
+  details.chain = ShownChain{.root = {"20261121T014320"}, .parent = {"20261121T014915"}, .size = 3};
   details.children = {{"20261121T020000"}, {"20261121T030000"}};
   return details;
 }

@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "catalogue/backup_info.h"
 #include "config/rendering.h"
-#include "sync/wal_selection.h"
+#include "sync/wanted_wal.h"
 #include "wal_archive/wal_index.h"
 
 namespace barman::output {

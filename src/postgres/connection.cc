@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "postgres/conninfo.h"
 #include "postgres/libpq_handle.h"
@@ -21,7 +22,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::string_view kComponent = "barman.postgres";
 // How much longer than the server's statement_timeout we wait before we give the session up: half
 // of it, so that short limits stay short.
 constexpr milliseconds kMinAnswerGrace{250};
@@ -100,7 +100,7 @@ std::string connect_hint(const PGconn* handle, std::string_view message) {
 }
 
 void log_notice(void*, const char* text) {
-  log::debug(kComponent, "{}", strip(text != nullptr ? text : ""));
+  log::debug(log::kPostgresComponent, "{}", strip(text != nullptr ? text : ""));
 }
 
 struct FreeConninfoOptions {

@@ -335,13 +335,13 @@ ServerSettings query_settings(Connection& connection) {
   return known;
 }
 
-std::vector<Tablespace> list_tablespaces(Connection& connection) {
+std::vector<TablespaceRow> list_tablespaces(Connection& connection) {
   const ResultHandle result =
       execute(connection,
               "SELECT spcname, oid::int8, location FROM (SELECT spcname, oid,"
               " pg_tablespace_location(oid) AS location FROM pg_tablespace) t"
               " WHERE location <> '' ORDER BY oid");
-  std::vector<Tablespace> tablespaces;
+  std::vector<TablespaceRow> tablespaces;
   for (int i = 0; i < PQntuples(result.get()); ++i) {
     const Row row(result.get(), i);
     tablespaces.push_back({row.text(0), static_cast<std::uint32_t>(row.integer(1)), row.text(2)});

@@ -88,14 +88,14 @@ struct ServerSettings {
 };
 ServerSettings query_settings(Connection& connection);
 
-struct Tablespace {
+struct TablespaceRow {
   std::string name;
   std::uint32_t oid = 0;
   std::string location;
-  friend bool operator==(const Tablespace&, const Tablespace&) = default;
+  friend bool operator==(const TablespaceRow&, const TablespaceRow&) = default;
 };
 // Those with a location of their own, by oid.
-std::vector<Tablespace> list_tablespaces(Connection& connection);
+std::vector<TablespaceRow> list_tablespaces(Connection& connection);
 
 // The size of all tablespaces together.
 std::uint64_t query_cluster_size(Connection& connection);

@@ -61,7 +61,7 @@ bool sends_manifest(const BaseBackupRequest& request, int server_version) {
 std::string old_syntax(const BaseBackupRequest& request, int server_version) {
   std::string command = "BASE_BACKUP LABEL " + quote_literal(request.label) + " PROGRESS";
   if (request.checkpoint == CheckpointMode::fast) command += " FAST";
-  if (request.archive_wait == ArchiveWait::no) command += " NOWAIT";
+  if (request.archive_wait == WaitForArchive::no) command += " NOWAIT";
   if (request.max_rate_kbps != 0) command += fmt::format(" MAX_RATE {}", request.max_rate_kbps);
   if (request.tablespace_map == TablespaceMap::yes) command += " TABLESPACE_MAP";
   if (sends_manifest(request, server_version))
@@ -81,7 +81,7 @@ std::string compression_detail(const ServerCompression& compression) {
 std::string new_syntax(const BaseBackupRequest& request) {
   std::vector<std::string> options = {"LABEL " + quote_literal(request.label), "PROGRESS"};
   if (request.checkpoint == CheckpointMode::fast) options.emplace_back("CHECKPOINT 'fast'");
-  if (request.archive_wait == ArchiveWait::no) options.emplace_back("WAIT 0");
+  if (request.archive_wait == WaitForArchive::no) options.emplace_back("WAIT 0");
   if (request.max_rate_kbps != 0)
     options.push_back(fmt::format("MAX_RATE {}", request.max_rate_kbps));
   if (request.tablespace_map == TablespaceMap::yes) options.emplace_back("TABLESPACE_MAP");

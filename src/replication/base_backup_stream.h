@@ -31,7 +31,7 @@ namespace barman::replication {
 
 enum class CheckpointMode { spread, fast };
 // Whether the server waits, at the end, until the required WAL is archived (if it archives).
-enum class ArchiveWait { no, yes };
+enum class WaitForArchive { no, yes };
 // Whether the server puts a "tablespace_map" into the base archive instead of symbolic links.
 enum class TablespaceMap { no, yes };
 
@@ -47,7 +47,7 @@ struct BaseBackupRequest {
   CheckpointMode checkpoint = CheckpointMode::spread;
   std::uint32_t max_rate_kbps = 0;  // 0 = unlimited; the server accepts 32 to 1048576
   TablespaceMap tablespace_map = TablespaceMap::no;
-  ArchiveWait archive_wait = ArchiveWait::yes;
+  WaitForArchive archive_wait = WaitForArchive::yes;
   // Not before PostgreSQL 15.
   std::optional<ServerCompression> compression;
   // No manifest before PostgreSQL 13, and none when not set.

@@ -13,7 +13,7 @@ TEST(BaseBackupCommand, UsesTheOldSyntaxBefore15) {
                                  .checkpoint = CheckpointMode::fast,
                                  .max_rate_kbps = 2048,
                                  .tablespace_map = TablespaceMap::yes,
-                                 .archive_wait = ArchiveWait::no,
+                                 .archive_wait = WaitForArchive::no,
                                  .manifest_checksums = std::nullopt},
                                 130000),
             "BASE_BACKUP LABEL 'it''s' PROGRESS FAST NOWAIT MAX_RATE 2048 TABLESPACE_MAP");
@@ -31,7 +31,7 @@ TEST(BaseBackupCommand, UsesParenthesesSince15) {
                                  .checkpoint = CheckpointMode::fast,
                                  .max_rate_kbps = 32,
                                  .tablespace_map = TablespaceMap::yes,
-                                 .archive_wait = ArchiveWait::no,
+                                 .archive_wait = WaitForArchive::no,
                                  .manifest_checksums = DigestAlgorithm::sha256},
                                 180004),
             "BASE_BACKUP (LABEL 'l', PROGRESS, CHECKPOINT 'fast', WAIT 0, MAX_RATE 32, "

@@ -1,5 +1,4 @@
-// The trees of a backup, and what of them belongs into a restored cluster (contract
-// restore.md 7 and 13).
+// The trees of a backup, and what of them belongs into a restored cluster.
 #pragma once
 
 #include <cstdint>

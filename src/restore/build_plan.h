@@ -15,8 +15,8 @@ namespace barman::restore {
 // Tablespace name -> directory.
 using Relocations = std::map<std::string, std::string>;
 
-// The checks that need the backup's metadata only, in the order of the contract (restore.md 2, 7 to
-// 16), then what this version cannot restore.
+// The checks that need the backup's metadata only, in the order of Barman, then what this version
+// cannot restore.
 Relocations check_request(const RestoreRequest& request, const catalogue::BackupInfo& backup,
                           const config::ServerConfig& config);
 

@@ -374,7 +374,7 @@ std::string request_refusal(const RestoreRequest& asked, catalogue::BackupInfo b
   return refusal([&] { check_request(asked, backup, config); });
 }
 
-TEST(CheckRequest, FollowsTheOrderOfTheContract) {
+TEST(CheckRequest, FollowsTheOrderOfBarman) {
   RestoreRequest asked = request();
   asked.destination = "host:/srv";
   asked.tablespace_rules = {"tbs9:/x", "tbs9"};

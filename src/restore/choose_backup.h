@@ -1,4 +1,4 @@
-// Which backup is restored (contract restore.md 3). Pure.
+// Which backup is restored. Pure.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// The settings that make PostgreSQL recover (contract restore.md 10). Pure text.
+// The settings that make PostgreSQL recover. Pure text.
 #pragma once
 
 #include <optional>

@@ -30,7 +30,7 @@ TEST(RecoverySettings, QuotesForTheShellFirstAndThenForTheFile) {
             "recovery_target_name = 'it''s'\n");
 }
 
-TEST(RecoverySettings, WritesTargetsInTheOrderOfTheContract) {
+TEST(RecoverySettings, WritesTargetsInTheOrderOfBarman) {
   RecoverySettingsRequest request = request_for(150000);
   request.staging_wal_directory = "/srv/pg/barman_wal";
   request.target.time = parse_timestamp("2026-11-21 01:43:14+00:00")->time;

@@ -1,4 +1,4 @@
-// Where recovery shall end, validated (contract restore.md 4).
+// Where recovery shall end, validated.
 #pragma once
 
 #include <cstdint>

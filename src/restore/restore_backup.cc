@@ -19,9 +19,9 @@
 #include "restore/choose_backup.h"
 #include "restore/execute_plan.h"
 #include "restore/gather_facts.h"
-#include "restore/hook_variables.h"
 #include "restore/inspect_places.h"
 #include "restore/place_locks.h"
+#include "restore/recovery_hook_variables.h"
 #include "restore/recovery_target.h"
 #include "restore/refuse_places.h"
 #include "restore/restore_rates.h"
@@ -215,7 +215,7 @@ struct Prepared {
 
 // So that `check` and `catalogue-check` tell it, too.
 void note_minimal(const server::Server& server, const ReplayPlan& replay,
-                  const MinimalWal& minimal) {
+                  const MinimalStretch& minimal) {
   for (const ReplayFile& file : replay.files) {
     if (file.number != minimal.begin.value / replay.segment_size.bytes) continue;
     catalogue::note_minimal_wal(server.locations().backup_directory,

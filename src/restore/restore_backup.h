@@ -1,6 +1,5 @@
-// Restore: base backup, WAL and recovery settings of one backup into a directory of this host
-// (contract restore.md). This folder plans first (build_plan.h, pure) and then acts
-// (execute_plan.h).
+// Restore: base backup, WAL and recovery settings of one backup into a directory of this host. This
+// folder plans first (build_plan.h, pure) and then acts (execute_plan.h).
 //
 // The backup is protected by a shared lock on its ID while it is read: several restores may run,
 // deletion and retention find the lock taken and leave the backup alone. A restore that fails or is

@@ -24,7 +24,7 @@ struct TargetRequest {
 };
 
 // Options of features that need a remote host, staging or snapshots. They are validated in the
-// order of the contract, whatever becomes of them.
+// order of Barman, whatever becomes of them.
 struct StagingRequest {
   std::optional<std::string> staging_path;
   std::optional<std::string> staging_location;

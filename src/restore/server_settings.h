@@ -1,5 +1,5 @@
 // The settings that a cluster brings along in its configuration files and that would do harm after
-// a restore (contract restore.md 11). Configuration is treated as bytes. Pure text.
+// a restore. Configuration is treated as bytes. Pure text.
 #pragma once
 
 #include <cstddef>

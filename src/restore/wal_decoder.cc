@@ -32,14 +32,14 @@ bool WalDecoder::take(const CopyTask& task, const std::vector<fs::path>& moves_t
                 fmt::format("WAL file \"{}\" is not there any more", task.source.string()),
                 "Restore again.");
   }
-  const wal_archive::StoredForm form = coding_.identify(*source, found.source);
+  const wal_archive::WalStoredForm form = coding_.identify(*source, found.source);
   if (form.is_plain() && moves_to.empty()) return false;
   const auto shared = std::make_shared<const Fd>(std::move(*source));
   workers_.submit([this, found, form, shared] { decode(found, form, *shared); });
   return true;
 }
 
-void WalDecoder::decode(const CopyTask& task, const wal_archive::StoredForm& form,
+void WalDecoder::decode(const CopyTask& task, const wal_archive::WalStoredForm& form,
                         const Fd& source) {
   interrupt_.throw_if_requested();
   Fd destination =

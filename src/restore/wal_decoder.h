@@ -29,7 +29,7 @@ class WalDecoder {
   void wait() { workers_.wait(); }
 
  private:
-  void decode(const CopyTask& task, const wal_archive::StoredForm& form, const Fd& source);
+  void decode(const CopyTask& task, const wal_archive::WalStoredForm& form, const Fd& source);
 
   const wal_archive::WalCoding& coding_;
   Progress& progress_;

@@ -29,7 +29,7 @@ struct ReadingOptions {
 };
 
 // The server ran with wal_level = minimal from there on.
-struct MinimalWal {
+struct MinimalStretch {
   wal::Lsn begin;
   // Of the record before it: the last one that can be replayed.
   wal::Lsn last_good_record;
@@ -43,7 +43,7 @@ struct WalReading {
   // A record was found that may be the target, which cannot be told for certain.
   bool may_be_reached = false;
   // Up to the target, or in all there is.
-  std::optional<MinimalWal> minimal;
+  std::optional<MinimalStretch> minimal;
   std::optional<Timestamp> last_transaction_end;
   std::optional<wal::Lsn> last_transaction_lsn;
   // Where the whole records end.

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "catalogue/locks.h"
 #include "sync/primary_node.h"
 #include "sync/sync_backup.h"
@@ -19,13 +20,13 @@
 namespace barman::sync {
 namespace {
 
-constexpr std::size_t kReadSize = std::size_t{256} << 10;
+constexpr std::size_t kAnswerReadSize = std::size_t{256} << 10;
 
 bool is_held(const std::filesystem::path& lock) { return FileLock::holder(lock).has_value(); }
 
 void store_answer(const Fd& answer, const std::filesystem::path& path) {
   AtomicFile file(path);
-  std::vector<std::byte> buffer(kReadSize);
+  std::vector<std::byte> buffer(kAnswerReadSize);
   while (const std::size_t size = read_full(answer, buffer, path)) {
     file.write(Bytes(buffer).first(size));
   }
@@ -51,7 +52,7 @@ void start_backup(const server::Server& server, const PrimaryInfo& primary, Daem
     if (verdict == SyncVerdict::synced) continue;
     if (backup.parent_backup_id) refresh_children(server, primary, *backup.parent_backup_id);
     if (verdict == SyncVerdict::orphan) {
-      log::warning("barman.server",
+      log::warning(log::kServerComponent,
                    "backup {} of server '{}' is not copied: its parent is absent on the primary",
                    backup.id.value, server.name());
     }

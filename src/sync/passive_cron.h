@@ -1,5 +1,5 @@
 // What cron does for a passive server: asks the primary node, and starts one sync-backup and one
-// sync-wals as far as there is something to copy (contract catalogue.md 16.2).
+// sync-wals as far as there is something to copy.
 #pragma once
 
 #include "base/process.h"
@@ -9,7 +9,7 @@
 
 namespace barman::sync {
 
-// Failures to ask the primary are reported as the contract says; then nothing is started.
+// Failures to ask the primary are reported as Barman says; then nothing is started.
 void run_passive_cron(const server::Server& server, catalogue::BackupListReader& backups,
                       DaemonOutputs outputs, Messages& messages);
 

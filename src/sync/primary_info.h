@@ -1,5 +1,5 @@
-// The answer of the primary to sync-info, as a passive node keeps it in `primary.info` (contract
-// catalogue.md 16.1). Foreign bytes: names, IDs and paths in it are checked here.
+// The answer of the primary to sync-info, as a passive node keeps it in `primary.info`. Foreign
+// bytes: names, IDs and paths in it are checked here.
 #pragma once
 
 #include <cstdint>

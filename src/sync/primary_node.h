@@ -1,11 +1,10 @@
-// Asking the primary node of a passive server, through the user's primary_ssh_command (contract
-// configuration.md 14, catalogue.md 16.2).
+// Asking the primary node of a passive server, through the user's primary_ssh_command.
 #pragma once
 
 #include "base/fd.h"
 #include "base/progress.h"
 #include "server/server.h"
-#include "sync/wal_selection.h"
+#include "sync/wanted_wal.h"
 
 namespace barman::sync {
 

@@ -1,4 +1,4 @@
-// Copies a backup of the primary node (contract catalogue.md 16.3, 16.4).
+// Copies a backup of the primary node.
 //
 // The backup is SYNCING in the local catalogue while its files come, and gets the status that it
 // has on the primary when all of them are durable and have proven to be that backup

@@ -214,7 +214,7 @@ class WalSync {
     if (static_cast<std::uint64_t>(status.st_size) != entry.size_bytes) {
       return fmt::format("it has {} bytes instead of {}", status.st_size, entry.size_bytes);
     }
-    const wal_archive::StoredForm form = coding_.identify(*file, path);
+    const wal_archive::WalStoredForm form = coding_.identify(*file, path);
     if (entry.encryption && !form.encryption) {
       return fmt::format("it is not encrypted, and the index of the primary node says {}",
                          *entry.encryption);

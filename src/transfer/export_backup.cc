@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "compression/codec.h"
 #include "pipeline/tar_writer.h"
@@ -115,7 +116,7 @@ void remove_abandoned(const fs::path& directory, const std::string& prefix) {
     if (!file.is_open() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
     const bool is_old = now_local().seconds() - status.st_mtim.tv_sec > kAbandonedAfterSeconds;
     if (!is_old || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
-    log::warning("barman.backup", "removing \"{}\", which an interrupted export has left",
+    log::warning(log::kBackupComponent, "removing \"{}\", which an interrupted export has left",
                  entry->path().string());
     ::unlink(entry->path().c_str());
   }

@@ -1,6 +1,6 @@
-// One backup with the WAL that it needs as a single tar file that another server can import
-// (contract catalogue.md 18, cli.md 4.11b). The backup is read once, through the compressor into a
-// temporary file; it gets its name, which holds its checksum, when it is complete and durable.
+// One backup with the WAL that it needs as a single tar file that another server can import. The
+// backup is read once, through the compressor into a temporary file; it gets its name, which holds
+// its checksum, when it is complete and durable.
 #pragma once
 
 #include <filesystem>
@@ -25,7 +25,7 @@ struct ExportRequest {
   std::string program_facts;
 };
 
-// Throws with the texts of the contract when the backup cannot be exported, before anything is
+// Throws with the texts of Barman when the backup cannot be exported, before anything is
 // written. Returns the path of the file (0600).
 std::filesystem::path export_backup(const server::Server& server,
                                     const catalogue::BackupInfo& backup,

@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/backup_turn.h"
@@ -38,7 +39,7 @@ using wal_archive::WalIndexEntry;
 
 namespace {
 
-constexpr std::size_t kBufferSize = std::size_t{1} << 20;
+constexpr std::size_t kImportBufferSize = std::size_t{1} << 20;
 constexpr std::string_view kStagingPrefix = ".import-";
 constexpr std::array<std::string_view, 4> kExtensions = {".tar", ".tar.gz", ".tar.bz2", ".tar.xz"};
 
@@ -112,8 +113,8 @@ Fd open_tarball(const fs::path& path, std::optional<compression::Algorithm>& alg
 bool have_same_content(const fs::path& a, const fs::path& b) {
   const Fd first = open_file(a, O_RDONLY);
   const Fd second = open_file(b, O_RDONLY);
-  std::vector<std::byte> first_buffer(kBufferSize);
-  std::vector<std::byte> second_buffer(kBufferSize);
+  std::vector<std::byte> first_buffer(kImportBufferSize);
+  std::vector<std::byte> second_buffer(kImportBufferSize);
   for (;;) {
     const std::size_t size = read_full(first, first_buffer, a);
     if (read_full(second, second_buffer, b) != size) return false;
@@ -121,7 +122,7 @@ bool have_same_content(const fs::path& a, const fs::path& b) {
                     second_buffer.begin())) {
       return false;
     }
-    if (size < kBufferSize) return true;
+    if (size < kImportBufferSize) return true;
   }
 }
 
@@ -201,7 +202,7 @@ class Import {
       }
     };
     progress_.begin("import", fs::file_size(tarball_));
-    std::vector<std::byte> buffer(kBufferSize);
+    std::vector<std::byte> buffer(kImportBufferSize);
     for (;;) {
       server_.interrupt().throw_if_requested();
       const std::size_t size = read_full(file, buffer, tarball_);
@@ -321,7 +322,7 @@ class Import {
     publish_wals();
     const fs::path target = server_.catalogue().base_directory(name_.id);
     if (find_status(target)) {
-      log::warning("barman.backup", "removing \"{}\", which an interrupted import has left",
+      log::warning(log::kBackupComponent, "removing \"{}\", which an interrupted import has left",
                    target.string());
     }
     stored::BackupStore(server_.catalogue()).publish(staging_ / "backup", name_.id);

@@ -1,4 +1,4 @@
-// Registers a backup from a file that export_backup() or Barman made (contract catalogue.md 18).
+// Registers a backup from a file that export_backup() or Barman made.
 //
 // The file is read once, unpacked into a staging directory beside the backups while its checksum is
 // computed, and nothing is visible before all of it was checked. What becomes visible: WAL files,
@@ -14,7 +14,7 @@
 
 namespace barman::transfer {
 
-// Throws with the texts of the contract. Takes the server's backup lock and that of the backup.
+// Throws with the texts of Barman. Takes the server's backup lock and that of the backup.
 catalogue::BackupId import_backup(const server::Server& server,
                                   const std::filesystem::path& tarball, Messages& messages,
                                   Progress& progress);

@@ -22,7 +22,7 @@
 
 namespace barman::verify {
 
-struct ArchiveRequest {
+struct ArchiveVerification {
   wal::SegmentSize segment_size;
   std::optional<std::uint64_t> system_id;
   std::optional<int> server_major;
@@ -42,14 +42,14 @@ struct ArchiveVerdict {
   std::uint64_t wal_count = 0;
   std::uint64_t record_count = 0;
   // Both in the order of the archive.
-  std::vector<Finding> findings;
+  std::vector<VerifyFinding> findings;
   std::vector<WalGap> gaps;
   // Where the server began to run with wal_level = minimal.
   std::vector<catalogue::MinimalWal> minimal;
 };
 
 // Throws `interrupted`, and whatever the index says that cannot be read.
-ArchiveVerdict verify_wal_archive(const server::Server& server, const ArchiveRequest& request,
+ArchiveVerdict verify_wal_archive(const server::Server& server, const ArchiveVerification& request,
                                   Progress& progress);
 
 }  // namespace barman::verify

@@ -94,12 +94,12 @@ class Verification {
     WalVerdict verdict = verify_required_wal(server_, backup_);
     report_.wal_count = verdict.wal_count;
     report_.record_count = verdict.record_count;
-    for (Finding& finding : verdict.findings) add(std::move(finding));
+    for (VerifyFinding& finding : verdict.findings) add(std::move(finding));
   }
 
   VerifyReport report() {
     std::sort(report_.findings.begin(), report_.findings.end(),
-              [](const Finding& a, const Finding& b) { return a.object < b.object; });
+              [](const VerifyFinding& a, const VerifyFinding& b) { return a.object < b.object; });
     return std::move(report_);
   }
 
@@ -110,7 +110,7 @@ class Verification {
     content::ExpectedFile expected;
   };
 
-  void add(Finding finding) {
+  void add(VerifyFinding finding) {
     const std::lock_guard lock(mutex_);
     ++report_.finding_count;
     if (report_.findings.size() < VerifyReport::kMaxFindings) {
@@ -302,16 +302,16 @@ void verify_ancestors(const server::Server& server, const BackupInfo& backup,
       report.file_count += found.file_count;
       report.size_bytes += found.size_bytes;
       report.page_count += found.page_count;
-      for (const Finding& finding : found.findings) {
+      for (const VerifyFinding& finding : found.findings) {
         add(link.id, fmt::format("backup {}, which it builds on: {}", link.id.value, finding.text));
       }
     }
   } catch (const Error& error) {
     // A broken chain is what the user wants to hear of, beside everything else.
     if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::not_found) throw;
-    const bool is_told =
-        std::any_of(report.findings.begin(), report.findings.end(),
-                    [](const Finding& finding) { return finding.text.starts_with(kForeignFiles); });
+    const bool is_told = std::any_of(
+        report.findings.begin(), report.findings.end(),
+        [](const VerifyFinding& finding) { return finding.text.starts_with(kForeignFiles); });
     if (!is_told) add(backup.id, error.describe());
   }
 }

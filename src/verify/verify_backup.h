@@ -29,7 +29,7 @@ struct VerifyReport {
   std::uint64_t wal_count = 0;
   std::uint64_t record_count = 0;
   // By object; at most kMaxFindings of finding_count.
-  std::vector<Finding> findings;
+  std::vector<VerifyFinding> findings;
   std::uint64_t finding_count = 0;
 
   static constexpr std::size_t kMaxFindings = 1000;

@@ -12,7 +12,7 @@
 
 namespace barman::verify {
 
-struct Finding {
+struct VerifyFinding {
   // A path relative to the data directory, or the name of a WAL file.
   std::string object;
   // The whole sentence, naming the object.
@@ -26,7 +26,7 @@ bool is_finding(const Error& error);
 struct WalVerdict {
   std::uint64_t wal_count = 0;
   std::uint64_t record_count = 0;
-  std::vector<Finding> findings;
+  std::vector<VerifyFinding> findings;
 };
 
 // Of the cluster that it is a backup of.

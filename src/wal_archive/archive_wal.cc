@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/timestamp.h"
 #include "catalogue/locks.h"
 #include "hooks/hook_scripts.h"
@@ -28,8 +29,6 @@
 namespace barman::wal_archive {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr std::string_view kComponent = "barman.wal_archiver";
 
 // One run of one archiver.
 class ArchiverRun {
@@ -94,7 +93,7 @@ void ArchiverRun::run(const ArchiveRequest& request) {
     }
   }
   for (const std::string& name : batch.empty_partials) {
-    log::info(kComponent, "removing the superseded empty partial file '{}'", name);
+    log::info(log::kWalArchiverComponent, "removing the superseded empty partial file '{}'", name);
     ::unlink((directory() / name).c_str());
   }
   reject_unknown(batch.unknown);
@@ -106,7 +105,7 @@ void ArchiverRun::announce(const WalBatch& batch) {
                   batch.is_limited() ? fmt::format(" (batch size: {})", batch.files.size()) : ""));
   if (batch.files.empty()) return;
   if (const std::string problem = coding_.problem(); !problem.empty()) {
-    log::warning(kComponent, "server '{}': {}", server_.name(), problem);
+    log::warning(log::kWalArchiverComponent, "server '{}': {}", server_.name(), problem);
   }
 }
 
@@ -151,7 +150,7 @@ void ArchiverRun::archive_with_hooks(const std::string& name) {
       problem = filed.front().problem;
     }
   } catch (const hooks::HookAborted& abort) {
-    log::warning(kComponent, "{}; the file stays in \"{}\"", abort.describe(),
+    log::warning(log::kWalArchiverComponent, "{}; the file stays in \"{}\"", abort.describe(),
                  directory().string());
     is_stopped_by_hook_ = true;
     hooks_.run_post(wal_hook_variables(entry, target), abort.describe());
@@ -172,7 +171,7 @@ void ArchiverRun::count(const std::string& name, const FiledWal& filed) {
   switch (filed.outcome) {
     case FiledAs::archived:
       ++counts_.archived;
-      log::debug(kComponent, "archived {}", name);
+      log::debug(log::kWalArchiverComponent, "archived {}", name);
       if (!filed.problem.empty()) {
         messages_.info(
             fmt::format("\tError: what was archived as {} in server {} is none: {}. It was "
@@ -182,7 +181,7 @@ void ArchiverRun::count(const std::string& name, const FiledWal& filed) {
       return;
     case FiledAs::duplicate:
       ++counts_.duplicates;
-      log::info(kComponent, "{} was archived already, with the same content", name);
+      log::info(log::kWalArchiverComponent, "{} was archived already, with the same content", name);
       return;
     case FiledAs::rejected:
       ++counts_.rejected;

@@ -1,5 +1,5 @@
 // WAL flows. Archiving: what was received, by streaming or into `incoming/`, is moved into `wals/`
-// and into the index (contract backup-and-wal.md 9).
+// and into the index.
 //
 // Nothing is lost or doubled by a crash at any point, because the received file is the record of
 // what is to be done and goes last: (1) it is made durable, or what it is compressed to, (2) that,

@@ -16,7 +16,7 @@ using wal::TimelineId;
 
 namespace {
 
-void read_history(const WalArchive& archive, TimelineId timeline, Branches& branches) {
+void add_history(const WalArchive& archive, TimelineId timeline, Branches& branches) {
   const std::string name = wal::history_file_name(timeline);
   try {
     branches.histories[timeline] =
@@ -67,7 +67,7 @@ Branches read_branches(const server::Server& server, wal::SegmentSize segment_si
   const WalArchive archive(server);
   const ArchivedTimelines archived = archive.list_timelines();
   for (const TimelineId timeline : archived.with_history) {
-    read_history(archive, timeline, branches);
+    add_history(archive, timeline, branches);
   }
   for (const TimelineId timeline : archived.with_segments) {
     if (auto last = archive.find_last_segment(timeline)) {

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "compression/stored_file.h"
 #include "postgres/system_id.h"
 
@@ -63,7 +64,7 @@ std::optional<std::uint64_t> known_system_id(const server::Server& server) {
       if (backup->systemid) return parse_id(*backup->systemid);
     }
   } catch (const Error& error) {
-    log::warning("barman.wal_archiver", "the system id of server '{}' is not known: {}",
+    log::warning(log::kWalArchiverComponent, "the system id of server '{}' is not known: {}",
                  server.name(), error.describe());
   }
   return std::nullopt;
@@ -71,7 +72,8 @@ std::optional<std::uint64_t> known_system_id(const server::Server& server) {
 
 std::optional<ContentProblem> find_content_problem(const Fd& file, const fs::path& path,
                                                    const wal::WalFileName& name,
-                                                   const StoredForm& form, const WalCoding& coding,
+                                                   const WalStoredForm& form,
+                                                   const WalCoding& coding,
                                                    std::optional<std::uint64_t> system_id) {
   if (form.encryption) return std::nullopt;
   ContentCheck check(name, {.system_id = system_id});

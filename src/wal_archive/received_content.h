@@ -23,6 +23,6 @@ std::optional<std::uint64_t> known_system_id(const server::Server& server);
 // when it cannot be read.
 std::optional<wal::ContentProblem> find_content_problem(
     const Fd& file, const std::filesystem::path& path, const wal::WalFileName& name,
-    const StoredForm& form, const WalCoding& coding, std::optional<std::uint64_t> system_id);
+    const WalStoredForm& form, const WalCoding& coding, std::optional<std::uint64_t> system_id);
 
 }  // namespace barman::wal_archive

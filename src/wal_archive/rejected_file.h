@@ -1,4 +1,4 @@
-// Files that must not be archived go into `errors/`, never away (contract backup-and-wal.md 9.5).
+// Files that must not be archived go into `errors/`, never away.
 #pragma once
 
 #include <filesystem>

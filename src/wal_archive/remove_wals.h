@@ -1,5 +1,5 @@
-// Removes archived WAL files with their lines in the index, as a plan says (contract catalogue.md
-// 15.3). Hooks of kind wal_delete run around, without the lock of the index.
+// Removes archived WAL files with their lines in the index, as a plan says. Hooks of kind
+// wal_delete run around, without the lock of the index.
 #pragma once
 
 #include <string>

@@ -14,7 +14,7 @@ using wal::TimelineId;
 
 namespace {
 
-TimelineId parse_number(const std::string& text) {
+TimelineId parse_timeline_number(const std::string& text) {
   const std::optional<std::int64_t> number = parse_integer(text);
   if (!number || *number <= 0 || *number > 0xFFFFFFFFLL) {
     throw Error(ErrorKind::usage, fmt::format("Invalid timeline '{}'", text),
@@ -85,7 +85,7 @@ TimelineChoice choose_timeline(const Branches& branches, const BackupInfo& backu
     choice.timeline =
         requested ? branches.descendants_of(backup).front() : find_present(branches, backup);
   } else if (requested && *requested != "current") {
-    choice.timeline = find_requested(branches, backup, parse_number(*requested));
+    choice.timeline = find_requested(branches, backup, parse_timeline_number(*requested));
   }
   const bool is_own = choice.timeline == own;
   choice.hides_own_history = is_own && branches.damaged.contains(own);

@@ -42,7 +42,7 @@ struct StoredWal {
   // For messages.
   std::filesystem::path path;
   Fd file;
-  StoredForm form;
+  WalStoredForm form;
 };
 
 // The timelines that have a name in the archive.

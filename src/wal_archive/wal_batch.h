@@ -1,4 +1,4 @@
-// Which of the received files are to be archived now (contract backup-and-wal.md 9.3). The choice
+// Which of the received files are to be archived now. The choice
 // is pure; only list_received_files() looks at a disk.
 #pragma once
 

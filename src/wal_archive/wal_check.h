@@ -1,6 +1,5 @@
-// Is the WAL that a backup needs in the archive? (contract catalogue.md 3.6,
-// backup-and-wal.md 2.4). The decision is pure; what is archived is asked through ArchiveLookup, so
-// that no directory is listed that the decision does not need.
+// Is the WAL that a backup needs in the archive? The decision is pure; what is archived is asked
+// through ArchiveLookup, so that no directory is listed that the decision does not need.
 #pragma once
 
 #include <filesystem>

@@ -90,7 +90,7 @@ void refuse_other_content(const Fd& plain, const fs::path& source_path) {
 
 }  // namespace
 
-std::optional<std::string> StoredForm::compression_name() const {
+std::optional<std::string> WalStoredForm::compression_name() const {
   if (is_custom) return std::string(kCustom);
   if (algorithm) return std::string(to_text(*algorithm));
   return std::nullopt;
@@ -123,8 +123,8 @@ std::string WalCoding::problem() const {
   return {};
 }
 
-StoredForm WalCoding::identify(const Fd& file, const fs::path& path) const {
-  StoredForm form = identify_received(file, path);
+WalStoredForm WalCoding::identify(const Fd& file, const fs::path& path) const {
+  WalStoredForm form = identify_received(file, path);
   if (!form.is_plain() || name_ != kCustom || !magic_.empty()) return form;
   std::array<std::byte, kFirstBytes> first = {};
   const std::size_t size = read_full_at(file, first, 0, path);
@@ -132,7 +132,7 @@ StoredForm WalCoding::identify(const Fd& file, const fs::path& path) const {
   return form;
 }
 
-StoredForm WalCoding::identify_received(const Fd& file, const fs::path& path) const {
+WalStoredForm WalCoding::identify_received(const Fd& file, const fs::path& path) const {
   std::array<std::byte, kFirstBytes> first = {};
   const Bytes bytes = Bytes(first).first(read_full_at(file, first, 0, path));
   const WalEncoding encoding = detect_wal_encoding(bytes);
@@ -144,7 +144,7 @@ StoredForm WalCoding::identify_received(const Fd& file, const fs::path& path) co
   return {.algorithm = compression::detect(bytes)};
 }
 
-CodingSteps WalCoding::steps_for(const StoredForm& received) const {
+CodingSteps WalCoding::steps_for(const WalStoredForm& received) const {
   return {.is_compressed = is_compressing() && received.is_plain(),
           .is_encrypted = is_encrypting_ && !received.encryption};
 }
@@ -206,13 +206,13 @@ void WalCoding::refuse_without_filter(const fs::path& source_path) const {
               "Set custom_decompression_filter.");
 }
 
-void WalCoding::decode(const StoredForm& form, const Fd& source, const fs::path& source_path,
+void WalCoding::decode(const WalStoredForm& form, const Fd& source, const fs::path& source_path,
                        int target, const fs::path& target_path) const {
   compression::FdSink sink(target, target_path);
   decode(form, source, source_path, sink);
 }
 
-void WalCoding::decode(const StoredForm& form, const Fd& source, const fs::path& source_path,
+void WalCoding::decode(const WalStoredForm& form, const Fd& source, const fs::path& source_path,
                        pipeline::Sink& target) const {
   if (form.encryption) return decode_encrypted(source, source_path, target);
   if (form.is_custom) return decode_custom(source, source_path, target);

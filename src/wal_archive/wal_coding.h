@@ -1,7 +1,7 @@
 // How the WAL files of one server are stored: the configured compression and encryption for what
-// comes in, and the recognition of what is there, whatever it was stored with (contract
-// backup-and-wal.md 7, 8). Files are compressed first, then encrypted. Custom filters are command
-// lines of the user, encryption is done by gpg; everything else runs in the process.
+// comes in, and the recognition of what is there, whatever it was stored with. Files are compressed
+// first, then encrypted. Custom filters are command lines of the user, encryption is done by gpg;
+// everything else runs in the process.
 #pragma once
 
 #include <filesystem>
@@ -16,7 +16,7 @@
 
 namespace barman::wal_archive {
 
-struct StoredForm {
+struct WalStoredForm {
   // Unknown when it is encrypted.
   std::optional<compression::Algorithm> algorithm;
   bool is_custom = false;
@@ -47,7 +47,7 @@ class WalCoding {
   bool is_encrypting() const { return is_encrypting_; }
   // For a file of that form. What is compressed or encrypted already is not compressed, and what is
   // encrypted is not encrypted again.
-  CodingSteps steps_for(const StoredForm& received) const;
+  CodingSteps steps_for(const WalStoredForm& received) const;
   const encryption::Cipher& cipher() const { return cipher_; }
   // The configured word, which the index gets: "gzip", "pigz", "custom".
   const std::string& configured_name() const { return name_; }
@@ -56,8 +56,8 @@ class WalCoding {
 
   // Of a file in the archive, and of one that has just come in: there, what is not recognised is
   // plain.
-  StoredForm identify(const Fd& file, const std::filesystem::path& path) const;
-  StoredForm identify_received(const Fd& file, const std::filesystem::path& path) const;
+  WalStoredForm identify(const Fd& file, const std::filesystem::path& path) const;
+  WalStoredForm identify_received(const Fd& file, const std::filesystem::path& path) const;
 
   // Compresses and encrypts as configured. `source` is read from its beginning; `target` is a file
   // that can be read, too, and is not fsynced. What a custom filter made is read back and compared.
@@ -67,9 +67,9 @@ class WalCoding {
   // Writes the plain content to `target`, a file, pipe or socket; a Sink is finished. Throws
   // `config` for encrypted files that cannot be read with these settings, `corrupt`,
   // compression::ReaderGone.
-  void decode(const StoredForm& form, const Fd& source, const std::filesystem::path& source_path,
+  void decode(const WalStoredForm& form, const Fd& source, const std::filesystem::path& source_path,
               int target, const std::filesystem::path& target_path) const;
-  void decode(const StoredForm& form, const Fd& source, const std::filesystem::path& source_path,
+  void decode(const WalStoredForm& form, const Fd& source, const std::filesystem::path& source_path,
               pipeline::Sink& target) const;
   // The same, but what is compressed stays so.
   void decrypt(const Fd& source, const std::filesystem::path& source_path,

@@ -1,5 +1,4 @@
-// How an archived WAL file is stored, told from its first bytes: names say nothing of it (contract
-// catalogue.md 9).
+// How an archived WAL file is stored, told from its first bytes: names say nothing of it.
 #pragma once
 
 #include <optional>

@@ -88,7 +88,7 @@ WalIndexEntry inspect_received_wal(const Fd& file, const fs::path& path, WalSour
                                   1e-9 * static_cast<double>(status.st_mtim.tv_nsec)};
   // PostgreSQL streams plain WAL only.
   if (source == WalSource::streaming) return entry;
-  const StoredForm form = coding.identify_received(file, path);
+  const WalStoredForm form = coding.identify_received(file, path);
   entry.compression = form.compression_name();
   entry.encryption = form.encryption;
   return entry;
@@ -195,9 +195,9 @@ WalFiler::Item WalFiler::prepare(const std::string& name) const {
   item.file = std::move(*file);
   item.entry = inspect_received_wal(item.file, item.source, source_, coding_);
   // PostgreSQL streams plain WAL only.
-  const StoredForm form = source_ == WalSource::streaming
-                              ? StoredForm{}
-                              : coding_.identify_received(item.file, item.source);
+  const WalStoredForm form = source_ == WalSource::streaming
+                                 ? WalStoredForm{}
+                                 : coding_.identify_received(item.file, item.source);
   if (!is_fit(item, name, form)) return item;
   // By the worker that reads the file anyway to encode or to flush it.
   if (form.is_plain()) item.minimal = find_minimal_wal(item.file, name);
@@ -216,7 +216,7 @@ WalFiler::Item WalFiler::prepare(const std::string& name) const {
   return item;
 }
 
-bool WalFiler::is_fit(Item& item, const std::string& name, const StoredForm& form) const {
+bool WalFiler::is_fit(Item& item, const std::string& name, const WalStoredForm& form) const {
   const auto problem = find_content_problem(
       item.file, item.source, wal::parse_wal_file_name(name).value(), form, coding_, system_id_);
   if (!problem) return true;
@@ -271,8 +271,8 @@ void WalFiler::encode(Item& item, const CodingSteps& steps) const {
 // Whether the archived file holds the same WAL, stored in whatever form.
 bool WalFiler::is_same_wal(const Item& item, const Fd& archived) const {
   if (pipeline::is_same_content(item.file, item.source, archived, item.target)) return true;
-  const StoredForm received_form = coding_.identify_received(item.file, item.source);
-  const StoredForm archived_form = coding_.identify(archived, item.target);
+  const WalStoredForm received_form = coding_.identify_received(item.file, item.source);
+  const WalStoredForm archived_form = coding_.identify(archived, item.target);
   if (received_form.is_plain() && archived_form.is_plain()) return false;
   if ((received_form.encryption || archived_form.encryption) && !coding_.cipher().can_decrypt()) {
     return has_same_time(item.file, archived);

@@ -80,7 +80,7 @@ class WalFiler {
   std::vector<Item> prepare_group(std::span<const std::string> names);
   Item prepare(const std::string& name) const;
   Item prepare_in_place(const std::string& name) const;
-  bool is_fit(Item& item, const std::string& name, const StoredForm& form) const;
+  bool is_fit(Item& item, const std::string& name, const WalStoredForm& form) const;
   void compare_with_archived(Item& item, const std::string& name, const Fd& archived) const;
   void remove_replaced(WalIndex& index, const std::vector<Item>& items);
   void encode(Item& item, const CodingSteps& steps) const;

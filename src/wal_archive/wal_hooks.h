@@ -1,4 +1,4 @@
-// What hook scripts are told about one WAL file (contract cli.md 9).
+// What hook scripts are told about one WAL file.
 #pragma once
 
 #include <filesystem>

@@ -16,6 +16,7 @@
 
 #include "base/durable.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "catalogue/locks.h"
 #include "wal/wal_file_name.h"
@@ -290,7 +291,7 @@ void WalIndex::append(std::span<const WalIndexEntry> entries) {
     // A full disk must not leave a piece of a line behind, which readers would have to repair on
     // the same full disk. If this fails too, they will.
     if (::ftruncate(fd.get(), old_size) != 0) {
-      log::warning("barman.catalogue", "cannot take back a piece of a line in \"{}\"",
+      log::warning(log::kCatalogueComponent, "cannot take back a piece of a line in \"{}\"",
                    path_.string());
     }
     throw;
@@ -394,8 +395,8 @@ void WalIndex::repair_last_line() {
   const std::size_t newline = tail.rfind('\n');
   const std::size_t begin = newline == std::string::npos ? 0 : newline + 1;
   const std::string piece = tail.substr(begin);
-  log::warning("barman.catalogue", "the last line of \"{}\" is incomplete: {}", path_.string(),
-               piece);
+  log::warning(log::kCatalogueComponent, "the last line of \"{}\" is incomplete: {}",
+               path_.string(), piece);
   try {
     fd = open_file(path_, O_RDWR);
   } catch (const SystemError& error) {

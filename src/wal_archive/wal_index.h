@@ -1,7 +1,7 @@
-// The index of archived WAL files, `<server>-xlog.db` (docs/formats/xlog_db.md, contract
-// catalogue.md 10). An open WalIndex holds the lock of the index, which waits for ever: keep it
-// short, and never open a second one in the same process before the first is gone. The file is
-// replaced by rename, never rewritten in place, so a crash leaves the old or the new one.
+// The index of archived WAL files, `<server>-xlog.db` (docs/formats/xlog_db.md). An open WalIndex
+// holds the lock of the index, which waits for ever: keep it short, and never open a second one in
+// the same process before the first is gone. The file is replaced by rename, never rewritten in
+// place, so a crash leaves the old or the new one.
 #pragma once
 
 #include <cstdint>

@@ -9,6 +9,7 @@
 #include "base/durable.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/worker_pool.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/wal_encoding.h"
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // Each file is opened: on a slow disk more threads than processors help.
-constexpr std::size_t kWorkers = 8;
+constexpr std::size_t kRebuildWorkers = 8;
 // Their lines are kept in memory: 256 a directory.
 constexpr std::size_t kEntriesAtOnce = 128;
 
@@ -38,7 +39,7 @@ void collect_hidden_facts(const fs::path& path, EntriesByName& entries) {
     });
   } catch (const Error& error) {
     // A damaged index is a reason to rebuild; what was read until here still helps.
-    log::warning("barman.catalogue", "{}", error.describe());
+    log::warning(log::kCatalogueComponent, "{}", error.describe());
   }
 }
 
@@ -64,7 +65,7 @@ std::vector<fs::directory_entry> list_sorted(const fs::path& directory) {
   return entries;
 }
 
-bool is_hash_directory(const std::string& name) {
+bool is_segment_directory(const std::string& name) {
   return wal::parse_archive_name(name).kind == wal::ArchiveName::Kind::hash_directory;
 }
 
@@ -98,7 +99,8 @@ void warn_unexpected(const fs::path& path) {
   if (name.find("xlog.db") != std::string::npos || name == "sync-wals.info" ||
       name.ends_with(".tmp"))
     return;
-  log::warning("barman.catalogue", "unexpected file in the WAL archive: \"{}\"", path.string());
+  log::warning(log::kCatalogueComponent, "unexpected file in the WAL archive: \"{}\"",
+               path.string());
 }
 
 // Several threads look at the files of several directories; the lines come in the order of the
@@ -124,7 +126,7 @@ class Rebuilder {
  private:
   void write_lines(std::span<const fs::directory_entry> entries) {
     std::vector<Lines> lines(entries.size());
-    WorkerPool workers(kWorkers);
+    WorkerPool workers(kRebuildWorkers);
     for (std::size_t i = 0; i < entries.size(); ++i) {
       workers.submit([&, i] { lines[i] = inspect(entries[i]); });
     }
@@ -142,7 +144,7 @@ class Rebuilder {
   Lines inspect(const fs::directory_entry& entry) const {
     Lines lines;
     const std::string name = entry.path().filename().string();
-    if (entry.is_directory() && is_hash_directory(name)) {
+    if (entry.is_directory() && is_segment_directory(name)) {
       for (const fs::directory_entry& file : list_sorted(entry.path())) {
         interrupt_.throw_if_requested();
         add(file, name, lines);

@@ -17,7 +17,7 @@ namespace {
 
 // Of XLogLongPageHeaderData (docs/formats/wal_segment.md).
 constexpr off_t kSegmentSizeOffset = 32;
-constexpr std::size_t kBufferSize = std::size_t{1} << 20;
+constexpr std::size_t kWatchBufferSize = std::size_t{1} << 20;
 
 // nullopt when the file is not as long as its header says.
 std::optional<wal::SegmentSize> find_segment_size(const Fd& file) {
@@ -35,7 +35,7 @@ std::optional<wal::SegmentSize> find_segment_size(const Fd& file) {
 }
 
 void read_records(const Fd& file, const wal::Segment& segment, wal::RecordChecker& checker) {
-  thread_local std::vector<std::byte> buffer(kBufferSize);
+  thread_local std::vector<std::byte> buffer(kWatchBufferSize);
   checker.begin_segment(segment);
   off_t offset = 0;
   while (!checker.is_done()) {

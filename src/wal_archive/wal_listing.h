@@ -1,4 +1,4 @@
-// The WAL files that belong to a backup, as list-files tells them (contract cli.md 4.16).
+// The WAL files that belong to a backup, as list-files tells them.
 #pragma once
 
 #include <string>

@@ -24,7 +24,7 @@ bool is_segment_name(std::string_view name) {
   return parsed && parsed->kind == wal::WalFileKind::segment;
 }
 
-wal::Segment parse_segment(std::string_view name, wal::SegmentSize size) {
+wal::Segment parse_range_segment(std::string_view name, wal::SegmentSize size) {
   const std::optional<wal::Segment> segment = wal::parse_segment_name(name, size);
   if (!segment) throw bad_segment_name(name);
   return *segment;
@@ -95,8 +95,8 @@ std::optional<std::string> find_range_problem(std::string_view begin_wal,
 std::vector<std::string> list_missing_segments(const fs::path& wals_directory,
                                                std::string_view begin_wal, std::string_view end_wal,
                                                wal::SegmentSize size) {
-  const wal::Segment begin = parse_segment(begin_wal, size);
-  const wal::Segment end = parse_segment(end_wal, size);
+  const wal::Segment begin = parse_range_segment(begin_wal, size);
+  const wal::Segment end = parse_range_segment(end_wal, size);
   if (end.number - begin.number >= kMostSegments) {
     throw Error(ErrorKind::usage,
                 fmt::format("the range {}..{} has {} segments, and at most {} are checked at once",

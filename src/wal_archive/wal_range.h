@@ -1,4 +1,4 @@
-// What the commands that check a WAL archive as a whole decide (contract cli.md 4.6, 4.6b).
+// What the commands that check a WAL archive as a whole decide.
 #pragma once
 
 #include <cstdint>

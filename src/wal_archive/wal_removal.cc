@@ -11,6 +11,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::wal_archive {
@@ -132,7 +133,7 @@ std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
     const fs::path path = archived_wal_path(wals_directory, entry.name);
     if (::unlink(path.c_str()) != 0) {
       if (errno != ENOENT) throw_errno("cannot remove \"" + path.string() + "\"");
-      log::warning("barman.catalogue", "\"{}\" was removed already", path.string());
+      log::warning(log::kCatalogueComponent, "\"{}\" was removed already", path.string());
     }
     directories.insert(path.parent_path());
     ++count;
@@ -150,7 +151,7 @@ std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
   } catch (const SystemError& error) {
     // Lines of files that are gone do no harm, and go with the next removal.
     if (!is_out_of_space(error.error_number())) throw;
-    log::warning("barman.catalogue", "{}: the lines of {} removed files stay for now",
+    log::warning(log::kCatalogueComponent, "{}: the lines of {} removed files stay for now",
                  error.describe(), count);
   }
   return count;

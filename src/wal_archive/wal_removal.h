@@ -1,5 +1,5 @@
-// Which WAL files may go when a backup is deleted, and before the first backup of a server
-// (contract catalogue.md 15.3). The plan is pure; remove_planned_wal() carries it out.
+// Which WAL files may go when a backup is deleted, and before the first backup of a server. The
+// plan is pure; remove_planned_wal() carries it out.
 //
 // A plan says what stays; only names that sort before everything a remaining backup needs can go.
 // It never decides by counting files, and a backup whose begin is unknown, or any backup whose

@@ -1,4 +1,4 @@
-// Which archived WAL files a restore copies (contract restore.md 9.1, 9.6): the segments along the
+// Which archived WAL files a restore copies: the segments along the
 // ancestry of the target timeline, from the beginning of the backup to where the target stops.
 // Side branches stay out. All history files come along, so that a promoted cluster takes a timeline
 // number that was never used. Files that were received and are not archived, the unfinished segment

@@ -1,6 +1,5 @@
-// How much WAL belongs to each backup, as list-backups and show-backup tell it (contract
-// catalogue.md 12.1). One pass over the index serves all backups of a server; memory depends on
-// their number only.
+// How much WAL belongs to each backup, as list-backups and show-backup tell it. One pass over the
+// index serves all backups of a server; memory depends on their number only.
 #pragma once
 
 #include <cstdint>

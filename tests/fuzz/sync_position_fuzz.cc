@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "sync/wal_selection.h"
+#include "sync/wanted_wal.h"
 #include "wal/wal_file_name.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

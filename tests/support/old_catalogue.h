@@ -1,6 +1,6 @@
-// Catalogues as Barman has left them, version by version, made from the facts of the contract
-// (catalogue.md 1, 3, 5, 10): where the metadata and the annotations are, which fields a
-// backup.info has, how the index of WAL is named and how many columns it has, where the data is.
+// Catalogues as Barman has left them, version by version, made from the facts of Barman: where the
+// metadata and the annotations are, which fields a backup.info has, how the index of WAL is named
+// and how many columns it has, where the data is.
 //
 //   OldCatalogue catalogue(barman.server_directory("main"), old_layouts().front());
 //   catalogue.add_all();

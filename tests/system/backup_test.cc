@@ -179,7 +179,7 @@ class EveryVersion : public testing::TestWithParam<int> {};
 INSTANTIATE_TEST_SUITE_P(Backup, EveryVersion, testing::ValuesIn(all_majors()),
                          testing::PrintToStringParamName());
 
-TEST_P(EveryVersion, IsTakenAsPostgresAndTheContractWantIt) {
+TEST_P(EveryVersion, IsTakenAsPostgresAndBarmanWantIt) {
   PostgresServer postgres({.major = GetParam(), .tablespaces = {"fast"}});
   postgres.query("CREATE TABLE t TABLESPACE fast AS SELECT generate_series(1, 10000) AS id");
   const std::string oid = postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = 'fast'");

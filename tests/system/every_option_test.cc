@@ -1,4 +1,4 @@
-// A barman.conf with every option of the contract, and with two that nobody knows: accepted, shown
+// A barman.conf with every option of Barman, and with two that nobody knows: accepted, shown
 // with its values, and warned about by name only.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Every way to store a backup: {plain, tar} x {none, gzip, lz4, zstd} x {client, server} x {clear,
-// gpg} x {full, chain of 3}. What the contract allows is taken, verified, restored to a point in
+// gpg} x {full, chain of 3}. What Barman allows is taken, verified, restored to a point in
 // time, started, and compared by its rows; what it forbids is refused with its reason, and nothing
 // is begun.
 //
@@ -48,7 +48,7 @@ const std::vector<Form>& all_forms() {
   return forms;
 }
 
-// Contract, configuration 9.3 and 9.5; "" when there is nothing against it.
+// "" when there is nothing against it.
 std::string refusal_of(const Form& form, int major) {
   if (form.format == "plain" && form.location != "server") {
     return "backup_compression_format plain is not compatible with backup_compression_location " +

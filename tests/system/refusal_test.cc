@@ -1,6 +1,6 @@
 // What barman must refuse, and how: two commands at the same time, missing rights and slots, WAL
 // that is gone, the wrong cluster. The message names the object, the reason and the next step; the
-// exit code is that of the contract; secrets appear nowhere.
+// exit code is that of Barman; secrets appear nowhere.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -420,7 +420,7 @@ TEST(OtherCluster, IsNotMixedIntoTheCatalogue) {
 
 // -------------------------------------------------------------------------------------- exit codes
 
-TEST(ExitCodes, AreThoseOfTheContract) {
+TEST(ExitCodes, AreThoseOfBarman) {
   StreamingSite site;
   EXPECT_EQ(site.barman.run({"backup", "--no-such-option", "main"}).exit_code, 2);
   EXPECT_EQ(site.barman.run({"no-such-command"}).exit_code, 2);

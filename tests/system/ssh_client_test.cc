@@ -147,7 +147,7 @@ TEST_F(SshClient, EveryCompressionArrivesAndComesBack) {
   EXPECT_THAT(names_in(incoming()), IsEmpty());
 }
 
-TEST_F(SshClient, ExitCodesAreThoseOfTheContract) {
+TEST_F(SshClient, ExitCodesAreThoseOfBarman) {
   put_wal_file(1);
   CommandRequest request = archive(1);
   request.argv[request.argv.size() - 2] = "nobody";

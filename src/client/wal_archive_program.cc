@@ -1,4 +1,4 @@
-#include "client/wal_archive.h"
+#include "client/wal_archive_program.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -120,7 +120,7 @@ int send_alone(const ArchiveWalRequest& request, WalFile requested) {
     return send_wal_files(barman, request.put, files, [](const WalFile&) { return true; });
   };
   const SharedConnection connection(request.barman);
-  SendOutcome outcome = send(connection.use(request.barman));
+  SentAhead outcome = send(connection.use(request.barman));
   // The connection that was kept may have been cut; what arrives twice is stored once.
   if (outcome.exit_code == kSshFailure && connection.was_there()) outcome = send(request.barman);
   if (!outcome.is_pipe_broken) return report(request.barman, outcome.exit_code);

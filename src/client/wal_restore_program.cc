@@ -1,4 +1,4 @@
-#include "client/wal_restore.h"
+#include "client/wal_restore_program.h"
 
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
-// Geographical redundancy: what a passive node is told of the WAL of its primary (contract
-// catalogue.md 16.1). A passive node names the last WAL that it has and where the line of that WAL
-// stands in the index of the primary, so that nobody reads a million lines each minute.
+// Geographical redundancy: what a passive node is told of the WAL of its primary. A passive node
+// names the last WAL that it has and where the line of that WAL stands in the index of the primary,
+// so that nobody reads a million lines each minute.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct SyncRequest {
 SyncRequest parse_sync_position(std::string_view text);
 std::string format_sync_position(std::string_view last_name, std::uint64_t last_position);
 
-struct WalSelection {
+struct WantedWal {
   // The last line of the index: where it begins and its name; 0 and "" when the index is empty.
   std::uint64_t last_position = 0;
   std::string last_name;
@@ -43,8 +43,8 @@ struct WalSelection {
 // `backups`: those that are told, ascending. Reads all selected lines once, so that a damaged one
 // is found before anything is sent: throws `corrupt` naming it. Throws `conflict` when last_wal is
 // older than the first or newer than the last line.
-WalSelection select_wals(const wal_archive::WalIndexSnapshot& index,
-                         const std::vector<catalogue::BackupInfo>& backups,
-                         const SyncRequest& request);
+WantedWal select_wals(const wal_archive::WalIndexSnapshot& index,
+                      const std::vector<catalogue::BackupInfo>& backups,
+                      const SyncRequest& request);
 
 }  // namespace barman::sync

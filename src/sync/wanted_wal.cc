@@ -1,4 +1,4 @@
-#include "sync/wal_selection.h"
+#include "sync/wanted_wal.h"
 
 #include <fmt/format.h>
 
@@ -33,14 +33,14 @@ std::string format_sync_position(std::string_view last_name, std::uint64_t last_
   return fmt::format("{}\t{}", last_name, last_position);
 }
 
-bool WalSelection::includes(std::string_view name) const {
+bool WantedWal::includes(std::string_view name) const {
   return (!after || name > *after) && (!from || name >= *from);
 }
 
-WalSelection select_wals(const wal_archive::WalIndexSnapshot& index,
-                         const std::vector<catalogue::BackupInfo>& backups,
-                         const SyncRequest& request) {
-  WalSelection selection;
+WantedWal select_wals(const wal_archive::WalIndexSnapshot& index,
+                      const std::vector<catalogue::BackupInfo>& backups,
+                      const SyncRequest& request) {
+  WantedWal selection;
   const auto last = index.find_last_line();
   if (!last) return selection;
   selection.last_position = last->offset;

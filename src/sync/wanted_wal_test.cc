@@ -1,4 +1,4 @@
-#include "sync/wal_selection.h"
+#include "sync/wanted_wal.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,13 +25,13 @@ class Selection : public testing::Test {
         "000000010000000000000004\t4\t4.0\tgzip\tgpg\n");
   }
   void put(const std::string& lines) { put_file(locations_.wal_index_path(), lines); }
-  WalSelection select(const SyncRequest& request) const {
+  WantedWal select(const SyncRequest& request) const {
     return select_wals(wal_archive::WalIndexSnapshot::take(locations_), {backup_}, request);
   }
   // The ends of the selected names.
   std::vector<std::string> names(const SyncRequest& request) const {
     const auto index = wal_archive::WalIndexSnapshot::take(locations_);
-    const WalSelection selection = select_wals(index, {backup_}, request);
+    const WantedWal selection = select_wals(index, {backup_}, request);
     std::vector<std::string> result;
     index.for_each(
         [&](const wal_archive::WalIndexLine& line) {
@@ -58,7 +58,7 @@ class Selection : public testing::Test {
 
 TEST_F(Selection, BeginsAtTheFirstBackup) {
   EXPECT_THAT(names({}), ElementsAre("3", "3.00000028.backup", "4"));
-  const WalSelection selection = select({});
+  const WantedWal selection = select({});
   EXPECT_EQ(selection.last_name, "000000010000000000000004");
   EXPECT_EQ(selection.last_position, 41U + 41U + 57U);
 }

@@ -1,4 +1,4 @@
-#include "restore/hook_variables.h"
+#include "restore/recovery_hook_variables.h"
 
 #include <map>
 

@@ -1,4 +1,4 @@
-// What recovery hooks find in their environment (contract restore.md 14).
+// What recovery hooks find in their environment.
 #pragma once
 
 #include "hooks/hook_scripts.h"
