@@ -55,10 +55,9 @@ std::optional<std::vector<std::byte>> read_segment(const WalArchive& archive,
   return content.take();
 }
 
-std::optional<replication::HeldWal> find_noted_end(const server::Server& server,
+std::optional<replication::HeldWal> find_noted_end(const std::filesystem::path& server_directory,
                                                    const std::string& segment) {
-  const wal_archive::ReceiverNote note =
-      wal_archive::find_receiver_note(server.locations().backup_directory);
+  const wal_archive::ReceiverNote note = wal_archive::find_receiver_note(server_directory);
   if (note.segment != segment) return std::nullopt;
   return note.end;
 }
@@ -67,20 +66,21 @@ std::optional<replication::HeldWal> find_noted_end(const server::Server& server,
 
 replication::ArchivedWal look_at_archived_wal(const server::Server& server) {
   const WalArchive archive(server);
-  return {.last_segment =
-              [archive](wal::TimelineId timeline) {
-                return ask([&] { return archive.find_last_segment(timeline); });
-              },
-          .content =
-              [archive](const std::string& segment) {
-                return ask([&] { return read_segment(archive, segment); });
-              },
-          .noted_end =
-              [&server](const std::string& segment) { return find_noted_end(server, segment); },
-          .history =
-              [archive](wal::TimelineId timeline) {
-                return ask([&] { return archive.find_text(wal::history_file_name(timeline)); });
-              }};
+  return {
+      .last_segment =
+          [archive](wal::TimelineId timeline) {
+            return ask([&] { return archive.find_last_segment(timeline); });
+          },
+      .content =
+          [archive](const std::string& segment) {
+            return ask([&] { return read_segment(archive, segment); });
+          },
+      .noted_end = [directory = server.locations().backup_directory](
+                       const std::string& segment) { return find_noted_end(directory, segment); },
+      .history =
+          [archive](wal::TimelineId timeline) {
+            return ask([&] { return archive.find_text(wal::history_file_name(timeline)); });
+          }};
 }
 
 }  // namespace barman::archive
