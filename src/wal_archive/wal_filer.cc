@@ -23,6 +23,7 @@
 #include "wal/wal_content.h"
 #include "wal_archive/received_content.h"
 #include "wal_archive/rejected_file.h"
+#include "wal_archive/wal_level_watch.h"
 
 namespace barman::wal_archive {
 namespace fs = std::filesystem;
