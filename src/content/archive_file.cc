@@ -23,7 +23,7 @@ using Block = std::vector<std::byte>;
 
 constexpr std::array<std::optional<Algorithm>, 4> kAlgorithms = {std::nullopt, Algorithm::gzip,
                                                                  Algorithm::lz4, Algorithm::zstd};
-constexpr std::size_t kBlockSize = std::size_t{1} << 20;
+constexpr std::size_t kQueuedBlockSize = std::size_t{1} << 20;
 constexpr std::size_t kQueuedBlocks = 8;
 
 class DroppingSink final : public pipeline::Sink {
@@ -37,11 +37,11 @@ class BlockQueue final : public pipeline::Sink {
  public:
   void write(Bytes data) override {
     while (!data.empty()) {
-      if (block_.capacity() == 0) block_.reserve(kBlockSize);
-      const Bytes piece = data.first(std::min(data.size(), kBlockSize - block_.size()));
+      if (block_.capacity() == 0) block_.reserve(kQueuedBlockSize);
+      const Bytes piece = data.first(std::min(data.size(), kQueuedBlockSize - block_.size()));
       block_.insert(block_.end(), piece.begin(), piece.end());
       data = data.subspan(piece.size());
-      if (block_.size() == kBlockSize) hand_over();
+      if (block_.size() == kQueuedBlockSize) hand_over();
     }
   }
   void finish() override {
@@ -79,7 +79,7 @@ void push_archive(const ArchiveFile& archive, BlockQueue& blocks,
     decryptor = reading.cipher.make_decryptor(*sink, archive.path.string());
     sink = decryptor.get();
   }
-  Block buffer(kBlockSize);
+  Block buffer(kQueuedBlockSize);
   for (;;) {
     reading.interrupt.throw_if_requested();
     const std::size_t size = read_full(file, buffer, archive.path);
