@@ -21,8 +21,8 @@ constexpr std::size_t kMaxWorkers = 8;
 constexpr std::size_t kMaxShown = 100;
 
 // Segment size and system of the newest usable backup.
-verify::ArchiveVerification make_archive_request(CommandContext& context,
-                                                 const server::Server& server) {
+verify::VerifyWalRequest make_archive_request(CommandContext& context,
+                                              const server::Server& server) {
   const std::vector<catalogue::BackupInfo> backups = list_readable_backups(context, server);
   const auto newest =
       std::find_if(backups.rbegin(), backups.rend(),
@@ -33,7 +33,7 @@ verify::ArchiveVerification make_archive_request(CommandContext& context,
                                                   server.name()));
   }
   const ParsedArguments& arguments = context.arguments;
-  verify::ArchiveVerification request = {
+  verify::VerifyWalRequest request = {
       .segment_size = newest->xlog_segment_size,
       .system_id = verify::find_system_id(*newest),
       .server_major = verify::find_server_major(*newest),
@@ -47,7 +47,7 @@ verify::ArchiveVerification make_archive_request(CommandContext& context,
   return request;
 }
 
-bool is_asked_for(const verify::ArchiveVerification& request, const check::WalHole& hole) {
+bool is_asked_for(const verify::VerifyWalRequest& request, const check::WalHole& hole) {
   return (!request.first || *request.first <= hole.last) &&
          (!request.last || hole.first <= *request.last);
 }
@@ -63,8 +63,8 @@ std::string branch_note(const check::SurveyReport& survey, const std::string& na
 
 // Those in front of which the recovery of a backup ends. WAL around backups that are kept for ever
 // may be missing.
-std::size_t tell_holes(const check::SurveyReport& survey,
-                       const verify::ArchiveVerification& request, output::Reporter& reporter) {
+std::size_t tell_holes(const check::SurveyReport& survey, const verify::VerifyWalRequest& request,
+                       output::Reporter& reporter) {
   std::size_t count = 0;
   for (const check::WalHole& hole : survey.holes) {
     if (hole.is_expected || !is_asked_for(request, hole)) continue;
@@ -134,7 +134,7 @@ void run_verify_wal(CommandContext& context) {
                 "WAL verification is not supported for servers using cloud storage");
   }
   const server::Server server = make_server(context, *config);
-  const verify::ArchiveVerification request = make_archive_request(context, server);
+  const verify::VerifyWalRequest request = make_archive_request(context, server);
   context.reporter.info("Verifying the WAL archive of server " + server.name());
   const verify::ArchiveVerdict verdict =
       verify::verify_wal_archive(server, request, context.progress);

@@ -35,7 +35,7 @@ struct Piece {
 
 class ArchiveVerification {
  public:
-  ArchiveVerification(const server::Server& server, const ArchiveVerification& request,
+  ArchiveVerification(const server::Server& server, const VerifyWalRequest& request,
                       Progress& progress)
       : server_(server), request_(request), archive_(server), progress_(progress) {}
 
@@ -245,7 +245,7 @@ class ArchiveVerification {
   }
 
   const server::Server& server_;
-  const ArchiveVerification& request_;
+  const VerifyWalRequest& request_;
   const wal_archive::WalArchive archive_;
   Progress& progress_;
   // Of each timeline that a history file names; not changed while there are workers.
@@ -264,7 +264,7 @@ class ArchiveVerification {
 
 }  // namespace
 
-ArchiveVerdict verify_wal_archive(const server::Server& server, const ArchiveVerification& request,
+ArchiveVerdict verify_wal_archive(const server::Server& server, const VerifyWalRequest& request,
                                   Progress& progress) {
   return ArchiveVerification(server, request, progress).run();
 }

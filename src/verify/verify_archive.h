@@ -22,7 +22,7 @@
 
 namespace barman::verify {
 
-struct ArchiveVerification {
+struct VerifyWalRequest {
   wal::SegmentSize segment_size;
   std::optional<std::uint64_t> system_id;
   std::optional<int> server_major;
@@ -49,7 +49,7 @@ struct ArchiveVerdict {
 };
 
 // Throws `interrupted`, and whatever the index says that cannot be read.
-ArchiveVerdict verify_wal_archive(const server::Server& server, const ArchiveVerification& request,
+ArchiveVerdict verify_wal_archive(const server::Server& server, const VerifyWalRequest& request,
                                   Progress& progress);
 
 }  // namespace barman::verify
