@@ -52,7 +52,7 @@ void run_sync_info(CommandContext& context) {
   }
   const std::vector<catalogue::BackupInfo> backups = list_complete_backups(context, server);
   const auto index = wal_archive::WalArchive(server).snapshot();
-  const sync::WalSelection wals = sync::select_wals(index, backups, request);
+  const sync::WantedWal wals = sync::select_wals(index, backups, request);
   const config::ShownOptions options = config::list_exported_options(*config);
   output::write_sync_info(raw_output(context),
                           {.backups = backups, .index = index, .wals = wals, .options = options});

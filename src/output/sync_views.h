@@ -17,7 +17,7 @@ struct SyncFacts {
   // Those of which passive nodes may know: complete ones.
   const std::vector<catalogue::BackupInfo>& backups;
   const wal_archive::WalIndexSnapshot& index;
-  const sync::WalSelection& wals;
+  const sync::WantedWal& wals;
   const config::ShownOptions& options;
 };
 void write_sync_info(const Fd& out, const SyncFacts& facts);
