@@ -42,7 +42,7 @@ class WalRestore : public ::testing::Test {
   void answer(const std::string& script, const std::string& peek = "exit 0") const {
     // Under its name when it is complete: processes in the background run it.
     const fs::path path = directory_.path() / "new-ssh";
-    std::ofstream(path) << "#!/bin/sh\ncase \"$*\" in *-G*) exit 0;; *--peek*) " << peek
+    std::ofstream(path) << "#!/bin/sh\ncase \" $* \" in *\" -G \"*) exit 0;; *--peek*) " << peek
                         << ";; esac\nWAL=" << (directory_.path() / "wal").string() << "\n"
                         << script << "\n";
     fs::permissions(path, fs::perms::owner_all);
@@ -102,7 +102,7 @@ TEST_F(WalRestore, NothingElseGetsTheNameOfASegment) {
 
 TEST_F(WalRestore, APartialFileMayBeUnwritten) {
   answer("head -c 1048576 /dev/zero");
-  EXPECT_EQ(restore({"--partial"}), 0);
+  EXPECT_EQ(restore({"--partial"}), 0) << said_;
 }
 
 TEST_F(WalRestore, WhatIsNotThereLeavesNothing) {

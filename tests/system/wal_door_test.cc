@@ -136,7 +136,8 @@ TEST_F(WalDoor, OnlyWalGetsTheNameOfWalAtTheDatabase) {
     request.argv = {program, "backup", "main", kName, destination.string()};
     request.environment["TMPDIR"] = place_.path().string();
     return run_command(with_program(
-        request, "ssh", "case \"$*\" in *-G*) exit 0;; esac\n" + greeting + "\nexec " + get_wal));
+        request, "ssh",
+        "case \" $* \" in *\" -G \"*) exit 0;; esac\n" + greeting + "\nexec " + get_wal));
   };
   const CommandResult bad = restore("echo Welcome to this host");
   EXPECT_EQ(bad.exit_code, 2);
