@@ -58,7 +58,7 @@ class Execution {
 
   ExecutedRestore run() {
     in_context("Failure copying base backup", [&] { copy_base_backup(); });
-    write_file_durably(plan_.destination / ".barman-recover.info", plan_.recover_info, file_mode());
+    write_own_file(".barman-recover.info", plan_.recover_info);
     in_context("Failure copying WAL files", [&] { copy_wal(); });
     configure();
     create_control_file();
@@ -205,6 +205,11 @@ class Execution {
   mode_t directory_mode() const { return has_group_access_ ? kGroupDirectoryMode : kDirectoryMode; }
   mode_t file_mode() const { return has_group_access_ ? kGroupFileMode : kFileMode; }
 
+  void write_own_file(const std::string& name, std::string_view content) const {
+    write_file_durably(plan_.destination / name, content, file_mode());
+    set_mode(plan_.destination / name, file_mode());
+  }
+
   void set_modes_of_roots() {
     if (!has_group_access_) return;
     set_mode(plan_.destination, kGroupDirectoryMode);
@@ -312,7 +317,7 @@ class Execution {
                                                   .file_mode = file_mode(),
                                                   .restore_command = plan_.restore_command});
     if (!plan_.recovery.signal_file.empty()) {
-      write_file_durably(plan_.destination / plan_.recovery.signal_file, "", file_mode());
+      write_own_file(plan_.recovery.signal_file, "");
     }
   }
 

@@ -148,16 +148,28 @@ TEST_F(ExecutePlan, MakesACompleteDataDirectory) {
   EXPECT_THAT(executed.missing_files, ElementsAre("pg_hba.conf", "pg_ident.conf"));
 }
 
-TEST_F(ExecutePlan, GroupAccessIsThatOfTheCluster) {
-  fs::permissions(root_ / "data/global/pg_control", fs::perms(0640));
+TEST_F(ExecutePlan, GroupAccessIsThatOfTheClusterWhateverTheUmask) {
+  for (const char* const name :
+       {"data/global/pg_control", "data/postgresql.conf", "data/postgresql.auto.conf"}) {
+    fs::permissions(root_ / name, fs::perms(0640));
+  }
   fs::permissions(root_ / "data/base", fs::perms(0750));
-  execute(plan());
+  RestorePlan asked = plan();
+  asked.recovery = {.is_written = true,
+                    .settings_file = "postgresql.auto.conf",
+                    .settings = "recovery_target = 'immediate'\n",
+                    .signal_file = "recovery.signal"};
+  const mode_t umask_before = ::umask(077);
+  execute(asked);
+  ::umask(umask_before);
   for (const char* const name :
        {"pg", "pg/pg_wal", "pg/pg_wal/archive_status", "pg/pg_tblspc", "pg/base", "new_tbs"}) {
     EXPECT_EQ(mode_of(root_ / name), 0750U) << name;
   }
   for (const char* const name :
-       {"pg/global/pg_control", "pg/.barman-recover.info", "pg/pg_wal/000000010000000000000002"}) {
+       {"pg/global/pg_control", "pg/.barman-recover.info", "pg/pg_wal/000000010000000000000002",
+        "pg/postgresql.conf", "pg/postgresql.conf.origin", "pg/postgresql.auto.conf",
+        "pg/recovery.signal"}) {
     EXPECT_EQ(mode_of(root_ / name), 0640U) << name;
   }
 }

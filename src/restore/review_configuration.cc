@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <deque>
 #include <set>
+#include <string_view>
 #include <system_error>
+
+#include <fmt/format.h>
 
 #include "base/durable.h"
 #include "base/error.h"
@@ -23,6 +26,16 @@ mode_t mode_of(const fs::path& path) {
   return status.st_mode & 07777;
 }
 
+// The mode is that of the cluster, whatever the umask of this process.
+void write_with_mode(const fs::path& path, std::string_view content, mode_t mode) {
+  AtomicFile file(path, mode);
+  file.write(content);
+  if (::fchmod(file.fd().get(), mode) != 0) {
+    throw_errno(fmt::format("cannot set permissions of \"{}\"", path.string()));
+  }
+  file.commit();
+}
+
 class Reviewer {
  public:
   explicit Reviewer(const ConfigurationRequest& request) : request_(request) {}
@@ -37,8 +50,8 @@ class Reviewer {
     if (!request_.settings.empty() && !has_written_settings_) {
       // A name of the user's may have a directory that the backup does not have.
       make_directories((request_.data_directory / request_.settings_file).parent_path(), 0700);
-      write_file_durably(request_.data_directory / request_.settings_file, request_.settings,
-                         request_.file_mode);
+      write_with_mode(request_.data_directory / request_.settings_file, request_.settings,
+                      request_.file_mode);
     }
     return std::move(result_);
   }
@@ -60,8 +73,8 @@ class Reviewer {
     }
     const mode_t mode = mode_of(path);
     // A copy, not a rename: at each moment there is a complete file under the usual name.
-    write_file_durably(path.string() + ".origin", original, mode);
-    write_file_durably(path, reviewed.content, mode);
+    write_with_mode(path.string() + ".origin", original, mode);
+    write_with_mode(path, reviewed.content, mode);
     for (SettingNote& note : reviewed.changes) result_.changes.push_back(std::move(note));
     for (SettingNote& note : reviewed.warnings) result_.warnings.push_back(std::move(note));
     for (const IncludeDirective& include : reviewed.includes) follow(file, include);
