@@ -208,6 +208,20 @@ TEST(BuildPlan, RefusesTargetsBeforeTheEndOfTheBackup) {
   EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("is before the backup end LSN"));
 }
 
+TEST(BuildPlan, ARefusedTargetTellsOfTheOtherMomentThatTheClockShowed) {
+  RecoveryTarget target;
+  target.time = parse_timestamp("2020-01-01 00:00:00+00:00").value().time;
+  target.zone_doubt = "Shown twice: for the second one give X.";
+  try {
+    refuse_impossible_target(target, facts().backup);
+    ADD_FAILURE() << "nothing was refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.hint(),
+              "Shown twice: for the second one give X. Choose an older backup, or let 'auto' "
+              "choose it.");
+  }
+}
+
 TEST(BuildPlan, RefusesWhatPostgresCouldNotRead) {
   RestoreRequest asked = request();
   asked.target.lsn = "zzz";

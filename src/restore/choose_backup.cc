@@ -36,13 +36,15 @@ std::optional<wal::TimelineId> absolute_timeline(const RecoveryTarget& target,
   return wal::TimelineId{static_cast<std::uint32_t>(*number)};
 }
 
-Error no_candidate(const Branches& branches, std::optional<wal::TimelineId> timeline,
+Error no_candidate(const RecoveryTarget& target, const Branches& branches,
+                   std::optional<wal::TimelineId> timeline,
                    const std::vector<std::string>& passed_over) {
   std::string hint =
       "Run 'barman list-backups' to see which backups there are and when they ended.";
   if (!passed_over.empty()) {
     return {ErrorKind::not_found, "Cannot find any candidate backup for recovery.",
-            join(passed_over, " ") + " Bring their files back, or name another backup."};
+            with_zone_doubt(target, join(passed_over, " ") +
+                                        " Bring their files back, or name another backup.")};
   }
   if (timeline) {
     const std::string problem = branches.history_problem(*timeline);
@@ -51,7 +53,8 @@ Error no_candidate(const Branches& branches, std::optional<wal::TimelineId> time
         "branches; choose one with --target-tli, or name a backup.",
         timeline->value, problem.empty() ? "" : " (" + problem + ")");
   }
-  return {ErrorKind::not_found, "Cannot find any candidate backup for recovery.", std::move(hint)};
+  return {ErrorKind::not_found, "Cannot find any candidate backup for recovery.",
+          with_zone_doubt(target, hint)};
 }
 
 }  // namespace
@@ -107,7 +110,8 @@ BackupChoice choose_backup(const BackupList& list, const Annotations& annotation
     choice.backup = backup;
     return choice;
   }
-  throw no_candidate(branches, is_timeline_known ? std::nullopt : timeline, choice.warnings);
+  throw no_candidate(target, branches, is_timeline_known ? std::nullopt : timeline,
+                     choice.warnings);
 }
 
 }  // namespace barman::restore

@@ -125,6 +125,17 @@ TEST(ChooseBackup, RefusesWhatNothingReaches) {
   EXPECT_THROW(choose({.timeline = "7"}), Error);
 }
 
+TEST(ChooseBackup, TellsOfTheOtherMomentThatTheClockShowed) {
+  RecoveryTarget target = parse_target({.time = "2020-01-01 00:00:00+00:00"});
+  target.zone_doubt = "Shown twice.";
+  try {
+    choose_backup({.backups = backups(), .broken = {}}, {}, target, timelines());
+    ADD_FAILURE() << "nothing was refused";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.hint(), testing::StartsWith("Shown twice. Run 'barman list-backups'"));
+  }
+}
+
 TEST(ChooseBackup, RefusesTargetsThatSayNothingAboutBackups) {
   EXPECT_THROW(refuse_target_for_automatic_choice({.xid = "5"}), Error);
   EXPECT_THROW(refuse_target_for_automatic_choice({.name = "x"}), Error);

@@ -107,13 +107,17 @@ RecoveryTarget parse_target(const TargetRequest& request) {
   return target;
 }
 
+std::string with_zone_doubt(const RecoveryTarget& target, const std::string& hint) {
+  return target.zone_doubt.empty() ? hint : target.zone_doubt + " " + hint;
+}
+
 void refuse_impossible_target(const RecoveryTarget& target, const catalogue::BackupInfo& backup) {
   const int version = backup.version.value_or(0);
   if (target.time && backup.end_time && *target.time < *backup.end_time) {
     throw Error(ErrorKind::usage,
                 fmt::format("The requested target time {} is before the backup end time {}",
                             format_iso(*target.time), format_iso(*backup.end_time)),
-                "Choose an older backup, or let 'auto' choose it.");
+                with_zone_doubt(target, "Choose an older backup, or let 'auto' choose it."));
   }
   if (target.lsn && backup.end_xlog && *target.lsn < *backup.end_xlog) {
     throw Error(ErrorKind::usage,

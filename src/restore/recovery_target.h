@@ -43,6 +43,9 @@ void refuse_multiple_targets(const TargetRequest& request);
 // Throws `usage` for what PostgreSQL could not read.
 RecoveryTarget parse_target(const TargetRequest& request);
 
+// The hint of a refusal; it begins with the other moment that the user may have meant.
+std::string with_zone_doubt(const RecoveryTarget& target, const std::string& hint);
+
 // Against the backup and the version of its server: target before its end, action without target.
 void refuse_impossible_target(const RecoveryTarget& target, const catalogue::BackupInfo& backup);
 
