@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "base/log_components.h"
@@ -215,9 +217,15 @@ void ArchiverRun::reject_unknown(const std::vector<std::string>& names) {
                   server_.name()));
   for (const std::string& name : names) {
     messages_.info("\t" + name);
-    move_to_errors(server_.locations().errors_directory, directory() / name, RejectReason::unknown,
-                   now_local());
-    ++counts_.rejected;
+    try {
+      move_to_errors(server_.locations().errors_directory, directory() / name,
+                     RejectReason::unknown, now_local());
+      ++counts_.rejected;
+    } catch (const SystemError& error) {
+      // A temporary name, which its writer has given up for the right one meanwhile.
+      if (error.error_number() != ENOENT || find_status(directory() / name)) throw;
+      messages_.info("\t" + name + " has gone by itself");
+    }
   }
 }
 

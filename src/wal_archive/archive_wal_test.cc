@@ -272,6 +272,35 @@ TEST(ArchiveWal, AGoodFileTakesThePlaceOfOneThatCannotBeRight) {
                                                        " in server main is none: it is empty")));
 }
 
+// Renames the file that is told, as the program that was writing it does at its end.
+class RenamesWhatIsTold final : public Messages {
+ public:
+  RenamesWhatIsTold(std::filesystem::path from, std::filesystem::path to)
+      : from_(std::move(from)), to_(std::move(to)) {}
+  void debug(const std::string&) override {}
+  void info(const std::string& text) override {
+    if (text == "\t" + from_.filename().string()) std::filesystem::rename(from_, to_);
+  }
+  void warning(const std::string&) override {}
+  void error(const std::string&) override {}
+  void exception(const std::string&) override {}
+
+ private:
+  std::filesystem::path from_;
+  std::filesystem::path to_;
+};
+
+TEST(ArchiveWal, AFileThatGetsItsRightNameMeanwhileIsNoFailure) {
+  TestServer test;
+  put_wal_file(test.incoming(wal_name(1)), "one");
+  put_wal_file(test.incoming(wal_name(2) + ".part"), "two");
+  RenamesWhatIsTold messages(test.incoming(wal_name(2) + ".part"), test.incoming(wal_name(2)));
+  const ArchiveCounts counts = archive_pending_wal(test.make(), {}, messages);
+  EXPECT_EQ(counts.archived, 1U);
+  EXPECT_EQ(counts.rejected, 0U);
+  EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).archived, 1U);
+}
+
 TEST(ArchiveWal, NamesOfAnyLengthDoNotStopIt) {
   TestServer test;
   for (const std::size_t size : {229U, 230U, 255U})
