@@ -116,7 +116,7 @@ TEST_F(WalDoor, NothingIsArchivedWhenGpgFails) {
                                  "head -c 100000; eval \"echo '[GNUPG:] END_ENCRYPTION' >&$2\"; " +
                                      ending));
     EXPECT_EQ(result.exit_code, 1) << ending;
-    EXPECT_THAT(result.err, HasSubstr("cannot encrypt ")) << ending;
+    EXPECT_THAT(result.err, HasSubstr("gpg ended before all was encrypted")) << ending;
     EXPECT_TRUE(fs::exists(incoming() / kName)) << ending;
     EXPECT_FALSE(fs::exists(archived_wal(barman_, "main", kName))) << ending;
   }
