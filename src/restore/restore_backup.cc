@@ -24,6 +24,7 @@
 #include "restore/recovery_hook_variables.h"
 #include "restore/recovery_target.h"
 #include "restore/refuse_places.h"
+#include "restore/replayed_tablespaces.h"
 #include "restore/restore_rates.h"
 #include "restore/wal_reading.h"
 #include "wal_archive/archive_wal.h"
@@ -225,7 +226,7 @@ void note_minimal(const server::Server& server, const ReplayPlan& replay,
 
 // Where the WAL leads is told before anything is written.
 void check_wal(const server::Server& server, const RestoreRequest& request, Progress& progress,
-               RestorePlan& plan) {
+               const RestoreFacts& facts, RestorePlan& plan) {
   if (plan.replay.files.empty()) return;
   const RecoveryTarget target = parse_target(request.target);
   const WalReading reading = read_wal(plan.replay, target, plan.wal.coding,
@@ -234,6 +235,7 @@ void check_wal(const server::Server& server, const RestoreRequest& request, Prog
                                        .interrupt = server.interrupt()});
   if (reading.minimal && !request.dry_run) note_minimal(server, plan.replay, *reading.minimal);
   judge_wal(reading, target, plan);
+  judge_replayed_tablespaces(reading.tablespaces, facts, plan);
 }
 
 Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& progress) {
@@ -257,7 +259,7 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
   plan.warnings.insert(plan.warnings.begin(), chosen.warnings.begin(), chosen.warnings.end());
   plan.notes.insert(plan.notes.begin(), chosen.notes.begin(), chosen.notes.end());
   verify_wal_files(prepared.plan);
-  check_wal(server, chosen.request, progress, prepared.plan);
+  check_wal(server, chosen.request, progress, prepared.facts, prepared.plan);
   return prepared;
 }
 

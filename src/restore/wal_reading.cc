@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -163,6 +164,9 @@ class Reader {
       reading.target_segment = (record.end.value - 1) / plan_.segment_size.bytes;
       return;
     }
+    if (auto created = wal::find_created_tablespace(record)) {
+      reading.tablespaces.push_back({created->oid, std::move(created->location), record.begin});
+    }
     if (end) {
       reading.last_transaction_end = Timestamp{.microseconds = end->microseconds};
       reading.last_transaction_lsn = record.begin;
@@ -217,6 +221,7 @@ class Reader {
       WalReading& part = piece.reading;
       result.may_be_reached = result.may_be_reached || part.may_be_reached;
       if (!result.minimal) result.minimal = part.minimal;
+      std::ranges::move(part.tablespaces, std::back_inserter(result.tablespaces));
       if (part.last_transaction_end) {
         result.last_transaction_end = part.last_transaction_end;
         result.last_transaction_lsn = part.last_transaction_lsn;

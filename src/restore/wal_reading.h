@@ -35,6 +35,13 @@ struct MinimalStretch {
   wal::Lsn last_good_record;
 };
 
+// CREATE TABLESPACE, which replay repeats: in the place that the server gave it.
+struct ReplayedTablespace {
+  std::uint32_t oid = 0;
+  std::string location;
+  wal::Lsn record;
+};
+
 struct WalReading {
   // The record at which recovery stops; unset: it is not there, or there is no target.
   std::optional<wal::Lsn> target_record;
@@ -44,6 +51,7 @@ struct WalReading {
   bool may_be_reached = false;
   // Up to the target, or in all there is.
   std::optional<MinimalStretch> minimal;
+  std::vector<ReplayedTablespace> tablespaces;
   std::optional<Timestamp> last_transaction_end;
   std::optional<wal::Lsn> last_transaction_lsn;
   // Where the whole records end.

@@ -320,7 +320,8 @@ std::size_t RecordChecker::take(std::size_t offset) {
     data = data.subspan(header_size);
     if (header_fill_ == kRecordHeader) {
       check_record_header();
-      is_content_kept_ = load<std::uint8_t>(header_, kResourceManagerOffset) <= kTransactionManager;
+      const auto manager = load<std::uint8_t>(header_, kResourceManagerOffset);
+      is_content_kept_ = manager <= kTransactionManager || manager == kTablespaceManager;
     }
   }
   if (is_content_kept_) {

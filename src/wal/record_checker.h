@@ -57,12 +57,13 @@ struct RecordView {
   std::uint8_t manager = 0;
   std::uint8_t info = 0;
   // What follows the header, at most kKeptContent bytes of it; only of the resource managers
-  // XLOG and Transaction.
+  // XLOG, Transaction and Tablespace.
   Bytes content;
 };
 inline constexpr std::size_t kKeptContent = 1024;
 inline constexpr std::uint8_t kXlogManager = 0;
 inline constexpr std::uint8_t kTransactionManager = 1;
+inline constexpr std::uint8_t kTablespaceManager = 5;
 
 class RecordChecker {
  public:

@@ -143,6 +143,20 @@ std::optional<std::string> find_restore_point(const RecordView& record) {
   return std::string(name.substr(0, name.find('\0')));
 }
 
+std::optional<CreatedTablespace> find_created_tablespace(const RecordView& record) {
+  constexpr std::uint8_t kCreate = 0x00;
+  if (record.manager != kTablespaceManager || (record.info & 0xF0) != kCreate) return std::nullopt;
+  const std::optional<Bytes> data = main_data(record);
+  if (!data) return std::nullopt;
+  Fields fields(*data);
+  CreatedTablespace created = {.oid = fields.take<std::uint32_t>()};
+  if (fields.is_bad()) return std::nullopt;
+  const std::string_view location = as_text(fields.rest());
+  created.location = location.substr(0, location.find('\0'));
+  if (created.location.empty()) return std::nullopt;
+  return created;
+}
+
 std::optional<LevelRecord> find_wal_level(const RecordView& record) {
   if (record.manager != kXlogManager) return std::nullopt;
   const std::uint8_t kind = record.info & 0xF0;

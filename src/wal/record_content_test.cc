@@ -47,6 +47,21 @@ TEST(RecordContent, TellsWhenATransactionEnded) {
   EXPECT_FALSE(find_transaction_end(view(cut, 1, 0)));
 }
 
+TEST(RecordContent, FindsTablespacesThatAreCreated) {
+  const std::string content =
+      with_length(bytes_of(std::uint32_t{16384}) + "/srv/ts" + std::string(1, '\0'));
+  const auto created = find_created_tablespace(view(content, 5, 0));
+  ASSERT_TRUE(created);
+  EXPECT_EQ(created->oid, 16384U);
+  EXPECT_EQ(created->location, "/srv/ts");
+  // DROP, another manager, in place, and too short.
+  EXPECT_FALSE(find_created_tablespace(view(content, 5, 0x10)));
+  EXPECT_FALSE(find_created_tablespace(view(content, 4, 0)));
+  const std::string in_place = with_length(bytes_of(std::uint32_t{16384}) + std::string(1, '\0'));
+  EXPECT_FALSE(find_created_tablespace(view(in_place, 5, 0)));
+  EXPECT_FALSE(find_created_tablespace(view(with_length("123"), 5, 0)));
+}
+
 TEST(RecordContent, PassesOverOriginAndTopTransaction) {
   const std::string content = "\xFD" + bytes_of(std::uint16_t{3}) + "\xFC" +
                               bytes_of(std::uint32_t{600}) + "\xFE" + bytes_of(std::uint32_t{8}) +

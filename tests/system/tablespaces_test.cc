@@ -45,7 +45,35 @@ TEST(Tablespaces, ThatComeAndGoBeforeTheCheckpointAreAsTheServerSays) {
   const auto result = backup.wait();
   ASSERT_TRUE(result);
   ASSERT_EQ(result->exit_code, 0) << result->out << result->err;
-  expect_restorable(site, site.listed_backups().front());
+
+  // Its creation is replayed: in the place of the server, whose files would be written.
+  const std::string id = site.listed_backups().front();
+  const fs::path location = site.postgres.tablespace_directory("late");
+  {
+    const Restored refused(site, id);
+    EXPECT_EQ(refused.result.exit_code, 1) << refused.result.out;
+    EXPECT_THAT(refused.result.err,
+                AllOf(HasSubstr("The WAL creates tablespace"), HasSubstr(location.string()),
+                      HasSubstr("which recovery would write into")));
+    EXPECT_FALSE(fs::exists(refused.data));
+  }
+  const auto rows = all_rows(site.postgres);
+  const TempDir place;
+  std::vector<std::string> arguments = {"restore"};
+  for (const Row& row : site.tablespaces()) {
+    const std::string target = (place.path() / row[0]).string();
+    arguments.insert(arguments.end(), {"--tablespace", row[0] + ":" + target});
+  }
+  site.postgres.stop();
+  fs::rename(location, location.string() + ".old");
+  fs::create_directory(location);
+  const fs::path data = place.path() / "data";
+  arguments.insert(arguments.end(), {"main", id, data.string()});
+  const CommandResult restored = site.barman.run(arguments);
+  ASSERT_EQ(restored.exit_code, 0) << restored.out << restored.err;
+  EXPECT_THAT(restored.err, HasSubstr("The WAL creates tablespace"));
+  const PostgresServer copy({.data_directory = data});
+  EXPECT_EQ(all_rows(copy), rows);
 }
 
 TEST(Tablespaces, WithLongLocationsAndFilesWithBorrowedNamesAreRestored) {
