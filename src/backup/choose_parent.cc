@@ -4,44 +4,22 @@
 
 #include <fmt/format.h>
 
+#include "backup/live_timeline.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "catalogue/newest_backup.h"
-#include "replication/system_identity.h"
 #include "wal_archive/read_branches.h"
 
 namespace barman::backup {
 
 using catalogue::BackupInfo;
 
-namespace {
-
-// The server's own timeline, with the history that the archive may not have yet.
-void ask_server(const server::Server& server, catalogue::Branches& branches) {
-  try {
-    postgres::Connection connection =
-        server.connect_streaming(server.config().streaming_backup_name);
-    const wal::TimelineId timeline = replication::identify_system(connection).timeline;
-    if (timeline.value > 1 && !branches.histories.contains(timeline)) {
-      branches.histories[timeline] = postgres::parse_timeline_history(
-          timeline, replication::read_timeline_history(connection, timeline));
-    }
-    branches.live_timeline = timeline;
-  } catch (const Error& error) {  // The backup will tell what is wrong.
-    if (error.kind() == ErrorKind::interrupted) throw;
-    log::debug(log::kBackupComponent, "the timeline of server {} is not known: {}", server.name(),
-               error.describe());
-  }
-}
-
-}  // namespace
-
 BackupInfo choose_parent(const server::Server& server, const std::string& word) {
   const catalogue::BackupList list = server.catalogue().list_backups();
   const catalogue::Annotations annotations = server.catalogue().list_annotations();
   catalogue::Branches branches = wal_archive::read_branches(server, list.backups);
-  ask_server(server, branches);
+  ask_live_timeline(server, branches);
   BackupInfo parent;
   if (catalogue::asks_for_newest(word)) {
     catalogue::NewestBackup newest =

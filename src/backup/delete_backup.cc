@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "backup/live_timeline.h"
 #include "backup/stream_backup.h"
 #include "base/durable.h"
 #include "base/error.h"
@@ -358,6 +359,12 @@ DeletionFacts make_deletion_facts(const server::Server& server, catalogue::Backu
   }
   facts.minimum_redundancy =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy));
+  // Right after a recovery the archive does not know yet which backups it has abandoned.
+  if (facts.retention && config.streaming_conninfo && !config.is_passive() &&
+      !list_doomed(facts).empty()) {
+    ask_live_timeline(server, facts.retention->branches);
+    facts.branches = facts.retention->branches;
+  }
   return facts;
 }
 

@@ -245,6 +245,27 @@ TEST_P(ArchivingStory, KeepsEveryTimelineRestorable) {
   EXPECT_EQ(shown.at("main").at("wal_information").at("timelines"), nlohmann::json({"2"}));
 }
 
+// The archive does not know the new branch yet, and by its files the newest backup leads on.
+TEST_P(ArchivingStory, RetentionAsksTheServerWhereItIs) {
+  const std::string first = back_up();
+  primary_.query("SELECT pg_create_restore_point('fork')");
+  add_mark(primary_, "after the fork");
+  const std::string second = back_up();
+  archive(primary_);
+  primary_.stop();
+  fork_from(first);
+  add_server(*fork_);
+  fork_->query("ALTER SYSTEM SET archive_command = 'false'");
+  fork_->query("SELECT pg_reload_conf()");
+  fork_->wait_until("current_setting('archive_command') = 'false'");
+  const fs::path history = "00000002.history";
+  fs::remove(barman_.server_directory("main") / "incoming" / history);
+  ASSERT_FALSE(fs::exists(archived_wal(barman_, "main", history.string())));
+  barman_.set("main", "retention_policy", "REDUNDANCY 1");
+  barman_.run({"cron"});
+  EXPECT_THAT(barman_.backup_ids("main"), testing::Contains(first));
+}
+
 TEST_P(ArchivingStory, RefusesATargetThatNoBackupReaches) {
   const std::string before = now_of(primary_);
   const std::string first = back_up();
