@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "content/plain_tree.h"
+#include "restore/recovery_target.h"
 
 namespace barman::restore {
 namespace {
