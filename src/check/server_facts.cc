@@ -159,6 +159,13 @@ class LiveValues {
   config::ShownOptions values_;
 };
 
+// Of an empty setting Barman shows one empty name.
+std::vector<std::string> names_or_none(const std::string& setting) {
+  std::vector<std::string> names = postgres::synchronous_standbys(setting);
+  if (names.empty()) names.emplace_back();
+  return names;
+}
+
 OptionValue slot_value(const std::optional<postgres::ReplicationSlot>& slot) {
   if (!slot) return {nullptr};
   return {
@@ -202,7 +209,7 @@ void add_settings(LiveValues& values, const ServerFacts& facts) {
   const std::optional<std::string> names =
       part_of(settings, &ServerSettings::synchronous_standby_names);
   values.add("synchronous_standby_names",
-             names ? value_of(postgres::synchronous_standbys(*names)) : OptionValue{nullptr});
+             names ? value_of(names_or_none(*names)) : OptionValue{nullptr});
 }
 
 void add_connection(LiveValues& values, const ServerFacts& facts) {

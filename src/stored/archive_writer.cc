@@ -156,8 +156,8 @@ class ArchiveWriter final : public BackupWriter {
   std::unique_ptr<pipeline::Sink> put_manifest() override {
     return std::make_unique<pipeline::FileSink>(directories_.data_directory / "backup_manifest");
   }
-  // Each archive is durable when it ends.
-  void make_durable() override {}
+  // Each archive is durable when it ends, in its directory.
+  void make_durable() override { sync_directory(directories_.data_directory.parent_path()); }
 
  private:
   const BackupDirectories directories_;

@@ -43,6 +43,7 @@ void BackupStore::clear(const BackupId& id) const {
   const fs::path data = catalogue_.data_directory(id);
   remove_tree(data);
   remove_tablespaces(data.parent_path());
+  make_private_directory(data);
 }
 
 std::unique_ptr<BackupWriter> BackupStore::create(const BackupId& id,

@@ -23,7 +23,8 @@ class BackupStore {
 
   BackupDirectories directories(const catalogue::BackupId& id) const;
   // Removes what an earlier attempt to write the backup has left: the data directory, and the
-  // directories of tablespaces beside it.
+  // directories of tablespaces beside it. The data directory is there then, empty: a backup that
+  // fails before anything comes has its place as every other.
   void clear(const catalogue::BackupId& id) const;
   // For a backup that is being made.
   std::unique_ptr<BackupWriter> create(const catalogue::BackupId& id,

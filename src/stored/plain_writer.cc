@@ -94,6 +94,7 @@ class PlainWriter final : public BackupWriter {
   void make_durable() override {
     link_tablespaces(directories_, options_.tablespaces);
     writers_.wait();
+    sync_directory(directories_.data_directory.parent_path());
   }
 
  private:
