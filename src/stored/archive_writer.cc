@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/durable.h"
 #include "compression/codec.h"
 #include "compression/parallel_compressor.h"
 #include "content/archive_file.h"
