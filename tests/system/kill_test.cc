@@ -34,7 +34,12 @@ using testing::Not;
 constexpr int kKilled = 128 + SIGKILL;
 
 void copy_tree(const fs::path& from, const fs::path& to) {
-  fs::remove_all(to);
+  // A process that cron has started may put something there meanwhile.
+  EXPECT_TRUE(eventually([&] {
+    std::error_code code;
+    fs::remove_all(to, code);
+    return !fs::exists(to);
+  }));
   run_checked({.argv = {"cp", "-a", "--no-target-directory", from, to}});
 }
 
