@@ -50,6 +50,10 @@ std::unique_ptr<BackupWriter> BackupStore::create(const BackupId& id,
                                                   const WriterOptions& options) const {
   BackupDirectories places = directories(id);
   make_private_directory(places.data_directory);
+  // Archives of tablespaces lie in the data directory; Barman makes these all the same.
+  for (const std::uint32_t oid : options.tablespaces) {
+    make_private_directory(places.tablespace_directory(oid));
+  }
   return options.form == catalogue::StoredForm::tar
              ? make_archive_writer(std::move(places), options)
              : make_plain_writer(std::move(places), options);
