@@ -345,6 +345,27 @@ DeletionFacts gather_deletion_facts(const server::Server& server) {
   return make_deletion_facts(server, server.catalogue().list_backups());
 }
 
+namespace {
+
+// Right after a recovery the archive does not know yet which backups it has abandoned. A server on
+// a timeline that the archive knows changes nothing: an old primary that was started by mistake
+// must not make the backups of its successor obsolete.
+void ask_for_new_branch(const server::Server& server, DeletionFacts& facts) {
+  catalogue::Branches asked = facts.branches;
+  ask_live_timeline(server, asked);
+  const auto is_newer = [&](const auto& known) {
+    return known.empty() || known.rbegin()->first < *asked.live_timeline;
+  };
+  if (!asked.live_timeline || !is_newer(facts.branches.histories) ||
+      !is_newer(facts.branches.last_segments)) {
+    return;
+  }
+  facts.branches = asked;
+  facts.retention->branches = std::move(asked);
+}
+
+}  // namespace
+
 DeletionFacts make_deletion_facts(const server::Server& server, catalogue::BackupList list) {
   const config::ServerConfig& config = server.config();
   DeletionFacts facts = {.server_name = server.name(),
@@ -359,11 +380,9 @@ DeletionFacts make_deletion_facts(const server::Server& server, catalogue::Backu
   }
   facts.minimum_redundancy =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy));
-  // Right after a recovery the archive does not know yet which backups it has abandoned.
   if (facts.retention && config.streaming_conninfo && !config.is_passive() &&
       !list_doomed(facts).empty()) {
-    ask_live_timeline(server, facts.retention->branches);
-    facts.branches = facts.retention->branches;
+    ask_for_new_branch(server, facts);
   }
   return facts;
 }

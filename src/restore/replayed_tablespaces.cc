@@ -15,12 +15,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Files of some cluster, of whatever version.
-bool holds_cluster_files(const fs::path& location) {
-  const std::vector<std::string> names = list_directory(location);
-  return std::ranges::any_of(names, [&](const std::string& name) {
-    return name.starts_with("PG_") && !list_directory(location / name).empty();
-  });
+// Why recovery must not write there; "" when it may. Files of some cluster, of whatever version,
+// are in the way; so is what this user may not see.
+std::string find_obstacle(const fs::path& location) {
+  try {
+    const std::vector<std::string> names = list_directory(location);
+    const bool is_used = std::ranges::any_of(names, [&](const std::string& name) {
+      return name.starts_with("PG_") && !list_directory(location / name).empty();
+    });
+    return is_used ? "That directory holds files of a cluster, which recovery would write into"
+                   : "";
+  } catch (const SystemError& error) {
+    return "Whether that directory holds files of a cluster cannot be told: " + error.describe();
+  }
 }
 
 // The restore writes there itself, which has been judged, or the destination's own link leads
@@ -38,14 +45,18 @@ bool is_own(const ReplayedTablespace& created, const RestoreFacts& facts, const 
 }  // namespace
 
 void judge_replayed_tablespaces(const std::vector<ReplayedTablespace>& tablespaces,
-                                const RestoreFacts& facts, RestorePlan& plan) {
+                                const RecoveryTarget& target, const RestoreFacts& facts,
+                                RestorePlan& plan) {
   for (const ReplayedTablespace& created : tablespaces) {
+    // Recovery has ended before.
+    if (target.immediate && created.record >= plan.replay.consistent_at) continue;
     if (is_own(created, facts, plan)) continue;
     const std::string what = fmt::format(
         "The WAL creates tablespace {} at {}: recovery makes it in \"{}\", whatever --tablespace "
         "says",
         created.oid, wal::format_lsn(created.record), created.location);
-    if (!holds_cluster_files(created.location)) {
+    const std::string obstacle = find_obstacle(created.location);
+    if (obstacle.empty()) {
       plan.warnings.push_back(
           what + (find_status(created.location)
                       ? "."
@@ -53,8 +64,7 @@ void judge_replayed_tablespaces(const std::vector<ReplayedTablespace>& tablespac
                         "you start the server."));
       continue;
     }
-    throw Error(ErrorKind::conflict,
-                what + ". That directory holds files of a cluster, which recovery would write into",
+    throw Error(ErrorKind::conflict, what + ". " + obstacle,
                 fmt::format("Restore on another host, or a backup that was taken later, or stop "
                             "before with --target-lsn {} --exclusive; if nobody needs what is in "
                             "that directory, move it away.",

@@ -13,9 +13,9 @@
 namespace barman::restore {
 
 // Throws `conflict` when such a location on this host holds a tablespace that is not the
-// destination's own; warns of those that recovery will ask for. Looks at the directories; throws
-// SystemError when it cannot.
+// destination's own, or cannot be looked at; warns of those that recovery will ask for.
 void judge_replayed_tablespaces(const std::vector<ReplayedTablespace>& tablespaces,
-                                const RestoreFacts& facts, RestorePlan& plan);
+                                const RecoveryTarget& target, const RestoreFacts& facts,
+                                RestorePlan& plan);
 
 }  // namespace barman::restore

@@ -235,7 +235,7 @@ void check_wal(const server::Server& server, const RestoreRequest& request, Prog
                                        .interrupt = server.interrupt()});
   if (reading.minimal && !request.dry_run) note_minimal(server, plan.replay, *reading.minimal);
   judge_wal(reading, target, plan);
-  judge_replayed_tablespaces(reading.tablespaces, facts, plan);
+  judge_replayed_tablespaces(reading.tablespaces, target, facts, plan);
 }
 
 Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& progress) {

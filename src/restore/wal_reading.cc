@@ -36,6 +36,7 @@ class TargetMatcher {
     }
   }
 
+  bool is_exclusive() const { return target_.exclusive; }
   Stop match(const wal::RecordView& record, const std::optional<wal::TransactionEnd>& end) const {
     if (target_.lsn) return record.begin >= *target_.lsn ? Stop::here : Stop::no;
     if (target_.name) {
@@ -159,13 +160,16 @@ class Reader {
     const std::optional<wal::TransactionEnd> end = wal::find_transaction_end(record);
     const Stop stop = matcher_.match(record, end);
     if (stop == Stop::maybe) reading.may_be_reached = true;
+    // The record at a target LSN is replayed, unless it is excluded.
+    if (stop != Stop::here || !matcher_.is_exclusive()) {
+      if (auto created = wal::find_created_tablespace(record)) {
+        reading.tablespaces.push_back({created->oid, std::move(created->location), record.begin});
+      }
+    }
     if (stop == Stop::here) {
       reading.target_record = record.begin;
       reading.target_segment = (record.end.value - 1) / plan_.segment_size.bytes;
       return;
-    }
-    if (auto created = wal::find_created_tablespace(record)) {
-      reading.tablespaces.push_back({created->oid, std::move(created->location), record.begin});
     }
     if (end) {
       reading.last_transaction_end = Timestamp{.microseconds = end->microseconds};

@@ -72,6 +72,10 @@ TEST(Tablespaces, OfTheServerAreNotWrittenWhenTheirCreationIsReplayed) {
                                  HasSubstr("\"" + location.string() + "\""),
                                  HasSubstr("which recovery would write into")));
   EXPECT_FALSE(fs::exists(data));
+  // A recovery that ends before is none of its business.
+  std::vector<std::string> immediate = arguments;
+  immediate.insert(immediate.begin() + 1, {"--target-immediate", "--dry-run"});
+  EXPECT_EQ(site.barman.run(immediate).exit_code, 0);
 
   site.postgres.stop();
   fs::rename(location, location.string() + ".old");
