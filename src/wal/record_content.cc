@@ -128,8 +128,11 @@ std::optional<TransactionEnd> find_transaction_end(const RecordView& record) {
   if (!data) return std::nullopt;
   Fields fields(*data);
   const auto time = fields.take<std::int64_t>();
-  if (fields.is_bad()) return std::nullopt;
-  TransactionEnd end = {.microseconds = time + kPostgresEpoch, .is_commit = is_commit};
+  TransactionEnd end = {.is_commit = is_commit};
+  // No server writes a time that no Unix time can tell: the record is damaged.
+  if (fields.is_bad() || __builtin_add_overflow(time, kPostgresEpoch, &end.microseconds)) {
+    return std::nullopt;
+  }
   end.transaction = is_prepared ? find_prepared(fields, record.info, is_commit)
                                 : std::optional(record.transaction);
   return end;

@@ -1,5 +1,6 @@
 #include "wal/record_content.h"
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ TEST(RecordContent, TellsWhenATransactionEnded) {
   EXPECT_FALSE(find_transaction_end(view(content, 1, 0x10)));
   EXPECT_FALSE(find_transaction_end(view(content, 1, 0x50)));
   EXPECT_FALSE(find_transaction_end(view(content, 10, 0x00)));
+  // A time beyond what can be told, as damage writes it.
+  const std::string far = with_length(bytes_of(std::numeric_limits<std::int64_t>::max() - 1));
+  EXPECT_FALSE(find_transaction_end(view(far, 1, 0)));
   const std::string cut = with_length("1234567");
   EXPECT_FALSE(find_transaction_end(view(cut, 1, 0)));
 }

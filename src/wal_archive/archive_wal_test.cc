@@ -293,7 +293,8 @@ class RenamesWhatIsTold final : public Messages {
 TEST(ArchiveWal, AFileThatGetsItsRightNameMeanwhileIsNoFailure) {
   TestServer test;
   put_wal_file(test.incoming(wal_name(1)), "one");
-  put_wal_file(test.incoming(wal_name(2) + ".part"), "two");
+  put_wal_file(test.incoming(wal_name(2)), "two");
+  std::filesystem::rename(test.incoming(wal_name(2)), test.incoming(wal_name(2) + ".part"));
   RenamesWhatIsTold messages(test.incoming(wal_name(2) + ".part"), test.incoming(wal_name(2)));
   const ArchiveCounts counts = archive_pending_wal(test.make(), {}, messages);
   EXPECT_EQ(counts.archived, 1U);
