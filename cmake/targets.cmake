@@ -4,7 +4,7 @@
 option(BARMAN_TOGETHER "compile several sources of a folder as one" OFF)
 set(BARMAN_APART check)
 # Their unit tests have short names for the same things.
-set(BARMAN_TESTS_APART check catalogue wal_archive archive)
+set(BARMAN_TESTS_APART check catalogue wal_archive wal_transfer)
 
 function(barman_together target folder apart)
   if(BARMAN_TOGETHER AND NOT folder IN_LIST apart)

@@ -35,7 +35,8 @@ void BaseBackupReceiver::begin_archive(const replication::BackupArchive& archive
       {.oid = archive.oid,
        .in_place_location = archive.is_in_place() ? archive.location : std::string()},
       [&](pipeline::TarVisitor& next) {
-        return std::make_unique<ArrivalTap>(manifest_prefix(archive), arrivals_, next);
+        return std::make_unique<stored::ArrivalTap>(stored::manifest_prefix(archive), arrivals_,
+                                                    next);
       });
 }
 

@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "backup/arrival_ledger.h"
-#include "backup/arrival_tap.h"
 #include "base/progress.h"
 #include "postgres/backup_manifest.h"
 #include "replication/backup_sequence.h"
+#include "stored/arrival_ledger.h"
+#include "stored/arrival_tap.h"
 #include "stored/backup_writer.h"
 
 namespace barman::backup {
@@ -68,9 +68,9 @@ class BaseBackupReceiver final : public replication::BaseBackupVisitor,
   stored::BackupWriter& writer_;
   const ExpectedBackup& expected_;
   const NoticeHandler& on_notice_;
-  ArrivalLedger ledger_;
+  stored::ArrivalLedger ledger_;
   std::string backup_label_;
-  const Arrivals arrivals_;
+  const stored::Arrivals arrivals_;
   pipeline::Sink* archive_ = nullptr;
   std::unique_ptr<pipeline::Sink> manifest_;
   std::unique_ptr<postgres::ManifestParser> parser_;

@@ -19,7 +19,7 @@
 #include "catalogue/backup_turn.h"
 #include "catalogue/deletion.h"
 #include "catalogue/retention.h"
-#include "hooks/hook_scripts.h"
+#include "server/hook_scripts.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/remove_wals.h"
 #include "wal_archive/wal_removal.h"
@@ -68,9 +68,9 @@ std::set<BackupId> standalone_backups(const server::Server& server,
   return result;
 }
 
-hooks::HookVariables deletion_hook_variables(const server::Server& server,
-                                             const std::vector<BackupInfo>& backups,
-                                             const BackupInfo& backup) {
+server::HookVariables deletion_hook_variables(const server::Server& server,
+                                              const std::vector<BackupInfo>& backups,
+                                              const BackupInfo& backup) {
   const catalogue::Catalogue& catalogue = server.catalogue();
   const BackupInfo* previous = catalogue::previous_backup(backups, backup.id);
   const BackupInfo* next = catalogue::next_backup(backups, backup.id);
@@ -119,12 +119,12 @@ bool delete_one(const server::Server& server, const catalogue::BackupList& list,
   const auto begun = std::chrono::steady_clock::now();
   const Timestamp begin_time = now_local();
   messages.info("Deleting backup " + backup.id.value + " for server " + server.name());
-  const hooks::HookVariables variables = deletion_hook_variables(server, list.backups, backup);
-  const hooks::HookScripts scripts(server.config(),
-                                   {.server_name = server.name(),
-                                    .configuration_path = server.program().configuration_path,
-                                    .path_prefix = server.config().path_prefix},
-                                   hooks::HookKind::deletion, server.interrupt());
+  const server::HookVariables variables = deletion_hook_variables(server, list.backups, backup);
+  const server::HookScripts scripts(server.config(),
+                                    {.server_name = server.name(),
+                                     .configuration_path = server.program().configuration_path,
+                                     .path_prefix = server.config().path_prefix},
+                                    server::HookKind::deletion, server.interrupt());
   // Before the mark: a hook that refuses must leave no deletion that cron would resume.
   scripts.run_pre(variables);
   // Our own `keep` waits for the lock of the backup; that of Barman knows no lock, and hooks may
@@ -420,7 +420,7 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
       if (doomed != nullptr && !delete_one(server, list, *doomed, Cause::command, messages)) {
         return false;
       }
-    } catch (const hooks::HookAborted&) {
+    } catch (const server::HookAborted&) {
       throw;
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;

@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "archive/test_support.h"
 #include "base/file_lock.h"
 #include "catalogue/locks.h"
 #include "catalogue/test_support.h"
 #include "server/server.h"
+#include "wal_transfer/test_support.h"
 
 namespace barman::backup {
 namespace {
@@ -30,11 +30,12 @@ class Deletion : public testing::Test {
   Deletion() {
     test_.config.retention_policy = config::RetentionPolicy{.count = 1};
     test_.config.retention_policy_mode = "auto";
-    add(catalogue::make_backup(kRoot.value, archive::wal_name(1), archive::wal_name(1)));
+    add(catalogue::make_backup(kRoot.value, wal_transfer::wal_name(1), wal_transfer::wal_name(1)));
     add(catalogue::make_incremental(kChild.value, kRoot.value));
     add(catalogue::make_incremental(kGrandchild.value, kChild.value));
-    add(catalogue::make_backup(kOther.value, archive::wal_name(4), archive::wal_name(4)));
-    add(catalogue::make_backup(kNewest.value, archive::wal_name(5), archive::wal_name(5)));
+    add(catalogue::make_backup(kOther.value, wal_transfer::wal_name(4), wal_transfer::wal_name(4)));
+    add(catalogue::make_backup(kNewest.value, wal_transfer::wal_name(5),
+                               wal_transfer::wal_name(5)));
   }
 
   void add(catalogue::BackupInfo info) {
@@ -78,14 +79,14 @@ class Deletion : public testing::Test {
     return ids;
   }
 
-  archive::TestServer test_;
-  archive::RecordedMessages messages_;
+  wal_transfer::TestServer test_;
+  wal_transfer::RecordedMessages messages_;
 };
 
 TEST_F(Deletion, RetentionRemovesWhatThePolicyDoesNotNeed) {
   enforce();
   EXPECT_THAT(left(), ElementsAre(kNewest.value));
-  EXPECT_THAT(archive::list_names(test_.home.path()), Not(Contains(HasSubstr(".main-2026"))));
+  EXPECT_THAT(wal_transfer::list_names(test_.home.path()), Not(Contains(HasSubstr(".main-2026"))));
 }
 
 TEST_F(Deletion, RetentionSeesAKeepThatCameAfterItsPlan) {

@@ -8,9 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "archive/backup_wals.h"
-#include "archive/switch_wal.h"
-#include "archive/wait_for_wal.h"
 #include "backup/archive_help.h"
 #include "backup/backend_watch.h"
 #include "backup/backup_form.h"
@@ -26,15 +23,18 @@
 #include "catalogue/backup_turn.h"
 #include "catalogue/server_warnings.h"
 #include "config/validation.h"
-#include "content/backup_chain.h"
-#include "content/restorable.h"
-#include "hooks/hook_scripts.h"
 #include "postgres/backup_label.h"
 #include "postgres/queries.h"
 #include "postgres/version_facts.h"
 #include "replication/system_identity.h"
+#include "server/hook_scripts.h"
+#include "stored/backup_chain.h"
+#include "stored/restorable.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/archive_wal.h"
+#include "wal_transfer/backup_wals.h"
+#include "wal_transfer/switch_wal.h"
+#include "wal_transfer/wait_for_wal.h"
 
 namespace barman::backup {
 namespace {
@@ -253,7 +253,7 @@ void end_backup(Job& job, const replication::BackupEnd& end) {
     info.end_wal = last_segment_before(timeline, *info.end_xlog, info.xlog_segment_size);
   }
   if (is_primary) {
-    archive::warn_of_ignored_primary(job.server, job.messages);
+    wal_transfer::warn_of_ignored_primary(job.server, job.messages);
     postgres::switch_wal(connection, info.xlog_segment_size);
     try {
       postgres::create_restore_point(connection, "barman_" + info.id.value);
@@ -288,8 +288,8 @@ void run_steps(Job& job) {
   job.save();
   // A hook that keeps old WAL does not make the backup a bad one.
   try {
-    archive::remove_wals_before_first_backup(job.server, job.info, job.messages);
-  } catch (const hooks::HookAborted& abort) {
+    wal_transfer::remove_wals_before_first_backup(job.server, job.info, job.messages);
+  } catch (const server::HookAborted& abort) {
     job.messages.warning("WAL from before the first backup was not removed: " + abort.message());
   }
   job.action = "calculating backup size";
@@ -300,8 +300,8 @@ void run_steps(Job& job) {
   job.save();
   job.messages.info("Backup size: " + human_size(size.size_bytes));
   job.action = "checking that the backup can be restored";
-  content::require_restorable(job.server.catalogue(), job.info.id,
-                              {.interrupt = job.server.interrupt(), .cipher = job.server.cipher()});
+  stored::require_restorable(job.server.catalogue(), job.info.id,
+                             {.interrupt = job.server.interrupt(), .cipher = job.server.cipher()});
   // Commit point of the copy: every file is durable and matches the manifest.
   job.info.status = BackupStatus::waiting_for_wals;
   // Kept where every reader of the catalogue can see it, and Barman does not mind.
@@ -326,7 +326,7 @@ void fail(Job& job, const Error& error) {
   job.messages.error(text);
 }
 
-hooks::HookVariables hook_variables(const Job& job) {
+server::HookVariables hook_variables(const Job& job) {
   const catalogue::Catalogue& catalogue = job.server.catalogue();
   const std::vector<BackupInfo> backups = catalogue.list_backups().backups;
   const BackupInfo* previous = catalogue::previous_backup(backups, job.info.id);
@@ -342,19 +342,19 @@ hooks::HookVariables hook_variables(const Job& job) {
 // Steps 13 to 15: WAL of the backup, hooks. Failures here leave the backup as it is: complete.
 void wait_for_wals(Job& job) {
   if (job.request.wait == WaitForWal::no || !job.info.end_wal) return;
-  archive::wait_for_wal(job.server, *job.info.end_wal, job.request.wait_timeout, job.messages);
+  wal_transfer::wait_for_wal(job.server, *job.info.end_wal, job.request.wait_timeout, job.messages);
 }
 
 BackupInfo finish(Job& job) {
   wal_archive::archive_pending_wal(job.server, {}, job.messages);
   // The segment that the start has closed comes after the first look.
   try {
-    archive::remove_late_wals_before_first_backup(job.server, job.info);
-  } catch (const hooks::HookAborted& abort) {
+    wal_transfer::remove_late_wals_before_first_backup(job.server, job.info);
+  } catch (const server::HookAborted& abort) {
     job.messages.warning("WAL from before the first backup was not removed: " + abort.message());
   }
   if (job.info.status != BackupStatus::waiting_for_wals) return job.info;
-  archive::check_backup_wals(job.server, job.info.id, job.messages);
+  wal_transfer::check_backup_wals(job.server, job.info.id, job.messages);
   BackupInfo info = job.server.catalogue().load_backup(job.info.id);
   if (info.status == BackupStatus::waiting_for_wals) {
     job.messages.warning(
@@ -395,7 +395,7 @@ std::string identify(const server::Server& server) {
 // Pages of a parent without checksums have none in the restored cluster either.
 void warn_of_mixed_checksums(const Job& job) {
   if (!job.request.parent || job.info.data_checksums != "on") return;
-  for (const BackupInfo& link : content::list_chain(job.server.catalogue(), *job.request.parent)) {
+  for (const BackupInfo& link : stored::list_chain(job.server.catalogue(), *job.request.parent)) {
     if (link.data_checksums != "off") continue;
     job.messages.warning(fmt::format(
         "This is an incremental backup taken with `data_checksums = on` whereas backup {}, which "
@@ -491,9 +491,9 @@ void require_parent(const server::Server& server, const BackupInfo& parent) {
         other);
   }
   // Its own chain must be complete, or nothing can be restored from the new backup.
-  for (const BackupInfo& link : content::list_chain(server.catalogue(), parent)) {
+  for (const BackupInfo& link : stored::list_chain(server.catalogue(), parent)) {
     try {
-      content::require_files(server.catalogue(), link);
+      stored::require_files(server.catalogue(), link);
     } catch (const Error& error) {
       refuse(fmt::format("the chain of {} is broken: {}", name, error.describe()),
              "Choose a parent that does not build on it, or take a full backup.");
@@ -532,11 +532,11 @@ BackupInfo stream_backup(const server::Server& server, const BackupRequest& requ
   messages.info("Starting backup using postgres method for server " + server.name() + " in " +
                 server.catalogue().base_directory(job.info.id).string());
 
-  const hooks::HookScripts scripts(server.config(),
-                                   {.server_name = server.name(),
-                                    .configuration_path = server.program().configuration_path,
-                                    .path_prefix = server.config().path_prefix},
-                                   hooks::HookKind::backup, server.interrupt());
+  const server::HookScripts scripts(server.config(),
+                                    {.server_name = server.name(),
+                                     .configuration_path = server.program().configuration_path,
+                                     .path_prefix = server.config().path_prefix},
+                                    server::HookKind::backup, server.interrupt());
   std::string failure;
   try {
     scripts.run_pre(hook_variables(job));

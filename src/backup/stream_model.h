@@ -153,7 +153,7 @@ class StreamModel {
     std::string text;
     StringSink sink(text);
     pipeline::TarWriter tar(sink);
-    const std::string prefix = manifest_prefix(archive);
+    const std::string prefix = stored::manifest_prefix(archive);
     std::set<std::string> directories;
     const auto add_link = [&](const std::string& path, const std::string& target) {
       add_directories(tar, path, directories);

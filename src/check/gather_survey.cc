@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "catalogue/backup_kind.h"
 #include "check/window_end.h"
-#include "content/archive_file.h"
+#include "stored/archive_file.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/wal_archive.h"
 
@@ -67,10 +67,10 @@ void survey_archives(const server::Server& server, VerifyDepth depth, Progress& 
   const BackupInfo& info = backup.info;
   const fs::path data = server.catalogue().data_directory(info.id);
   const auto look_at = [&](std::uint32_t oid, const std::string& what) {
-    const auto archive = content::find_archive(data, oid);
+    const auto archive = stored::find_archive(data, oid);
     if (!archive) {
       add_damage(backup, fmt::format("the archive of {} (\"{}.tar\" with a suffix) is missing",
-                                     what, (data / content::archive_stem(oid)).string()));
+                                     what, (data / stored::archive_stem(oid)).string()));
     } else if (const auto status = find_status(archive->path); !status || status->st_size == 0) {
       add_damage(backup,
                  fmt::format("the archive of {} (\"{}\") is empty", what, archive->path.string()));

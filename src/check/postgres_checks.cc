@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "archive/slot_care.h"
 #include "backup/stream_backup.h"
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -14,6 +13,7 @@
 #include "postgres/queries.h"
 #include "postgres/version_facts.h"
 #include "replication/system_identity.h"
+#include "wal_transfer/slot_care.h"
 
 namespace barman::check {
 namespace {
@@ -183,8 +183,8 @@ void check_slot(const CheckRun& run, const std::string& label, postgres::Connect
              fmt::format("replication slot '{}' doesn't exist. Please execute 'barman receive-wal "
                          "--create-slot {}'",
                          *config.slot_name, config.name));
-  } else if (const auto loss = archive::describe_slot_loss(*slot)) {
-    run.fail(label, *loss + ". " + archive::slot_loss_next_step(config.name));
+  } else if (const auto loss = wal_transfer::describe_slot_loss(*slot)) {
+    run.fail(label, *loss + ". " + wal_transfer::slot_loss_next_step(config.name));
   } else if (!slot->restart_lsn) {
     run.fail(label, fmt::format("slot '{}' not initialised: is 'receive-wal' running?",
                                 *config.slot_name));

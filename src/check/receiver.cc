@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "archive/receiver_name.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file_lock.h"
@@ -18,6 +17,7 @@
 #include "catalogue/locks.h"
 #include "check/deadline.h"
 #include "postgres/queries.h"
+#include "wal_transfer/receiver_name.h"
 
 namespace barman::check {
 namespace {
@@ -87,9 +87,9 @@ std::string describe_problem(const server::Server& server, const ReceiverProcess
         wal::format_lsn(*look.sent), restart_text(server));
   }
   const std::string what =
-      config.slot_name
-          ? fmt::format("replication slot '{}' is not active", *config.slot_name)
-          : fmt::format("PostgreSQL has no WAL sender for '{}'", archive::receiver_name(config));
+      config.slot_name ? fmt::format("replication slot '{}' is not active", *config.slot_name)
+                       : fmt::format("PostgreSQL has no WAL sender for '{}'",
+                                     wal_transfer::receiver_name(config));
   return fmt::format("{} holds the lock but does not stream: {}, see the Barman log file. {}",
                      process_name(process), what, restart_text(server));
 }
@@ -103,7 +103,7 @@ StreamLook find_stream(const server::Server& server, const postgres::Replication
   const auto found =
       std::find_if(status.clients.begin(), status.clients.end(), [&](const auto& client) {
         if (config.slot_name) return client.slot_name == config.slot_name;
-        return client.application_name == archive::receiver_name(config) && is_sending(client);
+        return client.application_name == wal_transfer::receiver_name(config) && is_sending(client);
       });
   if (found == status.clients.end()) return look;
   look.is_seen = true;

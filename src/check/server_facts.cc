@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "archive/receiver_name.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
@@ -12,6 +11,7 @@
 #include "postgres/conninfo.h"
 #include "postgres/synchronous_standbys.h"
 #include "postgres/version_facts.h"
+#include "wal_transfer/receiver_name.h"
 
 namespace barman::check {
 namespace {
@@ -265,7 +265,7 @@ void add_client(LiveValues& values, const std::string& prefix, const server::Ser
 OptionValue is_synchronous(const server::Server& server, const ServerFacts& facts) {
   if (!facts.settings || !facts.settings->synchronous_standby_names) return {nullptr};
   return {postgres::is_synchronous_standby(*facts.settings->synchronous_standby_names,
-                                           archive::receiver_name(server.config()))};
+                                           wal_transfer::receiver_name(server.config()))};
 }
 
 void add_archiver(LiveValues& values, const ServerFacts& facts) {

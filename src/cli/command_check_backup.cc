@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
-#include "archive/backup_wals.h"
 #include "catalogue/server_warnings.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "wal_transfer/backup_wals.h"
 
 namespace barman::cli {
 
@@ -13,7 +13,7 @@ void run_check_backup(CommandContext& context) {
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
   const catalogue::BackupInfo info = server.catalogue().resolve(context.arguments.get("backup_id"));
-  archive::check_backup_wals(server, info.id, context.reporter);
+  wal_transfer::check_backup_wals(server, info.id, context.reporter);
   for (const std::string& warning :
        catalogue::list_server_warnings(server.catalogue().base_directory(info.id))) {
     context.reporter.warning(

@@ -1,6 +1,5 @@
 #include <set>
 
-#include "archive/processes.h"
 #include "backup/delete_backup.h"
 #include "base/file_lock.h"
 #include "base/log.h"
@@ -15,6 +14,7 @@
 #include "cli/server_selection.h"
 #include "config/config_update.h"
 #include "sync/passive_cron.h"
+#include "wal_transfer/processes.h"
 
 namespace barman::cli {
 namespace {
@@ -39,7 +39,7 @@ void run_wal_steps(CommandContext& context, const server::Server& server,
     context.reporter.info(text);
   const check::ReceiverProcess receiver = check::find_receiver(server);
   check::warn_of_ended_receiver(server, receiver, context.reporter);
-  archive::run_wal_cron(server, backups, outputs, context.reporter);
+  wal_transfer::run_wal_cron(server, backups, outputs, context.reporter);
   check::warn_of_idle_receiver(server, receiver, context.reporter);
 }
 
@@ -56,7 +56,8 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
                           ". Skipping to the next server");
     return;
   }
-  if (!config.active) return archive::stop_receiver_of_inactive_server(server, context.reporter);
+  if (!config.active)
+    return wal_transfer::stop_receiver_of_inactive_server(server, context.reporter);
   catalogue::BackupListReader backups(server.catalogue());
   try {
     run_wal_steps(context, server, backups, outputs);

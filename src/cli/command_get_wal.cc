@@ -1,4 +1,4 @@
-#include "archive/get_wal.h"
+#include "wal_transfer/get_wal.h"
 
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -8,35 +8,35 @@
 namespace barman::cli {
 namespace {
 
-archive::WalForm requested_form(const ParsedArguments& arguments) {
-  if (arguments.is_set("keep_compression")) return archive::WalForm::as_stored;
+wal_transfer::WalForm requested_form(const ParsedArguments& arguments) {
+  if (arguments.is_set("keep_compression")) return wal_transfer::WalForm::as_stored;
   const std::optional<std::string> compression = arguments.find("compression");
-  if (!compression) return archive::WalForm::plain;
-  if (*compression == "lz4") return archive::WalForm::lz4;
-  if (*compression == "zstd") return archive::WalForm::zstd;
-  return *compression == "gzip" ? archive::WalForm::gzip : archive::WalForm::bzip2;
+  if (!compression) return wal_transfer::WalForm::plain;
+  if (*compression == "lz4") return wal_transfer::WalForm::lz4;
+  if (*compression == "zstd") return wal_transfer::WalForm::zstd;
+  return *compression == "gzip" ? wal_transfer::WalForm::gzip : wal_transfer::WalForm::bzip2;
 }
 
 // Sends or writes the file, or lists names, as the options say.
 void serve(const server::Server& server, CommandContext& context) {
   const ParsedArguments& arguments = context.arguments;
-  const archive::WalRequest request = {.wal_name = arguments.get("wal_name"),
-                                       .partial_files = arguments.is_set("partial")
-                                                            ? archive::PartialWal::accept
-                                                            : archive::PartialWal::ignore,
-                                       .form = requested_form(arguments)};
+  const wal_transfer::WalRequest request = {.wal_name = arguments.get("wal_name"),
+                                            .partial_files = arguments.is_set("partial")
+                                                                 ? wal_transfer::PartialWal::accept
+                                                                 : wal_transfer::PartialWal::ignore,
+                                            .form = requested_form(arguments)};
   if (const auto count = arguments.find_integer("peek")) {
     for (const std::string& found :
-         archive::peek_wals(server, request.wal_name, static_cast<std::uint64_t>(*count))) {
+         wal_transfer::peek_wals(server, request.wal_name, static_cast<std::uint64_t>(*count))) {
       context.reporter.info_unlogged(found);
     }
   } else if (const auto directory = arguments.find("output_directory")) {
-    archive::write_wal(server, request, *directory, context.reporter);
+    wal_transfer::write_wal(server, request, *directory, context.reporter);
   } else {
     // Found before the output becomes raw: until then messages have the form that was asked for.
-    const archive::FoundWal wal = archive::find_wal(server, request);
+    const wal_transfer::FoundWal wal = wal_transfer::find_wal(server, request);
     const int fd = context.reporter.begin_raw_output();
-    if (archive::send_wal(server, wal, fd) == archive::SendOutcome::reader_gone) {
+    if (wal_transfer::send_wal(server, wal, fd) == wal_transfer::SendOutcome::reader_gone) {
       context.reporter.mark_failed();
     }
   }
@@ -64,7 +64,7 @@ void run_get_wal(CommandContext& context) {
   }
   try {
     serve(make_server(context, *config), context);
-  } catch (const archive::BadWalRequest& error) {  // Has an exit code of its own.
+  } catch (const wal_transfer::BadWalRequest& error) {  // Has an exit code of its own.
     report_error(context.reporter, error);
     context.reporter.set_exit_code(kExitBadWalRequest);
   }

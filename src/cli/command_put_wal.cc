@@ -1,9 +1,9 @@
 #include <unistd.h>
 
-#include "archive/put_wal.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "wal_transfer/put_wal.h"
 
 namespace barman::cli {
 
@@ -14,7 +14,7 @@ void run_put_wal(CommandContext& context) {
     context.reporter.info("Ready to accept WAL files for the server " + config->name);
     return;
   }
-  archive::put_wal(make_server(context, *config), STDIN_FILENO, context.reporter);
+  wal_transfer::put_wal(make_server(context, *config), STDIN_FILENO, context.reporter);
 }
 
 }  // namespace barman::cli

@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
-#include "archive/processes.h"
-#include "archive/receive_wal.h"
 #include "base/file_lock.h"
 #include "catalogue/last_reason.h"
 #include "catalogue/locks.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "wal_transfer/processes.h"
+#include "wal_transfer/receive_wal.h"
 
 namespace barman::cli {
 namespace {
@@ -42,7 +42,7 @@ void stop(const server::Server& server, CommandContext& context) {
       "--stop is deprecated and will be removed in a future release. Use 'barman "
       "terminate-process " +
       server.name() + " receive-wal' instead.");
-  archive::terminate_process(server, "receive-wal", context.reporter);
+  wal_transfer::terminate_process(server, "receive-wal", context.reporter);
 }
 
 }  // namespace
@@ -63,20 +63,21 @@ void run_receive_wal(CommandContext& context) {
     context.reporter.info(text);
   const server::Server server = configured.with_wal_connections();
   if (arguments.is_set("create_slot")) {
-    const auto when_exists = arguments.is_set("if_not_exists") ? archive::WhenSlotExists::skip
-                                                               : archive::WhenSlotExists::fail;
-    return archive::create_slot(server, when_exists, context.reporter);
+    const auto when_exists = arguments.is_set("if_not_exists") ? wal_transfer::WhenSlotExists::skip
+                                                               : wal_transfer::WhenSlotExists::fail;
+    return wal_transfer::create_slot(server, when_exists, context.reporter);
   }
-  if (arguments.is_set("drop_slot")) return archive::drop_slot(server, context.reporter);
-  if (arguments.is_set("reset")) return archive::reset_receive_wal(server, context.reporter);
+  if (arguments.is_set("drop_slot")) return wal_transfer::drop_slot(server, context.reporter);
+  if (arguments.is_set("reset")) return wal_transfer::reset_receive_wal(server, context.reporter);
   int signal = SIGINT;
   // Of a receiver that is killed nobody says what an earlier one has said.
   const auto lock = catalogue::receive_wal_lock(server.locks());
   if (!FileLock::holder(lock)) {
     catalogue::forget_last_reason(config->backup_directory, "receive-wal");
   }
-  catalogue::keeping_last_reason(config->backup_directory, "receive-wal", lock,
-                                 [&] { signal = archive::receive_wal(server, context.reporter); });
+  catalogue::keeping_last_reason(config->backup_directory, "receive-wal", lock, [&] {
+    signal = wal_transfer::receive_wal(server, context.reporter);
+  });
   if (signal != SIGINT) context.reporter.set_exit_code(kExitSignal + signal);
 }
 

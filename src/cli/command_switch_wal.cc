@@ -1,4 +1,4 @@
-#include "archive/switch_wal.h"
+#include "wal_transfer/switch_wal.h"
 
 #include "cli/commands.h"
 #include "cli/server_factory.h"
@@ -8,9 +8,9 @@ namespace barman::cli {
 
 void run_switch_wal(CommandContext& context) {
   constexpr std::int64_t kDefaultTimeout = 30;
-  archive::SwitchRequest request;
+  wal_transfer::SwitchRequest request;
   if (context.arguments.is_set("force"))
-    request.checkpoint = archive::SwitchRequest::Checkpoint::first;
+    request.checkpoint = wal_transfer::SwitchRequest::Checkpoint::first;
   if (context.arguments.is_set("archive")) {
     request.archive_timeout = std::chrono::seconds(
         context.arguments.find_integer("archive_timeout").value_or(kDefaultTimeout));
@@ -20,7 +20,7 @@ void run_switch_wal(CommandContext& context) {
       context.reporter.error("switch-wal is not possible on passive server '" + config.name + "'");
       return;
     }
-    archive::switch_wal(make_server(context, config), request, context.reporter);
+    wal_transfer::switch_wal(make_server(context, config), request, context.reporter);
   });
 }
 

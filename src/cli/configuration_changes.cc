@@ -4,11 +4,11 @@
 
 #include <fmt/format.h>
 
-#include "archive/processes.h"
 #include "cli/exit_code.h"
 #include "cli/server_factory.h"
 #include "config/config_update.h"
 #include "postgres/conninfo.h"
+#include "wal_transfer/processes.h"
 
 namespace barman::cli {
 namespace {
@@ -82,7 +82,7 @@ void restart_receiver(CommandContext& context, const std::string& server_name) {
     for (const std::string& text : config->messages) context.reporter.warning(text);
     return;
   }
-  archive::restart_receiver(make_server(context, *config), context.reporter);
+  wal_transfer::restart_receiver(make_server(context, *config), context.reporter);
 }
 
 void restart_receivers(CommandContext& context, const std::set<std::string>& sections) {

@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
-#include "archive/slot_care.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "wal_transfer/slot_care.h"
 
 namespace barman::cli {
 namespace {
@@ -137,8 +137,8 @@ std::vector<output::StatusRow> make_status_rows(const ServerConfig& config,
   if (flow) {
     std::string receiver = check::describe_receiver(*flow);
     if (const auto loss =
-            facts && facts->slot ? archive::describe_slot_loss(*facts->slot) : std::nullopt) {
-      receiver += "; " + *loss + ". " + archive::slot_loss_next_step(config.name);
+            facts && facts->slot ? wal_transfer::describe_slot_loss(*facts->slot) : std::nullopt) {
+      receiver += "; " + *loss + ". " + wal_transfer::slot_loss_next_step(config.name);
     }
     if (!receiver.empty()) rows.add("wal_receiver", "WAL receiver", receiver);
     rows.add("wal_positions", "WAL positions", check::describe_positions(*flow));

@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "catalogue/backup_turn.h"
 #include "consolidate/full_writer.h"
-#include "content/backup_chain.h"
 #include "postgres/backup_label.h"
+#include "stored/backup_chain.h"
 #include "stored/backup_store.h"
 
 namespace barman::consolidate {
@@ -37,7 +37,7 @@ void require_incremental(const server::Server& server, const BackupInfo& backup)
 
 // Pages of backups that were taken without data checksums have none; a full backup that says that
 // its pages have would not pass its own verification.
-void refuse_mixed_checksums(const server::Server& server, const content::BackupChain& chain) {
+void refuse_mixed_checksums(const server::Server& server, const stored::BackupChain& chain) {
   if (!chain.has_mixed_checksums()) return;
   throw Error(ErrorKind::conflict,
               fmt::format("Cannot consolidate backup '{}' of server '{}': it was taken with data "
@@ -120,11 +120,11 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
   // Also refuses a link whose deletion was begun and not finished.
   std::vector<FileLock> links;
   bool is_encrypted = false;
-  for (const BackupInfo& link : content::list_chain(catalogue, backup)) {
+  for (const BackupInfo& link : stored::list_chain(catalogue, backup)) {
     is_encrypted = is_encrypted || link.encryption.has_value();
     links.push_back(server::share_backup(server, link.id, "consolidate"));
   }
-  const content::BackupChain chain = content::BackupChain::open(
+  const stored::BackupChain chain = stored::BackupChain::open(
       catalogue, backup, {.interrupt = server.interrupt(), .cipher = server.cipher()});
   refuse_mixed_checksums(server, chain);
   const WriterSettings settings{.catalogue = catalogue,

@@ -18,20 +18,20 @@
 #include "base/error.h"
 #include "base/worker_pool.h"
 #include "consolidate/full_writer.h"
-#include "content/archive_file.h"
-#include "content/checked_reader.h"
-#include "content/combined_tree.h"
-#include "content/scratch_tree.h"
-#include "restore/combined_manifest.h"
+#include "copy/combined_manifest.h"
+#include "stored/archive_file.h"
 #include "stored/backup_store.h"
+#include "stored/checked_reader.h"
+#include "stored/combined_tree.h"
+#include "stored/scratch_tree.h"
 
 namespace barman::consolidate {
 namespace fs = std::filesystem;
 
 using catalogue::BackupInfo;
-using content::ContentFile;
-using content::ContentOpener;
-using content::Entry;
+using stored::ContentFile;
+using stored::ContentOpener;
+using stored::Entry;
 
 namespace {
 
@@ -40,9 +40,9 @@ constexpr mode_t kFileMode = 0600;
 constexpr std::size_t kPieceSize = std::size_t{256} << 10;
 
 // The full backup while it is read through: it has the one file that is passing.
-class PassingTree final : public content::ContentTree {
+class PassingTree final : public stored::ContentTree {
  public:
-  explicit PassingTree(std::shared_ptr<const content::ContentTree> source)
+  explicit PassingTree(std::shared_ptr<const stored::ContentTree> source)
       : source_(std::move(source)) {}
 
   // That file, as long as this lives; then nobody reads it any more.
@@ -60,7 +60,7 @@ class PassingTree final : public content::ContentTree {
     PassingTree& tree_;
   };
 
-  void walk(const content::EntryVisitor&) const override {
+  void walk(const stored::EntryVisitor&) const override {
     throw Error(ErrorKind::internal, "a backup that is passing has no list of files");
   }
   bool has_file(const std::string& path) const override { return open_ && path == path_; }
@@ -68,7 +68,7 @@ class PassingTree final : public content::ContentTree {
   std::string describe(const std::string& path) const override { return source_->describe(path); }
 
  private:
-  const std::shared_ptr<const content::ContentTree> source_;
+  const std::shared_ptr<const stored::ContentTree> source_;
   std::string path_;
   ContentOpener open_;
 };
@@ -124,18 +124,18 @@ class TreeFiller {
 // The same tree of all backups of the chain, on its way into one archive.
 class TreePass {
  public:
-  TreePass(const WriterSettings& settings, const content::BackupTree& newest,
-           const fs::path& scratch_directory, restore::CombinedManifest& combined)
+  TreePass(const WriterSettings& settings, const stored::BackupTree& newest,
+           const fs::path& scratch_directory, copy::CombinedManifest& combined)
       : settings_(settings),
         prefix_(newest.manifest_prefix()),
         manifest_(settings.chain.members().front().manifest),
         combined_(combined) {
-    const std::vector<content::ChainMember>& members = settings.chain.members();
-    std::vector<content::ChainLink> links;
-    for (const content::ChainMember& member : members) {
+    const std::vector<stored::ChainMember>& members = settings.chain.members();
+    std::vector<stored::ChainLink> links;
+    for (const stored::ChainMember& member : members) {
       const auto tree =
           std::find_if(member.trees.begin(), member.trees.end(),
-                       [&](const content::BackupTree& other) { return other.oid == newest.oid; });
+                       [&](const stored::BackupTree& other) { return other.oid == newest.oid; });
       if (tree == member.trees.end()) {
         // A tablespace that did not exist yet.
         links.push_back({});
@@ -174,10 +174,10 @@ class TreePass {
   }
 
  private:
-  std::shared_ptr<const content::ContentTree> random_access(
-      const std::shared_ptr<const content::ContentTree>& tree, const fs::path& directory) const {
+  std::shared_ptr<const stored::ContentTree> random_access(
+      const std::shared_ptr<const stored::ContentTree>& tree, const fs::path& directory) const {
     if (tree->has_random_access()) return tree;
-    return std::make_shared<content::ScratchTree>(tree, directory, settings_.interrupt);
+    return std::make_shared<stored::ScratchTree>(tree, directory, settings_.interrupt);
   }
 
   void pass_full(WorkerPool& worker) {
@@ -200,7 +200,7 @@ class TreePass {
     settings_.interrupt.throw_if_requested();
     const std::string name = tree_->describe(entry.path);
     const std::string listed = prefix_ + entry.path;
-    content::CheckedReader file(
+    stored::CheckedReader file(
         tree_->open(entry.path), name,
         manifest_ && !entry.is_derived ? manifest_->find(listed) : std::nullopt);
     const std::uint32_t crc = archive_->add_file(entry, file, name);
@@ -211,12 +211,12 @@ class TreePass {
 
   const WriterSettings& settings_;
   const std::string prefix_;
-  const std::shared_ptr<content::ManifestIndex> manifest_;
-  restore::CombinedManifest& combined_;
-  std::shared_ptr<const content::ContentTree> newest_;
-  std::shared_ptr<const content::ContentTree> full_;
+  const std::shared_ptr<stored::ManifestIndex> manifest_;
+  copy::CombinedManifest& combined_;
+  std::shared_ptr<const stored::ContentTree> newest_;
+  std::shared_ptr<const stored::ContentTree> full_;
   std::shared_ptr<PassingTree> passing_;
-  std::optional<content::CombinedTree> tree_;
+  std::optional<stored::CombinedTree> tree_;
   TreeFiller* archive_ = nullptr;
   // The files that are not in the archive yet.
   std::map<std::string, Entry, std::less<>> pending_;
@@ -237,7 +237,7 @@ class EncryptedWriter final : public FullWriter {
     }
     // The result is not larger than all backups of the chain together.
     std::uint64_t needed = 0;
-    for (const content::ChainMember& member : settings_.chain.members()) {
+    for (const stored::ChainMember& member : settings_.chain.members()) {
       needed += static_cast<std::uint64_t>(
           member.info.deduplicated_size.value_or(member.info.size.value_or(0)));
     }
@@ -245,15 +245,15 @@ class EncryptedWriter final : public FullWriter {
   }
 
   void write(const BackupInfo& target) override {
-    const content::BackupChain& chain = settings_.chain;
+    const stored::BackupChain& chain = settings_.chain;
     const fs::path directory = settings_.catalogue.data_directory(target.id);
     const fs::path newest_directory = settings_.catalogue.data_directory(chain.backup().id);
     settings_.progress.begin("consolidate",
                              static_cast<std::uint64_t>(chain.backup().cluster_size.value_or(0)));
     const stored::BackupStore store(settings_.catalogue);
     std::unique_ptr<stored::BackupWriter> writer;
-    restore::CombinedManifest combined;
-    for (const content::BackupTree& tree : chain.members().front().trees) {
+    copy::CombinedManifest combined;
+    for (const stored::BackupTree& tree : chain.members().front().trees) {
       // Each archive is compressed as that of the newest backup.
       writer = store.create(target.id, options_for(tree, newest_directory));
       TreePass pass(settings_, tree, directory, combined);
@@ -269,8 +269,8 @@ class EncryptedWriter final : public FullWriter {
   }
 
  private:
-  stored::WriterOptions options_for(const content::BackupTree& tree, const fs::path& newest) const {
-    const std::optional<content::ArchiveFile> source = content::find_archive(newest, tree.oid);
+  stored::WriterOptions options_for(const stored::BackupTree& tree, const fs::path& newest) const {
+    const std::optional<stored::ArchiveFile> source = stored::find_archive(newest, tree.oid);
     stored::WriterOptions options = {.form = catalogue::StoredForm::tar};
     options.coding.algorithm = source ? source->algorithm : std::nullopt;
     if (options.coding.algorithm) options.coding.place = stored::CompressionPlace::client;

@@ -26,8 +26,8 @@ void require_space(const catalogue::Catalogue& catalogue, std::uint64_t size_byt
               "Free space there, and try again.");
 }
 
-void refuse_missing_files(const content::BackupChain& chain) {
-  const content::ChainMember& newest = chain.members().front();
+void refuse_missing_files(const stored::BackupChain& chain) {
+  const stored::ChainMember& newest = chain.members().front();
   if (!newest.manifest) return;
   for (const std::string& path :
        newest.manifest->list_unseen([](std::string_view) { return true; }, 1)) {

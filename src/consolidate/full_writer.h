@@ -10,14 +10,14 @@
 #include "base/progress.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/catalogue.h"
-#include "content/backup_chain.h"
 #include "encryption/cipher.h"
+#include "stored/backup_chain.h"
 
 namespace barman::consolidate {
 
 struct WriterSettings {
   const catalogue::Catalogue& catalogue;
-  const content::BackupChain& chain;
+  const stored::BackupChain& chain;
   std::size_t worker_count = 1;
   // For encrypted chains: of the files that are written, and of those that are read.
   encryption::Cipher cipher;
@@ -47,6 +47,6 @@ std::unique_ptr<FullWriter> make_encrypted_writer(const WriterSettings& settings
 void require_space(const catalogue::Catalogue& catalogue, std::uint64_t size_bytes);
 // When all files of the newest backup were marked as seen in its manifest: throws `corrupt` naming
 // one that was not.
-void refuse_missing_files(const content::BackupChain& chain);
+void refuse_missing_files(const stored::BackupChain& chain);
 
 }  // namespace barman::consolidate

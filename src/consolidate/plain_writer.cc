@@ -9,11 +9,11 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "consolidate/full_writer.h"
-#include "restore/backup_tree.h"
-#include "restore/combined_manifest.h"
-#include "restore/copy_task.h"
-#include "restore/file_copier.h"
-#include "restore/passed_chain.h"
+#include "copy/backup_tree.h"
+#include "copy/combined_manifest.h"
+#include "copy/copy_task.h"
+#include "copy/file_copier.h"
+#include "copy/passed_chain.h"
 #include "stored/backup_store.h"
 
 namespace barman::consolidate {
@@ -37,8 +37,8 @@ class PlainWriter final : public FullWriter {
 
   // All files of all links are there, and the result fits.
   void check() override {
-    for (const content::ChainMember& member : chain_.members()) {
-      const restore::TreeScan scan = restore::scan_member(member, interrupt_);
+    for (const stored::ChainMember& member : chain_.members()) {
+      const copy::TreeScan scan = copy::scan_member(member, interrupt_);
       if (scan.problems.empty()) continue;
       throw Error(ErrorKind::corrupt,
                   fmt::format("backup '{}', which it is put together from, is damaged: {}",
@@ -51,22 +51,22 @@ class PlainWriter final : public FullWriter {
 
   void write(const BackupInfo& target) override {
     progress_.begin("consolidate", total_bytes_);
-    restore::FileCopier copier({.worker_count = worker_count_}, progress_, interrupt_);
+    copy::FileCopier copier({.worker_count = worker_count_}, progress_, interrupt_);
     const stored::BackupStore store(catalogue_);
     stored::WriterOptions options;
-    for (const content::BackupTree& tree : trees_) {
+    for (const stored::BackupTree& tree : trees_) {
       if (!tree.is_data_directory()) options.tablespaces.push_back(tree.oid);
     }
     // The copier, which can share blocks with the chain, puts the files into the directories.
     const std::unique_ptr<stored::BackupWriter> writer = store.create(target.id, options);
     directories_ = store.directories(target.id);
     if (!chain_.has_random_access()) {
-      const std::vector<content::ChainMember>& members = chain_.members();
+      const std::vector<stored::ChainMember>& members = chain_.members();
       passed_.emplace(std::vector(members.begin() + 1, members.end()),
                       chain_.backup().backup_label.value_or(""), worker_count_, progress_,
                       interrupt_);
     }
-    for (const content::BackupTree& tree : trees_) copy_tree(tree, copier);
+    for (const stored::BackupTree& tree : trees_) copy_tree(tree, copier);
     if (passed_) {
       refuse_missing_files(chain_);
       passed_->read_older(manifest_);
@@ -86,36 +86,35 @@ class PlainWriter final : public FullWriter {
       total_bytes_ = static_cast<std::uint64_t>(chain_.backup().cluster_size.value_or(0));
       return;
     }
-    for (const content::BackupTree& tree : trees_) {
-      tree.content->walk([&](const content::Entry& entry) { total_bytes_ += entry.size_bytes; });
+    for (const stored::BackupTree& tree : trees_) {
+      tree.content->walk([&](const stored::Entry& entry) { total_bytes_ += entry.size_bytes; });
     }
   }
 
-  void copy_tree(const content::BackupTree& tree, restore::FileCopier& copier) {
+  void copy_tree(const stored::BackupTree& tree, copy::FileCopier& copier) {
     const fs::path root = tree.is_data_directory() ? directories_.data_directory
                                                    : directories_.tablespace_directory(tree.oid);
     progress_.set_item(root.filename().string());
-    const restore::TaskOrigin origin = origin_of(tree);
-    const restore::PassedChain::Place place{root, tree.is_data_directory()};
-    tree.content->read_through(
-        [&](const content::Entry& entry, const content::ContentOpener& open) {
-          const fs::path path = root / entry.path;
-          if (passed_ && origin.manifest != nullptr && !entry.is_directory) {
-            chain_.members().front().manifest->mark_seen(origin.manifest_prefix + entry.path);
-          }
-          if (entry.is_directory) {
-            make_directories(path, kDirectoryMode);
-            if (::chmod(path.c_str(), entry.mode | kDirectoryMode) != 0) {
-              throw_errno(fmt::format("cannot set permissions of \"{}\"", path.string()));
-            }
-            copier.add_directory(path);
-          } else if (!passed_ || !passed_->take(origin, place, entry, open, copier)) {
-            copier.submit(restore::make_copy_task(origin, entry, open, path));
-          }
-        });
+    const copy::TaskOrigin origin = origin_of(tree);
+    const copy::PassedChain::Place place{root, tree.is_data_directory()};
+    tree.content->read_through([&](const stored::Entry& entry, const stored::ContentOpener& open) {
+      const fs::path path = root / entry.path;
+      if (passed_ && origin.manifest != nullptr && !entry.is_directory) {
+        chain_.members().front().manifest->mark_seen(origin.manifest_prefix + entry.path);
+      }
+      if (entry.is_directory) {
+        make_directories(path, kDirectoryMode);
+        if (::chmod(path.c_str(), entry.mode | kDirectoryMode) != 0) {
+          throw_errno(fmt::format("cannot set permissions of \"{}\"", path.string()));
+        }
+        copier.add_directory(path);
+      } else if (!passed_ || !passed_->take(origin, place, entry, open, copier)) {
+        copier.submit(copy::make_copy_task(origin, entry, open, path));
+      }
+    });
   }
 
-  restore::TaskOrigin origin_of(const content::BackupTree& tree) {
+  copy::TaskOrigin origin_of(const stored::BackupTree& tree) {
     return {.tree = *tree.content,
             .manifest_prefix = tree.manifest_prefix(),
             .manifest = chain_.members().front().manifest.get(),
@@ -123,15 +122,15 @@ class PlainWriter final : public FullWriter {
   }
 
   const catalogue::Catalogue& catalogue_;
-  const content::BackupChain& chain_;
+  const stored::BackupChain& chain_;
   const Interrupt& interrupt_;
   Progress& progress_;
-  const std::vector<content::BackupTree> trees_;
+  const std::vector<stored::BackupTree> trees_;
   const std::size_t worker_count_;
-  restore::CombinedManifest manifest_;
+  copy::CombinedManifest manifest_;
   std::uint64_t total_bytes_ = 0;
-  stored::BackupDirectories directories_;       // of the result
-  std::optional<restore::PassedChain> passed_;  // after what its threads use
+  stored::BackupDirectories directories_;    // of the result
+  std::optional<copy::PassedChain> passed_;  // after what its threads use
 };
 
 }  // namespace

@@ -562,10 +562,10 @@ class Planner {
 
 }  // namespace
 
-std::vector<TreeCopy> list_trees(const RestoreFacts& facts, const std::string& destination,
-                                 const Relocations& relocations) {
-  std::vector<TreeCopy> trees;
-  for (const content::BackupTree& tree : facts.content) {
+std::vector<copy::TreeCopy> list_trees(const RestoreFacts& facts, const std::string& destination,
+                                       const Relocations& relocations) {
+  std::vector<copy::TreeCopy> trees;
+  for (const stored::BackupTree& tree : facts.content) {
     trees.push_back({.source = tree.content,
                      .destination = destination,
                      .manifest_prefix = tree.manifest_prefix(),

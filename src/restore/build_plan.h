@@ -24,8 +24,8 @@ Relocations check_request(const RestoreRequest& request, const catalogue::Backup
 std::string location_of(const catalogue::Tablespace& tablespace, const Relocations& relocations);
 
 // Tablespaces first, the data directory last.
-std::vector<TreeCopy> list_trees(const RestoreFacts& facts, const std::string& destination,
-                                 const Relocations& relocations);
+std::vector<copy::TreeCopy> list_trees(const RestoreFacts& facts, const std::string& destination,
+                                       const Relocations& relocations);
 
 RestorePlan build_plan(const RestoreFacts& facts, const RestoreRequest& request,
                        const Relocations& relocations);

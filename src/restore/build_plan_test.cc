@@ -6,8 +6,8 @@
 #include <functional>
 
 #include "base/error.h"
-#include "content/plain_tree.h"
 #include "restore/recovery_target.h"
+#include "stored/plain_tree.h"
 
 namespace barman::restore {
 namespace {
@@ -33,8 +33,8 @@ RestoreFacts facts() {
   facts.backup.end_time = parse_timestamp("2026-11-21 01:42:52+00:00")->time;
   facts.backup.tablespaces = {{.name = "tbs1", .oid = 16384, .location = "/old/tbs1"}};
   facts.content = {
-      {16384, std::make_shared<content::PlainTree>("/barman/main/base/20261121T014251/16384")},
-      {0, std::make_shared<content::PlainTree>("/barman/main/base/20261121T014251/data")}};
+      {16384, std::make_shared<stored::PlainTree>("/barman/main/base/20261121T014251/16384")},
+      {0, std::make_shared<stored::PlainTree>("/barman/main/base/20261121T014251/data")}};
   facts.scan.total_bytes = 1000;
   facts.archive = wal_archive::WalArchive(catalogue::default_locations("main", "/barman/main"), {});
   facts.streaming_directory = "/barman/main/streaming";

@@ -14,9 +14,9 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "content/path_hash.h"
 #include "restore/inspect_places.h"
 #include "restore/save_aside.h"
+#include "stored/path_hash.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
@@ -52,10 +52,10 @@ void claim_data_directory(const fs::path& directory) {
 // What a tree of the backup will have in the destination: 8 bytes an entry.
 class WantedPaths {
  public:
-  explicit WantedPaths(const TreeCopy& tree) {
-    tree.source->walk([&](const content::Entry& entry) {
-      if (entry.path.empty() || fate_of(tree, entry.path) != EntryFate::copy) return;
-      hashes_.push_back(hash_of(restored_name(tree, entry.path), entry.is_directory));
+  explicit WantedPaths(const copy::TreeCopy& tree) {
+    tree.source->walk([&](const stored::Entry& entry) {
+      if (entry.path.empty() || copy::fate_of(tree, entry.path) != copy::EntryFate::copy) return;
+      hashes_.push_back(hash_of(copy::restored_name(tree, entry.path), entry.is_directory));
     });
     std::sort(hashes_.begin(), hashes_.end());
   }
@@ -65,14 +65,14 @@ class WantedPaths {
 
  private:
   static std::uint64_t hash_of(const std::string& path, bool is_directory) {
-    return content::hash_of(is_directory ? path + "/" : path);
+    return stored::hash_of(is_directory ? path + "/" : path);
   }
   std::vector<std::uint64_t> hashes_;
 };
 
 class Clearing {
  public:
-  Clearing(const TreeCopy& tree, const RestorePlan& plan, SaveAside& saved,
+  Clearing(const copy::TreeCopy& tree, const RestorePlan& plan, SaveAside& saved,
            const Interrupt& interrupt)
       : tree_(tree), wanted_(tree), plan_(plan), saved_(saved), interrupt_(interrupt) {}
 
@@ -157,7 +157,7 @@ class Clearing {
     remove_tree(entry.path());
   }
 
-  const TreeCopy& tree_;
+  const copy::TreeCopy& tree_;
   const WantedPaths wanted_;
   const RestorePlan& plan_;
   SaveAside& saved_;
@@ -173,7 +173,7 @@ std::vector<std::string> clear_destination(const RestorePlan& plan, const Interr
   if (fs::exists(control_file)) claim_data_directory(plan.destination);
   remove_durably(control_file);
   SaveAside saved(plan.destination, plan.server_name);
-  for (const TreeCopy& tree : plan.trees) Clearing(tree, plan, saved, interrupt).run();
+  for (const copy::TreeCopy& tree : plan.trees) Clearing(tree, plan, saved, interrupt).run();
   return saved.finish();
 }
 

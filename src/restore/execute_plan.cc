@@ -13,14 +13,14 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
-#include "content/backup_evidence.h"
+#include "copy/combined_manifest.h"
+#include "copy/copy_task.h"
+#include "copy/file_copier.h"
+#include "copy/passed_chain.h"
 #include "restore/clear_destination.h"
-#include "restore/combined_manifest.h"
-#include "restore/copy_task.h"
-#include "restore/file_copier.h"
-#include "restore/passed_chain.h"
 #include "restore/restore_marker.h"
 #include "restore/wal_decoder.h"
+#include "stored/backup_evidence.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
@@ -48,7 +48,7 @@ void create_directory(const fs::path& path, mode_t mode) {
 
 class Execution {
  public:
-  Execution(const RestorePlan& plan, content::ManifestIndex* manifest,
+  Execution(const RestorePlan& plan, stored::ManifestIndex* manifest,
             const RestoreReporting& reporting, const Interrupt& interrupt)
       : plan_(plan),
         manifest_(manifest),
@@ -66,8 +66,8 @@ class Execution {
   }
 
  private:
-  FileCopier make_copier() const {
-    return FileCopier(
+  copy::FileCopier make_copier() const {
+    return copy::FileCopier(
         {.worker_count = plan_.worker_count, .bandwidth_limit_kb = plan_.bandwidth_limit_kb},
         progress_, interrupt_);
   }
@@ -93,12 +93,12 @@ class Execution {
       messages_.info(fmt::format("Start {} on {}", combining, plan_.destination.string()));
     }
     progress_.begin("restore", plan_.total_bytes);
-    FileCopier copier = make_copier();
+    copy::FileCopier copier = make_copier();
     if (!plan_.passed_through.empty()) {
       passed_.emplace(plan_.passed_through, plan_.backup_label, plan_.worker_count, progress_,
                       interrupt_);
     }
-    for (const TreeCopy& tree : plan_.trees) copy_tree(tree, copier);
+    for (const copy::TreeCopy& tree : plan_.trees) copy_tree(tree, copier);
     refuse_missing_files();
     if (passed_) passed_->read_older(combined_);
     copier.add_directory(plan_.destination.parent_path());
@@ -160,10 +160,10 @@ class Execution {
     }
   }
 
-  void copy_tree(const TreeCopy& tree, FileCopier& copier) {
+  void copy_tree(const copy::TreeCopy& tree, copy::FileCopier& copier) {
     progress_.set_item(tree.label);
     if (!tree.source->has_random_access()) has_unread_trees_ = true;
-    tree.source->read_through([&](const content::Entry& entry, const content::ContentOpener& open) {
+    tree.source->read_through([&](const stored::Entry& entry, const stored::ContentOpener& open) {
       if (manifest_ != nullptr && !entry.is_directory) {
         manifest_->mark_seen(tree.manifest_prefix + entry.path);
       }
@@ -173,11 +173,11 @@ class Execution {
                  passed_->take(origin_of(tree), {tree.destination, tree.is_data_directory}, entry,
                                open, copier)) {
         return;
-      } else if (fate_of(tree, entry.path) == EntryFate::copy) {
+      } else if (copy::fate_of(tree, entry.path) == copy::EntryFate::copy) {
         copy_entry(tree, entry, open, copier);
-      } else if (fate_of(tree, entry.path) == EntryFate::copy_last) {
+      } else if (copy::fate_of(tree, entry.path) == copy::EntryFate::copy_last) {
         // Taken and verified now: beyond this point only its name is missing.
-        CopyTask task = task_for(tree, entry, open);
+        copy::CopyTask task = task_for(tree, entry, open);
         task.destination += ".restoring";
         control_file_ = task.destination;
         has_group_access_ = (entry.mode & S_IRGRP) != 0;
@@ -190,7 +190,7 @@ class Execution {
   void refuse_missing_files() {
     if (manifest_ == nullptr || !has_unread_trees_) return;
     const auto is_wanted = [&](std::string_view path) {
-      return fate_of(plan_.trees.back(), path) != EntryFate::leave_out;
+      return copy::fate_of(plan_.trees.back(), path) != copy::EntryFate::leave_out;
     };
     for (const std::string& path : manifest_->list_unseen(is_wanted, 1)) {
       throw Error(
@@ -213,19 +213,19 @@ class Execution {
   void set_modes_of_roots() {
     if (!has_group_access_) return;
     set_mode(plan_.destination, kGroupDirectoryMode);
-    for (const TreeCopy& tree : plan_.trees) set_mode(tree.destination, kGroupDirectoryMode);
+    for (const copy::TreeCopy& tree : plan_.trees) set_mode(tree.destination, kGroupDirectoryMode);
     if (!plan_.tablespaces.empty()) {
       set_mode(plan_.destination / "pg_tblspc", kGroupDirectoryMode);
     }
   }
 
-  static void prepare_root(const TreeCopy& tree, FileCopier& copier) {
+  static void prepare_root(const copy::TreeCopy& tree, copy::FileCopier& copier) {
     set_mode(tree.destination, kDirectoryMode);
     copier.add_directory(tree.destination);
   }
 
-  void copy_entry(const TreeCopy& tree, const content::Entry& entry,
-                  const content::ContentOpener& open, FileCopier& copier) {
+  void copy_entry(const copy::TreeCopy& tree, const stored::Entry& entry,
+                  const stored::ContentOpener& open, copy::FileCopier& copier) {
     if (!entry.is_directory) {
       copier.submit(task_for(tree, entry, open));
       return;
@@ -235,17 +235,17 @@ class Execution {
     copier.add_directory(path);
   }
 
-  TaskOrigin origin_of(const TreeCopy& tree) {
+  copy::TaskOrigin origin_of(const copy::TreeCopy& tree) {
     return {.tree = *tree.source,
             .manifest_prefix = tree.manifest_prefix,
             .manifest = manifest_,
             .combined = combined_};
   }
 
-  CopyTask task_for(const TreeCopy& tree, const content::Entry& entry,
-                    const content::ContentOpener& open) {
-    CopyTask task = make_copy_task(origin_of(tree), entry, open,
-                                   tree.destination / restored_name(tree, entry.path));
+  copy::CopyTask task_for(const copy::TreeCopy& tree, const stored::Entry& entry,
+                          const stored::ContentOpener& open) {
+    copy::CopyTask task = copy::make_copy_task(
+        origin_of(tree), entry, open, tree.destination / copy::restored_name(tree, entry.path));
     task.updates_existing = plan_.updates_existing;
     return task;
   }
@@ -268,10 +268,10 @@ class Execution {
   void copy_wal_files() {
     messages_.info("Copying required WAL segments.");
     progress_.begin("restore WAL", plan_.wal.total_bytes);
-    FileCopier copier = make_copier();
+    copy::FileCopier copier = make_copier();
     WalDecoder decoder(plan_.wal.coding, plan_.worker_count, progress_, interrupt_);
     const auto submit = [&](const WalFileCopy& file, std::uint64_t minimum_size_bytes) {
-      CopyTask task = wal_task(file, minimum_size_bytes);
+      copy::CopyTask task = wal_task(file, minimum_size_bytes);
       if (!decoder.take(task, file.moves_to)) copier.submit(std::move(task));
     };
     for (const WalFileCopy& file : plan_.wal.files) submit(file, 0);
@@ -285,7 +285,7 @@ class Execution {
     progress_.end();
   }
 
-  CopyTask wal_task(const WalFileCopy& file, std::uint64_t minimum_size_bytes) const {
+  copy::CopyTask wal_task(const WalFileCopy& file, std::uint64_t minimum_size_bytes) const {
     return {.source = file.source,
             .destination = plan_.wal.directory / file.name,
             .mode = file_mode(),
@@ -330,9 +330,9 @@ class Execution {
                   "Restore another backup.");
     }
     // Of archives that could not be looked into before.
-    content::require_consistent(
+    stored::require_consistent(
         plan_.restored,
-        content::gather_evidence(plan_.destination, "global/pg_control.restoring", nullptr));
+        stored::gather_evidence(plan_.destination, "global/pg_control.restoring", nullptr));
     for (const fs::path& place : marked_places()) {
       remove_restore_marker(place);
       sync_directory(place);
@@ -343,21 +343,21 @@ class Execution {
   }
 
   const RestorePlan& plan_;
-  content::ManifestIndex* const manifest_;
+  stored::ManifestIndex* const manifest_;
   Messages& messages_;
   Progress& progress_;
   const Interrupt& interrupt_;
   std::optional<fs::path> control_file_;
   bool has_group_access_ = false;
   bool has_unread_trees_ = false;
-  CombinedManifest combined_;
-  std::optional<PassedChain> passed_;  // after what its threads use
+  copy::CombinedManifest combined_;
+  std::optional<copy::PassedChain> passed_;  // after what its threads use
   ExecutedRestore result_;
 };
 
 }  // namespace
 
-ExecutedRestore execute_plan(const RestorePlan& plan, content::ManifestIndex* manifest,
+ExecutedRestore execute_plan(const RestorePlan& plan, stored::ManifestIndex* manifest,
                              const RestoreReporting& reporting, const Interrupt& interrupt) {
   return Execution(plan, manifest, reporting, interrupt).run();
 }

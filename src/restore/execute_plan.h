@@ -10,9 +10,9 @@
 
 #include "base/interrupt.h"
 #include "base/progress.h"
-#include "content/manifest_index.h"
 #include "restore/restore_plan.h"
 #include "restore/review_configuration.h"
+#include "stored/manifest_index.h"
 
 namespace barman::restore {
 
@@ -27,7 +27,7 @@ struct RestoreReporting {
 };
 
 // `manifest` may be nullptr: then only sizes are verified.
-ExecutedRestore execute_plan(const RestorePlan& plan, content::ManifestIndex* manifest,
+ExecutedRestore execute_plan(const RestorePlan& plan, stored::ManifestIndex* manifest,
                              const RestoreReporting& reporting, const Interrupt& interrupt);
 
 }  // namespace barman::restore

@@ -14,9 +14,9 @@
 #include "base/fd.h"
 #include "base/test_support.h"
 #include "compression/stored_file.h"
-#include "content/plain_tree.h"
 #include "postgres/backup_manifest.h"
 #include "restore/restore_marker.h"
+#include "stored/plain_tree.h"
 
 namespace barman::restore {
 namespace {
@@ -93,11 +93,11 @@ class ExecutePlan : public testing::Test {
     plan.backup_id = catalogue::BackupId{"20261121T014251"};
     plan.destination = root_ / "pg";
     plan.pg_wal_name = "pg_wal";
-    plan.trees = {{.source = std::make_shared<content::PlainTree>(root_ / "tbs"),
+    plan.trees = {{.source = std::make_shared<stored::PlainTree>(root_ / "tbs"),
                    .destination = root_ / "new_tbs",
                    .manifest_prefix = "pg_tblspc/16384/"},
-                  {.source = std::make_shared<content::PlainTree>(root_ / "data",
-                                                                  std::set<std::string>{"16384"}),
+                  {.source = std::make_shared<stored::PlainTree>(root_ / "data",
+                                                                 std::set<std::string>{"16384"}),
                    .destination = root_ / "pg",
                    .is_data_directory = true,
                    .manifest_name = "backup_manifest.20261121T014251"}};
@@ -112,7 +112,7 @@ class ExecutePlan : public testing::Test {
   }
 
   ExecutedRestore execute(const RestorePlan& plan) {
-    manifest_ = content::ManifestIndex::load(root_ / "data/backup_manifest");
+    manifest_ = stored::ManifestIndex::load(root_ / "data/backup_manifest");
     NoProgress progress;
     return execute_plan(plan, &*manifest_, {messages_, progress}, {});
   }
@@ -123,7 +123,7 @@ class ExecutePlan : public testing::Test {
   const TemporaryDirectory directory_;
   const fs::path root_ = directory_.path();
   std::map<std::string, std::string> listed_;
-  std::optional<content::ManifestIndex> manifest_;
+  std::optional<stored::ManifestIndex> manifest_;
   RecordedMessages messages_;
 };
 
@@ -274,14 +274,14 @@ TEST_F(ExecutePlan, FillsPartialSegmentsUp) {
 class ScanTrees : public ExecutePlan {
  protected:
   std::vector<std::string> problems() {
-    manifest_ = content::ManifestIndex::load(root_ / "data/backup_manifest");
-    return scan_trees(plan().trees, &*manifest_, {}).problems;
+    manifest_ = stored::ManifestIndex::load(root_ / "data/backup_manifest");
+    return copy::scan_trees(plan().trees, &*manifest_, {}).problems;
   }
 };
 
 TEST_F(ScanTrees, CountsWhatWillBeCopied) {
-  manifest_ = content::ManifestIndex::load(root_ / "data/backup_manifest");
-  const TreeScan scan = scan_trees(plan().trees, &*manifest_, {});
+  manifest_ = stored::ManifestIndex::load(root_ / "data/backup_manifest");
+  const copy::TreeScan scan = copy::scan_trees(plan().trees, &*manifest_, {});
   EXPECT_TRUE(scan.problems.empty());
   // Without the log and the signal file, with the manifest.
   EXPECT_EQ(scan.file_count, 9U);

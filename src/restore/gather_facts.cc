@@ -118,10 +118,10 @@ void find_archived(const server::Server& server, RestoreFacts& facts) {
 // Bytes by the time in which they moved. `total_time` has waits for checkpoints and for archiving,
 // too; where it is the same, as in backups of other programs, nobody knows how much of it they
 // were.
-double rate_at_backup(const content::BackupChain& chain) {
+double rate_at_backup(const stored::BackupChain& chain) {
   std::int64_t largest = 0;
   double rate = 0;
-  for (const content::ChainMember& member : chain.members()) {
+  for (const stored::ChainMember& member : chain.members()) {
     const std::int64_t size = member.info.size.value_or(0);
     const double seconds = member.info.copy_stat("copy_time").value_or(0);
     const double with_waits = member.info.copy_stat("total_time").value_or(0);
@@ -135,7 +135,7 @@ double rate_at_backup(const content::BackupChain& chain) {
 }
 
 // What the rate depends on. The backups that a chain is put together from are mostly alike.
-std::string rate_kind_of(const content::BackupChain& chain, const RestoreRequest& request) {
+std::string rate_kind_of(const stored::BackupChain& chain, const RestoreRequest& request) {
   const catalogue::BackupInfo& backup = chain.backup();
   std::string kind = chain.is_incremental() ? "incremental" : "full";
   if (backup.compression) kind += fmt::format(",{}", *backup.compression);
@@ -144,7 +144,7 @@ std::string rate_kind_of(const content::BackupChain& chain, const RestoreRequest
   return kind;
 }
 
-ExpectedRate expect_rate(const server::Server& server, const content::BackupChain& chain,
+ExpectedRate expect_rate(const server::Server& server, const stored::BackupChain& chain,
                          const RestoreRequest& request) {
   ExpectedRate rate = expected_rate(read_restore_rates(server.locations().backup_directory),
                                     rate_kind_of(chain, request));
@@ -162,23 +162,23 @@ ExpectedRate expect_rate(const server::Server& server, const content::BackupChai
 }
 
 // Every link is compared with its own manifest; what will be written is counted in the result.
-void scan(const content::BackupChain& chain, const std::vector<TreeCopy>& trees,
+void scan(const stored::BackupChain& chain, const std::vector<copy::TreeCopy>& trees,
           const Interrupt& interrupt, RestoreFacts& facts) {
   if (!chain.is_incremental()) {
-    facts.scan = scan_trees(trees, chain.members().front().manifest.get(), interrupt);
+    facts.scan = copy::scan_trees(trees, chain.members().front().manifest.get(), interrupt);
     facts.stored_bytes = facts.scan.total_bytes;
     return;
   }
   std::vector<std::string> problems;
-  for (const content::ChainMember& member : chain.members()) {
-    const TreeScan scan = scan_member(member, interrupt);
+  for (const stored::ChainMember& member : chain.members()) {
+    const copy::TreeScan scan = copy::scan_member(member, interrupt);
     facts.stored_bytes += scan.total_bytes;
     for (const std::string& problem : scan.problems) {
       problems.push_back(fmt::format("{} in backup {}", problem, member.info.id.value));
     }
   }
   if (problems.empty() && chain.has_random_access()) {
-    facts.scan = scan_trees(trees, nullptr, interrupt);
+    facts.scan = copy::scan_trees(trees, nullptr, interrupt);
   } else {
     // What the files will have together is known only when all headers have been read.
     facts.scan.total_bytes = facts.stored_bytes;
@@ -201,7 +201,7 @@ std::vector<fs::path> list_catalogue_directories(const catalogue::CatalogueLocat
 
 }  // namespace
 
-RestoreFacts gather_facts(const server::Server& server, const content::BackupChain& chain,
+RestoreFacts gather_facts(const server::Server& server, const stored::BackupChain& chain,
                           const RestoreRequest& request, const Relocations& relocations) {
   const catalogue::Catalogue& catalogue = server.catalogue();
   const catalogue::BackupInfo& backup = chain.backup();
@@ -216,7 +216,7 @@ RestoreFacts gather_facts(const server::Server& server, const content::BackupCha
   facts.manifest_path = catalogue.data_directory(backup.id) / "backup_manifest";
   facts.has_mixed_checksums = chain.has_mixed_checksums();
   if (chain.is_incremental()) {
-    for (const content::ChainMember& member : chain.members()) {
+    for (const stored::ChainMember& member : chain.members()) {
       facts.chain.push_back(member.info.id);
     }
     if (!chain.has_random_access()) {

@@ -3,15 +3,15 @@
 
 #include <string>
 
-#include "content/backup_chain.h"
 #include "restore/build_plan.h"
 #include "restore/restore_facts.h"
 #include "server/server.h"
+#include "stored/backup_chain.h"
 
 namespace barman::restore {
 
 // Marks in the manifests of the chain which files are there.
-RestoreFacts gather_facts(const server::Server& server, const content::BackupChain& chain,
+RestoreFacts gather_facts(const server::Server& server, const stored::BackupChain& chain,
                           const RestoreRequest& request, const Relocations& relocations);
 
 // Each WAL file of the plan is there with its size. One stat(2) a file.

@@ -51,9 +51,10 @@ std::string recover_options_json(const RestoreRequest& request) {
   return json_object(members);
 }
 
-hooks::HookVariables hook_variables(const server::Server& server,
-                                    const catalogue::BackupInfo& backup,
-                                    const RestoreRequest& request, const Relocations& relocations) {
+server::HookVariables hook_variables(const server::Server& server,
+                                     const catalogue::BackupInfo& backup,
+                                     const RestoreRequest& request,
+                                     const Relocations& relocations) {
   const std::vector<catalogue::BackupInfo> backups = server.catalogue().list_backups().backups;
   const catalogue::BackupInfo* const previous = catalogue::previous_backup(backups, backup.id);
   const catalogue::BackupInfo* const next = catalogue::next_backup(backups, backup.id);

@@ -1,15 +1,15 @@
 // What recovery hooks find in their environment.
 #pragma once
 
-#include "hooks/hook_scripts.h"
 #include "restore/build_plan.h"
+#include "server/hook_scripts.h"
 #include "server/server.h"
 
 namespace barman::restore {
 
-hooks::HookVariables hook_variables(const server::Server& server,
-                                    const catalogue::BackupInfo& backup,
-                                    const RestoreRequest& request, const Relocations& relocations);
+server::HookVariables hook_variables(const server::Server& server,
+                                     const catalogue::BackupInfo& backup,
+                                     const RestoreRequest& request, const Relocations& relocations);
 
 // {"target_lsn": "0/1700060"}: the given ones, sorted; "" when there are none.
 std::string recover_options_json(const RestoreRequest& request);

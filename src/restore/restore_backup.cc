@@ -11,9 +11,6 @@
 #include "catalogue/backup_kind.h"
 #include "catalogue/minimal_wal.h"
 #include "catalogue/newest_backup.h"
-#include "content/archive_file.h"
-#include "content/backup_chain.h"
-#include "hooks/hook_scripts.h"
 #include "postgres/versions.h"
 #include "restore/build_plan.h"
 #include "restore/choose_backup.h"
@@ -27,6 +24,9 @@
 #include "restore/replayed_tablespaces.h"
 #include "restore/restore_rates.h"
 #include "restore/wal_reading.h"
+#include "server/hook_scripts.h"
+#include "stored/archive_file.h"
+#include "stored/backup_chain.h"
 #include "wal_archive/archive_wal.h"
 #include "wal_archive/read_branches.h"
 
@@ -201,7 +201,7 @@ Chosen choose(const server::Server& server, RestoreRequest request) {
                 .relocations = check_request(request, backup, server.config()),
                 .locks = {}};
   take_places_of_interrupted(server, backup, chosen);
-  for (const BackupInfo& link : content::list_chain(server.catalogue(), backup)) {
+  for (const BackupInfo& link : stored::list_chain(server.catalogue(), backup)) {
     chosen.locks.push_back(server::share_backup(server, link.id, "restore from"));
   }
   return chosen;
@@ -209,7 +209,7 @@ Chosen choose(const server::Server& server, RestoreRequest request) {
 
 struct Prepared {
   BackupInfo backup;
-  std::shared_ptr<content::ManifestIndex> manifest;
+  std::shared_ptr<stored::ManifestIndex> manifest;
   RestoreFacts facts;
   RestorePlan plan;
 };
@@ -240,15 +240,14 @@ void check_wal(const server::Server& server, const RestoreRequest& request, Prog
 
 Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& progress) {
   // Read again: archiving may have completed the backup.
-  const content::BackupChain chain =
-      content::BackupChain::open(server.catalogue(), server.catalogue().load_backup(chosen.id),
-                                 {.interrupt = server.interrupt(), .cipher = server.cipher()});
+  const stored::BackupChain chain =
+      stored::BackupChain::open(server.catalogue(), server.catalogue().load_backup(chosen.id),
+                                {.interrupt = server.interrupt(), .cipher = server.cipher()});
   // A wrong passphrase is told before anything is written.
-  for (const content::ChainMember& member : chain.members()) {
+  for (const stored::ChainMember& member : chain.members()) {
     if (!member.info.encryption) continue;
-    const auto archive =
-        content::find_archive(server.catalogue().data_directory(member.info.id), 0);
-    if (archive) content::require_decryptable(*archive, server.cipher());
+    const auto archive = stored::find_archive(server.catalogue().data_directory(member.info.id), 0);
+    if (archive) stored::require_decryptable(*archive, server.cipher());
   }
   Prepared prepared{.backup = chain.backup(),
                     .manifest = chain.members().front().manifest,
@@ -282,13 +281,13 @@ PlaceLocks lock_places(const Chosen& chosen, Prepared& prepared) {
 
 ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
                                const Chosen& chosen, const RestoreReporting& reporting,
-                               const hooks::HookVariables& variables) {
+                               const server::HookVariables& variables) {
   const RestorePlan& plan = prepared.plan;
-  const hooks::HookScripts scripts(server.config(),
-                                   {.server_name = server.name(),
-                                    .configuration_path = server.program().configuration_path,
-                                    .path_prefix = server.config().path_prefix},
-                                   hooks::HookKind::recovery, server.interrupt());
+  const server::HookScripts scripts(server.config(),
+                                    {.server_name = server.name(),
+                                     .configuration_path = server.program().configuration_path,
+                                     .path_prefix = server.config().path_prefix},
+                                    server::HookKind::recovery, server.interrupt());
   scripts.run_pre(variables);
   std::optional<PlaceLocks> locks;
   try {

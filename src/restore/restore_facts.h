@@ -12,12 +12,12 @@
 
 #include "catalogue/backup_info.h"
 #include "catalogue/branches.h"
-#include "content/backup_chain.h"
+#include "copy/backup_tree.h"
 #include "postgres/system_id.h"
-#include "restore/backup_tree.h"
 #include "restore/live_clusters.h"
 #include "restore/restore_marker.h"
 #include "restore/restore_rates.h"
+#include "stored/backup_chain.h"
 #include "wal_archive/timelines.h"
 #include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_coding.h"
@@ -62,12 +62,12 @@ struct RestoreFacts {
   std::string barman_user;
   catalogue::BackupInfo backup;
   // The files of the complete backup: tablespaces first, the data directory last.
-  std::vector<content::BackupTree> content;
+  std::vector<stored::BackupTree> content;
   // What the backup is put together from when it is incremental, newest first; else empty.
   std::vector<catalogue::BackupId> chain;
   // Set when the chain is put together in a pass through each of these, newest first; `content` is
   // that of the incremental backup itself then.
-  std::vector<content::ChainMember> passed_through;
+  std::vector<stored::ChainMember> passed_through;
   // Of the backup itself.
   std::filesystem::path manifest_path;
   // As stored, of all backups that are read.
@@ -76,7 +76,7 @@ struct RestoreFacts {
   ExpectedRate rate;
   std::string rate_kind;
   bool has_mixed_checksums = false;
-  TreeScan scan;
+  copy::TreeScan scan;
   wal_archive::WalArchive archive;
   wal_archive::WalCoding wal_coding;
   std::filesystem::path streaming_directory;

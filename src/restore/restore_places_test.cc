@@ -10,12 +10,12 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/test_support.h"
-#include "content/plain_tree.h"
 #include "restore/clear_destination.h"
 #include "restore/place_locks.h"
 #include "restore/refuse_places.h"
 #include "restore/restore_marker.h"
 #include "restore/save_aside.h"
+#include "stored/plain_tree.h"
 
 namespace barman::restore {
 namespace {
@@ -189,7 +189,7 @@ class ClearDestination : public testing::Test {
     plan_.destination = root_ / "pg";
     plan_.pg_wal_name = "pg_wal";
     plan_.updates_existing = true;
-    plan_.trees = {{.source = std::make_shared<content::PlainTree>(root_ / "backup"),
+    plan_.trees = {{.source = std::make_shared<stored::PlainTree>(root_ / "backup"),
                     .destination = root_ / "pg",
                     .is_data_directory = true}};
   }
@@ -256,7 +256,7 @@ TEST_F(ClearDestination, ATablespaceInsideIsClearedAsATablespace) {
   put_file(root_ / "pg/tables/notes", "mine");
   plan_.tablespaces = {{.oid = 16384, .name = "ts", .location = root_ / "pg/tables/ts"}};
   plan_.trees.insert(plan_.trees.begin(),
-                     {.source = std::make_shared<content::PlainTree>(root_ / "backup_ts"),
+                     {.source = std::make_shared<stored::PlainTree>(root_ / "backup_ts"),
                       .destination = root_ / "pg/tables/ts"});
   clear();
   EXPECT_TRUE(fs::exists(root_ / "pg/tables/ts/PG_17_1/5/1"));

@@ -10,11 +10,11 @@
 
 #include "catalogue/backup_id.h"
 #include "catalogue/backup_info.h"
-#include "content/backup_chain.h"
-#include "restore/backup_tree.h"
+#include "copy/backup_tree.h"
 #include "restore/restore_marker.h"
 #include "restore/restore_rates.h"
 #include "restore/server_settings.h"
+#include "stored/backup_chain.h"
 #include "wal/lsn.h"
 #include "wal_archive/wal_coding.h"
 
@@ -93,7 +93,7 @@ struct RestorePlan {
   std::filesystem::path destination;
   std::string pg_wal_name;
   // Tablespaces, then the data directory.
-  std::vector<TreeCopy> trees;
+  std::vector<copy::TreeCopy> trees;
   bool is_encrypted = false;
   std::vector<TablespacePlan> tablespaces;
   // The destination first; then those outside of it, and the tablespaces inside.
@@ -105,7 +105,7 @@ struct RestorePlan {
   // Newest first, when the backup is incremental and put together from these; else empty.
   std::vector<catalogue::BackupId> chain;
   // The older ones, newest first, when they cannot be read at random and are passed through.
-  std::vector<content::ChainMember> passed_through;
+  std::vector<stored::ChainMember> passed_through;
   // Of the incremental backup.
   std::string backup_label;
   // The manifest of the incremental backup, from which that of the result is made.

@@ -19,9 +19,9 @@ WalDecoder::WalDecoder(const wal_archive::WalCoding& coding, std::size_t worker_
                        Progress& progress, const Interrupt& interrupt)
     : coding_(coding), progress_(progress), interrupt_(interrupt), workers_(worker_count) {}
 
-bool WalDecoder::take(const CopyTask& task, const std::vector<fs::path>& moves_to) {
+bool WalDecoder::take(const copy::CopyTask& task, const std::vector<fs::path>& moves_to) {
   interrupt_.throw_if_requested();
-  CopyTask found = task;
+  copy::CopyTask found = task;
   std::optional<Fd> source = find_file(task.source);
   for (auto place = moves_to.begin(); !source && place != moves_to.end(); ++place) {
     found.source = *place;
@@ -39,7 +39,7 @@ bool WalDecoder::take(const CopyTask& task, const std::vector<fs::path>& moves_t
   return true;
 }
 
-void WalDecoder::decode(const CopyTask& task, const wal_archive::WalStoredForm& form,
+void WalDecoder::decode(const copy::CopyTask& task, const wal_archive::WalStoredForm& form,
                         const Fd& source) {
   interrupt_.throw_if_requested();
   Fd destination =

@@ -10,7 +10,7 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/worker_pool.h"
-#include "restore/file_copier.h"
+#include "copy/file_copier.h"
 #include "wal_archive/wal_coding.h"
 
 namespace barman::restore {
@@ -23,13 +23,13 @@ class WalDecoder {
   // False when the file is stored plain and stays where it is: it is to be copied. Blocks while the
   // workers are busy. A file that moves is opened here, where it is now, and read to its end from
   // there. Throws `not_found` when it is nowhere.
-  bool take(const CopyTask& task, const std::vector<std::filesystem::path>& moves_to);
+  bool take(const copy::CopyTask& task, const std::vector<std::filesystem::path>& moves_to);
   // All files that were taken are complete and fsynced when it returns; their directory is not
   // flushed. Throws the first failure. Called once.
   void wait() { workers_.wait(); }
 
  private:
-  void decode(const CopyTask& task, const wal_archive::WalStoredForm& form, const Fd& source);
+  void decode(const copy::CopyTask& task, const wal_archive::WalStoredForm& form, const Fd& source);
 
   const wal_archive::WalCoding& coding_;
   Progress& progress_;

@@ -6,10 +6,10 @@
 #include "base/durable.h"
 #include "compression/codec.h"
 #include "compression/parallel_compressor.h"
-#include "content/archive_file.h"
-#include "content/archive_index.h"
 #include "pipeline/file_sink.h"
 #include "pipeline/tar_writer.h"
+#include "stored/archive_file.h"
+#include "stored/archive_index.h"
 #include "stored/backup_writer.h"
 
 namespace barman::stored {
@@ -21,7 +21,7 @@ constexpr std::array<std::byte, 2 * pipeline::TarReader::kBlockSize> kEndMarker{
 // Members go into the index only.
 class MemberRecorder final : public pipeline::TarVisitor {
  public:
-  explicit MemberRecorder(std::optional<content::ArchiveIndexWriter>& index) : index_(index) {}
+  explicit MemberRecorder(std::optional<ArchiveIndexWriter>& index) : index_(index) {}
   void begin_member(const pipeline::TarMember& member) override {
     if (index_) index_->add(member);
   }
@@ -29,7 +29,7 @@ class MemberRecorder final : public pipeline::TarVisitor {
   void end_member() override {}
 
  private:
-  std::optional<content::ArchiveIndexWriter>& index_;
+  std::optional<ArchiveIndexWriter>& index_;
 };
 
 // The tar stream on its way to the TarReader.
@@ -52,7 +52,7 @@ class StreamCounter final : public pipeline::Sink {
 // the index. Durable with finish().
 class StoredArchive final : public pipeline::Sink {
  public:
-  StoredArchive(content::ArchiveFile archive, const WriterOptions& options,
+  StoredArchive(ArchiveFile archive, const WriterOptions& options,
                 const BackupWriter::MemberTap& tap)
       : archive_(std::move(archive)),
         is_from_server_(options.coding.place == CompressionPlace::server),
@@ -89,7 +89,7 @@ class StoredArchive final : public pipeline::Sink {
     output().finish();
     if (!index_) return;
     const Fd file = open_file(archive_.path, O_RDONLY);
-    index_->commit({.stamp = content::stamp_of(file, archive_.path),
+    index_->commit({.stamp = stamp_of(file, archive_.path),
                     .stream_size = stream_.size_bytes(),
                     .algorithm = archive_.algorithm},
                    compressor_ ? compressor_->frames() : std::vector<compression::FrameSize>());
@@ -109,10 +109,10 @@ class StoredArchive final : public pipeline::Sink {
     return stream_;
   }
 
-  const content::ArchiveFile archive_;
+  const ArchiveFile archive_;
   const bool is_from_server_;
   const pipeline::TarEnd expected_end_;
-  std::optional<content::ArchiveIndexWriter> index_;
+  std::optional<ArchiveIndexWriter> index_;
   MemberRecorder recorder_;
   const std::unique_ptr<pipeline::TarVisitor> tap_;
   pipeline::TarReader reader_;
@@ -146,12 +146,12 @@ class ArchiveWriter final : public BackupWriter {
     return tree_.emplace(begin_stream(place, {}));
   }
   pipeline::Sink& begin_stream(const TreePlace& place, const MemberTap& tap) override {
-    std::string name = content::archive_stem(place.oid) + ".tar";
-    name += content::archive_extension(options_.coding.algorithm);
-    if (options_.coding.cipher) name += content::kEncryptedExtension;
+    std::string name = archive_stem(place.oid) + ".tar";
+    name += archive_extension(options_.coding.algorithm);
+    if (options_.coding.cipher) name += kEncryptedExtension;
     return archive_.emplace(
-        content::ArchiveFile{directories_.data_directory / name, options_.coding.algorithm,
-                             options_.coding.cipher.has_value()},
+        ArchiveFile{directories_.data_directory / name, options_.coding.algorithm,
+                    options_.coding.cipher.has_value()},
         options_, tap);
   }
   std::unique_ptr<pipeline::Sink> put_manifest() override {

@@ -74,17 +74,17 @@ void BackupStore::publish(const fs::path& staged, const BackupId& id) const {
   rename_durably(staged, target);
 }
 
-std::vector<content::BackupTree> BackupStore::open(const catalogue::BackupInfo& backup,
-                                                   const content::OpenOptions& options) const {
-  return content::open_backup(catalogue_, backup, options);
+std::vector<BackupTree> BackupStore::open(const catalogue::BackupInfo& backup,
+                                          const OpenOptions& options) const {
+  return open_backup(catalogue_, backup, options);
 }
 
 fs::path BackupStore::manifest_path(const BackupId& id) const {
   return catalogue_.data_directory(id) / "backup_manifest";
 }
 
-std::optional<content::ManifestIndex> BackupStore::open_manifest(const BackupId& id) const {
-  return content::ManifestIndex::load(manifest_path(id));
+std::optional<ManifestIndex> BackupStore::open_manifest(const BackupId& id) const {
+  return ManifestIndex::load(manifest_path(id));
 }
 
 catalogue::BackupSize BackupStore::facts(const BackupId& id) const {

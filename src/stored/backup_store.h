@@ -10,9 +10,9 @@
 #include "catalogue/backup_info.h"
 #include "catalogue/backup_size.h"
 #include "catalogue/catalogue.h"
-#include "content/manifest_index.h"
-#include "content/open_backup.h"
 #include "stored/backup_writer.h"
+#include "stored/manifest_index.h"
+#include "stored/open_backup.h"
 
 namespace barman::stored {
 
@@ -36,11 +36,11 @@ class BackupStore {
   // backup, durably. What an earlier attempt has left is removed first.
   void publish(const std::filesystem::path& staged, const catalogue::BackupId& id) const;
 
-  // See content::open_backup().
-  std::vector<content::BackupTree> open(const catalogue::BackupInfo& backup,
-                                        const content::OpenOptions& options = {}) const;
+  // See open_backup().
+  std::vector<BackupTree> open(const catalogue::BackupInfo& backup,
+                               const OpenOptions& options = {}) const;
   // nullopt when it has none. Throws `corrupt`.
-  std::optional<content::ManifestIndex> open_manifest(const catalogue::BackupId& id) const;
+  std::optional<ManifestIndex> open_manifest(const catalogue::BackupId& id) const;
   std::filesystem::path manifest_path(const catalogue::BackupId& id) const;
   // Its sizes on disk.
   catalogue::BackupSize facts(const catalogue::BackupId& id) const;

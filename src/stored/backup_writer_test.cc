@@ -8,8 +8,8 @@
 
 #include "catalogue/test_support.h"
 #include "compression/codec.h"
-#include "content/archive_file.h"
 #include "pipeline/tar_writer.h"
+#include "stored/archive_file.h"
 #include "stored/backup_store.h"
 
 namespace barman::stored {
@@ -120,9 +120,9 @@ class BackupWriterTest : public testing::TestWithParam<Form> {
 
   Files read(std::uint32_t oid) const {
     Files files;
-    for (const content::BackupTree& tree : store_.open(backup_)) {
+    for (const BackupTree& tree : store_.open(backup_)) {
       if (tree.oid != oid) continue;
-      tree.content->walk([&](const content::Entry& entry) {
+      tree.content->walk([&](const Entry& entry) {
         if (!entry.is_directory) files[entry.path] = read_content(*tree.content, entry.path);
       });
     }

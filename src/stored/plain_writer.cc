@@ -5,11 +5,11 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "compression/codec.h"
-#include "content/archive_file.h"
 #include "pipeline/file_sink.h"
 #include "pipeline/file_writers.h"
 #include "pipeline/relative_path.h"
 #include "pipeline/tree_writer.h"
+#include "stored/archive_file.h"
 #include "stored/backup_writer.h"
 
 namespace barman::stored {
@@ -84,7 +84,7 @@ class PlainWriter final : public BackupWriter {
   pipeline::Sink& begin_stream(const TreePlace& place, const MemberTap& tap) override {
     stream_.reset();
     TreeSink& tree = begin_tree(place);
-    return stream_.emplace(tree, tap, options_, content::archive_stem(place.oid) + ".tar");
+    return stream_.emplace(tree, tap, options_, archive_stem(place.oid) + ".tar");
   }
 
   std::unique_ptr<pipeline::Sink> put_manifest() override {

@@ -13,10 +13,10 @@
 #include "base/log_components.h"
 #include "base/text.h"
 #include "catalogue/backup_kind.h"
-#include "content/archive_file.h"
-#include "content/path_hash.h"
 #include "pipeline/relative_path.h"
 #include "postgres/backup_manifest.h"
+#include "stored/archive_file.h"
+#include "stored/path_hash.h"
 
 namespace barman::sync {
 namespace fs = std::filesystem;
@@ -125,7 +125,7 @@ void CopiedBackup::end_member() {
   if (!is_wanted_) return;
   tree_.end_member();
   if (!is_file_) return;
-  arrivals_.push_back({.path_hash = content::hash_of(path_),
+  arrivals_.push_back({.path_hash = stored::hash_of(path_),
                        .size_bytes = size_bytes_,
                        .crc32c = crc32c_finish(crc_)});
 }
@@ -143,7 +143,7 @@ void CopiedBackup::finish() {
 }
 
 const CopiedBackup::Arrival* CopiedBackup::find(std::string_view path) const {
-  const std::uint64_t hash = content::hash_of(path);
+  const std::uint64_t hash = stored::hash_of(path);
   const auto found =
       std::lower_bound(arrivals_.begin(), arrivals_.end(), hash,
                        [](const Arrival& a, std::uint64_t value) { return a.path_hash < value; });
@@ -185,8 +185,8 @@ void CopiedBackup::require_whole() const {
       oids.push_back(tablespace.oid);
     }
     for (const std::uint32_t oid : oids) {
-      const auto archive = content::find_archive(root_ / data_directory_, oid);
-      const std::string stem = content::archive_stem(oid);
+      const auto archive = stored::find_archive(root_ / data_directory_, oid);
+      const std::string stem = stored::archive_stem(oid);
       if (!archive) {
         throw refused(fmt::format("the primary node sent backup {} without an archive \"{}.tar\"",
                                   backup_.id.value, stem));

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "archive/processes.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -16,6 +15,7 @@
 #include "sync/primary_node.h"
 #include "sync/sync_backup.h"
 #include "sync/sync_wals.h"
+#include "wal_transfer/processes.h"
 
 namespace barman::sync {
 namespace {
@@ -64,7 +64,7 @@ void start_backup(const server::Server& server, const PrimaryInfo& primary, Daem
     }
     messages.info(
         fmt::format("Starting copy of backup {} for server {}", backup.id.value, server.name()));
-    archive::start_child(server, {"sync-backup", server.name(), backup.id.value}, outputs);
+    wal_transfer::start_child(server, {"sync-backup", server.name(), backup.id.value}, outputs);
     return;
   }
   messages.info("No backup synchronisation required for server " + server.name());
@@ -79,7 +79,7 @@ void start_wals(const server::Server& server, const PrimaryInfo& primary, Daemon
     return messages.info("WAL synchronisation already running for server " + server.name());
   }
   messages.info("Started copy of WAL files for server " + server.name());
-  archive::start_child(server, {"sync-wals", server.name()}, outputs);
+  wal_transfer::start_child(server, {"sync-wals", server.name()}, outputs);
 }
 
 }  // namespace
@@ -96,7 +96,7 @@ void run_passive_cron(const server::Server& server, catalogue::BackupListReader&
   }
   start_backup(server, primary, outputs, messages);
   start_wals(server, primary, outputs, messages);
-  archive::start_wal_check(server, backups, outputs, messages);
+  wal_transfer::start_wal_check(server, backups, outputs, messages);
 }
 
 }  // namespace barman::sync

@@ -14,7 +14,7 @@
 #include "catalogue/backup_kind.h"
 #include "catalogue/locks.h"
 #include "catalogue/retention.h"
-#include "content/backup_evidence.h"
+#include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
 #include "sync/copied_backup.h"
 #include "sync/remote_tree.h"
@@ -151,10 +151,10 @@ void copy_with_retries(const server::Server& server, const PrimaryInfo& primary,
 
 // Files and metadata are of one backup. Archives are judged by their manifest.
 void require_parts_of(const BackupInfo& info, const fs::path& data_directory) {
-  const std::optional<content::ManifestIndex> manifest =
-      content::ManifestIndex::load(data_directory / "backup_manifest");
-  content::require_consistent(info, content::gather_evidence(data_directory, "global/pg_control",
-                                                             manifest ? &*manifest : nullptr));
+  const std::optional<stored::ManifestIndex> manifest =
+      stored::ManifestIndex::load(data_directory / "backup_manifest");
+  stored::require_consistent(info, stored::gather_evidence(data_directory, "global/pg_control",
+                                                           manifest ? &*manifest : nullptr));
 }
 
 void copy_backup(const server::Server& server, const PrimaryInfo& primary, const BackupInfo& remote,

@@ -25,7 +25,7 @@
 #include "catalogue/backup_kind.h"
 #include "catalogue/backup_turn.h"
 #include "compression/codec.h"
-#include "content/backup_evidence.h"
+#include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
 #include "transfer/staging.h"
 #include "wal_archive/wal_archive.h"
@@ -282,10 +282,10 @@ class Import {
   // Files and metadata are of one backup. Archives are judged by their manifest.
   void check_parts(const BackupInfo& info) const {
     const fs::path data = staging_ / "backup" / "data";
-    const std::optional<content::ManifestIndex> manifest =
-        content::ManifestIndex::load(data / "backup_manifest");
-    content::require_consistent(
-        info, content::gather_evidence(data, "global/pg_control", manifest ? &*manifest : nullptr));
+    const std::optional<stored::ManifestIndex> manifest =
+        stored::ManifestIndex::load(data / "backup_manifest");
+    stored::require_consistent(
+        info, stored::gather_evidence(data, "global/pg_control", manifest ? &*manifest : nullptr));
   }
 
   // Each required segment is in the tarball, and none is here with other content.

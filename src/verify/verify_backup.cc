@@ -12,18 +12,18 @@
 #include "base/error.h"
 #include "base/worker_pool.h"
 #include "catalogue/backup_kind.h"
-#include "content/backup_chain.h"
-#include "content/backup_evidence.h"
-#include "content/manifest_index.h"
-#include "content/open_backup.h"
 #include "postgres/page_checksum.h"
+#include "stored/backup_chain.h"
+#include "stored/backup_evidence.h"
+#include "stored/manifest_index.h"
+#include "stored/open_backup.h"
 #include "verify/verify_wal.h"
 
 namespace barman::verify {
 namespace fs = std::filesystem;
 
 using catalogue::BackupInfo;
-using content::BackupTree;
+using stored::BackupTree;
 
 namespace {
 
@@ -68,7 +68,7 @@ class Verification {
         server_.catalogue().data_directory(backup_.id) / "backup_manifest";
     // A damaged manifest is what the user wants to hear of; the WAL can be checked without it.
     try {
-      manifest_ = content::ManifestIndex::load(manifest_path);
+      manifest_ = stored::ManifestIndex::load(manifest_path);
       if (!manifest_) {
         add({"backup_manifest",
              "\"backup_manifest\" is not in the backup (for a backup made by rsync, "
@@ -80,11 +80,11 @@ class Verification {
     }
     // Without a manifest nothing but these facts speaks for an archive, and they are inside.
     if (!manifest_ && catalogue::stored_form_of(backup_) == catalogue::StoredForm::tar) return;
-    const std::vector<BackupTree> trees = content::open_backup(
+    const std::vector<BackupTree> trees = stored::open_backup(
         server_.catalogue(), backup_, {.interrupt = interrupt_, .cipher = server_.cipher()});
-    const content::BackupEvidence evidence =
-        content::gather_evidence(trees.back().content.get(), manifest_ ? &*manifest_ : nullptr);
-    for (const std::string& contradiction : content::find_contradictions(backup_, evidence)) {
+    const stored::BackupEvidence evidence =
+        stored::gather_evidence(trees.back().content.get(), manifest_ ? &*manifest_ : nullptr);
+    for (const std::string& contradiction : stored::find_contradictions(backup_, evidence)) {
       add({"backup.info", fmt::format("{}: {}", kForeignFiles, contradiction)});
     }
     if (manifest_) compare_files(trees, worker_count);
@@ -105,9 +105,9 @@ class Verification {
 
  private:
   struct FileTask {
-    content::ContentOpener open;
+    stored::ContentOpener open;
     std::string listed;  // as the manifest names it
-    content::ExpectedFile expected;
+    stored::ExpectedFile expected;
   };
 
   void add(VerifyFinding finding) {
@@ -135,7 +135,7 @@ class Verification {
     // What stands in the way of reading one tree does not hide what is wrong with the others.
     try {
       tree.content->read_through(
-          [&](const content::Entry& entry, const content::ContentOpener& open) {
+          [&](const stored::Entry& entry, const stored::ContentOpener& open) {
             submit_entry(tree, entry, open, workers);
           });
     } catch (const Error& error) {
@@ -157,12 +157,12 @@ class Verification {
     return std::find(unread_.begin(), unread_.end(), home) != unread_.end();
   }
 
-  void submit_entry(const BackupTree& tree, const content::Entry& entry,
-                    const content::ContentOpener& open, WorkerPool& workers) {
+  void submit_entry(const BackupTree& tree, const stored::Entry& entry,
+                    const stored::ContentOpener& open, WorkerPool& workers) {
     interrupt_.throw_if_requested();
     const std::string listed = tree.manifest_prefix() + entry.path;
     if (entry.is_directory || (tree.is_data_directory() && is_ignored(listed))) return;
-    std::optional<content::ExpectedFile> expected = manifest_->find(listed);
+    std::optional<stored::ExpectedFile> expected = manifest_->find(listed);
     if (!expected) {
       add({listed, fmt::format("\"{}\" is in the backup, but not in its manifest", listed)});
       return;
@@ -194,7 +194,7 @@ class Verification {
 
   void read_file(const FileTask& task) {
     thread_local std::vector<std::byte> buffer(kBufferSize);
-    const std::unique_ptr<content::ContentFile> file = task.open();
+    const std::unique_ptr<stored::ContentFile> file = task.open();
     Digest digest(task.expected.algorithm);
     PageScan pages(backup_, task.listed);
     std::uint64_t size_bytes = 0;
@@ -271,7 +271,7 @@ class Verification {
   Progress& progress_;
   const Interrupt& interrupt_;
   VerifyDepth depth_ = VerifyDepth::checksums;
-  std::optional<content::ManifestIndex> manifest_;
+  std::optional<stored::ManifestIndex> manifest_;
   // Trees that could not be read to their end.
   std::vector<const BackupTree*> unread_;
   std::mutex mutex_;
@@ -292,7 +292,7 @@ void verify_ancestors(const server::Server& server, const BackupInfo& backup,
     }
   };
   try {
-    const content::BackupChain chain = content::BackupChain::open(
+    const stored::BackupChain chain = stored::BackupChain::open(
         server.catalogue(), backup, {.interrupt = server.interrupt(), .cipher = server.cipher()});
     for (std::size_t index = 1; index < chain.members().size(); ++index) {
       const BackupInfo& link = chain.members()[index].info;

@@ -18,7 +18,7 @@
 #include "base/log_components.h"
 #include "base/timestamp.h"
 #include "catalogue/locks.h"
-#include "hooks/hook_scripts.h"
+#include "server/hook_scripts.h"
 #include "wal_archive/receiver_note.h"
 #include "wal_archive/rejected_file.h"
 #include "wal_archive/wal_archive.h"
@@ -41,7 +41,7 @@ class ArchiverRun {
         messages_(messages),
         coding_(server.config()),
         filer_(server, source),
-        hooks_(make_hooks(server, hooks::HookKind::archive)) {}
+        hooks_(make_hooks(server, server::HookKind::archive)) {}
 
   void run(const ArchiveRequest& request);
   const ArchiveCounts& counts() const { return counts_; }
@@ -69,7 +69,7 @@ class ArchiverRun {
   Messages& messages_;
   WalCoding coding_;
   WalFiler filer_;
-  hooks::HookScripts hooks_;
+  server::HookScripts hooks_;
   ArchiveCounts counts_;
   bool is_stopped_by_hook_ = false;
 };
@@ -151,7 +151,7 @@ void ArchiverRun::archive_with_hooks(const std::string& name) {
     } else {
       problem = filed.front().problem;
     }
-  } catch (const hooks::HookAborted& abort) {
+  } catch (const server::HookAborted& abort) {
     log::warning(log::kWalArchiverComponent, "{}; the file stays in \"{}\"", abort.describe(),
                  directory().string());
     is_stopped_by_hook_ = true;

@@ -6,7 +6,7 @@
 
 namespace barman::wal_archive {
 
-hooks::HookScripts make_hooks(const server::Server& server, hooks::HookKind kind) {
+server::HookScripts make_hooks(const server::Server& server, server::HookKind kind) {
   return {server.config(),
           {.server_name = server.name(),
            .configuration_path = server.program().configuration_path,
@@ -15,8 +15,8 @@ hooks::HookScripts make_hooks(const server::Server& server, hooks::HookKind kind
           server.interrupt()};
 }
 
-hooks::HookVariables wal_hook_variables(const WalIndexEntry& entry,
-                                        const std::filesystem::path& path) {
+server::HookVariables wal_hook_variables(const WalIndexEntry& entry,
+                                         const std::filesystem::path& path) {
   return {{"BARMAN_SEGMENT", entry.name},
           {"BARMAN_FILE", path.string()},
           {"BARMAN_SIZE", std::to_string(entry.size_bytes)},

@@ -3,14 +3,14 @@
 
 #include <filesystem>
 
-#include "hooks/hook_scripts.h"
+#include "server/hook_scripts.h"
 #include "server/server.h"
 #include "wal_archive/wal_index.h"
 
 namespace barman::wal_archive {
 
-hooks::HookScripts make_hooks(const server::Server& server, hooks::HookKind kind);
-hooks::HookVariables wal_hook_variables(const WalIndexEntry& entry,
-                                        const std::filesystem::path& path);
+server::HookScripts make_hooks(const server::Server& server, server::HookKind kind);
+server::HookVariables wal_hook_variables(const WalIndexEntry& entry,
+                                         const std::filesystem::path& path);
 
 }  // namespace barman::wal_archive

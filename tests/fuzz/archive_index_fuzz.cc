@@ -9,7 +9,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
-#include "content/archive_index.h"
+#include "stored/archive_index.h"
 
 namespace {
 
@@ -42,7 +42,7 @@ std::string file_of(const std::string& input) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace barman::content;
+  using namespace barman::stored;
   if (size < 5) return 0;
   const std::string file = file_of(std::string(reinterpret_cast<const char*>(data), size));
   const ReadAt read_at = [&](std::uint64_t offset, barman::MutableBytes buffer) -> std::size_t {

@@ -6,10 +6,10 @@
 #include <string>
 #include <string_view>
 
-#include "archive/checksum_list.h"
+#include "wal_transfer/checksum_list.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace barman::archive;
+  using namespace barman::wal_transfer;
   const ChecksumList list =
       parse_checksum_list(std::string_view(reinterpret_cast<const char*>(data), size));
   for (const std::string& line : list.bad_lines) {

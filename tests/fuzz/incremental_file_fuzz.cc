@@ -4,11 +4,11 @@
 #include <cstdint>
 
 #include "base/error.h"
-#include "content/incremental_file.h"
+#include "stored/incremental_file.h"
 
 namespace {
 
-class Input final : public barman::content::ContentFile {
+class Input final : public barman::stored::ContentFile {
  public:
   explicit Input(barman::Bytes bytes) : bytes_(bytes) {}
   std::size_t read_at(std::uint64_t offset, barman::MutableBytes buffer) override {
@@ -29,7 +29,7 @@ class Input final : public barman::content::ContentFile {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(std::as_bytes(std::span(data, size)));
   try {
-    const auto header = barman::content::read_incremental_header(input, "INCREMENTAL.1");
+    const auto header = barman::stored::read_incremental_header(input, "INCREMENTAL.1");
     if (header.block_count() < header.blocks.size()) __builtin_trap();
   } catch (const barman::Error&) {
     // Refusing is right; crashing is not.

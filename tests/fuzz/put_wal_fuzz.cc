@@ -15,11 +15,11 @@
 #include <string_view>
 #include <vector>
 
-#include "archive/put_wal.h"
-#include "archive/test_support.h"
 #include "base/digest.h"
 #include "pipeline/tar_writer.h"
 #include "wal_archive/received_content.h"
+#include "wal_transfer/put_wal.h"
+#include "wal_transfer/test_support.h"
 
 namespace {
 
@@ -51,21 +51,21 @@ std::string make_stream(std::string_view input) {
   return stream.text;
 }
 
-void put(const archive::TestServer& test, const std::string& stream) {
+void put(const wal_transfer::TestServer& test, const std::string& stream) {
   const fs::path incoming = test.config.incoming_wals_directory;
   const Fd input(::memfd_create("stream", MFD_CLOEXEC));
   write_full(input, as_bytes(stream), "stream");
   ::lseek(input.get(), 0, SEEK_SET);
-  archive::RecordedMessages messages;
+  wal_transfer::RecordedMessages messages;
   const server::Server server = test.make();
   bool is_accepted = false;
   try {
-    archive::put_wal(server, input.get(), messages);
+    wal_transfer::put_wal(server, input.get(), messages);
     is_accepted = true;
   } catch (const Error&) {
     // Refusing is right.
   }
-  for (const std::string& name : archive::list_names(incoming)) {
+  for (const std::string& name : wal_transfer::list_names(incoming)) {
     const auto parsed = wal::parse_wal_file_name(name);
     if (!is_accepted || !parsed) std::abort();
     const Fd file = open_file(incoming / name, O_RDONLY);
@@ -82,7 +82,7 @@ void put(const archive::TestServer& test, const std::string& stream) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const archive::TestServer test;
+  static const wal_transfer::TestServer test;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   put(test, std::string(text));
   std::string stream;

@@ -8,11 +8,11 @@
 #include <string>
 #include <string_view>
 
-#include "archive/test_support.h"
 #include "base/foreign_names.h"
 #include "base/text.h"
 #include "wal_archive/archive_wal.h"
 #include "wal_archive/wal_batch.h"
+#include "wal_transfer/test_support.h"
 
 namespace {
 
@@ -49,7 +49,7 @@ void check_batch(wal_archive::WalSource source, const std::set<std::string>& nam
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const archive::TestServer test;
+  static const wal_transfer::TestServer test;
   const std::set<std::string> names =
       parse_names(std::string_view(reinterpret_cast<const char*>(data), size));
   check_batch(wal_archive::WalSource::incoming, names);
@@ -60,14 +60,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     put_file(test.incoming(name), "x");
     if (!stays(name)) ++leaving;
   }
-  archive::RecordedMessages messages;
+  wal_transfer::RecordedMessages messages;
   wal_archive::archive_pending_wal(test.make(), {}, messages);
   std::size_t moved = 0;
   if (fs::exists(test.config.errors_directory)) {
-    moved = archive::list_names(test.config.errors_directory).size();
+    moved = wal_transfer::list_names(test.config.errors_directory).size();
   }
   if (moved != leaving) std::abort();
-  for (const std::string& name : archive::list_names(test.config.incoming_wals_directory)) {
+  for (const std::string& name : wal_transfer::list_names(test.config.incoming_wals_directory)) {
     if (!stays(name)) std::abort();
     fs::remove(test.incoming(name));
   }

@@ -1,0 +1,33 @@
+#include "copy/copy_task.h"
+
+#include <utility>
+
+namespace barman::copy {
+namespace {
+
+constexpr mode_t kCopiedFileMode = 0600;
+
+}  // namespace
+
+CopyTask make_copy_task(const TaskOrigin& origin, const stored::Entry& entry,
+                        const stored::ContentOpener& open, std::filesystem::path destination) {
+  CopyTask task{
+      .source = origin.tree.describe(entry.path),
+      .open = open,
+      .destination = std::move(destination),
+      .mode = entry.mode | kCopiedFileMode,
+      .size_bytes = entry.size_bytes,
+      .modified = timespec{.tv_sec = entry.mtime_seconds, .tv_nsec = entry.mtime_nanoseconds}};
+  const std::string listed = origin.manifest_prefix + entry.path;
+  if (entry.is_derived) {
+    task.on_checksum = [combined = &origin.combined, listed](std::uint64_t size_bytes,
+                                                             std::uint32_t crc32c) {
+      combined->add(listed, size_bytes, crc32c);
+    };
+  } else if (origin.manifest != nullptr) {
+    task.expected = origin.manifest->find(listed);
+  }
+  return task;
+}
+
+}  // namespace barman::copy

@@ -1,0 +1,300 @@
+#include "copy/file_copier.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "pipeline/bulk_writer.h"
+#include "stored/plain_tree.h"
+
+namespace barman::copy {
+namespace {
+
+// Between two looks at the interrupt when the kernel copies.
+constexpr std::size_t kKernelCopyStep = std::size_t{8} << 20;
+
+constexpr std::size_t kFlusherCount = 8;
+
+// What is written of an existing file when something in it differs.
+constexpr std::size_t kComparedBlock = 8192;
+
+std::int64_t steady_now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+MutableBytes worker_buffer() {
+  thread_local const auto block = std::make_unique<pipeline::BulkWriter::Block>();
+  return block->bytes;
+}
+
+Error wrong_size(const CopyTask& task, std::uint64_t copied) {
+  return {ErrorKind::corrupt,
+          fmt::format("\"{}\" has {} bytes instead of {}", task.source.string(), copied,
+                      task.size_bytes),
+          "Something changed the catalogue during the restore; restore again."};
+}
+
+void verify_checksum(const CopyTask& task, const std::string& found) {
+  if (found == task.expected->checksum) return;
+  throw Error(ErrorKind::corrupt,
+              fmt::format("\"{}\" is damaged: its checksum is {}, backup_manifest says {}",
+                          task.source.string(), found, task.expected->checksum),
+              "Restore another backup, or put an intact copy of the file in place.");
+}
+
+DigestAlgorithm algorithm_for(const CopyTask& task) {
+  return task.expected ? task.expected->algorithm : DigestAlgorithm::none;
+}
+
+// What share or copy calls say when it is not possible between these two files.
+bool is_unsupported(int error_number) {
+  constexpr std::array kUnsupported = {EXDEV, EOPNOTSUPP, ENOTTY, EINVAL, ENOSYS, EPERM, EBADF};
+  return std::find(kUnsupported.begin(), kUnsupported.end(), error_number) != kUnsupported.end();
+}
+
+// A file that has other names as well, in another cluster perhaps (pg_upgrade --link), is not to be
+// written through this one.
+void separate(const std::filesystem::path& path) {
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink < 2) {
+    return;
+  }
+  if (::unlink(path.c_str()) != 0) throw_errno(fmt::format("cannot remove \"{}\"", path.string()));
+}
+
+}  // namespace
+
+FileCopier::FileCopier(const CopyOptions& options, Progress& progress, const Interrupt& interrupt)
+    : options_(options),
+      progress_(progress),
+      interrupt_(interrupt),
+      next_ns_(steady_now_ns()),
+      flushers_(kFlusherCount),
+      workers_(options.worker_count) {}
+
+void FileCopier::submit(CopyTask task) {
+  interrupt_.throw_if_requested();
+  // Nothing more needs to be read; this throws the failure.
+  if (workers_.has_failed()) workers_.wait();
+  workers_.submit([this, task = std::move(task)] { copy(task); });
+}
+
+void FileCopier::add_directory(std::filesystem::path path) {
+  directories_.push_back(std::move(path));
+}
+
+void FileCopier::wait() {
+  workers_.wait();
+  for (const std::filesystem::path& path : directories_) {
+    flush_later(open_file(path, O_RDONLY | O_DIRECTORY), path);
+  }
+  flushers_.wait();
+}
+
+void FileCopier::flush_later(Fd fd, const std::filesystem::path& path) {
+  // Shared, because tasks are copied.
+  flushers_.submit([file = std::make_shared<Fd>(std::move(fd)), path] {
+    sync_fd(*file, path);
+    file->close(path);
+  });
+}
+
+void FileCopier::copy(const CopyTask& task) {
+  interrupt_.throw_if_requested();
+  if (flushers_.has_failed()) return;  // wait() tells
+  if (task.updates_existing) separate(task.destination);
+  const int how = task.updates_existing ? O_RDWR | O_CREAT | O_NOFOLLOW
+                                        : O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+  Fd destination = open_file(task.destination, how, task.mode);
+  // The umask must not take away what the cluster's own files grant.
+  if (::fchmod(destination.get(), task.mode) != 0) {
+    throw_errno(fmt::format("cannot set permissions of \"{}\"", task.destination.string()));
+  }
+  if (!task.updates_existing || !is_right_already(destination, task)) {
+    const std::unique_ptr<stored::ContentFile> source =
+        task.open ? task.open() : stored::open_plain_file(task.source);
+    if (task.updates_existing) {
+      update_content(*source, destination, task);
+    } else {
+      copy_content(*source, destination, task);
+    }
+  }
+  if (task.minimum_size_bytes > task.size_bytes &&
+      ::ftruncate(destination.get(), static_cast<off_t>(task.minimum_size_bytes)) != 0) {
+    throw_errno(fmt::format("cannot extend \"{}\"", task.destination.string()));
+  }
+  if (task.modified) {
+    const std::array<timespec, 2> times = {*task.modified, *task.modified};
+    if (::futimens(destination.get(), times.data()) != 0) {
+      throw_errno(fmt::format("cannot set the time of \"{}\"", task.destination.string()));
+    }
+  }
+  flush_later(std::move(destination), task.destination);
+}
+
+void FileCopier::copy_content(stored::ContentFile& source, const Fd& destination,
+                              const CopyTask& task) {
+  const Fd* const on_disk = source.descriptor();
+  const bool needs_digest = algorithm_for(task) != DigestAlgorithm::none || task.on_checksum;
+  if (on_disk != nullptr && task.size_bytes > 0 && share_blocks(*on_disk, destination)) {
+    struct stat status = {};
+    if (::fstat(destination.get(), &status) != 0) {
+      throw_errno(fmt::format("cannot look at \"{}\"", task.destination.string()));
+    }
+    if (static_cast<std::uint64_t>(status.st_size) != task.size_bytes) {
+      throw wrong_size(task, static_cast<std::uint64_t>(status.st_size));
+    }
+    if (needs_digest) {
+      copy_through_buffer(source, nullptr, task);
+    } else {
+      progress_.advance(task.size_bytes);
+    }
+    return;
+  }
+  if (on_disk != nullptr && !needs_digest && options_.bandwidth_limit_kb == 0 &&
+      copy_in_kernel(*on_disk, destination, task)) {
+    return;
+  }
+  copy_through_buffer(source, &destination, task);
+}
+
+bool FileCopier::is_right_already(const Fd& destination, const CopyTask& task) {
+  const DigestAlgorithm algorithm = algorithm_for(task);
+  struct stat status = {};
+  if (::fstat(destination.get(), &status) != 0) {
+    throw_errno(fmt::format("cannot look at \"{}\"", task.destination.string()));
+  }
+  if (algorithm == DigestAlgorithm::none || task.on_checksum ||
+      static_cast<std::uint64_t>(status.st_size) != task.size_bytes) {
+    return false;
+  }
+  Digest digest(algorithm);
+  const MutableBytes buffer = worker_buffer();
+  std::uint64_t offset = 0;
+  while (const std::size_t size = read_full_at(destination, buffer, offset, task.destination)) {
+    interrupt_.throw_if_requested();
+    digest.update(Bytes(buffer).first(size));
+    offset += size;
+  }
+  if (digest.finish() != task.expected->checksum) return false;
+  kept_bytes_ += task.size_bytes;
+  progress_.advance(task.size_bytes);
+  return true;
+}
+
+void FileCopier::update_content(stored::ContentFile& source, const Fd& destination,
+                                const CopyTask& task) {
+  read_through(source, task, [&](Bytes data, std::uint64_t offset) {
+    kept_bytes_ += data.size() - write_differences(destination, data, offset, task);
+  });
+  if (::ftruncate(destination.get(), static_cast<off_t>(task.size_bytes)) != 0) {
+    throw_errno(fmt::format("cannot cut \"{}\" to its size", task.destination.string()));
+  }
+}
+
+// Returns how many bytes were written.
+std::uint64_t FileCopier::write_differences(const Fd& destination, Bytes data, std::uint64_t offset,
+                                            const CopyTask& task) {
+  thread_local std::vector<std::byte> present(worker_buffer().size());
+  const std::size_t there =
+      read_full_at(destination, MutableBytes(present).first(data.size()), offset, task.destination);
+  std::uint64_t written = 0;
+  for (std::size_t begin = 0; begin < data.size(); begin += kComparedBlock) {
+    const std::size_t size = std::min(kComparedBlock, data.size() - begin);
+    const Bytes block = data.subspan(begin, size);
+    if (begin + size <= there && std::equal(block.begin(), block.end(),
+                                            present.begin() + static_cast<std::ptrdiff_t>(begin))) {
+      continue;
+    }
+    write_full_at(destination, block, offset + begin, task.destination);
+    written += size;
+  }
+  return written;
+}
+
+bool FileCopier::share_blocks(const Fd& source, const Fd& destination) {
+  if (!can_share_) return false;
+  if (::ioctl(destination.get(), FICLONE, source.get()) == 0) return true;
+  if (!is_unsupported(errno)) return false;  // copying tells more exactly what is wrong
+  can_share_ = false;
+  return false;
+}
+
+bool FileCopier::copy_in_kernel(const Fd& source, const Fd& destination, const CopyTask& task) {
+  std::uint64_t copied = 0;
+  for (;;) {
+    interrupt_.throw_if_requested();
+    const ssize_t size =
+        ::copy_file_range(source.get(), nullptr, destination.get(), nullptr, kKernelCopyStep, 0);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && copied == 0 && is_unsupported(errno)) return false;
+    if (size < 0) {
+      throw_errno(fmt::format("cannot copy \"{}\" to \"{}\"", task.source.string(),
+                              task.destination.string()));
+    }
+    if (size == 0) break;
+    copied += static_cast<std::uint64_t>(size);
+    progress_.advance(static_cast<std::uint64_t>(size));
+  }
+  if (copied != task.size_bytes) throw wrong_size(task, copied);
+  return true;
+}
+
+void FileCopier::copy_through_buffer(stored::ContentFile& source, const Fd* destination,
+                                     const CopyTask& task) {
+  std::optional<pipeline::BulkWriter> writer;
+  if (destination != nullptr) writer.emplace(*destination, task.destination, task.size_bytes);
+  read_through(source, task, [&](Bytes data, std::uint64_t) {
+    if (writer) writer->write(data);
+  });
+}
+
+void FileCopier::read_through(stored::ContentFile& source, const CopyTask& task,
+                              const std::function<void(Bytes, std::uint64_t offset)>& take) {
+  const DigestAlgorithm algorithm = algorithm_for(task);
+  Digest digest(algorithm);
+  std::uint32_t crc = kCrc32cInitial;
+  const MutableBytes buffer = worker_buffer();
+  std::uint64_t copied = 0;
+  for (;;) {
+    interrupt_.throw_if_requested();
+    const std::size_t size = source.read_at(copied, buffer);
+    if (size == 0) break;
+    const Bytes data = Bytes(buffer).first(size);
+    digest.update(data);
+    if (task.on_checksum) crc = crc32c_extend(crc, data);
+    take(data, copied);
+    copied += size;
+    progress_.advance(size);
+    keep_rate(size);
+    if (size < buffer.size()) break;
+  }
+  if (copied != task.size_bytes) throw wrong_size(task, copied);
+  if (algorithm != DigestAlgorithm::none) verify_checksum(task, digest.finish());
+  if (task.on_checksum) task.on_checksum(copied, crc32c_finish(crc));
+}
+
+void FileCopier::keep_rate(std::uint64_t size_bytes) {
+  if (options_.bandwidth_limit_kb == 0) return;
+  const std::uint64_t bytes_per_second = options_.bandwidth_limit_kb * 1024;
+  const auto cost_ns = static_cast<std::int64_t>(static_cast<double>(size_bytes) * 1e9 /
+                                                 static_cast<double>(bytes_per_second));
+  const std::int64_t slot_ns = next_ns_.fetch_add(cost_ns) + cost_ns;
+  const std::int64_t wait_ms = (slot_ns - steady_now_ns()) / 1'000'000;
+  if (wait_ms > 0) sleep_unless_interrupted(static_cast<int>(wait_ms), interrupt_);
+}
+
+}  // namespace barman::copy

@@ -1,0 +1,99 @@
+// Copies files by several workers, verified on the way, made durable in the background.
+//
+// The source is read once: a file is shared with the source where the file system can (FICLONE),
+// else copied by the kernel when nothing says what it must contain, else through a buffer while its
+// checksum is computed. submit() blocks while the workers are busy; the first failure names its
+// file and comes out of wait().
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "base/worker_pool.h"
+#include "stored/content_tree.h"
+#include "stored/manifest_index.h"
+
+namespace barman::copy {
+
+struct CopyTask {
+  // For messages; also what is opened when `open` is empty.
+  std::filesystem::path source;
+  std::function<std::unique_ptr<stored::ContentFile>()> open;
+  std::filesystem::path destination;
+  mode_t mode = 0600;
+  // The source must have exactly this size.
+  std::uint64_t size_bytes = 0;
+  // Unset: the time of copying.
+  std::optional<timespec> modified;
+  std::optional<stored::ExpectedFile> expected;
+  // Gets the CRC-32C of the copy, in the thread of a worker; for content that no manifest lists.
+  std::function<void(std::uint64_t size_bytes, std::uint32_t crc32c)> on_checksum;
+  // The destination may exist: what is right in it stays, blocks that differ are written.
+  bool updates_existing = false;
+  // The copy is filled up with zeroes to this size.
+  std::uint64_t minimum_size_bytes = 0;
+};
+
+struct CopyOptions {
+  std::size_t worker_count = 2;
+  // 0 = no limit.
+  std::uint64_t bandwidth_limit_kb = 0;
+};
+
+class FileCopier {
+ public:
+  FileCopier(const CopyOptions& options, Progress& progress, const Interrupt& interrupt);
+
+  void submit(CopyTask task);
+  // Copies in the calling thread; durable with wait() like the others.
+  void copy(const CopyTask& task);
+  // To be flushed at the end, when its entries are complete.
+  void add_directory(std::filesystem::path path);
+  // Of existing files, how much was right already.
+  std::uint64_t kept_bytes() const { return kept_bytes_; }
+  // All files and directories are durable when it returns. Called once.
+  void wait();
+
+ private:
+  void copy_content(stored::ContentFile& source, const Fd& destination, const CopyTask& task);
+  bool share_blocks(const Fd& source, const Fd& destination);
+  bool copy_in_kernel(const Fd& source, const Fd& destination, const CopyTask& task);
+  // Also only reads, when `destination` is nullptr.
+  void copy_through_buffer(stored::ContentFile& source, const Fd* destination,
+                           const CopyTask& task);
+  // All of the source, compared with what is expected of it at the end.
+  void read_through(stored::ContentFile& source, const CopyTask& task,
+                    const std::function<void(Bytes, std::uint64_t offset)>& take);
+  bool is_right_already(const Fd& destination, const CopyTask& task);
+  void update_content(stored::ContentFile& source, const Fd& destination, const CopyTask& task);
+  std::uint64_t write_differences(const Fd& destination, Bytes data, std::uint64_t offset,
+                                  const CopyTask& task);
+  void flush_later(Fd fd, const std::filesystem::path& path);
+  void keep_rate(std::uint64_t size_bytes);
+
+  CopyOptions options_;
+  Progress& progress_;
+  Interrupt interrupt_;
+  // Cleared when the file systems have shown that they cannot.
+  std::atomic<bool> can_share_ = true;
+  std::atomic<std::uint64_t> kept_bytes_ = 0;
+  // When the next bytes may pass, in steady-clock nanoseconds.
+  std::atomic<std::int64_t> next_ns_;
+  std::vector<std::filesystem::path> directories_;
+  // fsync of finished files runs beside the copying, and concurrent ones share the commits of the
+  // file system's journal.
+  WorkerPool flushers_;
+  WorkerPool workers_;
+};
+
+}  // namespace barman::copy

@@ -1,0 +1,104 @@
+#include "stored/manifest_index.h"
+
+#include <algorithm>
+
+#include "postgres/backup_manifest.h"
+#include "stored/path_hash.h"
+
+namespace barman::stored {
+namespace {
+
+class UnseenVisitor final : public postgres::ManifestVisitor {
+ public:
+  explicit UnseenVisitor(std::function<void(const std::string&)> on_path)
+      : on_path_(std::move(on_path)) {}
+  void on_version(int) override {}
+  void on_system_id(postgres::SystemId) override {}
+  void on_file(const postgres::ManifestFile& file) override { on_path_(file.path); }
+  void on_wal_range(const postgres::ManifestWalRange&) override {}
+
+ private:
+  std::function<void(const std::string&)> on_path_;
+};
+
+}  // namespace
+
+class ManifestIndex::Collector final : public postgres::ManifestVisitor {
+ public:
+  explicit Collector(ManifestIndex& index) : index_(index) {}
+  void on_version(int) override {}
+  void on_system_id(postgres::SystemId system_id) override { index_.facts_.system_id = system_id; }
+  void on_file(const postgres::ManifestFile& file) override {
+    index_.records_.push_back(
+        {.hash = hash_of(file.path),
+         .size_bytes = file.size_bytes,
+         .checksum_offset = static_cast<std::uint32_t>(index_.checksums_.size()),
+         .checksum_size = static_cast<std::uint8_t>(file.checksum.size()),
+         .algorithm = file.algorithm});
+    index_.checksums_ += file.checksum;
+  }
+  void on_wal_range(const postgres::ManifestWalRange& range) override {
+    index_.facts_.wal_ranges.push_back(range);
+  }
+
+ private:
+  ManifestIndex& index_;
+};
+
+std::optional<ManifestIndex> ManifestIndex::load(const std::filesystem::path& path) {
+  if (!find_file(path)) return std::nullopt;
+  ManifestIndex index;
+  index.path_ = path;
+  Collector collector(index);
+  postgres::parse_backup_manifest_file(path, collector);
+  std::sort(index.records_.begin(), index.records_.end(),
+            [](const Record& a, const Record& b) { return a.hash < b.hash; });
+  return index;
+}
+
+const ManifestIndex::Record* ManifestIndex::find_record(std::string_view path) const {
+  const std::uint64_t hash = hash_of(path);
+  const auto found = std::lower_bound(
+      records_.begin(), records_.end(), hash,
+      [](const Record& record, std::uint64_t value) { return record.hash < value; });
+  return found != records_.end() && found->hash == hash ? &*found : nullptr;
+}
+
+std::optional<ExpectedFile> ManifestIndex::find(std::string_view path) const {
+  const Record* const record = find_record(path);
+  if (record == nullptr) return std::nullopt;
+  return ExpectedFile{
+      .size_bytes = record->size_bytes,
+      .algorithm = record->algorithm,
+      .checksum = checksums_.substr(record->checksum_offset, record->checksum_size)};
+}
+
+std::uint64_t ManifestIndex::total_bytes() const {
+  std::uint64_t total = 0;
+  for (const Record& record : records_) total += record.size_bytes;
+  return total;
+}
+
+void ManifestIndex::mark_seen(std::string_view path) {
+  const Record* const record = find_record(path);
+  if (record != nullptr)
+    records_[static_cast<std::size_t>(record - records_.data())].is_seen = true;
+}
+
+std::vector<std::string> ManifestIndex::list_unseen(
+    const std::function<bool(std::string_view)>& is_wanted, std::size_t limit) const {
+  std::vector<std::string> unseen;
+  const bool all_seen = std::all_of(records_.begin(), records_.end(),
+                                    [](const Record& record) { return record.is_seen; });
+  if (all_seen) return unseen;
+  UnseenVisitor visitor([&](const std::string& path) {
+    const Record* const record = find_record(path);
+    if (unseen.size() < limit && record != nullptr && !record->is_seen && is_wanted(path)) {
+      unseen.push_back(path);
+    }
+  });
+  postgres::parse_backup_manifest_file(path_, visitor);
+  return unseen;
+}
+
+}  // namespace barman::stored

@@ -1,0 +1,23 @@
+// Streaming WAL from a server into its streaming directory, and its replication slot.
+#pragma once
+
+#include "base/progress.h"
+#include "server/server.h"
+
+namespace barman::wal_transfer {
+
+// Runs until interrupted, under the receive-wal lock. Completed segments are archived at once by
+// children (archive_trigger.h). A lost session is opened again, for ever, in
+// 1, 2, 5, then every 10 seconds. Throws for what will not pass by itself: another process is
+// receiving, the slot does not exist, the WAL was removed, the server is another cluster than
+// identity.json says. Returns the signal that ended it.
+int receive_wal(const server::Server& server, Messages& messages);
+
+// Makes the streaming directory begin at the server's current position again.
+void reset_receive_wal(const server::Server& server, Messages& messages);
+
+enum class WhenSlotExists { fail, skip };
+void create_slot(const server::Server& server, WhenSlotExists when_exists, Messages& messages);
+void drop_slot(const server::Server& server, Messages& messages);
+
+}  // namespace barman::wal_transfer
