@@ -7,9 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <condition_variable>
 #include <cstring>
-#include <mutex>
 
 #include <fmt/format.h>
 
@@ -51,38 +49,6 @@ void remove_old_file(const NewFile& file) {
 
 }  // namespace
 
-// At most kMaxBlocks, made as they are needed. They outlive the FileWriters where a task does.
-class FileWriters::Blocks : public std::enable_shared_from_this<Blocks> {
- public:
-  BlockHandle take() {
-    std::unique_lock lock(mutex_);
-    is_free_.wait(lock, [&] { return !free_.empty() || count_ < kMaxBlocks; });
-    std::unique_ptr<BulkWriter::Block> block;
-    if (free_.empty()) {
-      block = std::make_unique_for_overwrite<BulkWriter::Block>();
-      ++count_;
-    } else {
-      block = std::move(free_.back());
-      free_.pop_back();
-    }
-    return {block.release(),
-            [self = shared_from_this()](BulkWriter::Block* returned) { self->put_back(returned); }};
-  }
-
- private:
-  void put_back(BulkWriter::Block* block) {
-    std::unique_ptr<BulkWriter::Block> returned(block);
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(returned));
-    is_free_.notify_one();
-  }
-
-  std::mutex mutex_;
-  std::condition_variable is_free_;
-  std::vector<std::unique_ptr<BulkWriter::Block>> free_;
-  std::size_t count_ = 0;
-};
-
 struct FileWriters::LargeFile {
   LargeFile(Fd created, fs::path name, std::uint64_t size_bytes)
       : fd(std::move(created)),
@@ -98,7 +64,7 @@ struct FileWriters::LargeFile {
 FileWriters::FileWriters(const fs::path& directory, std::size_t worker_count)
     : file_system_(directory),
       umask_(current_umask()),
-      blocks_(std::make_shared<Blocks>()),
+      blocks_(std::make_shared<BlockPool>(kMaxBlocks)),
       workers_(worker_count) {}
 
 FileWriters::~FileWriters() = default;
@@ -112,7 +78,7 @@ void FileWriters::add_root(const fs::path& root) {
   flushed_roots_.emplace_back(std::move(fd), root);
 }
 
-FileWriters::BlockHandle FileWriters::take_block() {
+BlockPool::Handle FileWriters::take_block() {
   // Nothing more needs to be written; this throws the failure.
   if (workers_.has_failed()) workers_.wait();
   return blocks_->take();

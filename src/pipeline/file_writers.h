@@ -24,6 +24,7 @@
 #include "base/fd.h"
 #include "base/file_system_sync.h"
 #include "base/worker_pool.h"
+#include "pipeline/block_pool.h"
 #include "pipeline/bulk_writer.h"
 
 namespace barman::pipeline {
@@ -41,7 +42,7 @@ struct NewFile {
 class FileWriters {
  public:
   static constexpr std::size_t kDefaultWorkerCount = 4;
-  static constexpr std::size_t kBlockSize = sizeof(BulkWriter::Block);
+  static constexpr std::size_t kBlockSize = BlockPool::kBlockSize;
   static constexpr std::size_t kMaxBlocks = 12;
 
   // `directory` exists; the files are below it or elsewhere.
@@ -65,21 +66,19 @@ class FileWriters {
   void wait();
 
  private:
-  class Blocks;
-  using BlockHandle = std::shared_ptr<BulkWriter::Block>;
   // A file in a block of small ones.
   struct SmallFile {
     NewFile file;
     std::size_t offset = 0;
   };
   struct Batch {
-    BlockHandle block;
+    BlockPool::Handle block;
     std::size_t size_bytes = 0;
     std::vector<SmallFile> files;
   };
   struct LargeFile;
 
-  BlockHandle take_block();
+  BlockPool::Handle take_block();
   void submit_batch();
   void submit_block();
   Fd create(const NewFile& file) const;
@@ -91,12 +90,12 @@ class FileWriters {
   std::atomic<bool> syncs_each_ = false;
   // That the flush covers.
   std::vector<std::pair<Fd, std::filesystem::path>> flushed_roots_;
-  std::shared_ptr<Blocks> blocks_;
+  std::shared_ptr<BlockPool> blocks_;
   Batch batch_;
   // Of the file that is coming.
   std::uint64_t left_bytes_ = 0;
   std::shared_ptr<LargeFile> large_;
-  BlockHandle block_;
+  BlockPool::Handle block_;
   std::size_t fill_ = 0;
   std::uint64_t offset_ = 0;
   WorkerPool workers_;  // after what its threads use

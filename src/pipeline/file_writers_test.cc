@@ -1,12 +1,9 @@
 #include "pipeline/file_writers.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 #include <vector>
 
@@ -14,6 +11,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "pipeline/test_support.h"
 
 namespace barman::pipeline {
 namespace {
@@ -126,11 +124,7 @@ TEST_P(FileWritersTest, SyncsEachFileOfAnotherFileSystem) {
 // As a full disk would: nothing can be written behind the limit.
 TEST_P(FileWritersTest, TellsTheFileThatCannotBeWritten) {
   for (const std::size_t size : {kBlock / 2, 40 * kBlock}) {
-    struct rlimit old = {};
-    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
-    const auto old_handler = ::signal(SIGXFSZ, SIG_IGN);
-    const struct rlimit limit = {.rlim_cur = kBlock / 4, .rlim_max = old.rlim_max};
-    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+    const FileSizeLimit limit(kBlock / 4);
     try {
       FileWriters writers(root_);
       writers.add_root(root_);
@@ -141,8 +135,6 @@ TEST_P(FileWritersTest, TellsTheFileThatCannotBeWritten) {
       EXPECT_NE(error.message().find((root_ / "too-large").string()), std::string::npos)
           << error.message();
     }
-    ::setrlimit(RLIMIT_FSIZE, &old);
-    ::signal(SIGXFSZ, old_handler);
     remove_tree(root_ / "too-large");
   }
 }
@@ -158,27 +150,11 @@ TEST_P(FileWritersTest, RefusesAnotherSizeThanWasAnnounced) {
 
 INSTANTIATE_TEST_SUITE_P(FileSystems, FileWritersTest, testing::Values("/var/tmp", "/dev/shm"));
 
-// How many of its bytes are in the page cache.
-std::size_t cached_bytes(const fs::path& path) {
-  const Fd fd = open_file(path, O_RDONLY);
-  const std::size_t size = fs::file_size(path);
-  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  void* const address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
-  if (address == MAP_FAILED) throw_errno("mmap");
-  std::vector<unsigned char> pages((size + page - 1) / page);
-  if (::mincore(address, size, pages.data()) != 0) throw_errno("mincore");
-  ::munmap(address, size);
-  std::size_t count = 0;
-  for (const unsigned char is_there : pages) count += is_there & 1U;
-  return count * page;
-}
-
 TEST(FileWriters, LeavesThePageCacheAlone) {
   std::string name = "/var/tmp/barman-file-writers.XXXXXX";
   ASSERT_NE(::mkdtemp(name.data()), nullptr);
   const fs::path root = name;
-  const Fd probe(::open((root / "probe").c_str(), O_WRONLY | O_CREAT | O_DIRECT | O_CLOEXEC, 0600));
-  if (!probe.is_open()) {
+  if (!takes_direct_writes(root)) {
     remove_tree(root);
     GTEST_SKIP() << "this file system writes through the page cache only";
   }
