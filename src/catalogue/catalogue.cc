@@ -13,6 +13,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
@@ -175,6 +176,11 @@ Error unknown_backup(std::string_view word, std::string_view server_name) {
   return {ErrorKind::not_found,
           fmt::format("Unknown backup '{}' for server '{}'", word, server_name),
           fmt::format("'barman list-backups {}' shows the backups.", server_name)};
+}
+
+std::string identity_text(const Identity& identity) {
+  return fmt::format("{{\n    \"systemid\": {},\n    \"version\": {}\n}}",
+                     json_string(identity.system_id), json_string(identity.version));
 }
 
 std::string_view keep_text(KeepTarget target) {
@@ -437,9 +443,8 @@ std::optional<Identity> Catalogue::find_identity() const {
 void Catalogue::write_identity_once(const Identity& identity) const {
   const fs::path path = locations_.backup_directory / "identity.json";
   if (is_present(path)) return;
-  const nlohmann::json json = {{"systemid", identity.system_id}, {"version", identity.version}};
   make_directories(locations_.backup_directory);
-  write_file_durably(path, json.dump(4) + "\n");
+  write_file_durably(path, identity_text(identity) + "\n");
 }
 
 fs::path Catalogue::new_info_path(const BackupId& id) const {

@@ -84,6 +84,8 @@ struct Identity {
   std::string system_id;
   std::string version;  // major version, "15"
 };
+// The text of identity.json, without a newline at its end.
+std::string identity_text(const Identity& identity);
 
 // What a command says of a backup that is not there; `word` as the user has written it.
 Error unknown_backup(std::string_view word, std::string_view server_name);

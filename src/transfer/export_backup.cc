@@ -131,8 +131,7 @@ class Export {
   void run(const catalogue::Identity& identity, const std::string& program_facts) {
     find_wals();
     writer_.add_file({.path = "identity.json", .mode = kMetadataMode},
-                     fmt::format("{{\n    \"systemid\": \"{}\",\n    \"version\": \"{}\"\n}}",
-                                 identity.system_id, identity.version));
+                     catalogue::identity_text(identity));
     writer_.add_file({.path = "backup.info", .mode = kMetadataMode},
                      read_file(server_.catalogue().backup_info_path(backup_.id)));
     writer_.add_file({.path = "barman.json", .mode = kMetadataMode}, program_facts);
