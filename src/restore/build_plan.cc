@@ -53,6 +53,7 @@ class Planner {
     add_messages();
     refuse_places(facts_, request_, plan_);
     refuse_damaged_backup();
+    plan_.target = target_;
     return std::move(plan_);
   }
 

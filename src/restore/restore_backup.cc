@@ -24,7 +24,7 @@
 #include "restore/replayed_tablespaces.h"
 #include "restore/restore_rates.h"
 #include "restore/wal_reading.h"
-#include "server/hook_scripts.h"
+#include "server/server_hooks.h"
 #include "stored/archive_file.h"
 #include "stored/backup_chain.h"
 #include "wal_archive/archive_wal.h"
@@ -228,14 +228,13 @@ void note_minimal(const server::Server& server, const ReplayPlan& replay,
 void check_wal(const server::Server& server, const RestoreRequest& request, Progress& progress,
                const RestoreFacts& facts, RestorePlan& plan) {
   if (plan.replay.files.empty()) return;
-  const RecoveryTarget target = parse_target(request.target);
-  const WalReading reading = read_wal(plan.replay, target, plan.wal.coding,
+  const WalReading reading = read_wal(plan.replay, plan.target, plan.wal.coding,
                                       {.worker_count = request.worker_count,
                                        .progress = progress,
                                        .interrupt = server.interrupt()});
   if (reading.minimal && !request.dry_run) note_minimal(server, plan.replay, *reading.minimal);
-  judge_wal(reading, target, plan);
-  judge_replayed_tablespaces(reading.tablespaces, target, facts, plan);
+  judge_wal(reading, plan.target, plan);
+  judge_replayed_tablespaces(reading.tablespaces, plan.target, facts, plan);
 }
 
 Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& progress) {
@@ -283,11 +282,7 @@ ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
                                const Chosen& chosen, const RestoreReporting& reporting,
                                const server::HookVariables& variables) {
   const RestorePlan& plan = prepared.plan;
-  const server::HookScripts scripts(server.config(),
-                                    {.server_name = server.name(),
-                                     .configuration_path = server.program().configuration_path,
-                                     .path_prefix = server.config().path_prefix},
-                                    server::HookKind::recovery, server.interrupt());
+  const server::HookScripts scripts = server::make_hooks(server, server::HookKind::recovery);
   scripts.run_pre(variables);
   std::optional<PlaceLocks> locks;
   try {

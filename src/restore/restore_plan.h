@@ -11,6 +11,7 @@
 #include "catalogue/backup_id.h"
 #include "catalogue/backup_info.h"
 #include "copy/backup_tree.h"
+#include "restore/recovery_target.h"
 #include "restore/restore_marker.h"
 #include "restore/restore_rates.h"
 #include "restore/server_settings.h"
@@ -119,6 +120,7 @@ struct RestorePlan {
   // The destination holds files: those that are right stay, of the others the blocks that differ
   // are written, and what is not in the backup is removed.
   bool updates_existing = false;
+  RecoveryTarget target;
   // "" = no point-in-time recovery.
   std::string target_text;
   WalPlan wal;
