@@ -29,12 +29,6 @@ constexpr std::size_t kFlusherCount = 8;
 // What is written of an existing file when something in it differs.
 constexpr std::size_t kComparedBlock = 8192;
 
-std::int64_t steady_now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 MutableBytes worker_buffer() {
   thread_local const auto block = std::make_unique<pipeline::BulkWriter::Block>();
   return block->bytes;
@@ -81,7 +75,7 @@ FileCopier::FileCopier(const CopyOptions& options, Progress& progress, const Int
     : options_(options),
       progress_(progress),
       interrupt_(interrupt),
-      next_ns_(steady_now_ns()),
+      throttle_(options.bandwidth_limit),
       flushers_(kFlusherCount),
       workers_(options.worker_count) {}
 
@@ -164,7 +158,7 @@ void FileCopier::copy_content(stored::ContentFile& source, const Fd& destination
     }
     return;
   }
-  if (on_disk != nullptr && !needs_digest && options_.bandwidth_limit_kb == 0 &&
+  if (on_disk != nullptr && !needs_digest && !options_.bandwidth_limit.is_set() &&
       copy_in_kernel(*on_disk, destination, task)) {
     return;
   }
@@ -279,22 +273,12 @@ void FileCopier::read_through(stored::ContentFile& source, const CopyTask& task,
     take(data, copied);
     copied += size;
     progress_.advance(size);
-    keep_rate(size);
+    throttle_.take(size, interrupt_);
     if (size < buffer.size()) break;
   }
   if (copied != task.size_bytes) throw wrong_size(task, copied);
   if (algorithm != DigestAlgorithm::none) verify_checksum(task, digest.finish());
   if (task.on_checksum) task.on_checksum(copied, crc32c_finish(crc));
-}
-
-void FileCopier::keep_rate(std::uint64_t size_bytes) {
-  if (options_.bandwidth_limit_kb == 0) return;
-  const std::uint64_t bytes_per_second = options_.bandwidth_limit_kb * 1024;
-  const auto cost_ns = static_cast<std::int64_t>(static_cast<double>(size_bytes) * 1e9 /
-                                                 static_cast<double>(bytes_per_second));
-  const std::int64_t slot_ns = next_ns_.fetch_add(cost_ns) + cost_ns;
-  const std::int64_t wait_ms = (slot_ns - steady_now_ns()) / 1'000'000;
-  if (wait_ms > 0) sleep_unless_interrupted(static_cast<int>(wait_ms), interrupt_);
 }
 
 }  // namespace barman::copy

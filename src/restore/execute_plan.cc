@@ -68,8 +68,8 @@ class Execution {
  private:
   copy::FileCopier make_copier() const {
     return copy::FileCopier(
-        {.worker_count = plan_.worker_count, .bandwidth_limit_kb = plan_.bandwidth_limit_kb},
-        progress_, interrupt_);
+        {.worker_count = plan_.worker_count, .bandwidth_limit = plan_.bandwidth_limit}, progress_,
+        interrupt_);
   }
 
   void copy_base_backup() {

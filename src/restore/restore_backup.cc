@@ -139,7 +139,7 @@ Error explain_failure(const Error& error, const RestorePlan& plan) {
 
 void note_rate(const server::Server& server, const RestorePlan& plan,
                std::chrono::steady_clock::duration duration) {
-  if (plan.rate_kind.empty() || plan.bandwidth_limit_kb > 0) return;
+  if (plan.rate_kind.empty() || plan.bandwidth_limit.is_set()) return;
   note_restore(server.locations().backup_directory,
                {.kind = plan.rate_kind,
                 .bytes = plan.total_bytes + plan.wal.total_bytes,

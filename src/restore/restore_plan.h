@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/throttle.h"
 #include "catalogue/backup_id.h"
 #include "catalogue/backup_info.h"
 #include "copy/backup_tree.h"
@@ -138,7 +139,7 @@ struct RestorePlan {
   std::vector<std::string> notes;
   std::vector<std::string> warnings_after_copy;
   std::size_t worker_count = 2;
-  std::uint64_t bandwidth_limit_kb = 0;
+  TransferLimit bandwidth_limit;
 };
 
 }  // namespace barman::restore

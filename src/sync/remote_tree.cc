@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <vector>
@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "base/throttle.h"
 #include "compression/codec.h"
 #include "sync/primary_node.h"
 
@@ -24,37 +25,13 @@ namespace barman::sync {
 namespace fs = std::filesystem;
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::size_t kReadSize = std::size_t{256} << 10;
 constexpr std::size_t kMaxErrorText = 4096;
 constexpr int kForever = -1;
 
-// Sleeps so that not more than the limit comes in, on the average.
-class Throttle {
- public:
-  explicit Throttle(const std::optional<std::int64_t>& kilobytes_per_second)
-      : bytes_per_ms_(static_cast<double>(kilobytes_per_second.value_or(0)) * 1.024) {}
-
-  void take(std::size_t size_bytes, const Interrupt& interrupt) {
-    if (bytes_per_ms_ <= 0) return;
-    total_bytes_ += static_cast<double>(size_bytes);
-    const auto due = std::chrono::duration<double, std::milli>(total_bytes_ / bytes_per_ms_);
-    const auto rest = due - (Clock::now() - begun_);
-    if (rest.count() < 1) return;
-    if (sleep_unless_interrupted(static_cast<int>(rest.count()), interrupt)) {
-      interrupt.throw_if_requested();
-    }
-  }
-
- private:
-  const double bytes_per_ms_;
-  const Clock::time_point begun_ = Clock::now();
-  double total_bytes_ = 0;
-};
-
 void pump(const Fd& input, pipeline::Sink& sink, const server::Server& server, Progress& progress) {
-  Throttle throttle(server.config().bandwidth_limit);
+  Throttle throttle({.kib_per_second = static_cast<std::uint64_t>(
+                         std::max<std::int64_t>(server.config().bandwidth_limit.value_or(0), 0))});
   std::vector<std::byte> buffer(kReadSize);
   for (;;) {
     if (wait_for_fd(input.get(), WaitFor::readable, kForever, server.interrupt()) ==
