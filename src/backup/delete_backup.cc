@@ -333,10 +333,11 @@ void ask_for_new_branch(const server::Server& server, DeletionFacts& facts) {
 
 DeletionFacts make_deletion_facts(const server::Server& server, catalogue::BackupList list) {
   const config::ServerConfig& config = server.config();
-  DeletionFacts facts = {.server_name = server.name(),
-                         .list = std::move(list),
-                         .annotations = server.catalogue().list_annotations(),
-                         .is_enforced = config.retention_policy_mode == "auto"};
+  DeletionFacts facts = {
+      .server_name = server.name(),
+      .list = std::move(list),
+      .annotations = server.catalogue().list_annotations(),
+      .is_enforced = config.retention_policy_mode == config::RetentionMode::automatic};
   if (config.retention_policy) {
     facts.retention = retention_input(server, facts.list.backups, facts.annotations);
     facts.branches = facts.retention->branches;

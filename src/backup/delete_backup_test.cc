@@ -29,7 +29,6 @@ class Deletion : public testing::Test {
  protected:
   Deletion() {
     test_.config.retention_policy = config::RetentionPolicy{.count = 1};
-    test_.config.retention_policy_mode = "auto";
     add(catalogue::make_backup(kRoot.value, wal_transfer::wal_name(1), wal_transfer::wal_name(1)));
     add(catalogue::make_incremental(kChild.value, kRoot.value));
     add(catalogue::make_incremental(kGrandchild.value, kChild.value));

@@ -31,6 +31,12 @@ restore::TargetRequest read_target(const ParsedArguments& arguments) {
           .action = arguments.find("target_action")};
 }
 
+std::optional<config::StagingLocation> staging_location(const ParsedArguments& arguments) {
+  const std::optional<std::string> word = arguments.find("staging_location");
+  if (!word) return std::nullopt;
+  return word == "remote" ? config::StagingLocation::remote : config::StagingLocation::local;
+}
+
 RestoreRequest read_request(CommandContext& context, const config::ServerConfig& config) {
   const ParsedArguments& arguments = context.arguments;
   RestoreRequest request{
@@ -53,7 +59,7 @@ RestoreRequest read_request(CommandContext& context, const config::ServerConfig&
       .resume = arguments.is_set("resume"),
       .dry_run = arguments.is_set("dry_run"),
       .staging = {.staging_path = arguments.find("staging_path"),
-                  .staging_location = arguments.find("staging_location"),
+                  .staging_location = staging_location(arguments),
                   .recovery_staging_path = arguments.find("recovery_staging_path"),
                   .local_staging_path = arguments.find("local_staging_path")},
       .snapshot_recovery_instance = arguments.find("snapshot_recovery_instance"),

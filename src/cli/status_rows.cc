@@ -89,7 +89,7 @@ void add_archiver(Rows& rows, const check::ServerFacts& facts) {
 std::string retention_text(const ServerConfig& config) {
   if (!config.retention_policy) return "not enforced";
   return fmt::format("enforced (mode: {}, retention: {}, WAL retention: {})",
-                     config.retention_policy_mode, config.retention_policy->text(),
+                     to_text(config.retention_policy_mode), config.retention_policy->text(),
                      to_upper(config.wal_retention_policy));
 }
 

@@ -30,7 +30,7 @@ struct TargetRequest {
 // order of Barman, whatever becomes of them.
 struct StagingRequest {
   std::optional<std::string> staging_path;
-  std::optional<std::string> staging_location;
+  std::optional<config::StagingLocation> staging_location;
   std::optional<std::string> recovery_staging_path;
   std::optional<std::string> local_staging_path;
 };

@@ -212,7 +212,7 @@ SyncVerdict judge_backup(const BackupId& id, const PrimaryInfo& primary,
 LocalBackups gather_local_backups(const server::Server& server) {
   LocalBackups local{.backups = server.catalogue().list_backups().backups};
   const config::ServerConfig& config = server.config();
-  if (config.retention_policy && config.retention_policy_mode == "auto") {
+  if (config.retention_policy && config.retention_policy_mode == config::RetentionMode::automatic) {
     local.policy =
         backup::retention_input(server, local.backups, server.catalogue().list_annotations());
     // It is also asked of backups that are not here yet.
