@@ -178,9 +178,8 @@ bool is_refused(const server::Server& server, const BackupId& id, Messages& mess
 
 void report_failure(const server::Server& server, const BackupId& id, const Error& error,
                     Messages& messages) {
-  messages.error(fmt::format("Failure deleting backup {} for server {}.\n{}{}", id.value,
-                             server.name(), error.describe(),
-                             error.hint().empty() ? "" : "\n" + error.hint()));
+  messages.error(fmt::format("Failure deleting backup {} for server {}.\n{}", id.value,
+                             server.name(), error.describe_with_hint()));
   is_refused(server, id, messages);
 }
 

@@ -169,9 +169,8 @@ int run_line(const CommandLine& line, const std::vector<std::string>& arguments)
     return fail_at_startup(error.message());
   } catch (const Error& error) {
     log::error(log::kCliComponent, "{}", error.describe());
-    const std::string hint = error.hint().empty() ? "" : "\nHINT: " + error.hint();
-    return fail_at_startup(
-        fmt::format("EXCEPTION: {}\nSee log file for more details.{}", error.describe(), hint));
+    return fail_at_startup(fmt::format("EXCEPTION: {}\nSee log file for more details.{}",
+                                       error.describe(), error.hint_line()));
   }
 }
 

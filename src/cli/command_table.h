@@ -1,7 +1,8 @@
 // Every command of `barman` as data: names, options, positionals, how it treats servers that are
 // not in service. Parsing, help texts and man pages are made from this table.
 //
-// A command whose `availability` is `later` is known by name only: it is not shown and is refused.
+// What a command does is bound to its name in commands.h. One without a function there
+// (is_available()) is known by name only: it is not shown, and is refused as unknown.
 #pragma once
 
 #include <optional>

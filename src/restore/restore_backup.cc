@@ -109,9 +109,9 @@ void archive_waiting(const server::Server& server, const RestoreRequest& request
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     messages.warning(fmt::format(
-        "WAL of server {} that waits to be archived could not be archived: {}{}\nThe restore goes "
+        "WAL of server {} that waits to be archived could not be archived: {}\nThe restore goes "
         "on with the WAL that is in the archive: the newest changes may be missing.",
-        server.name(), error.describe(), error.hint().empty() ? "" : "\nHINT: " + error.hint()));
+        server.name(), error.describe_with_hint()));
   }
 }
 
