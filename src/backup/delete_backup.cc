@@ -88,7 +88,7 @@ bool delete_one(const server::Server& server, const catalogue::BackupList& list,
                 const BackupInfo& backup, Cause cause, Messages& messages) {
   const catalogue::Catalogue& catalogue = server.catalogue();
   const auto begun = std::chrono::steady_clock::now();
-  const Timestamp begin_time = now_local();
+  const Timestamp begin_time = server.clock().now();
   messages.info("Deleting backup " + backup.id.value + " for server " + server.name());
   const server::HookVariables variables =
       server::backup_hook_variables(server, list.backups, backup);
@@ -302,7 +302,7 @@ catalogue::RetentionInput retention_input(const server::Server& server,
               static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy)),
           .annotations = annotations,
           .branches = wal_archive::read_branches(server, backups),
-          .now = now_local()};
+          .now = server.clock().now()};
 }
 
 DeletionFacts gather_deletion_facts(const server::Server& server) {

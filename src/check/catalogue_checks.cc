@@ -182,7 +182,7 @@ void check_backup_age(const CheckRun& run, const CatalogueFacts& facts) {
   std::string age = "No available backups";
   bool ok = false;
   if (facts.last != nullptr && facts.last->end_time) {
-    const double seconds = now_local().as_double() - facts.last->end_time->as_double();
+    const double seconds = run.server.clock().now().as_double() - facts.last->end_time->as_double();
     age = "latest backup age: " + human_duration(seconds);
     ok = seconds <= static_cast<double>(limit->seconds());
   }
@@ -211,7 +211,7 @@ void check_wal_age(const CheckRun& run, const wal_archive::WalStatistics* statis
   if (statistics == nullptr || !statistics->last) {
     return run.fail_uncritically(label, "No WAL files archived for last backup");
   }
-  const double seconds = now_local().as_double() - statistics->last->mtime;
+  const double seconds = run.server.clock().now().as_double() - statistics->last->mtime;
   const std::string hint =
       "interval provided: " + limit->human_text() + ", latest wal age: " + human_duration(seconds);
   if (seconds <= static_cast<double>(limit->seconds())) return run.pass(label, hint);
@@ -299,7 +299,7 @@ void check_long_queue(const CheckRun& run) {
   constexpr const char* kLabel = "WAL queue";
   if (run.server.config().is_passive() || run.server.config().has_cloud_wals()) return;
   const WalFlow flow = gather_wal_flow(run.server, std::nullopt);
-  const double now = now_local().as_double();
+  const double now = run.server.clock().now().as_double();
   if (!is_queue_long(flow)) return;
   if (!is_queue_stalled(flow, now)) return run.pass(kLabel, describe_queue(flow));
   run.fail_uncritically(

@@ -46,7 +46,7 @@ std::vector<Finding> find_stopped_wal(const server::Server& server,
     add("archive-wal fails: " + archiver->describe(),
         fmt::format("Remove the cause, and run 'barman cron'; 'barman check {}' tells more.",
                     server.name()));
-  } else if (is_queue_stalled(flow, now_local().as_double())) {
+  } else if (is_queue_stalled(flow, server.clock().now().as_double())) {
     add(fmt::format("{} wait to be archived, the first since {}", describe_queue(flow),
                     arrival_text(flow.queue().waits_since.value_or(0))),
         "Let 'barman cron' run each minute.");

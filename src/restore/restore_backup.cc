@@ -321,7 +321,7 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
                              Messages& messages, Progress& progress) {
   const auto begin = std::chrono::steady_clock::now();
   RestoreResult result;
-  result.begin_time = now_local();
+  result.begin_time = server.clock().now();
 
   const Chosen chosen = choose(server, request);
   archive_waiting(server, request, messages);

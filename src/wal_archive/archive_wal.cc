@@ -219,7 +219,7 @@ void ArchiverRun::reject_unknown(const std::vector<std::string>& names) {
     messages_.info("\t" + name);
     try {
       move_to_errors(server_.locations().errors_directory, directory() / name,
-                     RejectReason::unknown, now_local());
+                     RejectReason::unknown, server_.clock().now());
       ++counts_.rejected;
     } catch (const SystemError& error) {
       // A temporary name, which its writer has given up for the right one meanwhile.

@@ -35,11 +35,11 @@ constexpr std::size_t kFlushers = 4;
 // A file that is too short, and older than this, will not grow any more.
 constexpr std::int64_t kStillWrittenSeconds = 60;
 
-bool was_just_written(const Fd& file) {
+bool was_just_written(const Fd& file, Timestamp now) {
   struct stat status = {};
   // In both directions: clocks of other hosts differ.
   return ::fstat(file.get(), &status) == 0 &&
-         std::abs(now_local().seconds() - status.st_mtim.tv_sec) < kStillWrittenSeconds;
+         std::abs(now.seconds() - status.st_mtim.tv_sec) < kStillWrittenSeconds;
 }
 
 bool needs_line(FiledAs outcome) {
@@ -100,6 +100,7 @@ WalFiler::WalFiler(const server::Server& server, WalSource source)
       archive_(server),
       source_(source),
       coding_(archive_.coding()),
+      clock_(server.clock()),
       source_directory_(source == WalSource::streaming ? locations_.streaming_directory
                                                        : locations_.incoming_directory),
       system_id_(known_system_id(server)) {}
@@ -221,8 +222,8 @@ bool WalFiler::is_fit(Item& item, const std::string& name, const WalStoredForm& 
   const auto problem = find_content_problem(
       item.file, item.source, wal::parse_wal_file_name(name).value(), form, coding_, system_id_);
   if (!problem) return true;
-  const bool may_grow =
-      problem->fault == wal::ContentProblem::Fault::unfinished && was_just_written(item.file);
+  const bool may_grow = problem->fault == wal::ContentProblem::Fault::unfinished &&
+                        was_just_written(item.file, clock_.now());
   item.outcome = may_grow ? FiledAs::unfinished : FiledAs::unfit;
   item.problem = problem->text;
   return false;
@@ -327,7 +328,7 @@ void WalFiler::remove_replaced(WalIndex& index, const std::vector<Item>& items) 
   for (const Item& item : items) {
     if (!item.is_replacing) continue;
     move_to_errors(locations_.errors_directory, item.target, item.entry.name, RejectReason::unknown,
-                   now_local());
+                   clock_.now());
   }
 }
 
@@ -368,7 +369,7 @@ void WalFiler::finish_sources(const std::vector<Item>& items) {
       move_to_errors(
           locations_.errors_directory, item.source,
           item.outcome == FiledAs::rejected ? RejectReason::duplicate : RejectReason::unknown,
-          now_local());
+          clock_.now());
     } else if (needs_line(item.outcome)) {
       remove_source(item.file, item.source);
     }
