@@ -31,8 +31,7 @@ constexpr int kFirstWithManifest = 130000;
 
 bool has_plain_files(const BackupInfo& info) {
   return info.type() != catalogue::BackupType::snapshot &&
-         (!info.compression || *info.compression == "none") &&
-         (!info.encryption || *info.encryption == "none");
+         catalogue::stored_form_of(info) == catalogue::StoredForm::plain;
 }
 
 std::string object_of(const BackupInfo& info) { return "backup " + info.id.value; }
