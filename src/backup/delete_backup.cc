@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "backup/abandoned_backups.h"
 #include "backup/live_timeline.h"
-#include "backup/stream_backup.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/file_lock.h"

@@ -14,6 +14,12 @@ TEST(Throttle, CountsKilobytesOf1024Bytes) {
   EXPECT_EQ(throttle.reserve(1024) - begin, milliseconds(1500));
 }
 
+TEST(Throttle, AnOptionMayBeUnset) {
+  EXPECT_FALSE(TransferLimit::of(std::nullopt).is_set());
+  EXPECT_FALSE(TransferLimit::of(-5).is_set());
+  EXPECT_EQ(TransferLimit::of(3).bytes_per_second(), 3072U);
+}
+
 TEST(Throttle, WithoutLimitNothingWaits) {
   const Throttle::TimePoint begin;
   Throttle throttle({}, begin);

@@ -5,7 +5,8 @@
 #include <fmt/format.h>
 
 #include "backup/choose_parent.h"
-#include "backup/stream_backup.h"
+#include "backup/choose_source.h"
+#include "backup/take_backup.h"
 #include "base/text.h"
 #include "check/check_server.h"
 #include "cli/commands.h"
@@ -69,7 +70,7 @@ void run_backup(CommandContext& context) {
       return;
     }
     const catalogue::BackupInfo info =
-        backup::stream_backup(server, request, context.reporter, context.progress);
+        backup::take_backup(server, request, context.reporter, context.progress);
     output::write_backup_fields(context.reporter, info);
     // Usable, but of a damaged cluster: nobody must overlook it.
     if (info.is_copy_done() && info.error) context.reporter.set_exit_code(1);

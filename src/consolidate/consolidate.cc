@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "backup/stream_backup.h"
+#include "backup/abandoned_backups.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "catalogue/backup_turn.h"
