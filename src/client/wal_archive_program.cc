@@ -18,9 +18,9 @@
 #include "client/put_stream.h"
 #include "client/remote_barman.h"
 #include "client/send_ahead.h"
-#include "client/shared_connection.h"
 #include "command_line/run_program.h"
 #include "compression/algorithm.h"
+#include "host/shared_connection.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
@@ -139,8 +139,10 @@ int send_alone(const ArchiveWalRequest& request, WalFile requested) {
   const auto send = [&](const RemoteBarman& barman) {
     return send_wal_files(barman, request.put, files, [](const WalFile&) { return true; });
   };
-  const SharedConnection connection(request.barman);
-  SentAhead outcome = send(connection.use(request.barman));
+  const host::SharedConnection connection(request.barman.ssh_target());
+  RemoteBarman through_connection = request.barman;
+  through_connection.ssh_options = connection.options();
+  SentAhead outcome = send(through_connection);
   // The connection that was kept may have been cut; what arrives twice is stored once.
   if (outcome.exit_code == kSshFailure && connection.was_there()) outcome = send(request.barman);
   if (!outcome.is_pipe_broken) return report(request.barman, outcome.exit_code);

@@ -17,10 +17,10 @@
 #include "client/client_program.h"
 #include "client/prefetch.h"
 #include "client/remote_barman.h"
-#include "client/shared_connection.h"
 #include "client/spool.h"
 #include "client/wal_destination.h"
 #include "command_line/run_program.h"
+#include "host/shared_connection.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
@@ -154,7 +154,8 @@ int map_exit_code(const RemoteBarman& barman, const GetWalRequest& wal, int exit
 }
 
 int fetch_to_destination(const RestoreWalRequest& request, WalDestination& destination) {
-  const RemoteBarman barman = SharedConnection(request.barman).use(request.barman);
+  RemoteBarman barman = request.barman;
+  barman.ssh_options = host::SharedConnection(barman.ssh_target()).options();
   const int attempts = is_called_for_the_last_time() ? kPatientAttempts : kAttempts;
   int exit_code = 0;
   for (int attempt = 1;; ++attempt) {

@@ -15,8 +15,8 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "copy/verified_read.h"
 #include "pipeline/bulk_writer.h"
-#include "stored/plain_tree.h"
 
 namespace barman::copy {
 namespace {
@@ -33,30 +33,6 @@ std::int64_t steady_now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
-}
-
-MutableBytes worker_buffer() {
-  thread_local const auto block = std::make_unique<pipeline::BulkWriter::Block>();
-  return block->bytes;
-}
-
-Error wrong_size(const CopyTask& task, std::uint64_t copied) {
-  return {ErrorKind::corrupt,
-          fmt::format("\"{}\" has {} bytes instead of {}", task.source.string(), copied,
-                      task.size_bytes),
-          "Something changed the catalogue during the restore; restore again."};
-}
-
-void verify_checksum(const CopyTask& task, const std::string& found) {
-  if (found == task.expected->checksum) return;
-  throw Error(ErrorKind::corrupt,
-              fmt::format("\"{}\" is damaged: its checksum is {}, backup_manifest says {}",
-                          task.source.string(), found, task.expected->checksum),
-              "Restore another backup, or put an intact copy of the file in place.");
-}
-
-DigestAlgorithm algorithm_for(const CopyTask& task) {
-  return task.expected ? task.expected->algorithm : DigestAlgorithm::none;
 }
 
 // What share or copy calls say when it is not possible between these two files.
@@ -124,8 +100,7 @@ void FileCopier::copy(const CopyTask& task) {
     throw_errno(fmt::format("cannot set permissions of \"{}\"", task.destination.string()));
   }
   if (!task.updates_existing || !is_right_already(destination, task)) {
-    const std::unique_ptr<stored::ContentFile> source =
-        task.open ? task.open() : stored::open_plain_file(task.source);
+    const std::unique_ptr<stored::ContentFile> source = open_source(task);
     if (task.updates_existing) {
       update_content(*source, destination, task);
     } else {
@@ -264,27 +239,11 @@ void FileCopier::copy_through_buffer(stored::ContentFile& source, const Fd* dest
 
 void FileCopier::read_through(stored::ContentFile& source, const CopyTask& task,
                               const std::function<void(Bytes, std::uint64_t offset)>& take) {
-  const DigestAlgorithm algorithm = algorithm_for(task);
-  Digest digest(algorithm);
-  std::uint32_t crc = kCrc32cInitial;
-  const MutableBytes buffer = worker_buffer();
-  std::uint64_t copied = 0;
-  for (;;) {
-    interrupt_.throw_if_requested();
-    const std::size_t size = source.read_at(copied, buffer);
-    if (size == 0) break;
-    const Bytes data = Bytes(buffer).first(size);
-    digest.update(data);
-    if (task.on_checksum) crc = crc32c_extend(crc, data);
-    take(data, copied);
-    copied += size;
-    progress_.advance(size);
-    keep_rate(size);
-    if (size < buffer.size()) break;
-  }
-  if (copied != task.size_bytes) throw wrong_size(task, copied);
-  if (algorithm != DigestAlgorithm::none) verify_checksum(task, digest.finish());
-  if (task.on_checksum) task.on_checksum(copied, crc32c_finish(crc));
+  read_verified(source, task, interrupt_, [&](Bytes data, std::uint64_t offset) {
+    take(data, offset);
+    progress_.advance(data.size());
+    keep_rate(data.size());
+  });
 }
 
 void FileCopier::keep_rate(std::uint64_t size_bytes) {

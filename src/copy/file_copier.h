@@ -20,29 +20,10 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/worker_pool.h"
+#include "copy/copy_task.h"
 #include "stored/content_tree.h"
-#include "stored/manifest_index.h"
 
 namespace barman::copy {
-
-struct CopyTask {
-  // For messages; also what is opened when `open` is empty.
-  std::filesystem::path source;
-  std::function<std::unique_ptr<stored::ContentFile>()> open;
-  std::filesystem::path destination;
-  mode_t mode = 0600;
-  // The source must have exactly this size.
-  std::uint64_t size_bytes = 0;
-  // Unset: the time of copying.
-  std::optional<timespec> modified;
-  std::optional<stored::ExpectedFile> expected;
-  // Gets the CRC-32C of the copy, in the thread of a worker; for content that no manifest lists.
-  std::function<void(std::uint64_t size_bytes, std::uint32_t crc32c)> on_checksum;
-  // The destination may exist: what is right in it stays, blocks that differ are written.
-  bool updates_existing = false;
-  // The copy is filled up with zeroes to this size.
-  std::uint64_t minimum_size_bytes = 0;
-};
 
 struct CopyOptions {
   std::size_t worker_count = 2;

@@ -295,7 +295,8 @@ ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
     const auto begin = std::chrono::steady_clock::now();
     locks.emplace(lock_places(chosen, prepared));
     ExecutedRestore executed =
-        execute_plan(plan, prepared.manifest.get(), reporting, server.interrupt());
+        execute_plan(plan, make_local_destination(plan, reporting, server.interrupt()),
+                     prepared.manifest.get(), reporting, server.interrupt());
     note_rate(server, plan, std::chrono::steady_clock::now() - begin);
     scripts.run_post(variables, "");
     return executed;

@@ -17,7 +17,7 @@
 #include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
 #include "sync/copied_backup.h"
-#include "sync/remote_tree.h"
+#include "sync/primary_node.h"
 #include "sync/sync_wals.h"
 #include "verify/verify_backup.h"
 #include "wal_archive/wal_archive.h"
@@ -105,7 +105,8 @@ void prove_copy(const server::Server& server, const PrimaryInfo& primary, const 
         "Try 'barman verify-backup' on the primary node.");
   }
   const fs::path directory = primary.basebackups_directory / backup.id.value;
-  if (const auto listing = list_remote_digests(server, directory)) {
+  if (const auto listing =
+          host::list_remote_digests(primary_host(server.config()), directory, server.interrupt())) {
     return copy.confirm_by_listing(*listing, directory);
   }
   log::warning(log::kServerComponent,
@@ -122,7 +123,8 @@ void copy_once(const server::Server& server, const PrimaryInfo& primary, const B
   const std::unique_ptr<stored::BackupWriter> writer =
       store.create_copy(id, stored::CopiedLinks::make);
   CopiedBackup files(target, backup, writer->begin_tree({}));
-  receive_tree(server, {.directory = primary.basebackups_directory / id.value}, files, progress);
+  receive_from_primary(server, {.directory = primary.basebackups_directory / id.value}, files,
+                       progress);
   files.finish();
   writer->make_durable();
   sync_directory(target.parent_path());

@@ -4,22 +4,22 @@
 // connects by itself.
 #pragma once
 
-#include "client/remote_barman.h"
+#include "host/ssh_target.h"
 
-namespace barman::client {
+namespace barman::host {
 
 // The words for ssh itself to use the connection with this socket, or to make it (with a quick
 // cipher). Empty when the path is too long for a socket.
-std::vector<std::string> connection_options(const RemoteBarman& barman,
+std::vector<std::string> connection_options(const SshTarget& target,
                                             const std::filesystem::path& socket);
 
 class SharedConnection {
  public:
   // Its socket is in "barman-ssh-UID" there (0700).
-  explicit SharedConnection(const RemoteBarman& barman);
+  explicit SharedConnection(const SshTarget& target);
 
-  // The same place, reached through the connection.
-  RemoteBarman use(RemoteBarman barman) const;
+  // The words for ssh itself to go through the connection.
+  const std::vector<std::string>& options() const { return options_; }
   // Somebody has made it: when ssh fails now, that may be because the other end has gone since, and
   // a new one may do.
   bool was_there() const { return was_there_; }
@@ -29,4 +29,4 @@ class SharedConnection {
   bool was_there_ = false;
 };
 
-}  // namespace barman::client
+}  // namespace barman::host

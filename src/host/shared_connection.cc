@@ -1,4 +1,4 @@
-#include "client/shared_connection.h"
+#include "host/shared_connection.h"
 
 #include <unistd.h>
 
@@ -9,30 +9,29 @@
 
 #include "base/digest.h"
 #include "base/error.h"
-#include "client/private_directory.h"
-#include "client/ssh_ciphers.h"
+#include "base/private_directory.h"
+#include "host/ssh_ciphers.h"
 
-namespace barman::client {
+namespace barman::host {
 namespace fs = std::filesystem;
 
-std::vector<std::string> connection_options(const RemoteBarman& barman, const fs::path& socket) {
+std::vector<std::string> connection_options(const SshTarget& target, const fs::path& socket) {
   std::vector<std::string> options = kept_connection_options(socket);
   // The cipher is settled when the connection is made.
   if (options.empty() || ::access(socket.c_str(), F_OK) == 0) return options;
-  for (std::string& word : cipher_options(barman)) options.push_back(std::move(word));
+  for (std::string& word : cipher_options(target)) options.push_back(std::move(word));
   return options;
 }
 
-SharedConnection::SharedConnection(const RemoteBarman& barman) {
+SharedConnection::SharedConnection(const SshTarget& target) {
   try {
     const fs::path directory =
         fs::temp_directory_path() / fmt::format("barman-ssh-{}", ::geteuid());
     make_private_directory(directory, "TMPDIR");
-    const std::string place =
-        fmt::format("{}@{} {}", barman.user, barman.host, barman.port.value_or("-"));
+    const std::string place = fmt::format("{} {}", target.account(), target.port.value_or("-"));
     const fs::path socket = directory / digest_of(DigestAlgorithm::sha256, place).substr(0, 16);
     was_there_ = ::access(socket.c_str(), F_OK) == 0;
-    options_ = connection_options(barman, socket);
+    options_ = connection_options(target, socket);
   } catch (const Error&) {
     options_.clear();
   } catch (const fs::filesystem_error&) {
@@ -40,9 +39,4 @@ SharedConnection::SharedConnection(const RemoteBarman& barman) {
   }
 }
 
-RemoteBarman SharedConnection::use(RemoteBarman barman) const {
-  barman.ssh_options = options_;
-  return barman;
-}
-
-}  // namespace barman::client
+}  // namespace barman::host

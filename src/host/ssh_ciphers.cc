@@ -1,4 +1,4 @@
-#include "client/ssh_ciphers.h"
+#include "host/ssh_ciphers.h"
 
 #if defined(__aarch64__)
 #include <sys/auxv.h>
@@ -10,7 +10,7 @@
 #include "base/process.h"
 #include "base/text.h"
 
-namespace barman::client {
+namespace barman::host {
 namespace {
 
 bool has_aes_instructions() {
@@ -34,12 +34,12 @@ std::string with_gcm_first(std::string_view ciphers) {
   return join(names, ",");
 }
 
-std::vector<std::string> cipher_options(const RemoteBarman& barman) {
+std::vector<std::string> cipher_options(const SshTarget& target) {
   if (!has_aes_instructions()) return {};
   constexpr std::string_view kKey = "ciphers ";
   try {
     for (const std::string& line :
-         split(run_process({.argv = show_configuration_command(barman)}).standard_output, '\n')) {
+         split(run_process({.argv = show_configuration_command(target)}).standard_output, '\n')) {
       if (!line.starts_with(kKey)) continue;
       const std::string_view configured = std::string_view(line).substr(kKey.size());
       const std::string wanted = with_gcm_first(configured);
@@ -51,4 +51,4 @@ std::vector<std::string> cipher_options(const RemoteBarman& barman) {
   return {};
 }
 
-}  // namespace barman::client
+}  // namespace barman::host

@@ -8,15 +8,15 @@
 #include <string_view>
 #include <vector>
 
-#include "client/remote_barman.h"
+#include "host/ssh_target.h"
 
-namespace barman::client {
+namespace barman::host {
 
 // "a,aes128-gcm@openssh.com,b" -> "aes128-gcm@openssh.com,a,b"
 std::string with_gcm_first(std::string_view ciphers);
 
 // Words for ssh itself, for a new connection. Asks the ssh client for its configuration (some
 // milliseconds, no connection); empty when that is no help.
-std::vector<std::string> cipher_options(const RemoteBarman& barman);
+std::vector<std::string> cipher_options(const SshTarget& target);
 
-}  // namespace barman::client
+}  // namespace barman::host

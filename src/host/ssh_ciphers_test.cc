@@ -1,8 +1,8 @@
-#include "client/ssh_ciphers.h"
+#include "host/ssh_ciphers.h"
 
 #include <gtest/gtest.h>
 
-namespace barman::client {
+namespace barman::host {
 namespace {
 
 TEST(SshCiphers, OnlyTheOrderChanges) {
@@ -17,4 +17,4 @@ TEST(SshCiphers, OnlyTheOrderChanges) {
 }
 
 }  // namespace
-}  // namespace barman::client
+}  // namespace barman::host

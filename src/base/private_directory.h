@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
-namespace barman::client {
+namespace barman {
 
 // A directory itself, not a link to one, of this user, that no other one can write.
 bool is_private_directory(const std::filesystem::path& path);
@@ -17,4 +17,4 @@ bool make_private_directory(const std::filesystem::path& path, std::string_view 
 // user or of root, in which nobody else can rename or remove it.
 bool is_safe_parent(const std::filesystem::path& path);
 
-}  // namespace barman::client
+}  // namespace barman

@@ -1,4 +1,4 @@
-#include "client/private_directory.h"
+#include "base/private_directory.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-namespace barman::client {
+namespace barman {
 namespace fs = std::filesystem;
 
 bool is_private_directory(const fs::path& path) {
@@ -39,4 +39,4 @@ bool is_safe_parent(const fs::path& path) {
   return S_ISDIR(status.st_mode) && !is_open_to_others;
 }
 
-}  // namespace barman::client
+}  // namespace barman
