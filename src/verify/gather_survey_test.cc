@@ -11,7 +11,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kSegment = "000000010000000000000001";
+constexpr const char* kOnlySegment = "000000010000000000000001";
 
 // A loop of links stands for a disk that does not answer.
 TEST(GatherSurvey, FilesOfABackupThatCannotBeLookedAtAreDamage) {
@@ -24,7 +24,8 @@ TEST(GatherSurvey, FilesOfABackupThatCannotBeLookedAtAreDamage) {
   config::GlobalConfig global;
   global.barman_lock_directory = directory.path().string();
   const server::Server server(config, global, {});
-  SurveyedBackup backup{.info = catalogue::make_backup("20260101T000000", kSegment, kSegment)};
+  SurveyedBackup backup{.info =
+                            catalogue::make_backup("20260101T000000", kOnlySegment, kOnlySegment)};
   const auto base = server.catalogue().base_directory(backup.info.id);
   std::filesystem::create_directories(base);
   std::filesystem::create_directory_symlink("data", base / "data");
