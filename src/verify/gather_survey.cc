@@ -21,7 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 using catalogue::BackupInfo;
 using verify::VerifyDepth;
-using Severity = Finding::Severity;
 
 constexpr std::size_t kReaders = 4;
 // Of one backup; the rest is counted.
@@ -34,10 +33,10 @@ bool has_plain_files(const BackupInfo& info) {
          catalogue::stored_form_of(info) == catalogue::StoredForm::plain;
 }
 
-std::string object_of(const BackupInfo& info) { return "backup " + info.id.value; }
+std::string damaged_backup(const BackupInfo& info) { return "backup " + info.id.value; }
 
 void add_damage(SurveyedBackup& backup, std::string reason) {
-  backup.damage.push_back({Severity::error, object_of(backup.info), std::move(reason),
+  backup.damage.push_back({Finding::Severity::error, damaged_backup(backup.info), std::move(reason),
                            "Do not rely on this backup: take a new one, and look at the disk."});
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kSegment = "000000010000000000000001";
+constexpr const char* kOnlySegment = "000000010000000000000001";
 
 class GatherSurvey : public testing::Test {
  protected:
@@ -28,7 +28,8 @@ class GatherSurvey : public testing::Test {
   config::ServerConfig config_;
   config::GlobalConfig global_;
   NoProgress progress_;
-  SurveyedBackup backup_{.info = catalogue::make_backup("20260101T000000", kSegment, kSegment)};
+  SurveyedBackup backup_{.info =
+                             catalogue::make_backup("20260101T000000", kOnlySegment, kOnlySegment)};
 };
 
 // A loop of links stands for a disk that does not answer.

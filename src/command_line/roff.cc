@@ -1,11 +1,11 @@
-#include "cli/roff.h"
+#include "command_line/roff.h"
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 #include "version.h"
 
-namespace barman::cli {
+namespace barman::command_line {
 
 std::string roff(std::string_view text) {
   std::string result = replace_all(std::string(text), "\\", "\\e");
@@ -23,4 +23,4 @@ std::string man_entry(std::string_view name, std::string_view text) {
   return fmt::format(".TP\n.B {}\n{}\n", roff(name), roff(text));
 }
 
-}  // namespace barman::cli
+}  // namespace barman::command_line

@@ -1,8 +1,8 @@
-#include "cli/argument_value.h"
+#include "command_line/argument_value.h"
 
 #include <gtest/gtest.h>
 
-namespace barman::cli {
+namespace barman::command_line {
 namespace {
 
 std::string problem(ValueKind kind, std::string_view value) {
@@ -58,4 +58,4 @@ TEST(StagingSize, RefusesOtherForms) {
 }
 
 }  // namespace
-}  // namespace barman::cli
+}  // namespace barman::command_line

@@ -1,17 +1,29 @@
-#include "cli/parser.h"
+#include "cli/barman_program.h"
 
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "command_line/parser.h"
 
 namespace barman::cli {
 namespace {
 
+using command_line::ParsedArguments;
+using command_line::ParsedLine;
+using command_line::Request;
+using command_line::UsageError;
 using Words = std::vector<std::string>;
 
+ParsedLine parse_command_line(const Words& words) {
+  return command_line::parse_line(barman_program(), words);
+}
+
+ParsedLine parse_of(std::string_view command, Words arguments) {
+  arguments.insert(arguments.begin(), std::string(command));
+  return parse_command_line(arguments);
+}
 ParsedArguments parse(std::string_view command, const Words& arguments) {
-  bool is_help_requested = false;
-  return parse_command_arguments(*find_command(command), arguments, is_help_requested);
+  return parse_of(command, arguments).arguments;
 }
 
 std::string failure(std::string_view command, const Words& arguments) {
@@ -156,19 +168,17 @@ TEST(ParseCommand, KnowsOptionsByTheirOldNames) {
 }
 
 TEST(ParseCommand, StopsAtHelp) {
-  bool is_help_requested = false;
-  parse_command_arguments(*find_command("backup"), {"--unknown", "-h"}, is_help_requested);
-  EXPECT_TRUE(is_help_requested);
+  EXPECT_EQ(parse_of("backup", {"--unknown", "-h"}).request, Request::help);
 }
 
 TEST(ParseLine, ReadsGlobalOptionsBeforeTheCommand) {
-  const CommandLine line = parse_command_line(
+  const ParsedLine line = parse_command_line(
       {"-q", "-c", "/etc/x.conf", "--colour=never", "-f", "json", "list-server", "--minimal"});
   EXPECT_EQ(line.request, Request::run);
-  EXPECT_TRUE(line.global.is_quiet);
-  EXPECT_EQ(line.global.config_file, "/etc/x.conf");
-  EXPECT_EQ(line.global.color, "never");
-  EXPECT_EQ(line.global.format, "json");
+  EXPECT_TRUE(line.global.is_set("quiet"));
+  EXPECT_EQ(line.global.find("config"), "/etc/x.conf");
+  EXPECT_EQ(line.global.get("color"), "never");
+  EXPECT_EQ(line.global.get("format"), "json");
   ASSERT_NE(line.command, nullptr);
   EXPECT_EQ(line.command->name, "list-servers");
   EXPECT_TRUE(line.arguments.is_set("minimal"));
@@ -178,7 +188,7 @@ TEST(ParseLine, KnowsHelpAndVersion) {
   EXPECT_EQ(parse_command_line({"-v"}).request, Request::version);
   EXPECT_EQ(parse_command_line({"--vers"}).request, Request::version);
   EXPECT_EQ(parse_command_line({"--help"}).request, Request::help);
-  const CommandLine line = parse_command_line({"list-servers", "--help"});
+  const ParsedLine line = parse_command_line({"list-servers", "--help"});
   EXPECT_EQ(line.request, Request::help);
   EXPECT_EQ(line.command->name, "list-servers");
   EXPECT_EQ(parse_command_line({}).command, nullptr);

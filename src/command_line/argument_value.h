@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "cli/command_table.h"
+#include "command_line/program_spec.h"
 
-namespace barman::cli {
+namespace barman::command_line {
 
 // Why `value` is refused: "'0' is not a valid positive integer"; nullopt when it is fine.
 std::optional<std::string> value_problem(ValueKind kind, std::span<const std::string_view> choices,
@@ -17,4 +17,4 @@ std::optional<std::string> value_problem(ValueKind kind, std::span<const std::st
 // A number with one of k Ki M Mi G Gi T Ti, case-sensitive: "10Gi". nullopt when it is none.
 std::optional<std::uint64_t> parse_staging_size(std::string_view text);
 
-}  // namespace barman::cli
+}  // namespace barman::command_line

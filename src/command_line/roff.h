@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace barman::cli {
+namespace barman::command_line {
 
 // The text without special meaning for roff.
 std::string roff(std::string_view text);
@@ -12,4 +12,4 @@ std::string man_header(std::string_view title, int section);
 // A tagged paragraph: the name in bold, the text below it.
 std::string man_entry(std::string_view name, std::string_view text);
 
-}  // namespace barman::cli
+}  // namespace barman::command_line

@@ -1,4 +1,4 @@
-#include "cli/argument_value.h"
+#include "command_line/argument_value.h"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 
-namespace barman::cli {
+namespace barman::command_line {
 namespace {
 
 constexpr std::array<std::string_view, 8> kReservedBackupNames = {
@@ -87,6 +87,8 @@ std::optional<std::string> value_problem(ValueKind kind, std::span<const std::st
                                          std::string_view value) {
   switch (kind) {
     case ValueKind::flag:
+    case ValueKind::help:
+    case ValueKind::version:
     case ValueKind::text:
       return std::nullopt;
     case ValueKind::choice:
@@ -111,4 +113,4 @@ std::optional<std::string> value_problem(ValueKind kind, std::span<const std::st
   return std::nullopt;
 }
 
-}  // namespace barman::cli
+}  // namespace barman::command_line
