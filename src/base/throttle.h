@@ -16,8 +16,8 @@ struct TransferLimit {
   std::uint64_t kib_per_second = 0;  // 0 = none
 
   // As an option says; negative values are none.
-  static TransferLimit of(std::optional<std::int64_t> kib_per_second) {
-    return {static_cast<std::uint64_t>(std::max<std::int64_t>(kib_per_second.value_or(0), 0))};
+  static TransferLimit of(std::optional<std::int64_t> option) {
+    return {static_cast<std::uint64_t>(std::max<std::int64_t>(option.value_or(0), 0))};
   }
   bool is_set() const { return kib_per_second != 0; }
   std::uint64_t bytes_per_second() const { return kib_per_second * 1024; }

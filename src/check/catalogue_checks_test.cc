@@ -19,7 +19,7 @@ class CatalogueChecks : public testing::Test {
     test_.config.last_backup_maximum_age = config::Interval{.hours = 1};
     catalogue::BackupInfo backup = catalogue::make_backup(
         "20261121T000000", wal_archive::wal_name(1), wal_archive::wal_name(1));
-    backup.end_time = kEnd;
+    backup.end_time = end_;
     test_.make().catalogue().save(backup);
     put_file(test_.make().catalogue().data_directory(backup.id) / "PG_VERSION", "15\n");
   }
@@ -34,17 +34,17 @@ class CatalogueChecks : public testing::Test {
     return rows.at(label);
   }
 
-  const Timestamp kEnd = parse_timestamp("2026-11-21 00:10:00+00:00")->time;
+  const Timestamp end_ = parse_timestamp("2026-11-21 00:10:00+00:00")->time;
   wal_archive::TestServer test_;
 };
 
 TEST_F(CatalogueChecks, ABackupMayBeAsOldAsTheMaximumAge) {
   const CheckResult last_moment =
-      row("backup maximum age", {.microseconds = kEnd.microseconds + 3600 * kSecond});
+      row("backup maximum age", {.microseconds = end_.microseconds + 3600 * kSecond});
   EXPECT_TRUE(last_moment.ok);
   EXPECT_EQ(last_moment.hint, "interval provided: 1 hour, latest backup age: 1 hour");
   const CheckResult too_late =
-      row("backup maximum age", {.microseconds = kEnd.microseconds + 3600 * kSecond + 1});
+      row("backup maximum age", {.microseconds = end_.microseconds + 3600 * kSecond + 1});
   EXPECT_FALSE(too_late.ok);
   EXPECT_FALSE(too_late.is_critical);
 }

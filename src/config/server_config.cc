@@ -11,8 +11,8 @@ namespace barman::config {
 
 namespace {
 
-template <std::size_t size, typename Word>
-std::string_view word_of(const std::array<std::string_view, size>& words, Word word) {
+template <std::size_t size, typename Enum>
+std::string_view word_of(const std::array<std::string_view, size>& words, Enum word) {
   return words.at(static_cast<std::size_t>(word));
 }
 
