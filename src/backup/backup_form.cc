@@ -25,7 +25,7 @@ BackupForm plan_form(const config::ServerConfig& config, const encryption::Ciphe
   if (config.backup_compression_format != config::BackupFormat::plain) {
     form.form = catalogue::StoredForm::tar;
     form.compression = name;
-    if (config.encryption == "gpg") form.coding.cipher = cipher;
+    if (config.encryption == config::Encryption::gpg) form.coding.cipher = cipher;
   }
   form.coding.algorithm = compression::parse_algorithm(name);
   if (!form.coding.algorithm) return form;

@@ -46,7 +46,7 @@ TEST(BackupForm, IsTarUnlessPlainIsWanted) {
 TEST(BackupForm, EncryptsTarOnly) {
   config::ServerConfig config = configured(BackupCompression::none);
   EXPECT_FALSE(plan_form(config, encryption::Cipher(), 1).coding.cipher);
-  config.encryption = "gpg";
+  config.encryption = config::Encryption::gpg;
   EXPECT_TRUE(plan_form(config, encryption::Cipher(), 1).coding.cipher);
 }
 

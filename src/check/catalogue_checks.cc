@@ -263,7 +263,7 @@ void check_encryption(const CheckRun& run) {
 
 void check_unsupported(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
-  if (config.encryption == "gpg") check_encryption(run);
+  if (config.encryption == config::Encryption::gpg) check_encryption(run);
   if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
     run.fail("cloud storage configuration",
              "cloud destinations are not available in this version. Set basebackups_directory and "

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -69,10 +68,8 @@ RestoreRequest read_request(CommandContext& context, const config::ServerConfig&
   request.network_compression =
       arguments.choice_of("network_compression")
           .value_or(config.network_compression && request.remote_ssh_command);
-  const std::int64_t limit =
-      arguments.find_integer("bwlimit").value_or(config.bandwidth_limit.value_or(0));
-  request.bandwidth_limit.kib_per_second =
-      static_cast<std::uint64_t>(std::max<std::int64_t>(limit, 0));
+  const std::optional<std::int64_t> limit = arguments.find_integer("bwlimit");
+  request.bandwidth_limit = TransferLimit::of(limit ? limit : config.bandwidth_limit);
   if (config.has_cloud_wals() && !request.get_wal) {
     context.reporter.warning(
         "get-wal is required for servers with WALs stored in cloud storage. Automatically enabling "

@@ -53,11 +53,12 @@ using OptionMember = std::variant<
     std::string ServerConfig::*, std::optional<std::string> ServerConfig::*,
     BackupMethod ServerConfig::*, std::optional<BackupCompression> ServerConfig::*,
     std::optional<BackupFormat> ServerConfig::*, std::optional<CompressionSide> ServerConfig::*,
-    std::optional<ReuseBackup> ServerConfig::*, SynchronousReceiving ServerConfig::*,
-    SlotCreation ServerConfig::*, StagingLocation ServerConfig::*, RetentionMode ServerConfig::*,
-    BackupOptions ServerConfig::*, RecoveryOptions ServerConfig::*,
-    std::optional<Interval> ServerConfig::*, std::optional<RetentionPolicy> ServerConfig::*,
-    TablespaceLimits ServerConfig::*, std::vector<std::string> ServerConfig::*>;
+    std::optional<Encryption> ServerConfig::*, std::optional<ReuseBackup> ServerConfig::*,
+    SynchronousReceiving ServerConfig::*, SlotCreation ServerConfig::*,
+    StagingLocation ServerConfig::*, RetentionMode ServerConfig::*, BackupOptions ServerConfig::*,
+    RecoveryOptions ServerConfig::*, std::optional<Interval> ServerConfig::*,
+    std::optional<RetentionPolicy> ServerConfig::*, TablespaceLimits ServerConfig::*,
+    std::vector<std::string> ServerConfig::*>;
 
 struct Option {
   std::string_view name;

@@ -131,6 +131,8 @@ TEST(OptionValue, WordsThatBecomeEnumsKeepTheirText) {
     EXPECT_EQ(to_text(set("backup_method", word).backup_method), word);
   for (const char* word : {"gzip", "lz4", "zstd", "none"})
     EXPECT_EQ(to_text(*set("backup_compression", word).backup_compression), word);
+  for (const char* word : {"none", "gpg"})
+    EXPECT_EQ(to_text(*set("encryption", word).encryption), word);
   for (const char* word : {"client", "server"}) {
     EXPECT_EQ(to_text(*set("backup_compression_location", word).backup_compression_location), word);
   }

@@ -60,7 +60,6 @@ OptionData effective_data(const ServerConfig& config, const Option& option) {
     return to_upper(config.wal_retention_policy);
   if (option.type == OptionType::retention && config.invalid_retention_policy)
     return *config.invalid_retention_policy;
-  if (option.name == "encryption" && config.encryption.empty()) return std::monostate();
   return get_option(config, option);
 }
 

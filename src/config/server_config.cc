@@ -34,6 +34,11 @@ std::string_view to_text(CompressionSide side) {
   return word_of(kWords, side);
 }
 
+std::string_view to_text(Encryption encryption) {
+  constexpr std::array<std::string_view, 2> kWords = {"none", "gpg"};
+  return word_of(kWords, encryption);
+}
+
 std::string_view to_text(RetentionMode mode) {
   constexpr std::array<std::string_view, 1> kWords = {"auto"};
   return word_of(kWords, mode);

@@ -21,6 +21,7 @@ enum class BackupMethod { rsync, postgres, local_rsync, snapshot, local_to_cloud
 enum class BackupCompression { gzip, lz4, zstd, none };
 enum class BackupFormat { plain, tar };
 enum class CompressionSide { client, server };
+enum class Encryption { none, gpg };
 enum class ReuseBackup { copy, link, off };
 enum class SynchronousReceiving { automatic, on, off };
 enum class SlotCreation { manual, automatic };
@@ -30,6 +31,7 @@ enum class RetentionMode { automatic };
 std::string_view to_text(BackupMethod method);
 std::string_view to_text(BackupCompression compression);
 std::string_view to_text(CompressionSide side);
+std::string_view to_text(Encryption encryption);
 std::string_view to_text(RetentionMode mode);
 
 struct BackupOptions {
@@ -114,7 +116,7 @@ struct ServerConfig {
   std::optional<std::int64_t> backup_compression_level;
   std::optional<CompressionSide> backup_compression_location;
   std::optional<std::int64_t> backup_compression_workers;
-  std::string encryption;  // none gpg; empty = not set, which is none
+  std::optional<Encryption> encryption;  // not set is none
   std::optional<std::string> encryption_key_id;
   std::optional<std::string> encryption_passphrase_command;
   bool worm_mode = false;

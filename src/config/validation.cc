@@ -327,7 +327,7 @@ std::optional<std::string> find_version_problem(const ServerConfig& config, int 
 }
 
 std::optional<std::string> find_encryption_problem(const ServerConfig& config) {
-  if (config.encryption != "gpg") return std::nullopt;
+  if (config.encryption != Encryption::gpg) return std::nullopt;
   if (!config.encryption_key_id) return "encryption_key_id is not set";
   if (config.backup_method != BackupMethod::postgres)
     return "encryption needs backup_method = postgres";

@@ -207,7 +207,7 @@ class EncryptedArchive : public ::testing::Test {
   static void TearDownTestSuite() { delete std::exchange(keyring, nullptr); }
 
   EncryptedArchive() {
-    test_.config.encryption = "gpg";
+    test_.config.encryption = config::Encryption::gpg;
     test_.config.encryption_key_id = encryption::TestKeyring::kKey;
     test_.config.encryption_passphrase_command = "echo open sesame";
   }
