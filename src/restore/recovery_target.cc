@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <string_view>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -17,14 +19,17 @@ namespace {
 // MAXFNAMELEN of PostgreSQL, without the closing zero.
 constexpr std::size_t kMaxRestorePointName = 63;
 
-void check_xid(const std::string& xid) {
-  const bool is_number =
-      !xid.empty() && xid.size() <= 20 &&
-      std::all_of(xid.begin(), xid.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (!is_number || xid.find_first_not_of('0') == std::string::npos) {
+// Without leading zeroes, with which PostgreSQL would read an octal number.
+std::string plain_xid(const std::string& xid) {
+  const std::string digits = xid.substr(std::min(xid.find_first_not_of('0'), xid.size()));
+  std::uint64_t number = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [parsed_end, code] = std::from_chars(digits.data(), end, number);
+  if (code != std::errc{} || parsed_end != end) {
     throw Error(ErrorKind::usage, fmt::format("Invalid transaction ID for --target-xid: '{}'", xid),
                 "Give a positive number, as pg_current_xact_id() shows it.");
   }
+  return digits;
 }
 
 void check_name(const std::string& name) {
@@ -113,9 +118,8 @@ RecoveryTarget parse_target(const TargetRequest& request) {
     }
     target.lsn_text = *request.lsn;
   }
-  if (request.xid) check_xid(*request.xid);
+  if (request.xid) target.xid = plain_xid(*request.xid);
   if (request.name) check_name(*request.name);
-  target.xid = request.xid;
   target.name = request.name;
   target.immediate = request.immediate;
   target.timeline_text = request.timeline;
