@@ -426,7 +426,7 @@ BackupInfo register_backup(const server::Server& server, const BackupRequest& re
 
 }  // namespace
 
-void require_supported(const config::ServerConfig& config) {
+void require_supported_method(const config::ServerConfig& config) {
   const auto refuse = [&](const std::string& setting, const std::string& next_step) {
     throw Error(ErrorKind::config,
                 "cannot back up server '" + config.name + "': " + setting +
@@ -441,6 +441,10 @@ void require_supported(const config::ServerConfig& config) {
     refuse("a cloud destination",
            "Use local directories for basebackups_directory and wals_directory.");
   }
+}
+
+void require_supported(const config::ServerConfig& config) {
+  require_supported_method(config);
   if (const auto problem = config::find_encryption_problem(config)) {
     throw Error(ErrorKind::config,
                 fmt::format("cannot back up server '{}': {}", config.name, *problem),

@@ -37,6 +37,8 @@ struct BackupRequest {
 // Throws `config` naming the option when the server's settings ask for a backup that this flow does
 // not make. Called before anything is touched.
 void require_supported(const config::ServerConfig& config);
+// Of these the method and the destination only.
+void require_supported_method(const config::ServerConfig& config);
 
 // Throws unless an incremental backup of the server can build on `parent`. Asks PostgreSQL.
 void require_parent(const server::Server& server, const catalogue::BackupInfo& parent);

@@ -33,8 +33,9 @@ struct CatalogueLocations {
   std::filesystem::path errors_directory;
   std::filesystem::path incoming_directory;
   std::filesystem::path streaming_directory;
-  // False when base backups lie in object storage.
+  // False when they lie in object storage.
   bool has_local_backups = true;
+  bool has_local_wals = true;
 
   LockLocation locks() const { return {.directory = lock_directory, .server_name = server_name}; }
   // `<xlogdb_directory>/<server>-xlog.db`

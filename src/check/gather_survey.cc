@@ -180,7 +180,9 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
                        .broken = std::move(list.broken)};
   for (const fs::path& path :
        {locations.backup_directory, locations.basebackups_directory, locations.wals_directory}) {
-    const bool is_local = locations.has_local_backups || path != locations.basebackups_directory;
+    const bool is_local =
+        (locations.has_local_backups || path != locations.basebackups_directory) &&
+        (locations.has_local_wals || path != locations.wals_directory);
     if (is_local && !has_directory(path)) {
       facts.missing_directories.push_back(path.string());
     }

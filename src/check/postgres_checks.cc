@@ -374,11 +374,9 @@ void check_postgres(const CheckRun& run) {
 // an item of its own.
 void check_backup_method(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
-  const bool is_known = config.backup_method == config::BackupMethod::postgres &&
-                        !config.has_cloud_basebackups() && !config.has_cloud_wals();
-  if (config.is_passive() || is_known) return;
+  if (config.is_passive()) return;
   try {
-    backup::require_supported(config);
+    backup::require_supported_method(config);
   } catch (const Error& error) {
     run.fail("backup method", reason_of(error));
   }

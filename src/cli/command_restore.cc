@@ -66,12 +66,6 @@ RestoreRequest read_request(CommandContext& context, const config::ServerConfig&
   const std::int64_t limit =
       arguments.find_integer("bwlimit").value_or(config.bandwidth_limit.value_or(0));
   request.bandwidth_limit_kb = static_cast<std::uint64_t>(std::max<std::int64_t>(limit, 0));
-  if (config.has_cloud_wals() && !request.get_wal) {
-    context.reporter.warning(
-        "get-wal is required for servers with WALs stored in cloud storage. Automatically enabling "
-        "--get-wal.");
-    request.get_wal = true;
-  }
   return request;
 }
 

@@ -93,19 +93,17 @@ std::string program_version(const std::vector<std::string>& argv) {
 // From the files themselves: the index may be what is broken.
 JsonValue last_wals(const server::Server& server) {
   JsonValue timelines = JsonValue::object();
-  if (!server.config().has_cloud_wals()) {
-    const wal_archive::WalArchive archive(server);
-    for (const auto& [timeline, last] : archive.list_last_segments()) {
-      const auto entry = archive.inspect(last);
-      if (!entry) continue;
-      JsonValue wal = JsonValue::object();
-      wal.add("name", entry->name);
-      wal.add("size", entry->size_bytes);
-      wal.add("time", entry->mtime);
-      wal.add("compression", entry->compression);
-      wal.add("encryption", entry->encryption);
-      timelines.add(wal::format_timeline(timeline), std::move(wal));
-    }
+  const wal_archive::WalArchive archive(server);
+  for (const auto& [timeline, last] : archive.list_last_segments()) {
+    const auto entry = archive.inspect(last);
+    if (!entry) continue;
+    JsonValue wal = JsonValue::object();
+    wal.add("name", entry->name);
+    wal.add("size", entry->size_bytes);
+    wal.add("time", entry->mtime);
+    wal.add("compression", entry->compression);
+    wal.add("encryption", entry->encryption);
+    timelines.add(wal::format_timeline(timeline), std::move(wal));
   }
   JsonValue wals = JsonValue::object();
   wals.add("last_archived_wal_per_timeline", std::move(timelines));

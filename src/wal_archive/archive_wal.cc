@@ -229,8 +229,9 @@ void ArchiverRun::reject_unknown(const std::vector<std::string>& names) {
   }
 }
 
-void refuse_cloud(const config::ServerConfig& config) {
-  if (!config.has_cloud_wals()) return;
+void require_local_archive(const server::Server& server) {
+  if (WalArchive(server).is_local()) return;
+  const config::ServerConfig& config = server.config();
   throw Error(ErrorKind::config,
               fmt::format("cannot archive WAL of server '{}' in \"{}\": object storage is not "
                           "supported by this version",
@@ -255,7 +256,7 @@ ArchiveCounts archive_pending_wal(const server::Server& server, const ArchiveReq
     }
     return counts;
   }
-  refuse_cloud(server.config());
+  require_local_archive(server);
   const auto run = [&](WalSource source) {
     ArchiverRun archiver(server, source, messages);
     archiver.run(request);

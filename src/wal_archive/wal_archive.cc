@@ -67,6 +67,7 @@ fs::path WalArchive::relative_path(std::string_view name) { return archived_wal_
 
 ArchivedTimelines WalArchive::list_timelines() const {
   ArchivedTimelines timelines;
+  if (!is_local()) return timelines;
   for (const std::string& text : list_directory(locations_.wals_directory)) {
     const wal::ArchiveName name = wal::parse_archive_name(text);
     if (name.kind == wal::ArchiveName::Kind::hash_directory) {

@@ -80,6 +80,10 @@ class WalArchive {
   // The directory as a whole, for those who move it about or keep a file of their own in it.
   const std::filesystem::path& directory() const { return locations_.wals_directory; }
 
+  // Whether the files lie on this host. When not, none of them is known to the functions below that
+  // read names, and nothing can be stored: object storage is not supported by this version.
+  bool is_local() const { return locations_.has_local_wals; }
+
   // Names. From the files, not from the index: reads names of directories only.
   ArchivedTimelines list_timelines() const;
   // The greatest name of a whole segment on a timeline.
