@@ -29,6 +29,7 @@
 #include "replication/system_identity.h"
 #include "server/hook_scripts.h"
 #include "stored/backup_chain.h"
+#include "stored/backup_store.h"
 #include "stored/restorable.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/archive_wal.h"
@@ -43,7 +44,6 @@ using catalogue::BackupInfo;
 using catalogue::BackupStatus;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view kManifest = "backup_manifest";
 // Block-level incremental backups.
 constexpr int kVersion17 = 170000;
 
@@ -123,7 +123,8 @@ ReceivedBaseBackup copy_once(Job& job) {
   replication::BaseBackupRequest request;
   request.checkpoint = job.request.checkpoint;
   if (job.request.parent) {
-    request.parent_manifest = server.catalogue().data_directory(job.request.parent->id) / kManifest;
+    request.parent_manifest =
+        stored::BackupStore(server.catalogue()).manifest_path(job.request.parent->id);
   }
   request.max_rate_kbps = static_cast<std::uint32_t>(job.request.bandwidth_limit_kbps);
   ArchiveHelp help(server, job.info, job.messages);
@@ -488,7 +489,7 @@ void require_parent(const server::Server& server, const BackupInfo& parent) {
         name + " is not eligible as a parent: it was taken while 'summarize_wal' was not enabled",
         other);
   }
-  const auto manifest = server.catalogue().data_directory(parent.id) / kManifest;
+  const auto manifest = stored::BackupStore(server.catalogue()).manifest_path(parent.id);
   if (!find_file(manifest)) {
     refuse(
         fmt::format("{} is not eligible as a parent: \"{}\" is missing", name, manifest.string()),

@@ -12,6 +12,7 @@
 #include "catalogue/backup_kind.h"
 #include "check/window_end.h"
 #include "stored/archive_file.h"
+#include "stored/backup_writer.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/wal_archive.h"
 
@@ -80,7 +81,7 @@ void survey_archives(const server::Server& server, VerifyDepth depth, Progress& 
   for (const catalogue::Tablespace& tablespace : info.tablespaces) {
     look_at(tablespace.oid, fmt::format("tablespace {} ({})", tablespace.name, tablespace.oid));
   }
-  const bool has_manifest = is_there(data / "backup_manifest");
+  const bool has_manifest = is_there(stored::manifest_in(data));
   if (!has_manifest && catalogue::source_of(info) == catalogue::SourceKind::postgres_stream &&
       info.version.value_or(0) >= kFirstWithManifest) {
     add_damage(backup, "its backup_manifest is missing");
@@ -141,7 +142,7 @@ void survey_files(const server::Server& server, VerifyDepth depth, Progress& pro
                                      tablespace.name, tablespace.oid));
     }
   }
-  if (is_there(data / "backup_manifest")) {
+  if (is_there(stored::manifest_in(data))) {
     compare_with_manifest(server, depth, progress, backup);
     if (depth == VerifyDepth::sizes) {
       backup.not_looked_at =

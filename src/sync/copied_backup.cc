@@ -13,6 +13,7 @@
 #include "base/log_components.h"
 #include "base/text.h"
 #include "catalogue/backup_kind.h"
+#include "catalogue/catalogue.h"
 #include "pipeline/relative_path.h"
 #include "postgres/backup_manifest.h"
 #include "stored/archive_file.h"
@@ -36,7 +37,7 @@ Error refused(const std::string& text) {
 // Of another time or of this host alone: metadata and locks of old layouts, and the links to
 // tablespaces, which lead to places of the primary.
 bool stays_there(std::string_view path, bool is_link) {
-  if (path == "backup.info" || path == ".backup.lock") return true;
+  if (path == catalogue::kBackupInfo || path == ".backup.lock") return true;
   return is_link && (path.starts_with("data/pg_tblspc/") || path.starts_with("pgdata/pg_tblspc/"));
 }
 
@@ -105,7 +106,7 @@ void CopiedBackup::begin_member(const pipeline::TarMember& member) {
     }
   }
   if (member.type == TarMemberType::directory && first == member.path) {
-    if (first == "pgdata") data_directory_ = first;
+    if (first == catalogue::kOldestDataDirectory) data_directory_ = first;
     directories_.push_back(first);
   }
   path_ = member.path;
@@ -167,7 +168,7 @@ void CopiedBackup::confirm(const Arrival& arrival) {
 }
 
 bool CopiedBackup::has_manifest() const {
-  return find(data_directory_ + "/backup_manifest") != nullptr;
+  return find(fmt::format("{}/{}", data_directory_, postgres::kBackupManifest)) != nullptr;
 }
 
 void CopiedBackup::require_whole() const {
@@ -197,7 +198,7 @@ void CopiedBackup::require_whole() const {
   }
   require(data_directory_ + "/PG_VERSION");
   require(data_directory_ + "/global/pg_control");
-  if (data_directory_ == "pgdata") return;
+  if (data_directory_ == catalogue::kOldestDataDirectory) return;
   for (const catalogue::Tablespace& tablespace : backup_.tablespaces) {
     const std::string oid = std::to_string(tablespace.oid);
     const bool is_here =
@@ -278,7 +279,7 @@ class CopiedBackup::ManifestComparison final : public postgres::ManifestVisitor 
 bool CopiedBackup::confirm_by_manifest() {
   if (!has_manifest()) return false;
   ManifestComparison comparison(*this);
-  postgres::parse_backup_manifest_file(root_ / data_directory_ / "backup_manifest", comparison);
+  postgres::parse_backup_manifest_file(stored::manifest_in(root_ / data_directory_), comparison);
   if (!comparison.is_of_this_backup()) {
     throw refused(fmt::format("the manifest is of another backup: it does not begin at {}",
                               wal::format_lsn(*backup_.begin_xlog)));

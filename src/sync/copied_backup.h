@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "catalogue/backup_info.h"
+#include "catalogue/catalogue.h"
 #include "pipeline/tar_reader.h"
 #include "stored/backup_writer.h"
 
@@ -69,7 +70,8 @@ class CopiedBackup final : public pipeline::TarVisitor {
   std::string path_;
   std::uint64_t size_bytes_ = 0;
   std::uint32_t crc_ = 0;
-  std::string data_directory_ = "data";   // "pgdata" in catalogues of old versions
+  // Another one in catalogues of old versions.
+  std::string data_directory_ = catalogue::kDataDirectory;
   std::vector<std::string> directories_;  // those of the first level
   std::vector<Arrival> arrivals_;         // by hash, once finished
 };

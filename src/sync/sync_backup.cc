@@ -104,7 +104,8 @@ void prove_copy(const server::Server& server, const PrimaryInfo& primary, const 
                         : std::string()),
         "Try 'barman verify-backup' on the primary node.");
   }
-  const fs::path directory = primary.basebackups_directory / backup.id.value;
+  const fs::path directory =
+      catalogue::backup_directory_below(primary.basebackups_directory, backup.id);
   if (const auto listing = list_remote_digests(server, directory)) {
     return copy.confirm_by_listing(*listing, directory);
   }
@@ -122,7 +123,9 @@ void copy_once(const server::Server& server, const PrimaryInfo& primary, const B
   const std::unique_ptr<stored::BackupWriter> writer =
       store.create_copy(id, stored::CopiedLinks::make);
   CopiedBackup files(target, backup, writer->begin_tree({}));
-  receive_tree(server, {.directory = primary.basebackups_directory / id.value}, files, progress);
+  receive_tree(server,
+               {.directory = catalogue::backup_directory_below(primary.basebackups_directory, id)},
+               files, progress);
   files.finish();
   writer->make_durable();
   sync_directory(target.parent_path());
@@ -149,14 +152,6 @@ void copy_with_retries(const server::Server& server, const PrimaryInfo& primary,
   }
 }
 
-// Files and metadata are of one backup. Archives are judged by their manifest.
-void require_parts_of(const BackupInfo& info, const fs::path& data_directory) {
-  const std::optional<stored::ManifestIndex> manifest =
-      stored::ManifestIndex::load(data_directory / "backup_manifest");
-  stored::require_consistent(info, stored::gather_evidence(data_directory, "global/pg_control",
-                                                           manifest ? &*manifest : nullptr));
-}
-
 void copy_backup(const server::Server& server, const PrimaryInfo& primary, const BackupInfo& remote,
                  Progress& progress) {
   server.create_directories();
@@ -169,7 +164,7 @@ void copy_backup(const server::Server& server, const PrimaryInfo& primary, const
                    static_cast<std::uint64_t>(std::max<std::int64_t>(info.size.value_or(0), 0)));
     copy_with_retries(server, primary, info, progress);
     progress.end();
-    require_parts_of(remote, server.catalogue().data_directory(info.id));
+    stored::require_parts_of(remote, server.catalogue().data_directory(info.id));
   } catch (const Error& error) {
     info.status = BackupStatus::failed;
     info.error = fmt::format("failure syncing server {} backup {}: {}", server.name(),
