@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/retry.h"
 #include "base/text.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/backup_size.h"
@@ -155,29 +156,19 @@ ReceivedBaseBackup copy_once(Job& job) {
   return receive_base_backup(connection, request, target, events, job.progress, server.interrupt());
 }
 
-bool is_worth_a_retry(const Error& error) {
-  return error.kind() != ErrorKind::interrupted && error.kind() != ErrorKind::config;
-}
-
 ReceivedBaseBackup copy_with_retries(Job& job) {
-  for (std::int64_t attempt = 0;; ++attempt) {
-    try {
-      return copy_once(job);
-    } catch (const Error& error) {  // One attempt of several.
-      if (attempt >= job.request.retry_times || !is_worth_a_retry(error)) throw;
-      log::warning(log::kBackupComponent, "attempt {} failed: {}", attempt, error.describe());
-      job.messages.warning(
-          fmt::format("Failure executing a backup using pg_basebackup (attempt {})", attempt));
-      job.messages.warning(
-          fmt::format("The files copied so far will be removed and the backup process will restart "
-                      "in {} seconds",
-                      job.request.retry_sleep.count()));
-      const auto pause = std::chrono::milliseconds(job.request.retry_sleep).count();
-      if (sleep_unless_interrupted(static_cast<int>(pause), job.server.interrupt())) {
-        job.server.interrupt().throw_if_requested();
-      }
-    }
-  }
+  const RetryRules rules = {.times = job.request.retry_times, .pause = job.request.retry_sleep};
+  const auto tell = [&](const Error& error, std::int64_t attempt) {
+    log::warning(log::kBackupComponent, "attempt {} failed: {}", attempt, error.describe());
+    job.messages.warning(
+        fmt::format("Failure executing a backup using pg_basebackup (attempt {})", attempt));
+    job.messages.warning(
+        fmt::format("The files copied so far will be removed and the backup process will restart "
+                    "in {} seconds",
+                    job.request.retry_sleep.count()));
+  };
+  return retry(
+      rules, job.server.interrupt(), [&] { return copy_once(job); }, tell);
 }
 
 ReceivedBaseBackup copy_files(Job& job) {

@@ -16,6 +16,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/retry.h"
 #include "pipeline/file_sink.h"
 
 namespace barman::storage {
@@ -33,19 +34,9 @@ std::string unique_suffix() {
 // The removal of the last object takes empty directories along: one that went before our file was
 // in it is made again.
 std::unique_ptr<pipeline::FileSink> make_sink(const fs::path& path, mode_t mode, IfTaken if_taken) {
-  constexpr int kTries = 5;
-  for (int attempt = 1;; ++attempt) {
-    make_directories(path.parent_path());
-    try {
-      return std::make_unique<pipeline::FileSink>(path, mode, if_taken, unique_suffix());
-    } catch (const SystemError& error) {
-      std::error_code code;
-      if (error.error_number() != ENOENT || attempt == kTries ||
-          fs::exists(path.parent_path(), code)) {
-        throw;
-      }
-    }
-  }
+  return in_directory(path.parent_path(), [&] {
+    return std::make_unique<pipeline::FileSink>(path, mode, if_taken, unique_suffix());
+  });
 }
 
 ObjectFacts facts_of(std::string key, const struct stat& status) {

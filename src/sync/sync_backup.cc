@@ -11,6 +11,7 @@
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/retry.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/locks.h"
 #include "catalogue/retention.h"
@@ -134,22 +135,15 @@ void copy_once(const server::Server& server, const PrimaryInfo& primary, const B
 
 void copy_with_retries(const server::Server& server, const PrimaryInfo& primary,
                        const BackupInfo& backup, Progress& progress) {
-  for (std::int64_t attempt = 0;; ++attempt) {
-    try {
-      return copy_once(server, primary, backup, progress);
-    } catch (const Error& error) {  // One attempt of several.
-      if (error.kind() == ErrorKind::interrupted ||
-          attempt >= server.config().basebackup_retry_times) {
-        throw;
-      }
-      log::warning(log::kServerComponent, "attempt {} to copy backup {} has failed: {}", attempt,
-                   backup.id.value, error.describe());
-      const auto pause_ms = static_cast<int>(server.config().basebackup_retry_sleep * 1000);
-      if (sleep_unless_interrupted(pause_ms, server.interrupt())) {
-        server.interrupt().throw_if_requested();
-      }
-    }
-  }
+  const config::ServerConfig& config = server.config();
+  const RetryRules rules = {.times = config.basebackup_retry_times,
+                            .pause = std::chrono::seconds(config.basebackup_retry_sleep)};
+  const auto tell = [&](const Error& error, std::int64_t attempt) {
+    log::warning(log::kServerComponent, "attempt {} to copy backup {} has failed: {}", attempt,
+                 backup.id.value, error.describe());
+  };
+  retry(
+      rules, server.interrupt(), [&] { copy_once(server, primary, backup, progress); }, tell);
 }
 
 void copy_backup(const server::Server& server, const PrimaryInfo& primary, const BackupInfo& remote,

@@ -12,6 +12,7 @@
 #include "base/anonymous_file.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/retry.h"
 #include "pipeline/file_transfer.h"
 
 namespace barman::wal_archive {
@@ -69,30 +70,22 @@ PreparedWal ObjectWriter::prepare(const std::string& key, const OpenWal& wal,
 
 PreparedWal ObjectWriter::prepare_file(const storage::LocalDirectory& local, const std::string& key,
                                        const OpenWal& wal, const CodingSteps& steps) const {
-  // The removal of old WAL takes empty directories along: one that went before the first file of
-  // this group was in it is made again.
-  constexpr int kTries = 5;
-  for (int attempt = 1;; ++attempt) {
+  // The removal of old WAL takes empty directories along, until the first file of this group is in.
+  return in_directory(local.path_of(key).parent_path(), [&] {
     PreparedWal prepared;
     prepared.key_ = key;
     const fs::path path = local.prepare(key);
     prepared.temporary_.reset(std::make_unique<fs::path>(path).release());
-    try {
-      if (steps.is_nothing()) {
-        sync_fd(wal.file, wal.path);
-        pipeline::link_or_copy(wal.file, wal.path, path);
-        prepared.size_bytes_ = size_of(wal.file, wal.path);
-      } else {
-        encode_file(wal, steps, path);
-        prepared.size_bytes_ = static_cast<std::uint64_t>(find_status(path).value().st_size);
-      }
-      return prepared;
-    } catch (const SystemError& error) {
-      if (error.error_number() != ENOENT || attempt == kTries || find_status(path.parent_path())) {
-        throw;
-      }
+    if (steps.is_nothing()) {
+      sync_fd(wal.file, wal.path);
+      pipeline::link_or_copy(wal.file, wal.path, path);
+      prepared.size_bytes_ = size_of(wal.file, wal.path);
+    } else {
+      encode_file(wal, steps, path);
+      prepared.size_bytes_ = static_cast<std::uint64_t>(find_status(path).value().st_size);
     }
-  }
+    return prepared;
+  });
 }
 
 // The result has the mode and the times of the received file.

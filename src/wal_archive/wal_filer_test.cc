@@ -102,6 +102,7 @@ class Site {
 std::string segment_text(const std::string& name) { return "content of " + name; }
 
 class FilerOver : public ::testing::TestWithParam<Setting> {};
+class FaultsOf : public ::testing::TestWithParam<Kind> {};
 
 TEST_P(FilerOver, ArchivesWhatIsReceived) {
   const Site site(GetParam());
@@ -185,12 +186,12 @@ TEST_P(FilerOver, AGoodFileTakesThePlaceOfOneThatCannotBeRight) {
 
 // Whatever fails, what has left the receiver's directory is in the archive, complete and with its
 // line; and the next run ends the work.
-TEST_P(FilerOver, LosesNothingWhereverTheStorageFails) {
+TEST_P(FaultsOf, LosesNothingWhereverTheStorageFails) {
   const std::vector<std::string> names = {wal_name(1), wal_name(2), wal_name(3)};
   for (const Fault fault : {Fault::fail, Fault::cut, Fault::late}) {
     std::uint64_t step = 0;
     for (bool is_over = false; !is_over;) {
-      const Site site(GetParam());
+      const Site site({.kind = GetParam(), .compression = ""});
       // One that is archived already, and one that has to give way.
       site.receive(wal_name(1), segment_text(wal_name(1)));
       site.file({wal_name(1)});
@@ -245,11 +246,11 @@ TEST(WalArchive, AnIndexOfObjectsThatIsLostIsNotMadeEmpty) {
   EXPECT_EQ(site.keys().size(), 1U);
 }
 
-TEST_P(FilerOver, RemovesObjectsThenLinesWhereverTheStorageFails) {
+TEST_P(FaultsOf, RemovesObjectsThenLinesWhereverTheStorageFails) {
   for (const Fault fault : {Fault::fail, Fault::cut, Fault::late}) {
     std::uint64_t step = 0;
     for (bool is_over = false; !is_over;) {
-      const Site site(GetParam());
+      const Site site({.kind = GetParam(), .compression = ""});
       std::vector<std::string> names;
       for (unsigned number = 1; number <= 4; ++number) {
         names.push_back(wal_name(number));
@@ -273,6 +274,12 @@ TEST_P(FilerOver, RemovesObjectsThenLinesWhereverTheStorageFails) {
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Storages, FaultsOf,
+                         ::testing::Values(Kind::local, Kind::distant, Kind::memory),
+                         [](const auto& parameters) {
+                           return name_of({.kind = parameters.param, .compression = ""});
+                         });
 
 INSTANTIATE_TEST_SUITE_P(Storages, FilerOver,
                          ::testing::Values(Setting{Kind::local, ""}, Setting{Kind::local, "zstd"},

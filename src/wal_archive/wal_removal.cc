@@ -1,21 +1,17 @@
 #include "wal_archive/wal_removal.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::wal_archive {
-namespace fs = std::filesystem;
 namespace {
 
 WalRemovalPlan nothing(std::string reason) { return {.reason = std::move(reason)}; }
