@@ -13,4 +13,7 @@ namespace barman::backup {
 // that backup: PostgreSQL would refuse it. Asks the server for its timeline, and does without it.
 catalogue::BackupInfo choose_parent(const server::Server& server, const std::string& word);
 
+// Throws unless an incremental backup of the server can build on `parent`. Asks PostgreSQL.
+void require_parent(const server::Server& server, const catalogue::BackupInfo& parent);
+
 }  // namespace barman::backup

@@ -63,6 +63,13 @@ struct BrokenBackup {
 };
 
 struct BackupList {
+  // nullptr when there is none of that ID.
+  const BackupInfo* find(const BackupId& id) const;
+  const BrokenBackup* find_broken(const BackupId& id) const;
+  // Neighbours by ID among usable backups; nullptr when none.
+  const BackupInfo* previous(const BackupId& id) const;
+  const BackupInfo* next(const BackupId& id) const;
+
   std::vector<BackupInfo> backups;  // ascending by ID
   // What these need and what builds on them nobody knows: as long as there are some, no WAL may be
   // removed.
@@ -94,6 +101,8 @@ struct Identity {
   std::string system_id;
   std::string version;  // major version, "15"
 };
+// The text of identity.json, without a newline at its end.
+std::string identity_text(const Identity& identity);
 
 // What a command says of a backup that is not there; `word` as the user has written it.
 Error unknown_backup(std::string_view word, std::string_view server_name);
@@ -190,7 +199,8 @@ class BackupListReader {
 const BackupInfo& resolve_backup(const BackupList& list, const Annotations& annotations,
                                  std::string_view word, std::string_view server_name);
 
-// Neighbours by ID among usable backups; `backups` ascending. nullptr when none.
+// The same as in BackupList, of a part of the list; `backups` ascending.
+const BackupInfo* find_backup(const std::vector<BackupInfo>& backups, const BackupId& id);
 const BackupInfo* previous_backup(const std::vector<BackupInfo>& backups, const BackupId& id);
 const BackupInfo* next_backup(const std::vector<BackupInfo>& backups, const BackupId& id);
 

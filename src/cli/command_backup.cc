@@ -5,7 +5,8 @@
 #include <fmt/format.h>
 
 #include "backup/choose_parent.h"
-#include "backup/stream_backup.h"
+#include "backup/choose_source.h"
+#include "backup/take_backup.h"
 #include "base/text.h"
 #include "check/check_server.h"
 #include "cli/commands.h"
@@ -32,8 +33,8 @@ backup::BackupRequest make_backup_request(const ParsedArguments& arguments,
       arguments.find_integer("retry_times").value_or(config.basebackup_retry_times);
   request.retry_sleep = std::chrono::seconds(
       arguments.find_integer("retry_sleep").value_or(config.basebackup_retry_sleep));
-  request.bandwidth_limit_kbps =
-      arguments.find_integer("bwlimit").value_or(config.bandwidth_limit.value_or(0));
+  const std::optional<std::int64_t> limit = arguments.find_integer("bwlimit");
+  request.bandwidth_limit = TransferLimit::of(limit ? limit : config.bandwidth_limit);
   return request;
 }
 
@@ -69,7 +70,7 @@ void run_backup(CommandContext& context) {
       return;
     }
     const catalogue::BackupInfo info =
-        backup::stream_backup(server, request, context.reporter, context.progress);
+        backup::take_backup(server, request, context.reporter, context.progress);
     output::write_backup_fields(context.reporter, info);
     // Usable, but of a damaged cluster: nobody must overlook it.
     if (info.is_copy_done() && info.error) context.reporter.set_exit_code(1);

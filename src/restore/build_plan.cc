@@ -54,6 +54,7 @@ class Planner {
     add_messages();
     refuse_places(facts_, request_, plan_);
     refuse_damaged_backup();
+    plan_.target = target_;
     return std::move(plan_);
   }
 
@@ -104,7 +105,7 @@ class Planner {
         target_.is_pitr() ? describe_target(target_, timeline_.timeline) : std::string();
     plan_.uses_get_wal = request_.get_wal;
     plan_.worker_count = request_.worker_count;
-    plan_.bandwidth_limit_kb = request_.bandwidth_limit_kb;
+    plan_.bandwidth_limit = request_.bandwidth_limit;
   }
 
   // With get-wal nothing is put there, so it is nothing to write either.

@@ -114,7 +114,10 @@ class ExecutePlan : public testing::Test {
   ExecutedRestore execute(const RestorePlan& plan) {
     manifest_ = stored::ManifestIndex::load(root_ / "data/backup_manifest");
     NoProgress progress;
-    return execute_plan(plan, &*manifest_, {messages_, progress}, {});
+    const Interrupt interrupt;
+    const RestoreReporting reporting{messages_, progress};
+    return execute_plan(plan, make_local_destination(plan, reporting, interrupt), &*manifest_,
+                        reporting, interrupt);
   }
 
   std::string content(const std::string& name) const { return read_file(root_ / name); }

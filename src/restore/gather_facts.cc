@@ -155,7 +155,7 @@ ExpectedRate expect_rate(const server::Server& server, const stored::BackupChain
       rate = {.bytes_per_second = rate_of_backup, .source = RateSource::backup, .restores = 0};
     }
   }
-  const double limit = static_cast<double>(request.bandwidth_limit_kb) * 1024;  // 0 = none
+  const double limit = static_cast<double>(request.bandwidth_limit.bytes_per_second());  // 0 = none
   if (limit > 0 && (rate.bytes_per_second == 0 || rate.bytes_per_second > limit)) {
     rate = {.bytes_per_second = limit, .source = RateSource::bandwidth_limit, .restores = 0};
   }

@@ -1,21 +1,14 @@
 #include "restore/recovery_settings.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "host/shell_word.h"
 #include "postgres/versions.h"
 
 namespace barman::restore {
 namespace {
-
-bool is_plain_shell_character(char c) {
-  constexpr std::string_view kPlain = "_@%+=:,./-";
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         kPlain.find(c) != std::string_view::npos;
-}
 
 std::string assignment(std::string_view name, std::string_view value) {
   // The files can hold it in one form only, which ALTER SYSTEM breaks when it writes them anew.
@@ -63,7 +56,7 @@ std::string format_action(const RecoverySettingsRequest& request) {
   if (!request.target.action) return {};
   if (request.server_version < postgres::kVersion9_5)
     return assignment("pause_at_recovery_target", "on");
-  return assignment("recovery_target_action", *request.target.action);
+  return assignment("recovery_target_action", to_text(*request.target.action));
 }
 
 }  // namespace
@@ -78,9 +71,7 @@ std::string quote_setting(std::string_view text) {
 }
 
 std::string quote_command_path(std::string_view path) {
-  const std::string text = replace_all(std::string(path), "%", "%%");
-  if (!text.empty() && std::all_of(text.begin(), text.end(), is_plain_shell_character)) return text;
-  return shell_quote(text);
+  return host::shell_word(replace_all(std::string(path), "%", "%%"));
 }
 
 std::string format_recovery_settings(const RecoverySettingsRequest& request) {

@@ -6,7 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include "wal_transfer/test_support.h"
+#include "base/test_support.h"
+#include "server/server.h"
 
 namespace barman::server {
 namespace {
@@ -36,15 +37,17 @@ class ReceiverUnit : public ::testing::Test {
   ReceiverUnit(const ReceiverUnit&) = delete;
   ReceiverUnit& operator=(const ReceiverUnit&) = delete;
 
-  fs::path root() const { return server_.home.path(); }
+  fs::path root() const { return home_.path(); }
   Server make(const std::string& name, const fs::path& configuration) {
-    server_.config.name = name;
+    config::ServerConfig config;
+    config.name = name;
+    config.backup_directory = (root() / "main").string();
     config::GlobalConfig global;
     global.barman_lock_directory = root().string();
-    return {server_.config, global, {.configuration_path = configuration}};
+    return {config, global, {.configuration_path = configuration}};
   }
 
-  TestServer server_;
+  TemporaryDirectory home_;
   std::optional<std::string> old_home_;
   SystemdHost host_ = {.runtime_directory = root() / "systemd",
                        .processes = root() / "proc",

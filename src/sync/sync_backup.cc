@@ -18,7 +18,7 @@
 #include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
 #include "sync/copied_backup.h"
-#include "sync/remote_tree.h"
+#include "sync/primary_node.h"
 #include "sync/sync_wals.h"
 #include "verify/verify_backup.h"
 #include "wal_archive/wal_archive.h"
@@ -107,7 +107,8 @@ void prove_copy(const server::Server& server, const PrimaryInfo& primary, const 
   }
   const fs::path directory =
       catalogue::backup_directory_below(primary.basebackups_directory, backup.id);
-  if (const auto listing = list_remote_digests(server, directory)) {
+  if (const auto listing =
+          host::list_remote_digests(primary_host(server.config()), directory, server.interrupt())) {
     return copy.confirm_by_listing(*listing, directory);
   }
   log::warning(log::kServerComponent,
@@ -124,9 +125,9 @@ void copy_once(const server::Server& server, const PrimaryInfo& primary, const B
   const std::unique_ptr<stored::BackupWriter> writer =
       store.create_copy(id, stored::CopiedLinks::make);
   CopiedBackup files(target, backup, writer->begin_tree({}));
-  receive_tree(server,
-               {.directory = catalogue::backup_directory_below(primary.basebackups_directory, id)},
-               files, progress);
+  receive_from_primary(
+      server, {.directory = catalogue::backup_directory_below(primary.basebackups_directory, id)},
+      files, progress);
   files.finish();
   writer->make_durable();
   sync_directory(target.parent_path());
@@ -201,7 +202,7 @@ SyncVerdict judge_backup(const BackupId& id, const PrimaryInfo& primary,
 LocalBackups gather_local_backups(const server::Server& server) {
   LocalBackups local{.backups = server.catalogue().list_backups().backups};
   const config::ServerConfig& config = server.config();
-  if (config.retention_policy && config.retention_policy_mode == "auto") {
+  if (config.retention_policy && config.retention_policy_mode == config::RetentionMode::automatic) {
     local.policy =
         backup::retention_input(server, local.backups, server.catalogue().list_annotations());
     // It is also asked of backups that are not here yet.

@@ -33,11 +33,11 @@ constexpr std::size_t kFlushers = 4;
 // A file that is too short, and older than this, will not grow any more.
 constexpr std::int64_t kStillWrittenSeconds = 60;
 
-bool was_just_written(const Fd& file) {
+bool was_just_written(const Fd& file, Timestamp now) {
   struct stat status = {};
   // In both directions: clocks of other hosts differ.
   return ::fstat(file.get(), &status) == 0 &&
-         std::abs(now_local().seconds() - status.st_mtim.tv_sec) < kStillWrittenSeconds;
+         std::abs(now.seconds() - status.st_mtim.tv_sec) < kStillWrittenSeconds;
 }
 
 bool needs_line(FiledAs outcome) {
@@ -101,6 +101,7 @@ WalFiler::WalFiler(const server::Server& server, WalSource source, WalArchive ar
       archive_(std::move(archive)),
       source_(source),
       coding_(archive_.coding()),
+      clock_(server.clock()),
       source_directory_(source == WalSource::streaming ? locations_.streaming_directory
                                                        : locations_.incoming_directory),
       system_id_(known_system_id(server)) {}
@@ -195,8 +196,8 @@ bool WalFiler::is_fit(Item& item, const std::string& name, const WalStoredForm& 
   const auto problem = find_content_problem(
       item.file, item.source, wal::parse_wal_file_name(name).value(), form, coding_, system_id_);
   if (!problem) return true;
-  const bool may_grow =
-      problem->fault == wal::ContentProblem::Fault::unfinished && was_just_written(item.file);
+  const bool may_grow = problem->fault == wal::ContentProblem::Fault::unfinished &&
+                        was_just_written(item.file, clock_.now());
   item.outcome = may_grow ? FiledAs::unfinished : FiledAs::unfit;
   item.problem = problem->text;
   return false;
@@ -274,10 +275,10 @@ void WalFiler::keep_replaced(const Item& item) const {
   const std::string& name = item.entry.name;
   if (archive_.is_local()) {
     move_to_errors(locations_.errors_directory, item.target, name, RejectReason::unknown,
-                   now_local());
+                   clock_.now());
   } else if (const std::optional<StoredWal> archived = archive_.find(name)) {
     copy_to_errors(locations_.errors_directory, archived->file, archived->path, name,
-                   RejectReason::unknown, now_local());
+                   RejectReason::unknown, clock_.now());
   }
 }
 
@@ -321,7 +322,7 @@ void WalFiler::finish_sources(const std::vector<Item>& items) {
       move_to_errors(
           locations_.errors_directory, item.source,
           item.outcome == FiledAs::rejected ? RejectReason::duplicate : RejectReason::unknown,
-          now_local());
+          clock_.now());
     } else if (needs_line(item.outcome)) {
       remove_source(item.file, item.source);
     }

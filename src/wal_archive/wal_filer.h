@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/wall_clock.h"
 #include "catalogue/catalogue.h"
 #include "catalogue/minimal_wal.h"
 #include "server/server.h"
@@ -95,6 +96,7 @@ class WalFiler {
   WalArchive archive_;
   WalSource source_;
   WalCoding coding_;
+  WallClock clock_;
   std::filesystem::path source_directory_;
   std::optional<std::uint64_t> system_id_;
   std::exception_ptr failure_;

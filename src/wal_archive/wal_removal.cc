@@ -23,14 +23,6 @@ WalRemovalPlan nothing_beside(const catalogue::BrokenBackup& broken) {
           .is_damage = true};
 }
 
-const catalogue::BackupInfo* find_backup(const std::vector<catalogue::BackupInfo>& backups,
-                                         const catalogue::BackupId& id) {
-  const auto found =
-      std::find_if(backups.begin(), backups.end(),
-                   [&](const catalogue::BackupInfo& backup) { return backup.id == id; });
-  return found == backups.end() ? nullptr : &*found;
-}
-
 // Everything that a remaining backup needs stays, whatever the rules above say.
 void protect_backup(const catalogue::BackupInfo& backup, bool is_standalone, WalRemovalPlan& plan) {
   if (!backup.begin_wal) return;
@@ -80,7 +72,7 @@ bool WalRemovalPlan::removes(std::string_view name) const {
 WalRemovalPlan plan_wal_removal(const WalRemovalInput& input) {
   if (!input.list.broken.empty()) return nothing_beside(input.list.broken.front());
   const std::vector<catalogue::BackupInfo>& backups = input.list.backups;
-  const catalogue::BackupInfo* const deleted = find_backup(backups, input.deleted);
+  const catalogue::BackupInfo* const deleted = input.list.find(input.deleted);
   if (deleted == nullptr) return nothing("backup " + input.deleted.value + " is not known");
   for (const catalogue::BackupInfo& backup : backups) {
     if (!(backup.id < input.deleted) || !backup.is_copy_done()) continue;
@@ -89,7 +81,7 @@ WalRemovalPlan plan_wal_removal(const WalRemovalInput& input) {
       return nothing("the older backup " + backup.id.value + " needs them");
     }
   }
-  const catalogue::BackupInfo* boundary = next_backup(backups, input.deleted);
+  const catalogue::BackupInfo* boundary = input.list.next(input.deleted);
   if (boundary == nullptr &&
       input.without_next == WalRemovalInput::WithoutNext::keep_from_deleted) {
     boundary = deleted;
@@ -107,7 +99,7 @@ WalRemovalPlan plan_first_backup_purge(const catalogue::BackupList& list,
   if (first.status == catalogue::BackupStatus::failed || !first.begin_wal) {
     return nothing("the begin of backup " + first.id.value + " is not known");
   }
-  if (const catalogue::BackupInfo* const previous = previous_backup(list.backups, first.id)) {
+  if (const catalogue::BackupInfo* const previous = list.previous(first.id)) {
     return nothing("the older backup " + previous->id.value + " needs them");
   }
   return make_plan(list.backups, first.id, &first, standalone);

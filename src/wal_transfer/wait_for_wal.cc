@@ -26,8 +26,7 @@ std::string limit_text(std::chrono::seconds timeout) {
 
 WaitOutcome wait_until(const server::Server& server, const std::function<bool()>& is_archived,
                        std::chrono::seconds timeout, Messages& messages) {
-  using Clock = std::chrono::steady_clock;
-  const auto deadline = Clock::now() + timeout;
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
   wal_archive::ArchiveRequest request;
   for (;;) {
     if (server.interrupt().is_requested()) return WaitOutcome::interrupted;
@@ -35,7 +34,8 @@ WaitOutcome wait_until(const server::Server& server, const std::function<bool()>
         wal_archive::archive_pending_wal(server, request, messages);
     if (counts.is_busy) request.when_busy = wal_archive::ArchiveRequest::WhenBusy::be_silent;
     if (is_archived()) return WaitOutcome::archived;
-    if (timeout.count() > 0 && Clock::now() >= deadline) return WaitOutcome::timed_out;
+    if (timeout.count() > 0 && std::chrono::steady_clock::now() >= deadline)
+      return WaitOutcome::timed_out;
     sleep_unless_interrupted(kPauseMs, server.interrupt());
   }
 }

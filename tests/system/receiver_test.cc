@@ -7,7 +7,6 @@
 #include <chrono>
 #include <functional>
 #include <string>
-#include <thread>
 
 #include "base/file_lock.h"
 #include "support/eventually.h"
@@ -37,6 +36,10 @@ std::string complete_a_segment(StreamingSite& site) {
 TEST(Receiver, ArchivesASegmentAsSoonAsItIsComplete) {
   StreamingSite site({.server = {{"streaming_archiver_prompt", "on"}}});
   site.start_receiver();
+  std::vector<std::string> names;
+  for (const pid_t pid : list_processes(site.barman.configuration_file().string()))
+    names.push_back(read_text(fs::path("/proc") / std::to_string(pid) / "comm"));
+  EXPECT_THAT(names, ::testing::Contains("pg_receivewal\n"));
   for (int i = 0; i < 3; ++i) {
     const std::string name = complete_a_segment(site);
     EXPECT_TRUE(eventually([&] { return archived_wals(site.barman, "main").contains(name); }))
@@ -69,7 +72,12 @@ TEST(Receiver, ComesBackToWhatAnotherArchiverHasHeldUp) {
     ASSERT_TRUE(held);
     site.start_receiver();
     name = complete_a_segment(site);
-    std::this_thread::sleep_for(milliseconds(1000));
+    // What its archiver says, which ends with that.
+    EXPECT_TRUE(eventually([&] {
+      return site.barman.log().find(
+                 "Another archive-wal process is already running on server "
+                 "main") != std::string::npos;
+    }));
     EXPECT_FALSE(archived_wals(site.barman, "main").contains(name));
   }
   EXPECT_TRUE(eventually([&] { return archived_wals(site.barman, "main").contains(name); }));

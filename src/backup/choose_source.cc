@@ -1,0 +1,65 @@
+#include "backup/choose_source.h"
+
+#include <string>
+
+#include <fmt/format.h>
+
+#include "backup/postgres_stream.h"
+#include "base/error.h"
+#include "config/validation.h"
+
+namespace barman::backup {
+namespace {
+
+using SourceMaker = std::unique_ptr<BackupSource> (*)(const server::Server& server,
+                                                      const BackupRequest& request);
+
+// nullptr for a method that is not built.
+SourceMaker find_source(config::BackupMethod method) {
+  switch (method) {
+    case config::BackupMethod::postgres:
+      return make_postgres_stream;
+    case config::BackupMethod::rsync:
+    case config::BackupMethod::local_rsync:
+    case config::BackupMethod::snapshot:
+    case config::BackupMethod::local_to_cloud:
+      break;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void require_source(const config::ServerConfig& config) {
+  const auto refuse = [&](const std::string& setting, const std::string& next_step) {
+    throw Error(ErrorKind::config,
+                "cannot back up server '" + config.name + "': " + setting +
+                    " is not available in this version",
+                next_step);
+  };
+  if (find_source(config.backup_method) == nullptr) {
+    refuse("backup_method = " + std::string(config::to_text(config.backup_method)),
+           "Set backup_method = postgres and streaming_conninfo.");
+  }
+  if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
+    refuse("a cloud destination",
+           "Use local directories for basebackups_directory and wals_directory.");
+  }
+}
+
+void require_supported(const config::ServerConfig& config) {
+  require_source(config);
+  if (const auto problem = config::find_encryption_problem(config)) {
+    throw Error(ErrorKind::config,
+                fmt::format("cannot back up server '{}': {}", config.name, *problem),
+                "Change the settings of the server, or set encryption = none.");
+  }
+}
+
+std::unique_ptr<BackupSource> choose_source(const server::Server& server,
+                                            const BackupRequest& request) {
+  require_source(server.config());
+  return find_source(server.config().backup_method)(server, request);
+}
+
+}  // namespace barman::backup

@@ -1,0 +1,28 @@
+#include "backup/close_wal.h"
+
+#include "backup/archive_help.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/log_components.h"
+#include "postgres/queries.h"
+#include "wal_transfer/switch_wal.h"
+
+namespace barman::backup {
+
+void close_last_segment(const server::Server& server, const catalogue::BackupInfo& info,
+                        postgres::Connection& connection, Messages& messages) {
+  if (postgres::is_in_recovery(connection)) {
+    if (server.config().primary_conninfo) switch_on_primary(server);
+    return;
+  }
+  wal_transfer::warn_of_ignored_primary(server, messages);
+  postgres::switch_wal(connection, info.xlog_segment_size);
+  try {
+    postgres::create_restore_point(connection, "barman_" + info.id.value);
+  } catch (const Error& error) {
+    // A convenience for later restores; its absence harms nothing.
+    log::debug(log::kBackupComponent, "cannot create restore point: {}", error.describe());
+  }
+}
+
+}  // namespace barman::backup

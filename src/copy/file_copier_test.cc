@@ -1,0 +1,201 @@
+#include "copy/file_copier.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <stop_token>
+
+#include "copy/test_support.h"
+#include "stored/plain_tree.h"
+
+namespace barman::copy {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct stat status_of(const fs::path& path) {
+  struct stat status = {};
+  EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
+  return status;
+}
+
+class FileCopierTest : public testing::Test {
+ protected:
+  CopyTask task_for(const std::string& content, const std::string& name = "copy") const {
+    return {.source = "backup/" + name,
+            .open = in_memory(content),
+            .destination = root_ / name,
+            .size_bytes = content.size(),
+            .expected = expected_of(content)};
+  }
+  // How many bytes of existing files were right already.
+  std::uint64_t copy(const CopyTask& task) const {
+    NoProgress progress;
+    FileCopier copier({}, progress, {});
+    copier.submit(task);
+    copier.wait();
+    return copier.kept_bytes();
+  }
+
+  const TemporaryDirectory directory_;
+  const fs::path root_ = directory_.path();
+};
+
+TEST_F(FileCopierTest, ACopyHasTheContentTheModeAndTheTimeOfItsSource) {
+  // Nothing, small, and past the page cache with an end that is no block.
+  for (const std::size_t size : {std::size_t{0}, std::size_t{77}, (std::size_t{3} << 20) + 777}) {
+    const std::string content(size, 'x');
+    CopyTask task = task_for(content);
+    task.mode = 0640;
+    task.modified = timespec{.tv_sec = 1700000000, .tv_nsec = 5000};
+    const mode_t umask = ::umask(0077);
+    copy(task);
+    ::umask(umask);
+    EXPECT_EQ(get_file(root_ / "copy"), content);
+    const struct stat status = status_of(root_ / "copy");
+    EXPECT_EQ(status.st_mode & 07777, 0640U) << "the umask takes nothing away";
+    EXPECT_EQ(status.st_mtim.tv_sec, 1700000000);
+    EXPECT_EQ(status.st_mtim.tv_nsec, 5000);
+  }
+}
+
+TEST_F(FileCopierTest, WhatIsNotTheFileOfTheManifestIsRefusedByName) {
+  const std::string content(100'000, 'x');
+  CopyTask damaged = task_for(content);
+  damaged.open = in_memory(with_last_byte_changed(content));
+  EXPECT_THAT(refusal_of([&] { copy(damaged); }),
+              AllOf(StartsWith("corrupt: "), HasSubstr("\"backup/copy\" is damaged"),
+                    HasSubstr(damaged.expected->checksum)));
+  for (const std::size_t size : {std::size_t{99'999}, std::size_t{100'001}}) {
+    CopyTask other = task_for(content);
+    other.open = in_memory(std::string(size, 'x'));
+    EXPECT_THAT(refusal_of([&] { copy(other); }),
+                AllOf(StartsWith("corrupt: "), HasSubstr("\"backup/copy\" has "),
+                      HasSubstr("instead of 100000")));
+  }
+}
+
+// Of files on disk of which nothing is known the kernel makes the copy.
+TEST_F(FileCopierTest, AFileThatNoManifestListsMustHaveItsSizeAllTheSame) {
+  put_file(root_ / "source", std::string(50'000, 'y'));
+  CopyTask task{.source = root_ / "source", .destination = root_ / "copy", .size_bytes = 50'000};
+  copy(task);
+  EXPECT_EQ(get_file(root_ / "copy"), std::string(50'000, 'y'));
+  task.size_bytes = 50'001;
+  EXPECT_THAT(refusal_of([&] { copy(task); }), HasSubstr("has 50000 bytes instead of 50001"));
+}
+
+TEST_F(FileCopierTest, TellsTheChecksumOfWhatNoManifestLists) {
+  CopyTask task = task_for("content");
+  task.expected.reset();
+  std::string told;
+  task.on_checksum = [&](std::uint64_t size_bytes, std::uint32_t crc32c) {
+    told += std::to_string(size_bytes) + ":" + crc32c_text(crc32c) + " ";
+  };
+  copy(task);
+  // Also of a file that is there already: the new manifest needs it.
+  task.updates_existing = true;
+  copy(task);
+  const std::string once = "7:" + digest_of(DigestAlgorithm::crc32c, std::string("content")) + " ";
+  EXPECT_EQ(told, once + once);
+}
+
+TEST_F(FileCopierTest, AnOlderFileOfThatNameLeavesNothing) {
+  put_file(root_ / "copy", std::string(20'000, 'o'));
+  copy(task_for("new"));
+  EXPECT_EQ(get_file(root_ / "copy"), "new");
+}
+
+TEST_F(FileCopierTest, ALinkInThePlaceOfAFileIsNotFollowed) {
+  put_file(root_ / "of_somebody", "his");
+  for (const bool updates : {false, true}) {
+    fs::remove(root_ / "copy");
+    fs::create_symlink(root_ / "of_somebody", root_ / "copy");
+    CopyTask task = task_for("new");
+    task.updates_existing = updates;
+    EXPECT_THAT(refusal_of([&] { copy(task); }), HasSubstr((root_ / "copy").string()));
+  }
+  EXPECT_EQ(get_file(root_ / "of_somebody"), "his");
+}
+
+TEST_F(FileCopierTest, WhatIsRightAlreadyIsNotReadFromTheBackup) {
+  const std::string content(100'000, 'x');
+  put_file(root_ / "copy", content);
+  CopyTask task = task_for(content);
+  task.updates_existing = true;
+  task.open = unwanted;
+  EXPECT_EQ(copy(task), content.size());
+  // Right by its size alone is not right.
+  put_file(root_ / "copy", with_last_byte_changed(content));
+  EXPECT_THAT(refusal_of([&] { copy(task); }), HasSubstr("that nobody needs"));
+}
+
+TEST_F(FileCopierTest, OfAFileThatDiffersTheBlocksThatDifferAreWritten) {
+  const std::string content = std::string(8192, 'a') + std::string(8192, 'b') + "end";
+  CopyTask task = task_for(content);
+  task.updates_existing = true;
+  const auto kept = [&](const std::string& present) {
+    put_file(root_ / "copy", present);
+    const std::uint64_t bytes = copy(task);
+    EXPECT_EQ(get_file(root_ / "copy"), content);
+    return bytes;
+  };
+  EXPECT_EQ(kept(std::string(8192, 'a') + std::string(8192, 'x') + "end"), 8192U + 3U);
+  EXPECT_EQ(kept(content + "longer"), content.size());
+  EXPECT_EQ(kept(content.substr(0, 8192 + 100)), 8192U) << "shorter";
+  EXPECT_EQ(kept(""), 0U);
+}
+
+TEST_F(FileCopierTest, AShortFileIsFilledUpWithZeroesWhateverWasThere) {
+  for (const bool updates : {false, true}) {
+    put_file(root_ / "copy", std::string(50'000, 'o'));
+    CopyTask task = task_for("begin");
+    task.updates_existing = updates;
+    task.minimum_size_bytes = 10'000;
+    copy(task);
+    EXPECT_EQ(get_file(root_ / "copy"), "begin" + std::string(9'995, '\0'));
+  }
+}
+
+TEST_F(FileCopierTest, TheFirstFailureEndsIt) {
+  NoProgress progress;
+  FileCopier copier({.worker_count = 1}, progress, {});
+  CopyTask damaged = task_for("content");
+  damaged.open = in_memory("CONTENT");
+  // Each of them fails, and nothing goes on for ever.
+  const std::string refusal = refusal_of([&] {
+    for (int i = 0; i < 1000; ++i) copier.submit(damaged);
+    copier.wait();
+  });
+  EXPECT_THAT(refusal, HasSubstr("\"backup/copy\" is damaged"));
+}
+
+TEST_F(FileCopierTest, NothingBeginsAfterAnInterrupt) {
+  NoProgress progress;
+  std::stop_source source;
+  FileCopier copier({}, progress, Interrupt(source.get_token(), -1, nullptr));
+  copier.submit(task_for("one", "one"));
+  source.request_stop();
+  EXPECT_THROW(copier.submit(task_for("two", "two")), Error);
+  EXPECT_FALSE(fs::exists(root_ / "two"));
+}
+
+TEST_F(FileCopierTest, TheLimitOfTheRateIsThatOfAllWorkersTogether) {
+  NoProgress progress;
+  FileCopier copier({.worker_count = 4, .bandwidth_limit = {.kib_per_second = 2000}}, progress, {});
+  const auto begin = std::chrono::steady_clock::now();
+  for (const char* const name : {"1", "2", "3", "4"}) {
+    copier.submit(task_for(std::string(50'000, 'x'), name));
+  }
+  copier.wait();
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(90));
+}
+
+}  // namespace
+}  // namespace barman::copy
