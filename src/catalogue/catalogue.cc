@@ -312,17 +312,23 @@ void Catalogue::remove_metadata(const BackupId& id) const {
   if (is_present(new_info_path(id))) remove_durably(new_info_path(id));
 }
 
+fs::path backup_directory_below(const fs::path& basebackups_directory, const BackupId& id) {
+  return basebackups_directory / id.value;
+}
+
 fs::path Catalogue::base_directory(const BackupId& id) const {
-  return locations_.basebackups_directory / id.value;
+  return backup_directory_below(locations_.basebackups_directory, id);
 }
 
 fs::path Catalogue::data_directory(const BackupId& id) const {
-  return base_directory(id) / (has_oldest_layout(id) ? "pgdata" : "data");
+  return base_directory(id) / (has_oldest_layout(id) ? kOldestDataDirectory : kDataDirectory);
 }
 
 fs::path Catalogue::tablespace_directory(const BackupId& id, std::uint32_t oid) const {
   const std::string name = std::to_string(oid);
-  if (has_oldest_layout(id)) return base_directory(id) / "pgdata" / "pg_tblspc" / name;
+  if (has_oldest_layout(id)) {
+    return base_directory(id) / kOldestDataDirectory / "pg_tblspc" / name;
+  }
   return base_directory(id) / name;
 }
 
@@ -333,7 +339,7 @@ fs::path Catalogue::backup_info_path(const BackupId& id) const {
 }
 
 bool Catalogue::has_oldest_layout(const BackupId& id) const {
-  return is_present(base_directory(id) / "pgdata");
+  return is_present(base_directory(id) / kOldestDataDirectory);
 }
 
 bool is_orphan(const BackupInfo& backup, const Annotations& annotations) {
@@ -440,7 +446,7 @@ fs::path Catalogue::new_info_path(const BackupId& id) const {
   return locations_.meta_directory / (id.value + std::string(kInfoSuffix));
 }
 fs::path Catalogue::old_info_path(const BackupId& id) const {
-  return base_directory(id) / "backup.info";
+  return base_directory(id) / kBackupInfo;
 }
 fs::path Catalogue::annotation_path(const BackupId& id, std::string_view key) const {
   return locations_.meta_directory / fmt::format("{}-{}", id.value, key);

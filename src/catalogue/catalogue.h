@@ -21,6 +21,15 @@
 
 namespace barman::catalogue {
 
+// Names in the directory of a backup, `base/<id>`.
+inline constexpr const char* kDataDirectory = "data";
+inline constexpr const char* kOldestDataDirectory = "pgdata";
+inline constexpr const char* kBackupInfo = "backup.info";
+
+// The directory of a backup below `basebackups_directory`, here or on another host.
+std::filesystem::path backup_directory_below(const std::filesystem::path& basebackups_directory,
+                                             const BackupId& id);
+
 // Where a server's files are. All paths are absolute.
 struct CatalogueLocations {
   std::string server_name;
@@ -33,8 +42,9 @@ struct CatalogueLocations {
   std::filesystem::path errors_directory;
   std::filesystem::path incoming_directory;
   std::filesystem::path streaming_directory;
-  // False when base backups lie in object storage.
+  // False when they lie in object storage.
   bool has_local_backups = true;
+  bool has_local_wals = true;
 
   LockLocation locks() const { return {.directory = lock_directory, .server_name = server_name}; }
   // `<xlogdb_directory>/<server>-xlog.db`

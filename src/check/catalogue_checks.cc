@@ -264,7 +264,8 @@ void check_encryption(const CheckRun& run) {
 void check_unsupported(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
   if (config.encryption == config::Encryption::gpg) check_encryption(run);
-  if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
+  const catalogue::CatalogueLocations& locations = run.server.locations();
+  if (!locations.has_local_backups || !locations.has_local_wals) {
     run.fail("cloud storage configuration",
              "cloud destinations are not available in this version. Set basebackups_directory and "
              "wals_directory to local directories");
@@ -275,7 +276,8 @@ void check_unsupported(const CheckRun& run) {
 
 void check_wal_archive(const CheckRun& run) {
   const server::Server& server = run.server;
-  if (server.config().has_cloud_wals() || !wal_archive::WalArchive(server).is_empty()) return;
+  const wal_archive::WalArchive archive(server);
+  if (!archive.is_local() || !archive.is_empty()) return;
   for (const BackupInfo& backup : server.catalogue().list_backups().backups) {
     if (backup.status == BackupStatus::waiting_for_wals) return;
   }
@@ -297,7 +299,7 @@ namespace {
 // Only a long queue is worth a line; it fails when nothing makes it shorter.
 void check_long_queue(const CheckRun& run) {
   constexpr const char* kLabel = "WAL queue";
-  if (run.server.config().is_passive() || run.server.config().has_cloud_wals()) return;
+  if (!run.server.archives_wal()) return;
   const facts::WalFlow flow = facts::gather_wal_flow(run.server, std::nullopt);
   const double now = run.server.clock().now().as_double();
   if (!facts::is_queue_long(flow)) return;

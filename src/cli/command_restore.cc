@@ -70,12 +70,6 @@ RestoreRequest read_request(CommandContext& context, const config::ServerConfig&
           .value_or(config.network_compression && request.remote_ssh_command);
   const std::optional<std::int64_t> limit = arguments.find_integer("bwlimit");
   request.bandwidth_limit = TransferLimit::of(limit ? limit : config.bandwidth_limit);
-  if (config.has_cloud_wals() && !request.get_wal) {
-    context.reporter.warning(
-        "get-wal is required for servers with WALs stored in cloud storage. Automatically enabling "
-        "--get-wal.");
-    request.get_wal = true;
-  }
   return request;
 }
 

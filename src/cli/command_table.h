@@ -36,12 +36,26 @@ struct ServerPolicy {
   ServerAction passive = ServerAction::run;
 };
 
+// What of a server a command needs as files of this host.
+enum class LocalFiles { none, backups, wals, backups_and_wals };
+
+// Of a server that has these in object storage the command is refused. In the texts {server} and
+// {backup_id} stand for what was given.
+struct LocalNeed {
+  LocalFiles files = LocalFiles::none;
+  std::string_view refusal{};
+  std::string_view next_step{};  // may be empty
+  // A flag with which the command needs none of it; may be empty.
+  std::string_view unless{};
+};
+
 struct CommandSpec {
   std::string_view name{};
   std::vector<std::string_view> aliases{};
   std::string_view summary{};      // one line
   std::string_view description{};  // more, for the command's own help; may be empty
   ServerPolicy servers{};
+  LocalNeed needs{};
   std::vector<OptionSpec> options{};
   std::vector<PositionalSpec> positionals{};
 };

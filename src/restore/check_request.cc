@@ -127,10 +127,6 @@ void refuse_unsupported(const RestoreRequest& request, const BackupInfo& backup,
     refuse("this version restores to the local host only",
            "Run the restore on the target host, or restore here and copy the data directory.");
   }
-  if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
-    refuse("this version cannot read backups and WAL from object storage",
-           "Copy the backup and its WAL into a local catalogue.");
-  }
   if (backup.type() == catalogue::BackupType::snapshot) {
     refuse("this version cannot restore snapshot backups", kOtherBackup);
   }

@@ -17,6 +17,7 @@
 #include "postgres/control_file.h"
 #include "restore/inspect_places.h"
 #include "restore/partial_copies.h"
+#include "stored/backup_store.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/wal_archive.h"
@@ -213,7 +214,7 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
   facts.rate = expect_rate(server, chain, request);
   // What a resumed restore finds there already tells nothing of the next.
   if (!request.resume) facts.rate_kind = rate_kind_of(chain, request);
-  facts.manifest_path = catalogue.data_directory(backup.id) / "backup_manifest";
+  facts.manifest_path = stored::BackupStore(catalogue).manifest_path(backup.id);
   facts.has_mixed_checksums = chain.has_mixed_checksums();
   if (chain.is_incremental()) {
     for (const stored::ChainMember& member : chain.members()) {

@@ -44,6 +44,8 @@ class Server {
   const WallClock& clock() const { return program_.clock; }
   const config::GlobalConfig& global() const { return global_; }
   catalogue::LockLocation locks() const { return catalogue_.locations().locks(); }
+  // Whether the WAL of PostgreSQL comes from it into an archive on this host.
+  bool archives_wal() const { return !config_.is_passive() && locations().has_local_wals; }
 
   // SQL sessions with `conninfo`, and with the primary when conninfo is a standby. Throw
   // Error(config) when the option is unset, Error(connection) when PostgreSQL cannot be reached.

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
+#include "catalogue/catalogue.h"
 #include "compression/codec.h"
 #include "pipeline/tar_writer.h"
 #include "wal_archive/wal_archive.h"
@@ -131,7 +132,7 @@ class Export {
     find_wals();
     writer_.add_file({.path = "identity.json", .mode = kMetadataMode},
                      catalogue::identity_text(identity));
-    writer_.add_file({.path = "backup.info", .mode = kMetadataMode},
+    writer_.add_file({.path = catalogue::kBackupInfo, .mode = kMetadataMode},
                      read_file(server_.catalogue().backup_info_path(backup_.id)));
     writer_.add_file({.path = "barman.json", .mode = kMetadataMode}, program_facts);
     add_tree(server_.catalogue().base_directory(backup_.id), "backup");

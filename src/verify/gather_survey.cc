@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "catalogue/backup_kind.h"
 #include "stored/archive_file.h"
+#include "stored/backup_writer.h"
 #include "verify/window_end.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/wal_archive.h"
@@ -78,7 +79,7 @@ void survey_archives(const server::Server& server, VerifyDepth depth, Progress& 
   for (const catalogue::Tablespace& tablespace : info.tablespaces) {
     look_at(tablespace.oid, fmt::format("tablespace {} ({})", tablespace.name, tablespace.oid));
   }
-  const bool has_manifest = is_there(data / "backup_manifest");
+  const bool has_manifest = is_there(stored::manifest_in(data));
   if (!has_manifest && catalogue::source_of(info) == catalogue::SourceKind::postgres_stream &&
       info.version.value_or(0) >= kFirstWithManifest) {
     add_damage(backup, "its backup_manifest is missing");
@@ -139,7 +140,7 @@ void survey_files(const server::Server& server, VerifyDepth depth, Progress& pro
                                      tablespace.name, tablespace.oid));
     }
   }
-  if (is_there(data / "backup_manifest")) {
+  if (is_there(stored::manifest_in(data))) {
     compare_with_manifest(server, depth, progress, backup);
     if (depth == VerifyDepth::sizes) {
       backup.not_looked_at =
@@ -178,7 +179,9 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
                        .broken = std::move(list.broken)};
   for (const fs::path& path :
        {locations.backup_directory, locations.basebackups_directory, locations.wals_directory}) {
-    const bool is_local = locations.has_local_backups || path != locations.basebackups_directory;
+    const bool is_local =
+        (locations.has_local_backups || path != locations.basebackups_directory) &&
+        (locations.has_local_wals || path != locations.wals_directory);
     if (is_local && !has_directory(path)) {
       facts.missing_directories.push_back(path.string());
     }

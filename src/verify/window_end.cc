@@ -29,7 +29,7 @@ std::vector<Finding> find_stopped_wal(const server::Server& server,
                                       const std::string& last_segment) {
   const config::ServerConfig& config = server.config();
   std::vector<Finding> findings;
-  if (config.is_passive() || !config.active || config.has_cloud_wals()) return findings;
+  if (!config.active || !server.archives_wal()) return findings;
   const facts::WalFlow flow = facts::gather_wal_flow(server, std::nullopt);
   const auto add = [&](const std::string& cause, std::string next_step) {
     findings.push_back({Finding::Severity::notice, "recovery window",

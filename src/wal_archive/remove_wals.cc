@@ -30,10 +30,10 @@ std::vector<std::string> remove_wals(const server::Server& server, const WalRemo
     for (const auto& entry : list_doomed(archive, plan)) scripts.run_pre(variables(entry));
   }
   std::vector<WalIndexEntry> gone;
-  archive.remove(plan, {.before = {}, .after = [&](const WalIndexEntry& entry) {
-                          removed.push_back(entry.name);
-                          if (scripts.is_configured()) gone.push_back(entry);
-                        }});
+  archive.remove(plan, [&](const WalIndexEntry& entry) {
+    removed.push_back(entry.name);
+    if (scripts.is_configured()) gone.push_back(entry);
+  });
   for (const auto& entry : gone) scripts.run_post(variables(entry), "");
   return removed;
 }
