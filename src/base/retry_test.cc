@@ -3,10 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
-#include <stop_token>
 #include <vector>
 
+#include "base/test_interrupt.h"
 #include "base/test_support.h"
 
 namespace barman {
@@ -62,9 +61,7 @@ TEST(Retry, WithoutRetriesTheFirstErrorIsThrown) {
 }
 
 TEST(Retry, AnInterruptEndsThePause) {
-  const auto source = std::make_unique<std::stop_source>();
-  const int signal = 15;
-  const Interrupt interrupt(source->get_token(), -1, &signal);
+  TestInterrupt interrupt;
   int count = 0;
   const auto fail = [&] {
     ++count;
@@ -72,8 +69,8 @@ TEST(Retry, AnInterruptEndsThePause) {
   };
   // Requested while the first attempt is told.
   try {
-    retry({.times = 5, .pause = milliseconds(1)}, interrupt, fail,
-          [&](const Error&, std::int64_t) { source->request_stop(); });
+    retry({.times = 5, .pause = milliseconds(1)}, interrupt.get(), fail,
+          [&](const Error&, std::int64_t) { interrupt.request(); });
     FAIL() << "nothing was thrown";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::interrupted);

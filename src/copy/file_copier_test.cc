@@ -3,10 +3,11 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <sys/stat.h>
+#include "base/test_interrupt.h"
 
 #include <chrono>
-#include <stop_token>
 
 #include "copy/test_support.h"
 #include "stored/plain_tree.h"
@@ -178,10 +179,10 @@ TEST_F(FileCopierTest, TheFirstFailureEndsIt) {
 
 TEST_F(FileCopierTest, NothingBeginsAfterAnInterrupt) {
   NoProgress progress;
-  std::stop_source source;
-  FileCopier copier({}, progress, Interrupt(source.get_token(), -1, nullptr));
+  TestInterrupt interrupt;
+  FileCopier copier({}, progress, interrupt.get());
   copier.submit(task_for("one", "one"));
-  source.request_stop();
+  interrupt.request();
   EXPECT_THROW(copier.submit(task_for("two", "two")), Error);
   EXPECT_FALSE(fs::exists(root_ / "two"));
 }
