@@ -10,6 +10,8 @@
 
 #include "base/durable.h"
 #include "base/test_support.h"
+#include "cli/barman_program.h"
+#include "command_line/parser.h"
 #include "output/captured_output.h"
 
 namespace barman::cli {
@@ -20,6 +22,11 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using Words = std::vector<std::string>;
+
+command_line::ParsedArguments arguments_of(std::string_view command, Words words) {
+  words.insert(words.begin(), std::string(command));
+  return command_line::parse_line(barman_program(), words).arguments;
+}
 
 // Five servers: two fine ones, an inactive, a disabled (no connection string) and a passive one.
 class ServerSelectionTest : public ::testing::Test {
@@ -46,16 +53,14 @@ class ServerSelectionTest : public ::testing::Test {
   }
 
   Words select_many(std::string_view command, const Words& names) {
-    bool is_help = false;
-    arguments_ = parse_command_arguments(*find_command(command), names, is_help);
+    arguments_ = arguments_of(command, names);
     CommandContext context = make_context();
     Words result;
     for (const auto* server : select_servers(context)) result.push_back(server->name);
     return result;
   }
   std::string select_one(std::string_view command, const Words& words) {
-    bool is_help = false;
-    arguments_ = parse_command_arguments(*find_command(command), words, is_help);
+    arguments_ = arguments_of(command, words);
     CommandContext context = make_context();
     const config::ServerConfig* server = select_server(context);
     return server != nullptr ? server->name : "";
@@ -152,8 +157,7 @@ TEST_F(ServerSelectionTest, ReadsFromServersThatAreNotInService) {
 }
 
 TEST_F(ServerSelectionTest, AnErrorOnOneServerDoesNotStopTheOthers) {
-  bool is_help = false;
-  arguments_ = parse_command_arguments(*find_command("status"), {"alpha", "beta"}, is_help);
+  arguments_ = arguments_of("status", {"alpha", "beta"});
   CommandContext context = make_context();
   Words seen;
   for_each_server(context, [&seen](const config::ServerConfig& server) {
@@ -195,8 +199,7 @@ TEST_F(ServerSelectionTest, TheRefusalOfOneServerDoesNotStopTheOthers) {
       "[barman]\nbarman_home = {}\n[near]\n{}[far]\n{}basebackups_directory = s3://bucket/x\n"
       "wals_directory = s3://bucket/x\n",
       root_.path().string(), kServer, kServer));
-  bool is_help = false;
-  arguments_ = parse_command_arguments(*find_command("rebuild-xlogdb"), {"far", "near"}, is_help);
+  arguments_ = arguments_of("rebuild-xlogdb", {"far", "near"});
   CommandContext context = make_context();
   Words seen;
   for_each_server(context,
@@ -208,8 +211,7 @@ TEST_F(ServerSelectionTest, TheRefusalOfOneServerDoesNotStopTheOthers) {
 }
 
 TEST_F(ServerSelectionTest, AnInterruptEndsTheCommand) {
-  bool is_help = false;
-  arguments_ = parse_command_arguments(*find_command("status"), {"alpha", "beta"}, is_help);
+  arguments_ = arguments_of("status", {"alpha", "beta"});
   CommandContext context = make_context();
   int count = 0;
   EXPECT_THROW(for_each_server(context,
