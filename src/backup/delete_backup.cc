@@ -16,6 +16,7 @@
 #include "base/log_components.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"
 #include "catalogue/deletion.h"
 #include "catalogue/retention.h"
@@ -81,6 +82,26 @@ void remove_files(const std::filesystem::path& directory) {
   }
 }
 
+// Backups of copied files share them: those that only the deleted one and the next one had count
+// for the next one now.
+void measure_next(const catalogue::Catalogue& catalogue, const catalogue::BackupList& list,
+                  const BackupInfo& deleted) {
+  const BackupInfo* const next = catalogue::next_backup(list.backups, deleted.id);
+  if (next == nullptr || next->type() != catalogue::BackupType::rsync) return;
+  try {
+    std::optional<BackupInfo> info = catalogue.find_backup(next->id);
+    if (!info || !info->is_copy_done()) return;
+    const catalogue::BackupSize size =
+        catalogue::measure_backup(catalogue.base_directory(info->id), catalogue::SyncFiles::no);
+    info->size = size.size_bytes;
+    info->deduplicated_size = size.deduplicated_bytes;
+    catalogue.save(*info);
+  } catch (const Error& error) {  // A number for listings.
+    log::warning(log::kBackupComponent, "cannot measure backup {} again: {}", next->id.value,
+                 error.describe());
+  }
+}
+
 // One backup, everything of it (15.2), under its lock. The order keeps each crash resumable: mark,
 // data, WAL, then the metadata (which is what makes the backup exist), the mark last. False when
 // it was kept meanwhile (reported). `list` is the catalogue as it is under the lock.
@@ -123,6 +144,7 @@ bool delete_one(const server::Server& server, const catalogue::BackupList& list,
   // Commit point: without metadata the backup is gone.
   catalogue.remove_metadata(backup.id);
   catalogue.clear_being_deleted(backup.id);
+  measure_next(catalogue, list, backup);
 
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();

@@ -82,6 +82,26 @@ class Deletion : public testing::Test {
   wal_transfer::RecordedMessages messages_;
 };
 
+TEST_F(Deletion, CountsFilesForTheBackupThatHasThemAlone) {
+  const server::Server server = test_.make();
+  const catalogue::Catalogue& catalogue = server.catalogue();
+  const BackupId first{"20260106T000000"};
+  const BackupId second{"20260107T000000"};
+  for (const BackupId& id : {first, second}) {
+    catalogue::BackupInfo info =
+        catalogue::make_backup(id.value, wal_transfer::wal_name(6), wal_transfer::wal_name(6));
+    info.mode = "rsync-concurrent";
+    info.deduplicated_size = 0;
+    add(info);
+  }
+  put_file(catalogue.data_directory(first) / "shared", "12345");
+  std::filesystem::create_hard_link(catalogue.data_directory(first) / "shared",
+                                    catalogue.data_directory(second) / "shared");
+  EXPECT_TRUE(remove(first));
+  EXPECT_EQ(catalogue.load_backup(second).deduplicated_size, 8);
+  EXPECT_EQ(catalogue.load_backup(second).size, 8);
+}
+
 TEST_F(Deletion, RetentionRemovesWhatThePolicyDoesNotNeed) {
   enforce();
   EXPECT_THAT(left(), ElementsAre(kNewest.value));

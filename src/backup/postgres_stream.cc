@@ -183,12 +183,6 @@ void read_label(BackupJob& job, const std::string& text) {
   job.info.timeline = label.start_timeline;
 }
 
-// The segment that holds the last byte before `lsn`: for a position on a boundary the previous one.
-std::string last_segment_before(wal::TimelineId timeline, wal::Lsn lsn, wal::SegmentSize size) {
-  const wal::Lsn last{lsn.value == 0 ? 0 : lsn.value - 1};
-  return wal::segment_name(wal::segment_of(timeline, last, size), size);
-}
-
 // Where WAL is after the copy, at least at the backup's stop position; the segment that holds it is
 // the last one the backup needs. A switch makes the server complete that segment.
 void PostgresStream::end(BackupJob& job) {

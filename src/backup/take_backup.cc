@@ -1,6 +1,7 @@
 #include "backup/take_backup.h"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 
 #include "backup/abandoned_backups.h"
 #include "backup/choose_source.h"
+#include "backup/generate_manifest.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/log.h"
@@ -88,7 +90,15 @@ void measure(BackupJob& job) {
   job.info.size = size.size_bytes;
   job.info.deduplicated_size = size.deduplicated_bytes;
   job.save();
-  job.messages.info("Backup size: " + human_size(size.size_bytes));
+  std::string text = "Backup size: " + human_size(size.size_bytes);
+  if (job.request.reuse == config::ReuseBackup::link) {
+    const double ratio = size.size_bytes > 0 ? 1 - static_cast<double>(size.deduplicated_bytes) /
+                                                       static_cast<double>(size.size_bytes)
+                                             : 0;
+    text += fmt::format(". Actual size on disk: {} (-{:.2f}% deduplication ratio).",
+                        human_size(size.deduplicated_bytes), ratio * 100);
+  }
+  job.messages.info(text);
 }
 
 void report_end(BackupJob& job, Clock::time_point begun) {
@@ -178,6 +188,20 @@ BackupInfo finish(BackupJob& job) {
   return info;
 }
 
+// Behind the hooks; the backup is complete without it.
+void write_manifest(const BackupJob& job) {
+  try {
+    generate_manifest(job.server.catalogue(), job.info.id, job.progress, job.server.interrupt());
+    job.messages.info(
+        fmt::format("Backup manifest for backup '{}' successfully generated for server {}",
+                    job.info.id.value, job.server.name()));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    job.messages.error(fmt::format("The manifest of backup {} was not written: {}",
+                                   job.info.id.value, error.describe()));
+  }
+}
+
 // Nothing of another cluster gets into the catalogue.
 catalogue::Identity identify(const server::Server& server, BackupSource& source) {
   catalogue::Identity identity = source.require_possible();
@@ -258,6 +282,9 @@ BackupInfo take_backup(const server::Server& server, const BackupRequest& reques
     wait_for_wals(job);
   }
   scripts.run_post(hook_variables(job), failure);
+  if (failure.empty() && !source.title().has_manifest && request.manifest == WriteManifest::yes) {
+    write_manifest(job);
+  }
   return failure.empty() ? finish(job) : job.info;
 }
 

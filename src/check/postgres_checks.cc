@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "backup/choose_source.h"
+#include "backup/local_files.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/text.h"
@@ -382,9 +383,24 @@ void check_backup_method(const CheckRun& run) {
   }
 }
 
+// The files of PostgreSQL, where they are copied from.
+void check_local_data_directory(const CheckRun& run) {
+  const config::ServerConfig& config = run.server.config();
+  if (config.is_passive() || config.backup_method != config::BackupMethod::local_rsync) return;
+  const std::string label = "local PGDATA";
+  try {
+    backup::require_local_data_directory(run.server, run.sql.ready());
+    run.pass(label, "Access to local PGDATA");
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    run.fail(label, reason_of(error));
+  }
+}
+
 void check_clients_and_identity(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
   check_backup_method(run);
+  check_local_data_directory(run);
   const Source source = server_source(run);
   const SqlIdentity identity = ask_identity(run, source);
   if (!config.is_passive() && config.backup_method == config::BackupMethod::postgres) {

@@ -160,12 +160,19 @@ class Verification {
     return std::find(unread_.begin(), unread_.end(), home) != unread_.end();
   }
 
+  // Manifests that are made of copied files, by us or by Barman, are of the data directory only.
+  bool is_beyond_manifest(const BackupTree& tree) const {
+    return !tree.is_data_directory() &&
+           catalogue::source_of(backup_) == catalogue::SourceKind::rsync;
+  }
+
   void submit_entry(const BackupTree& tree, const stored::Entry& entry,
                     const stored::ContentOpener& open, WorkerPool& workers) {
     interrupt_.throw_if_requested();
     const std::string listed = tree.manifest_prefix() + entry.path;
     if (entry.is_directory || (tree.is_data_directory() && is_ignored(listed))) return;
     std::optional<stored::ExpectedFile> expected = manifest_->find(listed);
+    if (!expected && is_beyond_manifest(tree)) return;
     if (!expected) {
       add({listed, fmt::format("\"{}\" is in the backup, but not in its manifest", listed)});
       return;
