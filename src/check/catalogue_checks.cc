@@ -20,10 +20,10 @@
 #include "catalogue/last_reason.h"
 #include "catalogue/minimal_wal.h"
 #include "check/check_run.h"
-#include "check/wal_flow.h"
 #include "compression/stored_file.h"
 #include "config/validation.h"
 #include "encryption/cipher.h"
+#include "facts/wal_flow.h"
 #include "postgres/queries.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/archive_wal.h"
@@ -68,8 +68,8 @@ void provoke_wal(const CheckRun& run) {
     return;
   }
   constexpr std::chrono::seconds kWithoutLimit(10);
-  const Deadline patience(run.limit.count() > 0 ? std::max(run.limit / 3, std::chrono::seconds(1))
-                                                : kWithoutLimit);
+  const facts::Deadline patience(
+      run.limit.count() > 0 ? std::max(run.limit / 3, std::chrono::seconds(1)) : kWithoutLimit);
   constexpr int kPauseMs = 100;
   while (wal_archive::WalArchive(server).is_empty() && !patience.has_passed() &&
          !run.deadline.has_passed()) {
@@ -298,10 +298,10 @@ namespace {
 void check_long_queue(const CheckRun& run) {
   constexpr const char* kLabel = "WAL queue";
   if (run.server.config().is_passive() || run.server.config().has_cloud_wals()) return;
-  const WalFlow flow = gather_wal_flow(run.server, std::nullopt);
+  const facts::WalFlow flow = facts::gather_wal_flow(run.server, std::nullopt);
   const double now = now_local().as_double();
-  if (!is_queue_long(flow)) return;
-  if (!is_queue_stalled(flow, now)) return run.pass(kLabel, describe_queue(flow));
+  if (!facts::is_queue_long(flow)) return;
+  if (!facts::is_queue_stalled(flow, now)) return run.pass(kLabel, facts::describe_queue(flow));
   run.fail_uncritically(
       kLabel,
       fmt::format("{} segments wait, and nothing was archived for {}. Run 'barman "

@@ -9,7 +9,7 @@
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "check/check_run.h"
-#include "check/receiver.h"
+#include "facts/receiver.h"
 #include "postgres/queries.h"
 #include "postgres/version_facts.h"
 #include "replication/system_identity.h"
@@ -161,7 +161,7 @@ std::optional<postgres::ReplicationSlot> find_settled_slot(const CheckRun& run,
   for (;;) {
     auto slot = postgres::find_replication_slot(connection, *config.slot_name);
     const bool may_change = config.streaming_archiver && slot && !slot->active &&
-                            find_receiver(run.server).is_running && Clock::now() < end;
+                            facts::find_receiver(run.server).is_running && Clock::now() < end;
     if (!may_change) return slot;
     if (sleep_unless_interrupted(kPauseMs, run.server.interrupt()))
       run.server.interrupt().throw_if_requested();
@@ -297,7 +297,7 @@ void check_client(const CheckRun& run, const std::string& program,
 
 void check_receiver(const CheckRun& run) {
   const std::string label = "receive-wal running";
-  const ReceiverProcess process = find_receiver(run.server);
+  const facts::ReceiverProcess process = facts::find_receiver(run.server);
   if (!process.is_running) {
     return run.fail(label, fmt::format("See the Barman log file for more details: {}. {}",
                                        process.problem, process.next_step));
@@ -306,7 +306,7 @@ void check_receiver(const CheckRun& run) {
   if (!run.server.config().effective_wal_conninfo() || !run.sender_sql.is_available())
     return run.pass(label);
   try {
-    const std::string problem = find_stream_problem(
+    const std::string problem = facts::find_stream_problem(
         run.server.with_wal_connections(), run.sender_sql.ready(), process, run.deadline.item());
     if (problem.empty()) return run.pass(label);
     run.fail(label, problem);

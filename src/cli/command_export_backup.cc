@@ -1,9 +1,10 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "cli/diagnosis.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "facts/diagnosis.h"
+#include "output/diagnosis_views.h"
 #include "transfer/export_backup.h"
 
 namespace barman::cli {
@@ -20,7 +21,8 @@ void run_export_backup(CommandContext& context) {
   transfer::ExportRequest request = {
       .backup_word = arguments.get("backup_id"),
       .output_directory = arguments.get("output_directory"),
-      .program_facts = output::dump(diagnose_system(), {.indent = 4})};
+      .program_facts = output::dump(output::system_json(facts::gather_system_facts(), now_local()),
+                                    {.indent = 4})};
   const std::optional<std::string> compression = arguments.find("compression");
   const std::optional<std::string> level = arguments.find("compression_level");
   if (compression) request.compression = compression::parse_algorithm(*compression);

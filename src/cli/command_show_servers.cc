@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "check/receiver.h"
-#include "check/server_facts.h"
-#include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "config/rendering.h"
+#include "facts/backup_facts.h"
+#include "facts/receiver.h"
+#include "facts/server_facts.h"
 #include "output/server_views.h"
 
 namespace barman::cli {
@@ -37,7 +37,8 @@ void append_backup_age(CommandContext& context, const server::Server& server,
   for (auto& [key, value] : values) {
     if (key != "last_backup_maximum_age") continue;
     value = {config::python_text(value) +
-             backup_age_text(maximum->seconds(), list_readable_backups(context, server))};
+             backup_age_text(maximum->seconds(),
+                             facts::list_readable_backups(context.reporter, server))};
   }
 }
 
@@ -48,16 +49,17 @@ void run_show_servers(CommandContext& context) {
     const server::Server server = make_server(context, config);
     config::ShownOptions values = config::list_native_options(config);
     append_backup_age(context, server, values);
-    if (check::has_live_values(config)) {
+    if (facts::has_live_values(config)) {
       const config::ShownOptions live =
-          check::list_live_values(server, check::gather_server_facts(server));
+          facts::list_live_values(server, facts::gather_server_facts(server));
       values.insert(values.end(), live.begin(), live.end());
     }
-    for (const catalogue::LastReason& reason : check::list_current_reasons(server)) {
+    for (const catalogue::LastReason& reason : facts::list_current_reasons(server)) {
       values.emplace_back("last_failure_of_" + replace_all(reason.task, "-", "_"),
                           config::OptionValue{reason.describe()});
     }
-    output::write_properties(context.reporter, config.name, state_of(config), std::move(values));
+    output::write_properties(context.reporter, config.name, facts::state_of(config),
+                             std::move(values));
   });
 }
 

@@ -145,9 +145,4 @@ void announce_all_servers(CommandContext& context) {
   for (const std::string& name : names) announce(context, *context.configuration.find_server(name));
 }
 
-output::ServerState state_of(const ServerConfig& server) {
-  if (!server.active) return output::ServerState::inactive;
-  return server.disabled ? output::ServerState::disabled : output::ServerState::active;
-}
-
 }  // namespace barman::cli

@@ -10,7 +10,6 @@
 
 #include "cli/command_context.h"
 #include "cli/command_table.h"
-#include "output/check_report.h"
 
 namespace barman::cli {
 
@@ -28,7 +27,5 @@ void for_each_server(CommandContext& context,
 
 // Commands without server argument: what the configuration has to tell of all servers.
 void announce_all_servers(CommandContext& context);
-
-output::ServerState state_of(const config::ServerConfig& server);
 
 }  // namespace barman::cli

@@ -1,5 +1,7 @@
 #include "wal_transfer/receive_wal.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -377,6 +379,8 @@ int receive_wal(const server::Server& server, Messages& messages) {
       catalogue::receive_wal_lock(server.locks()),
       fmt::format("Another receive-wal process is already running for server {}.", server.name()));
   make_directories(server.locations().streaming_directory);
+  // Scripts of operators look for it with `ps -C` and `pgrep`.
+  ::prctl(PR_SET_NAME, "pg_receivewal");
   ReceiveLoop(server, system_id, messages).run();
   const int signal = server.interrupt().signal();
   if (signal == SIGINT) messages.info("SIGINT received. Terminate gracefully.");
