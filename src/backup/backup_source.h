@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "base/throttle.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/catalogue.h"
 #include "replication/base_backup_stream.h"
@@ -38,7 +39,7 @@ struct BackupRequest {
   replication::CheckpointMode checkpoint = replication::CheckpointMode::spread;
   std::int64_t retry_times = 0;
   std::chrono::seconds retry_sleep{30};
-  std::int64_t bandwidth_limit_kbps = 0;
+  TransferLimit bandwidth_limit;
 };
 
 // One backup that is being made, for all who work on it. All references must live longer.

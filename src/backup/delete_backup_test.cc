@@ -29,7 +29,6 @@ class Deletion : public testing::Test {
  protected:
   Deletion() {
     test_.config.retention_policy = config::RetentionPolicy{.count = 1};
-    test_.config.retention_policy_mode = "auto";
     add(catalogue::make_backup(kRoot.value, wal_transfer::wal_name(1), wal_transfer::wal_name(1)));
     add(catalogue::make_incremental(kChild.value, kRoot.value));
     add(catalogue::make_incremental(kGrandchild.value, kChild.value));
@@ -87,6 +86,24 @@ TEST_F(Deletion, RetentionRemovesWhatThePolicyDoesNotNeed) {
   enforce();
   EXPECT_THAT(left(), ElementsAre(kNewest.value));
   EXPECT_THAT(wal_transfer::list_names(test_.home.path()), Not(Contains(HasSubstr(".main-2026"))));
+}
+
+TEST_F(Deletion, TheRecoveryWindowBeginsWhereTheClockSays) {
+  test_.config.retention_policy =
+      config::RetentionPolicy{.kind = config::RetentionPolicy::Kind::recovery_window, .count = 7};
+  constexpr std::int64_t kWeek = std::int64_t{7} * 86400 * 1'000'000;
+  const Timestamp end = parse_timestamp("2026-01-05 12:00:00+00:00")->time;
+  const server::Server server = test_.make();
+  catalogue::BackupInfo newest = server.catalogue().load_backup(kNewest);
+  newest.end_time = end;
+  server.catalogue().save(newest);
+  // The newest backup has ended inside of the window: what is before it is needed, too.
+  test_.clock = WallClock::at({.microseconds = end.microseconds + kWeek});
+  enforce();
+  EXPECT_THAT(left(), testing::SizeIs(5));
+  test_.clock = WallClock::at({.microseconds = end.microseconds + kWeek + 1});
+  enforce();
+  EXPECT_THAT(left(), ElementsAre(kNewest.value));
 }
 
 TEST_F(Deletion, RetentionSeesAKeepThatCameAfterItsPlan) {

@@ -122,7 +122,7 @@ ReceivedBaseBackup PostgresStream::copy_once(BackupJob& job) {
   replication::BaseBackupRequest asked;
   asked.checkpoint = request_.checkpoint;
   if (request_.parent) asked.parent_manifest = target.store.manifest_path(request_.parent->id);
-  asked.max_rate_kbps = static_cast<std::uint32_t>(request_.bandwidth_limit_kbps);
+  asked.max_rate = request_.bandwidth_limit;
   ArchiveHelp help(server_, job.info, job.messages);
   BackendWatch watch(server_, connection.backend_pid(), job.messages,
                      [&help](const ArchiveWait& wait) { help.look(wait); });
@@ -151,8 +151,8 @@ CopyFacts PostgresStream::copy(BackupJob& job) {
   warn_of_external_files(job, settings_);
   job.messages.info("Starting backup copy via pg_basebackup for " + job.info.id.value);
   if (form_.coding.cipher) {
-    job.messages.info(
-        fmt::format("Encrypting backup using {} encryption", server_.config().encryption));
+    job.messages.info(fmt::format("Encrypting backup using {} encryption",
+                                  to_text(server_.config().encryption.value())));
   }
   const auto begun = Clock::now();
   ReceivedBaseBackup received;
@@ -195,7 +195,7 @@ void PostgresStream::end(BackupJob& job) {
   read_label(job, backup_label_);
   BackupInfo& info = job.info;
   info.compression = form_.compression;
-  if (form_.coding.cipher) info.encryption = server_.config().encryption;
+  if (form_.coding.cipher) info.encryption = to_text(server_.config().encryption.value());
   job.action = "issuing stop of the backup";
   postgres::Connection connection = server_.connect();
   const postgres::WalPosition position = postgres::query_wal_position(connection);

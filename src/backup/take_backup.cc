@@ -17,7 +17,7 @@
 #include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"
 #include "catalogue/server_warnings.h"
-#include "server/hook_scripts.h"
+#include "server/server_hooks.h"
 #include "stored/backup_chain.h"
 #include "stored/backup_store.h"
 #include "stored/restorable.h"
@@ -140,22 +140,12 @@ void fail(BackupJob& job, const Error& error) {
     log::error(log::kBackupComponent, "cannot record the failure of backup {}: {}",
                job.info.id.value, second.describe());
   }
-  std::string text = "Backup failed " + job.action + ".\nDETAILS: " + reason;
-  if (!error.hint().empty()) text += "\nHINT: " + error.hint();
-  job.messages.error(text);
+  job.messages.error("Backup failed " + job.action + ".\nDETAILS: " + reason + error.hint_line());
 }
 
 server::HookVariables hook_variables(const BackupJob& job) {
-  const catalogue::Catalogue& catalogue = job.server.catalogue();
-  const std::vector<BackupInfo> backups = catalogue.list_backups().backups;
-  const BackupInfo* previous = catalogue::previous_backup(backups, job.info.id);
-  const BackupInfo* next = catalogue::next_backup(backups, job.info.id);
-  return {{"BARMAN_BACKUP_ID", job.info.id.value},
-          {"BARMAN_BACKUP_DIR", catalogue.base_directory(job.info.id).string()},
-          {"BARMAN_BACKUP_INFO_PATH", catalogue.backup_info_path(job.info.id).string()},
-          {"BARMAN_PREVIOUS_ID", previous != nullptr ? previous->id.value : ""},
-          {"BARMAN_NEXT_ID", next != nullptr ? next->id.value : ""},
-          {"BARMAN_STATUS", std::string(catalogue::status_text(job.info.status))}};
+  return server::backup_hook_variables(job.server, job.server.catalogue().list_backups().backups,
+                                       job.info);
 }
 
 // Failures from here on leave the backup as it is: complete.
@@ -220,7 +210,7 @@ void warn_of_mixed_checksums(const BackupJob& job) {
 BackupInfo register_backup(const server::Server& server, const BackupRequest& request,
                            const std::string& mode, const std::string& system_id) {
   BackupInfo info;
-  info.id = server.catalogue().make_next_id(now_local());
+  info.id = server.catalogue().make_next_id(server.clock().now());
   info.mode = mode;
   info.server_name = server.name();
   info.systemid = system_id;
@@ -254,11 +244,7 @@ BackupInfo take_backup(const server::Server& server, const BackupRequest& reques
   messages.info("Starting backup using " + mode + " method for server " + server.name() + " in " +
                 server.catalogue().base_directory(job.info.id).string());
 
-  const server::HookScripts scripts(server.config(),
-                                    {.server_name = server.name(),
-                                     .configuration_path = server.program().configuration_path,
-                                     .path_prefix = server.config().path_prefix},
-                                    server::HookKind::backup, server.interrupt());
+  const server::HookScripts scripts = server::make_hooks(server, server::HookKind::backup);
   std::string failure;
   try {
     scripts.run_pre(hook_variables(job));

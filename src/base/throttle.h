@@ -1,9 +1,11 @@
 // Keeps a transfer below a limit, on the average since it has begun.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "base/interrupt.h"
 
@@ -13,6 +15,10 @@ namespace barman {
 struct TransferLimit {
   std::uint64_t kib_per_second = 0;  // 0 = none
 
+  // As an option says; negative values are none.
+  static TransferLimit of(std::optional<std::int64_t> option) {
+    return {static_cast<std::uint64_t>(std::max<std::int64_t>(option.value_or(0), 0))};
+  }
   bool is_set() const { return kib_per_second != 0; }
   std::uint64_t bytes_per_second() const { return kib_per_second * 1024; }
 };

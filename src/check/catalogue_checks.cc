@@ -182,7 +182,7 @@ void check_backup_age(const CheckRun& run, const CatalogueFacts& facts) {
   std::string age = "No available backups";
   bool ok = false;
   if (facts.last != nullptr && facts.last->end_time) {
-    const double seconds = now_local().as_double() - facts.last->end_time->as_double();
+    const double seconds = run.server.clock().now().as_double() - facts.last->end_time->as_double();
     age = "latest backup age: " + human_duration(seconds);
     ok = seconds <= static_cast<double>(limit->seconds());
   }
@@ -211,7 +211,7 @@ void check_wal_age(const CheckRun& run, const wal_archive::WalStatistics* statis
   if (statistics == nullptr || !statistics->last) {
     return run.fail_uncritically(label, "No WAL files archived for last backup");
   }
-  const double seconds = now_local().as_double() - statistics->last->mtime;
+  const double seconds = run.server.clock().now().as_double() - statistics->last->mtime;
   const std::string hint =
       "interval provided: " + limit->human_text() + ", latest wal age: " + human_duration(seconds);
   if (seconds <= static_cast<double>(limit->seconds())) return run.pass(label, hint);
@@ -263,8 +263,9 @@ void check_encryption(const CheckRun& run) {
 
 void check_unsupported(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
-  if (config.encryption == "gpg") check_encryption(run);
-  if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
+  if (config.encryption == config::Encryption::gpg) check_encryption(run);
+  const catalogue::CatalogueLocations& locations = run.server.locations();
+  if (!locations.has_local_backups || !locations.has_local_wals) {
     run.fail("cloud storage configuration",
              "cloud destinations are not available in this version. Set basebackups_directory and "
              "wals_directory to local directories");
@@ -275,7 +276,8 @@ void check_unsupported(const CheckRun& run) {
 
 void check_wal_archive(const CheckRun& run) {
   const server::Server& server = run.server;
-  if (server.config().has_cloud_wals() || !wal_archive::WalArchive(server).is_empty()) return;
+  const wal_archive::WalArchive archive(server);
+  if (!archive.is_local() || !archive.is_empty()) return;
   for (const BackupInfo& backup : server.catalogue().list_backups().backups) {
     if (backup.status == BackupStatus::waiting_for_wals) return;
   }
@@ -297,9 +299,9 @@ namespace {
 // Only a long queue is worth a line; it fails when nothing makes it shorter.
 void check_long_queue(const CheckRun& run) {
   constexpr const char* kLabel = "WAL queue";
-  if (run.server.config().is_passive() || run.server.config().has_cloud_wals()) return;
+  if (!run.server.archives_wal()) return;
   const facts::WalFlow flow = facts::gather_wal_flow(run.server, std::nullopt);
-  const double now = now_local().as_double();
+  const double now = run.server.clock().now().as_double();
   if (!facts::is_queue_long(flow)) return;
   if (!facts::is_queue_stalled(flow, now)) return run.pass(kLabel, facts::describe_queue(flow));
   run.fail_uncritically(

@@ -33,8 +33,8 @@ backup::BackupRequest make_backup_request(const ParsedArguments& arguments,
       arguments.find_integer("retry_times").value_or(config.basebackup_retry_times);
   request.retry_sleep = std::chrono::seconds(
       arguments.find_integer("retry_sleep").value_or(config.basebackup_retry_sleep));
-  request.bandwidth_limit_kbps =
-      arguments.find_integer("bwlimit").value_or(config.bandwidth_limit.value_or(0));
+  const std::optional<std::int64_t> limit = arguments.find_integer("bwlimit");
+  request.bandwidth_limit = TransferLimit::of(limit ? limit : config.bandwidth_limit);
   return request;
 }
 

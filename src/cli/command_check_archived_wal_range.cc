@@ -26,11 +26,6 @@ void run_check_archived_wal_range(CommandContext& context) {
   const ParsedArguments& arguments = context.arguments;
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  if (config->has_cloud_wals()) {
-    throw Error(ErrorKind::config,
-                "Cannot check a range of WAL files of server '" + config->name +
-                    "': a cloud object storage is not available in this version");
-  }
   const output::CheckedWalRange range = {.begin_wal = arguments.get("begin_wal"),
                                          .end_wal = arguments.get("end_wal")};
   if (const auto problem = wal_archive::find_range_problem(range.begin_wal, range.end_wal)) {

@@ -13,9 +13,6 @@ void run_export_backup(CommandContext& context) {
   const ParsedArguments& arguments = context.arguments;
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  if (config->has_cloud_basebackups() || config->has_cloud_wals()) {
-    throw Error(ErrorKind::config, "Backup export is not supported for cloud storage");
-  }
   const server::Server server = make_server(context, *config);
   const catalogue::BackupInfo backup = server.catalogue().resolve(arguments.get("backup_id"));
   transfer::ExportRequest request = {

@@ -41,11 +41,6 @@ void list_data(CommandContext& context, const server::Server& server,
 void run_list_files(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  if (config->has_cloud_basebackups() || config->has_cloud_wals()) {
-    throw Error(ErrorKind::config,
-                "Cannot list the files of server '" + config->name +
-                    "': a cloud object storage is not available in this version");
-  }
   const server::Server server = make_server(context, *config);
   const std::string& target = context.arguments.get("target");
   const catalogue::BackupInfo backup =

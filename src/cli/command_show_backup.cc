@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <utility>
 
 #include "cli/commands.h"
@@ -27,9 +26,8 @@ std::optional<output::ShownChain> chain_of(const std::vector<BackupInfo>& backup
   while (ancestor && chain.size <= backups.size()) {
     chain.root = *ancestor;
     ++chain.size;
-    const auto found = std::find_if(backups.begin(), backups.end(),
-                                    [&](const BackupInfo& other) { return other.id == *ancestor; });
-    ancestor = found == backups.end() ? std::nullopt : found->parent_backup_id;
+    const BackupInfo* const found = catalogue::find_backup(backups, *ancestor);
+    ancestor = found == nullptr ? std::nullopt : found->parent_backup_id;
   }
   return chain;
 }

@@ -18,12 +18,13 @@ namespace {
 using catalogue::BackupInfo;
 
 // What follows the configured age: how old the last usable backup is.
-std::string backup_age_text(std::int64_t maximum_seconds, const std::vector<BackupInfo>& backups) {
+std::string backup_age_text(std::int64_t maximum_seconds, const std::vector<BackupInfo>& backups,
+                            Timestamp now) {
   const auto last = std::find_if(backups.rbegin(), backups.rend(), [](const BackupInfo& backup) {
     return backup.is_copy_done() && backup.end_time.has_value();
   });
   if (last == backups.rend()) return " (WARNING! latest backup is No available backups old)";
-  const double age = now_local().as_double() - last->end_time->as_double();
+  const double age = now.as_double() - last->end_time->as_double();
   if (age > static_cast<double>(maximum_seconds)) {
     return fmt::format(" (WARNING! latest backup is {} old)", human_duration(age));
   }
@@ -38,7 +39,8 @@ void append_backup_age(CommandContext& context, const server::Server& server,
     if (key != "last_backup_maximum_age") continue;
     value = {config::python_text(value) +
              backup_age_text(maximum->seconds(),
-                             facts::list_readable_backups(context.reporter, server))};
+                             facts::list_readable_backups(context.reporter, server),
+                             server.clock().now())};
   }
 }
 

@@ -130,10 +130,6 @@ void tell_verdict(const verify::ArchiveVerdict& verdict, std::size_t hole_count,
 void run_verify_wal(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  if (config->has_cloud_wals()) {
-    throw Error(ErrorKind::config,
-                "WAL verification is not supported for servers using cloud storage");
-  }
   const server::Server server = make_server(context, *config);
   const verify::VerifyWalRequest request = make_archive_request(context, server);
   context.reporter.info("Verifying the WAL archive of server " + server.name());

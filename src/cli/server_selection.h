@@ -2,7 +2,8 @@
 // command's policy for servers that are not in service.
 //
 // Unknown and refused servers are reported here as errors, skipped ones as messages, and each
-// selected active server tells its configuration warnings.
+// selected active server tells its configuration warnings. A server that lacks what the command
+// needs on this host (CommandSpec::needs) throws `config`.
 #pragma once
 
 #include <functional>

@@ -35,6 +35,11 @@ class ServerSelectionTest : public ::testing::Test {
     text += fmt::format("[resting]\nactive = false\nconninfo = host=x\n{}", kServer);
     text += fmt::format("[sick]\nnetwork_compression = on\n{}", kServer);
     text += "[copy]\nprimary_ssh_command = ssh barman@primary\n";
+    load(text);
+  }
+
+  void load(const std::string& text) {
+    configuration_ = {};
     write_file_durably(root_.path() / "barman.conf", text);
     configuration_.load_main_file({.option = (root_.path() / "barman.conf").string()});
     configuration_.load_rest([](const std::string&) { return std::nullopt; });
@@ -63,6 +68,17 @@ class ServerSelectionTest : public ::testing::Test {
             .arguments = arguments_};
   }
   int exit_code() { return output_.reporter().finish(); }
+
+  // "" when nothing is refused.
+  std::string refusal(std::string_view command, const Words& words) {
+    try {
+      select_one(command, words);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::config);
+      return error.message() + (error.hint().empty() ? "" : " | " + error.hint());
+    }
+    return "";
+  }
 
   TemporaryDirectory root_;
   config::Configuration configuration_;
@@ -148,6 +164,46 @@ TEST_F(ServerSelectionTest, AnErrorOnOneServerDoesNotStopTheOthers) {
   });
   EXPECT_THAT(seen, ElementsAre("alpha", "beta"));
   EXPECT_EQ(output_.err(), "ERROR: cannot connect\nHINT: Start PostgreSQL.\n");
+  EXPECT_EQ(exit_code(), 1);
+}
+
+TEST_F(ServerSelectionTest, RefusesWhatNeedsFilesOfThisHost) {
+  load(
+      fmt::format("[barman]\nbarman_home = {}\n[far]\nbackup_method = postgres\nconninfo = host=x\n"
+                  "streaming_conninfo = host=x\nstreaming_archiver = on\nslot_name = s\n"
+                  "basebackups_directory = s3://bucket/x\nwals_directory = s3://bucket/x\n",
+                  root_.path().string()));
+  EXPECT_EQ(refusal("get-wal", {"far", "W"}),
+            "Cannot retrieve WAL file for server '['far']' because it is configured with a cloud "
+            "object storage. WAL retrieval is only supported for local storages.");
+  EXPECT_EQ(refusal("generate-manifest", {"far", "last"}),
+            "Cannot generate backup manifest for backup 'last' of server 'far' because a cloud "
+            "backup storage is configured.");
+  EXPECT_EQ(refusal("restore", {"far", "last", "/x"}),
+            "Cannot restore from backup 'last' of server 'far': this version cannot read backups "
+            "and WAL from object storage | Copy the backup and its WAL into a local catalogue.");
+  EXPECT_THAT(refusal("keep", {"far", "last", "--release"}), HasSubstr("Cannot change the keep"));
+  EXPECT_EQ(refusal("keep", {"far", "last", "--status"}), "");
+  EXPECT_EQ(refusal("show-backup", {"far", "last"}), "");
+}
+
+TEST_F(ServerSelectionTest, TheRefusalOfOneServerDoesNotStopTheOthers) {
+  constexpr std::string_view kServer =
+      "backup_method = postgres\nconninfo = host=x\nstreaming_conninfo = host=x\n"
+      "streaming_archiver = on\nslot_name = s\n";
+  load(fmt::format(
+      "[barman]\nbarman_home = {}\n[near]\n{}[far]\n{}basebackups_directory = s3://bucket/x\n"
+      "wals_directory = s3://bucket/x\n",
+      root_.path().string(), kServer, kServer));
+  bool is_help = false;
+  arguments_ = parse_command_arguments(*find_command("rebuild-xlogdb"), {"far", "near"}, is_help);
+  CommandContext context = make_context();
+  Words seen;
+  for_each_server(context,
+                  [&seen](const config::ServerConfig& server) { seen.push_back(server.name); });
+  EXPECT_THAT(seen, ElementsAre("near"));
+  EXPECT_EQ(output_.err(),
+            "ERROR: Rebuilding xlogdb is not supported for servers using cloud storage\n");
   EXPECT_EQ(exit_code(), 1);
 }
 

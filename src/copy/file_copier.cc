@@ -29,12 +29,6 @@ constexpr std::size_t kFlusherCount = 8;
 // What is written of an existing file when something in it differs.
 constexpr std::size_t kComparedBlock = 8192;
 
-std::int64_t steady_now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 // What share or copy calls say when it is not possible between these two files.
 bool is_unsupported(int error_number) {
   constexpr std::array kUnsupported = {EXDEV, EOPNOTSUPP, ENOTTY, EINVAL, ENOSYS, EPERM, EBADF};
@@ -57,7 +51,7 @@ FileCopier::FileCopier(const CopyOptions& options, Progress& progress, const Int
     : options_(options),
       progress_(progress),
       interrupt_(interrupt),
-      next_ns_(steady_now_ns()),
+      throttle_(options.bandwidth_limit),
       flushers_(kFlusherCount),
       workers_(options.worker_count) {}
 
@@ -139,7 +133,7 @@ void FileCopier::copy_content(stored::ContentFile& source, const Fd& destination
     }
     return;
   }
-  if (on_disk != nullptr && !needs_digest && options_.bandwidth_limit_kb == 0 &&
+  if (on_disk != nullptr && !needs_digest && !options_.bandwidth_limit.is_set() &&
       copy_in_kernel(*on_disk, destination, task)) {
     return;
   }
@@ -242,18 +236,8 @@ void FileCopier::read_through(stored::ContentFile& source, const CopyTask& task,
   read_verified(source, task, interrupt_, [&](Bytes data, std::uint64_t offset) {
     take(data, offset);
     progress_.advance(data.size());
-    keep_rate(data.size());
+    throttle_.take(data.size(), interrupt_);
   });
-}
-
-void FileCopier::keep_rate(std::uint64_t size_bytes) {
-  if (options_.bandwidth_limit_kb == 0) return;
-  const std::uint64_t bytes_per_second = options_.bandwidth_limit_kb * 1024;
-  const auto cost_ns = static_cast<std::int64_t>(static_cast<double>(size_bytes) * 1e9 /
-                                                 static_cast<double>(bytes_per_second));
-  const std::int64_t slot_ns = next_ns_.fetch_add(cost_ns) + cost_ns;
-  const std::int64_t wait_ms = (slot_ns - steady_now_ns()) / 1'000'000;
-  if (wait_ms > 0) sleep_unless_interrupted(static_cast<int>(wait_ms), interrupt_);
 }
 
 }  // namespace barman::copy

@@ -75,7 +75,6 @@ std::string program_version(const std::vector<std::string>& argv) {
 
 std::map<wal::TimelineId, wal_archive::WalIndexEntry> list_last_wals(const server::Server& server) {
   std::map<wal::TimelineId, wal_archive::WalIndexEntry> wals;
-  if (server.config().has_cloud_wals()) return wals;
   const wal_archive::WalArchive archive(server);
   for (const auto& [timeline, last] : archive.list_last_segments()) {
     if (auto entry = archive.inspect(last)) wals.emplace(timeline, std::move(*entry));

@@ -17,7 +17,7 @@ using config::OptionValue;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* kSegment = "000000010000000000000001";
+constexpr const char* kFirstSegment = "000000010000000000000001";
 
 DiagnosedOption find_option(const std::vector<DiagnosedOption>& options, std::string_view key) {
   const auto found = std::ranges::find(options, key, &DiagnosedOption::key);
@@ -64,9 +64,9 @@ TEST_F(DiagnosisTest, OptionsComeWithTheFileThatDefinesThem) {
 
 TEST_F(DiagnosisTest, TellsBackupsAndTheLastWalOfEachTimeline) {
   const server::Server server = site.make();
-  server.catalogue().save(catalogue::make_backup("20261101T000000", kSegment, kSegment));
+  server.catalogue().save(catalogue::make_backup("20261101T000000", kFirstSegment, kFirstSegment));
   put_file(server.catalogue().backup_info_path({"20261102T000000"}), "status=NONSENSE\n");
-  for (const char* name : {kSegment, "000000010000000000000002", "000000020000000000000002"}) {
+  for (const char* name : {kFirstSegment, "000000010000000000000002", "000000020000000000000002"}) {
     wal_archive::put_wal_file(site.archived(name), name);
   }
   const ServerDiagnosis diagnosis = diagnose();

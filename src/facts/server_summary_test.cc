@@ -14,7 +14,7 @@ using testing::ElementsAre;
 
 Timestamp at(double seconds) { return from_epoch_seconds(seconds); }
 
-BackupInfo make_backup(const std::string& id, BackupStatus status, double end) {
+BackupInfo ended_backup(const std::string& id, BackupStatus status, double end) {
   BackupInfo backup;
   backup.id = {id};
   backup.status = status;
@@ -24,11 +24,11 @@ BackupInfo make_backup(const std::string& id, BackupStatus status, double end) {
 }
 
 const std::vector<BackupInfo> kBackups = {
-    make_backup("20261101T000000", BackupStatus::done, 1000),
-    make_backup("20261102T000000", BackupStatus::failed, 2000),
-    make_backup("20261103T000000", BackupStatus::done, 3000),
-    make_backup("20261104T000000", BackupStatus::waiting_for_wals, 4000),
-    make_backup("20261105T000000", BackupStatus::done, 5000)};
+    ended_backup("20261101T000000", BackupStatus::done, 1000),
+    ended_backup("20261102T000000", BackupStatus::failed, 2000),
+    ended_backup("20261103T000000", BackupStatus::done, 3000),
+    ended_backup("20261104T000000", BackupStatus::waiting_for_wals, 4000),
+    ended_backup("20261105T000000", BackupStatus::done, 5000)};
 
 TEST(RecoverySpan, GoesFromTheFirstUsableBackupToTheLastWal) {
   const auto span = find_recovery_span(kBackups, {}, 6000);

@@ -33,7 +33,7 @@ class Rows {
 
 std::string truth(bool value) { return value ? "True" : "False"; }
 
-void add_postgres(Rows& rows, const ServerFacts& facts) {
+void add_postgres_rows(Rows& rows, const ServerFacts& facts) {
   if (!facts.version_text) {
     rows.add("pg_version", "PostgreSQL version", "FAILED trying to get PostgreSQL version");
     return;
@@ -70,7 +70,7 @@ std::string failures_text(const postgres::ArchiverStatistics& archiver) {
                      format_ctime(*archiver.last_failed_time));
 }
 
-void add_archiver(Rows& rows, const ServerFacts& facts) {
+void add_archiver_rows(Rows& rows, const ServerFacts& facts) {
   if (!facts.settings || !facts.settings->archive_mode) return;
   const std::string command = facts.settings->archive_command.value_or("");
   const bool is_set = !command.empty() && command != "(disabled)";
@@ -89,11 +89,12 @@ void add_archiver(Rows& rows, const ServerFacts& facts) {
 std::string retention_text(const ServerConfig& config) {
   if (!config.retention_policy) return "not enforced";
   return fmt::format("enforced (mode: {}, retention: {}, WAL retention: {})",
-                     config.retention_policy_mode, config.retention_policy->text(),
+                     to_text(config.retention_policy_mode), config.retention_policy->text(),
                      to_upper(config.wal_retention_policy));
 }
 
-void add_backups(Rows& rows, const ServerConfig& config, const std::vector<BackupInfo>& backups) {
+void add_backup_rows(Rows& rows, const ServerConfig& config,
+                     const std::vector<BackupInfo>& backups) {
   const auto is_usable = [](const BackupInfo& backup) { return backup.is_copy_done(); };
   const auto is_done = [](const BackupInfo& backup) {
     return backup.status == catalogue::BackupStatus::done;
@@ -126,12 +127,12 @@ std::vector<StatusRow> make_status_rows(const ServerConfig& config,
   rows.add("disabled", "Disabled", truth(config.disabled));
   rows.add("active_model", "Active configuration model", config.active_model.value_or("None"));
   if (facts) {
-    add_postgres(rows, *facts);
-    if (config.archiver) add_archiver(rows, *facts);
+    add_postgres_rows(rows, *facts);
+    if (config.archiver) add_archiver_rows(rows, *facts);
   }
   rows.add("passive_node", "Passive node", truth(config.is_passive()));
   rows.add("retention_policies", "Retention policies", retention_text(config));
-  add_backups(rows, config, backups);
+  add_backup_rows(rows, config, backups);
   rows.add_if("primary_ssh_command", "SSH command to primary server", config.primary_ssh_command);
   // Behind the lines that every version has.
   if (flow) {

@@ -19,7 +19,6 @@ config::ServerConfig sample_config() {
   config.archiver = true;
   config.minimum_redundancy = 1;
   config.retention_policy = config::RetentionPolicy{.count = 2};
-  config.retention_policy_mode = "auto";
   config.wal_retention_policy = "main";
   return config;
 }

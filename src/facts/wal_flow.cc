@@ -125,7 +125,7 @@ WalFlow gather_wal_flow(const server::Server& server, std::optional<StreamLook> 
   if (config.archiver) flow.incoming = find_queue(server.locations().incoming_directory);
   // It only tells less then.
   try {
-    if (!config.has_cloud_wals()) look_at_archive(server, flow);
+    look_at_archive(server, flow);
   } catch (const Error& error) {
     log::debug(log::kServerComponent, "server '{}': {}", server.name(), error.describe());
   }

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <exception>
 #include <memory>
 #include <vector>
@@ -14,43 +13,19 @@
 #include "base/anonymous_file.h"
 #include "base/error.h"
 #include "base/process.h"
+#include "base/throttle.h"
 #include "compression/codec.h"
 
 namespace barman::host {
 namespace fs = std::filesystem;
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::size_t kReadSize = std::size_t{256} << 10;
 constexpr int kForever = -1;
 
-// Sleeps so that not more than the limit comes in, on the average.
-class Throttle {
- public:
-  explicit Throttle(const std::optional<std::int64_t>& kilobytes_per_second)
-      : bytes_per_ms_(static_cast<double>(kilobytes_per_second.value_or(0)) * 1.024) {}
-
-  void take(std::size_t size_bytes, const Interrupt& interrupt) {
-    if (bytes_per_ms_ <= 0) return;
-    total_bytes_ += static_cast<double>(size_bytes);
-    const auto due = std::chrono::duration<double, std::milli>(total_bytes_ / bytes_per_ms_);
-    const auto rest = due - (Clock::now() - begun_);
-    if (rest.count() < 1) return;
-    if (sleep_unless_interrupted(static_cast<int>(rest.count()), interrupt)) {
-      interrupt.throw_if_requested();
-    }
-  }
-
- private:
-  const double bytes_per_ms_;
-  const Clock::time_point begun_ = Clock::now();
-  double total_bytes_ = 0;
-};
-
 void pump(const Fd& input, pipeline::Sink& sink, const std::string& name,
           const TreeTransfer& transfer) {
-  Throttle throttle(transfer.bandwidth_limit_kb);
+  Throttle throttle(transfer.bandwidth_limit);
   std::vector<std::byte> buffer(kReadSize);
   for (;;) {
     if (wait_for_fd(input.get(), WaitFor::readable, kForever, transfer.interrupt) ==

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "base/throttle.h"
 #include "host/host.h"
 #include "pipeline/tar_reader.h"
 
@@ -26,7 +27,7 @@ struct RemoteTree {
 struct TreeTransfer {
   // By gzip on the way.
   bool is_compressed = false;
-  std::optional<std::int64_t> bandwidth_limit_kb;
+  TransferLimit bandwidth_limit;
   Progress& progress;
   const Interrupt& interrupt;
 };

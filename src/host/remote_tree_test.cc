@@ -48,7 +48,7 @@ class HostTree : public testing::Test {
   }
   TreeTransfer transfer(bool is_compressed = false) {
     return {.is_compressed = is_compressed,
-            .bandwidth_limit_kb = {},
+            .bandwidth_limit = {},
             .progress = progress_,
             .interrupt = interrupt_};
   }

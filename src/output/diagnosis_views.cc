@@ -27,7 +27,7 @@ JsonValue options_json(const std::vector<facts::DiagnosedOption>& options, Confi
   return json;
 }
 
-JsonValue backups_json(const std::vector<catalogue::BackupInfo>& backups) {
+JsonValue diagnosed_backups_json(const std::vector<catalogue::BackupInfo>& backups) {
   JsonValue json = JsonValue::object();
   for (const catalogue::BackupInfo& backup : backups) {
     json.add(backup.id.value, backup_fields(backup, TimeForm::iso));
@@ -86,8 +86,8 @@ JsonValue server_json(const facts::ServerDiagnosis& diagnosis, ConfigSources sou
   document.add("active_model", diagnosis.active_model);
   document.add("config", options_json(diagnosis.options, sources));
   document.add("status", std::move(status));
-  document.add("backups",
-               diagnosis.backups ? backups_json(*diagnosis.backups) : JsonValue::object());
+  document.add("backups", diagnosis.backups ? diagnosed_backups_json(*diagnosis.backups)
+                                            : JsonValue::object());
   document.add("wals",
                diagnosis.last_wals ? last_wals_json(*diagnosis.last_wals) : JsonValue::object());
   document.add("msg_list", JsonValue(diagnosis.messages));

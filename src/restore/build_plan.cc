@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "pipeline/relative_path.h"
+#include "postgres/backup_manifest.h"
 #include "postgres/system_id.h"
 #include "postgres/version_facts.h"
 #include "postgres/versions.h"
@@ -53,6 +54,7 @@ class Planner {
     add_messages();
     refuse_places(facts_, request_, plan_);
     refuse_damaged_backup();
+    plan_.target = target_;
     return std::move(plan_);
   }
 
@@ -104,7 +106,7 @@ class Planner {
     plan_.uses_get_wal = request_.get_wal;
     plan_.remote_command = request_.remote_ssh_command.value_or("");
     plan_.worker_count = request_.worker_count;
-    plan_.bandwidth_limit_kb = request_.bandwidth_limit_kb;
+    plan_.bandwidth_limit = request_.bandwidth_limit;
   }
 
   // With get-wal nothing is put there, so it is nothing to write either.
@@ -575,12 +577,13 @@ std::vector<copy::TreeCopy> list_trees(const RestoreFacts& facts, const std::str
                                        const Relocations& relocations) {
   std::vector<copy::TreeCopy> trees;
   for (const stored::BackupTree& tree : facts.content) {
-    trees.push_back({.source = tree.content,
-                     .destination = destination,
-                     .manifest_prefix = tree.manifest_prefix(),
-                     .label = "data directory",
-                     .is_data_directory = tree.is_data_directory(),
-                     .manifest_name = "backup_manifest." + facts.backup.id.value});
+    trees.push_back(
+        {.source = tree.content,
+         .destination = destination,
+         .manifest_prefix = tree.manifest_prefix(),
+         .label = "data directory",
+         .is_data_directory = tree.is_data_directory(),
+         .manifest_name = std::string(postgres::kBackupManifest) + "." + facts.backup.id.value});
     for (const catalogue::Tablespace& tablespace : facts.backup.tablespaces) {
       if (tablespace.oid != tree.oid) continue;
       trees.back().destination = location_of(tablespace, relocations);

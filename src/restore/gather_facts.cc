@@ -23,6 +23,7 @@
 #include "restore/inspect_places.h"
 #include "restore/partial_copies.h"
 #include "restore/remote_places.h"
+#include "stored/backup_store.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/wal_archive.h"
@@ -173,7 +174,7 @@ ExpectedRate expect_rate(const server::Server& server, const stored::BackupChain
       rate = {.bytes_per_second = rate_of_backup, .source = RateSource::backup, .restores = 0};
     }
   }
-  const double limit = static_cast<double>(request.bandwidth_limit_kb) * 1024;  // 0 = none
+  const double limit = static_cast<double>(request.bandwidth_limit.bytes_per_second());  // 0 = none
   if (limit > 0 && (rate.bytes_per_second == 0 || rate.bytes_per_second > limit)) {
     rate = {.bytes_per_second = limit, .source = RateSource::bandwidth_limit, .restores = 0};
   }
@@ -240,7 +241,7 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
   facts.rate = expect_rate(server, chain, request);
   // What a resumed restore finds there already tells nothing of the next.
   if (!request.resume) facts.rate_kind = rate_kind_of(chain, request);
-  facts.manifest_path = catalogue.data_directory(backup.id) / "backup_manifest";
+  facts.manifest_path = stored::BackupStore(catalogue).manifest_path(backup.id);
   facts.has_mixed_checksums = chain.has_mixed_checksums();
   if (chain.is_incremental()) {
     for (const stored::ChainMember& member : chain.members()) {

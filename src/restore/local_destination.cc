@@ -31,8 +31,7 @@ class LocalDestination final : public Destination {
         messages_(reporting.messages),
         progress_(reporting.progress),
         interrupt_(interrupt),
-        options_(
-            {.worker_count = plan.worker_count, .bandwidth_limit_kb = plan.bandwidth_limit_kb}),
+        options_({.worker_count = plan.worker_count, .bandwidth_limit = plan.bandwidth_limit}),
         copier_(options_, progress_, interrupt_) {}
 
   void prepare() override {

@@ -70,7 +70,7 @@ std::string format_action(const RecoverySettingsRequest& request) {
   if (!request.target.action) return {};
   if (request.server_version < postgres::kVersion9_5)
     return assignment("pause_at_recovery_target", "on");
-  return assignment("recovery_target_action", *request.target.action);
+  return assignment("recovery_target_action", to_text(*request.target.action));
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ TEST(RecoverySettings, WritesTargetsInTheOrderOfBarman) {
   request.target.time = parse_timestamp("2026-11-21 01:43:14+00:00")->time;
   request.target.exclusive = true;
   request.target.timeline_text = "2";
-  request.target.action = "promote";
+  request.target.action = TargetAction::promote;
   EXPECT_EQ(format_recovery_settings(request),
             "restore_command = 'cp /srv/pg/barman_wal/%f %p'\n"
             "recovery_end_command = 'rm -fr /srv/pg/barman_wal'\n"

@@ -1,7 +1,10 @@
 #include "restore/recovery_target.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <string_view>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -16,14 +19,17 @@ namespace {
 // MAXFNAMELEN of PostgreSQL, without the closing zero.
 constexpr std::size_t kMaxRestorePointName = 63;
 
-void check_xid(const std::string& xid) {
-  const bool is_number =
-      !xid.empty() && xid.size() <= 20 &&
-      std::all_of(xid.begin(), xid.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (!is_number || xid.find_first_not_of('0') == std::string::npos) {
+// Without leading zeroes, with which PostgreSQL would read an octal number.
+std::string plain_xid(const std::string& xid) {
+  const std::string digits = xid.substr(std::min(xid.find_first_not_of('0'), xid.size()));
+  std::uint64_t number = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [parsed_end, code] = std::from_chars(digits.data(), end, number);
+  if (code != std::errc{} || parsed_end != end) {
     throw Error(ErrorKind::usage, fmt::format("Invalid transaction ID for --target-xid: '{}'", xid),
                 "Give a positive number, as pg_current_xact_id() shows it.");
   }
+  return digits;
 }
 
 void check_name(const std::string& name) {
@@ -59,6 +65,18 @@ std::string describe_zone_doubt(const std::string& text, const ParsedTimestamp& 
   return "";
 }
 
+// In the order of TargetAction.
+constexpr std::array<std::string_view, 3> kActions = {"pause", "shutdown", "promote"};
+
+TargetAction parse_action(std::string_view word) {
+  const auto found = std::find(kActions.begin(), kActions.end(), word);
+  if (found == kActions.end()) {
+    throw Error(ErrorKind::usage, fmt::format("Invalid target action '{}'", word),
+                "Give pause, shutdown or promote.");
+  }
+  return static_cast<TargetAction>(found - kActions.begin());
+}
+
 }  // namespace
 
 void refuse_multiple_targets(const TargetRequest& request) {
@@ -70,6 +88,10 @@ void refuse_multiple_targets(const TargetRequest& request) {
                 "Give only one of --target-time, --target-xid, --target-lsn, --target-name and "
                 "--target-immediate.");
   }
+}
+
+std::string_view to_text(TargetAction action) {
+  return kActions.at(static_cast<std::size_t>(action));
 }
 
 RecoveryTarget parse_target(const TargetRequest& request) {
@@ -96,14 +118,13 @@ RecoveryTarget parse_target(const TargetRequest& request) {
     }
     target.lsn_text = *request.lsn;
   }
-  if (request.xid) check_xid(*request.xid);
+  if (request.xid) target.xid = plain_xid(*request.xid);
   if (request.name) check_name(*request.name);
-  target.xid = request.xid;
   target.name = request.name;
   target.immediate = request.immediate;
   target.timeline_text = request.timeline;
   target.exclusive = request.exclusive;
-  target.action = request.action;
+  if (request.action) target.action = parse_action(*request.action);
   return target;
 }
 
@@ -134,9 +155,10 @@ void refuse_impossible_target(const RecoveryTarget& target, const catalogue::Bac
                 "Give the target as time, transaction or restore point.");
   }
   if (version > 0 && version < postgres::kVersion9_5 && target.action &&
-      *target.action != "pause") {
+      *target.action != TargetAction::pause) {
     throw Error(ErrorKind::usage,
-                fmt::format("Illegal target action '{}' for PostgreSQL before 9.5", *target.action),
+                fmt::format("Illegal target action '{}' for PostgreSQL before 9.5",
+                            to_text(*target.action)),
                 "Use --target-action pause.");
   }
 }

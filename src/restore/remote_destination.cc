@@ -39,7 +39,7 @@ class RemoteDestination final : public Destination {
         messages_(reporting.messages),
         progress_(reporting.progress),
         interrupt_(interrupt),
-        throttle_({.kib_per_second = plan.bandwidth_limit_kb}),
+        throttle_(plan.bandwidth_limit),
         small_files_(plan.is_encrypted, plan.examined_files) {}
 
   void prepare() override {

@@ -27,7 +27,7 @@
 #include "restore/replayed_tablespaces.h"
 #include "restore/restore_rates.h"
 #include "restore/wal_reading.h"
-#include "server/hook_scripts.h"
+#include "server/server_hooks.h"
 #include "stored/archive_file.h"
 #include "stored/backup_chain.h"
 #include "wal_archive/archive_wal.h"
@@ -112,9 +112,9 @@ void archive_waiting(const server::Server& server, const RestoreRequest& request
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     messages.warning(fmt::format(
-        "WAL of server {} that waits to be archived could not be archived: {}{}\nThe restore goes "
+        "WAL of server {} that waits to be archived could not be archived: {}\nThe restore goes "
         "on with the WAL that is in the archive: the newest changes may be missing.",
-        server.name(), error.describe(), error.hint().empty() ? "" : "\nHINT: " + error.hint()));
+        server.name(), error.describe_with_hint()));
   }
 }
 
@@ -149,7 +149,7 @@ Error explain_failure(const Error& error, const RestorePlan& plan) {
 
 void note_rate(const server::Server& server, const RestorePlan& plan,
                std::chrono::steady_clock::duration duration) {
-  if (plan.rate_kind.empty() || plan.bandwidth_limit_kb > 0) return;
+  if (plan.rate_kind.empty() || plan.bandwidth_limit.is_set()) return;
   note_restore(server.locations().backup_directory,
                {.kind = plan.rate_kind,
                 .bytes = plan.total_bytes + plan.wal.total_bytes,
@@ -239,14 +239,13 @@ void note_minimal(const server::Server& server, const ReplayPlan& replay,
 void check_wal(const server::Server& server, const RestoreRequest& request, Progress& progress,
                const RestoreFacts& facts, RestorePlan& plan) {
   if (plan.replay.files.empty()) return;
-  const RecoveryTarget target = parse_target(request.target);
-  const WalReading reading = read_wal(plan.replay, target, plan.wal.coding,
+  const WalReading reading = read_wal(plan.replay, plan.target, plan.wal.coding,
                                       {.worker_count = request.worker_count,
                                        .progress = progress,
                                        .interrupt = server.interrupt()});
   if (reading.minimal && !request.dry_run) note_minimal(server, plan.replay, *reading.minimal);
-  judge_wal(reading, target, plan);
-  judge_replayed_tablespaces(reading.tablespaces, target, facts, plan);
+  judge_wal(reading, plan.target, plan);
+  judge_replayed_tablespaces(reading.tablespaces, plan.target, facts, plan);
 }
 
 Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& progress) {
@@ -318,11 +317,7 @@ ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
                                const Chosen& chosen, const RestoreReporting& reporting,
                                const server::HookVariables& variables) {
   const RestorePlan& plan = prepared.plan;
-  const server::HookScripts scripts(server.config(),
-                                    {.server_name = server.name(),
-                                     .configuration_path = server.program().configuration_path,
-                                     .path_prefix = server.config().path_prefix},
-                                    server::HookKind::recovery, server.interrupt());
+  const server::HookScripts scripts = server::make_hooks(server, server::HookKind::recovery);
   scripts.run_pre(variables);
   std::optional<PlaceLocks> locks;
   try {
@@ -371,7 +366,7 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
                              Messages& messages, Progress& progress) {
   const auto begin = std::chrono::steady_clock::now();
   RestoreResult result;
-  result.begin_time = now_local();
+  result.begin_time = server.clock().now();
 
   const Chosen chosen = choose(server, request);
   archive_waiting(server, request, messages);

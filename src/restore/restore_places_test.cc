@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <functional>
+#include <stop_token>
 
 #include "base/durable.h"
 #include "base/error.h"
@@ -157,6 +158,124 @@ TEST_F(RefusePlaces, ATablespaceInTheDataDirectoryStaysThere) {
   }
 }
 
+TEST_F(RefusePlaces, OnlyTheRestoreOfThisBackupIsResumed) {
+  request_ = {.resume = true};
+  plan_.tablespaces.clear();
+  EXPECT_THAT(refusal(), HasSubstr("it holds no interrupted restore"));
+  facts_.destination.interrupted_restore = marker();
+  EXPECT_EQ(refusal(), "");
+  facts_.destination.interrupted_restore->backup_id = {"20261122T014251"};
+  EXPECT_THAT(refusal(), HasSubstr("interrupted restore of backup '20261122T014251' of server"));
+  facts_.destination.interrupted_restore = marker();
+  facts_.destination.interrupted_restore->server_name = "other";
+  EXPECT_THAT(refusal(), HasSubstr("of server 'other'"));
+}
+
+TEST_F(RefusePlaces, WhatLooksFullMayBeResumedAndIsSaid) {
+  request_ = {};
+  plan_.updates_existing = false;
+  plan_.tablespaces.clear();
+  facts_.destination.is_empty = false;
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("is not empty"), testing::Not(HasSubstr("--resume"))));
+  facts_.destination.interrupted_restore = marker();
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("is not empty"), HasSubstr("--resume goes on")));
+}
+
+TEST_F(RefusePlaces, ADirectoryThatIsNotThisClustersIsNotMadeEqualToIt) {
+  plan_.tablespaces.clear();
+  facts_.destination.is_empty = false;
+  EXPECT_THAT(refusal(), HasSubstr("it is not a PostgreSQL data directory"));
+  facts_.destination.is_data_directory = true;
+  facts_.destination.system_id = postgres::SystemId{7};
+  facts_.backup.systemid = "8";
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("another cluster"), HasSubstr("identifier 7"),
+                               HasSubstr("backup's is 8")));
+  facts_.backup.systemid = "7";
+  EXPECT_EQ(refusal(), "");
+  // What a restore has left has no pg_control, and is ours.
+  facts_.destination.is_data_directory = false;
+  facts_.destination.interrupted_restore = marker();
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(RefusePlaces, WhatIsNoDirectoryOrNotWritable) {
+  plan_.tablespaces.clear();
+  facts_.destination.is_directory = false;
+  EXPECT_THAT(refusal(), HasSubstr("is not a directory"));
+  facts_.destination = {.resolved = "/srv/pg", .is_writable = false};
+  EXPECT_THAT(refusal(), HasSubstr("cannot be written"));
+}
+
+TEST_F(RefusePlaces, TheCatalogueFromAboveAndFromBelow) {
+  plan_.tablespaces.clear();
+  for (const char* const catalogue : {"/srv", "/srv/pg", "/srv/pg/base/1"}) {
+    facts_.catalogue_directories = {catalogue};
+    EXPECT_THAT(refusal(), HasSubstr("overlaps the backup catalogue")) << catalogue;
+  }
+  facts_.catalogue_directories = {"/srv/pg2", "/srv/p"};
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(RefusePlaces, TwoTablespacesOneInsideTheOther) {
+  target() = {.resolved = "/srv/ts"};
+  plan_.tablespaces.push_back({.oid = 16385, .name = "other", .location = "/srv/ts/other"});
+  facts_.tablespace_targets["other"] = {.resolved = "/srv/ts/other"};
+  EXPECT_THAT(refusal(), HasSubstr("tablespaces 'ts' and 'other' lie one inside the other"));
+  facts_.tablespace_targets["other"] = {.resolved = "/srv/ts2"};
+  EXPECT_EQ(refusal(), "");
+}
+
+// PostgreSQL removes the directory when recovery has ended, with all that is in it.
+TEST_F(RefusePlaces, AStagingDirectoryServesNothingElse) {
+  target() = {.resolved = "/srv/ts"};
+  plan_.wal.directory = "/srv/wal";
+  const auto refusal_at = [&](const char* place, bool is_empty = true) {
+    facts_.staging_wal = {.resolved = place, .is_empty = is_empty};
+    return refusal();
+  };
+  EXPECT_EQ(refusal_at("/srv/wal"), "");
+  EXPECT_THAT(refusal_at("/srv/wal", false), HasSubstr("is not empty"));
+  EXPECT_THAT(refusal_at("/srv"), HasSubstr("contains the destination directory"));
+  EXPECT_THAT(refusal_at("/srv/pg/base"), HasSubstr("among the files of PostgreSQL"));
+  EXPECT_EQ(refusal_at("/srv/pg/barman_wal"), "");
+  EXPECT_THAT(refusal_at("/srv/ts/wal"), HasSubstr("tablespace 'ts' lie one inside the other"));
+  // Of the restore that goes on.
+  plan_.updates_existing = true;
+  facts_.destination.interrupted_restore = marker();
+  facts_.staging_wal = {.resolved = "/srv/wal", .is_empty = false};
+  EXPECT_THAT(refusal(), HasSubstr("is not empty")) << "of somebody else";
+  facts_.staging_wal->interrupted_restore = marker();
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(RefusePlaces, DisksThatAreTooSmall) {
+  request_ = {};
+  plan_.updates_existing = false;
+  target() = {.resolved = "/srv/ts", .device = 2, .available_bytes = 40};
+  facts_.destination = {.resolved = "/srv/pg", .device = 1, .available_bytes = 60};
+  plan_.total_bytes = 80;
+  plan_.wal.total_bytes = 20;
+  EXPECT_EQ(refusal(), "");
+  plan_.wal.total_bytes = 21;
+  EXPECT_THAT(refusal(), HasSubstr("Not enough free space for '/srv/pg'"));
+  // WAL on a disk of its own.
+  plan_.wal.directory = "/srv/wal";
+  facts_.staging_wal = {.resolved = "/srv/wal", .device = 3, .available_bytes = 21};
+  EXPECT_EQ(refusal(), "");
+  facts_.staging_wal->available_bytes = 20;
+  EXPECT_THAT(refusal(), HasSubstr("Not enough free space for WAL in '/srv/wal'"));
+  // One disk counts once, however many directories it has.
+  facts_.staging_wal.reset();
+  plan_.wal.total_bytes = 0;
+  plan_.total_bytes = 101;
+  plan_.tablespaces.push_back({.oid = 16385, .name = "other", .location = "/srv/other"});
+  facts_.tablespace_targets["other"] = {
+      .resolved = "/srv/other", .device = 2, .available_bytes = 40};
+  EXPECT_THAT(refusal(), HasSubstr("Not enough free space"));
+  facts_.destination.shares_blocks_with_catalogue = true;
+  EXPECT_EQ(refusal(), "");
+}
+
 std::string segment(std::uint64_t page_address) {
   std::string header(64, '\0');
   const auto put = [&](std::size_t offset, std::uint64_t value, std::size_t size) {
@@ -262,6 +381,98 @@ TEST_F(ClearDestination, ATablespaceInsideIsClearedAsATablespace) {
   EXPECT_TRUE(fs::exists(root_ / "pg/tables/ts/PG_17_1/5/1"));
   EXPECT_FALSE(fs::exists(root_ / "pg/tables/ts/PG_17_1/5/2"));
   EXPECT_EQ(read_file(saved(root_ / "pg") / "tables/notes"), "mine");
+}
+
+TEST_F(ClearDestination, LinksGoAndWhatTheyLeadToStays) {
+  put_file(root_ / "elsewhere/1259", "of somebody");
+  const fs::path elsewhere = root_ / "elsewhere";
+  fs::create_directory_symlink(elsewhere, root_ / "pg/base/2");
+  fs::create_symlink(elsewhere / "1259", root_ / "pg/base/1/1260");
+  // In the place of what the backup has, too.
+  fs::remove_all(root_ / "pg/base/1");
+  fs::create_directory_symlink(elsewhere, root_ / "pg/base/1");
+  fs::remove(root_ / "pg/PG_VERSION");
+  fs::create_symlink(elsewhere / "1259", root_ / "pg/PG_VERSION");
+  clear();
+  for (const char* const gone : {"base/1", "base/2", "PG_VERSION"}) {
+    EXPECT_FALSE(fs::exists(fs::symlink_status(root_ / "pg" / gone))) << gone;
+  }
+  EXPECT_EQ(read_file(elsewhere / "1259"), "of somebody");
+}
+
+TEST_F(ClearDestination, ALinkToWalStaysAndItsDirectoryIsEmptied) {
+  const fs::path wal = root_ / "wal_disk";
+  put_file(wal / "000000010000000000000002", segment(0x2000000));
+  put_file(wal / "000000010000000000000003", segment(0x3000000));
+  put_file(wal / "archive_status/000000010000000000000002.done", "");
+  put_file(wal / ".barman-restore", "the mark of this restore");
+  fs::create_directory_symlink(wal, root_ / "pg/pg_wal");
+  plan_.archived_here = {"000000010000000000000002"};
+  clear();
+  EXPECT_EQ(fs::read_symlink(root_ / "pg/pg_wal"), wal);
+  EXPECT_FALSE(fs::exists(wal / "000000010000000000000002"));
+  EXPECT_FALSE(fs::exists(wal / "000000010000000000000003"));
+  EXPECT_FALSE(fs::exists(wal / "archive_status"));
+  EXPECT_TRUE(fs::exists(wal / ".barman-restore"));
+  // It was the last one that the server wrote.
+  EXPECT_EQ(read_file(saved(root_ / "pg") / "pg_wal/000000010000000000000003.partial"),
+            segment(0x3000000));
+}
+
+TEST_F(ClearDestination, WhatIsInTheWayOfAFileOrADirectoryGoes) {
+  fs::remove(root_ / "pg/base/1/1259");
+  put_file(root_ / "pg/base/1/1259/inside", "a directory");
+  fs::remove_all(root_ / "pg/scripts");
+  put_file(root_ / "pg/scripts", "a file");
+  clear();
+  EXPECT_FALSE(fs::exists(root_ / "pg/base/1/1259"));
+  EXPECT_TRUE(fs::exists(root_ / "pg/base/1"));
+  EXPECT_FALSE(fs::exists(root_ / "pg/scripts"));
+  EXPECT_EQ(read_file(saved(root_ / "pg") / "scripts"), "a file");
+}
+
+TEST_F(ClearDestination, HiddenEntriesStayAtTheTopOnly) {
+  put_file(root_ / "pg/.mark", "");
+  put_file(root_ / "pg/.snapshot/1", "of the file system");
+  put_file(root_ / "pg/base/.hidden", "");
+  clear();
+  EXPECT_TRUE(fs::exists(root_ / "pg/.mark"));
+  EXPECT_TRUE(fs::exists(root_ / "pg/.snapshot/1"));
+  EXPECT_FALSE(fs::exists(root_ / "pg/base/.hidden"));
+}
+
+TEST_F(ClearDestination, OtherClustersAndVersionsInATablespaceStay) {
+  put_file(root_ / "backup_ts/PG_17_1/5/1", "of the backup");
+  put_file(root_ / "ts/PG_17_1/5/2", "later");
+  put_file(root_ / "ts/PG_17_1/6/1", "later");
+  put_file(root_ / "ts/PG_16_1/5/1", "of another cluster");
+  put_file(root_ / "ts/notes", "mine");
+  plan_.tablespaces = {{.oid = 16384, .name = "ts", .location = root_ / "ts"}};
+  plan_.trees.insert(plan_.trees.begin(),
+                     {.source = std::make_shared<stored::PlainTree>(root_ / "backup_ts"),
+                      .destination = root_ / "ts"});
+  clear();
+  EXPECT_FALSE(fs::exists(root_ / "ts/PG_17_1/5/2"));
+  EXPECT_FALSE(fs::exists(root_ / "ts/PG_17_1/6"));
+  EXPECT_EQ(read_file(root_ / "ts/PG_16_1/5/1"), "of another cluster");
+  EXPECT_EQ(read_file(root_ / "ts/notes"), "mine");
+}
+
+TEST_F(ClearDestination, WhenItIsInterruptedNoServerStartsOnWhatIsLeft) {
+  std::stop_source source;
+  source.request_stop();
+  EXPECT_THROW(clear_destination(plan_, Interrupt(source.get_token(), -1, nullptr)), Error);
+  EXPECT_FALSE(fs::exists(root_ / "pg/global/pg_control"));
+  EXPECT_TRUE(fs::exists(root_ / "pg/base/1/9999"));
+  EXPECT_TRUE(fs::exists(root_ / "pg/server.key"));
+}
+
+TEST_F(ClearDestination, TheLockFileOfAServerThatHasCrashedIsNone) {
+  constexpr const char* kBeyondAllPids = "99999999\n";
+  put_file(root_ / "pg/postmaster.pid", kBeyondAllPids);
+  clear();
+  EXPECT_FALSE(fs::exists(root_ / "pg/postmaster.pid"));
+  EXPECT_FALSE(fs::exists(root_ / "pg/global/pg_control"));
 }
 
 TEST_F(ClearDestination, StopsForAServerThatWasStartedMeanwhile) {

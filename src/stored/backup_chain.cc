@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "postgres/backup_label.h"
 #include "stored/backup_evidence.h"
+#include "stored/backup_store.h"
 #include "stored/combined_tree.h"
 #include "stored/scratch_tree.h"
 
@@ -22,8 +23,7 @@ ChainMember open_member(const catalogue::Catalogue& catalogue, BackupInfo info,
                         const OpenOptions& options) {
   ChainMember member{.info = std::move(info)};
   member.trees = open_backup(catalogue, member.info, options);
-  if (auto manifest =
-          ManifestIndex::load(catalogue.data_directory(member.info.id) / "backup_manifest")) {
+  if (auto manifest = BackupStore(catalogue).open_manifest(member.info.id)) {
     member.manifest = std::make_shared<ManifestIndex>(std::move(*manifest));
   }
   return member;

@@ -60,7 +60,7 @@ void receive_from_primary(const server::Server& server, const host::RemoteTree& 
   const config::ServerConfig& config = server.config();
   host::receive_tree(primary_host(config), tree, visitor,
                      {.is_compressed = config.network_compression,
-                      .bandwidth_limit_kb = config.bandwidth_limit,
+                      .bandwidth_limit = TransferLimit::of(config.bandwidth_limit),
                       .progress = progress,
                       .interrupt = server.interrupt()});
 }

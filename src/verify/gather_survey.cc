@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "catalogue/backup_kind.h"
 #include "stored/archive_file.h"
+#include "stored/backup_writer.h"
 #include "verify/window_end.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/wal_archive.h"
@@ -21,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using catalogue::BackupInfo;
 using verify::VerifyDepth;
-using Severity = Finding::Severity;
 
 constexpr std::size_t kReaders = 4;
 // Of one backup; the rest is counted.
@@ -31,14 +31,13 @@ constexpr int kFirstWithManifest = 130000;
 
 bool has_plain_files(const BackupInfo& info) {
   return info.type() != catalogue::BackupType::snapshot &&
-         (!info.compression || *info.compression == "none") &&
-         (!info.encryption || *info.encryption == "none");
+         catalogue::stored_form_of(info) == catalogue::StoredForm::plain;
 }
 
-std::string object_of(const BackupInfo& info) { return "backup " + info.id.value; }
+std::string damaged_backup(const BackupInfo& info) { return "backup " + info.id.value; }
 
 void add_damage(SurveyedBackup& backup, std::string reason) {
-  backup.damage.push_back({Severity::error, object_of(backup.info), std::move(reason),
+  backup.damage.push_back({Finding::Severity::error, damaged_backup(backup.info), std::move(reason),
                            "Do not rely on this backup: take a new one, and look at the disk."});
 }
 
@@ -80,7 +79,7 @@ void survey_archives(const server::Server& server, VerifyDepth depth, Progress& 
   for (const catalogue::Tablespace& tablespace : info.tablespaces) {
     look_at(tablespace.oid, fmt::format("tablespace {} ({})", tablespace.name, tablespace.oid));
   }
-  const bool has_manifest = is_there(data / "backup_manifest");
+  const bool has_manifest = is_there(stored::manifest_in(data));
   if (!has_manifest && catalogue::source_of(info) == catalogue::SourceKind::postgres_stream &&
       info.version.value_or(0) >= kFirstWithManifest) {
     add_damage(backup, "its backup_manifest is missing");
@@ -141,7 +140,7 @@ void survey_files(const server::Server& server, VerifyDepth depth, Progress& pro
                                      tablespace.name, tablespace.oid));
     }
   }
-  if (is_there(data / "backup_manifest")) {
+  if (is_there(stored::manifest_in(data))) {
     compare_with_manifest(server, depth, progress, backup);
     if (depth == VerifyDepth::sizes) {
       backup.not_looked_at =
@@ -180,7 +179,9 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
                        .broken = std::move(list.broken)};
   for (const fs::path& path :
        {locations.backup_directory, locations.basebackups_directory, locations.wals_directory}) {
-    const bool is_local = locations.has_local_backups || path != locations.basebackups_directory;
+    const bool is_local =
+        (locations.has_local_backups || path != locations.basebackups_directory) &&
+        (locations.has_local_wals || path != locations.wals_directory);
     if (is_local && !has_directory(path)) {
       facts.missing_directories.push_back(path.string());
     }

@@ -11,27 +11,52 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kSegment = "000000010000000000000001";
+constexpr const char* kOnlySegment = "000000010000000000000001";
+
+class GatherSurvey : public testing::Test {
+ protected:
+  GatherSurvey() {
+    config_.name = "main";
+    config_.backup_directory = (directory_.path() / "main").string();
+    config_.basebackups_directory = config_.backup_directory + "/base";
+    config_.wals_directory = config_.backup_directory + "/wals";
+    global_.barman_lock_directory = directory_.path().string();
+  }
+  server::Server make() const { return {config_, global_, {}}; }
+
+  TemporaryDirectory directory_;
+  config::ServerConfig config_;
+  config::GlobalConfig global_;
+  NoProgress progress_;
+  SurveyedBackup backup_{.info =
+                             catalogue::make_backup("20260101T000000", kOnlySegment, kOnlySegment)};
+};
 
 // A loop of links stands for a disk that does not answer.
-TEST(GatherSurvey, FilesOfABackupThatCannotBeLookedAtAreDamage) {
-  const TemporaryDirectory directory;
-  config::ServerConfig config;
-  config.name = "main";
-  config.backup_directory = (directory.path() / "main").string();
-  config.basebackups_directory = config.backup_directory + "/base";
-  config.wals_directory = config.backup_directory + "/wals";
-  config::GlobalConfig global;
-  global.barman_lock_directory = directory.path().string();
-  const server::Server server(config, global, {});
-  SurveyedBackup backup{.info = catalogue::make_backup("20260101T000000", kSegment, kSegment)};
-  const auto base = server.catalogue().base_directory(backup.info.id);
+TEST_F(GatherSurvey, FilesOfABackupThatCannotBeLookedAtAreDamage) {
+  const server::Server server = make();
+  const auto base = server.catalogue().base_directory(backup_.info.id);
   std::filesystem::create_directories(base);
   std::filesystem::create_directory_symlink("data", base / "data");
-  NoProgress progress;
-  survey_backup_files(server, verify::VerifyDepth::sizes, progress, backup);
-  ASSERT_EQ(backup.damage.size(), 1U);
-  EXPECT_THAT(backup.damage.front().reason, HasSubstr("Too many levels of symbolic links"));
+  survey_backup_files(server, verify::VerifyDepth::sizes, progress_, backup_);
+  ASSERT_EQ(backup_.damage.size(), 1U);
+  EXPECT_THAT(backup_.damage.front().reason, HasSubstr("Too many levels of symbolic links"));
+}
+
+TEST_F(GatherSurvey, ArchivesThatAreNotCompressedHoldTheTablespaces) {
+  const server::Server server = make();
+  backup_.info.compression = "none";
+  backup_.info.tablespaces = {{.name = "fast", .oid = 16385, .location = "/srv/fast"}};
+  const auto data = server.catalogue().data_directory(backup_.info.id);
+  for (const char* const name : {"base.tar", "16385.tar", "backup_manifest"}) {
+    put_file(data / name, "content");
+  }
+  survey_backup_files(server, verify::VerifyDepth::sizes, progress_, backup_);
+  EXPECT_TRUE(backup_.damage.empty()) << backup_.damage.front().reason;
+  std::filesystem::remove(data / "16385.tar");
+  survey_backup_files(server, verify::VerifyDepth::sizes, progress_, backup_);
+  ASSERT_EQ(backup_.damage.size(), 1U);
+  EXPECT_THAT(backup_.damage.front().reason, HasSubstr("the archive of tablespace fast (16385)"));
 }
 
 }  // namespace

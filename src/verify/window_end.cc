@@ -29,7 +29,7 @@ std::vector<Finding> find_stopped_wal(const server::Server& server,
                                       const std::string& last_segment) {
   const config::ServerConfig& config = server.config();
   std::vector<Finding> findings;
-  if (config.is_passive() || !config.active || config.has_cloud_wals()) return findings;
+  if (!config.active || !server.archives_wal()) return findings;
   const facts::WalFlow flow = facts::gather_wal_flow(server, std::nullopt);
   const auto add = [&](const std::string& cause, std::string next_step) {
     findings.push_back({Finding::Severity::notice, "recovery window",
@@ -46,7 +46,7 @@ std::vector<Finding> find_stopped_wal(const server::Server& server,
     add("archive-wal fails: " + archiver->describe(),
         fmt::format("Remove the cause, and run 'barman cron'; 'barman check {}' tells more.",
                     server.name()));
-  } else if (facts::is_queue_stalled(flow, now_local().as_double())) {
+  } else if (facts::is_queue_stalled(flow, server.clock().now().as_double())) {
     add(fmt::format("{} wait to be archived, the first since {}", facts::describe_queue(flow),
                     arrival_text(flow.queue().waits_since.value_or(0))),
         "Let 'barman cron' run each minute.");

@@ -266,9 +266,10 @@ void ReceiveLoop::stream_once() {
           "Truncating partial file {} that has wrong size {} while {} was expected.",
           truncated->path.string(), truncated->size_bytes, settings.segment_size.bytes));
     }
-    const std::string& synchronous = server_.config().streaming_archiver_synchronous;
-    if (synchronous == "on" ||
-        (synchronous != "off" &&
+    const config::SynchronousReceiving synchronous =
+        server_.config().streaming_archiver_synchronous;
+    if (synchronous == config::SynchronousReceiving::on ||
+        (synchronous == config::SynchronousReceiving::automatic &&
          postgres::is_synchronous_standby(settings.synchronous_standby_names.value_or(""),
                                           receiver_name(server_.config())))) {
       options.synchronous = replication::Synchronous::yes;
@@ -302,7 +303,7 @@ void ReceiveLoop::require_slot(postgres::Connection& sql,
                                 fmt::format("replication slot '{}' is already in use", name));
   }
   busy_since_.reset();
-  const bool may_create = server_.config().create_slot == "auto";
+  const bool may_create = server_.config().create_slot == config::SlotCreation::automatic;
   if (const auto loss = slot ? describe_slot_loss(*slot) : std::nullopt) {
     if (!may_create) {
       throw Error(ErrorKind::not_found, *loss, slot_loss_next_step(server_.name()) + ".");

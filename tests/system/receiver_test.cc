@@ -7,7 +7,6 @@
 #include <chrono>
 #include <functional>
 #include <string>
-#include <thread>
 
 #include "base/file_lock.h"
 #include "support/eventually.h"
@@ -73,7 +72,12 @@ TEST(Receiver, ComesBackToWhatAnotherArchiverHasHeldUp) {
     ASSERT_TRUE(held);
     site.start_receiver();
     name = complete_a_segment(site);
-    std::this_thread::sleep_for(milliseconds(1000));
+    // What its archiver says, which ends with that.
+    EXPECT_TRUE(eventually([&] {
+      return site.barman.log().find(
+                 "Another archive-wal process is already running on server "
+                 "main") != std::string::npos;
+    }));
     EXPECT_FALSE(archived_wals(site.barman, "main").contains(name));
   }
   EXPECT_TRUE(eventually([&] { return archived_wals(site.barman, "main").contains(name); }));
