@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <stop_token>
 #include <vector>
 
@@ -61,9 +62,9 @@ TEST(Retry, WithoutRetriesTheFirstErrorIsThrown) {
 }
 
 TEST(Retry, AnInterruptEndsThePause) {
-  std::stop_source source;
+  const auto source = std::make_unique<std::stop_source>();
   const int signal = 15;
-  const Interrupt interrupt(source.get_token(), -1, &signal);
+  const Interrupt interrupt(source->get_token(), -1, &signal);
   int count = 0;
   const auto fail = [&] {
     ++count;
@@ -72,7 +73,7 @@ TEST(Retry, AnInterruptEndsThePause) {
   // Requested while the first attempt is told.
   try {
     retry({.times = 5, .pause = milliseconds(1)}, interrupt, fail,
-          [&](const Error&, std::int64_t) { source.request_stop(); });
+          [&](const Error&, std::int64_t) { source->request_stop(); });
     FAIL() << "nothing was thrown";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::interrupted);
