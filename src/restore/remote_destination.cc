@@ -1,5 +1,6 @@
 #include "restore/remote_destination.h"
 
+#include <ctime>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,8 +24,11 @@ namespace fs = std::filesystem;
 namespace {
 
 pipeline::TarMember directory_member(const std::string& path, mode_t mode) {
-  return {
-      .path = path, .type = pipeline::TarMemberType::directory, .mode = mode, .link_target = {}};
+  return {.path = path,
+          .type = pipeline::TarMemberType::directory,
+          .mode = mode,
+          .mtime = std::time(nullptr),
+          .link_target = {}};
 }
 
 std::string mode_text(mode_t mode) { return fmt::format("{:04o}", mode); }

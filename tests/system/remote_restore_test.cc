@@ -7,6 +7,7 @@
 #include "encryption/test_support.h"
 #include "support/eventually.h"
 #include "support/incremental_site.h"
+#include "support/privileges.h"
 #include "support/ssh_server.h"
 #include "support/tcp_proxy.h"
 
@@ -79,7 +80,9 @@ class RemoteRestore : public testing::Test {
     EXPECT_FALSE(fs::exists(place.tablespace / ".barman-restoring"));
     const PostgresServer copy({.data_directory = place.data});
     EXPECT_EQ(all_rows(copy), rows);
-    EXPECT_EQ(copy.value("SHOW archive_command"), "false");
+    EXPECT_EQ(copy.value("SELECT string_agg(setting, ',') FROM pg_file_settings "
+                         "WHERE name = 'archive_command'"),
+              "false");
     EXPECT_EQ(copy.value("SELECT pg_tablespace_location(oid) FROM pg_tablespace "
                          "WHERE spcname = 'ts'"),
               place.tablespace.string());
