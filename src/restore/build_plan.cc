@@ -429,9 +429,7 @@ class Planner {
 
   std::optional<RemoteFetching> remote_fetching() const {
     if (!request_.remote_ssh_command) return std::nullopt;
-    return RemoteFetching{.barman_host = facts_.barman_host,
-                          .port = request_.recovery_option_port,
-                          .jobs = request_.fetch_jobs};
+    return RemoteFetching{facts_.barman_host, request_.recovery_option_port, request_.fetch_jobs};
   }
 
   // What is written outside of the destination, and what is left of what was there.

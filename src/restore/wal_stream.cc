@@ -46,7 +46,8 @@ class MemberSink final : public pipeline::Sink {
     static const std::vector<std::byte> zeroes(kZeroPiece);
     while (written_ < size_bytes_) {
       const std::uint64_t rest = size_bytes_ - written_;
-      write(Bytes(zeroes).first(static_cast<std::size_t>(std::min<std::uint64_t>(kZeroPiece, rest))));
+      write(
+          Bytes(zeroes).first(static_cast<std::size_t>(std::min<std::uint64_t>(kZeroPiece, rest))));
     }
   }
   void end() {
