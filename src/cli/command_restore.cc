@@ -53,6 +53,7 @@ RestoreRequest read_request(CommandContext& context, const config::ServerConfig&
       .recovery_option_port = arguments.find("recovery_option_port"),
       .staging_wal_directory = arguments.find("staging_wal_directory"),
       .remote_ssh_command = arguments.find("remote_ssh_command"),
+      .fetch_jobs = arguments.find_integer("jobs").value_or(config.parallel_jobs),
       .delta_restore =
           arguments.choice_of("delta_restore").value_or(config.recovery_options.delta_restore),
       .resume = arguments.is_set("resume"),

@@ -69,7 +69,8 @@ Options copy_options() {
          Options{
              {.names = {"staging-path"},
               .kind = ValueKind::text,
-              .help = "directory for intermediate files (not needed any more)",
+              .help = "directory for scratch files, which only an encrypted chain needs on its way "
+                      "to another host",
               .metavar = "PATH"},
              {.names = {"staging-location"},
               .kind = ValueKind::choice,

@@ -104,6 +104,7 @@ class Planner {
     plan_.target_text =
         target_.is_pitr() ? describe_target(target_, timeline_.timeline) : std::string();
     plan_.uses_get_wal = request_.get_wal;
+    plan_.remote_command = request_.remote_ssh_command.value_or("");
     plan_.worker_count = request_.worker_count;
     plan_.bandwidth_limit = request_.bandwidth_limit;
   }
@@ -410,6 +411,7 @@ class Planner {
          .target = target_,
          .standby_mode = request_.standby_mode,
          .get_wal = request_.get_wal,
+         .remote = remote_fetching(),
          .restore_command = request_.restore_command,
          .staging_wal_directory = !request_.get_wal && target_.is_pitr()
                                       ? std::optional(plan_.wal.directory.string())
@@ -423,6 +425,11 @@ class Planner {
       }
     }
     if (request_.get_wal || target_.is_pitr()) plan_.restore_command = RestoreCommand::ours;
+  }
+
+  std::optional<RemoteFetching> remote_fetching() const {
+    if (!request_.remote_ssh_command) return std::nullopt;
+    return RemoteFetching{facts_.barman_host, request_.recovery_option_port, request_.fetch_jobs};
   }
 
   // What is written outside of the destination, and what is left of what was there.

@@ -168,6 +168,7 @@ class Execution {
     if (plan_.recovery.is_written) messages_.info("Generating recovery configuration");
     messages_.info("Identify dangerous settings in destination directory.");
     result_.configuration = review_configuration({.data_directory = directory,
+                                                  .final_directory = plan_.destination,
                                                   .files = plan_.examined_files,
                                                   .settings_file = plan_.recovery.settings_file,
                                                   .settings = plan_.recovery.settings,

@@ -1,11 +1,16 @@
 #include "restore/gather_facts.h"
 
+#include <limits.h>
+#include <netdb.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <functional>
+#include <memory>
 #include <set>
 #include <system_error>
 
@@ -17,6 +22,7 @@
 #include "postgres/control_file.h"
 #include "restore/inspect_places.h"
 #include "restore/partial_copies.h"
+#include "restore/remote_places.h"
 #include "stored/backup_store.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/read_branches.h"
@@ -135,6 +141,18 @@ double rate_at_backup(const stored::BackupChain& chain) {
   return rate;
 }
 
+// As it stands in restore_command.
+std::string own_host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) throw_errno("cannot tell the host name");
+  addrinfo hints{};
+  hints.ai_flags = AI_CANONNAME;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(name.data(), nullptr, &hints, &found) != 0) return name.data();
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
+  return found->ai_canonname != nullptr ? found->ai_canonname : name.data();
+}
+
 // What the rate depends on. The backups that a chain is put together from are mostly alike.
 std::string rate_kind_of(const stored::BackupChain& chain, const RestoreRequest& request) {
   const catalogue::BackupInfo& backup = chain.backup();
@@ -142,6 +160,7 @@ std::string rate_kind_of(const stored::BackupChain& chain, const RestoreRequest&
   if (backup.compression) kind += fmt::format(",{}", *backup.compression);
   if (backup.encryption) kind += fmt::format(",{}", *backup.encryption);
   if (request.delta_restore) kind += ",in-place";
+  if (request.remote_ssh_command) kind += ",remote";
   return kind;
 }
 
@@ -202,6 +221,13 @@ std::vector<fs::path> list_catalogue_directories(const catalogue::CatalogueLocat
 
 }  // namespace
 
+void inspect_any_places(const server::Server& server, const RestoreRequest& request,
+                        const Relocations& relocations, RestoreFacts& facts) {
+  if (!request.remote_ssh_command) return inspect_places(request, relocations, facts);
+  inspect_remote_places(destination_host(*request.remote_ssh_command), request, relocations, facts,
+                        server.interrupt());
+}
+
 RestoreFacts gather_facts(const server::Server& server, const stored::BackupChain& chain,
                           const RestoreRequest& request, const Relocations& relocations) {
   const catalogue::Catalogue& catalogue = server.catalogue();
@@ -209,6 +235,7 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
   RestoreFacts facts;
   facts.server_name = server.name();
   facts.barman_user = server.global().barman_user;
+  if (request.remote_ssh_command) facts.barman_host = own_host_name();
   facts.backup = backup;
   facts.content = chain.complete_trees();
   facts.rate = expect_rate(server, chain, request);
@@ -225,7 +252,7 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
     }
   }
   facts.catalogue_device = device_of(catalogue.data_directory(backup.id));
-  inspect_places(request, relocations, facts);
+  inspect_any_places(server, request, relocations, facts);
   find_archived(server, facts);
   facts.archive = wal_archive::WalArchive(server);
   facts.wal_coding = wal_archive::WalCoding(server.config());
@@ -242,7 +269,9 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
     if (!name || name->kind == wal::WalFileKind::history) continue;
     facts.timelines.last_segments.try_emplace(name->timeline, name->segment());
   }
-  facts.catalogue_directories = list_catalogue_directories(server.locations());
+  if (!request.remote_ssh_command) {
+    facts.catalogue_directories = list_catalogue_directories(server.locations());
+  }
   scan(chain, list_trees(facts, request.destination, relocations), server.interrupt(), facts);
   return facts;
 }

@@ -23,10 +23,24 @@ std::string assignment(std::string_view name, std::string_view value) {
   return fmt::format("{} = {}\n", name, quote_setting(value));
 }
 
+std::string format_remote_fetching(const RecoverySettingsRequest& request,
+                                   const RemoteFetching& remote) {
+  std::string command = "barman-wal-restore";
+  if (!request.standby_mode) command += " -P";
+  command += " -U " + quote_command_path(request.barman_user);
+  if (remote.port) command += " --port " + quote_command_path(*remote.port);
+  command += fmt::format(" {} {} %f %p", quote_command_path(remote.barman_host),
+                         quote_command_path(request.server_name));
+  if (remote.jobs > 1) command += fmt::format(" -p {}", remote.jobs);
+  return "# The 'barman-wal-restore' command is provided in the 'barman-cli' package\n" +
+         assignment("restore_command", command);
+}
+
 std::string format_fetching(const RecoverySettingsRequest& request) {
   if (request.get_wal && request.restore_command) {
     return assignment("restore_command", *request.restore_command);
   }
+  if (request.get_wal && request.remote) return format_remote_fetching(request, *request.remote);
   if (request.get_wal) {
     return fmt::format("# The 'barman get-wal' command must run as '{}' user\n",
                        request.barman_user) +

@@ -65,6 +65,23 @@ TEST(RecoverySettings, FetchesByGetWal) {
             "restore_command = 'barman get-wal main %f > %p'\n");
 }
 
+TEST(RecoverySettings, FetchesFromAnotherHostByBarmanWalRestore) {
+  RecoverySettingsRequest request = request_for(150000);
+  request.get_wal = true;
+  request.remote = RemoteFetching{.barman_host = "backup.example.com", .port = "2222", .jobs = 3};
+  const std::string comment =
+      "# The 'barman-wal-restore' command is provided in the 'barman-cli' package\n";
+  EXPECT_EQ(format_recovery_settings(request),
+            comment +
+                "restore_command = 'barman-wal-restore -P -U barman --port 2222 "
+                "backup.example.com main %f %p -p 3'\n");
+  request.standby_mode = true;
+  request.remote = RemoteFetching{.barman_host = "backup.example.com"};
+  EXPECT_EQ(
+      format_recovery_settings(request),
+      comment + "restore_command = 'barman-wal-restore -U barman backup.example.com main %f %p'\n");
+}
+
 TEST(RecoverySettings, TakesTheUsersRestoreCommand) {
   RecoverySettingsRequest request = request_for(150000);
   request.get_wal = true;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/minimal_wal.h"
 #include "catalogue/newest_backup.h"
@@ -21,6 +22,8 @@
 #include "restore/recovery_hook_variables.h"
 #include "restore/recovery_target.h"
 #include "restore/refuse_places.h"
+#include "restore/remote_destination.h"
+#include "restore/remote_places.h"
 #include "restore/replayed_tablespaces.h"
 #include "restore/restore_rates.h"
 #include "restore/wal_reading.h"
@@ -116,9 +119,14 @@ void archive_waiting(const server::Server& server, const RestoreRequest& request
 }
 
 void announce(const RestorePlan& plan, Messages& messages) {
-  messages.info(fmt::format("Starting local restore for server {} using backup {}",
-                            plan.server_name, plan.backup_id.value));
+  const bool is_remote = !plan.remote_command.empty();
+  messages.info(fmt::format("Starting {} restore for server {} using backup {}",
+                            is_remote ? "remote" : "local", plan.server_name,
+                            plan.backup_id.value));
   messages.info(fmt::format("Destination directory: {}", plan.destination.string()));
+  if (is_remote) {
+    messages.info(fmt::format("Remote command: {}", mask_passwords(plan.remote_command)));
+  }
   for (const std::string& warning : plan.warnings) messages.warning(warning);
   for (const std::string& note : plan.notes) messages.info(note);
   if (!plan.target_text.empty()) {
@@ -131,9 +139,11 @@ Error explain_failure(const Error& error, const RestorePlan& plan) {
   std::string hint = error.hint();
   if (!hint.empty()) hint += " ";
   hint += fmt::format(
-      "'{}' is incomplete: it has no global/pg_control, so PostgreSQL cannot start there. Go on "
-      "with --resume, or empty it {}and restore again.",
-      plan.destination.string(), plan.tablespaces.empty() ? "" : "and the tablespaces ");
+      "'{}'{} is incomplete: it has no global/pg_control, so PostgreSQL cannot start there. {} it "
+      "{}and restore again.",
+      plan.destination.string(), plan.remote_command.empty() ? "" : " on the destination host",
+      plan.remote_command.empty() ? "Go on with --resume, or empty" : "Empty",
+      plan.tablespaces.empty() ? "" : "and the tablespaces ");
   return {error.kind(), error.describe(), std::move(hint)};
 }
 
@@ -208,6 +218,7 @@ Chosen choose(const server::Server& server, RestoreRequest request) {
 }
 
 struct Prepared {
+  stored::BackupChain chain;
   BackupInfo backup;
   std::shared_ptr<stored::ManifestIndex> manifest;
   RestoreFacts facts;
@@ -248,7 +259,8 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
     const auto archive = stored::find_archive(server.catalogue().data_directory(member.info.id), 0);
     if (archive) stored::require_decryptable(*archive, server.cipher());
   }
-  Prepared prepared{.backup = chain.backup(),
+  Prepared prepared{.chain = chain,
+                    .backup = chain.backup(),
                     .manifest = chain.members().front().manifest,
                     .facts = gather_facts(server, chain, chosen.request, chosen.relocations),
                     .plan = {}};
@@ -263,7 +275,13 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
 
 // Nobody else writes there now, and nothing has changed since the plan was made: looking at the
 // whole archive, or the hook, may have taken its time.
-PlaceLocks lock_places(const Chosen& chosen, Prepared& prepared) {
+PlaceLocks lock_places(const server::Server& server, const Chosen& chosen, Prepared& prepared) {
+  if (chosen.request.remote_ssh_command) {
+    // There the directory itself is what only one of two can make (remote_places.h).
+    inspect_any_places(server, chosen.request, chosen.relocations, prepared.facts);
+    refuse_places(prepared.facts, chosen.request, prepared.plan);
+    return PlaceLocks::take({});
+  }
   const fs::path destination = fs::weakly_canonical(prepared.plan.destination);
   std::vector<fs::path> directories = {destination};
   for (const WrittenDirectory& directory : prepared.plan.directories) {
@@ -278,6 +296,23 @@ PlaceLocks lock_places(const Chosen& chosen, Prepared& prepared) {
   return locks;
 }
 
+// Blocks of a chain come from streams that have their files in different orders, and what is sent
+// cannot be changed any more.
+void make_sendable(const Chosen& chosen, const Interrupt& interrupt, Prepared& prepared,
+                   Messages& messages) {
+  RestorePlan& plan = prepared.plan;
+  if (plan.remote_command.empty() || plan.passed_through.empty()) return;
+  const fs::path scratch = chosen.request.staging.staging_path
+                               ? fs::path(*chosen.request.staging.staging_path)
+                               : fs::temp_directory_path();
+  messages.info(fmt::format(
+      "Reading backups that cannot be read at random into scratch files in {}", scratch.string()));
+  const stored::BackupChain chain = prepared.chain.with_scratch_files(scratch, interrupt);
+  const std::vector<stored::BackupTree> trees = chain.complete_trees();
+  for (std::size_t i = 0; i < plan.trees.size(); ++i) plan.trees[i].source = trees.at(i).content;
+  plan.passed_through.clear();
+}
+
 ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
                                const Chosen& chosen, const RestoreReporting& reporting,
                                const server::HookVariables& variables) {
@@ -288,10 +323,19 @@ ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
   try {
     announce(plan, reporting.messages);
     const auto begin = std::chrono::steady_clock::now();
-    locks.emplace(lock_places(chosen, prepared));
+    locks.emplace(lock_places(server, chosen, prepared));
+    make_sendable(chosen, server.interrupt(), prepared, reporting.messages);
+    const std::optional<host::SshHost> host =
+        plan.remote_command.empty() ? std::nullopt
+                                    : std::optional(destination_host(plan.remote_command));
+    const Interrupt& interrupt = server.interrupt();
     ExecutedRestore executed =
-        execute_plan(plan, make_local_destination(plan, reporting, server.interrupt()),
-                     prepared.manifest.get(), reporting, server.interrupt());
+        execute_plan(plan,
+                     host ? make_remote_destination(
+                                plan, *host, {.is_compressed = chosen.request.network_compression},
+                                reporting, interrupt)
+                          : make_local_destination(plan, reporting, interrupt),
+                     prepared.manifest.get(), reporting, interrupt);
     note_rate(server, plan, std::chrono::steady_clock::now() - begin);
     scripts.run_post(variables, "");
     return executed;

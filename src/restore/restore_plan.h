@@ -134,6 +134,8 @@ struct RestorePlan {
   // Content of .barman-recover.info.
   std::string recover_info;
   bool uses_get_wal = false;
+  // How the host of the destination is reached; "" = it is this one.
+  std::string remote_command;
   // Told before anything is copied, and after the base backup was.
   std::vector<std::string> warnings;
   std::vector<std::string> notes;

@@ -52,7 +52,10 @@ struct RestoreRequest {
   std::optional<std::string> recovery_conf_filename;
   std::optional<std::string> recovery_option_port;
   std::optional<std::string> staging_wal_directory;
+  // The destination is on another host, which this leads to.
   std::optional<std::string> remote_ssh_command;
+  // Of the remote restore_command: more than one file is fetched at a time.
+  std::int64_t fetch_jobs = 1;
   // Bring an existing data directory to the state of the backup.
   bool delta_restore = false;
   // Go on with a restore of the same backup that was interrupted.

@@ -9,6 +9,7 @@
 #include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
 #include "stored/combined_tree.h"
+#include "stored/scratch_tree.h"
 
 namespace barman::stored {
 
@@ -143,6 +144,18 @@ std::vector<BackupTree> BackupChain::complete_trees() const {
         {newest.oid, std::make_shared<CombinedTree>(std::move(links), newest.manifest_prefix())});
   }
   return trees;
+}
+
+BackupChain BackupChain::with_scratch_files(const std::filesystem::path& directory,
+                                            const Interrupt& interrupt) const {
+  BackupChain chain = *this;
+  for (ChainMember& member : chain.members_) {
+    for (BackupTree& tree : member.trees) {
+      if (tree.content->has_random_access()) continue;
+      tree.content = std::make_shared<ScratchTree>(tree.content, directory, interrupt);
+    }
+  }
+  return chain;
 }
 
 bool BackupChain::has_mixed_checksums() const {
