@@ -46,19 +46,27 @@ decltype(auto) retry(const RetryRules& rules, const Interrupt& interrupt, Action
   }
 }
 
-// `action` makes something in a directory, which is made first. When somebody else, who removes
-// empty directories, takes it away before there is something in it, both are done again.
+// `action` makes a directory and something in it. When somebody else, who removes empty
+// directories, takes it away before there is something in it, both are done again.
 template <typename Action>
-decltype(auto) in_directory(const std::filesystem::path& directory, Action&& action) {
+decltype(auto) while_directory_goes(const std::filesystem::path& directory, Action&& action) {
   constexpr int kTries = 5;
   for (int attempt = 1;; ++attempt) {
-    make_directories(directory);
     try {
       return action();
     } catch (const SystemError& error) {
       if (error.error_number() != ENOENT || attempt == kTries || find_status(directory)) throw;
     }
   }
+}
+
+// The same for an action that makes something in a directory only.
+template <typename Action>
+decltype(auto) in_directory(const std::filesystem::path& directory, Action&& action) {
+  return while_directory_goes(directory, [&]() -> decltype(auto) {
+    make_directories(directory);
+    return action();
+  });
 }
 
 }  // namespace barman

@@ -71,7 +71,7 @@ PreparedWal ObjectWriter::prepare(const std::string& key, const OpenWal& wal,
 PreparedWal ObjectWriter::prepare_file(const storage::LocalDirectory& local, const std::string& key,
                                        const OpenWal& wal, const CodingSteps& steps) const {
   // The removal of old WAL takes empty directories along, until the first file of this group is in.
-  return in_directory(local.path_of(key).parent_path(), [&] {
+  return while_directory_goes(local.path_of(key).parent_path(), [&] {
     PreparedWal prepared;
     prepared.key_ = key;
     const fs::path path = local.prepare(key);

@@ -89,8 +89,14 @@ storage::Storage& WalArchive::storage() const {
 std::optional<StoredWal> WalArchive::find(std::string_view name) const {
   StoredWal wal{.name = std::string(name), .path = path_of(name), .file = {}, .form = {}};
   if (!storage_) return std::nullopt;
+  const std::string key = key_of(name);
+  // Most names that are asked for are new: the question is cheaper than an exception.
+  const storage::LocalDirectory* const files = local();
+  if (files != nullptr && !barman::find_status(files->path_of(key), Links::refuse)) {
+    return std::nullopt;
+  }
   try {
-    wal.file = open_here(*storage_->open(key_of(name)), wal.path);
+    wal.file = open_here(*storage_->open(key), wal.path);
   } catch (const Error& error) {  // Absence is an answer.
     if (error.kind() != ErrorKind::not_found) throw;
     return std::nullopt;
