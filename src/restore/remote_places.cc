@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "stored/path_hash.h"
+#include "stored/path_table.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
