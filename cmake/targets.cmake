@@ -2,12 +2,12 @@
 # build: headers are read and templates are compiled once for all of them. Names in anonymous
 # namespaces are therefore unique within a folder. Off, each file shows what it forgets to include.
 option(BARMAN_TOGETHER "compile several sources of a folder as one" OFF)
-set(BARMAN_APART check)
 # Their unit tests have short names for the same things.
-set(BARMAN_TESTS_APART check catalogue wal_archive wal_transfer)
+set(BARMAN_TESTS_APART wal_archive)
 
-function(barman_together target folder apart)
-  if(BARMAN_TOGETHER AND NOT folder IN_LIST apart)
+# More arguments: folders that are left as they are.
+function(barman_together target folder)
+  if(BARMAN_TOGETHER AND NOT folder IN_LIST ARGN)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       # It takes the sources, which are included here, for headers.
@@ -24,7 +24,7 @@ function(barman_library folder)
   add_library(barman_${folder} STATIC ${arg_SOURCES})
   target_link_libraries(barman_${folder} PUBLIC ${arg_LINKS} PRIVATE barman_options ${arg_PRIVATE_LINKS})
   barman_precompile(barman_${folder} source)
-  barman_together(barman_${folder} ${folder} "${BARMAN_APART}")
+  barman_together(barman_${folder} ${folder})
 endfunction()
 
 function(barman_unit_tests folder)
@@ -36,6 +36,6 @@ function(barman_unit_tests folder)
   target_link_libraries(${folder}_test PRIVATE barman_options barman_${folder} ${arg_LINKS}
     GTest::gmock GTest::gtest_main)
   barman_precompile(${folder}_test unit_test)
-  barman_together(${folder}_test ${folder} "${BARMAN_TESTS_APART}")
+  barman_together(${folder}_test ${folder} ${BARMAN_TESTS_APART})
   gtest_discover_tests(${folder}_test DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit TIMEOUT 60)
 endfunction()

@@ -138,6 +138,21 @@ TEST(Tidy, OnlyTheWalArchiveMakesPathsOfItsFiles) {
       "ask WalArchive (wal_archive/wal_archive.h) for the file, the name or the line", others);
 }
 
+TEST(Tidy, OnlyTheBackupStoreMakesPathsOfItsFiles) {
+  const std::set<std::string> at_home{"stored", "catalogue", "config"};
+  std::vector<SourceFile> others;
+  for (const SourceFile& file : cpp_files()) {
+    const bool is_test = file.is_unit_test() || file.name.ends_with("test_support.h") ||
+                         file.name == "src/postgres/backup_manifest.h";
+    if (!file.folder.empty() && !is_test && !at_home.contains(file.folder)) others.push_back(file);
+  }
+  expect_no_line(
+      R"re((base|data|tablespace)_directory\(.*\) /|(basebackups|meta)_directory /)re"
+      R"re(|/ "(base|data|pgdata|annotations)"|"backup_manifest"|"-?backup\.info"|/ .*kBackupManifest)re",
+      "ask BackupStore (stored/backup_store.h) or the catalogue for the directory or the file",
+      others);
+}
+
 TEST(Tidy, NoRegularExpressionsInThePrograms) {
   std::vector<SourceFile> programs;
   for (const SourceFile& file : cpp_files()) {

@@ -21,18 +21,19 @@ BackupForm plan_form(const config::ServerConfig& config, const encryption::Ciphe
                      std::size_t processor_count) {
   BackupForm form;
   if (!config.backup_compression) return form;
-  if (config.backup_compression_format.value_or("tar") == "tar") {
+  const std::string name(to_text(*config.backup_compression));
+  if (config.backup_compression_format != config::BackupFormat::plain) {
     form.form = catalogue::StoredForm::tar;
-    form.compression = config.backup_compression;
-    if (config.encryption == "gpg") form.coding.cipher = cipher;
+    form.compression = name;
+    if (config.encryption == config::Encryption::gpg) form.coding.cipher = cipher;
   }
-  form.coding.algorithm = compression::parse_algorithm(*config.backup_compression);
+  form.coding.algorithm = compression::parse_algorithm(name);
   if (!form.coding.algorithm) return form;
   const auto workers = config.backup_compression_workers;
-  if (config.backup_compression_location == "server") {
+  if (config.backup_compression_location == config::CompressionSide::server) {
     form.coding.place = stored::CompressionPlace::server;
     form.server_compression =
-        replication::ServerCompression{.algorithm = *config.backup_compression,
+        replication::ServerCompression{.algorithm = name,
                                        .level = to_int(config.backup_compression_level),
                                        .worker_count = to_int(workers)};
     return form;

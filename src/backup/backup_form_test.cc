@@ -5,7 +5,9 @@
 namespace barman::backup {
 namespace {
 
-config::ServerConfig configured(const std::string& algorithm) {
+using config::BackupCompression;
+
+config::ServerConfig configured(BackupCompression algorithm) {
   config::ServerConfig config;
   config.backup_compression = algorithm;
   return config;
@@ -20,15 +22,15 @@ TEST(BackupForm, IsPlainWithoutCompression) {
 }
 
 TEST(BackupForm, IsTarUnlessPlainIsWanted) {
-  const BackupForm none = plan_form(configured("none"), encryption::Cipher(), 4);
+  const BackupForm none = plan_form(configured(BackupCompression::none), encryption::Cipher(), 4);
   EXPECT_EQ(none.form, catalogue::StoredForm::tar);
   EXPECT_EQ(none.compression, "none");
   EXPECT_FALSE(none.coding.algorithm);
   EXPECT_EQ(none.coding.place, stored::CompressionPlace::none);
 
-  config::ServerConfig config = configured("zstd");
-  config.backup_compression_format = "plain";
-  config.backup_compression_location = "server";
+  config::ServerConfig config = configured(BackupCompression::zstd);
+  config.backup_compression_format = config::BackupFormat::plain;
+  config.backup_compression_location = config::CompressionSide::server;
   config.backup_compression_level = 7;
   config.backup_compression_workers = 3;
   const BackupForm plain = plan_form(config, encryption::Cipher(), 4);
@@ -42,17 +44,23 @@ TEST(BackupForm, IsTarUnlessPlainIsWanted) {
 }
 
 TEST(BackupForm, EncryptsTarOnly) {
-  config::ServerConfig config = configured("none");
+  config::ServerConfig config = configured(BackupCompression::none);
   EXPECT_FALSE(plan_form(config, encryption::Cipher(), 1).coding.cipher);
-  config.encryption = "gpg";
+  config.encryption = config::Encryption::gpg;
   EXPECT_TRUE(plan_form(config, encryption::Cipher(), 1).coding.cipher);
 }
 
 TEST(BackupForm, CompressesWithAllProcessorsUnlessToldOtherwise) {
-  EXPECT_EQ(plan_form(configured("gzip"), encryption::Cipher(), 4).coding.worker_count, 4U);
-  EXPECT_EQ(plan_form(configured("lz4"), encryption::Cipher(), 64).coding.worker_count, 8U);
-  EXPECT_EQ(plan_form(configured("lz4"), encryption::Cipher(), 0).coding.worker_count, 1U);
-  config::ServerConfig config = configured("zstd");
+  EXPECT_EQ(
+      plan_form(configured(BackupCompression::gzip), encryption::Cipher(), 4).coding.worker_count,
+      4U);
+  EXPECT_EQ(
+      plan_form(configured(BackupCompression::lz4), encryption::Cipher(), 64).coding.worker_count,
+      8U);
+  EXPECT_EQ(
+      plan_form(configured(BackupCompression::lz4), encryption::Cipher(), 0).coding.worker_count,
+      1U);
+  config::ServerConfig config = configured(BackupCompression::zstd);
   config.backup_compression_workers = 12;
   config.backup_compression_level = -3;
   const BackupForm form = plan_form(config, encryption::Cipher(), 4);

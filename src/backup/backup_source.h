@@ -19,14 +19,18 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "base/throttle.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/catalogue.h"
+#include "config/server_config.h"
 #include "replication/base_backup_stream.h"
 #include "server/server.h"
 
 namespace barman::backup {
 
 enum class WaitForWal { no, yes };
+// Whether a backup whose source makes no manifest gets one at its end.
+enum class WriteManifest { no, yes };
 
 struct BackupRequest {
   std::optional<std::string> name;
@@ -38,7 +42,14 @@ struct BackupRequest {
   replication::CheckpointMode checkpoint = replication::CheckpointMode::spread;
   std::int64_t retry_times = 0;
   std::chrono::seconds retry_sleep{30};
-  std::int64_t bandwidth_limit_kbps = 0;
+  TransferLimit bandwidth_limit;
+  // Of sources that copy files.
+  config::ReuseBackup reuse = config::ReuseBackup::off;
+  WriteManifest manifest = WriteManifest::no;
+  // As the user has said, and as it is.
+  std::int64_t jobs = 1;
+  std::size_t worker_count = 2;
+  std::chrono::seconds keepalive_interval{60};
 };
 
 // One backup that is being made, for all who work on it. All references must live longer.
@@ -63,6 +74,8 @@ struct SourceTitle {
   std::string finalising;
   // The option that leads to the cluster.
   std::string connection_option;
+  // Whether `backup_manifest` comes with the files.
+  bool has_manifest = true;
 };
 
 // Pages with wrong checksums: the backup holds them as they are.

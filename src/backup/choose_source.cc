@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "backup/local_files.h"
 #include "backup/postgres_stream.h"
 #include "base/error.h"
 #include "config/validation.h"
@@ -19,8 +20,9 @@ SourceMaker find_source(config::BackupMethod method) {
   switch (method) {
     case config::BackupMethod::postgres:
       return make_postgres_stream;
-    case config::BackupMethod::rsync:
     case config::BackupMethod::local_rsync:
+      return make_local_files;
+    case config::BackupMethod::rsync:
     case config::BackupMethod::snapshot:
     case config::BackupMethod::local_to_cloud:
       break;
@@ -40,6 +42,9 @@ void require_source(const config::ServerConfig& config) {
   if (find_source(config.backup_method) == nullptr) {
     refuse("backup_method = " + std::string(config::to_text(config.backup_method)),
            "Set backup_method = postgres and streaming_conninfo.");
+  }
+  if (config.backup_options.exclusive_backup) {
+    refuse("backup_options = exclusive_backup", "Set backup_options = concurrent_backup.");
   }
   if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
     refuse("a cloud destination",

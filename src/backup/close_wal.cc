@@ -5,9 +5,15 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "postgres/queries.h"
+#include "wal/wal_file_name.h"
 #include "wal_transfer/switch_wal.h"
 
 namespace barman::backup {
+
+std::string last_segment_before(wal::TimelineId timeline, wal::Lsn lsn, wal::SegmentSize size) {
+  const wal::Lsn last{lsn.value == 0 ? 0 : lsn.value - 1};
+  return wal::segment_name(wal::segment_of(timeline, last, size), size);
+}
 
 void close_last_segment(const server::Server& server, const catalogue::BackupInfo& info,
                         postgres::Connection& connection, Messages& messages) {

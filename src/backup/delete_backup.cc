@@ -16,10 +16,11 @@
 #include "base/log_components.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"
 #include "catalogue/deletion.h"
 #include "catalogue/retention.h"
-#include "server/hook_scripts.h"
+#include "server/server_hooks.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/remove_wals.h"
 #include "wal_archive/wal_removal.h"
@@ -31,12 +32,6 @@ using catalogue::BackupId;
 using catalogue::BackupInfo;
 
 enum class Cause { command, retention };
-
-const BackupInfo* find(const std::vector<BackupInfo>& backups, const BackupId& id) {
-  const auto found =
-      std::find_if(backups.begin(), backups.end(), [&](const BackupInfo& b) { return b.id == id; });
-  return found == backups.end() ? nullptr : &*found;
-}
 
 catalogue::RetentionRule rule_of(const config::RetentionPolicy& policy) {
   constexpr std::int64_t kDay = 86400;
@@ -54,34 +49,6 @@ catalogue::RetentionRule rule_of(const config::RetentionPolicy& policy) {
   return {.kind = catalogue::RetentionRule::Kind::recovery_window, .seconds = seconds};
 }
 
-std::set<BackupId> standalone_backups(const server::Server& server,
-                                      const std::vector<BackupInfo>& backups,
-                                      const catalogue::Annotations& annotations) {
-  if (server.config().retention_policy) {
-    return catalogue::standalone_outside_policy(
-        catalogue::apply_retention(backups, retention_input(server, backups, annotations)));
-  }
-  std::set<BackupId> result;
-  for (const auto& [id, target] : annotations.keeps) {
-    if (target == catalogue::KeepTarget::standalone) result.insert(id);
-  }
-  return result;
-}
-
-server::HookVariables deletion_hook_variables(const server::Server& server,
-                                              const std::vector<BackupInfo>& backups,
-                                              const BackupInfo& backup) {
-  const catalogue::Catalogue& catalogue = server.catalogue();
-  const BackupInfo* previous = catalogue::previous_backup(backups, backup.id);
-  const BackupInfo* next = catalogue::next_backup(backups, backup.id);
-  return {{"BARMAN_BACKUP_ID", backup.id.value},
-          {"BARMAN_BACKUP_DIR", catalogue.base_directory(backup.id).string()},
-          {"BARMAN_BACKUP_INFO_PATH", catalogue.backup_info_path(backup.id).string()},
-          {"BARMAN_PREVIOUS_ID", previous != nullptr ? previous->id.value : ""},
-          {"BARMAN_NEXT_ID", next != nullptr ? next->id.value : ""},
-          {"BARMAN_STATUS", std::string(catalogue::status_text(backup.status))}};
-}
-
 void forget_child(const catalogue::Catalogue& catalogue, const BackupInfo& backup) {
   if (!backup.parent_backup_id) return;
   std::optional<BackupInfo> parent = catalogue.find_backup(*backup.parent_backup_id);
@@ -92,11 +59,16 @@ void forget_child(const catalogue::Catalogue& catalogue, const BackupInfo& backu
 wal_archive::WalRemovalPlan plan_wals(const server::Server& server,
                                       const catalogue::BackupList& list, const BackupInfo& backup,
                                       Cause cause) {
+  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  std::optional<catalogue::RetentionInput> policy;
+  if (server.config().retention_policy && !annotations.keeps.empty()) {
+    policy = retention_input(server, list.backups, annotations);
+  }
   return wal_archive::plan_wal_removal(
       {.list = list,
        .deleted = backup.id,
        .standalone =
-           standalone_backups(server, list.backups, server.catalogue().list_annotations()),
+           catalogue::standalone_backups(list.backups, annotations, policy ? &*policy : nullptr),
        .cause = cause == Cause::retention ? wal_archive::WalRemovalInput::Cause::retention
                                           : wal_archive::WalRemovalInput::Cause::command});
 }
@@ -110,6 +82,26 @@ void remove_files(const std::filesystem::path& directory) {
   }
 }
 
+// Backups of copied files share them: those that only the deleted one and the next one had count
+// for the next one now.
+void measure_next(const catalogue::Catalogue& catalogue, const catalogue::BackupList& list,
+                  const BackupInfo& deleted) {
+  const BackupInfo* const next = catalogue::next_backup(list.backups, deleted.id);
+  if (next == nullptr || next->type() != catalogue::BackupType::rsync) return;
+  try {
+    std::optional<BackupInfo> info = catalogue.find_backup(next->id);
+    if (!info || !info->is_copy_done()) return;
+    const catalogue::BackupSize size =
+        catalogue::measure_backup(catalogue.base_directory(info->id), catalogue::SyncFiles::no);
+    info->size = size.size_bytes;
+    info->deduplicated_size = size.deduplicated_bytes;
+    catalogue.save(*info);
+  } catch (const Error& error) {  // A number for listings.
+    log::warning(log::kBackupComponent, "cannot measure backup {} again: {}", next->id.value,
+                 error.describe());
+  }
+}
+
 // One backup, everything of it (15.2), under its lock. The order keeps each crash resumable: mark,
 // data, WAL, then the metadata (which is what makes the backup exist), the mark last. False when
 // it was kept meanwhile (reported). `list` is the catalogue as it is under the lock.
@@ -117,14 +109,11 @@ bool delete_one(const server::Server& server, const catalogue::BackupList& list,
                 const BackupInfo& backup, Cause cause, Messages& messages) {
   const catalogue::Catalogue& catalogue = server.catalogue();
   const auto begun = std::chrono::steady_clock::now();
-  const Timestamp begin_time = now_local();
+  const Timestamp begin_time = server.clock().now();
   messages.info("Deleting backup " + backup.id.value + " for server " + server.name());
-  const server::HookVariables variables = deletion_hook_variables(server, list.backups, backup);
-  const server::HookScripts scripts(server.config(),
-                                    {.server_name = server.name(),
-                                     .configuration_path = server.program().configuration_path,
-                                     .path_prefix = server.config().path_prefix},
-                                    server::HookKind::deletion, server.interrupt());
+  const server::HookVariables variables =
+      server::backup_hook_variables(server, list.backups, backup);
+  const server::HookScripts scripts = server::make_hooks(server, server::HookKind::deletion);
   // Before the mark: a hook that refuses must leave no deletion that cron would resume.
   scripts.run_pre(variables);
   // Our own `keep` waits for the lock of the backup; that of Barman knows no lock, and hooks may
@@ -155,6 +144,7 @@ bool delete_one(const server::Server& server, const catalogue::BackupList& list,
   // Commit point: without metadata the backup is gone.
   catalogue.remove_metadata(backup.id);
   catalogue.clear_being_deleted(backup.id);
+  measure_next(catalogue, list, backup);
 
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
@@ -210,9 +200,8 @@ bool is_refused(const server::Server& server, const BackupId& id, Messages& mess
 
 void report_failure(const server::Server& server, const BackupId& id, const Error& error,
                     Messages& messages) {
-  messages.error(fmt::format("Failure deleting backup {} for server {}.\n{}{}", id.value,
-                             server.name(), error.describe(),
-                             error.hint().empty() ? "" : "\n" + error.hint()));
+  messages.error(fmt::format("Failure deleting backup {} for server {}.\n{}", id.value,
+                             server.name(), error.describe_with_hint()));
   is_refused(server, id, messages);
 }
 
@@ -229,7 +218,7 @@ void retire(const server::Server& server, const BackupInfo& planned,
   const DeletionFacts facts = make_deletion_facts(server, reader.read());
   const std::vector<BackupInfo>& backups = facts.list.backups;
   const std::vector<BackupId> doomed = list_doomed(facts);
-  const BackupInfo* backup = find(backups, id);
+  const BackupInfo* backup = facts.list.find(id);
   if (backup == nullptr || std::find(doomed.begin(), doomed.end(), id) == doomed.end()) {
     log::info(log::kBackupComponent, "backup {} of server {} is not obsolete any more: it stays",
               id.value, server.name());
@@ -285,10 +274,7 @@ std::vector<BackupId> marks_without_backup(const catalogue::BackupList& list,
                                            const catalogue::Annotations& annotations) {
   std::vector<BackupId> ids;
   for (const BackupId& id : annotations.being_deleted) {
-    const bool is_broken =
-        std::any_of(list.broken.begin(), list.broken.end(),
-                    [&](const catalogue::BrokenBackup& broken) { return broken.id == id; });
-    if (!is_broken && find(list.backups, id) == nullptr) ids.push_back(id);
+    if (list.find_broken(id) == nullptr && list.find(id) == nullptr) ids.push_back(id);
   }
   return ids;
 }
@@ -314,7 +300,7 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
                                                       catalogue::BackupListReader& reader,
                                                       const BackupId& id, Messages& messages) {
   const catalogue::BackupList& list = reader.read();
-  const BackupInfo* current = find(list.backups, id);
+  const BackupInfo* current = list.find(id);
   if (current == nullptr) throw catalogue::unknown_backup(id.value, server.name());
   const auto minimum =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, server.config().minimum_redundancy));
@@ -338,7 +324,7 @@ catalogue::RetentionInput retention_input(const server::Server& server,
               static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy)),
           .annotations = annotations,
           .branches = wal_archive::read_branches(server, backups),
-          .now = now_local()};
+          .now = server.clock().now()};
 }
 
 DeletionFacts gather_deletion_facts(const server::Server& server) {
@@ -368,10 +354,11 @@ void ask_for_new_branch(const server::Server& server, DeletionFacts& facts) {
 
 DeletionFacts make_deletion_facts(const server::Server& server, catalogue::BackupList list) {
   const config::ServerConfig& config = server.config();
-  DeletionFacts facts = {.server_name = server.name(),
-                         .list = std::move(list),
-                         .annotations = server.catalogue().list_annotations(),
-                         .is_enforced = config.retention_policy_mode == "auto"};
+  DeletionFacts facts = {
+      .server_name = server.name(),
+      .list = std::move(list),
+      .annotations = server.catalogue().list_annotations(),
+      .is_enforced = config.retention_policy_mode == config::RetentionMode::automatic};
   if (config.retention_policy) {
     facts.retention = retention_input(server, facts.list.backups, facts.annotations);
     facts.branches = facts.retention->branches;
@@ -415,7 +402,7 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
   if (plan->warning) messages.warning(*plan->warning);
   for (const BackupLock& held : locks) {
     const catalogue::BackupList& list = reader.read();
-    const BackupInfo* doomed = find(list.backups, held.id);
+    const BackupInfo* doomed = list.find(held.id);
     try {
       if (doomed != nullptr && !delete_one(server, list, *doomed, Cause::command, messages)) {
         return false;
@@ -451,7 +438,7 @@ void enforce_retention(const server::Server& server, catalogue::BackupListReader
   for (const BackupId& id : stale_marks) finish_deletion(server, id, messages);
   fail_abandoned_backups(server, reader.read(), messages);
   for (const BackupId& id : doomed) {
-    const BackupInfo* const backup = find(backups, id);
+    const BackupInfo* const backup = facts.list.find(id);
     if (backup == nullptr) continue;
     // One backup that cannot be deleted must not keep the others.
     try {

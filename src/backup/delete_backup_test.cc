@@ -29,7 +29,6 @@ class Deletion : public testing::Test {
  protected:
   Deletion() {
     test_.config.retention_policy = config::RetentionPolicy{.count = 1};
-    test_.config.retention_policy_mode = "auto";
     add(catalogue::make_backup(kRoot.value, wal_transfer::wal_name(1), wal_transfer::wal_name(1)));
     add(catalogue::make_incremental(kChild.value, kRoot.value));
     add(catalogue::make_incremental(kGrandchild.value, kChild.value));
@@ -83,10 +82,48 @@ class Deletion : public testing::Test {
   wal_transfer::RecordedMessages messages_;
 };
 
+TEST_F(Deletion, CountsFilesForTheBackupThatHasThemAlone) {
+  const server::Server server = test_.make();
+  const catalogue::Catalogue& catalogue = server.catalogue();
+  const BackupId first{"20260106T000000"};
+  const BackupId second{"20260107T000000"};
+  for (const BackupId& id : {first, second}) {
+    catalogue::BackupInfo info =
+        catalogue::make_backup(id.value, wal_transfer::wal_name(6), wal_transfer::wal_name(6));
+    info.mode = "rsync-concurrent";
+    info.deduplicated_size = 0;
+    add(info);
+  }
+  put_file(catalogue.data_directory(first) / "shared", "12345");
+  std::filesystem::create_hard_link(catalogue.data_directory(first) / "shared",
+                                    catalogue.data_directory(second) / "shared");
+  EXPECT_TRUE(remove(first));
+  EXPECT_EQ(catalogue.load_backup(second).deduplicated_size, 8);
+  EXPECT_EQ(catalogue.load_backup(second).size, 8);
+}
+
 TEST_F(Deletion, RetentionRemovesWhatThePolicyDoesNotNeed) {
   enforce();
   EXPECT_THAT(left(), ElementsAre(kNewest.value));
   EXPECT_THAT(wal_transfer::list_names(test_.home.path()), Not(Contains(HasSubstr(".main-2026"))));
+}
+
+TEST_F(Deletion, TheRecoveryWindowBeginsWhereTheClockSays) {
+  test_.config.retention_policy =
+      config::RetentionPolicy{.kind = config::RetentionPolicy::Kind::recovery_window, .count = 7};
+  constexpr std::int64_t kWeek = std::int64_t{7} * 86400 * 1'000'000;
+  const Timestamp end = parse_timestamp("2026-01-05 12:00:00+00:00")->time;
+  const server::Server server = test_.make();
+  catalogue::BackupInfo newest = server.catalogue().load_backup(kNewest);
+  newest.end_time = end;
+  server.catalogue().save(newest);
+  // The newest backup has ended inside of the window: what is before it is needed, too.
+  test_.clock = WallClock::at({.microseconds = end.microseconds + kWeek});
+  enforce();
+  EXPECT_THAT(left(), testing::SizeIs(5));
+  test_.clock = WallClock::at({.microseconds = end.microseconds + kWeek + 1});
+  enforce();
+  EXPECT_THAT(left(), ElementsAre(kNewest.value));
 }
 
 TEST_F(Deletion, RetentionSeesAKeepThatCameAfterItsPlan) {

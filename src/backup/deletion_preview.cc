@@ -29,13 +29,8 @@ std::vector<catalogue::RetentionVerdict> verdicts_of(const DeletionFacts& facts,
 
 std::set<BackupId> standalone_backups_of(const DeletionFacts& facts,
                                          const std::vector<BackupInfo>& backups) {
-  if (facts.annotations.keeps.empty()) return {};
-  if (facts.retention) return catalogue::standalone_outside_policy(verdicts_of(facts, backups));
-  std::set<BackupId> result;
-  for (const auto& [id, target] : facts.annotations.keeps) {
-    if (target == catalogue::KeepTarget::standalone) result.insert(id);
-  }
-  return result;
+  return catalogue::standalone_backups(backups, facts.annotations,
+                                       facts.retention ? &*facts.retention : nullptr);
 }
 
 std::vector<BackupInfo> without(const std::vector<BackupInfo>& backups,
@@ -231,18 +226,14 @@ std::vector<BackupId> list_doomed(const DeletionFacts& facts) {
   if (!facts.retention || !facts.is_enforced) return doomed;
   const auto verdicts = verdicts_of(facts, facts.list.backups);
   for (const BackupId& id : catalogue::obsolete_in_order(facts.list.backups, verdicts)) {
-    const auto backup = std::lower_bound(
-        facts.list.backups.begin(), facts.list.backups.end(), id,
-        [](const BackupInfo& info, const BackupId& wanted) { return info.id < wanted; });
-    add(*backup);
+    add(*facts.list.find(id));
   }
   return doomed;
 }
 
 DeletionPreview preview_deletion(const DeletionFacts& facts, const BackupId& id,
                                  const wal_archive::WalLines& wal) {
-  const auto backup = std::find_if(facts.list.backups.begin(), facts.list.backups.end(),
-                                   [&](const BackupInfo& info) { return info.id == id; });
+  const BackupInfo* const backup = facts.list.find(id);
   DeletionPreview preview;
   const catalogue::DeletionPlan plan =
       catalogue::plan_deletion(facts.list, *backup, facts.annotations, facts.minimum_redundancy,

@@ -15,12 +15,12 @@
 #include "base/fd.h"
 #include "catalogue/backup_files.h"
 #include "postgres/backup_manifest.h"
+#include "stored/backup_store.h"
 
 namespace barman::backup {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kManifestName = "backup_manifest";
 constexpr std::size_t kBufferSize = std::size_t{1} << 20;
 
 // "2026-11-21 05:27:30 GMT"
@@ -76,7 +76,7 @@ bool is_present(const fs::path& path) { return find_status(path, Links::refuse).
 void generate_manifest(const catalogue::Catalogue& catalogue, const catalogue::BackupId& id,
                        Progress& progress, const Interrupt& interrupt) {
   const fs::path data = catalogue.data_directory(id);
-  const fs::path manifest = data / kManifestName;
+  const fs::path manifest = stored::BackupStore(catalogue).manifest_path(id);
   if (is_present(manifest)) {
     throw Error(ErrorKind::internal, fmt::format("File {} already exists.", manifest.string()));
   }

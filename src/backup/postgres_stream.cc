@@ -122,7 +122,7 @@ ReceivedBaseBackup PostgresStream::copy_once(BackupJob& job) {
   replication::BaseBackupRequest asked;
   asked.checkpoint = request_.checkpoint;
   if (request_.parent) asked.parent_manifest = target.store.manifest_path(request_.parent->id);
-  asked.max_rate_kbps = static_cast<std::uint32_t>(request_.bandwidth_limit_kbps);
+  asked.max_rate = request_.bandwidth_limit;
   ArchiveHelp help(server_, job.info, job.messages);
   BackendWatch watch(server_, connection.backend_pid(), job.messages,
                      [&help](const ArchiveWait& wait) { help.look(wait); });
@@ -151,8 +151,8 @@ CopyFacts PostgresStream::copy(BackupJob& job) {
   warn_of_external_files(job, settings_);
   job.messages.info("Starting backup copy via pg_basebackup for " + job.info.id.value);
   if (form_.coding.cipher) {
-    job.messages.info(
-        fmt::format("Encrypting backup using {} encryption", server_.config().encryption));
+    job.messages.info(fmt::format("Encrypting backup using {} encryption",
+                                  to_text(server_.config().encryption.value())));
   }
   const auto begun = Clock::now();
   ReceivedBaseBackup received;
@@ -183,19 +183,13 @@ void read_label(BackupJob& job, const std::string& text) {
   job.info.timeline = label.start_timeline;
 }
 
-// The segment that holds the last byte before `lsn`: for a position on a boundary the previous one.
-std::string last_segment_before(wal::TimelineId timeline, wal::Lsn lsn, wal::SegmentSize size) {
-  const wal::Lsn last{lsn.value == 0 ? 0 : lsn.value - 1};
-  return wal::segment_name(wal::segment_of(timeline, last, size), size);
-}
-
 // Where WAL is after the copy, at least at the backup's stop position; the segment that holds it is
 // the last one the backup needs. A switch makes the server complete that segment.
 void PostgresStream::end(BackupJob& job) {
   read_label(job, backup_label_);
   BackupInfo& info = job.info;
   info.compression = form_.compression;
-  if (form_.coding.cipher) info.encryption = server_.config().encryption;
+  if (form_.coding.cipher) info.encryption = to_text(server_.config().encryption.value());
   job.action = "issuing stop of the backup";
   postgres::Connection connection = server_.connect();
   const postgres::WalPosition position = postgres::query_wal_position(connection);

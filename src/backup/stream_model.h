@@ -229,9 +229,7 @@ class StreamModel {
 // `directory`/<oid>.
 inline void receive_messages(const std::vector<std::string>& messages, const StreamModel& model,
                              catalogue::StoredForm form, const std::filesystem::path& directory) {
-  const stored::BackupDirectories places = {
-      .data_directory = directory / "data",
-      .tablespace_directory = [&](std::uint32_t oid) { return directory / std::to_string(oid); }};
+  const stored::BackupDirectories places = stored::directories_below(directory);
   make_directories(places.data_directory);
   stored::WriterOptions options = {.form = form};
   for (const replication::BackupArchive& archive : model.expected().begin.archives)

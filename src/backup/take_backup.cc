@@ -1,6 +1,7 @@
 #include "backup/take_backup.h"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 
 #include "backup/abandoned_backups.h"
 #include "backup/choose_source.h"
+#include "backup/generate_manifest.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/log.h"
@@ -17,7 +19,7 @@
 #include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"
 #include "catalogue/server_warnings.h"
-#include "server/hook_scripts.h"
+#include "server/server_hooks.h"
 #include "stored/backup_chain.h"
 #include "stored/backup_store.h"
 #include "stored/restorable.h"
@@ -88,7 +90,15 @@ void measure(BackupJob& job) {
   job.info.size = size.size_bytes;
   job.info.deduplicated_size = size.deduplicated_bytes;
   job.save();
-  job.messages.info("Backup size: " + human_size(size.size_bytes));
+  std::string text = "Backup size: " + human_size(size.size_bytes);
+  if (job.request.reuse == config::ReuseBackup::link) {
+    const double ratio = size.size_bytes > 0 ? 1 - static_cast<double>(size.deduplicated_bytes) /
+                                                       static_cast<double>(size.size_bytes)
+                                             : 0;
+    text += fmt::format(". Actual size on disk: {} (-{:.2f}% deduplication ratio).",
+                        human_size(size.deduplicated_bytes), ratio * 100);
+  }
+  job.messages.info(text);
 }
 
 void report_end(BackupJob& job, Clock::time_point begun) {
@@ -140,22 +150,12 @@ void fail(BackupJob& job, const Error& error) {
     log::error(log::kBackupComponent, "cannot record the failure of backup {}: {}",
                job.info.id.value, second.describe());
   }
-  std::string text = "Backup failed " + job.action + ".\nDETAILS: " + reason;
-  if (!error.hint().empty()) text += "\nHINT: " + error.hint();
-  job.messages.error(text);
+  job.messages.error("Backup failed " + job.action + ".\nDETAILS: " + reason + error.hint_line());
 }
 
 server::HookVariables hook_variables(const BackupJob& job) {
-  const catalogue::Catalogue& catalogue = job.server.catalogue();
-  const std::vector<BackupInfo> backups = catalogue.list_backups().backups;
-  const BackupInfo* previous = catalogue::previous_backup(backups, job.info.id);
-  const BackupInfo* next = catalogue::next_backup(backups, job.info.id);
-  return {{"BARMAN_BACKUP_ID", job.info.id.value},
-          {"BARMAN_BACKUP_DIR", catalogue.base_directory(job.info.id).string()},
-          {"BARMAN_BACKUP_INFO_PATH", catalogue.backup_info_path(job.info.id).string()},
-          {"BARMAN_PREVIOUS_ID", previous != nullptr ? previous->id.value : ""},
-          {"BARMAN_NEXT_ID", next != nullptr ? next->id.value : ""},
-          {"BARMAN_STATUS", std::string(catalogue::status_text(job.info.status))}};
+  return server::backup_hook_variables(job.server, job.server.catalogue().list_backups().backups,
+                                       job.info);
 }
 
 // Failures from here on leave the backup as it is: complete.
@@ -186,6 +186,20 @@ BackupInfo finish(BackupJob& job) {
         "Hint: execute the backup command with '--wait'");
   }
   return info;
+}
+
+// Behind the hooks; the backup is complete without it.
+void write_manifest(const BackupJob& job) {
+  try {
+    generate_manifest(job.server.catalogue(), job.info.id, job.progress, job.server.interrupt());
+    job.messages.info(
+        fmt::format("Backup manifest for backup '{}' successfully generated for server {}",
+                    job.info.id.value, job.server.name()));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    job.messages.error(fmt::format("The manifest of backup {} was not written: {}",
+                                   job.info.id.value, error.describe()));
+  }
 }
 
 // Nothing of another cluster gets into the catalogue.
@@ -220,7 +234,7 @@ void warn_of_mixed_checksums(const BackupJob& job) {
 BackupInfo register_backup(const server::Server& server, const BackupRequest& request,
                            const std::string& mode, const std::string& system_id) {
   BackupInfo info;
-  info.id = server.catalogue().make_next_id(now_local());
+  info.id = server.catalogue().make_next_id(server.clock().now());
   info.mode = mode;
   info.server_name = server.name();
   info.systemid = system_id;
@@ -254,11 +268,7 @@ BackupInfo take_backup(const server::Server& server, const BackupRequest& reques
   messages.info("Starting backup using " + mode + " method for server " + server.name() + " in " +
                 server.catalogue().base_directory(job.info.id).string());
 
-  const server::HookScripts scripts(server.config(),
-                                    {.server_name = server.name(),
-                                     .configuration_path = server.program().configuration_path,
-                                     .path_prefix = server.config().path_prefix},
-                                    server::HookKind::backup, server.interrupt());
+  const server::HookScripts scripts = server::make_hooks(server, server::HookKind::backup);
   std::string failure;
   try {
     scripts.run_pre(hook_variables(job));
@@ -272,6 +282,9 @@ BackupInfo take_backup(const server::Server& server, const BackupRequest& reques
     wait_for_wals(job);
   }
   scripts.run_post(hook_variables(job), failure);
+  if (failure.empty() && !source.title().has_manifest && request.manifest == WriteManifest::yes) {
+    write_manifest(job);
+  }
   return failure.empty() ? finish(job) : job.info;
 }
 

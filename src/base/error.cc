@@ -28,6 +28,10 @@ std::string Error::describe() const {
   return text + message_;
 }
 
+std::string Error::describe_with_hint() const { return describe() + hint_line(); }
+
+std::string Error::hint_line() const { return hint_.empty() ? "" : "\nHINT: " + hint_; }
+
 std::string errno_text(int error_number) {
   char buffer[256] = {};
   // The GNU variant: it may return a static text instead of filling the buffer.

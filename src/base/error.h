@@ -1,8 +1,11 @@
 // Errors: exceptions for everything that ends a command, a job or an attempt.
 //
-// One root type. `kind` decides the exit code and whether a retry makes sense; nobody inspects
-// messages. Message style: lower case, names the object in quotes, no full stop. `hint` is one
-// imperative sentence: what the user does next. in_context() adds frames on the way up and keeps
+// One root type. `kind` is what programs look at: whether it is told as ERROR or EXCEPTION, whether
+// a caller goes on without, tries again, or passes it on (always, when the user has interrupted);
+// nobody decides by the text. Exit codes are the commands', 1 unless they say otherwise. Message
+// style: lower case, names the object in quotes, no full stop; where Barman has a message for the
+// same, it is that one. `hint` is what the user does next, in one or two imperative sentences; it
+// is empty where the message says it. in_context() adds frames on the way up and keeps
 // the dynamic type; to do so it changes the exception, which therefore belongs to one thread: an
 // exception_ptr may go to another thread, never to several.
 #pragma once
@@ -42,6 +45,10 @@ class Error : public std::exception {
   void push_context(std::string frame) { context_.push_back(std::move(frame)); }
   // The message with its context frames, outermost first: "restoring 'x': cannot open \"y\": …".
   std::string describe() const;
+  // As people are told at the end: what describe() says and, in a line of its own, "HINT: <hint>".
+  std::string describe_with_hint() const;
+  // "\nHINT: <hint>", to be put behind a message; "" without a hint.
+  std::string hint_line() const;
 
  private:
   ErrorKind kind_;

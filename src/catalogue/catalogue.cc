@@ -13,6 +13,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
@@ -101,12 +102,6 @@ const BackupInfo* first_of(Iterator begin, Iterator end, const Predicate& matche
   return found == end ? nullptr : *found;
 }
 
-void refuse_broken(const std::vector<BrokenBackup>& broken, const BackupId& id) {
-  for (const BrokenBackup& one : broken) {
-    if (one.id == id) throw Error(ErrorKind::corrupt, one.reason);
-  }
-}
-
 const BackupInfo* find_named(const std::vector<BackupInfo>& backups, std::string_view name) {
   std::vector<const BackupInfo*> named;
   for (const BackupInfo& backup : backups) {
@@ -136,11 +131,6 @@ bool is_answer(const BackupInfo& backup, std::string_view word) {
 
 bool is_before_wanted(const BackupInfo& backup, const BackupId& wanted) {
   return backup.id < wanted;
-}
-
-const BackupInfo* find_in(const std::vector<BackupInfo>& backups, const BackupId& id) {
-  const auto found = std::lower_bound(backups.begin(), backups.end(), id, is_before_wanted);
-  return found != backups.end() && found->id == id ? &*found : nullptr;
 }
 
 void add_descendants(const std::vector<BackupInfo>& backups, const BackupId& id,
@@ -175,6 +165,11 @@ Error unknown_backup(std::string_view word, std::string_view server_name) {
   return {ErrorKind::not_found,
           fmt::format("Unknown backup '{}' for server '{}'", word, server_name),
           fmt::format("'barman list-backups {}' shows the backups.", server_name)};
+}
+
+std::string identity_text(const Identity& identity) {
+  return fmt::format("{{\n    \"systemid\": {},\n    \"version\": {}\n}}",
+                     json_string(identity.system_id), json_string(identity.version));
 }
 
 std::string_view keep_text(KeepTarget target) {
@@ -317,17 +312,23 @@ void Catalogue::remove_metadata(const BackupId& id) const {
   if (is_present(new_info_path(id))) remove_durably(new_info_path(id));
 }
 
+fs::path backup_directory_below(const fs::path& basebackups_directory, const BackupId& id) {
+  return basebackups_directory / id.value;
+}
+
 fs::path Catalogue::base_directory(const BackupId& id) const {
-  return locations_.basebackups_directory / id.value;
+  return backup_directory_below(locations_.basebackups_directory, id);
 }
 
 fs::path Catalogue::data_directory(const BackupId& id) const {
-  return base_directory(id) / (has_oldest_layout(id) ? "pgdata" : "data");
+  return base_directory(id) / (has_oldest_layout(id) ? kOldestDataDirectory : kDataDirectory);
 }
 
 fs::path Catalogue::tablespace_directory(const BackupId& id, std::uint32_t oid) const {
   const std::string name = std::to_string(oid);
-  if (has_oldest_layout(id)) return base_directory(id) / "pgdata" / "pg_tblspc" / name;
+  if (has_oldest_layout(id)) {
+    return base_directory(id) / kOldestDataDirectory / "pg_tblspc" / name;
+  }
   return base_directory(id) / name;
 }
 
@@ -338,7 +339,7 @@ fs::path Catalogue::backup_info_path(const BackupId& id) const {
 }
 
 bool Catalogue::has_oldest_layout(const BackupId& id) const {
-  return is_present(base_directory(id) / "pgdata");
+  return is_present(base_directory(id) / kOldestDataDirectory);
 }
 
 bool is_orphan(const BackupInfo& backup, const Annotations& annotations) {
@@ -437,16 +438,15 @@ std::optional<Identity> Catalogue::find_identity() const {
 void Catalogue::write_identity_once(const Identity& identity) const {
   const fs::path path = locations_.backup_directory / "identity.json";
   if (is_present(path)) return;
-  const nlohmann::json json = {{"systemid", identity.system_id}, {"version", identity.version}};
   make_directories(locations_.backup_directory);
-  write_file_durably(path, json.dump(4) + "\n");
+  write_file_durably(path, identity_text(identity) + "\n");
 }
 
 fs::path Catalogue::new_info_path(const BackupId& id) const {
   return locations_.meta_directory / (id.value + std::string(kInfoSuffix));
 }
 fs::path Catalogue::old_info_path(const BackupId& id) const {
-  return base_directory(id) / "backup.info";
+  return base_directory(id) / kBackupInfo;
 }
 fs::path Catalogue::annotation_path(const BackupId& id, std::string_view key) const {
   return locations_.meta_directory / fmt::format("{}-{}", id.value, key);
@@ -483,8 +483,9 @@ const BackupInfo& resolve_backup(const BackupList& list, const Annotations& anno
     return is_answer(backup, word) && !annotations.being_deleted.contains(backup.id);
   };
   if (const std::optional<BackupId> id = parse_backup_id(word)) {
-    found = find_in(backups, *id);
-    if (found == nullptr) refuse_broken(list.broken, *id);
+    found = list.find(*id);
+    const BrokenBackup* const broken = list.find_broken(*id);
+    if (found == nullptr && broken != nullptr) throw Error(ErrorKind::corrupt, broken->reason);
   } else if (is_word_for_oldest(word)) {
     const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
     found = first_of(by_age.begin(), by_age.end(), matches);
@@ -497,6 +498,25 @@ const BackupInfo& resolve_backup(const BackupList& list, const Annotations& anno
   if (found == nullptr) throw unknown_backup(word, server_name);
   return *found;
 }
+
+const BackupInfo* find_backup(const std::vector<BackupInfo>& backups, const BackupId& id) {
+  const auto found = std::lower_bound(backups.begin(), backups.end(), id, is_before_wanted);
+  return found != backups.end() && found->id == id ? &*found : nullptr;
+}
+
+const BackupInfo* BackupList::find(const BackupId& id) const { return find_backup(backups, id); }
+
+const BrokenBackup* BackupList::find_broken(const BackupId& id) const {
+  const auto found =
+      std::find_if(broken.begin(), broken.end(), [&](const auto& one) { return one.id == id; });
+  return found == broken.end() ? nullptr : &*found;
+}
+
+const BackupInfo* BackupList::previous(const BackupId& id) const {
+  return previous_backup(backups, id);
+}
+
+const BackupInfo* BackupList::next(const BackupId& id) const { return next_backup(backups, id); }
 
 const BackupInfo* previous_backup(const std::vector<BackupInfo>& backups, const BackupId& id) {
   const auto found = std::find_if(backups.rbegin(), backups.rend(), [&](const BackupInfo& backup) {
@@ -517,9 +537,9 @@ std::vector<BackupId> children_of(const std::vector<BackupInfo>& backups, const 
   for (const BackupInfo& backup : backups) {
     if (backup.parent_backup_id == id) children.insert(backup.id);
   }
-  if (const BackupInfo* const parent = find_in(backups, id)) {
+  if (const BackupInfo* const parent = find_backup(backups, id)) {
     for (const BackupId& child : parent->children_backup_ids) {
-      const BackupInfo* const info = find_in(backups, child);
+      const BackupInfo* const info = find_backup(backups, child);
       // A list that names a backup of another parent, or one that is gone, is wrong.
       if (info != nullptr && (!info->parent_backup_id || info->parent_backup_id == id)) {
         children.insert(child);
@@ -542,7 +562,7 @@ const BackupInfo* root_of(const std::vector<BackupInfo>& backups, const BackupIn
   // A chain is not longer than the catalogue, unless damaged parents form a circle.
   for (std::size_t step = 0; step <= backups.size(); ++step) {
     if (!current->parent_backup_id) return current;
-    current = find_in(backups, *current->parent_backup_id);
+    current = find_backup(backups, *current->parent_backup_id);
     if (current == nullptr) return nullptr;
   }
   return nullptr;

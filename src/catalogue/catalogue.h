@@ -21,6 +21,15 @@
 
 namespace barman::catalogue {
 
+// Names in the directory of a backup, `base/<id>`.
+inline constexpr const char* kDataDirectory = "data";
+inline constexpr const char* kOldestDataDirectory = "pgdata";
+inline constexpr const char* kBackupInfo = "backup.info";
+
+// The directory of a backup below `basebackups_directory`, here or on another host.
+std::filesystem::path backup_directory_below(const std::filesystem::path& basebackups_directory,
+                                             const BackupId& id);
+
 // Where a server's files are. All paths are absolute.
 struct CatalogueLocations {
   std::string server_name;
@@ -33,8 +42,9 @@ struct CatalogueLocations {
   std::filesystem::path errors_directory;
   std::filesystem::path incoming_directory;
   std::filesystem::path streaming_directory;
-  // False when base backups lie in object storage.
+  // False when they lie in object storage.
   bool has_local_backups = true;
+  bool has_local_wals = true;
 
   LockLocation locks() const { return {.directory = lock_directory, .server_name = server_name}; }
   // `<xlogdb_directory>/<server>-xlog.db`
@@ -53,6 +63,13 @@ struct BrokenBackup {
 };
 
 struct BackupList {
+  // nullptr when there is none of that ID.
+  const BackupInfo* find(const BackupId& id) const;
+  const BrokenBackup* find_broken(const BackupId& id) const;
+  // Neighbours by ID among usable backups; nullptr when none.
+  const BackupInfo* previous(const BackupId& id) const;
+  const BackupInfo* next(const BackupId& id) const;
+
   std::vector<BackupInfo> backups;  // ascending by ID
   // What these need and what builds on them nobody knows: as long as there are some, no WAL may be
   // removed.
@@ -84,6 +101,8 @@ struct Identity {
   std::string system_id;
   std::string version;  // major version, "15"
 };
+// The text of identity.json, without a newline at its end.
+std::string identity_text(const Identity& identity);
 
 // What a command says of a backup that is not there; `word` as the user has written it.
 Error unknown_backup(std::string_view word, std::string_view server_name);
@@ -180,7 +199,8 @@ class BackupListReader {
 const BackupInfo& resolve_backup(const BackupList& list, const Annotations& annotations,
                                  std::string_view word, std::string_view server_name);
 
-// Neighbours by ID among usable backups; `backups` ascending. nullptr when none.
+// The same as in BackupList, of a part of the list; `backups` ascending.
+const BackupInfo* find_backup(const std::vector<BackupInfo>& backups, const BackupId& id);
 const BackupInfo* previous_backup(const std::vector<BackupInfo>& backups, const BackupId& id);
 const BackupInfo* next_backup(const std::vector<BackupInfo>& backups, const BackupId& id);
 

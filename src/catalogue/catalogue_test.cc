@@ -203,6 +203,12 @@ TEST_F(CatalogueTest, IdentityIsWrittenOnce) {
   EXPECT_THROW(catalogue_.find_identity(), Error);
 }
 
+TEST_F(CatalogueTest, IdentityIsJsonWhateverTheServerSays) {
+  const Identity identity = {.system_id = "77", .version = "15 \"beta\"\n\\ \x01 é"};
+  catalogue_.write_identity_once(identity);
+  EXPECT_EQ(catalogue_.find_identity()->version, identity.version);
+}
+
 TEST(Neighbours, AreUsableBackups) {
   const std::vector<BackupInfo> backups = {
       make_backup("20261101T000000", "", ""),

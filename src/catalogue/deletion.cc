@@ -13,32 +13,20 @@ bool counts_as_redundancy(const BackupInfo& backup, const Annotations& annotatio
          find_doubt(backup, annotations).empty() && branches.counts(backup);
 }
 
-const BrokenBackup* find_broken(const BackupList& list, const BackupId& id) {
-  const auto found = std::find_if(list.broken.begin(), list.broken.end(),
-                                  [&](const BrokenBackup& broken) { return broken.id == id; });
-  return found == list.broken.end() ? nullptr : &*found;
-}
-
-const BackupInfo* find_backup(const BackupList& list, const BackupId& id) {
-  const auto found = std::find_if(list.backups.begin(), list.backups.end(),
-                                  [&](const BackupInfo& backup) { return backup.id == id; });
-  return found == list.backups.end() ? nullptr : &*found;
-}
-
 }  // namespace
 
 const BrokenBackup* unreadable_relative(const BackupList& list, const BackupInfo& backup) {
   if (list.broken.empty()) return nullptr;
   for (const BackupId& child : backup.children_backup_ids) {
-    if (const BrokenBackup* const broken = find_broken(list, child)) return broken;
+    if (const BrokenBackup* const broken = list.find_broken(child)) return broken;
   }
   const BackupInfo* link = &backup;
   // Damaged metadata may name parents in a circle.
   for (std::size_t steps = 0; link != nullptr && steps < list.backups.size(); ++steps) {
     if (!link->parent_backup_id) return nullptr;
     const BackupId& parent = *link->parent_backup_id;
-    if (const BrokenBackup* const broken = find_broken(list, parent)) return broken;
-    link = find_backup(list, parent);
+    if (const BrokenBackup* const broken = list.find_broken(parent)) return broken;
+    link = list.find(parent);
   }
   return nullptr;
 }
@@ -85,7 +73,7 @@ DeletionPlan plan_deletion(const BackupList& list, const BackupInfo& backup,
     return plan;
   }
   for (const BackupId& id : order) {
-    const BackupInfo* const doomed = find_backup(list, id);
+    const BackupInfo* const doomed = list.find(id);
     const BrokenBackup* const broken = doomed ? unreadable_relative(list, *doomed) : nullptr;
     if (broken == nullptr) continue;
     plan.refusal = fmt::format(

@@ -11,18 +11,18 @@
 namespace barman::catalogue {
 namespace {
 
-const BackupId kId{"20261101T000000"};
+const BackupId kLockedId{"20261101T000000"};
 
 TEST(Locks, HaveBarmansNames) {
   const LockLocation main = {.directory = "/home", .server_name = "main"};
   EXPECT_EQ(config_lock("/home"), "/home/.config-update.lock");
   EXPECT_EQ(backup_lock(main), "/home/.main-backup.lock");
-  EXPECT_EQ(backup_id_lock(main, kId), "/home/.main-20261101T000000.lock");
+  EXPECT_EQ(backup_id_lock(main, kLockedId), "/home/.main-20261101T000000.lock");
   EXPECT_EQ(cron_lock(main), "/home/.main-cron.lock");
   EXPECT_EQ(archive_wal_lock(main), "/home/.main-archive-wal.lock");
   EXPECT_EQ(receive_wal_lock(main), "/home/.main-receive-wal.lock");
   EXPECT_EQ(wal_index_lock(main), "/home/.main-xlogdb.lock");
-  EXPECT_EQ(sync_backup_lock(main, kId), "/home/.main-20261101T000000-sync-backup.lock");
+  EXPECT_EQ(sync_backup_lock(main, kLockedId), "/home/.main-20261101T000000-sync-backup.lock");
   EXPECT_EQ(sync_wal_lock(main), "/home/.main-sync-wal.lock");
 }
 
@@ -32,7 +32,7 @@ TEST(Locks, ListsProcessesOfExactlyOneServer) {
   const LockLocation pg_test = {.directory = directory.path(), .server_name = "pg-test"};
   const auto cron = FileLock::try_lock(cron_lock(pg));
   const auto receive = FileLock::try_lock(receive_wal_lock(pg));
-  const auto sync = FileLock::try_lock(sync_backup_lock(pg, kId));
+  const auto sync = FileLock::try_lock(sync_backup_lock(pg, kLockedId));
   const auto other = FileLock::try_lock(backup_lock(pg_test));
   put_file(archive_wal_lock(pg), "1\n");
   std::vector<std::string> tasks;
@@ -49,7 +49,7 @@ TEST(Locks, CleanUpTakesFreeLocksOfOurNamesOnly) {
   const LockLocation main = {.directory = directory.path(), .server_name = "main"};
   const auto held = FileLock::try_lock(backup_lock(main));
   for (const auto& path :
-       {cron_lock(main), backup_id_lock(main, kId), sync_backup_lock(main, kId),
+       {cron_lock(main), backup_id_lock(main, kLockedId), sync_backup_lock(main, kLockedId),
         wal_index_lock(main), config_lock(directory.path()), directory.path() / ".foreign.lock",
         directory.path() / ".backup.lock", directory.path() / "main-cron.lock"}) {
     put_file(path, "1\n");

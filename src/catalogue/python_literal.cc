@@ -1,7 +1,5 @@
 #include "catalogue/python_literal.h"
 
-#include <algorithm>
-#include <array>
 #include <cctype>
 #include <charconv>
 #include <utility>
@@ -9,7 +7,9 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/python_text.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 namespace barman::catalogue {
 namespace {
@@ -18,78 +18,13 @@ constexpr int kMaxDepth = 32;
 constexpr char32_t kFirstSurrogateByte = 0xDC80;
 constexpr char32_t kLastSurrogateByte = 0xDCFF;
 
-void append_utf8(std::string& text, char32_t code) {
+void append_character(std::string& text, char32_t code) {
   // Python stands for a byte that is no UTF-8 with U+DC80 + (byte - 0x80).
   if (code >= kFirstSurrogateByte && code <= kLastSurrogateByte) {
     text.push_back(static_cast<char>(code & 0xFFU));
-  } else if (code < 0x80) {
-    text.push_back(static_cast<char>(code));
-  } else if (code < 0x800) {
-    text.push_back(static_cast<char>(0xC0U | (code >> 6U)));
-    text.push_back(static_cast<char>(0x80U | (code & 0x3FU)));
-  } else if (code < 0x10000) {
-    text.push_back(static_cast<char>(0xE0U | (code >> 12U)));
-    text.push_back(static_cast<char>(0x80U | ((code >> 6U) & 0x3FU)));
-    text.push_back(static_cast<char>(0x80U | (code & 0x3FU)));
   } else {
-    text.push_back(static_cast<char>(0xF0U | (code >> 18U)));
-    text.push_back(static_cast<char>(0x80U | ((code >> 12U) & 0x3FU)));
-    text.push_back(static_cast<char>(0x80U | ((code >> 6U) & 0x3FU)));
-    text.push_back(static_cast<char>(0x80U | (code & 0x3FU)));
+    append_utf8(text, code);
   }
-}
-
-struct DecodedChar {
-  char32_t code = 0;
-  std::size_t size = 1;
-  bool is_valid = false;
-};
-
-// The UTF-8 character at the beginning of `text`, which is not empty.
-DecodedChar decode_utf8(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return {.code = lead, .size = 1, .is_valid = true};
-  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  const DecodedChar invalid = {.code = lead, .size = 1, .is_valid = false};
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return invalid;
-  char32_t code = lead & (0x7FU >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) return invalid;
-    code = (code << 6U) | (byte(i) & 0x3FU);
-  }
-  constexpr std::array<char32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
-  if (code < kSmallest.at(size) || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
-    return invalid;
-  }
-  return {.code = code, .size = size, .is_valid = true};
-}
-
-// What Python's str.isprintable() refuses: controls, format characters, blanks other than the
-// space, surrogates and private use. Unassigned characters are not told apart.
-bool is_printable(char32_t code) {
-  using Range = std::pair<char32_t, char32_t>;
-  constexpr std::array<Range, 17> kHidden = {{{0x00, 0x1F},
-                                              {0x7F, 0xA0},
-                                              {0xAD, 0xAD},
-                                              {0x600, 0x605},
-                                              {0x61C, 0x61C},
-                                              {0x6DD, 0x6DD},
-                                              {0x70F, 0x70F},
-                                              {0x8E2, 0x8E2},
-                                              {0x1680, 0x1680},
-                                              {0x180E, 0x180E},
-                                              {0x2000, 0x200F},
-                                              {0x2028, 0x202F},
-                                              {0x205F, 0x206F},
-                                              {0x3000, 0x3000},
-                                              {0xD800, 0xF8FF},
-                                              {0xFEFF, 0xFEFF},
-                                              {0xFFF0, 0xFFFB}}};
-  if (code >= 0xE0000) return false;
-  return std::none_of(kHidden.begin(), kHidden.end(), [&](const Range& range) {
-    return code >= range.first && code <= range.second;
-  });
 }
 
 class Parser {
@@ -250,13 +185,13 @@ class Parser {
         text.push_back(c);
         break;
       case 'x':
-        append_utf8(text, parse_hex(2));
+        append_character(text, parse_hex(2));
         break;
       case 'u':
-        append_utf8(text, parse_hex(4));
+        append_character(text, parse_hex(4));
         break;
       case 'U':
-        append_utf8(text, parse_hex(8));
+        append_character(text, parse_hex(8));
         break;
       default:
         fail("unknown escape");
@@ -361,37 +296,6 @@ PythonValue parse_python(std::string_view text) { return Parser(text).parse_all(
 
 std::string repr_python(const PythonValue& value) { return std::visit(Writer(), value.value); }
 
-std::string repr_python(std::string_view text) {
-  const bool has_single = text.find('\'') != std::string_view::npos;
-  const bool has_double = text.find('"') != std::string_view::npos;
-  const char quote = has_single && !has_double ? '"' : '\'';
-  std::string result(1, quote);
-  while (!text.empty()) {
-    const DecodedChar c = decode_utf8(text);
-    if (!c.is_valid) {
-      result += fmt::format("\\udc{:02x}", static_cast<unsigned>(c.code));
-    } else if (c.code == '\n') {
-      result += "\\n";
-    } else if (c.code == '\t') {
-      result += "\\t";
-    } else if (c.code == '\r') {
-      result += "\\r";
-    } else if (c.code == '\\' || c.code == static_cast<char32_t>(quote)) {
-      result += '\\';
-      result += static_cast<char>(c.code);
-    } else if (is_printable(c.code)) {
-      result += text.substr(0, c.size);
-    } else if (c.code < 0x100) {
-      result += fmt::format("\\x{:02x}", static_cast<unsigned>(c.code));
-    } else if (c.code < 0x10000) {
-      result += fmt::format("\\u{:04x}", static_cast<unsigned>(c.code));
-    } else {
-      result += fmt::format("\\U{:08x}", static_cast<unsigned>(c.code));
-    }
-    text.remove_prefix(c.size);
-  }
-  result += quote;
-  return result;
-}
+std::string repr_python(std::string_view text) { return python_quoted(text); }
 
 }  // namespace barman::catalogue

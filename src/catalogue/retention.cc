@@ -196,9 +196,8 @@ void mark_ancestors(const std::vector<BackupInfo>& backups, const BackupInfo& ru
   while (id && seen.insert(*id).second) {
     const auto verdict = verdicts.find(*id);
     if (verdict != verdicts.end()) verdict->second.has_running_descendant = true;
-    const auto parent = std::find_if(backups.begin(), backups.end(),
-                                     [&](const BackupInfo& backup) { return backup.id == *id; });
-    id = parent == backups.end() ? std::nullopt : parent->parent_backup_id;
+    const BackupInfo* const parent = find_backup(backups, *id);
+    id = parent == nullptr ? std::nullopt : parent->parent_backup_id;
   }
 }
 
@@ -232,6 +231,17 @@ std::vector<RetentionVerdict> apply_retention(const std::vector<BackupInfo>& bac
   }
   std::vector<RetentionVerdict> result;
   for (auto& [id, verdict] : verdicts) result.push_back(std::move(verdict));
+  return result;
+}
+
+std::set<BackupId> standalone_backups(const std::vector<BackupInfo>& backups,
+                                      const Annotations& annotations, const RetentionInput* input) {
+  if (annotations.keeps.empty()) return {};
+  if (input != nullptr) return standalone_outside_policy(apply_retention(backups, *input));
+  std::set<BackupId> result;
+  for (const auto& [id, target] : annotations.keeps) {
+    if (target == KeepTarget::standalone) result.insert(id);
+  }
   return result;
 }
 

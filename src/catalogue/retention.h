@@ -65,6 +65,10 @@ std::vector<RetentionVerdict> apply_retention(const std::vector<BackupInfo>& bac
                                               const RetentionInput& input);
 // Backups kept standalone that the policy does not need: the WAL after them may go.
 std::set<BackupId> standalone_outside_policy(const std::vector<RetentionVerdict>& verdicts);
+// Those kept standalone of whose WAL only begin to end is needed: with a policy (`input`) as above,
+// without one (nullptr) all of them.
+std::set<BackupId> standalone_backups(const std::vector<BackupInfo>& backups,
+                                      const Annotations& annotations, const RetentionInput* input);
 // The obsolete ones in the order to delete them: trees oldest root first, in a tree the leaves
 // first.
 std::vector<BackupId> obsolete_in_order(const std::vector<BackupInfo>& backups,

@@ -20,10 +20,10 @@
 #include "catalogue/last_reason.h"
 #include "catalogue/minimal_wal.h"
 #include "check/check_run.h"
-#include "check/wal_flow.h"
 #include "compression/stored_file.h"
 #include "config/validation.h"
 #include "encryption/cipher.h"
+#include "facts/wal_flow.h"
 #include "postgres/queries.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/archive_wal.h"
@@ -68,8 +68,8 @@ void provoke_wal(const CheckRun& run) {
     return;
   }
   constexpr std::chrono::seconds kWithoutLimit(10);
-  const Deadline patience(run.limit.count() > 0 ? std::max(run.limit / 3, std::chrono::seconds(1))
-                                                : kWithoutLimit);
+  const facts::Deadline patience(
+      run.limit.count() > 0 ? std::max(run.limit / 3, std::chrono::seconds(1)) : kWithoutLimit);
   constexpr int kPauseMs = 100;
   while (wal_archive::WalArchive(server).is_empty() && !patience.has_passed() &&
          !run.deadline.has_passed()) {
@@ -182,7 +182,7 @@ void check_backup_age(const CheckRun& run, const CatalogueFacts& facts) {
   std::string age = "No available backups";
   bool ok = false;
   if (facts.last != nullptr && facts.last->end_time) {
-    const double seconds = now_local().as_double() - facts.last->end_time->as_double();
+    const double seconds = run.server.clock().now().as_double() - facts.last->end_time->as_double();
     age = "latest backup age: " + human_duration(seconds);
     ok = seconds <= static_cast<double>(limit->seconds());
   }
@@ -211,7 +211,7 @@ void check_wal_age(const CheckRun& run, const wal_archive::WalStatistics* statis
   if (statistics == nullptr || !statistics->last) {
     return run.fail_uncritically(label, "No WAL files archived for last backup");
   }
-  const double seconds = now_local().as_double() - statistics->last->mtime;
+  const double seconds = run.server.clock().now().as_double() - statistics->last->mtime;
   const std::string hint =
       "interval provided: " + limit->human_text() + ", latest wal age: " + human_duration(seconds);
   if (seconds <= static_cast<double>(limit->seconds())) return run.pass(label, hint);
@@ -263,8 +263,9 @@ void check_encryption(const CheckRun& run) {
 
 void check_unsupported(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
-  if (config.encryption == "gpg") check_encryption(run);
-  if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
+  if (config.encryption == config::Encryption::gpg) check_encryption(run);
+  const catalogue::CatalogueLocations& locations = run.server.locations();
+  if (!locations.has_local_backups || !locations.has_local_wals) {
     run.fail("cloud storage configuration",
              "cloud destinations are not available in this version. Set basebackups_directory and "
              "wals_directory to local directories");
@@ -275,7 +276,8 @@ void check_unsupported(const CheckRun& run) {
 
 void check_wal_archive(const CheckRun& run) {
   const server::Server& server = run.server;
-  if (server.config().has_cloud_wals() || !wal_archive::WalArchive(server).is_empty()) return;
+  const wal_archive::WalArchive archive(server);
+  if (!archive.is_local() || !archive.is_empty()) return;
   for (const BackupInfo& backup : server.catalogue().list_backups().backups) {
     if (backup.status == BackupStatus::waiting_for_wals) return;
   }
@@ -297,11 +299,11 @@ namespace {
 // Only a long queue is worth a line; it fails when nothing makes it shorter.
 void check_long_queue(const CheckRun& run) {
   constexpr const char* kLabel = "WAL queue";
-  if (run.server.config().is_passive() || run.server.config().has_cloud_wals()) return;
-  const WalFlow flow = gather_wal_flow(run.server, std::nullopt);
-  const double now = now_local().as_double();
-  if (!is_queue_long(flow)) return;
-  if (!is_queue_stalled(flow, now)) return run.pass(kLabel, describe_queue(flow));
+  if (!run.server.archives_wal()) return;
+  const facts::WalFlow flow = facts::gather_wal_flow(run.server, std::nullopt);
+  const double now = run.server.clock().now().as_double();
+  if (!facts::is_queue_long(flow)) return;
+  if (!facts::is_queue_stalled(flow, now)) return run.pass(kLabel, facts::describe_queue(flow));
   run.fail_uncritically(
       kLabel,
       fmt::format("{} segments wait, and nothing was archived for {}. Run 'barman "

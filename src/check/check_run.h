@@ -4,14 +4,14 @@
 #include <string>
 
 #include "check/check_server.h"
-#include "check/deadline.h"
 #include "check/sessions.h"
+#include "facts/deadline.h"
 
 namespace barman::check {
 
 struct CheckRun {
   const server::Server& server;
-  const Deadline& deadline;
+  const facts::Deadline& deadline;
   SqlSession& sql;
   // Of WAL streaming: the same one unless wal_conninfo is set.
   SqlSession& wal_sql;

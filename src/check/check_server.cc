@@ -50,7 +50,7 @@ bool streams_from_elsewhere(const server::Server& source) {
 
 void run_checks(const server::Server& server, std::chrono::seconds limit, Messages& messages,
                 const CheckHandler& on_result) {
-  const Deadline deadline(limit);
+  const facts::Deadline deadline(limit);
   SqlSession sql(deadline, [&](const auto& limits) { return server.connect(limits); });
   const server::Server wal_source = server.with_wal_connections();
   SqlSession own_wal_sql(deadline, [&](const auto& limits) { return wal_source.connect(limits); });

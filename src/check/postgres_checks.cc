@@ -5,11 +5,12 @@
 #include <fmt/format.h>
 
 #include "backup/choose_source.h"
+#include "backup/local_files.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "check/check_run.h"
-#include "check/receiver.h"
+#include "facts/receiver.h"
 #include "postgres/queries.h"
 #include "postgres/version_facts.h"
 #include "replication/system_identity.h"
@@ -161,7 +162,7 @@ std::optional<postgres::ReplicationSlot> find_settled_slot(const CheckRun& run,
   for (;;) {
     auto slot = postgres::find_replication_slot(connection, *config.slot_name);
     const bool may_change = config.streaming_archiver && slot && !slot->active &&
-                            find_receiver(run.server).is_running && Clock::now() < end;
+                            facts::find_receiver(run.server).is_running && Clock::now() < end;
     if (!may_change) return slot;
     if (sleep_unless_interrupted(kPauseMs, run.server.interrupt()))
       run.server.interrupt().throw_if_requested();
@@ -297,7 +298,7 @@ void check_client(const CheckRun& run, const std::string& program,
 
 void check_receiver(const CheckRun& run) {
   const std::string label = "receive-wal running";
-  const ReceiverProcess process = find_receiver(run.server);
+  const facts::ReceiverProcess process = facts::find_receiver(run.server);
   if (!process.is_running) {
     return run.fail(label, fmt::format("See the Barman log file for more details: {}. {}",
                                        process.problem, process.next_step));
@@ -306,7 +307,7 @@ void check_receiver(const CheckRun& run) {
   if (!run.server.config().effective_wal_conninfo() || !run.sender_sql.is_available())
     return run.pass(label);
   try {
-    const std::string problem = find_stream_problem(
+    const std::string problem = facts::find_stream_problem(
         run.server.with_wal_connections(), run.sender_sql.ready(), process, run.deadline.item());
     if (problem.empty()) return run.pass(label);
     run.fail(label, problem);
@@ -382,9 +383,24 @@ void check_backup_method(const CheckRun& run) {
   }
 }
 
+// The files of PostgreSQL, where they are copied from.
+void check_local_data_directory(const CheckRun& run) {
+  const config::ServerConfig& config = run.server.config();
+  if (config.is_passive() || config.backup_method != config::BackupMethod::local_rsync) return;
+  const std::string label = "local PGDATA";
+  try {
+    backup::require_local_data_directory(run.server, run.sql.ready());
+    run.pass(label, "Access to local PGDATA");
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    run.fail(label, reason_of(error));
+  }
+}
+
 void check_clients_and_identity(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
   check_backup_method(run);
+  check_local_data_directory(run);
   const Source source = server_source(run);
   const SqlIdentity identity = ask_identity(run, source);
   if (!config.is_passive() && config.backup_method == config::BackupMethod::postgres) {

@@ -6,7 +6,7 @@
 #include <functional>
 #include <optional>
 
-#include "check/deadline.h"
+#include "facts/deadline.h"
 #include "postgres/connection.h"
 #include "replication/system_identity.h"
 
@@ -15,7 +15,8 @@ namespace barman::check {
 class SqlSession {
  public:
   using Open = std::function<postgres::Connection(const postgres::ConnectionLimits&)>;
-  SqlSession(const Deadline& deadline, Open open) : deadline_(deadline), open_(std::move(open)) {}
+  SqlSession(const facts::Deadline& deadline, Open open)
+      : deadline_(deadline), open_(std::move(open)) {}
 
   // The session with the limit of one question; opened when needed, and again after a loss. After
   // an attempt to open it that failed, throws the same error at once.
@@ -24,7 +25,7 @@ class SqlSession {
   bool is_available();
 
  private:
-  const Deadline& deadline_;
+  const facts::Deadline& deadline_;
   Open open_;
   std::optional<postgres::Connection> connection_;
   std::exception_ptr failure_;
@@ -33,14 +34,14 @@ class SqlSession {
 // Who answers the replication connection, asked once.
 class StreamingIdentity {
  public:
-  StreamingIdentity(const Deadline& deadline, SqlSession::Open open)
+  StreamingIdentity(const facts::Deadline& deadline, SqlSession::Open open)
       : deadline_(deadline), open_(std::move(open)) {}
 
   // Throws the same error each time when there is no answer.
   const replication::SystemIdentity& get();
 
  private:
-  const Deadline& deadline_;
+  const facts::Deadline& deadline_;
   SqlSession::Open open_;
   std::optional<replication::SystemIdentity> identity_;
   std::exception_ptr failure_;

@@ -15,11 +15,13 @@
 #include "base/log_components.h"
 #include "base/program_start.h"
 #include "base/text.h"
+#include "cli/barman_program.h"
 #include "cli/bounded_work.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
-#include "cli/help.h"
 #include "cli/user_switch.h"
+#include "command_line/help.h"
+#include "command_line/parser.h"
 #include "config/configuration.h"
 #include "output/progress_display.h"
 #include "output/reporter.h"
@@ -47,11 +49,23 @@ int print_text(const std::string& text) {
                          errno_text(stream.error_number()));
 }
 
-int print_usage_error(const UsageError& error) {
-  const std::string program =
-      error.command() != nullptr ? fmt::format("barman {}", error.command()->name) : "barman";
-  print_error(fmt::format("{}{}: error: {}\n", usage_text(error.command()), program, error.what()));
-  return kExitUsage;
+// The options that stand before the command.
+struct GlobalArguments {
+  std::optional<std::string> config_file;
+  std::string color;
+  std::optional<std::string> log_level;
+  bool is_quiet = false;
+  bool is_debug = false;
+  std::string format;
+};
+
+GlobalArguments global_arguments(const ParsedArguments& values) {
+  return {.config_file = values.find("config"),
+          .color = values.get("color"),
+          .log_level = values.find("log_level"),
+          .is_quiet = values.is_set("quiet"),
+          .is_debug = values.is_set("debug"),
+          .format = values.get("format")};
 }
 
 config::MainFileLookup main_file_lookup(const GlobalArguments& global) {
@@ -81,17 +95,16 @@ std::string shown_arguments(const std::vector<std::string>& arguments) {
   return fmt::format("{} ...", fmt::join(arguments.begin(), command + 1, " "));
 }
 
-void open_program_log(const config::GlobalConfig& config, const CommandLine& line,
+void open_program_log(const config::GlobalConfig& config, const GlobalArguments& global,
                       const std::vector<std::string>& arguments) {
-  const int level =
-      line.global.log_level ? log_level_number(*line.global.log_level) : config.log_level;
+  const int level = global.log_level ? log_level_number(*global.log_level) : config.log_level;
   const auto failure = log::open_log(config.log_file, level);
   if (failure) {
     log::warning(log::kCliComponent,
                  "Failed opening the requested log file. Using standard error instead.");
     log::warning(log::kCliComponent, "{}", *failure);
   }
-  if (config.unknown_log_level && !line.global.log_level) {
+  if (config.unknown_log_level && !global.log_level) {
     log::warning(log::kCliComponent, "unknown log_level in config file: {}",
                  *config.unknown_log_level);
   }
@@ -129,16 +142,16 @@ void run_command(CommandFunction function, CommandContext& context) {
 }
 
 // From the log on: the writer exists, so that messages take the form that was asked for.
-int run_configured(const CommandLine& line, config::Configuration& configuration,
-                   const SignalSource& signals) {
+int run_configured(const command_line::ParsedLine& line, const GlobalArguments& global,
+                   config::Configuration& configuration, const SignalSource& signals) {
   output::ProgressDisplay progress(STDERR_FILENO);
-  output::Reporter reporter(reporter_options(line.global));
+  output::Reporter reporter(reporter_options(global));
   reporter.set_progress_display(&progress);
   configuration.load_rest(postgres::conninfo_error);
   for (const std::string& text : configuration.warnings()) reporter.warning(text);
 
   if (line.command == nullptr || line.command->name == "help") {
-    return print_text(help_text(nullptr));
+    return print_text(command_line::help_text(barman_program()));
   }
   const CommandFunction function = find_command_function(line.command->name);
   if (function == nullptr) {
@@ -156,22 +169,22 @@ int run_configured(const CommandLine& line, config::Configuration& configuration
   return exit_code;
 }
 
-int run_line(const CommandLine& line, const std::vector<std::string>& arguments) {
+int run_line(const command_line::ParsedLine& line, const std::vector<std::string>& arguments) {
+  const GlobalArguments global = global_arguments(line.global);
   const SignalSource signals;  // before any other thread
   try {
     config::Configuration configuration;
-    configuration.load_main_file(main_file_lookup(line.global));
+    configuration.load_main_file(main_file_lookup(global));
     switch_user(configuration.global().barman_user);
-    open_program_log(configuration.global(), line, arguments);
-    return run_configured(line, configuration, signals);
+    open_program_log(configuration.global(), global, arguments);
+    return run_configured(line, global, configuration, signals);
   } catch (const config::StartupError& error) {
     log::error(log::kCliComponent, "{}", error.message());
     return fail_at_startup(error.message());
   } catch (const Error& error) {
     log::error(log::kCliComponent, "{}", error.describe());
-    const std::string hint = error.hint().empty() ? "" : "\nHINT: " + error.hint();
-    return fail_at_startup(
-        fmt::format("EXCEPTION: {}\nSee log file for more details.{}", error.describe(), hint));
+    return fail_at_startup(fmt::format("EXCEPTION: {}\nSee log file for more details.{}",
+                                       error.describe(), error.hint_line()));
   }
 }
 
@@ -179,19 +192,21 @@ int run_line(const CommandLine& line, const std::vector<std::string>& arguments)
 
 int run(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  const command_line::ProgramSpec& program = barman_program();
   try {
     prepare_program();
-    const CommandLine line = parse_command_line(arguments);
+    const command_line::ParsedLine line = command_line::parse_line(program, arguments);
     switch (line.request) {
-      case Request::version:
-        return print_text(version_text() + "\n");
-      case Request::help:
-        return print_text(help_text(line.command));
-      case Request::run:
+      case command_line::Request::version:
+        return print_text(program.version + "\n");
+      case command_line::Request::help:
+        return print_text(command_line::help_text(program, line.command));
+      case command_line::Request::run:
         return run_line(line, arguments);
     }
-  } catch (const UsageError& error) {
-    return print_usage_error(error);
+  } catch (const command_line::UsageError& error) {
+    print_error(command_line::usage_error_text(program, error));
+    return kExitUsage;
   } catch (const std::exception& error) {
     return fail_at_startup(
         fmt::format("EXCEPTION: {}\nSee log file for more details.", error.what()));

@@ -69,6 +69,12 @@ CommandSpec keep_spec() {
   return {.name = "keep",
           .summary = "exempt a backup from the retention policy",
           .servers = kAnyServer,
+          // The annotation of a backup in a bucket lies beside it, too: changing the local one
+          // alone would leave the backup unprotected.
+          .needs = {.files = LocalFiles::backups,
+                    .refusal = "Cannot change the keep of a backup of server '{server}': backups "
+                               "in a cloud object storage are not available in this version",
+                    .unless = "status"},
           .options = {{.names = {"release"},
                        .short_names = "r",
                        .help = "put the backup under the retention policy again"},
@@ -85,6 +91,9 @@ CommandSpec list_files_spec() {
   return {.name = "list-files",
           .summary = "list the files of a backup",
           .servers = kAnyServer,
+          .needs = {.files = LocalFiles::backups_and_wals,
+                    .refusal = "Cannot list the files of server '{server}': a cloud object storage "
+                               "is not available in this version"},
           .options = {{.names = {"target"},
                        .kind = ValueKind::choice,
                        .help = "which files: the backup with the WAL it needs (standalone), "
@@ -119,6 +128,8 @@ CommandSpec export_backup_spec() {
               "and stays in the catalogue. Bring the file back with import-backup, on this host "
               "or another one.",
           .servers = kAnyServer,
+          .needs = {.files = LocalFiles::backups_and_wals,
+                    .refusal = "Backup export is not supported for cloud storage"},
           .options = {{.names = {"compression"},
                        .kind = ValueKind::choice,
                        .help = "how the file is compressed",
@@ -158,6 +169,11 @@ CommandSpec on_one_backup(std::string_view name, std::string_view summary, Serve
           .positionals = {one_server(), one_backup()}};
 }
 
+CommandSpec needing(CommandSpec command, LocalFiles files, std::string_view refusal) {
+  command.needs = {.files = files, .refusal = refusal};
+  return command;
+}
+
 CommandSpec consolidate_spec() {
   CommandSpec command =
       on_one_backup("consolidate", "make a full backup out of an incremental one",
@@ -169,7 +185,8 @@ CommandSpec consolidate_spec() {
       "stay, "
       "and can be deleted afterwards.";
   command.options = job_options();
-  return command;
+  return needing(std::move(command), LocalFiles::backups,
+                 "Consolidating is not supported for servers using cloud storage");
 }
 
 CommandSpec delete_spec() {
@@ -193,7 +210,8 @@ CommandSpec verify_backup_spec() {
       "cluster has them; the WAL that the backup needs must be archived and readable record by "
       "record. Nothing is changed, and no program of PostgreSQL is needed. The exit code is 1 when "
       "anything is wrong, and each file is named.";
-  return command;
+  return needing(std::move(command), LocalFiles::backups,
+                 "Backup verification is not supported for servers using cloud storage");
 }
 
 CommandSpec with_aliases(CommandSpec command, std::vector<std::string_view> aliases) {
@@ -213,8 +231,11 @@ std::vector<CommandSpec> backup_command_specs() {
       consolidate_spec(),
       delete_spec(),
       export_backup_spec(),
-      on_one_backup("generate-manifest", "write the backup manifest of an rsync backup",
-                    kActiveServer),
+      needing(on_one_backup("generate-manifest", "write the backup manifest of an rsync backup",
+                            kActiveServer),
+              LocalFiles::backups,
+              "Cannot generate backup manifest for backup '{backup_id}' of server '{server}' "
+              "because a cloud backup storage is configured."),
       {.name = "import-backup",
        .summary = "register a backup from a file made by export-backup",
        .description =
@@ -225,6 +246,8 @@ std::vector<CommandSpec> backup_command_specs() {
        .servers = {.arity = ServerArity::single,
                    .inactive = ServerAction::refuse,
                    .disabled = ServerAction::refuse},
+       .needs = {.files = LocalFiles::backups_and_wals,
+                 .refusal = "Backup import is not supported for cloud storage"},
        .positionals = {one_server(),
                        {.key = "tarball", .metavar = "tarball", .help = "the exported file"}}},
       keep_spec(),
@@ -232,11 +255,15 @@ std::vector<CommandSpec> backup_command_specs() {
       list_files_spec(),
       with_aliases(on_one_backup("show-backup", "show the details of a backup", kAnyServer),
                    {"show-backups"}),
-      on_one_backup("sync-backup", "copy a backup from the primary node", kActiveServer),
+      needing(on_one_backup("sync-backup", "copy a backup from the primary node", kActiveServer),
+              LocalFiles::backups,
+              "'sync-backup' is not supported for servers using cloud storage"),
       sync_info_spec(),
       {.name = "sync-wals",
        .summary = "copy WAL from the primary node",
        .servers = kActiveServer,
+       .needs = {.files = LocalFiles::backups,
+                 .refusal = "'sync-wals' is not supported for servers using cloud storage"},
        .positionals = {one_server()}},
       with_aliases(verify_backup_spec(), {"verify"}),
   };

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,12 +13,22 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/worker_count.h"
 #include "output/backup_fields.h"
 
 namespace barman::cli {
 namespace {
 
 using config::ServerConfig;
+
+// The option rules over the configuration; a source that copies no files has nothing to reuse.
+config::ReuseBackup reuse_of(const std::optional<std::string>& option, const ServerConfig& config) {
+  using config::ReuseBackup;
+  if (config.backup_method == config::BackupMethod::postgres) return ReuseBackup::off;
+  if (!option) return config.reuse_backup.value_or(ReuseBackup::off);
+  if (*option == "link") return ReuseBackup::link;
+  return *option == "copy" ? ReuseBackup::copy : ReuseBackup::off;
+}
 
 backup::BackupRequest make_backup_request(const ParsedArguments& arguments,
                                           const ServerConfig& config) {
@@ -33,8 +44,16 @@ backup::BackupRequest make_backup_request(const ParsedArguments& arguments,
       arguments.find_integer("retry_times").value_or(config.basebackup_retry_times);
   request.retry_sleep = std::chrono::seconds(
       arguments.find_integer("retry_sleep").value_or(config.basebackup_retry_sleep));
-  request.bandwidth_limit_kbps =
-      arguments.find_integer("bwlimit").value_or(config.bandwidth_limit.value_or(0));
+  const std::optional<std::int64_t> limit = arguments.find_integer("bwlimit");
+  request.bandwidth_limit = TransferLimit::of(limit ? limit : config.bandwidth_limit);
+  request.reuse = reuse_of(arguments.find("reuse_backup"), config);
+  request.manifest = arguments.choice_of("manifest").value_or(config.autogenerate_manifest)
+                         ? backup::WriteManifest::yes
+                         : backup::WriteManifest::no;
+  request.jobs = arguments.find_integer("jobs").value_or(config.parallel_jobs);
+  request.worker_count = worker_count(arguments, config);
+  request.keepalive_interval = std::chrono::seconds(
+      arguments.find_integer("keepalive_interval").value_or(config.keepalive_interval));
   return request;
 }
 

@@ -1,8 +1,8 @@
-#include "check/gather_survey.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "output/survey_views.h"
+#include "verify/gather_survey.h"
 
 namespace barman::cli {
 
@@ -12,8 +12,8 @@ void run_catalogue_check(CommandContext& context) {
                                         : verify::VerifyDepth::sizes;
   for_each_server(context, [&](const config::ServerConfig& config) {
     const server::Server server = make_server(context, config);
-    const check::SurveyReport report =
-        check::survey_catalogue(check::gather_survey(server, depth, context.progress));
+    const verify::SurveyReport report =
+        verify::survey_catalogue(verify::gather_survey(server, depth, context.progress));
     output::write_survey(context.reporter, config.name, report);
     if (report.has_errors()) context.reporter.mark_failed();
   });

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "facts/server_state.h"
 #include "output/check_report.h"
 
 namespace barman::cli {
@@ -84,7 +85,7 @@ void run_check(CommandContext& context) {
   if (context.arguments.is_set("nagios")) context.reporter.use_nagios();
   output::CheckReport report(context.reporter);
   for_each_server(context, [&](const config::ServerConfig& config) {
-    report.begin_server(config.name, state_of(config));
+    report.begin_server(config.name, facts::state_of(config));
     check_one(context, config, report);
   });
 }

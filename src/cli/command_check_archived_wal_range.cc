@@ -1,9 +1,9 @@
 #include <algorithm>
 
-#include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "facts/backup_facts.h"
 #include "output/archive_views.h"
 #include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_range.h"
@@ -26,11 +26,6 @@ void run_check_archived_wal_range(CommandContext& context) {
   const ParsedArguments& arguments = context.arguments;
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  if (config->has_cloud_wals()) {
-    throw Error(ErrorKind::config,
-                "Cannot check a range of WAL files of server '" + config->name +
-                    "': a cloud object storage is not available in this version");
-  }
   const output::CheckedWalRange range = {.begin_wal = arguments.get("begin_wal"),
                                          .end_wal = arguments.get("end_wal")};
   if (const auto problem = wal_archive::find_range_problem(range.begin_wal, range.end_wal)) {
@@ -38,7 +33,7 @@ void run_check_archived_wal_range(CommandContext& context) {
   }
   const server::Server server = make_server(context, *config);
   std::optional<std::vector<std::string>> missing;
-  if (const auto size = find_segment_size(list_readable_backups(context, server))) {
+  if (const auto size = find_segment_size(facts::list_readable_backups(context.reporter, server))) {
     missing = wal_archive::WalArchive(server).list_missing(range.begin_wal, range.end_wal, *size);
   }
   output::write_wal_range_check(context.reporter, server.name(), range, missing);

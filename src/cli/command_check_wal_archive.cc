@@ -2,10 +2,10 @@
 #include <cstdint>
 #include <limits>
 
-#include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "facts/backup_facts.h"
 #include "output/archive_views.h"
 #include "wal_archive/wal_range.h"
 
@@ -20,8 +20,9 @@ void run_check_wal_archive(CommandContext& context) {
     timeline = wal::TimelineId{static_cast<std::uint32_t>(
         std::min<std::int64_t>(*number, std::numeric_limits<std::uint32_t>::max()))};
   }
-  output::write_archive_check(context.reporter, server.name(),
-                              wal_archive::find_archive_conflict(wal_lines(server), timeline));
+  output::write_archive_check(
+      context.reporter, server.name(),
+      wal_archive::find_archive_conflict(facts::wal_lines(server), timeline));
 }
 
 }  // namespace barman::cli

@@ -4,11 +4,13 @@
 
 #include "base/interrupt.h"
 #include "base/progress.h"
-#include "cli/parser.h"
+#include "command_line/parsed_arguments.h"
 #include "config/configuration.h"
 #include "output/reporter.h"
 
 namespace barman::cli {
+
+using command_line::ParsedArguments;
 
 struct CommandContext {
   const config::Configuration& configuration;

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "catalogue/locks.h"
-#include "check/receiver.h"
 #include "cli/commands.h"
 #include "cli/configuration_changes.h"
 #include "cli/dry_run.h"
@@ -13,6 +12,7 @@
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "config/config_update.h"
+#include "facts/receiver.h"
 #include "sync/passive_cron.h"
 #include "wal_transfer/processes.h"
 
@@ -37,10 +37,10 @@ void run_wal_steps(CommandContext& context, const server::Server& server,
   }
   if (const std::string text = server.wal_connections_text(); !text.empty())
     context.reporter.info(text);
-  const check::ReceiverProcess receiver = check::find_receiver(server);
-  check::warn_of_ended_receiver(server, receiver, context.reporter);
+  const facts::ReceiverProcess receiver = facts::find_receiver(server);
+  facts::warn_of_ended_receiver(server, receiver, context.reporter);
   wal_transfer::run_wal_cron(server, backups, outputs, context.reporter);
-  check::warn_of_idle_receiver(server, receiver, context.reporter);
+  facts::warn_of_idle_receiver(server, receiver, context.reporter);
 }
 
 void run_for_server(CommandContext& context, const config::ServerConfig& config,

@@ -1,9 +1,10 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "cli/diagnosis.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "facts/diagnosis.h"
+#include "output/diagnosis_views.h"
 #include "transfer/export_backup.h"
 
 namespace barman::cli {
@@ -12,15 +13,13 @@ void run_export_backup(CommandContext& context) {
   const ParsedArguments& arguments = context.arguments;
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  if (config->has_cloud_basebackups() || config->has_cloud_wals()) {
-    throw Error(ErrorKind::config, "Backup export is not supported for cloud storage");
-  }
   const server::Server server = make_server(context, *config);
   const catalogue::BackupInfo backup = server.catalogue().resolve(arguments.get("backup_id"));
   transfer::ExportRequest request = {
       .backup_word = arguments.get("backup_id"),
       .output_directory = arguments.get("output_directory"),
-      .program_facts = output::dump(diagnose_system(), {.indent = 4})};
+      .program_facts = output::dump(output::system_json(facts::gather_system_facts(), now_local()),
+                                    {.indent = 4})};
   const std::optional<std::string> compression = arguments.find("compression");
   const std::optional<std::string> level = arguments.find("compression_level");
   if (compression) request.compression = compression::parse_algorithm(*compression);

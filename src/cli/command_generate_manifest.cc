@@ -12,13 +12,6 @@ void run_generate_manifest(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
   const std::string& word = context.arguments.get("backup_id");
-  if (config->has_cloud_basebackups()) {
-    throw Error(
-        ErrorKind::config,
-        fmt::format("Cannot generate backup manifest for backup '{}' of server '{}' because "
-                    "a cloud backup storage is configured.",
-                    word, config->name));
-  }
   const server::Server server = make_server(context, *config);
   const catalogue::BackupInfo backup = server.catalogue().resolve(word);
   backup::generate_manifest(server.catalogue(), backup.id, context.progress, context.interrupt);

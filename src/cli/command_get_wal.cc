@@ -48,11 +48,6 @@ void run_get_wal(CommandContext& context) {
   const ParsedArguments& arguments = context.arguments;
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  if (config->has_cloud_wals()) {
-    throw Error(ErrorKind::config, "Cannot retrieve WAL file for server '['" + config->name +
-                                       "']' because it is configured with a cloud object storage. "
-                                       "WAL retrieval is only supported for local storages.");
-  }
   if (arguments.is_set("test")) {
     context.reporter.info("Ready to retrieve WAL files from the server " + config->name);
     return;

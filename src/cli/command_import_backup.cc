@@ -10,9 +10,6 @@ namespace barman::cli {
 void run_import_backup(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  if (config->has_cloud_basebackups() || config->has_cloud_wals()) {
-    throw Error(ErrorKind::config, "Backup import is not supported for cloud storage");
-  }
   const server::Server server = make_server(context, *config);
   const catalogue::BackupId id = transfer::import_backup(server, context.arguments.get("tarball"),
                                                          context.reporter, context.progress);

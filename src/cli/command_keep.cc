@@ -35,15 +35,6 @@ void set_keep(const server::Server& server, const catalogue::BackupId& id,
                                 target == "standalone" ? KeepTarget::standalone : KeepTarget::full);
 }
 
-// The annotation of a backup in a bucket lies beside it, too: changing the local one alone would
-// leave the backup unprotected.
-void refuse_cloud(const server::Server& server) {
-  if (!server.config().has_cloud_basebackups()) return;
-  throw Error(ErrorKind::config,
-              "Cannot change the keep of a backup of server '" + server.name() +
-                  "': backups in a cloud object storage are not available in this version");
-}
-
 }  // namespace
 
 void run_keep(CommandContext& context) {
@@ -58,7 +49,6 @@ void run_keep(CommandContext& context) {
   const server::Server server = make_server(context, *config);
   const catalogue::BackupInfo backup = server.catalogue().resolve(arguments.get("backup_id"));
   if (arguments.is_set("status")) return show(context, server, backup.id);
-  refuse_cloud(server);
   if (arguments.is_set("release")) return server.catalogue().remove_keep(backup.id);
   set_keep(server, backup.id, *target);
 }

@@ -1,11 +1,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
-#include "cli/table_facts.h"
+#include "cli/table_style.h"
+#include "facts/backup_facts.h"
+#include "facts/server_summary.h"
 #include "output/backup_views.h"
 #include "wal_archive/read_branches.h"
 
@@ -39,14 +40,16 @@ std::vector<WalStatistics> count_wal(const server::Server& server,
     return backup.is_copy_done();
   });
   if (!has_usable) return std::vector<WalStatistics>(backups.size());
-  return wal_archive::wal_statistics(backups, watch_newest(wal_lines(server), newest_wal_mtime));
+  return wal_archive::wal_statistics(
+      backups, facts::watch_newest(facts::wal_lines(server), newest_wal_mtime));
 }
 
 std::vector<output::BackupListRow> list_rows(const server::Server& server,
                                              const std::vector<BackupInfo>& backups,
                                              std::optional<double>& newest_wal_mtime) {
   const std::vector<WalStatistics> wal = count_wal(server, backups, newest_wal_mtime);
-  const std::optional<RetentionStatuses> retention = list_retention_statuses(server, backups);
+  const std::optional<facts::RetentionStatuses> retention =
+      facts::list_retention_statuses(server, backups);
   std::vector<output::BackupListRow> rows;
   rows.reserve(backups.size());
   for (std::size_t i = backups.size(); i-- > 0;) {
@@ -86,7 +89,7 @@ void show_table(CommandContext& context, const server::Server& server,
     if (row.sizes && row.sizes->end_time) row.sizes->end_time = in_local_zone(*row.sizes->end_time);
   }
   const auto span =
-      find_recovery_span(backups, server.catalogue().list_annotations(), newest_wal_mtime);
+      facts::find_recovery_span(backups, server.catalogue().list_annotations(), newest_wal_mtime);
   for (const std::string& line : output::backup_table(server.name(), rows, span, style)) {
     context.reporter.result_line(line);
   }
@@ -99,7 +102,7 @@ void run_list_backups(CommandContext& context) {
   bool is_first = true;
   for_each_server(context, [&](const config::ServerConfig& config) {
     const server::Server server = make_server(context, config);
-    std::vector<BackupInfo> backups = list_readable_backups(context, server);
+    std::vector<BackupInfo> backups = facts::list_readable_backups(context.reporter, server);
     leave_out_deleted(server, backups);
     if (context.arguments.is_set("minimal")) {
       output::write_backup_list(context.reporter, config.name, list_ids(backups),

@@ -1,9 +1,9 @@
 #include "base/fd.h"
 #include "catalogue/backup_files.h"
-#include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "facts/backup_facts.h"
 #include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_check.h"
 #include "wal_archive/wal_listing.h"
@@ -41,11 +41,6 @@ void list_data(CommandContext& context, const server::Server& server,
 void run_list_files(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  if (config->has_cloud_basebackups() || config->has_cloud_wals()) {
-    throw Error(ErrorKind::config,
-                "Cannot list the files of server '" + config->name +
-                    "': a cloud object storage is not available in this version");
-  }
   const server::Server server = make_server(context, *config);
   const std::string& target = context.arguments.get("target");
   const catalogue::BackupInfo backup =
@@ -53,9 +48,10 @@ void run_list_files(CommandContext& context) {
   if (target != "wal") list_data(context, server, backup.id);
   if (target == "standalone") list_wals(context, server, wal_archive::required_segments(backup));
   if (target == "wal" || target == "full") {
-    const std::vector<catalogue::BackupInfo> backups = list_readable_backups(context, server);
+    const std::vector<catalogue::BackupInfo> backups =
+        facts::list_readable_backups(context.reporter, server);
     list_wals(context, server,
-              wal_archive::list_wals_until_next(backups, backup, wal_lines(server)));
+              wal_archive::list_wals_until_next(backups, backup, facts::wal_lines(server)));
   }
 }
 

@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 #include "cli/server_selection.h"
+#include "facts/server_state.h"
 #include "output/server_views.h"
 
 namespace barman::cli {
@@ -11,7 +12,7 @@ void run_list_servers(CommandContext& context) {
     const config::ServerConfig& server = *context.configuration.find_server(name);
     entries.push_back({.name = name,
                        .description = server.description.value_or(""),
-                       .state = state_of(server),
+                       .state = facts::state_of(server),
                        .is_passive = server.is_passive()});
   }
   const auto style =

@@ -10,10 +10,6 @@ namespace barman::cli {
 void run_rebuild_xlogdb(CommandContext& context) {
   for_each_server(context, [&context](const config::ServerConfig& config) {
     context.reporter.info("Rebuilding xlogdb for server " + config.name);
-    if (config.has_cloud_wals()) {
-      throw Error(ErrorKind::config,
-                  "Rebuilding xlogdb is not supported for servers using cloud storage");
-    }
     const server::Server server = make_server(context, config);
     const wal_archive::RebuildCounts counts =
         wal_archive::WalArchive(server).rebuild_index(server.interrupt());

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "check/wal_flow.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "facts/wal_flow.h"
 #include "output/replication_views.h"
 #include "postgres/queries.h"
 
@@ -64,12 +64,12 @@ void run_replication_status(CommandContext& context) {
     }
     const postgres::ReplicationStatus status =
         postgres::query_replication_status(*connection, kind);
-    std::optional<check::WalFlow> flow;
+    std::optional<facts::WalFlow> flow;
     if (style == output::ListStyle::full) {
-      std::optional<check::StreamLook> stream;
+      std::optional<facts::StreamLook> stream;
       // Of other kinds the receiver is none.
-      if (kind == ReplicationClientKind::all) stream = check::find_stream(server, status);
-      flow = check::gather_wal_flow(server, stream);
+      if (kind == ReplicationClientKind::all) stream = facts::find_stream(server, status);
+      flow = facts::gather_wal_flow(server, stream);
     }
     output::write_replication_status(context.reporter, config.name, status, kind, style, flow);
   });

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +30,12 @@ restore::TargetRequest read_target(const ParsedArguments& arguments) {
           .action = arguments.find("target_action")};
 }
 
+std::optional<config::StagingLocation> staging_location(const ParsedArguments& arguments) {
+  const std::optional<std::string> word = arguments.find("staging_location");
+  if (!word) return std::nullopt;
+  return word == "remote" ? config::StagingLocation::remote : config::StagingLocation::local;
+}
+
 RestoreRequest read_request(CommandContext& context, const config::ServerConfig& config) {
   const ParsedArguments& arguments = context.arguments;
   RestoreRequest request{
@@ -48,12 +53,13 @@ RestoreRequest read_request(CommandContext& context, const config::ServerConfig&
       .recovery_option_port = arguments.find("recovery_option_port"),
       .staging_wal_directory = arguments.find("staging_wal_directory"),
       .remote_ssh_command = arguments.find("remote_ssh_command"),
+      .fetch_jobs = arguments.find_integer("jobs").value_or(config.parallel_jobs),
       .delta_restore =
           arguments.choice_of("delta_restore").value_or(config.recovery_options.delta_restore),
       .resume = arguments.is_set("resume"),
       .dry_run = arguments.is_set("dry_run"),
       .staging = {.staging_path = arguments.find("staging_path"),
-                  .staging_location = arguments.find("staging_location"),
+                  .staging_location = staging_location(arguments),
                   .recovery_staging_path = arguments.find("recovery_staging_path"),
                   .local_staging_path = arguments.find("local_staging_path")},
       .snapshot_recovery_instance = arguments.find("snapshot_recovery_instance"),
@@ -63,15 +69,8 @@ RestoreRequest read_request(CommandContext& context, const config::ServerConfig&
   request.network_compression =
       arguments.choice_of("network_compression")
           .value_or(config.network_compression && request.remote_ssh_command);
-  const std::int64_t limit =
-      arguments.find_integer("bwlimit").value_or(config.bandwidth_limit.value_or(0));
-  request.bandwidth_limit_kb = static_cast<std::uint64_t>(std::max<std::int64_t>(limit, 0));
-  if (config.has_cloud_wals() && !request.get_wal) {
-    context.reporter.warning(
-        "get-wal is required for servers with WALs stored in cloud storage. Automatically enabling "
-        "--get-wal.");
-    request.get_wal = true;
-  }
+  const std::optional<std::int64_t> limit = arguments.find_integer("bwlimit");
+  request.bandwidth_limit = TransferLimit::of(limit ? limit : config.bandwidth_limit);
   return request;
 }
 

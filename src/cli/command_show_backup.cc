@@ -1,10 +1,9 @@
-#include <algorithm>
 #include <utility>
 
-#include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "facts/backup_facts.h"
 #include "output/backup_views.h"
 #include "wal_archive/read_branches.h"
 
@@ -27,9 +26,8 @@ std::optional<output::ShownChain> chain_of(const std::vector<BackupInfo>& backup
   while (ancestor && chain.size <= backups.size()) {
     chain.root = *ancestor;
     ++chain.size;
-    const auto found = std::find_if(backups.begin(), backups.end(),
-                                    [&](const BackupInfo& other) { return other.id == *ancestor; });
-    ancestor = found == backups.end() ? std::nullopt : found->parent_backup_id;
+    const BackupInfo* const found = catalogue::find_backup(backups, *ancestor);
+    ancestor = found == nullptr ? std::nullopt : found->parent_backup_id;
   }
   return chain;
 }
@@ -40,13 +38,13 @@ output::BackupDetails gather_details(CommandContext& context, const server::Serv
   output::BackupDetails details;
   details.backup = backup;
   if (!backup.is_copy_done()) return details;
-  details.wal = wal_archive::wal_statistics_of(backups, backup.id, wal_lines(server));
-  details.reachable_timelines =
-      wal_archive::children_timelines(backup, read_archived_history(context, server));
+  details.wal = wal_archive::wal_statistics_of(backups, backup.id, facts::wal_lines(server));
+  details.reachable_timelines = wal_archive::children_timelines(
+      backup, facts::read_archived_history(context.reporter, server));
   const catalogue::Standing standing =
       wal_archive::read_branches(server, backup.xlog_segment_size).standing_of(backup);
   if (standing.is_abandoned()) details.abandoned = catalogue::describe_standing(standing);
-  if (const auto retention = list_retention_statuses(server, backups)) {
+  if (const auto retention = facts::list_retention_statuses(server, backups)) {
     const auto found = retention->find(backup.id);
     details.retention =
         found == retention->end() ? catalogue::RetentionStatus::none : found->second;
@@ -68,7 +66,7 @@ void run_show_backup(CommandContext& context) {
   const BackupInfo& backup =
       catalogue::resolve_backup(list, server.catalogue().list_annotations(),
                                 context.arguments.get("backup_id"), config->name);
-  warn_of_broken(context, list.broken);
+  facts::warn_of_broken(context.reporter, list.broken);
   output::write_backup_details(context.reporter, config->name,
                                gather_details(context, server, list.backups, backup));
 }

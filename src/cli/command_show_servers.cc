@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "check/receiver.h"
-#include "check/server_facts.h"
-#include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "config/rendering.h"
+#include "facts/backup_facts.h"
+#include "facts/receiver.h"
+#include "facts/server_facts.h"
 #include "output/server_views.h"
 
 namespace barman::cli {
@@ -18,12 +18,13 @@ namespace {
 using catalogue::BackupInfo;
 
 // What follows the configured age: how old the last usable backup is.
-std::string backup_age_text(std::int64_t maximum_seconds, const std::vector<BackupInfo>& backups) {
+std::string backup_age_text(std::int64_t maximum_seconds, const std::vector<BackupInfo>& backups,
+                            Timestamp now) {
   const auto last = std::find_if(backups.rbegin(), backups.rend(), [](const BackupInfo& backup) {
     return backup.is_copy_done() && backup.end_time.has_value();
   });
   if (last == backups.rend()) return " (WARNING! latest backup is No available backups old)";
-  const double age = now_local().as_double() - last->end_time->as_double();
+  const double age = now.as_double() - last->end_time->as_double();
   if (age > static_cast<double>(maximum_seconds)) {
     return fmt::format(" (WARNING! latest backup is {} old)", human_duration(age));
   }
@@ -37,7 +38,9 @@ void append_backup_age(CommandContext& context, const server::Server& server,
   for (auto& [key, value] : values) {
     if (key != "last_backup_maximum_age") continue;
     value = {config::python_text(value) +
-             backup_age_text(maximum->seconds(), list_readable_backups(context, server))};
+             backup_age_text(maximum->seconds(),
+                             facts::list_readable_backups(context.reporter, server),
+                             server.clock().now())};
   }
 }
 
@@ -48,16 +51,17 @@ void run_show_servers(CommandContext& context) {
     const server::Server server = make_server(context, config);
     config::ShownOptions values = config::list_native_options(config);
     append_backup_age(context, server, values);
-    if (check::has_live_values(config)) {
+    if (facts::has_live_values(config)) {
       const config::ShownOptions live =
-          check::list_live_values(server, check::gather_server_facts(server));
+          facts::list_live_values(server, facts::gather_server_facts(server));
       values.insert(values.end(), live.begin(), live.end());
     }
-    for (const catalogue::LastReason& reason : check::list_current_reasons(server)) {
+    for (const catalogue::LastReason& reason : facts::list_current_reasons(server)) {
       values.emplace_back("last_failure_of_" + replace_all(reason.task, "-", "_"),
                           config::OptionValue{reason.describe()});
     }
-    output::write_properties(context.reporter, config.name, state_of(config), std::move(values));
+    output::write_properties(context.reporter, config.name, facts::state_of(config),
+                             std::move(values));
   });
 }
 

@@ -7,20 +7,10 @@
 #include "sync/sync_wals.h"
 
 namespace barman::cli {
-namespace {
-
-void require_local(const config::ServerConfig& config, const std::string& command) {
-  if (!config.has_cloud_basebackups()) return;
-  throw Error(ErrorKind::config,
-              "'" + command + "' is not supported for servers using cloud storage");
-}
-
-}  // namespace
 
 void run_sync_backup(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  require_local(*config, "sync-backup");
   const server::Server server = make_server(context, *config);
   const std::string& word = context.arguments.get("backup_id");
   const auto id = catalogue::parse_backup_id(word);
@@ -36,7 +26,6 @@ void run_sync_backup(CommandContext& context) {
 void run_sync_wals(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  require_local(*config, "sync-wals");
   const server::Server server = make_server(context, *config);
   catalogue::keeping_last_reason(
       config->backup_directory, "sync-wals", catalogue::sync_wal_lock(server.locks()),

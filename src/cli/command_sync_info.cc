@@ -1,9 +1,9 @@
 #include <unistd.h>
 
-#include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "facts/backup_facts.h"
 #include "output/json_copy.h"
 #include "output/sync_views.h"
 #include "sync/primary_node.h"
@@ -31,7 +31,8 @@ sync::SyncRequest request_of(const ParsedArguments& arguments) {
 
 std::vector<catalogue::BackupInfo> list_complete_backups(CommandContext& context,
                                                          const server::Server& server) {
-  std::vector<catalogue::BackupInfo> backups = list_readable_backups(context, server);
+  std::vector<catalogue::BackupInfo> backups =
+      facts::list_readable_backups(context.reporter, server);
   std::erase_if(backups, [&](const catalogue::BackupInfo& backup) {
     return !backup.is_copy_done() || server.catalogue().is_being_deleted(backup.id);
   });

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/text.h"
 #include "cli/option_specs.h"
 
 namespace barman::cli {
@@ -21,7 +20,14 @@ std::vector<CommandSpec> make_table() {
 
 Options make_global_options() {
   return {
-      {.names = {"version"}, .short_names = "v", .help = "show the version and exit"},
+      {.names = {"help"},
+       .short_names = "h",
+       .kind = ValueKind::help,
+       .help = "show this help and exit"},
+      {.names = {"version"},
+       .short_names = "v",
+       .kind = ValueKind::version,
+       .help = "show the version and exit"},
       {.names = {"config"},
        .short_names = "c",
        .kind = ValueKind::text,
@@ -48,17 +54,6 @@ Options make_global_options() {
 }
 
 }  // namespace
-
-std::string OptionSpec::key() const {
-  return replace_all(std::string(target.empty() ? names.front() : target), "-", "_");
-}
-
-std::string OptionSpec::display_names() const {
-  std::vector<std::string> parts;
-  for (const std::string_view name : names) parts.push_back("--" + std::string(name));
-  for (const char name : short_names) parts.push_back({'-', name});
-  return join(parts, "/");
-}
 
 const std::vector<CommandSpec>& command_table() {
   static const std::vector<CommandSpec> table = make_table();

@@ -110,6 +110,22 @@ TEST(CommandTable, NamesServersWhereItWorksOnThem) {
   }
 }
 
+TEST(CommandTable, RefusesServersInObjectStorageWithATextOfItsOwn) {
+  for (const CommandSpec& command : command_table()) {
+    const LocalNeed& needs = command.needs;
+    EXPECT_EQ(needs.files == LocalFiles::none, needs.refusal.empty()) << command.name;
+    EXPECT_TRUE(needs.files == LocalFiles::none || command.servers.arity != ServerArity::none)
+        << command.name;
+    const auto is_backup = [](const PositionalSpec& spec) { return spec.key == "backup_id"; };
+    EXPECT_TRUE(needs.refusal.find("{backup_id}") == std::string_view::npos ||
+                std::ranges::any_of(command.positionals, is_backup))
+        << command.name;
+    const auto is_exception = [&](const OptionSpec& spec) { return spec.key() == needs.unless; };
+    EXPECT_TRUE(needs.unless.empty() || std::ranges::any_of(command.options, is_exception))
+        << command.name;
+  }
+}
+
 TEST(CommandTable, KeepsWalOfAServerOutOfServiceFromBeingLost) {
   const ServerPolicy& policy = find_command("cloud-wal-archive")->servers;
   EXPECT_EQ(policy.inactive, ServerAction::refuse);

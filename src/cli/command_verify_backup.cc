@@ -43,10 +43,6 @@ void tell_report(const verify::VerifyReport& report, const std::filesystem::path
 void run_verify_backup(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  if (config->has_cloud_basebackups()) {
-    throw Error(ErrorKind::config,
-                "Backup verification is not supported for servers using cloud storage");
-  }
   const server::Server server = make_server(context, *config);
   const std::string& word = context.arguments.get("backup_id");
   const catalogue::BackupInfo backup = server.catalogue().resolve(word);

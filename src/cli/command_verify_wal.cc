@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 
 #include "catalogue/minimal_wal.h"
-#include "check/gather_survey.h"
-#include "check/survey.h"
-#include "cli/backup_facts.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "facts/backup_facts.h"
 #include "output/survey_views.h"
+#include "verify/gather_survey.h"
+#include "verify/survey.h"
 #include "verify/verify_archive.h"
 #include "wal_archive/wal_range.h"
 
@@ -23,7 +23,8 @@ constexpr std::size_t kMaxShown = 100;
 // Segment size and system of the newest usable backup.
 verify::VerifyWalRequest make_archive_request(CommandContext& context,
                                               const server::Server& server) {
-  const std::vector<catalogue::BackupInfo> backups = list_readable_backups(context, server);
+  const std::vector<catalogue::BackupInfo> backups =
+      facts::list_readable_backups(context.reporter, server);
   const auto newest =
       std::find_if(backups.rbegin(), backups.rend(),
                    [](const catalogue::BackupInfo& backup) { return backup.is_copy_done(); });
@@ -47,13 +48,13 @@ verify::VerifyWalRequest make_archive_request(CommandContext& context,
   return request;
 }
 
-bool is_asked_for(const verify::VerifyWalRequest& request, const check::WalHole& hole) {
+bool is_asked_for(const verify::VerifyWalRequest& request, const verify::WalHole& hole) {
   return (!request.first || *request.first <= hole.last) &&
          (!request.last || hole.first <= *request.last);
 }
 
 // " (timeline 1 was left at 0/3000158 for timeline 2)" behind what the present does not need.
-std::string branch_note(const check::SurveyReport& survey, const std::string& name,
+std::string branch_note(const verify::SurveyReport& survey, const std::string& name,
                         wal::SegmentSize size) {
   const auto segment = wal::parse_segment_name(name, size);
   const std::string text =
@@ -63,10 +64,10 @@ std::string branch_note(const check::SurveyReport& survey, const std::string& na
 
 // Those in front of which the recovery of a backup ends. WAL around backups that are kept for ever
 // may be missing.
-std::size_t tell_holes(const check::SurveyReport& survey, const verify::VerifyWalRequest& request,
+std::size_t tell_holes(const verify::SurveyReport& survey, const verify::VerifyWalRequest& request,
                        output::Reporter& reporter) {
   std::size_t count = 0;
-  for (const check::WalHole& hole : survey.holes) {
+  for (const verify::WalHole& hole : survey.holes) {
     if (hole.is_expected || !is_asked_for(request, hole)) continue;
     if (++count > kMaxShown) continue;
     reporter.error(
@@ -86,7 +87,7 @@ void tell_minimal(const verify::ArchiveVerdict& verdict, output::Reporter& repor
   }
 }
 
-void tell_gaps(const verify::ArchiveVerdict& verdict, const check::SurveyReport& survey,
+void tell_gaps(const verify::ArchiveVerdict& verdict, const verify::SurveyReport& survey,
                wal::SegmentSize size, output::Reporter& reporter) {
   for (const std::string& line : output::branch_lines(survey.branches)) {
     reporter.info("Branches: " + line);
@@ -129,10 +130,6 @@ void tell_verdict(const verify::ArchiveVerdict& verdict, std::size_t hole_count,
 void run_verify_wal(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
-  if (config->has_cloud_wals()) {
-    throw Error(ErrorKind::config,
-                "WAL verification is not supported for servers using cloud storage");
-  }
   const server::Server server = make_server(context, *config);
   const verify::VerifyWalRequest request = make_archive_request(context, server);
   context.reporter.info("Verifying the WAL archive of server " + server.name());
@@ -140,7 +137,7 @@ void run_verify_wal(CommandContext& context) {
       verify::verify_wal_archive(server, request, context.progress);
   catalogue::note_minimal_wal(server.locations().backup_directory, verdict.minimal);
   tell_minimal(verdict, context.reporter);
-  const check::SurveyReport survey = check::survey_catalogue(check::gather_wal_survey(server));
+  const verify::SurveyReport survey = verify::survey_catalogue(verify::gather_wal_survey(server));
   const std::size_t hole_count = tell_holes(survey, request, context.reporter);
   tell_gaps(verdict, survey, request.segment_size, context.reporter);
   tell_verdict(verdict, hole_count, context.reporter);

@@ -1,8 +1,10 @@
-#include "cli/completion.h"
+// Completion of barman, and the manual page of its configuration.
+#include "command_line/completion.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/barman_program.h"
 #include "cli/command_table.h"
 #include "cli/commands.h"
 #include "cli/configuration_man.h"
@@ -11,12 +13,17 @@
 namespace barman::cli {
 namespace {
 
+using command_line::Shell;
 using testing::HasSubstr;
 
+std::string script_for(Shell shell) {
+  return command_line::completion_script(barman_program(), shell);
+}
+
 TEST(Completion, KnowsEachAvailableCommandAndOption) {
-  const std::string bash = bash_completion();
-  const std::string zsh = zsh_completion();
-  const std::string fish = fish_completion();
+  const std::string bash = script_for(Shell::bash);
+  const std::string zsh = script_for(Shell::zsh);
+  const std::string fish = script_for(Shell::fish);
   for (const CommandSpec& command : command_table()) {
     if (!is_available(command.name)) continue;
     const std::string name(command.name);
@@ -33,17 +40,18 @@ TEST(Completion, KnowsEachAvailableCommandAndOption) {
 }
 
 TEST(Completion, AsksForServersAndBackups) {
-  EXPECT_THAT(bash_completion(), HasSubstr("show-backup|show-backups) echo 'servers backups' ;;"));
-  EXPECT_THAT(bash_completion(), HasSubstr("    check) echo 'server_list' ;;"));
-  EXPECT_THAT(zsh_completion(), HasSubstr("':backup_id:_barman_backups'"));
-  EXPECT_THAT(fish_completion(),
+  EXPECT_THAT(script_for(Shell::bash),
+              HasSubstr("show-backup|show-backups) echo 'servers backups' ;;"));
+  EXPECT_THAT(script_for(Shell::bash), HasSubstr("    check) echo 'server_list' ;;"));
+  EXPECT_THAT(script_for(Shell::zsh), HasSubstr("':backup_id:_barman_backups'"));
+  EXPECT_THAT(script_for(Shell::fish),
               HasSubstr("and __barman_argument_count 1' -k -a '(__barman_backups)'"));
 }
 
 TEST(Completion, OffersTheWordsOfAnOption) {
-  EXPECT_THAT(bash_completion(), HasSubstr(",--format|,-f) echo 'words:console json' ;;"));
-  EXPECT_THAT(zsh_completion(), HasSubstr(":value:(console json)'"));
-  EXPECT_THAT(fish_completion(), HasSubstr(" -l format -s f -x -a 'console json'"));
+  EXPECT_THAT(script_for(Shell::bash), HasSubstr(",--format|,-f) echo 'words:console json' ;;"));
+  EXPECT_THAT(script_for(Shell::zsh), HasSubstr(":value:(console json)'"));
+  EXPECT_THAT(script_for(Shell::fish), HasSubstr(" -l format -s f -x -a 'console json'"));
 }
 
 TEST(ConfigurationManPage, DescribesEachOption) {

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "cli/roff.h"
+#include "command_line/roff.h"
 #include "config/option_table.h"
 
 namespace barman::cli {
@@ -72,7 +72,8 @@ std::string scope_text(const Option& option) {
 std::string server_entry(const Option& option) {
   std::string text = fmt::format("{} Value: {}.", option.summary, type_text(option));
   if (!option.default_text.empty()) text += fmt::format(" Default: {}.", option.default_text);
-  return man_entry(option.name, text + fmt::format(" Allowed in: {}.", scope_text(option)));
+  return command_line::man_entry(option.name,
+                                 text + fmt::format(" Allowed in: {}.", scope_text(option)));
 }
 
 constexpr std::string_view kForm =
@@ -86,20 +87,21 @@ constexpr std::string_view kForm =
 }  // namespace
 
 std::string configuration_man_page() {
-  std::string text = man_header("barman", 5);
+  std::string text = command_line::man_header("barman", 5);
   text += ".SH NAME\nbarman \\- configuration files of barman(1)\n";
-  text += fmt::format(".SH DESCRIPTION\n{}\n.PP\n{}\n",
-                      roff("barman reads one main file: that of --config, or of the environment "
-                           "variable BARMAN_CONFIG_FILE, or the first that can be read of "
-                           "~/.barman.conf, /etc/barman.conf and /etc/barman/barman.conf; then all "
-                           "files *.conf in configuration_files_directory, in the order of their "
-                           "names. Later values replace earlier ones."),
-                      roff(kForm));
-  text += ".SH GLOBAL OPTIONS\n" + roff("In the section [barman] only:") + "\n";
+  text += fmt::format(
+      ".SH DESCRIPTION\n{}\n.PP\n{}\n",
+      command_line::roff("barman reads one main file: that of --config, or of the environment "
+                         "variable BARMAN_CONFIG_FILE, or the first that can be read of "
+                         "~/.barman.conf, /etc/barman.conf and /etc/barman/barman.conf; then all "
+                         "files *.conf in configuration_files_directory, in the order of their "
+                         "names. Later values replace earlier ones."),
+      command_line::roff(kForm));
+  text += ".SH GLOBAL OPTIONS\n" + command_line::roff("In the section [barman] only:") + "\n";
   for (const config::GlobalOption& option : config::global_options()) {
     std::string help(option.summary);
     if (!option.default_text.empty()) help += fmt::format(" Default: {}.", option.default_text);
-    text += man_entry(option.name, help);
+    text += command_line::man_entry(option.name, help);
   }
   text += ".SH OPTIONS OF SERVERS\n";
   for (const Option& option : config::server_options()) text += server_entry(option);

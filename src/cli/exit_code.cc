@@ -7,9 +7,7 @@ void report_error(Messages& messages, const Error& error) {
     messages.exception(error.describe());
     return;
   }
-  std::string text = error.describe();
-  if (!error.hint().empty()) text += "\nHINT: " + error.hint();
-  messages.error(text);
+  messages.error(error.describe_with_hint());
 }
 
 }  // namespace barman::cli

@@ -1,10 +1,14 @@
-#include "cli/help.h"
+// Help texts and manual pages of barman.
+#include "command_line/help.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "cli/barman_program.h"
+#include "cli/command_table.h"
 #include "cli/commands.h"
+#include "command_line/manual.h"
 
 namespace barman::cli {
 namespace {
@@ -15,13 +19,21 @@ using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
 
+const command_line::CommandSyntax* syntax_of(std::string_view command) {
+  return barman_program().find_command(command);
+}
+std::string help_of(std::string_view command) {
+  return command_line::help_text(barman_program(), syntax_of(command));
+}
+
 TEST(Version, BeginsWithAPlainVersionNumber) {
-  EXPECT_THAT(version_text(), MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+ Barman by EnterpriseDB "
-                                           "\\(www\\.enterprisedb\\.com\\)"));
+  EXPECT_THAT(barman_program().version,
+              MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+ Barman by EnterpriseDB "
+                           "\\(www\\.enterprisedb\\.com\\)"));
 }
 
 TEST(Help, ListsAvailableCommandsOnly) {
-  const std::string text = help_text(nullptr);
+  const std::string text = command_line::help_text(barman_program());
   EXPECT_THAT(text, StartsWith("usage: barman "));
   EXPECT_THAT(text, HasSubstr("list-servers (list-server)"));
   EXPECT_THAT(text, EndsWith("\nBarman by EnterpriseDB (www.enterprisedb.com)\n"));
@@ -37,7 +49,7 @@ TEST(Help, ListsAvailableCommandsOnly) {
 
 TEST(Help, NamesEveryOptionOfEveryCommand) {
   for (const CommandSpec& command : command_table()) {
-    const std::string text = help_text(&command);
+    const std::string text = help_of(command.name);
     for (const OptionSpec& option : command.options) {
       for (const std::string_view name : option.names) {
         EXPECT_THAT(text, HasSubstr("--" + std::string(name))) << command.name;
@@ -54,35 +66,38 @@ TEST(Help, ExplainsWhatBarmanDoesNotHave) {
     const CommandSpec& command = *find_command(name);
     ASSERT_FALSE(command.description.empty()) << name;
     const std::string first_words(command.description.substr(0, 30));
-    EXPECT_THAT(help_text(&command), HasSubstr("\n\n" + first_words)) << name;
-    EXPECT_THAT(command_man_page(command), HasSubstr("\n.SH DESCRIPTION\n")) << name;
+    EXPECT_THAT(help_of(command.name), HasSubstr("\n\n" + first_words)) << name;
+    EXPECT_THAT(command_line::command_man_page(barman_program(), *syntax_of(name)),
+                HasSubstr("\n.SH DESCRIPTION\n"))
+        << name;
   }
-  EXPECT_THAT(help_text(find_command("delete")), HasSubstr("--dry-run"));
+  EXPECT_THAT(help_of("delete"), HasSubstr("--dry-run"));
 }
 
 TEST(Help, FitsATerminal) {
   for (const CommandSpec& command : command_table()) {
-    for (const std::string& line : split(help_text(&command), '\n')) {
+    for (const std::string& line : split(help_of(command.name), '\n')) {
       EXPECT_LE(line.size(), 80U) << command.name << ": " << line;
     }
   }
 }
 
 TEST(Help, ShowsHowOptionsTakeValues) {
-  const std::string text = help_text(find_command("backup"));
+  const std::string text = help_of("backup");
   EXPECT_THAT(text, HasSubstr("  -j NJOBS, --jobs NJOBS"));
   EXPECT_THAT(text, HasSubstr("--reuse-backup [{copy,link,off}]"));
-  EXPECT_THAT(help_text(find_command("switch-wal")), HasSubstr("(default: 30)"));
+  EXPECT_THAT(help_of("switch-wal"), HasSubstr("(default: 30)"));
 }
 
 TEST(Usage, NamesThePositionals) {
-  EXPECT_EQ(usage_text(find_command("list-backups")),
+  EXPECT_EQ(command_line::usage_text(barman_program(), syntax_of("list-backups")),
             "usage: barman list-backups [-h] [--minimal] [--table]\n"
             "                           server_name [server_name ...]\n");
 }
 
 TEST(ManPage, IsRoffWithoutRawDashes) {
-  const std::string text = command_man_page(*find_command("list-backups"));
+  const std::string text =
+      command_line::command_man_page(barman_program(), *syntax_of("list-backups"));
   EXPECT_THAT(text, StartsWith(".TH BARMAN\\-LIST\\-BACKUPS 1 "));
   EXPECT_THAT(text, HasSubstr(".B \\-\\-minimal\n"));
   EXPECT_THAT(text, HasSubstr("Also: barman list\\-backup\n"));

@@ -69,7 +69,8 @@ Options copy_options() {
          Options{
              {.names = {"staging-path"},
               .kind = ValueKind::text,
-              .help = "directory for intermediate files (not needed any more)",
+              .help = "directory for scratch files, which only an encrypted chain needs on its way "
+                      "to another host",
               .metavar = "PATH"},
              {.names = {"staging-location"},
               .kind = ValueKind::choice,
@@ -149,6 +150,10 @@ std::vector<CommandSpec> restore_command_specs() {
        .aliases = {"recover"},
        .summary = "restore a server from a backup",
        .servers = {.arity = ServerArity::single, .disabled = ServerAction::refuse},
+       .needs = {.files = LocalFiles::backups_and_wals,
+                 .refusal = "Cannot restore from backup '{backup_id}' of server '{server}': this "
+                            "version cannot read backups and WAL from object storage",
+                 .next_step = "Copy the backup and its WAL into a local catalogue."},
        .options = target_options() + copy_options() + wal_options() + snapshot_options(),
        .positionals = {one_server(),
                        backup,

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "cli/exit_code.h"
 
 namespace barman::cli {
@@ -76,6 +78,27 @@ bool is_admitted(CommandContext& context, const ServerConfig& server, const Serv
   return !(server.is_passive() && left_out(policy.passive, "passive", "Passive"));
 }
 
+bool holds_locally(const ServerConfig& server, LocalFiles files) {
+  const bool wants_wals = files == LocalFiles::wals || files == LocalFiles::backups_and_wals;
+  const bool wants_backups = files == LocalFiles::backups || files == LocalFiles::backups_and_wals;
+  return !(wants_wals && server.has_cloud_wals()) &&
+         !(wants_backups && server.has_cloud_basebackups());
+}
+
+// The one place that refuses a command because of where a server keeps its files.
+void require_local_files(const CommandContext& context, const ServerConfig& server) {
+  const CommandSpec* command = find_command(context.arguments.command);
+  if (command == nullptr || holds_locally(server, command->needs.files)) return;
+  const LocalNeed& needs = command->needs;
+  if (!needs.unless.empty() && context.arguments.is_set(needs.unless)) return;
+  std::string text = replace_all(std::string(needs.refusal), "{server}", server.name);
+  constexpr std::string_view kBackup = "{backup_id}";
+  if (text.find(kBackup) != std::string::npos) {
+    text = replace_all(std::move(text), kBackup, context.arguments.get("backup_id"));
+  }
+  throw Error(ErrorKind::config, std::move(text), std::string(needs.next_step));
+}
+
 // The names typed by the user, without doubles, in order; all servers for `all`.
 std::set<std::string> requested_names(CommandContext& context) {
   const std::vector<std::string> given = context.arguments.list("server_name");
@@ -119,7 +142,9 @@ const ServerConfig* select_server(CommandContext& context, const ServerPolicy& p
   const ServerConfig* server = find_or_report(context, name);
   if (server == nullptr) return nullptr;
   announce(context, *server);
-  return is_admitted(context, *server, policy) ? server : nullptr;
+  if (!is_admitted(context, *server, policy)) return nullptr;
+  require_local_files(context, *server);
+  return server;
 }
 
 const ServerConfig* select_server(CommandContext& context) {
@@ -131,6 +156,7 @@ void for_each_server(CommandContext& context,
   for (const ServerConfig* server : select_servers(context)) {
     // An error on one server must not keep the others from being served.
     try {
+      require_local_files(context, *server);
       action(*server);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
@@ -143,11 +169,6 @@ void announce_all_servers(CommandContext& context) {
   const std::vector<std::string> names = context.configuration.server_names();
   report_conflicts(context, {names.begin(), names.end()});
   for (const std::string& name : names) announce(context, *context.configuration.find_server(name));
-}
-
-output::ServerState state_of(const ServerConfig& server) {
-  if (!server.active) return output::ServerState::inactive;
-  return server.disabled ? output::ServerState::disabled : output::ServerState::active;
 }
 
 }  // namespace barman::cli

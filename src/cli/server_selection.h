@@ -2,7 +2,8 @@
 // command's policy for servers that are not in service.
 //
 // Unknown and refused servers are reported here as errors, skipped ones as messages, and each
-// selected active server tells its configuration warnings.
+// selected active server tells its configuration warnings. A server that lacks what the command
+// needs on this host (CommandSpec::needs) throws `config`.
 #pragma once
 
 #include <functional>
@@ -10,7 +11,6 @@
 
 #include "cli/command_context.h"
 #include "cli/command_table.h"
-#include "output/check_report.h"
 
 namespace barman::cli {
 
@@ -28,7 +28,5 @@ void for_each_server(CommandContext& context,
 
 // Commands without server argument: what the configuration has to tell of all servers.
 void announce_all_servers(CommandContext& context);
-
-output::ServerState state_of(const config::ServerConfig& server);
 
 }  // namespace barman::cli

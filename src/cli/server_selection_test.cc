@@ -10,6 +10,8 @@
 
 #include "base/durable.h"
 #include "base/test_support.h"
+#include "cli/barman_program.h"
+#include "command_line/parser.h"
 #include "output/captured_output.h"
 
 namespace barman::cli {
@@ -20,6 +22,11 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using Words = std::vector<std::string>;
+
+command_line::ParsedArguments arguments_of(std::string_view command, Words words) {
+  words.insert(words.begin(), std::string(command));
+  return command_line::parse_line(barman_program(), words).arguments;
+}
 
 // Five servers: two fine ones, an inactive, a disabled (no connection string) and a passive one.
 class ServerSelectionTest : public ::testing::Test {
@@ -35,22 +42,25 @@ class ServerSelectionTest : public ::testing::Test {
     text += fmt::format("[resting]\nactive = false\nconninfo = host=x\n{}", kServer);
     text += fmt::format("[sick]\nnetwork_compression = on\n{}", kServer);
     text += "[copy]\nprimary_ssh_command = ssh barman@primary\n";
+    load(text);
+  }
+
+  void load(const std::string& text) {
+    configuration_ = {};
     write_file_durably(root_.path() / "barman.conf", text);
     configuration_.load_main_file({.option = (root_.path() / "barman.conf").string()});
     configuration_.load_rest([](const std::string&) { return std::nullopt; });
   }
 
   Words select_many(std::string_view command, const Words& names) {
-    bool is_help = false;
-    arguments_ = parse_command_arguments(*find_command(command), names, is_help);
+    arguments_ = arguments_of(command, names);
     CommandContext context = make_context();
     Words result;
     for (const auto* server : select_servers(context)) result.push_back(server->name);
     return result;
   }
   std::string select_one(std::string_view command, const Words& words) {
-    bool is_help = false;
-    arguments_ = parse_command_arguments(*find_command(command), words, is_help);
+    arguments_ = arguments_of(command, words);
     CommandContext context = make_context();
     const config::ServerConfig* server = select_server(context);
     return server != nullptr ? server->name : "";
@@ -63,6 +73,17 @@ class ServerSelectionTest : public ::testing::Test {
             .arguments = arguments_};
   }
   int exit_code() { return output_.reporter().finish(); }
+
+  // "" when nothing is refused.
+  std::string refusal(std::string_view command, const Words& words) {
+    try {
+      select_one(command, words);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::config);
+      return error.message() + (error.hint().empty() ? "" : " | " + error.hint());
+    }
+    return "";
+  }
 
   TemporaryDirectory root_;
   config::Configuration configuration_;
@@ -136,8 +157,7 @@ TEST_F(ServerSelectionTest, ReadsFromServersThatAreNotInService) {
 }
 
 TEST_F(ServerSelectionTest, AnErrorOnOneServerDoesNotStopTheOthers) {
-  bool is_help = false;
-  arguments_ = parse_command_arguments(*find_command("status"), {"alpha", "beta"}, is_help);
+  arguments_ = arguments_of("status", {"alpha", "beta"});
   CommandContext context = make_context();
   Words seen;
   for_each_server(context, [&seen](const config::ServerConfig& server) {
@@ -151,9 +171,47 @@ TEST_F(ServerSelectionTest, AnErrorOnOneServerDoesNotStopTheOthers) {
   EXPECT_EQ(exit_code(), 1);
 }
 
+TEST_F(ServerSelectionTest, RefusesWhatNeedsFilesOfThisHost) {
+  load(
+      fmt::format("[barman]\nbarman_home = {}\n[far]\nbackup_method = postgres\nconninfo = host=x\n"
+                  "streaming_conninfo = host=x\nstreaming_archiver = on\nslot_name = s\n"
+                  "basebackups_directory = s3://bucket/x\nwals_directory = s3://bucket/x\n",
+                  root_.path().string()));
+  EXPECT_EQ(refusal("get-wal", {"far", "W"}),
+            "Cannot retrieve WAL file for server '['far']' because it is configured with a cloud "
+            "object storage. WAL retrieval is only supported for local storages.");
+  EXPECT_EQ(refusal("generate-manifest", {"far", "last"}),
+            "Cannot generate backup manifest for backup 'last' of server 'far' because a cloud "
+            "backup storage is configured.");
+  EXPECT_EQ(refusal("restore", {"far", "last", "/x"}),
+            "Cannot restore from backup 'last' of server 'far': this version cannot read backups "
+            "and WAL from object storage | Copy the backup and its WAL into a local catalogue.");
+  EXPECT_THAT(refusal("keep", {"far", "last", "--release"}), HasSubstr("Cannot change the keep"));
+  EXPECT_EQ(refusal("keep", {"far", "last", "--status"}), "");
+  EXPECT_EQ(refusal("show-backup", {"far", "last"}), "");
+}
+
+TEST_F(ServerSelectionTest, TheRefusalOfOneServerDoesNotStopTheOthers) {
+  constexpr std::string_view kServer =
+      "backup_method = postgres\nconninfo = host=x\nstreaming_conninfo = host=x\n"
+      "streaming_archiver = on\nslot_name = s\n";
+  load(fmt::format(
+      "[barman]\nbarman_home = {}\n[near]\n{}[far]\n{}basebackups_directory = s3://bucket/x\n"
+      "wals_directory = s3://bucket/x\n",
+      root_.path().string(), kServer, kServer));
+  arguments_ = arguments_of("rebuild-xlogdb", {"far", "near"});
+  CommandContext context = make_context();
+  Words seen;
+  for_each_server(context,
+                  [&seen](const config::ServerConfig& server) { seen.push_back(server.name); });
+  EXPECT_THAT(seen, ElementsAre("near"));
+  EXPECT_EQ(output_.err(),
+            "ERROR: Rebuilding xlogdb is not supported for servers using cloud storage\n");
+  EXPECT_EQ(exit_code(), 1);
+}
+
 TEST_F(ServerSelectionTest, AnInterruptEndsTheCommand) {
-  bool is_help = false;
-  arguments_ = parse_command_arguments(*find_command("status"), {"alpha", "beta"}, is_help);
+  arguments_ = arguments_of("status", {"alpha", "beta"});
   CommandContext context = make_context();
   int count = 0;
   EXPECT_THROW(for_each_server(context,

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "cli/parser.h"
+#include "cli/command_context.h"
 #include "config/server_config.h"
 
 namespace barman::cli {

@@ -12,8 +12,8 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/private_directory.h"
 #include "base/text.h"
-#include "client/private_directory.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;

@@ -21,9 +21,9 @@
 #include "base/text.h"
 #include "base/worker_pool.h"
 #include "client/background.h"
-#include "client/shared_connection.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
+#include "host/shared_connection.h"
 #include "wal/wal_content.h"
 #include "wal/wal_file_name.h"
 
@@ -92,10 +92,11 @@ class Prefetcher {
   std::vector<std::string> options_of(std::size_t number) const {
     const RemoteBarman& barman = request_.barman;
     if (number == 0) {
-      std::vector<std::string> shared = SharedConnection(barman).use(barman).ssh_options;
+      std::vector<std::string> shared = host::SharedConnection(barman.ssh_target()).options();
       if (!shared.empty()) return shared;
     }
-    return connection_options(barman, spool_.directory() / fmt::format(".ssh{}", number));
+    return host::connection_options(barman.ssh_target(),
+                                    spool_.directory() / fmt::format(".ssh{}", number));
   }
 
   // Reserves a place. False when nobody takes files any more.
@@ -226,7 +227,7 @@ int fetch_wal(const RemoteBarman& barman, const GetWalRequest& request, const Fd
               const fs::path& target_path) {
   PipeEnds pipe = make_pipe();
   ChildProcess ssh(get_wal_command(barman, request),
-                   {.output = pipe.write_end.get(), .directory = kSshDirectory});
+                   {.output = pipe.write_end.get(), .directory = host::kSshDirectory});
   pipe.write_end = Fd();
   ::fcntl(pipe.read_end.get(), F_SETPIPE_SZ, 1 << 20);
   compression::FdSink file(target.get(), target_path);

@@ -1,20 +1,13 @@
 #include "client/remote_barman.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <cctype>
-
 #include <fmt/format.h>
 
 #include "base/process.h"
 #include "base/text.h"
+#include "host/shell_word.h"
 
 namespace barman::client {
 namespace {
-
-// A socket's path has 108 bytes, and ssh adds 17 while it creates it.
-constexpr std::size_t kMaxControlPath = 85;
 
 std::vector<std::string> ssh_command(const RemoteBarman& barman) {
   std::vector<std::string> argv = {"ssh"};
@@ -26,15 +19,6 @@ std::vector<std::string> ssh_command(const RemoteBarman& barman) {
   return argv;
 }
 
-// As it is while that is safe, as every ordinary name is.
-std::string quoted_when_needed(const std::string& word) {
-  const bool is_ordinary = std::all_of(word.begin(), word.end(), [](unsigned char byte) {
-    return std::isalnum(byte) != 0 ||
-           std::string_view("_-.,:+@%/").find(static_cast<char>(byte)) != std::string_view::npos;
-  });
-  return is_ordinary && !word.empty() ? word : shell_quote(word);
-}
-
 }  // namespace
 
 std::string RemoteBarman::identity() const {
@@ -42,24 +26,10 @@ std::string RemoteBarman::identity() const {
                      server);
 }
 
-std::vector<std::string> kept_connection_options(const std::filesystem::path& socket) {
-  if (socket.native().size() > kMaxControlPath) return {};
-  return {"-o", "ControlMaster=auto",   "-o", "ControlPath=" + socket.string(),
-          "-o", "ControlPersist=60",    "-o", "ServerAliveInterval=10",
-          "-o", "ServerAliveCountMax=3"};
-}
-
-std::vector<std::string> show_configuration_command(const RemoteBarman& barman) {
-  std::vector<std::string> argv = {"ssh", "-G"};
-  if (barman.port) argv.insert(argv.end(), {"-p", *barman.port});
-  argv.push_back(fmt::format("{}@{}", barman.user, barman.host));
-  return argv;
-}
-
 std::vector<std::string> put_wal_command(const RemoteBarman& barman, RemoteMode mode) {
   std::vector<std::string> argv = ssh_command(barman);
   if (barman.config_file) argv.push_back("--config=" + shell_quote(*barman.config_file));
-  argv.insert(argv.end(), {"put-wal", quoted_when_needed(barman.server)});
+  argv.insert(argv.end(), {"put-wal", host::shell_word(barman.server)});
   if (mode == RemoteMode::test) argv.emplace_back("--test");
   return argv;
 }
@@ -78,11 +48,11 @@ std::vector<std::string> get_wal_command(const RemoteBarman& barman, const GetWa
 }
 
 std::string connection_problem(const RemoteBarman& barman) {
-  const std::string port = barman.port ? "-p " + quoted_when_needed(*barman.port) + " " : "";
+  const std::string port = barman.port ? "-p " + host::shell_word(*barman.port) + " " : "";
   return fmt::format(
       "ERROR: Connection problem with ssh\n"
       "HINT: 'ssh {}{} barman --version', as the same user, shows the reason.",
-      port, quoted_when_needed(fmt::format("{}@{}", barman.user, barman.host)));
+      port, host::shell_word(fmt::format("{}@{}", barman.user, barman.host)));
 }
 
 int run_test(const std::vector<std::string>& command) {

@@ -1,13 +1,14 @@
 // `barman` on another host, called through ssh: the command lines, word by word as Barman has
-// them (backup-and-wal.md 15, 16), because restricted keys and wrappers on that host know them. The
+// them, because restricted keys and wrappers on that host know them. The
 // ssh client is started from an argument vector; what the remote shell sees is quoted.
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "host/ssh_target.h"
 
 namespace barman::client {
 
@@ -28,18 +29,8 @@ struct RemoteBarman {
 
   // "[USER@HOST PORT CONFIG SERVER]": two places with the same text are the same place.
   std::string identity() const;
+  host::SshTarget ssh_target() const { return {.host = host, .user = user, .port = port}; }
 };
-
-// Lets ssh keep its connection open for others with this socket, and for a minute after the last of
-// them; it ends when the other host has been silent for half a minute. Empty when the path is too
-// long for a socket.
-std::vector<std::string> kept_connection_options(const std::filesystem::path& socket);
-
-// Where ssh runs: a connection that is kept must not hold the data directory's file system.
-inline constexpr const char* kSshDirectory = "/";
-
-// `ssh -G`: what ssh's configuration is for this host.
-std::vector<std::string> show_configuration_command(const RemoteBarman& barman);
 
 enum class RemoteMode { run, test };
 

@@ -21,8 +21,8 @@
 #include "base/worker_pool.h"
 #include "client/background.h"
 #include "client/next_segments.h"
-#include "client/shared_connection.h"
 #include "compression/stored_file.h"
+#include "host/shared_connection.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
@@ -117,8 +117,8 @@ void Sender::run_connection(std::size_t number) {
   RemoteBarman barman = request_.barman;
   // Whatever it is, PostgreSQL asks for the file itself, and then it is told.
   try {
-    barman.ssh_options =
-        connection_options(barman, request_.directory / fmt::format(".ssh{}", number));
+    barman.ssh_options = host::connection_options(
+        barman.ssh_target(), request_.directory / fmt::format(".ssh{}", number));
     while (!is_over_) {
       const std::vector<WalFile> files = take();
       if (files.empty() ? !wait_for_work() : !send(barman, files)) break;
@@ -191,7 +191,7 @@ SentAhead send_wal_files(const RemoteBarman& barman, const PutOptions& options,
                          const std::vector<WalFile>& files, bool (*is_valid)(const WalFile&)) {
   PipeEnds pipe = make_pipe();
   ChildProcess ssh(put_wal_command(barman, RemoteMode::run),
-                   {.input = pipe.read_end.get(), .directory = kSshDirectory});
+                   {.input = pipe.read_end.get(), .directory = host::kSshDirectory});
   pipe.read_end = Fd();
   ::fcntl(pipe.write_end.get(), F_SETPIPE_SZ, kPipeSize);
   SentAhead outcome;

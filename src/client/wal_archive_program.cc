@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <array>
 #include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -14,15 +14,22 @@
 
 #include "base/error.h"
 #include "client/archived_ahead.h"
-#include "client/command_line.h"
+#include "client/client_program.h"
 #include "client/put_stream.h"
 #include "client/remote_barman.h"
 #include "client/send_ahead.h"
-#include "client/shared_connection.h"
+#include "command_line/run_program.h"
 #include "compression/algorithm.h"
+#include "host/shared_connection.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
+
+using command_line::OptionSpec;
+using command_line::ParsedArguments;
+using command_line::tell;
+using command_line::ValueKind;
+
 namespace {
 
 constexpr int kExitNoConnection = 3;
@@ -30,24 +37,42 @@ constexpr int kExitNoConnection = 3;
 constexpr std::chrono::seconds kLongestArchiveWait{60};
 constexpr std::chrono::milliseconds kUntilTaken{150};
 constexpr std::chrono::milliseconds kArchivePoll{2};
-constexpr std::array kAlgorithms = {"gzip", "bzip2", "xz", "snappy", "zstd", "lz4"};
 
-std::vector<ClientOption> archive_options() {
-  return {{'U', "user", "USER", "user of ssh on the Barman host (barman)"},
-          {0, "port", "PORT", "port of ssh on the Barman host"},
-          {'c', "config", "FILE", "configuration file on the Barman host"},
-          {'t', "test", "", "only test the connection and the configuration"},
-          {0, "md5", "", "check the transfer with MD5 instead of SHA-256"},
-          {'z', "gzip", "", "compress with gzip before sending"},
-          {'j', "bzip2", "", "compress with bzip2"},
-          {0, "xz", "", "compress with xz"},
-          {0, "snappy", "", "compress with snappy"},
-          {0, "zstd", "", "compress with zstd"},
-          {0, "lz4", "", "compress with lz4"},
-          {0, "compression-level", "LEVEL", "a number, low, medium (default) or high"},
-          {'p', "parallel", "N", "keep up to N waiting files sent in advance"},
-          {0, "prefetch-cache-dir", "DIR", "where it is kept which ones were sent",
-           ClientValue::directory}};
+OptionSpec algorithm_option(std::string_view name, std::string_view help,
+                            std::string_view short_name = {}) {
+  return {.names = {name},
+          .short_names = short_name,
+          .help = help,
+          .target = "compression",
+          .constant = name};
+}
+
+std::vector<OptionSpec> archive_options() {
+  return with_connection_options(
+      {{.names = {"test"},
+        .short_names = "t",
+        .help = "only test the connection and the configuration"},
+       {.names = {"md5"}, .help = "check the transfer with MD5 instead of SHA-256"},
+       algorithm_option("gzip", "compress with gzip before sending", "z"),
+       algorithm_option("bzip2", "compress with bzip2", "j"),
+       algorithm_option("xz", "compress with xz"),
+       algorithm_option("snappy", "compress with snappy"),
+       algorithm_option("zstd", "compress with zstd"),
+       algorithm_option("lz4", "compress with lz4"),
+       {.names = {"compression-level"},
+        .kind = ValueKind::text,
+        .help = "a number, low, medium (default) or high",
+        .metavar = "LEVEL"},
+       {.names = {"parallel"},
+        .short_names = "p",
+        .kind = ValueKind::non_negative,
+        .help = "keep up to N waiting files sent in advance",
+        .metavar = "N"},
+       {.names = {"prefetch-cache-dir"},
+        .kind = ValueKind::text,
+        .help = "where it is kept which ones were sent",
+        .metavar = "DIR",
+        .words = "directories"}});
 }
 
 struct ArchiveWalRequest {
@@ -59,20 +84,18 @@ struct ArchiveWalRequest {
   bool is_test = false;
 };
 
-PutOptions put_options(const ClientArguments& arguments) {
+PutOptions put_options(const ParsedArguments& arguments) {
   PutOptions options;
-  if (arguments.has("md5")) options.checksum = DigestAlgorithm::md5;
-  for (const std::string& name : arguments.given) {
-    if (std::find(kAlgorithms.begin(), kAlgorithms.end(), name) != kAlgorithms.end()) {
-      options.algorithm = compression::parse_algorithm(name);
-    }
+  if (arguments.is_set("md5")) options.checksum = DigestAlgorithm::md5;
+  if (const auto name = arguments.find("compression")) {
+    options.algorithm = compression::parse_algorithm(*name);
   }
-  const std::string level = arguments.value_or("compression-level", "medium");
+  const std::string level = arguments.find("compression_level").value_or("medium");
   if (level != "low" && level != "medium" && level != "high") {
     // Also refuses what is no number at all, negative levels of zstd aside.
     const std::string digits = level.starts_with('-') ? level.substr(1) : level;
     if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) {
-      throw ClientUsageError(
+      throw command_line::UsageError(
           fmt::format("argument --compression-level: invalid value: '{}'", level));
     }
   }
@@ -80,19 +103,16 @@ PutOptions put_options(const ClientArguments& arguments) {
   return options;
 }
 
-ArchiveWalRequest make_archive_request(const ClientArguments& arguments) {
+ArchiveWalRequest make_archive_request(const ParsedArguments& arguments) {
   ArchiveWalRequest request;
-  request.barman = {.host = arguments.positionals[0],
-                    .user = arguments.value_or("user", "barman"),
-                    .port = arguments.find("port"),
-                    .config_file = arguments.find("config"),
-                    .server = arguments.positionals[1]};
-  request.wal_path = arguments.positionals[2];
+  request.barman = remote_barman(arguments);
+  request.wal_path = arguments.get("wal_path");
   request.put = put_options(arguments);
-  request.parallel = static_cast<std::size_t>(arguments.number_or("parallel", 0));
-  request.cache_directory = arguments.value_or(
-      "prefetch-cache-dir", ArchivedAhead::default_directory(request.barman).string());
-  request.is_test = arguments.has("test");
+  request.parallel = static_cast<std::size_t>(arguments.find_integer("parallel").value_or(0));
+  request.cache_directory =
+      arguments.find("prefetch_cache_dir")
+          .value_or(ArchivedAhead::default_directory(request.barman).string());
+  request.is_test = arguments.is_set("test");
   return request;
 }
 
@@ -119,8 +139,10 @@ int send_alone(const ArchiveWalRequest& request, WalFile requested) {
   const auto send = [&](const RemoteBarman& barman) {
     return send_wal_files(barman, request.put, files, [](const WalFile&) { return true; });
   };
-  const SharedConnection connection(request.barman);
-  SentAhead outcome = send(connection.use(request.barman));
+  const host::SharedConnection connection(request.barman.ssh_target());
+  RemoteBarman through_connection = request.barman;
+  through_connection.ssh_options = connection.options();
+  SentAhead outcome = send(through_connection);
   // The connection that was kept may have been cut; what arrives twice is stored once.
   if (outcome.exit_code == kSshFailure && connection.was_there()) outcome = send(request.barman);
   if (!outcome.is_pipe_broken) return report(request.barman, outcome.exit_code);
@@ -197,34 +219,38 @@ int archive(const ArchiveWalRequest& request) {
 
 }  // namespace
 
-const ClientProgram& wal_archive_program() {
-  static const ClientProgram program = {
-      .name = "barman-wal-archive",
-      .summary = "send a WAL file to Barman on another host",
-      .example = "archive_command = 'barman-wal-archive BARMAN_HOST SERVER_NAME %p'",
-      .description =
-          "Runs on the host of PostgreSQL, as user postgres, and hands the file through ssh to "
-          "barman put-wal, which answers only when the file is complete and durable there. The "
-          "connection stays open for a minute, for the next call (ControlMaster of ssh_config; its "
-          "socket is in barman-ssh-UID of the directory for temporary files). With "
-          "--parallel a process in the background sends the next files that wait in "
-          "pg_wal/archive_status over connections that it keeps open, so that their turn only "
-          "takes a look at what was sent.",
-      .options = archive_options(),
-      .positionals = {{"BARMAN_HOST", "the host of Barman", ClientValue::host},
-                      {"SERVER_NAME", "name of the server in Barman's configuration"},
-                      {"WAL_PATH", "path of the file, %p of archive_command", ClientValue::file}},
-      .exits = {{"0", "The file is durable on the Barman host; with --test: it would be taken."},
-                {"2", "Wrong usage, or the file could not be read or sent."},
-                {"3", "The Barman host cannot be reached by ssh."},
-                {"other", "That of barman put-wal, which has refused the file."}}};
+const command_line::ProgramSpec& wal_archive_program() {
+  static const command_line::ProgramSpec program = [] {
+    command_line::ProgramSpec spec = client_program("barman-wal-archive");
+    spec.summary = "send a WAL file to Barman on another host";
+    spec.description =
+        "Runs on the host of PostgreSQL, as user postgres, and hands the file through ssh to "
+        "barman put-wal, which answers only when the file is complete and durable there. The "
+        "connection stays open for a minute, for the next call (ControlMaster of ssh_config; its "
+        "socket is in barman-ssh-UID of the directory for temporary files). With "
+        "--parallel a process in the background sends the next files that wait in "
+        "pg_wal/archive_status over connections that it keeps open, so that their turn only "
+        "takes a look at what was sent.";
+    spec.arguments = {
+        .options = archive_options(),
+        .positionals = with_barman_positionals({{.key = "wal_path",
+                                                 .metavar = "WAL_PATH",
+                                                 .help = "path of the file, %p of archive_command",
+                                                 .words = "files"}})};
+    spec.example = "archive_command = 'barman-wal-archive BARMAN_HOST SERVER_NAME %p'";
+    spec.exits = {{"0", "The file is durable on the Barman host; with --test: it would be taken."},
+                  {"2", "Wrong usage, or the file could not be read or sent."},
+                  {"3", "The Barman host cannot be reached by ssh."},
+                  {"other", "That of barman put-wal, which has refused the file."}};
+    return spec;
+  }();
   return program;
 }
 
 int run_wal_archive(int argc, char** argv) {
-  return run_client(wal_archive_program(), argc, argv, [](const ClientArguments& arguments) {
-    return archive(make_archive_request(arguments));
-  });
+  return command_line::run_program(
+      wal_archive_program(), argc, argv,
+      [](const ParsedArguments& arguments) { return archive(make_archive_request(arguments)); });
 }
 
 }  // namespace barman::client

@@ -2,11 +2,11 @@
 // host. Exits 0 only when the segment is durable there.
 #pragma once
 
-#include "client/command_line.h"
+#include "command_line/program_spec.h"
 
 namespace barman::client {
 
-const ClientProgram& wal_archive_program();
+const command_line::ProgramSpec& wal_archive_program();
 
 int run_wal_archive(int argc, char** argv);
 

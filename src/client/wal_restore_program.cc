@@ -7,21 +7,29 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "client/command_line.h"
+#include "client/client_program.h"
 #include "client/prefetch.h"
 #include "client/remote_barman.h"
-#include "client/shared_connection.h"
 #include "client/spool.h"
 #include "client/wal_destination.h"
+#include "command_line/run_program.h"
+#include "host/shared_connection.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
+
+using command_line::OptionSpec;
+using command_line::ParsedArguments;
+using command_line::tell;
+using command_line::ValueKind;
+
 namespace {
 
 constexpr int kExitNotFound = 1;
@@ -36,21 +44,44 @@ constexpr std::chrono::milliseconds kBetweenAttempts{1000};
 constexpr std::chrono::milliseconds kRestorePoll{2};
 constexpr std::chrono::seconds kLongestWait{60};
 
-std::vector<ClientOption> restore_options() {
-  return {
-      {'U', "user", "USER", "user of ssh on the Barman host (barman)"},
-      {0, "port", "PORT", "port of ssh on the Barman host"},
-      {'c', "config", "FILE", "configuration file on the Barman host"},
-      {'s', "sleep", "SECONDS", "wait before failing (0)"},
-      {'p', "parallel", "JOBS", "keep up to JOBS files fetched in advance"},
-      {0, "spool-dir", "DIR", "where these are kept (/var/tmp/walrestore)", ClientValue::directory},
-      {'P', "partial", "", "also take files that are not complete yet"},
-      {'z', "gzip", "", "compress with gzip on the wire (deprecated)"},
-      {'j', "bzip2", "", "compress with bzip2 on the wire (deprecated)"},
-      {0, "zstd", "", "compress with zstd on the wire"},
-      {0, "lz4", "", "compress with lz4 on the wire (least work)"},
-      {0, "keep-compression", "", "send the file as it is stored"},
-      {'t', "test", "", "only test the connection and the configuration"}};
+OptionSpec compression_option(std::string_view name, std::string_view help,
+                              std::string_view short_name = {}) {
+  return {.names = {name},
+          .short_names = short_name,
+          .help = help,
+          .target = "compression",
+          .constant = name,
+          .group = "compression"};
+}
+
+std::vector<OptionSpec> restore_options() {
+  return with_connection_options(
+      {{.names = {"sleep"},
+        .short_names = "s",
+        .kind = ValueKind::non_negative,
+        .help = "wait before failing (0)",
+        .metavar = "SECONDS"},
+       {.names = {"parallel"},
+        .short_names = "p",
+        .kind = ValueKind::non_negative,
+        .help = "keep up to JOBS files fetched in advance",
+        .metavar = "JOBS"},
+       {.names = {"spool-dir"},
+        .kind = ValueKind::text,
+        .help = "where these are kept (/var/tmp/walrestore)",
+        .metavar = "DIR",
+        .words = "directories"},
+       {.names = {"partial"},
+        .short_names = "P",
+        .help = "also take files that are not complete yet"},
+       compression_option("gzip", "compress with gzip on the wire (deprecated)", "z"),
+       compression_option("bzip2", "compress with bzip2 on the wire (deprecated)", "j"),
+       compression_option("zstd", "compress with zstd on the wire"),
+       compression_option("lz4", "compress with lz4 on the wire (least work)"),
+       compression_option("keep-compression", "send the file as it is stored"),
+       {.names = {"test"},
+        .short_names = "t",
+        .help = "only test the connection and the configuration"}});
 }
 
 struct RestoreWalRequest {
@@ -62,43 +93,25 @@ struct RestoreWalRequest {
   fs::path spool_directory;
 };
 
-std::vector<std::string> compression_options(const ClientArguments& arguments) {
-  std::vector<std::string> options;
-  for (const std::string name : {"gzip", "bzip2", "zstd", "lz4", "keep-compression"}) {
-    if (!arguments.has(name)) continue;
-    if (!options.empty()) {
-      throw ClientUsageError(
-          fmt::format("argument --{}: not allowed with argument {}", name, options.front()));
-    }
-    options.push_back("--" + name);
-  }
-  return options;
-}
-
-RestoreWalRequest make_restore_request(const ClientArguments& arguments) {
+RestoreWalRequest make_restore_request(const ParsedArguments& arguments) {
   RestoreWalRequest request;
-  request.barman = {.host = arguments.positionals[0],
-                    .user = arguments.value_or("user", "barman"),
-                    .port = arguments.find("port"),
-                    .config_file = arguments.find("config"),
-                    .server = arguments.positionals[1]};
-  request.wal = {.wal_name = arguments.positionals[2],
-                 .compression_options = compression_options(arguments),
-                 .takes_partial = arguments.has("partial")};
-  if (arguments.has("test")) {
+  request.barman = remote_barman(arguments);
+  const std::string compression = arguments.find("compression").value_or("");
+  request.wal = {.wal_name = arguments.get("wal_name"),
+                 .takes_partial = arguments.is_set("partial")};
+  if (!compression.empty()) request.wal.compression_options.push_back("--" + compression);
+  if (arguments.is_set("test")) {
     request.wal = {.wal_name = "dummy_wal_name", .mode = RemoteMode::test};
   }
-  request.destination = arguments.positionals[3];
-  request.sleep_seconds = arguments.number_or("sleep", 0);
-  request.parallel = static_cast<std::size_t>(arguments.number_or("parallel", 0));
-  request.spool_directory = arguments.value_or("spool-dir", "/var/tmp/walrestore");
-  if (arguments.has("gzip") || arguments.has("bzip2")) {
-    std::fputs(fmt::format("WARNING: the option {} is deprecated; use --keep-compression\n",
-                           request.wal.compression_options.empty()
-                               ? std::string("--gzip")
-                               : request.wal.compression_options.front())
-                   .c_str(),
-               stdout);
+  request.destination = arguments.get("wal_dest");
+  request.sleep_seconds = arguments.find_integer("sleep").value_or(0);
+  request.parallel = static_cast<std::size_t>(arguments.find_integer("parallel").value_or(0));
+  request.spool_directory = arguments.find("spool_dir").value_or("/var/tmp/walrestore");
+  if (compression == "gzip" || compression == "bzip2") {
+    std::fputs(
+        fmt::format("WARNING: the option --{} is deprecated; use --keep-compression\n", compression)
+            .c_str(),
+        stdout);
   }
   return request;
 }
@@ -141,7 +154,8 @@ int map_exit_code(const RemoteBarman& barman, const GetWalRequest& wal, int exit
 }
 
 int fetch_to_destination(const RestoreWalRequest& request, WalDestination& destination) {
-  const RemoteBarman barman = SharedConnection(request.barman).use(request.barman);
+  RemoteBarman barman = request.barman;
+  barman.ssh_options = host::SharedConnection(barman.ssh_target()).options();
   const int attempts = is_called_for_the_last_time() ? kPatientAttempts : kAttempts;
   int exit_code = 0;
   for (int attempt = 1;; ++attempt) {
@@ -230,43 +244,49 @@ int restore(const RestoreWalRequest& request) {
 
 }  // namespace
 
-const ClientProgram& wal_restore_program() {
-  static const ClientProgram program = {
-      .name = "barman-wal-restore",
-      .summary = "fetch a WAL file from Barman on another host",
-      .example = "restore_command = 'barman-wal-restore -P BARMAN_HOST SERVER_NAME %f %p'",
-      .description =
-          "Runs on the host of PostgreSQL, as user postgres, and asks barman get-wal through ssh, "
-          "over a connection that stays open for a minute, for the next call. "
-          "With --parallel a process in the background fetches the next files into the spool "
-          "directory, so that recovery does not wait for the network. --zstd and --lz4 need a "
-          "barman "
-          "there that knows them; --keep-compression is better for an archive that is compressed. "
-          "A "
-          "WAL_DEST that could not be filled is removed. What arrives is checked (its size, and "
-          "the header that PostgreSQL has written) before it gets its name.",
-      .options = restore_options(),
-      .positionals = {{"BARMAN_HOST", "the host of Barman", ClientValue::host},
-                      {"SERVER_NAME", "name of the server in Barman's configuration"},
-                      {"WAL_NAME", "name of the file, %f of restore_command"},
-                      {"WAL_DEST", "where to write it, %p of restore_command", ClientValue::file}},
-      .exits = {
-          {"0", "The file is in WAL_DEST; with --test: the connection works."},
-          {"1", "Barman does not have the file."},
-          {"2", "Wrong usage, no connection, or what came is not the file that was asked for."},
-          {"126",
-           "The same, in a recovery that is no standby's: PostgreSQL stops, and goes on "
-           "when it is started again. After 2 it would take the end of the connection for "
-           "the end of the WAL."},
-          {"3", "WAL_NAME is no name of a WAL file, or WAL_DEST cannot be opened."},
-          {"above 128", "A signal ended the transfer; PostgreSQL stops its recovery."}}};
+const command_line::ProgramSpec& wal_restore_program() {
+  static const command_line::ProgramSpec program = [] {
+    command_line::ProgramSpec spec = client_program("barman-wal-restore");
+    spec.summary = "fetch a WAL file from Barman on another host";
+    spec.description =
+        "Runs on the host of PostgreSQL, as user postgres, and asks barman get-wal through ssh, "
+        "over a connection that stays open for a minute, for the next call. "
+        "With --parallel a process in the background fetches the next files into the spool "
+        "directory, so that recovery does not wait for the network. --zstd and --lz4 need a "
+        "barman "
+        "there that knows them; --keep-compression is better for an archive that is compressed. "
+        "A "
+        "WAL_DEST that could not be filled is removed. What arrives is checked (its size, and "
+        "the header that PostgreSQL has written) before it gets its name.";
+    spec.arguments = {
+        .options = restore_options(),
+        .positionals = with_barman_positionals({{.key = "wal_name",
+                                                 .metavar = "WAL_NAME",
+                                                 .help = "name of the file, %f of restore_command"},
+                                                {.key = "wal_dest",
+                                                 .metavar = "WAL_DEST",
+                                                 .help = "where to write it, %p of restore_command",
+                                                 .words = "files"}})};
+    spec.example = "restore_command = 'barman-wal-restore -P BARMAN_HOST SERVER_NAME %f %p'";
+    spec.exits = {
+        {"0", "The file is in WAL_DEST; with --test: the connection works."},
+        {"1", "Barman does not have the file."},
+        {"2", "Wrong usage, no connection, or what came is not the file that was asked for."},
+        {"126",
+         "The same, in a recovery that is no standby's: PostgreSQL stops, and goes on "
+         "when it is started again. After 2 it would take the end of the connection for "
+         "the end of the WAL."},
+        {"3", "WAL_NAME is no name of a WAL file, or WAL_DEST cannot be opened."},
+        {"above 128", "A signal ended the transfer; PostgreSQL stops its recovery."}};
+    return spec;
+  }();
   return program;
 }
 
 int run_wal_restore(int argc, char** argv) {
-  const int exit_code = run_client(
+  const int exit_code = command_line::run_program(
       wal_restore_program(), argc, argv,
-      [](const ClientArguments& arguments) { return restore(make_restore_request(arguments)); });
+      [](const ParsedArguments& arguments) { return restore(make_restore_request(arguments)); });
   if (exit_code != kExitFailure || !is_called_for_the_last_time()) return exit_code;
   tell(
       "HINT: Whether there is more WAL is not known, so PostgreSQL stops its recovery. Start it "

@@ -3,11 +3,11 @@
 // file, more ends the recovery.
 #pragma once
 
-#include "client/command_line.h"
+#include "command_line/program_spec.h"
 
 namespace barman::client {
 
-const ClientProgram& wal_restore_program();
+const command_line::ProgramSpec& wal_restore_program();
 
 int run_wal_restore(int argc, char** argv);
 

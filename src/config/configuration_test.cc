@@ -221,7 +221,7 @@ TEST_F(ConfigurationTest, EmptyOrNoneInAServerCancelsTheGlobalValue) {
       "bandwidth_limit = ''\nprimary_ssh_command = \"  \"\nlast_wal_maximum_age =\n"
       "minimum_redundancy =\n[b]\n");
   const ServerConfig& a = *configuration.find_server("a");
-  EXPECT_EQ(a.encryption, "none");
+  EXPECT_EQ(a.encryption, Encryption::none);
   EXPECT_EQ(a.parallel_jobs, 1);
   EXPECT_FALSE(a.compression);
   EXPECT_FALSE(a.bandwidth_limit);
@@ -230,7 +230,7 @@ TEST_F(ConfigurationTest, EmptyOrNoneInAServerCancelsTheGlobalValue) {
   EXPECT_EQ(a.minimum_redundancy, 0);
   EXPECT_EQ(a.keepalive_interval, 7);
   const ServerConfig& b = *configuration.find_server("b");
-  EXPECT_EQ(b.encryption, "gpg");
+  EXPECT_EQ(b.encryption, Encryption::gpg);
   EXPECT_EQ(b.parallel_jobs, 4);
   EXPECT_TRUE(b.is_passive());
   EXPECT_FALSE(b.disabled);

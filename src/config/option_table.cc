@@ -1,6 +1,8 @@
 #include "config/option_table.h"
 
+#include <algorithm>
 #include <array>
+#include <type_traits>
 #include <unordered_map>
 
 #include "base/text.h"
@@ -163,12 +165,24 @@ const std::unordered_map<std::string_view, const Option*>& options_by_name() {
   return index;
 }
 
+template <typename T>
+concept Word = std::is_enum_v<T>;
+
 // OptionData -> member. The parser of an option yields the alternative its member takes, or
 // monostate.
 struct Assigner {
   ServerConfig& config;
+  const Option& option;
   OptionData& value;
 
+  template <Word T>
+  void operator()(std::optional<T> ServerConfig::*member) const {
+    config.*member = find_word<T>();
+  }
+  template <Word T>
+  void operator()(T ServerConfig::*member) const {
+    config.*member = find_word<T>().value_or(T{});
+  }
   template <typename T>
   void operator()(std::optional<T> ServerConfig::*member) const {
     if (T* data = std::get_if<T>(&value)) {
@@ -181,14 +195,6 @@ struct Assigner {
   void operator()(T ServerConfig::*member) const {
     T* data = std::get_if<T>(&value);
     config.*member = data != nullptr ? std::move(*data) : T{};
-  }
-  void operator()(BackupMethod ServerConfig::*member) const {
-    const std::string& word = std::get<std::string>(value);
-    for (const BackupMethod method :
-         {BackupMethod::rsync, BackupMethod::postgres, BackupMethod::local_rsync,
-          BackupMethod::snapshot, BackupMethod::local_to_cloud}) {
-      if (word == to_text(method)) config.*member = method;
-    }
   }
   void operator()(BackupOptions ServerConfig::*member) const {
     BackupOptions options;
@@ -209,6 +215,14 @@ struct Assigner {
   }
 
  private:
+  template <Word T>
+  std::optional<T> find_word() const {
+    const std::string* const text = std::get_if<std::string>(&value);
+    const std::vector<std::string> known = split_blanks(option.words);
+    const auto found = text ? std::find(known.begin(), known.end(), *text) : known.end();
+    if (found == known.end()) return std::nullopt;
+    return static_cast<T>(found - known.begin());
+  }
   std::vector<std::string> words() const {
     const auto* list = std::get_if<std::vector<std::string>>(&value);
     return list != nullptr ? *list : std::vector<std::string>{};
@@ -218,6 +232,16 @@ struct Assigner {
 // member -> OptionData; words of a set come sorted.
 struct Reader {
   const ServerConfig& config;
+  const Option& option;
+
+  template <Word T>
+  OptionData operator()(std::optional<T> ServerConfig::*member) const {
+    return config.*member ? word_text(*(config.*member)) : OptionData();
+  }
+  template <Word T>
+  OptionData operator()(T ServerConfig::*member) const {
+    return word_text(config.*member);
+  }
 
   template <typename T>
   OptionData operator()(std::optional<T> ServerConfig::*member) const {
@@ -233,9 +257,6 @@ struct Reader {
   OptionData operator()(std::vector<std::string> ServerConfig::*member) const {
     return (config.*member).empty() ? OptionData() : OptionData(config.*member);
   }
-  OptionData operator()(BackupMethod ServerConfig::*member) const {
-    return std::string(to_text(config.*member));
-  }
   OptionData operator()(BackupOptions ServerConfig::*member) const {
     const BackupOptions options = config.*member;
     std::vector<std::string> words;
@@ -250,6 +271,12 @@ struct Reader {
     if (options.delta_restore) words.emplace_back("delta-restore");
     if (options.get_wal) words.emplace_back("get-wal");
     return words;
+  }
+
+ private:
+  template <Word T>
+  OptionData word_text(T word) const {
+    return split_blanks(option.words).at(static_cast<std::size_t>(word));
   }
 };
 
@@ -281,11 +308,11 @@ bool is_known_model_key(std::string_view key) {
 }
 
 void set_option(ServerConfig& config, const Option& option, OptionData value) {
-  std::visit(Assigner{config, value}, option.member);
+  std::visit(Assigner{config, option, value}, option.member);
 }
 
 OptionData get_option(const ServerConfig& config, const Option& option) {
-  return std::visit(Reader{config}, option.member);
+  return std::visit(Reader{config, option}, option.member);
 }
 
 }  // namespace barman::config

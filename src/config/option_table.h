@@ -51,9 +51,14 @@ constexpr bool has_scope(Scope scopes, Scope one) {
 using OptionMember = std::variant<
     bool ServerConfig::*, std::int64_t ServerConfig::*, std::optional<std::int64_t> ServerConfig::*,
     std::string ServerConfig::*, std::optional<std::string> ServerConfig::*,
-    BackupMethod ServerConfig::*, BackupOptions ServerConfig::*, RecoveryOptions ServerConfig::*,
-    std::optional<Interval> ServerConfig::*, std::optional<RetentionPolicy> ServerConfig::*,
-    TablespaceLimits ServerConfig::*, std::vector<std::string> ServerConfig::*>;
+    BackupMethod ServerConfig::*, std::optional<BackupCompression> ServerConfig::*,
+    std::optional<BackupFormat> ServerConfig::*, std::optional<CompressionSide> ServerConfig::*,
+    std::optional<Encryption> ServerConfig::*, std::optional<ReuseBackup> ServerConfig::*,
+    SynchronousReceiving ServerConfig::*, SlotCreation ServerConfig::*,
+    StagingLocation ServerConfig::*, RetentionMode ServerConfig::*, BackupOptions ServerConfig::*,
+    RecoveryOptions ServerConfig::*, std::optional<Interval> ServerConfig::*,
+    std::optional<RetentionPolicy> ServerConfig::*, TablespaceLimits ServerConfig::*,
+    std::vector<std::string> ServerConfig::*>;
 
 struct Option {
   std::string_view name;
@@ -62,7 +67,7 @@ struct Option {
   // As it would be written in a file; empty = unset. %(key)s refers to options before this one.
   std::string_view default_text;
   OptionMember member;
-  std::string_view words;  // blank separated
+  std::string_view words;  // blank separated; of a member that is an enum in the order of it
   std::string_view summary;
 
   bool is_inheritable() const { return has_scope(scopes, Scope::global); }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "config/rendering.h"
 
 namespace barman::config {
@@ -100,6 +101,41 @@ TEST(OptionValue, WordsIgnoreCaseUnlessTheyAreCased) {
   EXPECT_TRUE(is_refused("aws_encryption", "aes256"));
   EXPECT_EQ(outcome("compression", "none"), "None");
   EXPECT_EQ(outcome("backup_compression", "none"), "none");
+}
+
+// The text of a word comes back as it was written, and stands for the enumerator of that name.
+TEST(OptionValue, WordsThatBecomeEnumsKeepTheirText) {
+  int enum_count = 0;
+  for (const Option& option : server_options()) {
+    if (option.type != OptionType::word && option.type != OptionType::cased_word) continue;
+    for (const std::string& word : split_blanks(option.words)) {
+      ServerConfig config;
+      set_option(config, option, word);
+      EXPECT_EQ(get_option(config, option), OptionData(word)) << option.name;
+      ++enum_count;
+    }
+  }
+  EXPECT_GT(enum_count, 20);
+  const auto set = [](std::string_view name, const char* word) {
+    ServerConfig config;
+    set_option(config, *find_option(name), std::string(word));
+    return config;
+  };
+  EXPECT_EQ(set("create_slot", "auto").create_slot, SlotCreation::automatic);
+  EXPECT_EQ(set("streaming_archiver_synchronous", "off").streaming_archiver_synchronous,
+            SynchronousReceiving::off);
+  EXPECT_EQ(set("backup_compression_format", "tar").backup_compression_format, BackupFormat::tar);
+  EXPECT_EQ(set("reuse_backup", "off").reuse_backup, ReuseBackup::off);
+  EXPECT_EQ(set("staging_location", "remote").staging_location, StagingLocation::remote);
+  for (const char* word : {"rsync", "postgres", "local-rsync", "snapshot", "local-to-cloud"})
+    EXPECT_EQ(to_text(set("backup_method", word).backup_method), word);
+  for (const char* word : {"gzip", "lz4", "zstd", "none"})
+    EXPECT_EQ(to_text(*set("backup_compression", word).backup_compression), word);
+  for (const char* word : {"none", "gpg"})
+    EXPECT_EQ(to_text(*set("encryption", word).encryption), word);
+  for (const char* word : {"client", "server"}) {
+    EXPECT_EQ(to_text(*set("backup_compression_location", word).backup_compression_location), word);
+  }
 }
 
 TEST(OptionValue, WordSets) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/python_text.h"
 #include "base/secrets.h"
 #include "base/text.h"
 
@@ -11,31 +12,6 @@ namespace barman::config {
 namespace {
 
 OptionValue text_value(std::string text) { return {std::move(text)}; }
-
-// repr() of a Python string: single quotes unless the text has some and no double ones.
-std::string python_quoted(std::string_view text) {
-  const bool use_double =
-      text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos;
-  const char quote = use_double ? '"' : '\'';
-  std::string result(1, quote);
-  for (const char c : text) {
-    if (c == quote || c == '\\') {
-      result.append({'\\', c});
-    } else if (c == '\n') {
-      result.append("\\n");
-    } else if (c == '\r') {
-      result.append("\\r");
-    } else if (c == '\t') {
-      result.append("\\t");
-    } else if (const auto byte = static_cast<unsigned char>(c); byte < 0x20 || byte == 0x7f) {
-      result.append(fmt::format("\\x{:02x}", byte));
-    } else {
-      result.push_back(c);
-    }
-  }
-  result.push_back(quote);
-  return result;
-}
 
 // Inside a list or an object strings are quoted.
 std::string python_repr(const OptionValue& value) {
@@ -84,7 +60,6 @@ OptionData effective_data(const ServerConfig& config, const Option& option) {
     return to_upper(config.wal_retention_policy);
   if (option.type == OptionType::retention && config.invalid_retention_policy)
     return *config.invalid_retention_policy;
-  if (option.name == "encryption" && config.encryption.empty()) return std::monostate();
   return get_option(config, option);
 }
 

@@ -95,6 +95,7 @@ TEST(Rendering, QuotesStringsInsideListsAsPythonDoes) {
   };
   EXPECT_EQ(repr("it's"), "[\"it's\"]");
   EXPECT_EQ(repr("a'b\"c\\\n"), "['a\\'b\"c\\\\\\n']");
+  EXPECT_EQ(repr("a\u00adb\xff"), "['a\\xadb\\udcff']");
   EXPECT_EQ(python_text({OptionValue::List{{nullptr}, {true}, {1.0}}}), "[None, True, 1.0]");
 }
 

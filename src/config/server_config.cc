@@ -1,25 +1,47 @@
 #include "config/server_config.h"
 
+#include <array>
+#include <cstddef>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
 
 namespace barman::config {
 
+namespace {
+
+template <std::size_t size, typename Enum>
+std::string_view word_of(const std::array<std::string_view, size>& words, Enum word) {
+  return words.at(static_cast<std::size_t>(word));
+}
+
+}  // namespace
+
 std::string_view to_text(BackupMethod method) {
-  switch (method) {
-    case BackupMethod::rsync:
-      return "rsync";
-    case BackupMethod::postgres:
-      return "postgres";
-    case BackupMethod::local_rsync:
-      return "local-rsync";
-    case BackupMethod::snapshot:
-      return "snapshot";
-    case BackupMethod::local_to_cloud:
-      return "local-to-cloud";
-  }
-  return {};
+  constexpr std::array<std::string_view, 5> kWords = {"rsync", "postgres", "local-rsync",
+                                                      "snapshot", "local-to-cloud"};
+  return word_of(kWords, method);
+}
+
+std::string_view to_text(BackupCompression compression) {
+  constexpr std::array<std::string_view, 4> kWords = {"gzip", "lz4", "zstd", "none"};
+  return word_of(kWords, compression);
+}
+
+std::string_view to_text(CompressionSide side) {
+  constexpr std::array<std::string_view, 2> kWords = {"client", "server"};
+  return word_of(kWords, side);
+}
+
+std::string_view to_text(Encryption encryption) {
+  constexpr std::array<std::string_view, 2> kWords = {"none", "gpg"};
+  return word_of(kWords, encryption);
+}
+
+std::string_view to_text(RetentionMode mode) {
+  constexpr std::array<std::string_view, 1> kWords = {"auto"};
+  return word_of(kWords, mode);
 }
 
 std::string Interval::clock_text() const {

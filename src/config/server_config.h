@@ -15,9 +15,24 @@
 
 namespace barman::config {
 
+// Enumerators stand in the order of the words in the option table, which is how one becomes the
+// other.
 enum class BackupMethod { rsync, postgres, local_rsync, snapshot, local_to_cloud };
+enum class BackupCompression { gzip, lz4, zstd, none };
+enum class BackupFormat { plain, tar };
+enum class CompressionSide { client, server };
+enum class Encryption { none, gpg };
+enum class ReuseBackup { copy, link, off };
+enum class SynchronousReceiving { automatic, on, off };
+enum class SlotCreation { manual, automatic };
+enum class StagingLocation { local, remote };
+enum class RetentionMode { automatic };
 // The word of the configuration file: "local-rsync".
 std::string_view to_text(BackupMethod method);
+std::string_view to_text(BackupCompression compression);
+std::string_view to_text(CompressionSide side);
+std::string_view to_text(Encryption encryption);
+std::string_view to_text(RetentionMode mode);
 
 struct BackupOptions {
   bool exclusive_backup = false;
@@ -83,7 +98,7 @@ struct ServerConfig {
   BackupMethod backup_method = BackupMethod::rsync;
   BackupOptions backup_options;
   bool immediate_checkpoint = false;
-  std::optional<std::string> reuse_backup;      // copy link off
+  std::optional<ReuseBackup> reuse_backup;
   std::optional<std::int64_t> bandwidth_limit;  // kB/s
   TablespaceLimits tablespace_bandwidth_limit;
   bool network_compression = false;
@@ -96,12 +111,12 @@ struct ServerConfig {
   std::optional<std::int64_t> warehousepg_dbid;
   bool autogenerate_manifest = false;
   std::string streaming_backup_name;
-  std::optional<std::string> backup_compression;         // gzip lz4 zstd none
-  std::optional<std::string> backup_compression_format;  // plain tar
+  std::optional<BackupCompression> backup_compression;
+  std::optional<BackupFormat> backup_compression_format;
   std::optional<std::int64_t> backup_compression_level;
-  std::optional<std::string> backup_compression_location;  // client server
+  std::optional<CompressionSide> backup_compression_location;
   std::optional<std::int64_t> backup_compression_workers;
-  std::string encryption;  // none gpg; empty = not set, which is none
+  std::optional<Encryption> encryption;  // not set is none
   std::optional<std::string> encryption_key_id;
   std::optional<std::string> encryption_passphrase_command;
   bool worm_mode = false;
@@ -123,9 +138,9 @@ struct ServerConfig {
   std::int64_t streaming_archiver_batch_size = 0;
   std::string streaming_archiver_name;
   bool streaming_archiver_prompt = true;
-  std::string streaming_archiver_synchronous;  // auto on off
+  SynchronousReceiving streaming_archiver_synchronous = SynchronousReceiving::automatic;
   std::optional<std::string> slot_name;
-  std::string create_slot;  // manual auto
+  SlotCreation create_slot = SlotCreation::manual;
   std::optional<std::int64_t> max_incoming_wals_queue;
   std::optional<std::string> compression;  // unset also for the word "none"
   std::string compression_level;           // low medium high or an integer
@@ -139,14 +154,14 @@ struct ServerConfig {
   // Restore.
   RecoveryOptions recovery_options;
   std::optional<std::string> staging_path;
-  std::string staging_location;  // local remote
-  std::string combine_mode;      // copy link clone copy-file-range
+  StagingLocation staging_location = StagingLocation::local;
+  std::string combine_mode;  // copy link clone copy-file-range
   std::optional<std::string> local_staging_path;
   std::optional<std::string> recovery_staging_path;
 
   // Retention and checks.
   std::optional<RetentionPolicy> retention_policy;
-  std::string retention_policy_mode;
+  RetentionMode retention_policy_mode = RetentionMode::automatic;
   std::string wal_retention_policy;
   std::optional<Interval> last_backup_maximum_age;
   std::optional<std::int64_t> last_backup_minimum_size;
@@ -205,7 +220,7 @@ struct ServerConfig {
   bool is_passive() const { return primary_ssh_command.has_value(); }
   bool has_cloud_basebackups() const;
   bool has_cloud_wals() const;
-  bool reuses_backup() const { return reuse_backup && *reuse_backup != "off"; }
+  bool reuses_backup() const { return reuse_backup && *reuse_backup != ReuseBackup::off; }
   // <backup_directory>/meta
   std::string meta_directory() const { return backup_directory + "/meta"; }
   // Where <name>-xlog.db lives: xlogdb_directory, or meta/ while that is below a cloud URL.

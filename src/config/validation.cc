@@ -151,20 +151,32 @@ class Validator {
 
   void check_compression() {
     if (!config_.backup_compression) return;
-    const std::string& algorithm = *config_.backup_compression;
-    if (config_.backup_compression_format == "plain" &&
-        config_.backup_compression_location != "server")
-      add_problem(
-          fmt::format("backup_compression_format plain is not compatible with "
-                      "backup_compression_location {}",
-                      config_.backup_compression_location.value_or("None")));
-    if (algorithm == "gzip") check_level(algorithm, 1, 9, true);
-    if (algorithm == "lz4") check_level(algorithm, 0, 12, false);
-    if (algorithm == "zstd") check_level(algorithm, -131072, 22, false);
-    if (algorithm == "none") check_level(algorithm, 0, 0, false);
+    const BackupCompression compression = *config_.backup_compression;
+    const std::string_view algorithm = to_text(compression);
+    if (config_.backup_compression_format == BackupFormat::plain &&
+        config_.backup_compression_location != CompressionSide::server)
+      add_problem(fmt::format(
+          "backup_compression_format plain is not compatible with "
+          "backup_compression_location {}",
+          config_.backup_compression_location ? to_text(*config_.backup_compression_location)
+                                              : "None"));
+    switch (compression) {
+      case BackupCompression::gzip:
+        check_level(algorithm, 1, 9, true);
+        break;
+      case BackupCompression::lz4:
+        check_level(algorithm, 0, 12, false);
+        break;
+      case BackupCompression::zstd:
+        check_level(algorithm, -131072, 22, false);
+        break;
+      case BackupCompression::none:
+        check_level(algorithm, 0, 0, false);
+        break;
+    }
     const auto workers = config_.backup_compression_workers;
     if (!workers) return;
-    if (algorithm != "zstd") {
+    if (compression != BackupCompression::zstd) {
       add_problem(fmt::format(
           "backup_compression_workers is not supported by {} backup_compression", algorithm));
     } else if (*workers < 0) {
@@ -309,18 +321,18 @@ std::optional<std::string> find_version_problem(const ServerConfig& config, int 
   constexpr int kFirstVersionThatCompresses = 150000;
   const bool compresses_on_server = config.backup_method == BackupMethod::postgres &&
                                     config.backup_compression.has_value() &&
-                                    config.backup_compression_location == "server";
+                                    config.backup_compression_location == CompressionSide::server;
   if (!compresses_on_server || postgres_version >= kFirstVersionThatCompresses) return std::nullopt;
   return "backup_compression_location = server requires PostgreSQL 15 or later";
 }
 
 std::optional<std::string> find_encryption_problem(const ServerConfig& config) {
-  if (config.encryption != "gpg") return std::nullopt;
+  if (config.encryption != Encryption::gpg) return std::nullopt;
   if (!config.encryption_key_id) return "encryption_key_id is not set";
   if (config.backup_method != BackupMethod::postgres)
     return "encryption needs backup_method = postgres";
   if (!config.backup_compression) return "encryption needs backup_compression (none is allowed)";
-  if (config.backup_compression_format.value_or("tar") != "tar")
+  if (config.backup_compression_format == BackupFormat::plain)
     return "encryption needs backup_compression_format = tar";
   return std::nullopt;
 }

@@ -209,13 +209,13 @@ TEST(Validation, InactiveServersAreToldButNotDisabled) {
 TEST(Validation, CompressionByTheServerDependsOnItsVersion) {
   ServerConfig config;
   config.backup_method = BackupMethod::postgres;
-  config.backup_compression = "gzip";
+  config.backup_compression = BackupCompression::gzip;
   EXPECT_FALSE(find_version_problem(config, 130000));
-  config.backup_compression_location = "server";
+  config.backup_compression_location = CompressionSide::server;
   EXPECT_THAT(find_version_problem(config, 140011),
               testing::Optional(testing::HasSubstr("PostgreSQL 15")));
   EXPECT_FALSE(find_version_problem(config, 150000));
-  config.backup_compression = "none";
+  config.backup_compression = BackupCompression::none;
   EXPECT_TRUE(find_version_problem(config, 140011));
   config.backup_compression.reset();
   EXPECT_FALSE(find_version_problem(config, 140011));

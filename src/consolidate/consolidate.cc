@@ -75,7 +75,8 @@ BackupInfo describe_result(const catalogue::Catalogue& catalogue, const BackupIn
 
 // The level belongs to the algorithm for which it is configured.
 std::optional<int> compression_level(const config::ServerConfig& config, const BackupInfo& backup) {
-  if (!config.backup_compression_level || config.backup_compression != backup.compression) {
+  if (!config.backup_compression_level || !config.backup_compression ||
+      to_text(*config.backup_compression) != backup.compression) {
     return std::nullopt;
   }
   return static_cast<int>(*config.backup_compression_level);

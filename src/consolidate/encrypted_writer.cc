@@ -265,7 +265,7 @@ class EncryptedWriter final : public FullWriter {
     }
     refuse_missing_files(chain);
     settings_.progress.end();
-    combined.write(newest_directory / "backup_manifest", *writer->put_manifest());
+    combined.write(store.manifest_path(chain.backup().id), *writer->put_manifest());
   }
 
  private:

@@ -1,4 +1,5 @@
 #include "copy/backup_tree.h"
+#include "postgres/backup_manifest.h"
 
 #include <algorithm>
 #include <array>
@@ -95,7 +96,7 @@ EntryFate fate_of(const TreeCopy& tree, std::string_view path) {
 }
 
 std::string restored_name(const TreeCopy& tree, const std::string& path) {
-  return tree.is_data_directory && path == "backup_manifest" ? tree.manifest_name : path;
+  return tree.is_data_directory && path == postgres::kBackupManifest ? tree.manifest_name : path;
 }
 
 TreeScan scan_trees(const std::vector<TreeCopy>& trees, stored::ManifestIndex* manifest,

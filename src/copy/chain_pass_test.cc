@@ -125,9 +125,9 @@ TEST_F(ChainPassTest, ComparesEverySourceWithItsManifestAlsoWhatItDoesNotNeed) {
   for (std::size_t damaged = 0; damaged < links.size(); ++damaged) {
     ChainPass chain(1, progress_, interrupt_);
     const auto source = [&](std::size_t link) {
-      ChainPass::Source source = source_of(links[link].content, "backup " + std::to_string(link));
-      if (link == damaged) source.open = in_memory(with_last_byte_changed(links[link].content));
-      return source;
+      ChainPass::Source made = source_of(links[link].content, "backup " + std::to_string(link));
+      if (link == damaged) made.open = in_memory(with_last_byte_changed(links[link].content));
+      return made;
     };
     EXPECT_THAT(refusal_of([&] {
                   chain.begin_backup();

@@ -11,7 +11,6 @@
 #include "pipeline/file_sink.h"
 #include "postgres/backup_manifest.h"
 #include "stored/incremental_file.h"
-#include "stored/path_hash.h"
 
 namespace barman::copy {
 
@@ -27,7 +26,7 @@ class CombinedManifest::Rewriter final : public postgres::ManifestVisitor {
     const std::optional<std::string> complete =
         stored::holds_relations("", file.path) ? stored::complete_name(file.path) : std::nullopt;
     const std::string& path = complete ? *complete : file.path;
-    const Written* const found = written_.find(path);
+    const Written* const found = written_.files_.find(path);
     if (complete && found == nullptr) {
       throw Error(
           ErrorKind::corrupt,
@@ -63,15 +62,7 @@ class CombinedManifest::Rewriter final : public postgres::ManifestVisitor {
 
 void CombinedManifest::add(std::string_view path, std::uint64_t size_bytes, std::uint32_t crc32c) {
   const std::lock_guard lock(mutex_);
-  files_.push_back({stored::hash_of(path), size_bytes, crc32c});
-}
-
-const CombinedManifest::Written* CombinedManifest::find(std::string_view path) const {
-  const std::uint64_t hash = stored::hash_of(path);
-  const auto found = std::lower_bound(
-      files_.begin(), files_.end(), hash,
-      [](const Written& file, std::uint64_t value) { return file.path_hash < value; });
-  return found != files_.end() && found->path_hash == hash ? &*found : nullptr;
+  files_.add(path, {size_bytes, crc32c});
 }
 
 void CombinedManifest::write(const std::filesystem::path& source,
@@ -81,8 +72,7 @@ void CombinedManifest::write(const std::filesystem::path& source,
 }
 
 void CombinedManifest::write(const std::filesystem::path& source, pipeline::Sink& target) {
-  std::sort(files_.begin(), files_.end(),
-            [](const Written& a, const Written& b) { return a.path_hash < b.path_hash; });
+  files_.seal();
   Rewriter rewriter(*this, target);
   postgres::parse_backup_manifest_file(source, rewriter);
   rewriter.finish();

@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <mutex>
 #include <string_view>
-#include <vector>
 
 #include "pipeline/sink.h"
+#include "stored/path_table.h"
 
 namespace barman::copy {
 
@@ -23,16 +23,13 @@ class CombinedManifest {
 
  private:
   struct Written {
-    std::uint64_t path_hash = 0;
     std::uint64_t size_bytes = 0;
     std::uint32_t crc32c = 0;
   };
   class Rewriter;
 
-  const Written* find(std::string_view path) const;
-
   std::mutex mutex_;
-  std::vector<Written> files_;
+  stored::PathTable<Written> files_;
 };
 
 }  // namespace barman::copy

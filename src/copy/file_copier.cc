@@ -15,8 +15,8 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "copy/verified_read.h"
 #include "pipeline/bulk_writer.h"
-#include "stored/plain_tree.h"
 
 namespace barman::copy {
 namespace {
@@ -28,36 +28,6 @@ constexpr std::size_t kFlusherCount = 8;
 
 // What is written of an existing file when something in it differs.
 constexpr std::size_t kComparedBlock = 8192;
-
-std::int64_t steady_now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-MutableBytes worker_buffer() {
-  thread_local const auto block = std::make_unique<pipeline::BulkWriter::Block>();
-  return block->bytes;
-}
-
-Error wrong_size(const CopyTask& task, std::uint64_t copied) {
-  return {ErrorKind::corrupt,
-          fmt::format("\"{}\" has {} bytes instead of {}", task.source.string(), copied,
-                      task.size_bytes),
-          "Something changed the catalogue during the restore; restore again."};
-}
-
-void verify_checksum(const CopyTask& task, const std::string& found) {
-  if (found == task.expected->checksum) return;
-  throw Error(ErrorKind::corrupt,
-              fmt::format("\"{}\" is damaged: its checksum is {}, backup_manifest says {}",
-                          task.source.string(), found, task.expected->checksum),
-              "Restore another backup, or put an intact copy of the file in place.");
-}
-
-DigestAlgorithm algorithm_for(const CopyTask& task) {
-  return task.expected ? task.expected->algorithm : DigestAlgorithm::none;
-}
 
 // What share or copy calls say when it is not possible between these two files.
 bool is_unsupported(int error_number) {
@@ -81,7 +51,7 @@ FileCopier::FileCopier(const CopyOptions& options, Progress& progress, const Int
     : options_(options),
       progress_(progress),
       interrupt_(interrupt),
-      next_ns_(steady_now_ns()),
+      throttle_(options.bandwidth_limit),
       flushers_(kFlusherCount),
       workers_(options.worker_count) {}
 
@@ -124,8 +94,7 @@ void FileCopier::copy(const CopyTask& task) {
     throw_errno(fmt::format("cannot set permissions of \"{}\"", task.destination.string()));
   }
   if (!task.updates_existing || !is_right_already(destination, task)) {
-    const std::unique_ptr<stored::ContentFile> source =
-        task.open ? task.open() : stored::open_plain_file(task.source);
+    const std::unique_ptr<stored::ContentFile> source = open_source(task);
     if (task.updates_existing) {
       update_content(*source, destination, task);
     } else {
@@ -164,7 +133,7 @@ void FileCopier::copy_content(stored::ContentFile& source, const Fd& destination
     }
     return;
   }
-  if (on_disk != nullptr && !needs_digest && options_.bandwidth_limit_kb == 0 &&
+  if (on_disk != nullptr && !needs_digest && !options_.bandwidth_limit.is_set() &&
       copy_in_kernel(*on_disk, destination, task)) {
     return;
   }
@@ -264,37 +233,11 @@ void FileCopier::copy_through_buffer(stored::ContentFile& source, const Fd* dest
 
 void FileCopier::read_through(stored::ContentFile& source, const CopyTask& task,
                               const std::function<void(Bytes, std::uint64_t offset)>& take) {
-  const DigestAlgorithm algorithm = algorithm_for(task);
-  Digest digest(algorithm);
-  std::uint32_t crc = kCrc32cInitial;
-  const MutableBytes buffer = worker_buffer();
-  std::uint64_t copied = 0;
-  for (;;) {
-    interrupt_.throw_if_requested();
-    const std::size_t size = source.read_at(copied, buffer);
-    if (size == 0) break;
-    const Bytes data = Bytes(buffer).first(size);
-    digest.update(data);
-    if (task.on_checksum) crc = crc32c_extend(crc, data);
-    take(data, copied);
-    copied += size;
-    progress_.advance(size);
-    keep_rate(size);
-    if (size < buffer.size()) break;
-  }
-  if (copied != task.size_bytes) throw wrong_size(task, copied);
-  if (algorithm != DigestAlgorithm::none) verify_checksum(task, digest.finish());
-  if (task.on_checksum) task.on_checksum(copied, crc32c_finish(crc));
-}
-
-void FileCopier::keep_rate(std::uint64_t size_bytes) {
-  if (options_.bandwidth_limit_kb == 0) return;
-  const std::uint64_t bytes_per_second = options_.bandwidth_limit_kb * 1024;
-  const auto cost_ns = static_cast<std::int64_t>(static_cast<double>(size_bytes) * 1e9 /
-                                                 static_cast<double>(bytes_per_second));
-  const std::int64_t slot_ns = next_ns_.fetch_add(cost_ns) + cost_ns;
-  const std::int64_t wait_ms = (slot_ns - steady_now_ns()) / 1'000'000;
-  if (wait_ms > 0) sleep_unless_interrupted(static_cast<int>(wait_ms), interrupt_);
+  read_verified(source, task, interrupt_, [&](Bytes data, std::uint64_t offset) {
+    take(data, offset);
+    progress_.advance(data.size());
+    throttle_.take(data.size(), interrupt_);
+  });
 }
 
 }  // namespace barman::copy

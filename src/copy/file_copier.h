@@ -9,7 +9,6 @@
 #include <sys/types.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -19,35 +18,16 @@
 
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "base/throttle.h"
 #include "base/worker_pool.h"
+#include "copy/copy_task.h"
 #include "stored/content_tree.h"
-#include "stored/manifest_index.h"
 
 namespace barman::copy {
 
-struct CopyTask {
-  // For messages; also what is opened when `open` is empty.
-  std::filesystem::path source;
-  std::function<std::unique_ptr<stored::ContentFile>()> open;
-  std::filesystem::path destination;
-  mode_t mode = 0600;
-  // The source must have exactly this size.
-  std::uint64_t size_bytes = 0;
-  // Unset: the time of copying.
-  std::optional<timespec> modified;
-  std::optional<stored::ExpectedFile> expected;
-  // Gets the CRC-32C of the copy, in the thread of a worker; for content that no manifest lists.
-  std::function<void(std::uint64_t size_bytes, std::uint32_t crc32c)> on_checksum;
-  // The destination may exist: what is right in it stays, blocks that differ are written.
-  bool updates_existing = false;
-  // The copy is filled up with zeroes to this size.
-  std::uint64_t minimum_size_bytes = 0;
-};
-
 struct CopyOptions {
   std::size_t worker_count = 2;
-  // 0 = no limit.
-  std::uint64_t bandwidth_limit_kb = 0;
+  TransferLimit bandwidth_limit;
 };
 
 class FileCopier {
@@ -79,7 +59,6 @@ class FileCopier {
   std::uint64_t write_differences(const Fd& destination, Bytes data, std::uint64_t offset,
                                   const CopyTask& task);
   void flush_later(Fd fd, const std::filesystem::path& path);
-  void keep_rate(std::uint64_t size_bytes);
 
   CopyOptions options_;
   Progress& progress_;
@@ -87,8 +66,7 @@ class FileCopier {
   // Cleared when the file systems have shown that they cannot.
   std::atomic<bool> can_share_ = true;
   std::atomic<std::uint64_t> kept_bytes_ = 0;
-  // When the next bytes may pass, in steady-clock nanoseconds.
-  std::atomic<std::int64_t> next_ns_;
+  Throttle throttle_;
   std::vector<std::filesystem::path> directories_;
   // fsync of finished files runs beside the copying, and concurrent ones share the commits of the
   // file system's journal.

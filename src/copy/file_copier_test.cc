@@ -3,10 +3,11 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <sys/stat.h>
+#include "base/test_interrupt.h"
 
 #include <chrono>
-#include <stop_token>
 
 #include "copy/test_support.h"
 #include "stored/plain_tree.h"
@@ -178,17 +179,17 @@ TEST_F(FileCopierTest, TheFirstFailureEndsIt) {
 
 TEST_F(FileCopierTest, NothingBeginsAfterAnInterrupt) {
   NoProgress progress;
-  std::stop_source source;
-  FileCopier copier({}, progress, Interrupt(source.get_token(), -1, nullptr));
+  TestInterrupt interrupt;
+  FileCopier copier({}, progress, interrupt.get());
   copier.submit(task_for("one", "one"));
-  source.request_stop();
+  interrupt.request();
   EXPECT_THROW(copier.submit(task_for("two", "two")), Error);
   EXPECT_FALSE(fs::exists(root_ / "two"));
 }
 
 TEST_F(FileCopierTest, TheLimitOfTheRateIsThatOfAllWorkersTogether) {
   NoProgress progress;
-  FileCopier copier({.worker_count = 4, .bandwidth_limit_kb = 2000}, progress, {});
+  FileCopier copier({.worker_count = 4, .bandwidth_limit = {.kib_per_second = 2000}}, progress, {});
   const auto begin = std::chrono::steady_clock::now();
   for (const char* const name : {"1", "2", "3", "4"}) {
     copier.submit(task_for(std::string(50'000, 'x'), name));

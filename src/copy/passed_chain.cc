@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "postgres/backup_label.h"
+#include "postgres/backup_manifest.h"
 #include "stored/incremental_file.h"
 
 namespace barman::copy {
@@ -35,7 +36,7 @@ bool PassedChain::take(const TaskOrigin& origin, const Place& place, const store
 // The label loses what makes it incremental; the manifest is written anew.
 bool PassedChain::take_outside_of_relations(const TaskOrigin& origin, const Place& place,
                                             const stored::Entry& entry, FileCopier& copier) const {
-  if (entry.path == "backup_manifest") return true;
+  if (entry.path == postgres::kBackupManifest) return true;
   if (entry.path != "backup_label") return false;
   stored::Entry derived = entry;
   derived.is_derived = true;

@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "copy/chain_pass.h"
 #include "copy/copy_task.h"
+#include "copy/file_copier.h"
 #include "stored/backup_chain.h"
 
 namespace barman::copy {

@@ -7,13 +7,13 @@
 
 namespace barman::output {
 
-std::string server_title(std::string_view server, ServerState state) {
+std::string server_title(std::string_view server, facts::ServerState state) {
   switch (state) {
-    case ServerState::inactive:
+    case facts::ServerState::inactive:
       return fmt::format("{} (inactive)", server);
-    case ServerState::disabled:
+    case facts::ServerState::disabled:
       return fmt::format("{} (WARNING: disabled)", server);
-    case ServerState::active:
+    case facts::ServerState::active:
       break;
   }
   return std::string(server);
@@ -27,7 +27,7 @@ std::string check_key(std::string_view label) {
   return key;
 }
 
-void CheckReport::begin_server(std::string_view server, ServerState state) {
+void CheckReport::begin_server(std::string_view server, facts::ServerState state) {
   state_ = state;
   nagios_ = {.name = std::string(server),
 
@@ -50,7 +50,7 @@ void CheckReport::add(const CheckLine& line) {
   entry.add("hint", line.hint);
   if (line.ok) return;
   nagios_.failures.push_back({.label = line.label, .hint = line.hint});
-  if (state_ != ServerState::inactive) reporter_.mark_failed();
+  if (state_ != facts::ServerState::inactive) reporter_.mark_failed();
 }
 
 void CheckReport::end_server(const CheckPerformance& performance) {

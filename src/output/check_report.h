@@ -1,7 +1,7 @@
 // The results of `check` in the three output forms, line by line as they come.
 //
 //   CheckReport report(reporter);
-//   report.begin_server("main", ServerState::active);
+//   report.begin_server("main", facts::ServerState::active);
 //   report.add({.label = "wal_level", .ok = true});
 //   report.end_server({.backup_size_bytes = 1000, .wal_size_bytes = 0});
 #pragma once
@@ -11,14 +11,13 @@
 #include <string_view>
 #include <vector>
 
+#include "facts/server_state.h"
 #include "output/reporter.h"
 
 namespace barman::output {
 
-enum class ServerState { active, inactive, disabled };
-
 // "main", "main (inactive)", "main (WARNING: disabled)".
-std::string server_title(std::string_view server, ServerState state);
+std::string server_title(std::string_view server, facts::ServerState state);
 
 struct CheckLine {
   std::string label;
@@ -36,14 +35,14 @@ class CheckReport {
  public:
   explicit CheckReport(Reporter& reporter) : reporter_(reporter) {}
 
-  void begin_server(std::string_view server, ServerState state);
+  void begin_server(std::string_view server, facts::ServerState state);
   // A failure makes the exit code 1, except on an inactive server.
   void add(const CheckLine& line);
   void end_server(const CheckPerformance& performance);
 
  private:
   Reporter& reporter_;
-  ServerState state_ = ServerState::active;
+  facts::ServerState state_ = facts::ServerState::active;
   NagiosServer nagios_;
   JsonValue json_;
 };

@@ -19,7 +19,7 @@ const CheckLine kNoReceiver = {.label = "receive-wal running",
 
 struct CheckedServer {
   std::string name;
-  ServerState state = ServerState::active;
+  facts::ServerState state = facts::ServerState::active;
   std::vector<CheckLine> lines;
   CheckPerformance performance;
 };
@@ -36,8 +36,8 @@ int report(Reporter& reporter, const std::vector<CheckedServer>& servers) {
 
 TEST(CheckReport, ShowsALinePerCheck) {
   CapturedOutput output;
-  EXPECT_EQ(report(output.reporter(), {{"main", ServerState::active, {kNoWal, kGood}, {}},
-                                       {"off", ServerState::inactive, {}, {}}}),
+  EXPECT_EQ(report(output.reporter(), {{"main", facts::ServerState::active, {kNoWal, kGood}, {}},
+                                       {"off", facts::ServerState::inactive, {}, {}}}),
             1);
   EXPECT_EQ(output.out(),
             "Server main:\n"
@@ -50,19 +50,19 @@ TEST(CheckReport, ShowsTheReasonsOfADisabledServer) {
   CapturedOutput output;
   const CheckLine line = {
       .label = "configuration", .ok = false, .hint = {}, .details = {"Missing 'conninfo'"}};
-  EXPECT_EQ(report(output.reporter(), {{"x", ServerState::disabled, {line}, {}}}), 1);
+  EXPECT_EQ(report(output.reporter(), {{"x", facts::ServerState::disabled, {line}, {}}}), 1);
   EXPECT_EQ(output.out(),
             "Server x (WARNING: disabled):\n\tconfiguration: FAILED\n\t\tMissing 'conninfo'\n");
 }
 
 TEST(CheckReport, IgnoresFailuresOfInactiveServersInTheExitCode) {
   CapturedOutput output;
-  EXPECT_EQ(report(output.reporter(), {{"off", ServerState::inactive, {kNoWal}, {}}}), 0);
+  EXPECT_EQ(report(output.reporter(), {{"off", facts::ServerState::inactive, {kNoWal}, {}}}), 0);
 }
 
 TEST(CheckReport, HasKeysWithoutBlanksInJson) {
   CapturedOutput output({.format = OutputFormat::json});
-  report(output.reporter(), {{"main", ServerState::active, {kGood, kNoReceiver}, {}}});
+  report(output.reporter(), {{"main", facts::ServerState::active, {kGood, kNoReceiver}, {}}});
   EXPECT_EQ(output.out(),
             R"({"main": {"receive_wal_running": {"hint": "See the Barman log file for more )"
             R"(details", "status": "FAILED"}, "wal_level": {"hint": "", "status": "OK"}}})");
@@ -77,7 +77,8 @@ TEST(NagiosReport, IsOneLineForAHealthyServer) {
   CapturedOutput output;
   output.reporter().use_nagios();
   output.reporter().warning("not shown");
-  EXPECT_EQ(report(output.reporter(), {{"main", ServerState::active, {kGood}, {100, 7}}}), 0);
+  EXPECT_EQ(report(output.reporter(), {{"main", facts::ServerState::active, {kGood}, {100, 7}}}),
+            0);
   EXPECT_EQ(output.out(),
             "BARMAN OK - Ready to serve the Espresso backup for main|main=100B main_wals=7B\n");
   EXPECT_EQ(output.err(), "");
@@ -86,8 +87,8 @@ TEST(NagiosReport, IsOneLineForAHealthyServer) {
 TEST(NagiosReport, ListsHealthyServers) {
   CapturedOutput output;
   output.reporter().use_nagios();
-  EXPECT_EQ(report(output.reporter(), {{"arch", ServerState::active, {kGood}, {1, 2}},
-                                       {"main", ServerState::active, {kGood}, {3, 4}}}),
+  EXPECT_EQ(report(output.reporter(), {{"arch", facts::ServerState::active, {kGood}, {1, 2}},
+                                       {"main", facts::ServerState::active, {kGood}, {3, 4}}}),
             0);
   EXPECT_EQ(output.out(),
             "BARMAN OK - Ready to serve the Espresso backup for 2 servers * arch * main"
@@ -98,7 +99,7 @@ TEST(NagiosReport, TellsTheFailuresOfOneServer) {
   CapturedOutput output;
   output.reporter().use_nagios();
   EXPECT_EQ(report(output.reporter(),
-                   {{"main", ServerState::active, {kNoWal, kGood, kNoReceiver}, {0, 0}}}),
+                   {{"main", facts::ServerState::active, {kNoWal, kGood, kNoReceiver}, {0, 0}}}),
             2);
   EXPECT_EQ(output.out(),
             "BARMAN CRITICAL - server main has issues * main FAILED: WAL archive, receive-wal "
@@ -111,9 +112,9 @@ TEST(NagiosReport, CountsTheFailingServers) {
   CapturedOutput output;
   output.reporter().use_nagios();
   const CheckLine slot = {.label = "replication slot", .ok = false, .hint = {}, .details = {}};
-  EXPECT_EQ(report(output.reporter(), {{"a", ServerState::active, {slot}, {}},
-                                       {"b", ServerState::active, {kGood}, {}},
-                                       {"c", ServerState::inactive, {kNoWal}, {}}}),
+  EXPECT_EQ(report(output.reporter(), {{"a", facts::ServerState::active, {slot}, {}},
+                                       {"b", facts::ServerState::active, {kGood}, {}},
+                                       {"c", facts::ServerState::inactive, {kNoWal}, {}}}),
             2);
   EXPECT_EQ(output.out(),
             "BARMAN CRITICAL - 2 server out of 3 have issues * a FAILED: replication slot * c "
@@ -125,8 +126,8 @@ TEST(NagiosReport, CountsTheFailingServers) {
 TEST(NagiosReport, IgnoresInactiveServers) {
   CapturedOutput output;
   output.reporter().use_nagios();
-  EXPECT_EQ(report(output.reporter(), {{"inact", ServerState::inactive, {kNoWal}, {}},
-                                       {"main", ServerState::active, {kGood}, {}}}),
+  EXPECT_EQ(report(output.reporter(), {{"inact", facts::ServerState::inactive, {kNoWal}, {}},
+                                       {"main", facts::ServerState::active, {kGood}, {}}}),
             0);
   EXPECT_EQ(output.out(),
             "BARMAN OK - Ready to serve the Espresso backup for main * IGNORING: inact"
@@ -144,7 +145,7 @@ TEST(NagiosReport, IsCriticalAfterAnErrorOutsideOfTheChecks) {
   CapturedOutput output;
   output.reporter().use_nagios();
   output.reporter().error("Unknown server 'x'");
-  EXPECT_EQ(report(output.reporter(), {{"main", ServerState::active, {kGood}, {}}}), 2);
+  EXPECT_EQ(report(output.reporter(), {{"main", facts::ServerState::active, {kGood}, {}}}), 2);
   EXPECT_EQ(output.out(), "BARMAN CRITICAL - Global configuration errors\n");
 }
 

@@ -7,83 +7,11 @@
 
 #include <fmt/format.h>
 
+#include "base/json_text.h"
 #include "base/text.h"
 
 namespace barman::output {
 namespace {
-
-// The code point that begins at text[i], and i moved behind it. A byte that is not UTF-8 becomes
-// the lone surrogate U+DC80..U+DCFF, as Python's surrogateescape does.
-char32_t next_code_point(std::string_view text, std::size_t& i) {
-  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-  const unsigned first = byte(i);
-  const std::size_t length = first >= 0xF0 ? 4U : first >= 0xE0 ? 3U : first >= 0xC2 ? 2U : 1U;
-  if (first < 0x80) return byte(i++);
-  const char32_t invalid = 0xDC00U + first;
-  if (length == 1 || first > 0xF4 || i + length > text.size()) return ++i, invalid;
-  char32_t code = first & (0xFFU >> (length + 1));
-  for (std::size_t k = 1; k < length; ++k) {
-    if ((byte(i + k) & 0xC0U) != 0x80U) return ++i, invalid;
-    code = (code << 6U) | (byte(i + k) & 0x3FU);
-  }
-  const bool is_overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-  const bool is_surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (is_overlong || is_surrogate || code > 0x10FFFF) return ++i, invalid;
-  i += length;
-  return code;
-}
-
-void append_code_point(std::string& out, char32_t code) {
-  if (code < 0x10000) {
-    fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<std::uint32_t>(code));
-    return;
-  }
-  const std::uint32_t rest = static_cast<std::uint32_t>(code) - 0x10000U;
-  fmt::format_to(std::back_inserter(out), "\\u{:04x}\\u{:04x}", 0xD800U + (rest >> 10U),
-                 0xDC00U + (rest & 0x3FFU));
-}
-
-void append_text(std::string& out, std::string_view text) {
-  out.push_back('"');
-  for (std::size_t i = 0; i < text.size();) {
-    const char c = text[i];
-    if (c >= 0x20 && c < 0x7F && c != '"' && c != '\\') {
-      out.push_back(c);
-      ++i;
-      continue;
-    }
-    ++i;
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      case 0x7F:
-        out.push_back(c);
-        break;
-      default:
-        append_code_point(out, next_code_point(text, --i));
-    }
-  }
-  out.push_back('"');
-}
 
 std::string float_text(double value) {
   if (std::isnan(value)) return "NaN";
@@ -106,7 +34,7 @@ class Dumper {
   void write_content(std::int64_t value) { fmt::format_to(std::back_inserter(out_), "{}", value); }
   void write_content(double value) { out_ += float_text(value); }
   void write_content(const std::string& value) {
-    append_text(out_, style_.secrets == Secrets::masked ? mask_passwords(value) : value);
+    append_json_string(out_, style_.secrets == Secrets::masked ? mask_passwords(value) : value);
   }
 
   void write_content(const JsonValue::Array& values) {
@@ -132,7 +60,7 @@ class Dumper {
     bool is_first = true;
     for (const JsonValue::Member* member : ordered(members)) {
       separate(is_first);
-      append_text(out_, member->key);
+      append_json_string(out_, member->key);
       out_ += ": ";
       write(member->value);
     }
@@ -245,7 +173,5 @@ std::string dump(const JsonValue& value, const JsonStyle& style) {
   dumper.write(value);
   return dumper.take();
 }
-
-void append_json_string(std::string& out, std::string_view text) { append_text(out, text); }
 
 }  // namespace barman::output

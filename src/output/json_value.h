@@ -101,7 +101,4 @@ struct JsonStyle {
 
 std::string dump(const JsonValue& value, const JsonStyle& style = {});
 
-// Appends a string of JSON, as dump() writes it with its secrets shown.
-void append_json_string(std::string& out, std::string_view text);
-
 }  // namespace barman::output

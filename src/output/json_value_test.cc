@@ -25,7 +25,8 @@ TEST(JsonValue, ShowsFloatsAsReprDoes) {
 }
 
 TEST(JsonValue, EscapesWhatIsNotAscii) {
-  EXPECT_EQ(dump(JsonValue("a\"\\\n\t\r\b\f\x01\x7f")), "\"a\\\"\\\\\\n\\t\\r\\b\\f\\u0001\x7f\"");
+  EXPECT_EQ(dump(JsonValue("a\"\\\n\t\r\b\f\x01\x7f")),
+            "\"a\\\"\\\\\\n\\t\\r\\b\\f\\u0001\\u007f\"");
   EXPECT_EQ(dump(JsonValue("é€")), R"("\u00e9\u20ac")");
   EXPECT_EQ(dump(JsonValue("\xF0\x9F\x90\x98")), R"("\ud83d\udc18")");
 }

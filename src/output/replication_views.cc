@@ -179,9 +179,9 @@ JsonValue minimal_client_json(const ReplicationClient& client) {
   return json;
 }
 
-JsonValue flow_json(const check::WalFlow& flow) {
+JsonValue flow_json(const facts::WalFlow& flow) {
   JsonValue json = JsonValue::object();
-  if (flow.is_receiver_running) json.add("receiver", check::describe_receiver(flow));
+  if (flow.is_receiver_running) json.add("receiver", facts::describe_receiver(flow));
   if (flow.stream) {
     json.add("received_lsn", lsn_json(flow.stream->written));
     json.add("flushed_lsn", lsn_json(flow.stream->flushed));
@@ -197,12 +197,12 @@ JsonValue flow_json(const check::WalFlow& flow) {
   return json;
 }
 
-void write_flow(Reporter& reporter, const check::WalFlow& flow) {
+void write_flow(Reporter& reporter, const facts::WalFlow& flow) {
   reporter.result_line("");
-  const std::string receiver = check::describe_receiver(flow);
+  const std::string receiver = facts::describe_receiver(flow);
   if (!receiver.empty()) reporter.result_line("  WAL receiver: " + receiver);
-  reporter.result_line("  WAL positions: " + check::describe_positions(flow));
-  reporter.result_line("  WAL queue: " + check::describe_queue(flow));
+  reporter.result_line("  WAL positions: " + facts::describe_positions(flow));
+  reporter.result_line("  WAL queue: " + facts::describe_queue(flow));
 }
 
 JsonValue status_json(const ReplicationStatus& status, std::string_view title, ListStyle style) {
@@ -222,7 +222,7 @@ JsonValue status_json(const ReplicationStatus& status, std::string_view title, L
 
 void write_replication_status(Reporter& reporter, std::string_view server,
                               const ReplicationStatus& status, ReplicationClientKind kind,
-                              ListStyle style, const std::optional<check::WalFlow>& flow) {
+                              ListStyle style, const std::optional<facts::WalFlow>& flow) {
   const std::string_view title = title_of(kind);
   const bool is_minimal = style == ListStyle::minimal;
   JsonValue document = status_json(status, title, style);

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "check/wal_flow.h"
+#include "facts/wal_flow.h"
 #include "output/reporter.h"
 #include "output/server_views.h"
 #include "postgres/queries.h"
@@ -15,6 +15,6 @@ namespace barman::output {
 void write_replication_status(Reporter& reporter, std::string_view server,
                               const postgres::ReplicationStatus& status,
                               postgres::ReplicationClientKind kind, ListStyle style,
-                              const std::optional<check::WalFlow>& flow = {});
+                              const std::optional<facts::WalFlow>& flow = {});
 
 }  // namespace barman::output

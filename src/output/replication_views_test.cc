@@ -164,9 +164,9 @@ TEST(ReplicationView, SynchronousClientsShowTheirPriorityAndStage) {
 }
 
 TEST(ReplicationView, TheWayIntoTheArchiveIsShownBehindTheClients) {
-  check::WalFlow flow;
+  facts::WalFlow flow;
   flow.is_receiver_running = true;
-  flow.stream = check::StreamLook{.is_streaming = true,
+  flow.stream = facts::StreamLook{.is_streaming = true,
                                   .current = wal::Lsn{0x26000060},
                                   .written = wal::Lsn{0x26000060},
                                   .flushed = wal::Lsn{0x26000000}};

@@ -52,6 +52,7 @@ void write_plan_text(Reporter& reporter, const RestorePlan& plan) {
   };
   reporter.info(fmt::format("Dry run: restore of backup {} of server {} into {}",
                             plan.backup_id.value, plan.server_name, plan.destination.string()));
+  if (!plan.remote_command.empty()) row("Remote command", mask_passwords(plan.remote_command));
   for (const catalogue::BackupId& link : plan.chain) row("Put together from", link.value);
   row("Mode", plan.updates_existing ? "existing files are kept where they are right"
                                     : "into an empty directory");
@@ -106,6 +107,9 @@ void write_json(Reporter& reporter, const RestorePlan& plan) {
   reporter.add_json("backup_id", plan.backup_id.value);
   reporter.add_json("server_name", plan.server_name);
   reporter.add_json("destination", plan.destination.string());
+  if (!plan.remote_command.empty()) {
+    reporter.add_json("remote_command", mask_passwords(plan.remote_command));
+  }
   reporter.add_json("chain", std::move(chain));
   reporter.add_json("target", plan.target_text);
   reporter.add_json("updates_existing", plan.updates_existing);

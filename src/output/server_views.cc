@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "output/check_report.h"
 
 namespace barman::output {
 namespace {
@@ -27,8 +28,8 @@ JsonValue json_content(const T& value) {
 // What list-servers appends to the description.
 std::string state_suffix(const ServerListEntry& server) {
   std::string suffix;
-  if (server.state == ServerState::inactive) suffix = " (inactive)";
-  if (server.state == ServerState::disabled) suffix = " (WARNING: disabled)";
+  if (server.state == facts::ServerState::inactive) suffix = " (inactive)";
+  if (server.state == facts::ServerState::disabled) suffix = " (WARNING: disabled)";
   if (server.is_passive) suffix += " (Passive)";
   return suffix;
 }
@@ -39,7 +40,7 @@ JsonValue to_json(const config::OptionValue& value) {
   return std::visit([](const auto& content) { return json_content(content); }, value.data);
 }
 
-void write_server_header(Reporter& reporter, std::string_view server, ServerState state) {
+void write_server_header(Reporter& reporter, std::string_view server, facts::ServerState state) {
   reporter.result_line(fmt::format("Server {}:", server_title(server, state)));
 }
 
@@ -58,10 +59,11 @@ void write_server_list(Reporter& reporter, const std::vector<ServerListEntry>& s
   }
 }
 
-void write_status(Reporter& reporter, std::string_view server, const std::vector<StatusRow>& rows) {
+void write_status(Reporter& reporter, std::string_view server,
+                  const std::vector<facts::StatusRow>& rows) {
   write_server_header(reporter, server);
   JsonValue document = JsonValue::object();
-  for (const StatusRow& row : rows) {
+  for (const facts::StatusRow& row : rows) {
     reporter.result_line(fmt::format("\t{}: {}", row.label, row.message));
     JsonValue entry = JsonValue::object();
     entry.add("description", row.label);
@@ -71,7 +73,7 @@ void write_status(Reporter& reporter, std::string_view server, const std::vector
   reporter.add_json(server, std::move(document));
 }
 
-void write_properties(Reporter& reporter, std::string_view server, ServerState state,
+void write_properties(Reporter& reporter, std::string_view server, facts::ServerState state,
                       config::ShownOptions values) {
   write_server_header(reporter, server, state);
   std::stable_sort(values.begin(), values.end(),
@@ -80,8 +82,8 @@ void write_properties(Reporter& reporter, std::string_view server, ServerState s
   for (const auto& [key, value] : values) {
     reporter.result_line(fmt::format("\t{}: {}", key, config::python_text(value)));
     JsonValue shown = to_json(value);
-    if (key == "description" && shown.is_null() && state != ServerState::active) {
-      shown = state == ServerState::inactive ? "(inactive)" : "(WARNING: disabled)";
+    if (key == "description" && shown.is_null() && state != facts::ServerState::active) {
+      shown = state == facts::ServerState::inactive ? "(inactive)" : "(WARNING: disabled)";
     }
     document.add(key, std::move(shown));
   }

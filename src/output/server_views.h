@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "config/rendering.h"
-#include "output/check_report.h"
+#include "facts/server_state.h"
+#include "facts/status_rows.h"
 #include "output/reporter.h"
 
 namespace barman::output {
@@ -15,12 +16,12 @@ JsonValue to_json(const config::OptionValue& value);
 
 // "Server main:".
 void write_server_header(Reporter& reporter, std::string_view server,
-                         ServerState state = ServerState::active);
+                         facts::ServerState state = facts::ServerState::active);
 
 struct ServerListEntry {
   std::string name;
   std::string description;
-  ServerState state = ServerState::active;
+  facts::ServerState state = facts::ServerState::active;
   bool is_passive = false;
 };
 enum class ListStyle { full, minimal };
@@ -28,16 +29,12 @@ void write_server_list(Reporter& reporter, const std::vector<ServerListEntry>& s
                        ListStyle style);
 
 // status, keep --status: "<TAB>label: message", JSON {key: {"description": label, "message": …}}.
-struct StatusRow {
-  std::string key;
-  std::string label;
-  std::string message;
-};
-void write_status(Reporter& reporter, std::string_view server, const std::vector<StatusRow>& rows);
+void write_status(Reporter& reporter, std::string_view server,
+                  const std::vector<facts::StatusRow>& rows);
 
 // show-servers: "<TAB>key: text" in key order, JSON {key: value}. The JSON description names the
 // state when there is no configured one.
-void write_properties(Reporter& reporter, std::string_view server, ServerState state,
+void write_properties(Reporter& reporter, std::string_view server, facts::ServerState state,
                       config::ShownOptions values);
 
 }  // namespace barman::output

@@ -8,11 +8,20 @@ namespace barman::output {
 namespace {
 
 const std::vector<ServerListEntry> kServers = {
-    {.name = "arch", .description = "Main", .state = ServerState::active, .is_passive = false},
-    {.name = "copy", .description = {}, .state = ServerState::active, .is_passive = true},
-    {.name = "off", .description = "Old", .state = ServerState::inactive, .is_passive = true},
-    {.name = "plain", .description = {}, .state = ServerState::active, .is_passive = false},
-    {.name = "sick", .description = "Bad", .state = ServerState::disabled, .is_passive = false},
+    {.name = "arch",
+     .description = "Main",
+     .state = facts::ServerState::active,
+     .is_passive = false},
+    {.name = "copy", .description = {}, .state = facts::ServerState::active, .is_passive = true},
+    {.name = "off",
+     .description = "Old",
+     .state = facts::ServerState::inactive,
+     .is_passive = true},
+    {.name = "plain", .description = {}, .state = facts::ServerState::active, .is_passive = false},
+    {.name = "sick",
+     .description = "Bad",
+     .state = facts::ServerState::disabled,
+     .is_passive = false},
 };
 
 TEST(ServerList, ShowsNameDescriptionAndState) {
@@ -37,8 +46,8 @@ TEST(ServerList, HasDescriptionsInJsonEvenWhenMinimal) {
 }
 
 TEST(Status, PairsLabelAndMessage) {
-  const std::vector<StatusRow> rows = {{"active", "Active", "True"},
-                                       {"pg_version", "PostgreSQL version", "15.20"}};
+  const std::vector<facts::StatusRow> rows = {{"active", "Active", "True"},
+                                              {"pg_version", "PostgreSQL version", "15.20"}};
   CapturedOutput console;
   write_status(console.reporter(), "main", rows);
   EXPECT_EQ(console.out(), "Server main:\n\tActive: True\n\tPostgreSQL version: 15.20\n");
@@ -63,7 +72,7 @@ config::ShownOptions properties() {
 
 TEST(Properties, AreSortedAndInPythonForm) {
   CapturedOutput output;
-  write_properties(output.reporter(), "main", ServerState::active, properties());
+  write_properties(output.reporter(), "main", facts::ServerState::active, properties());
   EXPECT_EQ(output.out(),
             "Server main:\n\tactive: True\n\tcheck_timeout: 30\n"
             "\tconninfo: host=a password=*REDACTED*\n\tdescription: None\n"
@@ -72,7 +81,7 @@ TEST(Properties, AreSortedAndInPythonForm) {
 
 TEST(Properties, KeepTypesInJsonAndNameTheState) {
   CapturedOutput output({.format = OutputFormat::json});
-  write_properties(output.reporter(), "main", ServerState::inactive, properties());
+  write_properties(output.reporter(), "main", facts::ServerState::inactive, properties());
   output.reporter().finish();
   EXPECT_EQ(output.out(),
             R"({"main": {"active": true, "check_timeout": 30, )"

@@ -10,17 +10,17 @@
 namespace barman::output {
 namespace {
 
-using check::Finding;
-using check::RecoveryWindow;
+using verify::Finding;
+using verify::RecoveryWindow;
 
 std::string_view severity_text(Finding::Severity severity) {
   return severity == Finding::Severity::error ? "error" : "notice";
 }
 
-std::uint64_t unexpected_holes(const check::SurveyReport& report) {
+std::uint64_t unexpected_holes(const verify::SurveyReport& report) {
   return static_cast<std::uint64_t>(
       std::count_if(report.holes.begin(), report.holes.end(),
-                    [](const check::WalHole& hole) { return !hole.is_expected; }));
+                    [](const verify::WalHole& hole) { return !hole.is_expected; }));
 }
 
 std::string window_text(const RecoveryWindow& window) {
@@ -129,7 +129,7 @@ JsonValue window_json(const RecoveryWindow& window) {
   return json;
 }
 
-JsonValue findings_json(const check::SurveyReport& report) {
+JsonValue findings_json(const verify::SurveyReport& report) {
   JsonValue findings = JsonValue::array();
   for (const Finding& finding : report.findings) {
     JsonValue entry = JsonValue::object();
@@ -142,7 +142,7 @@ JsonValue findings_json(const check::SurveyReport& report) {
   return findings;
 }
 
-JsonValue survey_json(const check::SurveyReport& report) {
+JsonValue survey_json(const verify::SurveyReport& report) {
   JsonValue json = JsonValue::object();
   json.add("status", report.has_errors() ? "damaged" : "ok");
   json.add("backups", report.backup_count);
@@ -153,7 +153,7 @@ JsonValue survey_json(const check::SurveyReport& report) {
   for (const RecoveryWindow& window : report.windows) windows.push_back(window_json(window));
   json.add("windows", std::move(windows));
   JsonValue holes = JsonValue::array();
-  for (const check::WalHole& hole : report.holes) {
+  for (const verify::WalHole& hole : report.holes) {
     JsonValue entry = JsonValue::object();
     entry.add("first", hole.first);
     entry.add("last", hole.last);
@@ -172,7 +172,7 @@ JsonValue survey_json(const check::SurveyReport& report) {
 
 }  // namespace
 
-void write_survey(Reporter& reporter, std::string_view server, const check::SurveyReport& report) {
+void write_survey(Reporter& reporter, std::string_view server, const verify::SurveyReport& report) {
   write_server_header(reporter, server);
   reporter.result_line(fmt::format("\tbackups: {}", report.backup_count));
   reporter.result_line(fmt::format("\tWAL files: {}, {}", report.wal_count,
@@ -184,7 +184,7 @@ void write_survey(Reporter& reporter, std::string_view server, const check::Surv
   for (const std::string& line : branch_lines(report.branches)) {
     reporter.result_line("\tbranches: " + line);
   }
-  for (const check::WalHole& hole : report.holes) {
+  for (const verify::WalHole& hole : report.holes) {
     reporter.result_line(fmt::format("\thole: {} to {}, {} segment{}{}", hole.first, hole.last,
                                      hole.count, hole.count == 1 ? "" : "s",
                                      hole.is_expected ? " (no backup needs it)" : ""));

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "check/survey.h"
 #include "output/reporter.h"
+#include "verify/survey.h"
 
 namespace barman::output {
 
@@ -15,7 +15,7 @@ namespace barman::output {
 // "first_backup", "backups", "from_time", "from_lsn", "to_segment", "to_lsn", "to_time"}], "holes":
 // [{"first", "last", "count", "expected"}], "findings": [{"severity", "object", "reason",
 // "next_step"}]}}.
-void write_survey(Reporter& reporter, std::string_view server, const check::SurveyReport& report);
+void write_survey(Reporter& reporter, std::string_view server, const verify::SurveyReport& report);
 
 // The branches of an archive as lines of a tree: "|-" before a branch that others of its parent
 // follow, "`-" before the last.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "output/backup_fields.h"
 #include "output/chunked_text.h"

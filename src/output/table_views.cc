@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "output/check_report.h"
 #include "output/size_text.h"
 
 namespace barman::output {
@@ -64,7 +65,7 @@ std::vector<TableCell> backup_cells(std::string_view server, const BackupListRow
 }
 
 // The two dates under the ends of a bar of this width.
-std::vector<std::string> bar_ends(const RecoverySpan& span, std::size_t width) {
+std::vector<std::string> bar_ends(const facts::RecoverySpan& span, std::size_t width) {
   const std::string begin = moment(span.begin);
   const std::string end = moment(span.end);
   if (begin.size() + end.size() + 2 > width) return {begin + " to", end};
@@ -72,7 +73,7 @@ std::vector<std::string> bar_ends(const RecoverySpan& span, std::size_t width) {
 }
 
 // The cells of the bar that have a mark.
-std::vector<bool> marked_cells(const RecoverySpan& span, std::size_t width) {
+std::vector<bool> marked_cells(const facts::RecoverySpan& span, std::size_t width) {
   std::vector<bool> marks(width, false);
   const double length = static_cast<double>(span.end.microseconds - span.begin.microseconds);
   for (const Timestamp backup : span.backups) {
@@ -83,13 +84,13 @@ std::vector<bool> marked_cells(const RecoverySpan& span, std::size_t width) {
   return marks;
 }
 
-TableCell postgres_cell(const ServerSummary& server) {
+TableCell postgres_cell(const facts::ServerSummary& server) {
   if (!server.has_live_values) return {.text = "-"};
   if (!server.postgres_version) return {.text = "unreachable", .color = Color::red};
   return {.text = printable(*server.postgres_version)};
 }
 
-TableCell wal_cell(const ServerSummary& server) {
+TableCell wal_cell(const facts::ServerSummary& server) {
   if (server.is_passive) return {.text = "passive"};
   std::vector<std::string> ways;
   bool is_broken = false;
@@ -105,7 +106,7 @@ TableCell wal_cell(const ServerSummary& server) {
   return {.text = join(ways, ", "), .color = is_broken ? Color::red : Color::green};
 }
 
-std::vector<TableCell> summary_cells(const ServerSummary& server, Timestamp now) {
+std::vector<TableCell> summary_cells(const facts::ServerSummary& server, Timestamp now) {
   const bool is_redundant = server.redundancy >= server.minimum_redundancy;
   return {{.text = server_title(server.name, server.state)},
           postgres_cell(server),
@@ -134,7 +135,7 @@ std::string short_age(std::int64_t seconds) {
   return fmt::format("{}s", std::max<std::int64_t>(seconds, 0));
 }
 
-std::vector<std::string> recovery_bar(const std::optional<RecoverySpan>& span,
+std::vector<std::string> recovery_bar(const std::optional<facts::RecoverySpan>& span,
                                       const TableStyle& style) {
   if (!span) {
     return {"Recovery window: " + style.paint("none, there is no usable backup", Color::yellow)};
@@ -157,7 +158,7 @@ std::vector<std::string> recovery_bar(const std::optional<RecoverySpan>& span,
 
 std::vector<std::string> backup_table(std::string_view server,
                                       const std::vector<BackupListRow>& rows,
-                                      const std::optional<RecoverySpan>& span,
+                                      const std::optional<facts::RecoverySpan>& span,
                                       const TableStyle& style) {
   if (rows.empty()) return {fmt::format("Server {}: no backups", server)};
   // An ID tells nearly when the backup ended, and the server is known to whoever has named it.
@@ -179,7 +180,7 @@ std::vector<std::string> backup_table(std::string_view server,
   return lines;
 }
 
-std::vector<std::string> status_table(const std::vector<ServerSummary>& servers,
+std::vector<std::string> status_table(const std::vector<facts::ServerSummary>& servers,
                                       const TableStyle& style) {
   TextTable table = {
       .columns = {{.title = "Server"},
@@ -190,7 +191,7 @@ std::vector<std::string> status_table(const std::vector<ServerSummary>& servers,
                   {.title = "Redundancy", .align = Align::right, .dispensability = 1},
                   {.title = "Window", .align = Align::right, .dispensability = 2}},
       .rows = {}};
-  for (const ServerSummary& server : servers) {
+  for (const facts::ServerSummary& server : servers) {
     table.rows.push_back(summary_cells(server, style.now));
   }
   return format_table(table, style.terminal.width, style.paint);

@@ -50,7 +50,7 @@ std::vector<BackupListRow> table_rows() {
            .retention = RetentionStatus::obsolete}};
 }
 
-RecoverySpan sample_span() {
+facts::RecoverySpan sample_span() {
   return {
       .begin = moment_of("2026-11-11 00:00:00+00:00"),
       .end = moment_of("2026-11-21 00:00:00+00:00"),
@@ -93,7 +93,7 @@ TEST(RecoveryBar, FitsNarrowAndWideTerminals) {
 
 TEST(RecoveryBar, OfOneMomentAndOfNothing) {
   const Timestamp end = moment_of("2026-11-21 01:00:00+00:00");
-  const RecoverySpan moment = {.begin = end, .end = end, .backups = {end}};
+  const facts::RecoverySpan moment = {.begin = end, .end = end, .backups = {end}};
   EXPECT_THAT(recovery_bar(moment, style_of(5)),
               ElementsAre("Recovery window: 0s (1 backup, * each)",
                           "*====", "2026-11-21 01:00:00 to", "2026-11-21 01:00:00", kGaps));
@@ -144,7 +144,7 @@ TEST(BackupTable, OfAServerWithoutBackups) {
               ElementsAre("Server main: no backups"));
 }
 
-ServerSummary good_server() {
+facts::ServerSummary good_server() {
   return {.name = "main",
           .has_live_values = true,
           .postgres_version = "17.6",
@@ -157,13 +157,14 @@ ServerSummary good_server() {
 }
 
 TEST(StatusTable, PutsServersSideBySide) {
-  const std::vector<ServerSummary> servers = {good_server(),
-                                              {.name = "down",
-                                               .has_live_values = true,
-                                               .is_receiver_running = false,
-                                               .is_archiving = true,
-                                               .minimum_redundancy = 1},
-                                              {.name = "old", .state = ServerState::inactive}};
+  const std::vector<facts::ServerSummary> servers = {
+      good_server(),
+      {.name = "down",
+       .has_live_values = true,
+       .is_receiver_running = false,
+       .is_archiving = true,
+       .minimum_redundancy = 1},
+      {.name = "old", .state = facts::ServerState::inactive}};
   EXPECT_THAT(
       status_table(servers, style_of(100)),
       ElementsAre(
@@ -181,7 +182,7 @@ TEST(StatusTable, PutsServersSideBySide) {
 }
 
 TEST(StatusTable, ColoursWhatNeedsAttention) {
-  ServerSummary bad = good_server();
+  facts::ServerSummary bad = good_server();
   bad.postgres_version.reset();
   bad.is_receiver_running = false;
   bad.minimum_redundancy = 4;

@@ -18,6 +18,9 @@
 
 namespace barman::postgres {
 
+// Its name in a data directory.
+inline constexpr const char* kBackupManifest = "backup_manifest";
+
 struct ManifestFile {
   // Relative to the data directory, bytes as on disk ("Encoded-Path" is decoded).
   std::string path;

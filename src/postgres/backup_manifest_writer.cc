@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "postgres/backup_manifest.h"
 
 namespace barman::postgres {
@@ -20,55 +22,8 @@ constexpr std::array<std::pair<DigestAlgorithm, std::string_view>, 6> kAlgorithm
     {DigestAlgorithm::sha512, "SHA512"},
 }};
 
-// The number of bytes of the UTF-8 character at the beginning of `text`, 0 when there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  std::size_t length = 0;
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) length = 2;
-  if (lead >= 0xE0 && lead <= 0xEF) length = 3;
-  if (lead >= 0xF0 && lead <= 0xF4) length = 4;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  // Overlong forms, surrogates, and what lies beyond U+10FFFF.
-  const bool is_invalid = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xED && byte(1) > 0x9F) ||
-                          (lead == 0xF0 && byte(1) < 0x90) || (lead == 0xF4 && byte(1) > 0x8F);
-  return is_invalid ? 0 : length;
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
-std::string json_escape(std::string_view text) {
-  std::string escaped;
-  escaped.reserve(text.size());
-  for (const char c : text) {
-    constexpr std::string_view kFrom = "\"\\\b\f\n\r\t";
-    constexpr std::string_view kTo = "\"\\bfnrt";
-    const std::size_t index = kFrom.find(c);
-    if (index != std::string_view::npos) {
-      escaped.push_back('\\');
-      escaped.push_back(kTo[index]);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      escaped += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      escaped.push_back(c);
-    }
-  }
-  return escaped;
-}
-
 std::string path_member(const std::string& path) {
-  if (is_utf8(path)) return fmt::format("\"Path\": \"{}\"", json_escape(path));
+  if (is_utf8(path)) return "\"Path\": " + json_string(path, JsonCharacters::utf8);
   std::string hex;
   for (const char c : path) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return fmt::format("\"Encoded-Path\": \"{}\"", hex);
@@ -108,9 +63,9 @@ void ManifestWriter::put(std::string_view text) {
 }
 
 void ManifestWriter::add_file(const ManifestFile& file) {
-  std::string line =
-      fmt::format("{}{{ {}, \"Size\": {}, \"Last-Modified\": \"{}\"", first_ ? "\n" : ",\n",
-                  path_member(file.path), file.size_bytes, json_escape(file.last_modified));
+  std::string line = fmt::format("{}{{ {}, \"Size\": {}, \"Last-Modified\": {}",
+                                 first_ ? "\n" : ",\n", path_member(file.path), file.size_bytes,
+                                 json_string(file.last_modified, JsonCharacters::utf8));
   if (file.algorithm != DigestAlgorithm::none) {
     line += fmt::format(", \"Checksum-Algorithm\": \"{}\", \"Checksum\": \"{}\"",
                         manifest_algorithm_name(file.algorithm), file.checksum);

@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
-#include <stop_token>
+#include "base/test_interrupt.h"
 
 #include "postgres/conninfo.h"
 
@@ -27,11 +26,10 @@ TEST(Connection, TellsWhereItWantedToConnectAndWhatToDo) {
 }
 
 TEST(Connection, DoesNotConnectWhenAStopWasRequested) {
-  // On the heap, because g++ 12 with sanitizers takes a local one for uninitialised.
-  const auto stop = std::make_unique<std::stop_source>();
-  stop->request_stop();
+  TestInterrupt interrupt;
+  interrupt.request();
   try {
-    Connection::open("host=/nonexistent", {}, Interrupt(stop->get_token(), -1, nullptr));
+    Connection::open("host=/nonexistent", {}, interrupt.get());
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::interrupted);

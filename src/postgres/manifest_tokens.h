@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/utf8.h"
+
 namespace barman::postgres {
 
 // Throws Error(corrupt).
@@ -167,18 +169,12 @@ class ManifestTokenizer {
     } else if (high_surrogate_ != 0) {
       throw_surrogate();
     }
-    append(utf8(code_point));
+    std::string text;
+    append_utf8(text, code_point);
+    append(text);
   }
 
   [[noreturn]] static void throw_surrogate() { throw_bad_manifest("half of a surrogate pair"); }
-
-  static std::string utf8(std::uint32_t c) {
-    const auto tail = [](std::uint32_t bits) { return static_cast<char>(0x80 | (bits & 0x3F)); };
-    if (c < 0x80) return {static_cast<char>(c)};
-    if (c < 0x800) return {static_cast<char>(0xC0 | (c >> 6)), tail(c)};
-    if (c < 0x10000) return {static_cast<char>(0xE0 | (c >> 12)), tail(c >> 6), tail(c)};
-    return {static_cast<char>(0xF0 | (c >> 18)), tail(c >> 12), tail(c >> 6), tail(c)};
-  }
 
   Handler& handler_;
   State state_ = State::between;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "postgres/libpq_handle.h"
+#include "postgres/low_level_backup.h"
 #include "postgres/version_facts.h"
 #include "postgres/versions.h"
 #include "wal/wal_file_name.h"
@@ -124,7 +125,8 @@ Settings load_settings(Connection& connection) {
           "'data_directory', 'config_file', 'hba_file', 'ident_file', 'wal_level', 'hot_standby',"
           "'max_wal_senders', 'max_replication_slots', 'data_checksums', 'wal_compression', '{}',"
           "'archive_mode', 'archive_command', 'synchronous_standby_names', 'summarize_wal',"
-          "'archive_timeout', 'checkpoint_timeout', 'wal_segment_size', 'wal_block_size')",
+          "'archive_timeout', 'checkpoint_timeout', 'wal_segment_size', 'wal_block_size', "
+          "'block_size')",
           facts_for(connection.server_version()).wal_keep_setting));
   Settings settings;
   for (int i = 0; i < PQntuples(result.get()); ++i) {
@@ -385,6 +387,52 @@ ArchiverStatistics query_archiver_statistics(Connection& connection) {
     statistics.current_archived_wals_per_second = value;
   }
   return statistics;
+}
+
+LowLevelStart start_low_level_backup(Connection& connection, const std::string& label,
+                                     StartCheckpoint checkpoint) {
+  const int version = connection.server_version();
+  execute(connection, "SET statement_timeout = 0");
+  if (version >= kVersion14) execute(connection, "SET idle_session_timeout = 0");
+  const std::string function =
+      version >= kVersion15 ? "pg_backup_start($1, $2)" : "pg_start_backup($1, $2, false)";
+  const ResultHandle result =
+      execute(connection, fmt::format("SELECT {}, now()", function),
+              {label, checkpoint == StartCheckpoint::fast ? "true" : "false"});
+  const Row row(result.get(), 0);
+  return {.lsn = row.lsn(0), .time = require(row.find_time(1), "now()")};
+}
+
+LowLevelStop stop_low_level_backup(Connection& connection) {
+  const std::string_view function = connection.server_version() >= kVersion15
+                                        ? "pg_backup_stop(true)"
+                                        : "pg_stop_backup(false, true)";
+  const ResultHandle result = execute(
+      connection,
+      fmt::format("SELECT lsn, labelfile, clock_timestamp() FROM {} AS stop(lsn, labelfile, map)",
+                  function));
+  const Row row(result.get(), 0);
+  return {.lsn = row.lsn(0),
+          .time = require(row.find_time(2), "clock_timestamp()"),
+          .backup_label = row.text(1)};
+}
+
+void require_held(Connection& connection, std::chrono::milliseconds patience) {
+  PGconn* const handle = handle_of(connection);
+  if (wait_for_data(handle, static_cast<int>(patience.count()), Interrupt()) != WaitResult::ready) {
+    return;
+  }
+  // Its last words come before the end does.
+  if (PQconsumeInput(handle) == 0) throw_result_error(connection, nullptr);
+}
+
+Postmaster query_postmaster(Connection& connection) {
+  const ResultHandle result =
+      execute(connection,
+              "SELECT floor(extract(epoch FROM pg_postmaster_start_time()))::int8,"
+              " current_setting('port')::int8, current_setting('block_size')::int8");
+  const Row row(result.get(), 0);
+  return {.started_at = row.integer(0), .port = row.integer(1), .page_size = row.integer(2)};
 }
 
 wal::Lsn create_restore_point(Connection& connection, const std::string& name) {

@@ -10,6 +10,7 @@ inline constexpr int kVersion10 = 100000;
 inline constexpr int kVersion11 = 110000;
 inline constexpr int kVersion12 = 120000;
 inline constexpr int kVersion13 = 130000;
+inline constexpr int kVersion14 = 140000;
 inline constexpr int kVersion15 = 150000;
 inline constexpr int kVersion16 = 160000;
 inline constexpr int kVersion17 = 170000;

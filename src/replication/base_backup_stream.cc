@@ -62,7 +62,8 @@ std::string old_syntax(const BaseBackupRequest& request, int server_version) {
   std::string command = "BASE_BACKUP LABEL " + quote_literal(request.label) + " PROGRESS";
   if (request.checkpoint == CheckpointMode::fast) command += " FAST";
   if (request.archive_wait == WaitForArchive::no) command += " NOWAIT";
-  if (request.max_rate_kbps != 0) command += fmt::format(" MAX_RATE {}", request.max_rate_kbps);
+  if (request.max_rate.is_set())
+    command += fmt::format(" MAX_RATE {}", request.max_rate.kib_per_second);
   if (request.tablespace_map == TablespaceMap::yes) command += " TABLESPACE_MAP";
   if (sends_manifest(request, server_version))
     command += fmt::format(" MANIFEST 'yes' MANIFEST_CHECKSUMS '{}'",
@@ -82,8 +83,8 @@ std::string new_syntax(const BaseBackupRequest& request) {
   std::vector<std::string> options = {"LABEL " + quote_literal(request.label), "PROGRESS"};
   if (request.checkpoint == CheckpointMode::fast) options.emplace_back("CHECKPOINT 'fast'");
   if (request.archive_wait == WaitForArchive::no) options.emplace_back("WAIT 0");
-  if (request.max_rate_kbps != 0)
-    options.push_back(fmt::format("MAX_RATE {}", request.max_rate_kbps));
+  if (request.max_rate.is_set())
+    options.push_back(fmt::format("MAX_RATE {}", request.max_rate.kib_per_second));
   if (request.tablespace_map == TablespaceMap::yes) options.emplace_back("TABLESPACE_MAP");
   if (request.manifest_checksums) {
     options.emplace_back("MANIFEST 'yes'");

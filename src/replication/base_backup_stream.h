@@ -22,6 +22,7 @@
 #include "base/digest.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
+#include "base/throttle.h"
 #include "postgres/connection.h"
 #include "replication/backup_sequence.h"
 #include "replication/silence_limit.h"
@@ -45,7 +46,7 @@ struct ServerCompression {
 struct BaseBackupRequest {
   std::string label = "pg_basebackup base backup";
   CheckpointMode checkpoint = CheckpointMode::spread;
-  std::uint32_t max_rate_kbps = 0;  // 0 = unlimited; the server accepts 32 to 1048576
+  TransferLimit max_rate{};  // the server accepts 32 to 1048576 KiB/s
   TablespaceMap tablespace_map = TablespaceMap::no;
   WaitForArchive archive_wait = WaitForArchive::yes;
   // Not before PostgreSQL 15.

@@ -11,7 +11,7 @@ TEST(BaseBackupCommand, UsesTheOldSyntaxBefore15) {
             "MANIFEST_CHECKSUMS 'CRC32C'");
   EXPECT_EQ(base_backup_command({.label = "it's",
                                  .checkpoint = CheckpointMode::fast,
-                                 .max_rate_kbps = 2048,
+                                 .max_rate = {.kib_per_second = 2048},
                                  .tablespace_map = TablespaceMap::yes,
                                  .archive_wait = WaitForArchive::no,
                                  .manifest_checksums = std::nullopt},
@@ -29,7 +29,7 @@ TEST(BaseBackupCommand, UsesParenthesesSince15) {
             "TARGET 'client')");
   EXPECT_EQ(base_backup_command({.label = "l",
                                  .checkpoint = CheckpointMode::fast,
-                                 .max_rate_kbps = 32,
+                                 .max_rate = {.kib_per_second = 32},
                                  .tablespace_map = TablespaceMap::yes,
                                  .archive_wait = WaitForArchive::no,
                                  .manifest_checksums = DigestAlgorithm::sha256},

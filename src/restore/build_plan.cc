@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "pipeline/relative_path.h"
+#include "postgres/backup_manifest.h"
 #include "postgres/system_id.h"
 #include "postgres/version_facts.h"
 #include "postgres/versions.h"
@@ -53,6 +54,7 @@ class Planner {
     add_messages();
     refuse_places(facts_, request_, plan_);
     refuse_damaged_backup();
+    plan_.target = target_;
     return std::move(plan_);
   }
 
@@ -102,8 +104,9 @@ class Planner {
     plan_.target_text =
         target_.is_pitr() ? describe_target(target_, timeline_.timeline) : std::string();
     plan_.uses_get_wal = request_.get_wal;
+    plan_.remote_command = request_.remote_ssh_command.value_or("");
     plan_.worker_count = request_.worker_count;
-    plan_.bandwidth_limit_kb = request_.bandwidth_limit_kb;
+    plan_.bandwidth_limit = request_.bandwidth_limit;
   }
 
   // With get-wal nothing is put there, so it is nothing to write either.
@@ -408,6 +411,7 @@ class Planner {
          .target = target_,
          .standby_mode = request_.standby_mode,
          .get_wal = request_.get_wal,
+         .remote = remote_fetching(),
          .restore_command = request_.restore_command,
          .staging_wal_directory = !request_.get_wal && target_.is_pitr()
                                       ? std::optional(plan_.wal.directory.string())
@@ -421,6 +425,11 @@ class Planner {
       }
     }
     if (request_.get_wal || target_.is_pitr()) plan_.restore_command = RestoreCommand::ours;
+  }
+
+  std::optional<RemoteFetching> remote_fetching() const {
+    if (!request_.remote_ssh_command) return std::nullopt;
+    return RemoteFetching{facts_.barman_host, request_.recovery_option_port, request_.fetch_jobs};
   }
 
   // What is written outside of the destination, and what is left of what was there.
@@ -566,12 +575,13 @@ std::vector<copy::TreeCopy> list_trees(const RestoreFacts& facts, const std::str
                                        const Relocations& relocations) {
   std::vector<copy::TreeCopy> trees;
   for (const stored::BackupTree& tree : facts.content) {
-    trees.push_back({.source = tree.content,
-                     .destination = destination,
-                     .manifest_prefix = tree.manifest_prefix(),
-                     .label = "data directory",
-                     .is_data_directory = tree.is_data_directory(),
-                     .manifest_name = "backup_manifest." + facts.backup.id.value});
+    trees.push_back(
+        {.source = tree.content,
+         .destination = destination,
+         .manifest_prefix = tree.manifest_prefix(),
+         .label = "data directory",
+         .is_data_directory = tree.is_data_directory(),
+         .manifest_name = std::string(postgres::kBackupManifest) + "." + facts.backup.id.value});
     for (const catalogue::Tablespace& tablespace : facts.backup.tablespaces) {
       if (tablespace.oid != tree.oid) continue;
       trees.back().destination = location_of(tablespace, relocations);

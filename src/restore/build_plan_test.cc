@@ -421,10 +421,15 @@ TEST(CheckRequest, RefusesRelativeLocationsOfTablespaces) {
             "The location './rel' of tablespace 'tbs1' is not an absolute path");
 }
 
-TEST(CheckRequest, RefusesWhatLaterVersionsRestore) {
+TEST(CheckRequest, RefusesToUpdateADirectoryOfAnotherHost) {
   RestoreRequest asked = request();
   asked.remote_ssh_command = "ssh x";
-  EXPECT_THAT(request_refusal(asked, facts().backup), HasSubstr("local host only"));
+  EXPECT_EQ(request_refusal(asked, facts().backup), "");
+  asked.resume = true;
+  EXPECT_THAT(request_refusal(asked, facts().backup), HasSubstr("on another host"));
+  asked.resume = false;
+  asked.delta_restore = true;
+  EXPECT_THAT(request_refusal(asked, facts().backup), HasSubstr("on another host"));
 }
 
 TEST(CheckRequest, SplitsRulesAtTheFirstColon) {

@@ -28,7 +28,8 @@ void check_staging(const RestoreRequest& request) {
   refuse_relative(request.staging.staging_path, "staging path");
   refuse_relative(request.staging.recovery_staging_path, "recovery staging path");
   refuse_relative(request.staging.local_staging_path, "local staging path");
-  if (request.staging.staging_location == "remote" && !request.remote_ssh_command) {
+  if (request.staging.staging_location == config::StagingLocation::remote &&
+      !request.remote_ssh_command) {
     throw Error(ErrorKind::usage,
                 "--staging-location as remote requires --remote-ssh-command to be set");
   }
@@ -68,7 +69,8 @@ Relocations parse_relocations(const RestoreRequest& request, const BackupInfo& b
 
 void check_delta(const RestoreRequest& request) {
   if (!request.delta_restore) return;
-  if (request.remote_ssh_command && request.staging.staging_location == "remote") {
+  if (request.remote_ssh_command &&
+      request.staging.staging_location == config::StagingLocation::remote) {
     throw Error(ErrorKind::usage,
                 "Cannot restore a backup remotely with delta mode when 'staging_location=remote'.");
   }
@@ -121,13 +123,9 @@ void refuse_unsupported(const RestoreRequest& request, const BackupInfo& backup,
                 std::string(hint));
   };
   constexpr std::string_view kOtherBackup = "Restore a full, plain backup instead.";
-  if (request.remote_ssh_command) {
-    refuse("this version restores to the local host only",
-           "Run the restore on the target host, or restore here and copy the data directory.");
-  }
-  if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
-    refuse("this version cannot read backups and WAL from object storage",
-           "Copy the backup and its WAL into a local catalogue.");
+  if (request.remote_ssh_command && (request.delta_restore || request.resume)) {
+    refuse("this version cannot update an existing data directory on another host",
+           "Restore into an empty directory, without --resume and with --no-delta-restore.");
   }
   if (backup.type() == catalogue::BackupType::snapshot) {
     refuse("this version cannot restore snapshot backups", kOtherBackup);

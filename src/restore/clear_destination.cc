@@ -16,7 +16,7 @@
 #include "base/fd.h"
 #include "restore/inspect_places.h"
 #include "restore/save_aside.h"
-#include "stored/path_hash.h"
+#include "stored/path_table.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
@@ -49,25 +49,27 @@ void claim_data_directory(const fs::path& directory) {
               "Choose another directory; never restore over a running cluster.");
 }
 
-// What a tree of the backup will have in the destination: 8 bytes an entry.
+// What a tree of the backup will have in the destination.
 class WantedPaths {
  public:
   explicit WantedPaths(const copy::TreeCopy& tree) {
     tree.source->walk([&](const stored::Entry& entry) {
       if (entry.path.empty() || copy::fate_of(tree, entry.path) != copy::EntryFate::copy) return;
-      hashes_.push_back(hash_of(copy::restored_name(tree, entry.path), entry.is_directory));
+      paths_.add(key_of(copy::restored_name(tree, entry.path), entry.is_directory), {});
     });
-    std::sort(hashes_.begin(), hashes_.end());
+    paths_.seal();
   }
   bool contains(const std::string& path, bool is_directory) const {
-    return std::binary_search(hashes_.begin(), hashes_.end(), hash_of(path, is_directory));
+    return paths_.find(key_of(path, is_directory)) != nullptr;
   }
 
  private:
-  static std::uint64_t hash_of(const std::string& path, bool is_directory) {
-    return stored::hash_of(is_directory ? path + "/" : path);
+  static std::string key_of(const std::string& path, bool is_directory) {
+    return is_directory ? path + "/" : path;
   }
-  std::vector<std::uint64_t> hashes_;
+  // Whether they are there is all that is known of them.
+  struct Nothing {};
+  stored::PathTable<Nothing> paths_;
 };
 
 class Clearing {

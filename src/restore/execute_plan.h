@@ -5,11 +5,12 @@
 // PostgreSQL refuses to start on the directory, after it the restore is complete.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/interrupt.h"
-#include "base/progress.h"
+#include "restore/destination.h"
 #include "restore/restore_plan.h"
 #include "restore/review_configuration.h"
 #include "stored/manifest_index.h"
@@ -21,13 +22,9 @@ struct ExecutedRestore {
   std::vector<std::string> missing_files;
 };
 
-struct RestoreReporting {
-  Messages& messages;
-  Progress& progress;
-};
-
 // `manifest` may be nullptr: then only sizes are verified.
-ExecutedRestore execute_plan(const RestorePlan& plan, stored::ManifestIndex* manifest,
-                             const RestoreReporting& reporting, const Interrupt& interrupt);
+ExecutedRestore execute_plan(const RestorePlan& plan, std::unique_ptr<Destination> destination,
+                             stored::ManifestIndex* manifest, const RestoreReporting& reporting,
+                             const Interrupt& interrupt);
 
 }  // namespace barman::restore

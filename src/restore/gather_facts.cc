@@ -1,11 +1,16 @@
 #include "restore/gather_facts.h"
 
+#include <limits.h>
+#include <netdb.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <functional>
+#include <memory>
 #include <set>
 #include <system_error>
 
@@ -17,6 +22,8 @@
 #include "postgres/control_file.h"
 #include "restore/inspect_places.h"
 #include "restore/partial_copies.h"
+#include "restore/remote_places.h"
+#include "stored/backup_store.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/wal_archive.h"
@@ -134,6 +141,18 @@ double rate_at_backup(const stored::BackupChain& chain) {
   return rate;
 }
 
+// As it stands in restore_command.
+std::string own_host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) throw_errno("cannot tell the host name");
+  addrinfo hints{};
+  hints.ai_flags = AI_CANONNAME;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(name.data(), nullptr, &hints, &found) != 0) return name.data();
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
+  return found->ai_canonname != nullptr ? found->ai_canonname : name.data();
+}
+
 // What the rate depends on. The backups that a chain is put together from are mostly alike.
 std::string rate_kind_of(const stored::BackupChain& chain, const RestoreRequest& request) {
   const catalogue::BackupInfo& backup = chain.backup();
@@ -141,6 +160,7 @@ std::string rate_kind_of(const stored::BackupChain& chain, const RestoreRequest&
   if (backup.compression) kind += fmt::format(",{}", *backup.compression);
   if (backup.encryption) kind += fmt::format(",{}", *backup.encryption);
   if (request.delta_restore) kind += ",in-place";
+  if (request.remote_ssh_command) kind += ",remote";
   return kind;
 }
 
@@ -154,7 +174,7 @@ ExpectedRate expect_rate(const server::Server& server, const stored::BackupChain
       rate = {.bytes_per_second = rate_of_backup, .source = RateSource::backup, .restores = 0};
     }
   }
-  const double limit = static_cast<double>(request.bandwidth_limit_kb) * 1024;  // 0 = none
+  const double limit = static_cast<double>(request.bandwidth_limit.bytes_per_second());  // 0 = none
   if (limit > 0 && (rate.bytes_per_second == 0 || rate.bytes_per_second > limit)) {
     rate = {.bytes_per_second = limit, .source = RateSource::bandwidth_limit, .restores = 0};
   }
@@ -201,6 +221,13 @@ std::vector<fs::path> list_catalogue_directories(const catalogue::CatalogueLocat
 
 }  // namespace
 
+void inspect_any_places(const server::Server& server, const RestoreRequest& request,
+                        const Relocations& relocations, RestoreFacts& facts) {
+  if (!request.remote_ssh_command) return inspect_places(request, relocations, facts);
+  inspect_remote_places(destination_host(*request.remote_ssh_command), request, relocations, facts,
+                        server.interrupt());
+}
+
 RestoreFacts gather_facts(const server::Server& server, const stored::BackupChain& chain,
                           const RestoreRequest& request, const Relocations& relocations) {
   const catalogue::Catalogue& catalogue = server.catalogue();
@@ -208,12 +235,13 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
   RestoreFacts facts;
   facts.server_name = server.name();
   facts.barman_user = server.global().barman_user;
+  if (request.remote_ssh_command) facts.barman_host = own_host_name();
   facts.backup = backup;
   facts.content = chain.complete_trees();
   facts.rate = expect_rate(server, chain, request);
   // What a resumed restore finds there already tells nothing of the next.
   if (!request.resume) facts.rate_kind = rate_kind_of(chain, request);
-  facts.manifest_path = catalogue.data_directory(backup.id) / "backup_manifest";
+  facts.manifest_path = stored::BackupStore(catalogue).manifest_path(backup.id);
   facts.has_mixed_checksums = chain.has_mixed_checksums();
   if (chain.is_incremental()) {
     for (const stored::ChainMember& member : chain.members()) {
@@ -224,7 +252,7 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
     }
   }
   facts.catalogue_device = device_of(catalogue.data_directory(backup.id));
-  inspect_places(request, relocations, facts);
+  inspect_any_places(server, request, relocations, facts);
   find_archived(server, facts);
   facts.archive = wal_archive::WalArchive(server);
   facts.wal_coding = wal_archive::WalCoding(server.config());
@@ -241,7 +269,9 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
     if (!name || name->kind == wal::WalFileKind::history) continue;
     facts.timelines.last_segments.try_emplace(name->timeline, name->segment());
   }
-  facts.catalogue_directories = list_catalogue_directories(server.locations());
+  if (!request.remote_ssh_command) {
+    facts.catalogue_directories = list_catalogue_directories(server.locations());
+  }
   scan(chain, list_trees(facts, request.destination, relocations), server.interrupt(), facts);
   return facts;
 }

@@ -2,23 +2,19 @@
 
 #include <map>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json_text.h"
 #include "base/text.h"
+#include "server/server_hooks.h"
 
 namespace barman::restore {
 namespace {
-
-std::string json_text(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-}
 
 // With the blanks of Python's json.dumps(); values are JSON already.
 std::string json_object(const std::map<std::string, std::string>& members) {
   if (members.empty()) return {};
   std::vector<std::string> parts;
   parts.reserve(members.size());
-  for (const auto& [key, value] : members) parts.push_back(json_text(key) + ": " + value);
+  for (const auto& [key, value] : members) parts.push_back(json_string(key) + ": " + value);
   return "{" + join(parts, ", ") + "}";
 }
 
@@ -28,7 +24,7 @@ std::string recover_options_json(const RestoreRequest& request) {
   const TargetRequest& target = request.target;
   std::map<std::string, std::string> members;
   const auto add = [&](const char* key, const std::optional<std::string>& value) {
-    if (value && !value->empty()) members[key] = json_text(*value);
+    if (value && !value->empty()) members[key] = json_string(*value);
   };
   const auto add_flag = [&](const char* key, bool is_set) {
     if (is_set) members[key] = "true";
@@ -46,7 +42,7 @@ std::string recover_options_json(const RestoreRequest& request) {
   add_flag("target_immediate", target.immediate);
   if (target.timeline) {
     members["target_tli"] =
-        parse_integer(*target.timeline) ? *target.timeline : json_text(*target.timeline);
+        parse_integer(*target.timeline) ? *target.timeline : json_string(*target.timeline);
   }
   return json_object(members);
 }
@@ -55,23 +51,15 @@ server::HookVariables hook_variables(const server::Server& server,
                                      const catalogue::BackupInfo& backup,
                                      const RestoreRequest& request,
                                      const Relocations& relocations) {
-  const std::vector<catalogue::BackupInfo> backups = server.catalogue().list_backups().backups;
-  const catalogue::BackupInfo* const previous = catalogue::previous_backup(backups, backup.id);
-  const catalogue::BackupInfo* const next = catalogue::next_backup(backups, backup.id);
   std::map<std::string, std::string> tablespaces;
-  for (const auto& [name, location] : relocations) tablespaces[name] = json_text(location);
-  return {
-      {"BARMAN_BACKUP_DIR", server.catalogue().base_directory(backup.id).string()},
-      {"BARMAN_BACKUP_ID", backup.id.value},
-      {"BARMAN_BACKUP_INFO_PATH", server.catalogue().backup_info_path(backup.id).string()},
-      {"BARMAN_PREVIOUS_ID", previous != nullptr ? previous->id.value : ""},
-      {"BARMAN_NEXT_ID", next != nullptr ? next->id.value : ""},
-      {"BARMAN_STATUS", std::string(catalogue::status_text(backup.status))},
-      {"BARMAN_DESTINATION_DIRECTORY", request.destination},
-      {"BARMAN_TABLESPACES", json_object(tablespaces)},
-      {"BARMAN_REMOTE_COMMAND", request.remote_ssh_command.value_or("")},
-      {"BARMAN_RECOVER_OPTIONS", recover_options_json(request)},
-  };
+  for (const auto& [name, location] : relocations) tablespaces[name] = json_string(location);
+  server::HookVariables variables =
+      server::backup_hook_variables(server, server.catalogue().list_backups().backups, backup);
+  variables["BARMAN_DESTINATION_DIRECTORY"] = request.destination;
+  variables["BARMAN_TABLESPACES"] = json_object(tablespaces);
+  variables["BARMAN_REMOTE_COMMAND"] = request.remote_ssh_command.value_or("");
+  variables["BARMAN_RECOVER_OPTIONS"] = recover_options_json(request);
+  return variables;
 }
 
 }  // namespace barman::restore

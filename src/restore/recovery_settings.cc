@@ -1,21 +1,14 @@
 #include "restore/recovery_settings.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "host/shell_word.h"
 #include "postgres/versions.h"
 
 namespace barman::restore {
 namespace {
-
-bool is_plain_shell_character(char c) {
-  constexpr std::string_view kPlain = "_@%+=:,./-";
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         kPlain.find(c) != std::string_view::npos;
-}
 
 std::string assignment(std::string_view name, std::string_view value) {
   // The files can hold it in one form only, which ALTER SYSTEM breaks when it writes them anew.
@@ -30,10 +23,24 @@ std::string assignment(std::string_view name, std::string_view value) {
   return fmt::format("{} = {}\n", name, quote_setting(value));
 }
 
+std::string format_remote_fetching(const RecoverySettingsRequest& request,
+                                   const RemoteFetching& remote) {
+  std::string command = "barman-wal-restore";
+  if (!request.standby_mode) command += " -P";
+  command += " -U " + quote_command_path(request.barman_user);
+  if (remote.port) command += " --port " + quote_command_path(*remote.port);
+  command += fmt::format(" {} {} %f %p", quote_command_path(remote.barman_host),
+                         quote_command_path(request.server_name));
+  if (remote.jobs > 1) command += fmt::format(" -p {}", remote.jobs);
+  return "# The 'barman-wal-restore' command is provided in the 'barman-cli' package\n" +
+         assignment("restore_command", command);
+}
+
 std::string format_fetching(const RecoverySettingsRequest& request) {
   if (request.get_wal && request.restore_command) {
     return assignment("restore_command", *request.restore_command);
   }
+  if (request.get_wal && request.remote) return format_remote_fetching(request, *request.remote);
   if (request.get_wal) {
     return fmt::format("# The 'barman get-wal' command must run as '{}' user\n",
                        request.barman_user) +
@@ -63,7 +70,7 @@ std::string format_action(const RecoverySettingsRequest& request) {
   if (!request.target.action) return {};
   if (request.server_version < postgres::kVersion9_5)
     return assignment("pause_at_recovery_target", "on");
-  return assignment("recovery_target_action", *request.target.action);
+  return assignment("recovery_target_action", to_text(*request.target.action));
 }
 
 }  // namespace
@@ -78,9 +85,7 @@ std::string quote_setting(std::string_view text) {
 }
 
 std::string quote_command_path(std::string_view path) {
-  const std::string text = replace_all(std::string(path), "%", "%%");
-  if (!text.empty() && std::all_of(text.begin(), text.end(), is_plain_shell_character)) return text;
-  return shell_quote(text);
+  return host::shell_word(replace_all(std::string(path), "%", "%%"));
 }
 
 std::string format_recovery_settings(const RecoverySettingsRequest& request) {

@@ -1,6 +1,7 @@
 // The settings that make PostgreSQL recover. Pure text.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,13 @@ std::string quote_setting(std::string_view text);
 // doubled, quoted only when the shell would not take it as it is.
 std::string quote_command_path(std::string_view path);
 
+// How PostgreSQL on another host fetches WAL from here.
+struct RemoteFetching {
+  std::string barman_host;
+  std::optional<std::string> port;
+  std::int64_t jobs = 1;
+};
+
 struct RecoverySettingsRequest {
   std::string server_name;
   std::string barman_user;
@@ -22,6 +30,8 @@ struct RecoverySettingsRequest {
   RecoveryTarget target;
   bool standby_mode = false;
   bool get_wal = false;
+  // With get-wal: the restored cluster is on another host.
+  std::optional<RemoteFetching> remote{};
   // With get-wal: instead of the generated restore_command.
   std::optional<std::string> restore_command;
   // Where WAL was put for recovery; unset when it is in pg_wal or is fetched.

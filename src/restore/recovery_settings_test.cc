@@ -36,7 +36,7 @@ TEST(RecoverySettings, WritesTargetsInTheOrderOfBarman) {
   request.target.time = parse_timestamp("2026-11-21 01:43:14+00:00")->time;
   request.target.exclusive = true;
   request.target.timeline_text = "2";
-  request.target.action = "promote";
+  request.target.action = TargetAction::promote;
   EXPECT_EQ(format_recovery_settings(request),
             "restore_command = 'cp /srv/pg/barman_wal/%f %p'\n"
             "recovery_end_command = 'rm -fr /srv/pg/barman_wal'\n"
@@ -63,6 +63,23 @@ TEST(RecoverySettings, FetchesByGetWal) {
   EXPECT_EQ(format_recovery_settings(request),
             "# The 'barman get-wal' command must run as 'barman' user\n"
             "restore_command = 'barman get-wal main %f > %p'\n");
+}
+
+TEST(RecoverySettings, FetchesFromAnotherHostByBarmanWalRestore) {
+  RecoverySettingsRequest request = request_for(150000);
+  request.get_wal = true;
+  request.remote = RemoteFetching{.barman_host = "backup.example.com", .port = "2222", .jobs = 3};
+  const std::string comment =
+      "# The 'barman-wal-restore' command is provided in the 'barman-cli' package\n";
+  EXPECT_EQ(format_recovery_settings(request),
+            comment +
+                "restore_command = 'barman-wal-restore -P -U barman --port 2222 "
+                "backup.example.com main %f %p -p 3'\n");
+  request.standby_mode = true;
+  request.remote = RemoteFetching{.barman_host = "backup.example.com"};
+  EXPECT_EQ(
+      format_recovery_settings(request),
+      comment + "restore_command = 'barman-wal-restore -U barman backup.example.com main %f %p'\n");
 }
 
 TEST(RecoverySettings, TakesTheUsersRestoreCommand) {

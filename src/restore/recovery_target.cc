@@ -1,6 +1,7 @@
 #include "restore/recovery_target.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string_view>
 #include <system_error>
@@ -64,6 +65,18 @@ std::string describe_zone_doubt(const std::string& text, const ParsedTimestamp& 
   return "";
 }
 
+// In the order of TargetAction.
+constexpr std::array<std::string_view, 3> kActions = {"pause", "shutdown", "promote"};
+
+TargetAction parse_action(std::string_view word) {
+  const auto found = std::find(kActions.begin(), kActions.end(), word);
+  if (found == kActions.end()) {
+    throw Error(ErrorKind::usage, fmt::format("Invalid target action '{}'", word),
+                "Give pause, shutdown or promote.");
+  }
+  return static_cast<TargetAction>(found - kActions.begin());
+}
+
 }  // namespace
 
 void refuse_multiple_targets(const TargetRequest& request) {
@@ -75,6 +88,10 @@ void refuse_multiple_targets(const TargetRequest& request) {
                 "Give only one of --target-time, --target-xid, --target-lsn, --target-name and "
                 "--target-immediate.");
   }
+}
+
+std::string_view to_text(TargetAction action) {
+  return kActions.at(static_cast<std::size_t>(action));
 }
 
 RecoveryTarget parse_target(const TargetRequest& request) {
@@ -107,7 +124,7 @@ RecoveryTarget parse_target(const TargetRequest& request) {
   target.immediate = request.immediate;
   target.timeline_text = request.timeline;
   target.exclusive = request.exclusive;
-  target.action = request.action;
+  if (request.action) target.action = parse_action(*request.action);
   return target;
 }
 
@@ -138,9 +155,10 @@ void refuse_impossible_target(const RecoveryTarget& target, const catalogue::Bac
                 "Give the target as time, transaction or restore point.");
   }
   if (version > 0 && version < postgres::kVersion9_5 && target.action &&
-      *target.action != "pause") {
+      *target.action != TargetAction::pause) {
     throw Error(ErrorKind::usage,
-                fmt::format("Illegal target action '{}' for PostgreSQL before 9.5", *target.action),
+                fmt::format("Illegal target action '{}' for PostgreSQL before 9.5",
+                            to_text(*target.action)),
                 "Use --target-action pause.");
   }
 }

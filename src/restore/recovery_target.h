@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/timestamp.h"
@@ -12,6 +13,10 @@
 #include "wal/lsn.h"
 
 namespace barman::restore {
+
+enum class TargetAction { pause, shutdown, promote };
+// The word of recovery_target_action.
+std::string_view to_text(TargetAction action);
 
 struct RecoveryTarget {
   std::optional<Timestamp> time;
@@ -29,7 +34,7 @@ struct RecoveryTarget {
   // As typed: a number, "current" or "latest".
   std::optional<std::string> timeline_text;
   bool exclusive = false;
-  std::optional<std::string> action;
+  std::optional<TargetAction> action;
 
   // Any target, the timeline alone too, makes a point-in-time recovery.
   bool is_pitr() const {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/minimal_wal.h"
 #include "catalogue/newest_backup.h"
@@ -21,10 +22,12 @@
 #include "restore/recovery_hook_variables.h"
 #include "restore/recovery_target.h"
 #include "restore/refuse_places.h"
+#include "restore/remote_destination.h"
+#include "restore/remote_places.h"
 #include "restore/replayed_tablespaces.h"
 #include "restore/restore_rates.h"
 #include "restore/wal_reading.h"
-#include "server/hook_scripts.h"
+#include "server/server_hooks.h"
 #include "stored/archive_file.h"
 #include "stored/backup_chain.h"
 #include "wal_archive/archive_wal.h"
@@ -109,16 +112,21 @@ void archive_waiting(const server::Server& server, const RestoreRequest& request
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     messages.warning(fmt::format(
-        "WAL of server {} that waits to be archived could not be archived: {}{}\nThe restore goes "
+        "WAL of server {} that waits to be archived could not be archived: {}\nThe restore goes "
         "on with the WAL that is in the archive: the newest changes may be missing.",
-        server.name(), error.describe(), error.hint().empty() ? "" : "\nHINT: " + error.hint()));
+        server.name(), error.describe_with_hint()));
   }
 }
 
 void announce(const RestorePlan& plan, Messages& messages) {
-  messages.info(fmt::format("Starting local restore for server {} using backup {}",
-                            plan.server_name, plan.backup_id.value));
+  const bool is_remote = !plan.remote_command.empty();
+  messages.info(fmt::format("Starting {} restore for server {} using backup {}",
+                            is_remote ? "remote" : "local", plan.server_name,
+                            plan.backup_id.value));
   messages.info(fmt::format("Destination directory: {}", plan.destination.string()));
+  if (is_remote) {
+    messages.info(fmt::format("Remote command: {}", mask_passwords(plan.remote_command)));
+  }
   for (const std::string& warning : plan.warnings) messages.warning(warning);
   for (const std::string& note : plan.notes) messages.info(note);
   if (!plan.target_text.empty()) {
@@ -131,15 +139,17 @@ Error explain_failure(const Error& error, const RestorePlan& plan) {
   std::string hint = error.hint();
   if (!hint.empty()) hint += " ";
   hint += fmt::format(
-      "'{}' is incomplete: it has no global/pg_control, so PostgreSQL cannot start there. Go on "
-      "with --resume, or empty it {}and restore again.",
-      plan.destination.string(), plan.tablespaces.empty() ? "" : "and the tablespaces ");
+      "'{}'{} is incomplete: it has no global/pg_control, so PostgreSQL cannot start there. {} it "
+      "{}and restore again.",
+      plan.destination.string(), plan.remote_command.empty() ? "" : " on the destination host",
+      plan.remote_command.empty() ? "Go on with --resume, or empty" : "Empty",
+      plan.tablespaces.empty() ? "" : "and the tablespaces ");
   return {error.kind(), error.describe(), std::move(hint)};
 }
 
 void note_rate(const server::Server& server, const RestorePlan& plan,
                std::chrono::steady_clock::duration duration) {
-  if (plan.rate_kind.empty() || plan.bandwidth_limit_kb > 0) return;
+  if (plan.rate_kind.empty() || plan.bandwidth_limit.is_set()) return;
   note_restore(server.locations().backup_directory,
                {.kind = plan.rate_kind,
                 .bytes = plan.total_bytes + plan.wal.total_bytes,
@@ -208,6 +218,7 @@ Chosen choose(const server::Server& server, RestoreRequest request) {
 }
 
 struct Prepared {
+  stored::BackupChain chain;
   BackupInfo backup;
   std::shared_ptr<stored::ManifestIndex> manifest;
   RestoreFacts facts;
@@ -228,14 +239,13 @@ void note_minimal(const server::Server& server, const ReplayPlan& replay,
 void check_wal(const server::Server& server, const RestoreRequest& request, Progress& progress,
                const RestoreFacts& facts, RestorePlan& plan) {
   if (plan.replay.files.empty()) return;
-  const RecoveryTarget target = parse_target(request.target);
-  const WalReading reading = read_wal(plan.replay, target, plan.wal.coding,
+  const WalReading reading = read_wal(plan.replay, plan.target, plan.wal.coding,
                                       {.worker_count = request.worker_count,
                                        .progress = progress,
                                        .interrupt = server.interrupt()});
   if (reading.minimal && !request.dry_run) note_minimal(server, plan.replay, *reading.minimal);
-  judge_wal(reading, target, plan);
-  judge_replayed_tablespaces(reading.tablespaces, target, facts, plan);
+  judge_wal(reading, plan.target, plan);
+  judge_replayed_tablespaces(reading.tablespaces, plan.target, facts, plan);
 }
 
 Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& progress) {
@@ -249,7 +259,8 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
     const auto archive = stored::find_archive(server.catalogue().data_directory(member.info.id), 0);
     if (archive) stored::require_decryptable(*archive, server.cipher());
   }
-  Prepared prepared{.backup = chain.backup(),
+  Prepared prepared{.chain = chain,
+                    .backup = chain.backup(),
                     .manifest = chain.members().front().manifest,
                     .facts = gather_facts(server, chain, chosen.request, chosen.relocations),
                     .plan = {}};
@@ -264,7 +275,13 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
 
 // Nobody else writes there now, and nothing has changed since the plan was made: looking at the
 // whole archive, or the hook, may have taken its time.
-PlaceLocks lock_places(const Chosen& chosen, Prepared& prepared) {
+PlaceLocks lock_places(const server::Server& server, const Chosen& chosen, Prepared& prepared) {
+  if (chosen.request.remote_ssh_command) {
+    // There the directory itself is what only one of two can make (remote_places.h).
+    inspect_any_places(server, chosen.request, chosen.relocations, prepared.facts);
+    refuse_places(prepared.facts, chosen.request, prepared.plan);
+    return PlaceLocks::take({});
+  }
   const fs::path destination = fs::weakly_canonical(prepared.plan.destination);
   std::vector<fs::path> directories = {destination};
   for (const WrittenDirectory& directory : prepared.plan.directories) {
@@ -279,23 +296,46 @@ PlaceLocks lock_places(const Chosen& chosen, Prepared& prepared) {
   return locks;
 }
 
+// Blocks of a chain come from streams that have their files in different orders, and what is sent
+// cannot be changed any more.
+void make_sendable(const Chosen& chosen, const Interrupt& interrupt, Prepared& prepared,
+                   Messages& messages) {
+  RestorePlan& plan = prepared.plan;
+  if (plan.remote_command.empty() || plan.passed_through.empty()) return;
+  const fs::path scratch = chosen.request.staging.staging_path
+                               ? fs::path(*chosen.request.staging.staging_path)
+                               : fs::temp_directory_path();
+  messages.info(fmt::format(
+      "Reading backups that cannot be read at random into scratch files in {}", scratch.string()));
+  const stored::BackupChain chain = prepared.chain.with_scratch_files(scratch, interrupt);
+  const std::vector<stored::BackupTree> trees = chain.complete_trees();
+  for (std::size_t i = 0; i < plan.trees.size(); ++i) plan.trees[i].source = trees.at(i).content;
+  plan.passed_through.clear();
+}
+
 ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
                                const Chosen& chosen, const RestoreReporting& reporting,
                                const server::HookVariables& variables) {
   const RestorePlan& plan = prepared.plan;
-  const server::HookScripts scripts(server.config(),
-                                    {.server_name = server.name(),
-                                     .configuration_path = server.program().configuration_path,
-                                     .path_prefix = server.config().path_prefix},
-                                    server::HookKind::recovery, server.interrupt());
+  const server::HookScripts scripts = server::make_hooks(server, server::HookKind::recovery);
   scripts.run_pre(variables);
   std::optional<PlaceLocks> locks;
   try {
     announce(plan, reporting.messages);
     const auto begin = std::chrono::steady_clock::now();
-    locks.emplace(lock_places(chosen, prepared));
+    locks.emplace(lock_places(server, chosen, prepared));
+    make_sendable(chosen, server.interrupt(), prepared, reporting.messages);
+    const std::optional<host::SshHost> host =
+        plan.remote_command.empty() ? std::nullopt
+                                    : std::optional(destination_host(plan.remote_command));
+    const Interrupt& interrupt = server.interrupt();
     ExecutedRestore executed =
-        execute_plan(plan, prepared.manifest.get(), reporting, server.interrupt());
+        execute_plan(plan,
+                     host ? make_remote_destination(
+                                plan, *host, {.is_compressed = chosen.request.network_compression},
+                                reporting, interrupt)
+                          : make_local_destination(plan, reporting, interrupt),
+                     prepared.manifest.get(), reporting, interrupt);
     note_rate(server, plan, std::chrono::steady_clock::now() - begin);
     scripts.run_post(variables, "");
     return executed;
@@ -326,7 +366,7 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
                              Messages& messages, Progress& progress) {
   const auto begin = std::chrono::steady_clock::now();
   RestoreResult result;
-  result.begin_time = now_local();
+  result.begin_time = server.clock().now();
 
   const Chosen chosen = choose(server, request);
   archive_waiting(server, request, messages);

@@ -60,6 +60,8 @@ struct DirectoryFacts {
 struct RestoreFacts {
   std::string server_name;
   std::string barman_user;
+  // The name under which other hosts know this one.
+  std::string barman_host;
   catalogue::BackupInfo backup;
   // The files of the complete backup: tablespaces first, the data directory last.
   std::vector<stored::BackupTree> content;

@@ -6,10 +6,10 @@
 
 #include <cstring>
 #include <functional>
-#include <stop_token>
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/test_interrupt.h"
 #include "base/test_support.h"
 #include "restore/clear_destination.h"
 #include "restore/place_locks.h"
@@ -459,9 +459,9 @@ TEST_F(ClearDestination, OtherClustersAndVersionsInATablespaceStay) {
 }
 
 TEST_F(ClearDestination, WhenItIsInterruptedNoServerStartsOnWhatIsLeft) {
-  std::stop_source source;
-  source.request_stop();
-  EXPECT_THROW(clear_destination(plan_, Interrupt(source.get_token(), -1, nullptr)), Error);
+  TestInterrupt interrupt;
+  interrupt.request();
+  EXPECT_THROW(clear_destination(plan_, interrupt.get()), Error);
   EXPECT_FALSE(fs::exists(root_ / "pg/global/pg_control"));
   EXPECT_TRUE(fs::exists(root_ / "pg/base/1/9999"));
   EXPECT_TRUE(fs::exists(root_ / "pg/server.key"));

@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "base/throttle.h"
 #include "catalogue/backup_id.h"
 #include "catalogue/backup_info.h"
 #include "copy/backup_tree.h"
+#include "restore/recovery_target.h"
 #include "restore/restore_marker.h"
 #include "restore/restore_rates.h"
 #include "restore/server_settings.h"
@@ -119,6 +121,7 @@ struct RestorePlan {
   // The destination holds files: those that are right stay, of the others the blocks that differ
   // are written, and what is not in the backup is removed.
   bool updates_existing = false;
+  RecoveryTarget target;
   // "" = no point-in-time recovery.
   std::string target_text;
   WalPlan wal;
@@ -131,12 +134,14 @@ struct RestorePlan {
   // Content of .barman-recover.info.
   std::string recover_info;
   bool uses_get_wal = false;
+  // How the host of the destination is reached; "" = it is this one.
+  std::string remote_command;
   // Told before anything is copied, and after the base backup was.
   std::vector<std::string> warnings;
   std::vector<std::string> notes;
   std::vector<std::string> warnings_after_copy;
   std::size_t worker_count = 2;
-  std::uint64_t bandwidth_limit_kb = 0;
+  TransferLimit bandwidth_limit;
 };
 
 }  // namespace barman::restore

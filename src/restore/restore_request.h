@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/throttle.h"
+#include "config/server_config.h"
+
 namespace barman::restore {
 
 // As typed; parse_target() makes values of it.
@@ -27,7 +30,7 @@ struct TargetRequest {
 // order of Barman, whatever becomes of them.
 struct StagingRequest {
   std::optional<std::string> staging_path;
-  std::optional<std::string> staging_location;
+  std::optional<config::StagingLocation> staging_location;
   std::optional<std::string> recovery_staging_path;
   std::optional<std::string> local_staging_path;
 };
@@ -49,7 +52,10 @@ struct RestoreRequest {
   std::optional<std::string> recovery_conf_filename;
   std::optional<std::string> recovery_option_port;
   std::optional<std::string> staging_wal_directory;
+  // The destination is on another host, which this leads to.
   std::optional<std::string> remote_ssh_command;
+  // Of the remote restore_command: more than one file is fetched at a time.
+  std::int64_t fetch_jobs = 1;
   // Bring an existing data directory to the state of the backup.
   bool delta_restore = false;
   // Go on with a restore of the same backup that was interrupted.
@@ -60,8 +66,7 @@ struct RestoreRequest {
   StagingRequest staging;
   std::optional<std::string> snapshot_recovery_instance;
   std::size_t worker_count = 2;
-  // 0 = no limit.
-  std::uint64_t bandwidth_limit_kb = 0;
+  TransferLimit bandwidth_limit;
 };
 
 }  // namespace barman::restore

@@ -83,10 +83,11 @@ class Reviewer {
   // Includes that lead out of the data directory belong to the host; they are reported only.
   void follow(const std::string& from, const IncludeDirective& include) {
     if (include.path.empty()) return;
+    const fs::path& home =
+        request_.final_directory.empty() ? request_.data_directory : request_.final_directory;
     fs::path target(include.path);
-    if (target.is_relative()) target = (request_.data_directory / from).parent_path() / target;
-    const fs::path relative =
-        target.lexically_normal().lexically_relative(request_.data_directory.lexically_normal());
+    if (target.is_relative()) target = (home / from).parent_path() / target;
+    const fs::path relative = target.lexically_normal().lexically_relative(home.lexically_normal());
     if (relative.empty() || *relative.begin() == "..") return;
     if (include.kind == IncludeKind::file) {
       enqueue(relative.string());
@@ -94,7 +95,8 @@ class Reviewer {
     }
     std::vector<std::string> names;
     std::error_code code;
-    for (fs::directory_iterator it(target, code), end; !code && it != end; it.increment(code)) {
+    for (fs::directory_iterator it(request_.data_directory / relative, code), end;
+         !code && it != end; it.increment(code)) {
       const std::string name = it->path().filename().string();
       if (name.front() != '.' && name.ends_with(".conf")) names.push_back(name);
     }

@@ -15,6 +15,8 @@ namespace barman::restore {
 
 struct ConfigurationRequest {
   std::filesystem::path data_directory;
+  // Where its files will be, when that is elsewhere: what absolute includes are compared with.
+  std::filesystem::path final_directory{};
   // Relative; the first ones to be examined, in this order.
   std::vector<std::string> files;
   // The file that receives the settings, created when missing; "" = none.

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "postgres/backup_manifest.h"
 #include "wal/segment_header.h"
 #include "wal/wal_file_name.h"
 
@@ -68,7 +69,8 @@ bool is_of_cluster(std::string_view path) {
   if (contains(kDirectories, top)) return true;
   if (top.size() != path.size()) return false;
   // What restores write: manifests by the ID of their backup, and the settings as they were.
-  return contains(kFiles, top) || top.starts_with("backup_manifest") || top.ends_with(".origin");
+  return contains(kFiles, top) || top.starts_with(postgres::kBackupManifest) ||
+         top.ends_with(".origin");
 }
 
 bool is_unsaved_wal(const fs::path& path, const std::set<std::string>& archived) {

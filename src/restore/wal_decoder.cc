@@ -15,26 +15,28 @@
 namespace barman::restore {
 namespace fs = std::filesystem;
 
+OpenedWal open_wal(const fs::path& source, const std::vector<fs::path>& moves_to) {
+  if (std::optional<Fd> file = find_file(source)) return {std::move(*file), source};
+  for (const fs::path& place : moves_to) {
+    if (std::optional<Fd> file = find_file(place)) return {std::move(*file), place};
+  }
+  throw Error(ErrorKind::not_found,
+              fmt::format("WAL file \"{}\" is not there any more", source.string()),
+              "Restore again.");
+}
+
 WalDecoder::WalDecoder(const wal_archive::WalCoding& coding, std::size_t worker_count,
                        Progress& progress, const Interrupt& interrupt)
     : coding_(coding), progress_(progress), interrupt_(interrupt), workers_(worker_count) {}
 
 bool WalDecoder::take(const copy::CopyTask& task, const std::vector<fs::path>& moves_to) {
   interrupt_.throw_if_requested();
-  copy::CopyTask found = task;
-  std::optional<Fd> source = find_file(task.source);
-  for (auto place = moves_to.begin(); !source && place != moves_to.end(); ++place) {
-    found.source = *place;
-    source = find_file(*place);
-  }
-  if (!source) {
-    throw Error(ErrorKind::not_found,
-                fmt::format("WAL file \"{}\" is not there any more", task.source.string()),
-                "Restore again.");
-  }
-  const wal_archive::WalStoredForm form = coding_.identify(*source, found.source);
+  OpenedWal opened = open_wal(task.source, moves_to);
+  const wal_archive::WalStoredForm form = coding_.identify(opened.file, opened.path);
   if (form.is_plain() && moves_to.empty()) return false;
-  const auto shared = std::make_shared<const Fd>(std::move(*source));
+  copy::CopyTask found = task;
+  found.source = opened.path;
+  const auto shared = std::make_shared<const Fd>(std::move(opened.file));
   workers_.submit([this, found, form, shared] { decode(found, form, *shared); });
   return true;
 }

@@ -15,6 +15,15 @@
 
 namespace barman::restore {
 
+struct OpenedWal {
+  Fd file;
+  // Where it is now.
+  std::filesystem::path path;
+};
+// A file that may have moved to one of the other places, in this order. Throws `not_found`.
+OpenedWal open_wal(const std::filesystem::path& source,
+                   const std::vector<std::filesystem::path>& moves_to);
+
 class WalDecoder {
  public:
   WalDecoder(const wal_archive::WalCoding& coding, std::size_t worker_count, Progress& progress,

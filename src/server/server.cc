@@ -28,7 +28,8 @@ catalogue::CatalogueLocations locations_of(const config::ServerConfig& config,
           .errors_directory = config.errors_directory,
           .incoming_directory = config.incoming_wals_directory,
           .streaming_directory = config.streaming_wals_directory,
-          .has_local_backups = !config.has_cloud_basebackups()};
+          .has_local_backups = !config.has_cloud_basebackups(),
+          .has_local_wals = !config.has_cloud_wals()};
 }
 
 const std::string& required(const std::optional<std::string>& conninfo, const std::string& option,

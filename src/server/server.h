@@ -10,6 +10,7 @@
 
 #include "base/file_lock.h"
 #include "base/interrupt.h"
+#include "base/wall_clock.h"
 #include "catalogue/catalogue.h"
 #include "catalogue/locks.h"
 #include "config/configuration.h"
@@ -25,6 +26,7 @@ struct ProgramContext {
   std::filesystem::path program;
   std::filesystem::path configuration_path;
   Interrupt interrupt;
+  WallClock clock = {};
 };
 
 class Server {
@@ -39,8 +41,11 @@ class Server {
   const catalogue::CatalogueLocations& locations() const { return catalogue_.locations(); }
   const ProgramContext& program() const { return program_; }
   const Interrupt& interrupt() const { return program_.interrupt; }
+  const WallClock& clock() const { return program_.clock; }
   const config::GlobalConfig& global() const { return global_; }
   catalogue::LockLocation locks() const { return catalogue_.locations().locks(); }
+  // Whether the WAL of PostgreSQL comes from it into an archive on this host.
+  bool archives_wal() const { return !config_.is_passive() && locations().has_local_wals; }
 
   // SQL sessions with `conninfo`, and with the primary when conninfo is a standby. Throw
   // Error(config) when the option is unset, Error(connection) when PostgreSQL cannot be reached.

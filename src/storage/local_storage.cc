@@ -16,6 +16,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/retry.h"
 #include "pipeline/file_sink.h"
 
 namespace barman::storage {
@@ -33,19 +34,9 @@ std::string unique_suffix() {
 // The removal of the last object takes empty directories along: one that went before our file was
 // in it is made again.
 std::unique_ptr<pipeline::FileSink> make_sink(const fs::path& path, mode_t mode, IfTaken if_taken) {
-  constexpr int kTries = 5;
-  for (int attempt = 1;; ++attempt) {
-    make_directories(path.parent_path());
-    try {
-      return std::make_unique<pipeline::FileSink>(path, mode, if_taken, unique_suffix());
-    } catch (const SystemError& error) {
-      std::error_code code;
-      if (error.error_number() != ENOENT || attempt == kTries ||
-          fs::exists(path.parent_path(), code)) {
-        throw;
-      }
-    }
-  }
+  return in_directory(path.parent_path(), [&] {
+    return std::make_unique<pipeline::FileSink>(path, mode, if_taken, unique_suffix());
+  });
 }
 
 ObjectFacts facts_of(std::string key, const struct stat& status) {
@@ -103,12 +94,33 @@ class Lister {
 
 }  // namespace
 
+// Without a slash at its end, which would make another path of it than what is above its files.
 LocalStorage::LocalStorage(fs::path directory, mode_t mode)
-    : directory_(std::move(directory)), mode_(mode) {}
+    : directory_(directory.has_filename() ? std::move(directory) : directory.parent_path()),
+      mode_(mode) {}
 
 fs::path LocalStorage::path_of(const std::string& key) const {
   require_key(key, quoted(directory_));
   return directory_ / key;
+}
+
+fs::path LocalStorage::prepare(const std::string& key) const {
+  const fs::path path = path_of(key);
+  make_directories(path.parent_path());
+  return path.string() + std::string(kTemporarySuffix);
+}
+
+void LocalStorage::publish(std::span<const std::string> keys) const {
+  std::set<fs::path> directories;
+  for (const std::string& key : keys) {
+    const fs::path path = path_of(key);
+    const fs::path prepared = path.string() + std::string(kTemporarySuffix);
+    if (::rename(prepared.c_str(), path.c_str()) != 0) {
+      throw_errno("cannot rename " + quoted(prepared) + " to " + quoted(path));
+    }
+    directories.insert(path.parent_path());
+  }
+  for (const fs::path& directory : directories) sync_directory(directory);
 }
 
 std::unique_ptr<pipeline::Sink> LocalStorage::create(const std::string& key, IfPresent if_present) {
@@ -147,13 +159,17 @@ void LocalStorage::remove(std::span<const std::string> keys) {
     }
   }
   // The deepest first: an empty one may be what keeps the one above it.
-  std::vector<fs::path> left(directories.rbegin(), directories.rend());
-  for (fs::path directory : left) {
+  std::set<fs::path> left;
+  for (auto it = directories.rbegin(); it != directories.rend(); ++it) {
+    fs::path directory = *it;
     while (directory != directory_ && ::rmdir(directory.c_str()) == 0) {
+      left.erase(directory);
       directory = directory.parent_path();
     }
-    std::error_code code;
-    if (fs::exists(directory, code)) sync_directory(directory);
+    left.insert(std::move(directory));
+  }
+  for (const fs::path& directory : left) {
+    if (find_status(directory)) sync_directory(directory);
   }
 }
 

@@ -32,6 +32,8 @@ class LocalStorage final : public Storage, public LocalDirectory {
   const LocalDirectory* local() const override { return this; }
 
   std::filesystem::path path_of(const std::string& key) const override;
+  std::filesystem::path prepare(const std::string& key) const override;
+  void publish(std::span<const std::string> keys) const override;
 
  private:
   std::filesystem::path directory_;

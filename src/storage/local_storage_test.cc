@@ -88,5 +88,41 @@ TEST_F(LocalStorageTest, MakesNoObjectOfADirectory) {
   EXPECT_TRUE(fs::is_directory(directory_ / "a"));
 }
 
+TEST(LocalStorage, KeepsItsOwnDirectoryHoweverItIsWritten) {
+  const TemporaryDirectory top;
+  fs::create_directories(top.path() / "above" / "storage");
+  LocalStorage storage(top.path() / "above" / "storage" / "");
+  put_file(storage.path_of("a/b"), "x");
+  const std::vector<std::string> keys = {"a/b"};
+  storage.remove(keys);
+  EXPECT_FALSE(fs::exists(storage.path_of("a")));
+  EXPECT_TRUE(fs::exists(top.path() / "above" / "storage"));
+}
+
+TEST(LocalStorage, PublishesPreparedFilesTogether) {
+  const TemporaryDirectory directory;
+  LocalStorage storage(directory.path() / "below");
+  const std::vector<std::string> keys = {"a/1", "a/2", "b/1"};
+  for (const std::string& key : keys) {
+    const std::filesystem::path file = storage.prepare(key);
+    EXPECT_TRUE(std::filesystem::is_directory(file.parent_path()));
+    put_file(file, "content of " + key);
+    EXPECT_FALSE(storage.find(key));
+  }
+  std::size_t count = 0;
+  storage.list("", [&](const ObjectFacts&) { ++count; });
+  EXPECT_EQ(count, 0U) << "what is prepared is no object";
+  storage.publish(keys);
+  for (const std::string& key : keys) {
+    EXPECT_EQ(get_file(storage.path_of(key)), "content of " + key);
+    EXPECT_FALSE(std::filesystem::exists(storage.path_of(key).string() + ".tmp"));
+  }
+  const std::vector<std::string> absent = {"a/3"};
+  EXPECT_THROW(storage.publish(absent), SystemError);
+  put_file(storage.prepare("a/1"), "new");
+  storage.publish(std::span(keys).first(1));
+  EXPECT_EQ(get_file(storage.path_of("a/1")), "new");
+}
+
 }  // namespace
 }  // namespace barman::storage

@@ -63,11 +63,20 @@ class Storage {
   virtual const LocalDirectory* local() const { return nullptr; }
 };
 
-// Objects as files below a directory.
+// Objects as files below a directory. Who can make a file cheaper than by writing its bytes (a hard
+// link, cloned blocks), or makes several of them, prepares files beside their places and publishes
+// them together. For one writer of a key at a time.
 class LocalDirectory {
  public:
   virtual ~LocalDirectory() = default;
   virtual std::filesystem::path path_of(const std::string& key) const = 0;
+  // Where the file for `key` is to be made; its directory is there, an old file may be. What is
+  // given up is removed by its writer; what a crash leaves is no object.
+  virtual std::filesystem::path prepare(const std::string& key) const = 0;
+  // Commit point of all of them: files that were prepared, complete and fsynced, get their names
+  // and replace what is there; then their directories are fsynced, each once. After a failure some
+  // may have their names.
+  virtual void publish(std::span<const std::string> keys) const = 0;
 };
 
 // Throws `corrupt` for a key that leaves its place (pipeline/relative_path.h), or that ends like

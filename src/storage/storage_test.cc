@@ -225,7 +225,7 @@ TEST_P(StorageConformance, IsCompleteOrAbsentAfterEachFault) {
     remove(storage, {"old/1", "old/2"});
     EXPECT_THAT(list(storage), ElementsAre("dir/new", "kept"));
   };
-  for (const Fault fault : {Fault::fail, Fault::cut}) {
+  for (const Fault fault : {Fault::fail, Fault::cut, Fault::late}) {
     std::uint64_t step = 0;
     for (bool is_over = false; !is_over;) {
       const Place place(GetParam());

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -128,11 +130,13 @@ class MemoryStorage final : public Storage {
 };
 
 // Counts what is done to another storage (each create, write, finish, open, read, find, list,
-// remove) and makes the n-th of these fail, once: before anything of it is done, or, with Cut,
-// after half of it (a write of half the bytes, a removal of half the names). For one thread.
-class FaultyStorage final : public Storage {
+// remove, and prepare and publish of its directory) and makes the n-th of these fail, once: before
+// anything of it is done, with `cut` after half of it (a write of half the bytes, a removal of half
+// the names), or with `late` after all of it, as when an answer is lost. For several threads, of
+// which one meets the fault.
+class FaultyStorage final : public Storage, public LocalDirectory {
  public:
-  enum class Fault { fail, cut };
+  enum class Fault { fail, cut, late };
 
   // `fails_at` counts from 1; 0 = never.
   FaultyStorage(Storage& storage, std::uint64_t fails_at, Fault fault)
@@ -158,11 +162,26 @@ class FaultyStorage final : public Storage {
     storage_.list(prefix, visitor);
   }
   void remove(std::span<const std::string> keys) override {
-    count([&] { storage_.remove(keys.first(keys.size() / 2)); });
-    storage_.remove(keys);
+    const auto all = [&] { storage_.remove(keys); };
+    count([&] { storage_.remove(keys.first(keys.size() / 2)); }, all);
+    all();
   }
   std::string describe(const std::string& key) const override { return storage_.describe(key); }
-  const LocalDirectory* local() const override { return storage_.local(); }
+  const LocalDirectory* local() const override {
+    return storage_.local() == nullptr ? nullptr : this;
+  }
+  std::filesystem::path path_of(const std::string& key) const override {
+    return storage_.local()->path_of(key);
+  }
+  std::filesystem::path prepare(const std::string& key) const override {
+    count();
+    return storage_.local()->prepare(key);
+  }
+  void publish(std::span<const std::string> keys) const override {
+    const auto all = [&] { storage_.local()->publish(keys); };
+    count([&] { storage_.local()->publish(keys.first(keys.size() / 2)); }, all);
+    all();
+  }
 
  private:
   class NewObject final : public pipeline::Sink {
@@ -170,12 +189,13 @@ class FaultyStorage final : public Storage {
     NewObject(const FaultyStorage& faults, std::unique_ptr<pipeline::Sink> sink)
         : faults_(faults), sink_(std::move(sink)) {}
     void write(Bytes data) override {
-      faults_.count([&] { sink_->write(data.first(data.size() / 2)); });
+      faults_.count([&] { sink_->write(data.first(data.size() / 2)); }, [] {});
       sink_->write(data);
     }
     void finish() override {
-      faults_.count();
-      sink_->finish();
+      const auto all = [&] { sink_->finish(); };
+      faults_.count([] {}, all);
+      all();
     }
 
    private:
@@ -198,20 +218,56 @@ class FaultyStorage final : public Storage {
     std::unique_ptr<pipeline::ContentFile> file_;
   };
 
-  template <typename Half>
-  void count(const Half& half) const {
+  template <typename Half, typename All>
+  void count(const Half& half, const All& all) const {
     if (++operations_ != fails_at_) return;
     if (fault_ == Fault::cut) half();
+    if (fault_ == Fault::late) all();
     throw Error(ErrorKind::io, "the storage fails for a test");
   }
   void count() const {
-    count([] {});
+    count([] {}, [] {});
   }
 
   Storage& storage_;
   const std::uint64_t fails_at_;
   const Fault fault_;
-  mutable std::uint64_t operations_ = 0;
+  mutable std::atomic<std::uint64_t> operations_ = 0;
+};
+
+// Hides that objects are files: what a bucket is like, on a disk.
+class DistantStorage final : public Storage {
+ public:
+  explicit DistantStorage(Storage& storage) : storage_(storage) {}
+  std::unique_ptr<pipeline::Sink> create(const std::string& key, IfPresent if_present) override {
+    return storage_.create(key, if_present);
+  }
+  std::unique_ptr<pipeline::ContentFile> open(const std::string& key) const override {
+    return std::make_unique<File>(storage_.open(key));
+  }
+  std::optional<ObjectFacts> find(const std::string& key) const override {
+    return storage_.find(key);
+  }
+  void list(std::string_view prefix, const ObjectVisitor& visitor) const override {
+    storage_.list(prefix, visitor);
+  }
+  void remove(std::span<const std::string> keys) override { storage_.remove(keys); }
+  std::string describe(const std::string& key) const override { return storage_.describe(key); }
+
+ private:
+  class File final : public pipeline::ContentFile {
+   public:
+    explicit File(std::unique_ptr<pipeline::ContentFile> file) : file_(std::move(file)) {}
+    std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override {
+      return file_->read_at(offset, buffer);
+    }
+    std::uint64_t size_bytes() const override { return file_->size_bytes(); }
+
+   private:
+    std::unique_ptr<pipeline::ContentFile> file_;
+  };
+
+  Storage& storage_;
 };
 
 }  // namespace barman::storage

@@ -14,7 +14,6 @@
 #include "base/error.h"
 #include "pipeline/relative_path.h"
 #include "stored/file_pool.h"
-#include "stored/path_hash.h"
 
 namespace barman::stored {
 namespace {
@@ -278,7 +277,7 @@ std::optional<ArchiveIndex> ArchiveIndex::parse(ReadAt read_at, std::uint64_t si
   if (magic != kMagic) index.fail("it does not begin as an index does");
   index.parse_members(input, [&](const TarMember& member) {
     if (member.type != TarMemberType::regular) return;
-    index.records_.push_back({hash_of(member.path), {member.content_offset, member.size_bytes}});
+    index.records_.add(member.path, {member.content_offset, member.size_bytes});
   });
   index.parse_frames(input, frame_count);
   for (std::size_t i = 0; i < kChecksumOffset; ++i) input.get_byte();
@@ -286,8 +285,7 @@ std::optional<ArchiveIndex> ArchiveIndex::parse(ReadAt read_at, std::uint64_t si
   if (crc32c_finish(input.crc()) != get_fixed(footer, kChecksumOffset, 4)) {
     index.fail("its checksum is wrong");
   }
-  std::sort(index.records_.begin(), index.records_.end(),
-            [](const Record& a, const Record& b) { return a.hash < b.hash; });
+  index.records_.seal();
   return index;
 }
 
@@ -332,12 +330,8 @@ std::optional<ArchiveIndex> ArchiveIndex::load(const ArchiveFile& archive, const
 }
 
 std::optional<ArchiveIndex::Location> ArchiveIndex::find(std::string_view path) const {
-  const std::uint64_t hash = hash_of(path);
-  const auto found = std::lower_bound(
-      records_.begin(), records_.end(), hash,
-      [](const Record& record, std::uint64_t value) { return record.hash < value; });
-  if (found == records_.end() || found->hash != hash) return std::nullopt;
-  return found->location;
+  const Location* const location = records_.find(path);
+  return location == nullptr ? std::nullopt : std::optional(*location);
 }
 
 void ArchiveIndex::for_each(const MemberVisitor& visit) const {

@@ -20,6 +20,7 @@
 #include "compression/parallel_compressor.h"
 #include "pipeline/tar_reader.h"
 #include "stored/archive_file.h"
+#include "stored/path_table.h"
 
 namespace barman::stored {
 
@@ -103,11 +104,6 @@ class ArchiveIndex {
 
  private:
   class Input;
-  struct Record {
-    std::uint64_t hash = 0;
-    Location location;
-  };
-
   static std::optional<ArchiveIndex> parse_for(const ArchiveFile& archive, const Fd& archive_fd,
                                                ReadAt read_at, std::uint64_t size_bytes,
                                                const std::string& name);
@@ -120,7 +116,7 @@ class ArchiveIndex {
   ArchiveFacts facts_;
   std::uint64_t member_count_ = 0;
   std::uint64_t members_end_ = 0;
-  std::vector<Record> records_;  // by hash
+  PathTable<Location> records_;
   std::vector<Frame> frames_;
 };
 

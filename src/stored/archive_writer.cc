@@ -166,7 +166,7 @@ class ArchiveWriter final : public BackupWriter {
         options_, tap);
   }
   std::unique_ptr<pipeline::Sink> put_manifest() override {
-    return std::make_unique<pipeline::FileSink>(directories_.data_directory / "backup_manifest");
+    return std::make_unique<pipeline::FileSink>(manifest_in(directories_.data_directory));
   }
   // Each archive is durable when it ends, in its directory.
   void make_durable() override { sync_directory(directories_.data_directory.parent_path()); }

@@ -1,13 +1,10 @@
 #include "stored/arrival_ledger.h"
 
 #include <algorithm>
-#include <array>
-#include <functional>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "stored/path_hash.h"
 
 namespace barman::stored {
 namespace {
@@ -23,16 +20,13 @@ constexpr std::uint64_t kConfirmed = std::uint64_t{1} << 63;
 }  // namespace
 
 void ArrivalLedger::add(std::string_view path, std::uint64_t size_bytes, std::uint32_t crc32c) {
-  arrivals_.push_back({.path_hash = hash_of(path), .size_and_state = size_bytes, .crc32c = crc32c});
+  arrivals_.add(path, {.size_and_state = size_bytes, .crc32c = crc32c});
 }
 
 void ArrivalLedger::seal() {
-  std::sort(arrivals_.begin(), arrivals_.end(),
-            [](const Arrival& a, const Arrival& b) { return a.path_hash < b.path_hash; });
-  const auto twice = std::adjacent_find(
-      arrivals_.begin(), arrivals_.end(),
-      [](const Arrival& a, const Arrival& b) { return a.path_hash == b.path_hash; });
-  if (twice == arrivals_.end()) return;
+  arrivals_.seal();
+  const Arrival* const twice = arrivals_.find_double();
+  if (twice == nullptr) return;
   throw Error(ErrorKind::corrupt,
               fmt::format("a file of {} bytes arrived twice under one name",
                           twice->size_and_state & ~kConfirmed),
@@ -40,12 +34,8 @@ void ArrivalLedger::seal() {
 }
 
 void ArrivalLedger::confirm(const postgres::ManifestFile& file) {
-  const std::uint64_t hash = hash_of(file.path);
-  const auto found =
-      std::lower_bound(arrivals_.begin(), arrivals_.end(), hash,
-                       [](const Arrival& a, std::uint64_t value) { return a.path_hash < value; });
-  if (found == arrivals_.end() || found->path_hash != hash)
-    throw_unexpected(file.path, "is in the manifest but did not arrive");
+  Arrival* const found = arrivals_.find(file.path);
+  if (found == nullptr) throw_unexpected(file.path, "is in the manifest but did not arrive");
   if ((found->size_and_state & kConfirmed) != 0)
     throw_unexpected(file.path, "is in the manifest twice");
   if (file.algorithm != DigestAlgorithm::crc32c) {
@@ -66,8 +56,8 @@ void ArrivalLedger::confirm(const postgres::ManifestFile& file) {
 }
 
 void ArrivalLedger::finish() const {
-  const auto strangers = std::count_if(arrivals_.begin(), arrivals_.end(), [](const Arrival& a) {
-    return (a.size_and_state & kConfirmed) == 0;
+  const auto strangers = std::ranges::count_if(arrivals_.rows(), [](const auto& row) {
+    return (row.value.size_and_state & kConfirmed) == 0;
   });
   if (strangers > 0) {
     throw Error(ErrorKind::corrupt,

@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "postgres/backup_manifest.h"
+#include "stored/path_table.h"
 
 namespace barman::stored {
 
@@ -32,11 +32,10 @@ class ArrivalLedger {
 
  private:
   struct Arrival {
-    std::uint64_t path_hash = 0;
     std::uint64_t size_and_state = 0;  // the highest bit: confirmed
     std::uint32_t crc32c = 0;
   };
-  std::vector<Arrival> arrivals_;
+  PathTable<Arrival> arrivals_;
 };
 
 }  // namespace barman::stored

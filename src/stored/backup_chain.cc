@@ -7,7 +7,9 @@
 #include "base/error.h"
 #include "postgres/backup_label.h"
 #include "stored/backup_evidence.h"
+#include "stored/backup_store.h"
 #include "stored/combined_tree.h"
+#include "stored/scratch_tree.h"
 
 namespace barman::stored {
 
@@ -21,8 +23,7 @@ ChainMember open_member(const catalogue::Catalogue& catalogue, BackupInfo info,
                         const OpenOptions& options) {
   ChainMember member{.info = std::move(info)};
   member.trees = open_backup(catalogue, member.info, options);
-  if (auto manifest =
-          ManifestIndex::load(catalogue.data_directory(member.info.id) / "backup_manifest")) {
+  if (auto manifest = BackupStore(catalogue).open_manifest(member.info.id)) {
     member.manifest = std::make_shared<ManifestIndex>(std::move(*manifest));
   }
   return member;
@@ -143,6 +144,18 @@ std::vector<BackupTree> BackupChain::complete_trees() const {
         {newest.oid, std::make_shared<CombinedTree>(std::move(links), newest.manifest_prefix())});
   }
   return trees;
+}
+
+BackupChain BackupChain::with_scratch_files(const std::filesystem::path& directory,
+                                            const Interrupt& interrupt) const {
+  BackupChain chain = *this;
+  for (ChainMember& member : chain.members_) {
+    for (BackupTree& tree : member.trees) {
+      if (tree.content->has_random_access()) continue;
+      tree.content = std::make_shared<ScratchTree>(tree.content, directory, interrupt);
+    }
+  }
+  return chain;
 }
 
 bool BackupChain::has_mixed_checksums() const {

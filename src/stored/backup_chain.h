@@ -39,6 +39,11 @@ class BackupChain {
   // first, the data directory last. A chain without random access cannot be combined like this: the
   // newest member's trees, for a pass through all members (restore/chain_pass.h).
   std::vector<BackupTree> complete_trees() const;
+  // The same chain, where what can only be read from its beginning to its end (archives in one
+  // piece, encrypted ones) was read into scratch files of that directory (scratch_tree.h): as much
+  // space as those files need, and all of them are read now.
+  BackupChain with_scratch_files(const std::filesystem::path& directory,
+                                 const Interrupt& interrupt) const;
   // Some members have data checksums and some have not: pages of the latter cannot be checked, and
   // PostgreSQL will complain of them.
   bool has_mixed_checksums() const;

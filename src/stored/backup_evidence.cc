@@ -8,6 +8,8 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "postgres/backup_manifest.h"
+#include "stored/backup_writer.h"
 
 namespace barman::stored {
 
@@ -132,7 +134,7 @@ class Comparison {
   }
 
   void compare_manifest(const ManifestFacts& manifest) {
-    if (manifest.system_id) compare_system_id("backup_manifest", *manifest.system_id);
+    if (manifest.system_id) compare_system_id(postgres::kBackupManifest, *manifest.system_id);
     if (manifest.wal_ranges.empty()) return;
     const auto [first, last] =
         std::minmax_element(manifest.wal_ranges.begin(), manifest.wal_ranges.end(),
@@ -192,6 +194,13 @@ void require_consistent(const BackupInfo& info, const BackupEvidence& evidence) 
                           join(found, "; ")),
               "Its directory holds files of another backup: put its own in place, or use another "
               "backup.");
+}
+
+void require_parts_of(const catalogue::BackupInfo& info,
+                      const std::filesystem::path& data_directory) {
+  const std::optional<ManifestIndex> manifest = ManifestIndex::load(manifest_in(data_directory));
+  require_consistent(
+      info, gather_evidence(data_directory, "global/pg_control", manifest ? &*manifest : nullptr));
 }
 
 }  // namespace barman::stored

@@ -39,5 +39,9 @@ std::vector<std::string> find_contradictions(const catalogue::BackupInfo& info,
 
 // Throws `corrupt` with all contradictions and what to do.
 void require_consistent(const catalogue::BackupInfo& info, const BackupEvidence& evidence);
+// The same of files that have just come, which lie in `data_directory`. Archives are judged by
+// their manifest.
+void require_parts_of(const catalogue::BackupInfo& info,
+                      const std::filesystem::path& data_directory);
 
 }  // namespace barman::stored

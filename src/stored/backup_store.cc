@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/durable.h"
+#include "postgres/backup_manifest.h"
 
 namespace barman::stored {
 
@@ -31,6 +32,15 @@ void remove_tablespaces(const fs::path& backup_directory) {
 }
 
 }  // namespace
+
+BackupDirectories directories_below(const fs::path& root) {
+  return {.data_directory = root / catalogue::kDataDirectory,
+          .tablespace_directory = [root](std::uint32_t oid) { return root / std::to_string(oid); }};
+}
+
+fs::path manifest_in(const fs::path& data_directory) {
+  return data_directory / postgres::kBackupManifest;
+}
 
 BackupDirectories BackupStore::directories(const BackupId& id) const {
   return {.data_directory = catalogue_.data_directory(id),
@@ -80,7 +90,7 @@ std::vector<BackupTree> BackupStore::open(const catalogue::BackupInfo& backup,
 }
 
 fs::path BackupStore::manifest_path(const BackupId& id) const {
-  return catalogue_.data_directory(id) / "backup_manifest";
+  return manifest_in(catalogue_.data_directory(id));
 }
 
 std::optional<ManifestIndex> BackupStore::open_manifest(const BackupId& id) const {

@@ -57,6 +57,10 @@ struct BackupDirectories {
   std::function<std::filesystem::path(std::uint32_t oid)> tablespace_directory;
 };
 
+// Those of a backup whose directory is `root`, with the names that new backups have.
+BackupDirectories directories_below(const std::filesystem::path& root);
+std::filesystem::path manifest_in(const std::filesystem::path& data_directory);
+
 struct TreePlace {
   std::uint32_t oid = 0;  // 0 = the data directory
   // Of a tablespace that lies below the data directory: "pg_tblspc/16384".

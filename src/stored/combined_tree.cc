@@ -6,13 +6,13 @@
 
 #include "base/error.h"
 #include "postgres/backup_label.h"
+#include "postgres/backup_manifest.h"
 #include "stored/incremental_file.h"
 #include "stored/reconstructed_file.h"
 
 namespace barman::stored {
 namespace {
 
-constexpr std::string_view kCombinedManifest = "backup_manifest";
 constexpr std::string_view kCombinedLabel = "backup_label";
 
 }  // namespace
@@ -27,7 +27,7 @@ std::string CombinedTree::complete_label() const {
 void CombinedTree::walk(const EntryVisitor& visit) const {
   newest().walk([&](const Entry& entry) {
     if (entry.is_directory) return visit(entry);
-    if (is_data_directory() && entry.path == kCombinedManifest) return;
+    if (is_data_directory() && entry.path == postgres::kBackupManifest) return;
     Entry derived = entry;
     derived.is_derived = true;
     if (is_data_directory() && entry.path == kCombinedLabel) {
@@ -47,7 +47,7 @@ void CombinedTree::walk(const EntryVisitor& visit) const {
 }
 
 bool CombinedTree::has_file(const std::string& path) const {
-  if (is_data_directory() && path == kCombinedManifest) return false;
+  if (is_data_directory() && path == postgres::kBackupManifest) return false;
   return newest().has_file(path) ||
          (holds_relations(prefix_, path) && newest().has_file(incremental_name(path)));
 }

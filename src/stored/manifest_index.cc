@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "postgres/backup_manifest.h"
-#include "stored/path_hash.h"
 
 namespace barman::stored {
 namespace {
@@ -29,12 +28,11 @@ class ManifestIndex::Collector final : public postgres::ManifestVisitor {
   void on_version(int) override {}
   void on_system_id(postgres::SystemId system_id) override { index_.facts_.system_id = system_id; }
   void on_file(const postgres::ManifestFile& file) override {
-    index_.records_.push_back(
-        {.hash = hash_of(file.path),
-         .size_bytes = file.size_bytes,
-         .checksum_offset = static_cast<std::uint32_t>(index_.checksums_.size()),
-         .checksum_size = static_cast<std::uint8_t>(file.checksum.size()),
-         .algorithm = file.algorithm});
+    index_.records_.add(file.path,
+                        {.size_bytes = file.size_bytes,
+                         .checksum_offset = static_cast<std::uint32_t>(index_.checksums_.size()),
+                         .checksum_size = static_cast<std::uint8_t>(file.checksum.size()),
+                         .algorithm = file.algorithm});
     index_.checksums_ += file.checksum;
   }
   void on_wal_range(const postgres::ManifestWalRange& range) override {
@@ -51,21 +49,12 @@ std::optional<ManifestIndex> ManifestIndex::load(const std::filesystem::path& pa
   index.path_ = path;
   Collector collector(index);
   postgres::parse_backup_manifest_file(path, collector);
-  std::sort(index.records_.begin(), index.records_.end(),
-            [](const Record& a, const Record& b) { return a.hash < b.hash; });
+  index.records_.seal();
   return index;
 }
 
-const ManifestIndex::Record* ManifestIndex::find_record(std::string_view path) const {
-  const std::uint64_t hash = hash_of(path);
-  const auto found = std::lower_bound(
-      records_.begin(), records_.end(), hash,
-      [](const Record& record, std::uint64_t value) { return record.hash < value; });
-  return found != records_.end() && found->hash == hash ? &*found : nullptr;
-}
-
 std::optional<ExpectedFile> ManifestIndex::find(std::string_view path) const {
-  const Record* const record = find_record(path);
+  const Record* const record = records_.find(path);
   if (record == nullptr) return std::nullopt;
   return ExpectedFile{
       .size_bytes = record->size_bytes,
@@ -75,24 +64,22 @@ std::optional<ExpectedFile> ManifestIndex::find(std::string_view path) const {
 
 std::uint64_t ManifestIndex::total_bytes() const {
   std::uint64_t total = 0;
-  for (const Record& record : records_) total += record.size_bytes;
+  for (const auto& row : records_.rows()) total += row.value.size_bytes;
   return total;
 }
 
 void ManifestIndex::mark_seen(std::string_view path) {
-  const Record* const record = find_record(path);
-  if (record != nullptr)
-    records_[static_cast<std::size_t>(record - records_.data())].is_seen = true;
+  if (Record* const record = records_.find(path)) record->is_seen = true;
 }
 
 std::vector<std::string> ManifestIndex::list_unseen(
     const std::function<bool(std::string_view)>& is_wanted, std::size_t limit) const {
   std::vector<std::string> unseen;
-  const bool all_seen = std::all_of(records_.begin(), records_.end(),
-                                    [](const Record& record) { return record.is_seen; });
+  const bool all_seen =
+      std::ranges::all_of(records_.rows(), [](const auto& row) { return row.value.is_seen; });
   if (all_seen) return unseen;
   UnseenVisitor visitor([&](const std::string& path) {
-    const Record* const record = find_record(path);
+    const Record* const record = records_.find(path);
     if (unseen.size() < limit && record != nullptr && !record->is_seen && is_wanted(path)) {
       unseen.push_back(path);
     }

@@ -13,6 +13,7 @@
 
 #include "base/digest.h"
 #include "postgres/backup_manifest.h"
+#include "stored/path_table.h"
 
 namespace barman::stored {
 
@@ -48,7 +49,6 @@ class ManifestIndex {
 
  private:
   struct Record {
-    std::uint64_t hash = 0;
     std::uint64_t size_bytes = 0;
     std::uint32_t checksum_offset = 0;
     std::uint8_t checksum_size = 0;
@@ -57,10 +57,8 @@ class ManifestIndex {
   };
   class Collector;
 
-  const Record* find_record(std::string_view path) const;
-
   std::filesystem::path path_;
-  std::vector<Record> records_;  // by hash
+  PathTable<Record> records_;
   std::string checksums_;
   ManifestFacts facts_;
 };

@@ -14,6 +14,8 @@
 #include "base/error.h"
 #include "catalogue/backup_kind.h"
 #include "pipeline/relative_path.h"
+#include "postgres/backup_manifest.h"
+#include "stored/backup_writer.h"
 #include "stored/plain_tree.h"
 #include "stored/sequential_tree.h"
 
@@ -21,7 +23,6 @@ namespace barman::stored {
 
 namespace {
 
-constexpr const char* kManifest = "backup_manifest";
 constexpr std::string_view kTablespaces = "pg_tblspc/";
 
 // Those whose place is outside of the data directory.
@@ -103,24 +104,24 @@ class ArchivedDataDirectory final : public ContentTree {
     });
   }
   bool has_file(const std::string& path) const override {
-    if (path == kManifest) return std::filesystem::is_regular_file(manifest_);
+    if (path == postgres::kBackupManifest) return std::filesystem::is_regular_file(manifest_);
     const Place place = place_of(path);
     return place.tree.has_file(place.path);
   }
   std::unique_ptr<ContentFile> open(const std::string& path) const override {
-    if (path == kManifest) return open_plain_file(manifest_);
+    if (path == postgres::kBackupManifest) return open_plain_file(manifest_);
     const Place place = place_of(path);
     return place.tree.open(place.path);
   }
   std::string describe(const std::string& path) const override {
-    if (path == kManifest) return manifest_.string();
+    if (path == postgres::kBackupManifest) return manifest_.string();
     const Place place = place_of(path);
     return place.tree.describe(place.path);
   }
 
  private:
   void visit_manifest(const EntryVisitor& visit) const {
-    PlainTree(manifest_.parent_path()).walk_file(kManifest, visit);
+    PlainTree(manifest_.parent_path()).walk_file(postgres::kBackupManifest, visit);
   }
 
   struct Place {
@@ -188,7 +189,7 @@ std::vector<BackupTree> open_archives(const std::filesystem::path& data_director
   for (const std::uint32_t oid : list_in_place(data_directory, separate))
     in_place.push_back({pipeline::in_place_location(oid), open_tree(oid)});
   trees.push_back({0, std::make_shared<ArchivedDataDirectory>(open_tree(0), std::move(in_place),
-                                                              data_directory / kManifest)});
+                                                              manifest_in(data_directory))});
   return trees;
 }
 

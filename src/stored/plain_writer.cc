@@ -88,7 +88,7 @@ class PlainWriter final : public BackupWriter {
   }
 
   std::unique_ptr<pipeline::Sink> put_manifest() override {
-    return std::make_unique<pipeline::FileSink>(directories_.data_directory / "backup_manifest");
+    return std::make_unique<pipeline::FileSink>(manifest_in(directories_.data_directory));
   }
 
   void make_durable() override {

@@ -13,6 +13,7 @@
 #include "pipeline/relative_path.h"
 #include "stored/archive_file.h"
 #include "stored/backup_chain.h"
+#include "stored/backup_writer.h"
 #include "stored/manifest_index.h"
 #include "wal/wal_file_name.h"
 
@@ -116,8 +117,9 @@ void require_files(const catalogue::Catalogue& catalogue, const BackupInfo& back
     }
   }
   if (catalogue::source_of(backup) == catalogue::SourceKind::postgres_stream &&
-      !find_file(data / "backup_manifest"))
-    refuse(backup, fmt::format("has lost \"{}\"", (data / "backup_manifest").string()));
+      !find_file(manifest_in(data))) {
+    refuse(backup, fmt::format("has lost \"{}\"", manifest_in(data).string()));
+  }
 }
 
 void require_restorable(const catalogue::Catalogue& catalogue, const catalogue::BackupId& id,

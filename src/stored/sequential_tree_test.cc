@@ -3,7 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <stop_token>
+#include "base/test_interrupt.h"
+
 #include <thread>
 
 #include "base/error.h"
@@ -150,9 +151,9 @@ TEST_F(SequentialTreeTest, HasNoRandomAccessAndEndsWhenItIsInterrupted) {
   EXPECT_FALSE(tree.has_random_access());
   EXPECT_THROW(static_cast<void>(tree.has_file("PG_VERSION")), Error);
   EXPECT_THROW(tree.open("PG_VERSION"), Error);
-  std::stop_source source;
-  source.request_stop();
-  const SequentialTree stopped(archive, Interrupt(source.get_token(), -1, nullptr));
+  TestInterrupt interrupt;
+  interrupt.request();
+  const SequentialTree stopped(archive, interrupt.get());
   EXPECT_THROW(stopped.walk([](const Entry&) {}), Error);
 }
 

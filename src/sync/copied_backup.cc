@@ -13,10 +13,10 @@
 #include "base/log_components.h"
 #include "base/text.h"
 #include "catalogue/backup_kind.h"
+#include "catalogue/catalogue.h"
 #include "pipeline/relative_path.h"
 #include "postgres/backup_manifest.h"
 #include "stored/archive_file.h"
-#include "stored/path_hash.h"
 
 namespace barman::sync {
 namespace fs = std::filesystem;
@@ -36,7 +36,7 @@ Error refused(const std::string& text) {
 // Of another time or of this host alone: metadata and locks of old layouts, and the links to
 // tablespaces, which lead to places of the primary.
 bool stays_there(std::string_view path, bool is_link) {
-  if (path == "backup.info" || path == ".backup.lock") return true;
+  if (path == catalogue::kBackupInfo || path == ".backup.lock") return true;
   return is_link && (path.starts_with("data/pg_tblspc/") || path.starts_with("pgdata/pg_tblspc/"));
 }
 
@@ -105,7 +105,7 @@ void CopiedBackup::begin_member(const pipeline::TarMember& member) {
     }
   }
   if (member.type == TarMemberType::directory && first == member.path) {
-    if (first == "pgdata") data_directory_ = first;
+    if (first == catalogue::kOldestDataDirectory) data_directory_ = first;
     directories_.push_back(first);
   }
   path_ = member.path;
@@ -125,55 +125,37 @@ void CopiedBackup::end_member() {
   if (!is_wanted_) return;
   tree_.end_member();
   if (!is_file_) return;
-  arrivals_.push_back({.path_hash = stored::hash_of(path_),
-                       .size_bytes = size_bytes_,
-                       .crc32c = crc32c_finish(crc_)});
+  arrivals_.add(path_, {.size_bytes = size_bytes_, .crc32c = crc32c_finish(crc_)});
 }
 
 void CopiedBackup::finish() {
   tree_.finish();
-  std::sort(arrivals_.begin(), arrivals_.end(),
-            [](const Arrival& a, const Arrival& b) { return a.path_hash < b.path_hash; });
-  const auto twice = std::adjacent_find(
-      arrivals_.begin(), arrivals_.end(),
-      [](const Arrival& a, const Arrival& b) { return a.path_hash == b.path_hash; });
-  if (twice != arrivals_.end()) {
+  arrivals_.seal();
+  if (arrivals_.find_double() != nullptr) {
     throw refused(fmt::format("the primary node sent a file of backup {} twice", backup_.id.value));
   }
 }
 
-const CopiedBackup::Arrival* CopiedBackup::find(std::string_view path) const {
-  const std::uint64_t hash = stored::hash_of(path);
-  const auto found =
-      std::lower_bound(arrivals_.begin(), arrivals_.end(), hash,
-                       [](const Arrival& a, std::uint64_t value) { return a.path_hash < value; });
-  return found == arrivals_.end() || found->path_hash != hash ? nullptr : &*found;
-}
-
-const CopiedBackup::Arrival* CopiedBackup::find_listed(const std::string& path,
-                                                       std::string& stored) const {
+CopiedBackup::Arrival* CopiedBackup::find_listed(const std::string& path, std::string& stored) {
   stored = data_directory_ + "/" + path;
-  const Arrival* arrival = find(stored);
+  Arrival* arrival = arrivals_.find(stored);
   if (arrival == nullptr && path.starts_with(kTablespaces)) {
     const std::string in_tablespace = path.substr(kTablespaces.size());
-    arrival = find(in_tablespace);
+    arrival = arrivals_.find(in_tablespace);
     if (arrival != nullptr) stored = in_tablespace;
   }
   return arrival;
 }
 
-void CopiedBackup::confirm(const Arrival& arrival) {
-  arrivals_[static_cast<std::size_t>(&arrival - arrivals_.data())].is_confirmed = true;
-}
-
 bool CopiedBackup::has_manifest() const {
-  return find(data_directory_ + "/backup_manifest") != nullptr;
+  return arrivals_.find(fmt::format("{}/{}", data_directory_, postgres::kBackupManifest)) !=
+         nullptr;
 }
 
 void CopiedBackup::require_whole() const {
   if (backup_.type() == catalogue::BackupType::snapshot) return;
   const auto require = [&](const std::string& path) {
-    const Arrival* const arrival = find(path);
+    const Arrival* const arrival = arrivals_.find(path);
     if (arrival == nullptr || arrival->size_bytes == 0) {
       throw refused(
           fmt::format("the primary node sent backup {} without \"{}\"", backup_.id.value, path));
@@ -197,7 +179,7 @@ void CopiedBackup::require_whole() const {
   }
   require(data_directory_ + "/PG_VERSION");
   require(data_directory_ + "/global/pg_control");
-  if (data_directory_ == "pgdata") return;
+  if (data_directory_ == catalogue::kOldestDataDirectory) return;
   for (const catalogue::Tablespace& tablespace : backup_.tablespaces) {
     const std::string oid = std::to_string(tablespace.oid);
     const bool is_here =
@@ -226,9 +208,9 @@ class CopiedBackup::ManifestComparison final : public postgres::ManifestVisitor 
   }
   void on_file(const postgres::ManifestFile& file) override {
     std::string stored;
-    const Arrival* const arrival = copy_.find_listed(file.path, stored);
+    Arrival* const arrival = copy_.find_listed(file.path, stored);
     const std::string reason = difference(file, arrival, stored);
-    if (arrival != nullptr) copy_.confirm(*arrival);
+    if (arrival != nullptr) arrival->is_confirmed = true;
     if (reason.empty()) return;
     if (!may_have_changed(file.path)) {
       throw refused(fmt::format("file \"{}\" {}", file.path, reason));
@@ -278,14 +260,14 @@ class CopiedBackup::ManifestComparison final : public postgres::ManifestVisitor 
 bool CopiedBackup::confirm_by_manifest() {
   if (!has_manifest()) return false;
   ManifestComparison comparison(*this);
-  postgres::parse_backup_manifest_file(root_ / data_directory_ / "backup_manifest", comparison);
+  postgres::parse_backup_manifest_file(stored::manifest_in(root_ / data_directory_), comparison);
   if (!comparison.is_of_this_backup()) {
     throw refused(fmt::format("the manifest is of another backup: it does not begin at {}",
                               wal::format_lsn(*backup_.begin_xlog)));
   }
   // The manifest itself, WAL, and what somebody has put there: a copy has what its origin has.
-  const auto strangers = std::count_if(arrivals_.begin(), arrivals_.end(),
-                                       [](const Arrival& a) { return !a.is_confirmed; });
+  const auto strangers = std::ranges::count_if(
+      std::as_const(arrivals_).rows(), [](const auto& row) { return !row.value.is_confirmed; });
   if (strangers > 1) {
     log::info(log::kServerComponent, "backup {} holds {} file(s) that its manifest does not list",
               backup_.id.value, strangers - 1);
@@ -294,7 +276,7 @@ bool CopiedBackup::confirm_by_manifest() {
 }
 
 void CopiedBackup::confirm_by_listing(std::string_view listing, const fs::path& directory) {
-  for (Arrival& arrival : arrivals_) arrival.is_confirmed = false;
+  for (auto& row : arrivals_.rows()) row.value.is_confirmed = false;
   const std::string prefix = directory.string() + "/";
   std::string digest;
   std::string path;
@@ -307,7 +289,7 @@ void CopiedBackup::confirm_by_listing(std::string_view listing, const fs::path& 
     listing.remove_prefix(end + 1);
     path.erase(0, prefix.size());
     if (stays_there(path, false)) continue;
-    const Arrival* const arrival = find(path);
+    Arrival* const arrival = arrivals_.find(path);
     if (!pipeline::is_safe_relative_path(path) || arrival == nullptr) {
       throw refused(fmt::format("file \"{}\" is on the primary node but did not arrive", path));
     }
@@ -318,10 +300,10 @@ void CopiedBackup::confirm_by_listing(std::string_view listing, const fs::path& 
       throw refused(
           fmt::format("file \"{}\" arrived with the SHA-256 {} instead of {}", path, ours, digest));
     }
-    confirm(*arrival);
+    arrival->is_confirmed = true;
   }
-  const auto strangers = std::count_if(arrivals_.begin(), arrivals_.end(),
-                                       [](const Arrival& a) { return !a.is_confirmed; });
+  const auto strangers = std::ranges::count_if(
+      std::as_const(arrivals_).rows(), [](const auto& row) { return !row.value.is_confirmed; });
   if (strangers > 0) {
     throw refused(
         fmt::format("{} file(s) arrived that are not on the primary node any more", strangers));

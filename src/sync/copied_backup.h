@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "catalogue/backup_info.h"
+#include "catalogue/catalogue.h"
 #include "pipeline/tar_reader.h"
 #include "stored/backup_writer.h"
+#include "stored/path_table.h"
 
 namespace barman::sync {
 
@@ -50,16 +52,13 @@ class CopiedBackup final : public pipeline::TarVisitor {
  private:
   class ManifestComparison;
   struct Arrival {
-    std::uint64_t path_hash = 0;
     std::uint64_t size_bytes = 0;
     std::uint32_t crc32c = 0;
     bool is_confirmed = false;
   };
 
-  const Arrival* find(std::string_view path) const;
   // A file of the manifest, and where it lies.
-  const Arrival* find_listed(const std::string& path, std::string& stored) const;
-  void confirm(const Arrival& arrival);
+  Arrival* find_listed(const std::string& path, std::string& stored);
 
   const std::filesystem::path root_;
   const catalogue::BackupInfo& backup_;
@@ -69,9 +68,10 @@ class CopiedBackup final : public pipeline::TarVisitor {
   std::string path_;
   std::uint64_t size_bytes_ = 0;
   std::uint32_t crc_ = 0;
-  std::string data_directory_ = "data";   // "pgdata" in catalogues of old versions
+  // Another one in catalogues of old versions.
+  std::string data_directory_ = catalogue::kDataDirectory;
   std::vector<std::string> directories_;  // those of the first level
-  std::vector<Arrival> arrivals_;         // by hash, once finished
+  stored::PathTable<Arrival> arrivals_;   // sealed once finished
 };
 
 }  // namespace barman::sync

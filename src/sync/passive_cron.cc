@@ -91,8 +91,8 @@ void run_passive_cron(const server::Server& server, catalogue::BackupListReader&
     primary = ask(server, messages);
   } catch (const Error& error) {  // The local backups are taken care of nevertheless.
     if (error.kind() == ErrorKind::interrupted) throw;
-    return messages.error("Failed to retrieve the primary node status: " + error.describe() +
-                          (error.hint().empty() ? "" : "\nHINT: " + error.hint()));
+    return messages.error("Failed to retrieve the primary node status: " +
+                          error.describe_with_hint());
   }
   start_backup(server, primary, outputs, messages);
   start_wals(server, primary, outputs, messages);

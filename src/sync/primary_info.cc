@@ -173,10 +173,7 @@ json parse_document(const Fd& fd, const fs::path& path, PrimaryInfo& info,
 }  // namespace
 
 const BackupInfo* PrimaryInfo::find_backup(const catalogue::BackupId& id) const {
-  const auto found = std::lower_bound(
-      backups.begin(), backups.end(), id,
-      [](const BackupInfo& backup, const catalogue::BackupId& other) { return backup.id < other; });
-  return found == backups.end() || found->id != id ? nullptr : &*found;
+  return catalogue::find_backup(backups, id);
 }
 
 PrimaryInfo read_primary_info(const Fd& file, const fs::path& path, const WalVisitor& on_wal) {

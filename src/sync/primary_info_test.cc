@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include "base/test_support.h"
-#include "sync/remote_tree.h"
 
 namespace barman::sync {
 namespace {
@@ -137,16 +136,6 @@ TEST_F(PrimaryInfoFile, BackupsAreNamedOnceAndOfOneKind) {
   }
   EXPECT_THAT(refusal(document(R"("20261102T000001": {"begin_wal": "../../evil"})", "")),
               HasSubstr("\"../../evil\" is not the name of a WAL segment"));
-}
-
-TEST(TarCommand, QuotesForBothShells) {
-  config::ServerConfig config;
-  config.primary_ssh_command = "ssh barman@primary";
-  EXPECT_EQ(tar_command(config, {.directory = "/srv/main/base/20261102T000001"}),
-            "ssh barman@primary tar -C /srv/main/base/20261102T000001 --format=pax -cf - .");
-  config.network_compression = true;
-  EXPECT_EQ(tar_command(config, {.directory = "/srv/a b", .names = 3}),
-            "ssh barman@primary tar -C ''\\''/srv/a b'\\''' --format=pax -czf - -T -");
 }
 
 }  // namespace

@@ -1,8 +1,14 @@
 // Asking the primary node of a passive server, through the user's primary_ssh_command.
 #pragma once
 
+#include <filesystem>
+#include <string>
+#include <vector>
+
 #include "base/fd.h"
 #include "base/progress.h"
+#include "host/host.h"
+#include "host/remote_tree.h"
 #include "server/server.h"
 #include "sync/wanted_wal.h"
 
@@ -14,13 +20,17 @@ namespace barman::sync {
 // primary cannot be asked.
 Fd ask_primary(const server::Server& server, const SyncRequest& request, Messages& messages);
 
-// Two shells take a word apart, ours and the remote one. Plain words stay as they are, so that
-// forced commands on the primary see what they know.
-std::string remote_word(std::string_view word);
+// Where primary_ssh_command leads.
+host::SshHost primary_host(const config::ServerConfig& config);
 
-// The command line that is given to the shell.
-std::string primary_command(const config::ServerConfig& config,
-                            const std::filesystem::path& configuration_path,
-                            const SyncRequest& request);
+// What runs there.
+std::vector<std::string> primary_command(const config::ServerConfig& config,
+                                         const std::filesystem::path& configuration_path,
+                                         const SyncRequest& request);
+
+// Files of the primary's host; honours network_compression and bandwidth_limit. Throws as
+// host::receive_tree().
+void receive_from_primary(const server::Server& server, const host::RemoteTree& tree,
+                          pipeline::TarVisitor& visitor, Progress& progress);
 
 }  // namespace barman::sync

@@ -11,13 +11,14 @@
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/retry.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/locks.h"
 #include "catalogue/retention.h"
 #include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
 #include "sync/copied_backup.h"
-#include "sync/remote_tree.h"
+#include "sync/primary_node.h"
 #include "sync/sync_wals.h"
 #include "verify/verify_backup.h"
 #include "wal_archive/wal_archive.h"
@@ -104,8 +105,10 @@ void prove_copy(const server::Server& server, const PrimaryInfo& primary, const 
                         : std::string()),
         "Try 'barman verify-backup' on the primary node.");
   }
-  const fs::path directory = primary.basebackups_directory / backup.id.value;
-  if (const auto listing = list_remote_digests(server, directory)) {
+  const fs::path directory =
+      catalogue::backup_directory_below(primary.basebackups_directory, backup.id);
+  if (const auto listing =
+          host::list_remote_digests(primary_host(server.config()), directory, server.interrupt())) {
     return copy.confirm_by_listing(*listing, directory);
   }
   log::warning(log::kServerComponent,
@@ -122,7 +125,9 @@ void copy_once(const server::Server& server, const PrimaryInfo& primary, const B
   const std::unique_ptr<stored::BackupWriter> writer =
       store.create_copy(id, stored::CopiedLinks::make);
   CopiedBackup files(target, backup, writer->begin_tree({}));
-  receive_tree(server, {.directory = primary.basebackups_directory / id.value}, files, progress);
+  receive_from_primary(
+      server, {.directory = catalogue::backup_directory_below(primary.basebackups_directory, id)},
+      files, progress);
   files.finish();
   writer->make_durable();
   sync_directory(target.parent_path());
@@ -131,30 +136,15 @@ void copy_once(const server::Server& server, const PrimaryInfo& primary, const B
 
 void copy_with_retries(const server::Server& server, const PrimaryInfo& primary,
                        const BackupInfo& backup, Progress& progress) {
-  for (std::int64_t attempt = 0;; ++attempt) {
-    try {
-      return copy_once(server, primary, backup, progress);
-    } catch (const Error& error) {  // One attempt of several.
-      if (error.kind() == ErrorKind::interrupted ||
-          attempt >= server.config().basebackup_retry_times) {
-        throw;
-      }
-      log::warning(log::kServerComponent, "attempt {} to copy backup {} has failed: {}", attempt,
-                   backup.id.value, error.describe());
-      const auto pause_ms = static_cast<int>(server.config().basebackup_retry_sleep * 1000);
-      if (sleep_unless_interrupted(pause_ms, server.interrupt())) {
-        server.interrupt().throw_if_requested();
-      }
-    }
-  }
-}
-
-// Files and metadata are of one backup. Archives are judged by their manifest.
-void require_parts_of(const BackupInfo& info, const fs::path& data_directory) {
-  const std::optional<stored::ManifestIndex> manifest =
-      stored::ManifestIndex::load(data_directory / "backup_manifest");
-  stored::require_consistent(info, stored::gather_evidence(data_directory, "global/pg_control",
-                                                           manifest ? &*manifest : nullptr));
+  const config::ServerConfig& config = server.config();
+  const RetryRules rules = {.times = config.basebackup_retry_times,
+                            .pause = std::chrono::seconds(config.basebackup_retry_sleep)};
+  const auto tell = [&](const Error& error, std::int64_t attempt) {
+    log::warning(log::kServerComponent, "attempt {} to copy backup {} has failed: {}", attempt,
+                 backup.id.value, error.describe());
+  };
+  retry(
+      rules, server.interrupt(), [&] { copy_once(server, primary, backup, progress); }, tell);
 }
 
 void copy_backup(const server::Server& server, const PrimaryInfo& primary, const BackupInfo& remote,
@@ -169,7 +159,7 @@ void copy_backup(const server::Server& server, const PrimaryInfo& primary, const
                    static_cast<std::uint64_t>(std::max<std::int64_t>(info.size.value_or(0), 0)));
     copy_with_retries(server, primary, info, progress);
     progress.end();
-    require_parts_of(remote, server.catalogue().data_directory(info.id));
+    stored::require_parts_of(remote, server.catalogue().data_directory(info.id));
   } catch (const Error& error) {
     info.status = BackupStatus::failed;
     info.error = fmt::format("failure syncing server {} backup {}: {}", server.name(),
@@ -212,7 +202,7 @@ SyncVerdict judge_backup(const BackupId& id, const PrimaryInfo& primary,
 LocalBackups gather_local_backups(const server::Server& server) {
   LocalBackups local{.backups = server.catalogue().list_backups().backups};
   const config::ServerConfig& config = server.config();
-  if (config.retention_policy && config.retention_policy_mode == "auto") {
+  if (config.retention_policy && config.retention_policy_mode == config::RetentionMode::automatic) {
     local.policy =
         backup::retention_input(server, local.backups, server.catalogue().list_annotations());
     // It is also asked of backups that are not here yet.

@@ -21,7 +21,7 @@
 #include "compression/algorithm.h"
 #include "pipeline/file_writers.h"
 #include "pipeline/tree_writer.h"
-#include "sync/remote_tree.h"
+#include "sync/primary_node.h"
 #include "sync/sync_backup.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/received_content.h"
@@ -173,8 +173,8 @@ class WalSync {
     pipeline::FileWriters writers(staging.path());
     WalFiles files(staging.path(), writers);
     progress_.begin("sync", size_bytes);
-    receive_tree(server_, {.directory = primary_.wals_directory, .names = list.get()}, files,
-                 progress_);
+    receive_from_primary(server_, {.directory = primary_.wals_directory, .names = list.get()},
+                         files, progress_);
     files.finish();
     writers.wait();
     progress_.end();

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
+#include "catalogue/catalogue.h"
 #include "compression/codec.h"
 #include "pipeline/tar_writer.h"
 #include "wal_archive/wal_archive.h"
@@ -96,15 +97,14 @@ void require_directory(const fs::path& directory) {
   }
 }
 
-std::string utc_now() {
-  Timestamp now = now_local();
+std::string utc_text(Timestamp now) {
   now.utc_offset_seconds = 0;
   return format_compact(now);
 }
 
 // What exports of this backup have left that were killed: nobody holds the lock of the file. One
 // that has just begun may not have it yet.
-void remove_abandoned(const fs::path& directory, const std::string& prefix) {
+void remove_abandoned(const fs::path& directory, const std::string& prefix, Timestamp now) {
   constexpr std::int64_t kAbandonedAfterSeconds = 60;
   std::error_code code;
   for (fs::directory_iterator entry(directory, code), end; !code && entry != end;
@@ -114,7 +114,7 @@ void remove_abandoned(const fs::path& directory, const std::string& prefix) {
     const Fd file(::open(entry->path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     struct stat status = {};
     if (!file.is_open() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    const bool is_old = now_local().seconds() - status.st_mtim.tv_sec > kAbandonedAfterSeconds;
+    const bool is_old = now.seconds() - status.st_mtim.tv_sec > kAbandonedAfterSeconds;
     if (!is_old || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
     log::warning(log::kBackupComponent, "removing \"{}\", which an interrupted export has left",
                  entry->path().string());
@@ -131,9 +131,8 @@ class Export {
   void run(const catalogue::Identity& identity, const std::string& program_facts) {
     find_wals();
     writer_.add_file({.path = "identity.json", .mode = kMetadataMode},
-                     fmt::format("{{\n    \"systemid\": \"{}\",\n    \"version\": \"{}\"\n}}",
-                                 identity.system_id, identity.version));
-    writer_.add_file({.path = "backup.info", .mode = kMetadataMode},
+                     catalogue::identity_text(identity));
+    writer_.add_file({.path = catalogue::kBackupInfo, .mode = kMetadataMode},
                      read_file(server_.catalogue().backup_info_path(backup_.id)));
     writer_.add_file({.path = "barman.json", .mode = kMetadataMode}, program_facts);
     add_tree(server_.catalogue().base_directory(backup_.id), "backup");
@@ -302,8 +301,9 @@ fs::path export_backup(const server::Server& server, const BackupInfo& backup,
                 "Wait for it to end.");
   }
   const std::string prefix = fmt::format("backup-export-{}-{}-", server.name(), backup.id.value);
-  const std::string stem = prefix + utc_now();
-  remove_abandoned(request.output_directory, prefix);
+  const Timestamp now = server.clock().now();
+  const std::string stem = prefix + utc_text(now);
+  remove_abandoned(request.output_directory, prefix, now);
   constexpr mode_t kPrivate = 0600;
   AtomicFile file(request.output_directory / stem, kPrivate);
   // Tells later exports that somebody writes it; best effort where locks are not supported.

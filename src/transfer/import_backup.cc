@@ -24,6 +24,7 @@
 #include "base/text.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/backup_turn.h"
+#include "catalogue/catalogue.h"
 #include "compression/codec.h"
 #include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
@@ -160,7 +161,7 @@ class Import {
       unpack(file, algorithm);
       check_identity(identity);
       BackupInfo info = check_backup();
-      check_parts(info);
+      stored::require_parts_of(info, staged_places().data_directory);
       check_wals(info);
       publish(info);
     } catch (const Error&) {
@@ -261,8 +262,8 @@ class Import {
         throw refused(fmt::format("Exported tarball does not contain a '{}/' directory", name));
       }
     }
-    BackupInfo info =
-        catalogue::parse_backup_info(require_text("backup.info"), name_.id, "backup.info");
+    BackupInfo info = catalogue::parse_backup_info(require_text(catalogue::kBackupInfo), name_.id,
+                                                   catalogue::kBackupInfo);
     if (!info.unknown.empty()) {
       throw refused(fmt::format("backup.info of the tarball has an unknown key '{}'",
                                 info.unknown.begin()->first));
@@ -277,15 +278,6 @@ class Import {
     // Those of the other catalogue did not come along.
     info.children_backup_ids.clear();
     return info;
-  }
-
-  // Files and metadata are of one backup. Archives are judged by their manifest.
-  void check_parts(const BackupInfo& info) const {
-    const fs::path data = staging_ / "backup" / "data";
-    const std::optional<stored::ManifestIndex> manifest =
-        stored::ManifestIndex::load(data / "backup_manifest");
-    stored::require_consistent(
-        info, stored::gather_evidence(data, "global/pg_control", manifest ? &*manifest : nullptr));
   }
 
   // Each required segment is in the tarball, and none is here with other content.
@@ -338,20 +330,24 @@ class Import {
   void make_tablespace_links(const BackupInfo& info) const {
     if (info.tablespaces.empty() || catalogue::stored_form_of(info) == catalogue::StoredForm::tar)
       return;
-    const fs::path links = staging_ / "backup" / "data" / "pg_tblspc";
+    const stored::BackupDirectories staged = staged_places();
+    const fs::path links = staged.data_directory / "pg_tblspc";
     if (!fs::is_directory(links)) return;
     std::vector<std::uint32_t> oids;
     for (const catalogue::Tablespace& tablespace : info.tablespaces) {
-      const bool is_here = fs::is_directory(staging_ / "backup" / std::to_string(tablespace.oid));
+      const bool is_here = fs::is_directory(staged.tablespace_directory(tablespace.oid));
       if (is_here) oids.push_back(tablespace.oid);
     }
     // In the staging directory, to where the tablespaces will be.
     stored::BackupDirectories places =
         stored::BackupStore(server_.catalogue()).directories(name_.id);
-    places.data_directory = staging_ / "backup" / "data";
+    places.data_directory = staged.data_directory;
     stored::link_tablespaces(places, oids);
   }
 
+  stored::BackupDirectories staged_places() const {
+    return stored::directories_below(staging_ / "backup");
+  }
   fs::path staged_wal(const std::string& name) const {
     return staging_ / "wals" / wal_archive::WalArchive::relative_path(name);
   }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "catalogue/catalogue.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/wal_archive.h"
 
@@ -16,7 +17,8 @@ using pipeline::TarMemberType;
 namespace {
 
 constexpr std::size_t kMaxText = std::size_t{64} << 20;
-constexpr std::array<std::string_view, 3> kTexts = {"identity.json", "backup.info", "xlog.db"};
+constexpr std::array<std::string_view, 3> kTexts = {"identity.json", catalogue::kBackupInfo,
+                                                    "xlog.db"};
 constexpr std::string_view kTablespaceLinks = "backup/data/pg_tblspc/";
 
 bool is_below(std::string_view path, std::string_view directory) {

@@ -24,7 +24,7 @@ class Staging final : public pipeline::TarVisitor {
   // All files were handed over.
   void finish() { tree_.finish(); }
 
-  // "identity.json", "backup.info", "xlog.db"; nullopt when the archive had none.
+  // identity.json, backup.info, xlog.db; nullopt when the archive had none.
   std::optional<std::string> find_text(const std::string& name) const;
   bool has_backup() const { return has_backup_; }
   bool has_wals() const { return has_wals_; }

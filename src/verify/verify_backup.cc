@@ -12,9 +12,12 @@
 #include "base/error.h"
 #include "base/worker_pool.h"
 #include "catalogue/backup_kind.h"
+#include "catalogue/catalogue.h"
+#include "postgres/backup_manifest.h"
 #include "postgres/page_checksum.h"
 #include "stored/backup_chain.h"
 #include "stored/backup_evidence.h"
+#include "stored/backup_store.h"
 #include "stored/manifest_index.h"
 #include "stored/open_backup.h"
 #include "verify/verify_wal.h"
@@ -51,8 +54,8 @@ void require_verifiable(const server::Server& server, const BackupInfo& backup) 
 // Files of a data directory that PostgreSQL's own verification leaves out, too: the manifest says
 // nothing of them, or they change after the backup.
 bool is_ignored(std::string_view path) {
-  constexpr std::array<std::string_view, 4> kFiles = {"backup_manifest", "postgresql.auto.conf",
-                                                      "recovery.signal", "standby.signal"};
+  constexpr std::array<std::string_view, 4> kFiles = {
+      postgres::kBackupManifest, "postgresql.auto.conf", "recovery.signal", "standby.signal"};
   return path.starts_with("pg_wal/") ||
          std::find(kFiles.begin(), kFiles.end(), path) != kFiles.end();
 }
@@ -65,18 +68,18 @@ class Verification {
   void verify_files(VerifyDepth depth, std::size_t worker_count) {
     depth_ = depth;
     const fs::path manifest_path =
-        server_.catalogue().data_directory(backup_.id) / "backup_manifest";
+        stored::BackupStore(server_.catalogue()).manifest_path(backup_.id);
     // A damaged manifest is what the user wants to hear of; the WAL can be checked without it.
     try {
       manifest_ = stored::ManifestIndex::load(manifest_path);
       if (!manifest_) {
-        add({"backup_manifest",
+        add({postgres::kBackupManifest,
              "\"backup_manifest\" is not in the backup (for a backup made by rsync, "
              "'generate-manifest' writes it)"});
       }
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::corrupt) throw;
-      add({"backup_manifest", error.describe()});
+      add({postgres::kBackupManifest, error.describe()});
     }
     // Without a manifest nothing but these facts speaks for an archive, and they are inside.
     if (!manifest_ && catalogue::stored_form_of(backup_) == catalogue::StoredForm::tar) return;
@@ -85,7 +88,7 @@ class Verification {
     const stored::BackupEvidence evidence =
         stored::gather_evidence(trees.back().content.get(), manifest_ ? &*manifest_ : nullptr);
     for (const std::string& contradiction : stored::find_contradictions(backup_, evidence)) {
-      add({"backup.info", fmt::format("{}: {}", kForeignFiles, contradiction)});
+      add({catalogue::kBackupInfo, fmt::format("{}: {}", kForeignFiles, contradiction)});
     }
     if (manifest_) compare_files(trees, worker_count);
   }
@@ -157,12 +160,19 @@ class Verification {
     return std::find(unread_.begin(), unread_.end(), home) != unread_.end();
   }
 
+  // Manifests that are made of copied files, by us or by Barman, are of the data directory only.
+  bool is_beyond_manifest(const BackupTree& tree) const {
+    return !tree.is_data_directory() &&
+           catalogue::source_of(backup_) == catalogue::SourceKind::rsync;
+  }
+
   void submit_entry(const BackupTree& tree, const stored::Entry& entry,
                     const stored::ContentOpener& open, WorkerPool& workers) {
     interrupt_.throw_if_requested();
     const std::string listed = tree.manifest_prefix() + entry.path;
     if (entry.is_directory || (tree.is_data_directory() && is_ignored(listed))) return;
     std::optional<stored::ExpectedFile> expected = manifest_->find(listed);
+    if (!expected && is_beyond_manifest(tree)) return;
     if (!expected) {
       add({listed, fmt::format("\"{}\" is in the backup, but not in its manifest", listed)});
       return;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "catalogue/catalogue.h"
 #include "postgres/system_id.h"
 #include "verify/checker_sink.h"
 #include "wal/record_checker.h"
@@ -27,7 +28,7 @@ class WalVerification {
     const std::vector<std::string> names = wal_archive::required_segments(backup_);
     if (names.empty() || !backup_.begin_xlog || !backup_.end_xlog || !backup_.wal_timeline()) {
       verdict_.findings.push_back(
-          {"backup.info", "backup.info does not say which WAL the backup needs"});
+          {catalogue::kBackupInfo, "backup.info does not say which WAL the backup needs"});
       return std::move(verdict_);
     }
     wal::RecordChecker checker({.timeline = *backup_.wal_timeline(),

@@ -18,7 +18,7 @@
 #include "base/log_components.h"
 #include "base/timestamp.h"
 #include "catalogue/locks.h"
-#include "server/hook_scripts.h"
+#include "server/server_hooks.h"
 #include "wal_archive/receiver_note.h"
 #include "wal_archive/rejected_file.h"
 #include "wal_archive/wal_archive.h"
@@ -41,7 +41,7 @@ class ArchiverRun {
         messages_(messages),
         coding_(server.config()),
         filer_(server, source),
-        hooks_(make_hooks(server, server::HookKind::archive)) {}
+        hooks_(server::make_hooks(server, server::HookKind::archive)) {}
 
   void run(const ArchiveRequest& request);
   const ArchiveCounts& counts() const { return counts_; }
@@ -219,7 +219,7 @@ void ArchiverRun::reject_unknown(const std::vector<std::string>& names) {
     messages_.info("\t" + name);
     try {
       move_to_errors(server_.locations().errors_directory, directory() / name,
-                     RejectReason::unknown, now_local());
+                     RejectReason::unknown, server_.clock().now());
       ++counts_.rejected;
     } catch (const SystemError& error) {
       // A temporary name, which its writer has given up for the right one meanwhile.
@@ -227,15 +227,6 @@ void ArchiverRun::reject_unknown(const std::vector<std::string>& names) {
       messages_.info("\t" + name + " has gone by itself");
     }
   }
-}
-
-void refuse_cloud(const config::ServerConfig& config) {
-  if (!config.has_cloud_wals()) return;
-  throw Error(ErrorKind::config,
-              fmt::format("cannot archive WAL of server '{}' in \"{}\": object storage is not "
-                          "supported by this version",
-                          config.name, config.wals_directory),
-              "Set wals_directory to a local directory.");
 }
 
 }  // namespace
@@ -255,7 +246,8 @@ ArchiveCounts archive_pending_wal(const server::Server& server, const ArchiveReq
     }
     return counts;
   }
-  refuse_cloud(server.config());
+  // Whatever there is to do: what this version cannot archive is told.
+  static_cast<void>(WalArchive(server).storage());
   const auto run = [&](WalSource source) {
     ArchiverRun archiver(server, source, messages);
     archiver.run(request);

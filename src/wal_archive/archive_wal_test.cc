@@ -137,6 +137,16 @@ TEST(ArchiveWal, UnknownObjectsGoToErrors) {
   EXPECT_EQ(list_names(test.config.errors_directory).size(), 2U);
 }
 
+TEST(ArchiveWal, WhatGoesToErrorsIsNamedAfterTheMoment) {
+  TestServer test;
+  test.clock = WallClock::at(parse_timestamp("2026-11-21 02:43:14+01:00")->time);
+  put_wal_file(test.incoming("README"), "text");
+  RecordedMessages messages;
+  archive_pending_wal(test.make(), {}, messages);
+  EXPECT_THAT(list_names(test.config.errors_directory),
+              ElementsAre("README.20261121T014314Z.unknown"));
+}
+
 // A link, a FIFO or a directory in the place of a segment must not keep the others waiting.
 TEST(ArchiveWal, WhatIsNoFileGoesToErrorsAndTheOthersAreArchived) {
   TestServer test;
@@ -245,6 +255,24 @@ TEST(ArchiveWal, WhatIsStillBeingWrittenStays) {
   put_file(test.incoming(wal_name(1)), segment);
   EXPECT_EQ(archive_pending_wal(test.make(), {}, messages).archived, 1U);
   EXPECT_THAT(test.indexed(), ::testing::UnorderedElementsAre(wal_name(1), wal_name(2)));
+}
+
+// Who writes a segment needs less than a minute; what is short after that stays so.
+TEST(ArchiveWal, AShortFileIsGivenUpAfterAMinute) {
+  TestServer test;
+  const std::string segment = wal::make_segment(wal_name(1), {.text = "one"});
+  put_file(test.incoming(wal_name(1)), segment.substr(0, 8192));
+  struct stat status = {};
+  ASSERT_EQ(::stat(test.incoming(wal_name(1)).c_str(), &status), 0);
+  const auto archive_after = [&](int seconds) {
+    test.clock = WallClock::at({.microseconds = (status.st_mtim.tv_sec + seconds) * 1'000'000});
+    RecordedMessages messages;
+    archive_pending_wal(test.make(), {}, messages);
+    return list_names(test.config.incoming_wals_directory);
+  };
+  EXPECT_THAT(archive_after(59), ElementsAre(wal_name(1)));
+  EXPECT_THAT(archive_after(60), ::testing::IsEmpty());
+  EXPECT_EQ(list_names(test.config.errors_directory).size(), 1U);
 }
 
 TEST(ArchiveWal, AGoodFileTakesThePlaceOfOneThatCannotBeRight) {

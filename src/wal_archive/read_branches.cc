@@ -63,7 +63,6 @@ std::optional<TimelineId> find_newest(const WalArchive& archive) {
 
 Branches read_branches(const server::Server& server, wal::SegmentSize segment_size) {
   Branches branches = {.segment_size = segment_size};
-  if (server.config().has_cloud_wals()) return branches;
   const WalArchive archive(server);
   const ArchivedTimelines archived = archive.list_timelines();
   for (const TimelineId timeline : archived.with_history) {

@@ -53,6 +53,12 @@ fs::path unused_name(const fs::path& directory, const std::string& name, RejectR
               "Look at them, and remove what is not needed.");
 }
 
+void copy_as(const Fd& file, const fs::path& path, const fs::path& target) {
+  const fs::path temporary = target.string() + ".tmp";
+  pipeline::link_or_copy(file, path, temporary);
+  rename_durably(temporary, target);
+}
+
 }  // namespace
 
 fs::path move_to_errors(const fs::path& errors_directory, const fs::path& path, RejectReason reason,
@@ -72,10 +78,16 @@ fs::path move_to_errors(const fs::path& errors_directory, const fs::path& path,
   if (errno != EXDEV || !fs::is_regular_file(fs::symlink_status(path))) {
     throw_errno("cannot move \"" + path.string() + "\" to \"" + target.string() + "\"");
   }
-  const fs::path temporary = target.string() + ".tmp";
-  pipeline::link_or_copy(open_file(path, O_RDONLY), path, temporary);
-  rename_durably(temporary, target);
+  copy_as(open_file(path, O_RDONLY), path, target);
   remove_durably(path);
+  return target;
+}
+
+fs::path copy_to_errors(const fs::path& errors_directory, const Fd& file, const fs::path& label,
+                        const std::string& name, RejectReason reason, Timestamp now) {
+  make_directories(errors_directory);
+  fs::path target = unused_name(errors_directory, name, reason, now);
+  copy_as(file, label, target);
   return target;
 }
 

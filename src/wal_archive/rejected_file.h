@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/fd.h"
 #include "base/timestamp.h"
 
 namespace barman::wal_archive {
@@ -20,5 +21,10 @@ std::filesystem::path move_to_errors(const std::filesystem::path& errors_directo
 std::filesystem::path move_to_errors(const std::filesystem::path& errors_directory,
                                      const std::filesystem::path& path, RejectReason reason,
                                      Timestamp now);
+
+// A durable copy of an open file there, under the same rules. `label` is for messages.
+std::filesystem::path copy_to_errors(const std::filesystem::path& errors_directory, const Fd& file,
+                                     const std::filesystem::path& label, const std::string& name,
+                                     RejectReason reason, Timestamp now);
 
 }  // namespace barman::wal_archive

@@ -1,6 +1,6 @@
 #include "wal_archive/remove_wals.h"
 
-#include "server/hook_scripts.h"
+#include "server/server_hooks.h"
 #include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_hooks.h"
 
@@ -21,7 +21,7 @@ std::vector<WalIndexEntry> list_doomed(const WalArchive& archive, const WalRemov
 std::vector<std::string> remove_wals(const server::Server& server, const WalRemovalPlan& plan) {
   std::vector<std::string> removed;
   if (!plan.is_removing) return removed;
-  const server::HookScripts scripts = make_hooks(server, server::HookKind::wal_delete);
+  const server::HookScripts scripts = server::make_hooks(server, server::HookKind::wal_delete);
   const WalArchive archive(server);
   const auto variables = [&](const WalIndexEntry& entry) {
     return wal_hook_variables(entry, archive.path_of(entry.name));
@@ -30,10 +30,10 @@ std::vector<std::string> remove_wals(const server::Server& server, const WalRemo
     for (const auto& entry : list_doomed(archive, plan)) scripts.run_pre(variables(entry));
   }
   std::vector<WalIndexEntry> gone;
-  archive.remove(plan, {.before = {}, .after = [&](const WalIndexEntry& entry) {
-                          removed.push_back(entry.name);
-                          if (scripts.is_configured()) gone.push_back(entry);
-                        }});
+  archive.remove(plan, [&](const WalIndexEntry& entry) {
+    removed.push_back(entry.name);
+    if (scripts.is_configured()) gone.push_back(entry);
+  });
   for (const auto& entry : gone) scripts.run_post(variables(entry), "");
   return removed;
 }

@@ -83,7 +83,9 @@ class TestServer {
   server::Server make() const {
     config::GlobalConfig global;
     global.barman_lock_directory = home.path().string();
-    return {config, global, {}};
+    server::ProgramContext program;
+    program.clock = clock;
+    return {config, global, program};
   }
   std::filesystem::path streaming(const std::string& name) const {
     return std::filesystem::path(config.streaming_wals_directory) / name;
@@ -105,6 +107,7 @@ class TestServer {
 
   TemporaryDirectory home;
   config::ServerConfig config;
+  WallClock clock;
 };
 
 inline std::string wal_name(unsigned number) {

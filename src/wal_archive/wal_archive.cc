@@ -3,15 +3,25 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "base/anonymous_file.h"
 #include "base/directory.h"
+#include "base/durable.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "compression/stored_file.h"
+#include "storage/local_storage.h"
+#include "wal/wal_content.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/object_writer.h"
 #include "wal_archive/unindexed_wal.h"
+#include "wal_archive/wal_encoding.h"
 #include "wal_archive/wal_range.h"
 
 namespace barman::wal_archive {
@@ -21,6 +31,37 @@ namespace {
 
 // Some hundred lines.
 constexpr std::size_t kIndexTail = std::size_t{24} << 10;
+constexpr std::size_t kObjectCopyBytes = std::size_t{1} << 20;
+
+// The one place where the driver is chosen.
+std::shared_ptr<storage::Storage> make_storage(const catalogue::CatalogueLocations& locations) {
+  if (!locations.has_local_wals || locations.wals_directory.empty()) return nullptr;
+  return std::make_shared<storage::LocalStorage>(locations.wals_directory);
+}
+
+// What reads files wants a descriptor: that of the object itself, or of a copy on no disk.
+Fd open_here(pipeline::ContentFile& object, const fs::path& path) {
+  if (const Fd* const file = object.descriptor()) {
+    Fd copy(::fcntl(file->get(), F_DUPFD_CLOEXEC, 0));
+    if (!copy.is_open()) throw_errno("cannot open \"" + path.string() + "\"");
+    return copy;
+  }
+  Fd file = open_memory_file();
+  std::vector<std::byte> buffer(kObjectCopyBytes);
+  for (std::uint64_t offset = 0;;) {
+    const std::size_t size = object.read_at(offset, buffer);
+    write_full(file, Bytes(buffer).first(size), path);
+    offset += size;
+    if (size < buffer.size()) return file;
+  }
+}
+
+bool names_segment(const std::string& name) {
+  const auto parsed = wal::parse_wal_file_name(name);
+  return parsed && parsed->kind == wal::WalFileKind::segment;
+}
+
+std::string name_in(const std::string& key) { return key.substr(key.rfind('/') + 1); }
 
 }  // namespace
 
@@ -28,27 +69,85 @@ WalArchive::WalArchive(const server::Server& server)
     : WalArchive(server.locations(), WalCoding(server.config())) {}
 
 WalArchive::WalArchive(catalogue::CatalogueLocations locations, WalCoding coding)
-    : locations_(std::move(locations)), coding_(std::move(coding)) {}
+    : locations_(std::move(locations)),
+      coding_(std::move(coding)),
+      storage_(make_storage(locations_)) {}
+
+WalArchive::WalArchive(catalogue::CatalogueLocations locations, WalCoding coding,
+                       std::shared_ptr<storage::Storage> storage)
+    : locations_(std::move(locations)), coding_(std::move(coding)), storage_(std::move(storage)) {}
+
+storage::Storage& WalArchive::storage() const {
+  if (storage_) return *storage_;
+  throw Error(ErrorKind::config,
+              fmt::format("cannot archive WAL of server '{}' in \"{}\": object storage is not "
+                          "supported by this version",
+                          locations_.server_name, locations_.wals_directory.string()),
+              "Set wals_directory to a local directory.");
+}
 
 std::optional<StoredWal> WalArchive::find(std::string_view name) const {
   StoredWal wal{.name = std::string(name), .path = path_of(name), .file = {}, .form = {}};
-  std::optional<Fd> file = find_file(wal.path);
-  if (!file) return std::nullopt;
-  wal.file = std::move(*file);
+  if (!storage_) return std::nullopt;
+  const std::string key = key_of(name);
+  // Most names that are asked for are new: the question is cheaper than an exception.
+  const storage::LocalDirectory* const files = local();
+  if (files != nullptr && !barman::find_status(files->path_of(key), Links::refuse)) {
+    return std::nullopt;
+  }
+  try {
+    wal.file = open_here(*storage_->open(key), wal.path);
+  } catch (const Error& error) {  // Absence is an answer.
+    if (error.kind() != ErrorKind::not_found) throw;
+    return std::nullopt;
+  }
   wal.form = coding_.identify(wal.file, wal.path);
   return wal;
 }
 
 std::optional<struct stat> WalArchive::find_status(std::string_view name) const {
-  return barman::find_status(path_of(name));
+  const std::string key = key_of(name);
+  if (const storage::LocalDirectory* const files = local()) {
+    return barman::find_status(files->path_of(key));
+  }
+  const auto facts = storage_ ? storage_->find(key) : std::nullopt;
+  if (!facts) return std::nullopt;
+  struct stat status = {};
+  status.st_mode = S_IFREG;
+  status.st_size = static_cast<off_t>(facts->size_bytes);
+  status.st_mtim = {.tv_sec = facts->mtime_seconds, .tv_nsec = facts->mtime_nanoseconds};
+  status.st_ctim = status.st_mtim;
+  return status;
 }
 
 std::optional<WalIndexEntry> WalArchive::inspect(std::string_view name) const {
-  return inspect_archived_wal(locations_.wals_directory, name);
+  if (is_local()) return inspect_archived_wal(locations_.wals_directory, name);
+  if (!storage_ || !wal::parse_wal_file_name(name)) return std::nullopt;
+  const std::string key = key_of(name);
+  const auto facts = storage_->find(key);
+  if (!facts) return std::nullopt;
+  std::array<std::byte, kWalEncodingBytes> first = {};
+  const std::size_t size = storage_->open(key)->read_at(0, first);
+  WalEncoding encoding = detect_wal_encoding(Bytes(first).first(size));
+  return WalIndexEntry{.name = std::string(name),
+                       .size_bytes = facts->size_bytes,
+                       .mtime = static_cast<double>(facts->mtime_seconds) +
+                                1e-9 * static_cast<double>(facts->mtime_nanoseconds),
+                       .compression = std::move(encoding.compression),
+                       .encryption = std::move(encoding.encryption)};
 }
 
 void WalArchive::read(const StoredWal& wal, pipeline::Sink& sink) const {
   coding_.decode(wal.form, wal.file, wal.path, sink);
+}
+
+std::string WalArchive::read_text(std::string_view name) const {
+  const std::optional<StoredWal> wal = find(name);
+  if (!wal) throw SystemError(ENOENT, "cannot open \"" + path_of(name).string() + "\"");
+  // PostgreSQL's have a line for each timeline.
+  compression::TextSink text(wal->path.string(), wal::kMaxWalTextBytes);
+  read(*wal, text);
+  return text.take();
 }
 
 std::optional<std::string> WalArchive::find_text(std::string_view name) const {
@@ -67,19 +166,33 @@ fs::path WalArchive::relative_path(std::string_view name) { return archived_wal_
 
 ArchivedTimelines WalArchive::list_timelines() const {
   ArchivedTimelines timelines;
-  for (const std::string& text : list_directory(locations_.wals_directory)) {
+  const auto add = [&](const std::string& text) {
     const wal::ArchiveName name = wal::parse_archive_name(text);
     if (name.kind == wal::ArchiveName::Kind::hash_directory) {
       timelines.with_segments.insert(name.timeline);
     } else if (name.kind == wal::ArchiveName::Kind::history) {
       timelines.with_history.insert(name.timeline);
     }
+  };
+  if (is_local()) {
+    for (const std::string& text : list_directory(locations_.wals_directory)) add(text);
+  } else if (storage_) {
+    storage_->list("", [&](const storage::ObjectFacts& object) {
+      add(object.key.substr(0, object.key.find('/')));
+    });
   }
   return timelines;
 }
 
 std::optional<std::string> WalArchive::find_last_segment(wal::TimelineId timeline) const {
-  return find_last_archived_segment(locations_.wals_directory, timeline);
+  if (is_local()) return find_last_archived_segment(locations_.wals_directory, timeline);
+  std::optional<std::string> last;
+  if (!storage_) return last;
+  storage_->list(wal::format_timeline(timeline), [&](const storage::ObjectFacts& object) {
+    std::string name = name_in(object.key);
+    if (names_segment(name)) last = std::max(last, std::optional(std::move(name)));
+  });
+  return last;
 }
 
 std::map<wal::TimelineId, std::string> WalArchive::list_last_segments() const {
@@ -93,7 +206,18 @@ std::map<wal::TimelineId, std::string> WalArchive::list_last_segments() const {
 std::vector<std::string> WalArchive::list_missing(std::string_view begin_wal,
                                                   std::string_view end_wal,
                                                   wal::SegmentSize size) const {
-  return list_missing_segments(locations_.wals_directory, begin_wal, end_wal, size);
+  if (is_local()) {
+    return list_missing_segments(locations_.wals_directory, begin_wal, end_wal, size);
+  }
+  return list_missing_segments(
+      [&](const std::string& hash_directory) {
+        std::set<std::string> names;
+        storage().list(hash_directory + "/", [&](const storage::ObjectFacts& object) {
+          names.insert(name_in(object.key));
+        });
+        return names;
+      },
+      begin_wal, end_wal, size);
 }
 
 std::vector<WalIndexEntry> WalArchive::list_unindexed(
@@ -102,7 +226,27 @@ std::vector<WalIndexEntry> WalArchive::list_unindexed(
   return list_unindexed_segments(locations_, is_wanted, is_indexed);
 }
 
-ArchiveLookup WalArchive::lookup() const { return look_into_archive(locations_.wals_directory); }
+ArchiveLookup WalArchive::lookup() const {
+  return {
+      .last_segment = [archive = *this](
+                          wal::TimelineId timeline) { return archive.find_last_segment(timeline); },
+      .is_archived = [archive =
+                          *this](const std::string& segment) { return archive.holds(segment); }};
+}
+
+WalIndex WalArchive::index() const {
+  if (storage_ && !is_local() && !barman::find_status(locations_.wal_index_path())) {
+    storage_->list("", [&](const storage::ObjectFacts& object) {
+      throw Error(
+          ErrorKind::io,
+          fmt::format("\"{}\" is missing, and cannot be made anew from the objects, such as "
+                      "{}, by this version",
+                      locations_.wal_index_path().string(), storage_->describe(object.key)),
+          "Restore the file from a backup of this host.");
+    });
+  }
+  return WalIndex::open(locations_);
+}
 
 void WalArchive::visit_lines(const WalIndexVisitor& visitor, std::uint64_t offset) const {
   const fs::path path = locations_.wal_index_path();
@@ -138,13 +282,17 @@ RebuildCounts WalArchive::rebuild_index(const Interrupt& interrupt) const {
 }
 
 void WalArchive::place(const fs::path& file, const WalIndexEntry& entry) const {
-  place_archived_wal(file, locations_.wals_directory, entry);
+  if (is_local()) return place_archived_wal(file, locations_.wals_directory, entry);
+  const ObjectWriter writer(storage(), coding_);
+  writer.prepare(key_of(entry.name), {open_file(file, O_RDONLY), file}, {},
+                 storage::IfPresent::refuse);
+  remove_durably(file);
 }
 
 std::uint64_t WalArchive::remove(const WalRemovalPlan& plan,
                                  const WalRemovalObserver& observer) const {
   WalIndex lines = index();
-  return remove_planned_wal(plan, lines, locations_.wals_directory, observer);
+  return remove_planned_wal(plan, lines, storage(), observer);
 }
 
 }  // namespace barman::wal_archive

@@ -3,9 +3,11 @@
 // encrypted: names do not tell), and the index beside it (xlog.db, docs/formats/xlog_db.md). Who
 // asks for a file, a name or a line asks here; nobody else makes a path of them.
 //
-// What comes in is stored by WalFiler (wal_filer.h), in one order: the object, complete and durable
-// under its name; its line in the index, which is the commit point; then the received file goes.
-// What goes, goes in the order of remove().
+// The files are objects of a Storage (storage/storage.h): names, reading and removal go through it.
+// The index lies on this host, whatever the storage is. What comes in is stored by WalFiler
+// (wal_filer.h), in one order: the object, complete and durable under its name; its line in the
+// index, which is the commit point; then the received file goes. What goes, goes in the order of
+// remove().
 //
 // A small value: copy it. It holds no lock and no open file.
 #pragma once
@@ -16,6 +18,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -27,6 +30,7 @@
 #include "catalogue/catalogue.h"
 #include "pipeline/sink.h"
 #include "server/server.h"
+#include "storage/storage.h"
 #include "wal/lsn.h"
 #include "wal_archive/archive_check.h"
 #include "wal_archive/wal_check.h"
@@ -41,6 +45,7 @@ struct StoredWal {
   std::string name;
   // For messages.
   std::filesystem::path path;
+  // The file itself; of an object that is none of this host, a copy in memory.
   Fd file;
   WalStoredForm form;
 };
@@ -56,11 +61,15 @@ class WalArchive {
   // Of no server: holds nothing.
   WalArchive() = default;
   explicit WalArchive(const server::Server& server);
+  // In the directory that the locations name, or in `storage`.
   WalArchive(catalogue::CatalogueLocations locations, WalCoding coding);
+  WalArchive(catalogue::CatalogueLocations locations, WalCoding coding,
+             std::shared_ptr<storage::Storage> storage);
 
   // One file. A name that is none of a WAL file throws `corrupt`; not to know (EIO, EACCES) throws.
   std::optional<StoredWal> find(std::string_view name) const;
   bool holds(std::string_view name) const { return find_status(name).has_value(); }
+  // Of an object that is no file of this host: its size, and as times that of its appearance.
   std::optional<struct stat> find_status(std::string_view name) const;
   // As its line would be, from its first bytes.
   std::optional<WalIndexEntry> inspect(std::string_view name) const;
@@ -68,7 +77,7 @@ class WalArchive {
   void read(const StoredWal& wal, pipeline::Sink& sink) const;
   // The plain content of a small one (timeline history, label); read_text() throws SystemError when
   // it does not exist.
-  std::string read_text(std::string_view name) const { return coding_.read_text(path_of(name)); }
+  std::string read_text(std::string_view name) const;
   std::optional<std::string> find_text(std::string_view name) const;
   const WalCoding& coding() const { return coding_; }
 
@@ -77,8 +86,15 @@ class WalArchive {
   std::filesystem::path path_of(std::string_view name) const;
   // The same below the directory of any WAL archive: on a primary node, in a tarball.
   static std::filesystem::path relative_path(std::string_view name);
+  static std::string key_of(std::string_view name) { return relative_path(name).string(); }
   // The directory as a whole, for those who move it about or keep a file of their own in it.
   const std::filesystem::path& directory() const { return locations_.wals_directory; }
+
+  // Whether the files lie on this host.
+  bool is_local() const { return local() != nullptr; }
+  // Throws `config` for an archive in object storage, which this version does not support. Such an
+  // archive holds no names for the functions below.
+  storage::Storage& storage() const;
 
   // Names. From the files, not from the index: reads names of directories only.
   ArchivedTimelines list_timelines() const;
@@ -96,7 +112,8 @@ class WalArchive {
   ArchiveLookup lookup() const;
 
   // The index. index() holds its lock as long as it lives, snapshot() for a moment.
-  WalIndex index() const { return WalIndex::open(locations_); }
+  // Throws `io` when it is missing and there are objects that cannot be looked through for it.
+  WalIndex index() const;
   WalIndexSnapshot snapshot() const { return WalIndexSnapshot::take(locations_); }
   // Without lock, repair and rebuilding: for those who must not change or wait for anything. No
   // lines when there is no index.
@@ -108,7 +125,8 @@ class WalArchive {
   RebuildCounts rebuild_index(const Interrupt& interrupt = {}) const;
 
   // The files against the lines of the index. Reads all names and sizes, and the history files,
-  // with a few threads. Throws `interrupted`, and `io` for directories that cannot be read.
+  // with a few threads. Throws `interrupted`, and `io` for directories that cannot be read. For
+  // files of this host only, as rebuild_index() and list_unindexed().
   ArchiveCheck check(wal::SegmentSize segment_size, const Interrupt& interrupt) const;
 
   // Changes. Gives a durable file of another directory of the same file system its place, durably;
@@ -118,8 +136,13 @@ class WalArchive {
   std::uint64_t remove(const WalRemovalPlan& plan, const WalRemovalObserver& observer) const;
 
  private:
+  // nullptr when the files are none of this host.
+  const storage::LocalDirectory* local() const { return storage_ ? storage_->local() : nullptr; }
+
   catalogue::CatalogueLocations locations_;
   WalCoding coding_;
+  // nullptr: holds nothing.
+  std::shared_ptr<storage::Storage> storage_;
 };
 
 }  // namespace barman::wal_archive

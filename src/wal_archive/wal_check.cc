@@ -73,16 +73,6 @@ std::optional<std::string> find_last_archived_segment(const fs::path& wals_direc
   return std::nullopt;
 }
 
-ArchiveLookup look_into_archive(const fs::path& wals_directory) {
-  const auto last_segment = [wals_directory](wal::TimelineId timeline) {
-    return find_last_archived_segment(wals_directory, timeline);
-  };
-  const auto is_archived = [wals_directory](const std::string& segment) {
-    return find_status(archived_wal_path(wals_directory, segment)).has_value();
-  };
-  return {.last_segment = last_segment, .is_archived = is_archived};
-}
-
 namespace {
 
 WalCheckResult look_for_wal(const catalogue::BackupInfo& backup, const ArchiveLookup& archive) {

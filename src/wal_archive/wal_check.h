@@ -22,8 +22,7 @@ struct ArchiveLookup {
   std::function<bool(const std::string& segment)> can_arrive = {};
 };
 
-// Looks into `wals/`: hash directories of the timeline in reverse order, and one stat(2) a segment.
-ArchiveLookup look_into_archive(const std::filesystem::path& wals_directory);
+// Looks into `wals/`: hash directories of the timeline in reverse order.
 std::optional<std::string> find_last_archived_segment(const std::filesystem::path& wals_directory,
                                                       wal::TimelineId timeline);
 

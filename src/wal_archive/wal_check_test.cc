@@ -7,6 +7,7 @@
 
 #include "catalogue/test_support.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_index.h"
 
 namespace barman::wal_archive {
@@ -144,7 +145,9 @@ TEST(WalCheck, FindsTheLastArchivedSegmentOnDisk) {
   EXPECT_EQ(find_last_archived_segment(wals, {2}), "000000020000000000000007");
   EXPECT_EQ(find_last_archived_segment(wals, {3}), std::nullopt);
   EXPECT_EQ(find_last_archived_segment(wals, {4}), std::nullopt);
-  const ArchiveLookup archive = look_into_archive(wals);
+  catalogue::CatalogueLocations locations;
+  locations.wals_directory = wals;
+  const ArchiveLookup archive = WalArchive(locations, {}).lookup();
   EXPECT_TRUE(archive.is_archived("000000010000000000000001"));
   EXPECT_FALSE(archive.is_archived("000000010000000000000002"));
   EXPECT_EQ(check_backup_wal(waiting(1, 1), archive).outcome, Outcome::done);

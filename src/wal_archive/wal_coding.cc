@@ -99,7 +99,7 @@ std::optional<std::string> WalStoredForm::compression_name() const {
 WalCoding::WalCoding(const config::ServerConfig& config)
     : name_(config.compression.value_or("")),
       magic_(parse_magic(config.custom_compression_magic)),
-      is_encrypting_(config.encryption == "gpg"),
+      is_encrypting_(config.encryption == config::Encryption::gpg),
       cipher_({.recipient = config.encryption_key_id.value_or(""),
                .passphrase_command = config.encryption_passphrase_command.value_or("")}) {
   decompression_filter_ = config.custom_decompression_filter.value_or("");

@@ -1,11 +1,9 @@
 #include "wal_archive/wal_filer.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <exception>
@@ -35,11 +33,11 @@ constexpr std::size_t kFlushers = 4;
 // A file that is too short, and older than this, will not grow any more.
 constexpr std::int64_t kStillWrittenSeconds = 60;
 
-bool was_just_written(const Fd& file) {
+bool was_just_written(const Fd& file, Timestamp now) {
   struct stat status = {};
   // In both directions: clocks of other hosts differ.
   return ::fstat(file.get(), &status) == 0 &&
-         std::abs(now_local().seconds() - status.st_mtim.tv_sec) < kStillWrittenSeconds;
+         std::abs(now.seconds() - status.st_mtim.tv_sec) < kStillWrittenSeconds;
 }
 
 bool needs_line(FiledAs outcome) {
@@ -96,24 +94,27 @@ WalIndexEntry inspect_received_wal(const Fd& file, const fs::path& path, WalSour
 }
 
 WalFiler::WalFiler(const server::Server& server, WalSource source)
+    : WalFiler(server, source, WalArchive(server)) {}
+
+WalFiler::WalFiler(const server::Server& server, WalSource source, WalArchive archive)
     : locations_(server.locations()),
-      archive_(server),
+      archive_(std::move(archive)),
       source_(source),
       coding_(archive_.coding()),
+      clock_(server.clock()),
       source_directory_(source == WalSource::streaming ? locations_.streaming_directory
                                                        : locations_.incoming_directory),
       system_id_(known_system_id(server)) {}
 
 std::vector<FiledWal> WalFiler::file_group(std::span<const std::string> names) {
+  // A missing index is made before the first object appears: then it is known to be complete.
+  if (!archive_.is_local()) archive_.index();
   std::vector<Item> items = prepare_group(names);
   // One bad file must not keep the good ones before it waiting.
   const auto bad = std::find_if(items.begin(), items.end(),
                                 [](const Item& item) { return item.failure != nullptr; });
   if (bad != items.end()) {
     failure_ = bad->failure;
-    for (auto it = bad; it != items.end(); ++it) {
-      if (!it->temporary.empty()) ::unlink(it->temporary.c_str());
-    }
     items.erase(bad, items.end());
   }
   put_into_archive(items);
@@ -140,52 +141,26 @@ std::vector<WalFiler::Item> WalFiler::prepare_group(std::span<const std::string>
   const auto prepare_item = [&](std::size_t i) {
     // Told by file_group(), in the order of the names.
     try {
-      items[i] = prepare_in_place(names[i]);
+      items[i] = prepare(names[i]);
     } catch (...) {
       items[i].failure = std::current_exception();
     }
   };
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    // The directory that is in the way of one file is that file's failure.
-    try {
-      items[i].target = archive_.path_of(names[i]);
-      if (items[i].target.parent_path() == known_directory_) continue;
-      make_directories(items[i].target.parent_path());
-      known_directory_ = items[i].target.parent_path();
-    } catch (const Error&) {
-      items[i].failure = std::current_exception();
-    }
-  }
   if (names.size() == 1) {
-    if (!items[0].failure) prepare_item(0);
+    prepare_item(0);
     return items;
   }
   const std::size_t cores = std::max(2U, std::thread::hardware_concurrency());
   WorkerPool workers(std::min(
       names.size(), coding_.is_compressing() || coding_.is_encrypting() ? cores : kFlushers));
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (!items[i].failure) workers.submit([&, i] { prepare_item(i); });
+    workers.submit([&, i] { prepare_item(i); });
   }
   workers.wait();
   return items;
 }
 
-// The removal of old WAL takes empty directories along: one that went before the first file of this
-// group was in it is made again.
-WalFiler::Item WalFiler::prepare_in_place(const std::string& name) const {
-  constexpr int kTries = 5;
-  for (int attempt = 1;; ++attempt) {
-    try {
-      return prepare(name);
-    } catch (const SystemError& error) {
-      const fs::path directory = archive_.path_of(name).parent_path();
-      if (error.error_number() != ENOENT || attempt == kTries || find_status(directory)) throw;
-      make_directories(directory);
-    }
-  }
-}
-
-// Makes a durable file of the same content beside its place in the archive.
+// Makes a durable object of the same content; it may not be visible yet.
 WalFiler::Item WalFiler::prepare(const std::string& name) const {
   Item item = {.source = source_path(name), .target = archive_.path_of(name)};
   std::optional<Fd> file = find_file(item.source);
@@ -202,18 +177,18 @@ WalFiler::Item WalFiler::prepare(const std::string& name) const {
   if (!is_fit(item, name, form)) return item;
   // By the worker that reads the file anyway to encode or to flush it.
   if (form.is_plain()) item.minimal = find_minimal_wal(item.file, name);
-  if (const std::optional<Fd> archived = find_file(item.target)) {
-    compare_with_archived(item, name, *archived);
+  if (const std::optional<StoredWal> archived = archive_.find(name)) {
+    compare_with_archived(item, name, archived->file);
     if (!item.is_replacing) return item;
   }
-  item.temporary = item.target.string() + ".tmp";
   const CodingSteps steps = coding_.steps_for(form);
-  if (!steps.is_nothing()) {
-    encode(item, steps);
-  } else {
-    sync_fd(item.file, item.source);
-    pipeline::link_or_copy(item.file, item.source, item.temporary);
-  }
+  item.prepared =
+      ObjectWriter(archive_.storage(), coding_)
+          .prepare(WalArchive::key_of(name), {item.file, item.source}, steps,
+                   item.is_replacing ? storage::IfPresent::replace : storage::IfPresent::refuse);
+  item.entry.size_bytes = item.prepared.size_bytes();
+  if (steps.is_compressed) item.entry.compression = coding_.configured_name();
+  if (steps.is_encrypted) item.entry.encryption = "gpg";
   return item;
 }
 
@@ -221,8 +196,8 @@ bool WalFiler::is_fit(Item& item, const std::string& name, const WalStoredForm& 
   const auto problem = find_content_problem(
       item.file, item.source, wal::parse_wal_file_name(name).value(), form, coding_, system_id_);
   if (!problem) return true;
-  const bool may_grow =
-      problem->fault == wal::ContentProblem::Fault::unfinished && was_just_written(item.file);
+  const bool may_grow = problem->fault == wal::ContentProblem::Fault::unfinished &&
+                        was_just_written(item.file, clock_.now());
   item.outcome = may_grow ? FiledAs::unfinished : FiledAs::unfit;
   item.problem = problem->text;
   return false;
@@ -241,32 +216,6 @@ void WalFiler::compare_with_archived(Item& item, const std::string& name,
   item.is_replacing = problem.has_value();
   item.outcome = problem ? FiledAs::archived : FiledAs::rejected;
   if (problem) item.problem = problem->text;
-}
-
-// The result has the mode and the times of the received file.
-void WalFiler::encode(Item& item, const CodingSteps& steps) const {
-  struct stat status = {};
-  if (::fstat(item.file.get(), &status) != 0) {
-    throw_errno("cannot access \"" + item.source.string() + "\"");
-  }
-  // On a full disk the unfinished file would be in the way of everybody.
-  try {
-    Fd target = create_file(item.temporary, O_RDWR);
-    coding_.encode(steps, item.file, item.source, target, item.temporary);
-    const std::array<timespec, 2> times = {status.st_atim, status.st_mtim};
-    if (::fchmod(target.get(), status.st_mode & 07777) != 0 ||
-        ::futimens(target.get(), times.data()) != 0 || ::fstat(target.get(), &status) != 0) {
-      throw_errno("cannot set mode and times of \"" + item.temporary.string() + "\"");
-    }
-    sync_fd(target, item.temporary);
-    target.close(item.temporary);
-  } catch (const Error&) {
-    ::unlink(item.temporary.c_str());
-    throw;
-  }
-  item.entry.size_bytes = static_cast<std::uint64_t>(status.st_size);
-  if (steps.is_compressed) item.entry.compression = coding_.configured_name();
-  if (steps.is_encrypted) item.entry.encryption = "gpg";
 }
 
 // Whether the archived file holds the same WAL, stored in whatever form.
@@ -292,25 +241,17 @@ bool WalFiler::is_same_wal(const Item& item, const Fd& archived) const {
 }
 
 void WalFiler::put_into_archive(std::vector<Item>& items) {
-  std::set<fs::path> directories;
-  for (const Item& item : items) {
-    if (needs_line(item.outcome)) directories.insert(item.target.parent_path());
+  std::vector<PreparedWal*> prepared;
+  std::vector<std::string> present;
+  for (Item& item : items) {
+    if (item.outcome == FiledAs::archived) prepared.push_back(&item.prepared);
+    if (item.outcome == FiledAs::duplicate) present.push_back(WalArchive::key_of(item.entry.name));
   }
-  if (directories.empty()) return;
+  if (prepared.empty() && present.empty()) return;
   // An index that is missing is rebuilt here, before the new files appear.
   WalIndex index = archive_.index();
   remove_replaced(index, items);
-  for (const Item& item : items) {
-    if (item.outcome != FiledAs::archived) continue;
-    if (::rename(item.temporary.c_str(), item.target.c_str()) != 0) {
-      throw_errno("cannot rename \"" + item.temporary.string() + "\" to \"" + item.target.string() +
-                  "\"");
-    }
-  }
-  for (const fs::path& directory : directories) {
-    // Of duplicates that have been removed meanwhile, with all that was there.
-    if (find_status(directory)) sync_directory(directory);
-  }
+  ObjectWriter(archive_.storage(), coding_).publish(prepared, present);
   // Commit point: the received files are not needed any more.
   index.append(missing_lines(index, items));
 }
@@ -325,9 +266,19 @@ void WalFiler::remove_replaced(WalIndex& index, const std::vector<Item>& items) 
   index.cut_out(
       index.find_lines([&](const WalIndexLine& line) { return names.contains(line.name); }));
   for (const Item& item : items) {
-    if (!item.is_replacing) continue;
-    move_to_errors(locations_.errors_directory, item.target, item.entry.name, RejectReason::unknown,
-                   now_local());
+    if (item.is_replacing) keep_replaced(item);
+  }
+}
+
+// For a human to look at.
+void WalFiler::keep_replaced(const Item& item) const {
+  const std::string& name = item.entry.name;
+  if (archive_.is_local()) {
+    move_to_errors(locations_.errors_directory, item.target, name, RejectReason::unknown,
+                   clock_.now());
+  } else if (const std::optional<StoredWal> archived = archive_.find(name)) {
+    copy_to_errors(locations_.errors_directory, archived->file, archived->path, name,
+                   RejectReason::unknown, clock_.now());
   }
 }
 
@@ -351,8 +302,11 @@ std::vector<WalIndexEntry> WalFiler::missing_lines(const WalIndex& index,
     if (item.outcome != FiledAs::duplicate || !doubtful.contains(item.entry.name)) continue;
     auto entry = archive_.inspect(item.entry.name);
     if (!entry) continue;
-    entry->compression =
-        coding_.identify(open_file(item.target, O_RDONLY), item.target).compression_name();
+    const std::optional<StoredWal> archived = archive_.find(item.entry.name);
+    if (!archived) continue;
+    entry->compression = archived->form.compression_name();
+    // That of an object tells when it was stored.
+    if (!archive_.is_local()) entry->mtime = item.entry.mtime;
     // Hidden by the encryption: as it would be archived now.
     if (entry->encryption && !item.entry.compression && coding_.is_compressing()) {
       entry->compression = coding_.configured_name();
@@ -368,7 +322,7 @@ void WalFiler::finish_sources(const std::vector<Item>& items) {
       move_to_errors(
           locations_.errors_directory, item.source,
           item.outcome == FiledAs::rejected ? RejectReason::duplicate : RejectReason::unknown,
-          now_local());
+          clock_.now());
     } else if (needs_line(item.outcome)) {
       remove_source(item.file, item.source);
     }

@@ -8,15 +8,16 @@
 #include <exception>
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
+#include "base/wall_clock.h"
 #include "catalogue/catalogue.h"
 #include "catalogue/minimal_wal.h"
 #include "server/server.h"
+#include "wal_archive/object_writer.h"
 #include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_batch.h"
 #include "wal_archive/wal_coding.h"
@@ -52,6 +53,8 @@ class WalFiler {
   static constexpr std::size_t kGroupSize = 32;
 
   WalFiler(const server::Server& server, WalSource source);
+  // Into another archive than the configured one.
+  WalFiler(const server::Server& server, WalSource source, WalArchive archive);
 
   // At most kGroupSize names. One result a name, fewer when a file failed: those before it are
   // done, then its error is thrown by rethrow_failure().
@@ -68,7 +71,7 @@ class WalFiler {
     Fd file;
     std::filesystem::path source;
     std::filesystem::path target;
-    std::filesystem::path temporary;
+    PreparedWal prepared;
     WalIndexEntry entry;
     std::string problem{};
     std::optional<catalogue::MinimalWal> minimal{};
@@ -79,11 +82,10 @@ class WalFiler {
 
   std::vector<Item> prepare_group(std::span<const std::string> names);
   Item prepare(const std::string& name) const;
-  Item prepare_in_place(const std::string& name) const;
   bool is_fit(Item& item, const std::string& name, const WalStoredForm& form) const;
   void compare_with_archived(Item& item, const std::string& name, const Fd& archived) const;
   void remove_replaced(WalIndex& index, const std::vector<Item>& items);
-  void encode(Item& item, const CodingSteps& steps) const;
+  void keep_replaced(const Item& item) const;
   bool is_same_wal(const Item& item, const Fd& archived) const;
   void put_into_archive(std::vector<Item>& items);
   std::vector<WalIndexEntry> missing_lines(const WalIndex& index,
@@ -94,9 +96,9 @@ class WalFiler {
   WalArchive archive_;
   WalSource source_;
   WalCoding coding_;
+  WallClock clock_;
   std::filesystem::path source_directory_;
   std::optional<std::uint64_t> system_id_;
-  std::filesystem::path known_directory_;  // created by us already
   std::exception_ptr failure_;
 };
 

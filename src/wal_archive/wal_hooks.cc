@@ -6,15 +6,6 @@
 
 namespace barman::wal_archive {
 
-server::HookScripts make_hooks(const server::Server& server, server::HookKind kind) {
-  return {server.config(),
-          {.server_name = server.name(),
-           .configuration_path = server.program().configuration_path,
-           .path_prefix = server.config().path_prefix},
-          kind,
-          server.interrupt()};
-}
-
 server::HookVariables wal_hook_variables(const WalIndexEntry& entry,
                                          const std::filesystem::path& path) {
   return {{"BARMAN_SEGMENT", entry.name},

@@ -4,12 +4,10 @@
 #include <filesystem>
 
 #include "server/hook_scripts.h"
-#include "server/server.h"
 #include "wal_archive/wal_index.h"
 
 namespace barman::wal_archive {
 
-server::HookScripts make_hooks(const server::Server& server, server::HookKind kind);
 server::HookVariables wal_hook_variables(const WalIndexEntry& entry,
                                          const std::filesystem::path& path);
 

@@ -17,6 +17,7 @@
 #include "base/durable.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/retry.h"
 #include "base/text.h"
 #include "catalogue/locks.h"
 #include "wal/wal_file_name.h"
@@ -433,17 +434,8 @@ void place_archived_wal(const fs::path& file, const fs::path& wals_directory,
                                          timespec{seconds, nanoseconds}};
   static_cast<void>(::utimensat(AT_FDCWD, file.c_str(), times.data(), 0));
   const fs::path place = archived_wal_path(wals_directory, entry.name);
-  // A directory that the removal of old WAL has just found empty is made again.
-  constexpr int kTries = 5;
-  for (int attempt = 1;; ++attempt) {
-    make_directories(place.parent_path());
-    try {
-      return rename_durably(file, place);
-    } catch (const SystemError& error) {
-      if (error.error_number() != ENOENT || attempt == kTries) throw;
-      if (std::error_code code; fs::exists(place.parent_path(), code)) throw;
-    }
-  }
+  // One that the removal of old WAL has just found empty is made again.
+  in_directory(place.parent_path(), [&] { rename_durably(file, place); });
 }
 
 std::optional<WalIndexEntry> inspect_archived_wal(const fs::path& wals_directory,

@@ -95,6 +95,14 @@ std::optional<std::string> find_range_problem(std::string_view begin_wal,
 std::vector<std::string> list_missing_segments(const fs::path& wals_directory,
                                                std::string_view begin_wal, std::string_view end_wal,
                                                wal::SegmentSize size) {
+  return list_missing_segments(
+      [&](const std::string& directory) { return list_files(wals_directory / directory); },
+      begin_wal, end_wal, size);
+}
+
+std::vector<std::string> list_missing_segments(const HashDirectoryLister& list_names,
+                                               std::string_view begin_wal, std::string_view end_wal,
+                                               wal::SegmentSize size) {
   const wal::Segment begin = parse_range_segment(begin_wal, size);
   const wal::Segment end = parse_range_segment(end_wal, size);
   if (end.number - begin.number >= kMostSegments) {
@@ -111,7 +119,7 @@ std::vector<std::string> list_missing_segments(const fs::path& wals_directory,
     std::string hash_directory = wal::parse_wal_file_name(name).value().hash_directory();
     if (hash_directory != directory) {
       directory = std::move(hash_directory);
-      present = list_files(wals_directory / directory);
+      present = list_names(directory);
     }
     if (!present.contains(name)) missing.push_back(std::move(name));
   }

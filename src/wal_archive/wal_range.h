@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +28,11 @@ std::optional<std::string> find_range_problem(std::string_view begin_wal, std::s
 // is read once. The names must have passed find_range_problem(). Throws Error(usage) for a name
 // that is impossible with that segment size, and for a range of more than four million segments.
 std::vector<std::string> list_missing_segments(const std::filesystem::path& wals_directory,
+                                               std::string_view begin_wal, std::string_view end_wal,
+                                               wal::SegmentSize size);
+// The same, of whatever lists the names below a hash directory.
+using HashDirectoryLister = std::function<std::set<std::string>(const std::string& directory)>;
+std::vector<std::string> list_missing_segments(const HashDirectoryLister& list_names,
                                                std::string_view begin_wal, std::string_view end_wal,
                                                wal::SegmentSize size);
 

@@ -1,21 +1,17 @@
 #include "wal_archive/wal_removal.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::wal_archive {
-namespace fs = std::filesystem;
 namespace {
 
 WalRemovalPlan nothing(std::string reason) { return {.reason = std::move(reason)}; }
@@ -25,14 +21,6 @@ WalRemovalPlan nothing_beside(const catalogue::BrokenBackup& broken) {
                                 "needs is not known: {}",
                                 broken.id.value, broken.reason),
           .is_damage = true};
-}
-
-const catalogue::BackupInfo* find_backup(const std::vector<catalogue::BackupInfo>& backups,
-                                         const catalogue::BackupId& id) {
-  const auto found =
-      std::find_if(backups.begin(), backups.end(),
-                   [&](const catalogue::BackupInfo& backup) { return backup.id == id; });
-  return found == backups.end() ? nullptr : &*found;
 }
 
 // Everything that a remaining backup needs stays, whatever the rules above say.
@@ -84,7 +72,7 @@ bool WalRemovalPlan::removes(std::string_view name) const {
 WalRemovalPlan plan_wal_removal(const WalRemovalInput& input) {
   if (!input.list.broken.empty()) return nothing_beside(input.list.broken.front());
   const std::vector<catalogue::BackupInfo>& backups = input.list.backups;
-  const catalogue::BackupInfo* const deleted = find_backup(backups, input.deleted);
+  const catalogue::BackupInfo* const deleted = input.list.find(input.deleted);
   if (deleted == nullptr) return nothing("backup " + input.deleted.value + " is not known");
   for (const catalogue::BackupInfo& backup : backups) {
     if (!(backup.id < input.deleted) || !backup.is_copy_done()) continue;
@@ -93,7 +81,7 @@ WalRemovalPlan plan_wal_removal(const WalRemovalInput& input) {
       return nothing("the older backup " + backup.id.value + " needs them");
     }
   }
-  const catalogue::BackupInfo* boundary = next_backup(backups, input.deleted);
+  const catalogue::BackupInfo* boundary = input.list.next(input.deleted);
   if (boundary == nullptr &&
       input.without_next == WalRemovalInput::WithoutNext::keep_from_deleted) {
     boundary = deleted;
@@ -111,40 +99,68 @@ WalRemovalPlan plan_first_backup_purge(const catalogue::BackupList& list,
   if (first.status == catalogue::BackupStatus::failed || !first.begin_wal) {
     return nothing("the begin of backup " + first.id.value + " is not known");
   }
-  if (const catalogue::BackupInfo* const previous = previous_backup(list.backups, first.id)) {
+  if (const catalogue::BackupInfo* const previous = list.previous(first.id)) {
     return nothing("the older backup " + previous->id.value + " needs them");
   }
   return make_plan(list.backups, first.id, &first, standalone);
 }
 
+namespace {
+
+// Files of some directories at once: each directory is flushed once then.
+constexpr std::size_t kRemovedAtOnce = 8192;
+
+// Collects names, and removes what they name.
+class ObjectRemover {
+ public:
+  ObjectRemover(storage::Storage& storage, const WalRemovalObserver& observer)
+      : storage_(storage), observer_(observer) {}
+
+  void add(WalIndexEntry entry) {
+    entries_.push_back(std::move(entry));
+    if (entries_.size() == kRemovedAtOnce) remove();
+  }
+  void remove() {
+    std::vector<std::string> keys;
+    for (const WalIndexEntry& entry : entries_) {
+      keys.push_back(archived_wal_path("", entry.name).string());
+      // One question for each is cheap where the answer is near.
+      if (storage_.local() != nullptr && !find_status(storage_.local()->path_of(keys.back()))) {
+        log::warning(log::kCatalogueComponent, "{} was removed already",
+                     storage_.describe(keys.back()));
+      }
+    }
+    storage_.remove(keys);
+    count_ += keys.size();
+    for (const WalIndexEntry& entry : entries_) {
+      if (observer_) observer_(entry);
+    }
+    entries_.clear();
+  }
+  std::uint64_t count() const { return count_; }
+
+ private:
+  storage::Storage& storage_;
+  const WalRemovalObserver& observer_;
+  std::vector<WalIndexEntry> entries_;
+  std::uint64_t count_ = 0;
+};
+
+}  // namespace
+
 std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
-                                 const fs::path& wals_directory,
-                                 const WalRemovalObserver& observer) {
+                                 storage::Storage& storage, const WalRemovalObserver& observer) {
   if (!plan.is_removing) return 0;
   // A damaged index stops the removal before its first file, not in the middle.
   const std::vector<LineRange> doomed =
       index.find_lines([&](const WalIndexLine& line) { return plan.removes(line.name); });
   if (doomed.empty()) return 0;
-  std::uint64_t count = 0;
-  std::set<fs::path> directories;
-  const auto remove = [&](const WalIndexLine& line) {
-    const WalIndexEntry entry = line.entry();
-    if (observer.before) observer.before(entry);
-    const fs::path path = archived_wal_path(wals_directory, entry.name);
-    if (::unlink(path.c_str()) != 0) {
-      if (errno != ENOENT) throw_errno("cannot remove \"" + path.string() + "\"");
-      log::warning(log::kCatalogueComponent, "\"{}\" was removed already", path.string());
-    }
-    directories.insert(path.parent_path());
-    ++count;
-    if (observer.after) observer.after(entry);
-  };
-  for (const LineRange& range : doomed) index.for_each_of(range, remove);
-  for (const fs::path& directory : directories) {
-    // Only an empty directory goes: what is not in the index stays on disk.
-    if (::rmdir(directory.c_str()) != 0 && errno == ENOTEMPTY) sync_directory(directory);
+  ObjectRemover remover(storage, observer);
+  for (const LineRange& range : doomed) {
+    index.for_each_of(range, [&](const WalIndexLine& line) { remover.add(line.entry()); });
   }
-  sync_directory(wals_directory);
+  remover.remove();
+  const std::uint64_t count = remover.count();
   // Commit point: the lines go once their files are gone for good.
   try {
     index.cut_out(doomed);

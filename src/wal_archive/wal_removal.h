@@ -16,6 +16,7 @@
 
 #include "catalogue/backup_info.h"
 #include "catalogue/catalogue.h"
+#include "storage/storage.h"
 #include "wal/lsn.h"
 #include "wal_archive/wal_index.h"
 
@@ -67,16 +68,12 @@ WalRemovalPlan plan_first_backup_purge(const catalogue::BackupList& list,
                                        const catalogue::BackupInfo& first,
                                        const std::set<catalogue::BackupId>& standalone);
 
-struct WalRemovalObserver {
-  // Around the removal of each file, in the order of the index; both may be empty.
-  std::function<void(const WalIndexEntry& entry)> before;
-  std::function<void(const WalIndexEntry& entry)> after;
-};
+// Hears of each file that is gone, in the order of the index; may be empty.
+using WalRemovalObserver = std::function<void(const WalIndexEntry& entry)>;
 
-// Removes the files, then their lines: a crash in between leaves lines without files, which the
+// Removes the objects, then their lines: a crash in between leaves lines without files, which the
 // next removal takes. Files that are gone already are a log message. Returns how many lines went.
 std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
-                                 const std::filesystem::path& wals_directory,
-                                 const WalRemovalObserver& observer);
+                                 storage::Storage& storage, const WalRemovalObserver& observer);
 
 }  // namespace barman::wal_archive

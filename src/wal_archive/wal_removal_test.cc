@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "catalogue/test_support.h"
+#include "storage/local_storage.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::wal_archive {
@@ -215,19 +216,17 @@ TEST(WalRemoval, TakesFilesThenLinesAndOnlyEmptyDirectories) {
   WalIndex index = WalIndex::open(locations);
   WalRemovalPlan plan = {.is_removing = true, .first_needed = segment(0xFF)};
   std::vector<std::string> seen;
-  const WalRemovalObserver observer = {
-      .before = [&](const WalIndexEntry& entry) { seen.push_back("-" + entry.name); },
-      .after = [&](const WalIndexEntry& entry) { seen.push_back("+" + entry.name); }};
-  EXPECT_EQ(remove_planned_wal(plan, index, locations.wals_directory, observer), 2U);
-  EXPECT_THAT(seen, testing::ElementsAre("-" + segment(0xFE), "+" + segment(0xFE),
-                                         "-" + segment(0xFC), "+" + segment(0xFC)));
+  const auto observer = [&](const WalIndexEntry& entry) { seen.push_back(entry.name); };
+  storage::LocalStorage storage(locations.wals_directory);
+  EXPECT_EQ(remove_planned_wal(plan, index, storage, observer), 2U);
+  EXPECT_THAT(seen, testing::ElementsAre(segment(0xFE), segment(0xFC)));
   EXPECT_FALSE(std::filesystem::exists(path(segment(0xFE))));
   EXPECT_TRUE(std::filesystem::exists(path(segment(0xFD))));
   EXPECT_TRUE(std::filesystem::exists(path(segment(0xFF))));
   EXPECT_EQ(index.find(segment(0xFE)), std::nullopt);
   EXPECT_EQ(index.find(segment(0xFC)), std::nullopt);
   plan.first_needed = segment(0x101);
-  EXPECT_EQ(remove_planned_wal(plan, index, locations.wals_directory, {}), 2U);
+  EXPECT_EQ(remove_planned_wal(plan, index, storage, {}), 2U);
   EXPECT_TRUE(std::filesystem::exists(path(segment(0xFF)).parent_path()));
   EXPECT_FALSE(std::filesystem::exists(path(segment(0x100)).parent_path()));
   EXPECT_EQ(get_file(locations.wal_index_path()), "");

@@ -210,10 +210,8 @@ std::vector<WalStatistics> wal_statistics(const std::vector<catalogue::BackupInf
 WalStatistics wal_statistics_of(const std::vector<catalogue::BackupInfo>& backups,
                                 const catalogue::BackupId& id, const WalLines& lines) {
   std::vector<catalogue::BackupInfo> chosen;
-  const auto found =
-      std::find_if(backups.begin(), backups.end(),
-                   [&](const catalogue::BackupInfo& backup) { return backup.id == id; });
-  if (found == backups.end()) return {};
+  const catalogue::BackupInfo* const found = catalogue::find_backup(backups, id);
+  if (found == nullptr) return {};
   chosen.push_back(*found);
   if (const catalogue::BackupInfo* const next = next_backup(backups, id)) chosen.push_back(*next);
   return wal_statistics(chosen, lines).front();

@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <optional>
@@ -192,7 +191,7 @@ std::vector<std::string> purge(const server::Server& server, const catalogue::Ba
 void remove_wals_before_first_backup(const server::Server& server,
                                      const catalogue::BackupInfo& backup, Messages& messages) {
   const catalogue::BackupList list = server.catalogue().list_backups();
-  if (catalogue::previous_backup(list.backups, backup.id) != nullptr) return;
+  if (list.previous(backup.id) != nullptr) return;
   if (!list.broken.empty()) {
     const catalogue::BrokenBackup& broken = list.broken.front();
     return messages.warning(fmt::format(
@@ -216,13 +215,9 @@ void remove_wals_before_first_backup(const server::Server& server,
 void remove_late_wals_before_first_backup(const server::Server& server,
                                           const catalogue::BackupInfo& backup) {
   const catalogue::BackupList list = server.catalogue().list_backups();
-  const bool is_here =
-      std::any_of(list.backups.begin(), list.backups.end(),
-                  [&](const auto& other) { return other.id == backup.id && other.is_copy_done(); });
-  if (!is_here || server.config().worm_mode ||
-      catalogue::previous_backup(list.backups, backup.id) != nullptr) {
-    return;
-  }
+  const catalogue::BackupInfo* const here = list.find(backup.id);
+  const bool is_here = here != nullptr && here->is_copy_done();
+  if (!is_here || server.config().worm_mode || list.previous(backup.id) != nullptr) return;
   for (const std::string& name : purge(server, list, backup)) {
     log::info(log::kBackupComponent, "{} of server '{}', from before its first backup, was removed",
               name, server.name());

@@ -264,7 +264,7 @@ bool WalStream::settle_duplicate(const std::string& name, ReceivedWal& wal, cons
   if (give_way(name, *existing, path)) return false;
   const std::string existing_checksum = digest_of_file(algorithm_, *existing, path);
   wal_archive::move_to_errors(server_.locations().errors_directory, wal.temporary, name,
-                              wal_archive::RejectReason::duplicate, now_local());
+                              wal_archive::RejectReason::duplicate, server_.clock().now());
   const std::string text = fmt::format(
       "Error: Duplicate Files Detected with Mismatched Checksums. File {} already exists on server "
       "{} with checksum {}, and was received with checksum {}. The received file was moved to the "
@@ -284,7 +284,7 @@ bool WalStream::give_way(const std::string& name, const Fd& existing, const fs::
   if (!problem) return false;
   const fs::path moved =
       wal_archive::move_to_errors(server_.locations().errors_directory, path, name,
-                                  wal_archive::RejectReason::unknown, now_local());
+                                  wal_archive::RejectReason::unknown, server_.clock().now());
   const std::string text = fmt::format(
       "Error: the file {} that was in the incoming directory of server {} is none: {}. It was "
       "moved "
@@ -307,9 +307,9 @@ std::optional<pid_t> owner_of_temporary(std::string_view name) {
 }
 
 // What killed processes have left behind.
-void remove_abandoned(const fs::path& directory) {
+void remove_abandoned(const fs::path& directory, Timestamp time) {
   std::error_code code;
-  const std::int64_t now = now_local().seconds();
+  const std::int64_t now = time.seconds();
   for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
     const std::string name = it->path().filename().string();
     const std::optional<pid_t> owner = owner_of_temporary(name);
@@ -349,7 +349,7 @@ std::uint64_t read_input(int input, pipeline::TarReader& reader, const Interrupt
 void put_wal(const server::Server& server, int input, Messages& messages) {
   const fs::path directory = server.locations().incoming_directory;
   make_directories(directory);
-  remove_abandoned(directory);
+  remove_abandoned(directory, server.clock().now());
   WalStream stream(server, messages);
   pipeline::TarReader reader(stream, "standard input");
   const std::uint64_t size = read_input(input, reader, server.interrupt());

@@ -1,5 +1,7 @@
 #include "wal_transfer/receive_wal.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -264,9 +266,10 @@ void ReceiveLoop::stream_once() {
           "Truncating partial file {} that has wrong size {} while {} was expected.",
           truncated->path.string(), truncated->size_bytes, settings.segment_size.bytes));
     }
-    const std::string& synchronous = server_.config().streaming_archiver_synchronous;
-    if (synchronous == "on" ||
-        (synchronous != "off" &&
+    const config::SynchronousReceiving synchronous =
+        server_.config().streaming_archiver_synchronous;
+    if (synchronous == config::SynchronousReceiving::on ||
+        (synchronous == config::SynchronousReceiving::automatic &&
          postgres::is_synchronous_standby(settings.synchronous_standby_names.value_or(""),
                                           receiver_name(server_.config())))) {
       options.synchronous = replication::Synchronous::yes;
@@ -300,7 +303,7 @@ void ReceiveLoop::require_slot(postgres::Connection& sql,
                                 fmt::format("replication slot '{}' is already in use", name));
   }
   busy_since_.reset();
-  const bool may_create = server_.config().create_slot == "auto";
+  const bool may_create = server_.config().create_slot == config::SlotCreation::automatic;
   if (const auto loss = slot ? describe_slot_loss(*slot) : std::nullopt) {
     if (!may_create) {
       throw Error(ErrorKind::not_found, *loss, slot_loss_next_step(server_.name()) + ".");
@@ -377,6 +380,8 @@ int receive_wal(const server::Server& server, Messages& messages) {
       catalogue::receive_wal_lock(server.locks()),
       fmt::format("Another receive-wal process is already running for server {}.", server.name()));
   make_directories(server.locations().streaming_directory);
+  // Scripts of operators look for it with `ps -C` and `pgrep`.
+  ::prctl(PR_SET_NAME, "pg_receivewal");
   ReceiveLoop(server, system_id, messages).run();
   const int signal = server.interrupt().signal();
   if (signal == SIGINT) messages.info("SIGINT received. Terminate gracefully.");

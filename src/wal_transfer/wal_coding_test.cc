@@ -23,7 +23,7 @@ wal_archive::WalIndexEntry line_of(const TestServer& test, const std::string& na
   return wal_archive::WalIndex::open(test.make().locations()).find(name).value();
 }
 
-std::string sent(const TestServer& test, const std::string& name) {
+std::string delivered(const TestServer& test, const std::string& name) {
   const auto path = test.home.path() / "out";
   const Fd fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
   send_wal(test.make(), find_wal(test.make(), {.wal_name = name}), fd.get());
@@ -61,8 +61,8 @@ TEST_P(CompressedArchive, KeepsNameModeAndTimeAndGivesTheContentBack) {
   EXPECT_EQ(line.compression, GetParam());
   EXPECT_EQ(line.size_bytes, std::filesystem::file_size(test.archived(wal_name(1))));
   EXPECT_FALSE(get_file(test.archived(wal_name(1))) == kContent);
-  EXPECT_TRUE(sent(test, wal_name(1)) == kContent);
-  EXPECT_EQ(sent(test, "00000002.history"), "1\t0/3000000\tno reason");
+  EXPECT_TRUE(delivered(test, wal_name(1)) == kContent);
+  EXPECT_EQ(delivered(test, "00000002.history"), "1\t0/3000000\tno reason");
   EXPECT_THAT(list_names(test.archived(wal_name(1)).parent_path()), ElementsAre(wal_name(1)));
 }
 
@@ -104,8 +104,8 @@ TEST(WalCoding, PlainFilesFromBeforeCompressionAreRead) {
   put_file(test.archived(wal_name(1)), kContent);
   put_file(test.archived("00000002.history"), "1\t0/3000000\tno reason");
   compressing(test, "custom");
-  EXPECT_TRUE(sent(test, wal_name(1)) == kContent);
-  EXPECT_EQ(sent(test, "00000002.history"), "1\t0/3000000\tno reason");
+  EXPECT_TRUE(delivered(test, wal_name(1)) == kContent);
+  EXPECT_EQ(delivered(test, "00000002.history"), "1\t0/3000000\tno reason");
 }
 
 TEST(WalCoding, AHistoryFileOfAnySizeIsNotReadIntoMemory) {
@@ -128,10 +128,10 @@ TEST(WalCoding, CustomMagicComesBeforeTheOthers) {
   test.config.custom_compression_magic = "0x1F8B08";
   test.config.custom_decompression_filter = "tail -c +4";
   put_file(test.archived(wal_name(1)), "\x1f\x8b\x08" + kContent);
-  EXPECT_TRUE(sent(test, wal_name(1)) == kContent);
+  EXPECT_TRUE(delivered(test, wal_name(1)) == kContent);
   // A pipeline that has lost something.
   test.config.custom_decompression_filter = "tail -c +4 | head -c 5000";
-  EXPECT_THROW(sent(test, wal_name(1)), Error);
+  EXPECT_THROW(delivered(test, wal_name(1)), Error);
 }
 
 TEST(WalCoding, FailedFilterLeavesTheFileAndNothingElse) {
@@ -207,7 +207,7 @@ class EncryptedArchive : public ::testing::Test {
   static void TearDownTestSuite() { delete std::exchange(keyring, nullptr); }
 
   EncryptedArchive() {
-    test_.config.encryption = "gpg";
+    test_.config.encryption = config::Encryption::gpg;
     test_.config.encryption_key_id = encryption::TestKeyring::kKey;
     test_.config.encryption_passphrase_command = "echo open sesame";
   }
@@ -235,7 +235,7 @@ TEST_F(EncryptedArchive, IsReadByGpgAndGivesTheContentBack) {
     const wal_archive::WalIndexEntry line = line_of(test_, name);
     EXPECT_EQ(line.compression, test_.config.compression) << word;
     EXPECT_EQ(line.encryption, "gpg");
-    EXPECT_TRUE(sent(test_, name) == content) << word;
+    EXPECT_TRUE(delivered(test_, name) == content) << word;
     const std::string inside = keyring->decrypt(get_file(test_.archived(name)));
     EXPECT_EQ(inside == content, *word == '\0') << word;
     EXPECT_EQ(inside.starts_with("\x28\xb5\x2f\xfd"), *word == 'z') << word;
@@ -244,7 +244,7 @@ TEST_F(EncryptedArchive, IsReadByGpgAndGivesTheContentBack) {
 
 TEST_F(EncryptedArchive, ReadsWhatBarmanWrote) {
   put_file(test_.archived(wal_name(1)), keyring->encrypt(kText));
-  EXPECT_TRUE(sent(test_, wal_name(1)) == kText);
+  EXPECT_TRUE(delivered(test_, wal_name(1)) == kText);
   put_file(test_.archived("00000002.history"), keyring->encrypt("1\t0/3000000\tno reason"));
   EXPECT_EQ(wal_archive::WalCoding(test_.config).read_text(test_.archived("00000002.history")),
             "1\t0/3000000\tno reason");
@@ -290,7 +290,7 @@ TEST_F(EncryptedArchive, PutsNoPlaintextOnADisk) {
   config.encryption_passphrase_command = telling(config.encryption_passphrase_command);
   put_file(test_.incoming(wal_name(1)), kContent);
   EXPECT_EQ(archive().archived, 1U);
-  EXPECT_TRUE(sent(test_, wal_name(1)) == kContent);
+  EXPECT_TRUE(delivered(test_, wal_name(1)) == kContent);
   put_file(test_.incoming(wal_name(1)), kContent);
   EXPECT_EQ(archive().duplicates, 1U);
   const std::string open_files = get_file(list);
@@ -312,8 +312,8 @@ TEST_F(EncryptedArchive, CannotBeReadWithoutPassphrase) {
   archive();
   test_.config.encryption_passphrase_command.reset();
   try {
-    sent(test_, wal_name(1));
-    FAIL() << "sent";
+    delivered(test_, wal_name(1));
+    FAIL() << "delivered";
   } catch (const Error& error) {
     EXPECT_EQ(error.message(), "Encrypted WAL file '" + wal_name(1) +
                                    "' detected, but no 'encryption_passphrase_command' is "

@@ -8,8 +8,9 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "catalogue/test_support.h"
+#include "cli/barman_program.h"
 #include "cli/commands.h"
-#include "cli/parser.h"
+#include "command_line/parser.h"
 
 // In the place of cli/commands.cc, which needs the commands themselves.
 bool barman::cli::is_available(std::string_view) { return true; }
@@ -37,8 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::vector<std::string> words =
       split(std::string_view(reinterpret_cast<const char*>(data), size), '\n');
   try {
-    cli::parse_command_line(words);
-  } catch (const cli::UsageError& error) {
+    command_line::parse_line(cli::barman_program(), words);
+  } catch (const command_line::UsageError& error) {
     if (std::string_view(error.what()).empty()) std::abort();
   }
   const std::string& word = words.back();

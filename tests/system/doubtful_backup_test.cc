@@ -125,7 +125,7 @@ TEST_F(DoubtfulBackup, DoesNotStopRetentionWhenItCannotBeDeleted) {
   EXPECT_THAT(cron.err,
               AllOf(HasSubstr("Failure deleting backup 20260901T000000 for server main."),
                     HasSubstr((data / "closed" / "file").string()),
-                    HasSubstr("Please manually remove the '" +
+                    HasSubstr("\nHINT: Please manually remove the '" +
                               catalogue_.base(OldCatalogue::kKept).string() + "' directory"),
                     HasSubstr("Cannot delete backup (main 20260901T000000)")));
   EXPECT_FALSE(fs::exists(catalogue_.base(OldCatalogue::kRoot))) << cron.out << cron.err;

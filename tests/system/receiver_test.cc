@@ -36,6 +36,10 @@ std::string complete_a_segment(StreamingSite& site) {
 TEST(Receiver, ArchivesASegmentAsSoonAsItIsComplete) {
   StreamingSite site({.server = {{"streaming_archiver_prompt", "on"}}});
   site.start_receiver();
+  std::vector<std::string> names;
+  for (const pid_t pid : list_processes(site.barman.configuration_file().string()))
+    names.push_back(read_text(fs::path("/proc") / std::to_string(pid) / "comm"));
+  EXPECT_THAT(names, ::testing::Contains("pg_receivewal\n"));
   for (int i = 0; i < 3; ++i) {
     const std::string name = complete_a_segment(site);
     EXPECT_TRUE(eventually([&] { return archived_wals(site.barman, "main").contains(name); }))

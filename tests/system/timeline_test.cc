@@ -266,6 +266,29 @@ TEST_P(ArchivingStory, RetentionAsksTheServerWhereItIs) {
   EXPECT_THAT(barman_.backup_ids("main"), testing::Contains(first));
 }
 
+// Somebody starts it by mistake: what its successor has made is what counts.
+TEST_P(ArchivingStory, AnOldPrimaryMakesNothingObsolete) {
+  const std::string first = back_up();
+  primary_.query("SELECT pg_create_restore_point('fork')");
+  archive(primary_);
+  primary_.stop();
+  fork_from(first);
+  add_server(*fork_);
+  archive(*fork_);
+  const std::string of_the_successor = back_up();
+  fork_->stop();
+  primary_.start();
+  add_server(primary_);
+  barman_.set("main", "retention_policy", "REDUNDANCY 1");
+  barman_.run({"cron"});
+  EXPECT_TRUE(eventually([&] {
+    const std::vector<std::string> kept = barman_.backup_ids("main");
+    return kept == std::vector{of_the_successor} ||
+           !testing::Value(kept, testing::Contains(of_the_successor));
+  }));
+  EXPECT_EQ(barman_.backup_ids("main"), std::vector{of_the_successor});
+}
+
 TEST_P(ArchivingStory, RefusesATargetThatNoBackupReaches) {
   const std::string before = now_of(primary_);
   const std::string first = back_up();

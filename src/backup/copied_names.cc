@@ -1,0 +1,66 @@
+#include "backup/copied_names.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace barman::backup {
+namespace {
+
+// Their contents; at the top of a data directory.
+constexpr std::array<std::string_view, 11> kEmptyDirectories = {
+    "pg_log",      "log",       "pg_xlog",     "pg_wal",       "pg_dynshmem", "pg_notify",
+    "pg_replslot", "pg_serial", "pg_stat_tmp", "pg_snapshots", "pg_subtrans"};
+
+// Files at the top of a data directory.
+constexpr std::array<std::string_view, 4> kOtherFiles = {
+    "global/pg_control",
+    // That of a backup from which the cluster was restored.
+    "backup_manifest",
+    // Those of this backup come from the server.
+    "backup_label", "tablespace_map"};
+
+constexpr std::array<std::string_view, 7> kNames = {
+    "postgresql.auto.conf.tmp", "current_logfiles.tmp", "pg_internal.init", "postmaster.pid",
+    "postmaster.opts",          "recovery.conf",        "standby.signal"};
+
+bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
+
+// "t3_16384" in a directory of a database: a temporary relation, "t[0-9]*_[0-9]*".
+bool is_temporary_relation(std::string_view directory, std::string_view name) {
+  const std::string_view parent = directory.substr(directory.rfind('/') + 1);
+  if (parent.empty() || !is_digit(parent.front())) return false;
+  if (name.size() < 4 || name.front() != 't' || !is_digit(name[1])) return false;
+  const std::size_t line = name.find('_');
+  return line != std::string_view::npos && line + 1 < name.size() && is_digit(name[line + 1]);
+}
+
+bool is_copied(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
+  if (name.starts_with("pgsql_tmp")) return false;
+  if (std::find(kNames.begin(), kNames.end(), name) != kNames.end()) return false;
+  return slash == std::string_view::npos || !is_temporary_relation(path.substr(0, slash), name);
+}
+
+}  // namespace
+
+bool is_copied_from_data_directory(std::string_view path) {
+  const std::size_t slash = path.find('/');
+  if (slash != std::string_view::npos) {
+    const std::string_view top = path.substr(0, slash);
+    if (std::find(kEmptyDirectories.begin(), kEmptyDirectories.end(), top) !=
+        kEmptyDirectories.end()) {
+      return false;
+    }
+  }
+  if (std::find(kOtherFiles.begin(), kOtherFiles.end(), path) != kOtherFiles.end()) return false;
+  return is_copied(path);
+}
+
+bool is_copied_from_tablespace(std::string_view path, std::string_view major_version) {
+  const std::string own = "PG_" + std::string(major_version) + "_";
+  return path.starts_with(own) && is_copied(path);
+}
+
+}  // namespace barman::backup

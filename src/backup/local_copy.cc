@@ -1,0 +1,394 @@
+#include "backup/local_copy.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/directory.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/log_components.h"
+#include "base/worker_pool.h"
+#include "pipeline/bulk_writer.h"
+#include "postgres/page_checksum.h"
+
+namespace barman::backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+using CopyClock = std::chrono::steady_clock;
+using CopyBuffer = pipeline::BulkWriter::Block;
+
+constexpr std::string_view kTablespaceLinks = "pg_tblspc/";
+constexpr std::size_t kInKernelStep = std::size_t{64} << 20;
+// How often a page is read again whose checksum is wrong: PostgreSQL may be writing it.
+constexpr int kPageReads = 20;
+
+std::int64_t ns_of(CopyClock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
+// What the calls that share or copy say when it is not possible between these two files.
+bool is_no_way(int error_number) {
+  constexpr std::array kReasons = {EXDEV, EOPNOTSUPP, ENOTTY, EINVAL, ENOSYS, EPERM, EBADF};
+  return std::find(kReasons.begin(), kReasons.end(), error_number) != kReasons.end();
+}
+
+MutableBytes thread_buffer() {
+  thread_local const auto block = std::make_unique<CopyBuffer>();
+  return block->bytes;
+}
+
+bool has_same_bytes(const Fd& a, const fs::path& a_path, const Fd& b, const fs::path& b_path,
+                    const std::function<void()>& require_going_on) {
+  const MutableBytes buffer = thread_buffer();
+  const auto half = static_cast<std::ptrdiff_t>(buffer.size() / 2);
+  const MutableBytes first = buffer.first(buffer.size() / 2);
+  const MutableBytes second = buffer.subspan(buffer.size() / 2);
+  for (std::uint64_t offset = 0;; offset += static_cast<std::uint64_t>(half)) {
+    require_going_on();
+    const std::size_t size = read_full_at(a, first, offset, a_path);
+    if (read_full_at(b, second, offset, b_path) != size) return false;
+    if (!std::equal(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(size),
+                    second.begin())) {
+      return false;
+    }
+    if (size < first.size()) return true;
+  }
+}
+
+}  // namespace
+
+struct LocalCopy::FileTask {
+  fs::path source;
+  fs::path destination;
+  std::optional<fs::path> reference;
+  std::string name;  // in the data directory
+  bool is_limited = false;
+  bool needs_sync = false;
+};
+
+// Goes through one tree; files are handed to the workers.
+class LocalCopy::Walk {
+ public:
+  Walk(LocalCopy& copy, const LocalTree& tree)
+      : copy_(copy), tree_(tree), workers_(copy.options_.worker_count) {}
+
+  void run() {
+    descend("", true);
+    workers_.wait();
+  }
+
+ private:
+  fs::path below(const fs::path& root, const std::string& path) const {
+    return path.empty() ? root : root / path;
+  }
+
+  // A directory may vanish, but not the root.
+  void descend(const std::string& path, bool is_root) {
+    const fs::path source = below(tree_.source, path);
+    const auto status = find_status(source);
+    if (!status || !S_ISDIR(status->st_mode)) {
+      if (!is_root) return;
+      throw Error(ErrorKind::not_found,
+                  fmt::format("there is no directory \"{}\"", source.string()),
+                  "Check that PostgreSQL runs on this host.");
+    }
+    const auto self = std::pair(status->st_dev, status->st_ino);
+    if (std::find(ancestors_.begin(), ancestors_.end(), self) != ancestors_.end()) {
+      throw Error(ErrorKind::conflict,
+                  fmt::format("\"{}\" is a symbolic link to a directory above it", source.string()),
+                  "Remove the link from the data directory.");
+    }
+    const bool needs_sync = make_directory(path, status->st_mode & 07777U);
+    ancestors_.push_back(self);
+    for (const std::string& name : list_directory(source)) {
+      copy_.require_going_on_();
+      if (workers_.has_failed()) break;  // wait() tells
+      visit(path.empty() ? name : path + "/" + name, needs_sync);
+    }
+    ancestors_.pop_back();
+  }
+
+  bool make_directory(const std::string& path, mode_t mode) {
+    const fs::path destination = below(tree_.destination, path);
+    if (::mkdir(destination.c_str(), 0700) != 0 && errno != EEXIST) {
+      throw_errno(fmt::format("cannot create directory \"{}\"", destination.string()));
+    }
+    const Fd fd = open_file(destination, O_RDONLY | O_DIRECTORY);
+    if (::fchmod(fd.get(), mode | 0700U) != 0) {
+      throw_errno(fmt::format("cannot set permissions of \"{}\"", destination.string()));
+    }
+    if (copy_.file_system_.covers(fd, destination)) return false;
+    copy_.directories_.push_back(destination);
+    return true;
+  }
+
+  void visit(const std::string& path, bool needs_sync) {
+    if (!tree_.is_copied(path)) return;
+    const fs::path source = tree_.source / path;
+    // Tablespaces elsewhere are trees of their own, or come with WAL.
+    if (tree_.prefix.empty() && path.starts_with(kTablespaceLinks) && fs::is_symlink(source))
+      return;
+    const auto status = find_status(source);
+    if (!status) {
+      if (find_status(source, Links::refuse)) {
+        log::warning(log::kBackupComponent, "\"{}\" leads nowhere and is left out",
+                     source.string());
+      }
+      return;
+    }
+    if (S_ISDIR(status->st_mode)) return descend(path, false);
+    if (!S_ISREG(status->st_mode)) {
+      log::warning(log::kBackupComponent, "\"{}\" is neither a file nor a directory, and left out",
+                   source.string());
+      return;
+    }
+    FileTask task{.source = source,
+                  .destination = tree_.destination / path,
+                  .reference = {},
+                  .name = tree_.prefix + path,
+                  .is_limited = tree_.bandwidth_limit.is_set(),
+                  .needs_sync = needs_sync};
+    if (tree_.reference) task.reference = *tree_.reference / path;
+    workers_.submit([&copy = copy_, task = std::move(task)] { copy.copy_task(task); });
+  }
+
+  LocalCopy& copy_;
+  const LocalTree& tree_;
+  std::vector<std::pair<dev_t, ino_t>> ancestors_;
+  WorkerPool workers_;  // after what its threads use
+};
+
+LocalCopy::LocalCopy(const LocalCopyOptions& options, const fs::path& root, Progress& progress,
+                     std::function<void()> require_going_on)
+    : options_(options),
+      file_system_(root),
+      progress_(progress),
+      require_going_on_(std::move(require_going_on)) {}
+
+LocalCopyTimes LocalCopy::copy_tree(const LocalTree& tree) {
+  const auto begun = CopyClock::now();
+  serial_ns_ = 0;
+  throttle_.reset();
+  if (tree.bandwidth_limit.is_set()) throttle_.emplace(tree.bandwidth_limit);
+  Walk(*this, tree).run();
+  return {.total_seconds = std::chrono::duration<double>(CopyClock::now() - begun).count(),
+          .serial_seconds = static_cast<double>(serial_ns_) / 1e9};
+}
+
+bool LocalCopy::copy_file(const fs::path& source, const fs::path& destination) {
+  if (!find_status(source)) return false;
+  copy_task({.source = source,
+             .destination = destination,
+             .reference = {},
+             .name = destination.filename().string(),
+             .is_limited = false,
+             .needs_sync = true});
+  return true;
+}
+
+void LocalCopy::copy_task(const FileTask& task) {
+  require_going_on_();
+  const auto begun = CopyClock::now();
+  const std::optional<Fd> source = find_file(task.source, Links::follow);
+  if (!source) return;  // It has gone since, and WAL says so.
+  struct stat status = {};
+  if (::fstat(source->get(), &status) != 0) {
+    throw_errno(fmt::format("cannot look at \"{}\"", task.source.string()));
+  }
+  if (!is_unchanged(task, *source, status) || !use_reference(task, status)) {
+    write_copy(task, *source, status);
+  }
+  serial_ns_ += ns_of(CopyClock::now()) - ns_of(begun);
+}
+
+bool LocalCopy::is_unchanged(const FileTask& task, const Fd& source,
+                             const struct stat& status) const {
+  if (options_.reuse == config::ReuseBackup::off || !task.reference) return false;
+  const auto known = find_status(*task.reference, Links::refuse);
+  if (!known || !S_ISREG(known->st_mode) || known->st_size != status.st_size ||
+      (known->st_mode & 07777U) != (status.st_mode & 07777U) ||
+      known->st_mtim.tv_sec != status.st_mtim.tv_sec) {
+    return false;
+  }
+  // Copies that come from a stream have whole seconds. The time of a change of the inode cannot be
+  // set by anybody.
+  const bool is_exact = known->st_mtim.tv_nsec == status.st_mtim.tv_nsec;
+  const std::time_t touched = std::max(status.st_mtim.tv_sec, status.st_ctim.tv_sec);
+  if (is_exact && options_.horizon && touched < *options_.horizon) return true;
+  const std::optional<Fd> reference = find_file(*task.reference);
+  return reference &&
+         has_same_bytes(source, task.source, *reference, *task.reference, require_going_on_);
+}
+
+// False when it cannot be done in this way.
+bool LocalCopy::use_reference(const FileTask& task, const struct stat& status) {
+  if (options_.reuse == config::ReuseBackup::link) {
+    if (::linkat(AT_FDCWD, task.reference->c_str(), AT_FDCWD, task.destination.c_str(), 0) == 0) {
+      progress_.advance(static_cast<std::uint64_t>(status.st_size));
+      return true;
+    }
+    log::debug(log::kBackupComponent, "cannot link \"{}\" to \"{}\": {}", task.reference->string(),
+               task.destination.string(), errno_text(errno));
+    return false;
+  }
+  // Beside the copy blocks may be shared, and the server's disk is left alone.
+  const std::optional<Fd> reference = find_file(*task.reference);
+  if (!reference) return false;
+  FileTask from_reference = task;
+  from_reference.source = *task.reference;
+  write_copy(from_reference, *reference, status);
+  return true;
+}
+
+void LocalCopy::write_copy(const FileTask& task, const Fd& source, const struct stat& status) {
+  const mode_t mode = status.st_mode & 0777U;
+  Fd destination = create_file(task.destination, O_RDWR, mode);
+  const auto size_bytes = static_cast<std::uint64_t>(status.st_size);
+  const bool is_checked = options_.checked_before && postgres::parse_relation_path(task.name);
+  if (size_bytes > 0 && !task.is_limited && share(source, destination)) {
+    if (is_checked) check_clone(task, source, destination);
+    progress_.advance(size_bytes);
+  } else if (size_bytes > 0 && (is_checked || task.is_limited ||
+                                !copy_in_kernel(task, source, destination, size_bytes))) {
+    write_through_buffer(task, source, destination, size_bytes);
+  }
+  if (::fchmod(destination.get(), mode) != 0) {
+    throw_errno(fmt::format("cannot set permissions of \"{}\"", task.destination.string()));
+  }
+  const std::array<timespec, 2> times = {status.st_mtim, status.st_mtim};
+  if (::futimens(destination.get(), times.data()) != 0) {
+    throw_errno(fmt::format("cannot set the time of \"{}\"", task.destination.string()));
+  }
+  if (task.needs_sync) sync_fd(destination, task.destination);
+  destination.close(task.destination);
+}
+
+bool LocalCopy::share(const Fd& source, const Fd& destination) {
+  if (!can_share_) return false;
+  if (::ioctl(destination.get(), FICLONE, source.get()) == 0) return true;
+  if (is_no_way(errno)) can_share_ = false;
+  return false;  // copying tells more exactly what is wrong
+}
+
+bool LocalCopy::copy_in_kernel(const FileTask& task, const Fd& source, const Fd& destination,
+                               std::uint64_t size_bytes) {
+  std::uint64_t copied = 0;
+  while (copied < size_bytes) {
+    require_going_on_();
+    const std::size_t step = std::min<std::uint64_t>(size_bytes - copied, kInKernelStep);
+    const ssize_t size =
+        ::copy_file_range(source.get(), nullptr, destination.get(), nullptr, step, 0);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && copied == 0 && is_no_way(errno)) return false;
+    if (size < 0) {
+      throw_errno(fmt::format("cannot copy \"{}\" to \"{}\"", task.source.string(),
+                              task.destination.string()));
+    }
+    // Some file systems say so of a file that is not empty.
+    if (size == 0 && copied == 0) return false;
+    if (size == 0) break;
+    copied += static_cast<std::uint64_t>(size);
+    progress_.advance(static_cast<std::uint64_t>(size));
+  }
+  return true;
+}
+
+void LocalCopy::write_through_buffer(const FileTask& task, const Fd& source, const Fd& destination,
+                                     std::uint64_t size_bytes) {
+  const MutableBytes buffer = thread_buffer();
+  pipeline::BulkWriter writer(destination, task.destination, size_bytes);
+  std::uint64_t copied = 0;
+  while (copied < size_bytes) {
+    require_going_on_();
+    const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), size_bytes - copied);
+    const std::size_t size = read_full_at(source, buffer.first(wanted), copied, task.source);
+    check_pages(task, source, Bytes(buffer).first(size), copied);
+    writer.write(Bytes(buffer).first(size));
+    progress_.advance(size);
+    if (task.is_limited) keep_rate(size);
+    copied += size;
+    if (size < wanted) break;  // It has been cut meanwhile.
+  }
+  if (copied < size_bytes && ::ftruncate(destination.get(), static_cast<off_t>(copied)) != 0) {
+    throw_errno(fmt::format("cannot cut \"{}\" to its size", task.destination.string()));
+  }
+}
+
+// A clone stands still; what looks wrong in it is read again where PostgreSQL writes.
+void LocalCopy::check_clone(const FileTask& task, const Fd& source, const Fd& clone) {
+  const MutableBytes buffer = thread_buffer();
+  std::uint64_t offset = 0;
+  while (const std::size_t size = read_full_at(clone, buffer, offset, task.destination)) {
+    require_going_on_();
+    check_pages(task, source, Bytes(buffer).first(size), offset);
+    offset += size;
+  }
+}
+
+void LocalCopy::check_pages(const FileTask& task, const Fd& source, Bytes data,
+                            std::uint64_t offset) {
+  if (!options_.checked_before) return;
+  const auto relation = postgres::parse_relation_path(task.name);
+  if (!relation) return;
+  for (std::size_t at = 0; at + postgres::kPageSize <= data.size(); at += postgres::kPageSize) {
+    const std::uint64_t place = offset + at;
+    const auto block =
+        relation->first_block + static_cast<std::uint32_t>(place / postgres::kPageSize);
+    const auto state_of = [&](Bytes page) {
+      return postgres::check_page(page, block, *options_.checked_before);
+    };
+    if (state_of(data.subspan(at, postgres::kPageSize)) != postgres::PageState::damaged) continue;
+    std::array<std::byte, postgres::kPageSize> again;
+    bool is_damaged = true;
+    for (int read = 0; read < kPageReads && is_damaged; ++read) {
+      std::this_thread::yield();
+      is_damaged = read_full_at(source, again, place, task.source) == again.size() &&
+                   state_of(again) == postgres::PageState::damaged;
+    }
+    if (!is_damaged) continue;
+    ++damaged_page_count_;
+    const std::string text = fmt::format("{}: block {}", task.name, block);
+    log::error(log::kBackupComponent, "wrong checksum in {}", text);
+    const std::lock_guard lock(damage_mutex_);
+    if (damaged_pages_.size() < kMostListedPages) damaged_pages_.push_back(text);
+  }
+}
+
+std::vector<std::string> LocalCopy::damaged_pages() const {
+  const std::lock_guard lock(damage_mutex_);
+  return damaged_pages_;
+}
+
+// In small steps: what ends the copy ends the waiting.
+void LocalCopy::keep_rate(std::uint64_t size_bytes) {
+  constexpr std::chrono::milliseconds kStep{100};
+  const auto end = throttle_->reserve(size_bytes);
+  while (CopyClock::now() < end) {
+    require_going_on_();
+    std::this_thread::sleep_until(std::min(end, CopyClock::now() + kStep));
+  }
+}
+
+void LocalCopy::make_durable() {
+  for (const fs::path& path : directories_) sync_directory(path);
+  file_system_.sync();
+}
+
+}  // namespace barman::backup

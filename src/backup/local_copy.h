@@ -1,0 +1,115 @@
+// Copies the files of a running cluster, which lie on this host, into a backup.
+//
+// One thread walks through a tree, several copy. A file is shared with its source where the file
+// system can (FICLONE), else copied inside the kernel, or through a buffer where its pages are to
+// be checked. Symbolic links are followed, for what they lead to belongs to the backup. Files come,
+// go, grow and shrink meanwhile: WAL puts that right. A file that cannot be read is an error.
+//
+// With a reference, the same tree of an earlier backup, files that have not changed are second
+// names of its files, or copied from there. Unchanged means: size, permissions and time of change
+// are those of the file in the reference, and it was last touched before `horizon`, a moment before
+// the reference was begun; one that was touched later, or whose times are only the same second,
+// counts as unchanged only when its content is the same.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <ctime>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/file_system_sync.h"
+#include "base/progress.h"
+#include "base/throttle.h"
+#include "config/server_config.h"
+#include "wal/lsn.h"
+
+namespace barman::backup {
+
+struct LocalTree {
+  std::filesystem::path source;
+  // Exists, and is empty but for what earlier calls have put there.
+  std::filesystem::path destination;
+  std::optional<std::filesystem::path> reference;
+  // Of paths below source; nothing below a path that is not copied is looked at.
+  std::function<bool(std::string_view path)> is_copied;
+  // Of its files in the data directory: "" or "pg_tblspc/16384/".
+  std::string prefix;
+  TransferLimit bandwidth_limit;
+};
+
+struct LocalCopyOptions {
+  config::ReuseBackup reuse = config::ReuseBackup::off;
+  // Seconds since the epoch; nothing is taken for unchanged by its time without it.
+  std::optional<std::time_t> horizon;
+  std::size_t worker_count = 2;
+  // Pages have checksums; those changed behind this position may be torn, WAL writes them anew.
+  std::optional<wal::Lsn> checked_before;
+};
+
+struct LocalCopyTimes {
+  double total_seconds = 0;
+  // All workers together.
+  double serial_seconds = 0;
+};
+
+class LocalCopy {
+ public:
+  // `root` exists, and all destinations are below it. `require_going_on` is called often, from all
+  // threads; what it throws ends the copy. References must live longer.
+  LocalCopy(const LocalCopyOptions& options, const std::filesystem::path& root, Progress& progress,
+            std::function<void()> require_going_on);
+
+  // Returns when all files of the tree are there.
+  LocalCopyTimes copy_tree(const LocalTree& tree);
+  // One file, followed when it is a link. False when there is none of that name.
+  bool copy_file(const std::filesystem::path& source, const std::filesystem::path& destination);
+  // Everything that was copied is durable when it returns.
+  void make_durable();
+
+  // Pages with wrong checksums, "base/5/1259: block 7", at most kMostListedPages.
+  static constexpr std::size_t kMostListedPages = 100;
+  std::uint64_t damaged_page_count() const { return damaged_page_count_; }
+  std::vector<std::string> damaged_pages() const;
+
+ private:
+  struct FileTask;
+  class Walk;
+
+  void copy_task(const FileTask& task);
+  bool is_unchanged(const FileTask& task, const Fd& source, const struct stat& status) const;
+  bool use_reference(const FileTask& task, const struct stat& status);
+  void write_copy(const FileTask& task, const Fd& source, const struct stat& status);
+  bool share(const Fd& source, const Fd& destination);
+  bool copy_in_kernel(const FileTask& task, const Fd& source, const Fd& destination,
+                      std::uint64_t size_bytes);
+  void write_through_buffer(const FileTask& task, const Fd& source, const Fd& destination,
+                            std::uint64_t size_bytes);
+  void check_clone(const FileTask& task, const Fd& source, const Fd& clone);
+  void check_pages(const FileTask& task, const Fd& source, Bytes data, std::uint64_t offset);
+  void keep_rate(std::uint64_t size_bytes);
+
+  const LocalCopyOptions options_;
+  const FileSystemSync file_system_;
+  Progress& progress_;
+  const std::function<void()> require_going_on_;
+  std::atomic<bool> can_share_ = true;
+  // Of the tree that is being copied, when it has a limit.
+  std::optional<Throttle> throttle_;
+  std::atomic<std::int64_t> serial_ns_ = 0;
+  // That one flush at the end does not cover.
+  std::vector<std::filesystem::path> directories_;
+  std::atomic<std::uint64_t> damaged_page_count_ = 0;
+  mutable std::mutex damage_mutex_;
+  std::vector<std::string> damaged_pages_;
+};
+
+}  // namespace barman::backup

@@ -1,0 +1,68 @@
+#include "backup/reference_backup.h"
+
+#include <functional>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "catalogue/test_support.h"
+#include "wal_transfer/test_support.h"
+
+namespace barman::backup {
+namespace {
+
+using catalogue::BackupInfo;
+using catalogue::BackupStatus;
+
+class ReferenceTest : public testing::Test {
+ protected:
+  ReferenceTest() {
+    for (BackupInfo* const backup : {&older_, &next_}) backup->systemid = "1";
+    next_.status = BackupStatus::started;
+    put_file(server_.catalogue().data_directory(older_.id) / "PG_VERSION", "17\n");
+  }
+  ReferenceBackup find() const {
+    return find_reference(stored::BackupStore(server_.catalogue()), {older_, next_}, next_);
+  }
+
+  wal_transfer::TestServer test_;
+  server::Server server_ = test_.make();
+  BackupInfo older_ = catalogue::make_backup("20260101T000000", "", "");
+  BackupInfo next_ = catalogue::make_backup("20260102T000000", "", "");
+};
+
+TEST_F(ReferenceTest, IsThePreviousUsableBackupOfFilesInClear) {
+  for (const char* mode : {"rsync-concurrent", "rsync-exclusive", "postgres"}) {
+    older_.mode = mode;
+    ASSERT_TRUE(find().backup) << mode;
+    EXPECT_EQ(find().backup->id, older_.id);
+    EXPECT_EQ(find().refusal, "");
+  }
+}
+
+TEST_F(ReferenceTest, IsNoneWithoutAUsableBackup) {
+  older_.status = BackupStatus::failed;
+  EXPECT_FALSE(find().backup);
+  EXPECT_EQ(find().refusal, "");
+}
+
+TEST_F(ReferenceTest, TellsWhyAnotherCannotBeOne) {
+  const std::vector<std::pair<std::string, std::function<void(BackupInfo&)>>> cases = {
+      {"it is encrypted", [](BackupInfo& info) { info.encryption = "gpg"; }},
+      {"its files are in archives", [](BackupInfo& info) { info.compression = "zstd"; }},
+      {"it holds changed blocks only",
+       [](BackupInfo& info) { info.parent_backup_id = catalogue::BackupId{"20251231T000000"}; }},
+      {"it is of another cluster", [](BackupInfo& info) { info.systemid = "2"; }},
+      {"it has lost its files",
+       [](BackupInfo& info) { info.id = catalogue::BackupId{"20260101T000001"}; }}};
+  for (const auto& [reason, change] : cases) {
+    const BackupInfo whole = older_;
+    change(older_);
+    EXPECT_FALSE(find().backup) << reason;
+    EXPECT_EQ(find().refusal, "backup " + older_.id.value + " cannot be one: " + reason);
+    older_ = whole;
+  }
+}
+
+}  // namespace
+}  // namespace barman::backup

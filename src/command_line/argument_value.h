@@ -1,0 +1,20 @@
+// What values the options accept, and the messages for the others.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "command_line/program_spec.h"
+
+namespace barman::command_line {
+
+// Why `value` is refused: "'0' is not a valid positive integer"; nullopt when it is fine.
+std::optional<std::string> value_problem(ValueKind kind, std::span<const std::string_view> choices,
+                                         std::string_view value);
+
+// A number with one of k Ki M Mi G Gi T Ti, case-sensitive: "10Gi". nullopt when it is none.
+std::optional<std::uint64_t> parse_staging_size(std::string_view text);
+
+}  // namespace barman::command_line

@@ -1,0 +1,66 @@
+#include "facts/backup_facts.h"
+
+#include <fmt/format.h>
+
+#include "backup/delete_backup.h"
+#include "wal/wal_file_name.h"
+#include "wal_archive/wal_archive.h"
+
+namespace barman::facts {
+
+using catalogue::BackupInfo;
+
+void warn_of_broken(Messages& messages, const std::vector<catalogue::BrokenBackup>& broken) {
+  for (const catalogue::BrokenBackup& backup : broken) {
+    messages.warning(fmt::format("backup {} is left out: {}", backup.id.value, backup.reason));
+  }
+}
+
+std::vector<BackupInfo> list_readable_backups(Messages& messages, const server::Server& server) {
+  catalogue::BackupList list = server.catalogue().list_backups();
+  warn_of_broken(messages, list.broken);
+  return std::move(list.backups);
+}
+
+wal_archive::WalLines wal_lines(const server::Server& server) {
+  return [archive = wal_archive::WalArchive(server),
+          name = server.name()](const wal_archive::WalIndexVisitor& visitor) {
+    try {
+      archive.index().for_each(visitor);
+    } catch (const Error& error) {
+      // Only here the name of the server is known, which makes the hint a command to copy.
+      if (error.kind() != ErrorKind::corrupt) throw;
+      throw Error(error.kind(), error.describe(),
+                  fmt::format("Please run \"barman rebuild-xlogdb {}\" to solve this issue", name));
+    }
+  };
+}
+
+wal_archive::HistoryReader read_archived_history(Messages& messages, const server::Server& server) {
+  return [&messages, archive = wal_archive::WalArchive(server)](
+             wal::TimelineId timeline) -> std::optional<std::string> {
+    // Everything else of a backup is worth telling without its timelines.
+    try {
+      return archive.find_text(wal::history_file_name(timeline));
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      messages.warning(
+          fmt::format("timelines from {} on are not told: {}", timeline.value, error.describe()));
+    }
+    return std::nullopt;
+  };
+}
+
+std::optional<RetentionStatuses> list_retention_statuses(const server::Server& server,
+                                                         const std::vector<BackupInfo>& backups) {
+  if (!server.config().retention_policy) return std::nullopt;
+  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  RetentionStatuses statuses;
+  for (const catalogue::RetentionVerdict& verdict :
+       catalogue::apply_retention(backups, backup::retention_input(server, backups, annotations))) {
+    statuses.emplace_hint(statuses.end(), verdict.id, verdict.status);
+  }
+  return statuses;
+}
+
+}  // namespace barman::facts

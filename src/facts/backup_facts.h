@@ -1,0 +1,34 @@
+// What the commands about backups ask of the catalogue beside the metadata: the WAL of each backup
+// and the verdict of the retention policy.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/progress.h"
+#include "catalogue/retention.h"
+#include "server/server.h"
+#include "wal_archive/wal_statistics.h"
+
+namespace barman::facts {
+
+// All backups of the server, ascending by ID; metadata files that cannot be read become warnings.
+std::vector<catalogue::BackupInfo> list_readable_backups(Messages& messages,
+                                                         const server::Server& server);
+void warn_of_broken(Messages& messages, const std::vector<catalogue::BrokenBackup>& broken);
+
+// The lines of the server's WAL index, under its lock. A name that is none of WAL files ends the
+// visit with a hint to rebuild the index.
+wal_archive::WalLines wal_lines(const server::Server& server);
+
+// Of the timeline history files in `wals/`, whatever they are stored in; one that cannot be read is
+// a warning.
+wal_archive::HistoryReader read_archived_history(Messages& messages, const server::Server& server);
+
+// nullopt without a retention policy.
+using RetentionStatuses = std::map<catalogue::BackupId, catalogue::RetentionStatus>;
+std::optional<RetentionStatuses> list_retention_statuses(
+    const server::Server& server, const std::vector<catalogue::BackupInfo>& backups);
+
+}  // namespace barman::facts

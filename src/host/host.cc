@@ -1,0 +1,85 @@
+#include "host/host.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <optional>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "base/anonymous_file.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "host/shell_word.h"
+
+namespace barman::host {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kMaxErrorText = 4096;
+
+}  // namespace
+
+std::string read_error_text(const Fd& file) {
+  std::string text(kMaxErrorText, '\0');
+  text.resize(read_full_at(file, std::as_writable_bytes(std::span(text)), 0, "error output"));
+  return mask_passwords(strip(text));
+}
+
+std::string HostAnswer::read_output() const {
+  struct stat status = {};
+  if (::fstat(output.get(), &status) != 0) throw_errno("cannot read the answer of a program");
+  std::string text(static_cast<std::size_t>(status.st_size), '\0');
+  text.resize(read_full_at(output, std::as_writable_bytes(std::span(text)), 0, "answer"));
+  return text;
+}
+
+ChildProcess Host::start(const std::vector<std::string>& argv,
+                         const ChildProcess::Streams& streams) const {
+  return ChildProcess(command(argv), streams);
+}
+
+HostAnswer Host::run(const std::vector<std::string>& argv, const Interrupt& interrupt,
+                     int standard_input) const {
+  HostAnswer answer{.output = open_anonymous_file(fs::temp_directory_path()), .error = {}};
+  const Fd errors = open_anonymous_file(fs::temp_directory_path());
+  const Fd nothing = open_file("/dev/null", O_RDONLY);
+  ChildProcess program = start(argv, {.input = standard_input < 0 ? nothing.get() : standard_input,
+                                      .output = answer.output.get(),
+                                      .error = errors.get()});
+  const std::optional<int> exit_code = program.wait_unless_interrupted(interrupt);
+  if (!exit_code) interrupt.throw_if_requested();
+  answer.exit_code = exit_code.value_or(-1);
+  answer.error = read_error_text(errors);
+  if (::lseek(answer.output.get(), 0, SEEK_SET) < 0) throw_errno("cannot read an answer");
+  return answer;
+}
+
+std::vector<std::string> LocalHost::command(const std::vector<std::string>& argv) const {
+  return argv;
+}
+
+std::string LocalHost::title() const { return "this host"; }
+
+std::string LocalHost::describe() const { return "this host"; }
+
+std::string LocalHost::hint() const {
+  return "Try the command by hand, as the user that runs barman.";
+}
+
+std::vector<std::string> SshHost::command(const std::vector<std::string>& argv) const {
+  std::string line = route_.command;
+  for (const std::string& word : argv) line += " " + shell_word(shell_word(word));
+  return shell_command(line);
+}
+
+std::string SshHost::describe() const { return mask_passwords(route_.command); }
+
+std::string SshHost::hint() const {
+  return fmt::format("Try {} by hand, as the user that runs barman.", route_.option);
+}
+
+}  // namespace barman::host

@@ -1,0 +1,49 @@
+// Files of another host: `tar` there, taken apart here. Nothing but a shell and tar is needed
+// there.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "base/throttle.h"
+#include "host/host.h"
+#include "pipeline/tar_reader.h"
+
+namespace barman::host {
+
+struct RemoteTree {
+  // On that host.
+  std::filesystem::path directory;
+  // Names relative to the directory, one a line, from the descriptor's position on; -1 = all of it.
+  int names = -1;
+};
+
+struct TreeTransfer {
+  // By gzip on the way.
+  bool is_compressed = false;
+  TransferLimit bandwidth_limit;
+  Progress& progress;
+  const Interrupt& interrupt;
+};
+
+// Delivers the members to `visitor`. Throws `remote` with what ssh or tar says, `corrupt` (also
+// when the archive ends without its end, be it that nothing was said at all), `interrupted`.
+void receive_tree(const Host& host, const RemoteTree& tree, pipeline::TarVisitor& visitor,
+                  const TreeTransfer& transfer);
+
+// The SHA-256 of each file below `directory` of that host, as sha256sum prints them. nullopt when
+// there is no such program. Throws `remote`, `interrupted`.
+std::optional<std::string> list_remote_digests(const Host& host,
+                                               const std::filesystem::path& directory,
+                                               const Interrupt& interrupt);
+
+// What runs there.
+std::vector<std::string> tar_command(const RemoteTree& tree, bool is_compressed);
+
+}  // namespace barman::host

@@ -1,0 +1,108 @@
+#include "host/tar_sender.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/anonymous_file.h"
+#include "base/error.h"
+#include "compression/codec.h"
+
+namespace barman::host {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kNoTimeout = -1;
+
+}  // namespace
+
+// What tar reads there.
+class TarSender::Pipe final : public pipeline::Sink {
+ public:
+  Pipe(const Host& host, fs::path directory, bool is_compressed, const Interrupt& interrupt)
+      : host_(host),
+        directory_(std::move(directory)),
+        interrupt_(interrupt),
+        pipe_(make_pipe()),
+        errors_(open_anonymous_file(fs::temp_directory_path())),
+        nothing_(open_file("/dev/null", O_WRONLY)),
+        tar_(host.start(
+            untar_command(directory_, is_compressed),
+            {.input = pipe_.read_end.get(), .output = nothing_.get(), .error = errors_.get()})) {
+    pipe_.read_end = Fd();
+    if (::fcntl(pipe_.write_end.get(), F_SETFL, O_NONBLOCK) != 0) {
+      throw_errno("cannot prepare a pipe");
+    }
+  }
+
+  void write(Bytes data) override {
+    while (!data.empty()) {
+      if (wait_for_fd(pipe_.write_end.get(), WaitFor::writable, kNoTimeout, interrupt_) ==
+          WaitResult::interrupted) {
+        interrupt_.throw_if_requested();
+      }
+      const ssize_t count = ::write(pipe_.write_end.get(), data.data(), data.size());
+      if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (count < 0 && errno == EPIPE) end();
+      if (count < 0) throw_errno("cannot send to " + host_.title());
+      data = data.subspan(static_cast<std::size_t>(count));
+    }
+  }
+
+  void finish() override {
+    pipe_.write_end = Fd();
+    const std::optional<int> exit_code = tar_.wait_unless_interrupted(interrupt_);
+    if (!exit_code) interrupt_.throw_if_requested();
+    if (exit_code != 0) fail(exit_code.value_or(-1));
+  }
+
+ private:
+  // Nobody reads any more.
+  [[noreturn]] void end() {
+    pipe_.write_end = Fd();
+    fail(tar_.wait());
+  }
+
+  [[noreturn]] void fail(int exit_code) const {
+    const std::string text = read_error_text(errors_);
+    throw Error(ErrorKind::remote,
+                fmt::format("cannot write \"{}\" of {}: \"{}\" ended with exit code {}{}",
+                            directory_.string(), host_.title(), host_.describe(), exit_code,
+                            text.empty() ? "" : ": " + text),
+                host_.hint());
+  }
+
+  const Host& host_;
+  const fs::path directory_;
+  const Interrupt interrupt_;
+  PipeEnds pipe_;
+  const Fd errors_;
+  const Fd nothing_;
+  ChildProcess tar_;
+};
+
+TarSender::TarSender(const Host& host, fs::path directory, const TarSending& options,
+                     const Interrupt& interrupt)
+    : pipe_(std::make_unique<Pipe>(host, std::move(directory), options.is_compressed, interrupt)) {
+  if (options.is_compressed) {
+    constexpr auto kAlgorithm = compression::Algorithm::gzip;
+    compressor_ = compression::make_compressor(
+        kAlgorithm, compression::resolve_level(kAlgorithm, "low"), *pipe_);
+  }
+  archive_ = std::make_unique<pipeline::TarWriter>(compressor_ ? *compressor_ : *pipe_);
+}
+
+TarSender::~TarSender() = default;
+
+void TarSender::finish() { archive_->finish(); }
+
+std::vector<std::string> untar_command(const fs::path& directory, bool is_compressed) {
+  // -o: the user there owns what arrives; -p: modes are those of the archive, whatever the umask.
+  return {"tar", is_compressed ? "-xzpof" : "-xpof", "-", "-C", directory.string()};
+}
+
+}  // namespace barman::host

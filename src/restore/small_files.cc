@@ -1,0 +1,129 @@
+#include "restore/small_files.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "copy/verified_read.h"
+#include "restore/destination.h"
+#include "restore/directory_modes.h"
+#include "restore/save_aside.h"
+
+namespace barman::restore {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kMemoryDirectory = "/dev/shm";
+constexpr std::uint64_t kMaxWaitingFile = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMaxWaitingBytes = std::uint64_t{64} << 20;
+
+fs::path make_waiting_directory(bool is_secret) {
+  const bool has_memory = ::access(kMemoryDirectory, W_OK | X_OK) == 0;
+  if (!has_memory && is_secret) {
+    throw Error(ErrorKind::io,
+                fmt::format("'{}' cannot be written: what waits of an encrypted backup to be sent "
+                            "must not lie on a disk",
+                            kMemoryDirectory),
+                "Mount a tmpfs there.");
+  }
+  const fs::path parent = has_memory ? fs::path(kMemoryDirectory) : fs::temp_directory_path();
+  std::string name = (parent / "barman_recovery-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) throw_errno("cannot create \"" + name + "\"");
+  return name;
+}
+
+}  // namespace
+
+SmallFiles::SmallFiles(bool is_secret, std::vector<std::string> needed)
+    : directory_(make_waiting_directory(is_secret)), needed_(std::move(needed)) {}
+
+SmallFiles::~SmallFiles() {
+  std::error_code code;  // What cannot be removed is in memory, and of this user only.
+  fs::remove_all(directory_, code);
+}
+
+bool SmallFiles::wants(const std::string& name, std::uint64_t size_bytes) {
+  if (name == kWaitingControlFile ||
+      std::find(needed_.begin(), needed_.end(), name) != needed_.end()) {
+    return true;
+  }
+  const bool is_outside = name.find('/') == std::string::npos || !is_of_cluster(name);
+  const bool may_be_wanted = is_outside || name.ends_with(".conf");
+  if (!may_be_wanted || size_bytes > kMaxWaitingFile ||
+      total_bytes_ + size_bytes > kMaxWaitingBytes) {
+    return false;
+  }
+  total_bytes_ += size_bytes;
+  return true;
+}
+
+void SmallFiles::put(const std::string& name, const copy::CopyTask& task, Progress& progress,
+                     const Interrupt& interrupt) const {
+  const fs::path path = directory_ / name;
+  make_directories(path.parent_path(), ClusterModes().directory);
+  Fd file = open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, task.mode);
+  set_mode(path, task.mode);
+  copy::read_verified(*copy::open_source(task), task, interrupt, [&](Bytes data, std::uint64_t) {
+    write_full(file, data, path);
+    progress.advance(data.size());
+  });
+  if (task.modified) {
+    const std::array<timespec, 2> times = {*task.modified, *task.modified};
+    if (::futimens(file.get(), times.data()) != 0) {
+      throw_errno(fmt::format("cannot set the time of \"{}\"", path.string()));
+    }
+  }
+  file.close(path);
+}
+
+void SmallFiles::send(pipeline::TarWriter& archive) const {
+  std::vector<fs::path> paths;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory_)) {
+    paths.push_back(entry.path());
+  }
+  // A directory before what it contains.
+  std::sort(paths.begin(), paths.end());
+  for (const fs::path& path : paths) {
+    send_file(path, path.lexically_relative(directory_).string(), archive);
+  }
+}
+
+void SmallFiles::send_file(const fs::path& path, const std::string& name,
+                           pipeline::TarWriter& archive) const {
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    throw_errno(fmt::format("cannot look at \"{}\"", path.string()));
+  }
+  const bool is_directory = S_ISDIR(status.st_mode);
+  if (is_directory && sent_directories_.contains(name)) return;
+  archive.begin_member(
+      {.path = name,
+       .type = is_directory ? pipeline::TarMemberType::directory : pipeline::TarMemberType::regular,
+       .mode = status.st_mode & 07777,
+       .size_bytes = static_cast<std::uint64_t>(status.st_size),
+       .mtime = status.st_mtim.tv_sec,
+       .link_target = {}});
+  if (is_directory) return;
+  const Fd file = open_file(path, O_RDONLY | O_NOFOLLOW);
+  std::uint64_t sent = 0;
+  while (const std::size_t size = read_full_at(file, copy::worker_buffer(), sent, path)) {
+    archive.write(Bytes(copy::worker_buffer()).first(size));
+    sent += size;
+  }
+  archive.end_member();
+}
+
+}  // namespace barman::restore

@@ -1,0 +1,155 @@
+#include "restore/wal_stream.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "restore/wal_decoder.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::restore {
+namespace fs = std::filesystem;
+
+namespace {
+
+// Timeline history files and the labels of backups.
+constexpr std::size_t kMaxSmallWal = std::size_t{16} << 20;
+constexpr std::size_t kZeroPiece = std::size_t{64} << 10;
+
+// The content of one member; what the header promises is what comes.
+class MemberSink final : public pipeline::Sink {
+ public:
+  MemberSink(pipeline::TarWriter& archive, std::uint64_t size_bytes, std::string name,
+             const WalStream::OnBytes& on_bytes, const Interrupt& interrupt)
+      : archive_(archive),
+        size_bytes_(size_bytes),
+        name_(std::move(name)),
+        on_bytes_(on_bytes),
+        interrupt_(interrupt) {}
+
+  void write(Bytes data) override {
+    interrupt_.throw_if_requested();
+    written_ += data.size();
+    if (written_ > size_bytes_) fail("more than");
+    archive_.write(data);
+    on_bytes_(data.size());
+  }
+  void finish() override {}
+
+  void fill_with_zeroes() {
+    static const std::vector<std::byte> zeroes(kZeroPiece);
+    while (written_ < size_bytes_) {
+      const std::uint64_t rest = size_bytes_ - written_;
+      write(
+          Bytes(zeroes).first(static_cast<std::size_t>(std::min<std::uint64_t>(kZeroPiece, rest))));
+    }
+  }
+  void end() {
+    if (written_ != size_bytes_) fail(fmt::format("{} instead of", written_));
+    archive_.end_member();
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& found) const {
+    throw Error(ErrorKind::corrupt,
+                fmt::format("WAL file \"{}\" has {} {} bytes", name_, found, size_bytes_),
+                "Put an intact copy of the file in its place, or restore with --get-wal.");
+  }
+
+  pipeline::TarWriter& archive_;
+  const std::uint64_t size_bytes_;
+  const std::string name_;
+  const WalStream::OnBytes& on_bytes_;
+  const Interrupt& interrupt_;
+  std::uint64_t written_ = 0;
+};
+
+class TextSink final : public pipeline::Sink {
+ public:
+  explicit TextSink(const fs::path& path) : path_(path) {}
+  void write(Bytes data) override {
+    if (text.size() + data.size() > kMaxSmallWal) {
+      throw Error(ErrorKind::corrupt,
+                  fmt::format("\"{}\" is too large for what its name says", path_.string()),
+                  "Put an intact copy of the file in its place.");
+    }
+    text.append(reinterpret_cast<const char*>(data.data()), data.size());
+  }
+  void finish() override {}
+
+  std::string text;
+
+ private:
+  const fs::path& path_;
+};
+
+bool is_segment_name(const std::string& name) {
+  const auto parsed = wal::parse_wal_file_name(name);
+  return parsed && parsed->kind == wal::WalFileKind::segment;
+}
+
+}  // namespace
+
+pipeline::TarMember WalStream::member(const std::string& name, std::uint64_t size_bytes) const {
+  return {.path = name,
+          .mode = modes_.file,
+          .size_bytes = size_bytes,
+          .mtime = static_cast<std::int64_t>(std::time(nullptr)),
+          .link_target = {}};
+}
+
+void WalStream::add_empty(const std::string& name) { archive_.add_file(member(name, 0), ""); }
+
+void WalStream::send(const OnBytes& on_bytes) {
+  if (plan_.is_copied) send_files(on_bytes);
+  pipeline::TarMember status = member("archive_status", 0);
+  status.type = pipeline::TarMemberType::directory;
+  status.mode = modes_.directory;
+  archive_.begin_member(status);
+  if (!plan_.is_copied || !plan_.has_done_markers) return;
+  reporting_.messages.info("Generating archive status files");
+  for (const std::vector<WalFileCopy>* files : {&plan_.files, &plan_.partials}) {
+    for (const WalFileCopy& file : *files) add_empty("archive_status/" + file.name + ".done");
+  }
+}
+
+void WalStream::send_files(const OnBytes& on_bytes) {
+  reporting_.messages.info("Copying required WAL segments.");
+  reporting_.progress.begin("restore WAL", plan_.total_bytes);
+  const auto passed = [&](std::uint64_t size_bytes) {
+    reporting_.progress.advance(size_bytes);
+    on_bytes(size_bytes);
+  };
+  for (const WalFileCopy& file : plan_.files) send_file(file, false, passed);
+  if (!plan_.partials.empty()) reporting_.messages.info("Copying .partial WAL files.");
+  for (const WalFileCopy& file : plan_.partials) send_file(file, true, passed);
+  reporting_.progress.end();
+}
+
+void WalStream::send_file(const WalFileCopy& file, bool is_partial, const OnBytes& on_bytes) {
+  const OpenedWal opened = open_wal(file.source, file.moves_to);
+  const wal_archive::WalStoredForm form = plan_.coding.identify(opened.file, opened.path);
+  if (!is_partial && !is_segment_name(file.name)) {
+    TextSink sink(opened.path);
+    plan_.coding.decode(form, opened.file, opened.path, sink);
+    archive_.add_file(member(file.name, sink.text.size()), sink.text);
+    return on_bytes(sink.text.size());
+  }
+  // What is stored as it is has the size that the index says; what comes otherwise is a whole
+  // segment, as PostgreSQL takes no other.
+  const bool is_as_indexed = form.is_plain() && file.moves_to.empty() && !is_partial;
+  const std::uint64_t size_bytes = is_as_indexed ? file.size_bytes : plan_.segment_size.bytes;
+  archive_.begin_member(member(file.name, size_bytes));
+  MemberSink sink(archive_, size_bytes, opened.path.string(), on_bytes, interrupt_);
+  plan_.coding.decode(form, opened.file, opened.path, sink);
+  if (is_partial) sink.fill_with_zeroes();
+  sink.end();
+}
+
+}  // namespace barman::restore

@@ -1,0 +1,46 @@
+// The WAL of a restore as members of a tar archive, decoded on the way: compressed and encrypted
+// files, and those that are being archived meanwhile.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/interrupt.h"
+#include "pipeline/tar_writer.h"
+#include "restore/destination.h"
+#include "restore/restore_plan.h"
+
+namespace barman::restore {
+
+class WalStream {
+ public:
+  using OnBytes = std::function<void(std::uint64_t size_bytes)>;
+
+  // All of it lives longer.
+  WalStream(const WalPlan& plan, const ClusterModes& modes, pipeline::TarWriter& archive,
+            const RestoreReporting& reporting, const Interrupt& interrupt)
+      : plan_(plan),
+        modes_(modes),
+        archive_(archive),
+        reporting_(reporting),
+        interrupt_(interrupt) {}
+
+  // The files, archive_status and its markers. Throws `corrupt` for a segment that has not the size
+  // of one.
+  void send(const OnBytes& on_bytes);
+
+ private:
+  void send_files(const OnBytes& on_bytes);
+  void send_file(const WalFileCopy& file, bool is_partial, const OnBytes& on_bytes);
+  void add_empty(const std::string& name);
+  pipeline::TarMember member(const std::string& name, std::uint64_t size_bytes) const;
+
+  const WalPlan& plan_;
+  const ClusterModes modes_;
+  pipeline::TarWriter& archive_;
+  const RestoreReporting reporting_;
+  const Interrupt& interrupt_;
+};
+
+}  // namespace barman::restore

@@ -1,0 +1,222 @@
+#include "verify/gather_survey.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "catalogue/backup_kind.h"
+#include "stored/archive_file.h"
+#include "stored/backup_writer.h"
+#include "verify/window_end.h"
+#include "wal_archive/read_branches.h"
+#include "wal_archive/wal_archive.h"
+
+namespace barman::verify {
+namespace {
+
+namespace fs = std::filesystem;
+using catalogue::BackupInfo;
+using verify::VerifyDepth;
+
+constexpr std::size_t kReaders = 4;
+// Of one backup; the rest is counted.
+constexpr std::size_t kShownFiles = 10;
+// The first version with a manifest.
+constexpr int kFirstWithManifest = 130000;
+
+bool has_plain_files(const BackupInfo& info) {
+  return info.type() != catalogue::BackupType::snapshot &&
+         catalogue::stored_form_of(info) == catalogue::StoredForm::plain;
+}
+
+std::string damaged_backup(const BackupInfo& info) { return "backup " + info.id.value; }
+
+void add_damage(SurveyedBackup& backup, std::string reason) {
+  backup.damage.push_back({Finding::Severity::error, damaged_backup(backup.info), std::move(reason),
+                           "Do not rely on this backup: take a new one, and look at the disk."});
+}
+
+void compare_with_manifest(const server::Server& server, VerifyDepth depth, Progress& progress,
+                           SurveyedBackup& backup) {
+  const verify::VerifyReport report =
+      verify::verify_files(server, backup.info, depth, kReaders, progress);
+  const std::size_t shown = std::min(kShownFiles, report.findings.size());
+  for (std::size_t i = 0; i < shown; ++i) add_damage(backup, report.findings[i].text);
+  if (report.finding_count > shown) {
+    add_damage(backup, fmt::format("{} more files are damaged", report.finding_count - shown));
+  }
+}
+
+bool is_there(const fs::path& path) { return find_status(path).has_value(); }
+
+bool has_directory(const fs::path& path) {
+  const auto status = find_status(path);
+  return status && S_ISDIR(status->st_mode);
+}
+
+// A DONE that cannot be restored is found without reading much: each archive is there and holds
+// something. The rest is what verify-backup does.
+void survey_archives(const server::Server& server, VerifyDepth depth, Progress& progress,
+                     SurveyedBackup& backup) {
+  const BackupInfo& info = backup.info;
+  const fs::path data = server.catalogue().data_directory(info.id);
+  const auto look_at = [&](std::uint32_t oid, const std::string& what) {
+    const auto archive = stored::find_archive(data, oid);
+    if (!archive) {
+      add_damage(backup, fmt::format("the archive of {} (\"{}.tar\" with a suffix) is missing",
+                                     what, (data / stored::archive_stem(oid)).string()));
+    } else if (const auto status = find_status(archive->path); !status || status->st_size == 0) {
+      add_damage(backup,
+                 fmt::format("the archive of {} (\"{}\") is empty", what, archive->path.string()));
+    }
+  };
+  look_at(0, "the data directory");
+  for (const catalogue::Tablespace& tablespace : info.tablespaces) {
+    look_at(tablespace.oid, fmt::format("tablespace {} ({})", tablespace.name, tablespace.oid));
+  }
+  const bool has_manifest = is_there(stored::manifest_in(data));
+  if (!has_manifest && catalogue::source_of(info) == catalogue::SourceKind::postgres_stream &&
+      info.version.value_or(0) >= kFirstWithManifest) {
+    add_damage(backup, "its backup_manifest is missing");
+  }
+  if (!backup.damage.empty()) return;
+  if (depth == VerifyDepth::sizes || !has_manifest) {
+    backup.not_looked_at = has_manifest ? "archives are there and were not read (--deep reads them)"
+                                        : "archives are there, and no manifest tells what they "
+                                          "must hold";
+    return;
+  }
+  try {
+    compare_with_manifest(server, depth, progress, backup);
+  } catch (const Error& error) {  // Without key or passphrase nothing is known.
+    if (error.kind() != ErrorKind::config) throw;
+    backup.not_looked_at = error.describe();
+  }
+}
+
+wal::SegmentSize segment_size_of(const std::vector<BackupInfo>& backups) {
+  return backups.empty() ? wal::SegmentSize{} : backups.back().xlog_segment_size;
+}
+
+void add_archive(const server::Server& server, SurveyFacts& facts) {
+  wal_archive::ArchiveCheck archive =
+      wal_archive::WalArchive(server).check(facts.segment_size, server.interrupt());
+  facts.segments = std::move(archive.segments);
+  facts.histories = std::move(archive.histories);
+  facts.unread_histories = std::move(archive.unread_histories);
+  facts.wal_count = archive.file_count;
+  facts.wal_size_bytes = archive.size_bytes;
+  for (wal_archive::ArchiveDamage& damage : archive.damage) {
+    facts.wal_damage.push_back({.object = std::move(damage.object),
+                                .reason = std::move(damage.reason),
+                                .next_step = std::move(damage.next_step)});
+  }
+}
+
+void survey_files(const server::Server& server, VerifyDepth depth, Progress& progress,
+                  SurveyedBackup& backup) {
+  const BackupInfo& info = backup.info;
+  const catalogue::Catalogue& catalogue = server.catalogue();
+  if (!info.is_copy_done() || backup.is_being_deleted) return;
+  if (info.type() == catalogue::BackupType::snapshot) {
+    backup.not_looked_at = "the disks of a snapshot are at the cloud provider";
+    return;
+  }
+  const fs::path data = catalogue.data_directory(info.id);
+  if (!has_directory(data)) {
+    return add_damage(backup, "its directory \"" + data.string() + "\" does not exist");
+  }
+  if (!has_plain_files(info)) {
+    return survey_archives(server, depth, progress, backup);
+  }
+  for (const catalogue::Tablespace& tablespace : info.tablespaces) {
+    if (!has_directory(catalogue.tablespace_directory(info.id, tablespace.oid))) {
+      add_damage(backup, fmt::format("the directory of tablespace {} ({}) is missing",
+                                     tablespace.name, tablespace.oid));
+    }
+  }
+  if (is_there(stored::manifest_in(data))) {
+    compare_with_manifest(server, depth, progress, backup);
+    if (depth == VerifyDepth::sizes) {
+      backup.not_looked_at =
+          "files are there with their sizes and were not read (--deep reads them)";
+    }
+    return;
+  }
+  backup.not_looked_at = "no manifest tells which files must be there";
+  if (catalogue::source_of(info) == catalogue::SourceKind::postgres_stream &&
+      info.version.value_or(0) >= kFirstWithManifest) {
+    add_damage(backup, "its backup_manifest is missing");
+  }
+  for (const char* const name : {"PG_VERSION", "global/pg_control"}) {
+    if (!is_there(data / name)) add_damage(backup, std::string(name) + " is missing");
+  }
+}
+
+}  // namespace
+
+void survey_backup_files(const server::Server& server, VerifyDepth depth, Progress& progress,
+                         SurveyedBackup& backup) {
+  try {
+    survey_files(server, depth, progress, backup);
+  } catch (const SystemError& error) {  // Damage of this backup; the others are looked at.
+    add_damage(backup, error.describe());
+  }
+}
+
+SurveyFacts gather_wal_survey(const server::Server& server) {
+  const catalogue::Catalogue& catalogue = server.catalogue();
+  const catalogue::CatalogueLocations& locations = server.locations();
+  catalogue::BackupList list = catalogue.list_backups();
+  const catalogue::Annotations annotations = catalogue.list_annotations();
+  SurveyFacts facts = {.server_name = server.name(),
+                       .segment_size = segment_size_of(list.backups),
+                       .broken = std::move(list.broken)};
+  for (const fs::path& path :
+       {locations.backup_directory, locations.basebackups_directory, locations.wals_directory}) {
+    const bool is_local =
+        (locations.has_local_backups || path != locations.basebackups_directory) &&
+        (locations.has_local_wals || path != locations.wals_directory);
+    if (is_local && !has_directory(path)) {
+      facts.missing_directories.push_back(path.string());
+    }
+  }
+  facts.minimal_wal = catalogue::list_minimal_wal(locations.backup_directory);
+  add_archive(server, facts);
+  facts.branches = wal_archive::read_branches(server, facts.segment_size);
+  for (BackupInfo& info : list.backups) {
+    SurveyedBackup backup = {.info = std::move(info)};
+    const auto keep = annotations.keeps.find(backup.info.id);
+    if (keep != annotations.keeps.end()) backup.keep = keep->second;
+    backup.is_being_deleted = annotations.being_deleted.contains(backup.info.id);
+    facts.backups.push_back(std::move(backup));
+  }
+  return facts;
+}
+
+SurveyFacts gather_survey(const server::Server& server, VerifyDepth depth, Progress& progress) {
+  SurveyFacts facts = gather_wal_survey(server);
+  const auto present = facts.branches.present();
+  const auto last =
+      present ? facts.branches.last_segments.find(*present) : facts.branches.last_segments.end();
+  facts.stopped_wal =
+      find_stopped_wal(server, last == facts.branches.last_segments.end() ? "" : last->second);
+  std::uint64_t total_bytes = 0;
+  for (const SurveyedBackup& backup : facts.backups) {
+    total_bytes +=
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, backup.info.size.value_or(0)));
+  }
+  if (depth == VerifyDepth::checksums) progress.begin("Checksums of backups", total_bytes);
+  for (SurveyedBackup& backup : facts.backups) {
+    survey_backup_files(server, depth, progress, backup);
+  }
+  if (depth == VerifyDepth::checksums) progress.end();
+  return facts;
+}
+
+}  // namespace barman::verify

@@ -1,0 +1,293 @@
+// The filer and the archive over every kind of storage, and with each of its operations failing.
+#include "wal_archive/wal_filer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "compression/stored_file.h"
+#include "storage/local_storage.h"
+#include "storage/test_support.h"
+#include "wal_archive/test_support.h"
+
+namespace barman::wal_archive {
+namespace {
+
+using storage::FaultyStorage;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAreArray;
+using Fault = FaultyStorage::Fault;
+
+// Files of this host; files that are reached as objects only; memory.
+enum class Kind { local, distant, memory };
+
+struct Setting {
+  Kind kind = Kind::local;
+  std::string compression;
+};
+
+std::string name_of(const Setting& setting) {
+  const std::string kind = setting.kind == Kind::local     ? "Local"
+                           : setting.kind == Kind::distant ? "Distant"
+                                                           : "Memory";
+  return kind + (setting.compression.empty() ? "" : "_" + setting.compression);
+}
+
+// A server, and its archive in a storage of that kind, around which others can be put.
+class Site {
+ public:
+  explicit Site(const Setting& setting) : files_(test_.config.wals_directory) {
+    if (!setting.compression.empty()) test_.config.compression = setting.compression;
+    if (setting.kind == Kind::distant) {
+      storage_ = std::make_shared<storage::DistantStorage>(files_);
+    } else if (setting.kind == Kind::memory) {
+      storage_ = std::make_shared<storage::MemoryStorage>();
+    } else {
+      storage_ = std::make_shared<storage::LocalStorage>(test_.config.wals_directory);
+    }
+  }
+
+  storage::Storage& storage() const { return *storage_; }
+  WalArchive archive() const { return archive_in(storage_); }
+  WalArchive archive_in(std::shared_ptr<storage::Storage> storage) const {
+    return {server().locations(), WalCoding(server().config()), std::move(storage)};
+  }
+  server::Server server() const { return test_.make(); }
+  const TestServer& test() const { return test_; }
+
+  void receive(const std::string& name, const std::string& text) const {
+    put_wal_file(test_.incoming(name), text);
+  }
+  std::vector<std::string> waiting() const {
+    return list_names(test_.config.incoming_wals_directory);
+  }
+  std::vector<FiledWal> file(const std::vector<std::string>& names,
+                             std::shared_ptr<storage::Storage> storage = nullptr) const {
+    WalFiler filer(server(), WalSource::incoming, archive_in(storage ? storage : storage_));
+    std::vector<FiledWal> filed = filer.file_group(names);
+    filer.rethrow_failure();
+    return filed;
+  }
+  // What is in the archive under that name, decoded.
+  std::string text_of(const std::string& name) const {
+    const auto wal = archive().find(name);
+    if (!wal) return "(none)";
+    compression::TextSink content(name);
+    archive().read(*wal, content);
+    std::string bytes = content.take();
+    return bytes.starts_with("\x10\xd1") ? wal::text_of_segment(bytes) : bytes;
+  }
+  std::vector<std::string> keys() const {
+    std::vector<std::string> keys;
+    storage_->list("", [&](const storage::ObjectFacts& object) {
+      if (object.key.find("xlog.db") == std::string::npos) keys.push_back(object.key);
+    });
+    return keys;
+  }
+
+ private:
+  TestServer test_;
+  storage::LocalStorage files_;
+  std::shared_ptr<storage::Storage> storage_;
+};
+
+std::string segment_text(const std::string& name) { return "content of " + name; }
+
+class FilerOver : public ::testing::TestWithParam<Setting> {};
+class FaultsOf : public ::testing::TestWithParam<Kind> {};
+
+TEST_P(FilerOver, ArchivesWhatIsReceived) {
+  const Site site(GetParam());
+  const std::vector<std::string> names = {wal_name(1), wal_name(2)};
+  for (const std::string& name : names) site.receive(name, segment_text(name));
+  site.receive("00000002.history", "reason");
+  for (const FiledWal& filed : site.file({names[0], names[1], "00000002.history"})) {
+    EXPECT_EQ(filed.outcome, FiledAs::archived);
+  }
+  EXPECT_THAT(site.waiting(), IsEmpty());
+  for (const std::string& name : names) EXPECT_EQ(site.text_of(name), segment_text(name));
+  EXPECT_THAT(site.keys(), ElementsAre("0000000100000000/" + names[0],
+                                       "0000000100000000/" + names[1], "00000002.history"));
+  EXPECT_THAT(site.test().indexed(), ElementsAre(names[0], names[1], "00000002.history"));
+  const WalArchive archive = site.archive();
+  EXPECT_EQ(archive.is_local(), GetParam().kind == Kind::local);
+  const auto line = archive.index().find(names[0]);
+  const auto found = archive.inspect(names[0]);
+  ASSERT_TRUE(line && found);
+  EXPECT_EQ(line->size_bytes, found->size_bytes);
+  EXPECT_EQ(line->compression, found->compression);
+  EXPECT_TRUE(archive.holds(names[1]));
+  EXPECT_FALSE(archive.holds(wal_name(3)));
+  EXPECT_FALSE(archive.find(wal_name(3)));
+  EXPECT_EQ(archive.find_last_segment(wal::TimelineId{1}), names[1]);
+  EXPECT_EQ(archive.find_last_segment(wal::TimelineId{2}), std::nullopt);
+  EXPECT_EQ(archive.list_timelines().with_history, std::set<wal::TimelineId>{wal::TimelineId{2}});
+  EXPECT_EQ(archive.list_timelines().with_segments, std::set<wal::TimelineId>{wal::TimelineId{1}});
+  EXPECT_THAT(archive.list_missing(names[0], wal_name(4), {}),
+              ElementsAre(wal_name(3), wal_name(4)));
+  EXPECT_EQ(archive.read_text("00000002.history"), "1\t0/3000000\treason");
+  EXPECT_EQ(archive.find_text("00000003.history"), std::nullopt);
+  EXPECT_THROW(archive.read_text("00000003.history"), SystemError);
+  EXPECT_TRUE(archive.lookup().is_archived(names[0]));
+}
+
+TEST_P(FilerOver, TellsDuplicatesAndRepairsTheirLine) {
+  const Site site(GetParam());
+  for (const unsigned number : {1U, 2U}) {
+    site.receive(wal_name(number), segment_text(wal_name(number)));
+  }
+  site.file({wal_name(1), wal_name(2)});
+  {
+    // The line of the second one is lost, as a crash leaves it.
+    WalIndex index = site.archive().index();
+    index.cut_out(index.find_lines([](const auto& line) { return line.name == wal_name(2); }));
+  }
+  site.receive(wal_name(1), "another content");
+  site.receive(wal_name(2), segment_text(wal_name(2)));
+  const std::vector<FiledWal> filed = site.file({wal_name(1), wal_name(2)});
+  ASSERT_EQ(filed.size(), 2U);
+  EXPECT_EQ(filed[0].outcome, FiledAs::rejected);
+  EXPECT_EQ(filed[1].outcome, FiledAs::duplicate);
+  EXPECT_EQ(site.text_of(wal_name(1)), segment_text(wal_name(1)));
+  EXPECT_THAT(site.test().indexed(), ElementsAre(wal_name(1), wal_name(2)));
+  EXPECT_EQ(list_names(site.test().config.errors_directory).size(), 1U);
+  EXPECT_THAT(site.waiting(), IsEmpty());
+}
+
+TEST_P(FilerOver, AGoodFileTakesThePlaceOfOneThatCannotBeRight) {
+  const Site site(GetParam());
+  {
+    const auto sink =
+        site.storage().create(WalArchive::key_of(wal_name(1)), storage::IfPresent::refuse);
+    sink->write(as_bytes("no WAL"));
+    sink->finish();
+  }
+  {
+    WalIndex index = WalIndex::open(site.server().locations());
+    if (!index.find(wal_name(1))) index.append({.name = wal_name(1), .size_bytes = 6, .mtime = 1});
+  }
+  site.receive(wal_name(1), "good");
+  EXPECT_EQ(site.file({wal_name(1)}).at(0).outcome, FiledAs::archived);
+  EXPECT_EQ(site.text_of(wal_name(1)), "good");
+  EXPECT_THAT(site.test().indexed(), ElementsAre(wal_name(1)));
+  const std::filesystem::path errors = site.test().config.errors_directory;
+  const std::vector<std::string> kept = list_names(errors);
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(get_file(errors / kept.front()), "no WAL");
+}
+
+// Whatever fails, what has left the receiver's directory is in the archive, complete and with its
+// line; and the next run ends the work.
+TEST_P(FaultsOf, LosesNothingWhereverTheStorageFails) {
+  const std::vector<std::string> names = {wal_name(1), wal_name(2), wal_name(3)};
+  for (const Fault fault : {Fault::fail, Fault::cut, Fault::late}) {
+    std::uint64_t step = 0;
+    for (bool is_over = false; !is_over;) {
+      const Site site({.kind = GetParam(), .compression = ""});
+      // One that is archived already, and one that has to give way.
+      site.receive(wal_name(1), segment_text(wal_name(1)));
+      site.file({wal_name(1)});
+      {
+        const auto sink =
+            site.storage().create(WalArchive::key_of(wal_name(3)), storage::IfPresent::refuse);
+        sink->write(as_bytes("no WAL"));
+        sink->finish();
+      }
+      for (const std::string& name : names) site.receive(name, segment_text(name));
+      const auto faulty = std::make_shared<FaultyStorage>(site.storage(), ++step, fault);
+      try {
+        site.file(names, faulty);
+        is_over = !faulty->has_failed();
+      } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::io) << error.describe();
+      }
+      const std::vector<std::string> waiting = site.waiting();
+      const std::vector<std::string> indexed = site.test().indexed();
+      for (const std::string& name : names) {
+        const bool is_waiting = std::ranges::count(waiting, name) > 0;
+        const auto lines = std::ranges::count(indexed, name);
+        EXPECT_LE(lines, 1) << name << " step " << step;
+        EXPECT_TRUE(is_waiting || lines == 1) << name << " is lost at step " << step;
+        if (lines == 1) {
+          EXPECT_EQ(site.text_of(name), segment_text(name)) << " step " << step;
+        }
+      }
+      if (!site.waiting().empty()) site.file(names);
+      EXPECT_THAT(site.waiting(), IsEmpty()) << "step " << step;
+      EXPECT_THAT(site.test().indexed(), UnorderedElementsAreArray(names)) << "step " << step;
+      for (const std::string& name : names) {
+        EXPECT_EQ(site.text_of(name), segment_text(name)) << "step " << step;
+      }
+      EXPECT_EQ(site.keys().size(), names.size()) << "step " << step;
+    }
+    EXPECT_GT(step, 5U);
+  }
+}
+
+// The first object of a bucket must not come before its index: an index that is missing says that
+// something was lost, and what is made anew without looking would hide WAL for ever.
+TEST(WalArchive, AnIndexOfObjectsThatIsLostIsNotMadeEmpty) {
+  const Site site({.kind = Kind::memory, .compression = ""});
+  site.receive(wal_name(1), "one");
+  site.file({wal_name(1)});
+  std::filesystem::remove(site.server().locations().wal_index_path());
+  EXPECT_THROW(site.archive().index(), Error);
+  site.receive(wal_name(2), "two");
+  EXPECT_THROW(site.file({wal_name(2)}), Error);
+  EXPECT_THAT(site.waiting(), ElementsAre(wal_name(2)));
+  EXPECT_EQ(site.keys().size(), 1U);
+}
+
+TEST_P(FaultsOf, RemovesObjectsThenLinesWhereverTheStorageFails) {
+  for (const Fault fault : {Fault::fail, Fault::cut, Fault::late}) {
+    std::uint64_t step = 0;
+    for (bool is_over = false; !is_over;) {
+      const Site site({.kind = GetParam(), .compression = ""});
+      std::vector<std::string> names;
+      for (unsigned number = 1; number <= 4; ++number) {
+        names.push_back(wal_name(number));
+        site.receive(names.back(), segment_text(names.back()));
+      }
+      site.file(names);
+      const WalRemovalPlan plan = {.is_removing = true, .first_needed = names[2]};
+      const auto faulty = std::make_shared<FaultyStorage>(site.storage(), ++step, fault);
+      try {
+        site.archive_in(faulty).remove(plan, {});
+        is_over = !faulty->has_failed();
+      } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::io);
+        EXPECT_EQ(site.test().indexed().size(), 4U) << "lines go last, step " << step;
+      }
+      std::vector<std::string> gone;
+      site.archive().remove(plan, [&](const WalIndexEntry& entry) { gone.push_back(entry.name); });
+      EXPECT_THAT(site.test().indexed(), ElementsAre(names[2], names[3])) << "step " << step;
+      EXPECT_EQ(site.keys().size(), 2U);
+      EXPECT_EQ(site.text_of(names[2]), segment_text(names[2]));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Storages, FaultsOf,
+                         ::testing::Values(Kind::local, Kind::distant, Kind::memory),
+                         [](const auto& parameters) {
+                           return name_of({.kind = parameters.param, .compression = ""});
+                         });
+
+INSTANTIATE_TEST_SUITE_P(Storages, FilerOver,
+                         ::testing::Values(Setting{Kind::local, ""}, Setting{Kind::local, "zstd"},
+                                           Setting{Kind::distant, ""},
+                                           Setting{Kind::distant, "zstd"},
+                                           Setting{Kind::memory, ""},
+                                           Setting{Kind::memory, "zstd"}),
+                         [](const auto& parameters) { return name_of(parameters.param); });
+
+}  // namespace
+}  // namespace barman::wal_archive

@@ -1,0 +1,233 @@
+// backup_method = local-rsync: the files of a running PostgreSQL on this host are copied natively.
+// Restored backups are started, and have the rows; unchanged files are shared with the backup
+// before, changed ones never; what ends the session of the backup ends the backup.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/catalogue_files.h"
+#include "support/eventually.h"
+#include "support/incremental_site.h"
+#include "support/standby.h"
+#include "support/writer.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+// A PostgreSQL with a tablespace, and a barman beside it that copies its files.
+struct LocalSite : StreamingSite {
+  explicit LocalSite(int major, Settings more = {})
+      : StreamingSite({.postgres = {.major = major, .tablespaces = {"ts"}},
+                       .server = with_method(std::move(more))}) {
+    start_receiver();
+    postgres.query("CREATE TABLE changing (id int PRIMARY KEY, text text)");
+    postgres.query(
+        "INSERT INTO changing SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g");
+    postgres.query("CREATE TABLE still AS SELECT g AS id FROM generate_series(1, 50000) g");
+    postgres.query(
+        "CREATE TABLE there TABLESPACE ts AS SELECT g AS id, repeat('t', 300) AS text "
+        "FROM generate_series(1, 5000) g");
+    archive_a_segment();
+  }
+  static Settings with_method(Settings more) {
+    more.emplace("backup_method", "local-rsync");
+    more.emplace("backup_options", "concurrent_backup");
+    return more;
+  }
+  fs::path base(const std::string& id) const { return server_directory() / "base" / id; }
+  std::string tablespace_oid() const {
+    return postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = 'ts'");
+  }
+};
+
+// A restore to a place of its own.
+struct LocalRestore {
+  LocalRestore(LocalSite& site, const std::string& id, const std::vector<std::string>& options = {})
+      : data(place.path() / "data") {
+    std::vector<std::string> arguments = {"restore", "--tablespace",
+                                          "ts:" + (place.path() / "ts").string()};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    arguments.insert(arguments.end(), {"main", id, data.string()});
+    result = site.barman.run(arguments);
+  }
+
+  TempDir place;
+  fs::path data;
+  CommandResult result;
+};
+
+ino_t inode_of(const fs::path& path) {
+  struct stat status = {};
+  EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
+  return status.st_ino;
+}
+
+// The file of a table, below the directory of a backup.
+std::string file_of(const PostgresServer& postgres, const std::string& table,
+                    const std::string& tablespace_oid = "") {
+  const std::string path = postgres.value("SELECT pg_relation_filepath('" + table + "')");
+  if (tablespace_oid.empty()) return "data/" + path;
+  return tablespace_oid + "/" + path.substr(path.find("PG_"));
+}
+
+void expect_rows(const fs::path& data, int major, const std::map<std::string, Rows>& rows) {
+  const PostgresServer copy({.major = major, .data_directory = data});
+  EXPECT_EQ(all_rows(copy), rows);
+}
+
+void expect_backups_under_load(int major) {
+  LocalSite site(major, {{"reuse_backup", "link"}, {"parallel_jobs", "2"}});
+  const std::string oid = site.tablespace_oid();
+  std::optional<Writer> writer(std::in_place, site.postgres);
+  writer->wait_for_commits(20);
+  const CommandResult first = site.barman.run({"backup", "--wait", "main"});
+  ASSERT_EQ(first.exit_code, 0) << first.out << first.err;
+  EXPECT_EQ(first.err, "");
+  const std::string one = site.listed_backups().front();
+  EXPECT_THAT(
+      first.out,
+      AllOf(HasSubstr("Starting backup using rsync-concurrent method for server main in "),
+            HasSubstr("Starting backup copy via local rsync for " + one + " (2 jobs)\n"),
+            HasSubstr("Asking PostgreSQL server to finalize the backup.\n"),
+            HasSubstr("Actual size on disk: "), HasSubstr("Backup completed (start time: ")));
+  EXPECT_EQ(site.status_of(one), "DONE");
+
+  // Restored to a moment behind the backup.
+  const Commit target = writer->wait_for_commits(20);
+  writer->wait_for_commits(20);
+  site.postgres.query("UPDATE changing SET text = 'new' WHERE id % 100 = 0");
+  const CommandResult second = site.barman.run({"backup", "--wait", "--manifest", "main"});
+  ASSERT_EQ(second.exit_code, 0) << second.out << second.err;
+  const std::string two = site.listed_backups().front();
+  ASSERT_NE(one, two);
+  const std::vector<Commit> commits = writer->stop();
+  writer.reset();
+  site.archive_a_segment();
+  {
+    const LocalRestore restored(site, one, {"--target-time", target.time});
+    ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+    PostgresServer copy({.major = major, .data_directory = restored.data});
+    EXPECT_EQ(written_ids(copy), ids_until(commits, target.id));
+    EXPECT_EQ(sorted_rows(copy, "there"), sorted_rows(site.postgres, "there"));
+  }
+  // The second one shares what has not changed.
+  const auto is_shared = [&](const std::string& path) {
+    return inode_of(site.base(one) / path) == inode_of(site.base(two) / path);
+  };
+  EXPECT_TRUE(is_shared(file_of(site.postgres, "still")));
+  EXPECT_TRUE(is_shared(file_of(site.postgres, "there", oid)));
+  EXPECT_FALSE(is_shared(file_of(site.postgres, "changing")));
+  EXPECT_FALSE(is_shared(file_of(site.postgres, "writes")));
+  for (const char* name : {"backup_label", "global/pg_control"}) {
+    EXPECT_FALSE(is_shared("data/" + std::string(name))) << name;
+  }
+  EXPECT_TRUE(fs::is_empty(site.base(two) / "data/pg_wal"));
+  EXPECT_TRUE(fs::is_empty(site.base(two) / "data/pg_tblspc"));
+  EXPECT_FALSE(fs::exists(site.base(two) / "data/postmaster.pid"));
+  const CommandResult verified = site.barman.run({"verify-backup", "main", two});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  // Each stands alone.
+  const CommandResult deleted = site.barman.run({"delete", "main", one});
+  ASSERT_EQ(deleted.exit_code, 0) << deleted.out << deleted.err;
+  const LocalRestore restored(site, two);
+  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+  expect_rows(restored.data, major, all_rows(site.postgres));
+}
+
+TEST(LocalFiles, AreBackedUpUnderLoadAndRestoredToAMoment) { expect_backups_under_load(17); }
+
+TEST(LocalFiles, OfPostgres13AreBackedUpUnderLoadAndRestoredToAMoment) {
+  expect_backups_under_load(13);
+}
+
+TEST(LocalFiles, OfAStandbyAreBackedUp) {
+  PostgresServer primary;
+  primary.query("CREATE TABLE t AS SELECT generate_series(1, 1000) AS id");
+  const TempDir place;
+  clone_as_standby(primary, place.path() / "standby");
+  PostgresServer standby({.data_directory = place.path() / "standby"});
+  BarmanHome barman;
+  barman.add_streaming_server(
+      "main", standby, LocalSite::with_method({{"primary_conninfo", primary.conninfo("barman")}}));
+  ASSERT_EQ(barman.run({"receive-wal", "--create-slot", "main"}).exit_code, 0);
+  const BackgroundCommand receiver = barman.spawn_receiver("main", standby);
+  make_restart_point(primary, standby);
+  Writer writer(primary);
+  writer.wait_for_commits(10);
+  const CommandResult result = barman.run({"backup", "--wait", "main"});
+  const Commit behind = writer.wait_for_commits(1);
+  writer.stop();
+  ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_EQ(result.err, "");
+  const std::string id = barman.backup_ids("main").at(0);
+  const Fields info = read_backup_info(barman, "main", id);
+  EXPECT_EQ(info.at("status"), "DONE");
+  EXPECT_EQ(info.at("pgdata"), standby.data_directory().string());
+  EXPECT_THAT(info.at("backup_label"), HasSubstr("BACKUP FROM: standby"));
+  const fs::path destination = place.path() / "restored";
+  const CommandResult restored = barman.run({"restore", "main", id, destination.string()});
+  ASSERT_EQ(restored.exit_code, 0) << restored.out << restored.err;
+  const PostgresServer copy({.data_directory = destination});
+  EXPECT_EQ(copy.value("SELECT count(*) FROM t"), "1000");
+  EXPECT_GE(written_ids(copy).size(), 10U);
+  EXPECT_LE(written_ids(copy).size(), static_cast<std::size_t>(behind.id) + 1);
+}
+
+// One server for several facts.
+TEST(LocalFiles, AreRefusedAndFailWithReasons) {
+  LocalSite site(17);
+  const CommandResult check = site.barman.run({"check", "main"});
+  EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
+  EXPECT_THAT(check.out, AllOf(HasSubstr("\tlocal PGDATA: OK (Access to local PGDATA)\n"),
+                               Not(HasSubstr("pg_basebackup"))));
+
+  // The session of the backup ends while files are copied: slowly, by a limit.
+  BackgroundCommand backup = site.barman.spawn({"backup", "--bwlimit", "500", "main"});
+  ASSERT_TRUE(eventually([&] {
+    const std::vector<std::string> ids = site.barman.backup_ids("main");
+    return !ids.empty() && fs::exists(site.base(ids.back()) / "data/PG_VERSION");
+  }));
+  site.postgres.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'barman'");
+  const auto ended = backup.wait();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->exit_code, 1);
+  EXPECT_THAT(ended->err,
+              AllOf(HasSubstr("ERROR: The backup has failed copying files\n"),
+                    HasSubstr("Connection to the Postgres server was lost during the backup.")));
+  EXPECT_EQ(site.status_of(site.barman.backup_ids("main").back()), "FAILED");
+
+  // Exclusive backups, archives and another server in the place of ours.
+  site.barman.set("main", "backup_options", "exclusive_backup");
+  const CommandResult exclusive = site.barman.run({"backup", "main"});
+  EXPECT_EQ(exclusive.exit_code, 1);
+  EXPECT_THAT(exclusive.err,
+              HasSubstr("backup_options = exclusive_backup is not available in this version"));
+  site.barman.set("main", "backup_options", "concurrent_backup");
+  const fs::path pid_file = site.postgres.data_directory() / "postmaster.pid";
+  const std::string text = read_text(pid_file);
+  std::string other = text;
+  const std::string port = "\n" + std::to_string(site.postgres.port()) + "\n";
+  ASSERT_NE(other.find(port), std::string::npos);
+  write_text(pid_file, other.replace(other.find(port), port.size(), "\n1\n"));
+  const CommandResult refused = site.barman.run({"check", "main"});
+  write_text(pid_file, text);
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.out, HasSubstr("another server runs in it"));
+}
+
+}  // namespace
+}  // namespace barman::test
