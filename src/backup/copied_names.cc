@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "postgres/backup_manifest.h"
+
 namespace barman::backup {
 namespace {
 
@@ -16,7 +18,7 @@ constexpr std::array<std::string_view, 11> kEmptyDirectories = {
 constexpr std::array<std::string_view, 4> kOtherFiles = {
     "global/pg_control",
     // That of a backup from which the cluster was restored.
-    "backup_manifest",
+    postgres::kBackupManifest,
     // Those of this backup come from the server.
     "backup_label", "tablespace_map"};
 

@@ -102,7 +102,12 @@ class Site {
 std::string segment_text(const std::string& name) { return "content of " + name; }
 
 class FilerOver : public ::testing::TestWithParam<Setting> {};
-class FaultsOf : public ::testing::TestWithParam<Kind> {};
+struct FaultSetting {
+  Kind kind = Kind::local;
+  Fault fault = Fault::fail;
+};
+
+class FaultsOf : public ::testing::TestWithParam<FaultSetting> {};
 
 TEST_P(FilerOver, ArchivesWhatIsReceived) {
   const Site site(GetParam());
@@ -188,48 +193,47 @@ TEST_P(FilerOver, AGoodFileTakesThePlaceOfOneThatCannotBeRight) {
 // line; and the next run ends the work.
 TEST_P(FaultsOf, LosesNothingWhereverTheStorageFails) {
   const std::vector<std::string> names = {wal_name(1), wal_name(2), wal_name(3)};
-  for (const Fault fault : {Fault::fail, Fault::cut, Fault::late}) {
-    std::uint64_t step = 0;
-    for (bool is_over = false; !is_over;) {
-      const Site site({.kind = GetParam(), .compression = ""});
-      // One that is archived already, and one that has to give way.
-      site.receive(wal_name(1), segment_text(wal_name(1)));
-      site.file({wal_name(1)});
-      {
-        const auto sink =
-            site.storage().create(WalArchive::key_of(wal_name(3)), storage::IfPresent::refuse);
-        sink->write(as_bytes("no WAL"));
-        sink->finish();
-      }
-      for (const std::string& name : names) site.receive(name, segment_text(name));
-      const auto faulty = std::make_shared<FaultyStorage>(site.storage(), ++step, fault);
-      try {
-        site.file(names, faulty);
-        is_over = !faulty->has_failed();
-      } catch (const Error& error) {
-        EXPECT_EQ(error.kind(), ErrorKind::io) << error.describe();
-      }
-      const std::vector<std::string> waiting = site.waiting();
-      const std::vector<std::string> indexed = site.test().indexed();
-      for (const std::string& name : names) {
-        const bool is_waiting = std::ranges::count(waiting, name) > 0;
-        const auto lines = std::ranges::count(indexed, name);
-        EXPECT_LE(lines, 1) << name << " step " << step;
-        EXPECT_TRUE(is_waiting || lines == 1) << name << " is lost at step " << step;
-        if (lines == 1) {
-          EXPECT_EQ(site.text_of(name), segment_text(name)) << " step " << step;
-        }
-      }
-      if (!site.waiting().empty()) site.file(names);
-      EXPECT_THAT(site.waiting(), IsEmpty()) << "step " << step;
-      EXPECT_THAT(site.test().indexed(), UnorderedElementsAreArray(names)) << "step " << step;
-      for (const std::string& name : names) {
-        EXPECT_EQ(site.text_of(name), segment_text(name)) << "step " << step;
-      }
-      EXPECT_EQ(site.keys().size(), names.size()) << "step " << step;
+  const auto [kind, fault] = GetParam();
+  std::uint64_t step = 0;
+  for (bool is_over = false; !is_over;) {
+    const Site site({.kind = kind, .compression = ""});
+    // One that is archived already, and one that has to give way.
+    site.receive(wal_name(1), segment_text(wal_name(1)));
+    site.file({wal_name(1)});
+    {
+      const auto sink =
+          site.storage().create(WalArchive::key_of(wal_name(3)), storage::IfPresent::refuse);
+      sink->write(as_bytes("no WAL"));
+      sink->finish();
     }
-    EXPECT_GT(step, 5U);
+    for (const std::string& name : names) site.receive(name, segment_text(name));
+    const auto faulty = std::make_shared<FaultyStorage>(site.storage(), ++step, fault);
+    try {
+      site.file(names, faulty);
+      is_over = !faulty->has_failed();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::io) << error.describe();
+    }
+    const std::vector<std::string> waiting = site.waiting();
+    const std::vector<std::string> indexed = site.test().indexed();
+    for (const std::string& name : names) {
+      const bool is_waiting = std::ranges::count(waiting, name) > 0;
+      const auto lines = std::ranges::count(indexed, name);
+      EXPECT_LE(lines, 1) << name << " step " << step;
+      EXPECT_TRUE(is_waiting || lines == 1) << name << " is lost at step " << step;
+      if (lines == 1) {
+        EXPECT_EQ(site.text_of(name), segment_text(name)) << " step " << step;
+      }
+    }
+    if (!site.waiting().empty()) site.file(names);
+    EXPECT_THAT(site.waiting(), IsEmpty()) << "step " << step;
+    EXPECT_THAT(site.test().indexed(), UnorderedElementsAreArray(names)) << "step " << step;
+    for (const std::string& name : names) {
+      EXPECT_EQ(site.text_of(name), segment_text(name)) << "step " << step;
+    }
+    EXPECT_EQ(site.keys().size(), names.size()) << "step " << step;
   }
+  EXPECT_GT(step, 5U);
 }
 
 // The first object of a bucket must not come before its index: an index that is missing says that
@@ -247,38 +251,50 @@ TEST(WalArchive, AnIndexOfObjectsThatIsLostIsNotMadeEmpty) {
 }
 
 TEST_P(FaultsOf, RemovesObjectsThenLinesWhereverTheStorageFails) {
-  for (const Fault fault : {Fault::fail, Fault::cut, Fault::late}) {
-    std::uint64_t step = 0;
-    for (bool is_over = false; !is_over;) {
-      const Site site({.kind = GetParam(), .compression = ""});
-      std::vector<std::string> names;
-      for (unsigned number = 1; number <= 4; ++number) {
-        names.push_back(wal_name(number));
-        site.receive(names.back(), segment_text(names.back()));
-      }
-      site.file(names);
-      const WalRemovalPlan plan = {.is_removing = true, .first_needed = names[2]};
-      const auto faulty = std::make_shared<FaultyStorage>(site.storage(), ++step, fault);
-      try {
-        site.archive_in(faulty).remove(plan, {});
-        is_over = !faulty->has_failed();
-      } catch (const Error& error) {
-        EXPECT_EQ(error.kind(), ErrorKind::io);
-        EXPECT_EQ(site.test().indexed().size(), 4U) << "lines go last, step " << step;
-      }
-      std::vector<std::string> gone;
-      site.archive().remove(plan, [&](const WalIndexEntry& entry) { gone.push_back(entry.name); });
-      EXPECT_THAT(site.test().indexed(), ElementsAre(names[2], names[3])) << "step " << step;
-      EXPECT_EQ(site.keys().size(), 2U);
-      EXPECT_EQ(site.text_of(names[2]), segment_text(names[2]));
+  const auto [kind, fault] = GetParam();
+  std::uint64_t step = 0;
+  for (bool is_over = false; !is_over;) {
+    const Site site({.kind = kind, .compression = ""});
+    std::vector<std::string> names;
+    for (unsigned number = 1; number <= 4; ++number) {
+      names.push_back(wal_name(number));
+      site.receive(names.back(), segment_text(names.back()));
     }
+    site.file(names);
+    const WalRemovalPlan plan = {.is_removing = true, .first_needed = names[2]};
+    const auto faulty = std::make_shared<FaultyStorage>(site.storage(), ++step, fault);
+    try {
+      site.archive_in(faulty).remove(plan, {});
+      is_over = !faulty->has_failed();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::io);
+      EXPECT_EQ(site.test().indexed().size(), 4U) << "lines go last, step " << step;
+    }
+    std::vector<std::string> gone;
+    site.archive().remove(plan, [&](const WalIndexEntry& entry) { gone.push_back(entry.name); });
+    EXPECT_THAT(site.test().indexed(), ElementsAre(names[2], names[3])) << "step " << step;
+    EXPECT_EQ(site.keys().size(), 2U);
+    EXPECT_EQ(site.text_of(names[2]), segment_text(names[2]));
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Storages, FaultsOf,
-                         ::testing::Values(Kind::local, Kind::distant, Kind::memory),
+std::vector<FaultSetting> all_faults() {
+  std::vector<FaultSetting> settings;
+  for (const Kind kind : {Kind::local, Kind::distant, Kind::memory}) {
+    for (const Fault fault : {Fault::fail, Fault::cut, Fault::late}) {
+      settings.push_back({kind, fault});
+    }
+  }
+  return settings;
+}
+
+INSTANTIATE_TEST_SUITE_P(Storages, FaultsOf, ::testing::ValuesIn(all_faults()),
                          [](const auto& parameters) {
-                           return name_of({.kind = parameters.param, .compression = ""});
+                           const auto [kind, fault] = parameters.param;
+                           const std::string text = fault == Fault::fail  ? "Fail"
+                                                    : fault == Fault::cut ? "Cut"
+                                                                          : "Late";
+                           return name_of({.kind = kind, .compression = ""}) + "_" + text;
                          });
 
 INSTANTIATE_TEST_SUITE_P(Storages, FilerOver,
