@@ -288,14 +288,13 @@ std::vector<FaultSetting> all_faults() {
   return settings;
 }
 
-INSTANTIATE_TEST_SUITE_P(Storages, FaultsOf, ::testing::ValuesIn(all_faults()),
-                         [](const auto& parameters) {
-                           const auto [kind, fault] = parameters.param;
-                           const std::string text = fault == Fault::fail  ? "Fail"
-                                                    : fault == Fault::cut ? "Cut"
-                                                                          : "Late";
-                           return name_of({.kind = kind, .compression = ""}) + "_" + text;
-                         });
+std::string name_of_fault(const ::testing::TestParamInfo<FaultSetting>& info) {
+  const Fault fault = info.param.fault;
+  const std::string text = fault == Fault::fail ? "Fail" : fault == Fault::cut ? "Cut" : "Late";
+  return name_of({.kind = info.param.kind, .compression = ""}) + "_" + text;
+}
+
+INSTANTIATE_TEST_SUITE_P(Storages, FaultsOf, ::testing::ValuesIn(all_faults()), name_of_fault);
 
 INSTANTIATE_TEST_SUITE_P(Storages, FilerOver,
                          ::testing::Values(Setting{Kind::local, ""}, Setting{Kind::local, "zstd"},
