@@ -16,7 +16,7 @@
 #include "host/tar_sender.h"
 #include "restore/remote_places.h"
 #include "restore/small_files.h"
-#include "restore/wal_stream.h"
+#include "restore/wal_members.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
@@ -101,7 +101,7 @@ class RemoteDestination final : public Destination {
     make_remote_directories(host_, {plan_.destination / plan_.pg_wal_name, plan_.wal.directory},
                             mode_text(modes.directory), interrupt_);
     open_stream(plan_.wal.directory);
-    WalStream wal(plan_.wal, modes, stream_->archive(), {messages_, progress_}, interrupt_);
+    WalMembers wal(plan_.wal, modes, stream_->archive(), {messages_, progress_}, interrupt_);
     wal.send([this](std::uint64_t size_bytes) { throttle_.take(size_bytes, interrupt_); });
     end_stream();
   }

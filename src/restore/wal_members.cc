@@ -1,4 +1,4 @@
-#include "restore/wal_stream.h"
+#include "restore/wal_members.h"
 
 #include <sys/stat.h>
 
@@ -26,7 +26,7 @@ constexpr std::size_t kZeroPiece = std::size_t{64} << 10;
 class MemberSink final : public pipeline::Sink {
  public:
   MemberSink(pipeline::TarWriter& archive, std::uint64_t size_bytes, std::string name,
-             const WalStream::OnBytes& on_bytes, const Interrupt& interrupt)
+             const WalMembers::OnBytes& on_bytes, const Interrupt& interrupt)
       : archive_(archive),
         size_bytes_(size_bytes),
         name_(std::move(name)),
@@ -65,7 +65,7 @@ class MemberSink final : public pipeline::Sink {
   pipeline::TarWriter& archive_;
   const std::uint64_t size_bytes_;
   const std::string name_;
-  const WalStream::OnBytes& on_bytes_;
+  const WalMembers::OnBytes& on_bytes_;
   const Interrupt& interrupt_;
   std::uint64_t written_ = 0;
 };
@@ -96,7 +96,7 @@ bool is_segment_name(const std::string& name) {
 
 }  // namespace
 
-pipeline::TarMember WalStream::member(const std::string& name, std::uint64_t size_bytes) const {
+pipeline::TarMember WalMembers::member(const std::string& name, std::uint64_t size_bytes) const {
   return {.path = name,
           .mode = modes_.file,
           .size_bytes = size_bytes,
@@ -104,9 +104,9 @@ pipeline::TarMember WalStream::member(const std::string& name, std::uint64_t siz
           .link_target = {}};
 }
 
-void WalStream::add_empty(const std::string& name) { archive_.add_file(member(name, 0), ""); }
+void WalMembers::add_empty(const std::string& name) { archive_.add_file(member(name, 0), ""); }
 
-void WalStream::send(const OnBytes& on_bytes) {
+void WalMembers::send(const OnBytes& on_bytes) {
   if (plan_.is_copied) send_files(on_bytes);
   pipeline::TarMember status = member("archive_status", 0);
   status.type = pipeline::TarMemberType::directory;
@@ -119,7 +119,7 @@ void WalStream::send(const OnBytes& on_bytes) {
   }
 }
 
-void WalStream::send_files(const OnBytes& on_bytes) {
+void WalMembers::send_files(const OnBytes& on_bytes) {
   reporting_.messages.info("Copying required WAL segments.");
   reporting_.progress.begin("restore WAL", plan_.total_bytes);
   const auto passed = [&](std::uint64_t size_bytes) {
@@ -132,7 +132,7 @@ void WalStream::send_files(const OnBytes& on_bytes) {
   reporting_.progress.end();
 }
 
-void WalStream::send_file(const WalFileCopy& file, bool is_partial, const OnBytes& on_bytes) {
+void WalMembers::send_file(const WalFileCopy& file, bool is_partial, const OnBytes& on_bytes) {
   const OpenedWal opened = open_wal(file.source, file.moves_to);
   const wal_archive::WalStoredForm form = plan_.coding.identify(opened.file, opened.path);
   if (!is_partial && !is_segment_name(file.name)) {

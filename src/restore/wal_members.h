@@ -13,13 +13,13 @@
 
 namespace barman::restore {
 
-class WalStream {
+class WalMembers {
  public:
   using OnBytes = std::function<void(std::uint64_t size_bytes)>;
 
   // All of it lives longer.
-  WalStream(const WalPlan& plan, const ClusterModes& modes, pipeline::TarWriter& archive,
-            const RestoreReporting& reporting, const Interrupt& interrupt)
+  WalMembers(const WalPlan& plan, const ClusterModes& modes, pipeline::TarWriter& archive,
+             const RestoreReporting& reporting, const Interrupt& interrupt)
       : plan_(plan),
         modes_(modes),
         archive_(archive),
