@@ -432,7 +432,8 @@ TEST_F(RemotePlan, BusyBoxIsEnoughThere) {
   for (const char* name : {"sh", "ls", "mkdir", "rm", "ln", "mv", "chmod", "sync", "tar"}) {
     fs::create_symlink(busybox, root_ / "programs" / name);
   }
-  const host::SshHost host({.command = "env PATH=" + (root_ / "programs").string(),
+  const host::SshHost host({.command = "env PATH=" + (root_ / "programs").string() + " " +
+                                       (ssh_.directory() / "ssh").string() + " there",
                             .title = "the other host",
                             .option = "ssh_command"});
   RestoreFacts facts;
