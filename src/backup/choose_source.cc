@@ -41,7 +41,8 @@ void require_source(const config::ServerConfig& config) {
   };
   if (find_source(config.backup_method) == nullptr) {
     refuse("backup_method = " + std::string(config::to_text(config.backup_method)),
-           "Set backup_method = postgres and streaming_conninfo.");
+           "Set backup_method = postgres and streaming_conninfo, or, on the host of PostgreSQL, "
+           "backup_method = local-rsync.");
   }
   if (config.backup_options.exclusive_backup) {
     refuse("backup_options = exclusive_backup", "Set backup_options = concurrent_backup.");
