@@ -207,7 +207,7 @@ void LocalFiles::copy_external_files(BackupJob& job, LocalCopy& copy) {
 // The last file of all: a standby notes in it up to where the files that it has written need WAL.
 void LocalFiles::copy_control_file(const BackupJob& job) {
   const auto begun = LocalClock::now();
-  const fs::path source = fs::path(cluster_.data_directory()) / kControlFileName;
+  const fs::path source = cluster_.data_directory() + "/" + kControlFileName;
   const fs::path destination = store_.directories(job.info.id).data_directory / kControlFileName;
   std::string content;
   for (int read = 1;; ++read) {
