@@ -123,10 +123,6 @@ void refuse_unsupported(const RestoreRequest& request, const BackupInfo& backup,
                 std::string(hint));
   };
   constexpr std::string_view kOtherBackup = "Restore a full, plain backup instead.";
-  if (request.remote_ssh_command && (request.delta_restore || request.resume)) {
-    refuse("this version cannot update an existing data directory on another host",
-           "Restore into an empty directory, without --resume and with --no-delta-restore.");
-  }
   if (backup.type() == catalogue::BackupType::snapshot) {
     refuse("this version cannot restore snapshot backups", kOtherBackup);
   }

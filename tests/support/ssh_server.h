@@ -25,7 +25,13 @@ class SshServer {
   static constexpr const char* kUnavailable = "sshd is not installed";
   static bool is_available();
 
-  explicit SshServer(const BarmanHome& barman);
+  struct Options {
+    // Lines of sshd_config.
+    std::string more_configuration = {};
+  };
+
+  explicit SshServer(const BarmanHome& barman) : SshServer(barman, Options()) {}
+  SshServer(const BarmanHome& barman, const Options& options);
   // Nobody keeps a connection to it.
   ~SshServer();
   SshServer(const SshServer&) = delete;
