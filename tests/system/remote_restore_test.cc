@@ -326,10 +326,8 @@ TEST_F(RemoteRestore, EachTargetIsWrittenAsHere) {
   const std::string after = site_->postgres.value("SELECT now() + interval '1 hour'");
   for (const Arguments& options :
        std::vector<Arguments>{{"--target-time", after, "--exclusive", "--skip-wal-check"},
-                              {"--target-xid", "700", "--skip-wal-check"},
                               {"--target-lsn", site_->postgres.value("SELECT pg_current_wal_lsn()"),
                                "--target-action", "shutdown", "--skip-wal-check", "--partial-wal"},
-                              {"--target-immediate"},
                               {"--target-tli", "current", "--standby-mode"}}) {
     const Place here;
     const Place there;
