@@ -104,6 +104,10 @@ std::string SshServer::command(const std::string& program, const std::string& op
                      (directory_.path() / "bin" / program).string(), user_name(), port_, options);
 }
 
+std::string SshServer::shell() const {
+  return fmt::format("{} -p {} {}@127.0.0.1", file("bin/ssh").string(), port_, user_name());
+}
+
 std::map<std::string, std::string> SshServer::environment() const {
   const char* inherited = std::getenv("PATH");
   return {

@@ -43,6 +43,9 @@ class SshServer {
   std::vector<std::string> argv(const std::string& program,
                                 const std::vector<std::string>& options = {}) const;
   std::string command(const std::string& program, const std::string& options = "") const;
+  // For ssh_command: the whole path of an `ssh` that knows the key and the host, and how it gets
+  // there.
+  std::string shell() const;
   // PATH with an `ssh` that knows the key and the host; TMPDIR of this server's own, for what the
   // clients keep.
   std::map<std::string, std::string> environment() const;

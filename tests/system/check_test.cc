@@ -342,13 +342,13 @@ TEST(CheckedDirectories, ThatCannotBeReadAreNotEmpty) {
 
 // Whatever `backup` refuses, who watches `check` must see.
 TEST(CheckedBackupMethod, IsToldWhenBackupWouldRefuseIt) {
-  StreamingSite site({.server = {{"backup_method", "rsync"}, {"ssh_command", "false"}}});
+  StreamingSite site({.server = {{"backup_method", "local-to-cloud"}}});
   const CommandResult backup = site.barman.run({"backup", "main"});
-  EXPECT_THAT(backup.err, HasSubstr("backup_method = rsync is not available"));
+  EXPECT_THAT(backup.err, HasSubstr("backup_method = local-to-cloud is not available"));
   const Items items = check(site.barman);
   EXPECT_EQ(status_of(items, "backup_method"), "FAILED");
   EXPECT_THAT(hint_of(items, "backup_method"),
-              HasSubstr("backup_method = rsync is not available in this version. Set "));
+              HasSubstr("backup_method = local-to-cloud is not available in this version. Set "));
 }
 
 }  // namespace
