@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 
 #include "base/anonymous_file.h"
+#include "base/blake2b.h"
 #include "base/digest.h"
 #include "base/error.h"
-#include "base/posix_checksum.h"
 #include "copy/verified_read.h"
 #include "restore/clearing_rules.h"
 #include "restore/remote_clearing.h"
@@ -38,20 +38,20 @@ class RunningDigest {
         sha256_(checksum == RemoteChecksum::sha256sum ? DigestAlgorithm::sha256
                                                       : DigestAlgorithm::none) {}
   void update(Bytes data) {
-    if (checksum_ == RemoteChecksum::cksum) {
-      cksum_.update(data);
+    if (checksum_ == RemoteChecksum::b2sum) {
+      blake2b_.update(data);
     } else {
       sha256_.update(data);
     }
   }
   std::uint64_t finish() {
-    return checksum_ == RemoteChecksum::cksum ? cksum_.finish()
-                                              : beginning_of_hex(sha256_.finish());
+    return beginning_of_hex(checksum_ == RemoteChecksum::b2sum ? blake2b_.finish()
+                                                               : sha256_.finish());
   }
 
  private:
   const RemoteChecksum checksum_;
-  PosixChecksum cksum_;
+  Blake2b blake2b_;
   Digest sha256_;
 };
 
