@@ -50,6 +50,19 @@ bool parse_digest_line(std::string_view line, RemoteChecksum checksum, std::stri
   return true;
 }
 
+void RunningDigest::update(Bytes data) {
+  if (checksum_ == RemoteChecksum::b2sum) {
+    blake2b_.update(data);
+  } else {
+    sha256_.update(data);
+  }
+}
+
+std::uint64_t RunningDigest::finish() {
+  return beginning_of_hex(checksum_ == RemoteChecksum::b2sum ? blake2b_.finish()
+                                                             : sha256_.finish());
+}
+
 RemoteDigests::RemoteDigests(const host::Host& host, fs::path directory, RemoteChecksum checksum,
                              std::vector<Fd> names, const Interrupt& interrupt)
     : host_(host),

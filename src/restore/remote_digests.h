@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/blake2b.h"
+#include "base/digest.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/process.h"
@@ -22,6 +24,22 @@ namespace barman::restore {
 
 // What is on that host. b2sum is more than twice as fast as sha256sum; BusyBox has none.
 enum class RemoteChecksum { b2sum, sha256sum };
+
+// The same, computed here; its beginning.
+class RunningDigest {
+ public:
+  explicit RunningDigest(RemoteChecksum checksum)
+      : checksum_(checksum),
+        sha256_(checksum == RemoteChecksum::sha256sum ? DigestAlgorithm::sha256
+                                                      : DigestAlgorithm::none) {}
+  void update(Bytes data);
+  std::uint64_t finish();
+
+ private:
+  const RemoteChecksum checksum_;
+  Blake2b blake2b_;
+  Digest sha256_;
+};
 
 class RemoteDigests {
  public:
