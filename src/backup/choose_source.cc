@@ -46,9 +46,6 @@ void require_source(const config::ServerConfig& config) {
            "Set backup_method = postgres and streaming_conninfo, backup_method = rsync and "
            "ssh_command, or, on the host of PostgreSQL, backup_method = local-rsync.");
   }
-  if (config.backup_options.exclusive_backup) {
-    refuse("backup_options = exclusive_backup", "Set backup_options = concurrent_backup.");
-  }
   if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
     refuse("a cloud destination",
            "Use local directories for basebackups_directory and wals_directory.");

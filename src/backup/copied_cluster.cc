@@ -12,12 +12,14 @@
 #include "backup/cluster_facts.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
 #include "postgres/backup_label.h"
 #include "postgres/low_level_backup.h"
 #include "postgres/page_checksum.h"
+#include "postgres/version_facts.h"
 #include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
 #include "wal/wal_file_name.h"
@@ -32,6 +34,7 @@ using catalogue::PythonDict;
 
 // PostgreSQL notes its start twice.
 constexpr std::int64_t kStartTolerance = 5;
+constexpr int kFirstWithoutExclusive = 150000;
 
 double micros(double seconds) { return std::round(seconds * 1e6) / 1e6; }
 
@@ -100,6 +103,37 @@ std::string require_data_directory_name(postgres::Connection& connection) {
   return *data;
 }
 
+CopiedCluster::~CopiedCluster() {
+  if (!is_running_exclusively_) return;
+  try {
+    postgres::Connection connection = server_.connect();
+    postgres::abort_exclusive_backup(connection);
+  } catch (const Error& error) {  // There is nobody to hear it, and the next backup tells, too.
+    log::error(log::kBackupComponent,
+               "PostgreSQL is still in exclusive backup mode, call pg_stop_backup() by hand: {}",
+               error.describe());
+  }
+}
+
+std::string CopiedCluster::mode() const {
+  return is_exclusive() ? "rsync-exclusive" : "rsync-concurrent";
+}
+
+catalogue::Identity CopiedCluster::require_possible(postgres::Connection& connection) const {
+  const std::string version = postgres::major_version_text(connection.server_version());
+  if (is_exclusive() && connection.server_version() >= kFirstWithoutExclusive) {
+    throw Error(ErrorKind::config,
+                fmt::format("exclusive backups are not supported by PostgreSQL {}", version),
+                "Set backup_options = concurrent_backup.");
+  }
+  if (is_exclusive() && postgres::is_in_recovery(connection)) {
+    throw Error(ErrorKind::config, "a standby takes no exclusive backups",
+                "Set backup_options = concurrent_backup.");
+  }
+  return {.system_id = postgres::format_system_id(postgres::query_system_id(connection)),
+          .version = version};
+}
+
 void CopiedCluster::begin(BackupJob& job, const RequirePlace& require_place) {
   job.action = "issuing start backup command";
   postgres::Connection connection = server_.connect();
@@ -109,7 +143,9 @@ void CopiedCluster::begin(BackupJob& job, const RequirePlace& require_place) {
   const postgres::LowLevelStart start = postgres::start_low_level_backup(
       connection, fmt::format("Barman backup {} {}", server_.name(), job.info.id.value),
       request_.checkpoint == replication::CheckpointMode::fast ? postgres::StartCheckpoint::fast
-                                                               : postgres::StartCheckpoint::spread);
+                                                               : postgres::StartCheckpoint::spread,
+      is_exclusive() ? postgres::BackupForm::exclusive : postgres::BackupForm::concurrent);
+  is_running_exclusively_ = is_exclusive();
   BackupInfo& info = job.info;
   // Behind the start: what is made later, WAL makes again.
   settings_ = take_facts(connection, info, tablespaces_);
@@ -130,7 +166,7 @@ void CopiedCluster::begin(BackupJob& job, const RequirePlace& require_place) {
   info.begin_wal = wal::segment_name(
       wal::segment_of(*info.timeline, start.lsn, info.xlog_segment_size), info.xlog_segment_size);
   info.begin_offset = wal::segment_offset(start.lsn, info.xlog_segment_size);
-  session_.emplace(std::move(connection), request_.keepalive_interval);
+  if (!is_exclusive()) session_.emplace(std::move(connection), request_.keepalive_interval);
 }
 
 bool CopiedCluster::has_tablespace(std::uint32_t oid) const {
@@ -173,13 +209,34 @@ std::optional<wal::Lsn> CopiedCluster::checked_before(const BackupInfo& info) co
 }
 
 void CopiedCluster::end(BackupJob& job) {
-  job.action = "issuing stop backup command (native concurrent)";
+  if (is_exclusive()) {
+    postgres::Connection connection = server_.connect();
+    stop(job, connection);
+  } else {
+    stop(job, session_->take_back());
+  }
+}
+
+void CopiedCluster::stop(BackupJob& job, postgres::Connection& connection) {
+  const fs::path label_path =
+      stored::BackupStore(server_.catalogue()).directories(job.info.id).data_directory /
+      kLabelFileName;
   BackupInfo& info = job.info;
-  postgres::Connection& connection = session_->take_back();
+  std::string text;
+  if (is_exclusive()) {
+    job.action = "reading the backup label";
+    text = read_file(label_path);
+  }
+  job.action = is_exclusive() ? "issuing stop of the backup"
+                              : "issuing stop backup command (native concurrent)";
   log::info(log::kBackupComponent, "waiting for the WAL of the backup to be archived");
-  const postgres::LowLevelStop stop = postgres::stop_low_level_backup(connection);
-  const postgres::BackupLabel label = in_context(
-      "\"backup_label\"", [&] { return postgres::parse_backup_label(stop.backup_label); });
+  const postgres::LowLevelStop stop = postgres::stop_low_level_backup(
+      connection,
+      is_exclusive() ? postgres::BackupForm::exclusive : postgres::BackupForm::concurrent);
+  is_running_exclusively_ = false;
+  if (!is_exclusive()) text = stop.backup_label;
+  const postgres::BackupLabel label =
+      in_context("\"backup_label\"", [&] { return postgres::parse_backup_label(text); });
   if (label.start_wal_location != info.begin_xlog) {
     throw Error(
         ErrorKind::corrupt,
@@ -189,7 +246,7 @@ void CopiedCluster::end(BackupJob& job) {
   }
   info.timeline = label.start_timeline;
   info.begin_wal = label.start_wal_file;
-  info.backup_label = stop.backup_label;
+  info.backup_label = text;
   info.end_time = stop.time;
   info.end_xlog = stop.lsn;
   info.end_offset = wal::segment_offset(stop.lsn, info.xlog_segment_size);
@@ -197,10 +254,9 @@ void CopiedCluster::end(BackupJob& job) {
                                      info.xlog_segment_size);
   close_last_segment(server_, info, connection, job.messages);
   job.action = "writing backup label";
-  const fs::path data =
-      stored::BackupStore(server_.catalogue()).directories(info.id).data_directory;
-  write_file_durably(data / "backup_label", stop.backup_label);
-  stored::require_consistent(info, stored::gather_evidence(data, kControlFileName, nullptr));
+  if (!is_exclusive()) write_file_durably(label_path, text);
+  stored::require_consistent(
+      info, stored::gather_evidence(label_path.parent_path(), kControlFileName, nullptr));
 }
 
 }  // namespace barman::backup

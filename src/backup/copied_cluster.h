@@ -20,6 +20,8 @@ namespace barman::backup {
 
 // Of a data directory: copied last.
 inline constexpr const char* kControlFileName = "global/pg_control";
+// Of a data directory while an exclusive backup runs, and of every backup.
+inline constexpr const char* kLabelFileName = "backup_label";
 
 // Seconds that one tablespace, the data directory or a single file has taken.
 struct CopiedItem {
@@ -56,13 +58,25 @@ class CopiedCluster {
   // Both arguments must live longer.
   CopiedCluster(const server::Server& server, const BackupRequest& request)
       : server_(server), request_(request) {}
+  // Ends an exclusive backup that was not ended.
+  ~CopiedCluster();
+  CopiedCluster(const CopiedCluster&) = delete;
+  CopiedCluster& operator=(const CopiedCluster&) = delete;
+
+  // "rsync-concurrent": of copied files, whatever has copied them.
+  std::string mode() const;
+  bool is_exclusive() const { return server_.config().backup_options.exclusive_backup; }
+  // Asks the server. Throws `config` when it cannot be backed up so.
+  catalogue::Identity require_possible(postgres::Connection& connection) const;
 
   // Looks whether the files are those of the server that answers; throws when they are not.
   using RequirePlace = std::function<void(postgres::Connection& connection)>;
   void begin(BackupJob& job, const RequirePlace& require_place);
-  // Throws when the backup on the server has ended.
-  void require_alive() const { session_.value().require_alive(); }
-  // Writes `backup_label` into the data directory.
+  // Throws when the backup on the server has ended, as far as this can be noticed.
+  void require_alive() const {
+    if (session_) session_->require_alive();
+  }
+  // Writes `backup_label` into the data directory; that of an exclusive backup is there already.
   void end(BackupJob& job);
 
   const std::string& data_directory() const { return *settings_.data_directory; }
@@ -83,7 +97,11 @@ class CopiedCluster {
   postgres::ServerSettings settings_;
   std::vector<postgres::TablespaceRow> tablespaces_;
   std::int64_t page_size_ = 0;
+  // Of a concurrent backup.
   std::optional<HeldSession> session_;
+  bool is_running_exclusively_ = false;
+
+  void stop(BackupJob& job, postgres::Connection& connection);
 };
 
 }  // namespace barman::backup

@@ -39,8 +39,6 @@ namespace fs = std::filesystem;
 using catalogue::BackupInfo;
 using LocalClock = std::chrono::steady_clock;
 
-// Of copied files, whatever has copied them: the word of the file format.
-constexpr const char* kMode = "rsync-concurrent";
 // A file touched so shortly before the reference was begun is compared.
 constexpr std::time_t kHorizonMargin = 2;
 constexpr int kControlFileReads = 50;
@@ -67,7 +65,7 @@ class LocalFiles final : public BackupSource {
       : server_(server), request_(request), store_(server.catalogue()), cluster_(server, request) {}
 
   SourceTitle title() const override {
-    return {.mode = kMode,
+    return {.mode = cluster_.mode(),
             .finalising = "Asking PostgreSQL server to finalize the backup.",
             .connection_option = "conninfo",
             .has_manifest = false};
@@ -82,14 +80,15 @@ class LocalFiles final : public BackupSource {
   void copy_data_directory(BackupJob& job, LocalCopy& copy);
   void copy_external_files(BackupJob& job, LocalCopy& copy);
   void copy_control_file(const BackupJob& job);
-  std::optional<fs::path> reference_of(std::uint32_t oid) const;
-  void choose_reference(const BackupJob& job);
+  std::vector<LocalReference> references_of(std::uint32_t oid) const;
+  void choose_references(const BackupJob& job);
   CopyFacts facts_of(const LocalCopy& copy, double seconds) const;
 
   const server::Server& server_;
   const BackupRequest& request_;
   const stored::BackupStore store_;
   CopiedCluster cluster_;
+  std::vector<BackupInfo> unfinished_;
   std::optional<BackupInfo> reference_;
   std::vector<CopiedItem> items_;
 };
@@ -97,8 +96,7 @@ class LocalFiles final : public BackupSource {
 catalogue::Identity LocalFiles::require_possible() {
   postgres::Connection connection = server_.connect();
   require_local_data_directory(server_, connection);
-  return {.system_id = postgres::format_system_id(postgres::query_system_id(connection)),
-          .version = postgres::major_version_text(connection.server_version())};
+  return cluster_.require_possible(connection);
 }
 
 void LocalFiles::begin(BackupJob& job) {
@@ -109,10 +107,12 @@ void LocalFiles::begin(BackupJob& job) {
   });
 }
 
-void LocalFiles::choose_reference(const BackupJob& job) {
+void LocalFiles::choose_references(const BackupJob& job) {
+  // Copying from here or from there is the same.
   if (request_.reuse == config::ReuseBackup::off) return;
-  ReferenceBackup found =
-      find_reference(store_, server_.catalogue().list_backups().backups, job.info);
+  const std::vector<BackupInfo> backups = server_.catalogue().list_backups().backups;
+  unfinished_ = list_unfinished(store_, backups, job.info);
+  ReferenceBackup found = find_reference(store_, backups, job.info);
   if (!found.refusal.empty()) {
     job.messages.warning(
         "All files are copied: reuse_backup needs a previous backup of files, and " +
@@ -121,10 +121,22 @@ void LocalFiles::choose_reference(const BackupJob& job) {
   reference_ = std::move(found.backup);
 }
 
-std::optional<fs::path> LocalFiles::reference_of(std::uint32_t oid) const {
-  if (!reference_) return std::nullopt;
-  const stored::BackupDirectories places = store_.directories(reference_->id);
-  return oid == 0 ? places.data_directory : places.tablespace_directory(oid);
+std::vector<LocalReference> LocalFiles::references_of(std::uint32_t oid) const {
+  std::vector<LocalReference> references;
+  const auto add = [&](const BackupInfo& backup, std::optional<std::time_t> horizon) {
+    const stored::BackupDirectories places = store_.directories(backup.id);
+    references.push_back(
+        {.directory = oid == 0 ? places.data_directory : places.tablespace_directory(oid),
+         .horizon = horizon});
+  };
+  // Nothing says what of them got to the disk before this host went down: all is compared.
+  for (const BackupInfo& backup : unfinished_) add(backup, std::nullopt);
+  if (reference_) {
+    add(*reference_, reference_->begin_time
+                         ? std::optional(reference_->begin_time->seconds() - kHorizonMargin)
+                         : std::nullopt);
+  }
+  return references;
 }
 
 void LocalFiles::copy_tablespaces(BackupJob& job, LocalCopy& copy) {
@@ -135,7 +147,7 @@ void LocalFiles::copy_tablespaces(BackupJob& job, LocalCopy& copy) {
     LocalTree tree{
         .source = tablespace.location,
         .destination = store_.directories(job.info.id).tablespace_directory(tablespace.oid),
-        .reference = reference_of(tablespace.oid),
+        .references = references_of(tablespace.oid),
         .is_copied = [&](std::string_view path) { return is_copied_from_tablespace(path, major); },
         .prefix = fmt::format("pg_tblspc/{}/", tablespace.oid),
         .bandwidth_limit =
@@ -177,7 +189,7 @@ void LocalFiles::copy_data_directory(BackupJob& job, LocalCopy& copy) {
   job.progress.set_item("pgdata");
   const LocalTree tree{.source = data,
                        .destination = store_.directories(job.info.id).data_directory,
-                       .reference = reference_of(0),
+                       .references = references_of(0),
                        .is_copied =
                            [&](std::string_view path) {
                              return is_copied_from_data_directory(path) &&
@@ -250,20 +262,15 @@ CopyFacts LocalFiles::copy(BackupJob& job) {
     job.messages.info(
         fmt::format("Starting backup copy via local rsync for {}{}", job.info.id.value, jobs));
     const auto begun = LocalClock::now();
-    choose_reference(job);
+    choose_references(job);
     cluster_.warn_of_included_files(job);
     store_.clear(job.info.id);
     const stored::BackupDirectories places = store_.directories(job.info.id);
     for (const catalogue::Tablespace& tablespace : job.info.tablespaces) {
       make_directories(places.tablespace_directory(tablespace.oid), 0700);
     }
-    LocalCopyOptions options{.reuse = request_.reuse,
-                             .horizon = {},
-                             .worker_count = request_.worker_count,
-                             .checked_before = {}};
-    if (reference_ && reference_->begin_time) {
-      options.horizon = reference_->begin_time->seconds() - kHorizonMargin;
-    }
+    LocalCopyOptions options{
+        .reuse = request_.reuse, .worker_count = request_.worker_count, .checked_before = {}};
     options.checked_before = cluster_.checked_before(job.info);
     job.progress.begin("backup", static_cast<std::uint64_t>(job.info.cluster_size.value_or(0)));
     LocalCopy copy(options, places.data_directory.parent_path(), job.progress, [&] {
@@ -273,6 +280,15 @@ CopyFacts LocalFiles::copy(BackupJob& job) {
     copy_tablespaces(job, copy);
     copy_data_directory(job, copy);
     copy_external_files(job, copy);
+    if (cluster_.is_exclusive()) {
+      const fs::path label = fs::path(cluster_.data_directory()) / kLabelFileName;
+      if (!copy.copy_file(label, places.data_directory / kLabelFileName)) {
+        throw Error(
+            ErrorKind::not_found,
+            fmt::format("there is no file \"{}\": the exclusive backup has ended", label.string()),
+            "Take the backup again.");
+      }
+    }
     copy_control_file(job);
     copy.make_durable();
     job.progress.end();

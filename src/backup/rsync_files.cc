@@ -34,7 +34,6 @@ namespace fs = std::filesystem;
 using catalogue::BackupInfo;
 using FilesClock = std::chrono::steady_clock;
 
-constexpr const char* kRsyncMode = "rsync-concurrent";
 constexpr const char* kPostmasterFile = "postmaster.pid";
 // Beside the data directory, for a moment.
 constexpr const char* kLookedAt = ".server";
@@ -47,6 +46,28 @@ double seconds_of(FilesClock::time_point begun) {
   return std::chrono::duration<double>(FilesClock::now() - begun).count();
 }
 
+// For a file that is looked at and not kept.
+class PlaceToLook {
+ public:
+  explicit PlaceToLook(fs::path path) : path_(std::move(path)) {
+    remove_tree(path_);
+    make_directories(path_, 0700);
+  }
+  PlaceToLook(const PlaceToLook&) = delete;
+  PlaceToLook& operator=(const PlaceToLook&) = delete;
+  ~PlaceToLook() {
+    try {
+      remove_tree(path_);
+    } catch (const Error& error) {  // It goes with the backup.
+      log::warning(log::kBackupComponent, "{}", error.describe());
+    }
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  const fs::path path_;
+};
+
 class RsyncFiles final : public BackupSource {
  public:
   RsyncFiles(const server::Server& server, const BackupRequest& request)
@@ -58,7 +79,7 @@ class RsyncFiles final : public BackupSource {
              [this] { require_going_on(); }) {}
 
   SourceTitle title() const override {
-    return {.mode = kRsyncMode,
+    return {.mode = cluster_.mode(),
             .finalising = "Asking PostgreSQL server to finalize the backup.",
             .connection_option = "conninfo",
             .has_manifest = false};
@@ -77,6 +98,7 @@ class RsyncFiles final : public BackupSource {
   void list_tablespaces(BackupJob& job, RsyncCopy& copy);
   void list_data_directory(BackupJob& job, RsyncCopy& copy);
   void copy_external_files(BackupJob& job, RsyncCopy& copy);
+  void copy_label(const BackupJob& job, RsyncCopy& copy);
   void copy_control_file(const BackupJob& job, RsyncCopy& copy);
   void copy_everything(BackupJob& job, RsyncCopy& copy);
 
@@ -99,8 +121,7 @@ void RsyncFiles::require_going_on() const {
 catalogue::Identity RsyncFiles::require_possible() {
   postgres::Connection connection = server_.connect();
   require_data_directory_name(connection);
-  return {.system_id = postgres::format_system_id(postgres::query_system_id(connection)),
-          .version = postgres::major_version_text(connection.server_version())};
+  return cluster_.require_possible(connection);
 }
 
 // Files of another server, say, of a standby in the same place of another host, would make a backup
@@ -108,14 +129,11 @@ catalogue::Identity RsyncFiles::require_possible() {
 void RsyncFiles::require_place(const BackupJob& job, postgres::Connection& connection) {
   const std::string data = require_data_directory_name(connection);
   const fs::path base = server_.catalogue().base_directory(job.info.id);
-  const fs::path place = base / kLookedAt;
-  remove_tree(place);
-  make_directories(place, 0700);
+  const PlaceToLook place(base / kLookedAt);
   NameList names(base);
   names.add(kPostmasterFile, 0);
-  run_.get(names, {.source = data, .destination = place}, [](const ReportedFile&) {});
-  const auto text = find_and_read_file(place / kPostmasterFile);
-  remove_tree(place);
+  run_.get(names, {.source = data, .destination = place.path()}, [](const ReportedFile&) {});
+  const auto text = find_and_read_file(place.path() / kPostmasterFile);
   if (const auto reason = find_other_postmaster(text, connection)) {
     throw Error(ErrorKind::config,
                 fmt::format("\"{}\" on {} is not the data directory of the server that conninfo of "
@@ -261,6 +279,15 @@ void RsyncFiles::copy_external_files(BackupJob& job, RsyncCopy& copy) {
   }
 }
 
+void RsyncFiles::copy_label(const BackupJob& job, RsyncCopy& copy) {
+  const std::string label = cluster_.data_directory() + "/" + kLabelFileName;
+  const fs::path data = store_.directories(job.info.id).data_directory;
+  if (copy.copy_file(label, data / kLabelFileName)) return;
+  throw Error(ErrorKind::not_found,
+              fmt::format("there is no file \"{}\": the exclusive backup has ended", label),
+              "Take the backup again.");
+}
+
 // The last file of all: a standby notes in it up to where the files that it has written need WAL.
 void RsyncFiles::copy_control_file(const BackupJob& job, RsyncCopy& copy) {
   const auto begun = FilesClock::now();
@@ -312,6 +339,7 @@ void RsyncFiles::copy_everything(BackupJob& job, RsyncCopy& copy) {
                       .serial_seconds = times.serial_seconds});
   }
   copy_external_files(job, copy);
+  if (cluster_.is_exclusive()) copy_label(job, copy);
   copy_control_file(job, copy);
   copy.make_durable();
 }

@@ -96,19 +96,26 @@ Complaint judge_line(const RsyncEnd& end, const std::string& line) {
 std::vector<std::string> complaints_of(const RsyncEnd& end) {
   std::vector<std::string> lines;
   for (const std::string& line : split(end.errors, '\n')) {
-    if (judge_line(end, line) == Complaint::other) lines.push_back(line);
+    const bool is_said_of_every_host = line.starts_with("Warning: Permanently added ");
+    if (judge_line(end, line) == Complaint::other && !is_said_of_every_host) {
+      lines.emplace_back(strip(line));
+    }
   }
   return lines;
 }
 
+// Which exit code it is depends on which of the two processes, ssh or rsync, has ended first.
+bool has_no_program(const RsyncEnd& end) {
+  return end.exit_code == kNoProgram || has(end.errors, "rsync: not found") ||
+         has(end.errors, "rsync: command not found");
+}
+
+bool has_no_connection(const RsyncEnd& end) {
+  return end.exit_code == kNoConnection || has(end.errors, "connection unexpectedly closed");
+}
+
 std::string reason_of_end(const RsyncEnd& end) {
   std::vector<std::string> lines = complaints_of(end);
-  if (lines.empty() || end.exit_code == kNoConnection || end.exit_code == kNoProgram) {
-    lines.clear();
-    for (const std::string& line : split(end.errors, '\n')) {
-      if (!strip(line).empty()) lines.emplace_back(strip(line));
-    }
-  }
   const std::size_t count = lines.size();
   if (count > kShownLines) {
     lines.resize(kShownLines);
@@ -206,26 +213,27 @@ Error rsync_error(const RsyncEnd& end, const RsyncPlaces& places) {
   };
   const std::string try_it =
       fmt::format("Try {} by hand, as the user that runs barman.", places.option);
-  switch (end.exit_code) {
-    case kNoConnection:
-      return {ErrorKind::connection,
-              text(fmt::format("cannot reach {}, or the connection was cut", places.remote)),
-              fmt::format("{} With -v added ssh tells more.", try_it)};
-    case kNoProgram:
-      if (has(end.errors, "env: ")) {
-        return {ErrorKind::config, text("there is no rsync on this host"),
-                "Install rsync, or correct path_prefix."};
-      }
-      return {ErrorKind::config, text(fmt::format("there is no rsync on {}", places.remote)),
-              "Install rsync there, where the PATH of the ssh session leads to it."};
-    case kProtocolMismatch:
-      return {ErrorKind::config,
-              text(fmt::format("what comes from {} is not rsync's", places.remote)),
-              fmt::format("Run {} with the command \"true\" behind it: nothing may be printed. Let "
-                          ".bashrc and the like be silent in sessions without a terminal.",
-                          places.option)};
-    default:
-      break;
+  if (has_no_program(end)) {
+    if (has(end.errors, "env: ")) {
+      return {ErrorKind::config, text("there is no rsync on this host"),
+              "Install rsync, or correct path_prefix."};
+    }
+    return {ErrorKind::config, text(fmt::format("there is no rsync on {}", places.remote)),
+            "Install rsync there, where the PATH of the ssh session leads to it."};
+  }
+  if (end.exit_code == kProtocolMismatch) {
+    return {ErrorKind::config,
+            text(fmt::format("what comes from {} is not rsync's", places.remote)),
+            fmt::format("Run {} with the command \"true\" behind it: nothing may be printed. Let "
+                        ".bashrc and the like be silent in sessions without a terminal.",
+                        places.option)};
+  }
+  if (has_no_connection(end)) {
+    return {ErrorKind::connection,
+            text(fmt::format("cannot reach {}, or the connection was cut", places.remote)),
+            fmt::format("{} With -v added ssh tells more. Nothing that has arrived whole is copied "
+                        "again by the next backup.",
+                        try_it)};
   }
   const std::string what = fmt::format("rsync has ended with exit code {}", end.exit_code);
   if (has(end.errors, "Permission denied (13)")) {

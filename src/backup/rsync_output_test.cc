@@ -119,6 +119,14 @@ TEST(RsyncEnd, SaysWhatTheUserCanDo) {
   EXPECT_THAT(refused.hint(), HasSubstr("Try ssh_command by hand"));
   const Error missing = error_of(127, "sh: 1: rsync: not found\n");
   EXPECT_THAT(missing.message(), HasSubstr("there is no rsync on the host of PostgreSQL"));
+  const Error missing_first =
+      error_of(12,
+               "bash: line 1: rsync: command not found\r\nrsync: connection unexpectedly closed "
+               "(0 bytes received so far) [Receiver]\n");
+  EXPECT_THAT(missing_first.message(), HasSubstr("there is no rsync on the host of PostgreSQL"));
+  EXPECT_EQ(
+      error_of(12, "rsync: connection unexpectedly closed (812 bytes received so far)\n").kind(),
+      ErrorKind::connection);
   const Error missing_here = error_of(127, "env: 'rsync': No such file or directory\n");
   EXPECT_THAT(missing_here.message(), HasSubstr("there is no rsync on this host"));
   const Error talking = error_of(2, "protocol version mismatch -- is your shell clean?\n");

@@ -38,7 +38,8 @@ std::string slash_ended(const std::string& path) { return path.ends_with('/') ? 
 
 // In the language that is parsed here. ssh needs no password of PostgreSQL.
 std::vector<std::string> rsync_program() {
-  return {"env", "-u", "PGPASSWORD", "-u", "RSYNC_RSH", "TZ=UTC0", "LC_ALL=C", "rsync"};
+  return {"env",     "-u",       "PGPASSWORD", "-u", "RSYNC_PROTECT_ARGS", "-u", "RSYNC_OLD_ARGS",
+          "TZ=UTC0", "LC_ALL=C", "rsync"};
 }
 
 std::string read_errors(const Fd& file) {

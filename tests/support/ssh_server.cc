@@ -63,6 +63,13 @@ void SshServer::write_keys() const {
   }
 }
 
+void SshServer::force_command(const std::string& command) const {
+  const std::string key = read_text(file("user_key.pub"));
+  const std::string options =
+      command.empty() ? "" : "command=\"" + replace_all(command, "\"", "\\\"") + "\" ";
+  write_text(file("user_key.pub"), options + key.substr(key.find("ssh-ed25519 ")));
+}
+
 void SshServer::start() {
   daemon_.emplace(CommandRequest{
       .argv = {kDaemon, "-D", "-f", file("sshd_config").string(), "-E", file("log").string()}});

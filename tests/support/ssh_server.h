@@ -50,6 +50,10 @@ class SshServer {
   // clients keep.
   std::map<std::string, std::string> environment() const;
 
+  // What the key may do only, from the next connection on: "rrsync -ro /"; the command asked for is
+  // in SSH_ORIGINAL_COMMAND. Empty = everything.
+  void force_command(const std::string& command) const;
+
   void start();
   // All connections end with it.
   void stop();

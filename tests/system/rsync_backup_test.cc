@@ -3,6 +3,7 @@
 // before, changed ones never; what is cut is not copied again.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -158,6 +159,255 @@ TEST_P(RsyncBackupOf, IsTakenUnderLoadAndRestoredToAMoment) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Postgres, RsyncBackupOf, testing::Values(17, 13));
+
+class RsyncBackupOfEach : public testing::TestWithParam<int> {};
+
+TEST_P(RsyncBackupOfEach, IsRestored) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  RsyncSite site(GetParam());
+  const CommandResult backup = site.barman.run({"backup", "--wait", "main"});
+  ASSERT_EQ(backup.exit_code, 0) << backup.out << backup.err;
+  EXPECT_EQ(backup.err, "");
+  EXPECT_EQ(site.status_of(site.newest()), "DONE");
+  expect_restored_rows(site, site.newest(), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Postgres, RsyncBackupOfEach, testing::Values(14, 15, 16, 18));
+
+void expect_exclusive_backup(RsyncSite& site, const std::string& options) {
+  const CommandResult check = site.barman.run({"check", "main"});
+  EXPECT_THAT(check.out, AllOf(HasSubstr("\tnot in recovery: OK\n"),
+                               HasSubstr("\texclusive backup supported: OK\n")));
+  const CommandResult backup = site.barman.run({"backup", "--wait", options, "main"});
+  ASSERT_EQ(backup.exit_code, 0) << backup.out << backup.err;
+  EXPECT_THAT(backup.out,
+              HasSubstr("Starting backup using rsync-exclusive method for server main in "));
+  const std::string id = site.newest();
+  EXPECT_EQ(site.status_of(id), "DONE");
+  EXPECT_FALSE(fs::exists(site.base(id) / "data/tablespace_map"));
+  expect_restored_rows(site, id, 14);
+}
+
+// Until PostgreSQL 14.
+TEST(ExclusiveRsyncBackup, IsTakenAndRestoredAndEndsWithItsFailure) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  RsyncSite site(14, {{"backup_options", "exclusive_backup"}});
+  site.postgres.query("ALTER ROLE barman SUPERUSER");
+  expect_exclusive_backup(site, "--no-retry");
+  // One that fails ends it on the server, too: the next one can begin.
+  const fs::path unreadable = site.postgres.data_directory() / "base/unreadable";
+  write_text(unreadable, "x");
+  fs::permissions(unreadable, fs::perms::none);
+  const CommandResult failed = site.barman.run({"backup", "main"});
+  EXPECT_EQ(failed.exit_code, 1) << failed.out;
+  EXPECT_EQ(site.postgres.value("SELECT pg_is_in_backup()"), "f");
+  fs::remove(unreadable);
+  // The same of files on this host.
+  site.barman.set("main", "backup_method", "local-rsync");
+  site.barman.set("main", "ssh_command", "");
+  expect_exclusive_backup(site, "--no-retry");
+}
+
+// One server for many facts.
+class RsyncBackup : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (SshServer::is_available()) {
+      site_ = std::make_unique<RsyncSite>(
+          kUsualMajor, Settings{{"reuse_backup", "link"}, {"parallel_jobs", "2"}});
+    }
+  }
+  static void TearDownTestSuite() { site_.reset(); }
+  void SetUp() override {
+    if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  }
+  void TearDown() override {
+    if (site_) site_->ssh.force_command("");
+  }
+  static CommandResult backup(const std::vector<std::string>& options = {}) {
+    std::vector<std::string> arguments = {"backup"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    arguments.emplace_back("main");
+    return site_->barman.run(arguments);
+  }
+  // A backup that is copying, slowly; a first file is whole.
+  static BackgroundCommand slow_backup() {
+    const std::size_t before = site_->barman.backup_ids("main").size();
+    BackgroundCommand command = site_->barman.spawn({"backup", "--bwlimit", "600", "main"});
+    EXPECT_TRUE(eventually([&] {
+      const std::vector<std::string> ids = site_->barman.backup_ids("main");
+      return ids.size() > before && fs::exists(site_->base(ids.back()) / "data/base/1/PG_VERSION");
+    }));
+    return command;
+  }
+  static CommandResult ended(BackgroundCommand& command) {
+    const std::optional<CommandResult> result = command.wait();
+    EXPECT_TRUE(result);
+    return result.value_or(CommandResult());
+  }
+  static void expect_done() {
+    const CommandResult result = backup({"--wait"});
+    ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+    EXPECT_EQ(site_->status_of(site_->newest()), "DONE");
+  }
+
+  static inline std::unique_ptr<RsyncSite> site_;
+};
+
+TEST_F(RsyncBackup, KilledIsGoneOnWith) {
+  BackgroundCommand command = slow_backup();
+  command.kill(SIGKILL);
+  ended(command);
+  const std::string killed = site_->newest();
+  const CommandResult next = backup({"--wait", "--manifest"});
+  ASSERT_EQ(next.exit_code, 0) << next.out << next.err;
+  EXPECT_EQ(site_->status_of(killed), "FAILED");
+  const std::string id = site_->newest();
+  EXPECT_EQ(status_of_file(site_->base(id) / "data/base/1/PG_VERSION").st_ino,
+            status_of_file(site_->base(killed) / "data/base/1/PG_VERSION").st_ino);
+  expect_restored_rows(*site_, id, kUsualMajor);
+  // What is deleted takes nothing along.
+  EXPECT_EQ(site_->barman.run({"delete", "main", killed}).exit_code, 0);
+  EXPECT_EQ(site_->barman.run({"verify-backup", "main", id}).exit_code, 0);
+}
+
+TEST_F(RsyncBackup, FailsWhenTheConnectionIsCut) {
+  BackgroundCommand command = slow_backup();
+  site_->ssh.stop();
+  const CommandResult result = ended(command);
+  site_->ssh.start();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: The backup has failed copying files\n"),
+                                HasSubstr("HINT: ")));
+  EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+  expect_done();
+}
+
+TEST_F(RsyncBackup, TriesACutConnectionAgain) {
+  site_->barman.set("main", "basebackup_retry_times", "60");
+  site_->barman.set("main", "basebackup_retry_sleep", "1");
+  BackgroundCommand command = slow_backup();
+  site_->ssh.stop();
+  site_->ssh.start();
+  const CommandResult result = ended(command);
+  site_->barman.set("main", "basebackup_retry_times", "0");
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  expect_restored_rows(*site_, site_->newest(), kUsualMajor);
+}
+
+TEST_F(RsyncBackup, FailsWhenRsyncIsKilled) {
+  BackgroundCommand command = slow_backup();
+  for (const pid_t child : list_children(command.pid())) ::kill(child, SIGKILL);
+  const CommandResult result = ended(command);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("rsync has ended with exit code 137"));
+  expect_done();
+}
+
+TEST_F(RsyncBackup, FailsWhenPostgresIsRestarted) {
+  BackgroundCommand command = slow_backup();
+  site_->postgres.restart();
+  const CommandResult result = ended(command);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("Connection to the Postgres server was lost during the backup."));
+  EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+  ASSERT_TRUE(eventually([&] { return backup({"--wait"}).exit_code == 0; }));
+}
+
+TEST_F(RsyncBackup, HoldsWhatIsLeftOfADatabaseThatIsDroppedMeanwhile) {
+  site_->postgres.query("CREATE DATABASE gone");
+  site_->postgres.query("CREATE TABLE grows AS SELECT 1 AS id");
+  BackgroundCommand command = slow_backup();
+  site_->postgres.query("DROP DATABASE gone");
+  site_->postgres.query("TRUNCATE there");
+  site_->postgres.query("INSERT INTO grows SELECT generate_series(2, 100000)");
+  site_->postgres.query("INSERT INTO there SELECT g, 'again' FROM generate_series(1, 100) g");
+  const CommandResult result = ended(command);
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  expect_restored_rows(*site_, site_->newest(), kUsualMajor);
+}
+
+TEST_F(RsyncBackup, NeedsAKeyForRsyncOnly) {
+  if (!fs::exists("/usr/bin/rrsync")) GTEST_SKIP() << "rrsync is not installed";
+  site_->ssh.force_command("/usr/bin/rrsync -ro /");
+  const CommandResult check = site_->barman.run({"check", "main"});
+  EXPECT_THAT(check.out, HasSubstr("\tssh: OK (PostgreSQL server)\n"));
+  expect_done();
+}
+
+TEST_F(RsyncBackup, SaysWhatIsWrongWithSsh) {
+  const auto check = [&](const std::string& text) {
+    const CommandResult result = site_->barman.run({"check", "main"});
+    EXPECT_NE(result.exit_code, 0);
+    EXPECT_THAT(result.out, HasSubstr(text));
+    const CommandResult refused = backup();
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.err, HasSubstr("Impossible to start the backup."));
+  };
+  site_->ssh.force_command("echo hello; eval \"$SSH_ORIGINAL_COMMAND\"");
+  check("ssh output clean: FAILED (the configured ssh_command must not add anything");
+  const std::string shell = site_->ssh.shell();
+  site_->barman.set("main", "ssh_command", shell + " -o IdentityFile=/dev/null -F /dev/null");
+  check("ssh: FAILED (Connection failed using ");
+  site_->barman.set("main", "ssh_command", shell);
+  // Nothing was begun.
+  EXPECT_NE(site_->status_of(site_->newest()), "FAILED");
+
+  site_->ssh.force_command("PATH=/nowhere; eval \"$SSH_ORIGINAL_COMMAND\"");
+  const CommandResult missing = backup();
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.err, AllOf(HasSubstr("there is no rsync on the host of PostgreSQL"),
+                                 HasSubstr("HINT: Install rsync there")));
+}
+
+TEST_F(RsyncBackup, FailsAtAFileThatItCannotRead) {
+  const fs::path unreadable = site_->postgres.data_directory() / "base/unreadable";
+  write_text(unreadable, "x");
+  fs::permissions(unreadable, fs::perms::none);
+  const CommandResult result = backup();
+  fs::remove(unreadable);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("Permission denied"),
+                                HasSubstr("HINT: Let ssh_command log in as the user")));
+  EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+}
+
+// conninfo and ssh_command lead to different servers of the same cluster, say.
+TEST_F(RsyncBackup, RefusesFilesOfAnotherServer) {
+  const fs::path pid_file = site_->postgres.data_directory() / "postmaster.pid";
+  const std::string text = read_text(pid_file);
+  std::string other = text;
+  const std::string port = "\n" + std::to_string(site_->postgres.port()) + "\n";
+  ASSERT_NE(other.find(port), std::string::npos);
+  write_text(pid_file, other.replace(other.find(port), port.size(), "\n1\n"));
+  const CommandResult result = backup();
+  write_text(pid_file, text);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("another server runs in it"),
+                                HasSubstr("HINT: Correct ssh_command or conninfo")));
+}
+
+TEST_F(RsyncBackup, TellsCorruptPages) {
+  site_->postgres.query("CREATE TABLE damaged AS SELECT generate_series(1, 2000) AS id");
+  site_->postgres.query("CHECKPOINT");
+  const std::string path = site_->postgres.value("SELECT pg_relation_filepath('damaged')");
+  site_->postgres.stop();
+  std::string content = read_text(site_->postgres.data_directory() / path);
+  content[8192 + 5000] = static_cast<char>(content[8192 + 5000] ^ 1);
+  write_text(site_->postgres.data_directory() / path, content);
+  site_->postgres.start();
+  CommandResult result;
+  ASSERT_TRUE(eventually([&] {
+    result = backup({"--wait"});
+    return result.err.find("corrupt pages") != std::string::npos;
+  })) << result.out
+      << result.err;
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("1 in total, " + path + ": block 1"));
+  EXPECT_EQ(site_->status_of(site_->newest()), "DONE");
+  site_->postgres.query("DROP TABLE damaged");
+}
 
 }  // namespace
 }  // namespace barman::test
