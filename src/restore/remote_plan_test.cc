@@ -17,7 +17,7 @@
 #include "base/text.h"
 #include "compression/stored_file.h"
 #include "host/test_support.h"
-#include "restore/planned_restore.h"
+#include "restore/planned_restore_test_support.h"
 #include "restore/remote_destination.h"
 #include "restore/remote_places.h"
 #include "restore/restore_marker.h"
