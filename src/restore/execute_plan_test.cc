@@ -18,7 +18,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "compression/stored_file.h"
-#include "restore/planned_restore.h"
+#include "restore/planned_restore_test_support.h"
 #include "restore/restore_marker.h"
 
 namespace barman::restore {

@@ -75,7 +75,10 @@ std::string bytes_of(std::string_view hex_words) {
 
 RemoteClearing::RemoteClearing(const host::Host& host, const RestorePlan& plan,
                                const Interrupt& interrupt)
-    : host_(host), plan_(plan), interrupt_(interrupt) {}
+    : host_(host), plan_(plan), interrupt_(interrupt) {
+  if (!plan.wal.is_copied) return;
+  for (const WalFileCopy& file : plan.wal.files) planned_wal_.insert(file.name);
+}
 
 void RemoteClearing::save(const fs::path& path, const std::string& name) {
   moved_.emplace_back(path.string(), name);
@@ -99,7 +102,14 @@ void RemoteClearing::note_wal(const ListedEntry& entry) {
   }
 }
 
-void RemoteClearing::save_wal(const std::string& name) { saved_wal_.insert(name); }
+void RemoteClearing::note_staged(const ListedEntry& entry) {
+  if (entry.path.find('/') != std::string::npos || entry.path.starts_with(".barman-")) return;
+  if (entry.kind == FoundKind::file && planned_wal_.contains(entry.path)) {
+    kept_wal_.insert(entry.path);
+  } else {
+    remove(plan_.wal.directory / entry.path);
+  }
+}
 
 void RemoteClearing::judge_wal() {
   const fs::path directory = plan_.destination / plan_.pg_wal_name;
@@ -108,10 +118,14 @@ void RemoteClearing::judge_wal() {
   for (const std::string& name : wal_files_) {
     switch (worth_of_wal(name, waiting_.contains(name), plan_.archived_here)) {
       case WalWorth::none:
-        remove(directory / name);
+        if (plan_.wal.directory == directory && planned_wal_.contains(name)) {
+          kept_wal_.insert(name);
+        } else {
+          remove(directory / name);
+        }
         break;
       case WalWorth::only_copy:
-        save_wal(name);
+        saved_wal_.insert(name);
         break;
       case WalWorth::told_by_content:
         asked_names.push_back(name);
@@ -133,7 +147,7 @@ void RemoteClearing::judge_wal() {
   for (std::size_t i = 0; i < asked_names.size(); ++i) {
     const std::string bytes = bytes_of(beginnings[i]);
     if (is_own_wal(asked_names[i], as_bytes(bytes))) {
-      save_wal(asked_names[i]);
+      saved_wal_.insert(asked_names[i]);
     } else {
       remove(directory / asked_names[i]);
     }

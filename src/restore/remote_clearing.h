@@ -2,9 +2,10 @@
 // there. Collected first, done together by a few sessions.
 #pragma once
 
-#include <map>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/interrupt.h"
@@ -22,14 +23,17 @@ class RemoteClearing {
   void remove(const std::filesystem::path& path) { removed_.push_back(path.string()); }
   void save(const std::filesystem::path& path, const std::string& name);
   void note_wal(const ListedEntry& entry);
+  // Of a directory for WAL that is not pg_wal, by its path below it.
+  void note_staged(const ListedEntry& entry);
   void note_hidden(const std::string& name) { hidden_names_.insert(name); }
 
   // Durable with everything else. Returns what to tell.
   std::vector<std::string> run();
+  // After run(): files where the plan puts its WAL, of a name that it puts there.
+  const std::set<std::string>& kept_wal() const { return kept_wal_; }
 
  private:
   void judge_wal();
-  void save_wal(const std::string& name);
   void move_all();
 
   const host::Host& host_;
@@ -43,6 +47,9 @@ class RemoteClearing {
   std::set<std::string> wal_files_;
   std::set<std::string> waiting_;
   std::set<std::string> saved_wal_;
+  // What the plan copies; its names live in the plan.
+  std::set<std::string_view> planned_wal_;
+  std::set<std::string> kept_wal_;
   std::string saved_directory_;
 };
 

@@ -121,6 +121,7 @@ class RemoteDestination final : public Destination {
                             mode_text(modes.directory), interrupt_);
     host::TarSender stream(host_, plan_.wal.directory, options_, interrupt_);
     WalMembers wal(plan_.wal, modes, stream.archive(), {messages_, progress_}, interrupt_);
+    if (update_) wal.leave_out(update_->digest_wal());
     wal.send([this](std::uint64_t size_bytes) { throttle_.take(size_bytes, interrupt_); });
     stream.finish();
   }

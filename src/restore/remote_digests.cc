@@ -27,6 +27,7 @@ exec xargs -0 "$2"
 constexpr int kSomeFailed = 123;
 constexpr std::size_t kDigestRead = std::size_t{64} << 10;
 constexpr std::size_t kSha256Digits = 64;
+constexpr std::size_t kBlake2bDigits = 128;
 constexpr std::size_t kHexDigitsKept = 16;
 constexpr int kWithoutLimit = -1;
 
@@ -41,20 +42,25 @@ std::uint64_t beginning_of_hex(std::string_view hex) {
 
 bool parse_digest_line(std::string_view line, RemoteChecksum checksum, std::string& name,
                        std::uint64_t& digest) {
-  if (checksum == RemoteChecksum::sha256sum) {
-    // Hash, and a blank and one that says how it was read.
-    if (line.size() <= kSha256Digits + 2) return false;
-    digest = beginning_of_hex(line.substr(0, kSha256Digits));
-    name = line.substr(kSha256Digits + 2);
-    return true;
+  const std::size_t digits = checksum == RemoteChecksum::b2sum ? kBlake2bDigits : kSha256Digits;
+  // Behind it a blank and one character that says how the file was read.
+  if (line.size() <= digits + 2 || line[digits] != ' ') return false;
+  digest = beginning_of_hex(line.substr(0, digits));
+  name = line.substr(digits + 2);
+  return true;
+}
+
+void RunningDigest::update(Bytes data) {
+  if (checksum_ == RemoteChecksum::b2sum) {
+    blake2b_.update(data);
+  } else {
+    sha256_.update(data);
   }
-  const std::size_t first = line.find(' ');
-  if (first == std::string_view::npos) return false;
-  const std::size_t second = line.find(' ', first + 1);
-  if (second == std::string_view::npos) return false;
-  const auto [end, code] = std::from_chars(line.data(), line.data() + first, digest);
-  name = line.substr(second + 1);
-  return code == std::errc() && end == line.data() + first;
+}
+
+std::uint64_t RunningDigest::finish() {
+  return beginning_of_hex(checksum_ == RemoteChecksum::b2sum ? blake2b_.finish()
+                                                             : sha256_.finish());
 }
 
 RemoteDigests::RemoteDigests(const host::Host& host, fs::path directory, RemoteChecksum checksum,
@@ -83,7 +89,7 @@ void RemoteDigests::run(const Fd& names, const OnDigest& on_digest) const {
   if (::lseek(names.get(), 0, SEEK_SET) < 0) throw_errno("cannot read a list of names");
   PipeEnds pipe = make_pipe();
   const Fd errors = open_anonymous_file(fs::temp_directory_path());
-  const std::string program = checksum_ == RemoteChecksum::cksum ? "cksum" : "sha256sum";
+  const std::string program = checksum_ == RemoteChecksum::b2sum ? "b2sum" : "sha256sum";
   ChildProcess session =
       host_.start(script_command(std::string(kPrintMark) + std::string(kDigest),
                                  {directory_.string(), program}),

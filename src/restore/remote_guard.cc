@@ -48,7 +48,7 @@ until take "$lock"; do
     # One that was cut off ends soon.
     tries=$((tries + 1)); [ $tries -lt 15 ] || {
       echo "another restore writes into $data (process $holder; if it is none, remove $lock)" >&2; exit 4; }
-    sleep 1
+    sleep 1 || :
   else
     mv -f -- "$lock" "$lock.$$" && rm -f -- "$lock.$$"
   fi

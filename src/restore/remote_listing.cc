@@ -23,7 +23,7 @@ namespace {
 // their names. stat(1) is started for many at a time.
 constexpr std::string_view kList = R"sh(
 cd "$1" || exit
-command -v cksum >/dev/null && printf 'cksum\000' || printf 'sha256sum\000'
+command -v b2sum >/dev/null && printf 'b2sum\000' || printf 'sha256sum\000'
 walk() {
   find "$@" -exec sh -c '
     facts=$(stat -c "%f %s" -- "$@") || exit
@@ -102,7 +102,7 @@ class ListingReader {
     while (field && *field != "barman-answer") field = fields_.next();
     field = fields_.next();
     if (!field) return false;
-    checksum = *field == "cksum" ? RemoteChecksum::cksum : RemoteChecksum::sha256sum;
+    checksum = *field == "b2sum" ? RemoteChecksum::b2sum : RemoteChecksum::sha256sum;
     while ((field = fields_.next())) {
       const std::optional<std::int64_t> count = parse_integer(*field);
       const std::optional<std::string> facts = fields_.next();

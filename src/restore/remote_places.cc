@@ -74,7 +74,7 @@ for place; do
 done
 )sh";
 constexpr std::string_view kNeeded = "tar sync mkdir chmod ln mv rm ls";
-// When something is there already; cksum is used if there is one.
+// When something is there already; b2sum is used if there is one.
 constexpr std::string_view kNeededToUpdate = " cat find od sha256sum stat xargs";
 constexpr int kNotFit = 3;
 // As much as anybody needs, and several of them can be added.

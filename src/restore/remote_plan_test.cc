@@ -17,7 +17,7 @@
 #include "base/text.h"
 #include "compression/stored_file.h"
 #include "host/test_support.h"
-#include "restore/planned_restore.h"
+#include "restore/planned_restore_test_support.h"
 #include "restore/remote_destination.h"
 #include "restore/remote_places.h"
 #include "restore/restore_marker.h"
@@ -208,6 +208,7 @@ class RemoteUpdatePlan : public RemotePlan {
     put("pg/run me.sh", "of somebody");
     put("pg/.hidden", "of somebody");
     put("pg/pg_wal/000000010000000000000009", std::string(64, '\0'));
+    put("pg/pg_wal/000000010000000000000003", "of another history");
     put("pg/pg_wal/00000002.history", "1\t0/3000000\n");
     put("new_tbs/PG_15_202209061/5/later", "not in the backup");
     put("new_tbs/PG_16_202307071/5/1", "of another version");
@@ -217,7 +218,7 @@ class RemoteUpdatePlan : public RemotePlan {
     RestorePlan asked = remote_plan();
     asked.updates_existing = true;
     asked.worker_count = 3;
-    asked.archived_here = {"000000010000000000000002"};
+    asked.archived_here = {"000000010000000000000002", "000000010000000000000003"};
     return asked;
   }
   // By its name below a directory with the time in its name.
@@ -242,8 +243,10 @@ TEST_F(RemoteUpdatePlan, SendsWhatDiffersAndRemovesWhatDoesNotBelong) {
     return status.st_ino;
   };
   const ino_t right = inode_of("new_tbs/PG_15_202209061/5/1");
+  const ino_t right_wal = inode_of("pg/pg_wal/000000010000000000000002");
   execute_there(update_plan(), ssh_.host());
   EXPECT_EQ(inode_of("new_tbs/PG_15_202209061/5/1"), right);
+  EXPECT_EQ(inode_of("pg/pg_wal/000000010000000000000002"), right_wal);
   EXPECT_THAT(messages_.infos, Contains(HasSubstr(" were there already.")));
   auto updated = listing(root_ / "pg");
   std::erase_if(updated,
@@ -260,6 +263,31 @@ TEST_F(RemoteUpdatePlan, SendsWhatDiffersAndRemovesWhatDoesNotBelong) {
   EXPECT_THAT(messages_.warnings,
               ElementsAre(HasSubstr("had 1 WAL file(s) that are not in the archive"),
                           HasSubstr("'run me.sh'")));
+}
+
+// WAL for a recovery with a target, in a directory of its own.
+TEST_F(RemoteUpdatePlan, SendsOnlyTheWalThatDiffers) {
+  put("wals/000000010000000000000003", "segment three");
+  RestorePlan asked = update_plan();
+  asked.wal.directory = root_ / "pg/barman_wal";
+  asked.wal.has_done_markers = false;
+  asked.wal.files.push_back(
+      {root_ / "wals/000000010000000000000003", "000000010000000000000003", 13});
+  RestorePlan first = asked;
+  first.updates_existing = false;
+  execute_there(first, ssh_.host());
+  put("pg/barman_wal/000000010000000000000003", "segment THREE");
+  put("pg/barman_wal/000000010000000000000004", "not in the archive any more");
+  struct stat before = {};
+  struct stat after = {};
+  const fs::path right = root_ / "pg/barman_wal/000000010000000000000002";
+  ASSERT_EQ(::stat(right.c_str(), &before), 0);
+  execute_there(asked, ssh_.host());
+  ASSERT_EQ(::stat(right.c_str(), &after), 0);
+  EXPECT_EQ(after.st_ino, before.st_ino);
+  EXPECT_EQ(content("pg/barman_wal/000000010000000000000003"), "segment three");
+  EXPECT_FALSE(exists("pg/barman_wal/000000010000000000000004"));
+  EXPECT_TRUE(exists("pg/barman_wal/archive_status"));
 }
 
 // Nothing is lost when a run ends anywhere: the next one finds what is there.

@@ -1,5 +1,6 @@
 #include "restore/remote_update.h"
 
+#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <utility>
@@ -7,9 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/anonymous_file.h"
-#include "base/digest.h"
 #include "base/error.h"
-#include "base/posix_checksum.h"
 #include "copy/verified_read.h"
 #include "restore/clearing_rules.h"
 #include "restore/remote_clearing.h"
@@ -25,35 +24,13 @@ namespace {
 constexpr std::size_t kNamesPiece = std::size_t{64} << 10;
 // What tar and the file copier give a file, beside the bits of the backup.
 constexpr mode_t kOwnerMode = 0600;
+// Where WAL goes when nobody says where.
+constexpr std::string_view kOwnWalStaging = "barman_wal";
 
 // Where a line is a file, its name has no line break.
 bool has_plain_name(const std::string& name) {
   return name.find_first_of("\n\\") == std::string::npos;
 }
-
-class RunningDigest {
- public:
-  explicit RunningDigest(RemoteChecksum checksum)
-      : checksum_(checksum),
-        sha256_(checksum == RemoteChecksum::sha256sum ? DigestAlgorithm::sha256
-                                                      : DigestAlgorithm::none) {}
-  void update(Bytes data) {
-    if (checksum_ == RemoteChecksum::cksum) {
-      cksum_.update(data);
-    } else {
-      sha256_.update(data);
-    }
-  }
-  std::uint64_t finish() {
-    return checksum_ == RemoteChecksum::cksum ? cksum_.finish()
-                                              : beginning_of_hex(sha256_.finish());
-  }
-
- private:
-  const RemoteChecksum checksum_;
-  PosixChecksum cksum_;
-  Digest sha256_;
-};
 
 // Names for several sessions, in turn.
 class NameLists {
@@ -98,10 +75,21 @@ class RemoteUpdate::TreeClearing {
         clearing_(clearing),
         rules_(tree, update.plan_, [this](const std::string& path, bool is_directory) {
           return update_.files_.find(key_of(path, is_directory)) != nullptr;
-        }) {}
+        }) {
+    const RestorePlan& plan = update.plan_;
+    if (!tree.is_data_directory || !plan.wal.is_copied) return;
+    const std::string inside = plan.wal.directory.lexically_relative(tree.destination).string();
+    if (inside == kOwnWalStaging) staging_ = inside;
+  }
 
   void treat(const ListedEntry& entry) {
     if (is_below(passed_, entry.path)) return;
+    if (!staging_.empty() && entry.path == staging_ && entry.kind == FoundKind::directory) return;
+    if (is_below(staging_, entry.path)) {
+      ListedEntry inside = entry;
+      inside.path.erase(0, staging_.size() + 1);
+      return clearing_.note_staged(inside);
+    }
     if (is_below(wal_, entry.path)) {
       ListedEntry inside = entry;
       inside.path.erase(0, wal_.size() + 1);
@@ -156,6 +144,8 @@ class RemoteUpdate::TreeClearing {
   // Nothing below it is looked at.
   std::string passed_;
   std::string wal_;
+  // Where the plan puts WAL for a recovery with a target, when it is in the data directory.
+  std::string staging_;
 };
 
 RemoteUpdate::~RemoteUpdate() {
@@ -182,7 +172,25 @@ std::vector<std::string> RemoteUpdate::clear() {
         host_, tree.destination, tree.is_data_directory ? plan_.pg_wal_name : "",
         [&](const ListedEntry& entry) { one.treat(entry); }, interrupt_);
   }
-  return clearing.run();
+  std::vector<std::string> told = clearing.run();
+  kept_wal_ = clearing.kept_wal();
+  return told;
+}
+
+WalThere RemoteUpdate::digest_wal() {
+  WalThere there{.checksum = checksum_, .digests = {}};
+  if (kept_wal_.empty()) return there;
+  NameLists lists(std::min(plan_.worker_count, kept_wal_.size()));
+  for (const std::string& name : kept_wal_) lists.add(name);
+  RemoteDigests digests(host_, plan_.wal.directory, checksum_, lists.finish(), interrupt_);
+  digests.start(
+      [&](const std::string& name, std::uint64_t digest) {
+        const std::lock_guard lock(mutex_);
+        if (name.starts_with("./")) there.digests[name.substr(2)] = digest;
+      },
+      [] {});
+  digests.wait();
+  return there;
 }
 
 // In the order in which the backup is read, so that nobody waits long for a checksum.

@@ -25,6 +25,7 @@
 #include "host/host.h"
 #include "restore/remote_digests.h"
 #include "restore/restore_plan.h"
+#include "restore/wal_members.h"
 #include "stored/path_table.h"
 
 namespace barman::restore {
@@ -55,6 +56,9 @@ class RemoteUpdate {
   bool is_there(const copy::CopyTask& task) const;
   std::uint64_t kept_bytes() const { return kept_bytes_; }
 
+  // Of the WAL that the plan copies, what is there by its name.
+  WalThere digest_wal();
+
  private:
   // Of a file that shall be there.
   enum class State : std::uint8_t { wanted, comparable, digested, right };
@@ -78,6 +82,7 @@ class RemoteUpdate {
   Progress& progress_;
   const Interrupt& interrupt_;
   bool has_wal_link_ = false;
+  std::set<std::string> kept_wal_;
   RemoteChecksum checksum_ = RemoteChecksum::sha256sum;
   // By the complete path; directories with a slash behind it.
   stored::PathTable<File> files_;
