@@ -107,7 +107,8 @@ class BackupCopy {
     try {
       if (copy_listed(*list, Reuse::yes) == Proof::given) return;
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::corrupt || reused_count_ == 0) throw;
+      // What was cut off on its way goes on the next time.
+      if (error.kind() != ErrorKind::corrupt || reused_count_ == 0 || !has_arrived_) throw;
       log::warning(log::kServerComponent, "backup {} is copied once more, from its beginning: {}",
                    backup_.id.value, error.describe());
     }
@@ -137,6 +138,7 @@ class BackupCopy {
   Proof copy_listed(const Fd& list, Reuse reuse) {
     read_list(list);
     reused_count_ = 0;
+    has_arrived_ = false;
     if (reuse == Reuse::no || !find_status(target_)) {
       store_.create_copy(backup_.id, stored::CopiedLinks::make);
     }
@@ -162,6 +164,7 @@ class BackupCopy {
     }
     first.files.seal();
     sync_directory(target_.parent_path());
+    has_arrived_ = true;
     return prove(first.files);
   }
 
@@ -354,6 +357,7 @@ class BackupCopy {
   const fs::path directory_;
   stored::PathTable<Wanted> wanted_;
   std::size_t reused_count_ = 0;
+  bool has_arrived_ = false;
 };
 
 }  // namespace

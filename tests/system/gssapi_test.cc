@@ -40,14 +40,14 @@ class KerberosRealm {
                " dns_lookup_realm = false\n rdns = false\n dns_canonicalize_hostname = false\n"
                "[realms]\n BARMAN.TEST = {\n  kdc = 127.0.0.1:" +
                    port + "\n }\n[domain_realm]\n localhost = BARMAN.TEST\n");
-    write_text(place_.path() / "kdc.conf",
-               "[kdcdefaults]\n kdc_listen = 127.0.0.1:" + port + "\n kdc_tcp_listen = 127.0.0.1:" +
-                   port + "\n[realms]\n BARMAN.TEST = {\n  database_name = " + here +
-                   "/principal\n  key_stash_file = " + here + "/stash\n  acl_file = " + here +
-                   "/acl\n }\n[dbmodules]\n db_module_dir = " +
-                   (kerberos_programs().parent_path() / "lib/x86_64-linux-gnu/krb5/plugins/kdb")
-                       .string() +
-                   "\n[logging]\n kdc = FILE:" + here + "/kdc.log\n");
+    write_text(
+        place_.path() / "kdc.conf",
+        "[kdcdefaults]\n kdc_listen = 127.0.0.1:" + port + "\n kdc_tcp_listen = 127.0.0.1:" + port +
+            "\n[realms]\n BARMAN.TEST = {\n  database_name = " + here +
+            "/principal\n  key_stash_file = " + here + "/stash\n  acl_file = " + here +
+            "/acl\n }\n[dbmodules]\n db_module_dir = " +
+            (kerberos_programs().parent_path() / "lib/x86_64-linux-gnu/krb5/plugins/kdb").string() +
+            "\n[logging]\n kdc = FILE:" + here + "/kdc.log\n");
     admin("kdb5_util", {"create", "-s", "-r", "BARMAN.TEST", "-P", "secret"});
     admin("kadmin.local", {"addprinc", "-randkey", "barman"});
     admin("kadmin.local", {"addprinc", "-randkey", "postgres/localhost"});
@@ -63,10 +63,11 @@ class KerberosRealm {
   }
   std::string keytab(const std::string& name) const { return (place_.path() / name).string(); }
   std::map<std::string, std::string> environment() const {
-    return {{"KRB5_CONFIG", keytab("krb5.conf")},
-            {"KRB5_KDC_PROFILE", keytab("kdc.conf")},
-            {"KRB5CCNAME", "FILE:" + keytab("tickets")},
-            {"LD_LIBRARY_PATH", (kerberos_programs().parent_path() / "lib/x86_64-linux-gnu").string()}};
+    return {
+        {"KRB5_CONFIG", keytab("krb5.conf")},
+        {"KRB5_KDC_PROFILE", keytab("kdc.conf")},
+        {"KRB5CCNAME", "FILE:" + keytab("tickets")},
+        {"LD_LIBRARY_PATH", (kerberos_programs().parent_path() / "lib/x86_64-linux-gnu").string()}};
   }
 
  private:
@@ -84,7 +85,8 @@ class KerberosRealm {
 
 TEST(Gssapi, LetsInWhoHasATicketAndTellsWhoHasNot) {
   if (!KerberosRealm::is_available()) {
-    GTEST_SKIP() << "no KDC in " << kerberos_programs() << ": run scripts/install-dependencies test";
+    GTEST_SKIP() << "no KDC in " << kerberos_programs()
+                 << ": run scripts/install-dependencies test";
   }
   const KerberosRealm realm;
   // Debian's PostgreSQL can do it.
@@ -103,9 +105,9 @@ TEST(Gssapi, LetsInWhoHasATicketAndTellsWhoHasNot) {
   const std::string place =
       "host=localhost hostaddr=127.0.0.1 port=" + std::to_string(postgres.port()) +
       " dbname=postgres user=";
-  barman.add_streaming_server("main", postgres,
-                              {{"conninfo", place + "barman"},
-                               {"streaming_conninfo", place + "streaming_barman"}});
+  barman.add_streaming_server(
+      "main", postgres,
+      {{"conninfo", place + "barman"}, {"streaming_conninfo", place + "streaming_barman"}});
   const auto run = [&](const std::vector<std::string>& arguments, bool has_ticket) {
     CommandRequest request = barman.request(arguments);
     request.environment.insert_or_assign("KRB5_CONFIG", realm.environment().at("KRB5_CONFIG"));
@@ -115,7 +117,8 @@ TEST(Gssapi, LetsInWhoHasATicketAndTellsWhoHasNot) {
   };
   const CommandResult refused = run_command(run({"receive-wal", "--create-slot", "main"}, false));
   EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.err, AllOf(HasSubstr("GSSAPI"), HasSubstr("HINT: Get a Kerberos ticket for")));
+  EXPECT_THAT(refused.err,
+              AllOf(HasSubstr("GSSAPI"), HasSubstr("HINT: Get a Kerberos ticket for")));
   ASSERT_EQ(run_command(run({"receive-wal", "--create-slot", "main"}, true)).exit_code, 0);
   BackgroundCommand receiver(run({"receive-wal", "main"}, true));
   postgres.wait_until(
