@@ -10,9 +10,9 @@
 #include "postgres/queries.h"
 
 namespace barman::backup {
-namespace {}  // namespace
 
-void switch_on_primary(const server::Server& server, PrimaryCheckpoint checkpoint) {
+void switch_on_primary(const server::Server& server, Messages& messages,
+                       PrimaryCheckpoint checkpoint) {
   try {
     postgres::Connection primary = server.connect_primary();
     // A switch does nothing when nothing was written since the last one.
@@ -20,8 +20,10 @@ void switch_on_primary(const server::Server& server, PrimaryCheckpoint checkpoin
     postgres::switch_wal(primary, postgres::query_settings(primary).segment_size);
   } catch (const Error& error) {
     // The backup goes on: the primary may complete the segment by itself.
-    log::warning(log::kBackupComponent, "cannot switch WAL on the primary of '{}': {}",
-                 server.name(), error.describe());
+    messages.warning(
+        fmt::format("cannot switch WAL on the primary of '{}': {}. The backup has all of its WAL "
+                    "when the primary closes the segment by itself; look at primary_conninfo",
+                    server.name(), error.describe()));
   }
 }
 
@@ -40,14 +42,14 @@ void ArchiveHelp::look(const ArchiveWait& wait) {
 void ArchiveHelp::help_standby(std::chrono::milliseconds duration) {
   const config::ServerConfig& config = server_.config();
   if (!config.primary_conninfo) return;
-  if (!std::exchange(has_switched_, true)) return switch_on_primary(server_);
+  if (!std::exchange(has_switched_, true)) return switch_on_primary(server_, messages_);
   const std::chrono::seconds limit(config.primary_checkpoint_timeout);
   if (limit.count() <= 0 || duration < limit || std::exchange(has_forced_, true)) return;
   messages_.warning(
       fmt::format("No WAL has come from the primary of server '{}' for {} seconds: a checkpoint is "
                   "forced there (primary_checkpoint_timeout)",
                   server_.name(), limit.count()));
-  switch_on_primary(server_, PrimaryCheckpoint::first);
+  switch_on_primary(server_, messages_, PrimaryCheckpoint::first);
 }
 
 }  // namespace barman::backup

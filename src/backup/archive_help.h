@@ -9,9 +9,9 @@
 namespace barman::backup {
 
 enum class PrimaryCheckpoint { no, first };
-// Only the primary of a standby can complete the segment that is waited for. A failure is told to
-// the log: the primary may complete it by itself.
-void switch_on_primary(const server::Server& server,
+// Only the primary of a standby can complete the segment that is waited for. A failure is a
+// warning: the primary may complete it by itself.
+void switch_on_primary(const server::Server& server, Messages& messages,
                        PrimaryCheckpoint checkpoint = PrimaryCheckpoint::no);
 
 // The primary is made to complete the segment, at once and, with a checkpoint, after

@@ -1,5 +1,7 @@
 #include "backup/close_wal.h"
 
+#include <fmt/format.h>
+
 #include "backup/archive_help.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -18,8 +20,11 @@ std::string last_segment_before(wal::TimelineId timeline, wal::Lsn lsn, wal::Seg
 void close_last_segment(const server::Server& server, const catalogue::BackupInfo& info,
                         postgres::Connection& connection, Messages& messages) {
   if (postgres::is_in_recovery(connection)) {
-    if (server.config().primary_conninfo) switch_on_primary(server);
-    return;
+    if (server.config().primary_conninfo) return switch_on_primary(server, messages);
+    return messages.warning(fmt::format(
+        "Server '{}' is a standby: the backup has all of its WAL when the primary closes "
+        "the segment that it writes now. With primary_conninfo it is told to.",
+        server.name()));
   }
   wal_transfer::warn_of_ignored_primary(server, messages);
   postgres::switch_wal(connection, info.xlog_segment_size);

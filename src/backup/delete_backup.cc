@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "backup/abandoned_backups.h"
+#include "backup/immutable_backup.h"
 #include "backup/live_timeline.h"
 #include "base/durable.h"
 #include "base/error.h"
@@ -49,6 +50,12 @@ catalogue::RetentionRule rule_of(const config::RetentionPolicy& policy) {
   return {.kind = catalogue::RetentionRule::Kind::recovery_window, .seconds = seconds};
 }
 
+// Whoever deletes by mistake, or on purpose, has a backup that can be restored as before. On a full
+// disk the metadata has become the mark.
+void withdraw_mark(const catalogue::Catalogue& catalogue, const BackupId& id) {
+  if (catalogue.find_backup(id)) catalogue.clear_being_deleted(id);
+}
+
 void forget_child(const catalogue::Catalogue& catalogue, const BackupInfo& backup) {
   if (!backup.parent_backup_id) return;
   std::optional<BackupInfo> parent = catalogue.find_backup(*backup.parent_backup_id);
@@ -73,7 +80,10 @@ wal_archive::WalRemovalPlan plan_wals(const server::Server& server,
                                           : wal_archive::WalRemovalInput::Cause::command});
 }
 
-void remove_files(const std::filesystem::path& directory) {
+// With worm_mode throws StillImmutable when the storage does not let the files go yet.
+void remove_files(const server::Server& server, const BackupId& id) {
+  if (server.config().worm_mode) return remove_immutable_files(server, id);
+  const std::filesystem::path directory = server.catalogue().base_directory(id);
   try {
     remove_tree(directory);
   } catch (const Error& error) {
@@ -122,10 +132,16 @@ bool delete_one(const server::Server& server, const catalogue::BackupList& list,
     messages.warning(catalogue::keep_refusal(backup.id, server.name()));
     return false;
   }
+  const bool has_begun_before = catalogue.is_being_deleted(backup.id);
   catalogue.mark_being_deleted(backup.id);
 
   const wal_archive::WalRemovalPlan plan = plan_wals(server, list, backup, cause);
-  remove_files(catalogue.base_directory(backup.id));
+  try {
+    remove_files(server, backup.id);
+  } catch (const StillImmutable& refusal) {
+    if (refusal.is_whole() && !has_begun_before) withdraw_mark(catalogue, backup.id);
+    throw;
+  }
   if (std::filesystem::exists(server.config().basebackups_directory)) {
     sync_directory(server.config().basebackups_directory);
   }
@@ -264,6 +280,11 @@ void warn_of_doubts(const server::Server& server, const DeletionFacts& facts, Me
   }
 }
 
+void tell_of_immutable(const StillImmutable& refusal, Messages& messages) {
+  messages.info(refusal.describe());
+  log::warning(log::kBackupComponent, "{}", refusal.describe());
+}
+
 bool is_unfinished(const BackupInfo& backup) {
   return backup.status == catalogue::BackupStatus::empty ||
          backup.status == catalogue::BackupStatus::started;
@@ -286,9 +307,11 @@ void finish_deletion(const server::Server& server, const BackupId& id, Messages&
     const std::optional<FileLock> lock =
         FileLock::try_lock(catalogue::backup_id_lock(server.locks(), id));
     if (!lock) return;
-    remove_files(catalogue.base_directory(id));
+    remove_files(server, id);
     catalogue.clear_being_deleted(id);
     remove_durably(catalogue::backup_id_lock(server.locks(), id));
+  } catch (const StillImmutable& refusal) {  // The next cron tries again.
+    tell_of_immutable(refusal, messages);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     report_failure(server, id, error, messages);
@@ -443,6 +466,8 @@ void enforce_retention(const server::Server& server, catalogue::BackupListReader
     // One backup that cannot be deleted must not keep the others.
     try {
       retire(server, *backup, backups, reader, messages);
+    } catch (const StillImmutable& refusal) {  // The next cron tries again.
+      tell_of_immutable(refusal, messages);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
       report_failure(server, id, error, messages);

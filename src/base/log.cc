@@ -14,8 +14,10 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/log_format.h"
 #include "base/secrets.h"
 #include "base/text.h"
+#include "base/timestamp.h"
 
 namespace barman::log {
 namespace {
@@ -70,6 +72,7 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
 // Held in one place; set once at start-up, before threads exist.
 std::shared_ptr<spdlog::sinks::sink> g_sink;
 int g_minimum_level = 100;
+std::optional<LineFormat> g_line_format;
 
 std::string_view level_name(Level level) {
   switch (level) {
@@ -108,12 +111,29 @@ std::optional<std::string> open_log(const std::optional<std::filesystem::path>& 
   return failure;
 }
 
+std::optional<std::string> set_line_format(std::string_view format) {
+  try {
+    g_line_format = LineFormat::parse(format);
+  } catch (const Error& error) {  // A log in another form is better than none.
+    return error.describe_with_hint();
+  }
+  if (g_sink) g_sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%v"));
+  return std::nullopt;
+}
+
 bool is_enabled(Level level) { return g_sink && static_cast<int>(level) >= g_minimum_level; }
 
 void write(Level level, std::string_view component, std::string_view message) {
   if (!is_enabled(level)) return;
-  const std::string text =
-      fmt::format("{} {}: {}", component, level_name(level), visible_text(mask_passwords(message)));
+  const std::string shown = visible_text(mask_passwords(message));
+  const std::string text = g_line_format
+                               ? g_line_format->render({.time = now_local(),
+                                                        .process_id = ::getpid(),
+                                                        .component = component,
+                                                        .level = level_name(level),
+                                                        .level_number = static_cast<int>(level),
+                                                        .message = shown})
+                               : fmt::format("{} {}: {}", component, level_name(level), shown);
   try {
     g_sink->log(spdlog::details::log_msg(spdlog::string_view_t(), spdlog::level::info, text));
   } catch (const Error&) {

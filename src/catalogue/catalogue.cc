@@ -13,6 +13,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/immutable.h"
 #include "base/json_text.h"
 #include "base/log.h"
 #include "base/log_components.h"
@@ -37,6 +38,16 @@ bool is_present_in(const Fd& directory, const std::string& name) {
   if (::fstatat(directory.get(), name.c_str(), &status, 0) == 0) return true;
   if (errno == ENOENT || errno == ENOTDIR) return false;
   throw_errno("cannot look at \"" + name + "\"");
+}
+
+// On immutable storage it stays; nobody reads it while there is metadata in meta/.
+void remove_copy(const fs::path& path) {
+  try {
+    if (is_present(path)) remove_durably(path);
+  } catch (const SystemError& error) {
+    if (!means_immutable(error.error_number())) throw;
+    log::debug(log::kCatalogueComponent, "{}", error.describe());
+  }
 }
 
 // Also true for a link to nowhere.
@@ -293,7 +304,7 @@ void Catalogue::save(const BackupInfo& info) const {
   write_file_durably(new_info_path(info.id), text);
   const fs::path copy = old_info_path(info.id);
   if (!info.is_copy_done() || !is_present(data_directory(info.id) / "PG_VERSION")) {
-    if (is_present(copy)) remove_durably(copy);
+    remove_copy(copy);
     return;
   }
   // repmgr clones standbys from the directory of a plain backup and reads its metadata there. The

@@ -13,6 +13,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/log_format.h"
 #include "base/program_start.h"
 #include "base/text.h"
 #include "cli/barman_program.h"
@@ -103,6 +104,10 @@ void open_program_log(const config::GlobalConfig& config, const GlobalArguments&
     log::warning(log::kCliComponent,
                  "Failed opening the requested log file. Using standard error instead.");
     log::warning(log::kCliComponent, "{}", *failure);
+  }
+  if (config.log_format) {
+    if (const auto refusal = log::set_line_format(*config.log_format))
+      log::warning(log::kCliComponent, "{}", *refusal);
   }
   if (config.unknown_log_level && !global.log_level) {
     log::warning(log::kCliComponent, "unknown log_level in config file: {}",

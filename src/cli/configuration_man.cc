@@ -23,8 +23,11 @@ std::string type_text(const Option& option) {
       return "on or off";
     case OptionType::integer:
       return "a number";
+    case OptionType::natural:
     case OptionType::count:
       return "a number that is not negative";
+    case OptionType::positive:
+      return "a number that is 1 or more";
     case OptionType::word:
     case OptionType::cased_word:
     case OptionType::one_word:

@@ -130,6 +130,9 @@ void Configuration::read_global() {
       global_value("config_changes_queue").value_or(global_.barman_home + "/cfg_changes.queue");
   global_.log_file = global_value("log_file");
   if (!global_.log_file) global_.log_file = global_value("log_filename");
+  if (const IniSetting* setting = document_.find_setting(kGlobalSection, "log_format");
+      setting != nullptr && !means_unset(unquote(setting->raw)))
+    global_.log_format = std::string(unquote(setting->raw));
   if (const auto text = global_value("lock_directory_cleanup")) {
     const Option boolean{.name = "lock_directory_cleanup",
                          .type = OptionType::boolean,

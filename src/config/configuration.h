@@ -37,6 +37,7 @@ struct GlobalConfig {
   std::optional<std::string> log_file;
   int log_level = 20;                            // DEBUG 10 ... CRITICAL 50
   std::optional<std::string> unknown_log_level;  // text to warn about once the log is open
+  std::optional<std::string> log_format;         // as written: percent signs are the log's
   std::optional<std::string> configuration_files_directory;
   std::string config_changes_queue;
   std::string automatic_file() const { return barman_home + "/.barman.auto.conf"; }

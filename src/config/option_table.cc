@@ -23,8 +23,8 @@ constexpr std::array kServerOptions = std::to_array<Option>({
     {"autogenerate_manifest", kAll, OptionType::boolean, "false", &ServerConfig::autogenerate_manifest, "", "Write a backup_manifest at the end of an rsync backup."},
     {"aws_check_object_lock", kAll, OptionType::boolean, "off", &ServerConfig::aws_check_object_lock, "", "Test S3 Object Lock before objects of a base backup are deleted."},
     {"aws_encryption", kAll, OptionType::cased_word, "", &ServerConfig::aws_encryption, "AES256 aws:kms", "Server-side encryption of objects in S3."},
-    {"aws_read_timeout", kAll, OptionType::integer, "", &ServerConfig::aws_read_timeout, "", "Seconds to wait for an answer of S3."},
-    {"aws_await_snapshots_timeout", kAll, OptionType::integer, "3600", &ServerConfig::aws_await_snapshots_timeout, "", "Seconds to wait for AWS snapshots to complete."},
+    {"aws_read_timeout", kAll, OptionType::positive, "", &ServerConfig::aws_read_timeout, "", "Seconds to wait for an answer of S3."},
+    {"aws_await_snapshots_timeout", kAll, OptionType::natural, "3600", &ServerConfig::aws_await_snapshots_timeout, "", "Seconds to wait for AWS snapshots to complete."},
     {"aws_snapshot_lock_mode", kAll, OptionType::text, "", &ServerConfig::aws_snapshot_lock_mode, "", "Lock mode of AWS snapshots: governance or compliance."},
     {"aws_snapshot_lock_duration", kAll, OptionType::integer, "", &ServerConfig::aws_snapshot_lock_duration, "", "Days for which AWS snapshots are locked, 1 to 36500."},
     {"aws_snapshot_lock_cool_off_period", kAll, OptionType::integer, "", &ServerConfig::aws_snapshot_lock_cool_off_period, "", "Hours in which a compliance lock can still be changed, 1 to 72."},
@@ -45,17 +45,17 @@ constexpr std::array kServerOptions = std::to_array<Option>({
     {"backup_method", kAll, OptionType::word, "rsync", &ServerConfig::backup_method, "rsync postgres local-rsync snapshot local-to-cloud", "How base backups are taken."},
     {"backup_options", kAll, OptionType::word_set, "", &ServerConfig::backup_options, "exclusive_backup concurrent_backup external_configuration", "Concurrency of backups and treatment of external configuration files."},
     {"bandwidth_limit", kAll, OptionType::rate, "", &ServerConfig::bandwidth_limit, "", "Transfer limit in kB/s; 0 is none."},
-    {"basebackup_retry_sleep", kAll, OptionType::integer, "30", &ServerConfig::basebackup_retry_sleep, "", "Seconds between two attempts of a copy."},
-    {"basebackup_retry_times", kAll, OptionType::integer, "0", &ServerConfig::basebackup_retry_times, "", "How often a failed copy is tried again."},
+    {"basebackup_retry_sleep", kAll, OptionType::natural, "30", &ServerConfig::basebackup_retry_sleep, "", "Seconds between two attempts of a copy."},
+    {"basebackup_retry_times", kAll, OptionType::natural, "0", &ServerConfig::basebackup_retry_times, "", "How often a failed copy is tried again."},
     {"basebackups_directory", kServer, OptionType::location, "%(backup_directory)s/base", &ServerConfig::basebackups_directory, "", "Directory or cloud URL of base backups."},
-    {"check_timeout", kAll, OptionType::integer, "30", &ServerConfig::check_timeout, "", "Seconds after which the check of a server is given up; 0 is never."},
+    {"check_timeout", kAll, OptionType::natural, "30", &ServerConfig::check_timeout, "", "Seconds after which the check of a server is given up; 0 is never."},
     {"cloud_delete_batch_size", kAll, OptionType::integer, "", &ServerConfig::cloud_delete_batch_size, "", "Objects deleted by one request."},
     {"cloud_staging_directory", kAll, OptionType::absolute_path, "/tmp/barman/cloud-staging", &ServerConfig::cloud_staging_directory, "", "Local directory of streams on their way to the cloud."},
     {"cloud_staging_max_size", kAll, OptionType::size, "30Gi", &ServerConfig::cloud_staging_max_size, "", "Size of the cloud staging area above which the stream pauses."},
     {"cloud_upload_max_archive_size", kAll, OptionType::size, "100Gi", &ServerConfig::cloud_upload_max_archive_size, "", "Size of an archive in the cloud after which a new one is begun."},
     {"cloud_upload_min_chunk_size", kAll, OptionType::size, "", &ServerConfig::cloud_upload_min_chunk_size, "", "Smallest part of a multipart upload."},
-    {"cloud_wal_archive_parallel", kAll, OptionType::integer, "0", &ServerConfig::cloud_wal_archive_parallel, "", "WAL files uploaded by one call of cloud-wal-archive."},
-    {"cloud_wal_restore_parallel", kAll, OptionType::integer, "0", &ServerConfig::cloud_wal_restore_parallel, "", "WAL files fetched by one call of cloud-wal-restore."},
+    {"cloud_wal_archive_parallel", kAll, OptionType::natural, "0", &ServerConfig::cloud_wal_archive_parallel, "", "WAL files uploaded by one call of cloud-wal-archive."},
+    {"cloud_wal_restore_parallel", kAll, OptionType::natural, "0", &ServerConfig::cloud_wal_restore_parallel, "", "WAL files fetched by one call of cloud-wal-restore."},
     {"cluster", kServerModel, OptionType::text, "%(name)s", &ServerConfig::cluster, "", "Cluster the server belongs to; models apply within it."},
     {"compression", kAll, OptionType::word, "", &ServerConfig::compression, "gzip bzip2 pygzip pybzip2 pigz xz zstd lz4 snappy custom none", "Compression of archived WAL files."},
     {"compression_level", kAll, OptionType::level, "medium", &ServerConfig::compression_level, "", "Compression level of WAL files: low, medium, high or a number."},
@@ -74,18 +74,18 @@ constexpr std::array kServerOptions = std::to_array<Option>({
     {"gcp_zone", kServerModel, OptionType::text, "", &ServerConfig::gcp_zone, "", "Google Cloud zone of the virtual machine."},
     {"immediate_checkpoint", kAll, OptionType::boolean, "false", &ServerConfig::immediate_checkpoint, "", "Start backups with a fast checkpoint."},
     {"incoming_wals_directory", kServer, OptionType::path, "%(backup_directory)s/incoming", &ServerConfig::incoming_wals_directory, "", "Directory where archive_command puts WAL files."},
-    {"keepalive_interval", kAll, OptionType::integer, "60", &ServerConfig::keepalive_interval, "", "Seconds between two queries that keep the connection alive during a backup; 0 is never."},
+    {"keepalive_interval", kAll, OptionType::natural, "60", &ServerConfig::keepalive_interval, "", "Seconds between two queries that keep the connection alive during a backup; 0 is never."},
     {"last_backup_maximum_age", kAll, OptionType::interval, "", &ServerConfig::last_backup_maximum_age, "", "Age of the last backup above which check fails."},
     {"last_backup_minimum_size", kAll, OptionType::size, "", &ServerConfig::last_backup_minimum_size, "", "Size of the last backup below which check fails."},
     {"last_wal_maximum_age", kAll, OptionType::interval, "", &ServerConfig::last_wal_maximum_age, "", "Age of the last WAL file above which check fails."},
     {"combine_mode", kAll, OptionType::word, "copy", &ServerConfig::combine_mode, "copy link clone copy-file-range", "How unchanged files enter a combined incremental backup."},
     {"local_staging_path", kAll, OptionType::absolute_path, "", &ServerConfig::local_staging_path, "", "Local directory for combining and decrypting (deprecated)."},
-    {"max_incoming_wals_queue", kAll, OptionType::integer, "", &ServerConfig::max_incoming_wals_queue, "", "WAL files waiting in the incoming directory above which check fails."},
+    {"max_incoming_wals_queue", kAll, OptionType::natural, "", &ServerConfig::max_incoming_wals_queue, "", "WAL files waiting in the incoming directory above which check fails."},
     {"minimum_redundancy", kAll, OptionType::count, "0", &ServerConfig::minimum_redundancy, "", "Backups that are never deleted."},
     {"network_compression", kAll, OptionType::boolean, "false", &ServerConfig::network_compression, "", "Compress data on its way through the network (rsync)."},
-    {"parallel_jobs", kAll, OptionType::integer, "1", &ServerConfig::parallel_jobs, "", "Workers of a copy."},
-    {"parallel_jobs_start_batch_period", kAll, OptionType::integer, "1", &ServerConfig::parallel_jobs_start_batch_period, "", "Seconds in which one batch of jobs is started."},
-    {"parallel_jobs_start_batch_size", kAll, OptionType::integer, "10", &ServerConfig::parallel_jobs_start_batch_size, "", "Jobs started in one period."},
+    {"parallel_jobs", kAll, OptionType::positive, "1", &ServerConfig::parallel_jobs, "", "Workers of a copy."},
+    {"parallel_jobs_start_batch_period", kAll, OptionType::natural, "1", &ServerConfig::parallel_jobs_start_batch_period, "", "Seconds in which one batch of jobs is started."},
+    {"parallel_jobs_start_batch_size", kAll, OptionType::positive, "10", &ServerConfig::parallel_jobs_start_batch_size, "", "Jobs started in one period."},
     {"path_prefix", kAll, OptionType::text, "", &ServerConfig::path_prefix, "", "Directories searched before PATH for external programs."},
     {"post_archive_retry_script", kGlobalServer, OptionType::text, "", &ServerConfig::post_archive_retry_script, "", "Command run after a WAL file is archived, until it succeeds."},
     {"post_archive_script", kGlobalServer, OptionType::text, "", &ServerConfig::post_archive_script, "", "Command run after a WAL file is archived."},
@@ -107,7 +107,7 @@ constexpr std::array kServerOptions = std::to_array<Option>({
     {"pre_recovery_script", kGlobalServer, OptionType::text, "", &ServerConfig::pre_recovery_script, "", "Command run before a restore."},
     {"pre_wal_delete_script", kGlobalServer, OptionType::text, "", &ServerConfig::pre_wal_delete_script, "", "Command run before a WAL file is deleted."},
     {"pre_wal_delete_retry_script", kGlobalServer, OptionType::text, "", &ServerConfig::pre_wal_delete_retry_script, "", "Command run before a WAL file is deleted, until it succeeds."},
-    {"primary_checkpoint_timeout", kServerModel, OptionType::integer, "0", &ServerConfig::primary_checkpoint_timeout, "", "Seconds without WAL after which a backup from a standby forces a checkpoint on the primary."},
+    {"primary_checkpoint_timeout", kServerModel, OptionType::natural, "0", &ServerConfig::primary_checkpoint_timeout, "", "Seconds without WAL after which a backup from a standby forces a checkpoint on the primary."},
     {"primary_conninfo", kServerModel, OptionType::text, "", &ServerConfig::primary_conninfo, "", "Connection string of the primary while conninfo is a standby."},
     {"primary_ssh_command", kAll, OptionType::text, "", &ServerConfig::primary_ssh_command, "", "ssh command to the primary barman; makes the server passive."},
     {"recovery_options", kAll, OptionType::word_set, "", &ServerConfig::recovery_options, "get-wal delta-restore", "Behaviour of restores."},
@@ -152,6 +152,7 @@ constexpr std::array kGlobalOptions = std::to_array<GlobalOption>({
     {"lock_directory_cleanup", "true", "Whether cron removes unused lock files."},
     {"log_file", "", "Log file; without it the log goes to stderr."},
     {"log_filename", "", "Another name of log_file."},
+    {"log_format", "", "Form of a line of the log, as Python's logging writes it: %(asctime)s, %(process)s, %(name)s, %(levelname)s, %(message)s and some more."},
     {"log_level", "INFO", "Least severe level that is logged."},
 });
 // clang-format on
@@ -290,6 +291,10 @@ const Option* find_option(std::string_view name) {
 }
 
 std::span<const GlobalOption> global_options() { return kGlobalOptions; }
+
+bool is_own_option(std::string_view name) {
+  return name == "streaming_archiver_prompt" || name == "streaming_archiver_synchronous";
+}
 
 bool is_known_global_key(std::string_view key) {
   for (const GlobalOption& option : kGlobalOptions)

@@ -18,6 +18,8 @@ namespace barman::config {
 enum class OptionType {
   boolean,
   integer,
+  natural,   // 0 or more
+  positive,  // 1 or more
   text,
   word,               // one of Option::words, any case
   cased_word,         // one of Option::words, exactly
@@ -76,6 +78,8 @@ struct Option {
 // All server options in the order of Barman, in which they are also computed.
 std::span<const Option> server_options();
 const Option* find_option(std::string_view name);
+// Barman does not know it.
+bool is_own_option(std::string_view name);
 
 // Options of the [barman] section that are not defaults of servers.
 struct GlobalOption {

@@ -76,9 +76,12 @@ ParsedOption accept_or_refuse(std::optional<T> value, std::string_view text,
   return refuse(fmt::format("Invalid value: '{}' (must be {})", text, expected));
 }
 
-ParsedOption parse_integer_option(std::string_view text) {
-  if (const auto value = parse_python_integer(text)) return {.value = *value};
-  return refuse(integer_refusal(text));
+ParsedOption parse_integer_option(std::string_view text,
+                                  std::int64_t minimum = std::numeric_limits<std::int64_t>::min()) {
+  const auto value = parse_python_integer(text);
+  if (!value) return refuse(integer_refusal(text));
+  if (*value < minimum) return refuse(fmt::format("must be {} or more", minimum));
+  return {.value = *value};
 }
 
 ParsedOption parse_word(const Option& option, std::string_view text) {
@@ -323,6 +326,10 @@ ParsedOption parse_option(const Option& option, std::string_view text) {
     }
     case OptionType::integer:
       return parse_integer_option(text);
+    case OptionType::natural:
+      return parse_integer_option(text, 0);
+    case OptionType::positive:
+      return parse_integer_option(text, 1);
     case OptionType::text:
     case OptionType::path:
       return {.value = std::string(text)};

@@ -61,7 +61,7 @@ TEST(OptionTable, EveryOptionRoundTripsThroughItsMember) {
 TEST(OptionTable, KnowsWhereKeysAreAllowed) {
   EXPECT_TRUE(is_known_global_key("barman_home"));
   EXPECT_TRUE(is_known_global_key("conninfo"));
-  EXPECT_FALSE(is_known_global_key("log_format"));
+  EXPECT_TRUE(is_known_global_key("log_format"));
   EXPECT_TRUE(is_known_server_key("barman_user"));
   EXPECT_TRUE(is_known_server_key("disabled"));
   EXPECT_FALSE(is_known_server_key("model"));
@@ -85,11 +85,21 @@ TEST(OptionValue, Booleans) {
 
 TEST(OptionValue, Integers) {
   EXPECT_EQ(outcome("check_timeout", "30"), "30");
-  EXPECT_EQ(outcome("check_timeout", "-1_000"), "-1000");
+  EXPECT_EQ(outcome("archiver_batch_size", "-1_000"), "-1000");
   EXPECT_EQ(outcome("check_timeout", "+5"), "5");
   EXPECT_EQ(outcome("check_timeout", "x"), "! invalid literal for int() with base 10: 'x'");
   for (const char* text : {"1__0", "_1", "1_", "1.5", "--1", "+-1", "99999999999999999999"})
     EXPECT_TRUE(is_refused("check_timeout", text)) << text;
+}
+
+TEST(OptionValue, TimesAndNumbersOfWorkersHaveALeastValue) {
+  EXPECT_EQ(outcome("check_timeout", "0"), "0");
+  for (const char* name : {"check_timeout", "keepalive_interval", "primary_checkpoint_timeout",
+                           "basebackup_retry_times", "max_incoming_wals_queue"})
+    EXPECT_EQ(outcome(name, "-1"), "! must be 0 or more") << name;
+  EXPECT_EQ(outcome("parallel_jobs", "1"), "1");
+  EXPECT_EQ(outcome("parallel_jobs", "0"), "! must be 1 or more");
+  EXPECT_EQ(outcome("parallel_jobs_start_batch_size", "-2"), "! must be 1 or more");
 }
 
 TEST(OptionValue, WordsIgnoreCaseUnlessTheyAreCased) {

@@ -31,6 +31,7 @@ class Validator {
       check_method();
     }
     check_destinations();
+    warn_of_immutable_index();
   }
 
  private:
@@ -92,6 +93,7 @@ class Validator {
         refuse_options("rsync", {{"backup_compression", config_.backup_compression.has_value()}});
         break;
       case BackupMethod::postgres:
+        warn_of_ineffective_options();
         refuse_options("postgres",
                        {{"tablespace_bandwidth_limit", !config_.tablespace_bandwidth_limit.empty()},
                         {"reuse_backup", config_.reuses_backup()},
@@ -106,6 +108,20 @@ class Validator {
         break;
     }
     if (config_.active) complete_backup_options();
+  }
+
+  // Accepted, since Barman's files have them, but nothing becomes of them.
+  void warn_of_ineffective_options() {
+    if (config_.warehousepg_dbid)
+      config_.backup_warnings.push_back(fmt::format(
+          "'warehousepg_dbid' of server '{}' has no effect: segments of WarehousePG are "
+          "backed up like PostgreSQL, without an internal.auto.conf of their own.",
+          config_.name));
+    if (!config_.combine_mode.empty() && config_.combine_mode != "copy")
+      config_.backup_warnings.push_back(
+          fmt::format("'combine_mode = {}' of server '{}' has no effect: incremental backups are "
+                      "combined while they are restored, without a staging area.",
+                      config_.combine_mode, config_.name));
   }
 
   void check_ssh_command() {
@@ -225,6 +241,21 @@ class Validator {
       if (auto reason = find_object_encryption_problem(config_))
         disable_server(config_, std::move(*reason));
     }
+  }
+
+  // Each archived segment changes it.
+  void warn_of_immutable_index() {
+    if (!config_.worm_mode || config_.has_cloud_wals()) return;
+    const std::string index = config_.xlogdb_location() + "/";
+    if (!index.starts_with(config_.wals_directory + "/") &&
+        !index.starts_with(config_.basebackups_directory + "/")) {
+      return;
+    }
+    config_.backup_warnings.push_back(fmt::format(
+        "'worm_mode' is on for server '{}', and xlogdb_directory ({}) is on the storage that is "
+        "immutable: the index of the WAL could not be changed there. Set xlogdb_directory to a "
+        "directory on ordinary storage.",
+        config_.name, config_.xlogdb_location()));
   }
 
   ServerConfig& config_;

@@ -19,6 +19,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 std::optional<std::string> refuse_words(const std::string& conninfo) {
   if (conninfo.find('=') != std::string::npos) return std::nullopt;
@@ -83,6 +84,13 @@ TEST(Validation, RsyncMethods) {
   EXPECT_THAT(messages(kRsync + "reuse_backup = link\nbandwidth_limit = 5\n"), IsEmpty());
 }
 
+TEST(Validation, TellsOfAnIndexOnImmutableStorage) {
+  EXPECT_THAT(validate(kPostgres + "worm_mode = on\n").backup_warnings,
+              ElementsAre(HasSubstr("Set xlogdb_directory to a directory on ordinary storage.")));
+  EXPECT_THAT(validate(kPostgres + "worm_mode = on\nxlogdb_directory = /index\n").backup_warnings,
+              IsEmpty());
+}
+
 TEST(Validation, BackupStrategy) {
   const ServerConfig rsync = validate(kRsync);
   EXPECT_TRUE(rsync.backup_options.concurrent_backup);
@@ -95,6 +103,9 @@ TEST(Validation, BackupStrategy) {
   EXPECT_FALSE(postgres.backup_options.exclusive_backup);
   EXPECT_EQ(postgres.warnings.size(), 1U);
   EXPECT_THAT(validate(kPostgres).backup_warnings, IsEmpty());
+  EXPECT_THAT(validate(kPostgres + "warehousepg_dbid = 3\ncombine_mode = link\n").backup_warnings,
+              ElementsAre(StartsWith("'warehousepg_dbid' of server 'b' has no effect: "),
+                          StartsWith("'combine_mode = link' of server 'b' has no effect: ")));
 }
 
 TEST(Validation, PostgresMethod) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <memory>
@@ -13,8 +14,10 @@
 #include "base/anonymous_file.h"
 #include "base/error.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "base/throttle.h"
 #include "compression/codec.h"
+#include "pipeline/relative_path.h"
 
 namespace barman::host {
 namespace fs = std::filesystem;
@@ -50,7 +53,9 @@ std::vector<std::string> tar_command(const RemoteTree& tree, bool is_compressed)
   // Those of GNU and BSD tar.
   std::vector<std::string> words = {
       "tar", "-C", tree.directory.string(), "--format=pax", is_compressed ? "-czf" : "-cf", "-"};
-  if (tree.names >= 0) {
+  if (tree.has_exact_names) {
+    words.insert(words.end(), {"--no-recursion", "--null", "-T", "-"});
+  } else if (tree.names >= 0) {
     words.insert(words.end(), {"-T", "-"});
   } else {
     words.emplace_back(".");
@@ -100,6 +105,73 @@ void receive_tree(const Host& host, const RemoteTree& tree, pipeline::TarVisitor
                     "a whole tar archive",
                     name, host.describe()),
         host.hint());
+  }
+}
+
+std::optional<Fd> list_remote_files(const Host& host, const fs::path& directory,
+                                    const Interrupt& interrupt) {
+  constexpr std::string_view kForm = "%y %s %T@ %D:%i %P\\0";
+  HostAnswer version = host.run({"tar", "--version"}, interrupt);
+  if (version.exit_code != 0 || version.read_output().find("GNU tar") == std::string::npos) {
+    return std::nullopt;
+  }
+  HostAnswer answer = host.run(
+      {"find", directory.string(), "-mindepth", "1", "-printf", std::string(kForm)}, interrupt);
+  if (answer.exit_code != 0) return std::nullopt;
+  return std::move(answer.output);
+}
+
+namespace {
+
+RemoteFile::Type remote_type(std::string_view word) {
+  if (word == "f") return RemoteFile::Type::file;
+  if (word == "d") return RemoteFile::Type::directory;
+  return word == "l" ? RemoteFile::Type::symlink : RemoteFile::Type::other;
+}
+
+// "f 8192 1795225758.0076063140 fe01:1234 data/PG_VERSION"
+RemoteFile parse_remote_file(std::string_view text) {
+  const auto take_word = [&] {
+    const std::size_t blank = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, blank);
+    text.remove_prefix(std::min(blank + 1, text.size()));
+    return word;
+  };
+  RemoteFile file;
+  const std::string_view type = take_word();
+  const auto size = parse_integer(take_word());
+  const std::string_view time = take_word();
+  const auto seconds = parse_integer(time.substr(0, time.find('.')));
+  file.inode = take_word();
+  file.path = text;
+  if (!size || *size < 0 || !seconds || !pipeline::is_safe_relative_path(file.path)) {
+    throw Error(ErrorKind::corrupt, "what the other host says of its files is no list of files");
+  }
+  file.type = remote_type(type);
+  file.size_bytes = static_cast<std::uint64_t>(*size);
+  file.mtime = *seconds;
+  return file;
+}
+
+}  // namespace
+
+void visit_remote_files(const Fd& list, const RemoteFileVisitor& visitor) {
+  std::vector<std::byte> buffer(kReadSize);
+  std::string rest;
+  std::uint64_t offset = 0;
+  while (const std::size_t size = read_full_at(list, buffer, offset, "list of files")) {
+    offset += size;
+    rest += as_text(Bytes(buffer).first(size));
+    std::size_t begin = 0;
+    for (std::size_t end = rest.find('\0'); end != std::string::npos;
+         end = rest.find('\0', begin)) {
+      visitor(parse_remote_file(std::string_view(rest).substr(begin, end - begin)));
+      begin = end + 1;
+    }
+    rest.erase(0, begin);
+  }
+  if (!rest.empty()) {
+    throw Error(ErrorKind::corrupt, "what the other host says of its files is cut off");
   }
 }
 

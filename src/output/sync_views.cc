@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json_text.h"
 #include "base/text.h"
+#include "config/option_table.h"
 #include "output/backup_fields.h"
 #include "output/chunked_text.h"
 #include "output/json_copy.h"
@@ -69,6 +70,7 @@ void write_sync_info(const Fd& out, const SyncFacts& facts) {
   }
   JsonValue options = JsonValue::object();
   for (const auto& [key, value] : facts.options) {
+    if (config::is_own_option(key)) continue;
     const auto* text = std::get_if<std::string>(&value.data);
     options.add(key, text != nullptr ? JsonValue(without_secret(key, *text)) : to_json(value));
   }

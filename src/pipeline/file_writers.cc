@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <ctime>
 
 #include <fmt/format.h>
 
@@ -55,6 +57,7 @@ struct FileWriters::LargeFile {
         path(std::move(name)),
         writer(fd, path, size_bytes),
         blocks_left((size_bytes + kBlockSize - 1) / kBlockSize) {}
+  std::optional<std::int64_t> mtime{};
   Fd fd;
   const fs::path path;
   BulkWriter writer;
@@ -88,6 +91,7 @@ void FileWriters::begin(NewFile file) {
   left_bytes_ = file.size_bytes;
   if (file.size_bytes > kBlockSize) {
     large_ = std::make_shared<LargeFile>(create(file), file.path, file.size_bytes);
+    large_->mtime = file.mtime;
     offset_ = 0;
     return;
   }
@@ -131,7 +135,7 @@ void FileWriters::submit_block() {
   workers_.submit([this, file = large_, block = std::exchange(block_, {}),
                    size = std::exchange(fill_, 0), offset = offset_] {
     file->writer.write_at(Bytes(block->bytes).first(size), offset);
-    if (--file->blocks_left == 0) finish(file->fd, file->path);
+    if (--file->blocks_left == 0) finish(file->fd, file->path, file->mtime);
   });
   offset_ += kBlockSize;
 }
@@ -149,7 +153,7 @@ void FileWriters::write_batch(const Batch& batch) const {
     Fd fd = create(small.file);
     write_full(fd, Bytes(batch.block->bytes).subspan(small.offset, small.file.size_bytes),
                small.file.path);
-    finish(fd, small.file.path);
+    finish(fd, small.file.path, small.file.mtime);
   }
 }
 
@@ -167,7 +171,14 @@ Fd FileWriters::create(const NewFile& file) const {
   return fd;
 }
 
-void FileWriters::finish(Fd& fd, const fs::path& path) const {
+void FileWriters::finish(Fd& fd, const fs::path& path, std::optional<std::int64_t> mtime) const {
+  if (mtime) {
+    const timespec time = {.tv_sec = static_cast<std::time_t>(*mtime), .tv_nsec = 0};
+    const std::array<timespec, 2> times = {time, time};
+    if (::futimens(fd.get(), times.data()) != 0) {
+      throw_errno(fmt::format("cannot set the time of \"{}\"", path.string()));
+    }
+  }
   if (syncs_each_) sync_fd(fd, path);
   fd.close(path);
 }

@@ -37,6 +37,8 @@ struct NewFile {
   // Exactly these permissions, whatever the umask is.
   mode_t mode = 0600;
   std::uint64_t size_bytes = 0;
+  // Seconds since the epoch; nullopt: when it was written. Set once its content is complete.
+  std::optional<std::int64_t> mtime = std::nullopt;
 };
 
 class FileWriters {
@@ -83,7 +85,7 @@ class FileWriters {
   void submit_block();
   Fd create(const NewFile& file) const;
   void write_batch(const Batch& batch) const;
-  void finish(Fd& fd, const std::filesystem::path& path) const;
+  void finish(Fd& fd, const std::filesystem::path& path, std::optional<std::int64_t> mtime) const;
 
   const FileSystemSync file_system_;
   const mode_t umask_;

@@ -63,11 +63,13 @@ void TreeWriter::begin_member(const TarMember& member) {
     case TarMemberType::symlink:
       return create_symlink(*parent, name, member);
     case TarMemberType::regular:
-      return writers_.begin({.parent = parent,
-                             .name = std::move(name),
-                             .path = path_,
-                             .mode = member.mode | 0600,
-                             .size_bytes = member.size_bytes});
+      return writers_.begin(
+          {.parent = parent,
+           .name = std::move(name),
+           .path = path_,
+           .mode = member.mode | 0600,
+           .size_bytes = member.size_bytes,
+           .mtime = options_.keeps_times ? std::optional(member.mtime) : std::nullopt});
   }
 }
 

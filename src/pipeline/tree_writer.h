@@ -26,6 +26,8 @@ struct TreeWriterOptions {
   // the function every link is refused: what an archive links to is a path that somebody else
   // tells.
   std::function<std::optional<std::string>(const TarMember&)> map_link;
+  // Files get the times of the archive: who has them has the content.
+  bool keeps_times = false;
 };
 
 class TreeWriter final : public TarVisitor {

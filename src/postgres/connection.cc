@@ -40,7 +40,10 @@ struct PhraseHint {
 
 // libpq has no codes for failed connections; these phrases are those of PostgreSQL 9.6 to 18. The
 // order matters: the first one that is found wins.
-constexpr std::array<PhraseHint, 21> kHints = {{
+constexpr std::array<PhraseHint, 22> kHints = {{
+    {"GSSAPI",
+     "Get a Kerberos ticket for the user that runs this program (kinit -k -t KEYTAB PRINCIPAL; "
+     "k5start renews it), or let its line in pg_hba.conf ask for scram-sha-256."},
     {"password authentication failed",
      "Correct the password in ~/.pgpass or in the connection string, or set it with ALTER ROLE."},
     {"no pg_hba.conf entry for replication",
@@ -315,7 +318,7 @@ Connection Connection::open(const std::string& conninfo, const ConnectionLimits&
   state->interrupt = interrupt;
   state->statement_timeout = limits.statement_timeout;
   state->replication = has_parameter(conninfo, "replication");
-  state->handle.reset(PQconnectStart(conninfo.c_str()));
+  state->handle.reset(PQconnectStart(without_gss_encryption(conninfo).c_str()));
   if (!state->handle) throw Error(ErrorKind::internal, "out of memory while connecting");
   PQsetNoticeProcessor(state->handle.get(), log_notice, nullptr);
   connect(state->handle.get(), limits.connect_timeout, interrupt);

@@ -150,4 +150,19 @@ std::string with_database(const std::string& conninfo, const std::string& databa
   return build(parameters);
 }
 
+std::string without_gss_encryption(const std::string& conninfo) {
+  std::optional<Parameters> parameters = parse(conninfo);
+  if (!parameters) return conninfo;
+  std::string& mode = (*parameters)["gssencmode"];
+  if (mode == "require") {
+    throw Error(
+        ErrorKind::config,
+        "gssencmode=require is not supported: GSSAPI authenticates here, and does not encrypt",
+        "Write gssencmode=disable and sslmode=require, and a line 'hostssl ... gss' in "
+        "pg_hba.conf.");
+  }
+  mode = "disable";
+  return build(*parameters);
+}
+
 }  // namespace barman::postgres

@@ -33,5 +33,10 @@ bool have_same_place(const std::string& conninfo, const std::string& other);
 std::string move_conninfo(const std::string& conninfo, const std::string& other);
 // `conninfo` with this database unless it names one, without `replication`.
 std::string with_database(const std::string& conninfo, const std::string& database);
+// `conninfo` without GSSAPI encryption, which libpq would try by itself when there is a Kerberos
+// ticket: what it has decrypted and not handed out cannot be waited for. Kerberos authentication
+// stays possible. Throws `config` where the string demands it (gssencmode=require); an invalid
+// string is returned as it is.
+std::string without_gss_encryption(const std::string& conninfo);
 
 }  // namespace barman::postgres

@@ -79,6 +79,19 @@ TEST(Conninfo, IsMovedToAnotherPlaceWithItsUser) {
   EXPECT_EQ(with_database("host=b dbname=y", "x"), "dbname=y host=b");
 }
 
+TEST(Conninfo, HasNoGssEncryption) {
+  EXPECT_EQ(without_gss_encryption("host=a user=b"), "gssencmode=disable host=a user=b");
+  EXPECT_EQ(without_gss_encryption("host=a gssencmode=prefer"), "gssencmode=disable host=a");
+  EXPECT_EQ(without_gss_encryption("nonsense"), "nonsense");
+  try {
+    without_gss_encryption("host=a gssencmode=require");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::config);
+    EXPECT_NE(error.message().find("gssencmode=require is not supported"), std::string::npos);
+  }
+}
+
 TEST(Conninfo, ThrowsForAnInvalidString) {
   try {
     make_sql_conninfo("host");

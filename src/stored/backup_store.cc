@@ -77,6 +77,10 @@ std::unique_ptr<BackupWriter> BackupStore::create_copy(const BackupId& id,
   return make_copy_writer(root, links);
 }
 
+std::unique_ptr<BackupWriter> BackupStore::continue_copy(const BackupId& id) const {
+  return make_copy_writer(catalogue_.base_directory(id), CopiedLinks::make);
+}
+
 void BackupStore::publish(const fs::path& staged, const BackupId& id) const {
   const fs::path target = catalogue_.base_directory(id);
   remove_tree(target);

@@ -32,6 +32,8 @@ class BackupStore {
   // The same for the copy of a backup from elsewhere, whatever its form. Nothing of an earlier one
   // is left.
   std::unique_ptr<BackupWriter> create_copy(const catalogue::BackupId& id, CopiedLinks links) const;
+  // Adds to such a copy, beside others that do. Links are made as they are.
+  std::unique_ptr<BackupWriter> continue_copy(const catalogue::BackupId& id) const;
   // Makes a durable tree in `staged`, a directory beside those of backups, the files of this
   // backup, durably. What an earlier attempt has left is removed first.
   void publish(const std::filesystem::path& staged, const catalogue::BackupId& id) const;

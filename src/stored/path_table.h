@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,12 @@ class PathTable {
 
   void add(std::string_view path, Value value) {
     rows_.push_back({hash_of(path), std::move(value)});
+  }
+  // All rows of another one, before it is sealed.
+  void take_over(PathTable& other) {
+    rows_.insert(rows_.end(), std::make_move_iterator(other.rows_.begin()),
+                 std::make_move_iterator(other.rows_.end()));
+    other.rows_.clear();
   }
   void seal() {
     std::sort(rows_.begin(), rows_.end(),

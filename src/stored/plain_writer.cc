@@ -118,6 +118,7 @@ class CopyWriter final : public BackupWriter {
 
   TreeSink& begin_tree(const TreePlace&) override {
     pipeline::TreeWriterOptions options;
+    options.keeps_times = true;
     if (links_ == CopiedLinks::make) {
       options.map_link = [](const pipeline::TarMember& member) {
         return std::optional(member.link_target);

@@ -33,13 +33,6 @@ Error refused(const std::string& text) {
           "It is copied again. If this repeats, try 'barman verify-backup' on the primary node."};
 }
 
-// Of another time or of this host alone: metadata and locks of old layouts, and the links to
-// tablespaces, which lead to places of the primary.
-bool stays_there(std::string_view path, bool is_link) {
-  if (path == catalogue::kBackupInfo || path == ".backup.lock") return true;
-  return is_link && (path.starts_with("data/pg_tblspc/") || path.starts_with("pgdata/pg_tblspc/"));
-}
-
 // Files that may have changed since the manifest was made; verify-backup passes over them, too.
 bool may_have_changed(std::string_view path) {
   return path == "postgresql.auto.conf" || path == "recovery.signal" || path == "standby.signal";
@@ -69,6 +62,12 @@ bool parse_digest_line(std::string_view line, std::string& digest, std::string& 
 
 }  // namespace
 
+bool is_copied(std::string_view path, bool is_link) {
+  if (path == catalogue::kBackupInfo || path == ".backup.lock") return false;
+  return !is_link ||
+         !(path.starts_with("data/pg_tblspc/") || path.starts_with("pgdata/pg_tblspc/"));
+}
+
 bool leads_outside(std::string_view path, std::string_view target) {
   if (target.empty() || target.front() == '/') return true;
   const auto depth = std::count(path.begin(), path.end(), '/');
@@ -89,7 +88,7 @@ void CopiedBackup::begin_member(const pipeline::TarMember& member) {
   const bool is_link = member.type == TarMemberType::symlink;
   const std::string first = member.path.substr(0, member.path.find('/'));
   is_file_ = member.type == TarMemberType::regular;
-  is_wanted_ = !stays_there(member.path, is_link);
+  is_wanted_ = is_copied(member.path, is_link);
   if (!is_wanted_) return;
   if (is_link) {
     // What is written into the backup later must stay in the backup.
@@ -128,8 +127,15 @@ void CopiedBackup::end_member() {
   arrivals_.add(path_, {.size_bytes = size_bytes_, .crc32c = crc32c_finish(crc_)});
 }
 
-void CopiedBackup::finish() {
-  tree_.finish();
+void CopiedBackup::add_present(const std::string& path, std::uint64_t size_bytes) {
+  arrivals_.add(path, {.size_bytes = size_bytes, .is_present = true});
+}
+
+void CopiedBackup::finish_writing() { tree_.finish(); }
+
+void CopiedBackup::take_over(CopiedBackup& part) { arrivals_.take_over(part.arrivals_); }
+
+void CopiedBackup::seal() {
   arrivals_.seal();
   if (arrivals_.find_double() != nullptr) {
     throw refused(fmt::format("the primary node sent a file of backup {} twice", backup_.id.value));
@@ -241,7 +247,7 @@ class CopiedBackup::ManifestComparison final : public postgres::ManifestVisitor 
       tells_content_ = false;
       return "";
     }
-    if (file.algorithm == DigestAlgorithm::crc32c) {
+    if (file.algorithm == DigestAlgorithm::crc32c && !arrival->is_present) {
       checksum = crc32c_text(arrival->crc32c);
     } else {
       const fs::path path = copy_.root_ / stored;
@@ -288,7 +294,7 @@ void CopiedBackup::confirm_by_listing(std::string_view listing, const fs::path& 
     }
     listing.remove_prefix(end + 1);
     path.erase(0, prefix.size());
-    if (stays_there(path, false)) continue;
+    if (!is_copied(path, false)) continue;
     Arrival* const arrival = arrivals_.find(path);
     if (!pipeline::is_safe_relative_path(path) || arrival == nullptr) {
       throw refused(fmt::format("file \"{}\" is on the primary node but did not arrive", path));

@@ -20,6 +20,10 @@
 
 namespace barman::sync {
 
+// False for what is of another time or of that host alone: metadata and locks of old layouts, and
+// the links to tablespaces, which lead to places of the primary.
+bool is_copied(std::string_view path, bool is_link);
+
 // True when a symbolic link at `path` of a tree would lead to something outside of it, or to the
 // tree itself.
 bool leads_outside(std::string_view path, std::string_view target);
@@ -34,8 +38,18 @@ class CopiedBackup final : public pipeline::TarVisitor {
   void begin_member(const pipeline::TarMember& member) override;
   void write(Bytes data) override;
   void end_member() override;
-  // After the last member; what follows may be called once its files are durable.
-  void finish();
+  // A file of the backup that is here without having come; it must prove what the others do.
+  void add_present(const std::string& path, std::uint64_t size_bytes);
+  // After the last member.
+  void finish_writing();
+  // What came over another connection, after its finish_writing().
+  void take_over(CopiedBackup& part);
+  // What follows may be called once this was, and its files are durable.
+  void seal();
+  void finish() {
+    finish_writing();
+    seal();
+  }
 
   // Throws `corrupt` when something is absent that every backup of this form has.
   void require_whole() const;
@@ -55,6 +69,7 @@ class CopiedBackup final : public pipeline::TarVisitor {
     std::uint64_t size_bytes = 0;
     std::uint32_t crc32c = 0;
     bool is_confirmed = false;
+    bool is_present = false;  // its checksum is not known yet
   };
 
   // A file of the manifest, and where it lies.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "catalogue/locks.h"
+#include "sync/primary_keeps.h"
 #include "sync/primary_node.h"
 #include "sync/sync_backup.h"
 #include "sync/sync_wals.h"
@@ -37,8 +39,15 @@ void store_answer(const Fd& answer, const std::filesystem::path& path) {
 PrimaryInfo ask(const server::Server& server, Messages& messages) {
   server.create_directories();
   const std::filesystem::path path = primary_info_path(server.locations());
+  const auto begun = std::chrono::steady_clock::now();
   const Fd answer = ask_primary(server, load_sync_position(server.locations()), messages);
   PrimaryInfo primary = read_primary_info(answer, path);
+  const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - begun;
+  log::info(log::kServerComponent,
+            "server '{}': the primary node, reached by \"{}\", tells {} backups and {} WAL files "
+            "that may be new (in {:.1f} seconds)",
+            server.name(), primary_host(server.config()).describe(), primary.backups.size(),
+            primary.wal_count, duration.count());
   if (::lseek(answer.get(), 0, SEEK_SET) != 0) throw_errno("cannot read the primary's answer");
   store_answer(answer, path);
   return primary;
@@ -94,6 +103,7 @@ void run_passive_cron(const server::Server& server, catalogue::BackupListReader&
     return messages.error("Failed to retrieve the primary node status: " +
                           error.describe_with_hint());
   }
+  follow_primary_keeps(server, primary);
   start_backup(server, primary, outputs, messages);
   start_wals(server, primary, outputs, messages);
   wal_transfer::start_wal_check(server, backups, outputs, messages);

@@ -190,6 +190,9 @@ PrimaryInfo read_primary_info(const Fd& file, const fs::path& path, const WalVis
   info.compression = text_of(config, "compression");
   info.basebackups_directory = absolute_path(config, "basebackups_directory", path);
   info.wals_directory = absolute_path(config, "wals_directory", path);
+  if (const std::string text = text_of(config, "backup_directory"); text.starts_with('/')) {
+    info.backup_directory = text;
+  }
   info.last_name = text_of(document, "last_name");
   const auto position = document.find("last_position");
   if (position != document.end() && position->is_number_unsigned()) {

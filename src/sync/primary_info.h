@@ -21,7 +21,8 @@ struct PrimaryInfo {
   std::vector<catalogue::BackupInfo> backups;  // ascending
   std::uint64_t wal_count = 0;
   std::string compression;  // the primary's option, "" = none
-  // On the primary's host; absolute.
+  // On the primary's host; absolute. The first one only if it is told.
+  std::optional<std::filesystem::path> backup_directory;
   std::filesystem::path basebackups_directory;
   std::filesystem::path wals_directory;
 

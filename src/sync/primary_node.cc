@@ -1,5 +1,7 @@
 #include "sync/primary_node.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -56,11 +58,16 @@ Fd ask_primary(const server::Server& server, const SyncRequest& request, Message
 }
 
 void receive_from_primary(const server::Server& server, const host::RemoteTree& tree,
-                          pipeline::TarVisitor& visitor, Progress& progress) {
+                          pipeline::TarVisitor& visitor, Progress& progress,
+                          std::size_t connections) {
   const config::ServerConfig& config = server.config();
+  std::optional<std::int64_t> limit = config.bandwidth_limit;
+  if (limit && *limit > 0) {
+    limit = std::max<std::int64_t>(*limit / static_cast<std::int64_t>(connections), 1);
+  }
   host::receive_tree(primary_host(config), tree, visitor,
                      {.is_compressed = config.network_compression,
-                      .bandwidth_limit = TransferLimit::of(config.bandwidth_limit),
+                      .bandwidth_limit = TransferLimit::of(limit),
                       .progress = progress,
                       .interrupt = server.interrupt()});
 }

@@ -28,9 +28,10 @@ std::vector<std::string> primary_command(const config::ServerConfig& config,
                                          const std::filesystem::path& configuration_path,
                                          const SyncRequest& request);
 
-// Files of the primary's host; honours network_compression and bandwidth_limit. Throws as
-// host::receive_tree().
+// Files of the primary's host; honours network_compression and bandwidth_limit, of which each of
+// several connections gets its share. Throws as host::receive_tree().
 void receive_from_primary(const server::Server& server, const host::RemoteTree& tree,
-                          pipeline::TarVisitor& visitor, Progress& progress);
+                          pipeline::TarVisitor& visitor, Progress& progress,
+                          std::size_t connections = 1);
 
 }  // namespace barman::sync

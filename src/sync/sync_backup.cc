@@ -5,22 +5,18 @@
 #include <fmt/format.h>
 
 #include "backup/delete_backup.h"
-#include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/retry.h"
-#include "catalogue/backup_kind.h"
 #include "catalogue/locks.h"
 #include "catalogue/retention.h"
 #include "stored/backup_evidence.h"
-#include "stored/backup_store.h"
-#include "sync/copied_backup.h"
-#include "sync/primary_node.h"
+#include "sync/backup_copy.h"
+#include "sync/primary_keeps.h"
 #include "sync/sync_wals.h"
-#include "verify/verify_backup.h"
 #include "wal_archive/wal_archive.h"
 
 namespace barman::sync {
@@ -29,12 +25,8 @@ namespace fs = std::filesystem;
 using catalogue::BackupId;
 using catalogue::BackupInfo;
 using catalogue::BackupStatus;
-using catalogue::StoredForm;
 
 namespace {
-
-// Beside the work of the host, not instead of it.
-constexpr std::size_t kVerifiers = 2;
 
 const BackupInfo* find(const std::vector<BackupInfo>& backups, const BackupId& id) {
   const auto found = std::lower_bound(
@@ -86,54 +78,6 @@ bool would_be_obsolete(const std::vector<const BackupInfo*>& chain, std::vector<
   });
 }
 
-// Whatever was sent, the copy counts when it proves that it is the backup (decision 0011).
-void prove_copy(const server::Server& server, const PrimaryInfo& primary, const BackupInfo& backup,
-                CopiedBackup& copy) {
-  copy.require_whole();
-  if (catalogue::stored_form_of(backup) == StoredForm::plain && copy.confirm_by_manifest()) return;
-  const bool is_readable = !backup.encryption || server.cipher().can_decrypt();
-  if (catalogue::stored_form_of(backup) == StoredForm::tar && copy.has_manifest() && is_readable) {
-    NoProgress progress;
-    const verify::VerifyReport report =
-        verify::verify_files(server, backup, verify::VerifyDepth::checksums, kVerifiers, progress);
-    if (report.is_good()) return;
-    throw Error(
-        ErrorKind::corrupt,
-        fmt::format("the copy is not what its manifest says: {}{}", report.findings.front().text,
-                    report.finding_count > 1
-                        ? fmt::format(" (and {} more)", report.finding_count - 1)
-                        : std::string()),
-        "Try 'barman verify-backup' on the primary node.");
-  }
-  const fs::path directory =
-      catalogue::backup_directory_below(primary.basebackups_directory, backup.id);
-  if (const auto listing =
-          host::list_remote_digests(primary_host(server.config()), directory, server.interrupt())) {
-    return copy.confirm_by_listing(*listing, directory);
-  }
-  log::warning(log::kServerComponent,
-               "the content of backup {} is not compared with that of the primary node, which has "
-               "no 'sha256sum': nothing else tells it",
-               backup.id.value);
-}
-
-void copy_once(const server::Server& server, const PrimaryInfo& primary, const BackupInfo& backup,
-               Progress& progress) {
-  const BackupId& id = backup.id;
-  const fs::path target = server.catalogue().base_directory(id);
-  const stored::BackupStore store(server.catalogue());
-  const std::unique_ptr<stored::BackupWriter> writer =
-      store.create_copy(id, stored::CopiedLinks::make);
-  CopiedBackup files(target, backup, writer->begin_tree({}));
-  receive_from_primary(
-      server, {.directory = catalogue::backup_directory_below(primary.basebackups_directory, id)},
-      files, progress);
-  files.finish();
-  writer->make_durable();
-  sync_directory(target.parent_path());
-  prove_copy(server, primary, backup, files);
-}
-
 void copy_with_retries(const server::Server& server, const PrimaryInfo& primary,
                        const BackupInfo& backup, Progress& progress) {
   const config::ServerConfig& config = server.config();
@@ -144,7 +88,8 @@ void copy_with_retries(const server::Server& server, const PrimaryInfo& primary,
                  backup.id.value, error.describe());
   };
   retry(
-      rules, server.interrupt(), [&] { copy_once(server, primary, backup, progress); }, tell);
+      rules, server.interrupt(), [&] { copy_backup_files(server, primary, backup, progress); },
+      tell);
 }
 
 void copy_backup(const server::Server& server, const PrimaryInfo& primary, const BackupInfo& remote,
@@ -205,6 +150,10 @@ LocalBackups gather_local_backups(const server::Server& server) {
   if (config.retention_policy && config.retention_policy_mode == config::RetentionMode::automatic) {
     local.policy =
         backup::retention_input(server, local.backups, server.catalogue().list_annotations());
+    // What the primary keeps is worth copying.
+    for (const auto& [id, keep] : load_primary_keeps(server.locations())) {
+      local.policy->annotations.keeps.try_emplace(id, keep.target);
+    }
     // It is also asked of backups that are not here yet.
     local.policy->annotations.directories.reset();
   }

@@ -2,7 +2,7 @@
 //
 // The backup is SYNCING in the local catalogue while its files come, and gets the status that it
 // has on the primary when all of them are durable and have proven to be that backup
-// (copied_backup.h). A copy that failed or was killed begins anew.
+// (backup_copy.h). A copy that failed or was killed goes on with what has arrived.
 #pragma once
 
 #include "base/fd.h"

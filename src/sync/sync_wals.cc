@@ -15,6 +15,9 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/file_lock.h"
+#include "base/immutable.h"
+#include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "base/worker_pool.h"
 #include "catalogue/locks.h"
@@ -38,9 +41,18 @@ namespace {
 constexpr std::string_view kStagingPrefix = ".sync-";
 // Of one connection; with 16 MiB a file no more than 16 GiB wait for their names.
 constexpr std::size_t kBatch = 1024;
+// On immutable storage none may wait so long that it cannot get its name any more.
+constexpr std::size_t kImmutableBatch = 16;
 
-fs::path position_path(const catalogue::CatalogueLocations& locations) {
+// Where Barman has it.
+fs::path usual_position_path(const catalogue::CatalogueLocations& locations) {
   return wal_archive::WalArchive(locations, {}).directory() / "sync-wals.info";
+}
+
+// Beside the index when that is elsewhere: the directory of the WAL may be immutable.
+fs::path position_path(const catalogue::CatalogueLocations& locations) {
+  if (locations.xlogdb_directory == locations.wals_directory) return usual_position_path(locations);
+  return locations.xlogdb_directory / (locations.server_name + "-sync-wals.info");
 }
 
 std::string relative_path(const std::string& name) {
@@ -53,7 +65,13 @@ class StagingDirectory {
   explicit StagingDirectory(const fs::path& parent) {
     // Of a run that was killed; the lock says that none is running.
     for (const std::string& name : list_directory(parent)) {
-      if (name.starts_with(kStagingPrefix)) remove_tree(parent / name);
+      if (!name.starts_with(kStagingPrefix)) continue;
+      try {
+        remove_tree(parent / name);
+      } catch (const SystemError& error) {  // Immutable for now; a later run removes it.
+        if (!means_immutable(error.error_number())) throw;
+        log::warning(log::kServerComponent, "{}", error.describe());
+      }
     }
     std::string pattern = (parent / (std::string(kStagingPrefix) + "XXXXXXXX")).string();
     if (::mkdtemp(pattern.data()) == nullptr) throw_errno("cannot create \"" + pattern + "\"");
@@ -111,13 +129,14 @@ class WalSync {
         primary_(primary),
         progress_(progress),
         coding_(server.config()),
+        batch_size_(server.config().worm_mode ? kImmutableBatch : kBatch),
         system_id_(wal_archive::known_system_id(server)) {}
 
   void add(const WalIndexEntry& entry) {
     if (!is_needed(entry.name)) return;
     ++needed_count_;
     batch_.push_back(entry);
-    if (batch_.size() == kBatch) flush();
+    if (batch_.size() == batch_size_) flush();
   }
 
   void flush() {
@@ -234,6 +253,7 @@ class WalSync {
   const PrimaryInfo& primary_;
   Progress& progress_;
   const wal_archive::WalCoding coding_;
+  const std::size_t batch_size_;
   const std::optional<std::uint64_t> system_id_;
   std::vector<WalIndexEntry> batch_;
   std::map<std::string, std::string> refused_;
@@ -284,11 +304,16 @@ void require_none(const std::map<std::string, std::string>& refused) {
 }  // namespace
 
 void forget_sync_position(const catalogue::CatalogueLocations& locations) {
-  remove_durably(position_path(locations));
+  const fs::path path = position_path(locations);
+  if (path == usual_position_path(locations)) return remove_durably(path);
+  // The usual place does not count while there is a file.
+  write_file_durably(path, "");
 }
 
 SyncRequest load_sync_position(const catalogue::CatalogueLocations& locations) {
-  const std::optional<std::string> text = find_and_read_file(position_path(locations));
+  std::optional<std::string> text = find_and_read_file(position_path(locations));
+  // Of Barman, or of the time before xlogdb_directory was set.
+  if (!text) text = find_and_read_file(usual_position_path(locations));
   if (!text) return {};
   return parse_sync_position(*text);
 }

@@ -19,6 +19,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/immutable.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
@@ -178,7 +179,13 @@ class Import {
   // Of an import that was killed; the lock of the server says that none is running.
   static void remove_old_staging(const fs::path& base) {
     for (const fs::directory_entry& entry : fs::directory_iterator(base)) {
-      if (entry.path().filename().string().starts_with(kStagingPrefix)) remove_tree(entry.path());
+      if (!entry.path().filename().string().starts_with(kStagingPrefix)) continue;
+      try {
+        remove_tree(entry.path());
+      } catch (const SystemError& error) {  // Immutable for now; a later import removes it.
+        if (!means_immutable(error.error_number())) throw;
+        log::warning(log::kCatalogueComponent, "{}", error.describe());
+      }
     }
   }
 

@@ -18,9 +18,10 @@ std::vector<WalIndexEntry> list_doomed(const WalArchive& archive, const WalRemov
 
 }  // namespace
 
-std::vector<std::string> remove_wals(const server::Server& server, const WalRemovalPlan& plan) {
+std::vector<std::string> remove_wals(const server::Server& server, WalRemovalPlan plan) {
   std::vector<std::string> removed;
   if (!plan.is_removing) return removed;
+  plan.leaves_immutable = server.config().worm_mode;
   const server::HookScripts scripts = server::make_hooks(server, server::HookKind::wal_delete);
   const WalArchive archive(server);
   const auto variables = [&](const WalIndexEntry& entry) {

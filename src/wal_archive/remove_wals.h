@@ -13,7 +13,8 @@ namespace barman::wal_archive {
 
 // Returns the names removed, in the order of the index; telling them is the caller's business.
 // First the files go, durably, then, at one stroke, their lines: after a crash between, the next
-// removal ends the work. Throws server::HookAborted before anything is removed.
-std::vector<std::string> remove_wals(const server::Server& server, const WalRemovalPlan& plan);
+// removal ends the work. With worm_mode, what is immutable stays. Throws server::HookAborted before
+// anything is removed.
+std::vector<std::string> remove_wals(const server::Server& server, WalRemovalPlan plan);
 
 }  // namespace barman::wal_archive

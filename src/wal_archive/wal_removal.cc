@@ -1,12 +1,16 @@
 #include "wal_archive/wal_removal.h"
 
 #include <algorithm>
+#include <set>
+#include <span>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/immutable.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "wal/wal_file_name.h"
@@ -113,8 +117,11 @@ constexpr std::size_t kRemovedAtOnce = 8192;
 // Collects names, and removes what they name.
 class ObjectRemover {
  public:
-  ObjectRemover(storage::Storage& storage, const WalRemovalObserver& observer)
-      : storage_(storage), observer_(observer) {}
+  enum class IfImmutable { fail, leave };
+
+  ObjectRemover(storage::Storage& storage, const WalRemovalObserver& observer,
+                IfImmutable if_immutable)
+      : storage_(storage), observer_(observer), if_immutable_(if_immutable) {}
 
   void add(WalIndexEntry entry) {
     entries_.push_back(std::move(entry));
@@ -130,18 +137,40 @@ class ObjectRemover {
                      storage_.describe(keys.back()));
       }
     }
-    storage_.remove(keys);
-    count_ += keys.size();
+    remove_objects(keys);
     for (const WalIndexEntry& entry : entries_) {
+      if (left_.contains(entry.name)) continue;
+      ++count_;
       if (observer_) observer_(entry);
     }
     entries_.clear();
   }
   std::uint64_t count() const { return count_; }
+  // Names.
+  const std::set<std::string, std::less<>>& left() const { return left_; }
 
  private:
+  void remove_objects(const std::vector<std::string>& keys) {
+    try {
+      return storage_.remove(keys);
+    } catch (const SystemError& error) {
+      if (if_immutable_ == IfImmutable::fail || !means_immutable(error.error_number())) throw;
+    }
+    // One by one, to know which.
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      try {
+        storage_.remove(std::span(keys).subspan(i, 1));
+      } catch (const SystemError& error) {
+        if (!means_immutable(error.error_number())) throw;
+        left_.insert(entries_[i].name);
+      }
+    }
+  }
+
   storage::Storage& storage_;
   const WalRemovalObserver& observer_;
+  const IfImmutable if_immutable_;
+  std::set<std::string, std::less<>> left_;
   std::vector<WalIndexEntry> entries_;
   std::uint64_t count_ = 0;
 };
@@ -152,15 +181,27 @@ std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
                                  storage::Storage& storage, const WalRemovalObserver& observer) {
   if (!plan.is_removing) return 0;
   // A damaged index stops the removal before its first file, not in the middle.
-  const std::vector<LineRange> doomed =
+  std::vector<LineRange> doomed =
       index.find_lines([&](const WalIndexLine& line) { return plan.removes(line.name); });
   if (doomed.empty()) return 0;
-  ObjectRemover remover(storage, observer);
+  using IfImmutable = ObjectRemover::IfImmutable;
+  ObjectRemover remover(storage, observer,
+                        plan.leaves_immutable ? IfImmutable::leave : IfImmutable::fail);
   for (const LineRange& range : doomed) {
     index.for_each_of(range, [&](const WalIndexLine& line) { remover.add(line.entry()); });
   }
   remover.remove();
   const std::uint64_t count = remover.count();
+  if (!remover.left().empty()) {
+    log::warning(
+        log::kCatalogueComponent,
+        "{} WAL files, from {} on, are still immutable: they stay until WAL is removed again",
+        remover.left().size(), *remover.left().begin());
+    doomed = index.find_lines([&](const WalIndexLine& line) {
+      return plan.removes(line.name) && !remover.left().contains(line.name);
+    });
+    if (doomed.empty()) return count;
+  }
   // Commit point: the lines go once their files are gone for good.
   try {
     index.cut_out(doomed);

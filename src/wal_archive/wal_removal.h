@@ -39,6 +39,9 @@ struct WalRemovalPlan {
   std::optional<std::string> first_needed;
   std::set<wal::TimelineId> protected_timelines;
   std::vector<SegmentRange> protected_ranges;
+  // On storage that lets files go only after a time (worm_mode): what it refuses stays, with its
+  // line, and goes with a later removal.
+  bool leaves_immutable = false;
 
   // History files and names that are none of WAL files are never removed.
   bool removes(std::string_view name) const;
@@ -72,7 +75,8 @@ WalRemovalPlan plan_first_backup_purge(const catalogue::BackupList& list,
 using WalRemovalObserver = std::function<void(const WalIndexEntry& entry)>;
 
 // Removes the objects, then their lines: a crash in between leaves lines without files, which the
-// next removal takes. Files that are gone already are a log message. Returns how many lines went.
+// next removal takes. Files that are gone already are a log message, and so are those that stay
+// because they are immutable. Returns how many lines went.
 std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
                                  storage::Storage& storage, const WalRemovalObserver& observer);
 

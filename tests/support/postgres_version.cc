@@ -46,4 +46,7 @@ std::filesystem::path find_tool(int major, const std::string& name) {
   return require_program(test_cache() / fmt::format("tools-{}", major) / "bin" / name);
 }
 
+std::filesystem::path kerberos_programs() { return test_cache() / "kerberos" / "usr" / "sbin"; }
+std::filesystem::path real_barman() { return test_cache() / "barman-3.4" / "barman"; }
+
 }  // namespace barman::test

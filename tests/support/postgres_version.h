@@ -24,5 +24,9 @@ PostgresVersion get_debian_version(int major = 15);
 // A program of Debian for that version: pg_verifybackup, pg_combinebackup, pg_waldump,
 // pg_basebackup, postgres. There are those of 15 and 17; throws otherwise.
 std::filesystem::path find_tool(int major, const std::string& name);
+// Debian's Barman 3.4, which need not be installed.
+std::filesystem::path real_barman();
+// The programs of Debian's Kerberos KDC, which need not be installed.
+std::filesystem::path kerberos_programs();
 
 }  // namespace barman::test

@@ -1,0 +1,75 @@
+#include "backup/immutable_backup.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <optional>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "base/durable.h"
+#include "base/fd.h"
+#include "base/immutable.h"
+
+namespace barman::backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+// nullopt when there is none.
+std::optional<fs::path> find_newest_file(const fs::path& directory) {
+  if (!find_status(directory)) return std::nullopt;
+  std::optional<fs::path> newest;
+  std::tuple<std::time_t, long> newest_time;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory)) {
+    const auto status = barman::find_status(entry.path(), Links::refuse);
+    if (!status || !S_ISREG(status->st_mode)) continue;
+    const std::tuple time(status->st_ctim.tv_sec, status->st_ctim.tv_nsec);
+    if (newest && time <= newest_time) continue;
+    newest = entry.path();
+    newest_time = time;
+  }
+  return newest;
+}
+
+std::string immutable_text(const server::Server& server, const catalogue::BackupId& id,
+                           bool is_whole, const Error& refusal) {
+  return fmt::format("Backup {} of server {} is still immutable{}: {}", id.value, server.name(),
+                     is_whole ? ", and stays as it was" : " in parts, and others are gone",
+                     refusal.describe());
+}
+
+std::string immutable_hint(const server::Server& server, const catalogue::BackupId& id,
+                           bool is_whole) {
+  return fmt::format(
+      "The storage lets it go when its time is over. {} tried again by each cron; try 'barman "
+      "delete {} {}' again then.",
+      is_whole ? "What the retention policy removes is" : "It is", server.name(), id.value);
+}
+
+}  // namespace
+
+StillImmutable::StillImmutable(const server::Server& server, const catalogue::BackupId& id,
+                               bool is_whole, const Error& refusal)
+    : Error(ErrorKind::conflict, immutable_text(server, id, is_whole, refusal),
+            immutable_hint(server, id, is_whole)),
+      is_whole_(is_whole) {}
+
+void remove_immutable_files(const server::Server& server, const catalogue::BackupId& id) {
+  const fs::path directory = server.catalogue().base_directory(id);
+  bool is_whole = true;
+  try {
+    if (const std::optional<fs::path> newest = find_newest_file(directory)) {
+      remove_durably(*newest);
+      is_whole = false;
+    }
+    remove_tree(directory);
+  } catch (const SystemError& error) {
+    if (!means_immutable(error.error_number())) throw;
+    throw StillImmutable(server, id, is_whole, error);
+  }
+}
+
+}  // namespace barman::backup

@@ -1,0 +1,152 @@
+// A catalogue of Debian's Barman 3.4 with backups of files is continued: listed, restored, the next
+// backup shares files with Barman's, which is deleted then. And the reverse, as far as that old
+// version knows where to look.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/text.h"
+#include "support/barman_home.h"
+#include "support/catalogue_files.h"
+#include "support/eventually.h"
+#include "support/postgres_server.h"
+#include "support/postgres_version.h"
+#include "support/temp_dir.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+// Both programs have the same configuration and home.
+class RealBarman : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(real_barman())) {
+      GTEST_SKIP() << "no " << real_barman() << ": run scripts/install-dependencies test";
+    }
+    const fs::path incoming = barman_.server_directory("main") / "incoming";
+    fs::create_directories(incoming);
+    postgres_.emplace(
+        PostgresOptions{.major = 15,
+                        .settings = {{"archive_mode", "on"},
+                                     {"archive_command", "cp %p " + incoming.string() + "/%f"}},
+                        .tablespaces = {"ts"}});
+    barman_.add_section("main", {{"conninfo", postgres_->conninfo()},
+                                 {"backup_method", "local-rsync"},
+                                 {"backup_options", "concurrent_backup"},
+                                 {"reuse_backup", "link"},
+                                 {"immediate_checkpoint", "true"},
+                                 {"archiver", "on"}});
+    postgres_->query(
+        "CREATE TABLE t TABLESPACE ts AS SELECT g AS id FROM generate_series(1, 1000) g");
+    postgres_->query("CREATE TABLE u AS SELECT g AS id FROM generate_series(1, 5000) g");
+  }
+  std::string barman34(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(),
+                     {real_barman().string(), "-c", barman_.configuration_file().string()});
+    return run_checked({.argv = arguments});
+  }
+  CommandResult ours(const std::vector<std::string>& arguments) {
+    CommandResult result = barman_.run(arguments);
+    EXPECT_EQ(result.exit_code, 0) << testing::PrintToString(arguments) << result.out << result.err;
+    return result;
+  }
+  fs::path base(const std::string& id) const {
+    return barman_.server_directory("main") / "base" / id;
+  }
+  std::string last_id() const { return barman_.backup_ids("main").back(); }
+  std::string file_of(const std::string& table) const {
+    return postgres_->value("SELECT pg_relation_filepath('" + table + "')");
+  }
+  static ino_t inode_of(const fs::path& path) {
+    struct stat status = {};
+    EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
+    return status.st_ino;
+  }
+  void expect_rows(const fs::path& data) const {
+    PostgresServer server({.major = 15, .data_directory = data});
+    server.wait_until_primary();
+    EXPECT_EQ(server.value("SELECT count(*) FROM t"), "1000");
+    EXPECT_EQ(server.value("SELECT count(*) FROM u"), "5000");
+  }
+
+  BarmanHome barman_;
+  std::optional<PostgresServer> postgres_;
+};
+
+TEST_F(RealBarman, HasItsCatalogueContinued) {
+  barman34({"switch-wal", "--force", "--archive", "main"});
+  barman34({"backup", "--wait", "main"});
+  const std::string one = last_id();
+  ASSERT_TRUE(fs::exists(base(one) / "backup.info"));
+  EXPECT_THAT(ours({"list-backups", "main"}).out, HasSubstr("main " + one));
+  EXPECT_THAT(ours({"show-backup", "main", one}).out, HasSubstr("DONE"));
+  EXPECT_EQ(ours({"check-backup", "main", one}).err, "");
+  ours({"generate-manifest", "main", one});
+  ours({"verify-backup", "main", one});
+  EXPECT_EQ(barman_.run({"catalogue-check", "--deep", "main"}).exit_code, 0);
+  {
+    const TempDir place;
+    ours({"restore", "--tablespace", "ts:" + (place.path() / "ts").string(), "main", one,
+          (place.path() / "data").string()});
+    expect_rows(place.path() / "data");
+  }
+  // Files that have not changed are those of Barman's backup.
+  ours({"backup", "--wait", "main"});
+  const std::string two = last_id();
+  ASSERT_NE(one, two);
+  const std::string path = "data/" + file_of("u");
+  EXPECT_EQ(inode_of(base(one) / path), inode_of(base(two) / path));
+  EXPECT_THAT(ours({"show-backup", "main", two}).out, HasSubstr("rsync-concurrent"));
+  ours({"delete", "main", one});
+  EXPECT_FALSE(fs::exists(base(one)));
+  const TempDir place;
+  ours({"restore", "--tablespace", "ts:" + (place.path() / "ts").string(), "main", two,
+        (place.path() / "data").string()});
+  expect_rows(place.path() / "data");
+}
+
+// Metadata of Barman 3.13.2 and later lies where 3.4 does not look, and has keys that it refuses:
+// who goes back so far puts it there without them, from our catalogue as from that of Barman 3.20.
+TEST_F(RealBarman, TakesOurBackupsBack) {
+  ours({"switch-wal", "--force", "--archive", "main"});
+  ours({"backup", "--wait", "main"});
+  const std::string one = last_id();
+  const fs::path ours_info = barman_.server_directory("main") / "meta" / (one + "-backup.info");
+  std::string known;
+  for (const std::string& line : split(read_text(ours_info), '\n')) {
+    const std::string key = line.substr(0, line.find('='));
+    static const std::vector<std::string> kNewer = {"children_backup_ids", "cluster_size",
+                                                    "data_checksums",      "encryption",
+                                                    "parent_backup_id",    "summarize_wal"};
+    if (std::find(kNewer.begin(), kNewer.end(), key) == kNewer.end() && !line.empty()) {
+      known += line + "\n";
+    }
+  }
+  write_text(base(one) / "backup.info", known);
+  EXPECT_THAT(barman34({"list-backup", "main"}), HasSubstr("main " + one));
+  EXPECT_THAT(barman34({"show-backup", "main", one}), AllOf(HasSubstr("DONE"), HasSubstr("ts")));
+  const TempDir place;
+  barman34({"recover", "--tablespace", "ts:" + (place.path() / "ts").string(), "main", one,
+            (place.path() / "data").string()});
+  expect_rows(place.path() / "data");
+  // The other way round, too: Barman's backup shares files with ours.
+  barman34({"backup", "--wait", "main"});
+  const std::string two = last_id();
+  ASSERT_NE(one, two);
+  EXPECT_EQ(inode_of(base(one) / "data" / file_of("u")),
+            inode_of(base(two) / "data" / file_of("u")));
+  barman34({"delete", "main", one});
+  EXPECT_FALSE(fs::exists(base(one)));
+}
+
+}  // namespace
+}  // namespace barman::test
