@@ -129,6 +129,19 @@ TEST_F(RsyncCopyTest, CopiesWhatBelongsToTheBackup) {
   EXPECT_EQ(status->st_mtim.tv_nsec, 123'456'789);
 }
 
+// The shell there takes wildcards apart.
+TEST_F(RsyncCopyTest, CopiesTheDirectoryOfThatNameOnly) {
+  put_file(source("data [1]*/file"), "right");
+  put_file(source("data 1/file"), "wrong");
+  RsyncRun run((place_.path() / "ssh").string(), false, require_going_on_);
+  RsyncCopy copy(run, options_, place_.path(), progress_, Interrupt(), require_going_on_);
+  RsyncTree one = tree();
+  one.source += "data [1]*";
+  ASSERT_TRUE(copy.list_tree(one));
+  copy.copy_trees();
+  EXPECT_EQ(files(), (std::map<std::string, std::string>{{"file", "right"}}));
+}
+
 TEST_F(RsyncCopyTest, LinksWhatHasNotChangedAndNothingElse) {
   put_both("old", "same", "same");
   put_both("touched", "now ", "then");

@@ -228,6 +228,11 @@ Error rsync_error(const RsyncEnd& end, const RsyncPlaces& places) {
                         ".bashrc and the like be silent in sessions without a terminal.",
                         places.option)};
   }
+  if (has(end.errors, "change_dir ") && has(end.errors, "(code 3) at ")) {
+    return {ErrorKind::config, text(fmt::format("there is no such directory on {}", places.remote)),
+            fmt::format("Correct {} or conninfo, so that both lead to the same server.",
+                        places.option)};
+  }
   if (has_no_connection(end)) {
     return {ErrorKind::connection,
             text(fmt::format("cannot reach {}, or the connection was cut", places.remote)),
@@ -258,6 +263,15 @@ std::string rsync_pattern(std::string_view name) {
     pattern += letter;
   }
   return pattern;
+}
+
+std::string rsync_path(std::string_view path) {
+  std::string escaped;
+  for (const char letter : path) {
+    if (std::string_view("*?[]").find(letter) != std::string_view::npos) escaped += '\\';
+    escaped += letter;
+  }
+  return escaped;
 }
 
 std::string rsync_shell_word(std::string_view word) {

@@ -66,6 +66,9 @@ Error rsync_error(const RsyncEnd& end, const RsyncPlaces& places);
 
 // A name as a pattern of rsync's filters that nothing else matches.
 std::string rsync_pattern(std::string_view name);
+// A path on the other host, whose shell takes wildcards apart: another directory may match them.
+// rsync quotes everything else.
+std::string rsync_path(std::string_view path);
 // A word of the option -e.
 std::string rsync_shell_word(std::string_view word);
 

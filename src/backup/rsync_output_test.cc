@@ -117,6 +117,12 @@ TEST(RsyncEnd, SaysWhatTheUserCanDo) {
   EXPECT_EQ(refused.kind(), ErrorKind::connection);
   EXPECT_THAT(refused.message(), HasSubstr("Permission denied (publickey)"));
   EXPECT_THAT(refused.hint(), HasSubstr("Try ssh_command by hand"));
+  const Error elsewhere =
+      error_of(12,
+               "rsync: [sender] change_dir \"/d\" failed: No such file or directory (2)\n"
+               "rsync error: errors selecting input/output files, dirs (code 3) at flist.c(1)\n"
+               "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]\n");
+  EXPECT_THAT(elsewhere.message(), HasSubstr("there is no such directory on the host"));
   const Error missing = error_of(127, "sh: 1: rsync: not found\n");
   EXPECT_THAT(missing.message(), HasSubstr("there is no rsync on the host of PostgreSQL"));
   const Error missing_first =
@@ -139,6 +145,7 @@ TEST(RsyncPattern, MatchesNothingElse) {
   EXPECT_EQ(rsync_pattern("base/spaces"), "base/spaces");
   EXPECT_EQ(rsync_pattern("a\\b"), "a\\b");
   EXPECT_EQ(rsync_pattern("a*[b\\"), "a\\*\\[b\\\\");
+  EXPECT_EQ(rsync_path("/a b/[1]*\\"), "/a b/\\[1\\]\\*\\");
   EXPECT_EQ(rsync_shell_word("a 'b'"), "'a ''b'''");
 }
 

@@ -190,7 +190,7 @@ void RsyncRun::get(NameList& names, const RsyncTransfer& transfer, const OnFile&
     options.push_back(fmt::format("--bwlimit={}", transfer.limit.kib_per_second));
   }
   options.insert(options.end(), transfer.options.begin(), transfer.options.end());
-  const std::vector<std::string> paths = {kNoHost + slash_ended(transfer.source),
+  const std::vector<std::string> paths = {kNoHost + rsync_path(slash_ended(transfer.source)),
                                           slash_ended(transfer.destination.string())};
   for (int attempt = 1;; ++attempt) {
     if (attempt > 1 || transfer.is_repeated) remove_shared(names, transfer.destination);
@@ -212,7 +212,7 @@ void RsyncRun::list(const std::string& source, const std::vector<std::string>& o
                     const std::function<void(const ListedFile&)>& on_file) {
   std::vector<std::string> all = {"-rLpt", "--list-only", "--no-human-readable"};
   all.insert(all.end(), options.begin(), options.end());
-  run(all, {kNoHost + slash_ended(source)}, -1, [&](std::string_view line) {
+  run(all, {kNoHost + rsync_path(slash_ended(source))}, -1, [&](std::string_view line) {
     if (const auto file = parse_listed_file(line)) on_file(*file);
   });
 }

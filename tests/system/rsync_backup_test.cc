@@ -53,14 +53,12 @@ struct RsyncSite : StreamingSite {
   }
   fs::path base(const std::string& id) const { return server_directory() / "base" / id; }
   std::string newest() { return barman.backup_ids("main").back(); }
-  std::string tablespace_oid() const {
-    return postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = 'ts'");
-  }
   // The file of a table, below the directory of a backup.
-  std::string file_of(const std::string& table) const {
+  std::string file_of(const std::string& table, const std::string& tablespace = "ts") const {
     const std::string path = postgres.value("SELECT pg_relation_filepath('" + table + "')");
     if (!path.starts_with("pg_tblspc/")) return "data/" + path;
-    return tablespace_oid() + "/" + path.substr(path.find("PG_"));
+    return postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = '" + tablespace + "'") +
+           "/" + path.substr(path.find("PG_"));
   }
 
   SshServer ssh;
@@ -212,10 +210,11 @@ TEST(ExclusiveRsyncBackup, IsTakenAndRestoredAndEndsWithItsFailure) {
 class RsyncBackup : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    if (SshServer::is_available()) {
-      site_ = std::make_unique<RsyncSite>(
-          kUsualMajor, Settings{{"reuse_backup", "link"}, {"parallel_jobs", "2"}});
-    }
+    if (!SshServer::is_available()) return;
+    site_ = std::make_unique<RsyncSite>(kUsualMajor,
+                                        Settings{{"reuse_backup", "link"}, {"parallel_jobs", "2"}});
+    // What has not changed takes no time from now on.
+    expect_done();
   }
   static void TearDownTestSuite() { site_.reset(); }
   void SetUp() override {
@@ -230,15 +229,29 @@ class RsyncBackup : public testing::Test {
     arguments.emplace_back("main");
     return site_->barman.run(arguments);
   }
-  // A backup that is copying, slowly; a first file is whole.
+  // A backup that is copying the table `bulk`, for ten seconds; `fresh` has arrived already.
   static BackgroundCommand slow_backup() {
+    site_->postgres.query("DROP TABLE IF EXISTS bulk, fresh");
+    site_->postgres.query("CREATE TABLE fresh TABLESPACE ts AS SELECT generate_series(1, 9) AS id");
+    site_->postgres.query(
+        "CREATE TABLE bulk AS SELECT g AS id, repeat(md5(g::text), 12) AS text "
+        "FROM generate_series(1, 7000) g");
+    site_->postgres.query("CHECKPOINT");
     const std::size_t before = site_->barman.backup_ids("main").size();
     BackgroundCommand command = site_->barman.spawn({"backup", "--bwlimit", "600", "main"});
     EXPECT_TRUE(eventually([&] {
       const std::vector<std::string> ids = site_->barman.backup_ids("main");
-      return ids.size() > before && fs::exists(site_->base(ids.back()) / "data/base/1/PG_VERSION");
+      return ids.size() > before && has_arrived(ids.back(), "fresh") &&
+             fs::exists(site_->base(ids.back()) / site_->file_of("bulk"));
     }));
     return command;
+  }
+  // rsync sets the time of a file when it is whole.
+  static bool has_arrived(const std::string& id, const std::string& table) {
+    const fs::path path = site_->base(id) / site_->file_of(table);
+    const fs::path source = site_->postgres.data_directory() /
+                            site_->postgres.value("SELECT pg_relation_filepath('" + table + "')");
+    return fs::exists(path) && fs::last_write_time(path) == fs::last_write_time(source);
   }
   static CommandResult ended(BackgroundCommand& command) {
     const std::optional<CommandResult> result = command.wait();
@@ -263,8 +276,8 @@ TEST_F(RsyncBackup, KilledIsGoneOnWith) {
   ASSERT_EQ(next.exit_code, 0) << next.out << next.err;
   EXPECT_EQ(site_->status_of(killed), "FAILED");
   const std::string id = site_->newest();
-  EXPECT_EQ(status_of_file(site_->base(id) / "data/base/1/PG_VERSION").st_ino,
-            status_of_file(site_->base(killed) / "data/base/1/PG_VERSION").st_ino);
+  EXPECT_EQ(status_of_file(site_->base(id) / site_->file_of("fresh")).st_ino,
+            status_of_file(site_->base(killed) / site_->file_of("fresh")).st_ino);
   expect_restored_rows(*site_, id, kUsualMajor);
   // What is deleted takes nothing along.
   EXPECT_EQ(site_->barman.run({"delete", "main", killed}).exit_code, 0);
@@ -300,7 +313,8 @@ TEST_F(RsyncBackup, FailsWhenRsyncIsKilled) {
   for (const pid_t child : list_children(command.pid())) ::kill(child, SIGKILL);
   const CommandResult result = ended(command);
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, HasSubstr("rsync has ended with exit code 137"));
+  EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: The backup has failed copying files\n"),
+                                HasSubstr("HINT: ")));
   expect_done();
 }
 
@@ -326,6 +340,75 @@ TEST_F(RsyncBackup, HoldsWhatIsLeftOfADatabaseThatIsDroppedMeanwhile) {
   const CommandResult result = ended(command);
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   expect_restored_rows(*site_, site_->newest(), kUsualMajor);
+}
+
+TEST_F(RsyncBackup, FailsWhenItsEndIsRefused) {
+  BackgroundCommand command = slow_backup();
+  site_->postgres.query("REVOKE EXECUTE ON FUNCTION pg_backup_stop(bool) FROM barman, public");
+  const CommandResult result = ended(command);
+  site_->postgres.query("GRANT EXECUTE ON FUNCTION pg_backup_stop(bool) TO barman");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(
+      result.err,
+      AllOf(HasSubstr("The backup has failed issuing stop backup command (native concurrent)"),
+            HasSubstr("permission denied for function pg_backup_stop")));
+  EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+  expect_done();
+}
+
+TEST_F(RsyncBackup, HoldsTablespacesInsideAndFilesOutside) {
+  PostgresServer& postgres = site_->postgres;
+  const TempDir outside;
+  const fs::path inner = postgres.data_directory() / "inner [1]";
+  fs::create_directory(inner);
+  postgres.query("CREATE TABLESPACE inner_one LOCATION '" + inner.string() + "'");
+  postgres.query("ALTER SYSTEM SET allow_in_place_tablespaces = on");
+  postgres.restart();
+  postgres.query("CREATE TABLESPACE in_place LOCATION ''");
+  postgres.query("CREATE TABLE inside TABLESPACE inner_one AS SELECT generate_series(1, 300) id");
+  postgres.query("CREATE TABLE placed TABLESPACE in_place AS SELECT generate_series(1, 200) id");
+  fs::copy_file(postgres.data_directory() / "pg_hba.conf", outside.path() / "hba.conf");
+  write_text(outside.path() / "included.conf", "# nothing\nwork_mem = '5MB'\n");
+  postgres.query("ALTER SYSTEM SET hba_file = '" + (outside.path() / "hba.conf").string() + "'");
+  const fs::path conf = postgres.data_directory() / "postgresql.conf";
+  const std::string text = read_text(conf);
+  write_text(conf, text + "include '" + (outside.path() / "included.conf").string() + "'\n");
+  postgres.restart();
+  CommandResult result;
+  ASSERT_TRUE(eventually([&] {
+    result = backup({"--wait"});
+    return result.exit_code == 0;
+  })) << result.out
+      << result.err;
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("Please manually backup the following files:"),
+                    HasSubstr("\t" + (outside.path() / "included.conf").string() + "\n")));
+  const std::string id = site_->newest();
+  const auto oid = [&](const std::string& name) {
+    return postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = '" + name + "'");
+  };
+  EXPECT_TRUE(fs::exists(site_->base(id) / "data/hba.conf"));
+  EXPECT_FALSE(fs::exists(site_->base(id) / "data/inner [1]"));
+  EXPECT_TRUE(fs::exists(site_->base(id) / site_->file_of("inside", "inner_one")));
+  EXPECT_FALSE(fs::is_empty(site_->base(id) / "data/pg_tblspc" / oid("in_place")));
+  {
+    const TempDir place;
+    const RsyncRestore restored(*site_, id,
+                                {"--tablespace", "inner_one:" + (place.path() / "in").string()});
+    ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+    // The files outside are those of the source.
+    PostgresServer copy(
+        {.settings = {{"allow_in_place_tablespaces", "on"}}, .data_directory = restored.data});
+    copy.wait_until_primary();
+    EXPECT_EQ(all_rows(copy), all_rows(postgres));
+  }
+  write_text(conf, text);
+  postgres.query("ALTER SYSTEM RESET hba_file");
+  postgres.query("DROP TABLE inside, placed");
+  postgres.query("DROP TABLESPACE inner_one");
+  postgres.query("DROP TABLESPACE in_place");
+  fs::remove_all(inner);
+  postgres.restart();
 }
 
 TEST_F(RsyncBackup, NeedsAKeyForRsyncOnly) {
