@@ -219,7 +219,8 @@ void LocalFiles::copy_external_files(BackupJob& job, LocalCopy& copy) {
 // The last file of all: a standby notes in it up to where the files that it has written need WAL.
 void LocalFiles::copy_control_file(const BackupJob& job) {
   const auto begun = LocalClock::now();
-  const fs::path source = fs::path(cluster_.data_directory()) / kControlFileName;
+  const fs::path cluster = cluster_.data_directory();
+  const fs::path source = cluster / kControlFileName;
   const fs::path destination = store_.directories(job.info.id).data_directory / kControlFileName;
   std::string content;
   for (int read = 1;; ++read) {
@@ -281,7 +282,8 @@ CopyFacts LocalFiles::copy(BackupJob& job) {
     copy_data_directory(job, copy);
     copy_external_files(job, copy);
     if (cluster_.is_exclusive()) {
-      const fs::path label = fs::path(cluster_.data_directory()) / kLabelFileName;
+      const fs::path cluster = cluster_.data_directory();
+      const fs::path label = cluster / kLabelFileName;
       if (!copy.copy_file(label, places.data_directory / kLabelFileName)) {
         throw Error(
             ErrorKind::not_found,
