@@ -144,7 +144,7 @@ void CopiedCluster::begin(BackupJob& job, const RequirePlace& require_place) {
       connection, fmt::format("Barman backup {} {}", server_.name(), job.info.id.value),
       request_.checkpoint == replication::CheckpointMode::fast ? postgres::StartCheckpoint::fast
                                                                : postgres::StartCheckpoint::spread,
-      is_exclusive() ? postgres::BackupForm::exclusive : postgres::BackupForm::concurrent);
+      is_exclusive() ? postgres::LowLevelForm::exclusive : postgres::LowLevelForm::concurrent);
   is_running_exclusively_ = is_exclusive();
   BackupInfo& info = job.info;
   // Behind the start: what is made later, WAL makes again.
@@ -232,7 +232,7 @@ void CopiedCluster::stop(BackupJob& job, postgres::Connection& connection) {
   log::info(log::kBackupComponent, "waiting for the WAL of the backup to be archived");
   const postgres::LowLevelStop stop = postgres::stop_low_level_backup(
       connection,
-      is_exclusive() ? postgres::BackupForm::exclusive : postgres::BackupForm::concurrent);
+      is_exclusive() ? postgres::LowLevelForm::exclusive : postgres::LowLevelForm::concurrent);
   is_running_exclusively_ = false;
   if (!is_exclusive()) text = stop.backup_label;
   const postgres::BackupLabel label =

@@ -281,7 +281,8 @@ CopyFacts LocalFiles::copy(BackupJob& job) {
     copy_data_directory(job, copy);
     copy_external_files(job, copy);
     if (cluster_.is_exclusive()) {
-      const fs::path label = fs::path(cluster_.data_directory()) / kLabelFileName;
+      const fs::path cluster = cluster_.data_directory();
+      const fs::path label = cluster / kLabelFileName;
       if (!copy.copy_file(label, places.data_directory / kLabelFileName)) {
         throw Error(
             ErrorKind::not_found,

@@ -86,6 +86,7 @@ struct RsyncCopy::ListedTree {
   std::mutex mutex;
   std::optional<RsyncClock::time_point> begun;
   RsyncTreeTimes times;
+  std::atomic<bool> has_arrived = false;
 };
 
 // Deals files into lists, the next one into the list with the least to do.
@@ -188,6 +189,15 @@ bool RsyncCopy::list_tree(const RsyncTree& tree) {
   return has_root;
 }
 
+bool RsyncCopy::has_names_still(const RsyncTree& tree) {
+  bool has_names = false;
+  take_turn();
+  run_.list(tree.source, tree.filters, [&](const ListedFile& file) {
+    has_names = has_names || (file.name != "." && tree.is_copied(file.name));
+  });
+  return has_names;
+}
+
 void RsyncCopy::take_turn() {
   const auto may_start = [&] {
     const std::lock_guard lock(turn_mutex_);
@@ -251,7 +261,7 @@ void RsyncCopy::settle_pages(const ListedTree& tree, std::vector<std::string> su
   }
 }
 
-void RsyncCopy::copy_bucket(const ListedTree& tree, Bucket& bucket) {
+void RsyncCopy::copy_bucket(ListedTree& tree, Bucket& bucket) {
   RsyncTransfer transfer{.source = tree.tree.source,
                          .destination = tree.tree.destination,
                          .options = {},
@@ -270,6 +280,7 @@ void RsyncCopy::copy_bucket(const ListedTree& tree, Bucket& bucket) {
   std::set<std::string> suspects;
   get_with_retries(bucket.names, transfer, [&](const ReportedFile& file) {
     if (!file.is_file) return;
+    tree.has_arrived = true;
     progress_.advance(file.size_bytes);
     if (!options_.checked_before || file.action == ReportedFile::Action::linked) return;
     if (!find_damaged_blocks(tree.tree.destination / file.name, tree.tree.prefix + file.name,
@@ -312,7 +323,12 @@ void RsyncCopy::copy_trees() {
   }
   workers.wait();
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
-  for (const auto& listed : trees_) times_.push_back(listed->times);
+  for (const auto& listed : trees_) {
+    if (!listed->buckets.empty() && !listed->has_arrived) {
+      listed->times.has_copied_names = has_names_still(listed->tree);
+    }
+    times_.push_back(listed->times);
+  }
 }
 
 bool RsyncCopy::copy_file(const std::string& source, const fs::path& destination) {

@@ -71,7 +71,8 @@ struct RsyncTreeTimes {
   double analysis_seconds = 0;
   double copy_seconds = 0;
   double serial_seconds = 0;
-  // Of the names directly below the root.
+  // Whether there was anything to copy, also at the end: of a file system that is not mounted any
+  // more all files have gone.
   bool has_copied_names = false;
 };
 
@@ -99,9 +100,10 @@ class RsyncCopy {
   struct ListedTree;
   class Dealer;
 
+  bool has_names_still(const RsyncTree& tree);
   bool is_known_unchanged(const RsyncTree& tree, const ListedFile& file) const;
   void work(ListedTree& tree, Bucket& bucket);
-  void copy_bucket(const ListedTree& tree, Bucket& bucket);
+  void copy_bucket(ListedTree& tree, Bucket& bucket);
   void get_with_retries(NameList& names, const RsyncTransfer& transfer,
                         const RsyncRun::OnFile& on_file);
   void settle_pages(const ListedTree& tree, std::vector<std::string> suspects);

@@ -221,6 +221,19 @@ TEST_F(RsyncCopyTest, FailsAtWhatItCannotRead) {
   }
 }
 
+// Each file may go, but not the file system that they are on.
+TEST_F(RsyncCopyTest, NoticesThatEverythingHasGone) {
+  for (const bool is_directory_left : {true, false}) {
+    put_file(source("PG_17/5/1"), "x");
+    RsyncRun run((place_.path() / "ssh").string(), false, require_going_on_);
+    RsyncCopy copy(run, options_, place_.path(), progress_, Interrupt(), require_going_on_);
+    ASSERT_TRUE(copy.list_tree(tree()));
+    fs::remove_all(source(is_directory_left ? "PG_17/5" : "PG_17"));
+    copy.copy_trees();
+    EXPECT_EQ(copy.times().at(0).has_copied_names, is_directory_left);
+  }
+}
+
 TEST_F(RsyncCopyTest, EndsWhenItsReasonHasGone) {
   put_file(source("file"), "x");
   require_going_on_ = [] { throw Error(ErrorKind::connection, "lost"); };

@@ -390,13 +390,13 @@ ArchiverStatistics query_archiver_statistics(Connection& connection) {
 }
 
 LowLevelStart start_low_level_backup(Connection& connection, const std::string& label,
-                                     StartCheckpoint checkpoint, BackupForm form) {
+                                     StartCheckpoint checkpoint, LowLevelForm form) {
   const int version = connection.server_version();
   execute(connection, "SET statement_timeout = 0");
   if (version >= kVersion14) execute(connection, "SET idle_session_timeout = 0");
   const std::string function = version >= kVersion15 ? "pg_backup_start($1, $2)"
                                                      : fmt::format("pg_start_backup($1, $2, {})",
-                                                                   form == BackupForm::exclusive);
+                                                                   form == LowLevelForm::exclusive);
   const ResultHandle result =
       execute(connection, fmt::format("SELECT {}, now()", function),
               {label, checkpoint == StartCheckpoint::fast ? "true" : "false"});
@@ -404,8 +404,8 @@ LowLevelStart start_low_level_backup(Connection& connection, const std::string& 
   return {.lsn = row.lsn(0), .time = require(row.find_time(1), "now()")};
 }
 
-LowLevelStop stop_low_level_backup(Connection& connection, BackupForm form) {
-  if (form == BackupForm::exclusive) {
+LowLevelStop stop_low_level_backup(Connection& connection, LowLevelForm form) {
+  if (form == LowLevelForm::exclusive) {
     execute(connection, "SET statement_timeout = 0");
     const ResultHandle result =
         execute(connection, "SELECT lsn, clock_timestamp() FROM pg_stop_backup() AS lsn");
