@@ -37,5 +37,12 @@ function(barman_unit_tests folder)
     GTest::gmock GTest::gtest_main)
   barman_precompile(${folder}_test unit_test)
   barman_together(${folder}_test ${folder} ${BARMAN_TESTS_APART})
-  gtest_discover_tests(${folder}_test DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit TIMEOUT 120)
+  barman_discover_unit_tests(${folder}_test)
+endfunction()
+
+# Each test is a test of ctest; and the programs stand in unit_tests.txt, for `./test`, which runs
+# them whole: starting a sanitized program for each test takes longer than most tests.
+function(barman_discover_unit_tests target)
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit TIMEOUT 120)
+  set_property(GLOBAL APPEND PROPERTY BARMAN_UNIT_TESTS $<TARGET_FILE:${target}>)
 endfunction()

@@ -34,6 +34,7 @@ install_as(${SOURCE}/systemd/barman.timer ${prefix}/lib/systemd/system barman.ti
 install_as(${SOURCE}/etc/barman.conf ${root_etc} barman.conf)
 install_as(${SOURCE}/etc/streaming-server.conf-template ${root_etc}/barman.d streaming-server.conf-template)
 install_as(${SOURCE}/etc/archiving-server.conf-template ${root_etc}/barman.d archiving-server.conf-template)
+install_as(${SOURCE}/etc/ssh-server.conf-template ${root_etc}/barman.d ssh-server.conf-template)
 install_as(${SOURCE}/etc/cron.d.in ${root_etc}/cron.d barman)
 install_as(${SOURCE}/etc/logrotate ${root_etc}/logrotate.d barman)
 install_as(${SOURCE}/etc/default ${root_etc}/default barman)

@@ -48,6 +48,9 @@ struct BackupRequest {
   WriteManifest manifest = WriteManifest::no;
   // As the user has said, and as it is.
   std::int64_t jobs = 1;
+  // Of rsync: at most so many starts in so many seconds; as configured when not set.
+  std::optional<std::int64_t> jobs_start_batch_size;
+  std::optional<std::int64_t> jobs_start_batch_period;
   std::size_t worker_count = 2;
   std::chrono::seconds keepalive_interval{60};
 };

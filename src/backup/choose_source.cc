@@ -6,6 +6,7 @@
 
 #include "backup/local_files.h"
 #include "backup/postgres_stream.h"
+#include "backup/rsync_files.h"
 #include "base/error.h"
 #include "config/validation.h"
 
@@ -23,6 +24,7 @@ SourceMaker find_source(config::BackupMethod method) {
     case config::BackupMethod::local_rsync:
       return make_local_files;
     case config::BackupMethod::rsync:
+      return make_rsync_files;
     case config::BackupMethod::snapshot:
     case config::BackupMethod::local_to_cloud:
       break;
@@ -41,11 +43,8 @@ void require_source(const config::ServerConfig& config) {
   };
   if (find_source(config.backup_method) == nullptr) {
     refuse("backup_method = " + std::string(config::to_text(config.backup_method)),
-           "Set backup_method = postgres and streaming_conninfo, or, on the host of PostgreSQL, "
-           "backup_method = local-rsync.");
-  }
-  if (config.backup_options.exclusive_backup) {
-    refuse("backup_options = exclusive_backup", "Set backup_options = concurrent_backup.");
+           "Set backup_method = postgres and streaming_conninfo, backup_method = rsync and "
+           "ssh_command, or, on the host of PostgreSQL, backup_method = local-rsync.");
   }
   if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
     refuse("a cloud destination",

@@ -77,7 +77,9 @@ bool has_same_bytes(const Fd& a, const fs::path& a_path, const Fd& b, const fs::
 struct LocalCopy::FileTask {
   fs::path source;
   fs::path destination;
-  std::optional<fs::path> reference;
+  // Of the tree, and the path in it; none for a single file.
+  const std::vector<LocalReference>* references = nullptr;
+  std::string path;
   std::string name;  // in the data directory
   bool is_limited = false;
   bool needs_sync = false;
@@ -161,11 +163,11 @@ class LocalCopy::Walk {
     }
     FileTask task{.source = source,
                   .destination = tree_.destination / path,
-                  .reference = {},
+                  .references = &tree_.references,
+                  .path = path,
                   .name = tree_.prefix + path,
                   .is_limited = tree_.bandwidth_limit.is_set(),
                   .needs_sync = needs_sync};
-    if (tree_.reference) task.reference = *tree_.reference / path;
     workers_.submit([&copy = copy_, task = std::move(task)] { copy.copy_task(task); });
   }
 
@@ -196,7 +198,8 @@ bool LocalCopy::copy_file(const fs::path& source, const fs::path& destination) {
   if (!find_status(source)) return false;
   copy_task({.source = source,
              .destination = destination,
-             .reference = {},
+             .references = nullptr,
+             .path = {},
              .name = destination.filename().string(),
              .is_limited = false,
              .needs_sync = true});
@@ -212,16 +215,26 @@ void LocalCopy::copy_task(const FileTask& task) {
   if (::fstat(source->get(), &status) != 0) {
     throw_errno(fmt::format("cannot look at \"{}\"", task.source.string()));
   }
-  if (!is_unchanged(task, *source, status) || !use_reference(task, status)) {
-    write_copy(task, *source, status);
-  }
+  const std::optional<fs::path> reference = find_unchanged(task, *source, status);
+  if (!reference || !use_reference(task, *reference, status)) write_copy(task, *source, status);
   serial_ns_ += ns_of(CopyClock::now()) - ns_of(begun);
 }
 
-bool LocalCopy::is_unchanged(const FileTask& task, const Fd& source,
-                             const struct stat& status) const {
-  if (options_.reuse == config::ReuseBackup::off || !task.reference) return false;
-  const auto known = find_status(*task.reference, Links::refuse);
+std::optional<fs::path> LocalCopy::find_unchanged(const FileTask& task, const Fd& source,
+                                                  const struct stat& status) const {
+  if (options_.reuse == config::ReuseBackup::off || task.references == nullptr) {
+    return std::nullopt;
+  }
+  for (const LocalReference& reference : *task.references) {
+    fs::path known_path = reference.directory / task.path;
+    if (is_unchanged(task, source, status, reference, known_path)) return known_path;
+  }
+  return std::nullopt;
+}
+
+bool LocalCopy::is_unchanged(const FileTask& task, const Fd& source, const struct stat& status,
+                             const LocalReference& reference, const fs::path& known_path) const {
+  const auto known = find_status(known_path, Links::refuse);
   if (!known || !S_ISREG(known->st_mode) || known->st_size != status.st_size ||
       (known->st_mode & 07777U) != (status.st_mode & 07777U) ||
       known->st_mtim.tv_sec != status.st_mtim.tv_sec) {
@@ -231,29 +244,29 @@ bool LocalCopy::is_unchanged(const FileTask& task, const Fd& source,
   // set by anybody.
   const bool is_exact = known->st_mtim.tv_nsec == status.st_mtim.tv_nsec;
   const std::time_t touched = std::max(status.st_mtim.tv_sec, status.st_ctim.tv_sec);
-  if (is_exact && options_.horizon && touched < *options_.horizon) return true;
-  const std::optional<Fd> reference = find_file(*task.reference);
-  return reference &&
-         has_same_bytes(source, task.source, *reference, *task.reference, require_going_on_);
+  if (is_exact && reference.horizon && touched < *reference.horizon) return true;
+  const std::optional<Fd> file = find_file(known_path);
+  return file && has_same_bytes(source, task.source, *file, known_path, require_going_on_);
 }
 
 // False when it cannot be done in this way.
-bool LocalCopy::use_reference(const FileTask& task, const struct stat& status) {
+bool LocalCopy::use_reference(const FileTask& task, const fs::path& reference,
+                              const struct stat& status) {
   if (options_.reuse == config::ReuseBackup::link) {
-    if (::linkat(AT_FDCWD, task.reference->c_str(), AT_FDCWD, task.destination.c_str(), 0) == 0) {
+    if (::linkat(AT_FDCWD, reference.c_str(), AT_FDCWD, task.destination.c_str(), 0) == 0) {
       progress_.advance(static_cast<std::uint64_t>(status.st_size));
       return true;
     }
-    log::debug(log::kBackupComponent, "cannot link \"{}\" to \"{}\": {}", task.reference->string(),
+    log::debug(log::kBackupComponent, "cannot link \"{}\" to \"{}\": {}", reference.string(),
                task.destination.string(), errno_text(errno));
     return false;
   }
   // Beside the copy blocks may be shared, and the server's disk is left alone.
-  const std::optional<Fd> reference = find_file(*task.reference);
-  if (!reference) return false;
+  const std::optional<Fd> file = find_file(reference);
+  if (!file) return false;
   FileTask from_reference = task;
-  from_reference.source = *task.reference;
-  write_copy(from_reference, *reference, status);
+  from_reference.source = reference;
+  write_copy(from_reference, *file, status);
   return true;
 }
 

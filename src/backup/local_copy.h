@@ -5,9 +5,9 @@
 // be checked. Symbolic links are followed, for what they lead to belongs to the backup. Files come,
 // go, grow and shrink meanwhile: WAL puts that right. A file that cannot be read is an error.
 //
-// With a reference, the same tree of an earlier backup, files that have not changed are second
-// names of its files, or copied from there. Unchanged means: size, permissions and time of change
-// are those of the file in the reference, and it was last touched before `horizon`, a moment before
+// With references, the same tree of earlier backups, files that have not changed are second names
+// of their files, or copied from there. Unchanged means: size, permissions and time of change are
+// those of the file in the reference, and it was last touched before its `horizon`, a moment before
 // the reference was begun; one that was touched later, or whose times are only the same second,
 // counts as unchanged only when its content is the same.
 #pragma once
@@ -34,11 +34,19 @@
 
 namespace barman::backup {
 
+// A tree of an earlier backup.
+struct LocalReference {
+  std::filesystem::path directory;
+  // Seconds since the epoch; without it nothing is believed by its time.
+  std::optional<std::time_t> horizon;
+};
+
 struct LocalTree {
   std::filesystem::path source;
   // Exists, and is empty but for what earlier calls have put there.
   std::filesystem::path destination;
-  std::optional<std::filesystem::path> reference;
+  // The best one first.
+  std::vector<LocalReference> references;
   // Of paths below source; nothing below a path that is not copied is looked at.
   std::function<bool(std::string_view path)> is_copied;
   // Of its files in the data directory: "" or "pg_tblspc/16384/".
@@ -48,8 +56,6 @@ struct LocalTree {
 
 struct LocalCopyOptions {
   config::ReuseBackup reuse = config::ReuseBackup::off;
-  // Seconds since the epoch; nothing is taken for unchanged by its time without it.
-  std::optional<std::time_t> horizon;
   std::size_t worker_count = 2;
   // Pages have checksums; those changed behind this position may be torn, WAL writes them anew.
   std::optional<wal::Lsn> checked_before;
@@ -85,8 +91,13 @@ class LocalCopy {
   class Walk;
 
   void copy_task(const FileTask& task);
-  bool is_unchanged(const FileTask& task, const Fd& source, const struct stat& status) const;
-  bool use_reference(const FileTask& task, const struct stat& status);
+  // The file of a reference that is the same.
+  std::optional<std::filesystem::path> find_unchanged(const FileTask& task, const Fd& source,
+                                                      const struct stat& status) const;
+  bool is_unchanged(const FileTask& task, const Fd& source, const struct stat& status,
+                    const LocalReference& reference, const std::filesystem::path& known_path) const;
+  bool use_reference(const FileTask& task, const std::filesystem::path& reference,
+                     const struct stat& status);
   void write_copy(const FileTask& task, const Fd& source, const struct stat& status);
   bool share(const Fd& source, const Fd& destination);
   bool copy_in_kernel(const FileTask& task, const Fd& source, const Fd& destination,

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <map>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -59,7 +60,7 @@ class LocalCopyTest : public testing::Test {
   LocalTree tree() const {
     return {.source = source(),
             .destination = copied(),
-            .reference = reference(),
+            .references = {{.directory = reference(), .horizon = horizon_}},
             .is_copied = [](std::string_view path) { return !path.starts_with("left"); },
             .prefix = {},
             .bandwidth_limit = bandwidth_limit_};
@@ -83,10 +84,34 @@ class LocalCopyTest : public testing::Test {
   TemporaryDirectory place_;
   NoProgress progress_;
   LocalCopyOptions options_;
+  std::optional<std::time_t> horizon_;
   TransferLimit bandwidth_limit_;
   std::function<void()> require_going_on_ = [] {};
   std::vector<std::string> damaged_pages_;
 };
+
+// Of a backup that has failed nothing is known.
+TEST_F(LocalCopyTest, TakesWhatIsTheSameFromTheFirstOfSeveralReferences) {
+  const fs::path failed = place_.path() / "failed";
+  options_.reuse = config::ReuseBackup::link;
+  horizon_ = soon();
+  put_both("both", "same", "same");
+  put_both("old_only", "same", "same");
+  put_both("lost", "same", "same");
+  for (const auto& [name, content] : {std::pair{"both", "same"}, std::pair{"lost", "los\n"}}) {
+    put_file(failed / name, content);
+    ::chmod((failed / name).c_str(), 0600);
+    set_time(failed / name, 1'000'000'000, 5);
+  }
+  LocalTree from_both = tree();
+  from_both.references.insert(from_both.references.begin(),
+                              {.directory = failed, .horizon = std::nullopt});
+  LocalCopy copy(options_, place_.path(), progress_, [] {});
+  copy.copy_tree(from_both);
+  EXPECT_EQ(inode_of(copied("both")), inode_of(failed / "both"));
+  EXPECT_TRUE(is_shared("old_only"));
+  EXPECT_TRUE(is_shared("lost"));
+}
 
 TEST_F(LocalCopyTest, CopiesWhatBelongsToTheBackup) {
   const std::string large(3'000'123, 'l');
@@ -119,7 +144,7 @@ TEST_F(LocalCopyTest, CopiesWhatBelongsToTheBackup) {
 
 TEST_F(LocalCopyTest, LinksOnlyWhatIsTheSame) {
   options_.reuse = config::ReuseBackup::link;
-  options_.horizon = soon();
+  horizon_ = soon();
   put_both("same", "content", "content");
   put_both("longer", "content!", "content");
   put_both("newer", "CONTENT", "content");
@@ -145,7 +170,7 @@ TEST_F(LocalCopyTest, LooksIntoWhatWasTouchedBehindTheHorizon) {
   put_both("same", "content", "content");
   put_both("long", std::string(2'000'000, 'a') + "a", std::string(2'000'000, 'a') + "b");
   // The inodes are new, whatever their times of modification say.
-  options_.horizon = 1'500'000'000;
+  horizon_ = 1'500'000'000;
   copy();
   EXPECT_FALSE(is_shared("changed"));
   EXPECT_FALSE(is_shared("long"));
@@ -153,7 +178,7 @@ TEST_F(LocalCopyTest, LooksIntoWhatWasTouchedBehindTheHorizon) {
   for (const auto& [path, content] : files()) EXPECT_EQ(content, get_file(source(path))) << path;
   fs::remove_all(copied());
   fs::create_directories(copied());
-  options_.horizon = std::nullopt;
+  horizon_ = std::nullopt;
   copy();
   EXPECT_FALSE(is_shared("changed"));
   EXPECT_TRUE(is_shared("same"));
@@ -161,7 +186,7 @@ TEST_F(LocalCopyTest, LooksIntoWhatWasTouchedBehindTheHorizon) {
 
 TEST_F(LocalCopyTest, DoesNotTrustTimesOfWholeSeconds) {
   options_.reuse = config::ReuseBackup::link;
-  options_.horizon = soon();
+  horizon_ = soon();
   put_both("changed", "aaaaaaa", "bbbbbbb");
   set_time(reference("changed"), 1'000'000'000, 0);
   copy();
@@ -171,7 +196,7 @@ TEST_F(LocalCopyTest, DoesNotTrustTimesOfWholeSeconds) {
 
 TEST_F(LocalCopyTest, CopiesFromTheReferenceWhatIsTheSame) {
   options_.reuse = config::ReuseBackup::copy;
-  options_.horizon = soon();
+  horizon_ = soon();
   put_both("same", "content", "content");
   put_both("longer", "content!", "content");
   copy();
@@ -182,7 +207,7 @@ TEST_F(LocalCopyTest, CopiesFromTheReferenceWhatIsTheSame) {
 }
 
 TEST_F(LocalCopyTest, UsesNoReferenceUnlessAsked) {
-  options_.horizon = soon();
+  horizon_ = soon();
   put_both("same", "content", "content");
   copy();
   EXPECT_FALSE(is_shared("same"));

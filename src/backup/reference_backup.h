@@ -21,4 +21,10 @@ ReferenceBackup find_reference(const stored::BackupStore& store,
                                const std::vector<catalogue::BackupInfo>& backups,
                                const catalogue::BackupInfo& next);
 
+// Backups that have failed since the previous usable one, newest first: what has arrived of them
+// need not be copied again. Nothing is known of their files; whoever uses one compares it.
+std::vector<catalogue::BackupInfo> list_unfinished(
+    const stored::BackupStore& store, const std::vector<catalogue::BackupInfo>& backups,
+    const catalogue::BackupInfo& next);
+
 }  // namespace barman::backup

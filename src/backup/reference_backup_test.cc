@@ -64,5 +64,25 @@ TEST_F(ReferenceTest, TellsWhyAnotherCannotBeOne) {
   }
 }
 
+TEST_F(ReferenceTest, ListsWhatHasFailedSinceTheLastGoodOneNewestFirst) {
+  const auto failed = [&](const char* id, const char* system_id) {
+    BackupInfo info = catalogue::make_backup(id, "", "");
+    info.status = BackupStatus::failed;
+    info.systemid = system_id;
+    put_file(server_.catalogue().data_directory(info.id) / "PG_VERSION", "17\n");
+    return info;
+  };
+  const std::vector<BackupInfo> backups = {
+      failed("20251231T000000", "1"), older_,
+      failed("20260101T010000", "1"), failed("20260101T020000", "2"),
+      failed("20260101T030000", "1"), next_};
+  std::vector<std::string> ids;
+  for (const BackupInfo& info :
+       list_unfinished(stored::BackupStore(server_.catalogue()), backups, next_)) {
+    ids.push_back(info.id.value);
+  }
+  EXPECT_EQ(ids, (std::vector<std::string>{"20260101T030000", "20260101T010000"}));
+}
+
 }  // namespace
 }  // namespace barman::backup

@@ -48,8 +48,8 @@ void check_archiver_errors(const CheckRun& run);
 // is told with its row.
 void check_last_reasons(const CheckRun& run);
 
-// Row 25b: how a passive node reaches its primary node.
-void check_primary_node(const CheckRun& run);
+// Row 25b: how a passive node reaches its primary node, and rsync the host of PostgreSQL.
+void check_ssh(const CheckRun& run);
 
 // Rows 6 to 14, 25, 27 to 32: what PostgreSQL tells. A question without an answer fails its item.
 void check_postgres(const CheckRun& run);

@@ -77,7 +77,7 @@ void run_checks(const server::Server& server, std::chrono::seconds limit, Messag
                      .on_result = on_result};
   using Step = void (*)(const CheckRun&);
   for (const Step step : {&check_wal_archive, &check_queues, &check_postgres, &check_catalogue,
-                          &check_primary_node, &check_clients_and_identity, &check_wal_delivery,
+                          &check_ssh, &check_clients_and_identity, &check_wal_delivery,
                           &check_archiver_errors, &check_last_reasons}) {
     if (deadline.has_passed()) break;
     step(run);

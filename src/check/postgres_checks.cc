@@ -21,6 +21,7 @@ namespace {
 
 // The oldest server whose BASE_BACKUP and START_REPLICATION the built-in client speaks.
 constexpr int kOldestForClient = 100000;
+constexpr int kFirstWithoutExclusiveBackup = 150000;
 // For so long a running receiver may be without its slot: it has lost its connection, by a restart
 // of PostgreSQL say, and is about to have a new one.
 constexpr std::chrono::milliseconds kReconnecting{2000};
@@ -397,10 +398,32 @@ void check_local_data_directory(const CheckRun& run) {
   }
 }
 
+// Row 25c.
+void check_exclusive_backup(const CheckRun& run) {
+  const config::ServerConfig& config = run.server.config();
+  if (config.is_passive() || !config.backup_options.exclusive_backup) return;
+  const std::string label = "exclusive backup supported";
+  try {
+    postgres::Connection& connection = run.sql.ready();
+    if (postgres::is_in_recovery(connection)) {
+      run.fail("not in recovery", "cannot perform exclusive backup on a standby");
+    } else {
+      run.pass("not in recovery");
+    }
+    if (connection.server_version() < kFirstWithoutExclusiveBackup) return run.pass(label);
+    run.fail(label, "exclusive backups not supported on PostgreSQL " +
+                        postgres::major_version_text(connection.server_version()));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    run.fail(label, "unable to determine postgres version");
+  }
+}
+
 void check_clients_and_identity(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
   check_backup_method(run);
   check_local_data_directory(run);
+  check_exclusive_backup(run);
   const Source source = server_source(run);
   const SqlIdentity identity = ask_identity(run, source);
   if (!config.is_passive() && config.backup_method == config::BackupMethod::postgres) {

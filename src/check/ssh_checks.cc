@@ -1,5 +1,13 @@
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include <fmt/format.h>
 
+#include "backup/rsync_run.h"
+#include "base/error.h"
 #include "base/process.h"
 #include "base/secrets.h"
 #include "base/text.h"
@@ -9,37 +17,105 @@
 namespace barman::check {
 namespace {
 
-constexpr int kTimedOut = 124;  // of timeout(1)
+constexpr int kTimedOut = 124;      // of timeout(1)
+constexpr int kNoConnection = 255;  // of ssh(1)
+
+struct CheckedHost {
+  host::SshRoute route;
+  std::string hint;
+};
+
+std::optional<CheckedHost> checked_host(const config::ServerConfig& config) {
+  if (config.disabled) return std::nullopt;
+  const auto with_options = [](const std::string& command) {
+    return command + " " + backup::kSshOptions;
+  };
+  if (config.is_passive()) {
+    return CheckedHost{.route = {.command = with_options(*config.primary_ssh_command),
+                                 .title = "the primary node",
+                                 .option = "primary_ssh_command"},
+                       .hint = "Barman primary node"};
+  }
+  if (config.backup_method != config::BackupMethod::rsync || !config.ssh_command) {
+    return std::nullopt;
+  }
+  return CheckedHost{.route = {.command = with_options(*config.ssh_command),
+                               .title = "the host of PostgreSQL",
+                               .option = "ssh_command"},
+                     .hint = "PostgreSQL server"};
+}
+
+// Lists without descending; "" or the reason why it cannot.
+std::string ask_rsync(const CheckRun& run, const std::string& directory,
+                      const std::vector<std::string>& options,
+                      const std::function<void(const backup::ListedFile&)>& on_file) {
+  const facts::Deadline deadline(std::chrono::ceil<std::chrono::seconds>(run.deadline.item()));
+  backup::RsyncRun rsync(*run.server.config().ssh_command, false, [&] {
+    if (deadline.has_passed()) throw Error(ErrorKind::connection, "rsync has not answered in time");
+  });
+  std::vector<std::string> all = {"--no-recursive", "--dirs"};
+  all.insert(all.end(), options.begin(), options.end());
+  try {
+    rsync.list(directory, all, on_file);
+    return {};
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return error.describe();
+  }
+}
+
+// PostgreSQL is down, and may have been backed up by an exclusive backup: it begins its recovery
+// there, if it finds the file.
+void check_remote_label(const CheckRun& run) {
+  if (run.sql.is_available()) return;
+  const std::vector<catalogue::BackupInfo> backups = run.server.catalogue().list_backups().backups;
+  if (backups.empty() || !backups.back().pgdata) return;
+  const std::string& data = *backups.back().pgdata;
+  bool is_there = false;
+  ask_rsync(
+      run, data, {"--include=/backup_label", "--exclude=/*"},
+      [&](const backup::ListedFile& file) { is_there = is_there || file.name == "backup_label"; });
+  if (!is_there) return;
+  run.fail(
+      "backup_label",
+      fmt::format("PostgreSQL does not answer, and there is \"{}/backup_label\": start it, or, "
+                  "unless that is a restored cluster, remove the file first",
+                  data));
+}
 
 }  // namespace
 
-void check_primary_node(const CheckRun& run) {
-  const config::ServerConfig& config = run.server.config();
-  if (!config.is_passive() || config.disabled) return;
-  const host::SshHost primary(
-      {.command = *config.primary_ssh_command + " -o BatchMode=yes -o StrictHostKeyChecking=no",
-       .title = "the primary node",
-       .option = "primary_ssh_command"});
+void check_ssh(const CheckRun& run) {
+  const std::optional<CheckedHost> checked = checked_host(run.server.config());
+  if (!checked) return;
+  const host::SshHost host(checked->route);
   const double seconds = std::chrono::duration<double>(run.deadline.item()).count();
   std::vector<std::string> argv = {"timeout", "--kill-after=1", fmt::format("{:.1f}", seconds)};
-  for (const std::string& word : primary.command({"true"})) argv.push_back(word);
+  for (const std::string& word : host.command({"true"})) argv.push_back(word);
   const ProcessResult result = run_process({.argv = argv});
   if (result.exit_code == kTimedOut) {
     return run.fail("ssh", fmt::format("'{}' has not answered within {:.1f} seconds. Try it by "
                                        "hand, as the user that runs barman",
-                                       primary.describe(), seconds));
+                                       host.describe(), seconds));
   }
-  if (result.exit_code != 0) {
+  const bool is_rsync = !run.server.config().is_passive();
+  // A key that is restricted to rsync refuses everything else.
+  const bool is_restricted = is_rsync && result.exit_code != 0 &&
+                             result.exit_code != kNoConnection &&
+                             ask_rsync(run, "/", {}, [](const backup::ListedFile&) {}).empty();
+  if (result.exit_code != 0 && !is_restricted) {
     const std::string reason = join(split_blanks(mask_passwords(result.standard_error)), " ");
     return run.fail("ssh",
-                    fmt::format("Connection failed using '{}' return code {}{}", primary.describe(),
+                    fmt::format("Connection failed using '{}' return code {}{}", host.describe(),
                                 result.exit_code, reason.empty() ? "" : ": " + reason));
   }
-  run.pass("ssh", "Barman primary node");
-  if (!result.standard_output.empty()) {
-    run.fail("ssh output clean",
-             "the configured ssh_command must not add anything to the remote command output");
+  run.pass("ssh", checked->hint);
+  if (result.exit_code == 0 && !result.standard_output.empty()) {
+    return run.fail(
+        "ssh output clean",
+        "the configured ssh_command must not add anything to the remote command output");
   }
+  if (is_rsync) check_remote_label(run);
 }
 
 }  // namespace barman::check

@@ -51,6 +51,8 @@ backup::BackupRequest make_backup_request(const ParsedArguments& arguments,
                          ? backup::WriteManifest::yes
                          : backup::WriteManifest::no;
   request.jobs = arguments.find_integer("jobs").value_or(config.parallel_jobs);
+  request.jobs_start_batch_size = arguments.find_integer("jobs_start_batch_size");
+  request.jobs_start_batch_period = arguments.find_integer("jobs_start_batch_period");
   request.worker_count = worker_count(arguments, config);
   request.keepalive_interval = std::chrono::seconds(
       arguments.find_integer("keepalive_interval").value_or(config.keepalive_interval));

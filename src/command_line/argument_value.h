@@ -1,6 +1,7 @@
 // What values the options accept, and the messages for the others.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>

@@ -86,7 +86,8 @@ _PROGRAM() {
   if [[ -z $command ]]; then _PROGRAM_offer "$_PROGRAM_commands" "$current"; return; fi
   read -ra kinds <<<"$(_PROGRAM_kinds "$command")"
   kind=${kinds[${#words[@]}]:-}
-  [[ -n $kind || ${kinds[-1]:-} != server_list ]] || kind=server_list
+  # An array without elements has no last one.
+  if [[ -z $kind && ${#kinds[@]} -gt 0 && ${kinds[-1]} == server_list ]]; then kind=server_list; fi
   _PROGRAM_positional "$kind" "$current" "${words[0]:-}"
 }
 )sh";

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -21,6 +22,31 @@ namespace {
 
 constexpr std::size_t kMaxErrorText = 4096;
 
+// Which shell a user has there is unknown: in quotes, csh does not accept line breaks and replaces
+// what begins with "!". Words with these are sent with all that shells differ in written as octal
+// numbers, and a sh there makes words of them again.
+constexpr std::string_view kDifferent = "\n!";
+constexpr std::string_view kWritten = "\n!'\\";
+constexpr const char* kReadWritten =
+    "n=$#; while [ $n -gt 0 ]; do w=$(printf %b. \"$1\"); shift; set -- \"$@\" \"${w%.}\"; "
+    "n=$((n-1)); done; exec \"$@\"";
+
+bool is_understood_everywhere(const std::string& word) {
+  return word.find_first_of(kDifferent) == std::string::npos;
+}
+
+std::string written(const std::string& word) {
+  std::string text;
+  for (const char byte : word) {
+    if (kWritten.find(byte) == std::string_view::npos) {
+      text += byte;
+    } else {
+      text += fmt::format("\\0{:03o}", static_cast<unsigned char>(byte));
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string read_error_text(const Fd& file) {
@@ -35,6 +61,18 @@ std::string HostAnswer::read_output() const {
   std::string text(static_cast<std::size_t>(status.st_size), '\0');
   text.resize(read_full_at(output, std::as_writable_bytes(std::span(text)), 0, "answer"));
   return text;
+}
+
+std::string Host::next_step(const std::string& said) const {
+  constexpr std::string_view kNoSpace = "No space left on device";
+  constexpr std::string_view kReadOnly = "Read-only file system";
+  if (said.find(kNoSpace) != std::string::npos) {
+    return "Free space there: its disk is full.";
+  }
+  if (said.find(kReadOnly) != std::string::npos) {
+    return "Choose a directory that can be written there, or mount its file system for writing.";
+  }
+  return hint();
 }
 
 ChildProcess Host::start(const std::vector<std::string>& argv,
@@ -72,7 +110,13 @@ std::string LocalHost::hint() const {
 
 std::vector<std::string> SshHost::command(const std::vector<std::string>& argv) const {
   std::string line = route_.command;
-  for (const std::string& word : argv) line += " " + shell_word(shell_word(word));
+  const auto add = [&](const std::string& word) { line += " " + shell_word(shell_word(word)); };
+  if (std::all_of(argv.begin(), argv.end(), is_understood_everywhere)) {
+    for (const std::string& word : argv) add(word);
+  } else {
+    for (const char* const word : {"sh", "-c", kReadWritten, "sh"}) add(word);
+    for (const std::string& word : argv) add(written(word));
+  }
   return shell_command(line);
 }
 

@@ -42,6 +42,9 @@ class Host {
   // What the user does when it is not reached.
   virtual std::string hint() const = 0;
 
+  // What the user does after a program there has failed, which said this.
+  std::string next_step(const std::string& said) const;
+
   // Runs beside us. Throws SystemError when nothing can be started here.
   ChildProcess start(const std::vector<std::string>& argv,
                      const ChildProcess::Streams& streams) const;

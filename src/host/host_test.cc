@@ -35,6 +35,18 @@ TEST(Host, OrdinaryCommandsGoOverTheWireAsTheyAre) {
             "ssh -p 22 b@h barman -c ''\\''/etc/b c.conf'\\'''");
 }
 
+// As csh takes a line: no line breaks in quotes, and "!" means something everywhere.
+TEST(Host, NoLoginShellSeesWhatShellsDifferIn) {
+  const FakeSsh ssh;
+  std::vector<std::string> argv = kPrintAll;
+  for (const char* word : {"two\nlines\n", "what!", "it's", "a\\nb", "-x", "", "100%", "über"}) {
+    argv.emplace_back(word);
+  }
+  EXPECT_EQ(ssh.host().run(argv, {}).read_output(),
+            "[two\nlines\n][what!][it's][a\\nb][-x][][100%][über]");
+  EXPECT_EQ(ssh.sent().find_first_of("\n!"), std::string::npos);
+}
+
 TEST(Host, StreamsPassBothWays) {
   const FakeSsh ssh;
   put_file(ssh.directory() / "in", "content");

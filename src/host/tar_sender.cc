@@ -73,7 +73,7 @@ class TarSender::Pipe final : public pipeline::Sink {
                 fmt::format("cannot write \"{}\" of {}: \"{}\" ended with exit code {}{}",
                             directory_.string(), host_.title(), host_.describe(), exit_code,
                             text.empty() ? "" : ": " + text),
-                host_.hint());
+                host_.next_step(text));
   }
 
   const Host& host_;

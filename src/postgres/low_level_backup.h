@@ -21,18 +21,25 @@ struct LowLevelStart {
   Timestamp time;
 };
 enum class StartCheckpoint { spread, fast };
+// A concurrent backup belongs to its session. An exclusive one, until PostgreSQL 14, belongs to the
+// server: there is one at a time, and it goes on until it is stopped, whoever has started it.
+enum class BackupForm { concurrent, exclusive };
 // Returns when the checkpoint is done. Time limits for statements and idle sessions are lifted.
 LowLevelStart start_low_level_backup(Connection& connection, const std::string& label,
-                                     StartCheckpoint checkpoint);
+                                     StartCheckpoint checkpoint,
+                                     BackupForm form = BackupForm::concurrent);
 struct LowLevelStop {
   wal::Lsn lsn;
   // The server's clock behind it.
   Timestamp time;
-  // The text of `backup_label`.
+  // The text of `backup_label`; that of an exclusive backup is a file of the data directory.
   std::string backup_label;
 };
 // Returns when the WAL up to there is archived, where the server archives.
-LowLevelStop stop_low_level_backup(Connection& connection);
+LowLevelStop stop_low_level_backup(Connection& connection,
+                                   BackupForm form = BackupForm::concurrent);
+// Ends an exclusive backup that has failed; waits for no WAL.
+void abort_exclusive_backup(Connection& connection);
 // For a session that is only held: waits at most so long for the server to end it. Throws
 // Error(connection) when it has.
 void require_held(Connection& connection, std::chrono::milliseconds patience);

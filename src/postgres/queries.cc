@@ -390,12 +390,13 @@ ArchiverStatistics query_archiver_statistics(Connection& connection) {
 }
 
 LowLevelStart start_low_level_backup(Connection& connection, const std::string& label,
-                                     StartCheckpoint checkpoint) {
+                                     StartCheckpoint checkpoint, BackupForm form) {
   const int version = connection.server_version();
   execute(connection, "SET statement_timeout = 0");
   if (version >= kVersion14) execute(connection, "SET idle_session_timeout = 0");
-  const std::string function =
-      version >= kVersion15 ? "pg_backup_start($1, $2)" : "pg_start_backup($1, $2, false)";
+  const std::string function = version >= kVersion15 ? "pg_backup_start($1, $2)"
+                                                     : fmt::format("pg_start_backup($1, $2, {})",
+                                                                   form == BackupForm::exclusive);
   const ResultHandle result =
       execute(connection, fmt::format("SELECT {}, now()", function),
               {label, checkpoint == StartCheckpoint::fast ? "true" : "false"});
@@ -403,7 +404,16 @@ LowLevelStart start_low_level_backup(Connection& connection, const std::string& 
   return {.lsn = row.lsn(0), .time = require(row.find_time(1), "now()")};
 }
 
-LowLevelStop stop_low_level_backup(Connection& connection) {
+LowLevelStop stop_low_level_backup(Connection& connection, BackupForm form) {
+  if (form == BackupForm::exclusive) {
+    execute(connection, "SET statement_timeout = 0");
+    const ResultHandle result =
+        execute(connection, "SELECT lsn, clock_timestamp() FROM pg_stop_backup() AS lsn");
+    const Row row(result.get(), 0);
+    return {.lsn = row.lsn(0),
+            .time = require(row.find_time(1), "clock_timestamp()"),
+            .backup_label = {}};
+  }
   const std::string_view function = connection.server_version() >= kVersion15
                                         ? "pg_backup_stop(true)"
                                         : "pg_stop_backup(false, true)";
@@ -415,6 +425,10 @@ LowLevelStop stop_low_level_backup(Connection& connection) {
   return {.lsn = row.lsn(0),
           .time = require(row.find_time(2), "clock_timestamp()"),
           .backup_label = row.text(1)};
+}
+
+void abort_exclusive_backup(Connection& connection) {
+  execute(connection, "SELECT pg_stop_backup(true, false)");
 }
 
 void require_held(Connection& connection, std::chrono::milliseconds patience) {

@@ -114,8 +114,7 @@ void refuse_relative_places(const RestoreRequest& request, const BackupInfo& bac
 }
 
 // What this version cannot restore; nothing has been touched.
-void refuse_unsupported(const RestoreRequest& request, const BackupInfo& backup,
-                        const config::ServerConfig& config) {
+void refuse_unsupported(const BackupInfo& backup, const config::ServerConfig& config) {
   const auto refuse = [&](std::string_view reason, std::string_view hint) {
     throw Error(ErrorKind::config,
                 fmt::format("Cannot restore from backup '{}' of server '{}': {}", backup.id.value,
@@ -123,10 +122,6 @@ void refuse_unsupported(const RestoreRequest& request, const BackupInfo& backup,
                 std::string(hint));
   };
   constexpr std::string_view kOtherBackup = "Restore a full, plain backup instead.";
-  if (request.remote_ssh_command && (request.delta_restore || request.resume)) {
-    refuse("this version cannot update an existing data directory on another host",
-           "Restore into an empty directory, without --resume and with --no-delta-restore.");
-  }
   if (backup.type() == catalogue::BackupType::snapshot) {
     refuse("this version cannot restore snapshot backups", kOtherBackup);
   }
@@ -157,7 +152,7 @@ Relocations check_request(const RestoreRequest& request, const BackupInfo& backu
   check_delta(request);
   check_snapshot(request, backup);
   refuse_relative_places(request, backup, relocations);
-  refuse_unsupported(request, backup, config);
+  refuse_unsupported(backup, config);
   return relocations;
 }
 

@@ -4,9 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <functional>
 #include <vector>
 
 #include <fmt/format.h>
@@ -14,6 +12,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "restore/clearing_rules.h"
 #include "restore/inspect_places.h"
 #include "restore/save_aside.h"
 #include "stored/path_table.h"
@@ -76,7 +75,15 @@ class Clearing {
  public:
   Clearing(const copy::TreeCopy& tree, const RestorePlan& plan, SaveAside& saved,
            const Interrupt& interrupt)
-      : tree_(tree), wanted_(tree), plan_(plan), saved_(saved), interrupt_(interrupt) {}
+      : tree_(tree),
+        wanted_(tree),
+        rules_(tree, plan,
+               [this](const std::string& path, bool is_directory) {
+                 return wanted_.contains(path, is_directory);
+               }),
+        plan_(plan),
+        saved_(saved),
+        interrupt_(interrupt) {}
 
   void run() { clear(""); }
 
@@ -100,32 +107,6 @@ class Clearing {
     }
   }
 
-  // At the top of the data directory hidden entries, which PostgreSQL never makes, and the marker
-  // of this restore; at the top of a tablespace's location the directories of other versions or
-  // clusters, which may share it.
-  bool is_of_others(const std::string& path) const {
-    if (path.find('/') != std::string::npos) return false;
-    return tree_.is_data_directory ? path.front() == '.' : !wanted_.contains(path, true);
-  }
-
-  // A tablespace may lie inside of the data directory, and is cleared as one.
-  bool leads_to_tablespace(const fs::path& path) const {
-    if (!tree_.is_data_directory) return false;
-    return std::any_of(
-        plan_.tablespaces.begin(), plan_.tablespaces.end(), [&](const TablespacePlan& tablespace) {
-          const fs::path inside =
-              fs::path(tablespace.location).lexically_normal().lexically_relative(path);
-          return !inside.empty() && *inside.begin() != "..";
-        });
-  }
-
-  bool is_tablespace(const fs::path& path) const {
-    return std::any_of(plan_.tablespaces.begin(), plan_.tablespaces.end(),
-                       [&](const TablespacePlan& tablespace) {
-                         return fs::path(tablespace.location).lexically_normal() / "" == path / "";
-                       });
-  }
-
   void clear_wal(const fs::path& directory) {
     std::vector<fs::path> removed;
     for (const fs::directory_entry& wal : fs::directory_iterator(directory)) {
@@ -142,25 +123,33 @@ class Clearing {
     for (const fs::path& path : removed) remove_tree(path);
   }
 
+  static FoundKind kind_of(const fs::directory_entry& entry) {
+    if (entry.is_symlink()) {
+      return entry.is_directory() ? FoundKind::directory_link : FoundKind::other;
+    }
+    if (entry.is_directory()) return FoundKind::directory;
+    return entry.is_regular_file() ? FoundKind::file : FoundKind::other;
+  }
+
   void treat(const fs::directory_entry& entry, const std::string& path) {
-    if (is_of_others(path)) return;
-    if (tree_.is_data_directory && path == plan_.pg_wal_name && entry.is_directory()) {
-      return clear_wal(entry.path());
+    switch (rules_.treatment_of(path, kind_of(entry))) {
+      case Treatment::leave:
+      case Treatment::keep:
+        return;
+      case Treatment::enter:
+        return clear(path);
+      case Treatment::enter_wal:
+        return clear_wal(entry.path());
+      case Treatment::save:
+        return saved_.keep(entry.path(), path);
+      case Treatment::remove:
+        remove_tree(entry.path());
     }
-    const bool is_directory = !entry.is_symlink() && entry.is_directory();
-    const bool is_file = !entry.is_symlink() && entry.is_regular_file();
-    if (is_directory && leads_to_tablespace(entry.path())) {
-      if (!is_tablespace(entry.path())) clear(path);
-      return;
-    }
-    if (is_directory && wanted_.contains(path, true)) return clear(path);
-    if (is_file && wanted_.contains(path, false)) return;
-    if (tree_.is_data_directory && !is_of_cluster(path)) return saved_.keep(entry.path(), path);
-    remove_tree(entry.path());
   }
 
   const copy::TreeCopy& tree_;
   const WantedPaths wanted_;
+  const ClearingRules rules_;
   const RestorePlan& plan_;
   SaveAside& saved_;
   const Interrupt& interrupt_;

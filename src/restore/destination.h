@@ -1,13 +1,15 @@
 // Where a restore goes: how files get there, become durable, and become a cluster. What is read,
 // verified and decided is the same for every destination, and in execute_plan.cc.
 //
-// Order of calls: prepare(); for each tree begin_tree(), then its directories and files, a
-// directory before what it contains; end_trees(); copy_wal(); commit(). After a failure what is
+// Order of calls: prepare(); for each tree begin_comparison(), if it is true compare() for each of
+// its files and end_comparison(); begin_tree(), then its directories and files, a directory before
+// what it contains; end_trees(); copy_wal(); commit(). After a failure what is
 // there has no global/pg_control.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 
@@ -42,6 +44,11 @@ class Destination {
 
   // The directories of the plan are there, can be written, and say whose they are.
   virtual void prepare() = 0;
+  // True when the files of the tree are to be compared with what is there before any is put: where
+  // that cannot be done in the same step.
+  virtual bool begin_comparison(const copy::TreeCopy&) { return false; }
+  virtual void compare(copy::CopyTask) {}
+  virtual void end_comparison() {}
   virtual void begin_tree(const copy::TreeCopy& tree) = 0;
   // Paths are those of the destination.
   virtual void make_directory(const std::filesystem::path& path, mode_t mode) = 0;
@@ -50,6 +57,8 @@ class Destination {
   virtual void end_trees() = 0;
   // Of the directories that are not in the backup.
   virtual void set_modes(const ClusterModes& modes) = 0;
+  // Of the files that were put, how much was right already.
+  virtual std::uint64_t kept_bytes() const = 0;
   // The plan's, and the directories for it.
   virtual void copy_wal(const ClusterModes& modes) = 0;
   // Where the small files of the data directory are read and written (configuration, pg_control,

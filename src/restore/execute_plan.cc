@@ -66,23 +66,35 @@ class Execution {
       passed_.emplace(plan_.passed_through, plan_.backup_label, plan_.worker_count, progress_,
                       interrupt_);
     }
-    for (const copy::TreeCopy& tree : plan_.trees) copy_tree(tree);
+    for (const copy::TreeCopy& tree : plan_.trees) {
+      compare_tree(tree);
+      copy_tree(tree);
+    }
     refuse_missing_files();
     if (passed_) passed_->read_older(combined_);
     destination_->end_trees();
     progress_.end();
     destination_->set_modes(modes_);
     if (plan_.updates_existing) {
-      messages_.info(fmt::format(
-          "{} of {} were there already.",
-          human_size(static_cast<std::int64_t>(destination_->local_copier()->kept_bytes())),
-          human_size(static_cast<std::int64_t>(plan_.total_bytes))));
+      messages_.info(fmt::format("{} of {} were there already.",
+                                 human_size(static_cast<std::int64_t>(destination_->kept_bytes())),
+                                 human_size(static_cast<std::int64_t>(plan_.total_bytes))));
     }
     if (is_combined) {
       combined_.write(plan_.manifest_path,
                       destination_->small_files() / plan_.trees.back().manifest_name);
       messages_.info(fmt::format("End {}", combining));
     }
+  }
+
+  void compare_tree(const copy::TreeCopy& tree) {
+    if (!plan_.updates_existing || !destination_->begin_comparison(tree)) return;
+    progress_.set_item(tree.label);
+    tree.source->read_through([&](const stored::Entry& entry, const stored::ContentOpener& open) {
+      if (entry.is_directory || copy::fate_of(tree, entry.path) != copy::EntryFate::copy) return;
+      destination_->compare(task_for(tree, entry, open));
+    });
+    destination_->end_comparison();
   }
 
   void copy_tree(const copy::TreeCopy& tree) {

@@ -97,6 +97,8 @@ class LocalDestination final : public Destination {
                    plan_.destination / "global" / "pg_control");
   }
 
+  std::uint64_t kept_bytes() const override { return copier_.kept_bytes(); }
+
   copy::FileCopier* local_copier() override { return &copier_; }
 
  private:

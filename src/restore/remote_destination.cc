@@ -9,13 +9,14 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/throttle.h"
-#include "base/worker_pool.h"
 #include "copy/verified_read.h"
 #include "host/tar_sender.h"
+#include "restore/remote_guard.h"
 #include "restore/remote_places.h"
+#include "restore/remote_update.h"
 #include "restore/small_files.h"
+#include "restore/tar_streams.h"
 #include "restore/wal_members.h"
 
 namespace barman::restore {
@@ -47,47 +48,65 @@ class RemoteDestination final : public Destination {
         small_files_(plan.is_encrypted, plan.examined_files) {}
 
   void prepare() override {
-    prepare_remote_places(host_, plan_, interrupt_);
+    guard_.emplace(host_, plan_, interrupt_);
+    if (plan_.updates_existing) {
+      update_.emplace(host_, plan_, progress_, interrupt_);
+      for (const std::string& told : update_->clear()) {
+        messages_.warning("On the destination host: " + told);
+      }
+      link_remote_tablespaces(host_, plan_, interrupt_);
+    }
     for (const TablespacePlan& tablespace : plan_.tablespaces) {
       messages_.info(
           fmt::format("\t{}, {}, {}", tablespace.oid, tablespace.name, tablespace.location));
     }
-    sending_.emplace(kOneConnection);
   }
 
-  // Content is read in another thread than the one that finds the files (ContentTree).
+  bool begin_comparison(const copy::TreeCopy& tree) override {
+    return update_ && update_->begin_comparison(tree);
+  }
+  void compare(copy::CopyTask task) override { update_->compare(std::move(task)); }
+  void end_comparison() override { update_->end_comparison(); }
+
+  // Content is read in other threads than the one that finds the files (ContentTree).
   void begin_tree(const copy::TreeCopy& tree) override {
-    submit([this, directory = tree.destination] {
-      end_stream();
-      open_stream(directory);
-    });
+    end_streams();
     root_ = tree.destination;
     is_data_directory_ = tree.is_data_directory;
+    has_directories_ = tree.source->has_random_access();
+    if (has_directories_) send_directories(tree);
+    // A file must not come before its directory.
+    streams_.emplace(host_, root_, options_, has_directories_ ? plan_.worker_count : 1, interrupt_);
   }
 
   void make_directory(const fs::path& path, mode_t mode) override {
     const std::string name = path.lexically_relative(root_).string();
     if (is_data_directory_) small_files_.note_sent_directory(name);
-    submit([this, name, mode] { stream_->archive().begin_member(directory_member(name, mode)); });
+    if (has_directories_ || is_wal_link(name)) return;
+    streams_->submit([name, mode](pipeline::TarWriter& archive, const Interrupt&) {
+      archive.begin_member(directory_member(name, mode));
+    });
   }
 
   void put(copy::CopyTask task) override {
     const std::string name = task.destination.lexically_relative(root_).string();
     const bool stays_here = is_data_directory_ && small_files_.wants(name, task.size_bytes);
-    submit([this, name, stays_here, task = std::move(task)] {
-      if (stays_here) {
-        small_files_.put(name, task, progress_, interrupt_);
-      } else {
-        send(name, task);
-      }
-    });
+    if (!stays_here && update_ && update_->is_there(task)) return;
+    if (stays_here) {
+      streams_->submit_work([this, name, task = std::move(task)](const Interrupt& interrupt) {
+        small_files_.put(name, task, progress_, interrupt);
+      });
+    } else {
+      streams_->submit([this, name, task = std::move(task)](pipeline::TarWriter& archive,
+                                                            const Interrupt& interrupt) {
+        send(name, task, archive, interrupt);
+      });
+    }
   }
 
-  void end_trees() override {
-    submit([this] { end_stream(); });
-    sending_->wait();
-    sending_.reset();
-  }
+  void end_trees() override { end_streams(); }
+
+  std::uint64_t kept_bytes() const override { return update_ ? update_->kept_bytes() : 0; }
 
   void set_modes(const ClusterModes& modes) override {
     if (modes.directory == ClusterModes().directory) return;
@@ -100,61 +119,70 @@ class RemoteDestination final : public Destination {
   void copy_wal(const ClusterModes& modes) override {
     make_remote_directories(host_, {plan_.destination / plan_.pg_wal_name, plan_.wal.directory},
                             mode_text(modes.directory), interrupt_);
-    open_stream(plan_.wal.directory);
-    WalMembers wal(plan_.wal, modes, stream_->archive(), {messages_, progress_}, interrupt_);
+    host::TarSender stream(host_, plan_.wal.directory, options_, interrupt_);
+    WalMembers wal(plan_.wal, modes, stream.archive(), {messages_, progress_}, interrupt_);
+    if (update_) wal.leave_out(update_->digest_wal());
     wal.send([this](std::uint64_t size_bytes) { throttle_.take(size_bytes, interrupt_); });
-    end_stream();
+    stream.finish();
   }
 
   const fs::path& small_files() const override { return small_files_.directory(); }
 
   void commit() override {
-    open_stream(plan_.destination);
-    small_files_.send(stream_->archive());
-    end_stream();
+    host::TarSender stream(host_, plan_.destination, options_, interrupt_);
+    small_files_.send(stream.archive());
+    stream.finish();
     std::vector<fs::path> places = {plan_.destination};
     for (const TablespacePlan& tablespace : plan_.tablespaces) {
       places.emplace_back(tablespace.location);
     }
     if (plan_.marker.staging_wal) places.push_back(*plan_.marker.staging_wal);
+    if (update_ && update_->has_wal_link()) places.push_back(plan_.destination / plan_.pg_wal_name);
     complete_remote_places(host_, places, kWaitingControlFile, "global/pg_control", interrupt_);
+    guard_->release(interrupt_);
   }
 
  private:
-  static constexpr std::size_t kOneConnection = 1;
-
-  void submit(WorkerPool::Task task) {
-    interrupt_.throw_if_requested();
-    // Nothing more needs to be read; this throws the failure.
-    if (sending_->has_failed()) sending_->wait();
-    sending_->submit(std::move(task));
+  bool is_wal_link(const std::string& name) const {
+    return is_data_directory_ && name == plan_.pg_wal_name && update_ && update_->has_wal_link();
   }
 
-  void open_stream(const fs::path& directory) {
-    stream_.emplace(host_, directory, options_, interrupt_);
+  // Before the files, which come by several connections.
+  void send_directories(const copy::TreeCopy& tree) {
+    std::optional<host::TarSender> stream;
+    tree.source->walk([&](const stored::Entry& entry) {
+      if (!entry.is_directory || entry.path.empty() || is_wal_link(entry.path) ||
+          copy::fate_of(tree, entry.path) != copy::EntryFate::copy) {
+        return;
+      }
+      if (!stream) stream.emplace(host_, tree.destination, options_, interrupt_);
+      stream->archive().begin_member(
+          directory_member(entry.path, entry.mode | ClusterModes().directory));
+    });
+    if (stream) stream->finish();
   }
 
-  void end_stream() {
-    if (!stream_) return;
-    stream_->finish();
-    stream_.reset();
+  void end_streams() {
+    if (!streams_) return;
+    streams_->finish();
+    streams_.reset();
   }
 
-  void send(const std::string& name, const copy::CopyTask& task) {
-    pipeline::TarWriter& archive = stream_->archive();
+  void send(const std::string& name, const copy::CopyTask& task, pipeline::TarWriter& archive,
+            const Interrupt& interrupt) {
     archive.begin_member({.path = name,
                           .mode = task.mode,
                           .size_bytes = task.size_bytes,
                           .mtime = task.modified ? task.modified->tv_sec : 0,
                           .link_target = {}});
     std::uint64_t sent = 0;
-    copy::read_verified(*copy::open_source(task), task, interrupt_, [&](Bytes data, std::uint64_t) {
+    copy::read_verified(*copy::open_source(task), task, interrupt, [&](Bytes data, std::uint64_t) {
       sent += data.size();
       // More than the header says would be taken for the next member.
       if (sent > task.size_bytes) throw copy::wrong_size(task, sent);
       archive.write(data);
       progress_.advance(data.size());
-      throttle_.take(data.size(), interrupt_);
+      throttle_.take(data.size(), interrupt);
     });
     archive.end_member();
   }
@@ -169,8 +197,11 @@ class RemoteDestination final : public Destination {
   SmallFiles small_files_;
   fs::path root_;
   bool is_data_directory_ = false;
-  std::optional<host::TarSender> stream_;
-  std::optional<WorkerPool> sending_;  // the last member: its thread uses the others
+  // Their files have directories already.
+  bool has_directories_ = false;
+  std::optional<RemoteGuard> guard_;
+  std::optional<RemoteUpdate> update_;
+  std::optional<TarStreams> streams_;  // the last member: its threads use the others
 };
 
 }  // namespace

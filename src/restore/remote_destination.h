@@ -1,5 +1,6 @@
-// Directories of another host, reached through the user's ssh command: one stream of tar members
-// after the other into `tar` there. Nothing is staged, here or there, but the small files outside
+// Directories of another host, reached through the user's ssh command: streams of tar members into
+// `tar` there, as many at a time as the plan has workers; what is there already and right is not
+// sent (remote_update.h). Nothing is staged, here or there, but the small files outside
 // of PostgreSQL's own directories: they wait here until the configuration is reviewed, so that no
 // directory there ever has the archive_command of the source.
 #pragma once

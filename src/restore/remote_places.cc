@@ -1,25 +1,37 @@
 #include "restore/remote_places.h"
 
+#include <charconv>
+#include <limits>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "postgres/control_file.h"
+#include "restore/remote_script.h"
 #include "stored/path_table.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
 
 namespace {
 
-// Prints for each place, each with a NUL behind it: d (directory), f (something else) or -; whether
-// it is empty, for ls; whether it, or what it would be made in, can be written; the pid of a
-// postmaster that lives; the line of df; its path, links resolved as far as it exists.
+// $1: programs that must be there. Prints for each place, each with a NUL behind it: d (directory),
+// f (something else) or -; whether it is empty, for ls; whether it, or what it would be made in,
+// can be written; the pid of a postmaster that lives; the line of df; its path, links resolved as
+// far as it exists; what an interrupted restore has left; whether it has PG_VERSION; whether it has
+// only what PostgreSQL makes for tablespaces; its pg_control in hexadecimal; where its pg_wal is a
+// link to; for each tablespace its OID and where its link leads, and an empty field; names of WAL,
+// and an empty field.
 constexpr std::string_view kInspect = R"sh(
-for program in tar sync mkdir chmod ln mv rm ls; do
+for program in $1; do
   command -v $program >/dev/null || { echo "there is no $program" >&2; exit 3; }
 done
+shift
+resolve() { (cd -P "$1" 2>/dev/null && pwd -P && echo .); }
 for place; do
   kind=-; [ ! -e "$place" ] && [ ! -L "$place" ] || kind=f; [ ! -d "$place" ] || kind=d
   empty=1
@@ -28,44 +40,57 @@ for place; do
   while [ ! -d "$here" ] && [ -n "$here" ]; do rest=/${here##*/}$rest; here=${here%/*}; done
   writable=0; [ ! -w "${here:-/}" ] || [ ! -x "${here:-/}" ] || writable=1
   pid=; [ ! -f "$place/postmaster.pid" ] || read -r pid < "$place/postmaster.pid" || :
-  [ -d "/proc/${pid:-none}" ] || pid=
+  pid=${pid#-}
+  [ -d "/proc/${pid:-none}" ] || kill -0 "${pid:-none}" 2>/dev/null || pid=
   space=$(df -Pk "${here:-/}" 2>/dev/null) || space=
-  where=$(cd -P "${here:-/}" && pwd -P && echo .) || exit
+  where=$(resolve "${here:-/}") || exit
   where=${where%??}; [ "$where" != / ] || where=
-  printf '%s\000' $kind $empty $writable "$pid" "$space" "$where$rest"
+  marker=; [ ! -f "$place/.barman-restoring" ] || marker=$(cat "$place/.barman-restoring")
+  version=0; control=
+  if [ -f "$place/PG_VERSION" ]; then
+    version=1
+    [ ! -f "$place/global/pg_control" ] || control=$(od -An -v -tx1 "$place/global/pg_control") || :
+  fi
+  only=1
+  for entry in "$place"/*; do
+    [ -e "$entry" ] || [ -L "$entry" ] || continue
+    case "${entry##*/}" in PG_*|lost+found) ;; *) only=0; break ;; esac
+  done
+  wal=
+  for name in pg_wal pg_xlog; do
+    [ ! -L "$place/$name" ] || { wal=$(resolve "$place/$name") && wal=${wal%??}; } || wal=
+  done
+  printf '%s\000' $kind $empty $writable "$pid" "$space" "$where$rest" "$marker" $version $only \
+    "$control" "$wal"
+  for link in "$place"/pg_tblspc/*; do
+    [ -L "$link" ] && target=$(resolve "$link") || continue
+    printf '%s\000' "${link##*/}" "${target%??}"
+  done
+  printf '\000'
+  for file in "$place"/pg_wal/[0-9A-F]* "$place"/pg_xlog/[0-9A-F]*; do
+    [ ! -f "$file" ] || printf '%s\000' "${file##*/}"
+  done
+  printf '\000'
 done
 )sh";
+constexpr std::string_view kNeeded = "tar sync mkdir chmod ln mv rm ls";
+// When something is there already; b2sum is used if there is one.
+constexpr std::string_view kNeededToUpdate = " cat find od sha256sum stat xargs";
 constexpr int kNotFit = 3;
-constexpr std::size_t kFieldsOfPlace = 6;
 // As much as anybody needs, and several of them can be added.
 constexpr std::uint64_t kUnknownSpace = std::uint64_t{1} << 60;
-
-constexpr std::string_view kPrepare = R"sh(
-set -e
-marker=$1; data=$2; shift 2
-prepare() {
-  mkdir -p -m 700 -- "$1"
-  : > "$1/.barman_write_check"
-  rm -f -- "$1/.barman_write_check"
-  chmod 700 -- "$1"
-  (umask 077; printf %s "$marker" > "$1/.barman-restoring")
-}
-prepare "$data"
-mkdir -m 700 -- "$data/global"
-while [ $# -gt 0 ]; do
-  prepare "$2"
-  if [ "$1" != - ]; then
-    [ -d "$data/pg_tblspc" ] || mkdir -m 700 -- "$data/pg_tblspc"
-    ln -s -- "$2" "$data/pg_tblspc/$1"
-  fi
-  shift 2
-done
-)sh";
 
 constexpr std::string_view kMake = R"sh(
 set -e
 mode=$1; shift
 for place; do mkdir -p -- "$place"; chmod "$mode" -- "$place"; done
+)sh";
+
+constexpr std::string_view kLink = R"sh(
+set -e
+data=$1; shift
+mkdir -p -m 700 -- "$data/pg_tblspc"
+while [ $# -gt 0 ]; do ln -s -- "$2" "$data/pg_tblspc/$1"; shift 2; done
 )sh";
 
 constexpr std::string_view kSetModes = R"sh(
@@ -74,41 +99,17 @@ mode=$1; shift
 for place; do chmod "$mode" -- "$place"; done
 )sh";
 
-// What sync(1) cannot do for single file systems it does for all.
-constexpr std::string_view kFlush = R"sh(
-set -e
-case "$(sync --help 2>&1 || :)" in
-  *--file-system*|*-df*) flush() { sync -f "$@"; }; flush_files() { sync "$@"; } ;;
-  *) flush() { sync; }; flush_files() { sync; } ;;
-esac
-)sh";
-
-constexpr std::string_view kUnmark = R"sh(
+constexpr std::string_view kFlushPlaces = R"sh(
 flush "$@"
-for place; do rm -f -- "$place/.barman-restoring"; done
 )sh";
 
 constexpr std::string_view kComplete = R"sh(
-mv -f -- "$1" "$2"
-flush_files "$2" "${2%/*}"
+waiting=$1; final=$2; shift 2
+for place; do rm -f -- "$place/.barman-restoring"; done
+flush_files "$@"
+mv -f -- "$waiting" "$final"
+flush_files "$final" "${final%/*}"
 )sh";
-
-std::vector<std::string> script(std::string_view text, const std::vector<std::string>& arguments) {
-  std::vector<std::string> words = {"sh", "-c", std::string(text), "barman"};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  return words;
-}
-
-host::HostAnswer run_script(const host::Host& host, std::string_view text,
-                            const std::vector<std::string>& arguments, const Interrupt& interrupt,
-                            std::string_view what) {
-  host::HostAnswer answer = host.run(script(text, arguments), interrupt);
-  if (answer.exit_code == 0) return answer;
-  throw Error(ErrorKind::remote,
-              fmt::format("{}: \"{}\" ended with exit code {}{}", what, host.describe(),
-                          answer.exit_code, answer.reason()),
-              host.hint());
-}
 
 std::vector<std::string> texts_of(const std::vector<fs::path>& paths) {
   std::vector<std::string> texts;
@@ -140,6 +141,70 @@ void take_space(const std::string& text, DirectoryFacts& facts) {
   }
 }
 
+class FieldReader {
+ public:
+  explicit FieldReader(std::string_view text) : rest_(text) {}
+  bool is_at_end() const { return rest_.empty(); }
+  std::string next() {
+    const std::size_t end = rest_.find('\0');
+    std::string field(rest_.substr(0, end));
+    rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
+    return field;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+std::string bytes_of_hex(const std::string& text) {
+  std::string bytes;
+  for (const std::string& word : split_blanks(text)) {
+    unsigned value = 0;
+    const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value, 16);
+    if (code != std::errc() || end != word.data() + word.size() || value > 0xFF) return "";
+    bytes += static_cast<char>(value);
+  }
+  return bytes;
+}
+
+std::optional<postgres::SystemId> system_id_of(const std::string& control_file) {
+  try {
+    return postgres::parse_control_file(as_bytes(control_file)).system_id;
+  } catch (const Error&) {  // Absent or damaged: then it says nothing.
+    return std::nullopt;
+  }
+}
+
+DirectoryFacts read_place(FieldReader& fields) {
+  DirectoryFacts facts;
+  const std::string kind = fields.next();
+  facts.exists = kind != "-";
+  facts.is_directory = kind == "d";
+  facts.is_empty = fields.next() == "1";
+  facts.is_writable = fields.next() == "1";
+  if (const std::optional<std::int64_t> pid = parse_integer(fields.next())) {
+    facts.running_postmaster = static_cast<int>(*pid);
+  }
+  take_space(fields.next(), facts);
+  facts.resolved = fields.next();
+  facts.interrupted_restore = parse_restore_marker(fields.next());
+  facts.is_data_directory = fields.next() == "1";
+  facts.holds_tablespace_only = fields.next() == "1";
+  facts.system_id = system_id_of(bytes_of_hex(fields.next()));
+  const std::string wal_link = fields.next();
+  if (!wal_link.empty()) facts.wal_link = wal_link;
+  for (std::string oid = fields.next(); !oid.empty(); oid = fields.next()) {
+    const fs::path target = fields.next();
+    const std::optional<std::int64_t> number = parse_integer(oid);
+    if (!number || *number <= 0 || *number > std::numeric_limits<std::uint32_t>::max()) continue;
+    facts.tablespace_links[static_cast<std::uint32_t>(*number)] = target;
+  }
+  for (std::string name = fields.next(); !name.empty(); name = fields.next()) {
+    if (wal::parse_wal_file_name(name)) facts.wal_names.push_back(std::move(name));
+  }
+  return facts;
+}
+
 std::string normalised(const std::string& text) {
   fs::path path = fs::path(text).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
@@ -155,22 +220,22 @@ host::SshHost destination_host(const std::string& remote_ssh_command) {
 }
 
 std::vector<DirectoryFacts> parse_remote_facts(const std::string& answer) {
-  const std::vector<std::string> fields = split(answer, '\0');
+  FieldReader fields(answer);
   std::vector<DirectoryFacts> places;
-  for (std::size_t i = 0; i + kFieldsOfPlace <= fields.size(); i += kFieldsOfPlace) {
-    DirectoryFacts facts;
-    facts.exists = fields[i] != "-";
-    facts.is_directory = fields[i] == "d";
-    facts.is_empty = fields[i + 1] == "1";
-    facts.is_writable = fields[i + 2] == "1";
-    if (const std::optional<std::int64_t> pid = parse_integer(fields[i + 3])) {
-      facts.running_postmaster = static_cast<int>(*pid);
-    }
-    take_space(fields[i + 4], facts);
-    facts.resolved = fields[i + 5];
-    places.push_back(std::move(facts));
-  }
+  while (!fields.is_at_end()) places.push_back(read_place(fields));
   return places;
+}
+
+std::optional<RestoreMarker> find_remote_marker(const host::Host& host,
+                                                const std::string& destination,
+                                                const Interrupt& interrupt) {
+  constexpr std::string_view kShow =
+      "[ ! -f \"$1/.barman-restoring\" ] || cat \"$1/.barman-restoring\"\n";
+  const host::HostAnswer answer = host.run(
+      script_command(std::string(kPrintMark) + std::string(kShow), {destination}), interrupt);
+  // What is wrong there is told when the places are looked at.
+  const std::optional<std::string> text = answer_behind_mark(answer.read_output());
+  return text ? parse_restore_marker(*text) : std::nullopt;
 }
 
 void inspect_remote_places(const host::Host& host, const RestoreRequest& request,
@@ -182,7 +247,12 @@ void inspect_remote_places(const host::Host& host, const RestoreRequest& request
   }
   const bool has_staging = request.staging_wal_directory && !request.get_wal;
   if (has_staging) places.push_back(normalised(*request.staging_wal_directory));
-  const host::HostAnswer answer = host.run(script(kInspect, places), interrupt);
+  std::string needed(kNeeded);
+  if (request.delta_restore || request.resume) needed += kNeededToUpdate;
+  std::vector<std::string> arguments = {std::move(needed)};
+  arguments.insert(arguments.end(), places.begin(), places.end());
+  const host::HostAnswer answer = host.run(
+      script_command(std::string(kPrintMark) + std::string(kInspect), arguments), interrupt);
   if (answer.exit_code == kNotFit) {
     throw Error(ErrorKind::remote,
                 fmt::format("The target host of the command '{}' cannot take a restore{}",
@@ -196,13 +266,14 @@ void inspect_remote_places(const host::Host& host, const RestoreRequest& request
                             host.describe(), answer.exit_code, answer.reason()),
                 host.hint());
   }
-  std::vector<DirectoryFacts> found = parse_remote_facts(answer.read_output());
+  const std::optional<std::string> text = answer_behind_mark(answer.read_output());
+  const std::vector<DirectoryFacts> found =
+      text ? parse_remote_facts(*text) : std::vector<DirectoryFacts>();
   if (found.size() != places.size()) {
-    throw Error(ErrorKind::remote,
-                fmt::format("what came from the command '{}' is not what a shell answers: it must "
-                            "add nothing to the output of programs there",
-                            host.describe()),
-                host.hint());
+    throw Error(
+        ErrorKind::remote,
+        fmt::format("what came from the command '{}' is not what a shell answers", host.describe()),
+        host.hint());
   }
   facts.destination = found.front();
   for (std::size_t i = 0; i < facts.backup.tablespaces.size(); ++i) {
@@ -211,17 +282,14 @@ void inspect_remote_places(const host::Host& host, const RestoreRequest& request
   if (has_staging) facts.staging_wal = found.back();
 }
 
-void prepare_remote_places(const host::Host& host, const RestorePlan& plan,
-                           const Interrupt& interrupt) {
-  std::vector<std::string> arguments = {format_restore_marker(plan.marker),
-                                        plan.destination.string()};
+void link_remote_tablespaces(const host::Host& host, const RestorePlan& plan,
+                             const Interrupt& interrupt) {
+  if (plan.tablespaces.empty()) return;
+  std::vector<std::string> arguments = {plan.destination.string()};
   for (const TablespacePlan& tablespace : plan.tablespaces) {
     arguments.insert(arguments.end(), {fmt::to_string(tablespace.oid), tablespace.location});
   }
-  if (plan.marker.staging_wal) {
-    arguments.insert(arguments.end(), {"-", plan.marker.staging_wal->string()});
-  }
-  run_script(host, kPrepare, arguments, interrupt, "cannot prepare the directories");
+  run_script(host, kLink, arguments, interrupt, "cannot make the links of the tablespaces");
 }
 
 void make_remote_directories(const host::Host& host, const std::vector<fs::path>& directories,
@@ -237,11 +305,13 @@ void set_remote_modes(const host::Host& host, const std::vector<fs::path>& paths
 void complete_remote_places(const host::Host& host, const std::vector<fs::path>& places,
                             const std::string& waiting, const std::string& final,
                             const Interrupt& interrupt) {
-  run_script(host, std::string(kFlush) + std::string(kUnmark), texts_of(places), interrupt,
-             "cannot make the files durable");
+  run_script(host, std::string(kDefineFlush) + std::string(kFlushPlaces), texts_of(places),
+             interrupt, "cannot make the files durable");
+  std::vector<std::string> arguments = texts_of(places);
+  arguments.insert(arguments.begin(),
+                   {(places.front() / waiting).string(), (places.front() / final).string()});
   // Commit point. Not to be interrupted: nobody would know on which side of it.
-  run_script(host, std::string(kFlush) + std::string(kComplete),
-             {(places.front() / waiting).string(), (places.front() / final).string()}, {},
+  run_script(host, std::string(kDefineFlush) + std::string(kComplete), arguments, {},
              fmt::format("it is not known whether \"{}\" is there", final));
 }
 

@@ -1,9 +1,11 @@
 // The directories of a restore onto another host: looked at, made and completed there by short
 // shell scripts. What they need there: a POSIX shell, `ls`, `mkdir`, `rm`, `ln`, `mv`, `chmod`,
-// `sync` and `tar`; `df`, when it is there, tells the space.
+// `sync` and `tar`; `df`, when it is there, tells the space. To update what is there: also `cat`,
+// `find`, `od`, `sha256sum`, `stat` and `xargs`, those of GNU or BusyBox.
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "host/host.h"
 #include "restore/build_plan.h"
 #include "restore/restore_facts.h"
+#include "restore/restore_marker.h"
 #include "restore/restore_plan.h"
 
 namespace barman::restore {
@@ -27,11 +30,14 @@ void inspect_remote_places(const host::Host& host, const RestoreRequest& request
 // One of several, in the order of the request; see kInspect.
 std::vector<DirectoryFacts> parse_remote_facts(const std::string& answer);
 
-// Makes the directories of the plan and marks them. Of two restores that prepare the same data
-// directory one fails.
-void prepare_remote_places(const host::Host& host, const RestorePlan& plan,
-                           const Interrupt& interrupt);
+// The marker of a restore that was interrupted there; nullopt when there is none.
+std::optional<RestoreMarker> find_remote_marker(const host::Host& host,
+                                                const std::string& destination,
+                                                const Interrupt& interrupt);
 
+// The links of the plan's tablespaces, in a data directory that has none any more.
+void link_remote_tablespaces(const host::Host& host, const RestorePlan& plan,
+                             const Interrupt& interrupt);
 void make_remote_directories(const host::Host& host,
                              const std::vector<std::filesystem::path>& directories,
                              const std::string& mode, const Interrupt& interrupt);

@@ -38,8 +38,9 @@ bool is_own(const ReplayedTablespace& created, const RestoreFacts& facts, const 
   };
   if (std::ranges::any_of(plan.tablespaces, is_planned)) return true;
   const auto link = facts.destination.tablespace_links.find(created.oid);
-  return plan.updates_existing && link != facts.destination.tablespace_links.end() &&
-         link->second == fs::weakly_canonical(created.location);
+  if (!plan.updates_existing || link == facts.destination.tablespace_links.end()) return false;
+  return link->second == (plan.remote_command.empty() ? fs::weakly_canonical(created.location)
+                                                      : fs::path(created.location));
 }
 
 }  // namespace
@@ -55,13 +56,16 @@ void judge_replayed_tablespaces(const std::vector<ReplayedTablespace>& tablespac
         "The WAL creates tablespace {} at {}: recovery makes it in \"{}\", whatever --tablespace "
         "says",
         created.oid, wal::format_lsn(created.record), created.location);
-    const std::string obstacle = find_obstacle(created.location);
+    // What is in the directories of another host is not known here.
+    const bool is_elsewhere = !plan.remote_command.empty();
+    const std::string obstacle = is_elsewhere ? "" : find_obstacle(created.location);
     if (obstacle.empty()) {
       plan.warnings.push_back(
-          what + (find_status(created.location)
+          what + (!is_elsewhere && find_status(created.location)
                       ? "."
-                      : ". Make that directory, empty and owned by the user of PostgreSQL, before "
-                        "you start the server."));
+                      : fmt::format(". Make that directory{}, empty and owned by the user of "
+                                    "PostgreSQL, before you start the server.",
+                                    is_elsewhere ? " on the destination host" : "")));
       continue;
     }
     throw Error(ErrorKind::conflict, what + ". " + obstacle,

@@ -139,10 +139,9 @@ Error explain_failure(const Error& error, const RestorePlan& plan) {
   std::string hint = error.hint();
   if (!hint.empty()) hint += " ";
   hint += fmt::format(
-      "'{}'{} is incomplete: it has no global/pg_control, so PostgreSQL cannot start there. {} it "
-      "{}and restore again.",
+      "'{}'{} is incomplete: it has no global/pg_control, so PostgreSQL cannot start there. Go on "
+      "with --resume, or empty it {}and restore again.",
       plan.destination.string(), plan.remote_command.empty() ? "" : " on the destination host",
-      plan.remote_command.empty() ? "Go on with --resume, or empty" : "Empty",
       plan.tablespaces.empty() ? "" : "and the tablespaces ");
   return {error.kind(), error.describe(), std::move(hint)};
 }
@@ -168,12 +167,19 @@ struct Chosen {
   std::vector<FileLock> locks;
 };
 
+std::optional<RestoreMarker> marker_there(const server::Server& server,
+                                          const RestoreRequest& request) {
+  if (!request.remote_ssh_command) return find_restore_marker(request.destination);
+  return find_remote_marker(destination_host(*request.remote_ssh_command), request.destination,
+                            server.interrupt());
+}
+
 // A restore that goes on writes where the interrupted one did. Other places are refused: that one
 // has left files in its own.
 void take_places_of_interrupted(const server::Server& server, const BackupInfo& backup,
                                 Chosen& chosen) {
   if (!chosen.request.resume) return;
-  const std::optional<RestoreMarker> marker = find_restore_marker(chosen.request.destination);
+  const std::optional<RestoreMarker> marker = marker_there(server, chosen.request);
   if (!marker || !marker->is_of(server.name(), backup.id)) return;  // refused with the places
   const auto require_same = [&](const std::string& asked, const fs::path& place,
                                 const std::string& what) {
@@ -277,7 +283,7 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
 // whole archive, or the hook, may have taken its time.
 PlaceLocks lock_places(const server::Server& server, const Chosen& chosen, Prepared& prepared) {
   if (chosen.request.remote_ssh_command) {
-    // There the directory itself is what only one of two can make (remote_places.h).
+    // There a session holds it (remote_guard.h).
     inspect_any_places(server, chosen.request, chosen.relocations, prepared.facts);
     refuse_places(prepared.facts, chosen.request, prepared.plan);
     return PlaceLocks::take({});
@@ -351,6 +357,8 @@ ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
       throw;
     }
     scripts.run_post(variables, error.describe());
+    // Somebody else has the directory: nothing in it was changed.
+    if (error.kind() == ErrorKind::conflict) throw;
     throw explain_failure(error, plan);
   }
 }

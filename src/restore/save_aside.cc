@@ -73,30 +73,74 @@ bool is_of_cluster(std::string_view path) {
          top.ends_with(".origin");
 }
 
-bool is_unsaved_wal(const fs::path& path, const std::set<std::string>& archived) {
-  const std::string text = path.filename().string();
-  const std::optional<wal::WalFileName> name = wal::parse_wal_file_name(text);
-  if (!name) return false;
+WalWorth worth_of_wal(const std::string& name, bool is_waiting,
+                      const std::set<std::string>& archived) {
+  const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
+  if (!parsed) return WalWorth::none;
   // One of that name is in the archive; but what this cluster wanted to archive still may be of
   // another history.
-  const bool is_waiting = fs::exists(path.parent_path() / "archive_status" / (text + ".ready"));
-  if (archived.contains(text) && !is_waiting) return false;
-  if (name->kind == wal::WalFileKind::history) return true;
-  if (name->kind != wal::WalFileKind::segment && name->kind != wal::WalFileKind::partial) {
+  if (archived.contains(name) && !is_waiting) return WalWorth::none;
+  if (parsed->kind == wal::WalFileKind::history) return WalWorth::only_copy;
+  return parsed->kind == wal::WalFileKind::segment || parsed->kind == wal::WalFileKind::partial
+             ? WalWorth::told_by_content
+             : WalWorth::none;
+}
+
+bool is_own_wal(const std::string& name, Bytes beginning) {
+  if (std::all_of(beginning.begin(), beginning.end(),
+                  [](std::byte b) { return b == std::byte{0}; })) {
     return false;
   }
-  std::array<std::byte, wal::kSegmentHeaderSize> first{};
-  const Fd file = open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  const std::size_t size = read_full_at(file, first, 0, path);
-  if (std::all_of(first.begin(), first.end(), [](std::byte b) { return b == std::byte{0}; })) {
-    return false;
-  }
-  const auto header = wal::parse_segment_header(Bytes(first).first(size));
+  const auto header = wal::parse_segment_header(beginning);
   if (!header) return true;
+  const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
+  if (!parsed) return false;
   // PostgreSQL names segments that it needs no more for times to come; they keep their old content.
   const std::optional<wal::Segment> segment =
-      wal::parse_segment_name(name->segment(), {header->segment_size});
+      wal::parse_segment_name(parsed->segment(), {header->segment_size});
   return !segment || segment->number * header->segment_size == header->page_address;
+}
+
+bool is_unsaved_wal(const fs::path& path, const std::set<std::string>& archived) {
+  const std::string name = path.filename().string();
+  const bool is_waiting = fs::exists(path.parent_path() / "archive_status" / (name + ".ready"));
+  const WalWorth worth = worth_of_wal(name, is_waiting, archived);
+  if (worth != WalWorth::told_by_content) return worth == WalWorth::only_copy;
+  std::array<std::byte, wal::kSegmentHeaderSize> first{};
+  const Fd file = open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  return is_own_wal(name, Bytes(first).first(read_full_at(file, first, 0, path)));
+}
+
+std::optional<std::string> unfinished_segment(const std::set<std::string>& names,
+                                              const std::set<std::string>& complete) {
+  const auto newest = std::find_if(names.rbegin(), names.rend(), [](const std::string& text) {
+    const auto name = wal::parse_wal_file_name(text);
+    return name && name->kind == wal::WalFileKind::segment;
+  });
+  if (newest == names.rend() || complete.contains(*newest) ||
+      names.contains(*newest + ".partial")) {
+    return std::nullopt;
+  }
+  return *newest;
+}
+
+std::string tell_saved_wal(const fs::path& data_directory, const std::set<std::string>& names,
+                           const fs::path& place, const std::string& server_name) {
+  return fmt::format(
+      "'{}' had {} WAL file(s) that are not in the archive, from {} to {}: they were moved to "
+      "'{}'. This restore does not replay them. If the newest transactions are needed, do not "
+      "start this server: run \"cd {} && tar -cf - SHA256SUMS 0* | barman put-wal {}\", then "
+      "restore again.",
+      data_directory.string(), names.size(), *names.begin(), *names.rbegin(), place.string(),
+      shell_quote(place.string()), server_name);
+}
+
+std::string tell_saved_files(const fs::path& data_directory, const std::vector<std::string>& names,
+                             const fs::path& place) {
+  return fmt::format(
+      "'{}' had {} file(s) or directories that are neither PostgreSQL's own nor in the backup "
+      "({}): they were moved to '{}'.",
+      data_directory.string(), names.size(), join_names(names), place.string());
 }
 
 SaveAside::SaveAside(fs::path data_directory, std::string server_name)
@@ -134,17 +178,19 @@ void SaveAside::keep_wal(const fs::path& path, const std::string& name) {
   wal_[wal_name] = move(path, name);
 }
 
+std::set<std::string> SaveAside::wal_names() const {
+  std::set<std::string> names;
+  for (const auto& [name, place] : wal_) names.insert(name);
+  return names;
+}
+
 void SaveAside::name_unfinished() {
-  const auto newest = std::find_if(wal_.rbegin(), wal_.rend(), [](const auto& wal) {
-    const auto name = wal::parse_wal_file_name(wal.first);
-    return name && name->kind == wal::WalFileKind::segment;
-  });
-  if (newest == wal_.rend() || complete_wal_.contains(newest->first)) return;
-  const auto [name, place] = *newest;
-  const std::string partial = name + ".partial";
-  if (wal_.contains(partial)) return;
-  fs::rename(place / name, place / partial);
-  wal_.erase(name);
+  const std::optional<std::string> name = unfinished_segment(wal_names(), complete_wal_);
+  if (!name) return;
+  const fs::path place = wal_.at(*name);
+  const std::string partial = *name + ".partial";
+  fs::rename(place / *name, place / partial);
+  wal_.erase(*name);
   wal_[partial] = place;
 }
 
@@ -174,23 +220,11 @@ std::vector<std::string> SaveAside::finish() {
     if (fs::is_directory(directory)) sync_directory(directory);
   }
   std::vector<std::string> told;
-  if (!wal_.empty()) {
-    for (const fs::path& place : places) {
-      told.push_back(fmt::format(
-          "'{}' had {} WAL file(s) that are not in the archive, from {} to {}: they were moved to "
-          "'{}'. This restore does not replay them. If the newest transactions are needed, do not "
-          "start this server: run \"cd {} && tar -cf - SHA256SUMS 0* | barman put-wal {}\", then "
-          "restore again.",
-          data_directory_.string(), wal_.size(), wal_.begin()->first, wal_.rbegin()->first,
-          place.string(), shell_quote(place.string()), server_name_));
-    }
+  for (const fs::path& place : places) {
+    told.push_back(tell_saved_wal(data_directory_, wal_names(), place, server_name_));
   }
   if (!others_.empty()) {
-    told.push_back(fmt::format(
-        "'{}' had {} file(s) or directories that are neither PostgreSQL's own nor in the backup "
-        "({}): they were moved to '{}'.",
-        data_directory_.string(), others_.size(), join_names(others_),
-        (data_directory_ / directory_name_).string()));
+    told.push_back(tell_saved_files(data_directory_, others_, data_directory_ / directory_name_));
   }
   return told;
 }

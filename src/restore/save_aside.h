@@ -5,10 +5,13 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/fd.h"
 
 namespace barman::restore {
 
@@ -23,6 +26,26 @@ bool is_of_cluster(std::string_view path);
 // unless the cluster itself still wants them archived; nor segments that PostgreSQL has made or
 // renamed for WAL to come.
 bool is_unsaved_wal(const std::filesystem::path& path, const std::set<std::string>& archived);
+
+// The same in two steps: by the name, and whether the cluster has it marked as ready to be
+// archived; and, where that does not tell, by the first kSegmentHeaderSize bytes.
+enum class WalWorth { none, only_copy, told_by_content };
+WalWorth worth_of_wal(const std::string& name, bool is_waiting,
+                      const std::set<std::string>& archived);
+bool is_own_wal(const std::string& name, Bytes beginning);
+
+// Of WAL that was moved aside, by name: the newest segment, unless the server called it complete.
+// nullopt: none needs the suffix ".partial".
+std::optional<std::string> unfinished_segment(const std::set<std::string>& names,
+                                              const std::set<std::string>& complete);
+
+// What to tell of what was moved aside.
+std::string tell_saved_wal(const std::filesystem::path& data_directory,
+                           const std::set<std::string>& names, const std::filesystem::path& place,
+                           const std::string& server_name);
+std::string tell_saved_files(const std::filesystem::path& data_directory,
+                             const std::vector<std::string>& names,
+                             const std::filesystem::path& place);
 
 class SaveAside {
  public:
@@ -41,6 +64,7 @@ class SaveAside {
 
  private:
   std::filesystem::path move(const std::filesystem::path& path, const std::string& name);
+  std::set<std::string> wal_names() const;
   void name_unfinished();
   void list_checksums(const std::filesystem::path& place) const;
 

@@ -55,17 +55,17 @@ SmallFiles::~SmallFiles() {
   fs::remove_all(directory_, code);
 }
 
+bool SmallFiles::may_want(const std::string& name, std::uint64_t size_bytes) {
+  const bool is_outside = name.find('/') == std::string::npos || !is_of_cluster(name);
+  return (is_outside || name.ends_with(".conf")) && size_bytes <= kMaxWaitingFile;
+}
+
 bool SmallFiles::wants(const std::string& name, std::uint64_t size_bytes) {
   if (name == kWaitingControlFile ||
       std::find(needed_.begin(), needed_.end(), name) != needed_.end()) {
     return true;
   }
-  const bool is_outside = name.find('/') == std::string::npos || !is_of_cluster(name);
-  const bool may_be_wanted = is_outside || name.ends_with(".conf");
-  if (!may_be_wanted || size_bytes > kMaxWaitingFile ||
-      total_bytes_ + size_bytes > kMaxWaitingBytes) {
-    return false;
-  }
+  if (!may_want(name, size_bytes) || total_bytes_ + size_bytes > kMaxWaitingBytes) return false;
   total_bytes_ += size_bytes;
   return true;
 }

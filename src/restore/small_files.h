@@ -29,8 +29,11 @@ class SmallFiles {
 
   const std::filesystem::path& directory() const { return directory_; }
 
-  // Whether this file of the data directory stays here: those outside of PostgreSQL's own
-  // directories, everything that may be included as configuration, and pg_control. Counts it.
+  // Whether a file of the data directory is of those that stay here: outside of PostgreSQL's own
+  // directories, or something that may be included as configuration.
+  static bool may_want(const std::string& name, std::uint64_t size_bytes);
+  // Whether this one does: one of these while there is room, what is needed here, and pg_control.
+  // Counts it.
   bool wants(const std::string& name, std::uint64_t size_bytes);
   // A directory that has been sent already.
   void note_sent_directory(const std::string& name) { sent_directories_.insert(name); }

@@ -70,6 +70,22 @@ class MemberSink final : public pipeline::Sink {
   std::uint64_t written_ = 0;
 };
 
+class DigestSink final : public pipeline::Sink {
+ public:
+  DigestSink(RemoteChecksum checksum, const Interrupt& interrupt)
+      : digest_(checksum), interrupt_(interrupt) {}
+  void write(Bytes data) override {
+    interrupt_.throw_if_requested();
+    digest_.update(data);
+  }
+  void finish() override {}
+  std::uint64_t digest() { return digest_.finish(); }
+
+ private:
+  RunningDigest digest_;
+  const Interrupt& interrupt_;
+};
+
 class TextSink final : public pipeline::Sink {
  public:
   explicit TextSink(const fs::path& path) : path_(path) {}
@@ -132,6 +148,15 @@ void WalMembers::send_files(const OnBytes& on_bytes) {
   reporting_.progress.end();
 }
 
+bool WalMembers::is_there(const WalFileCopy& file, const OpenedWal& opened,
+                          const wal_archive::WalStoredForm& form) const {
+  const auto there = there_.digests.find(file.name);
+  if (there == there_.digests.end()) return false;
+  DigestSink sink(there_.checksum, interrupt_);
+  plan_.coding.decode(form, opened.file, opened.path, sink);
+  return sink.digest() == there->second;
+}
+
 void WalMembers::send_file(const WalFileCopy& file, bool is_partial, const OnBytes& on_bytes) {
   const OpenedWal opened = open_wal(file.source, file.moves_to);
   const wal_archive::WalStoredForm form = plan_.coding.identify(opened.file, opened.path);
@@ -145,6 +170,9 @@ void WalMembers::send_file(const WalFileCopy& file, bool is_partial, const OnByt
   // segment, as PostgreSQL takes no other.
   const bool is_as_indexed = form.is_plain() && file.moves_to.empty() && !is_partial;
   const std::uint64_t size_bytes = is_as_indexed ? file.size_bytes : plan_.segment_size.bytes;
+  if (!is_partial && is_there(file, opened, form)) {
+    return reporting_.progress.advance(size_bytes);
+  }
   archive_.begin_member(member(file.name, size_bytes));
   MemberSink sink(archive_, size_bytes, opened.path.string(), on_bytes, interrupt_);
   plan_.coding.decode(form, opened.file, opened.path, sink);

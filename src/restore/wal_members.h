@@ -4,14 +4,24 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "base/interrupt.h"
 #include "pipeline/tar_writer.h"
 #include "restore/destination.h"
+#include "restore/remote_digests.h"
 #include "restore/restore_plan.h"
+#include "restore/wal_decoder.h"
 
 namespace barman::restore {
+
+// What a host has already of the files, by name.
+struct WalThere {
+  RemoteChecksum checksum = RemoteChecksum::sha256sum;
+  std::map<std::string, std::uint64_t> digests;
+};
 
 class WalMembers {
  public:
@@ -26,6 +36,8 @@ class WalMembers {
         reporting_(reporting),
         interrupt_(interrupt) {}
 
+  // Segments that are there, and whole, are not sent.
+  void leave_out(WalThere there) { there_ = std::move(there); }
   // The files, archive_status and its markers. Throws `corrupt` for a segment that has not the size
   // of one.
   void send(const OnBytes& on_bytes);
@@ -33,6 +45,8 @@ class WalMembers {
  private:
   void send_files(const OnBytes& on_bytes);
   void send_file(const WalFileCopy& file, bool is_partial, const OnBytes& on_bytes);
+  bool is_there(const WalFileCopy& file, const OpenedWal& opened,
+                const wal_archive::WalStoredForm& form) const;
   void add_empty(const std::string& name);
   pipeline::TarMember member(const std::string& name, std::uint64_t size_bytes) const;
 
@@ -41,6 +55,7 @@ class WalMembers {
   pipeline::TarWriter& archive_;
   const RestoreReporting reporting_;
   const Interrupt& interrupt_;
+  WalThere there_;
 };
 
 }  // namespace barman::restore

@@ -8,7 +8,7 @@
 namespace barman::test {
 
 inline constexpr std::chrono::milliseconds kPollInterval{10};
-inline constexpr std::chrono::seconds kPatience{30};
+inline constexpr std::chrono::seconds kPatience{60};
 
 // True as soon as predicate() is true; false when it is not within `timeout`.
 //   ASSERT_TRUE(eventually([&] { return exists(segment); }));

@@ -18,8 +18,9 @@ void forget_root();
 // The user that tests, PostgreSQL and barman run as.
 std::string user_name();
 
-// The built program that the tests run: $BARMAN_PROGRAM, else the one of this build; when the
-// unprivileged user cannot reach it, a copy. Throws when there is none.
+// The built program that the tests run: $BARMAN_PROGRAM, else (or when the test is in
+// $BARMAN_SHARE) the one of this build; when the unprivileged user cannot reach it, a second name
+// or a copy. Throws when there is none.
 std::filesystem::path barman_program();
 
 // While it lives the calling process acts as root; has_root() tells whether that is possible.

@@ -24,7 +24,7 @@ fs::path built_client(const std::string& name) { return barman_program().parent_
 
 bool SshServer::is_available() { return fs::exists(kDaemon); }
 
-SshServer::SshServer(const BarmanHome& barman)
+SshServer::SshServer(const BarmanHome& barman, const Options& options)
     : server_environment_(barman.environment_for_restore_command()) {
   std::tie(port_, port_lock_) = reserve_port();
   write_keys();
@@ -35,9 +35,9 @@ SshServer::SshServer(const BarmanHome& barman)
   write_text(file("sshd_config"),
              fmt::format("Port {}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\n"
                          "UsePAM no\nStrictModes no\nPidFile {}\nMaxStartups 100\nMaxSessions 100\n"
-                         "SetEnv{}\n",
+                         "SetEnv{}\n{}",
                          port_, file("host_key").string(), file("user_key.pub").string(),
-                         file("pid").string(), environment));
+                         file("pid").string(), environment, options.more_configuration));
   write_text(file("ssh_config"),
              fmt::format("Host *\n  IdentityFile {}\n  IdentitiesOnly yes\n  BatchMode yes\n"
                          "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n",
@@ -61,6 +61,13 @@ void SshServer::write_keys() const {
     run_checked(
         {.argv = {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file(name).string()}});
   }
+}
+
+void SshServer::force_command(const std::string& command) const {
+  const std::string key = read_text(file("user_key.pub"));
+  const std::string options =
+      command.empty() ? "" : "command=\"" + replace_all(command, "\"", "\\\"") + "\" ";
+  write_text(file("user_key.pub"), options + key.substr(key.find("ssh-ed25519 ")));
 }
 
 void SshServer::start() {
@@ -102,6 +109,10 @@ std::vector<std::string> SshServer::argv(const std::string& program,
 std::string SshServer::command(const std::string& program, const std::string& options) const {
   return fmt::format("{} -U {} --port {} {} 127.0.0.1",
                      (directory_.path() / "bin" / program).string(), user_name(), port_, options);
+}
+
+std::string SshServer::shell() const {
+  return fmt::format("{} -p {} {}@127.0.0.1", file("bin/ssh").string(), port_, user_name());
 }
 
 std::map<std::string, std::string> SshServer::environment() const {

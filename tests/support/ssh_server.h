@@ -25,7 +25,13 @@ class SshServer {
   static constexpr const char* kUnavailable = "sshd is not installed";
   static bool is_available();
 
-  explicit SshServer(const BarmanHome& barman);
+  struct Options {
+    // Lines of sshd_config.
+    std::string more_configuration = {};
+  };
+
+  explicit SshServer(const BarmanHome& barman) : SshServer(barman, Options()) {}
+  SshServer(const BarmanHome& barman, const Options& options);
   // Nobody keeps a connection to it.
   ~SshServer();
   SshServer(const SshServer&) = delete;
@@ -37,9 +43,16 @@ class SshServer {
   std::vector<std::string> argv(const std::string& program,
                                 const std::vector<std::string>& options = {}) const;
   std::string command(const std::string& program, const std::string& options = "") const;
+  // For ssh_command: the whole path of an `ssh` that knows the key and the host, and how it gets
+  // there.
+  std::string shell() const;
   // PATH with an `ssh` that knows the key and the host; TMPDIR of this server's own, for what the
   // clients keep.
   std::map<std::string, std::string> environment() const;
+
+  // What the key may do only, from the next connection on: "rrsync -ro /"; the command asked for is
+  // in SSH_ORIGINAL_COMMAND. Empty = everything.
+  void force_command(const std::string& command) const;
 
   void start();
   // All connections end with it.

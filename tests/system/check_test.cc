@@ -342,13 +342,19 @@ TEST(CheckedDirectories, ThatCannotBeReadAreNotEmpty) {
 
 // Whatever `backup` refuses, who watches `check` must see.
 TEST(CheckedBackupMethod, IsToldWhenBackupWouldRefuseIt) {
-  StreamingSite site({.server = {{"backup_method", "rsync"}, {"ssh_command", "false"}}});
+  StreamingSite site({.server = {{"backup_method", "snapshot"},
+                                 {"ssh_command", "false"},
+                                 {"snapshot_provider", "gcp"},
+                                 {"snapshot_instance", "i"},
+                                 {"snapshot_disks", "d"},
+                                 {"gcp_project", "p"},
+                                 {"gcp_zone", "z"}}});
   const CommandResult backup = site.barman.run({"backup", "main"});
-  EXPECT_THAT(backup.err, HasSubstr("backup_method = rsync is not available"));
+  EXPECT_THAT(backup.err, HasSubstr("backup_method = snapshot is not available"));
   const Items items = check(site.barman);
   EXPECT_EQ(status_of(items, "backup_method"), "FAILED");
   EXPECT_THAT(hint_of(items, "backup_method"),
-              HasSubstr("backup_method = rsync is not available in this version. Set "));
+              HasSubstr("backup_method = snapshot is not available in this version. Set "));
 }
 
 }  // namespace

@@ -219,7 +219,8 @@ TEST(LocalFiles, AreRefusedAndFailWithReasons) {
   const CommandResult exclusive = site.barman.run({"backup", "main"});
   EXPECT_EQ(exclusive.exit_code, 1);
   EXPECT_THAT(exclusive.err,
-              HasSubstr("backup_options = exclusive_backup is not available in this version"));
+              HasSubstr("exclusive backup supported: exclusive backups not supported on PostgreSQL "
+                        "17"));
   site.barman.set("main", "backup_options", "concurrent_backup");
   const fs::path pid_file = site.postgres.data_directory() / "postmaster.pid";
   const std::string text = read_text(pid_file);

@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <csignal>
+
+#include "base/text.h"
 #include "encryption/test_support.h"
 #include "support/eventually.h"
 #include "support/incremental_site.h"
@@ -18,7 +22,6 @@ namespace fs = std::filesystem;
 
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::Not;
 
 using Arguments = std::vector<std::string>;
 
@@ -201,10 +204,6 @@ TEST_F(RemoteRestore, NothingIsSentWhenTheHostIsNotFit) {
   EXPECT_THAT(refusal(request(full_, place), place),
               HasSubstr("for the tablespace 'ts' is not empty"));
   EXPECT_TRUE(fs::is_empty(place.data));
-  for (const char* option : {"--delta-restore", "--resume"}) {
-    EXPECT_THAT(refusal(request(full_, place, {option}), place),
-                HasSubstr("cannot update an existing data directory on another host"));
-  }
 }
 
 TEST_F(RemoteRestore, ACutConnectionLeavesNothingThatStarts) {
@@ -220,10 +219,242 @@ TEST_F(RemoteRestore, ACutConnectionLeavesNothingThatStarts) {
   EXPECT_THAT(result->err, AllOf(HasSubstr("Failure copying base backup: cannot write \""),
                                  HasSubstr("of the destination host: "), HasSubstr("exit code 255"),
                                  HasSubstr("is incomplete: it has no global/pg_control")));
-  EXPECT_THAT(result->err, Not(HasSubstr("--resume")));
+  EXPECT_THAT(result->err, HasSubstr("Go on with --resume"));
   EXPECT_FALSE(fs::exists(place.data / "global/pg_control"));
   EXPECT_FALSE(fs::exists(place.data / "postgresql.conf"));
   EXPECT_TRUE(fs::exists(place.data / ".barman-restoring"));
+  network.pass();
+  const CommandResult again = run_command(request(full_, place, {"--resume"}));
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.out, HasSubstr(" were there already."));
+  PostgresServer copy({.data_directory = place.data});
+  EXPECT_EQ(copy.value("SELECT count(*) > 0 FROM changing"), "t");
+}
+
+// The places of the interrupted restore are not said again.
+CommandRequest resuming(CommandRequest asked) {
+  const auto rule = std::find(asked.argv.begin(), asked.argv.end(), "--tablespace");
+  asked.argv.erase(rule, rule + 2);
+  asked.argv.insert(asked.argv.end() - 3, "--resume");
+  return asked;
+}
+
+// kill -9 of ours, when something has come into being there; each time the next run goes on.
+TEST_F(RemoteRestore, GoesOnAfterAKillAtAnyPoint) {
+  const Place place;
+  const std::vector<fs::path> points = {place.data / ".barman-restoring",
+                                        place.tablespace / "PG_17_202406281", place.data / "base/5",
+                                        place.data / "global/1262"};
+  bool is_first = true;
+  for (const fs::path& point : points) {
+    CommandRequest asked = request(full_, place, {"--jobs", "2", "--bwlimit", "15000"});
+    BackgroundCommand restore(is_first ? asked : resuming(asked));
+    is_first = false;
+    ASSERT_TRUE(eventually([&] { return fs::exists(point) || !restore.is_running(); }));
+    restore.kill(SIGKILL);
+    const auto killed = restore.wait();
+    ASSERT_TRUE(killed);
+    ASSERT_EQ(killed->exit_code, 137) << point << killed->out << killed->err;
+    EXPECT_FALSE(fs::exists(place.data / "global/pg_control")) << point;
+    const fs::path settings = place.data / "postgresql.auto.conf";
+    EXPECT_TRUE(!fs::exists(settings) ||
+                read_text(settings).find("of the source") == std::string::npos)
+        << point;
+    ASSERT_TRUE(eventually([&] { return fs::exists(place.data / ".barman-restoring"); })) << point;
+  }
+  EXPECT_THAT(
+      refusal(request(full_, place), place),
+      HasSubstr("It holds an interrupted restore of this backup: --resume goes on with it"));
+  const CommandResult resumed = run_command(resuming(request(full_, place)));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_THAT(resumed.out, HasSubstr(" were there already."));
+  PostgresServer copy({.data_directory = place.data});
+  EXPECT_EQ(copy.value("SELECT count(*) > 0 FROM changing"), "t");
+  EXPECT_EQ(copy.value("SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = "
+                       "'ts'"),
+            place.tablespace.string());
+}
+
+TEST_F(RemoteRestore, DeltaRestoreBringsAClusterBack) {
+  const Place place;
+  ASSERT_EQ(run_command(request(full_, place)).exit_code, 0);
+  std::map<std::string, Rows> rows;
+  {
+    PostgresServer copy({.data_directory = place.data});
+    copy.wait_until_primary();
+    rows = all_rows(copy);
+    copy.query("CREATE TABLE later AS SELECT generate_series(1, 1000) AS id");
+    copy.query("UPDATE changing SET text = 'wrong'");
+    const CommandResult running =
+        run_command(request(full_, place, {"--delta-restore", "--jobs", "2"}));
+    EXPECT_EQ(running.exit_code, 1);
+    EXPECT_THAT(running.err, HasSubstr("PostgreSQL runs on it (pid "));
+    EXPECT_EQ(copy.value("SELECT count(*) FROM later"), "1000");
+  }
+  write_text(place.data / "of somebody", "x");
+  const CommandResult planned =
+      run_command(request(full_, place, {"--delta-restore", "--dry-run"}));
+  EXPECT_EQ(planned.exit_code, 0) << planned.err;
+  EXPECT_TRUE(fs::exists(place.data / "global/pg_control"));
+  const CommandResult result = run_command(
+      request(full_, place, {"--delta-restore", "--jobs", "2", "--staging-path", "/tmp"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr(" were there already."));
+  EXPECT_THAT(result.err, HasSubstr("On the destination host: "));
+  {
+    PostgresServer copy({.data_directory = place.data});
+    EXPECT_EQ(all_rows(copy), rows);
+    EXPECT_EQ(copy.value("SELECT to_regclass('later') IS NULL"), "t");
+  }
+  // What is no cluster of this backup stays as it is.
+  const Place other;
+  fs::create_directories(other.data);
+  write_text(other.data / "file", "of somebody");
+  const CommandResult refused = run_command(request(full_, other, {"--delta-restore"}));
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("it is not a PostgreSQL data directory"));
+  EXPECT_TRUE(fs::exists(other.data / "file"));
+  // Nothing says that the tablespace is of this cluster.
+  fs::create_directories(other.tablespace / "PG_17_202406281");
+  fs::remove(other.data / "file");
+  EXPECT_THAT(refusal(request(full_, other, {"--delta-restore"}), other),
+              HasSubstr("nothing in '" + other.data.string() + "' says that it belongs to it"));
+}
+
+// What a restore here writes, too: whatever the target, only the places differ.
+TEST_F(RemoteRestore, EachTargetIsWrittenAsHere) {
+  const std::string after = site_->postgres.value("SELECT now() + interval '1 hour'");
+  for (const Arguments& options :
+       std::vector<Arguments>{{"--target-time", after, "--exclusive", "--skip-wal-check"},
+                              {"--target-lsn", site_->postgres.value("SELECT pg_current_wal_lsn()"),
+                               "--target-action", "shutdown", "--skip-wal-check", "--partial-wal"},
+                              {"--target-tli", "current", "--standby-mode"}}) {
+    const Place here;
+    const Place there;
+    CommandRequest local = request(full_, here, options);
+    const auto remote = std::find(local.argv.begin(), local.argv.end(), "--remote-ssh-command");
+    local.argv.erase(remote, remote + 2);
+    const CommandResult made_here = run_command(local);
+    const CommandResult made_there = run_command(request(full_, there, options));
+    ASSERT_EQ(made_here.exit_code, 0) << options.front() << made_here.err;
+    ASSERT_EQ(made_there.exit_code, 0) << options.front() << made_there.err;
+    const auto settings_of = [](const Place& place) {
+      return replace_all(read_text(place.data / "postgresql.auto.conf"),
+                         place.directory.path().string(), "PLACE");
+    };
+    EXPECT_EQ(settings_of(there), settings_of(here)) << options.front();
+    for (const char* const name : {"recovery.signal", "standby.signal", "barman_wal", "pg_wal"}) {
+      EXPECT_EQ(fs::exists(there.data / name), fs::exists(here.data / name))
+          << options.front() << name;
+    }
+  }
+}
+
+// The other host fetches its WAL from this one, through ssh, by the command it is told.
+TEST_F(RemoteRestore, GetWalRecoversOnTheOtherHost) {
+  site_->postgres.query("CREATE TABLE fetched AS SELECT 1 AS id");
+  site_->postgres.query("SELECT pg_create_restore_point('fetched')");
+  site_->archive_a_segment();
+  const Place place;
+  const CommandResult result = run_command(request(
+      full_, place,
+      {"--get-wal", "--restore-command", ssh_->command("barman-wal-restore") + " main %f %p",
+       "--target-name", "fetched", "--target-action", "promote"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("Custom restore command override"));
+  EXPECT_TRUE(fs::is_empty(place.data / "pg_wal"));
+  {
+    PostgresServer copy({.data_directory = place.data, .environment = ssh_->environment()});
+    copy.wait_until_primary();
+    EXPECT_EQ(copy.value("SELECT id FROM fetched"), "1");
+  }
+  site_->postgres.query("DROP TABLE fetched");
+}
+
+// A login shell that talks, and another one than sh.
+TEST_F(RemoteRestore, AnyLoginShellWillDo) {
+  const char* const shell = fs::exists("/usr/bin/tcsh") ? "/usr/bin/tcsh" : "/bin/bash";
+  SshServer talking(site_->barman, {.more_configuration =
+                                        std::string("ForceCommand echo 'Welcome to db2!'; exec ") +
+                                        shell + " -c \"$SSH_ORIGINAL_COMMAND\"\n"});
+  const Place place;
+  const auto asked = [&](const Arguments& options) {
+    CommandRequest made = request(full_, place, options, remote_command(talking.port()));
+    made.environment["PATH"] = talking.environment().at("PATH");
+    return made;
+  };
+  const CommandResult result = run_command(asked({}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  fs::resize_file(place.data / "global/1262", 0);
+  const CommandResult updated = run_command(asked({"--delta-restore"}));
+  ASSERT_EQ(updated.exit_code, 0) << updated.err;
+  PostgresServer copy({.data_directory = place.data});
+  EXPECT_EQ(copy.value("SELECT count(*) > 0 FROM changing"), "t");
+}
+
+TEST_F(RemoteRestore, TellsWhatIsWrongWithTheConnection) {
+  const Place place;
+  const fs::path other_key = place.directory.path() / "other_key";
+  run_checked({.argv = {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other_key.string()}});
+  const std::string host = " " + user_name() + "@127.0.0.1";
+  const std::string route = "/usr/bin/ssh -o BatchMode=yes -p " + std::to_string(ssh_->port());
+  EXPECT_THAT(
+      refusal(request(full_, place, {},
+                      route +
+                          " -F /dev/null -o StrictHostKeyChecking=no -o "
+                          "UserKnownHostsFile=/dev/null -o IdentitiesOnly=yes -i " +
+                          other_key.string() + host),
+              place),
+      AllOf(HasSubstr("Unable to connect to the target host"), HasSubstr("Permission denied"),
+            HasSubstr("Try the command of --remote-ssh-command by hand")));
+  // The host was another one when it was met first.
+  const fs::path known = place.directory.path() / "known_hosts";
+  const std::string key = read_text(other_key.string() + ".pub");
+  write_text(known, "[127.0.0.1]:" + std::to_string(ssh_->port()) + " " + key);
+  EXPECT_THAT(refusal(request(full_, place, {},
+                              route +
+                                  " -F /dev/null -o StrictHostKeyChecking=yes -o "
+                                  "UserKnownHostsFile=" +
+                                  known.string() + host),
+                      place),
+              AllOf(HasSubstr("Unable to connect to the target host"),
+                    HasSubstr("Host key verification failed")));
+  // Not for this user.
+  fs::create_directories(place.root / "closed");
+  fs::permissions(place.root / "closed", fs::perms(0555));
+  CommandRequest closed = request(full_, place);
+  closed.argv.back() = (place.root / "closed" / "data").string();
+  EXPECT_THAT(refusal(closed, place), HasSubstr("cannot be written by this user"));
+  fs::permissions(place.root / "closed", fs::perms(0755));
+  EXPECT_FALSE(fs::exists(place.data));
+}
+
+// It is not known beforehand: what df says is right, and then somebody else takes the space.
+TEST_F(RemoteRestore, GoesOnAfterAFullDiskThere) {
+  if (!Tmpfs::is_available()) GTEST_SKIP() << Tmpfs::kUnavailable;
+  const Place place;
+  constexpr std::uint64_t kEnough = std::uint64_t{300} << 20;
+  Tmpfs disk(kEnough);
+  const auto asked = [&](const Arguments& options, const std::string& command = "") {
+    CommandRequest made = request(full_, place, options, command);
+    made.argv.back() = (disk.path() / "data").string();
+    return made;
+  };
+  BackgroundCommand restore(asked({"--bwlimit", "3000"}));
+  ASSERT_TRUE(eventually([&] { return fs::exists(disk.path() / "data/base/1"); })) << restore.err();
+  disk.resize(kEnough - disk.free_bytes());
+  const auto full = restore.wait();
+  ASSERT_TRUE(full);
+  EXPECT_EQ(full->exit_code, 1);
+  EXPECT_THAT(full->err, AllOf(HasSubstr("No space left on device"),
+                               HasSubstr("Free space there: its disk is full. "),
+                               HasSubstr("Go on with --resume")));
+  EXPECT_FALSE(fs::exists(disk.path() / "data/global/pg_control"));
+  disk.resize(kEnough);
+  const CommandResult again = run_command(asked({"--resume"}));
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  PostgresServer copy({.data_directory = disk.path() / "data"});
+  EXPECT_EQ(copy.value("SELECT count(*) > 0 FROM changing"), "t");
 }
 
 }  // namespace

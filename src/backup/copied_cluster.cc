@@ -1,0 +1,262 @@
+#include "backup/copied_cluster.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "backup/close_wal.h"
+#include "backup/cluster_facts.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/log_components.h"
+#include "base/text.h"
+#include "postgres/backup_label.h"
+#include "postgres/low_level_backup.h"
+#include "postgres/page_checksum.h"
+#include "postgres/version_facts.h"
+#include "stored/backup_evidence.h"
+#include "stored/backup_store.h"
+#include "wal/wal_file_name.h"
+
+namespace barman::backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+using catalogue::BackupInfo;
+using catalogue::PythonDict;
+
+// PostgreSQL notes its start twice.
+constexpr std::int64_t kStartTolerance = 5;
+constexpr int kFirstWithoutExclusive = 150000;
+
+double micros(double seconds) { return std::round(seconds * 1e6) / 1e6; }
+
+}  // namespace
+
+PythonDict copy_stats(const std::vector<CopiedItem>& items, double total_seconds,
+                      std::size_t worker_count) {
+  PythonDict analysis;
+  PythonDict copied;
+  PythonDict serial;
+  double analysis_seconds = 0;
+  double copy_seconds = 0;
+  double serial_seconds = 0;
+  for (const CopiedItem& item : items) {
+    analysis.set(item.label, {micros(item.analysis_seconds)});
+    copied.set(item.label, {micros(item.copy_seconds)});
+    serial.set(item.label, {micros(item.serial_seconds)});
+    analysis_seconds += item.analysis_seconds;
+    copy_seconds += item.copy_seconds;
+    serial_seconds += item.serial_seconds;
+  }
+  PythonDict stats;
+  stats.set("total_time", {micros(total_seconds)});
+  stats.set("number_of_workers", {static_cast<std::int64_t>(worker_count)});
+  stats.set("analysis_time_per_item", {analysis});
+  stats.set("copy_time_per_item", {copied});
+  stats.set("serialized_copy_time_per_item", {serial});
+  stats.set("analysis_time", {micros(analysis_seconds)});
+  stats.set("copy_time", {micros(copy_seconds)});
+  stats.set("serialized_copy_time", {micros(serial_seconds)});
+  return stats;
+}
+
+void with_failure_told(BackupJob& job, const std::function<void()>& step) {
+  try {
+    step();
+  } catch (const Error&) {  // Goes on its way.
+    job.messages.error("The backup has failed " + job.action);
+    throw;
+  }
+}
+
+std::optional<std::string> find_other_postmaster(const std::optional<std::string>& file,
+                                                 postgres::Connection& connection) {
+  if (!file) return "no server runs in it";
+  const postgres::Postmaster asked = postgres::query_postmaster(connection);
+  // pid, data directory, seconds of the start, port
+  const std::vector<std::string> lines = split(*file, '\n');
+  const auto number = [&](std::size_t index) {
+    return index < lines.size() ? parse_integer(strip(lines[index])) : std::nullopt;
+  };
+  const auto started_at = number(2);
+  if (number(3) != asked.port || !started_at ||
+      std::abs(*started_at - asked.started_at) > kStartTolerance) {
+    return "another server runs in it";
+  }
+  return std::nullopt;
+}
+
+std::string require_data_directory_name(postgres::Connection& connection) {
+  const auto data = postgres::query_settings(connection).data_directory;
+  if (!data) {
+    throw Error(ErrorKind::permission, "PostgreSQL does not tell where its data directory is",
+                "Let the user of conninfo read all settings (role pg_monitor).");
+  }
+  return *data;
+}
+
+CopiedCluster::~CopiedCluster() {
+  if (!is_running_exclusively_) return;
+  try {
+    postgres::Connection connection = server_.connect();
+    postgres::abort_exclusive_backup(connection);
+  } catch (const Error& error) {  // There is nobody to hear it, and the next backup tells, too.
+    log::error(log::kBackupComponent,
+               "PostgreSQL is still in exclusive backup mode, call pg_stop_backup() by hand: {}",
+               error.describe());
+  }
+}
+
+std::string CopiedCluster::mode() const {
+  return is_exclusive() ? "rsync-exclusive" : "rsync-concurrent";
+}
+
+catalogue::Identity CopiedCluster::require_possible(postgres::Connection& connection) const {
+  const std::string version = postgres::major_version_text(connection.server_version());
+  if (is_exclusive() && connection.server_version() >= kFirstWithoutExclusive) {
+    throw Error(ErrorKind::config,
+                fmt::format("exclusive backups are not supported by PostgreSQL {}", version),
+                "Set backup_options = concurrent_backup.");
+  }
+  if (is_exclusive() && postgres::is_in_recovery(connection)) {
+    throw Error(ErrorKind::config, "a standby takes no exclusive backups",
+                "Set backup_options = concurrent_backup.");
+  }
+  return {.system_id = postgres::format_system_id(postgres::query_system_id(connection)),
+          .version = version};
+}
+
+void CopiedCluster::begin(BackupJob& job, const RequirePlace& require_place) {
+  job.action = "issuing start backup command";
+  postgres::Connection connection = server_.connect();
+  // The session itself: conninfo may name several hosts.
+  require_place(connection);
+  log::info(log::kBackupComponent, "waiting for the checkpoint at the start of the backup");
+  const postgres::LowLevelStart start = postgres::start_low_level_backup(
+      connection, fmt::format("Barman backup {} {}", server_.name(), job.info.id.value),
+      request_.checkpoint == replication::CheckpointMode::fast ? postgres::StartCheckpoint::fast
+                                                               : postgres::StartCheckpoint::spread,
+      is_exclusive() ? postgres::BackupForm::exclusive : postgres::BackupForm::concurrent);
+  is_running_exclusively_ = is_exclusive();
+  BackupInfo& info = job.info;
+  // Behind the start: what is made later, WAL makes again.
+  settings_ = take_facts(connection, info, tablespaces_);
+  if (!settings_.data_directory) {
+    throw Error(ErrorKind::permission, "PostgreSQL does not tell where its data directory is",
+                "Let the user of conninfo read all settings (role pg_monitor).");
+  }
+  for (const postgres::TablespaceRow& row : tablespaces_) {
+    // One in place is a directory below the data directory.
+    if (row.location.starts_with('/')) {
+      info.tablespaces.push_back({.name = row.name, .oid = row.oid, .location = row.location});
+    }
+  }
+  page_size_ = postgres::query_postmaster(connection).page_size;
+  info.timeline = postgres::query_current_timeline(connection);
+  info.begin_time = start.time;
+  info.begin_xlog = start.lsn;
+  info.begin_wal = wal::segment_name(
+      wal::segment_of(*info.timeline, start.lsn, info.xlog_segment_size), info.xlog_segment_size);
+  info.begin_offset = wal::segment_offset(start.lsn, info.xlog_segment_size);
+  if (!is_exclusive()) session_.emplace(std::move(connection), request_.keepalive_interval);
+}
+
+bool CopiedCluster::has_tablespace(std::uint32_t oid) const {
+  postgres::Connection connection = server_.connect();
+  const std::vector<postgres::TablespaceRow> rows = postgres::list_tablespaces(connection);
+  return std::any_of(rows.begin(), rows.end(),
+                     [&](const postgres::TablespaceRow& row) { return row.oid == oid; });
+}
+
+std::vector<ExternalFile> CopiedCluster::external_files() const {
+  std::vector<ExternalFile> files;
+  const std::string inside = data_directory() + "/";
+  const auto add = [&](const char* label, const std::optional<std::string>& path, bool optional) {
+    if (!path || path->starts_with(inside)) return;
+    files.push_back({.label = label, .path = *path, .is_optional = optional});
+  };
+  add("config_file", settings_.config_file, false);
+  add("hba_file", settings_.hba_file, false);
+  add("ident_file", settings_.ident_file, true);
+  return files;
+}
+
+void CopiedCluster::warn_of_included_files(const BackupJob& job) const {
+  if (server_.config().backup_options.external_configuration) return;
+  const std::string inside = data_directory() + "/";
+  std::string list;
+  for (const std::string& file : settings_.included_files) {
+    if (!file.starts_with(inside)) list += "\t" + file + "\n";
+  }
+  if (list.empty()) return;
+  job.messages.warning(
+      "The usage of include directives is not supported for files that reside outside PGDATA.\n"
+      "Please manually backup the following files:\n" +
+      list);
+}
+
+std::optional<wal::Lsn> CopiedCluster::checked_before(const BackupInfo& info) const {
+  if (info.data_checksums != "on" || page_size_ != postgres::kPageSize) return std::nullopt;
+  return info.begin_xlog;
+}
+
+void CopiedCluster::end(BackupJob& job) {
+  if (is_exclusive()) {
+    postgres::Connection connection = server_.connect();
+    stop(job, connection);
+  } else {
+    stop(job, session_->take_back());
+  }
+}
+
+void CopiedCluster::stop(BackupJob& job, postgres::Connection& connection) {
+  const fs::path label_path =
+      stored::BackupStore(server_.catalogue()).directories(job.info.id).data_directory /
+      kLabelFileName;
+  BackupInfo& info = job.info;
+  std::string text;
+  if (is_exclusive()) {
+    job.action = "reading the backup label";
+    text = read_file(label_path);
+  }
+  job.action = is_exclusive() ? "issuing stop of the backup"
+                              : "issuing stop backup command (native concurrent)";
+  log::info(log::kBackupComponent, "waiting for the WAL of the backup to be archived");
+  const postgres::LowLevelStop stop = postgres::stop_low_level_backup(
+      connection,
+      is_exclusive() ? postgres::BackupForm::exclusive : postgres::BackupForm::concurrent);
+  is_running_exclusively_ = false;
+  if (!is_exclusive()) text = stop.backup_label;
+  const postgres::BackupLabel label =
+      in_context("\"backup_label\"", [&] { return postgres::parse_backup_label(text); });
+  if (label.start_wal_location != info.begin_xlog) {
+    throw Error(
+        ErrorKind::corrupt,
+        fmt::format("backup_label begins at {}, the backup at {}",
+                    wal::format_lsn(label.start_wal_location), wal::format_lsn(*info.begin_xlog)),
+        "Take the backup again.");
+  }
+  info.timeline = label.start_timeline;
+  info.begin_wal = label.start_wal_file;
+  info.backup_label = text;
+  info.end_time = stop.time;
+  info.end_xlog = stop.lsn;
+  info.end_offset = wal::segment_offset(stop.lsn, info.xlog_segment_size);
+  info.end_wal = last_segment_before(postgres::query_current_timeline(connection), stop.lsn,
+                                     info.xlog_segment_size);
+  close_last_segment(server_, info, connection, job.messages);
+  job.action = "writing backup label";
+  if (!is_exclusive()) write_file_durably(label_path, text);
+  stored::require_consistent(
+      info, stored::gather_evidence(label_path.parent_path(), kControlFileName, nullptr));
+}
+
+}  // namespace barman::backup

@@ -1,0 +1,107 @@
+// What the backups that copy files have in common, whatever copies them: start and stop by the
+// low-level API, the facts of the cluster between them, and the statistics of the copy.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backup/backup_source.h"
+#include "backup/held_session.h"
+#include "catalogue/backup_info.h"
+#include "postgres/connection.h"
+#include "postgres/queries.h"
+#include "server/server.h"
+#include "wal/lsn.h"
+
+namespace barman::backup {
+
+// Of a data directory: copied last.
+inline constexpr const char* kControlFileName = "global/pg_control";
+// Of a data directory while an exclusive backup runs, and of every backup.
+inline constexpr const char* kLabelFileName = "backup_label";
+
+// Seconds that one tablespace, the data directory or a single file has taken.
+struct CopiedItem {
+  std::string label;
+  double analysis_seconds = 0;
+  double copy_seconds = 0;
+  // All workers together.
+  double serial_seconds = 0;
+};
+
+// The field `copy_stats`.
+catalogue::PythonDict copy_stats(const std::vector<CopiedItem>& items, double total_seconds,
+                                 std::size_t worker_count);
+
+// A configuration file, where it lies outside of the data directory: it is copied into its root.
+struct ExternalFile {
+  std::string label;  // "hba_file"
+  std::string path;
+  // A missing one is no error.
+  bool is_optional = false;
+};
+
+// Calls `step`. When it fails, tells what users of these methods read first.
+void with_failure_told(BackupJob& job, const std::function<void()>& step);
+
+// Why a data directory with this `postmaster.pid` is not that of the server that answers.
+std::optional<std::string> find_other_postmaster(const std::optional<std::string>& file,
+                                                 postgres::Connection& connection);
+// As the server tells. Throws when it does not.
+std::string require_data_directory_name(postgres::Connection& connection);
+
+class CopiedCluster {
+ public:
+  // Both arguments must live longer.
+  CopiedCluster(const server::Server& server, const BackupRequest& request)
+      : server_(server), request_(request) {}
+  // Ends an exclusive backup that was not ended.
+  ~CopiedCluster();
+  CopiedCluster(const CopiedCluster&) = delete;
+  CopiedCluster& operator=(const CopiedCluster&) = delete;
+
+  // "rsync-concurrent": of copied files, whatever has copied them.
+  std::string mode() const;
+  bool is_exclusive() const { return server_.config().backup_options.exclusive_backup; }
+  // Asks the server. Throws `config` when it cannot be backed up so.
+  catalogue::Identity require_possible(postgres::Connection& connection) const;
+
+  // Looks whether the files are those of the server that answers; throws when they are not.
+  using RequirePlace = std::function<void(postgres::Connection& connection)>;
+  void begin(BackupJob& job, const RequirePlace& require_place);
+  // Throws when the backup on the server has ended, as far as this can be noticed.
+  void require_alive() const {
+    if (session_) session_->require_alive();
+  }
+  // Writes `backup_label` into the data directory; that of an exclusive backup is there already.
+  void end(BackupJob& job);
+
+  const std::string& data_directory() const { return *settings_.data_directory; }
+  // Also those in place.
+  const std::vector<postgres::TablespaceRow>& tablespaces() const { return tablespaces_; }
+  // Whether there is still one with this OID.
+  bool has_tablespace(std::uint32_t oid) const;
+  std::vector<ExternalFile> external_files() const;
+  // Configuration files outside of the data directory are copied, but not what they include.
+  void warn_of_included_files(const BackupJob& job) const;
+  // Pages have checksums that we can check: those behind this position may be torn, and WAL writes
+  // them anew.
+  std::optional<wal::Lsn> checked_before(const catalogue::BackupInfo& info) const;
+
+ private:
+  const server::Server& server_;
+  const BackupRequest& request_;
+  postgres::ServerSettings settings_;
+  std::vector<postgres::TablespaceRow> tablespaces_;
+  std::int64_t page_size_ = 0;
+  // Of a concurrent backup.
+  std::optional<HeldSession> session_;
+  bool is_running_exclusively_ = false;
+
+  void stop(BackupJob& job, postgres::Connection& connection);
+};
+
+}  // namespace barman::backup

@@ -1,0 +1,151 @@
+#include "restore/remote_guard.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/anonymous_file.h"
+#include "base/error.h"
+#include "restore/remote_script.h"
+
+namespace barman::restore {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kHeld = "held";
+constexpr int kInUse = 4;
+constexpr std::size_t kMaxGuardAnswer = 64 << 10;
+constexpr int kNoLimit = -1;
+
+// $1: the content of markers, $2: 1 when the directory may have files already, $3: the data
+// directory, then the OID and the location of each tablespace ("-": a directory for WAL).
+constexpr std::string_view kHold = R"sh(
+marker=$1; update=$2; data=$3; shift 3
+lives() { [ -d "/proc/$1" ] || kill -0 "$1" 2>/dev/null; }
+take() { (set -C; umask 077; echo $$ > "$1") 2>/dev/null; }
+holder_of() { holder=; read -r holder < "$1" || :; holder=${holder#-}; }
+prepare() {
+  mkdir -p -m 700 -- "$1"
+  : > "$1/.barman_write_check"
+  rm -f -- "$1/.barman_write_check"
+  chmod 700 -- "$1"
+  (umask 077; printf %s "$marker" > "$1/.barman-restoring.new")
+  mv -f -- "$1/.barman-restoring.new" "$1/.barman-restoring"
+}
+mkdir -p -m 700 -- "$data"
+lock=$data/.barman-restore.pid
+tries=0
+until take "$lock"; do
+  [ -f "$lock" ] || { echo "cannot create $lock" >&2; exit 1; }
+  holder_of "$lock"
+  if lives "${holder:-none}"; then
+    # One that was cut off ends soon.
+    tries=$((tries + 1)); [ $tries -lt 15 ] || {
+      echo "another restore writes into $data (process $holder; if it is none, remove $lock)" >&2; exit 4; }
+    sleep 1 || :
+  else
+    mv -f -- "$lock" "$lock.$$" && rm -f -- "$lock.$$"
+  fi
+done
+trap 'rm -f -- "$lock"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
+# No server can be started on it: while pg_control is there by the lock file that PostgreSQL itself
+# respects; then by its absence.
+if [ -e "$data/global/pg_control" ]; then
+  take "$data/postmaster.pid" || {
+    holder_of "$data/postmaster.pid"
+    ! lives "${holder:-none}" || {
+      echo "PostgreSQL is being started on $data (process $holder)" >&2; exit 4; }
+    rm -f -- "$data/postmaster.pid"
+    take "$data/postmaster.pid"
+  }
+fi
+prepare "$data"
+if [ "$update" = 1 ]; then mkdir -p -m 700 -- "$data/global"; else mkdir -m 700 -- "$data/global"; fi
+flush_files "$data/.barman-restoring" "$data"
+while [ $# -gt 0 ]; do
+  prepare "$2"
+  flush_files "$2/.barman-restoring" "$2"
+  if [ "$1" != - ] && [ "$update" = 0 ]; then
+    [ -d "$data/pg_tblspc" ] || mkdir -m 700 -- "$data/pg_tblspc"
+    ln -s -- "$2" "$data/pg_tblspc/$1"
+  fi
+  shift 2
+done
+if [ -e "$data/global/pg_control" ]; then
+  rm -f -- "$data/global/pg_control"
+  flush_files "$data/global"
+  rm -f -- "$data/postmaster.pid"
+fi
+printf 'held\000'
+while read -r line; do :; done
+)sh";
+
+std::vector<std::string> guard_command(const RestorePlan& plan) {
+  std::vector<std::string> arguments = {format_restore_marker(plan.marker),
+                                        plan.updates_existing ? "1" : "0",
+                                        plan.destination.string()};
+  for (const TablespacePlan& tablespace : plan.tablespaces) {
+    arguments.insert(arguments.end(), {fmt::to_string(tablespace.oid), tablespace.location});
+  }
+  if (plan.marker.staging_wal) {
+    arguments.insert(arguments.end(), {"-", plan.marker.staging_wal->string()});
+  }
+  return script_command(std::string(kPrintMark) + std::string(kDefineFlush) + std::string(kHold),
+                        arguments);
+}
+
+}  // namespace
+
+RemoteGuard::RemoteGuard(const host::Host& host, const RestorePlan& plan,
+                         const Interrupt& interrupt)
+    : input_(make_pipe()),
+      output_(make_pipe()),
+      errors_(open_anonymous_file(fs::temp_directory_path())),
+      session_(host.start(guard_command(plan), {.input = input_.read_end.get(),
+                                                .output = output_.write_end.get(),
+                                                .error = errors_.get()})) {
+  input_.read_end = Fd();
+  output_.write_end = Fd();
+  wait_until_held(host, interrupt);
+}
+
+void RemoteGuard::wait_until_held(const host::Host& host, const Interrupt& interrupt) {
+  std::string text;
+  for (;;) {
+    const std::optional<std::string> answer = answer_behind_mark(text);
+    if (answer && answer->starts_with(kHeld)) return;
+    if (wait_for_fd(output_.read_end.get(), WaitFor::readable, kNoLimit, interrupt) ==
+        WaitResult::interrupted) {
+      interrupt.throw_if_requested();
+    }
+    std::string piece(256, '\0');
+    const ssize_t count = ::read(output_.read_end.get(), piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0 || text.size() > kMaxGuardAnswer) break;
+    text.append(piece, 0, static_cast<std::size_t>(count));
+  }
+  input_.write_end = Fd();
+  const int exit_code = session_.wait();
+  const std::string reason = host::read_error_text(errors_);
+  if (exit_code == kInUse) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("The restore operation cannot proceed: {}", reason),
+                "Nothing was changed. Choose another directory, or wait; never restore over a "
+                "running cluster.");
+  }
+  throw script_failure(host, "cannot prepare the directories", exit_code, reason);
+}
+
+void RemoteGuard::release(const Interrupt& interrupt) {
+  input_.write_end = Fd();
+  session_.wait_unless_interrupted(interrupt);
+}
+
+}  // namespace barman::restore

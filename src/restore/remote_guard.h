@@ -1,0 +1,38 @@
+// The directories of a restore on another host, made, marked and held: a session there that lives
+// as long as the restore, so that no other restore writes into the same data directory, and that
+// ends with its connection, whatever ends that.
+//
+// What the update of an existing directory begins with happens in it, too: global/pg_control goes,
+// durably, after the markers are there.
+#pragma once
+
+#include "base/fd.h"
+#include "base/interrupt.h"
+#include "base/process.h"
+#include "host/host.h"
+#include "restore/restore_plan.h"
+
+namespace barman::restore {
+
+class RemoteGuard {
+ public:
+  // Throws `remote` with the reason: a directory cannot be made, another restore holds it, a server
+  // is being started on it.
+  RemoteGuard(const host::Host& host, const RestorePlan& plan, const Interrupt& interrupt);
+  RemoteGuard(const RemoteGuard&) = delete;
+  RemoteGuard& operator=(const RemoteGuard&) = delete;
+  ~RemoteGuard() = default;
+
+  // The restore is complete; nothing that fails here matters.
+  void release(const Interrupt& interrupt);
+
+ private:
+  void wait_until_held(const host::Host& host, const Interrupt& interrupt);
+
+  PipeEnds input_;
+  PipeEnds output_;
+  Fd errors_;
+  ChildProcess session_;
+};
+
+}  // namespace barman::restore

@@ -1,0 +1,45 @@
+// Short shell scripts that a restore runs on another host, and their answers: fields, each with a
+// NUL behind it. What a login shell there says beforehand (a .bashrc that talks) is left out.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "host/host.h"
+
+namespace barman::restore {
+
+// Before the answer of a script, which prints it first: kScriptMark.
+inline constexpr std::string_view kPrintMark = "printf '\\000barman-answer\\000'\n";
+
+// What is started there: `text` with its arguments as $1 and so on.
+std::vector<std::string> script_command(std::string_view text,
+                                        const std::vector<std::string>& arguments);
+// Behind the mark. nullopt when it is not there: then it was no shell that answered, or it has
+// failed before.
+std::optional<std::string> answer_behind_mark(const std::string& output);
+
+// What a script that has failed throws: "what: ... ended with exit code 3: reason".
+Error script_failure(const host::Host& host, std::string_view what, int exit_code,
+                     const std::string& reason);
+
+// Runs to the end; its input is this descriptor, or nothing. Throws script_failure().
+host::HostAnswer run_script(const host::Host& host, std::string_view text,
+                            const std::vector<std::string>& arguments, const Interrupt& interrupt,
+                            std::string_view what, int standard_input = -1);
+
+// Defines `flush PLACE...` and `flush_files FILE...`. What sync(1) cannot do for single file
+// systems it does for all.
+inline constexpr std::string_view kDefineFlush = R"sh(
+set -e
+case "$(sync --help 2>&1 || :)" in
+  *--file-system*|*-df*) flush() { sync -f "$@"; }; flush_files() { sync "$@"; } ;;
+  *) flush() { sync; }; flush_files() { sync; } ;;
+esac
+)sh";
+
+}  // namespace barman::restore

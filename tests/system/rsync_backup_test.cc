@@ -1,0 +1,496 @@
+// backup_method = rsync: the files of a running PostgreSQL come by rsync through a real sshd.
+// Restored backups are started, and have the rows; unchanged files are shared with the backup
+// before, changed ones never; what is cut is not copied again.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/catalogue_files.h"
+#include "support/eventually.h"
+#include "support/incremental_site.h"
+#include "support/ssh_server.h"
+#include "support/writer.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+// A PostgreSQL with a tablespace, and a barman that reaches its files through ssh only.
+struct RsyncSite : StreamingSite {
+  explicit RsyncSite(int major = kUsualMajor, Settings more = {})
+      : StreamingSite({.postgres = {.major = major, .tablespaces = {"ts"}},
+                       .server = with_method(std::move(more))}),
+        ssh(barman) {
+    barman.set("main", "ssh_command", ssh.shell());
+    start_receiver();
+    postgres.query("CREATE TABLE changing (id int PRIMARY KEY, text text)");
+    postgres.query(
+        "INSERT INTO changing SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g");
+    postgres.query("CREATE TABLE still AS SELECT g AS id FROM generate_series(1, 50000) g");
+    postgres.query(
+        "CREATE TABLE there TABLESPACE ts AS SELECT g AS id, repeat('t', 300) AS text "
+        "FROM generate_series(1, 5000) g");
+    archive_a_segment();
+  }
+  static Settings with_method(Settings more) {
+    more.emplace("backup_method", "rsync");
+    more.emplace("backup_options", "concurrent_backup");
+    more.emplace("ssh_command", "false");
+    return more;
+  }
+  fs::path base(const std::string& id) const { return server_directory() / "base" / id; }
+  std::string newest() { return barman.backup_ids("main").back(); }
+  // The file of a table, below the directory of a backup.
+  std::string file_of(const std::string& table, const std::string& tablespace = "ts") const {
+    const std::string path = postgres.value("SELECT pg_relation_filepath('" + table + "')");
+    if (!path.starts_with("pg_tblspc/")) return "data/" + path;
+    return postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = '" + tablespace + "'") +
+           "/" + path.substr(path.find("PG_"));
+  }
+
+  SshServer ssh;
+};
+
+// A restore to a place of its own.
+struct RsyncRestore {
+  RsyncRestore(RsyncSite& site, const std::string& id, const std::vector<std::string>& options = {})
+      : data(place.path() / "data") {
+    std::vector<std::string> arguments = {"restore", "--tablespace",
+                                          "ts:" + (place.path() / "ts").string()};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    arguments.insert(arguments.end(), {"main", id, data.string()});
+    result = site.barman.run(arguments);
+  }
+
+  TempDir place;
+  fs::path data;
+  CommandResult result;
+};
+
+struct stat status_of_file(const fs::path& path) {
+  struct stat status = {};
+  EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
+  return status;
+}
+
+void expect_restored_rows(RsyncSite& site, const std::string& id, int major) {
+  const RsyncRestore restored(site, id);
+  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+  PostgresServer copy({.major = major, .data_directory = restored.data});
+  copy.wait_until_primary();
+  EXPECT_EQ(all_rows(copy), all_rows(site.postgres));
+}
+
+class RsyncBackupOf : public testing::TestWithParam<int> {};
+
+TEST_P(RsyncBackupOf, IsTakenUnderLoadAndRestoredToAMoment) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  const int major = GetParam();
+  RsyncSite site(major, {{"reuse_backup", "link"}, {"parallel_jobs", "2"}});
+  std::optional<Writer> writer(std::in_place, site.postgres);
+  writer->wait_for_commits(20);
+  const CommandResult first = site.barman.run({"backup", "--wait", "main"});
+  ASSERT_EQ(first.exit_code, 0) << first.out << first.err;
+  EXPECT_EQ(first.err, "");
+  const std::string one = site.newest();
+  EXPECT_THAT(
+      first.out,
+      AllOf(HasSubstr("Starting backup using rsync-concurrent method for server main in "),
+            HasSubstr("Starting backup copy via rsync/SSH for " + one + " (2 jobs)\n"),
+            HasSubstr("Asking PostgreSQL server to finalize the backup.\n"),
+            HasSubstr("Actual size on disk: "), HasSubstr("Backup completed (start time: ")));
+  EXPECT_EQ(site.status_of(one), "DONE");
+
+  const Commit target = writer->wait_for_commits(20);
+  writer->wait_for_commits(20);
+  site.postgres.query("UPDATE changing SET text = 'new' WHERE id % 100 = 0");
+  const CommandResult second = site.barman.run({"backup", "--wait", "--manifest", "main"});
+  ASSERT_EQ(second.exit_code, 0) << second.out << second.err;
+  const std::string two = site.newest();
+  ASSERT_NE(one, two);
+  const std::vector<Commit> commits = writer->stop();
+  writer.reset();
+  site.archive_a_segment();
+  {
+    const RsyncRestore restored(site, one,
+                                {"--target-time", target.time, "--target-action", "promote"});
+    ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+    PostgresServer copy({.major = major, .data_directory = restored.data});
+    copy.wait_until_primary();
+    EXPECT_EQ(written_ids(copy), ids_until(commits, target.id));
+    EXPECT_EQ(sorted_rows(copy, "there"), sorted_rows(site.postgres, "there"));
+  }
+  // The second one shares what has not changed.
+  const auto is_shared = [&](const std::string& path) {
+    return status_of_file(site.base(one) / path).st_ino ==
+           status_of_file(site.base(two) / path).st_ino;
+  };
+  EXPECT_TRUE(is_shared(site.file_of("still")));
+  EXPECT_TRUE(is_shared(site.file_of("there")));
+  EXPECT_FALSE(is_shared(site.file_of("changing")));
+  EXPECT_FALSE(is_shared(site.file_of("writes")));
+  for (const char* name : {"backup_label", "global/pg_control"}) {
+    EXPECT_FALSE(is_shared("data/" + std::string(name))) << name;
+  }
+  EXPECT_TRUE(fs::is_empty(site.base(two) / "data/pg_wal"));
+  EXPECT_TRUE(fs::is_empty(site.base(two) / "data/pg_tblspc"));
+  EXPECT_FALSE(fs::exists(site.base(two) / "data/postmaster.pid"));
+  const CommandResult verified = site.barman.run({"verify-backup", "main", two});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  // Each stands alone.
+  const CommandResult deleted = site.barman.run({"delete", "main", one});
+  ASSERT_EQ(deleted.exit_code, 0) << deleted.out << deleted.err;
+  expect_restored_rows(site, two, major);
+}
+
+INSTANTIATE_TEST_SUITE_P(Postgres, RsyncBackupOf, testing::Values(17, 13));
+
+class RsyncBackupOfEach : public testing::TestWithParam<int> {};
+
+TEST_P(RsyncBackupOfEach, IsRestored) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  RsyncSite site(GetParam());
+  const CommandResult backup = site.barman.run({"backup", "--wait", "main"});
+  ASSERT_EQ(backup.exit_code, 0) << backup.out << backup.err;
+  EXPECT_EQ(backup.err, "");
+  EXPECT_EQ(site.status_of(site.newest()), "DONE");
+  expect_restored_rows(site, site.newest(), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Postgres, RsyncBackupOfEach, testing::Values(14, 15, 16, 18));
+
+void expect_exclusive_backup(RsyncSite& site, const std::string& options) {
+  const CommandResult check = site.barman.run({"check", "main"});
+  EXPECT_THAT(check.out, AllOf(HasSubstr("\tnot in recovery: OK\n"),
+                               HasSubstr("\texclusive backup supported: OK\n")));
+  const CommandResult backup = site.barman.run({"backup", "--wait", options, "main"});
+  ASSERT_EQ(backup.exit_code, 0) << backup.out << backup.err;
+  EXPECT_THAT(backup.out,
+              HasSubstr("Starting backup using rsync-exclusive method for server main in "));
+  const std::string id = site.newest();
+  EXPECT_EQ(site.status_of(id), "DONE");
+  EXPECT_FALSE(fs::exists(site.base(id) / "data/tablespace_map"));
+  expect_restored_rows(site, id, 14);
+}
+
+// Until PostgreSQL 14.
+TEST(ExclusiveRsyncBackup, IsTakenAndRestoredAndEndsWithItsFailure) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  RsyncSite site(14, {{"backup_options", "exclusive_backup"}});
+  site.postgres.query("ALTER ROLE barman SUPERUSER");
+  expect_exclusive_backup(site, "--no-retry");
+  // One that fails ends it on the server, too: the next one can begin.
+  const fs::path unreadable = site.postgres.data_directory() / "base/unreadable";
+  write_text(unreadable, "x");
+  fs::permissions(unreadable, fs::perms::none);
+  const CommandResult failed = site.barman.run({"backup", "main"});
+  EXPECT_EQ(failed.exit_code, 1) << failed.out;
+  EXPECT_EQ(site.postgres.value("SELECT pg_is_in_backup()"), "f");
+  fs::remove(unreadable);
+  // The same of files on this host.
+  site.barman.set("main", "backup_method", "local-rsync");
+  site.barman.set("main", "ssh_command", "");
+  expect_exclusive_backup(site, "--no-retry");
+}
+
+// One server for many facts.
+class RsyncBackup : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (!SshServer::is_available()) return;
+    site_ = std::make_unique<RsyncSite>(kUsualMajor,
+                                        Settings{{"reuse_backup", "link"}, {"parallel_jobs", "2"}});
+    // What has not changed takes no time from now on.
+    expect_done();
+  }
+  static void TearDownTestSuite() { site_.reset(); }
+  void SetUp() override {
+    if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  }
+  void TearDown() override {
+    if (site_) site_->ssh.force_command("");
+  }
+  static CommandResult backup(const std::vector<std::string>& options = {}) {
+    std::vector<std::string> arguments = {"backup"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    arguments.emplace_back("main");
+    return site_->barman.run(arguments);
+  }
+  // A backup that is copying the table `bulk`, for ten seconds; `fresh` has arrived already.
+  static BackgroundCommand slow_backup() {
+    site_->postgres.query("DROP TABLE IF EXISTS bulk, fresh");
+    site_->postgres.query("CREATE TABLE fresh TABLESPACE ts AS SELECT generate_series(1, 9) AS id");
+    site_->postgres.query(
+        "CREATE TABLE bulk AS SELECT g AS id, repeat(md5(g::text), 12) AS text "
+        "FROM generate_series(1, 7000) g");
+    site_->postgres.query("CHECKPOINT");
+    const std::size_t before = site_->barman.backup_ids("main").size();
+    BackgroundCommand command = site_->barman.spawn({"backup", "--bwlimit", "600", "main"});
+    EXPECT_TRUE(eventually([&] {
+      const std::vector<std::string> ids = site_->barman.backup_ids("main");
+      return ids.size() > before && has_arrived(ids.back(), "fresh") &&
+             fs::exists(site_->base(ids.back()) / site_->file_of("bulk"));
+    }));
+    return command;
+  }
+  // rsync sets the time of a file when it is whole.
+  static bool has_arrived(const std::string& id, const std::string& table) {
+    const fs::path path = site_->base(id) / site_->file_of(table);
+    const fs::path source = site_->postgres.data_directory() /
+                            site_->postgres.value("SELECT pg_relation_filepath('" + table + "')");
+    return fs::exists(path) && fs::last_write_time(path) == fs::last_write_time(source);
+  }
+  static CommandResult ended(BackgroundCommand& command) {
+    const std::optional<CommandResult> result = command.wait();
+    EXPECT_TRUE(result);
+    return result.value_or(CommandResult());
+  }
+  static void expect_done() {
+    const CommandResult result = backup({"--wait"});
+    ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+    EXPECT_EQ(site_->status_of(site_->newest()), "DONE");
+  }
+
+  static inline std::unique_ptr<RsyncSite> site_;
+};
+
+TEST_F(RsyncBackup, KilledIsGoneOnWith) {
+  BackgroundCommand command = slow_backup();
+  command.kill(SIGKILL);
+  ended(command);
+  const std::string killed = site_->newest();
+  const CommandResult next = backup({"--wait", "--manifest"});
+  ASSERT_EQ(next.exit_code, 0) << next.out << next.err;
+  EXPECT_EQ(site_->status_of(killed), "FAILED");
+  const std::string id = site_->newest();
+  EXPECT_EQ(status_of_file(site_->base(id) / site_->file_of("fresh")).st_ino,
+            status_of_file(site_->base(killed) / site_->file_of("fresh")).st_ino);
+  expect_restored_rows(*site_, id, kUsualMajor);
+  // What is deleted takes nothing along.
+  EXPECT_EQ(site_->barman.run({"delete", "main", killed}).exit_code, 0);
+  EXPECT_EQ(site_->barman.run({"verify-backup", "main", id}).exit_code, 0);
+}
+
+TEST_F(RsyncBackup, FailsWhenTheConnectionIsCut) {
+  BackgroundCommand command = slow_backup();
+  site_->ssh.stop();
+  const CommandResult result = ended(command);
+  site_->ssh.start();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: The backup has failed copying files\n"),
+                                HasSubstr("HINT: ")));
+  EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+  expect_done();
+}
+
+TEST_F(RsyncBackup, TriesACutConnectionAgain) {
+  site_->barman.set("main", "basebackup_retry_times", "60");
+  site_->barman.set("main", "basebackup_retry_sleep", "1");
+  BackgroundCommand command = slow_backup();
+  site_->ssh.stop();
+  site_->ssh.start();
+  const CommandResult result = ended(command);
+  site_->barman.set("main", "basebackup_retry_times", "0");
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  expect_restored_rows(*site_, site_->newest(), kUsualMajor);
+}
+
+TEST_F(RsyncBackup, FailsWhenRsyncIsKilled) {
+  BackgroundCommand command = slow_backup();
+  for (const pid_t child : list_children(command.pid())) ::kill(child, SIGKILL);
+  const CommandResult result = ended(command);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: The backup has failed copying files\n"),
+                                HasSubstr("HINT: ")));
+  expect_done();
+}
+
+TEST_F(RsyncBackup, FailsWhenPostgresIsRestarted) {
+  BackgroundCommand command = slow_backup();
+  site_->postgres.restart();
+  const CommandResult result = ended(command);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("Connection to the Postgres server was lost during the backup."));
+  EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+  ASSERT_TRUE(eventually([&] { return backup({"--wait"}).exit_code == 0; }));
+}
+
+TEST_F(RsyncBackup, HoldsWhatIsLeftOfADatabaseThatIsDroppedMeanwhile) {
+  site_->postgres.query("CREATE DATABASE gone");
+  site_->postgres.query("CREATE TABLE grows AS SELECT 1 AS id");
+  BackgroundCommand command = slow_backup();
+  site_->postgres.query("DROP DATABASE gone");
+  site_->postgres.query("TRUNCATE there");
+  site_->postgres.query("INSERT INTO grows SELECT generate_series(2, 100000)");
+  site_->postgres.query("INSERT INTO there SELECT g, 'again' FROM generate_series(1, 100) g");
+  const CommandResult result = ended(command);
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  expect_restored_rows(*site_, site_->newest(), kUsualMajor);
+}
+
+TEST_F(RsyncBackup, FailsWhenItsEndIsRefused) {
+  BackgroundCommand command = slow_backup();
+  site_->postgres.query("REVOKE EXECUTE ON FUNCTION pg_backup_stop(bool) FROM barman, public");
+  const CommandResult result = ended(command);
+  site_->postgres.query("GRANT EXECUTE ON FUNCTION pg_backup_stop(bool) TO barman");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(
+      result.err,
+      AllOf(HasSubstr("The backup has failed issuing stop backup command (native concurrent)"),
+            HasSubstr("permission denied for function pg_backup_stop")));
+  EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+  expect_done();
+}
+
+TEST_F(RsyncBackup, HoldsTablespacesInsideAndFilesOutside) {
+  PostgresServer& postgres = site_->postgres;
+  const TempDir outside;
+  const fs::path inner = postgres.data_directory() / "inner [1]";
+  fs::create_directory(inner);
+  postgres.query("CREATE TABLESPACE inner_one LOCATION '" + inner.string() + "'");
+  postgres.query("ALTER SYSTEM SET allow_in_place_tablespaces = on");
+  postgres.restart();
+  postgres.query("CREATE TABLESPACE in_place LOCATION ''");
+  postgres.query("CREATE TABLE inside TABLESPACE inner_one AS SELECT generate_series(1, 300) id");
+  postgres.query("CREATE TABLE placed TABLESPACE in_place AS SELECT generate_series(1, 200) id");
+  fs::copy_file(postgres.data_directory() / "pg_hba.conf", outside.path() / "hba.conf");
+  write_text(outside.path() / "included.conf", "# nothing\nwork_mem = '5MB'\n");
+  postgres.query("ALTER SYSTEM SET hba_file = '" + (outside.path() / "hba.conf").string() + "'");
+  const fs::path conf = postgres.data_directory() / "postgresql.conf";
+  const std::string text = read_text(conf);
+  write_text(conf, text + "include '" + (outside.path() / "included.conf").string() + "'\n");
+  postgres.restart();
+  CommandResult result;
+  ASSERT_TRUE(eventually([&] {
+    result = backup({"--wait"});
+    return result.exit_code == 0;
+  })) << result.out
+      << result.err;
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("Please manually backup the following files:"),
+                    HasSubstr("\t" + (outside.path() / "included.conf").string() + "\n")));
+  const std::string id = site_->newest();
+  const auto oid = [&](const std::string& name) {
+    return postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = '" + name + "'");
+  };
+  EXPECT_TRUE(fs::exists(site_->base(id) / "data/hba.conf"));
+  EXPECT_FALSE(fs::exists(site_->base(id) / "data/inner [1]"));
+  EXPECT_TRUE(fs::exists(site_->base(id) / site_->file_of("inside", "inner_one")));
+  EXPECT_FALSE(fs::is_empty(site_->base(id) / "data/pg_tblspc" / oid("in_place")));
+  {
+    const TempDir place;
+    const RsyncRestore restored(*site_, id,
+                                {"--tablespace", "inner_one:" + (place.path() / "in").string()});
+    ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+    // The files outside are those of the source.
+    PostgresServer copy(
+        {.settings = {{"allow_in_place_tablespaces", "on"}}, .data_directory = restored.data});
+    copy.wait_until_primary();
+    EXPECT_EQ(all_rows(copy), all_rows(postgres));
+  }
+  write_text(conf, text);
+  postgres.query("ALTER SYSTEM RESET hba_file");
+  postgres.query("DROP TABLE inside, placed");
+  postgres.query("DROP TABLESPACE inner_one");
+  postgres.query("DROP TABLESPACE in_place");
+  fs::remove_all(inner);
+  postgres.restart();
+}
+
+TEST_F(RsyncBackup, NeedsAKeyForRsyncOnly) {
+  if (!fs::exists("/usr/bin/rrsync")) GTEST_SKIP() << "rrsync is not installed";
+  site_->ssh.force_command("/usr/bin/rrsync -ro /");
+  const CommandResult check = site_->barman.run({"check", "main"});
+  EXPECT_THAT(check.out, HasSubstr("\tssh: OK (PostgreSQL server)\n"));
+  expect_done();
+}
+
+TEST_F(RsyncBackup, SaysWhatIsWrongWithSsh) {
+  const auto check = [&](const std::string& text) {
+    const CommandResult result = site_->barman.run({"check", "main"});
+    EXPECT_NE(result.exit_code, 0);
+    EXPECT_THAT(result.out, HasSubstr(text));
+    const CommandResult refused = backup();
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.err, HasSubstr("Impossible to start the backup."));
+  };
+  site_->ssh.force_command("echo hello; eval \"$SSH_ORIGINAL_COMMAND\"");
+  check("ssh output clean: FAILED (the configured ssh_command must not add anything");
+  const std::string shell = site_->ssh.shell();
+  site_->barman.set("main", "ssh_command", shell + " -o IdentityFile=/dev/null -F /dev/null");
+  check("ssh: FAILED (Connection failed using ");
+  site_->barman.set("main", "ssh_command", shell);
+  // Nothing was begun.
+  EXPECT_NE(site_->status_of(site_->newest()), "FAILED");
+
+  site_->ssh.force_command("PATH=/nowhere; eval \"$SSH_ORIGINAL_COMMAND\"");
+  const CommandResult missing = backup();
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.err, AllOf(HasSubstr("there is no rsync on the host of PostgreSQL"),
+                                 HasSubstr("HINT: Install rsync there")));
+}
+
+TEST_F(RsyncBackup, FailsAtAFileThatItCannotRead) {
+  const fs::path unreadable = site_->postgres.data_directory() / "base/unreadable";
+  write_text(unreadable, "x");
+  fs::permissions(unreadable, fs::perms::none);
+  const CommandResult result = backup();
+  fs::remove(unreadable);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("Permission denied"),
+                                HasSubstr("HINT: Let ssh_command log in as the user")));
+  EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+}
+
+// conninfo and ssh_command lead to different servers of the same cluster, say.
+TEST_F(RsyncBackup, RefusesFilesOfAnotherServer) {
+  const fs::path pid_file = site_->postgres.data_directory() / "postmaster.pid";
+  const std::string text = read_text(pid_file);
+  std::string other = text;
+  const std::string port = "\n" + std::to_string(site_->postgres.port()) + "\n";
+  ASSERT_NE(other.find(port), std::string::npos);
+  write_text(pid_file, other.replace(other.find(port), port.size(), "\n1\n"));
+  const CommandResult result = backup();
+  write_text(pid_file, text);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("another server runs in it"),
+                                HasSubstr("HINT: Correct ssh_command or conninfo")));
+}
+
+TEST_F(RsyncBackup, TellsCorruptPages) {
+  site_->postgres.query("CREATE TABLE damaged AS SELECT generate_series(1, 2000) AS id");
+  site_->postgres.query("CHECKPOINT");
+  const std::string path = site_->postgres.value("SELECT pg_relation_filepath('damaged')");
+  site_->postgres.stop();
+  std::string content = read_text(site_->postgres.data_directory() / path);
+  content[8192 + 5000] = static_cast<char>(content[8192 + 5000] ^ 1);
+  write_text(site_->postgres.data_directory() / path, content);
+  site_->postgres.start();
+  CommandResult result;
+  ASSERT_TRUE(eventually([&] {
+    result = backup({"--wait"});
+    return result.err.find("corrupt pages") != std::string::npos;
+  })) << result.out
+      << result.err;
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("1 in total, " + path + ": block 1"));
+  EXPECT_EQ(site_->status_of(site_->newest()), "DONE");
+  site_->postgres.query("DROP TABLE damaged");
+}
+
+}  // namespace
+}  // namespace barman::test
