@@ -132,6 +132,8 @@ TEST_F(RealBarman, TakesOurBackupsBack) {
     }
   }
   write_text(base(one) / "backup.info", known);
+  // Its index of the WAL has a column less.
+  barman34({"rebuild-xlogdb", "main"});
   EXPECT_THAT(barman34({"list-backup", "main"}), HasSubstr("main " + one));
   EXPECT_THAT(barman34({"show-backup", "main", one}), AllOf(HasSubstr("DONE"), HasSubstr("ts")));
   const TempDir place;

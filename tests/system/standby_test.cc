@@ -164,12 +164,13 @@ TEST_F(StandbySite, WithoutPrimaryConninfoWaitsForTheWalOfThePrimary) {
   EXPECT_EQ(restored_count(id), "1000");
 }
 
-TEST_F(StandbySite, WhosePrimaryCannotBeReachedTellsIt) {
+TEST_F(StandbySite, WhosePrimaryCannotBeReachedIsNotBackedUp) {
   begin({{"primary_conninfo", "host=127.0.0.1 port=1 user=barman dbname=postgres"}});
   const CommandResult backup = barman_.run({"backup", "main"});
-  EXPECT_EQ(backup.exit_code, 0) << backup.out << backup.err;
-  EXPECT_EQ(status_of(last_id()), "WAITING_FOR_WALS");
-  EXPECT_THAT(backup.err, HasSubstr("cannot switch WAL on the primary of 'main'"));
+  EXPECT_EQ(backup.exit_code, 1);
+  EXPECT_THAT(backup.err, AllOf(HasSubstr("Impossible to start the backup"),
+                                HasSubstr("port 1 failed: Connection refused")));
+  EXPECT_THAT(barman_.run({"list-backups", "--minimal", "main"}).out, "");
 }
 
 // Files from the standby, WAL from the primary.
