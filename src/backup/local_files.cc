@@ -281,8 +281,7 @@ CopyFacts LocalFiles::copy(BackupJob& job) {
     copy_data_directory(job, copy);
     copy_external_files(job, copy);
     if (cluster_.is_exclusive()) {
-      const fs::path cluster = cluster_.data_directory();
-      const fs::path label = cluster / kLabelFileName;
+      const fs::path label = cluster_.data_directory() + "/" + kLabelFileName;
       if (!copy.copy_file(label, places.data_directory / kLabelFileName)) {
         throw Error(
             ErrorKind::not_found,

@@ -38,6 +38,7 @@ using wal_archive::WalIndexEntry;
 
 namespace {
 
+constexpr std::string_view kPositionFile = "sync-wals.info";
 constexpr std::string_view kStagingPrefix = ".sync-";
 // Of one connection; with 16 MiB a file no more than 16 GiB wait for their names.
 constexpr std::size_t kBatch = 1024;
@@ -46,13 +47,12 @@ constexpr std::size_t kImmutableBatch = 16;
 
 // Where Barman has it.
 fs::path usual_position_path(const catalogue::CatalogueLocations& locations) {
-  return wal_archive::WalArchive(locations, {}).directory() / "sync-wals.info";
+  return WalArchive(locations, {}).directory() / kPositionFile;
 }
 
-// Beside the index when that is elsewhere: the directory of the WAL may be immutable.
+// The directory of the WAL may be immutable.
 fs::path position_path(const catalogue::CatalogueLocations& locations) {
-  if (locations.xlogdb_directory == locations.wals_directory) return usual_position_path(locations);
-  return locations.xlogdb_directory / (locations.server_name + "-sync-wals.info");
+  return WalArchive(locations, {}).beside_index(kPositionFile);
 }
 
 std::string relative_path(const std::string& name) {

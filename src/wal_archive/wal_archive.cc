@@ -158,6 +158,11 @@ std::optional<std::string> WalArchive::find_text(std::string_view name) const {
   return text.take();
 }
 
+fs::path WalArchive::beside_index(std::string_view name) const {
+  if (locations_.xlogdb_directory == locations_.wals_directory) return directory() / name;
+  return locations_.xlogdb_directory / fmt::format("{}-{}", locations_.server_name, name);
+}
+
 fs::path WalArchive::path_of(std::string_view name) const {
   return locations_.wals_directory / relative_path(name);
 }

@@ -89,6 +89,9 @@ class WalArchive {
   static std::string key_of(std::string_view name) { return relative_path(name).string(); }
   // The directory as a whole, for those who move it about or keep a file of their own in it.
   const std::filesystem::path& directory() const { return locations_.wals_directory; }
+  // A file of others that changes as the index does: beside the WAL, or, when the index lies
+  // elsewhere since WAL may be immutable, beside it with the name of the server in front.
+  std::filesystem::path beside_index(std::string_view name) const;
 
   // Whether the files lie on this host.
   bool is_local() const { return local() != nullptr; }
