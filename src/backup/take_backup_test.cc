@@ -268,7 +268,7 @@ TEST_F(TakenBackup, MarksThoseWhoseProcessDied) {
 }
 
 TEST_F(TakenBackup, RefusesASourceThatIsNotThere) {
-  for (const auto method : {config::BackupMethod::rsync, config::BackupMethod::snapshot}) {
+  for (const auto method : {config::BackupMethod::local_to_cloud, config::BackupMethod::snapshot}) {
     test_.config.backup_method = method;
     const server::Server server = test_.make();
     try {
