@@ -30,7 +30,9 @@ using testing::Not;
 // A PostgreSQL with a tablespace, and a barman beside it that copies its files.
 struct LocalSite : StreamingSite {
   explicit LocalSite(int major, Settings more = {})
-      : StreamingSite({.postgres = {.major = major, .tablespaces = {"ts"}},
+      : StreamingSite({.postgres = {.major = major,
+                                    .settings = {{"autovacuum", "off"}},
+                                    .tablespaces = {"ts"}},
                        .server = with_method(std::move(more))}) {
     start_receiver();
     postgres.query("CREATE TABLE changing (id int PRIMARY KEY, text text)");
@@ -40,6 +42,9 @@ struct LocalSite : StreamingSite {
     postgres.query(
         "CREATE TABLE there TABLESPACE ts AS SELECT g AS id, repeat('t', 300) AS text "
         "FROM generate_series(1, 5000) g");
+    // From now on nobody changes them by reading.
+    postgres.query("VACUUM still");
+    postgres.query("VACUUM there");
     archive_a_segment();
   }
   static Settings with_method(Settings more) {

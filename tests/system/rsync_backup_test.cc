@@ -31,7 +31,9 @@ using testing::HasSubstr;
 // A PostgreSQL with a tablespace, and a barman that reaches its files through ssh only.
 struct RsyncSite : StreamingSite {
   explicit RsyncSite(int major = kUsualMajor, Settings more = {})
-      : StreamingSite({.postgres = {.major = major, .tablespaces = {"ts"}},
+      : StreamingSite({.postgres = {.major = major,
+                                    .settings = {{"autovacuum", "off"}},
+                                    .tablespaces = {"ts"}},
                        .server = with_method(std::move(more))}),
         ssh(barman) {
     barman.set("main", "ssh_command", ssh.shell());
@@ -43,6 +45,9 @@ struct RsyncSite : StreamingSite {
     postgres.query(
         "CREATE TABLE there TABLESPACE ts AS SELECT g AS id, repeat('t', 300) AS text "
         "FROM generate_series(1, 5000) g");
+    // From now on nobody changes them by reading.
+    postgres.query("VACUUM still");
+    postgres.query("VACUUM there");
     archive_a_segment();
   }
   static Settings with_method(Settings more) {
