@@ -304,16 +304,86 @@ TEST_F(RsyncBackup, KilledIsGoneOnWith) {
   EXPECT_EQ(site_->barman.run({"verify-backup", "main", id}).exit_code, 0);
 }
 
-TEST_F(RsyncBackup, FailsWhenTheConnectionIsCut) {
-  BackgroundCommand command = slow_backup();
-  site_->ssh.stop();
-  const CommandResult result = ended(command);
-  site_->ssh.start();
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: The backup has failed copying files\n"),
-                                HasSubstr("HINT: ")));
-  EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
-  expect_done();
+// One story: each of them fails with its reason, and the next one is taken.
+class RsyncFailures : public RsyncBackup {
+ protected:
+  static void fail_when_the_connection_is_cut() {
+    BackgroundCommand command = slow_backup();
+    site_->ssh.stop();
+    const CommandResult result = ended(command);
+    site_->ssh.start();
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: The backup has failed copying files\n"),
+                                  HasSubstr("HINT: ")));
+    EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+    expect_done();
+  }
+  static void fail_when_rsync_is_killed() {
+    BackgroundCommand command = slow_backup();
+    for (const pid_t child : list_children(command.pid())) ::kill(child, SIGKILL);
+    const CommandResult result = ended(command);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: The backup has failed copying files\n"),
+                                  HasSubstr("HINT: ")));
+    expect_done();
+  }
+  static void fail_when_postgres_is_restarted() {
+    BackgroundCommand command = slow_backup();
+    site_->postgres.restart();
+    const CommandResult result = ended(command);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err,
+                HasSubstr("Connection to the Postgres server was lost during the backup."));
+    EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+    ASSERT_TRUE(eventually([&] { return backup({"--wait"}).exit_code == 0; }));
+  }
+  static void fail_when_its_end_is_refused() {
+    BackgroundCommand command = slow_backup();
+    site_->postgres.query("REVOKE EXECUTE ON FUNCTION pg_backup_stop(bool) FROM barman, public");
+    const CommandResult result = ended(command);
+    site_->postgres.query("GRANT EXECUTE ON FUNCTION pg_backup_stop(bool) TO barman");
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(
+        result.err,
+        AllOf(HasSubstr("The backup has failed issuing stop backup command (native concurrent)"),
+              HasSubstr("permission denied for function pg_backup_stop")));
+    EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+    expect_done();
+  }
+  static void fail_at_a_file_that_it_cannot_read() {
+    const fs::path unreadable = site_->postgres.data_directory() / "base/unreadable";
+    write_text(unreadable, "x");
+    fs::permissions(unreadable, fs::perms::none);
+    const CommandResult result = backup();
+    fs::remove(unreadable);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, AllOf(HasSubstr("Permission denied"),
+                                  HasSubstr("HINT: Let ssh_command log in as the user")));
+    EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+  }
+  // conninfo and ssh_command lead to different servers of the same cluster, say.
+  static void refuse_files_of_another_server() {
+    const fs::path pid_file = site_->postgres.data_directory() / "postmaster.pid";
+    const std::string text = read_text(pid_file);
+    std::string other = text;
+    const std::string port = "\n" + std::to_string(site_->postgres.port()) + "\n";
+    ASSERT_NE(other.find(port), std::string::npos);
+    write_text(pid_file, other.replace(other.find(port), port.size(), "\n1\n"));
+    const CommandResult result = backup();
+    write_text(pid_file, text);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, AllOf(HasSubstr("another server runs in it"),
+                                  HasSubstr("HINT: Correct ssh_command or conninfo")));
+  }
+};
+
+TEST_F(RsyncFailures, HaveReasonsAndTheNextBackupIsTaken) {
+  fail_when_the_connection_is_cut();
+  fail_when_rsync_is_killed();
+  fail_when_postgres_is_restarted();
+  fail_when_its_end_is_refused();
+  fail_at_a_file_that_it_cannot_read();
+  refuse_files_of_another_server();
 }
 
 TEST_F(RsyncBackup, TriesACutConnectionAgain) {
@@ -328,27 +398,6 @@ TEST_F(RsyncBackup, TriesACutConnectionAgain) {
   expect_restored_rows(*site_, site_->newest(), kUsualMajor);
 }
 
-TEST_F(RsyncBackup, FailsWhenRsyncIsKilled) {
-  BackgroundCommand command = slow_backup();
-  for (const pid_t child : list_children(command.pid())) ::kill(child, SIGKILL);
-  const CommandResult result = ended(command);
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: The backup has failed copying files\n"),
-                                HasSubstr("HINT: ")));
-  expect_done();
-}
-
-TEST_F(RsyncBackup, FailsWhenPostgresIsRestarted) {
-  BackgroundCommand command = slow_backup();
-  site_->postgres.restart();
-  const CommandResult result = ended(command);
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err,
-              HasSubstr("Connection to the Postgres server was lost during the backup."));
-  EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
-  ASSERT_TRUE(eventually([&] { return backup({"--wait"}).exit_code == 0; }));
-}
-
 TEST_F(RsyncBackup, HoldsWhatIsLeftOfADatabaseThatIsDroppedMeanwhile) {
   site_->postgres.query("CREATE DATABASE gone");
   site_->postgres.query("CREATE TABLE grows AS SELECT 1 AS id");
@@ -360,20 +409,6 @@ TEST_F(RsyncBackup, HoldsWhatIsLeftOfADatabaseThatIsDroppedMeanwhile) {
   const CommandResult result = ended(command);
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   expect_restored_rows(*site_, site_->newest(), kUsualMajor);
-}
-
-TEST_F(RsyncBackup, FailsWhenItsEndIsRefused) {
-  BackgroundCommand command = slow_backup();
-  site_->postgres.query("REVOKE EXECUTE ON FUNCTION pg_backup_stop(bool) FROM barman, public");
-  const CommandResult result = ended(command);
-  site_->postgres.query("GRANT EXECUTE ON FUNCTION pg_backup_stop(bool) TO barman");
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(
-      result.err,
-      AllOf(HasSubstr("The backup has failed issuing stop backup command (native concurrent)"),
-            HasSubstr("permission denied for function pg_backup_stop")));
-  EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
-  expect_done();
 }
 
 TEST_F(RsyncBackup, HoldsTablespacesInsideAndFilesOutside) {
@@ -462,33 +497,6 @@ TEST_F(RsyncBackup, SaysWhatIsWrongWithSsh) {
   EXPECT_EQ(missing.exit_code, 1);
   EXPECT_THAT(missing.err, AllOf(HasSubstr("there is no rsync on the host of PostgreSQL"),
                                  HasSubstr("HINT: Install rsync there")));
-}
-
-TEST_F(RsyncBackup, FailsAtAFileThatItCannotRead) {
-  const fs::path unreadable = site_->postgres.data_directory() / "base/unreadable";
-  write_text(unreadable, "x");
-  fs::permissions(unreadable, fs::perms::none);
-  const CommandResult result = backup();
-  fs::remove(unreadable);
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("Permission denied"),
-                                HasSubstr("HINT: Let ssh_command log in as the user")));
-  EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
-}
-
-// conninfo and ssh_command lead to different servers of the same cluster, say.
-TEST_F(RsyncBackup, RefusesFilesOfAnotherServer) {
-  const fs::path pid_file = site_->postgres.data_directory() / "postmaster.pid";
-  const std::string text = read_text(pid_file);
-  std::string other = text;
-  const std::string port = "\n" + std::to_string(site_->postgres.port()) + "\n";
-  ASSERT_NE(other.find(port), std::string::npos);
-  write_text(pid_file, other.replace(other.find(port), port.size(), "\n1\n"));
-  const CommandResult result = backup();
-  write_text(pid_file, text);
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("another server runs in it"),
-                                HasSubstr("HINT: Correct ssh_command or conninfo")));
 }
 
 TEST_F(RsyncBackup, TellsCorruptPages) {
