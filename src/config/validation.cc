@@ -93,7 +93,6 @@ class Validator {
         refuse_options("rsync", {{"backup_compression", config_.backup_compression.has_value()}});
         break;
       case BackupMethod::postgres:
-        warn_of_ineffective_options();
         refuse_options("postgres",
                        {{"tablespace_bandwidth_limit", !config_.tablespace_bandwidth_limit.empty()},
                         {"reuse_backup", config_.reuses_backup()},
@@ -108,6 +107,7 @@ class Validator {
         break;
     }
     if (config_.active) complete_backup_options();
+    warn_of_ineffective_options();
   }
 
   // Accepted, since Barman's files have them, but nothing becomes of them.
