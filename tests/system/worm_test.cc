@@ -2,12 +2,14 @@
 // index of the WAL elsewhere.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/catalogue_files.h"
@@ -160,8 +162,16 @@ TEST_F(Worm, ADeletionThatHasBegunIsEndedLater) {
   site_->archive_a_segment();
   const std::string two = take_backup();
   disk_->freeze(base(one) / "data" / "base");
-  // The newest file is the one that tells; making others immutable has touched them.
-  write_text(base(one) / "newest", "x");
+  // The newest file is the one that tells; making others immutable has touched them, in the same
+  // tick of the clock perhaps.
+  const auto touched = [newest = base(one) / "newest"] {
+    write_text(newest, "x");
+    struct stat status = {};
+    EXPECT_EQ(::lstat(newest.c_str(), &status), 0);
+    return std::pair(status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+  };
+  const auto same_tick = touched();
+  ASSERT_TRUE(eventually([&] { return touched() > same_tick; }));
   const CommandResult refused = run({"delete", "main", one});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.err, HasSubstr("is still immutable in parts, and others are gone: "));
