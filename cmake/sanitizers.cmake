@@ -7,3 +7,10 @@ if(BARMAN_SANITIZE)
   target_compile_options(barman_options INTERFACE "$<$<NOT:$<BOOL:$<TARGET_PROPERTY:BARMAN_BLACK_BOX>>>:${flags}>")
   target_link_options(barman_options INTERFACE -fsanitize=${BARMAN_SANITIZE})
 endif()
+
+# For programs with threads, and those that run them: see there.
+function(barman_no_leak_check target)
+  if(BARMAN_SANITIZE MATCHES "address")
+    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src/programs/no_leak_check.cc)
+  endif()
+endfunction()
