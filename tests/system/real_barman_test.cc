@@ -36,7 +36,8 @@ class RealBarman : public testing::Test {
     fs::create_directories(incoming);
     postgres_.emplace(
         PostgresOptions{.major = 15,
-                        .settings = {{"archive_mode", "on"},
+                        .settings = {{"autovacuum", "off"},  // it changes shared files
+                                     {"archive_mode", "on"},
                                      {"archive_command", "cp %p " + incoming.string() + "/%f"}},
                         .tablespaces = {"ts"}});
     barman_.add_section("main", {{"conninfo", postgres_->conninfo()},
