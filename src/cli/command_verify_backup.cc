@@ -15,7 +15,8 @@ namespace {
 constexpr std::size_t kMaxBackupWorkers = 8;
 constexpr std::size_t kMaxShownFindings = 100;
 
-void tell_report(const verify::VerifyReport& report, const std::filesystem::path& directory,
+void tell_report(const verify::VerifyReport& report, const std::string& server_name,
+                 const catalogue::BackupId& id, const std::filesystem::path& directory,
                  output::Reporter& reporter) {
   reporter.info(fmt::format("Checked {} files ({}, {} pages) and {} WAL files ({} records)",
                             report.file_count,
@@ -32,9 +33,14 @@ void tell_report(const verify::VerifyReport& report, const std::filesystem::path
   if (report.finding_count > shown) {
     lines.push_back(fmt::format("... and {} more", report.finding_count - shown));
   }
-  lines.back() +=
-      "\nHINT: Do not rely on this backup: take a new one. 'catalogue-check' tells what can be "
-      "recovered with the others.";
+  lines.back() += report.lacks_manifest_only()
+                      ? fmt::format(
+                            "\nHINT: Nothing is known to be wrong with this backup, but its files "
+                            "cannot be verified. Try 'barman generate-manifest {} {}': later "
+                            "changes are found from then on.",
+                            server_name, id.value)
+                      : "\nHINT: Do not rely on this backup: take a new one. 'catalogue-check' "
+                        "tells what can be recovered with the others.";
   for (const std::string& line : lines) reporter.error(line);
 }
 
@@ -55,7 +61,8 @@ void run_verify_backup(CommandContext& context) {
       std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxBackupWorkers);
   const verify::VerifyReport report =
       verify::verify_backup(server, backup, workers, context.progress);
-  tell_report(report, server.catalogue().data_directory(backup.id), context.reporter);
+  tell_report(report, server.name(), backup.id, server.catalogue().data_directory(backup.id),
+              context.reporter);
 }
 
 }  // namespace barman::cli

@@ -76,6 +76,7 @@ class Verification {
         add({postgres::kBackupManifest,
              "\"backup_manifest\" is not in the backup (for a backup made by rsync, "
              "'generate-manifest' writes it)"});
+        report_.has_no_manifest_yet = catalogue::source_of(backup_) == catalogue::SourceKind::rsync;
       }
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::corrupt) throw;

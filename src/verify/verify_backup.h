@@ -31,9 +31,12 @@ struct VerifyReport {
   // By object; at most kMaxFindings of finding_count.
   std::vector<VerifyFinding> findings;
   std::uint64_t finding_count = 0;
+  // A copied backup, for which nobody has asked for a manifest: that is a finding.
+  bool has_no_manifest_yet = false;
 
   static constexpr std::size_t kMaxFindings = 1000;
   bool is_good() const { return finding_count == 0; }
+  bool lacks_manifest_only() const { return has_no_manifest_yet && finding_count == 1; }
 };
 
 enum class VerifyDepth {

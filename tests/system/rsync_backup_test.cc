@@ -118,6 +118,9 @@ TEST_P(RsyncBackupOf, IsTakenUnderLoadAndRestoredToAMoment) {
             HasSubstr("Asking PostgreSQL server to finalize the backup.\n"),
             HasSubstr("Actual size on disk: "), HasSubstr("Backup completed (start time: ")));
   EXPECT_EQ(site.status_of(one), "DONE");
+  const CommandResult unknown = site.barman.run({"verify-backup", "main", one});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("Try 'barman generate-manifest main " + one + "'"));
 
   const Commit target = writer->wait_for_commits(20);
   writer->wait_for_commits(20);
