@@ -138,8 +138,8 @@ void StreamingSite::receive_segments(int count) {
 
 bool StreamingSite::is_copying() const {
   const auto ids = barman.backup_ids("main");
-  return !ids.empty() &&
-         std::filesystem::exists(server_directory() / "base" / ids.back() / "data" / "backup_label");
+  return !ids.empty() && std::filesystem::exists(server_directory() / "base" / ids.back() / "data" /
+                                                 "backup_label");
 }
 
 void let_wal_go(const PostgresServer& postgres) {
