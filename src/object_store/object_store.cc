@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "object_store/google_store.h"
 #include "object_store/s3_store.h"
 
 namespace barman::object_store {
@@ -22,12 +23,13 @@ std::unique_ptr<ObjectStore> open_store(const StoreUrl& url, const StoreOptions&
     case Provider::aws_s3:
       return std::make_unique<S3Store>(url, options);
     case Provider::azure_blob_storage:
-    case Provider::google_cloud_storage:
       break;
+    case Provider::google_cloud_storage:
+      return std::make_unique<GoogleStore>(url, options);
   }
   throw Error(ErrorKind::config,
               fmt::format("the provider \"{}\" is not supported yet", provider_word(url.provider)),
-              "Use S3 or a compatible store.");
+              "Use S3 or a compatible store, or Google Cloud Storage.");
 }
 
 }  // namespace barman::object_store

@@ -12,6 +12,7 @@
 #include "storage/conformance_suite.h"
 #include "support/bucket.h"
 #include "support/object_server.h"
+#include "system/google_server.h"
 
 namespace barman::storage {
 namespace {
@@ -22,7 +23,14 @@ std::unique_ptr<Storage> make_s3(const std::filesystem::path& directory) {
                            test::store_options(test::ObjectServer::shared()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Buckets, StorageConformance, testing::Values(Driver{"Radosgw", make_s3}),
+std::unique_ptr<Storage> make_google(const std::filesystem::path& directory) {
+  return test::open_google(directory.filename().string() + "/below",
+                           test::GoogleServer::shared().options());
+}
+
+INSTANTIATE_TEST_SUITE_P(Buckets, StorageConformance,
+                         testing::Values(Driver{"Radosgw", make_s3},
+                                         Driver{"RadosgwBehindGoogle", make_google}),
                          driver_name);
 
 }  // namespace
