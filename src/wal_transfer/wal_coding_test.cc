@@ -9,6 +9,7 @@
 #include "compression/stored_file.h"
 #include "encryption/test_support.h"
 #include "wal_archive/archive_wal.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_transfer/get_wal.h"
 #include "wal_transfer/test_support.h"
 
