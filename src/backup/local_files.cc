@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -25,7 +24,6 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
-#include "postgres/control_file.h"
 #include "postgres/low_level_backup.h"
 #include "postgres/queries.h"
 #include "postgres/version_facts.h"
@@ -41,7 +39,6 @@ using LocalClock = std::chrono::steady_clock;
 
 // A file touched so shortly before the reference was begun is compared.
 constexpr std::time_t kHorizonMargin = 2;
-constexpr int kControlFileReads = 50;
 constexpr std::size_t kMostShownPages = 10;
 
 double elapsed(LocalClock::time_point begun) {
@@ -203,7 +200,7 @@ void LocalFiles::copy_data_directory(BackupJob& job, LocalCopy& copy) {
 
 void LocalFiles::copy_external_files(BackupJob& job, LocalCopy& copy) {
   const fs::path data = store_.directories(job.info.id).data_directory;
-  for (const ExternalFile& file : cluster_.external_files()) {
+  for (const ExternalFile& file : cluster_.facts().external_files()) {
     const auto begun = LocalClock::now();
     if (copy.copy_file(file.path, data / fs::path(file.path).filename())) {
       items_.push_back(item_of(file.label, elapsed(begun)));
@@ -221,22 +218,7 @@ void LocalFiles::copy_control_file(const BackupJob& job) {
   const auto begun = LocalClock::now();
   const fs::path source = cluster_.data_directory() + "/" + kControlFileName;
   const fs::path destination = store_.directories(job.info.id).data_directory / kControlFileName;
-  std::string content;
-  for (int read = 1;; ++read) {
-    content = read_file(source);
-    try {
-      const postgres::ControlFile control = postgres::parse_control_file(as_bytes(content));
-      if (postgres::format_system_id(control.system_id) == job.info.systemid) break;
-      throw Error(ErrorKind::conflict,
-                  fmt::format("\"{}\" belongs to the cluster with system identifier {}, not {}",
-                              source.string(), postgres::format_system_id(control.system_id),
-                              job.info.systemid.value_or("None")),
-                  "Check that conninfo leads to the server of this host.");
-    } catch (const Error& error) {  // Read while PostgreSQL was writing it.
-      if (error.kind() != ErrorKind::corrupt || read == kControlFileReads) throw;
-      std::this_thread::yield();
-    }
-  }
+  const std::string content = read_live_control_file(source, job.info.systemid);
   write_file_durably(destination, content, find_status(source).value().st_mode & 0777U);
   items_.push_back(item_of("pg_control", elapsed(begun)));
 }
@@ -271,7 +253,7 @@ CopyFacts LocalFiles::copy(BackupJob& job) {
     }
     LocalCopyOptions options{
         .reuse = request_.reuse, .worker_count = request_.worker_count, .checked_before = {}};
-    options.checked_before = cluster_.checked_before(job.info);
+    options.checked_before = cluster_.facts().checked_before(job.info);
     job.progress.begin("backup", static_cast<std::uint64_t>(job.info.cluster_size.value_or(0)));
     LocalCopy copy(options, places.data_directory.parent_path(), job.progress, [&] {
       server_.interrupt().throw_if_requested();

@@ -1,6 +1,8 @@
 #include "backup/page_check.h"
 
+#include <array>
 #include <memory>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -15,6 +17,8 @@ namespace {
 
 constexpr std::size_t kMostShown = 10;
 constexpr std::size_t kCheckBuffer = std::size_t{1} << 20;
+// How often a page is read again whose checksum is wrong: PostgreSQL may be writing it.
+constexpr int kPageReads = 20;
 
 }  // namespace
 
@@ -40,6 +44,32 @@ std::vector<std::uint32_t> find_damaged_blocks(const std::filesystem::path& path
       }
     }
     offset += size;
+  }
+  return blocks;
+}
+
+std::vector<std::uint32_t> find_damaged_blocks_in(Bytes data, std::uint64_t offset,
+                                                  const std::string& name, wal::Lsn checked_before,
+                                                  const Fd& source,
+                                                  const std::filesystem::path& source_path) {
+  std::vector<std::uint32_t> blocks;
+  const auto relation = postgres::parse_relation_path(name);
+  if (!relation) return blocks;
+  for (std::size_t at = 0; at + postgres::kPageSize <= data.size(); at += postgres::kPageSize) {
+    const std::uint64_t place = offset + at;
+    const auto block =
+        relation->first_block + static_cast<std::uint32_t>(place / postgres::kPageSize);
+    const auto is_damaged = [&](Bytes page) {
+      return postgres::check_page(page, block, checked_before) == postgres::PageState::damaged;
+    };
+    if (!is_damaged(data.subspan(at, postgres::kPageSize))) continue;
+    std::array<std::byte, postgres::kPageSize> again;
+    bool stays = true;
+    for (int read = 0; read < kPageReads && stays; ++read) {
+      std::this_thread::yield();
+      stays = read_full_at(source, again, place, source_path) == again.size() && is_damaged(again);
+    }
+    if (stays) blocks.push_back(block);
   }
   return blocks;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backup/backup_source.h"
+#include "base/fd.h"
 #include "wal/lsn.h"
 
 namespace barman::backup {
@@ -20,6 +21,13 @@ namespace barman::backup {
 std::vector<std::uint32_t> find_damaged_blocks(const std::filesystem::path& path,
                                                const std::string& name, wal::Lsn checked_before,
                                                const std::function<void()>& require_going_on);
+
+// The same of `data`, which was just read at `offset` of a file in which PostgreSQL may be writing:
+// what looks wrong is read again there before it counts.
+std::vector<std::uint32_t> find_damaged_blocks_in(Bytes data, std::uint64_t offset,
+                                                  const std::string& name, wal::Lsn checked_before,
+                                                  const Fd& source,
+                                                  const std::filesystem::path& source_path);
 
 // What several threads have found.
 class PageDamageList {

@@ -193,7 +193,7 @@ RsyncCopyOptions RsyncFiles::copy_options(const BackupJob& job) const {
       .batch_period = std::chrono::seconds(
           request_.jobs_start_batch_period.value_or(config.parallel_jobs_start_batch_period)),
       .retries = {.times = request_.retry_times, .pause = request_.retry_sleep},
-      .checked_before = cluster_.checked_before(job.info)};
+      .checked_before = cluster_.facts().checked_before(job.info)};
 }
 
 void RsyncFiles::list_tablespaces(BackupJob& job, RsyncCopy& copy) {
@@ -234,7 +234,7 @@ void RsyncFiles::list_data_directory(BackupJob& job, RsyncCopy& copy) {
                  .prefix = {},
                  .limit = request_.bandwidth_limit};
   // Those in place are directories, those elsewhere links.
-  for (const postgres::TablespaceRow& row : cluster_.tablespaces()) {
+  for (const postgres::TablespaceRow& row : cluster_.facts().tablespaces) {
     if (row.location.starts_with('/')) continue;
     tree.filters.push_back(fmt::format("--include=/pg_tblspc/{}", row.oid));
   }
@@ -264,7 +264,7 @@ void RsyncFiles::list_data_directory(BackupJob& job, RsyncCopy& copy) {
 
 void RsyncFiles::copy_external_files(BackupJob& job, RsyncCopy& copy) {
   const fs::path data = store_.directories(job.info.id).data_directory;
-  for (const ExternalFile& file : cluster_.external_files()) {
+  for (const ExternalFile& file : cluster_.facts().external_files()) {
     const auto begun = FilesClock::now();
     if (copy.copy_file(file.path, data / fs::path(file.path).filename())) {
       items_.push_back({.label = file.label,
