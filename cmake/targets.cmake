@@ -2,12 +2,9 @@
 # build: headers are read and templates are compiled once for all of them. Names in anonymous
 # namespaces are therefore unique within a folder. Off, each file shows what it forgets to include.
 option(BARMAN_TOGETHER "compile several sources of a folder as one" OFF)
-# Their unit tests have short names for the same things.
-set(BARMAN_TESTS_APART wal_archive)
 
-# More arguments: folders that are left as they are.
-function(barman_together target folder)
-  if(BARMAN_TOGETHER AND NOT folder IN_LIST ARGN)
+function(barman_together target)
+  if(BARMAN_TOGETHER)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       # It takes the sources, which are included here, for headers.
@@ -24,7 +21,24 @@ function(barman_library folder)
   add_library(barman_${folder} STATIC ${arg_SOURCES})
   target_link_libraries(barman_${folder} PUBLIC ${arg_LINKS} PRIVATE barman_options ${arg_PRIVATE_LINKS})
   barman_precompile(barman_${folder} source)
-  barman_together(barman_${folder} ${folder})
+  barman_together(barman_${folder})
+endfunction()
+
+# barman_FOLDER_plain: the same without sanitizers, for the system tests, which look at the (sanitized)
+# programs from outside: a process with the sanitizers' memory takes long to start and to fork.
+function(barman_plain_library folder)
+  if(NOT BARMAN_SANITIZE)
+    add_library(barman_${folder}_plain ALIAS barman_${folder})
+    return()
+  endif()
+  get_target_property(sources barman_${folder} SOURCES)
+  list(TRANSFORM sources PREPEND ${PROJECT_SOURCE_DIR}/src/${folder}/)
+  get_target_property(links barman_${folder} LINK_LIBRARIES)
+  list(TRANSFORM links APPEND _plain REGEX "^barman_(base|wal)$")
+  add_library(barman_${folder}_plain STATIC ${sources})
+  target_link_libraries(barman_${folder}_plain PUBLIC ${links})
+  set_target_properties(barman_${folder}_plain PROPERTIES BARMAN_BLACK_BOX ON)
+  barman_together(barman_${folder}_plain)
 endfunction()
 
 function(barman_unit_tests folder)
@@ -36,7 +50,7 @@ function(barman_unit_tests folder)
   target_link_libraries(${folder}_test PRIVATE barman_options barman_${folder} ${arg_LINKS}
     GTest::gmock GTest::gtest_main)
   barman_precompile(${folder}_test unit_test)
-  barman_together(${folder}_test ${folder} ${BARMAN_TESTS_APART})
+  barman_together(${folder}_test)
   barman_discover_unit_tests(${folder}_test)
 endfunction()
 

@@ -36,6 +36,11 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
+// A long walk over cases: all of them with BARMAN_THOROUGH=1 (`./test --all`), else each `step`th.
+inline int stride(int step) {
+  return ::getenv("BARMAN_THOROUGH") != nullptr ? 1 : step;  // NOLINT(concurrency-mt-unsafe)
+}
+
 inline void put_file(const std::filesystem::path& path, std::string_view content) {
   std::filesystem::create_directories(path.parent_path());
   std::ofstream(path, std::ios::binary) << content;

@@ -9,8 +9,8 @@
 //
 // Errors are StoreError where the provider has answered (kinds: `not_found`, `conflict`,
 // `permission`, `remote`), `connection` where it cannot be reached or does not answer, `config`
-// where there are no usable credentials or settings, `interrupted`. They name bucket, key,
-// operation, the provider's code and request ID; no secret and no signature.
+// where there are no usable credentials or settings or no such bucket, `interrupted`. They name
+// bucket, key, operation, the provider's code and request ID; no secret and no signature.
 //
 // Sizes and integrity: each request carries a checksum of its body, which the provider compares;
 // an upload of several parts is looked at once more when it is complete. An object that is read in
@@ -98,8 +98,8 @@ class ObjectStore : public storage::Storage {
   // What is gone already is no error.
   virtual void abort_unfinished(const UnfinishedUpload& upload) = 0;
 
-  // nullopt when nothing forbids to delete the object, or where the provider has no locks. Throws
-  // `not_found`.
+  // nullopt when nothing forbids to delete the object; always with Google, whose locks are told
+  // when something is deleted. Throws `not_found`.
   virtual std::optional<ObjectLock> find_lock(const std::string& key) const = 0;
 
   // The place without a key: "s3://bucket/path".

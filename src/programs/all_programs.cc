@@ -6,12 +6,8 @@
 
 namespace barman::programs {
 
-const command_line::ProgramSpec* find_program(std::string_view name) {
-  for (const command_line::ProgramSpec* program :
-       {&cli::barman_program(), &client::wal_archive_program(), &client::wal_restore_program()}) {
-    if (program->name == name) return program;
-  }
-  return nullptr;
+std::vector<const command_line::ProgramSpec*> all_programs() {
+  return {&cli::barman_program(), &client::wal_archive_program(), &client::wal_restore_program()};
 }
 
 }  // namespace barman::programs

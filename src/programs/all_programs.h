@@ -1,13 +1,13 @@
 // The tables of all programs, for the tools that make manual pages and completion of them.
 #pragma once
 
-#include <string_view>
+#include <vector>
 
 #include "command_line/program_spec.h"
 
 namespace barman::programs {
 
-// nullptr for any other name.
-const command_line::ProgramSpec* find_program(std::string_view name);
+// barman comes first.
+std::vector<const command_line::ProgramSpec*> all_programs();
 
 }  // namespace barman::programs

@@ -113,19 +113,19 @@ TEST_F(PrimaryInfoFile, ForeignBytesAreChecked) {
 
 // Minutes, when each one is looked for among all others.
 TEST_F(PrimaryInfoFile, MayHaveManyBackups) {
-  constexpr int kCount = 50'000;
+  const int count = 50'000 / stride(5);
   std::string backups;
-  for (int i = 0; i < kCount; ++i) {
+  for (int i = 0; i < count; ++i) {
     backups += fmt::format("{}\"{:08}T{:06}\": {{\"status\": \"DONE\"}}", i > 0 ? "," : "",
                            20200101 + i / 1000, i % 1000);
   }
   const std::clock_t begun = std::clock();  // of this process: what others do beside it is left out
   const PrimaryInfo info = read(document(backups, ""));
-  EXPECT_EQ(info.backups.size(), std::size_t{kCount});
+  EXPECT_EQ(info.backups.size(), static_cast<std::size_t>(count));
   for (const catalogue::BackupInfo& backup : info.backups) {
     ASSERT_EQ(info.find_backup(backup.id), &backup);
   }
-  EXPECT_LT((std::clock() - begun) / CLOCKS_PER_SEC, 60);
+  EXPECT_LT((std::clock() - begun) / CLOCKS_PER_SEC, count / 500);
 }
 
 TEST_F(PrimaryInfoFile, BackupsAreNamedOnceAndOfOneKind) {

@@ -15,6 +15,11 @@
 
 namespace barman::wal_archive {
 
+// The name of a segment of 16 MiB.
+inline std::string segment(unsigned number, unsigned timeline = 1) {
+  return wal::segment_name({wal::TimelineId{timeline}, number}, {});
+}
+
 inline std::vector<std::string> list_names(const std::filesystem::path& directory) {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {

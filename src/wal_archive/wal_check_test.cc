@@ -7,6 +7,7 @@
 
 #include "catalogue/test_support.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/test_support.h"
 #include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_index.h"
 
@@ -14,10 +15,6 @@ namespace barman::wal_archive {
 namespace {
 
 using Outcome = WalCheckResult::Outcome;
-
-std::string segment(unsigned number, unsigned timeline = 1) {
-  return wal::segment_name({wal::TimelineId{timeline}, number}, {});
-}
 
 ArchiveLookup archive_of(const std::set<std::string>& names) {
   return {.last_segment =

@@ -194,8 +194,8 @@ TEST_P(FilerOver, AGoodFileTakesThePlaceOfOneThatCannotBeRight) {
 TEST_P(FaultsOf, LosesNothingWhereverTheStorageFails) {
   const std::vector<std::string> names = {wal_name(1), wal_name(2), wal_name(3)};
   const auto [kind, fault] = GetParam();
-  std::uint64_t step = 0;
-  for (bool is_over = false; !is_over;) {
+  std::uint64_t step = 1;
+  for (bool is_over = false; !is_over; step += static_cast<std::uint64_t>(stride(3))) {
     const Site site({.kind = kind, .compression = ""});
     // One that is archived already, and one that has to give way.
     site.receive(wal_name(1), segment_text(wal_name(1)));
@@ -207,7 +207,7 @@ TEST_P(FaultsOf, LosesNothingWhereverTheStorageFails) {
       sink->finish();
     }
     for (const std::string& name : names) site.receive(name, segment_text(name));
-    const auto faulty = std::make_shared<FaultyStorage>(site.storage(), ++step, fault);
+    const auto faulty = std::make_shared<FaultyStorage>(site.storage(), step, fault);
     try {
       site.file(names, faulty);
       is_over = !faulty->has_failed();

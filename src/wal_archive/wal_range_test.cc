@@ -11,7 +11,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-WalLines lines_of(std::vector<std::string> names) {
+WalLines lines_named(std::vector<std::string> names) {
   return [names = std::move(names)](const WalIndexVisitor& visitor) {
     for (const std::string& name : names) {
       if (visitor({.name = name}) == Visit::stop) return;
@@ -20,21 +20,21 @@ WalLines lines_of(std::vector<std::string> names) {
 }
 
 TEST(FindArchiveConflict, WantsAnEmptyArchiveWithoutATimeline) {
-  EXPECT_EQ(find_archive_conflict(lines_of({}), std::nullopt), std::nullopt);
-  EXPECT_EQ(find_archive_conflict(lines_of({"00000001.history"}), std::nullopt),
+  EXPECT_EQ(find_archive_conflict(lines_named({}), std::nullopt), std::nullopt);
+  EXPECT_EQ(find_archive_conflict(lines_named({"00000001.history"}), std::nullopt),
             "Expected empty archive");
 }
 
 TEST(FindArchiveConflict, CountsFilesOfTheTimelineAndLaterOnes) {
   const WalLines lines =
-      lines_of({"000000010000000000000001", "00000002.history", "000000020000000000000002",
-                "000000020000000000000002.00000028.backup"});
+      lines_named({"000000010000000000000001", "00000002.history", "000000020000000000000002",
+                   "000000020000000000000002.00000028.backup"});
   EXPECT_EQ(find_archive_conflict(lines, wal::TimelineId{3}), std::nullopt);
   EXPECT_EQ(find_archive_conflict(lines, wal::TimelineId{2}),
             "Found 3 files in WAL archive equal to or newer than timeline 2");
-  EXPECT_EQ(find_archive_conflict(lines_of({"00000009.history"}), wal::TimelineId{9}),
+  EXPECT_EQ(find_archive_conflict(lines_named({"00000009.history"}), wal::TimelineId{9}),
             "Found 1 file in WAL archive equal to or newer than timeline 9");
-  EXPECT_EQ(find_archive_conflict(lines_of({"README"}), wal::TimelineId{2}),
+  EXPECT_EQ(find_archive_conflict(lines_named({"README"}), wal::TimelineId{2}),
             "Unexpected file README found in WAL archive");
 }
 

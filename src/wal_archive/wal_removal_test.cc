@@ -8,15 +8,13 @@
 #include "catalogue/test_support.h"
 #include "storage/local_storage.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/test_support.h"
 
 namespace barman::wal_archive {
 namespace {
 
 using Cause = WalRemovalInput::Cause;
 
-std::string segment(unsigned number, unsigned timeline = 1) {
-  return wal::segment_name({wal::TimelineId{timeline}, number}, {});
-}
 catalogue::BackupInfo backup(int day, unsigned begin, unsigned end, unsigned timeline = 1,
                              catalogue::BackupStatus status = catalogue::BackupStatus::done) {
   return catalogue::make_backup("202611" + std::to_string(10 + day) + "T000000",
@@ -169,21 +167,22 @@ class RandomCatalogue {
       }
     }
   }
-  int removing() const { return removing_; }
-  int removed() const { return removed_; }
+  unsigned removing() const { return removing_; }
+  unsigned removed() const { return removed_; }
 
  private:
   std::mt19937 random_;
   catalogue::BackupList list_;
   std::set<catalogue::BackupId> standalone_;
-  int removing_ = 0;
-  int removed_ = 0;
+  unsigned removing_ = 0;
+  unsigned removed_ = 0;
 };
 
 TEST(WalRemoval, NeverRemovesWhatARemainingBackupNeeds) {
-  int removing = 0;
-  int removed = 0;
-  for (unsigned seed = 0; seed < 2000; ++seed) {
+  unsigned removing = 0;
+  unsigned removed = 0;
+  const unsigned count = 2000U / static_cast<unsigned>(stride(5));
+  for (unsigned seed = 0; seed < count; ++seed) {
     RandomCatalogue catalogue(seed);
     catalogue.check();
     if (HasFatalFailure()) FAIL() << "seed " << seed;
@@ -191,8 +190,8 @@ TEST(WalRemoval, NeverRemovesWhatARemainingBackupNeeds) {
     removed += catalogue.removed();
   }
   // The model would also be content with a plan that never removes anything.
-  EXPECT_GT(removing, 500);
-  EXPECT_GT(removed, 1000);
+  EXPECT_GT(removing, count / 4);
+  EXPECT_GT(removed, count / 2);
 }
 
 TEST(WalRemoval, TakesFilesThenLinesAndOnlyEmptyDirectories) {

@@ -7,13 +7,10 @@
 
 #include "catalogue/test_support.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/test_support.h"
 
 namespace barman::wal_archive {
 namespace {
-
-std::string segment(unsigned number, unsigned timeline = 1) {
-  return wal::segment_name({wal::TimelineId{timeline}, number}, {});
-}
 
 WalLines lines_of(std::vector<WalIndexEntry> entries) {
   return [entries = std::move(entries)](const WalIndexVisitor& visit) {

@@ -11,4 +11,7 @@ namespace barman::test {
 // listens on it.
 std::pair<int, Fd> reserve_port();
 
+// Whether somebody listens on this port of 127.0.0.1.
+bool is_listening(int port);
+
 }  // namespace barman::test

@@ -76,6 +76,15 @@ std::pair<int, Fd> reserve_port() {
   throw Error(ErrorKind::conflict, "no free port on 127.0.0.1");
 }
 
+bool is_listening(int port) {
+  const Fd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
 PostgresServer::PostgresServer(PostgresOptions options)
     : options_(std::move(options)),
       version_(options_.bin_directory.empty()

@@ -28,5 +28,7 @@ std::filesystem::path find_tool(int major, const std::string& name);
 std::filesystem::path real_barman();
 // The programs of Debian's Kerberos KDC, which need not be installed.
 std::filesystem::path kerberos_programs();
+// Where Ceph is unpacked; it need not be.
+std::filesystem::path ceph_directory();
 
 }  // namespace barman::test

@@ -127,4 +127,29 @@ std::string StreamingSite::lost_wal(const std::string& until_lsn) const {
                           .segment_bytes = std::uint64_t{kSegmentMegabytes} << 20});
 }
 
+void StreamingSite::receive_segments(int count) {
+  start_receiver();
+  for (int segment = 0; segment < count; ++segment) {
+    postgres.query("SELECT pg_create_restore_point('x'); SELECT pg_switch_wal()");
+  }
+  wait_until_acknowledged();
+  stop_receiver();
+}
+
+bool StreamingSite::is_copying() const {
+  const auto ids = barman.backup_ids("main");
+  return !ids.empty() && std::filesystem::exists(server_directory() / "base" / ids.back() / "data" /
+                                                 "backup_label");
+}
+
+void let_wal_go(const PostgresServer& postgres) {
+  postgres.query("CREATE TABLE IF NOT EXISTS bulk (text text)");
+  for (int segment = 0; segment < 6; ++segment) {
+    postgres.query("INSERT INTO bulk VALUES ('x')");
+    postgres.query("SELECT pg_switch_wal()");
+  }
+  postgres.query("CHECKPOINT");
+  postgres.query("CHECKPOINT");
+}
+
 }  // namespace barman::test

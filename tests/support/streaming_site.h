@@ -27,6 +27,8 @@ class StreamingSite {
 
   // receive-wal in the background, in the place of one that has ended.
   void start_receiver();
+  // Receives so many segments, and nothing afterwards.
+  void receive_segments(int count);
   // Ends it in good order.
   void stop_receiver();
   BackgroundCommand& receiver() { return receiver_.value(); }
@@ -35,6 +37,8 @@ class StreamingSite {
 
   // `backup --wait`, which must succeed; the ID.
   std::string take_backup();
+  // Files of the newest backup have arrived.
+  bool is_copying() const;
   // As listed by `list-backups --minimal`, which must succeed in silence; newest first.
   std::vector<std::string> listed_backups();
   std::string status_of(const std::string& backup_id) const;
@@ -63,5 +67,8 @@ class StreamingSite {
   std::string reserved_lsn_;  // of the slot before the first receiver
   std::optional<BackgroundCommand> receiver_;
 };
+
+// PostgreSQL removes or recycles segments that no slot holds back.
+void let_wal_go(const PostgresServer& postgres);
 
 }  // namespace barman::test

@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
@@ -19,6 +20,8 @@
 
 namespace barman::test {
 namespace {
+
+namespace fs = std::filesystem;
 
 bool test_has_failed(int exceptions_before) {
   const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
@@ -74,6 +77,12 @@ Tmpfs::~Tmpfs() {
   umount2(path().c_str(), MNT_DETACH);
 }
 
+void Tmpfs::fill_up(std::uint64_t left_bytes) const {
+  std::ofstream filler(path() / "filler", std::ios::binary);
+  const std::string page(4096, 'x');
+  while (free_bytes() > left_bytes && filler.write(page.data(), 4096)) filler.flush();
+}
+
 std::uint64_t Tmpfs::free_bytes() const {
   struct statfs facts {};
   if (statfs(path().c_str(), &facts) != 0) throw_errno("cannot ask the size of the tmpfs");
@@ -106,5 +115,21 @@ void write_text(const std::filesystem::path& path, std::string_view text) {
 }
 
 std::string read_text(const std::filesystem::path& path) { return read_file(path); }
+
+void flip_bit(const fs::path& path, std::size_t offset) {
+  std::string content = read_text(path);
+  content.at(offset) = static_cast<char>(content.at(offset) ^ 1);
+  write_text(path, content);
+}
+
+std::vector<std::string> names_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  if (!fs::exists(directory)) return names;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
 
 }  // namespace barman::test

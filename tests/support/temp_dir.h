@@ -2,10 +2,12 @@
 // stay and their path is printed. BARMAN_KEEP=1 keeps them all.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace barman::test {
 
@@ -40,6 +42,8 @@ class Tmpfs {
 
   const std::filesystem::path& path() const { return directory_.path(); }
   std::uint64_t free_bytes() const;
+  // Leaves so many bytes free, in whole pages.
+  void fill_up(std::uint64_t left_bytes) const;
   // Changes the size of the mounted file system: space for the operator who comes to help.
   void resize(std::uint64_t size_bytes);
   // No file more than there are now, though there may be space.
@@ -56,5 +60,9 @@ class Tmpfs {
 // Small files as text.
 void write_text(const std::filesystem::path& path, std::string_view text);
 std::string read_text(const std::filesystem::path& path);
+// Changes the lowest bit of a byte.
+void flip_bit(const std::filesystem::path& path, std::size_t offset);
+// What is in a directory, sorted; nothing where there is none.
+std::vector<std::string> names_in(const std::filesystem::path& directory);
 
 }  // namespace barman::test

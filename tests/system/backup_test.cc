@@ -175,11 +175,11 @@ void expect_index_matches_files(const BarmanHome& barman) {
 
 bool has_verifier(int major) { return major == 15 || major == 17; }
 
-class EveryVersion : public testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(Backup, EveryVersion, testing::ValuesIn(all_majors()),
+class BackupOfEachVersion : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Backup, BackupOfEachVersion, testing::ValuesIn(all_majors()),
                          testing::PrintToStringParamName());
 
-TEST_P(EveryVersion, IsTakenAsPostgresAndBarmanWantIt) {
+TEST_P(BackupOfEachVersion, IsTakenAsPostgresAndBarmanWantIt) {
   PostgresServer postgres({.major = GetParam(), .tablespaces = {"fast"}});
   postgres.query("CREATE TABLE t TABLESPACE fast AS SELECT generate_series(1, 10000) AS id");
   const std::string oid = postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = 'fast'");

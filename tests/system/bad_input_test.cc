@@ -26,11 +26,11 @@ using testing::Not;
 
 using Arguments = std::vector<std::string>;
 
-enum class Form { content, directory, unreadable, broken_link };
+enum class InputForm { content, directory, unreadable, broken_link };
 
 struct BadInput {
   std::string name;
-  Form form = Form::content;
+  InputForm form = InputForm::content;
   // From what the file holds when all is well.
   std::function<std::string(const std::string& good)> make = [](const std::string&) {
     return std::string();
@@ -73,9 +73,9 @@ const std::vector<BadInput>& bad_inputs() {
        .make = [](const std::string&) { return "copy_stats=" + std::string(100'000, '['); }},
       {.name = "deep JSON", .make = [](const std::string&) { return std::string(100'000, '['); }},
       {.name = "another JSON", .make = [](const std::string&) { return "{\"version\": [1]}"; }},
-      {.name = "a directory", .form = Form::directory},
-      {.name = "unreadable", .form = Form::unreadable},
-      {.name = "a link to nowhere", .form = Form::broken_link},
+      {.name = "a directory", .form = InputForm::directory},
+      {.name = "unreadable", .form = InputForm::unreadable},
+      {.name = "a link to nowhere", .form = InputForm::broken_link},
   };
   return inputs;
 }
@@ -141,10 +141,10 @@ class BadInputs : public testing::TestWithParam<Target> {
   }
   void put(const BadInput& input) const {
     remove_file();
-    if (input.form == Form::directory) return (void)fs::create_directories(path_);
-    if (input.form == Form::broken_link) return fs::create_symlink("/nowhere/at/all", path_);
-    write_text(path_, input.form == Form::unreadable ? good_ : input.make(good_));
-    if (input.form == Form::unreadable) fs::permissions(path_, fs::perms::none);
+    if (input.form == InputForm::directory) return (void)fs::create_directories(path_);
+    if (input.form == InputForm::broken_link) return fs::create_symlink("/nowhere/at/all", path_);
+    write_text(path_, input.form == InputForm::unreadable ? good_ : input.make(good_));
+    if (input.form == InputForm::unreadable) fs::permissions(path_, fs::perms::none);
   }
 
   // Everything that deletions take: data of backups, and WAL. The copies of metadata beside the
@@ -208,9 +208,9 @@ class BadInputs : public testing::TestWithParam<Target> {
   std::string good_;
 };
 
-std::string name_of(const testing::TestParamInfo<Target>& target) { return target.param.name; }
+std::string target_name(const testing::TestParamInfo<Target>& target) { return target.param.name; }
 
-INSTANTIATE_TEST_SUITE_P(Files, BadInputs, testing::ValuesIn(targets()), name_of);
+INSTANTIATE_TEST_SUITE_P(Files, BadInputs, testing::ValuesIn(targets()), target_name);
 
 TEST_P(BadInputs, AreToldAndDoNoHarm) {
   const std::set<std::string> before = possessions();

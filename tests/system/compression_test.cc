@@ -22,7 +22,7 @@ using testing::Not;
 
 enum class Build { npm, debian };
 
-struct Form {
+struct StoredForm {
   int major = kUsualMajor;
   Build build = Build::npm;
   std::string algorithm = "gzip";
@@ -34,7 +34,7 @@ struct Form {
   bool is_tar() const { return format != "plain"; }
 };
 
-std::string name_of(const Form& form) {
+std::string name_of(const StoredForm& form) {
   std::string name = fmt::format("{}_{}{}{}", form.algorithm, form.major,
                                  form.location.empty() ? "" : "_" + form.location,
                                  form.format.empty() ? "" : "_" + form.format);
@@ -44,15 +44,15 @@ std::string name_of(const Form& form) {
   return name;
 }
 
-void PrintTo(const Form& form, std::ostream* out) { *out << name_of(form); }
+void PrintTo(const StoredForm& form, std::ostream* out) { *out << name_of(form); }
 
-PostgresOptions postgres_options(const Form& form) {
+PostgresOptions postgres_options(const StoredForm& form) {
   PostgresOptions options{.major = form.major, .tablespaces = {"ts"}};
   if (form.build == Build::debian) options.bin_directory = get_debian_version().bin_directory;
   return options;
 }
 
-Settings settings_of(const Form& form) {
+Settings settings_of(const StoredForm& form) {
   Settings settings{{"backup_compression", form.algorithm}};
   if (!form.location.empty()) settings["backup_compression_location"] = form.location;
   if (!form.format.empty()) settings["backup_compression_format"] = form.format;
@@ -74,7 +74,7 @@ std::string extension_of(const std::string& algorithm) {
 }
 
 struct CompressedSite : StreamingSite {
-  explicit CompressedSite(const Form& wanted)
+  explicit CompressedSite(const StoredForm& wanted)
       : StreamingSite({.postgres = postgres_options(wanted), .server = settings_of(wanted)}),
         form(wanted) {
     start_receiver();
@@ -92,7 +92,7 @@ struct CompressedSite : StreamingSite {
     return data / (stem + ".tar" + extension_of(form.algorithm));
   }
 
-  const Form form;
+  const StoredForm form;
   std::string id;
   fs::path data;
   std::string oid;
@@ -177,38 +177,40 @@ void expect_restore(CompressedSite& site) {
   EXPECT_EQ(sorted_rows(server, "marks"), (Rows{{"before"}}));
 }
 
-class Compression : public testing::TestWithParam<Form> {};
+class Compression : public testing::TestWithParam<StoredForm> {};
 
 INSTANTIATE_TEST_SUITE_P(
     OfTheClient, Compression,
-    testing::Values(Form{.major = 13}, Form{.major = 14, .level = "-1"},
-                    Form{.major = 15, .location = "client", .format = "tar", .level = "9"},
-                    Form{.major = 16}, Form{.major = 17}, Form{.major = 18},
-                    Form{.major = 13, .algorithm = "none"}, Form{.algorithm = "none"},
-                    Form{.major = 14, .algorithm = "lz4"}, Form{.algorithm = "lz4", .level = "12"},
-                    Form{.major = 13, .algorithm = "zstd"},
-                    Form{.algorithm = "zstd", .level = "-5", .workers = "3"},
-                    Form{.major = 18, .algorithm = "zstd"}),
+    testing::Values(StoredForm{.major = 13}, StoredForm{.major = 14, .level = "-1"},
+                    StoredForm{.major = 15, .location = "client", .format = "tar", .level = "9"},
+                    StoredForm{.major = 16}, StoredForm{.major = 17}, StoredForm{.major = 18},
+                    StoredForm{.major = 13, .algorithm = "none"}, StoredForm{.algorithm = "none"},
+                    StoredForm{.major = 14, .algorithm = "lz4"},
+                    StoredForm{.algorithm = "lz4", .level = "12"},
+                    StoredForm{.major = 13, .algorithm = "zstd"},
+                    StoredForm{.algorithm = "zstd", .level = "-5", .workers = "3"},
+                    StoredForm{.major = 18, .algorithm = "zstd"}),
     [](const auto& tested) { return name_of(tested.param); });
 INSTANTIATE_TEST_SUITE_P(
     OfTheServer, Compression,
     testing::Values(
-        Form{.major = 15, .location = "server", .level = "1"},
-        Form{.major = 16, .location = "server"}, Form{.location = "server"},
-        Form{.major = 18, .location = "server"}, Form{.location = "server", .format = "plain"},
-        Form{.algorithm = "none", .location = "server", .format = "plain"},
-        Form{.major = 15, .build = Build::debian, .algorithm = "lz4", .location = "server"},
-        Form{.major = 15,
-             .build = Build::debian,
-             .algorithm = "zstd",
-             .location = "server",
-             .level = "5",
-             .workers = "2"},
-        Form{.major = 15,
-             .build = Build::debian,
-             .algorithm = "zstd",
-             .location = "server",
-             .format = "plain"}),
+        StoredForm{.major = 15, .location = "server", .level = "1"},
+        StoredForm{.major = 16, .location = "server"}, StoredForm{.location = "server"},
+        StoredForm{.major = 18, .location = "server"},
+        StoredForm{.location = "server", .format = "plain"},
+        StoredForm{.algorithm = "none", .location = "server", .format = "plain"},
+        StoredForm{.major = 15, .build = Build::debian, .algorithm = "lz4", .location = "server"},
+        StoredForm{.major = 15,
+                   .build = Build::debian,
+                   .algorithm = "zstd",
+                   .location = "server",
+                   .level = "5",
+                   .workers = "2"},
+        StoredForm{.major = 15,
+                   .build = Build::debian,
+                   .algorithm = "zstd",
+                   .location = "server",
+                   .format = "plain"}),
     [](const auto& tested) { return name_of(tested.param); });
 
 TEST_P(Compression, IsReadByStockProgramsVerifiedRestoredAndStarted) {
@@ -225,11 +227,12 @@ TEST_P(Compression, IsReadByStockProgramsVerifiedRestoredAndStarted) {
 }
 
 // What Barman leaves: archives of pg_basebackup, and no index.
-class ForeignArchive : public testing::TestWithParam<Form> {};
+class ForeignArchive : public testing::TestWithParam<StoredForm> {};
 
 INSTANTIATE_TEST_SUITE_P(Of, ForeignArchive,
-                         testing::Values(Form{}, Form{.algorithm = "zstd"},
-                                         Form{.algorithm = "none"}, Form{.algorithm = "lz4"}),
+                         testing::Values(StoredForm{}, StoredForm{.algorithm = "zstd"},
+                                         StoredForm{.algorithm = "none"},
+                                         StoredForm{.algorithm = "lz4"}),
                          [](const auto& tested) { return name_of(tested.param); });
 
 TEST_P(ForeignArchive, IsVerifiedAndRestored) {

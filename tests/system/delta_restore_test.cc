@@ -18,11 +18,6 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 
-std::string read(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 // A backup with a tablespace, and a place to restore it to.
 struct DeltaSite : StreamingSite {
   DeltaSite()
@@ -90,8 +85,8 @@ TEST(DeltaRestore, BringsAChangedClusterBack) {
   EXPECT_THAT(delta.err, HasSubstr("WAL file(s) that are not in the archive"));
   EXPECT_THAT(delta.out, HasSubstr(" were there already."));
   EXPECT_FALSE(fs::exists(site.data / "base/stray"));
-  EXPECT_EQ(read(site.data / ".notes"), "mine");
-  EXPECT_EQ(read(site.tablespace / "PG_15_202209061/5/1259"), "another cluster's");
+  EXPECT_EQ(read_text(site.data / ".notes"), "mine");
+  EXPECT_EQ(read_text(site.tablespace / "PG_15_202209061/5/1259"), "another cluster's");
   EXPECT_FALSE(fs::exists(fs::symlink_status(site.data / "base/99999")));
   EXPECT_TRUE(fs::exists("/etc/passwd"));
   EXPECT_FALSE(fs::exists(site.data / ".barman-restoring"));
@@ -106,7 +101,7 @@ TEST(DeltaRestore, RepairsFilesFromAnIncrementalBackup) {
   site.archive_a_segment();
   ASSERT_EQ(site.restore().exit_code, 0);
   const fs::path file = site.data / site.relation("here");
-  std::string content = read(file);
+  std::string content = read_text(file);
   content[100000] = static_cast<char>(content[100000] ^ 1);
   content += "longer";
   write_text(file, content);
@@ -123,7 +118,7 @@ TEST(DeltaRestore, DeletesNothingThatIsNoClusterOfThisBackup) {
   const CommandResult home = site.restore({"--delta-restore"});
   EXPECT_EQ(home.exit_code, 1);
   EXPECT_THAT(home.err, HasSubstr("is not a PostgreSQL data directory"));
-  EXPECT_EQ(read(site.data / "thesis.txt"), "the only copy");
+  EXPECT_EQ(read_text(site.data / "thesis.txt"), "the only copy");
   fs::remove_all(site.data);
 
   PostgresServer other;
@@ -198,7 +193,7 @@ TEST(DeltaRestore, OverTheCrashedServerKeepsWhatOnlyItHas) {
     if (entry.path().filename().string().starts_with(".barman-saved-")) saved = entry.path();
   }
   EXPECT_TRUE(fs::exists(saved / "pg_wal" / (newest + ".partial")));
-  EXPECT_EQ(read(saved / "server.key"), "the only one");
+  EXPECT_EQ(read_text(saved / "server.key"), "the only one");
 
   // As the message says: what only that server had written comes back.
   const std::size_t begin = delta.err.find("run \"") + 5;

@@ -31,13 +31,6 @@ constexpr std::uint64_t kMegabyte = 1 << 20;
 constexpr std::uint64_t kPlenty = 300 * kMegabyte;
 constexpr const char* kFull = "No space left on device";
 
-// Leaves `left` bytes free, in whole pages.
-void fill_up(const Tmpfs& disk, std::uint64_t left) {
-  std::ofstream filler(disk.path() / "filler", std::ios::binary);
-  const std::string page(4096, 'x');
-  while (disk.free_bytes() > left && filler.write(page.data(), 4096)) filler.flush();
-}
-
 void write_bulk(const PostgresServer& postgres, int rows) {
   postgres.query("CREATE TABLE IF NOT EXISTS bulk (text text)");
   postgres.query("INSERT INTO bulk SELECT repeat(md5(g::text), 10) FROM generate_series(1, " +
@@ -72,7 +65,7 @@ class FullDisk : public testing::Test {
   static void end_receiver(StreamingSite& site, const Tmpfs& disk) {
     site.start_receiver();
     site.wait_until_acknowledged();
-    fill_up(disk, 2 * kMegabyte + kMegabyte / 2);
+    disk.fill_up(2 * kMegabyte + kMegabyte / 2);
     write_bulk(site.postgres, 20000);
     const auto result = site.receiver().wait(kPatience);
     ASSERT_TRUE(result) << "receive-wal goes on with a full disk";
@@ -95,7 +88,7 @@ TEST_F(FullDisk, FailsABackupAlsoWhenItsFailureCannotBeRecorded) {
   StreamingSite site({.home = {.barman_home = disk.path() / "home"}});
   site.start_receiver();
   site.archive_a_segment();
-  fill_up(disk, 8 * kMegabyte);
+  disk.fill_up(8 * kMegabyte);
   const CommandResult result = site.barman.run({"backup", "main"});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: Backup failed"), HasSubstr(kFull)));
@@ -140,15 +133,6 @@ std::map<std::string, std::string> received_segments(const StreamingSite& site) 
   return segments;
 }
 
-void receive_segments(StreamingSite& site, int count) {
-  site.start_receiver();
-  for (int segment = 0; segment < count; ++segment) {
-    site.postgres.query("SELECT pg_create_restore_point('x'); SELECT pg_switch_wal()");
-  }
-  site.wait_until_acknowledged();
-  site.stop_receiver();
-}
-
 std::vector<std::string> names_of(const std::map<std::string, std::string>& segments) {
   std::vector<std::string> names;
   for (const auto& [name, content] : segments) names.push_back(name);
@@ -159,7 +143,7 @@ std::vector<std::string> names_of(const std::map<std::string, std::string>& segm
 TEST_F(FullDisk, KeepsReceivedSegmentsThatDoNotFitIntoTheArchive) {
   Tmpfs disk(2 * kMegabyte + kMegabyte / 2);
   StreamingSite site({.server = {{"wals_directory", disk.path() / "wals"}}});
-  receive_segments(site, 5);
+  site.receive_segments(5);
   const auto segments = received_segments(site);
   ASSERT_GE(segments.size(), 5U);
   const CommandResult result = site.barman.run({"archive-wal", "main"});
@@ -195,9 +179,9 @@ TEST_F(FullDisk, KeepsReceivedSegmentsThatDoNotFitIntoTheArchive) {
 TEST_F(FullDisk, LetsNoSegmentGoBeforeItIsIndexed) {
   Tmpfs disk(kPlenty);
   StreamingSite site({.home = {.barman_home = disk.path() / "home"}});
-  receive_segments(site, 4);
+  site.receive_segments(4);
   const auto segments = received_segments(site);
-  fill_up(disk, 0);
+  disk.fill_up(0);
   const CommandResult result = site.barman.run({"archive-wal", "main"});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: "), HasSubstr(kFull)));
@@ -334,7 +318,7 @@ TEST_F(FullDestination, FailsARestoreThatFillsIt) {
   BackgroundCommand restore =
       site_.barman.spawn({"restore", "--bwlimit", "4096", "main", "latest", destination});
   ASSERT_TRUE(eventually([&] { return fs::exists(destination / "base"); }));
-  fill_up(disk, 0);
+  disk.fill_up(0);
   const auto result = restore.wait();
   ASSERT_TRUE(result);
   EXPECT_EQ(result->exit_code, 1);
@@ -503,7 +487,7 @@ TEST_F(DamagedCatalogue, NamesMissingWal) {
 }
 
 TEST_F(DamagedCatalogue, NamesAReceivedSegmentThatCannotBeRead) {
-  receive_segments(site_, 3);
+  site_.receive_segments(3);
   const std::string name = received_segments(site_).begin()->first;
   const fs::path segment = site_.server_directory() / "streaming" / name;
   fs::permissions(segment, fs::perms::none);

@@ -20,11 +20,6 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 
-std::string read(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 // Files that a restore makes, changes or leaves out on purpose.
 bool is_of_the_restore(const std::string& path) {
   return path.starts_with("backup_manifest") || path.ends_with(".origin") ||
@@ -37,7 +32,8 @@ std::map<std::string, std::string> files_below(const fs::path& root) {
   std::map<std::string, std::string> files;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root)) {
     const std::string path = entry.path().lexically_relative(root).string();
-    if (!is_of_the_restore(path)) files[path] = entry.is_regular_file() ? read(entry) : "directory";
+    if (!is_of_the_restore(path))
+      files[path] = entry.is_regular_file() ? read_text(entry) : "directory";
   }
   return files;
 }
@@ -231,7 +227,7 @@ TEST(IncrementalBackup, ComesBackFromArchivesOfOnePiece) {
   EXPECT_EQ(all_rows(again), rows);
 
   const fs::path archive = site.base(full) / "data/base.tar.gz";
-  std::string damaged = read(archive);
+  std::string damaged = read_text(archive);
   damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
   std::ofstream(archive, std::ios::binary) << damaged;
   Restored broken(site, second);
@@ -292,7 +288,7 @@ TEST(IncrementalRestore, FindsDamageInEveryLink) {
 
   const auto expect_damage = [&](const fs::path& path, std::size_t offset) {
     SCOPED_TRACE(path);
-    const std::string intact = read(path);
+    const std::string intact = read_text(path);
     std::string damaged = intact;
     ASSERT_LT(offset, damaged.size());
     damaged[offset] = static_cast<char>(damaged[offset] ^ 1);
@@ -410,7 +406,7 @@ TEST(VerifyIncremental, FindsDamageOfTheBackupsItBuildsOn) {
   EXPECT_EQ(site.barman.run({"verify-backup", "main", first}).exit_code, 0);
   const fs::path file =
       site.base(full) / "data" / site.postgres.value("SELECT pg_relation_filepath('still')");
-  std::string content = read(file);
+  std::string content = read_text(file);
   content[5000] = static_cast<char>(content[5000] ^ 1);
   std::ofstream(file, std::ios::binary) << content;
   const CommandResult damaged = site.barman.run({"verify-backup", "main", first});

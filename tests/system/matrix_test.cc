@@ -27,15 +27,15 @@ using testing::HasSubstr;
 constexpr int kFirstWithCompression = 15;
 constexpr int kFirstWithIncrements = 17;
 
-struct Form {
+struct BackupForm {
   std::string format;
   std::string location;
   std::string encryption;
 };
 
-const std::vector<Form>& all_forms() {
-  static const std::vector<Form> forms = [] {
-    std::vector<Form> made;
+const std::vector<BackupForm>& all_forms() {
+  static const std::vector<BackupForm> forms = [] {
+    std::vector<BackupForm> made;
     for (const char* const format : {"tar", "plain"}) {
       for (const char* const location : {"client", "server"}) {
         for (const char* const encryption : {"none", "gpg"}) {
@@ -49,7 +49,7 @@ const std::vector<Form>& all_forms() {
 }
 
 // "" when there is nothing against it.
-std::string refusal_of(const Form& form, int major) {
+std::string refusal_of(const BackupForm& form, int major) {
   if (form.format == "plain" && form.location != "server") {
     return "backup_compression_format plain is not compatible with backup_compression_location " +
            form.location;
@@ -66,7 +66,7 @@ std::string refusal_of(const Form& form, int major) {
 // Debian's builds of 15 and 17 have all algorithms, the others gzip only.
 bool is_debian(int major) { return major == 15 || major == 17; }
 
-bool can_compress(const Form& form, const std::string& algorithm, int major) {
+bool can_compress(const BackupForm& form, const std::string& algorithm, int major) {
   return form.location != "server" || algorithm == "none" || algorithm == "gzip" ||
          is_debian(major);
 }
@@ -115,7 +115,7 @@ class Matrix : public testing::TestWithParam<std::tuple<int, std::string>> {
     return options;
   }
 
-  void choose(const Form& form) {
+  void choose(const BackupForm& form) {
     site_.barman.set("main", "backup_compression", algorithm_);
     site_.barman.set("main", "backup_compression_format", form.format);
     site_.barman.set("main", "backup_compression_location", form.location);
@@ -200,8 +200,8 @@ INSTANTIATE_TEST_SUITE_P(PostgreSQL, Matrix, testing::ValuesIn(chosen_cells()),
                          });
 
 TEST_P(Matrix, IsTakenVerifiedRestoredAndStartedOrRefused) {
-  std::vector<Form> valid;
-  for (const Form& form : all_forms()) {
+  std::vector<BackupForm> valid;
+  for (const BackupForm& form : all_forms()) {
     const std::string reason = refusal_of(form, major_);
     SCOPED_TRACE(fmt::format("{} {} {}", form.format, form.location, form.encryption));
     if (reason.empty()) {
@@ -214,12 +214,12 @@ TEST_P(Matrix, IsTakenVerifiedRestoredAndStartedOrRefused) {
   if (!wants_all()) {
     const std::size_t turn = static_cast<std::size_t>(major_) + algorithm_.size();
     const std::size_t count = major_ == kUsualMajor ? 2 : 1;
-    std::vector<Form> chosen;
+    std::vector<BackupForm> chosen;
     for (std::size_t i = 0; i < count; ++i)
       chosen.push_back(valid.at((turn + 2 * i) % valid.size()));
     valid = chosen;
   }
-  for (const Form& form : valid) {
+  for (const BackupForm& form : valid) {
     SCOPED_TRACE(fmt::format("{} {} {}", form.format, form.location, form.encryption));
     choose(form);
     expect_full_and_chain();

@@ -22,7 +22,7 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string name_of(const testing::TestParamInfo<OldLayout>& layout) {
+std::string layout_name(const testing::TestParamInfo<OldLayout>& layout) {
   return "v" + replace_all(layout.param.version, ".", "_");
 }
 
@@ -74,7 +74,7 @@ class OldLayouts : public testing::TestWithParam<OldLayout> {
   OldCatalogue catalogue_{barman_.server_directory("main"), GetParam()};
 };
 
-INSTANTIATE_TEST_SUITE_P(Barman, OldLayouts, testing::ValuesIn(old_layouts()), name_of);
+INSTANTIATE_TEST_SUITE_P(Barman, OldLayouts, testing::ValuesIn(old_layouts()), layout_name);
 
 TEST_P(OldLayouts, AreListedAndShown) {
   EXPECT_EQ(listed(), catalogue_.ids());
@@ -169,7 +169,7 @@ TEST_P(OldLayouts, ArePruned) {
 // A backup of today moved into the old layout, as if it had been taken then.
 class OldBackup : public testing::TestWithParam<OldLayout> {};
 
-INSTANTIATE_TEST_SUITE_P(Barman, OldBackup, testing::ValuesIn(old_layouts()), name_of);
+INSTANTIATE_TEST_SUITE_P(Barman, OldBackup, testing::ValuesIn(old_layouts()), layout_name);
 
 TEST_P(OldBackup, IsRestored) {
   StreamingSite site;

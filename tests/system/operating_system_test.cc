@@ -20,13 +20,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr std::uint64_t kPlenty = 300 << 20;
-
-void fill_up(const Tmpfs& disk) {
-  std::ofstream filler(disk.path() / "filler", std::ios::binary);
-  const std::string page(4096, 'x');
-  while (disk.free_bytes() > 0 && filler.write(page.data(), 4096)) filler.flush();
-}
+constexpr std::uint64_t kRoom = 300 << 20;
 
 // Before the program, or around it.
 CommandResult run_under(BarmanHome& barman, std::vector<std::string> wrapper,
@@ -47,7 +41,7 @@ class OperatingSystem : public testing::Test {
 };
 
 TEST_F(OperatingSystem, FullDisksAreFreedWithoutSpaceAndWithoutInodes) {
-  Tmpfs disk(kPlenty);
+  Tmpfs disk(kRoom);
   StreamingSite site({.home = {.barman_home = disk.path() / "home"}});
   site.start_receiver();
   const std::string first = site.take_backup();
@@ -58,7 +52,7 @@ TEST_F(OperatingSystem, FullDisksAreFreedWithoutSpaceAndWithoutInodes) {
     if (entry.path().extension() == ".lock") fs::remove(entry.path());
   }
   disk.allow_no_more_files();
-  fill_up(disk);
+  disk.fill_up(0);
 
   const CommandResult result = site.barman.run({"delete", "main", first});
   EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -67,7 +61,7 @@ TEST_F(OperatingSystem, FullDisksAreFreedWithoutSpaceAndWithoutInodes) {
   EXPECT_FALSE(fs::exists(site.server_directory() / "meta" / (first + "-delete_this")));
 
   disk.allow_no_more_files();
-  fill_up(disk);
+  disk.fill_up(0);
   site.barman.set("main", "retention_policy", "REDUNDANCY 1");
   const CommandResult cron = site.barman.run({"cron"});
   EXPECT_THAT(site.listed_backups(), ElementsAre(third)) << cron.err << site.barman.log();
@@ -92,7 +86,7 @@ TEST_F(OperatingSystem, ADeletionThatBeganOnAFullDiskIsFinished) {
 }
 
 TEST_F(OperatingSystem, ACatalogueOnAReadOnlyFileSystemIsOfUse) {
-  Tmpfs disk(kPlenty);
+  Tmpfs disk(kRoom);
   StreamingSite site({.home = {.barman_home = disk.path() / "home"}});
   site.start_receiver();
   const std::string id = site.take_backup();

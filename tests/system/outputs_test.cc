@@ -26,12 +26,6 @@ using testing::IsEmpty;
 
 using Arguments = std::vector<std::string>;
 
-void flip_bit(const fs::path& path, std::size_t offset) {
-  std::string text = read_text(path);
-  text.at(offset) ^= 1;
-  write_text(path, text);
-}
-
 class Outputs : public testing::Test {
  protected:
   explicit Outputs(StreamingSite::Options options = {}) : site_(std::move(options)) {

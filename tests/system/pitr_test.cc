@@ -251,11 +251,11 @@ void expect_standby_mode(Story& story) {
   EXPECT_NO_THROW(restored.server().query("INSERT INTO marks VALUES ('promoted')"));
 }
 
-class EveryVersion : public testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(Restore, EveryVersion, testing::ValuesIn(all_majors()),
+class RestoreOfEachVersion : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Restore, RestoreOfEachVersion, testing::ValuesIn(all_majors()),
                          testing::PrintToStringParamName());
 
-TEST_P(EveryVersion, HoldsExactlyWhatWasCommittedBeforeTheTarget) {
+TEST_P(RestoreOfEachVersion, HoldsExactlyWhatWasCommittedBeforeTheTarget) {
   Story story(GetParam());
   ASSERT_FALSE(HasFatalFailure());
   expect_whole_restore(story);

@@ -54,18 +54,12 @@ INSTANTIATE_TEST_SUITE_P(Of, BackupDuringOutage,
                          testing::Values(Outage::fast_stop, Outage::immediate_stop, Outage::kill_9),
                          [](const auto& outage) { return outage_name(outage.param); });
 
-bool is_copying(const StreamingSite& site) {
-  const auto ids = site.barman.backup_ids("main");
-  return !ids.empty() &&
-         fs::exists(site.server_directory() / "base" / ids.back() / "data" / "backup_label");
-}
-
 TEST_P(BackupDuringOutage, FailsAndTheNextOneWorks) {
   StreamingSite site;
   site.start_receiver();
   site.archive_a_segment();
   BackgroundCommand backup(site.barman.request({"backup", "--bwlimit", "2048", "main"}));
-  ASSERT_TRUE(eventually([&] { return is_copying(site); }));
+  ASSERT_TRUE(eventually([&] { return site.is_copying(); }));
   bring_down(site.postgres, GetParam());
   const auto result = backup.wait();
   ASSERT_TRUE(result);

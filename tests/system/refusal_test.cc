@@ -41,12 +41,6 @@ nlohmann::json check_item(BarmanHome& barman, const std::string& key) {
 
 // --------------------------------------------------------------------------- two at the same time
 
-bool is_copying(const StreamingSite& site) {
-  const auto ids = site.barman.backup_ids("main");
-  return !ids.empty() &&
-         fs::exists(site.server_directory() / "base" / ids.back() / "data" / "backup_label");
-}
-
 TEST(TwoAtOnce, OneBackupRunsAndNothingDeletesMeanwhile) {
   StreamingSite site;
   site.start_receiver();
@@ -54,7 +48,7 @@ TEST(TwoAtOnce, OneBackupRunsAndNothingDeletesMeanwhile) {
   const std::string older = site.take_backup();
   BackgroundCommand running = site.barman.spawn({"backup", "--bwlimit", "4096", "main"});
   ASSERT_TRUE(eventually(
-      [&] { return site.barman.backup_ids("main").back() != older && is_copying(site); }));
+      [&] { return site.barman.backup_ids("main").back() != older && site.is_copying(); }));
   expect_refusal(site.barman.run({"backup", "main"}), "Another backup process is running");
   expect_refusal(site.barman.run({"delete", "main", older}),
                  "Another process in running on server main. Impossible to delete the backup.");
@@ -85,18 +79,9 @@ TEST(TwoAtOnce, OneReceiverRuns) {
   EXPECT_EQ(site.lost_wal(), "");
 }
 
-void receive_segments(StreamingSite& site, int count) {
-  site.start_receiver();
-  for (int segment = 0; segment < count; ++segment) {
-    site.postgres.query("SELECT pg_create_restore_point('x'); SELECT pg_switch_wal()");
-  }
-  site.wait_until_acknowledged();
-  site.stop_receiver();
-}
-
 TEST(TwoAtOnce, OneArchiverWorksAndTheOthersLeaveInPeace) {
   StreamingSite site;
-  receive_segments(site, 20);
+  site.receive_segments(20);
   std::vector<BackgroundCommand> archivers;
   for (int n = 0; n < 4; ++n) archivers.push_back(site.barman.spawn({"archive-wal", "main"}));
   for (BackgroundCommand& archiver : archivers) {
@@ -116,7 +101,7 @@ TEST(TwoAtOnce, OneArchiverWorksAndTheOthersLeaveInPeace) {
 // Barman's own processes during a migration hold the same locks.
 TEST(TwoAtOnce, LocksOfOtherProgramsCount) {
   StreamingSite site;
-  receive_segments(site, 2);
+  site.receive_segments(2);
   const auto hold = [&](const std::string& task) {
     const fs::path lock = site.barman.home() / (".main-" + task + ".lock");
     BackgroundCommand holder({.argv = {"flock", "--no-fork", lock, "sleep", "60"}});
@@ -319,16 +304,6 @@ TEST(Slot, CannotBeCreatedWhenThereAreTooMany) {
 }
 
 // ------------------------------------------------------------------------------------ WAL is gone
-
-void let_wal_go(const PostgresServer& postgres) {
-  postgres.query("CREATE TABLE IF NOT EXISTS bulk (text text)");
-  for (int segment = 0; segment < 6; ++segment) {
-    postgres.query("INSERT INTO bulk VALUES ('x')");
-    postgres.query("SELECT pg_switch_wal()");
-  }
-  postgres.query("CHECKPOINT");
-  postgres.query("CHECKPOINT");
-}
 
 // A gap is never silent, and never bridged without being asked to.
 void expect_gap_until_reset(StreamingSite& site, const std::string& reason) {

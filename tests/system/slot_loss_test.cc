@@ -28,16 +28,6 @@ std::string check_status(BarmanHome& barman, const std::string& item) {
   return nlohmann::json::parse(result.out).at("main").at(item).at("status").get<std::string>();
 }
 
-void let_wal_go(const PostgresServer& postgres) {
-  postgres.query("CREATE TABLE IF NOT EXISTS bulk (text text)");
-  for (int segment = 0; segment < 6; ++segment) {
-    postgres.query("INSERT INTO bulk VALUES ('x')");
-    postgres.query("SELECT pg_switch_wal()");
-  }
-  postgres.query("CHECKPOINT");
-  postgres.query("CHECKPOINT");
-}
-
 class LostSlot : public testing::TestWithParam<int> {
  protected:
   explicit LostSlot(const Settings& server = {})

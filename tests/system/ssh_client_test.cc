@@ -35,16 +35,6 @@ std::string wal_name(unsigned number) {
   return fmt::format("0000000100000000000000{:02X}", number);
 }
 
-std::vector<std::string> names_in(const fs::path& directory) {
-  std::vector<std::string> names;
-  if (!fs::exists(directory)) return names;
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 bool is_answering(const PostgresServer& postgres) {
   try {
     return postgres.value("SELECT 1") == "1";

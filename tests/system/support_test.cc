@@ -16,11 +16,11 @@ namespace {
 using testing::HasSubstr;
 using testing::IsSupersetOf;
 
-class EveryVersion : public testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(PostgreSQL, EveryVersion, testing::ValuesIn(all_majors()),
+class ServerOfEachVersion : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(PostgreSQL, ServerOfEachVersion, testing::ValuesIn(all_majors()),
                          testing::PrintToStringParamName());
 
-TEST_P(EveryVersion, KeepsRowsOverStopsAndCrashes) {
+TEST_P(ServerOfEachVersion, KeepsRowsOverStopsAndCrashes) {
   PostgresServer postgres({.major = GetParam(), .tablespaces = {"fast"}});
   EXPECT_EQ(postgres.value("SELECT current_setting('server_version_num')::int / 10000"),
             std::to_string(GetParam()));
@@ -40,7 +40,7 @@ TEST_P(EveryVersion, KeepsRowsOverStopsAndCrashes) {
   EXPECT_EQ(Session(postgres.tcp_conninfo()).query("TABLE t ORDER BY id"), rows);
 }
 
-TEST_P(EveryVersion, GivesBarmanTheLeastPrivileges) {
+TEST_P(ServerOfEachVersion, GivesBarmanTheLeastPrivileges) {
   PostgresServer postgres({.major = GetParam()});
   Session barman(postgres.conninfo("barman"));
   EXPECT_EQ(barman.value("SELECT usesuper FROM pg_user WHERE usename = current_user"), "f");

@@ -22,19 +22,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::string read(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-std::vector<std::string> names_in(const fs::path& directory) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    names.push_back(entry.path().filename().string());
-  }
-  return names;
-}
-
 // A server with a table in a tablespace, one backup of it, and a place for exported files.
 struct ExportSite : StreamingSite {
   ExportSite() : StreamingSite({.postgres = {.tablespaces = {"ts"}}}) {
@@ -127,7 +114,7 @@ TEST(Import, RefusesADamagedFileAndLeavesNothing) {
   ExportSite site;
   const fs::path file = site.export_to_file();
   site.delete_backup();
-  std::string content = read(file);
+  std::string content = read_text(file);
   for (const std::size_t at : {std::size_t{600}, content.size() / 2}) {
     std::string damaged = content;
     damaged[at] = static_cast<char>(damaged[at] ^ 1);
@@ -179,7 +166,7 @@ TEST(Import, RefusesWalThatIsThereWithOtherContent) {
   EXPECT_THAT(result.err, HasSubstr("WAL file(s) already exist in target server with conflicting "
                                     "content: " +
                                     wal));
-  EXPECT_EQ(read(path), "other");
+  EXPECT_EQ(read_text(path), "other");
   site.expect_nothing_imported();
 }
 

@@ -17,22 +17,6 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 
-std::string read(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-void write(const fs::path& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-}
-
-void flip_bit(const fs::path& path, std::size_t offset) {
-  std::string content = read(path);
-  ASSERT_LT(offset, content.size()) << path;
-  content[offset] = static_cast<char>(content[offset] ^ 1);
-  write(path, content);
-}
-
 // A good backup of a server that writes, with a tablespace.
 struct VerifiedSite : StreamingSite {
   explicit VerifiedSite(int major = kUsualMajor)
@@ -94,7 +78,7 @@ TEST_P(DamagedBackup, IsFound) {
 
 const std::vector<Damage>& damages() {
   static const std::vector<Damage> kDamages = {
-      {"ExtraFile", [](VerifiedSite& site) { write(site.data / "base" / "stray", "x"); },
+      {"ExtraFile", [](VerifiedSite& site) { write_text(site.data / "base" / "stray", "x"); },
        "\"base/stray\" is in the backup, but not in its manifest"},
       {"MissingFile", [](VerifiedSite& site) { fs::remove(site.data / "PG_VERSION"); },
        "\"PG_VERSION\" is missing"},
@@ -118,10 +102,10 @@ const std::vector<Damage>& damages() {
        "page(s) with a wrong checksum, the first is block 12"},
       {"SwappedFiles",
        [](VerifiedSite& site) {
-         const std::string first = read(site.data / "PG_VERSION");
+         const std::string first = read_text(site.data / "PG_VERSION");
          const std::string second = "99\n";
          ASSERT_EQ(first.size(), second.size());
-         write(site.data / "PG_VERSION", second);
+         write_text(site.data / "PG_VERSION", second);
        },
        "\"PG_VERSION\" is damaged: its checksum is"},
       {"BrokenManifest", [](VerifiedSite& site) { flip_bit(site.data / "backup_manifest", 200); },

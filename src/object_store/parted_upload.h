@@ -1,0 +1,60 @@
+// One object on its way into a bucket: in one request when it fits into one part, else in parts,
+// several at once, while the next one is filled. What the requests are is the provider's.
+//
+// Memory: (StoreOptions::jobs + 1) parts. The object is there when finish() returns, and not
+// before.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "object_store/part_sender.h"
+#include "object_store/store_client.h"
+#include "pipeline/sink.h"
+
+namespace barman::object_store {
+
+class PartedUpload : public pipeline::Sink {
+ public:
+  void write(Bytes data) final;
+  void finish() final;
+
+ protected:
+  PartedUpload(std::shared_ptr<StoreClient> client, std::string key, const UploadOptions& options);
+
+  // Of part `number`, from 1; 0 when there cannot be so many.
+  virtual std::uint64_t part_size(unsigned number) const = 0;
+  // Before the first part, by the thread that writes.
+  virtual void begin_parts() = 0;
+  // By several threads.
+  virtual void send_part(unsigned number, Bytes content) = 0;
+  // Commit points: the answer to the last request.
+  virtual void put_whole(Bytes content) = 0;
+  virtual void complete() = 0;
+
+  // For destructors, first thing: no part is under way any more. False when the upload was not
+  // finished.
+  bool end_parts();
+
+  StoreClient& client() const { return *client_; }
+  const std::string& key() const { return key_; }
+  bool refuses() const { return if_present_ == storage::IfPresent::refuse; }
+  std::uint64_t size_bytes() const { return size_bytes_; }
+  unsigned part_count() const { return part_count_; }
+  [[noreturn]] void throw_taken() const;
+
+ private:
+  void submit_part();
+
+  const std::shared_ptr<StoreClient> client_;
+  const std::string key_;
+  const storage::IfPresent if_present_;
+  PartContent buffer_;
+  std::uint64_t size_bytes_ = 0;
+  unsigned part_count_ = 0;
+  bool is_finished_ = false;
+  std::unique_ptr<PartSender> sender_;
+};
+
+}  // namespace barman::object_store
