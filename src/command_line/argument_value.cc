@@ -63,14 +63,15 @@ std::optional<std::string> level_problem(std::string_view value) {
   return fmt::format("invalid compression level: '{}' (low, medium, high or an integer)", value);
 }
 
+constexpr std::string_view kOtherTagLetters = " \t_.:/=+-@";
+
 bool is_tag_text(std::string_view text, std::size_t shortest, std::size_t longest) {
-  constexpr std::string_view kOthers = " \t_.:/=+-@";
   return text.size() >= shortest && text.size() <= longest &&
          std::all_of(text.begin(), text.end(), [](char letter) {
            // Letters of other scripts are letters, too.
            return std::isalnum(static_cast<unsigned char>(letter)) != 0 ||
                   static_cast<unsigned char>(letter) >= 0x80 ||
-                  kOthers.find(letter) != std::string_view::npos;
+                  kOtherTagLetters.find(letter) != std::string_view::npos;
          });
 }
 
