@@ -135,8 +135,10 @@ TreeUploadOptions CloudBackup::upload_options() {
 }
 
 ArchiveSet& CloudBackup::add_set(std::uint32_t oid) {
-  sets_.push_back(std::make_unique<ArchiveSet>(catalogue_.storage(), catalogue_.layout(), info_.id,
-                                               oid, request_.form, lane_count_));
+  storage::Storage& storage =
+      request_.archives != nullptr ? *request_.archives : catalogue_.storage();
+  sets_.push_back(std::make_unique<ArchiveSet>(storage, catalogue_.layout(), info_.id, oid,
+                                               request_.form, lane_count_));
   return *sets_.back();
 }
 

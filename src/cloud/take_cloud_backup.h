@@ -32,6 +32,9 @@ struct CloudBackupRequest {
   std::chrono::seconds keepalive_interval{60};
   ArchiveForm form = {};
   Interrupt interrupt = {};
+  // Where the archives go, if it is not the storage of the catalogue: one whose transfers end with
+  // the interrupt. That of the catalogue must not, so that the end of the backup can be recorded.
+  storage::Storage* archives = nullptr;
 };
 
 // Returns when the backup is DONE. Throws OperationFailed when PostgreSQL cannot be reached, which
