@@ -266,7 +266,7 @@ int back_up(const ParsedArguments& arguments) {
                                 arguments.find_integer("keepalive_interval").value_or(0)),
                             .form = archive_form(arguments),
                             .interrupt = cloud_interrupt(),
-       .archives = archives.store.get()});
+                            .archives = archives.store.get()});
   return kExitDone;
 }
 

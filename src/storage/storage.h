@@ -6,8 +6,8 @@
 // there: nobody sees it while it is written, and one that is there is never changed, only replaced
 // as a whole. All functions may be called by several threads, and by several programs at once.
 //
-// What every driver must do is what conformance_suite.h tries with each of them (docs/architecture.md,
-// "How to add a storage driver").
+// What every driver must do is what conformance_suite.h tries with each of them
+// (docs/architecture.md, "How to add a storage driver").
 #pragma once
 
 #include <cstdint>
