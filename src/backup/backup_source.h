@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "backup/known_digests.h"
 #include "base/progress.h"
 #include "base/throttle.h"
 #include "catalogue/backup_info.h"
@@ -65,7 +66,14 @@ struct BackupJob {
   catalogue::BackupInfo info;
   // What is being done, for the message of a failure: "failure <action> (…)".
   std::string action = "starting backup";
+  // What sources that copy files leave for the manifest, when there will be one: digests of what
+  // they have had in hand, and the backup whose files this one shares.
+  KnownDigests digests = {};
+  std::optional<catalogue::BackupId> shares_with = {};
 
+  KnownDigests* digests_for_manifest() {
+    return request.manifest == WriteManifest::yes ? &digests : nullptr;
+  }
   void save() const { server.catalogue().save(info); }
 };
 

@@ -23,7 +23,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/log_components.h"
-#include "base/worker_pool.h"
+#include "pipeline/block_file.h"
 #include "pipeline/bulk_writer.h"
 #include "postgres/page_checksum.h"
 
@@ -34,8 +34,12 @@ namespace fs = std::filesystem;
 
 using CopyClock = std::chrono::steady_clock;
 using CopyBuffer = pipeline::BulkWriter::Block;
+using pipeline::BlockPool;
 
 constexpr std::size_t kInKernelStep = std::size_t{64} << 20;
+// As many as keep a disk busy beside the threads that read.
+constexpr std::size_t kBlockWriters = 4;
+constexpr std::size_t kBlocksAhead = 10;
 
 std::int64_t ns_of(CopyClock::time_point time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
@@ -76,10 +80,20 @@ struct LocalCopy::FileTask {
   fs::path source;
   fs::path destination;
   // Of the tree, and the path in it; none for a single file.
-  const std::vector<LocalReference>* references = nullptr;
+  const std::vector<ReferenceTree>* references = nullptr;
   std::string path;
   std::string name;  // in the data directory
   bool is_limited = false;
+  bool needs_sync = false;
+  // For the blocks of large files.
+  WorkerPool* writers = nullptr;
+};
+
+// What a copy gets when its bytes are there.
+struct LocalCopy::Ending {
+  fs::path path;
+  mode_t mode = 0;
+  timespec modified = {};
   bool needs_sync = false;
 };
 
@@ -87,7 +101,7 @@ struct LocalCopy::FileTask {
 class LocalCopy::Walk final : public SourceVisitor {
  public:
   Walk(LocalCopy& copy, const LocalTree& tree)
-      : copy_(copy), tree_(tree), workers_(copy.options_.worker_count) {}
+      : copy_(copy), tree_(tree), writers_(kBlockWriters), workers_(copy.options_.worker_count) {}
 
   void run() {
     walk_source({.root = tree_.source,
@@ -95,6 +109,7 @@ class LocalCopy::Walk final : public SourceVisitor {
                  .is_data_directory = tree_.prefix.empty()},
                 *this);
     workers_.wait();
+    writers_.wait();
   }
 
   void enter(const std::string& path, const struct stat& status) override {
@@ -108,7 +123,8 @@ class LocalCopy::Walk final : public SourceVisitor {
                   .path = path,
                   .name = tree_.prefix + path,
                   .is_limited = tree_.bandwidth_limit.is_set(),
-                  .needs_sync = need_sync_.back()};
+                  .needs_sync = need_sync_.back(),
+                  .writers = &writers_};
     workers_.submit([&copy = copy_, task = std::move(task)] { copy.copy_task(task); });
   }
   void dangling_link(const std::string& path) override {
@@ -117,7 +133,7 @@ class LocalCopy::Walk final : public SourceVisitor {
   }
   bool goes_on() override {
     copy_.require_going_on_();
-    return !workers_.has_failed();  // wait() tells
+    return !workers_.has_failed() && !writers_.has_failed();  // wait() tells
   }
 
  private:
@@ -138,7 +154,8 @@ class LocalCopy::Walk final : public SourceVisitor {
   LocalCopy& copy_;
   const LocalTree& tree_;
   std::vector<bool> need_sync_;  // of the directories down to the current one
-  WorkerPool workers_;           // after what its threads use
+  WorkerPool writers_;
+  WorkerPool workers_;  // after what its threads use
 };
 
 LocalCopy::LocalCopy(const LocalCopyOptions& options, const fs::path& root, Progress& progress,
@@ -146,7 +163,8 @@ LocalCopy::LocalCopy(const LocalCopyOptions& options, const fs::path& root, Prog
     : options_(options),
       file_system_(root),
       progress_(progress),
-      require_going_on_(std::move(require_going_on)) {}
+      require_going_on_(std::move(require_going_on)),
+      blocks_(std::make_shared<BlockPool>(options.worker_count + kBlocksAhead)) {}
 
 LocalCopyTimes LocalCopy::copy_tree(const LocalTree& tree) {
   const auto begun = CopyClock::now();
@@ -160,13 +178,16 @@ LocalCopyTimes LocalCopy::copy_tree(const LocalTree& tree) {
 
 bool LocalCopy::copy_file(const fs::path& source, const fs::path& destination) {
   if (!find_status(source)) return false;
+  WorkerPool writers(1);
   copy_task({.source = source,
              .destination = destination,
              .references = nullptr,
              .path = {},
              .name = destination.filename().string(),
              .is_limited = false,
-             .needs_sync = true});
+             .needs_sync = true,
+             .writers = &writers});
+  writers.wait();
   return true;
 }
 
@@ -189,7 +210,7 @@ std::optional<fs::path> LocalCopy::find_unchanged(const FileTask& task, const Fd
   if (options_.reuse == config::ReuseBackup::off || task.references == nullptr) {
     return std::nullopt;
   }
-  for (const LocalReference& reference : *task.references) {
+  for (const ReferenceTree& reference : *task.references) {
     fs::path known_path = reference.directory / task.path;
     if (is_unchanged(task, source, status, reference, known_path)) return known_path;
   }
@@ -197,7 +218,7 @@ std::optional<fs::path> LocalCopy::find_unchanged(const FileTask& task, const Fd
 }
 
 bool LocalCopy::is_unchanged(const FileTask& task, const Fd& source, const struct stat& status,
-                             const LocalReference& reference, const fs::path& known_path) const {
+                             const ReferenceTree& reference, const fs::path& known_path) const {
   const auto known = find_status(known_path, Links::refuse);
   if (!known || !S_ISREG(known->st_mode) || known->st_size != status.st_size ||
       (known->st_mode & 07777U) != (status.st_mode & 07777U) ||
@@ -235,26 +256,45 @@ bool LocalCopy::use_reference(const FileTask& task, const fs::path& reference,
 }
 
 void LocalCopy::write_copy(const FileTask& task, const Fd& source, const struct stat& status) {
-  const mode_t mode = status.st_mode & 0777U;
-  Fd destination = create_file(task.destination, O_RDWR, mode);
+  const Ending ending{.path = task.destination,
+                      .mode = status.st_mode & 0777U,
+                      .modified = status.st_mtim,
+                      .needs_sync = task.needs_sync};
+  Fd destination = create_file(task.destination, O_RDWR, ending.mode);
   const auto size_bytes = static_cast<std::uint64_t>(status.st_size);
-  const bool is_checked = options_.checked_before && postgres::parse_relation_path(task.name);
-  if (size_bytes > 0 && !task.is_limited && share(source, destination)) {
-    if (is_checked) check_clone(task, source, destination);
+  Digest digest = make_digest();
+  const bool is_shared = size_bytes > 0 && !task.is_limited && share(source, destination);
+  if (is_shared) {
+    if (is_looked_at(task)) look_at_clone(task, source, destination, digest);
     progress_.advance(size_bytes);
-  } else if (size_bytes > 0 && (is_checked || task.is_limited ||
-                                !copy_in_kernel(task, source, destination, size_bytes))) {
-    write_through_buffer(task, source, destination, size_bytes);
   }
-  if (::fchmod(destination.get(), mode) != 0) {
-    throw_errno(fmt::format("cannot set permissions of \"{}\"", task.destination.string()));
+  const bool is_there = is_shared || size_bytes == 0 ||
+                        (!is_looked_at(task) && !task.is_limited &&
+                         copy_in_kernel(task, source, destination, size_bytes));
+  if (is_there) return finish(destination, ending, digest.finish());
+  if (size_bytes <= BlockPool::kBlockSize) {
+    return copy_small(task, source, destination, size_bytes, ending);
   }
-  const std::array<timespec, 2> times = {status.st_mtim, status.st_mtim};
-  if (::futimens(destination.get(), times.data()) != 0) {
-    throw_errno(fmt::format("cannot set the time of \"{}\"", task.destination.string()));
+  copy_in_blocks(task, source, std::move(destination), size_bytes, ending);
+}
+
+void LocalCopy::finish(Fd& file, const Ending& ending, const std::string& sha256) const {
+  if (::fchmod(file.get(), ending.mode) != 0) {
+    throw_errno(fmt::format("cannot set permissions of \"{}\"", ending.path.string()));
   }
-  if (task.needs_sync) sync_fd(destination, task.destination);
-  destination.close(task.destination);
+  const std::array<timespec, 2> times = {ending.modified, ending.modified};
+  if (::futimens(file.get(), times.data()) != 0) {
+    throw_errno(fmt::format("cannot set the time of \"{}\"", ending.path.string()));
+  }
+  if (options_.checks.digests != nullptr) {
+    struct stat status = {};
+    if (::fstat(file.get(), &status) != 0) {
+      throw_errno(fmt::format("cannot look at \"{}\"", ending.path.string()));
+    }
+    options_.checks.digests->add(status, sha256);
+  }
+  if (ending.needs_sync) sync_fd(file, ending.path);
+  file.close(ending.path);
 }
 
 bool LocalCopy::share(const Fd& source, const Fd& destination) {
@@ -287,54 +327,84 @@ bool LocalCopy::copy_in_kernel(const FileTask& task, const Fd& source, const Fd&
   return true;
 }
 
-void LocalCopy::write_through_buffer(const FileTask& task, const Fd& source, const Fd& destination,
-                                     std::uint64_t size_bytes) {
+Digest LocalCopy::make_digest() const {
+  return Digest(options_.checks.digests != nullptr ? DigestAlgorithm::sha256
+                                                   : DigestAlgorithm::none);
+}
+
+bool LocalCopy::is_looked_at(const FileTask& task) const {
+  return options_.checks.digests != nullptr ||
+         (options_.checks.checked_before && postgres::parse_relation_path(task.name));
+}
+
+void LocalCopy::copy_small(const FileTask& task, const Fd& source, Fd& destination,
+                           std::size_t size_bytes, const Ending& ending) {
   const MutableBytes buffer = thread_buffer();
-  pipeline::BulkWriter writer(destination, task.destination, size_bytes);
+  const std::size_t size = read_full_at(source, buffer.first(size_bytes), 0, task.source);
+  const Bytes data = Bytes(buffer).first(size);
+  Digest digest = make_digest();
+  look_at(task, source, data, 0, digest);
+  write_full(destination, data, task.destination);
+  progress_.advance(size);
+  if (task.is_limited) keep_rate(size);
+  finish(destination, ending, digest.finish());
+}
+
+void LocalCopy::copy_in_blocks(const FileTask& task, const Fd& source, Fd destination,
+                               std::uint64_t size_bytes, const Ending& ending) {
+  // Only a hint.
+  ::posix_fadvise(source.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  const auto sha256 = std::make_shared<std::string>();
+  const auto file = std::make_shared<pipeline::BlockFile>(
+      std::move(destination), task.destination, size_bytes,
+      [this, size_bytes, ending, sha256](Fd& copied, std::uint64_t copied_bytes) {
+        // It has been cut meanwhile.
+        if (copied_bytes < size_bytes &&
+            ::ftruncate(copied.get(), static_cast<off_t>(copied_bytes)) != 0) {
+          throw_errno(fmt::format("cannot cut \"{}\" to its size", ending.path.string()));
+        }
+        finish(copied, ending, *sha256);
+      });
+  Digest digest = make_digest();
   std::uint64_t copied = 0;
   while (copied < size_bytes) {
     require_going_on_();
+    if (task.writers->has_failed()) return;  // who waits for them tells
+    BlockPool::Handle block = blocks_->take();
+    const MutableBytes buffer = block->bytes;
     const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), size_bytes - copied);
     const std::size_t size = read_full_at(source, buffer.first(wanted), copied, task.source);
-    check_pages(task, source, Bytes(buffer).first(size), copied);
-    writer.write(Bytes(buffer).first(size));
+    look_at(task, source, Bytes(buffer).first(size), copied, digest);
+    if (size > 0) file->write(*task.writers, std::move(block), size);
     progress_.advance(size);
     if (task.is_limited) keep_rate(size);
     copied += size;
-    if (size < wanted) break;  // It has been cut meanwhile.
+    if (size < wanted) break;
   }
-  if (copied < size_bytes && ::ftruncate(destination.get(), static_cast<off_t>(copied)) != 0) {
-    throw_errno(fmt::format("cannot cut \"{}\" to its size", task.destination.string()));
-  }
+  *sha256 = digest.finish();
+  file->close();
 }
 
 // A clone stands still; what looks wrong in it is read again where PostgreSQL writes.
-void LocalCopy::check_clone(const FileTask& task, const Fd& source, const Fd& clone) {
+void LocalCopy::look_at_clone(const FileTask& task, const Fd& source, const Fd& clone,
+                              Digest& digest) {
   const MutableBytes buffer = thread_buffer();
   std::uint64_t offset = 0;
   while (const std::size_t size = read_full_at(clone, buffer, offset, task.destination)) {
     require_going_on_();
-    check_pages(task, source, Bytes(buffer).first(size), offset);
+    look_at(task, source, Bytes(buffer).first(size), offset, digest);
     offset += size;
   }
 }
 
-void LocalCopy::check_pages(const FileTask& task, const Fd& source, Bytes data,
-                            std::uint64_t offset) {
-  if (!options_.checked_before) return;
+void LocalCopy::look_at(const FileTask& task, const Fd& source, Bytes data, std::uint64_t offset,
+                        Digest& digest) {
+  digest.update(data);
+  if (!options_.checks.checked_before) return;
   for (const std::uint32_t block : find_damaged_blocks_in(
-           data, offset, task.name, *options_.checked_before, source, task.source)) {
-    ++damaged_page_count_;
-    const std::string text = fmt::format("{}: block {}", task.name, block);
-    log::error(log::kBackupComponent, "wrong checksum in {}", text);
-    const std::lock_guard lock(damage_mutex_);
-    if (damaged_pages_.size() < kMostListedPages) damaged_pages_.push_back(text);
+           data, offset, task.name, *options_.checks.checked_before, source, task.source)) {
+    damage_.add(task.name, block);
   }
-}
-
-std::vector<std::string> LocalCopy::damaged_pages() const {
-  const std::lock_guard lock(damage_mutex_);
-  return damaged_pages_;
 }
 
 // In small steps: what ends the copy ends the waiting.

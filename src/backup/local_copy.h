@@ -1,9 +1,11 @@
 // Copies the files of a running cluster, which lie on this host, into a backup.
 //
 // One thread walks through a tree, several copy. A file is shared with its source where the file
-// system can (FICLONE), else copied inside the kernel, or through a buffer where its pages are to
-// be checked. Symbolic links are followed, for what they lead to belongs to the backup. Files come,
-// go, grow and shrink meanwhile: WAL puts that right. A file that cannot be read is an error.
+// system can (FICLONE), else copied inside the kernel, or through our hands where its bytes are
+// looked at (page_check.h): a large one in blocks that other threads write past the page cache
+// (pipeline/block_file.h). Symbolic links are followed, for what they lead to belongs to the
+// backup. Files come, go, grow and shrink meanwhile: WAL puts that right. A file that cannot be
+// read is an error.
 //
 // With references, the same tree of earlier backups, files that have not changed are second names
 // of their files, or copied from there. Unchanged means: size, permissions and time of change are
@@ -19,34 +21,31 @@
 #include <ctime>
 #include <filesystem>
 #include <functional>
-#include <mutex>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "backup/page_check.h"
+#include "backup/reference_backup.h"
+#include "base/digest.h"
 #include "base/fd.h"
 #include "base/file_system_sync.h"
 #include "base/progress.h"
 #include "base/throttle.h"
+#include "base/worker_pool.h"
 #include "config/server_config.h"
-#include "wal/lsn.h"
+#include "pipeline/block_pool.h"
 
 namespace barman::backup {
-
-// A tree of an earlier backup.
-struct LocalReference {
-  std::filesystem::path directory;
-  // Seconds since the epoch; without it nothing is believed by its time.
-  std::optional<std::time_t> horizon;
-};
 
 struct LocalTree {
   std::filesystem::path source;
   // Exists, and is empty but for what earlier calls have put there.
   std::filesystem::path destination;
   // The best one first.
-  std::vector<LocalReference> references;
+  std::vector<ReferenceTree> references;
   // Of paths below source; nothing below a path that is not copied is looked at.
   std::function<bool(std::string_view path)> is_copied;
   // Of its files in the data directory: "" or "pg_tblspc/16384/".
@@ -57,8 +56,7 @@ struct LocalTree {
 struct LocalCopyOptions {
   config::ReuseBackup reuse = config::ReuseBackup::off;
   std::size_t worker_count = 2;
-  // Pages have checksums; those changed behind this position may be torn, WAL writes them anew.
-  std::optional<wal::Lsn> checked_before;
+  FileChecks checks = {};
 };
 
 struct LocalCopyTimes {
@@ -81,13 +79,11 @@ class LocalCopy {
   // Everything that was copied is durable when it returns.
   void make_durable();
 
-  // Pages with wrong checksums, "base/5/1259: block 7", at most kMostListedPages.
-  static constexpr std::size_t kMostListedPages = 100;
-  std::uint64_t damaged_page_count() const { return damaged_page_count_; }
-  std::vector<std::string> damaged_pages() const;
+  const PageDamageList& damage() const { return damage_; }
 
  private:
   struct FileTask;
+  struct Ending;
   class Walk;
 
   void copy_task(const FileTask& task);
@@ -95,17 +91,23 @@ class LocalCopy {
   std::optional<std::filesystem::path> find_unchanged(const FileTask& task, const Fd& source,
                                                       const struct stat& status) const;
   bool is_unchanged(const FileTask& task, const Fd& source, const struct stat& status,
-                    const LocalReference& reference, const std::filesystem::path& known_path) const;
+                    const ReferenceTree& reference, const std::filesystem::path& known_path) const;
   bool use_reference(const FileTask& task, const std::filesystem::path& reference,
                      const struct stat& status);
   void write_copy(const FileTask& task, const Fd& source, const struct stat& status);
   bool share(const Fd& source, const Fd& destination);
   bool copy_in_kernel(const FileTask& task, const Fd& source, const Fd& destination,
                       std::uint64_t size_bytes);
-  void write_through_buffer(const FileTask& task, const Fd& source, const Fd& destination,
-                            std::uint64_t size_bytes);
-  void check_clone(const FileTask& task, const Fd& source, const Fd& clone);
-  void check_pages(const FileTask& task, const Fd& source, Bytes data, std::uint64_t offset);
+  void copy_small(const FileTask& task, const Fd& source, Fd& destination, std::size_t size_bytes,
+                  const Ending& ending);
+  void copy_in_blocks(const FileTask& task, const Fd& source, Fd destination,
+                      std::uint64_t size_bytes, const Ending& ending);
+  void finish(Fd& file, const Ending& ending, const std::string& sha256) const;
+  Digest make_digest() const;
+  bool is_looked_at(const FileTask& task) const;
+  void look_at_clone(const FileTask& task, const Fd& source, const Fd& clone, Digest& digest);
+  void look_at(const FileTask& task, const Fd& source, Bytes data, std::uint64_t offset,
+               Digest& digest);
   void keep_rate(std::uint64_t size_bytes);
 
   const LocalCopyOptions options_;
@@ -118,9 +120,8 @@ class LocalCopy {
   std::atomic<std::int64_t> serial_ns_ = 0;
   // That one flush at the end does not cover.
   std::vector<std::filesystem::path> directories_;
-  std::atomic<std::uint64_t> damaged_page_count_ = 0;
-  mutable std::mutex damage_mutex_;
-  std::vector<std::string> damaged_pages_;
+  PageDamageList damage_;
+  std::shared_ptr<pipeline::BlockPool> blocks_;
 };
 
 }  // namespace barman::backup

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/test_support.h"
@@ -20,7 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 // The cluster is in source/, the earlier backup in reference/.
@@ -69,7 +69,7 @@ class LocalCopyTest : public testing::Test {
     LocalCopy copy(options_, place_.path(), progress_, [this] { require_going_on_(); });
     copy.copy_tree(tree());
     copy.make_durable();
-    damaged_pages_ = copy.damaged_pages();
+    damage_ = copy.damage().facts();
   }
   std::map<std::string, std::string> files() const {
     std::map<std::string, std::string> found;
@@ -87,7 +87,7 @@ class LocalCopyTest : public testing::Test {
   std::optional<std::time_t> horizon_;
   TransferLimit bandwidth_limit_;
   std::function<void()> require_going_on_ = [] {};
-  std::vector<std::string> damaged_pages_;
+  std::optional<PageDamage> damage_;
 };
 
 // Of a backup that has failed nothing is known.
@@ -249,7 +249,7 @@ TEST_F(LocalCopyTest, EndsWhenItMustNotGoOn) {
 }
 
 TEST_F(LocalCopyTest, TellsOfPagesWithWrongChecksums) {
-  options_.checked_before = wal::Lsn{0x2000000};
+  options_.checks.checked_before = wal::Lsn{0x2000000};
   // Its LSN is 0/1000000.
   std::string page(postgres::kPageSize, 'p');
   const std::array<unsigned char, 8> lsn = {0, 0, 0, 0, 0, 0, 0, 1};
@@ -266,8 +266,33 @@ TEST_F(LocalCopyTest, TellsOfPagesWithWrongChecksums) {
   put_file(source("base/5/16385"), std::string(postgres::kPageSize, '\0'));
   put_file(source("global/notes"), bad);
   copy();
-  EXPECT_THAT(damaged_pages_, ElementsAre("base/5/16384: block 1"));
+  ASSERT_TRUE(damage_);
+  EXPECT_EQ(damage_->details, "1 in total, base/5/16384: block 1");
   EXPECT_EQ(get_file(copied("base/5/16384")), good + bad);
+}
+
+// Large ones in blocks, small ones at once; a file that is cut meanwhile, too.
+TEST_F(LocalCopyTest, NotesDigestsOfWhatItCopies) {
+  KnownDigests digests;
+  options_.checks.digests = &digests;
+  const std::string large(3'000'123, 'l');
+  put_file(source("base/5/1259"), large);
+  put_file(source("small"), "small");
+  put_file(source("empty"), "");
+  put_file(source("shrinks"), std::string(5'000'000, 's'));
+  require_going_on_ = [&] {
+    if (fs::exists(copied("shrinks"))) fs::resize_file(source("shrinks"), 1'500'001);
+  };
+  copy();
+  digests.seal();
+  for (const auto& [path, content] : files()) {
+    if (content == "/") continue;
+    EXPECT_EQ(digests.find(find_status(copied(path)).value()),
+              digest_of(DigestAlgorithm::sha256, content))
+        << path;
+  }
+  EXPECT_EQ(get_file(copied("base/5/1259")), large);
+  EXPECT_EQ(fs::file_size(copied("shrinks")), 1'500'001U);
 }
 
 }  // namespace

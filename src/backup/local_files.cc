@@ -16,6 +16,7 @@
 
 #include "backup/copied_cluster.h"
 #include "backup/copied_names.h"
+#include "backup/copy_steps.h"
 #include "backup/local_copy.h"
 #include "backup/reference_backup.h"
 #include "base/durable.h"
@@ -34,12 +35,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using catalogue::BackupInfo;
 using LocalClock = std::chrono::steady_clock;
-
-// A file touched so shortly before the reference was begun is compared.
-constexpr std::time_t kHorizonMargin = 2;
-constexpr std::size_t kMostShownPages = 10;
 
 double elapsed(LocalClock::time_point begun) {
   return std::chrono::duration<double>(LocalClock::now() - begun).count();
@@ -76,18 +72,16 @@ class LocalFiles final : public BackupSource {
   void copy_tablespaces(BackupJob& job, LocalCopy& copy);
   void copy_data_directory(BackupJob& job, LocalCopy& copy);
   void copy_external_files(BackupJob& job, LocalCopy& copy);
+  void copy_label(const BackupJob& job, LocalCopy& copy);
   void copy_control_file(const BackupJob& job);
-  std::vector<LocalReference> references_of(std::uint32_t oid) const;
-  void choose_references(const BackupJob& job);
-  CopyFacts facts_of(const LocalCopy& copy, double seconds) const;
 
   const server::Server& server_;
   const BackupRequest& request_;
   const stored::BackupStore store_;
   CopiedCluster cluster_;
-  std::vector<BackupInfo> unfinished_;
-  std::optional<BackupInfo> reference_;
+  References references_{store_};
   std::vector<CopiedItem> items_;
+  std::optional<CopySteps> steps_;
 };
 
 catalogue::Identity LocalFiles::require_possible() {
@@ -104,38 +98,6 @@ void LocalFiles::begin(BackupJob& job) {
   });
 }
 
-void LocalFiles::choose_references(const BackupJob& job) {
-  // Copying from here or from there is the same.
-  if (request_.reuse == config::ReuseBackup::off) return;
-  const std::vector<BackupInfo> backups = server_.catalogue().list_backups().backups;
-  unfinished_ = list_unfinished(store_, backups, job.info);
-  ReferenceBackup found = find_reference(store_, backups, job.info);
-  if (!found.refusal.empty()) {
-    job.messages.warning(
-        "All files are copied: reuse_backup needs a previous backup of files, and " +
-        found.refusal);
-  }
-  reference_ = std::move(found.backup);
-}
-
-std::vector<LocalReference> LocalFiles::references_of(std::uint32_t oid) const {
-  std::vector<LocalReference> references;
-  const auto add = [&](const BackupInfo& backup, std::optional<std::time_t> horizon) {
-    const stored::BackupDirectories places = store_.directories(backup.id);
-    references.push_back(
-        {.directory = oid == 0 ? places.data_directory : places.tablespace_directory(oid),
-         .horizon = horizon});
-  };
-  // Nothing says what of them got to the disk before this host went down: all is compared.
-  for (const BackupInfo& backup : unfinished_) add(backup, std::nullopt);
-  if (reference_) {
-    add(*reference_, reference_->begin_time
-                         ? std::optional(reference_->begin_time->seconds() - kHorizonMargin)
-                         : std::nullopt);
-  }
-  return references;
-}
-
 void LocalFiles::copy_tablespaces(BackupJob& job, LocalCopy& copy) {
   const std::string major = postgres::major_version_text(job.info.version.value_or(0));
   const auto& limits = server_.config().tablespace_bandwidth_limit;
@@ -144,7 +106,7 @@ void LocalFiles::copy_tablespaces(BackupJob& job, LocalCopy& copy) {
     LocalTree tree{
         .source = tablespace.location,
         .destination = store_.directories(job.info.id).tablespace_directory(tablespace.oid),
-        .references = references_of(tablespace.oid),
+        .references = references_.trees_of(tablespace.oid),
         .is_copied = [&](std::string_view path) { return is_copied_from_tablespace(path, major); },
         .prefix = fmt::format("pg_tblspc/{}/", tablespace.oid),
         .bandwidth_limit =
@@ -158,7 +120,7 @@ void LocalFiles::copy_tablespaces(BackupJob& job, LocalCopy& copy) {
     };
     LocalCopyTimes times;
     try {
-      times = copy.copy_tree(tree);
+      steps_->run(steps_->take(1), tablespace.name, [&] { times = copy.copy_tree(tree); });
     } catch (const Error& error) {  // Dropped since the backup has begun?
       if (error.kind() != ErrorKind::not_found || cluster_.has_tablespace(tablespace.oid)) throw;
       has_directory = true;
@@ -186,7 +148,7 @@ void LocalFiles::copy_data_directory(BackupJob& job, LocalCopy& copy) {
   job.progress.set_item("pgdata");
   const LocalTree tree{.source = data,
                        .destination = store_.directories(job.info.id).data_directory,
-                       .references = references_of(0),
+                       .references = references_.trees_of(0),
                        .is_copied =
                            [&](std::string_view path) {
                              return is_copied_from_data_directory(path) &&
@@ -195,14 +157,19 @@ void LocalFiles::copy_data_directory(BackupJob& job, LocalCopy& copy) {
                            },
                        .prefix = {},
                        .bandwidth_limit = request_.bandwidth_limit};
-  items_.push_back(item_of("pgdata", copy.copy_tree(tree)));
+  steps_->run(steps_->take(1), "pgdata",
+              [&] { items_.push_back(item_of("pgdata", copy.copy_tree(tree))); });
 }
 
 void LocalFiles::copy_external_files(BackupJob& job, LocalCopy& copy) {
   const fs::path data = store_.directories(job.info.id).data_directory;
   for (const ExternalFile& file : cluster_.facts().external_files()) {
     const auto begun = LocalClock::now();
-    if (copy.copy_file(file.path, data / fs::path(file.path).filename())) {
+    bool is_there = false;
+    steps_->run(steps_->take(1), file.label, [&] {
+      is_there = copy.copy_file(file.path, data / fs::path(file.path).filename());
+    });
+    if (is_there) {
       items_.push_back(item_of(file.label, elapsed(begun)));
     } else if (file.is_optional) {
       log::warning(log::kBackupComponent, "there is no \"{}\"", file.path);
@@ -211,6 +178,16 @@ void LocalFiles::copy_external_files(BackupJob& job, LocalCopy& copy) {
                   fmt::format("Correct {} in the settings of PostgreSQL.", file.label));
     }
   }
+}
+
+void LocalFiles::copy_label(const BackupJob& job, LocalCopy& copy) {
+  const fs::path label = cluster_.data_directory() + "/" + kLabelFileName;
+  const fs::path data = store_.directories(job.info.id).data_directory;
+  if (copy.copy_file(label, data / kLabelFileName)) return;
+  throw Error(
+      ErrorKind::not_found,
+      fmt::format("there is no file \"{}\": the exclusive backup has ended", label.string()),
+      "Take the backup again.");
 }
 
 // The last file of all: a standby notes in it up to where the files that it has written need WAL.
@@ -223,20 +200,6 @@ void LocalFiles::copy_control_file(const BackupJob& job) {
   items_.push_back(item_of("pg_control", elapsed(begun)));
 }
 
-CopyFacts LocalFiles::facts_of(const LocalCopy& copy, double seconds) const {
-  CopyFacts facts;
-  // Files are listed while others are copied already: nothing is analysed before.
-  facts.stats = copy_stats(items_, seconds, request_.worker_count);
-  if (copy.damaged_page_count() > 0) {
-    std::vector<std::string> pages = copy.damaged_pages();
-    if (pages.size() > kMostShownPages) pages.resize(kMostShownPages);
-    facts.page_damage = {
-        .finder = "Barman found corrupt pages while it copied",
-        .details = fmt::format("{} in total, {}", copy.damaged_page_count(), join(pages, "; "))};
-  }
-  return facts;
-}
-
 CopyFacts LocalFiles::copy(BackupJob& job) {
   CopyFacts facts;
   with_failure_told(job, [&] {
@@ -244,38 +207,39 @@ CopyFacts LocalFiles::copy(BackupJob& job) {
     job.messages.info(
         fmt::format("Starting backup copy via local rsync for {}{}", job.info.id.value, jobs));
     const auto begun = LocalClock::now();
-    choose_references(job);
     cluster_.warn_of_included_files(job);
     store_.clear(job.info.id);
+    // Copying from here or from there is the same.
+    references_.choose(job, UseUnfinished::with_reuse);
     const stored::BackupDirectories places = store_.directories(job.info.id);
     for (const catalogue::Tablespace& tablespace : job.info.tablespaces) {
       make_directories(places.tablespace_directory(tablespace.oid), 0700);
     }
-    LocalCopyOptions options{
-        .reuse = request_.reuse, .worker_count = request_.worker_count, .checked_before = {}};
-    options.checked_before = cluster_.facts().checked_before(job.info);
+    const LocalCopyOptions options{
+        .reuse = request_.reuse,
+        .worker_count = request_.worker_count,
+        .checks = {.checked_before = cluster_.facts().checked_before(job.info),
+                   .digests = job.digests_for_manifest()}};
     job.progress.begin("backup", static_cast<std::uint64_t>(job.info.cluster_size.value_or(0)));
     LocalCopy copy(options, places.data_directory.parent_path(), job.progress, [&] {
       server_.interrupt().throw_if_requested();
       cluster_.require_alive();
     });
+    steps_.emplace(job.info.tablespaces.size() + 1 + cluster_.facts().external_files().size() +
+                   (cluster_.is_exclusive() ? 2 : 1));
     copy_tablespaces(job, copy);
     copy_data_directory(job, copy);
     copy_external_files(job, copy);
     if (cluster_.is_exclusive()) {
-      const fs::path label = cluster_.data_directory() + "/" + kLabelFileName;
-      if (!copy.copy_file(label, places.data_directory / kLabelFileName)) {
-        throw Error(
-            ErrorKind::not_found,
-            fmt::format("there is no file \"{}\": the exclusive backup has ended", label.string()),
-            "Take the backup again.");
-      }
+      steps_->run(steps_->take(1), kLabelFileName, [&] { copy_label(job, copy); });
     }
-    copy_control_file(job);
+    steps_->run(steps_->take(1), "pg_control", [&] { copy_control_file(job); });
     copy.make_durable();
     job.progress.end();
     cluster_.require_alive();
-    facts = facts_of(copy, elapsed(begun));
+    // Files are listed while others are copied already: nothing is analysed before.
+    facts.stats = copy_stats(items_, elapsed(begun), request_.worker_count);
+    facts.page_damage = copy.damage().facts();
   });
   return facts;
 }

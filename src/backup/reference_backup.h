@@ -1,10 +1,14 @@
-// The earlier backup whose files a new one may use again.
+// The earlier backups whose files a new one may use again.
 #pragma once
 
+#include <cstdint>
+#include <ctime>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "backup/backup_source.h"
 #include "catalogue/backup_info.h"
 #include "stored/backup_store.h"
 
@@ -26,5 +30,32 @@ ReferenceBackup find_reference(const stored::BackupStore& store,
 std::vector<catalogue::BackupInfo> list_unfinished(
     const stored::BackupStore& store, const std::vector<catalogue::BackupInfo>& backups,
     const catalogue::BackupInfo& next);
+
+// The same tree, of the data directory or of a tablespace, in an earlier backup.
+struct ReferenceTree {
+  std::filesystem::path directory;
+  // Seconds since the epoch; without it nothing is believed by its time.
+  std::optional<std::time_t> horizon;
+};
+
+// When what has arrived of failed backups is used.
+enum class UseUnfinished { with_reuse, always };
+
+class References {
+ public:
+  // `store` must live longer.
+  explicit References(const stored::BackupStore& store) : store_(store) {}
+
+  // Tells why there is none, when one was asked for, and when its files cannot be linked. The
+  // backup whose files are linked is noted in the job, whose own directory is there.
+  void choose(BackupJob& job, UseUnfinished use);
+  // The best one first.
+  std::vector<ReferenceTree> trees_of(std::uint32_t oid) const;
+
+ private:
+  const stored::BackupStore& store_;
+  std::vector<catalogue::BackupInfo> unfinished_;
+  std::optional<catalogue::BackupInfo> previous_;
+};
 
 }  // namespace barman::backup

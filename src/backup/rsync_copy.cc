@@ -73,15 +73,28 @@ enum class Comparison { by_time, by_checksum };
 }  // namespace
 
 struct RsyncCopy::Bucket {
-  Bucket(Comparison how, const fs::path& directory) : comparison(how), names(directory) {}
+  Bucket(Comparison how, std::size_t own_number, const fs::path& directory)
+      : comparison(how), number(own_number), names(directory) {}
 
   const Comparison comparison;
+  // Among those of its tree.
+  const std::size_t number;
   NameList names;
 };
 
 struct RsyncCopy::ListedTree {
   RsyncTree tree;
+  std::size_t first_step = 0;
   std::vector<std::unique_ptr<Bucket>> buckets;
+
+  std::size_t step_of(Comparison comparison) const {
+    return first_step + (comparison == Comparison::by_time ? 2 : 3);
+  }
+  std::string describe(Comparison comparison) const {
+    return fmt::format("files of {}, by {}", tree.label,
+                       comparison == Comparison::by_time ? "time" : "checksum");
+  }
+
   // Filled by the workers.
   std::mutex mutex;
   std::optional<RsyncClock::time_point> begun;
@@ -101,7 +114,8 @@ class RsyncCopy::Dealer {
       return bucket->names.count() >= kMostNames || bucket->names.size_bytes() >= kMostBytes;
     });
     if (open.size() < list_count_) {
-      tree_.buckets.push_back(std::make_unique<Bucket>(comparison, directory_));
+      tree_.buckets.push_back(
+          std::make_unique<Bucket>(comparison, tree_.buckets.size(), directory_));
       open.push_back(tree_.buckets.back().get());
       open.back()->names.add(file.name, file.size_bytes + kCostOfFile);
       return;
@@ -121,12 +135,13 @@ class RsyncCopy::Dealer {
 };
 
 RsyncCopy::RsyncCopy(RsyncRun& run, const RsyncCopyOptions& options, const fs::path& root,
-                     Progress& progress, const Interrupt& interrupt,
+                     CopySteps& steps, Progress& progress, const Interrupt& interrupt,
                      std::function<void()> require_going_on)
     : run_(run),
       options_(options),
       root_(root),
       file_system_(root),
+      steps_(steps),
       progress_(progress),
       interrupt_(interrupt),
       require_going_on_(std::move(require_going_on)) {}
@@ -136,7 +151,7 @@ RsyncCopy::~RsyncCopy() = default;
 // Not to be believed by its time: a reference has a file of the same size and second, and that was
 // changed so late that the reference may have an earlier state.
 bool RsyncCopy::is_known_unchanged(const RsyncTree& tree, const ListedFile& file) const {
-  for (const RsyncReference& reference : tree.references) {
+  for (const ReferenceTree& reference : tree.references) {
     const auto status = find_status(reference.directory / file.name, Links::refuse);
     if (!status || !S_ISREG(status->st_mode)) continue;
     if (static_cast<std::uint64_t>(status->st_size) != file.size_bytes ||
@@ -153,11 +168,24 @@ bool RsyncCopy::list_tree(const RsyncTree& tree) {
   auto listed = std::make_unique<ListedTree>();
   listed->tree = tree;
   listed->times.label = tree.label;
+  listed->first_step = steps_.take(kStepsOfTree);
   bool has_root = false;
-  const auto list = [&] {
+  steps_.run(listed->first_step, "list of " + tree.label, [&] {
+    // They are made as they are listed.
+    steps_.run(listed->first_step + 1, "directories of " + tree.label,
+               [&] { has_root = list(tree, *listed); });
+  });
+  listed->times.analysis_seconds = seconds_from(begun);
+  if (has_root) trees_.push_back(std::move(listed));
+  return has_root;
+}
+
+bool RsyncCopy::list(const RsyncTree& tree, ListedTree& listed) {
+  bool has_root = false;
+  const auto list_once = [&] {
     has_root = false;
-    listed->buckets.clear();
-    Dealer dealer(*listed, root_, options_.worker_count);
+    listed.buckets.clear();
+    Dealer dealer(listed, root_, options_.worker_count);
     run_.list(tree.source, tree.filters, [&](const ListedFile& file) {
       if (file.name == "." && file.type == ListedFile::Type::directory) {
         has_root = true;
@@ -165,7 +193,7 @@ bool RsyncCopy::list_tree(const RsyncTree& tree) {
         return;
       }
       if (!is_copied_with_parents(tree.is_copied, file.name)) return;
-      listed->times.has_copied_names = true;
+      listed.times.has_copied_names = true;
       if (file.type == ListedFile::Type::directory) {
         make_copied_directory(tree.destination / file.name, file.mode);
       } else if (file.type == ListedFile::Type::file) {
@@ -179,13 +207,11 @@ bool RsyncCopy::list_tree(const RsyncTree& tree) {
     });
   };
   take_turn();
-  retry(options_.retries, interrupt_, list, [&](const Error& error, std::int64_t attempt) {
+  retry(options_.retries, interrupt_, list_once, [&](const Error& error, std::int64_t attempt) {
     require_going_on_();
     log::warning(log::kBackupComponent, "attempt {} to list \"{}\" failed: {}", attempt + 1,
                  tree.source, error.describe());
   });
-  listed->times.analysis_seconds = seconds_from(begun);
-  if (has_root) trees_.push_back(std::move(listed));
   return has_root;
 }
 
@@ -249,8 +275,8 @@ void RsyncCopy::settle_pages(const ListedTree& tree, std::vector<std::string> su
     std::vector<std::string> damaged;
     for (const std::string& name : still_there) {
       const std::vector<std::uint32_t> blocks =
-          find_damaged_blocks(tree.tree.destination / name, tree.tree.prefix + name,
-                              *options_.checked_before, require_going_on_);
+          check_copied_file(tree.tree.destination / name, tree.tree.prefix + name, options_.checks,
+                            require_going_on_);
       if (blocks.empty()) continue;
       damaged.push_back(name);
       if (round < kPageRounds) continue;
@@ -259,6 +285,14 @@ void RsyncCopy::settle_pages(const ListedTree& tree, std::vector<std::string> su
     if (round == kPageRounds) return;
     suspects = std::move(damaged);
   }
+}
+
+void RsyncCopy::check_arrived(const ListedTree& tree, const std::string& name,
+                              std::set<std::string>& suspects) const {
+  const bool is_good = check_copied_file(tree.tree.destination / name, tree.tree.prefix + name,
+                                         options_.checks, require_going_on_)
+                           .empty();
+  if (!is_good) suspects.insert(name);
 }
 
 void RsyncCopy::copy_bucket(ListedTree& tree, Bucket& bucket) {
@@ -271,24 +305,24 @@ void RsyncCopy::copy_bucket(ListedTree& tree, Bucket& bucket) {
     transfer.limit.kib_per_second =
         std::max<std::uint64_t>(transfer.limit.kib_per_second / at_once, 1);
   }
-  for (const RsyncReference& reference : tree.tree.references) {
+  for (const ReferenceTree& reference : tree.tree.references) {
     transfer.options.push_back(
         (options_.reuse == config::ReuseBackup::link ? "--link-dest=" : "--copy-dest=") +
         reference.directory.string());
   }
   if (bucket.comparison == Comparison::by_checksum) transfer.options.emplace_back("--checksum");
   std::set<std::string> suspects;
+  // rsync gives a file its time behind the report of it, and before the report of the next one.
+  std::optional<std::string> arrived;
   get_with_retries(bucket.names, transfer, [&](const ReportedFile& file) {
     if (!file.is_file) return;
     tree.has_arrived = true;
     progress_.advance(file.size_bytes);
-    if (!options_.checked_before || file.action == ReportedFile::Action::linked) return;
-    if (!find_damaged_blocks(tree.tree.destination / file.name, tree.tree.prefix + file.name,
-                             *options_.checked_before, require_going_on_)
-             .empty()) {
-      suspects.insert(file.name);
-    }
+    if (file.action == ReportedFile::Action::linked) return;
+    if (arrived) check_arrived(tree, *arrived, suspects);
+    arrived = file.name;
   });
+  if (arrived) check_arrived(tree, *arrived, suspects);
   settle_pages(tree, {suspects.begin(), suspects.end()});
 }
 
@@ -299,7 +333,8 @@ void RsyncCopy::work(ListedTree& tree, Bucket& bucket) {
     if (!tree.begun) tree.begun = begun;
   }
   try {
-    copy_bucket(tree, bucket);
+    steps_.run(tree.step_of(bucket.comparison), bucket.number, tree.describe(bucket.comparison),
+               [&] { copy_bucket(tree, bucket); });
   } catch (...) {  // copy_trees() throws the first one; the other workers end soon.
     const std::lock_guard lock(turn_mutex_);
     if (!has_failed_) failure_ = std::current_exception();
@@ -315,6 +350,12 @@ void RsyncCopy::work(ListedTree& tree, Bucket& bucket) {
 void RsyncCopy::copy_trees() {
   WorkerPool workers(options_.worker_count);
   for (const auto& listed : trees_) {
+    for (const Comparison comparison : {Comparison::by_time, Comparison::by_checksum}) {
+      const bool is_needed =
+          std::any_of(listed->buckets.begin(), listed->buckets.end(),
+                      [&](const auto& bucket) { return bucket->comparison == comparison; });
+      if (!is_needed) steps_.skip(listed->step_of(comparison), listed->describe(comparison));
+    }
     for (const auto& bucket : listed->buckets) {
       workers.submit([this, tree = listed.get(), next = bucket.get()] {
         if (!has_failed_) work(*tree, *next);

@@ -18,11 +18,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "backup/copy_steps.h"
 #include "backup/page_check.h"
+#include "backup/reference_backup.h"
 #include "backup/rsync_run.h"
 #include "base/file_system_sync.h"
 #include "base/interrupt.h"
@@ -33,20 +36,13 @@
 
 namespace barman::backup {
 
-// A tree of an earlier backup.
-struct RsyncReference {
-  std::filesystem::path directory;
-  // Seconds since the epoch; without it nothing is believed by its time.
-  std::optional<std::time_t> horizon;
-};
-
 struct RsyncTree {
   std::string label;
   std::string source;  // there
   // Exists, and is empty.
   std::filesystem::path destination;
   // The best one first.
-  std::vector<RsyncReference> references;
+  std::vector<ReferenceTree> references;
   // Of paths below source; nothing below a path that is not copied is copied.
   std::function<bool(std::string_view path)> is_copied;
   // Of what need not be listed, in rsync's words: "--exclude=/pg_wal/*".
@@ -63,7 +59,7 @@ struct RsyncCopyOptions {
   std::int64_t batch_size = 10;
   std::chrono::seconds batch_period{1};
   RetryRules retries;
-  std::optional<wal::Lsn> checked_before;
+  FileChecks checks = {};
 };
 
 struct RsyncTreeTimes {
@@ -78,9 +74,13 @@ struct RsyncTreeTimes {
 
 class RsyncCopy {
  public:
+  // The list of a tree, its directories, its files compared by time, those compared by checksum.
+  static constexpr std::size_t kStepsOfTree = 4;
+
   // `root` exists, and all destinations are below it. References must live longer.
   RsyncCopy(RsyncRun& run, const RsyncCopyOptions& options, const std::filesystem::path& root,
-            Progress& progress, const Interrupt& interrupt, std::function<void()> require_going_on);
+            CopySteps& steps, Progress& progress, const Interrupt& interrupt,
+            std::function<void()> require_going_on);
   ~RsyncCopy();
 
   // Lists a tree; false when there is no such directory.
@@ -100,12 +100,15 @@ class RsyncCopy {
   struct ListedTree;
   class Dealer;
 
+  bool list(const RsyncTree& tree, ListedTree& listed);
   bool has_names_still(const RsyncTree& tree);
   bool is_known_unchanged(const RsyncTree& tree, const ListedFile& file) const;
   void work(ListedTree& tree, Bucket& bucket);
   void copy_bucket(ListedTree& tree, Bucket& bucket);
   void get_with_retries(NameList& names, const RsyncTransfer& transfer,
                         const RsyncRun::OnFile& on_file);
+  void check_arrived(const ListedTree& tree, const std::string& name,
+                     std::set<std::string>& suspects) const;
   void settle_pages(const ListedTree& tree, std::vector<std::string> suspects);
   void take_turn();
 
@@ -113,6 +116,7 @@ class RsyncCopy {
   const RsyncCopyOptions options_;
   const std::filesystem::path root_;
   const FileSystemSync file_system_;
+  CopySteps& steps_;
   Progress& progress_;
   const Interrupt interrupt_;
   const std::function<void()> require_going_on_;

@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <chrono>
 #include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
@@ -76,7 +78,7 @@ class RsyncCopyTest : public testing::Test {
   }
   void copy() {
     RsyncRun run((place_.path() / "ssh").string(), false, require_going_on_);
-    RsyncCopy copy(run, options_, place_.path(), progress_, Interrupt(), require_going_on_);
+    RsyncCopy copy(run, options_, place_.path(), steps_, progress_, Interrupt(), require_going_on_);
     ASSERT_TRUE(copy.list_tree(tree()));
     copy.copy_trees();
     copy.make_durable();
@@ -92,9 +94,10 @@ class RsyncCopyTest : public testing::Test {
   }
 
   TemporaryDirectory place_;
+  CopySteps steps_{RsyncCopy::kStepsOfTree};
   NoProgress progress_;
   RsyncCopyOptions options_{.reuse = config::ReuseBackup::link, .worker_count = 2};
-  std::vector<RsyncReference> references_;
+  std::vector<ReferenceTree> references_;
   std::function<void()> require_going_on_ = [] {};
   std::optional<PageDamage> damage_;
 };
@@ -134,7 +137,7 @@ TEST_F(RsyncCopyTest, CopiesTheDirectoryOfThatNameOnly) {
   put_file(source("data [1]*/file"), "right");
   put_file(source("data 1/file"), "wrong");
   RsyncRun run((place_.path() / "ssh").string(), false, require_going_on_);
-  RsyncCopy copy(run, options_, place_.path(), progress_, Interrupt(), require_going_on_);
+  RsyncCopy copy(run, options_, place_.path(), steps_, progress_, Interrupt(), require_going_on_);
   RsyncTree one = tree();
   one.source += "data [1]*";
   ASSERT_TRUE(copy.list_tree(one));
@@ -204,7 +207,7 @@ TEST_F(RsyncCopyTest, NeverWritesThroughASecondName) {
   // The same for single files.
   fs::remove(copied("file"));
   fs::create_hard_link(reference("file"), copied("file"));
-  RsyncCopy copy(run, options_, place_.path(), progress_, Interrupt(), require_going_on_);
+  RsyncCopy copy(run, options_, place_.path(), steps_, progress_, Interrupt(), require_going_on_);
   EXPECT_TRUE(copy.copy_file(source("file").string(), copied("file")));
   EXPECT_EQ(get_file(reference("file")), "then");
   EXPECT_FALSE(copy.copy_file(source("missing").string(), copied("missing")));
@@ -226,7 +229,7 @@ TEST_F(RsyncCopyTest, NoticesThatEverythingHasGone) {
   for (const bool is_directory_left : {true, false}) {
     put_file(source("PG_17/5/1"), "x");
     RsyncRun run((place_.path() / "ssh").string(), false, require_going_on_);
-    RsyncCopy copy(run, options_, place_.path(), progress_, Interrupt(), require_going_on_);
+    RsyncCopy copy(run, options_, place_.path(), steps_, progress_, Interrupt(), require_going_on_);
     ASSERT_TRUE(copy.list_tree(tree()));
     fs::remove_all(source(is_directory_left ? "PG_17/5" : "PG_17"));
     copy.copy_trees();
@@ -245,16 +248,49 @@ TEST_F(RsyncCopyTest, TellsPagesWithWrongChecksums) {
   page[8 + 4] = 24;  // pd_lower, and whatever: not empty, and no checksum of its own
   put_file(source("base/5/1259"), page);
   put_file(source("base/5/text"), page);
-  options_.checked_before = wal::Lsn{0x1000000};
+  options_.checks.checked_before = wal::Lsn{0x1000000};
   copy();
   ASSERT_TRUE(damage_);
   EXPECT_EQ(damage_->details, "1 in total, base/5/1259: block 0");
   EXPECT_EQ(get_file(copied("base/5/1259")), page);
 }
 
+// Not of those that are linked: they are known from elsewhere.
+TEST_F(RsyncCopyTest, NotesDigestsOfWhatArrives) {
+  KnownDigests digests;
+  options_.checks.digests = &digests;
+  put_both("linked", "same", "same");
+  references_ = {{.directory = reference(), .horizon = 1'400'000'000}};
+  put_file(source("base/5/1259"), std::string(3'000'123, 'l'));
+  for (int i = 0; i < 20; ++i) put_file(source("small/" + std::to_string(i)), "text");
+  copy();
+  digests.seal();
+  EXPECT_EQ(digests.find(find_status(copied("linked")).value()), std::nullopt);
+  std::size_t known = 0;
+  for (const auto& [path, content] : files()) {
+    const auto digest = digests.find(find_status(copied(path)).value());
+    if (!digest) continue;
+    EXPECT_EQ(digest, digest_of(DigestAlgorithm::sha256, content)) << path;
+    ++known;
+  }
+  EXPECT_EQ(known, 21U);
+}
+
+// A list and two transfers.
+TEST_F(RsyncCopyTest, StartsNotMoreAtOnceThanItMay) {
+  put_file(source("one"), "1");
+  put_file(source("two"), "2");
+  options_.batch_size = 1;
+  options_.batch_period = std::chrono::seconds(1);
+  const auto begun = std::chrono::steady_clock::now();
+  copy();
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::seconds(2));
+  EXPECT_EQ(files().size(), 2U);
+}
+
 TEST_F(RsyncCopyTest, MissesADirectoryThatIsNotThere) {
   RsyncRun run((place_.path() / "ssh").string(), false, require_going_on_);
-  RsyncCopy copy(run, options_, place_.path(), progress_, Interrupt(), require_going_on_);
+  RsyncCopy copy(run, options_, place_.path(), steps_, progress_, Interrupt(), require_going_on_);
   RsyncTree missing = tree();
   missing.source += "nowhere";
   EXPECT_FALSE(copy.list_tree(missing));

@@ -13,6 +13,7 @@
 
 #include "backup/copied_cluster.h"
 #include "backup/copied_names.h"
+#include "backup/copy_steps.h"
 #include "backup/reference_backup.h"
 #include "backup/rsync_copy.h"
 #include "backup/rsync_run.h"
@@ -31,14 +32,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using catalogue::BackupInfo;
 using FilesClock = std::chrono::steady_clock;
 
 constexpr const char* kPostmasterFile = "postmaster.pid";
 // Beside the data directory, for a moment.
 constexpr const char* kLookedAt = ".server";
-// A file touched so shortly before the reference was begun is compared.
-constexpr std::time_t kReferenceMargin = 2;
 // pg_control may be read while it is written.
 constexpr int kControlFileCopies = 10;
 
@@ -92,9 +90,7 @@ class RsyncFiles final : public BackupSource {
  private:
   void require_going_on() const;
   void require_place(const BackupJob& job, postgres::Connection& connection);
-  void choose_references(const BackupJob& job);
-  std::vector<RsyncReference> references_of(std::uint32_t oid) const;
-  RsyncCopyOptions copy_options(const BackupJob& job) const;
+  RsyncCopyOptions copy_options(BackupJob& job) const;
   void list_tablespaces(BackupJob& job, RsyncCopy& copy);
   void list_data_directory(BackupJob& job, RsyncCopy& copy);
   void copy_external_files(BackupJob& job, RsyncCopy& copy);
@@ -108,9 +104,9 @@ class RsyncFiles final : public BackupSource {
   CopiedCluster cluster_;
   bool is_begun_ = false;
   RsyncRun run_;
-  std::vector<BackupInfo> unfinished_;
-  std::optional<BackupInfo> reference_;
+  References references_{store_};
   std::vector<CopiedItem> items_;
+  std::optional<CopySteps> steps_;
 };
 
 void RsyncFiles::require_going_on() const {
@@ -150,41 +146,7 @@ void RsyncFiles::begin(BackupJob& job) {
   });
 }
 
-void RsyncFiles::choose_references(const BackupJob& job) {
-  const std::vector<BackupInfo> backups = server_.catalogue().list_backups().backups;
-  unfinished_ = list_unfinished(store_, backups, job.info);
-  for (const BackupInfo& backup : unfinished_) {
-    log::info(log::kBackupComponent, "what has arrived of backup {} is not copied again",
-              backup.id.value);
-  }
-  if (request_.reuse == config::ReuseBackup::off) return;
-  ReferenceBackup found = find_reference(store_, backups, job.info);
-  if (!found.refusal.empty()) {
-    job.messages.warning(
-        "All files are copied: reuse_backup needs a previous backup of files, and " +
-        found.refusal);
-  }
-  reference_ = std::move(found.backup);
-}
-
-std::vector<RsyncReference> RsyncFiles::references_of(std::uint32_t oid) const {
-  std::vector<RsyncReference> references;
-  const auto add = [&](const BackupInfo& backup, std::optional<std::time_t> horizon) {
-    const stored::BackupDirectories places = store_.directories(backup.id);
-    const fs::path path = oid == 0 ? places.data_directory : places.tablespace_directory(oid);
-    if (find_status(path)) references.push_back({.directory = path, .horizon = horizon});
-  };
-  // Nothing says what of them got to the disk before this host went down: all is compared.
-  for (const BackupInfo& backup : unfinished_) add(backup, std::nullopt);
-  if (reference_) {
-    add(*reference_, reference_->begin_time
-                         ? std::optional(reference_->begin_time->seconds() - kReferenceMargin)
-                         : std::nullopt);
-  }
-  return references;
-}
-
-RsyncCopyOptions RsyncFiles::copy_options(const BackupJob& job) const {
+RsyncCopyOptions RsyncFiles::copy_options(BackupJob& job) const {
   const config::ServerConfig& config = server_.config();
   return {
       .reuse = request_.reuse,
@@ -193,7 +155,8 @@ RsyncCopyOptions RsyncFiles::copy_options(const BackupJob& job) const {
       .batch_period = std::chrono::seconds(
           request_.jobs_start_batch_period.value_or(config.parallel_jobs_start_batch_period)),
       .retries = {.times = request_.retry_times, .pause = request_.retry_sleep},
-      .checked_before = cluster_.facts().checked_before(job.info)};
+      .checks = {.checked_before = cluster_.facts().checked_before(job.info),
+                 .digests = job.digests_for_manifest()}};
 }
 
 void RsyncFiles::list_tablespaces(BackupJob& job, RsyncCopy& copy) {
@@ -207,7 +170,7 @@ void RsyncFiles::list_tablespaces(BackupJob& job, RsyncCopy& copy) {
         {.label = tablespace.name,
          .source = tablespace.location,
          .destination = store_.directories(job.info.id).tablespace_directory(tablespace.oid),
-         .references = references_of(tablespace.oid),
+         .references = references_.trees_of(tablespace.oid),
          .is_copied =
              [major](std::string_view path) { return is_copied_from_tablespace(path, major); },
          .filters = {"--exclude=pgsql_tmp*", "--include=/" + own, "--exclude=/*"},
@@ -228,7 +191,7 @@ void RsyncFiles::list_data_directory(BackupJob& job, RsyncCopy& copy) {
   RsyncTree tree{.label = "pgdata",
                  .source = data,
                  .destination = store_.directories(job.info.id).data_directory,
-                 .references = references_of(0),
+                 .references = references_.trees_of(0),
                  .is_copied = {},
                  .filters = {"--exclude=pgsql_tmp*"},
                  .prefix = {},
@@ -266,7 +229,11 @@ void RsyncFiles::copy_external_files(BackupJob& job, RsyncCopy& copy) {
   const fs::path data = store_.directories(job.info.id).data_directory;
   for (const ExternalFile& file : cluster_.facts().external_files()) {
     const auto begun = FilesClock::now();
-    if (copy.copy_file(file.path, data / fs::path(file.path).filename())) {
+    bool is_there = false;
+    steps_->run(steps_->take(1), file.label, [&] {
+      is_there = copy.copy_file(file.path, data / fs::path(file.path).filename());
+    });
+    if (is_there) {
       items_.push_back({.label = file.label,
                         .copy_seconds = seconds_of(begun),
                         .serial_seconds = seconds_of(begun)});
@@ -339,8 +306,10 @@ void RsyncFiles::copy_everything(BackupJob& job, RsyncCopy& copy) {
                       .serial_seconds = times.serial_seconds});
   }
   copy_external_files(job, copy);
-  if (cluster_.is_exclusive()) copy_label(job, copy);
-  copy_control_file(job, copy);
+  if (cluster_.is_exclusive()) {
+    steps_->run(steps_->take(1), kLabelFileName, [&] { copy_label(job, copy); });
+  }
+  steps_->run(steps_->take(1), "pg_control", [&] { copy_control_file(job, copy); });
   copy.make_durable();
 }
 
@@ -351,16 +320,18 @@ CopyFacts RsyncFiles::copy(BackupJob& job) {
     job.messages.info(
         fmt::format("Starting backup copy via rsync/SSH for {}{}", job.info.id.value, jobs));
     const auto begun = FilesClock::now();
-    choose_references(job);
     cluster_.warn_of_included_files(job);
     store_.clear(job.info.id);
+    references_.choose(job, UseUnfinished::always);
     const stored::BackupDirectories places = store_.directories(job.info.id);
     for (const catalogue::Tablespace& tablespace : job.info.tablespaces) {
       make_directories(places.tablespace_directory(tablespace.oid), 0700);
     }
     job.progress.begin("backup", static_cast<std::uint64_t>(job.info.cluster_size.value_or(0)));
     const RsyncCopyOptions options = copy_options(job);
-    RsyncCopy copy(run_, options, places.data_directory.parent_path(), job.progress,
+    steps_.emplace(RsyncCopy::kStepsOfTree * (job.info.tablespaces.size() + 1) +
+                   cluster_.facts().external_files().size() + (cluster_.is_exclusive() ? 2 : 1));
+    RsyncCopy copy(run_, options, places.data_directory.parent_path(), *steps_, job.progress,
                    server_.interrupt(), [this] { require_going_on(); });
     copy_everything(job, copy);
     job.progress.end();

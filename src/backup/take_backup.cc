@@ -189,9 +189,12 @@ BackupInfo finish(BackupJob& job) {
 }
 
 // Behind the hooks; the backup is complete without it.
-void write_manifest(const BackupJob& job) {
+void write_manifest(BackupJob& job) {
   try {
-    generate_manifest(job.server.catalogue(), job.info.id, job.progress, job.server.interrupt());
+    job.digests.seal();
+    generate_manifest(job.server, job.info,
+                      {.digests = &job.digests, .shares_with = job.shares_with}, job.progress,
+                      job.server.interrupt());
     job.messages.info(
         fmt::format("Backup manifest for backup '{}' successfully generated for server {}",
                     job.info.id.value, job.server.name()));

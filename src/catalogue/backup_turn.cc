@@ -42,7 +42,7 @@ std::optional<FileLock> take_backup_turn(const LockLocation& location, const Int
 FileLock take_backup_turn_or_throw(const LockLocation& location, const std::string& busy_message,
                                    const Interrupt& interrupt, Messages& messages) {
   std::optional<FileLock> lock = take_backup_turn(location, interrupt, messages);
-  if (!lock) throw Error(ErrorKind::conflict, busy_message);
+  if (!lock) throw Error(ErrorKind::conflict, busy_message, "Try again when it has ended.");
   return *std::move(lock);
 }
 

@@ -14,7 +14,7 @@ void run_generate_manifest(CommandContext& context) {
   const std::string& word = context.arguments.get("backup_id");
   const server::Server server = make_server(context, *config);
   const catalogue::BackupInfo backup = server.catalogue().resolve(word);
-  backup::generate_manifest(server.catalogue(), backup.id, context.progress, context.interrupt);
+  backup::generate_manifest(server, backup, {}, context.progress, context.interrupt);
   context.reporter.info(fmt::format(
       "Backup manifest for backup '{}' successfully generated for server {}", word, config->name));
 }

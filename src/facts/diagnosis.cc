@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "backup/rsync_run.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
@@ -19,6 +20,12 @@ namespace {
 
 using config::OptionValue;
 
+constexpr const char* kOsRelease = "/etc/os-release";
+constexpr std::size_t kMostOsRelease = 65536;
+constexpr std::chrono::seconds kRemotePatience{10};
+// Between the answers, since a login shell may talk.
+constexpr const char* kMark = "-- barman --";
+
 // Options whose text is a secret as a whole: a key, or a command line that prints a passphrase.
 OptionValue masked_option(std::string_view key, const OptionValue& value) {
   const auto* text = std::get_if<std::string>(&value.data);
@@ -27,11 +34,9 @@ OptionValue masked_option(std::string_view key, const OptionValue& value) {
 }
 
 // KEY=value lines of /etc/os-release, without quotes.
-std::map<std::string, std::string> read_os_release() {
+std::map<std::string, std::string> parse_os_release(const std::string& text) {
   std::map<std::string, std::string> facts;
-  constexpr std::size_t kMostBytes = 65536;
-  for (const std::string& line :
-       split(find_and_read_file("/etc/os-release", kMostBytes, Links::follow).value_or(""), '\n')) {
+  for (const std::string& line : split(text, '\n')) {
     const std::size_t sign = line.find('=');
     if (sign == std::string::npos) continue;
     std::string_view value = strip(std::string_view(line).substr(sign + 1));
@@ -44,8 +49,8 @@ std::map<std::string, std::string> read_os_release() {
 }
 
 // As lsb_release prints it.
-std::string release_text() {
-  std::map<std::string, std::string> facts = read_os_release();
+std::string release_text(const std::string& os_release) {
+  std::map<std::string, std::string> facts = parse_os_release(os_release);
   const std::string name = facts["NAME"];
   return fmt::format("Distributor ID:\t{}\nDescription:\t{}\nRelease:\t{}\nCodename:\t{}",
                      name.substr(0, name.find(' ')), facts["PRETTY_NAME"], facts["VERSION_ID"],
@@ -164,9 +169,35 @@ std::map<std::string, std::vector<DiagnosedOption>> diagnose_models(
 
 SystemFacts gather_system_facts() {
   return {.kernel = kernel_text(),
-          .release = release_text(),
+          .release = release_text(
+              find_and_read_file(kOsRelease, kMostOsRelease, Links::follow).value_or("")),
           .rsync_version = program_version({"rsync", "--version"}),
           .ssh_version = program_version({"ssh", "-V"})};
+}
+
+std::optional<SystemFacts> find_system_facts(const host::Host& host, std::chrono::seconds limit) {
+  const std::string script = fmt::format(
+      "echo '{0}'; uname -a; echo '{0}'; cat {1}; echo '{0}'; rsync --version; echo '{0}'; "
+      "ssh -V 2>&1; echo '{0}'",
+      kMark, kOsRelease);
+  std::vector<std::string> argv = {"timeout", "--kill-after=1", std::to_string(limit.count())};
+  for (const std::string& word : host.command({"sh", "-c", script})) argv.push_back(word);
+  const ProcessResult result = run_process({.argv = argv, .environment = {}, .standard_input = {}});
+  // What is said before the first mark, four answers, and nothing.
+  std::vector<std::string> answers = {""};
+  for (const std::string& line : split(result.standard_output, '\n')) {
+    if (line == kMark) {
+      answers.emplace_back();
+    } else {
+      answers.back() += line + "\n";
+    }
+  }
+  if (answers.size() != 6) return std::nullopt;
+  const auto first_line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
+  return SystemFacts{.kernel = first_line(answers[1]),
+                     .release = release_text(answers[2]),
+                     .rsync_version = first_line(answers[3]),
+                     .ssh_version = first_line(answers[4])};
 }
 
 ServerDiagnosis diagnose_server(const server::Server& server,
@@ -193,6 +224,12 @@ ServerDiagnosis diagnose_server(const server::Server& server,
   };
   try_part([&] { diagnosis.backups = list_backups(server, diagnosis.messages); });
   try_part([&] { diagnosis.last_wals = list_last_wals(server); });
+  if (config.ssh_command && !config.disabled) {
+    const host::SshHost host({.command = *config.ssh_command + " " + backup::kSshOptions,
+                              .title = "the host of PostgreSQL",
+                              .option = "ssh_command"});
+    try_part([&] { diagnosis.remote_system = find_system_facts(host, kRemotePatience); });
+  }
   return diagnosis;
 }
 

@@ -3,6 +3,7 @@
 // document is made of it in output/diagnosis_views.h.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "config/configuration.h"
 #include "config/rendering.h"
 #include "facts/server_facts.h"
+#include "host/host.h"
 #include "server/server.h"
 #include "wal/lsn.h"
 #include "wal_archive/wal_index.h"
@@ -48,6 +50,9 @@ struct SystemFacts {
   std::string ssh_version;
 };
 SystemFacts gather_system_facts();
+// The same of another host, which needs a shell for it; nullopt when it has not answered in time,
+// or lets nobody ask.
+std::optional<SystemFacts> find_system_facts(const host::Host& host, std::chrono::seconds limit);
 
 struct ServerDiagnosis {
   std::optional<std::string> active_model;
@@ -59,6 +64,8 @@ struct ServerDiagnosis {
   // The last one of each timeline, from the files themselves: the index may be what is broken.
   std::optional<std::map<wal::TimelineId, wal_archive::WalIndexEntry>> last_wals;
   std::vector<std::string> messages;
+  // The host that ssh_command leads to.
+  std::optional<SystemFacts> remote_system;
 };
 // `facts` are those of gather_server_facts().
 ServerDiagnosis diagnose_server(const server::Server& server,

@@ -115,5 +115,26 @@ TEST(SystemFacts, TellTheHost) {
   EXPECT_THAT(facts.release, testing::StartsWith("Distributor ID:\t"));
 }
 
+// "ssh" is a shell on this host, which greets.
+TEST(SystemFacts, AreAskedOfAnotherHost) {
+  const TemporaryDirectory place;
+  const auto command = [&](const std::string& text) {
+    const std::filesystem::path ssh = place.path() / "ssh";
+    put_file(ssh, "#!/bin/sh\n" + text + "\n");
+    std::filesystem::permissions(ssh, std::filesystem::perms::owner_all);
+    return host::SshHost({.command = ssh.string(), .title = "there", .option = "ssh_command"});
+  };
+  const SystemFacts here = gather_system_facts();
+  constexpr std::chrono::seconds kLimit{60};
+  const auto there = find_system_facts(command("echo hello; exec sh -c \"$*\""), kLimit);
+  ASSERT_TRUE(there);
+  EXPECT_EQ(there->release, here.release);
+  EXPECT_EQ(there->rsync_version, here.rsync_version);
+  EXPECT_EQ(there->ssh_version, here.ssh_version);
+  EXPECT_THAT(there->kernel, testing::StartsWith("Linux "));
+  EXPECT_FALSE(find_system_facts(command("echo 'rsync only' >&2; exit 1"), kLimit));
+  EXPECT_FALSE(find_system_facts(command("exec sleep 60"), std::chrono::seconds(1)));
+}
+
 }  // namespace
 }  // namespace barman::facts

@@ -51,6 +51,16 @@ JsonValue last_wals_json(const std::map<wal::TimelineId, wal_archive::WalIndexEn
   return json;
 }
 
+void add_system_facts(JsonValue& system, const facts::SystemFacts& facts) {
+  system.add("kernel_ver", facts.kernel);
+  // No interpreter is involved; the keys are those that readers know.
+  system.add("python_executable", "");
+  system.add("python_ver", "");
+  system.add("release", facts.release);
+  system.add("rsync_ver", facts.rsync_version);
+  system.add("ssh_ver", facts.ssh_version);
+}
+
 }  // namespace
 
 JsonValue global_json(const facts::GlobalDiagnosis& diagnosis, ConfigSources sources) {
@@ -68,13 +78,7 @@ JsonValue model_json(const std::vector<facts::DiagnosedOption>& options, ConfigS
 JsonValue system_json(const facts::SystemFacts& facts, const Timestamp& now) {
   JsonValue system = JsonValue::object();
   system.add("barman_ver", std::string(kVersion));
-  system.add("kernel_ver", facts.kernel);
-  // No interpreter is involved; the keys are those that readers know.
-  system.add("python_executable", "");
-  system.add("python_ver", "");
-  system.add("release", facts.release);
-  system.add("rsync_ver", facts.rsync_version);
-  system.add("ssh_ver", facts.ssh_version);
+  add_system_facts(system, facts);
   system.add("timestamp", format_iso(now, 'T'));
   return system;
 }
@@ -86,6 +90,11 @@ JsonValue server_json(const facts::ServerDiagnosis& diagnosis, ConfigSources sou
   document.add("active_model", diagnosis.active_model);
   document.add("config", options_json(diagnosis.options, sources));
   document.add("status", std::move(status));
+  if (diagnosis.remote_system) {
+    JsonValue system = JsonValue::object();
+    add_system_facts(system, *diagnosis.remote_system);
+    document.add("system_info", std::move(system));
+  }
   document.add("backups", diagnosis.backups ? diagnosed_backups_json(*diagnosis.backups)
                                             : JsonValue::object());
   document.add("wals",

@@ -51,19 +51,6 @@ void remove_old_file(const NewFile& file) {
 
 }  // namespace
 
-struct FileWriters::LargeFile {
-  LargeFile(Fd created, fs::path name, std::uint64_t size_bytes)
-      : fd(std::move(created)),
-        path(std::move(name)),
-        writer(fd, path, size_bytes),
-        blocks_left((size_bytes + kBlockSize - 1) / kBlockSize) {}
-  std::optional<std::int64_t> mtime{};
-  Fd fd;
-  const fs::path path;
-  BulkWriter writer;
-  std::atomic<std::uint64_t> blocks_left;
-};
-
 FileWriters::FileWriters(const fs::path& directory, std::size_t worker_count)
     : file_system_(directory),
       umask_(current_umask()),
@@ -90,9 +77,9 @@ BlockPool::Handle FileWriters::take_block() {
 void FileWriters::begin(NewFile file) {
   left_bytes_ = file.size_bytes;
   if (file.size_bytes > kBlockSize) {
-    large_ = std::make_shared<LargeFile>(create(file), file.path, file.size_bytes);
-    large_->mtime = file.mtime;
-    offset_ = 0;
+    large_ = std::make_shared<BlockFile>(create(file), file.path, file.size_bytes,
+                                         [this, path = file.path, mtime = file.mtime](
+                                             Fd& fd, std::uint64_t) { finish(fd, path, mtime); });
     return;
   }
   if (batch_.size_bytes + file.size_bytes > kBlockSize || batch_.files.size() == kMaxFilesInBatch) {
@@ -128,16 +115,12 @@ void FileWriters::end() {
   }
   if (!large_) return;
   if (fill_ > 0) submit_block();
+  large_->close();
   large_.reset();
 }
 
 void FileWriters::submit_block() {
-  workers_.submit([this, file = large_, block = std::exchange(block_, {}),
-                   size = std::exchange(fill_, 0), offset = offset_] {
-    file->writer.write_at(Bytes(block->bytes).first(size), offset);
-    if (--file->blocks_left == 0) finish(file->fd, file->path, file->mtime);
-  });
-  offset_ += kBlockSize;
+  large_->write(workers_, std::exchange(block_, {}), std::exchange(fill_, 0));
 }
 
 void FileWriters::submit_batch() {

@@ -24,6 +24,7 @@
 #include "base/fd.h"
 #include "base/file_system_sync.h"
 #include "base/worker_pool.h"
+#include "pipeline/block_file.h"
 #include "pipeline/block_pool.h"
 #include "pipeline/bulk_writer.h"
 
@@ -78,7 +79,6 @@ class FileWriters {
     std::size_t size_bytes = 0;
     std::vector<SmallFile> files;
   };
-  struct LargeFile;
 
   BlockPool::Handle take_block();
   void submit_batch();
@@ -96,10 +96,9 @@ class FileWriters {
   Batch batch_;
   // Of the file that is coming.
   std::uint64_t left_bytes_ = 0;
-  std::shared_ptr<LargeFile> large_;
+  std::shared_ptr<BlockFile> large_;
   BlockPool::Handle block_;
   std::size_t fill_ = 0;
-  std::uint64_t offset_ = 0;
   WorkerPool workers_;  // after what its threads use
 };
 

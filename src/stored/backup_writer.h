@@ -103,7 +103,7 @@ enum class CopiedLinks { refuse, make };
 // the manifest is one of its files.
 std::unique_ptr<BackupWriter> make_copy_writer(std::filesystem::path root, CopiedLinks links);
 
-// The symbolic links of a plain backup to its tablespaces.
+// The symbolic links of a plain backup to its tablespaces, those that are not there already.
 void link_tablespaces(const BackupDirectories& directories,
                       const std::vector<std::uint32_t>& tablespaces);
 

@@ -2,10 +2,14 @@
 
 #include <algorithm>
 
+#include "base/hex.h"
+#include "base/text.h"
 #include "postgres/backup_manifest.h"
 
 namespace barman::stored {
 namespace {
+
+constexpr std::string_view kTablespacesDirectory = "pg_tblspc/";
 
 class UnseenVisitor final : public postgres::ManifestVisitor {
  public:
@@ -28,18 +32,27 @@ class ManifestIndex::Collector final : public postgres::ManifestVisitor {
   void on_version(int) override {}
   void on_system_id(postgres::SystemId system_id) override { index_.facts_.system_id = system_id; }
   void on_file(const postgres::ManifestFile& file) override {
+    const std::string checksum = bytes_of_hex(file.checksum);
     index_.records_.add(file.path,
                         {.size_bytes = file.size_bytes,
                          .checksum_offset = static_cast<std::uint32_t>(index_.checksums_.size()),
-                         .checksum_size = static_cast<std::uint8_t>(file.checksum.size()),
+                         .checksum_size = static_cast<std::uint8_t>(checksum.size()),
                          .algorithm = file.algorithm});
-    index_.checksums_ += file.checksum;
+    index_.checksums_ += checksum;
+    note_tablespace(file.path);
   }
   void on_wal_range(const postgres::ManifestWalRange& range) override {
     index_.facts_.wal_ranges.push_back(range);
   }
 
  private:
+  void note_tablespace(std::string_view path) {
+    if (!path.starts_with(kTablespacesDirectory)) return;
+    path.remove_prefix(kTablespacesDirectory.size());
+    const auto oid = parse_integer(path.substr(0, path.find('/')));
+    if (oid) index_.facts_.tablespaces.insert(static_cast<std::uint32_t>(*oid));
+  }
+
   ManifestIndex& index_;
 };
 
@@ -59,7 +72,8 @@ std::optional<ExpectedFile> ManifestIndex::find(std::string_view path) const {
   return ExpectedFile{
       .size_bytes = record->size_bytes,
       .algorithm = record->algorithm,
-      .checksum = checksums_.substr(record->checksum_offset, record->checksum_size)};
+      .checksum = hex_of(
+          std::string_view(checksums_).substr(record->checksum_offset, record->checksum_size))};
 }
 
 std::uint64_t ManifestIndex::total_bytes() const {

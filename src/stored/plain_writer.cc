@@ -152,7 +152,12 @@ void link_tablespaces(const BackupDirectories& directories,
   for (const std::uint32_t oid : tablespaces) {
     make_directories(links, kPrivateDirectory);
     const fs::path link = links / std::to_string(oid);
-    if (::symlink(directories.tablespace_directory(oid).c_str(), link.c_str()) != 0) {
+    const fs::path target = directories.tablespace_directory(oid);
+    if (fs::is_symlink(fs::symlink_status(link))) {
+      if (fs::read_symlink(link) == target) continue;
+      fs::remove(link);  // of a catalogue that was moved
+    }
+    if (::symlink(target.c_str(), link.c_str()) != 0) {
       throw_errno("cannot create symbolic link \"" + link.string() + "\"");
     }
   }

@@ -161,10 +161,11 @@ class Verification {
     return std::find(unread_.begin(), unread_.end(), home) != unread_.end();
   }
 
-  // Manifests that are made of copied files, by us or by Barman, are of the data directory only.
+  // Manifests that Barman has made of copied files are of the data directory only.
   bool is_beyond_manifest(const BackupTree& tree) const {
     return !tree.is_data_directory() &&
-           catalogue::source_of(backup_) == catalogue::SourceKind::rsync;
+           catalogue::source_of(backup_) == catalogue::SourceKind::rsync &&
+           !manifest_->facts().tablespaces.contains(tree.oid);
   }
 
   void submit_entry(const BackupTree& tree, const stored::Entry& entry,
