@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -69,8 +70,11 @@ std::string ask_rsync(const CheckRun& run, const std::string& directory,
 void check_remote_label(const CheckRun& run) {
   if (run.sql.is_available()) return;
   const std::vector<catalogue::BackupInfo> backups = run.server.catalogue().list_backups().backups;
-  if (backups.empty() || !backups.back().pgdata) return;
-  const std::string& data = *backups.back().pgdata;
+  // One that has failed early does not know it.
+  const auto known = std::find_if(backups.rbegin(), backups.rend(),
+                                  [](const auto& backup) { return backup.pgdata.has_value(); });
+  if (known == backups.rend()) return;
+  const std::string& data = *known->pgdata;
   bool is_there = false;
   ask_rsync(
       run, data, {"--include=/backup_label", "--exclude=/*"},

@@ -66,8 +66,13 @@ struct HttpTransfer {
     auto& transfer = *static_cast<HttpTransfer*>(self);
     const Bytes rest = transfer.request.body.subspan(transfer.sent_size);
     const std::size_t taken = std::min(size * count, rest.size());
-    if (transfer.throttle != nullptr) {
-      transfer.throttle->take(taken, transfer.settings.interrupt);
+    try {
+      if (transfer.throttle != nullptr) {
+        transfer.throttle->take(taken, transfer.settings.interrupt);
+      }
+    } catch (const std::exception&) {
+      transfer.is_interrupted = transfer.settings.interrupt.is_requested();
+      return CURL_READFUNC_ABORT;
     }
     std::copy_n(as_text(rest).data(), taken, buffer);
     transfer.sent_size += taken;

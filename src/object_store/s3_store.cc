@@ -24,7 +24,8 @@ std::string tags_text(const ObjectTags& tags) {
   for (const auto& [key, value] : tags) {
     parts.push_back(percent_encoded(key) + "=" + percent_encoded(value));
   }
-  return replace_all(join(parts, "&"), "%20", "+");
+  // A blank as "%20": not every store takes "+" for one.
+  return join(parts, "&");
 }
 
 void require_options(const StoreOptions& options) {

@@ -158,14 +158,16 @@ void S3Upload::complete() {
 
 void S3Upload::check_size() {
   const auto found = find_object();
-  const auto size = found ? parse_integer(found->header("content-length")) : std::nullopt;
   // Whose object it is now is not ours to judge when somebody else has replaced it already.
   if (found && !is_ours(found)) return;
-  if (size && static_cast<std::uint64_t>(*size) == size_bytes()) return;
-  throw Error(ErrorKind::corrupt,
-              fmt::format("cannot store \"{}\": the provider has put together {} bytes of {}",
-                          client().url().text(key()), size.value_or(0), size_bytes()),
-              "Try again; when it happens again, tell the provider.");
+  const std::int64_t size =
+      found ? parse_integer(found->header("content-length")).value_or(-1) : -1;
+  if (size >= 0 && static_cast<std::uint64_t>(size) == size_bytes()) return;
+  throw Error(
+      ErrorKind::corrupt,
+      fmt::format("cannot store \"{}\": the provider has put together {} bytes of {}",
+                  client().url().text(key()), std::max<std::int64_t>(size, 0), size_bytes()),
+      "Try again; when it happens again, tell the provider.");
 }
 
 std::optional<HttpAnswer> S3Upload::find_object() {

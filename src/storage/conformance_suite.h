@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
@@ -167,6 +168,17 @@ TEST_P(StorageConformance, ListsByPrefixInOrder) {
   EXPECT_THAT(list(storage_, "a/1/x"), ElementsAre("a/1/x"));
   EXPECT_THAT(list(storage_, "c/d"), IsEmpty());
   storage_.list("b", [&](const ObjectFacts& facts) { EXPECT_EQ(facts.size_bytes, 1U); });
+}
+
+TEST_P(StorageConformance, AnswersWhileItLists) {
+  for (const char* key : {"a/1", "a/2", "b"}) put(storage_, key, key);
+  std::vector<std::string> contents;
+  storage_.list("", [&](const ObjectFacts& facts) {
+    EXPECT_TRUE(storage_.find("b"));
+    EXPECT_THAT(list(storage_, "a/"), ElementsAre("a/1", "a/2"));
+    std::thread([&] { contents.push_back(get(storage_, facts.key)); }).join();
+  });
+  EXPECT_THAT(contents, ElementsAre("a/1", "a/2", "b"));
 }
 
 TEST_P(StorageConformance, RemovesForGood) {

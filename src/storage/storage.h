@@ -52,7 +52,7 @@ class Storage {
   // nullopt when there is none; throws when that cannot be told.
   virtual std::optional<ObjectFacts> find(const std::string& key) const = 0;
   // The objects whose keys begin with `prefix`, ascending by key (byte by byte). The prefix is ""
-  // or ends anywhere in a key.
+  // or ends anywhere in a key. The visitor may ask the storage, other threads of it too.
   virtual void list(std::string_view prefix, const ObjectVisitor& visitor) const = 0;
   // Gone for good when it returns; what is missing is no error. After a failure some may be gone.
   virtual void remove(std::span<const std::string> keys) = 0;

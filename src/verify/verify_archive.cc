@@ -59,16 +59,15 @@ class ArchiveVerification {
   void list_pieces() {
     std::map<wal::TimelineId, Numbers> timelines;
     std::vector<std::string> histories;
-    wal_archive::WalIndex::open(server_.locations())
-        .for_each([&](const wal_archive::WalIndexLine& line) {
-          const auto name = wal::parse_wal_file_name(line.name);
-          if (name && name->kind == wal::WalFileKind::history) histories.emplace_back(line.name);
-          const auto segment = wal::parse_segment_name(line.name, request_.segment_size);
-          if (segment && is_wanted(line.name)) {
-            timelines[segment->timeline].insert(segment->number);
-          }
-          return wal_archive::Visit::proceed;
-        });
+    archive_.index().for_each([&](const wal_archive::WalIndexLine& line) {
+      const auto name = wal::parse_wal_file_name(line.name);
+      if (name && name->kind == wal::WalFileKind::history) histories.emplace_back(line.name);
+      const auto segment = wal::parse_segment_name(line.name, request_.segment_size);
+      if (segment && is_wanted(line.name)) {
+        timelines[segment->timeline].insert(segment->number);
+      }
+      return wal_archive::Visit::proceed;
+    });
     for (const std::string& name : histories) {
       judge(name, [&] { read_history(name); });
     }

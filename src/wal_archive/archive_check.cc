@@ -1,4 +1,4 @@
-// WalArchive::check(): the files in wals/ against the lines of the index.
+// WalArchive::check(): what is archived against the lines of the index.
 #include "wal_archive/archive_check.h"
 
 #include <fcntl.h>
@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -97,6 +98,8 @@ struct Part {
   std::uint64_t file_count = 0;
   std::uint64_t size_bytes = 0;
   std::vector<SegmentRun> runs;
+  // Archived files that are no segments and have a line.
+  std::set<std::string, std::less<>> others;
   std::array<std::uint64_t, kTroubleCount> counts{};
   std::array<std::vector<std::string>, kTroubleCount> names;
 
@@ -104,6 +107,14 @@ struct Part {
     const auto index = static_cast<std::size_t>(trouble);
     if (counts.at(index)++ < kShownFindings) names.at(index).push_back(std::move(name));
   }
+};
+
+// What lies in one place of the archive, under which name there.
+struct Found {
+  std::string name;
+  std::uint64_t size_bytes = 0;
+  double mtime = 0;
+  bool is_file = true;
 };
 
 struct IndexLines {
@@ -147,18 +158,33 @@ struct File {
   double mtime = 0;
 };
 
-double seconds_of(const timespec& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+double seconds_of(std::int64_t seconds, std::int64_t nanoseconds) {
+  return static_cast<double>(seconds) + static_cast<double>(nanoseconds) / 1e9;
 }
 
-class DirectoryReader {
- public:
-  DirectoryReader(const fs::path& wals, const IndexLines& index, wal::SegmentSize segment_size)
-      : wals_(wals), index_(index), segment_size_(segment_size) {}
+void note_other(const std::string& name, const IndexLines& index, Part& part) {
+  if (index.others.contains(name)) {
+    part.others.insert(name);
+  } else {
+    part.add(Trouble::not_indexed, name);
+  }
+}
 
-  Part read(const std::string& directory) const {
+// The files of one hash directory.
+class DirectoryComparison {
+ public:
+  // `describe` names what lies under a key, for messages.
+  DirectoryComparison(const WalArchive& archive,
+                      std::function<std::string(const std::string& key)> describe,
+                      const IndexLines& index, wal::SegmentSize segment_size)
+      : archive_(archive),
+        describe_(std::move(describe)),
+        index_(index),
+        segment_size_(segment_size) {}
+
+  Part compare(const std::string& directory, const std::vector<Found>& found) const {
     Part part;
-    std::vector<File> files = list(directory, part);
+    std::vector<File> files = pick_segments(directory, found, part);
     std::sort(files.begin(), files.end(),
               [](const File& a, const File& b) { return a.item < b.item; });
     const std::uint64_t high = hex_value(directory);
@@ -183,30 +209,22 @@ class DirectoryReader {
     return line != index_.segments.end() && *line < item;
   }
 
-  std::vector<File> list(const std::string& directory, Part& part) const {
+  std::vector<File> pick_segments(const std::string& directory, const std::vector<Found>& found,
+                                  Part& part) const {
     std::vector<File> files;
-    const fs::path path = wals_ / directory;
-    const Fd handle = open_file(path, O_RDONLY | O_DIRECTORY);
-    for (const std::string& name : list_directory(path)) {
-      const auto parsed = wal::parse_wal_file_name(name);
-      struct stat status {};
-      if (::fstatat(handle.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        // Gone meanwhile: retention removes the line as well.
-        if (errno == ENOENT) continue;
-        throw_errno("cannot access \"" + (path / name).string() + "\"");
-      }
-      if (name.ends_with(".tmp") || is_name_of_file_system(name)) continue;
-      if (!parsed || parsed->hash_directory() != directory || !S_ISREG(status.st_mode)) {
-        part.add(Trouble::strange_file, (path / name).string());
+    for (const Found& file : found) {
+      if (file.name.ends_with(".tmp") || is_name_of_file_system(file.name)) continue;
+      const auto parsed = wal::parse_wal_file_name(file.name);
+      if (!parsed || parsed->hash_directory() != directory || !file.is_file) {
+        part.add(Trouble::strange_file, describe_(directory + "/" + file.name));
         continue;
       }
-      const auto size_bytes = static_cast<std::uint64_t>(status.st_size);
       ++part.file_count;
-      part.size_bytes += size_bytes;
+      part.size_bytes += file.size_bytes;
       if (parsed->kind == wal::WalFileKind::segment) {
-        files.push_back({item_of(name, size_bytes), seconds_of(status.st_mtim)});
-      } else if (!index_.others.contains(name)) {
-        part.add(Trouble::not_indexed, name);
+        files.push_back({item_of(file.name, file.size_bytes), file.mtime});
+      } else {
+        note_other(file.name, index_, part);
       }
     }
     return files;
@@ -224,10 +242,7 @@ class DirectoryReader {
 
   void check_absent(const Item& line, Part& part) const {
     const std::string name = name_of(line);
-    struct stat status {};
-    if (::lstat(archived_wal_path(wals_, name).c_str(), &status) != 0) {
-      part.add(Trouble::line_without_file, name);
-    }
+    if (!archive_.holds(name)) part.add(Trouble::line_without_file, name);
   }
 
   void add_to_runs(const File& file, Part& part) const {
@@ -241,60 +256,139 @@ class DirectoryReader {
     }
   }
 
-  const fs::path& wals_;
+  const WalArchive& archive_;
+  const std::function<std::string(const std::string& key)> describe_;
   const IndexLines& index_;
   wal::SegmentSize segment_size_;
 };
-
-// A history file in wals/ itself.
-void read_history(const fs::path& path, std::uint64_t size_bytes, const wal::WalFileName& parsed,
-                  const IndexLines& index, const WalCoding& coding, Part& part,
-                  ArchiveCheck& result) {
-  const std::string name = path.filename().string();
-  ++part.file_count;
-  part.size_bytes += size_bytes;
-  if (!index.others.contains(name)) part.add(Trouble::not_indexed, name);
-  try {
-    result.histories.emplace(
-        parsed.timeline, postgres::parse_timeline_history(parsed.timeline, coding.read_text(path)));
-  } catch (const Error& error) {  // What cannot be read is a finding.
-    if (error.kind() == ErrorKind::interrupted) throw;
-    result.unread_histories.insert(parsed.timeline);
-    if (error.kind() == ErrorKind::corrupt) return part.add(Trouble::history, name);
-    result.damage.push_back(
-        {"WAL file " + name, error.describe(),
-         error.hint().empty() ? "Look at the file and its permissions." : error.hint()});
-  }
-}
 
 bool is_hash_directory(const std::string& name) {
   return wal::parse_archive_name(name).kind == wal::ArchiveName::Kind::hash_directory;
 }
 
-// The names in wals/ itself: hash directories, sorted; history files are read on the way.
-std::vector<std::string> read_top(const fs::path& wals, const IndexLines& index,
-                                  const WalCoding& coding, Part& part, ArchiveCheck& result) {
+// All that lies in the archive; directories ascending, compared already.
+struct Contents {
+  std::vector<Found> top;  // files in the archive itself
   std::vector<std::string> directories;
+  std::vector<Part> parts;
+  std::vector<std::string> strange;  // directories of other names
+};
+
+void add_directory(const std::string& name, Contents& contents) {
+  if (is_hash_directory(name)) {
+    contents.directories.push_back(name);
+  } else if (!name.starts_with('.') && !is_name_of_file_system(name)) {
+    contents.strange.push_back(name);
+  }
+}
+
+std::vector<Found> look_into(const fs::path& directory) {
+  std::vector<Found> found;
+  const Fd handle = open_file(directory, O_RDONLY | O_DIRECTORY);
+  for (const std::string& name : list_directory(directory)) {
+    struct stat status {};
+    if (::fstatat(handle.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      // Gone meanwhile: retention removes the line as well.
+      if (errno == ENOENT) continue;
+      throw_errno("cannot access \"" + (directory / name).string() + "\"");
+    }
+    found.push_back({.name = name,
+                     .size_bytes = static_cast<std::uint64_t>(status.st_size),
+                     .mtime = seconds_of(status.st_mtim.tv_sec, status.st_mtim.tv_nsec),
+                     .is_file = S_ISREG(status.st_mode)});
+  }
+  return found;
+}
+
+// Files of this host, several directories at a time.
+Contents read_files(const fs::path& wals, const DirectoryComparison& comparison,
+                    const Interrupt& interrupt) {
+  Contents contents;
   for (const std::string& name : list_directory(wals)) {
-    const auto parsed = wal::parse_wal_file_name(name);
     const auto status = find_status(wals / name);
-    if (!status || !S_ISDIR(status->st_mode)) {
-      if (parsed && parsed->kind == wal::WalFileKind::history) {
-        const auto size_bytes = static_cast<std::uint64_t>(status ? status->st_size : 0);
-        read_history(wals / name, size_bytes, *parsed, index, coding, part, result);
-      }
-    } else if (is_hash_directory(name)) {
-      directories.push_back(name);
-    } else if (!name.starts_with('.') && !is_name_of_file_system(name)) {
-      part.add(Trouble::strange_file, (wals / name).string());
+    if (status && S_ISDIR(status->st_mode)) {
+      add_directory(name, contents);
+    } else {
+      const auto size_bytes = static_cast<std::uint64_t>(status ? status->st_size : 0);
+      contents.top.push_back({.name = name, .size_bytes = size_bytes});
     }
   }
-  return directories;
+  contents.parts.resize(contents.directories.size());
+  WorkerPool pool(kWorkers);
+  for (std::size_t i = 0; i < contents.directories.size(); ++i) {
+    pool.submit([&, i] {
+      interrupt.throw_if_requested();
+      const std::string& directory = contents.directories[i];
+      contents.parts[i] = comparison.compare(directory, look_into(wals / directory));
+    });
+  }
+  pool.wait();
+  return contents;
+}
+
+// Objects come in the order of their keys: directory by directory.
+Contents read_objects(const storage::Storage& objects, const DirectoryComparison& comparison,
+                      const Interrupt& interrupt) {
+  Contents contents;
+  std::string directory;
+  std::vector<Found> found;
+  const auto compare_directory = [&] {
+    if (found.empty()) return;
+    interrupt.throw_if_requested();
+    add_directory(directory, contents);
+    if (contents.parts.size() < contents.directories.size()) {
+      contents.parts.push_back(comparison.compare(directory, found));
+    }
+    found.clear();
+  };
+  objects.list("", [&](const storage::ObjectFacts& object) {
+    const std::size_t slash = object.key.find('/');
+    if (slash == std::string::npos) {
+      contents.top.push_back({.name = object.key, .size_bytes = object.size_bytes});
+      return;
+    }
+    if (object.key.compare(0, slash, directory) != 0) compare_directory();
+    directory = object.key.substr(0, slash);
+    found.push_back({.name = object.key.substr(slash + 1),
+                     .size_bytes = object.size_bytes,
+                     .mtime = seconds_of(object.mtime_seconds, object.mtime_nanoseconds)});
+  });
+  compare_directory();
+  return contents;
+}
+
+// A history file in the archive itself.
+void read_history(const WalArchive& archive, const Found& file, const wal::WalFileName& parsed,
+                  const IndexLines& index, Part& part, ArchiveCheck& result) {
+  ++part.file_count;
+  part.size_bytes += file.size_bytes;
+  note_other(file.name, index, part);
+  try {
+    result.histories.emplace(parsed.timeline, postgres::parse_timeline_history(
+                                                  parsed.timeline, archive.read_text(file.name)));
+  } catch (const Error& error) {  // What cannot be read is a finding.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    result.unread_histories.insert(parsed.timeline);
+    if (error.kind() == ErrorKind::corrupt) return part.add(Trouble::history, file.name);
+    result.damage.push_back(
+        {"WAL file " + file.name, error.describe(),
+         error.hint().empty() ? "Look at the file and its permissions." : error.hint()});
+  }
+}
+
+void read_histories(const WalArchive& archive, const std::vector<Found>& top,
+                    const IndexLines& index, Part& part, ArchiveCheck& result) {
+  for (const Found& file : top) {
+    const auto parsed = wal::parse_wal_file_name(file.name);
+    if (!parsed || parsed->kind != wal::WalFileKind::history) continue;
+    read_history(archive, file, *parsed, index, part, result);
+  }
 }
 
 void merge(Part part, Part& into) {
   into.file_count += part.file_count;
   into.size_bytes += part.size_bytes;
+  into.others.merge(part.others);
   for (std::size_t i = 0; i < kTroubleCount; ++i) {
     into.counts.at(i) += part.counts.at(i);
     for (std::string& name : part.names.at(i)) {
@@ -328,6 +422,20 @@ void forget_new_files(const fs::path& index_path, std::uint64_t offset, Part& pa
   part.counts.at(static_cast<std::size_t>(Trouble::not_indexed)) -= gone;
 }
 
+// Of directories that do not exist, and what is no segment.
+void add_lines_without_file(const WalArchive& archive, const IndexLines& index,
+                            const std::vector<std::string>& directories, Part& part) {
+  std::set<std::uint64_t> known;
+  for (const std::string& directory : directories) known.insert(hex_value(directory));
+  for (const Item& line : index.segments) {
+    if (!known.contains(line.key_high)) part.add(Trouble::line_without_file, name_of(line));
+  }
+  for (const auto& [name, size_bytes] : index.others) {
+    if (part.others.contains(name) || archive.holds(name)) continue;
+    part.add(Trouble::line_without_file, name);
+  }
+}
+
 void tell_damage(const Part& part, const std::string& server_name, ArchiveCheck& result) {
   for (std::size_t i = 0; i < kTroubleCount; ++i) {
     const std::string next = fmt::format(fmt::runtime(kTexts.at(i).next_step), server_name);
@@ -345,7 +453,6 @@ void tell_damage(const Part& part, const std::string& server_name, ArchiveCheck&
 }  // namespace
 
 ArchiveCheck WalArchive::check(wal::SegmentSize segment_size, const Interrupt& interrupt) const {
-  const fs::path& wals = locations_.wals_directory;
   ArchiveCheck result;
   Part total;
   IndexLines index;
@@ -359,36 +466,25 @@ ArchiveCheck WalArchive::check(wal::SegmentSize segment_size, const Interrupt& i
         {"WAL index", error.describe(),
          fmt::format("Run \"barman rebuild-xlogdb {}\".", locations_.server_name)});
   }
-  const std::vector<std::string> directories = read_top(wals, index, coding_, total, result);
-  std::vector<Part> parts(directories.size());
-  const DirectoryReader reader(wals, index, segment_size);
-  {
-    WorkerPool pool(kWorkers);
-    for (std::size_t i = 0; i < directories.size(); ++i) {
-      pool.submit([&, i] {
-        interrupt.throw_if_requested();
-        parts[i] = reader.read(directories[i]);
-      });
-    }
-    pool.wait();
+  const auto describe = [this](const std::string& key) {
+    return is_local() ? (locations_.wals_directory / key).string() : storage_->describe(key);
+  };
+  const DirectoryComparison comparison(*this, describe, index, segment_size);
+  Contents contents;
+  if (is_local()) contents = read_files(locations_.wals_directory, comparison, interrupt);
+  if (storage_ && !is_local()) contents = read_objects(*storage_, comparison, interrupt);
+  read_histories(*this, contents.top, index, total, result);
+  for (const std::string& name : contents.strange) {
+    total.add(Trouble::strange_file, describe(name));
   }
-  for (std::size_t i = 0; i < directories.size(); ++i) {
-    const auto timeline = static_cast<std::uint32_t>(hex_value(directories[i].substr(0, 8)));
-    append_runs(parts[i].runs, result.segments[wal::TimelineId{timeline}]);
-    merge(std::move(parts[i]), total);
+  for (std::size_t i = 0; i < contents.directories.size(); ++i) {
+    const auto timeline =
+        static_cast<std::uint32_t>(hex_value(contents.directories[i].substr(0, 8)));
+    append_runs(contents.parts[i].runs, result.segments[wal::TimelineId{timeline}]);
+    merge(std::move(contents.parts[i]), total);
   }
   std::erase_if(result.segments, [](const auto& item) { return item.second.empty(); });
-  // Lines of directories that do not exist.
-  std::set<std::uint64_t> known;
-  for (const std::string& directory : directories) known.insert(hex_value(directory));
-  for (const Item& line : index.segments) {
-    if (!known.contains(line.key_high)) total.add(Trouble::line_without_file, name_of(line));
-  }
-  for (const auto& [name, size_bytes] : index.others) {
-    if (!barman::find_status(archived_wal_path(wals, name))) {
-      total.add(Trouble::line_without_file, name);
-    }
-  }
+  add_lines_without_file(*this, index, contents.directories, total);
   if (!is_index_readable) {
     total.counts.at(static_cast<std::size_t>(Trouble::not_indexed)) = 0;
     total.names.at(static_cast<std::size_t>(Trouble::not_indexed)).clear();

@@ -5,6 +5,7 @@
 
 #include "base/process.h"
 #include "catalogue/test_support.h"
+#include "wal_archive/storage_test_support.h"
 #include "wal_archive/wal_archive.h"
 
 namespace barman::wal_archive {
@@ -13,13 +14,15 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::MatchesRegex;
 
 constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20;
 
-class ArchiveCheckTest : public testing::Test {
+class ArchiveCheckTest : public testing::TestWithParam<StorageKind> {
  protected:
   ArchiveCheckTest()
-      : locations_(catalogue::default_locations("main", directory_.path() / "main")) {}
+      : locations_(catalogue::default_locations("main", directory_.path() / "main")),
+        files_(locations_.wals_directory) {}
   static std::string segment(unsigned number) {
     return fmt::format("0000000100000000{:08X}", number);
   }
@@ -39,7 +42,7 @@ class ArchiveCheckTest : public testing::Test {
   // "object: reason"
   std::vector<std::string> damage() {
     put_file(locations_.wal_index_path(), index_);
-    check_ = WalArchive(locations_, {}).check({kMegabyte}, {});
+    check_ = WalArchive(locations_, {}, storage()).check({kMegabyte}, {});
     std::vector<std::string> result;
     for (const ArchiveDamage& finding : check_.damage) {
       EXPECT_FALSE(finding.next_step.empty());
@@ -48,13 +51,31 @@ class ArchiveCheckTest : public testing::Test {
     return result;
   }
 
+  // The files that were put, in the storage of this test.
+  std::shared_ptr<storage::Storage> storage() {
+    if (GetParam() == StorageKind::local) {
+      return std::make_shared<storage::LocalStorage>(locations_.wals_directory);
+    }
+    if (GetParam() == StorageKind::distant) {
+      return std::make_shared<storage::DistantStorage>(files_);
+    }
+    auto memory = std::make_shared<storage::MemoryStorage>();
+    files_.list("", [&](const storage::ObjectFacts& object) {
+      const auto sink = memory->create(object.key, storage::IfPresent::refuse);
+      sink->write(as_bytes(get_file(files_.path_of(object.key))));
+      sink->finish();
+    });
+    return memory;
+  }
+
   TemporaryDirectory directory_;
   catalogue::CatalogueLocations locations_;
+  storage::LocalStorage files_;
   ArchiveCheck check_;
   std::string index_;
 };
 
-TEST_F(ArchiveCheckTest, FindsTheRunsAcrossDirectories) {
+TEST_P(ArchiveCheckTest, FindsTheRunsAcrossDirectories) {
   // 4096 segments of a megabyte make one log number.
   for (const unsigned number : {1U, 2U, 4U}) put_indexed(number);
   put("000000010000000000000FFF");
@@ -72,14 +93,14 @@ TEST_F(ArchiveCheckTest, FindsTheRunsAcrossDirectories) {
   EXPECT_EQ(runs[2].last, 4096U);
 }
 
-TEST_F(ArchiveCheckTest, AnUnsortedIndexIsAsGood) {
+TEST_P(ArchiveCheckTest, AnUnsortedIndexIsAsGood) {
   put(segment(1));
   put_indexed(2);
   index(segment(1));
   EXPECT_THAT(damage(), IsEmpty());
 }
 
-TEST_F(ArchiveCheckTest, ComparesFilesWithLines) {
+TEST_P(ArchiveCheckTest, ComparesFilesWithLines) {
   put(segment(1));  // no line
   index(segment(2));
   put(segment(3), kMegabyte / 2);
@@ -103,7 +124,7 @@ TEST_F(ArchiveCheckTest, ComparesFilesWithLines) {
                           HasSubstr(segment(7) + ": the index has more than one line")));
 }
 
-TEST_F(ArchiveCheckTest, CountsWhatIsTooMuchToShow) {
+TEST_P(ArchiveCheckTest, CountsWhatIsTooMuchToShow) {
   for (unsigned number = 1; number <= 50; ++number) put(segment(number));
   put_indexed(51);
   const std::vector<std::string> texts = damage();
@@ -111,7 +132,7 @@ TEST_F(ArchiveCheckTest, CountsWhatIsTooMuchToShow) {
   EXPECT_THAT(texts.back(), HasSubstr("30 more WAL files"));
 }
 
-TEST_F(ArchiveCheckTest, ReadsHistories) {
+TEST_P(ArchiveCheckTest, ReadsHistories) {
   put_file(locations_.wals_directory / "00000002.history", "1\t0/3000158\tno recovery target\n");
   index("00000002.history", 30);
   put_file(locations_.wals_directory / "00000003.history", "nonsense\n");
@@ -121,7 +142,7 @@ TEST_F(ArchiveCheckTest, ReadsHistories) {
   EXPECT_TRUE(check_.unread_histories.contains(wal::TimelineId{3}));
 }
 
-TEST_F(ArchiveCheckTest, ReadsCompressedHistories) {
+TEST_P(ArchiveCheckTest, ReadsCompressedHistories) {
   const auto path = locations_.wals_directory / "00000002.history";
   put_file(path, "1\t0/3000158\tno recovery target\n");
   ASSERT_EQ(run_process({.argv = {"gzip", path.string()}}).exit_code, 0);
@@ -132,27 +153,55 @@ TEST_F(ArchiveCheckTest, ReadsCompressedHistories) {
 }
 
 // They need a passphrase, and there is none.
-TEST_F(ArchiveCheckTest, TellsWhyAnEncryptedHistoryIsNotRead) {
+TEST_P(ArchiveCheckTest, TellsWhyAnEncryptedHistoryIsNotRead) {
   put_file(locations_.wals_directory / "00000002.history", "\x84\x5e\x03" + std::string(120, 'x'));
   index("00000002.history", 123);
   EXPECT_THAT(damage(), ElementsAre(HasSubstr("encryption_passphrase_command")));
   EXPECT_TRUE(check_.unread_histories.contains(wal::TimelineId{2}));
 }
 
-TEST_F(ArchiveCheckTest, ADamagedIndexIsOneFinding) {
+TEST_P(ArchiveCheckTest, ADamagedIndexIsOneFinding) {
   put(segment(1));
   index_ = "one two\n";
   EXPECT_THAT(damage(), ElementsAre(HasSubstr("WAL index: ")));
   EXPECT_EQ(check_.segments.size(), 1U);
 }
 
-TEST_F(ArchiveCheckTest, StrangeFilesAreNamed) {
+TEST_P(ArchiveCheckTest, StrangeFilesAreNamed) {
   put_indexed(1);
   put_file(locations_.wals_directory / "0000000100000000" / "core", "x");
   put_file(locations_.wals_directory / "lost+found" / "x", "x");
   // What a file system keeps for itself is no damage.
-  EXPECT_THAT(damage(), ElementsAre(HasSubstr("core: it is no file")));
+  EXPECT_THAT(damage(), ElementsAre(MatchesRegex("WAL file .*0000000100000000/core\"?: it is no "
+                                                 "file of the WAL archive")));
 }
+
+TEST_P(ArchiveCheckTest, ADirectoryOfAnotherNameIsNamedOnce) {
+  put_indexed(1);
+  for (const char* const name : {"1", "2"}) {
+    put_file(locations_.wals_directory / "copies" / name, "x");
+  }
+  EXPECT_THAT(damage(), ElementsAre(MatchesRegex("WAL file .*copies\"?: it is no file of the WAL "
+                                                 "archive")));
+}
+
+// No further question is asked for what the listing has told.
+TEST(ArchiveCheckOfObjects, ListsOnce) {
+  const ArchiveSite site({.kind = StorageKind::memory, .compression = ""});
+  std::vector<std::string> names;
+  for (unsigned number = 1; number <= 20; ++number) names.push_back(wal_name(number));
+  for (const std::string& name : names) site.receive(name, "x");
+  site.file(names);
+  const auto counted = std::make_shared<storage::FaultyStorage>(
+      site.storage(), 0, storage::FaultyStorage::Fault::fail);
+  EXPECT_THAT(site.archive_in(counted).check({wal::kSegment}, {}).damage, IsEmpty());
+  EXPECT_EQ(counted->operations(), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Storages, ArchiveCheckTest,
+                         testing::Values(StorageKind::local, StorageKind::distant,
+                                         StorageKind::memory),
+                         [](const auto& parameters) { return name_of(parameters.param); });
 
 }  // namespace
 }  // namespace barman::wal_archive

@@ -6,16 +6,16 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/storage.h"
 #include "wal_archive/wal_index.h"
 
 namespace barman::wal_archive {
 
 // Ascending by name; sizes and times as they lie there. `is_wanted` says which names are looked
 // for, before `is_indexed` is asked. The index is read again, without its lock, for what seems to
-// be missing: an archiver gives files their place first. Directories that cannot be read are
-// passed over.
+// be missing: an archiver gives files their place first. Directories that cannot be read throw.
 std::vector<WalIndexEntry> list_unindexed_segments(
-    const catalogue::CatalogueLocations& locations,
+    const storage::Storage& objects, const catalogue::CatalogueLocations& locations,
     const std::function<bool(std::string_view)>& is_wanted,
     const std::function<bool(std::string_view)>& is_indexed);
 

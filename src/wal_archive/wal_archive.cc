@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -21,7 +20,6 @@
 #include "wal/wal_file_name.h"
 #include "wal_archive/object_writer.h"
 #include "wal_archive/unindexed_wal.h"
-#include "wal_archive/wal_encoding.h"
 #include "wal_archive/wal_range.h"
 
 namespace barman::wal_archive {
@@ -121,20 +119,8 @@ std::optional<struct stat> WalArchive::find_status(std::string_view name) const 
 }
 
 std::optional<WalIndexEntry> WalArchive::inspect(std::string_view name) const {
-  if (is_local()) return inspect_archived_wal(locations_.wals_directory, name);
-  if (!storage_ || !wal::parse_wal_file_name(name)) return std::nullopt;
-  const std::string key = key_of(name);
-  const auto facts = storage_->find(key);
-  if (!facts) return std::nullopt;
-  std::array<std::byte, kWalEncodingBytes> first = {};
-  const std::size_t size = storage_->open(key)->read_at(0, first);
-  WalEncoding encoding = detect_wal_encoding(Bytes(first).first(size));
-  return WalIndexEntry{.name = std::string(name),
-                       .size_bytes = facts->size_bytes,
-                       .mtime = static_cast<double>(facts->mtime_seconds) +
-                                1e-9 * static_cast<double>(facts->mtime_nanoseconds),
-                       .compression = std::move(encoding.compression),
-                       .encryption = std::move(encoding.encryption)};
+  if (!storage_) return std::nullopt;
+  return inspect_archived_wal(*storage_, name);
 }
 
 void WalArchive::read(const StoredWal& wal, pipeline::Sink& sink) const {
@@ -228,7 +214,8 @@ std::vector<std::string> WalArchive::list_missing(std::string_view begin_wal,
 std::vector<WalIndexEntry> WalArchive::list_unindexed(
     const std::function<bool(std::string_view)>& is_wanted,
     const std::function<bool(std::string_view)>& is_indexed) const {
-  return list_unindexed_segments(locations_, is_wanted, is_indexed);
+  if (!storage_) return {};
+  return list_unindexed_segments(*storage_, locations_, is_wanted, is_indexed);
 }
 
 ArchiveLookup WalArchive::lookup() const {
@@ -239,19 +226,7 @@ ArchiveLookup WalArchive::lookup() const {
                           *this](const std::string& segment) { return archive.holds(segment); }};
 }
 
-WalIndex WalArchive::index() const {
-  if (storage_ && !is_local() && !barman::find_status(locations_.wal_index_path())) {
-    storage_->list("", [&](const storage::ObjectFacts& object) {
-      throw Error(
-          ErrorKind::io,
-          fmt::format("\"{}\" is missing, and cannot be made anew from the objects, such as "
-                      "{}, by this version",
-                      locations_.wal_index_path().string(), storage_->describe(object.key)),
-          "Restore the file from a backup of this host.");
-    });
-  }
-  return WalIndex::open(locations_);
-}
+WalIndex WalArchive::index() const { return WalIndex::open(locations_, storage_); }
 
 void WalArchive::visit_lines(const WalIndexVisitor& visitor, std::uint64_t offset) const {
   const fs::path path = locations_.wal_index_path();

@@ -107,7 +107,7 @@ class WalArchive {
   // Of the closed range, which must have passed find_range_problem(): those that are not there.
   std::vector<std::string> list_missing(std::string_view begin_wal, std::string_view end_wal,
                                         wal::SegmentSize size) const;
-  // Segments without a line in the index (unindexed_wal.h).
+  // Segments without a line in the index (unindexed_wal.h); looks through all names.
   std::vector<WalIndexEntry> list_unindexed(
       const std::function<bool(std::string_view)>& is_wanted,
       const std::function<bool(std::string_view)>& is_indexed) const;
@@ -115,9 +115,8 @@ class WalArchive {
   ArchiveLookup lookup() const;
 
   // The index. index() holds its lock as long as it lives, snapshot() for a moment.
-  // Throws `io` when it is missing and there are objects that cannot be looked through for it.
   WalIndex index() const;
-  WalIndexSnapshot snapshot() const { return WalIndexSnapshot::take(locations_); }
+  WalIndexSnapshot snapshot() const { return WalIndexSnapshot::take(locations_, storage_); }
   // Without lock, repair and rebuilding: for those who must not change or wait for anything. No
   // lines when there is no index.
   void visit_lines(const WalIndexVisitor& visitor, std::uint64_t offset = 0) const;
@@ -127,9 +126,9 @@ class WalArchive {
   bool is_empty() const;
   RebuildCounts rebuild_index(const Interrupt& interrupt = {}) const;
 
-  // The files against the lines of the index. Reads all names and sizes, and the history files,
-  // with a few threads. Throws `interrupted`, and `io` for directories that cannot be read. For
-  // files of this host only, as rebuild_index() and list_unindexed().
+  // The files against the lines of the index. Reads all names and sizes, and the history files; of
+  // files of this host with a few threads, of others by listing them once. Throws `interrupted`,
+  // and `io` for directories that cannot be read.
   ArchiveCheck check(wal::SegmentSize segment_size, const Interrupt& interrupt) const;
 
   // Changes. Gives a durable file of another directory of the same file system its place, durably;

@@ -98,12 +98,13 @@ std::optional<std::string> WalStoredForm::compression_name() const {
 
 WalCoding::WalCoding(const config::ServerConfig& config)
     : name_(config.compression.value_or("")),
+      is_custom_(config.compression == kCustom),
       magic_(parse_magic(config.custom_compression_magic)),
       is_encrypting_(config.encryption == config::Encryption::gpg),
       cipher_({.recipient = config.encryption_key_id.value_or(""),
                .passphrase_command = config.encryption_passphrase_command.value_or("")}) {
   decompression_filter_ = config.custom_decompression_filter.value_or("");
-  if (name_ == kCustom) {
+  if (is_custom_) {
     compression_filter_ = config.custom_compression_filter.value_or("");
     return;
   }
@@ -113,7 +114,7 @@ WalCoding::WalCoding(const config::ServerConfig& config)
 
 std::string WalCoding::problem() const {
   if (name_.empty() || algorithm_) return {};
-  if (name_ != kCustom) return fmt::format("unknown compression '{}'", name_);
+  if (!is_custom_) return fmt::format("unknown compression '{}'", name_);
   if (compression_filter_.empty()) {
     return "compression = custom needs custom_compression_filter: WAL is stored as it is";
   }
@@ -125,7 +126,7 @@ std::string WalCoding::problem() const {
 
 WalStoredForm WalCoding::identify(const Fd& file, const fs::path& path) const {
   WalStoredForm form = identify_received(file, path);
-  if (!form.is_plain() || name_ != kCustom || !magic_.empty()) return form;
+  if (!form.is_plain() || !is_custom_ || !magic_.empty()) return form;
   std::array<std::byte, kFirstBytes> first = {};
   const std::size_t size = read_full_at(file, first, 0, path);
   form.is_custom = !looks_plain(as_text(Bytes(first).first(size)));
@@ -235,7 +236,7 @@ void WalCoding::decode_custom(const Fd& source, const fs::path& source_path,
 // What is inside is known only when it is decrypted.
 void WalCoding::decode_encrypted(const Fd& source, const fs::path& source_path,
                                  pipeline::Sink& target) const {
-  if (name_ != kCustom && magic_.empty()) {
+  if (!is_custom_ && magic_.empty()) {
     const auto decompressor =
         compression::make_detecting_decompressor(target, source_path.string());
     decrypt(source, source_path, *decompressor);
@@ -251,14 +252,6 @@ void WalCoding::decrypt(const Fd& source, const fs::path& source_path,
                         pipeline::Sink& target) const {
   const auto decryptor = cipher_.make_decryptor(target, source_path.string());
   compression::push_file(source, source_path, *decryptor);
-}
-
-std::string WalCoding::read_text(const fs::path& path) const {
-  const Fd file = open_file(path, O_RDONLY);
-  // PostgreSQL's have a line for each timeline.
-  compression::TextSink text(path.string(), wal::kMaxWalTextBytes);
-  decode(identify(file, path), file, path, text);
-  return text.take();
 }
 
 }  // namespace barman::wal_archive

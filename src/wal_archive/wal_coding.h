@@ -74,8 +74,6 @@ class WalCoding {
   // The same, but what is compressed stays so.
   void decrypt(const Fd& source, const std::filesystem::path& source_path,
                pipeline::Sink& target) const;
-  // Small files (timeline history).
-  std::string read_text(const std::filesystem::path& path) const;
 
  private:
   void require_same_content(const Fd& source, const std::filesystem::path& source_path,
@@ -88,6 +86,7 @@ class WalCoding {
                         pipeline::Sink& target) const;
 
   std::string name_;
+  bool is_custom_ = false;
   std::optional<compression::Algorithm> algorithm_;
   int level_ = 0;
   // "" = none.

@@ -20,6 +20,7 @@
 #include "base/retry.h"
 #include "base/text.h"
 #include "catalogue/locks.h"
+#include "storage/local_storage.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/wal_encoding.h"
 
@@ -140,6 +141,36 @@ RawVisitor parsed_lines(const fs::path& path, const WalIndexVisitor& visitor) {
   };
 }
 
+ArchivedObjects files_of(const catalogue::CatalogueLocations& locations) {
+  if (locations.wals_directory.empty()) return nullptr;
+  return std::make_shared<storage::LocalStorage>(locations.wals_directory);
+}
+
+bool are_files(const ArchivedObjects& objects) { return objects && objects->local() != nullptr; }
+
+WalIndexEntry entry_of(std::string_view name, std::uint64_t size_bytes, const timespec& modified,
+                       Bytes first_bytes) {
+  WalEncoding encoding = detect_wal_encoding(first_bytes);
+  return {
+      .name = std::string(name),
+      .size_bytes = size_bytes,
+      .mtime = static_cast<double>(modified.tv_sec) + 1e-9 * static_cast<double>(modified.tv_nsec),
+      .compression = std::move(encoding.compression),
+      .encryption = std::move(encoding.encryption)};
+}
+
+std::optional<WalIndexEntry> inspect_file(const fs::path& path, std::string_view name) {
+  const std::optional<Fd> fd = find_file(path);
+  if (!fd) return std::nullopt;
+  struct stat status = {};
+  if (::fstat(fd->get(), &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
+  if (!S_ISREG(status.st_mode)) return std::nullopt;
+  std::array<std::byte, kWalEncodingBytes> first = {};
+  const std::size_t size = read_full_at(*fd, first, 0, path);
+  return entry_of(name, static_cast<std::uint64_t>(status.st_size), status.st_mtim,
+                  Bytes(first).first(size));
+}
+
 }  // namespace
 
 WalIndexEntry WalIndexLine::entry() const {
@@ -178,7 +209,12 @@ void visit_wal_index(const fs::path& path, std::uint64_t offset, const WalIndexV
 }
 
 WalIndexSnapshot WalIndexSnapshot::take(const catalogue::CatalogueLocations& locations) {
-  const WalIndex index = WalIndex::open(locations);
+  return take(locations, files_of(locations));
+}
+
+WalIndexSnapshot WalIndexSnapshot::take(const catalogue::CatalogueLocations& locations,
+                                        ArchivedObjects objects) {
+  const WalIndex index = WalIndex::open(locations, std::move(objects));
   Fd fd = open_file(index.path(), O_RDONLY);
   struct stat status = {};
   if (::fstat(fd.get(), &status) != 0)
@@ -231,13 +267,18 @@ std::optional<WalIndexSnapshot::LastLine> WalIndexSnapshot::find_last_line() con
   }
 }
 
-WalIndex::WalIndex(FileLock lock, catalogue::CatalogueLocations locations)
+WalIndex::WalIndex(FileLock lock, catalogue::CatalogueLocations locations, ArchivedObjects objects)
     : lock_(std::move(lock)),
       locations_(std::move(locations)),
+      objects_(std::move(objects)),
       path_(locations_.wal_index_path()) {}
 
 WalIndex WalIndex::open(const catalogue::CatalogueLocations& locations) {
-  WalIndex index(FileLock::lock(wal_index_lock(locations.locks())), locations);
+  return open(locations, files_of(locations));
+}
+
+WalIndex WalIndex::open(const catalogue::CatalogueLocations& locations, ArchivedObjects objects) {
+  WalIndex index(FileLock::lock(wal_index_lock(locations.locks())), locations, std::move(objects));
   struct stat status = {};
   if (::stat(index.path_.c_str(), &status) == 0) {
     index.repair_last_line();
@@ -259,7 +300,7 @@ WalIndex WalIndex::open(const catalogue::CatalogueLocations& locations) {
     return index;
   }
   // The index of versions before 3.13. Its facts are in the new one now.
-  remove_durably(locations.wals_directory / "xlog.db");
+  if (are_files(index.objects_)) remove_durably(locations.wals_directory / "xlog.db");
   return index;
 }
 
@@ -412,10 +453,8 @@ void WalIndex::repair_last_line() {
   sync_fd(fd, path_);
   fd.close(path_);
   const std::vector<std::string> fields = split_blanks(piece);
-  if (fields.empty()) return;
-  const std::optional<WalIndexEntry> entry =
-      inspect_archived_wal(locations_.wals_directory, fields.front());
-  if (entry) append(*entry);
+  if (fields.empty() || !objects_) return;
+  if (const auto entry = inspect_archived_wal(*objects_, fields.front())) append(*entry);
 }
 
 fs::path archived_wal_path(const fs::path& wals_directory, std::string_view name) {
@@ -438,24 +477,25 @@ void place_archived_wal(const fs::path& file, const fs::path& wals_directory,
   in_directory(place.parent_path(), [&] { rename_durably(file, place); });
 }
 
-std::optional<WalIndexEntry> inspect_archived_wal(const fs::path& wals_directory,
+std::optional<WalIndexEntry> inspect_archived_wal(const storage::Storage& objects,
                                                   std::string_view name) {
   if (!wal::parse_wal_file_name(name)) return std::nullopt;
-  const fs::path path = archived_wal_path(wals_directory, name);
-  const std::optional<Fd> fd = find_file(path);
-  if (!fd) return std::nullopt;
-  struct stat status = {};
-  if (::fstat(fd->get(), &status) != 0) throw_errno("cannot access \"" + path.string() + "\"");
-  if (!S_ISREG(status.st_mode)) return std::nullopt;
+  const std::string key = archived_wal_path("", name).string();
+  // A file is opened once.
+  if (const storage::LocalDirectory* const files = objects.local()) {
+    return inspect_file(files->path_of(key), name);
+  }
+  const auto object = objects.find(key);
+  if (!object) return std::nullopt;
+  return inspect_listed_wal(objects, *object);
+}
+
+WalIndexEntry inspect_listed_wal(const storage::Storage& objects,
+                                 const storage::ObjectFacts& object) {
   std::array<std::byte, kWalEncodingBytes> first = {};
-  const std::size_t size = read_full_at(*fd, first, 0, path);
-  WalEncoding encoding = detect_wal_encoding(Bytes(first).first(size));
-  return WalIndexEntry{.name = std::string(name),
-                       .size_bytes = static_cast<std::uint64_t>(status.st_size),
-                       .mtime = static_cast<double>(status.st_mtim.tv_sec) +
-                                1e-9 * static_cast<double>(status.st_mtim.tv_nsec),
-                       .compression = std::move(encoding.compression),
-                       .encryption = std::move(encoding.encryption)};
+  const std::size_t size = objects.open(object.key)->read_at(0, first);
+  return entry_of(object.key.substr(object.key.rfind('/') + 1), object.size_bytes,
+                  {object.mtime_seconds, object.mtime_nanoseconds}, Bytes(first).first(size));
 }
 
 }  // namespace barman::wal_archive

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +17,7 @@
 #include "base/file_lock.h"
 #include "base/interrupt.h"
 #include "catalogue/catalogue.h"
+#include "storage/storage.h"
 
 namespace barman::wal_archive {
 
@@ -54,12 +56,17 @@ using WalIndexVisitor = std::function<Visit(const WalIndexLine&)>;
 void visit_wal_index(const std::filesystem::path& path, std::uint64_t offset,
                      const WalIndexVisitor& visitor);
 
+// Where the archived files lie; nullptr: there are none.
+using ArchivedObjects = std::shared_ptr<const storage::Storage>;
+
 // The index as it was at one moment: what is appended or rewritten later does not show, and no lock
 // is held while it is read.
 class WalIndexSnapshot {
  public:
   // Waits for the lock of the index, for a moment; as WalIndex::open() otherwise.
   static WalIndexSnapshot take(const catalogue::CatalogueLocations& locations);
+  static WalIndexSnapshot take(const catalogue::CatalogueLocations& locations,
+                               ArchivedObjects objects);
 
   // As visit_wal_index(). Lines are counted from `offset`.
   void for_each(const WalIndexVisitor& visitor, std::uint64_t offset = 0) const;
@@ -97,9 +104,11 @@ struct LineRange {
 
 class WalIndex {
  public:
-  // Waits for the lock. A missing file is rebuilt from `wals/` and an old `wals/xlog.db` is
-  // removed; a last line that a crash cut off is repaired from the file it names. On a read-only
+  // Waits for the lock. A missing file is rebuilt from what is archived and an old `wals/xlog.db`
+  // is removed; a last line that a crash cut off is repaired from the file it names. On a read-only
   // file system the old index is read instead, and that last line is left out.
+  static WalIndex open(const catalogue::CatalogueLocations& locations, ArchivedObjects objects);
+  // Of an archive in the directory that the locations name.
   static WalIndex open(const catalogue::CatalogueLocations& locations);
 
   const std::filesystem::path& path() const { return path_; }
@@ -120,18 +129,20 @@ class WalIndex {
   // Adds lines where they belong in an index that is sorted by name, through a new file; a line of
   // the same name is replaced. `entries` are sorted by name.
   void merge(std::span<const WalIndexEntry> entries);
-  // Writes the index anew from the files in `wals/`. What the files do not tell (the compression of
-  // encrypted or custom-compressed files) is taken from the old index where size and time agree.
+  // Writes the index anew from what is archived. What the files do not tell (the compression of
+  // encrypted or custom-compressed files) is taken from the old index where size and time agree; of
+  // objects that are no files of this host the size, since their time is that of their appearance.
   // By several threads. Throws `interrupted`; the old index stays then, as after a crash.
   RebuildCounts rebuild(const Interrupt& interrupt = {});
 
  private:
-  WalIndex(FileLock lock, catalogue::CatalogueLocations locations);
+  WalIndex(FileLock lock, catalogue::CatalogueLocations locations, ArchivedObjects objects);
   void repair_last_line();
 
   friend class WalIndexSnapshot;
   FileLock lock_;
   catalogue::CatalogueLocations locations_;
+  ArchivedObjects objects_;
   std::filesystem::path path_;
   std::uint64_t readable_end_ = ~std::uint64_t{0};
 };
@@ -143,8 +154,12 @@ std::filesystem::path archived_wal_path(const std::filesystem::path& wals_direct
 // line.
 void place_archived_wal(const std::filesystem::path& file,
                         const std::filesystem::path& wals_directory, const WalIndexEntry& entry);
-// What stat(2) and the first bytes tell of an archived file; nullopt when it does not exist.
-std::optional<WalIndexEntry> inspect_archived_wal(const std::filesystem::path& wals_directory,
+// What its size, its time and its first bytes tell of an archived file; nullopt when it does not
+// exist, and for other names.
+std::optional<WalIndexEntry> inspect_archived_wal(const storage::Storage& objects,
                                                   std::string_view name);
+// The same of an object that storage::Storage::list() has told of.
+WalIndexEntry inspect_listed_wal(const storage::Storage& objects,
+                                 const storage::ObjectFacts& object);
 
 }  // namespace barman::wal_archive

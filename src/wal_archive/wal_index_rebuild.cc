@@ -1,9 +1,11 @@
-// WalIndex::rebuild(): the index made anew from the files in wals/.
+// WalIndex::rebuild(): the index made anew from what is archived.
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <span>
+#include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/durable.h"
@@ -23,6 +25,7 @@ namespace {
 constexpr std::size_t kRebuildWorkers = 8;
 // Their lines are kept in memory: 256 a directory.
 constexpr std::size_t kEntriesAtOnce = 128;
+constexpr std::size_t kObjectsAtOnce = 4096;
 
 using EntriesByName = std::map<std::string, WalIndexEntry, std::less<>>;
 
@@ -43,12 +46,15 @@ void collect_hidden_facts(const fs::path& path, EntriesByName& entries) {
   }
 }
 
-void add_hidden_facts(const EntriesByName& old_entries, WalIndexEntry& entry) {
+// The index has the time of what was received: files keep it.
+enum class TimesOf { received, stored };
+
+void add_hidden_facts(const EntriesByName& old_entries, TimesOf times, WalIndexEntry& entry) {
   const auto old = old_entries.find(entry.name);
-  if (old == old_entries.end() || entry.compression || old->second.size_bytes != entry.size_bytes ||
-      std::abs(old->second.mtime - entry.mtime) > 1e-5) {
+  if (old == old_entries.end() || entry.compression || old->second.size_bytes != entry.size_bytes) {
     return;
   }
+  if (times == TimesOf::received && std::abs(old->second.mtime - entry.mtime) > 1e-5) return;
   if (old->second.encryption == entry.encryption) entry.compression = old->second.compression;
 }
 
@@ -92,30 +98,29 @@ void count(RebuildCounts& counts, wal::WalFileKind kind) {
   }
 }
 
-void warn_unexpected(const fs::path& path) {
-  const std::string name = path.filename().string();
+// `place` is how messages name it.
+void warn_unexpected(std::string_view name, const std::string& place) {
   // The index itself, its replacement being written, a segment on its way in, other small files of
   // ours.
   if (name.find("xlog.db") != std::string::npos || name == "sync-wals.info" ||
       name.ends_with(".tmp"))
     return;
-  log::warning(log::kCatalogueComponent, "unexpected file in the WAL archive: \"{}\"",
-               path.string());
+  log::warning(log::kCatalogueComponent, "unexpected file in the WAL archive: {}", place);
 }
 
-// Several threads look at the files of several directories; the lines come in the order of the
-// names.
+// Several threads look at the files of several directories, or at several objects; the lines come
+// in the order of the names.
 class Rebuilder {
  public:
-  Rebuilder(const catalogue::CatalogueLocations& locations, AtomicFile& file,
-            EntriesByName hidden_facts, const Interrupt& interrupt)
-      : locations_(locations),
+  Rebuilder(const storage::Storage& objects, AtomicFile& file, EntriesByName hidden_facts,
+            const Interrupt& interrupt)
+      : objects_(objects),
         file_(file),
         hidden_facts_(std::move(hidden_facts)),
         interrupt_(interrupt) {}
 
-  RebuildCounts run() {
-    const std::vector<fs::directory_entry> entries = list_sorted(locations_.wals_directory);
+  RebuildCounts run_through_files(const fs::path& wals) {
+    const std::vector<fs::directory_entry> entries = list_sorted(wals);
     for (std::size_t begin = 0; begin < entries.size(); begin += kEntriesAtOnce) {
       const std::size_t count = std::min(kEntriesAtOnce, entries.size() - begin);
       write_lines(std::span(entries).subspan(begin, count));
@@ -123,8 +128,23 @@ class Rebuilder {
     return counts_;
   }
 
+  RebuildCounts run_through_objects() {
+    std::vector<storage::ObjectFacts> batch;
+    const auto write_batch = [&] {
+      write_lines(std::span<const storage::ObjectFacts>(batch));
+      batch.clear();
+    };
+    objects_.list("", [&](const storage::ObjectFacts& object) {
+      batch.push_back(object);
+      if (batch.size() == kObjectsAtOnce) write_batch();
+    });
+    write_batch();
+    return counts_;
+  }
+
  private:
-  void write_lines(std::span<const fs::directory_entry> entries) {
+  template <typename Entry>
+  void write_lines(std::span<const Entry> entries) {
     std::vector<Lines> lines(entries.size());
     WorkerPool workers(kRebuildWorkers);
     for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -147,32 +167,47 @@ class Rebuilder {
     if (entry.is_directory() && is_segment_directory(name)) {
       for (const fs::directory_entry& file : list_sorted(entry.path())) {
         interrupt_.throw_if_requested();
-        add(file, name, lines);
+        add_file(file, name, lines);
       }
     } else {
       interrupt_.throw_if_requested();
-      add(entry, "", lines);
+      add_file(entry, "", lines);
     }
     return lines;
   }
 
-  void add(const fs::directory_entry& file, const std::string& hash_directory, Lines& lines) const {
+  Lines inspect(const storage::ObjectFacts& object) const {
+    interrupt_.throw_if_requested();
+    Lines lines;
+    const std::string name = object.key.substr(object.key.rfind('/') + 1);
+    const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
+    if (parsed && archived_wal_path("", name) == object.key) {
+      add(*parsed, inspect_listed_wal(objects_, object), TimesOf::stored, lines);
+    } else {
+      warn_unexpected(name, objects_.describe(object.key));
+    }
+    return lines;
+  }
+
+  void add_file(const fs::directory_entry& file, const std::string& hash_directory,
+                Lines& lines) const {
     const std::string name = file.path().filename().string();
     const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
     std::optional<WalIndexEntry> entry;
     if (parsed && parsed->hash_directory() == hash_directory) {
-      entry = inspect_archived_wal(locations_.wals_directory, name);
+      entry = inspect_archived_wal(objects_, name);
     }
-    if (!entry) {
-      warn_unexpected(file.path());
-      return;
-    }
-    count(lines.counts, parsed->kind);
-    add_hidden_facts(hidden_facts_, *entry);
-    lines.text += format_wal_index_entry(*entry);
+    if (entry) return add(*parsed, std::move(*entry), TimesOf::received, lines);
+    warn_unexpected(name, "\"" + file.path().string() + "\"");
   }
 
-  const catalogue::CatalogueLocations& locations_;
+  void add(const wal::WalFileName& name, WalIndexEntry entry, TimesOf times, Lines& lines) const {
+    count(lines.counts, name.kind);
+    add_hidden_facts(hidden_facts_, times, entry);
+    lines.text += format_wal_index_entry(entry);
+  }
+
+  const storage::Storage& objects_;
   AtomicFile& file_;
   const EntriesByName hidden_facts_;
   const Interrupt& interrupt_;
@@ -182,13 +217,18 @@ class Rebuilder {
 }  // namespace
 
 RebuildCounts WalIndex::rebuild(const Interrupt& interrupt) {
+  const bool are_files_here = objects_ && objects_->local() != nullptr;
   EntriesByName hidden_facts;
-  collect_hidden_facts(locations_.wals_directory / "xlog.db", hidden_facts);
+  if (are_files_here) collect_hidden_facts(locations_.wals_directory / "xlog.db", hidden_facts);
   collect_hidden_facts(path_, hidden_facts);
   make_directories(path_.parent_path());
   AtomicFile file(path_);
-  const RebuildCounts counts =
-      Rebuilder(locations_, file, std::move(hidden_facts), interrupt).run();
+  RebuildCounts counts;
+  if (objects_) {
+    Rebuilder rebuilder(*objects_, file, std::move(hidden_facts), interrupt);
+    counts = are_files_here ? rebuilder.run_through_files(locations_.wals_directory)
+                            : rebuilder.run_through_objects();
+  }
   interrupt.throw_if_requested();
   // Commit point: until here the old index rules.
   file.commit();

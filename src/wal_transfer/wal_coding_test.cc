@@ -9,6 +9,7 @@
 #include "compression/stored_file.h"
 #include "encryption/test_support.h"
 #include "wal_archive/archive_wal.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_transfer/get_wal.h"
 #include "wal_transfer/test_support.h"
 
@@ -112,10 +113,11 @@ TEST(WalCoding, AHistoryFileOfAnySizeIsNotReadIntoMemory) {
   TestServer test;
   const auto path = test.archived("00000002.history");
   put_file(path, "1\t0/3000000\tno recovery target specified\n");
-  EXPECT_THAT(wal_archive::WalCoding(test.config).read_text(path), HasSubstr("no recovery target"));
+  const wal_archive::WalArchive archive(test.make());
+  EXPECT_THAT(archive.read_text("00000002.history"), HasSubstr("no recovery target"));
   std::filesystem::resize_file(path, std::uintmax_t{200} << 20);
   try {
-    wal_archive::WalCoding(test.config).read_text(path);
+    archive.read_text("00000002.history");
     ADD_FAILURE() << "it was read";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::corrupt);
@@ -246,7 +248,7 @@ TEST_F(EncryptedArchive, ReadsWhatBarmanWrote) {
   put_file(test_.archived(wal_name(1)), keyring->encrypt(kText));
   EXPECT_TRUE(delivered(test_, wal_name(1)) == kText);
   put_file(test_.archived("00000002.history"), keyring->encrypt("1\t0/3000000\tno reason"));
-  EXPECT_EQ(wal_archive::WalCoding(test_.config).read_text(test_.archived("00000002.history")),
+  EXPECT_EQ(wal_archive::WalArchive(test_.make()).read_text("00000002.history"),
             "1\t0/3000000\tno reason");
 }
 

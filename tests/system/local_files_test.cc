@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "support/catalogue_files.h"
+#include "support/copied_site.h"
 #include "support/eventually.h"
 #include "support/incremental_site.h"
 #include "support/standby.h"
@@ -27,66 +28,16 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-// A PostgreSQL with a tablespace, and a barman beside it that copies its files.
-struct LocalSite : StreamingSite {
+// A barman beside the PostgreSQL whose files it copies.
+struct LocalSite : CopiedSite {
   explicit LocalSite(int major, Settings more = {})
-      : StreamingSite({.postgres = {.major = major,
-                                    .settings = {{"autovacuum", "off"}},
-                                    .tablespaces = {"ts"}},
-                       .server = with_method(std::move(more))}) {
-    start_receiver();
-    postgres.query("CREATE TABLE changing (id int PRIMARY KEY, text text)");
-    postgres.query(
-        "INSERT INTO changing SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g");
-    postgres.query("CREATE TABLE still AS SELECT g AS id FROM generate_series(1, 50000) g");
-    postgres.query(
-        "CREATE TABLE there TABLESPACE ts AS SELECT g AS id, repeat('t', 300) AS text "
-        "FROM generate_series(1, 5000) g");
-    // From now on nobody changes them by reading.
-    postgres.query("VACUUM still");
-    postgres.query("VACUUM there");
-    archive_a_segment();
-  }
+      : CopiedSite(major, with_method(std::move(more))) {}
   static Settings with_method(Settings more) {
     more.emplace("backup_method", "local-rsync");
     more.emplace("backup_options", "concurrent_backup");
     return more;
   }
-  fs::path base(const std::string& id) const { return server_directory() / "base" / id; }
-  std::string tablespace_oid() const {
-    return postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = 'ts'");
-  }
 };
-
-// A restore to a place of its own.
-struct LocalRestore {
-  LocalRestore(LocalSite& site, const std::string& id, const std::vector<std::string>& options = {})
-      : data(place.path() / "data") {
-    std::vector<std::string> arguments = {"restore", "--tablespace",
-                                          "ts:" + (place.path() / "ts").string()};
-    arguments.insert(arguments.end(), options.begin(), options.end());
-    arguments.insert(arguments.end(), {"main", id, data.string()});
-    result = site.barman.run(arguments);
-  }
-
-  TempDir place;
-  fs::path data;
-  CommandResult result;
-};
-
-ino_t inode_of(const fs::path& path) {
-  struct stat status = {};
-  EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
-  return status.st_ino;
-}
-
-// The file of a table, below the directory of a backup.
-std::string file_of(const PostgresServer& postgres, const std::string& table,
-                    const std::string& tablespace_oid = "") {
-  const std::string path = postgres.value("SELECT pg_relation_filepath('" + table + "')");
-  if (tablespace_oid.empty()) return "data/" + path;
-  return tablespace_oid + "/" + path.substr(path.find("PG_"));
-}
 
 void expect_rows(const fs::path& data, int major, const std::map<std::string, Rows>& rows) {
   PostgresServer copy({.major = major, .data_directory = data});
@@ -96,10 +47,9 @@ void expect_rows(const fs::path& data, int major, const std::map<std::string, Ro
 
 void expect_backups_under_load(int major) {
   LocalSite site(major, {{"reuse_backup", "link"}, {"parallel_jobs", "2"}});
-  const std::string oid = site.tablespace_oid();
   std::optional<Writer> writer(std::in_place, site.postgres);
   writer->wait_for_commits(20);
-  const CommandResult first = site.barman.run({"backup", "--wait", "main"});
+  const CommandResult first = site.barman.run({"backup", "--wait", "--manifest", "main"});
   ASSERT_EQ(first.exit_code, 0) << first.out << first.err;
   EXPECT_EQ(first.err, "");
   const std::string one = site.listed_backups().front();
@@ -123,8 +73,8 @@ void expect_backups_under_load(int major) {
   writer.reset();
   site.archive_a_segment();
   {
-    const LocalRestore restored(site, one,
-                                {"--target-time", target.time, "--target-action", "promote"});
+    const CopiedRestore restored(site, one,
+                                 {"--target-time", target.time, "--target-action", "promote"});
     ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
     PostgresServer copy({.major = major, .data_directory = restored.data});
     copy.wait_until_primary();
@@ -132,26 +82,31 @@ void expect_backups_under_load(int major) {
     EXPECT_EQ(sorted_rows(copy, "there"), sorted_rows(site.postgres, "there"));
   }
   // The second one shares what has not changed.
-  const auto is_shared = [&](const std::string& path) {
-    return inode_of(site.base(one) / path) == inode_of(site.base(two) / path);
-  };
-  EXPECT_TRUE(is_shared(file_of(site.postgres, "still")));
-  EXPECT_TRUE(is_shared(file_of(site.postgres, "there", oid)));
-  EXPECT_FALSE(is_shared(file_of(site.postgres, "changing")));
-  EXPECT_FALSE(is_shared(file_of(site.postgres, "writes")));
+  const auto is_shared = [&](const std::string& path) { return site.is_shared(one, two, path); };
+  EXPECT_TRUE(is_shared(site.file_of("still")));
+  EXPECT_TRUE(is_shared(site.file_of("there")));
+  EXPECT_FALSE(is_shared(site.file_of("changing")));
+  EXPECT_FALSE(is_shared(site.file_of("writes")));
   for (const char* name : {"backup_label", "global/pg_control"}) {
     EXPECT_FALSE(is_shared("data/" + std::string(name))) << name;
   }
   EXPECT_TRUE(fs::is_empty(site.base(two) / "data/pg_wal"));
-  EXPECT_TRUE(fs::is_empty(site.base(two) / "data/pg_tblspc"));
+  EXPECT_TRUE(fs::is_symlink(site.base(two) / "data/pg_tblspc" / site.oid_of("ts")));
   EXPECT_FALSE(fs::exists(site.base(two) / "data/postmaster.pid"));
   const CommandResult verified = site.barman.run({"verify-backup", "main", two});
   EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  EXPECT_EQ(verified_by_postgres(site.base(two) / "data", "backup_manifest"), "");
+  // backup_label and pg_control.
+  EXPECT_LE(site.manifest_counts(one).read, 5);
+  EXPECT_LE(site.manifest_counts(two).read, 5);
+  EXPECT_GT(site.manifest_counts(two).copied, 0);
+  EXPECT_GT(site.manifest_counts(two).shared, 100);
   // Each stands alone.
   const CommandResult deleted = site.barman.run({"delete", "main", one});
   ASSERT_EQ(deleted.exit_code, 0) << deleted.out << deleted.err;
-  const LocalRestore restored(site, two);
+  const CopiedRestore restored(site, two);
   ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+  EXPECT_EQ(verified_by_postgres(restored.data, "backup_manifest." + two), "");
   expect_rows(restored.data, major, all_rows(site.postgres));
 }
 

@@ -43,6 +43,7 @@ class RemoteRestore : public testing::Test {
     // What must not happen to the archive of the source.
     site_->postgres.query("ALTER SYSTEM SET archive_command = 'false # of the source'");
     full_ = site_->take_backup();
+    rows_ = all_rows(site_->postgres);
   }
   static void TearDownTestSuite() {
     ssh_.reset();
@@ -104,12 +105,15 @@ class RemoteRestore : public testing::Test {
   static std::unique_ptr<IncrementalSite> site_;
   static std::unique_ptr<SshServer> ssh_;
   static std::string full_;
+  // At its end.
+  static std::map<std::string, Rows> rows_;
 };
 
 std::unique_ptr<encryption::TestKeyring> RemoteRestore::keyring_;
 std::unique_ptr<IncrementalSite> RemoteRestore::site_;
 std::unique_ptr<SshServer> RemoteRestore::ssh_;
 std::string RemoteRestore::full_;
+std::map<std::string, Rows> RemoteRestore::rows_;
 
 TEST_F(RemoteRestore, EveryFormBecomesACluster) {
   site_->postgres.query("UPDATE changing SET text = 'new' WHERE id % 100 = 0");
@@ -155,6 +159,32 @@ TEST_F(RemoteRestore, RecoveryEndsAtItsTarget) {
     copy.wait_until_primary();
     EXPECT_EQ(all_rows(copy), rows);
   }
+  site_->postgres.query("DROP TABLE mark");
+}
+
+TEST_F(RemoteRestore, RecoveryEndsWhereItIsConsistentAtATransactionOrAPosition) {
+  site_->postgres.query("CREATE TABLE mark AS SELECT 'before' AS text");
+  const auto rows_before = all_rows(site_->postgres);
+  const std::string lsn = site_->postgres.value("SELECT pg_current_wal_lsn()");
+  const std::string xid = site_->postgres.value(
+      "WITH row AS (INSERT INTO mark VALUES ('in') RETURNING 1) SELECT pg_current_xact_id() "
+      "FROM row");
+  const auto rows_after = all_rows(site_->postgres);
+  site_->postgres.query("INSERT INTO mark VALUES ('after')");
+  site_->archive_a_segment();
+  const auto expect = [&](const Arguments& target, const std::map<std::string, Rows>& rows) {
+    const Place place;
+    Arguments options = target;
+    options.insert(options.end(), {"--target-action", "promote"});
+    const CommandResult result = run_command(request(full_, place, options));
+    ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+    PostgresServer copy({.data_directory = place.data});
+    copy.wait_until_primary();
+    EXPECT_EQ(all_rows(copy), rows) << target.front();
+  };
+  expect({"--target-immediate"}, rows_);
+  expect({"--target-xid", xid}, rows_after);
+  expect({"--target-lsn", lsn}, rows_before);
   site_->postgres.query("DROP TABLE mark");
 }
 
@@ -427,6 +457,19 @@ TEST_F(RemoteRestore, TellsWhatIsWrongWithTheConnection) {
   EXPECT_THAT(refusal(closed, place), HasSubstr("cannot be written by this user"));
   fs::permissions(place.root / "closed", fs::perms(0755));
   EXPECT_FALSE(fs::exists(place.data));
+}
+
+TEST_F(RemoteRestore, IsRefusedByADiskThatCannotBeWritten) {
+  if (!Tmpfs::is_available()) GTEST_SKIP() << Tmpfs::kUnavailable;
+  const Place place;
+  Tmpfs disk(std::uint64_t{1} << 20);
+  disk.make_read_only();
+  CommandRequest asked = request(full_, place);
+  asked.argv.back() = (disk.path() / "data").string();
+  EXPECT_THAT(refusal(asked, place),
+              HasSubstr("The destination directory '" + (disk.path() / "data").string() +
+                        "' cannot be written by this user"));
+  EXPECT_TRUE(fs::is_empty(disk.path()));
 }
 
 // It is not known beforehand: what df says is right, and then somebody else takes the space.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "support/catalogue_files.h"
+#include "support/copied_site.h"
 #include "support/eventually.h"
 #include "support/incremental_site.h"
 #include "support/ssh_server.h"
@@ -27,73 +28,30 @@ namespace fs = std::filesystem;
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
-// A PostgreSQL with a tablespace, and a barman that reaches its files through ssh only.
-struct RsyncSite : StreamingSite {
+// A barman that reaches the files of PostgreSQL through ssh only.
+struct RsyncSite : CopiedSite {
   explicit RsyncSite(int major = kUsualMajor, Settings more = {})
-      : StreamingSite({.postgres = {.major = major,
-                                    .settings = {{"autovacuum", "off"}},
-                                    .tablespaces = {"ts"}},
-                       .server = with_method(std::move(more))}),
-        ssh(barman) {
+      : CopiedSite(major, with_method(std::move(more))), ssh(barman) {
     barman.set("main", "ssh_command", ssh.shell());
-    start_receiver();
-    postgres.query("CREATE TABLE changing (id int PRIMARY KEY, text text)");
-    postgres.query(
-        "INSERT INTO changing SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g");
-    postgres.query("CREATE TABLE still AS SELECT g AS id FROM generate_series(1, 50000) g");
-    postgres.query(
-        "CREATE TABLE there TABLESPACE ts AS SELECT g AS id, repeat('t', 300) AS text "
-        "FROM generate_series(1, 5000) g");
-    // From now on nobody changes them by reading.
-    postgres.query("VACUUM still");
-    postgres.query("VACUUM there");
-    archive_a_segment();
   }
   static Settings with_method(Settings more) {
     more.emplace("backup_method", "rsync");
-    more.emplace("backup_options", "concurrent_backup");
     more.emplace("ssh_command", "false");
     return more;
-  }
-  fs::path base(const std::string& id) const { return server_directory() / "base" / id; }
-  std::string newest() { return barman.backup_ids("main").back(); }
-  // The file of a table, below the directory of a backup.
-  std::string file_of(const std::string& table, const std::string& tablespace = "ts") const {
-    const std::string path = postgres.value("SELECT pg_relation_filepath('" + table + "')");
-    if (!path.starts_with("pg_tblspc/")) return "data/" + path;
-    return postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = '" + tablespace + "'") +
-           "/" + path.substr(path.find("PG_"));
   }
 
   SshServer ssh;
 };
 
-// A restore to a place of its own.
-struct RsyncRestore {
-  RsyncRestore(RsyncSite& site, const std::string& id, const std::vector<std::string>& options = {})
-      : data(place.path() / "data") {
-    std::vector<std::string> arguments = {"restore", "--tablespace",
-                                          "ts:" + (place.path() / "ts").string()};
-    arguments.insert(arguments.end(), options.begin(), options.end());
-    arguments.insert(arguments.end(), {"main", id, data.string()});
-    result = site.barman.run(arguments);
-  }
-
-  TempDir place;
-  fs::path data;
-  CommandResult result;
-};
-
-struct stat status_of_file(const fs::path& path) {
-  struct stat status = {};
-  EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
-  return status;
-}
-
 void expect_restored_rows(RsyncSite& site, const std::string& id, int major) {
-  const RsyncRestore restored(site, id);
+  const CopiedRestore restored(site, id);
   ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+  const std::string manifest = "backup_manifest." + id;
+  if (fs::exists(restored.data / manifest)) {
+    EXPECT_EQ(verified_by_postgres(restored.data, manifest), "");
+  }
   PostgresServer copy({.major = major, .data_directory = restored.data});
   copy.wait_until_primary();
   EXPECT_EQ(all_rows(copy), all_rows(site.postgres));
@@ -133,8 +91,8 @@ TEST_P(RsyncBackupOf, IsTakenUnderLoadAndRestoredToAMoment) {
   writer.reset();
   site.archive_a_segment();
   {
-    const RsyncRestore restored(site, one,
-                                {"--target-time", target.time, "--target-action", "promote"});
+    const CopiedRestore restored(site, one,
+                                 {"--target-time", target.time, "--target-action", "promote"});
     ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
     PostgresServer copy({.major = major, .data_directory = restored.data});
     copy.wait_until_primary();
@@ -142,10 +100,7 @@ TEST_P(RsyncBackupOf, IsTakenUnderLoadAndRestoredToAMoment) {
     EXPECT_EQ(sorted_rows(copy, "there"), sorted_rows(site.postgres, "there"));
   }
   // The second one shares what has not changed.
-  const auto is_shared = [&](const std::string& path) {
-    return status_of_file(site.base(one) / path).st_ino ==
-           status_of_file(site.base(two) / path).st_ino;
-  };
+  const auto is_shared = [&](const std::string& path) { return site.is_shared(one, two, path); };
   EXPECT_TRUE(is_shared(site.file_of("still")));
   EXPECT_TRUE(is_shared(site.file_of("there")));
   EXPECT_FALSE(is_shared(site.file_of("changing")));
@@ -154,10 +109,11 @@ TEST_P(RsyncBackupOf, IsTakenUnderLoadAndRestoredToAMoment) {
     EXPECT_FALSE(is_shared("data/" + std::string(name))) << name;
   }
   EXPECT_TRUE(fs::is_empty(site.base(two) / "data/pg_wal"));
-  EXPECT_TRUE(fs::is_empty(site.base(two) / "data/pg_tblspc"));
+  EXPECT_TRUE(fs::is_empty(site.base(one) / "data/pg_tblspc"));
   EXPECT_FALSE(fs::exists(site.base(two) / "data/postmaster.pid"));
   const CommandResult verified = site.barman.run({"verify-backup", "main", two});
   EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  EXPECT_EQ(verified_by_postgres(site.base(two) / "data", "backup_manifest"), "");
   // Each stands alone.
   const CommandResult deleted = site.barman.run({"delete", "main", one});
   ASSERT_EQ(deleted.exit_code, 0) << deleted.out << deleted.err;
@@ -181,9 +137,9 @@ TEST_P(RsyncBackupOfEach, IsTakenUnderLoadAndRestoredOntoAnotherHost) {
   writer.wait_for_commits(20);
   const std::vector<Commit> commits = writer.stop();
   site.archive_a_segment();
-  const RsyncRestore restored(site, site.newest(),
-                              {"--remote-ssh-command", site.ssh.shell(), "--target-time",
-                               target.time, "--target-action", "promote"});
+  const CopiedRestore restored(site, site.newest(),
+                               {"--remote-ssh-command", site.ssh.shell(), "--target-time",
+                                target.time, "--target-action", "promote"});
   ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
   PostgresServer copy({.major = GetParam(), .data_directory = restored.data});
   copy.wait_until_primary();
@@ -307,6 +263,27 @@ TEST_F(RsyncBackup, KilledIsGoneOnWith) {
   EXPECT_EQ(site_->barman.run({"verify-backup", "main", id}).exit_code, 0);
 }
 
+// What has arrived is read once, and what is linked not at all.
+TEST_F(RsyncBackup, ReadsNothingTwiceForItsManifest) {
+  for (int round = 0; round < 2; ++round) {
+    site_->postgres.query("UPDATE changing SET text = 'again' WHERE id % 1000 = 0");
+    site_->postgres.query("CHECKPOINT");
+    const CommandResult result = backup({"--wait", "--manifest"});
+    ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+  }
+  const std::string id = site_->newest();
+  const CopiedSite::ManifestCounts counts = site_->manifest_counts(id);
+  EXPECT_LE(counts.read, 5);  // backup_label and pg_control, and what the clock hides
+  EXPECT_GT(counts.copied, 0);
+  EXPECT_GT(counts.shared, 100);
+  EXPECT_EQ(verified_by_postgres(site_->base(id) / "data", "backup_manifest"), "");
+  EXPECT_EQ(site_->barman.run({"verify-backup", "main", id}).exit_code, 0);
+  EXPECT_THAT(site_->barman.log(),
+              AllOf(HasSubstr("Copy step 1 of 9: [global] starting list of ts\n"),
+                    HasSubstr("Copy step 7 of 9: [bucket "),
+                    HasSubstr("Copy step 9 of 9: [global] starting pg_control\n")));
+}
+
 // One story: each of them fails with its reason, and the next one is taken.
 class RsyncFailures : public RsyncBackup {
  protected:
@@ -329,6 +306,67 @@ class RsyncFailures : public RsyncBackup {
     EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: The backup has failed copying files\n"),
                                   HasSubstr("HINT: ")));
     expect_done();
+  }
+  // Those that ssh is, and nothing else.
+  static void fail_when_ssh_is_killed() {
+    BackgroundCommand command = slow_backup();
+    for (const pid_t rsync : list_children(command.pid())) {
+      for (const pid_t child : list_children(rsync)) {
+        if (fs::read_symlink(fs::path("/proc") / std::to_string(child) / "exe").filename() ==
+            "ssh") {
+          ::kill(child, SIGKILL);
+        }
+      }
+    }
+    const CommandResult result = ended(command);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, AllOf(HasSubstr("cannot reach the host of PostgreSQL ("),
+                                  HasSubstr("or the connection was cut"), HasSubstr("HINT: Try")));
+    EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
+    expect_done();
+  }
+  static void refuse_a_second_one() {
+    BackgroundCommand command = slow_backup();
+    const CommandResult second = backup();
+    EXPECT_EQ(second.exit_code, 1);
+    EXPECT_THAT(second.err, HasSubstr("ERROR: Another backup process is running\n"
+                                      "HINT: Try again when it has ended."));
+    EXPECT_EQ(site_->status_of(site_->newest()), "STARTED");
+    EXPECT_EQ(ended(command).exit_code, 0);
+  }
+  static void fail_on_a_full_disk() {
+    if (!Tmpfs::is_available()) return;
+    constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20;
+    Tmpfs disk(8 * kMegabyte);
+    const fs::path place = disk.path() / "base";
+    site_->barman.set("main", "basebackups_directory", place.string());
+    const CommandResult result = backup();
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, AllOf(HasSubstr(place.string()), HasSubstr("No space left on device"),
+                                  HasSubstr("HINT: Free space in the catalogue")));
+    const std::string failed = fs::directory_iterator(place)->path().filename();
+    EXPECT_EQ(site_->status_of(failed), "FAILED");
+    disk.resize(500 * kMegabyte);
+    const CommandResult next = backup({"--wait"});
+    EXPECT_EQ(next.exit_code, 0) << next.out << next.err;
+    for (const auto& entry : fs::directory_iterator(place)) {
+      const std::string id = entry.path().filename();
+      EXPECT_EQ(site_->status_of(id), id == failed ? "FAILED" : "DONE");
+      EXPECT_EQ(site_->barman.run({"delete", "main", id}).exit_code, 0);
+    }
+    site_->barman.set("main", "basebackups_directory", "");
+  }
+  static void tell_a_label_that_is_left_there() {
+    const fs::path label = site_->postgres.data_directory() / "backup_label";
+    site_->postgres.stop();
+    write_text(label, "START WAL LOCATION: 0/2000028\n");
+    EXPECT_THAT(site_->barman.run({"check", "main"}).out,
+                HasSubstr("\tbackup_label: FAILED (PostgreSQL does not answer, and there is \"" +
+                          label.string() + "\": "));
+    fs::remove(label);
+    EXPECT_THAT(site_->barman.run({"check", "main"}).out, Not(HasSubstr("\tbackup_label: ")));
+    site_->postgres.start();
+    ASSERT_TRUE(eventually([&] { return backup({"--wait"}).exit_code == 0; }));
   }
   static void fail_when_postgres_is_restarted() {
     BackgroundCommand command = slow_backup();
@@ -383,10 +421,14 @@ class RsyncFailures : public RsyncBackup {
 TEST_F(RsyncFailures, HaveReasonsAndTheNextBackupIsTaken) {
   fail_when_the_connection_is_cut();
   fail_when_rsync_is_killed();
+  fail_when_ssh_is_killed();
+  refuse_a_second_one();
+  fail_on_a_full_disk();
   fail_when_postgres_is_restarted();
   fail_when_its_end_is_refused();
   fail_at_a_file_that_it_cannot_read();
   refuse_files_of_another_server();
+  tell_a_label_that_is_left_there();
 }
 
 TEST_F(RsyncBackup, TriesACutConnectionAgain) {
@@ -442,17 +484,14 @@ TEST_F(RsyncBackup, HoldsTablespacesInsideAndFilesOutside) {
               AllOf(HasSubstr("Please manually backup the following files:"),
                     HasSubstr("\t" + (outside.path() / "included.conf").string() + "\n")));
   const std::string id = site_->newest();
-  const auto oid = [&](const std::string& name) {
-    return postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = '" + name + "'");
-  };
   EXPECT_TRUE(fs::exists(site_->base(id) / "data/hba.conf"));
   EXPECT_FALSE(fs::exists(site_->base(id) / "data/inner [1]"));
-  EXPECT_TRUE(fs::exists(site_->base(id) / site_->file_of("inside", "inner_one")));
-  EXPECT_FALSE(fs::is_empty(site_->base(id) / "data/pg_tblspc" / oid("in_place")));
+  EXPECT_TRUE(fs::exists(site_->base(id) / site_->file_of("inside")));
+  EXPECT_FALSE(fs::is_empty(site_->base(id) / "data/pg_tblspc" / site_->oid_of("in_place")));
   {
     const TempDir place;
-    const RsyncRestore restored(*site_, id,
-                                {"--tablespace", "inner_one:" + (place.path() / "in").string()});
+    const CopiedRestore restored(*site_, id,
+                                 {"--tablespace", "inner_one:" + (place.path() / "in").string()});
     ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
     // The files outside are those of the source.
     PostgresServer copy(
@@ -491,6 +530,18 @@ TEST_F(RsyncBackup, SaysWhatIsWrongWithSsh) {
   const std::string shell = site_->ssh.shell();
   site_->barman.set("main", "ssh_command", shell + " -o IdentityFile=/dev/null -F /dev/null");
   check("ssh: FAILED (Connection failed using ");
+  // The host was another one when it was met first.
+  const TempDir known;
+  run_checked({.argv = {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
+                        (known.path() / "key").string()}});
+  const std::string key = read_text(known.path() / "key.pub");
+  const std::string port = shell.substr(shell.find(" -p ") + 4);
+  write_text(known.path() / "hosts", "[127.0.0.1]:" + port.substr(0, port.find(' ')) + " " + key);
+  site_->ssh.force_command("");
+  site_->barman.set("main", "ssh_command",
+                    shell + " -o StrictHostKeyChecking=yes -o UserKnownHostsFile=" +
+                        (known.path() / "hosts").string());
+  check("Host key verification failed");
   site_->barman.set("main", "ssh_command", shell);
   // Nothing was begun.
   EXPECT_NE(site_->status_of(site_->newest()), "FAILED");
