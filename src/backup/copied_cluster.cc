@@ -9,20 +9,16 @@
 #include <fmt/format.h>
 
 #include "backup/close_wal.h"
-#include "backup/cluster_facts.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
-#include "postgres/backup_label.h"
 #include "postgres/low_level_backup.h"
-#include "postgres/page_checksum.h"
 #include "postgres/version_facts.h"
 #include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
-#include "wal/wal_file_name.h"
 
 namespace barman::backup {
 namespace {
@@ -146,26 +142,7 @@ void CopiedCluster::begin(BackupJob& job, const RequirePlace& require_place) {
                                                                : postgres::StartCheckpoint::spread,
       is_exclusive() ? postgres::LowLevelForm::exclusive : postgres::LowLevelForm::concurrent);
   is_running_exclusively_ = is_exclusive();
-  BackupInfo& info = job.info;
-  // Behind the start: what is made later, WAL makes again.
-  settings_ = take_facts(connection, info, tablespaces_);
-  if (!settings_.data_directory) {
-    throw Error(ErrorKind::permission, "PostgreSQL does not tell where its data directory is",
-                "Let the user of conninfo read all settings (role pg_monitor).");
-  }
-  for (const postgres::TablespaceRow& row : tablespaces_) {
-    // One in place is a directory below the data directory.
-    if (row.location.starts_with('/')) {
-      info.tablespaces.push_back({.name = row.name, .oid = row.oid, .location = row.location});
-    }
-  }
-  page_size_ = postgres::query_postmaster(connection).page_size;
-  info.timeline = postgres::query_current_timeline(connection);
-  info.begin_time = start.time;
-  info.begin_xlog = start.lsn;
-  info.begin_wal = wal::segment_name(
-      wal::segment_of(*info.timeline, start.lsn, info.xlog_segment_size), info.xlog_segment_size);
-  info.begin_offset = wal::segment_offset(start.lsn, info.xlog_segment_size);
+  facts_ = note_begin(connection, start, job.info);
   if (!is_exclusive()) session_.emplace(std::move(connection), request_.keepalive_interval);
 }
 
@@ -176,36 +153,10 @@ bool CopiedCluster::has_tablespace(std::uint32_t oid) const {
                      [&](const postgres::TablespaceRow& row) { return row.oid == oid; });
 }
 
-std::vector<ExternalFile> CopiedCluster::external_files() const {
-  std::vector<ExternalFile> files;
-  const std::string inside = data_directory() + "/";
-  const auto add = [&](const char* label, const std::optional<std::string>& path, bool optional) {
-    if (!path || path->starts_with(inside)) return;
-    files.push_back({.label = label, .path = *path, .is_optional = optional});
-  };
-  add("config_file", settings_.config_file, false);
-  add("hba_file", settings_.hba_file, false);
-  add("ident_file", settings_.ident_file, true);
-  return files;
-}
-
 void CopiedCluster::warn_of_included_files(const BackupJob& job) const {
   if (server_.config().backup_options.external_configuration) return;
-  const std::string inside = data_directory() + "/";
-  std::string list;
-  for (const std::string& file : settings_.included_files) {
-    if (!file.starts_with(inside)) list += "\t" + file + "\n";
-  }
-  if (list.empty()) return;
-  job.messages.warning(
-      "The usage of include directives is not supported for files that reside outside PGDATA.\n"
-      "Please manually backup the following files:\n" +
-      list);
-}
-
-std::optional<wal::Lsn> CopiedCluster::checked_before(const BackupInfo& info) const {
-  if (info.data_checksums != "on" || page_size_ != postgres::kPageSize) return std::nullopt;
-  return info.begin_xlog;
+  const std::string warning = facts_.included_files_warning();
+  if (!warning.empty()) job.messages.warning(warning);
 }
 
 void CopiedCluster::end(BackupJob& job) {
@@ -235,23 +186,7 @@ void CopiedCluster::stop(BackupJob& job, postgres::Connection& connection) {
       is_exclusive() ? postgres::LowLevelForm::exclusive : postgres::LowLevelForm::concurrent);
   is_running_exclusively_ = false;
   if (!is_exclusive()) text = stop.backup_label;
-  const postgres::BackupLabel label =
-      in_context("\"backup_label\"", [&] { return postgres::parse_backup_label(text); });
-  if (label.start_wal_location != info.begin_xlog) {
-    throw Error(
-        ErrorKind::corrupt,
-        fmt::format("backup_label begins at {}, the backup at {}",
-                    wal::format_lsn(label.start_wal_location), wal::format_lsn(*info.begin_xlog)),
-        "Take the backup again.");
-  }
-  info.timeline = label.start_timeline;
-  info.begin_wal = label.start_wal_file;
-  info.backup_label = text;
-  info.end_time = stop.time;
-  info.end_xlog = stop.lsn;
-  info.end_offset = wal::segment_offset(stop.lsn, info.xlog_segment_size);
-  info.end_wal = last_segment_before(postgres::query_current_timeline(connection), stop.lsn,
-                                     info.xlog_segment_size);
+  note_end(connection, stop, text, info);
   close_last_segment(server_, info, connection, job.messages);
   job.action = "writing backup label";
   if (!is_exclusive()) write_file_durably(label_path, text);

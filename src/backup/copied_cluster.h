@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backup/backup_source.h"
+#include "backup/copied_facts.h"
 #include "backup/held_session.h"
 #include "catalogue/backup_info.h"
 #include "postgres/connection.h"
@@ -35,14 +36,6 @@ struct CopiedItem {
 // The field `copy_stats`.
 catalogue::PythonDict copy_stats(const std::vector<CopiedItem>& items, double total_seconds,
                                  std::size_t worker_count);
-
-// A configuration file, where it lies outside of the data directory: it is copied into its root.
-struct ExternalFile {
-  std::string label;  // "hba_file"
-  std::string path;
-  // A missing one is no error.
-  bool is_optional = false;
-};
 
 // Calls `step`. When it fails, tells what users of these methods read first.
 void with_failure_told(BackupJob& job, const std::function<void()>& step);
@@ -79,24 +72,17 @@ class CopiedCluster {
   // Writes `backup_label` into the data directory; that of an exclusive backup is there already.
   void end(BackupJob& job);
 
-  const std::string& data_directory() const { return *settings_.data_directory; }
-  // Also those in place.
-  const std::vector<postgres::TablespaceRow>& tablespaces() const { return tablespaces_; }
+  const CopiedFacts& facts() const { return facts_; }
+  const std::string& data_directory() const { return facts_.data_directory(); }
   // Whether there is still one with this OID.
   bool has_tablespace(std::uint32_t oid) const;
-  std::vector<ExternalFile> external_files() const;
   // Configuration files outside of the data directory are copied, but not what they include.
   void warn_of_included_files(const BackupJob& job) const;
-  // Pages have checksums that we can check: those behind this position may be torn, and WAL writes
-  // them anew.
-  std::optional<wal::Lsn> checked_before(const catalogue::BackupInfo& info) const;
 
  private:
   const server::Server& server_;
   const BackupRequest& request_;
-  postgres::ServerSettings settings_;
-  std::vector<postgres::TablespaceRow> tablespaces_;
-  std::int64_t page_size_ = 0;
+  CopiedFacts facts_;
   // Of a concurrent backup.
   std::optional<HeldSession> session_;
   bool is_running_exclusively_ = false;

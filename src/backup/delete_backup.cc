@@ -34,22 +34,6 @@ using catalogue::BackupInfo;
 
 enum class Cause { command, retention };
 
-catalogue::RetentionRule rule_of(const config::RetentionPolicy& policy) {
-  constexpr std::int64_t kDay = 86400;
-  if (policy.kind == config::RetentionPolicy::Kind::redundancy) {
-    return {.kind = catalogue::RetentionRule::Kind::redundancy,
-            .count = static_cast<std::uint64_t>(policy.count)};
-  }
-  std::int64_t unit_days = 1;
-  if (policy.unit == config::RetentionPolicy::Unit::weeks) unit_days = 7;
-  if (policy.unit == config::RetentionPolicy::Unit::months) unit_days = 31;
-  std::int64_t seconds = 0;
-  if (__builtin_mul_overflow(policy.count, unit_days * kDay, &seconds)) {
-    seconds = std::numeric_limits<std::int64_t>::max();
-  }
-  return {.kind = catalogue::RetentionRule::Kind::recovery_window, .seconds = seconds};
-}
-
 // Whoever deletes by mistake, or on purpose, has a backup that can be restored as before. On a full
 // disk the metadata has become the mark.
 void withdraw_mark(const catalogue::Catalogue& catalogue, const BackupId& id) {
@@ -338,11 +322,27 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
 
 }  // namespace
 
+catalogue::RetentionRule retention_rule_of(const config::RetentionPolicy& policy) {
+  constexpr std::int64_t kDay = 86400;
+  if (policy.kind == config::RetentionPolicy::Kind::redundancy) {
+    return {.kind = catalogue::RetentionRule::Kind::redundancy,
+            .count = static_cast<std::uint64_t>(policy.count)};
+  }
+  std::int64_t unit_days = 1;
+  if (policy.unit == config::RetentionPolicy::Unit::weeks) unit_days = 7;
+  if (policy.unit == config::RetentionPolicy::Unit::months) unit_days = 31;
+  std::int64_t seconds = 0;
+  if (__builtin_mul_overflow(policy.count, unit_days * kDay, &seconds)) {
+    seconds = std::numeric_limits<std::int64_t>::max();
+  }
+  return {.kind = catalogue::RetentionRule::Kind::recovery_window, .seconds = seconds};
+}
+
 catalogue::RetentionInput retention_input(const server::Server& server,
                                           const std::vector<BackupInfo>& backups,
                                           const catalogue::Annotations& annotations) {
   const config::ServerConfig& config = server.config();
-  return {.rule = rule_of(*config.retention_policy),
+  return {.rule = retention_rule_of(*config.retention_policy),
           .minimum_redundancy =
               static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy)),
           .annotations = annotations,

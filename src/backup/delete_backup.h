@@ -14,10 +14,13 @@
 #include "catalogue/backup_info.h"
 #include "catalogue/catalogue.h"
 #include "catalogue/retention.h"
+#include "config/server_config.h"
 #include "server/server.h"
 
 namespace barman::backup {
 
+// What the configured words mean.
+catalogue::RetentionRule retention_rule_of(const config::RetentionPolicy& policy);
 // The facts for catalogue::apply_retention(); the server must have a retention policy.
 catalogue::RetentionInput retention_input(const server::Server& server,
                                           const std::vector<catalogue::BackupInfo>& backups,

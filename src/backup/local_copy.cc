@@ -16,7 +16,8 @@
 
 #include <fmt/format.h>
 
-#include "base/directory.h"
+#include "backup/page_check.h"
+#include "backup/source_walk.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -35,10 +36,7 @@ using CopyClock = std::chrono::steady_clock;
 using CopyBuffer = pipeline::BulkWriter::Block;
 using pipeline::BlockPool;
 
-constexpr std::string_view kTablespaceLinks = "pg_tblspc/";
 constexpr std::size_t kInKernelStep = std::size_t{64} << 20;
-// How often a page is read again whose checksum is wrong: PostgreSQL may be writing it.
-constexpr int kPageReads = 20;
 // As many as keep a disk busy beside the threads that read.
 constexpr std::size_t kBlockWriters = 4;
 constexpr std::size_t kBlocksAhead = 10;
@@ -99,51 +97,48 @@ struct LocalCopy::Ending {
   bool needs_sync = false;
 };
 
-// Goes through one tree; files are handed to the workers.
-class LocalCopy::Walk {
+// What is found is made, or handed to the workers.
+class LocalCopy::Walk final : public SourceVisitor {
  public:
   Walk(LocalCopy& copy, const LocalTree& tree)
       : copy_(copy), tree_(tree), writers_(kBlockWriters), workers_(copy.options_.worker_count) {}
 
   void run() {
-    descend("", true);
+    walk_source({.root = tree_.source,
+                 .is_copied = tree_.is_copied,
+                 .is_data_directory = tree_.prefix.empty()},
+                *this);
     workers_.wait();
     writers_.wait();
   }
 
+  void enter(const std::string& path, const struct stat& status) override {
+    need_sync_.push_back(make_directory(path, status.st_mode & 07777U));
+  }
+  void leave() override { need_sync_.pop_back(); }
+  void file(const std::string& path, const struct stat&) override {
+    FileTask task{.source = tree_.source / path,
+                  .destination = tree_.destination / path,
+                  .references = &tree_.references,
+                  .path = path,
+                  .name = tree_.prefix + path,
+                  .is_limited = tree_.bandwidth_limit.is_set(),
+                  .needs_sync = need_sync_.back(),
+                  .writers = &writers_};
+    workers_.submit([&copy = copy_, task = std::move(task)] { copy.copy_task(task); });
+  }
+  void dangling_link(const std::string& path) override {
+    log::warning(log::kBackupComponent, "\"{}\" leads nowhere and is left out",
+                 (tree_.source / path).string());
+  }
+  bool goes_on() override {
+    copy_.require_going_on_();
+    return !workers_.has_failed() && !writers_.has_failed();  // wait() tells
+  }
+
  private:
-  fs::path below(const fs::path& root, const std::string& path) const {
-    return path.empty() ? root : root / path;
-  }
-
-  // A directory may vanish, but not the root.
-  void descend(const std::string& path, bool is_root) {
-    const fs::path source = below(tree_.source, path);
-    const auto status = find_status(source);
-    if (!status || !S_ISDIR(status->st_mode)) {
-      if (!is_root) return;
-      throw Error(ErrorKind::not_found,
-                  fmt::format("there is no directory \"{}\"", source.string()),
-                  "Check that PostgreSQL runs on this host.");
-    }
-    const auto self = std::pair(status->st_dev, status->st_ino);
-    if (std::find(ancestors_.begin(), ancestors_.end(), self) != ancestors_.end()) {
-      throw Error(ErrorKind::conflict,
-                  fmt::format("\"{}\" is a symbolic link to a directory above it", source.string()),
-                  "Remove the link from the data directory.");
-    }
-    const bool needs_sync = make_directory(path, status->st_mode & 07777U);
-    ancestors_.push_back(self);
-    for (const std::string& name : list_directory(source)) {
-      copy_.require_going_on_();
-      if (workers_.has_failed() || writers_.has_failed()) break;  // wait() tells
-      visit(path.empty() ? name : path + "/" + name, needs_sync);
-    }
-    ancestors_.pop_back();
-  }
-
   bool make_directory(const std::string& path, mode_t mode) {
-    const fs::path destination = below(tree_.destination, path);
+    const fs::path destination = path.empty() ? tree_.destination : tree_.destination / path;
     if (::mkdir(destination.c_str(), 0700) != 0 && errno != EEXIST) {
       throw_errno(fmt::format("cannot create directory \"{}\"", destination.string()));
     }
@@ -156,40 +151,9 @@ class LocalCopy::Walk {
     return true;
   }
 
-  void visit(const std::string& path, bool needs_sync) {
-    if (!tree_.is_copied(path)) return;
-    const fs::path source = tree_.source / path;
-    // Tablespaces elsewhere are trees of their own, or come with WAL.
-    if (tree_.prefix.empty() && path.starts_with(kTablespaceLinks) && fs::is_symlink(source))
-      return;
-    const auto status = find_status(source);
-    if (!status) {
-      if (find_status(source, Links::refuse)) {
-        log::warning(log::kBackupComponent, "\"{}\" leads nowhere and is left out",
-                     source.string());
-      }
-      return;
-    }
-    if (S_ISDIR(status->st_mode)) return descend(path, false);
-    if (!S_ISREG(status->st_mode)) {
-      log::warning(log::kBackupComponent, "\"{}\" is neither a file nor a directory, and left out",
-                   source.string());
-      return;
-    }
-    FileTask task{.source = source,
-                  .destination = tree_.destination / path,
-                  .references = &tree_.references,
-                  .path = path,
-                  .name = tree_.prefix + path,
-                  .is_limited = tree_.bandwidth_limit.is_set(),
-                  .needs_sync = needs_sync,
-                  .writers = &writers_};
-    workers_.submit([&copy = copy_, task = std::move(task)] { copy.copy_task(task); });
-  }
-
   LocalCopy& copy_;
   const LocalTree& tree_;
-  std::vector<std::pair<dev_t, ino_t>> ancestors_;
+  std::vector<bool> need_sync_;  // of the directories down to the current one
   WorkerPool writers_;
   WorkerPool workers_;  // after what its threads use
 };
@@ -437,21 +401,10 @@ void LocalCopy::look_at(const FileTask& task, const Fd& source, Bytes data, std:
                         Digest& digest) {
   digest.update(data);
   if (!options_.checks.checked_before) return;
-  const auto relation = postgres::parse_relation_path(task.name);
-  if (!relation) return;
-  const wal::Lsn checked_before = *options_.checks.checked_before;
-  find_damaged_pages(
-      data, offset, *relation, checked_before, [&](std::size_t place, std::uint32_t block) {
-        std::array<std::byte, postgres::kPageSize> again;
-        for (int read = 0; read < kPageReads; ++read) {
-          std::this_thread::yield();
-          const bool is_damaged =
-              read_full_at(source, again, offset + place, task.source) == again.size() &&
-              postgres::check_page(again, block, checked_before) == postgres::PageState::damaged;
-          if (!is_damaged) return;
-        }
-        damage_.add(task.name, block);
-      });
+  for (const std::uint32_t block : find_damaged_blocks_in(
+           data, offset, task.name, *options_.checks.checked_before, source, task.source)) {
+    damage_.add(task.name, block);
+  }
 }
 
 // In small steps: what ends the copy ends the waiting.

@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,7 +25,6 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
-#include "postgres/control_file.h"
 #include "postgres/low_level_backup.h"
 #include "postgres/queries.h"
 #include "postgres/version_facts.h"
@@ -38,8 +36,6 @@ namespace {
 namespace fs = std::filesystem;
 
 using LocalClock = std::chrono::steady_clock;
-
-constexpr int kControlFileReads = 50;
 
 double elapsed(LocalClock::time_point begun) {
   return std::chrono::duration<double>(LocalClock::now() - begun).count();
@@ -167,7 +163,7 @@ void LocalFiles::copy_data_directory(BackupJob& job, LocalCopy& copy) {
 
 void LocalFiles::copy_external_files(BackupJob& job, LocalCopy& copy) {
   const fs::path data = store_.directories(job.info.id).data_directory;
-  for (const ExternalFile& file : cluster_.external_files()) {
+  for (const ExternalFile& file : cluster_.facts().external_files()) {
     const auto begun = LocalClock::now();
     bool is_there = false;
     steps_->run(steps_->take(1), file.label, [&] {
@@ -199,22 +195,7 @@ void LocalFiles::copy_control_file(const BackupJob& job) {
   const auto begun = LocalClock::now();
   const fs::path source = cluster_.data_directory() + "/" + kControlFileName;
   const fs::path destination = store_.directories(job.info.id).data_directory / kControlFileName;
-  std::string content;
-  for (int read = 1;; ++read) {
-    content = read_file(source);
-    try {
-      const postgres::ControlFile control = postgres::parse_control_file(as_bytes(content));
-      if (postgres::format_system_id(control.system_id) == job.info.systemid) break;
-      throw Error(ErrorKind::conflict,
-                  fmt::format("\"{}\" belongs to the cluster with system identifier {}, not {}",
-                              source.string(), postgres::format_system_id(control.system_id),
-                              job.info.systemid.value_or("None")),
-                  "Check that conninfo leads to the server of this host.");
-    } catch (const Error& error) {  // Read while PostgreSQL was writing it.
-      if (error.kind() != ErrorKind::corrupt || read == kControlFileReads) throw;
-      std::this_thread::yield();
-    }
-  }
+  const std::string content = read_live_control_file(source, job.info.systemid);
   write_file_durably(destination, content, find_status(source).value().st_mode & 0777U);
   items_.push_back(item_of("pg_control", elapsed(begun)));
 }
@@ -234,16 +215,17 @@ CopyFacts LocalFiles::copy(BackupJob& job) {
     for (const catalogue::Tablespace& tablespace : job.info.tablespaces) {
       make_directories(places.tablespace_directory(tablespace.oid), 0700);
     }
-    const LocalCopyOptions options{.reuse = request_.reuse,
-                                   .worker_count = request_.worker_count,
-                                   .checks = {.checked_before = cluster_.checked_before(job.info),
-                                              .digests = job.digests_for_manifest()}};
+    const LocalCopyOptions options{
+        .reuse = request_.reuse,
+        .worker_count = request_.worker_count,
+        .checks = {.checked_before = cluster_.facts().checked_before(job.info),
+                   .digests = job.digests_for_manifest()}};
     job.progress.begin("backup", static_cast<std::uint64_t>(job.info.cluster_size.value_or(0)));
     LocalCopy copy(options, places.data_directory.parent_path(), job.progress, [&] {
       server_.interrupt().throw_if_requested();
       cluster_.require_alive();
     });
-    steps_.emplace(job.info.tablespaces.size() + 1 + cluster_.external_files().size() +
+    steps_.emplace(job.info.tablespaces.size() + 1 + cluster_.facts().external_files().size() +
                    (cluster_.is_exclusive() ? 2 : 1));
     copy_tablespaces(job, copy);
     copy_data_directory(job, copy);

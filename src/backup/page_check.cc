@@ -2,7 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <cstddef>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -17,6 +19,8 @@ namespace {
 
 constexpr std::size_t kMostShown = 10;
 constexpr std::size_t kCheckBuffer = std::size_t{1} << 20;
+// How often a page is read again whose checksum is wrong: PostgreSQL may be writing it.
+constexpr int kPageReads = 20;
 
 struct stat status_of_open(const Fd& file, const std::filesystem::path& path) {
   struct stat status = {};
@@ -45,6 +49,28 @@ void find_damaged_pages(Bytes data, std::uint64_t offset, const postgres::Relati
       on_damaged(at, block);
     }
   }
+}
+
+std::vector<std::uint32_t> find_damaged_blocks_in(Bytes data, std::uint64_t offset,
+                                                  const std::string& name, wal::Lsn checked_before,
+                                                  const Fd& source,
+                                                  const std::filesystem::path& source_path) {
+  std::vector<std::uint32_t> blocks;
+  const auto relation = postgres::parse_relation_path(name);
+  if (!relation) return blocks;
+  find_damaged_pages(
+      data, offset, *relation, checked_before, [&](std::size_t place, std::uint32_t block) {
+        std::array<std::byte, postgres::kPageSize> again;
+        for (int read = 0; read < kPageReads; ++read) {
+          std::this_thread::yield();
+          const bool is_damaged =
+              read_full_at(source, again, offset + place, source_path) == again.size() &&
+              postgres::check_page(again, block, checked_before) == postgres::PageState::damaged;
+          if (!is_damaged) return;
+        }
+        blocks.push_back(block);
+      });
+  return blocks;
 }
 
 std::vector<std::uint32_t> check_copied_file(const std::filesystem::path& path,

@@ -31,6 +31,14 @@ using OnDamagedPage = std::function<void(std::size_t place, std::uint32_t block)
 void find_damaged_pages(Bytes data, std::uint64_t offset, const postgres::RelationFile& relation,
                         wal::Lsn checked_before, const OnDamagedPage& on_damaged);
 
+// The numbers of such blocks in `data`, which was just read at `offset` of the file `name` of a
+// running cluster, in which PostgreSQL may be writing: what looks wrong is read again there before
+// it counts.
+std::vector<std::uint32_t> find_damaged_blocks_in(Bytes data, std::uint64_t offset,
+                                                  const std::string& name, wal::Lsn checked_before,
+                                                  const Fd& source,
+                                                  const std::filesystem::path& source_path);
+
 // Reads a copied file, whose name in the data directory is `name`, when there is anything to check.
 // The numbers of blocks with wrong checksums; a missing file has none. `require_going_on` is called
 // now and then.

@@ -155,7 +155,7 @@ RsyncCopyOptions RsyncFiles::copy_options(BackupJob& job) const {
       .batch_period = std::chrono::seconds(
           request_.jobs_start_batch_period.value_or(config.parallel_jobs_start_batch_period)),
       .retries = {.times = request_.retry_times, .pause = request_.retry_sleep},
-      .checks = {.checked_before = cluster_.checked_before(job.info),
+      .checks = {.checked_before = cluster_.facts().checked_before(job.info),
                  .digests = job.digests_for_manifest()}};
 }
 
@@ -197,7 +197,7 @@ void RsyncFiles::list_data_directory(BackupJob& job, RsyncCopy& copy) {
                  .prefix = {},
                  .limit = request_.bandwidth_limit};
   // Those in place are directories, those elsewhere links.
-  for (const postgres::TablespaceRow& row : cluster_.tablespaces()) {
+  for (const postgres::TablespaceRow& row : cluster_.facts().tablespaces) {
     if (row.location.starts_with('/')) continue;
     tree.filters.push_back(fmt::format("--include=/pg_tblspc/{}", row.oid));
   }
@@ -227,7 +227,7 @@ void RsyncFiles::list_data_directory(BackupJob& job, RsyncCopy& copy) {
 
 void RsyncFiles::copy_external_files(BackupJob& job, RsyncCopy& copy) {
   const fs::path data = store_.directories(job.info.id).data_directory;
-  for (const ExternalFile& file : cluster_.external_files()) {
+  for (const ExternalFile& file : cluster_.facts().external_files()) {
     const auto begun = FilesClock::now();
     bool is_there = false;
     steps_->run(steps_->take(1), file.label, [&] {
@@ -330,7 +330,7 @@ CopyFacts RsyncFiles::copy(BackupJob& job) {
     job.progress.begin("backup", static_cast<std::uint64_t>(job.info.cluster_size.value_or(0)));
     const RsyncCopyOptions options = copy_options(job);
     steps_.emplace(RsyncCopy::kStepsOfTree * (job.info.tablespaces.size() + 1) +
-                   cluster_.external_files().size() + (cluster_.is_exclusive() ? 2 : 1));
+                   cluster_.facts().external_files().size() + (cluster_.is_exclusive() ? 2 : 1));
     RsyncCopy copy(run_, options, places.data_directory.parent_path(), *steps_, job.progress,
                    server_.interrupt(), [this] { require_going_on(); });
     copy_everything(job, copy);

@@ -37,8 +37,8 @@ std::string untouched_state(const Fd& file, const fs::path& path) {
                      status.st_ctim.tv_nsec);
 }
 
-ArchivedAhead::ArchivedAhead(fs::path directory, const RemoteBarman& barman)
-    : path_(directory / kFileName), identity_(barman.identity()) {
+ArchivedAhead::ArchivedAhead(fs::path directory, std::string identity)
+    : path_(directory / kFileName), identity_(std::move(identity)) {
   make_private_directory(directory, "--prefetch-cache-dir");
   const std::optional<std::string> text = find_and_read_file(path_, kMaxFile);
   if (!text) return;
@@ -88,7 +88,11 @@ void ArchivedAhead::save() const {
 fs::path ArchivedAhead::default_directory(const RemoteBarman& barman) {
   const std::string key = fmt::format("{}:{}:{}", barman.host, barman.port.value_or("None"),
                                       barman.config_file.value_or("None"));
-  return fmt::format("/tmp/barman-{}-{}", barman.server,
+  return default_directory(barman.server, key);
+}
+
+fs::path ArchivedAhead::default_directory(const std::string& server, const std::string& key) {
+  return fmt::format("/tmp/barman-{}-{}", server,
                      digest_of(DigestAlgorithm::sha256, key).substr(0, 16));
 }
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/fd.h"
 #include "client/remote_barman.h"
@@ -32,7 +33,10 @@ class ArchivedAhead {
   // Reads the file. What is damaged, older than an hour or of another place counts as nothing.
   // Throws when the directory is not safe: not a directory of this user, or writable by others. It
   // is created (0700) when it is missing.
-  ArchivedAhead(std::filesystem::path directory, const RemoteBarman& barman);
+  ArchivedAhead(std::filesystem::path directory, const RemoteBarman& barman)
+      : ArchivedAhead(std::move(directory), barman.identity()) {}
+  // `identity` says all of the place that they were sent to, in one line.
+  ArchivedAhead(std::filesystem::path directory, std::string identity);
 
   // Whether this content is durable at the other side under that name.
   bool holds(const std::string& name, const Fd& file, const std::filesystem::path& path) const;
@@ -51,6 +55,8 @@ class ArchivedAhead {
 
   // "/tmp/barman-SERVER-HASH".
   static std::filesystem::path default_directory(const RemoteBarman& barman);
+  // Of a place that `key` tells.
+  static std::filesystem::path default_directory(const std::string& server, const std::string& key);
 
  private:
   std::filesystem::path path_;

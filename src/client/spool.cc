@@ -100,7 +100,7 @@ void SpooledFile::keep() {
   file_ = Fd();
 }
 
-Spool::Spool(const fs::path& directory, const RemoteBarman& barman) {
+Spool::Spool(const fs::path& directory, std::string_view server, const std::string& identity) {
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
     throw_errno("cannot create directory \"" + directory.string() + "\"");
   }
@@ -111,10 +111,10 @@ Spool::Spool(const fs::path& directory, const RemoteBarman& barman) {
                 "Remove it, or name another one with --spool-dir.");
   }
   const std::string hash =
-      digest_of(DigestAlgorithm::sha256, barman.identity() + "\n" + boot_id()).substr(0, 16);
-  directory_ = directory / fmt::format("{}-{}", barman.server, hash);
+      digest_of(DigestAlgorithm::sha256, identity + "\n" + boot_id()).substr(0, 16);
+  directory_ = directory / fmt::format("{}-{}", server, hash);
   const bool is_new = make_private_directory(directory_, "--spool-dir");
-  if (is_new) remove_forgotten(directory, barman.server, directory_);
+  if (is_new) remove_forgotten(directory, std::string(server), directory_);
 }
 
 bool Spool::take(const std::string& name, const fs::path& destination) const {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -37,7 +38,11 @@ class Spool {
  public:
   // Creates the directories (one level above, too). Throws when they are not safe: of somebody else
   // (the one above may be root's), or writable by others.
-  Spool(const std::filesystem::path& directory, const RemoteBarman& barman);
+  Spool(const std::filesystem::path& directory, const RemoteBarman& barman)
+      : Spool(directory, barman.server, barman.identity()) {}
+  // `identity` says all of the place they come from.
+  Spool(const std::filesystem::path& directory, std::string_view server,
+        const std::string& identity);
 
   const std::filesystem::path& directory() const { return directory_; }
   std::filesystem::path lock_path() const { return directory_ / ".fetching"; }

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "command_line/program_spec.h"
 
@@ -17,5 +18,12 @@ std::optional<std::string> value_problem(ValueKind kind, std::span<const std::st
 
 // A number with one of k Ki M Mi G Gi T Ti, case-sensitive: "10Gi". nullopt when it is none.
 std::optional<std::uint64_t> parse_staging_size(std::string_view text);
+
+// "100GB", "1.5MB", "1234", "1234B", in any case. With these units KB is 1024 bytes and KiB 1000,
+// as scripts for Barman's cloud programs expect it. nullopt when it is none, or less than one byte.
+std::optional<std::uint64_t> parse_transfer_size(std::string_view text);
+
+// The two sides of "KEY,VALUE", without blanks around them. nullopt for what no store would take.
+std::optional<std::pair<std::string, std::string>> parse_object_tag(std::string_view text);
 
 }  // namespace barman::command_line

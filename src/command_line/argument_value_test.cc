@@ -57,5 +57,30 @@ TEST(StagingSize, RefusesOtherForms) {
   }
 }
 
+TEST(TransferSize, HasUnitsOfItsOwn) {
+  EXPECT_EQ(parse_transfer_size("1234"), 1234U);
+  EXPECT_EQ(parse_transfer_size("1234b"), 1234U);
+  EXPECT_EQ(parse_transfer_size("100GB"), std::uint64_t{100} << 30U);
+  EXPECT_EQ(parse_transfer_size("1GiB"), 1'000'000'000U);
+  EXPECT_EQ(parse_transfer_size("1.5kb"), 1536U);
+}
+
+TEST(TransferSize, RefusesOtherForms) {
+  for (const std::string_view text : {"5G", "0", "", "B", "GB", "-1", "1.5", "1.5B", "iB", "10 MB",
+                                      "1e3", "0.0001KB", "99999YB"}) {
+    EXPECT_EQ(parse_transfer_size(text), std::nullopt) << text;
+  }
+}
+
+TEST(ObjectTag, IsDividedAtTheFirstComma) {
+  EXPECT_EQ(parse_object_tag("team, data base")->first, "team");
+  EXPECT_EQ(parse_object_tag("team, data base ")->second, "data base");
+  EXPECT_EQ(parse_object_tag("k,")->second, "");
+  for (const std::string_view text : {"k", ",v", "aws:k,v", "AWS:k,v", "k,a,b", "k!,v"}) {
+    EXPECT_EQ(parse_object_tag(text), std::nullopt) << text;
+  }
+  EXPECT_EQ(parse_object_tag(std::string(129, 'k') + ",v"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace barman::command_line

@@ -24,6 +24,9 @@ std::string with_value(const std::string& name, const OptionSpec& option) {
   if (option.kind == ValueKind::optional_choice) {
     return fmt::format("{} [{}]", name, value_name(option));
   }
+  if (option.repetition == Repetition::several_values) {
+    return fmt::format("{0} {1} [{1} ...]", name, value_name(option));
+  }
   return fmt::format("{} {}", name, value_name(option));
 }
 

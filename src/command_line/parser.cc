@@ -41,6 +41,7 @@ struct Found {
   const OptionSpec* option = nullptr;
   std::optional<std::string> value;
   std::string text;  // of a positional or an unknown option
+  std::vector<std::string> more_values = {};
 };
 
 // getopt_long over a list of options. One at a time: getopt keeps its state in globals.
@@ -80,6 +81,7 @@ class OptionReader {
     Found found = {.kind = Found::Kind::option, .option = spec_of(code), .value = {}, .text = {}};
     if (optarg != nullptr) found.value = checked_value(*found.option);
     if (found.option->kind == ValueKind::optional_choice && optarg == nullptr) take_value(found);
+    if (found.option->repetition == Repetition::several_values) take_more_values(found);
     return found;
   }
 
@@ -144,6 +146,17 @@ class OptionReader {
     ++optind;
   }
 
+  // Not of "--tags=a,b".
+  void take_more_values(Found& found) const {
+    if (argv_.at(static_cast<std::size_t>(optind - 1)) != optarg) return;
+    while (optind < argument_count()) {
+      const std::string next = argv_.at(static_cast<std::size_t>(optind));
+      if (next.size() > 1 && next.front() == '-') return;
+      found.more_values.push_back(next);
+      ++optind;
+    }
+  }
+
   Found unknown(const std::string& element) const {
     if (owner_.reads_as(Reading::argparse)) {
       // A value given to a long option that takes none.
@@ -195,6 +208,10 @@ void store_option(const Owner& owner, const Found& found, ParsedArguments& resul
     result.append(option.key(), value);
   } else {
     result.set(option.key(), value);
+  }
+  for (const std::string& more : found.more_values) {
+    if (owner.reads_as(Reading::argparse)) check_value(owner, option, more);
+    result.append(option.key(), more);
   }
 }
 

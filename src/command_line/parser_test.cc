@@ -131,6 +131,23 @@ TEST(ParseLine, TellsMistakesAsGetoptDoes) {
             "argument --quiet: not allowed with argument --verbose");
 }
 
+TEST(ParseLine, TakesSeveralValuesBehindOneName) {
+  ProgramSpec program = tool(Reading::argparse);
+  program.arguments.options.push_back({.names = {"tags"},
+                                       .kind = ValueKind::text,
+                                       .help = "tags",
+                                       .metavar = "TAGS",
+                                       .repetition = Repetition::several_values});
+  ParsedLine line = parse_line(program, {"--tags", "a,b", "c,d", "-U", "x", "there", "it"});
+  EXPECT_THAT(line.arguments.list("tags"), ElementsAre("a,b", "c,d"));
+  EXPECT_EQ(line.arguments.get("name"), "it");
+  line = parse_line(program, {"--tags", "a,b", "--", "there", "it"});
+  EXPECT_THAT(line.arguments.list("tags"), ElementsAre("a,b"));
+  line = parse_line(program, {"--tags=a,b", "there", "it"});
+  EXPECT_THAT(line.arguments.list("tags"), ElementsAre("a,b"));
+  EXPECT_THAT(usage_text(program), HasSubstr("[--tags TAGS [TAGS ...]]"));
+}
+
 TEST(Help, OfAProgramWithoutCommandsHasTwoStyles) {
   const std::string brief = help_text(tool(Reading::getopt));
   EXPECT_THAT(brief, HasSubstr("usage: tool [options] HOST NAME\n"));

@@ -25,10 +25,19 @@ enum class ValueKind {
   backup_name,
   absolute_path,
   staging_size,  // number with an optional k Ki M Mi G Gi T Ti
+  integer,
+  transfer_size,      // "100GB": 1024 * 1024 * 1024 each; "1GiB": 1000 * 1000 * 1000
+  object_tag,         // "KEY,VALUE"
+  compression_level,  // low, medium, high or an integer
 };
 bool takes_no_value(ValueKind kind);
 
-enum class Repetition { last_wins, accumulate };
+enum class Repetition {
+  last_wins,
+  accumulate,
+  // Several values behind one name, up to the next option; each use begins anew.
+  several_values,
+};
 
 struct OptionSpec {
   std::vector<std::string_view> names{};  // long names without dashes; the first is the usual one

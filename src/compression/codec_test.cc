@@ -134,6 +134,22 @@ TEST_P(Codec, RefusesOtherDataBehindIt) {
                Error);
 }
 
+// What Python's tarfile reads: it stops where the first member or frame ends.
+TEST_P(Codec, AnArchiveIsOneStream) {
+  for (const std::size_t threads : {std::size_t{1}, std::size_t{2}}) {
+    TextCollector archive;
+    const std::string text = segment_text() + random_text(3 << 20);
+    push(*make_archive_compressor(GetParam(), threads, archive), text, 70000);
+    EXPECT_EQ(archive.finished, 1);
+    int ends = 0;
+    TextCollector result;
+    push(*make_decompressor(GetParam(), result, "archive", [&](std::size_t) { ++ends; }),
+         archive.text, 100000);
+    EXPECT_TRUE(result.text == text);
+    EXPECT_LE(ends, 1);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Codec,
                          ::testing::Values(Algorithm::bzip2, Algorithm::gzip, Algorithm::lz4,
                                            Algorithm::snappy, Algorithm::xz, Algorithm::zstd),

@@ -17,10 +17,11 @@ inline constexpr std::size_t kCodecBuffer = std::size_t{256} << 10;
 
 std::unique_ptr<Sink> make_bzip2_compressor(int level, Sink& next);
 std::unique_ptr<Sink> make_gzip_compressor(int level, Sink& next);
+std::unique_ptr<Sink> make_gzip_stream_compressor(Sink& next);
 std::unique_ptr<Sink> make_lz4_compressor(int level, Sink& next);
 std::unique_ptr<Sink> make_snappy_compressor(Sink& next);
 std::unique_ptr<Sink> make_xz_compressor(int level, Sink& next);
-std::unique_ptr<Sink> make_zstd_compressor(int level, Sink& next);
+std::unique_ptr<Sink> make_zstd_compressor(int level, Sink& next, std::size_t threads = 1);
 
 std::unique_ptr<Sink> make_bzip2_decompressor(Sink& next, std::string source_name);
 std::unique_ptr<Sink> make_gzip_decompressor(Sink& next, std::string source_name,

@@ -71,6 +71,53 @@ class GzipCompressor final : public Sink {
   bool has_member_ = false;
 };
 
+// One member, however long: by ISA-L, which streams.
+class GzipStreamCompressor final : public Sink {
+ public:
+  explicit GzipStreamCompressor(Sink& next)
+      : next_(next), level_buffer_(ISAL_DEF_LVL3_DEFAULT), output_(kCodecBuffer) {
+    ::isal_deflate_init(&stream_);
+    stream_.level = 3;
+    stream_.level_buf = level_buffer_.data();
+    stream_.level_buf_size = static_cast<std::uint32_t>(level_buffer_.size());
+    stream_.gzip_flag = IGZIP_GZIP;
+    stream_.flush = NO_FLUSH;
+  }
+
+  void write(Bytes data) override {
+    while (!data.empty()) {
+      const Bytes piece = data.first(std::min(data.size(), kCodecBuffer));
+      deflate(piece);
+      data = data.subspan(piece.size());
+    }
+  }
+
+  void finish() override {
+    stream_.end_of_stream = 1;
+    deflate({});
+    next_.finish();
+  }
+
+ private:
+  void deflate(Bytes data) {
+    // The library does not write to its input.
+    stream_.next_in = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(data.data()));
+    stream_.avail_in = static_cast<std::uint32_t>(data.size());
+    do {
+      stream_.next_out = reinterpret_cast<std::uint8_t*>(output_.data());
+      stream_.avail_out = static_cast<std::uint32_t>(output_.size());
+      if (::isal_deflate(&stream_) != COMP_OK) throw_codec_failure("ISA-L");
+      const Bytes produced = Bytes(output_).first(output_.size() - stream_.avail_out);
+      if (!produced.empty()) next_.write(produced);
+    } while (stream_.avail_in > 0 || stream_.avail_out == 0);
+  }
+
+  Sink& next_;
+  isal_zstream stream_ = {};
+  std::vector<std::uint8_t> level_buffer_;
+  std::vector<std::byte> output_;
+};
+
 class GzipDecompressor final : public Sink {
  public:
   GzipDecompressor(Sink& next, std::string source_name, FrameEnd on_frame_end)
@@ -150,6 +197,10 @@ class GzipDecompressor final : public Sink {
 
 std::unique_ptr<Sink> make_gzip_compressor(int level, Sink& next) {
   return std::make_unique<GzipCompressor>(level, next);
+}
+
+std::unique_ptr<Sink> make_gzip_stream_compressor(Sink& next) {
+  return std::make_unique<GzipStreamCompressor>(next);
 }
 
 std::unique_ptr<Sink> make_gzip_decompressor(Sink& next, std::string source_name,

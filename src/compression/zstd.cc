@@ -11,11 +11,16 @@ namespace {
 
 class ZstdCompressor final : public Sink {
  public:
-  ZstdCompressor(int level, Sink& next)
+  ZstdCompressor(int level, Sink& next, std::size_t threads)
       : next_(next), context_(::ZSTD_createCCtx()), output_(::ZSTD_CStreamOutSize()) {
     if (!context_) throw_codec_failure("libzstd");
     check(::ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, level));
     check(::ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_checksumFlag, 1));
+    // A library without threads works alone.
+    if (threads > 1) {
+      static_cast<void>(
+          ::ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_nbWorkers, static_cast<int>(threads)));
+    }
   }
 
   void write(Bytes data) override {
@@ -98,8 +103,8 @@ class ZstdDecompressor final : public Sink {
 
 }  // namespace
 
-std::unique_ptr<Sink> make_zstd_compressor(int level, Sink& next) {
-  return std::make_unique<ZstdCompressor>(level, next);
+std::unique_ptr<Sink> make_zstd_compressor(int level, Sink& next, std::size_t threads) {
+  return std::make_unique<ZstdCompressor>(level, next, threads);
 }
 
 std::unique_ptr<Sink> make_zstd_decompressor(Sink& next, std::string source_name,

@@ -48,8 +48,8 @@ bool is_all_zero(Bytes block) {
 
 }  // namespace
 
-TarReader::TarReader(TarVisitor& visitor, std::string archive_name, TarEnd end)
-    : visitor_(visitor), archive_name_(std::move(archive_name)), end_(end) {}
+TarReader::TarReader(TarVisitor& visitor, std::string archive_name, TarEnd end, TarTypes types)
+    : visitor_(visitor), archive_name_(std::move(archive_name)), end_(end), types_(types) {}
 
 void TarReader::write(Bytes data) {
   while (!data.empty()) {
@@ -230,23 +230,7 @@ void TarReader::begin_member(Bytes block, char type_flag) {
   has_next_size_ = false;
 
   member_.link_target = std::exchange(next_link_, {});
-  switch (type_flag) {
-    case '0':
-    case '\0':
-    case '7':
-      member_.type = has_trailing_slash ? TarMemberType::directory : TarMemberType::regular;
-      break;
-    case '2':
-      member_.type = TarMemberType::symlink;
-      if (member_.link_target.empty()) member_.link_target = text_of(field_of(block, kLinkName));
-      if (member_.link_target.empty()) fail(fmt::format("symbolic link \"{}\" to nothing", path));
-      break;
-    case '5':
-      member_.type = TarMemberType::directory;
-      break;
-    default:
-      fail(fmt::format("member \"{}\" has the unsupported type '{}'", path, type_flag));
-  }
+  member_.type = type_of(block, type_flag, path, has_trailing_slash);
   // The root itself may be listed; it exists already.
   const bool is_root = member_.type == TarMemberType::directory && (path.empty() || path == ".");
   if (!is_root && !is_safe_relative_path(path))
@@ -267,6 +251,35 @@ void TarReader::begin_member(Bytes block, char type_flag) {
   visitor_.begin_member(member_);
   state_ = State::content;
   if (content_left_ == 0) end_content();
+}
+
+TarMemberType TarReader::type_of(Bytes block, char type_flag, const std::string& path,
+                                 bool has_trailing_slash) {
+  const auto require_target = [&](const char* what) {
+    if (member_.link_target.empty()) member_.link_target = text_of(field_of(block, kLinkName));
+    if (member_.link_target.empty()) fail(fmt::format("{} \"{}\" to nothing", what, path));
+  };
+  switch (type_flag) {
+    case '0':
+    case '\0':
+    case '7':
+      return has_trailing_slash ? TarMemberType::directory : TarMemberType::regular;
+    case '2':
+      require_target("symbolic link");
+      return TarMemberType::symlink;
+    case '5':
+      return TarMemberType::directory;
+    case '1':
+      if (types_ != TarTypes::all) break;
+      require_target("link");
+      return TarMemberType::hard_link;
+    case '6':
+      if (types_ != TarTypes::all) break;
+      return TarMemberType::fifo;
+    default:
+      break;
+  }
+  fail(fmt::format("member \"{}\" has the unsupported type '{}'", path, type_flag));
 }
 
 // Octal digits, or base-256 when the first bit is set.

@@ -19,7 +19,8 @@
 
 namespace barman::pipeline {
 
-enum class TarMemberType { regular, directory, symlink };
+// Only archives of others have hard links and FIFOs (TarTypes::all).
+enum class TarMemberType { regular, directory, symlink, hard_link, fifo };
 
 struct TarMember {
   std::string path;  // safe (see is_safe_relative_path), without a trailing slash
@@ -29,7 +30,7 @@ struct TarMember {
   std::int64_t mtime = 0;        // seconds since the epoch
   std::uint64_t uid = 0;
   std::uint64_t gid = 0;
-  std::string link_target;  // of a symlink; not checked
+  std::string link_target;  // of a link; not checked
   // Where its content begins in the archive. Read only: writers put it where they are.
   std::uint64_t content_offset = 0;
 };
@@ -44,11 +45,14 @@ class TarVisitor {
 };
 
 enum class TarEnd { optional, required };
+// Which types of members are delivered; an archive that has others is refused.
+enum class TarTypes { of_postgres, all };
 
 class TarReader final : public Sink {
  public:
   // `archive_name` is for errors only.
-  TarReader(TarVisitor& visitor, std::string archive_name, TarEnd end = TarEnd::optional);
+  TarReader(TarVisitor& visitor, std::string archive_name, TarEnd end = TarEnd::optional,
+            TarTypes types = TarTypes::of_postgres);
 
   void write(Bytes data) override;
   // Throws when the archive was cut off.
@@ -69,6 +73,8 @@ class TarReader final : public Sink {
   void parse_header(Bytes block);
   void verify_checksum(Bytes block) const;
   void begin_member(Bytes block, char type_flag);
+  TarMemberType type_of(Bytes block, char type_flag, const std::string& path,
+                        bool has_trailing_slash);
   void begin_extension(Bytes block, char type_flag);
   void end_extension();
   void apply_pax(std::string_view records);
@@ -79,6 +85,7 @@ class TarReader final : public Sink {
   TarVisitor& visitor_;
   const std::string archive_name_;
   const TarEnd end_;
+  const TarTypes types_;
   std::uint64_t end_block_count_ = 0;
   State state_ = State::header;
   std::uint64_t offset_ = 0;      // of the next byte to come

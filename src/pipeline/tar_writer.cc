@@ -72,6 +72,10 @@ char type_flag(TarMemberType type) {
       return '2';
     case TarMemberType::directory:
       return '5';
+    case TarMemberType::hard_link:
+      return '1';
+    case TarMemberType::fifo:
+      return '6';
   }
   return '0';
 }

@@ -40,8 +40,12 @@ const TreeWriter::Directory& TreeWriter::open_parent(std::string_view parent) {
     const std::size_t slash = rest.find('/');
     const std::string name(rest.substr(0, slash));
     rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
-    current =
-        open_directory_at(current.is_open() ? current : *root_directory_, name, root_ / parent);
+    const Fd& above = current.is_open() ? current : *root_directory_;
+    if (options_.makes_parents && ::mkdirat(above.get(), name.c_str(), 0700) != 0 &&
+        errno != EEXIST) {
+      throw_errno(fmt::format("cannot create directory \"{}\"", (root_ / parent).string()));
+    }
+    current = open_directory_at(above, name, root_ / parent);
   }
   parent_directory_ = std::make_shared<const Fd>(std::move(current));
   parent_path_ = parent;
@@ -70,6 +74,13 @@ void TreeWriter::begin_member(const TarMember& member) {
            .mode = member.mode | 0600,
            .size_bytes = member.size_bytes,
            .mtime = options_.keeps_times ? std::optional(member.mtime) : std::nullopt});
+    case TarMemberType::hard_link:
+    case TarMemberType::fifo:
+      throw Error(
+          ErrorKind::corrupt,
+          fmt::format("refusing to make \"{}\", which is no file, directory or symbolic link",
+                      path_.string()),
+          "Nothing that is copied here has such members; look at the place it comes from.");
   }
 }
 

@@ -28,6 +28,8 @@ struct TreeWriterOptions {
   std::function<std::optional<std::string>(const TarMember&)> map_link;
   // Files get the times of the archive: who has them has the content.
   bool keeps_times = false;
+  // Directories that the archive has not listed are made: it may be one of several of a tree.
+  bool makes_parents = false;
 };
 
 class TreeWriter final : public TarVisitor {

@@ -150,6 +150,13 @@ std::string with_database(const std::string& conninfo, const std::string& databa
   return build(parameters);
 }
 
+std::string with_default(const std::string& conninfo, const std::string& name,
+                         const std::string& value) {
+  Parameters parameters = parse_or_throw(conninfo);
+  parameters.emplace(name, value);
+  return build(parameters);
+}
+
 std::string without_gss_encryption(const std::string& conninfo) {
   std::optional<Parameters> parameters = parse(conninfo);
   if (!parameters) return conninfo;

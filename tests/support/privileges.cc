@@ -75,6 +75,14 @@ void copy_program(const std::filesystem::path& program, uid_t user, gid_t group)
     if (!std::filesystem::exists(client)) continue;
     link_or_copy(client, directory.path() / name);
   }
+  // One executable, whose names are links beside it.
+  const std::filesystem::path cloud = program.parent_path() / "barman-cloud-backup";
+  if (std::filesystem::exists(cloud)) {
+    for (const char* name : {"backup", "backup-delete", "backup-keep", "backup-list", "backup-show",
+                             "check-wal-archive", "restore", "wal-archive", "wal-restore"}) {
+      link_or_copy(cloud, directory.path() / (std::string("barman-cloud-") + name));
+    }
+  }
   if (chown(directory.path().c_str(), user, group) != 0) {
     throw_errno("cannot give away " + directory.path().string());
   }

@@ -1,0 +1,149 @@
+#include "cloud/archive_set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "compression/codec.h"
+#include "pipeline/tar_writer.h"
+
+namespace barman::cloud {
+namespace {
+
+// Hands on what goes into the object, and counts it.
+class ObjectTap final : public pipeline::Sink {
+ public:
+  ObjectTap(pipeline::Sink& next, std::atomic<std::uint64_t>& total) : next_(next), total_(total) {}
+  void write(Bytes data) override {
+    size_bytes_ += data.size();
+    total_ += data.size();
+    next_.write(data);
+  }
+  void finish() override { next_.finish(); }
+  std::uint64_t size_bytes() const { return size_bytes_; }
+
+ private:
+  pipeline::Sink& next_;
+  std::atomic<std::uint64_t>& total_;
+  std::uint64_t size_bytes_ = 0;
+};
+
+}  // namespace
+
+class ArchiveSet::Lane final : public pipeline::TarVisitor {
+ public:
+  explicit Lane(ArchiveSet& set) : set_(set) {}
+
+  void begin_member(const pipeline::TarMember& member) override {
+    if (archive_ && archive_->tap.size_bytes() > set_.form_.max_archive_bytes) finish();
+    open();
+    archive_->tar.begin_member(member);
+    has_content_ = member.type == pipeline::TarMemberType::regular;
+  }
+  void write(Bytes data) override { archive_->tar.write(data); }
+  void end_member() override {
+    if (has_content_) archive_->tar.end_member();
+  }
+  void open() {
+    if (!archive_) archive_ = std::make_unique<Archive>(set_);
+  }
+  void finish() {
+    if (!archive_) return;
+    archive_->tar.finish();
+    archive_.reset();
+  }
+  // nullopt when none is open.
+  std::optional<std::uint32_t> number() const {
+    return archive_ ? std::optional(archive_->number) : std::nullopt;
+  }
+
+ private:
+  // Built back to front.
+  struct Archive {
+    explicit Archive(ArchiveSet& set)
+        : number(set.next_number_++),
+          object(set.storage_.create(
+              set.layout_.archive_key(set.id_, {.tablespace_oid = set.tablespace_oid_,
+                                                .number = number,
+                                                .compression = set.form_.compression}),
+              storage::IfPresent::replace)),
+          tap(*object, set.uploaded_bytes_),
+          compressor(set.form_.compression
+                         ? compression::make_archive_compressor(*set.form_.compression,
+                                                                set.form_.compression_threads, tap)
+                         : nullptr),
+          tar(compressor ? *compressor : static_cast<pipeline::Sink&>(tap)) {}
+
+    std::uint32_t number;
+    std::unique_ptr<pipeline::Sink> object;
+    ObjectTap tap;
+    std::unique_ptr<pipeline::Sink> compressor;
+    pipeline::TarWriter tar;
+  };
+
+  ArchiveSet& set_;
+  std::unique_ptr<Archive> archive_;
+  bool has_content_ = false;
+};
+
+ArchiveSet::ArchiveSet(storage::Storage& storage, const BucketLayout& layout,
+                       catalogue::BackupId id, std::uint32_t tablespace_oid, ArchiveForm form,
+                       std::size_t lane_count)
+    : storage_(storage),
+      layout_(layout),
+      id_(std::move(id)),
+      tablespace_oid_(tablespace_oid),
+      form_(form) {
+  for (std::size_t i = 0; i < std::max<std::size_t>(lane_count, 1); ++i) {
+    lanes_.push_back(std::make_unique<Lane>(*this));
+    free_.insert(free_.begin(), lanes_.back().get());
+  }
+}
+
+ArchiveSet::~ArchiveSet() = default;
+
+ArchiveSet::Lane& ArchiveSet::take_lane() {
+  const std::lock_guard lock(mutex_);
+  if (free_.empty()) {
+    throw Error(ErrorKind::internal, "more threads write archives than there are lanes");
+  }
+  Lane& lane = *free_.back();
+  free_.pop_back();
+  return lane;
+}
+
+void ArchiveSet::give_back(Lane& lane) {
+  const std::lock_guard lock(mutex_);
+  free_.push_back(&lane);
+}
+
+void ArchiveSet::with_archive(const std::function<void(pipeline::TarVisitor& archive)>& write) {
+  Lane& lane = take_lane();
+  // A lane with half a member is of no use to anybody, and its archive is given up.
+  write(lane);
+  give_back(lane);
+}
+
+ArchiveSet::Lane& ArchiveSet::last_lane() {
+  const auto found =
+      std::max_element(lanes_.begin(), lanes_.end(),
+                       [](const auto& a, const auto& b) { return a->number() < b->number(); });
+  return **found;
+}
+
+void ArchiveSet::close_all_but_last() {
+  Lane& last = last_lane();
+  for (const auto& lane : lanes_) {
+    if (lane.get() != &last) lane->finish();
+  }
+  const std::lock_guard lock(mutex_);
+  free_ = {&last};
+}
+
+void ArchiveSet::finish() {
+  close_all_but_last();
+  if (next_number_ == 0) last_lane().open();
+  last_lane().finish();
+}
+
+}  // namespace barman::cloud

@@ -1,0 +1,241 @@
+#include "cloud/cloud_catalogue.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/log_components.h"
+#include "base/text.h"
+#include "base/worker_pool.h"
+#include "cloud/object_text.h"
+
+namespace barman::cloud {
+namespace {
+
+using catalogue::Annotations;
+using catalogue::BackupId;
+using catalogue::BackupInfo;
+using catalogue::BackupStatus;
+using catalogue::KeepTarget;
+
+// Most of the time of a small request is waiting.
+constexpr std::size_t kReaders = 16;
+
+// The first line. An annotation that says something else keeps all: somebody wanted that.
+KeepTarget parse_keep(std::string_view text) {
+  const std::string_view word = strip(text.substr(0, text.find('\n')));
+  return word == catalogue::keep_text(KeepTarget::standalone) ? KeepTarget::standalone
+                                                              : KeepTarget::full;
+}
+
+void add_object(const storage::ObjectFacts& facts, const std::string& name,
+                BackupObjects& objects) {
+  objects.newest_seconds = std::max(objects.newest_seconds, facts.mtime_seconds);
+  const auto archive = parse_backup_archive_name(name);
+  if (archive && archive->unknown_extension.empty()) {
+    objects.archives.push_back(
+        {.name = archive->name, .key = facts.key, .size_bytes = facts.size_bytes});
+  } else {
+    objects.other_names.push_back(name);
+  }
+}
+
+void sort_archives(BackupObjects& objects) {
+  const auto place = [](const StoredArchive& archive) {
+    return std::tie(archive.name.tablespace_oid, archive.name.number);
+  };
+  std::stable_sort(
+      objects.archives.begin(), objects.archives.end(),
+      [&](const StoredArchive& a, const StoredArchive& b) { return place(a) < place(b); });
+}
+
+bool is_keep_of_any(std::string_view name) { return name == kKeepObject; }
+
+// Of who has a backup of this status: a word does not mean what is being made.
+bool answers_to_words(const BackupInfo& backup) {
+  return backup.status != BackupStatus::started && backup.status != BackupStatus::empty;
+}
+
+// The backups that a word stands for, the wanted one first.
+std::optional<BackupId> resolve_word(const std::vector<BackupInfo>& backups,
+                                     std::string_view word) {
+  const auto find_first = [&](auto begin, auto end, auto&& predicate) -> std::optional<BackupId> {
+    const auto found = std::find_if(begin, end, predicate);
+    return found == end ? std::nullopt : std::optional(found->id);
+  };
+  const auto is_failed = [](const BackupInfo& backup) {
+    return backup.status == BackupStatus::failed;
+  };
+  if (word == "last" || word == "latest") {
+    return find_first(backups.rbegin(), backups.rend(), answers_to_words);
+  }
+  if (word == "first" || word == "oldest") {
+    return find_first(backups.begin(), backups.end(), answers_to_words);
+  }
+  if (word == "last-failed") return find_first(backups.rbegin(), backups.rend(), is_failed);
+  return std::nullopt;
+}
+
+}  // namespace
+
+const BackupObjects& CloudBackups::objects_of(const BackupId& id) const {
+  static const BackupObjects kNone{};
+  const auto found = objects.find(id);
+  return found == objects.end() ? kNone : found->second;
+}
+
+CloudBackups CloudCatalogue::load() const {
+  CloudBackups result;
+  std::set<BackupId> described;
+  std::set<std::pair<BackupId, bool>> kept;  // true: in the doubled place
+  const auto visit = [&](const storage::ObjectFacts& facts) {
+    const auto object = layout_.parse_backup_key(facts.key);
+    if (!object) return;
+    if (object->name == catalogue::kBackupInfo) {
+      described.insert(object->id);
+    } else if (is_keep_of_any(object->name)) {
+      kept.emplace(object->id, false);
+    } else {
+      add_object(facts, object->name, result.objects[object->id]);
+    }
+  };
+  storage_.list(layout_.backups_prefix(), visit);
+  if (doubled_ != nullptr) {
+    doubled_->list(layout_.backups_prefix(), [&](const storage::ObjectFacts& facts) {
+      const auto object = layout_.parse_backup_key(facts.key);
+      if (object && is_keep_of_any(object->name)) kept.emplace(object->id, true);
+    });
+  }
+  for (auto& [id, objects] : result.objects) sort_archives(objects);
+  read_infos(described, result);
+  for (const auto& [id, is_doubled] : kept) {
+    const storage::Storage& place = is_doubled ? *doubled_ : storage_;
+    const auto text = find_object_text(place, layout_.keep_key(id));
+    if (!text) continue;
+    const KeepTarget target = parse_keep(*text);
+    const auto [entry, is_new] = result.annotations.keeps.emplace(id, target);
+    // Of two annotations the one counts that keeps more.
+    if (!is_new && target == KeepTarget::full) entry->second = target;
+  }
+  return result;
+}
+
+void CloudCatalogue::read_infos(const std::set<BackupId>& ids, CloudBackups& result) const {
+  if (ids.empty()) return;
+  std::mutex mutex;
+  WorkerPool readers(std::min(kReaders, ids.size()));
+  for (const BackupId& id : ids) {
+    readers.submit([&, id] {
+      try {
+        auto info = find(id);
+        const std::lock_guard lock(mutex);
+        if (info) result.list.backups.push_back(std::move(*info));
+      } catch (const Error& error) {
+        // Of one backup; that the bucket cannot be read is another matter.
+        if (error.kind() != ErrorKind::corrupt) throw;
+        const std::lock_guard lock(mutex);
+        result.list.broken.push_back(
+            {.id = id, .path = layout_.backup_info_key(id), .reason = error.describe()});
+      }
+    });
+  }
+  readers.wait();
+  const auto by_id = [](const auto& a, const auto& b) { return a.id < b.id; };
+  std::sort(result.list.backups.begin(), result.list.backups.end(), by_id);
+  std::sort(result.list.broken.begin(), result.list.broken.end(), by_id);
+  for (const catalogue::BrokenBackup& broken : result.list.broken) {
+    log::warning(log::kCatalogueComponent, "Unable to open backup.info file for {}: {}",
+                 broken.id.value, broken.reason);
+  }
+}
+
+std::optional<BackupInfo> CloudCatalogue::find(const BackupId& id) const {
+  const std::string key = layout_.backup_info_key(id);
+  const auto text = find_object_text(storage_, key);
+  if (!text) return std::nullopt;
+  return catalogue::parse_backup_info(*text, id, layout_.shown(key));
+}
+
+BackupObjects CloudCatalogue::list_objects(const BackupId& id) const {
+  BackupObjects objects;
+  storage_.list(layout_.backup_prefix(id), [&](const storage::ObjectFacts& facts) {
+    const auto object = layout_.parse_backup_key(facts.key);
+    if (!object || object->name == catalogue::kBackupInfo || is_keep_of_any(object->name)) return;
+    add_object(facts, object->name, objects);
+  });
+  sort_archives(objects);
+  return objects;
+}
+
+BackupId CloudCatalogue::resolve(std::string_view word) const {
+  if (auto id = catalogue::parse_backup_id(word)) return *id;
+  const CloudBackups backups = load();
+  if (auto id = resolve_word(backups.list.backups, word)) return *id;
+  std::vector<std::string> ids;
+  for (const BackupInfo& backup : backups.list.backups) {
+    if (backup.backup_name == word) ids.push_back(backup.id.value);
+  }
+  if (ids.empty()) {
+    throw Error(ErrorKind::not_found,
+                fmt::format("Unknown backup '{}' for server '{}'", word, layout_.server_name()),
+                "barman-cloud-backup-list shows the backups.");
+  }
+  if (ids.size() > 1) {
+    throw Error(
+        ErrorKind::conflict,
+        fmt::format("Multiple backups found matching name '{}' (try using backup ID instead): {}",
+                    word, join(ids, " ")));
+  }
+  return {.value = ids.front()};
+}
+
+void CloudCatalogue::save(const BackupInfo& info) const {
+  put_object_text(storage_, layout_.backup_info_key(info.id), catalogue::format_backup_info(info));
+}
+
+void CloudCatalogue::create(const BackupInfo& info) const {
+  const auto sink = storage_.create(layout_.backup_info_key(info.id), storage::IfPresent::refuse);
+  sink->write(as_bytes(catalogue::format_backup_info(info)));
+  sink->finish();
+}
+
+void CloudCatalogue::remove(const BackupId& id) const {
+  const std::array keys = {layout_.backup_info_key(id)};
+  storage_.remove(keys);
+}
+
+std::optional<KeepTarget> CloudCatalogue::find_keep(const BackupId& id) const {
+  std::optional<KeepTarget> keep;
+  for (const storage::Storage* place : {static_cast<const storage::Storage*>(&storage_),
+                                        static_cast<const storage::Storage*>(doubled_)}) {
+    if (place == nullptr) continue;
+    const auto text = find_object_text(*place, layout_.keep_key(id));
+    if (!text) continue;
+    const KeepTarget target = parse_keep(*text);
+    if (!keep || target == KeepTarget::full) keep = target;
+  }
+  return keep;
+}
+
+void CloudCatalogue::write_keep(const BackupId& id, KeepTarget target) const {
+  const std::string key = layout_.keep_key(id);
+  put_object_text(storage_, key, catalogue::keep_text(target));
+  // What Barman has written there would go on to say something else.
+  if (doubled_ != nullptr && doubled_->find(key)) {
+    put_object_text(*doubled_, key, catalogue::keep_text(target));
+  }
+}
+
+void CloudCatalogue::release_keep(const BackupId& id) const {
+  const std::array keys = {layout_.keep_key(id)};
+  storage_.remove(keys);
+  if (doubled_ != nullptr) doubled_->remove(keys);
+}
+
+}  // namespace barman::cloud

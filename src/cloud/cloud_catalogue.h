@@ -1,0 +1,84 @@
+// The backups of one server in a bucket: what is there, in one listing and one small object each,
+// and their annotations. Nothing is cached: each call shows what others did meanwhile.
+//
+// A backup is what has a `backup.info`. It is DONE when that says so; one that says STARTED is
+// being made, or was killed. Objects without a `backup.info` are leftovers, and no backup.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "catalogue/backup_info.h"
+#include "catalogue/catalogue.h"
+#include "cloud/bucket_layout.h"
+#include "storage/storage.h"
+
+namespace barman::cloud {
+
+struct StoredArchive {
+  ArchiveName name;
+  std::string key;
+  std::uint64_t size_bytes = 0;
+  friend bool operator==(const StoredArchive&, const StoredArchive&) = default;
+};
+
+// All objects of one backup but its `backup.info` and its annotations.
+struct BackupObjects {
+  std::vector<StoredArchive> archives;   // the data directory first, then by OID and number
+  std::vector<std::string> other_names;  // "data.tar.rar", "backup_label"
+  // When the last of them was written, by the clock of who stores them.
+  std::int64_t newest_seconds = 0;
+};
+
+struct CloudBackups {
+  catalogue::BackupList list;
+  catalogue::Annotations annotations;
+  std::map<catalogue::BackupId, BackupObjects> objects;
+
+  const BackupObjects& objects_of(const catalogue::BackupId& id) const;
+};
+
+class CloudCatalogue {
+ public:
+  // `storage` lives longer. `doubled` is nullptr, or the same place as "PATH//": Barman puts the
+  // annotations of a URL that ends in a slash there. What is kept in one of them is kept.
+  CloudCatalogue(storage::Storage& storage, BucketLayout layout,
+                 storage::Storage* doubled = nullptr)
+      : storage_(storage), layout_(std::move(layout)), doubled_(doubled) {}
+
+  const BucketLayout& layout() const { return layout_; }
+  storage::Storage& storage() const { return storage_; }
+
+  // What cannot be read is among the broken ones, and a warning of the log.
+  CloudBackups load() const;
+  // nullopt when there is no `backup.info`; throws `corrupt` when it cannot be read.
+  std::optional<catalogue::BackupInfo> find(const catalogue::BackupId& id) const;
+  BackupObjects list_objects(const catalogue::BackupId& id) const;
+  // What a user typed: an ID is taken as it is; a word or a name is looked for. Throws `not_found`
+  // ("Unknown backup …"), `conflict` for a name of several.
+  catalogue::BackupId resolve(std::string_view word) const;
+
+  void save(const catalogue::BackupInfo& info) const;
+  // Throws `conflict` when there is a backup of that ID.
+  void create(const catalogue::BackupInfo& info) const;
+  void remove(const catalogue::BackupId& id) const;
+
+  std::optional<catalogue::KeepTarget> find_keep(const catalogue::BackupId& id) const;
+  void write_keep(const catalogue::BackupId& id, catalogue::KeepTarget target) const;
+  void release_keep(const catalogue::BackupId& id) const;
+
+ private:
+  void read_infos(const std::set<catalogue::BackupId>& ids, CloudBackups& result) const;
+
+  storage::Storage& storage_;
+  BucketLayout layout_;
+  storage::Storage* doubled_;
+};
+
+}  // namespace barman::cloud

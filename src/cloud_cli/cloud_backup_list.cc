@@ -1,0 +1,80 @@
+// `barman-cloud-backup-list` and `barman-cloud-backup-show`.
+#include <string>
+
+#include <fmt/format.h>
+
+#include "cloud/operation_failed.h"
+#include "cloud_cli/cloud_program.h"
+#include "cloud_cli/cloud_programs.h"
+#include "cloud_cli/cloud_views.h"
+#include "command_line/run_program.h"
+
+namespace barman::cloud_cli {
+namespace {
+
+using command_line::ParsedArguments;
+
+// Every other word means JSON, as it always has.
+bool wants_console(const ParsedArguments& arguments) {
+  return arguments.get("format") == "console";
+}
+
+int list_backups(const ParsedArguments& arguments) {
+  const OpenBucket bucket = open_bucket(arguments);
+  if (arguments.is_set("test")) return test_connection(*bucket.store);
+  const cloud::CloudBackups backups = bucket.catalogue().load();
+  print_result(wants_console(arguments) ? cloud_list_text(backups) : cloud_list_json(backups));
+  return kExitDone;
+}
+
+int show_backup(const ParsedArguments& arguments) {
+  const OpenBucket bucket = open_bucket(arguments);
+  if (arguments.is_set("test")) return test_connection(*bucket.store);
+  const cloud::CloudCatalogue catalogue = bucket.catalogue();
+  const catalogue::BackupId id = catalogue.resolve(arguments.get("backup_id"));
+  const auto backup = catalogue.find(id);
+  if (!backup) {
+    throw cloud::OperationFailed(fmt::format("Backup {} for server {} does not exist", id.value,
+                                             bucket.layout.server_name()),
+                                 "barman-cloud-backup-list shows the backups.");
+  }
+  print_result(wants_console(arguments) ? cloud_show_text(*backup) : cloud_show_json(*backup));
+  return kExitDone;
+}
+
+}  // namespace
+
+const command_line::ProgramSpec& cloud_backup_list_program() {
+  static const command_line::ProgramSpec program =
+      cloud_program({.name = "barman-cloud-backup-list",
+                     .summary = "list the backups of a server in a bucket",
+                     .description = "Also those that are running or have failed.",
+                     .options = {format_option()}});
+  return program;
+}
+
+int run_cloud_backup_list(int argc, char** argv) {
+  return command_line::run_program(cloud_backup_list_program(), argc, argv,
+                                   [](const ParsedArguments& arguments) {
+                                     return run_guarded("backup list", arguments, list_backups);
+                                   });
+}
+
+const command_line::ProgramSpec& cloud_backup_show_program() {
+  static const command_line::ProgramSpec program =
+      cloud_program({.name = "barman-cloud-backup-show",
+                     .summary = "show what is known of a backup in a bucket",
+                     .description = {},
+                     .options = {format_option()},
+                     .positionals = {backup_id_positional()}});
+  return program;
+}
+
+int run_cloud_backup_show(int argc, char** argv) {
+  return command_line::run_program(cloud_backup_show_program(), argc, argv,
+                                   [](const ParsedArguments& arguments) {
+                                     return run_guarded("backup show", arguments, show_backup);
+                                   });
+}
+
+}  // namespace barman::cloud_cli

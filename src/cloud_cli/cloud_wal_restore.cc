@@ -1,0 +1,170 @@
+// `barman-cloud-wal-restore`: restore_command of a PostgreSQL whose WAL is in a bucket.
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "base/worker_pool.h"
+#include "client/background.h"
+#include "client/spool.h"
+#include "client/wal_destination.h"
+#include "cloud/wal_objects.h"
+#include "cloud_cli/cloud_program.h"
+#include "cloud_cli/cloud_programs.h"
+#include "command_line/run_program.h"
+
+namespace barman::cloud_cli {
+namespace {
+
+namespace fs = std::filesystem;
+using command_line::ParsedArguments;
+using command_line::ValueKind;
+
+constexpr std::string_view kWalRestoreComponent = "barman.cloud";
+constexpr std::size_t kFetchers = 8;
+
+std::vector<command_line::OptionSpec> wal_restore_options() {
+  return {{.names = {"no-partial"}, .help = "take no file that is not complete"},
+          {.names = {"parallel"},
+           .short_names = "p",
+           .kind = ValueKind::integer,
+           .help = "with more than 1: fetch the next files, too, so that there are up to so many",
+           .metavar = "PARALLEL",
+           .default_text = "0"},
+          {.names = {"spool-dir"},
+           .kind = ValueKind::text,
+           .help = "where these are kept",
+           .metavar = "SPOOL_DIR",
+           .default_text = "/var/tmp/walrestore",
+           .words = "directories"}};
+}
+
+// What is wrong with the spool costs its advantage, not the recovery.
+std::optional<client::Spool> find_spool(const ParsedArguments& arguments) {
+  try {
+    const std::string& server = arguments.get("server_name");
+    return client::Spool(arguments.get("spool_dir"), replace_all(server, "/", "_"),
+                         arguments.get("url") + "\n" + server);
+  } catch (const Error& error) {
+    log::warning(kWalRestoreComponent, "fetching no file in advance: {}{}", error.describe(),
+                 error.hint_line());
+    return std::nullopt;
+  }
+}
+
+bool take_from_spool(const client::Spool& spool, const std::string& name,
+                     const fs::path& destination) {
+  try {
+    spool.prune(name);
+    return spool.take(name, destination);
+  } catch (const Error& error) {  // It is in the bucket, too.
+    log::warning(kWalRestoreComponent, "{}", error.describe());
+    return false;
+  }
+}
+
+void fetch_to(const OpenBucket& bucket, const cloud::WalObject& object,
+              const fs::path& destination) {
+  client::WalDestination target(destination);
+  try {
+    cloud::fetch_wal_object(*bucket.store, object, target.begin(), destination);
+    target.keep();
+  } catch (...) {
+    target.remove();
+    throw;
+  }
+}
+
+// In a process of its own: PostgreSQL replays what it has asked for meanwhile.
+void fetch_following(const ParsedArguments& arguments, const client::Spool& spool,
+                     const std::vector<cloud::WalObject>& objects) {
+  std::vector<cloud::WalObject> wanted;
+  for (const cloud::WalObject& object : objects) {
+    const std::string& name = object.name.name.name;
+    const bool is_there = find_status(spool.directory() / name).has_value();
+    if (!is_there && !spool.is_on_its_way(name)) wanted.push_back(object);
+  }
+  if (wanted.empty()) return;
+  client::run_in_background([&] {
+    const OpenBucket bucket = open_bucket(arguments);
+    WorkerPool workers(std::min(kFetchers, wanted.size()));
+    for (const cloud::WalObject& object : wanted) {
+      workers.submit([&] {
+        client::SpooledFile file(spool.directory(), object.name.name.name);
+        cloud::fetch_wal_object(*bucket.store, object, file.file(), file.temporary_path());
+        file.keep();
+      });
+    }
+    workers.wait();
+  });
+}
+
+int restore_wal(const ParsedArguments& arguments) {
+  const std::string& wal_name = arguments.get("wal_name");
+  const auto name = wal::parse_wal_file_name(wal_name);
+  if (!name || name->name != wal_name) {
+    throw ProgramEnd(kExitBadLine, fmt::format("{} is an invalid name for a WAL file", wal_name));
+  }
+  const OpenBucket bucket = open_bucket(arguments);
+  if (arguments.is_set("test")) return test_connection(*bucket.store);
+  const fs::path destination = arguments.get("wal_dest");
+  const std::int64_t parallel = arguments.find_integer("parallel").value_or(0);
+  const bool prefetches = parallel > 1 && name->kind == wal::WalFileKind::segment;
+  const auto spool = prefetches ? find_spool(arguments) : std::nullopt;
+  const bool is_taken = spool && take_from_spool(*spool, wal_name, destination);
+  if (is_taken && !spool->list().empty()) return kExitDone;
+  const cloud::FoundWal found = cloud::find_wal_objects(
+      *bucket.store, bucket.layout,
+      {.name = *name,
+       .partials = arguments.is_set("no_partial") ? cloud::Partials::refuse : cloud::Partials::take,
+       .following = spool ? static_cast<std::size_t>(parallel - 1) : std::size_t{0}});
+  if (!is_taken && !found.wanted) {
+    throw ProgramEnd(kExitOperationFailed, fmt::format("WAL file {} for server {} does not exist",
+                                                       wal_name, bucket.layout.server_name()));
+  }
+  if (!is_taken) fetch_to(bucket, *found.wanted, destination);
+  if (spool) fetch_following(arguments, *spool, found.following);
+  return kExitDone;
+}
+
+}  // namespace
+
+const command_line::ProgramSpec& cloud_wal_restore_program() {
+  static const command_line::ProgramSpec program = [] {
+    command_line::ProgramSpec spec = cloud_program(
+        {.name = "barman-cloud-wal-restore",
+         .summary = "fetch a WAL file from a bucket",
+         .description =
+             "For restore_command of PostgreSQL. The file gets its name when it is complete. Of "
+             "several forms the file itself is taken, then its compressed form, then an unfinished "
+             "one (.partial). With --parallel the files behind it are fetched by a process in the "
+             "background.",
+         .options = wal_restore_options(),
+         .positionals = {{.key = "wal_name",
+                          .metavar = "wal_name",
+                          .help = "name of the file, %f of restore_command"},
+                         {.key = "wal_dest",
+                          .metavar = "wal_dest",
+                          .help = "where to write it, %p of restore_command",
+                          .words = "files"}}});
+    spec.epilogue =
+        "For postgresql.conf: restore_command = 'barman-cloud-wal-restore s3://BUCKET/PATH SERVER "
+        "%f %p'";
+    return spec;
+  }();
+  return program;
+}
+
+int run_cloud_wal_restore(int argc, char** argv) {
+  return command_line::run_program(cloud_wal_restore_program(), argc, argv,
+                                   [](const ParsedArguments& arguments) {
+                                     return run_guarded("WAL restore", arguments, restore_wal);
+                                   });
+}
+
+}  // namespace barman::cloud_cli

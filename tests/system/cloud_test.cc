@@ -1,0 +1,291 @@
+// The programs for buckets, with a real object store: what PostgreSQL archives with them and what
+// they back up becomes a server again, with the rows of the moment that was asked for.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+#include "support/catalogue_files.h"
+#include "support/eventually.h"
+#include "support/object_server.h"
+#include "support/postgres_server.h"
+#include "support/privileges.h"
+#include "support/temp_dir.h"
+#include "support/writer.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+// A bucket of one test, and the programs as scripts call them.
+class CloudSite {
+ public:
+  explicit CloudSite(std::string bucket) : bucket_(std::move(bucket)) {
+    EXPECT_EQ(run("barman-cloud-check-wal-archive").exit_code, 0);
+  }
+
+  std::string url() const { return fmt::format("s3://{}/path/", bucket_); }
+  fs::path program(const std::string& name) const { return barman_program().parent_path() / name; }
+  CommandRequest request(const std::string& name, const std::vector<std::string>& words = {},
+                         const std::vector<std::string>& options = {}) const {
+    CommandRequest request{.argv = {program(name).string(), "--endpoint-url", server_.endpoint()},
+                           .environment = server_.environment()};
+    request.argv.insert(request.argv.end(), options.begin(), options.end());
+    request.argv.insert(request.argv.end(), {"--", url(), "main"});
+    request.argv.insert(request.argv.end(), words.begin(), words.end());
+    return request;
+  }
+  CommandResult run(const std::string& name, const std::vector<std::string>& words = {},
+                    const std::vector<std::string>& options = {}) const {
+    return run_command(request(name, words, options));
+  }
+  // For postgresql.conf.
+  std::string command_line(const std::string& name, const std::string& words) const {
+    return fmt::format("{} --endpoint-url {} {} main {}", program(name).string(),
+                       server_.endpoint(), url(), words);
+  }
+  std::vector<std::string> back_up_options(const PostgresServer& postgres) const {
+    return {"-d", postgres.conninfo(), "--immediate-checkpoint"};
+  }
+  const ObjectServer& server() const { return server_; }
+
+ private:
+  const ObjectServer& server_ = ObjectServer::shared();
+  std::string bucket_;
+};
+
+PostgresOptions archiving_options(const CloudSite& site) {
+  return {
+      .settings = {{"archive_mode", "on"},
+                   {"archive_command", site.command_line("barman-cloud-wal-archive", "--zstd %p")}},
+      .tablespaces = {"ts"},
+      .environment = site.server().environment()};
+}
+
+void prepare_recovery(const CloudSite& site, const fs::path& data, const std::string& settings) {
+  std::ofstream(data / "recovery.signal");
+  std::ofstream(data / "postgresql.auto.conf", std::ios::app)
+      << "archive_mode = off\nrestore_command = '"
+      << site.command_line("barman-cloud-wal-restore", "%f %p") << "'\n"
+      << settings;
+}
+
+class Cloud : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!ObjectServer::is_available()) GTEST_SKIP() << ObjectServer::kUnavailable;
+  }
+};
+
+TEST_F(Cloud, ABackupUnderLoadIsRestoredToAPointInTime) {
+  const CloudSite site("story");
+  PostgresServer postgres(archiving_options(site));
+  postgres.query(
+      "CREATE TABLE there TABLESPACE ts AS SELECT g AS id, repeat('t', 300) AS text "
+      "FROM generate_series(1, 5000) g");
+  Writer writer(postgres);
+  writer.wait_for_commits(20);
+  for (const char* compression : {"--zstd", "--gzip"}) {
+    auto options = site.back_up_options(postgres);
+    options.insert(options.end(), {compression, "-J", "4", "-n", compression + 2});
+    const CommandResult backup = site.run("barman-cloud-backup", {}, options);
+    ASSERT_EQ(backup.exit_code, 0) << backup.err;
+    EXPECT_EQ(backup.out + backup.err, "");
+  }
+  const Commit target = writer.wait_for_commits(20);
+  writer.wait_for_commits(20);
+  const auto commits = writer.stop();
+  postgres.query("DROP TABLE there");
+  const std::string last = postgres.value("SELECT pg_walfile_name(pg_switch_wal())");
+  postgres.wait_until(fmt::format("last_archived_wal >= '{}' FROM pg_stat_archiver", last));
+
+  for (const char* name : {"zstd", "gzip"}) {
+    const TempDir place;
+    const fs::path data = place.path() / "data";
+    const CommandResult restored =
+        site.run("barman-cloud-restore", {name, data.string()},
+                 {"--tablespace", "ts:" + (place.path() / "ts").string()});
+    ASSERT_EQ(restored.exit_code, 0) << restored.err;
+    prepare_recovery(site, data,
+                     fmt::format("recovery_target_lsn = '{}'\n"
+                                 "recovery_target_action = 'promote'\n",
+                                 target.lsn));
+    const PostgresServer again(
+        {.data_directory = data, .environment = site.server().environment()});
+    again.wait_until("NOT pg_is_in_recovery()");
+    EXPECT_EQ(written_ids(again), ids_until(commits, target.id));
+    EXPECT_EQ(again.value("SELECT count(*) FROM there"), "5000");
+  }
+}
+
+TEST_F(Cloud, ProgramsTellOfBackupsAndDeleteThem) {
+  const CloudSite site("programs");
+  const PostgresServer postgres(archiving_options(site));
+  ASSERT_EQ(site.run("barman-cloud-backup", {}, site.back_up_options(postgres)).exit_code, 0);
+  auto named = site.back_up_options(postgres);
+  named.insert(named.end(), {"-n", "second"});
+  ASSERT_EQ(site.run("barman-cloud-backup", {}, named).exit_code, 0);
+
+  const CommandResult list = site.run("barman-cloud-backup-list");
+  EXPECT_THAT(list.out, AllOf(HasSubstr("Backup ID "), HasSubstr(" second ")));
+  EXPECT_THAT(site.run("barman-cloud-backup-list", {}, {"--format", "json"}).out,
+              AllOf(HasSubstr("{\"backups_list\": [{"), HasSubstr("\"server_name\": \"cloud\"")));
+  EXPECT_THAT(site.run("barman-cloud-backup-show", {"second"}).out,
+              AllOf(HasSubstr("  Status                 : DONE\n"), HasSubstr("    ts ")));
+  EXPECT_EQ(site.run("barman-cloud-backup-show", {"20200101T000000"}).exit_code, 1);
+  EXPECT_EQ(site.run("barman-cloud-backup-show", {"third"}).exit_code, 4);
+
+  EXPECT_EQ(site.run("barman-cloud-backup-keep", {"first"}, {"--target", "standalone"}).exit_code,
+            0);
+  EXPECT_EQ(site.run("barman-cloud-backup-keep", {"first"}, {"-s"}).out, "Keep: standalone\n");
+  EXPECT_THAT(site.run("barman-cloud-backup-list").out, HasSubstr("KEEP:STANDALONE"));
+  const CommandResult kept = site.run("barman-cloud-backup-delete", {}, {"-b", "first"});
+  EXPECT_EQ(kept.exit_code, 1);
+  EXPECT_THAT(kept.err, HasSubstr("has a current keep request"));
+  EXPECT_EQ(site.run("barman-cloud-backup-keep", {"first"}, {"-r"}).exit_code, 0);
+
+  const std::vector<std::string> policy = {"-r", "REDUNDANCY 1"};
+  auto dry = policy;
+  dry.emplace_back("--dry-run");
+  EXPECT_THAT(site.run("barman-cloud-backup-delete", {}, dry).out,
+              HasSubstr("Skipping deletion of objects ['path/main/base/"));
+  ASSERT_EQ(site.run("barman-cloud-backup-delete", {}, policy).exit_code, 0);
+  EXPECT_THAT(site.run("barman-cloud-backup-list").out, HasSubstr(" second "));
+  EXPECT_EQ(split(site.run("barman-cloud-backup-list").out, '\n').size(), 3U);
+  EXPECT_EQ(site.run("barman-cloud-backup-delete", {}, {"-r", "nonsense"}).exit_code, 3);
+}
+
+TEST_F(Cloud, WalComesBackAndIsNeverReplaced) {
+  const CloudSite site("wal");
+  const TempDir place;
+  const auto segment = [&](unsigned number) {
+    const std::string name = fmt::format("0000000100000000000000{:02X}", number);
+    write_text(place.path() / name, wal_segment(name, "content"));
+    return (place.path() / name).string();
+  };
+  for (unsigned number = 1; number <= 4; ++number) {
+    ASSERT_EQ(site.run("barman-cloud-wal-archive", {segment(number)}, {"--gzip"}).exit_code, 0);
+  }
+  EXPECT_EQ(site.run("barman-cloud-wal-archive", {segment(1)}, {"--gzip"}).exit_code, 0);
+  const std::string other = segment(1);
+  std::string content = read_text(other);
+  content.back() = 'x';
+  write_text(other, content);
+  const CommandResult refused = site.run("barman-cloud-wal-archive", {other}, {"--gzip"});
+  EXPECT_EQ(refused.exit_code, 4);
+  EXPECT_THAT(refused.err, HasSubstr("holds another content"));
+
+  // Those that wait go up together with the one that is asked for.
+  fs::create_directory(place.path() / "archive_status");
+  for (unsigned number = 5; number <= 8; ++number) {
+    write_text(place.path() / "archive_status" /
+                   (fs::path(segment(number)).filename().string() + ".ready"),
+               "");
+  }
+  const std::vector<std::string> together = {"-p", "3", "--archived-cache-dir",
+                                             (place.path() / "notes").string()};
+  ASSERT_EQ(site.run("barman-cloud-wal-archive", {segment(5)}, together).exit_code, 0);
+  const auto is_archived = [&](unsigned number) {
+    return site.run("barman-cloud-wal-restore",
+                    {fs::path(segment(number)).filename().string(), (place.path() / "x").string()})
+               .exit_code == 0;
+  };
+  EXPECT_TRUE(is_archived(7));
+  EXPECT_FALSE(is_archived(8));
+  ASSERT_EQ(site.run("barman-cloud-wal-archive", {segment(7)}, together).exit_code, 0);
+  EXPECT_FALSE(is_archived(8)) << "what was noted is not archived again";
+
+  const std::string name = "000000010000000000000001";
+  const std::string to = (place.path() / "to").string();
+  const std::vector<std::string> ahead = {"-p", "3", "--spool-dir",
+                                          (place.path() / "spool").string()};
+  ASSERT_EQ(site.run("barman-cloud-wal-restore", {name, to}, ahead).exit_code, 0);
+  EXPECT_EQ(read_text(to), wal_segment(name, "content"));
+  for (const char* next : {"000000010000000000000002", "000000010000000000000003"}) {
+    EXPECT_TRUE(eventually([&] {
+      for (const auto& entry : fs::recursive_directory_iterator(place.path() / "spool")) {
+        if (entry.path().filename() == next) return true;
+      }
+      return false;
+    })) << next;
+  }
+  ASSERT_EQ(site.run("barman-cloud-wal-restore", {"000000010000000000000002", to}, ahead).exit_code,
+            0);
+  EXPECT_EQ(read_text(to), wal_segment("000000010000000000000002", "content"));
+
+  const CommandResult absent =
+      site.run("barman-cloud-wal-restore", {"0000000100000000000000AA", to});
+  EXPECT_EQ(absent.exit_code, 1);
+  EXPECT_THAT(absent.err, HasSubstr("ERROR: WAL file 0000000100000000000000AA for server main does "
+                                    "not exist"));
+  EXPECT_EQ(site.run("barman-cloud-wal-restore", {"nonsense", to}).exit_code, 3);
+  EXPECT_EQ(site.run("barman-cloud-check-wal-archive").exit_code, 1);
+  EXPECT_EQ(site.run("barman-cloud-check-wal-archive", {}, {"--timeline", "2"}).exit_code, 0);
+}
+
+TEST_F(Cloud, ExitCodesTellWhatWentWrong) {
+  const CloudSite site("codes");
+  const std::string unreachable = "http://127.0.0.1:1";
+  const auto run = [&](const std::string& name, std::vector<std::string> words,
+                       const std::string& endpoint, const std::string& url) {
+    CommandRequest request{.argv = {site.program(name).string(), "--endpoint-url", endpoint},
+                           .environment = site.server().environment()};
+    request.environment["AWS_MAX_ATTEMPTS"] = "1";
+    request.argv.insert(request.argv.end(), words.begin(), words.end());
+    request.argv.insert(request.argv.end(), {url, "main"});
+    return run_command(request).exit_code;
+  };
+  const std::string endpoint = site.server().endpoint();
+  EXPECT_EQ(run("barman-cloud-backup-list", {"-t"}, endpoint, site.url()), 0);
+  EXPECT_EQ(run("barman-cloud-backup-list", {"-t"}, endpoint, "s3://absent/path"), 1);
+  EXPECT_EQ(run("barman-cloud-backup-list", {}, endpoint, "s3://absent/path"), 4);
+  EXPECT_EQ(run("barman-cloud-backup-list", {"-t"}, unreachable, site.url()), 2);
+  EXPECT_EQ(run("barman-cloud-backup-list", {}, unreachable, site.url()), 2);
+  EXPECT_EQ(run("barman-cloud-backup-list", {}, endpoint, "http://no/bucket"), 4);
+  EXPECT_EQ(run("barman-cloud-backup-list", {"--nonsense"}, endpoint, site.url()), 3);
+  EXPECT_EQ(run("barman-cloud-backup", {"-d", "host=/nowhere"}, endpoint, site.url()), 1);
+}
+
+// What is interrupted is no backup, and the next one is.
+TEST_F(Cloud, ABackupThatIsEndedIsNoBackup) {
+  const CloudSite site("ended");
+  const PostgresServer postgres(archiving_options(site));
+  auto slow = site.back_up_options(postgres);
+  slow.insert(slow.end(), {"--max-bandwidth", "100kB"});
+  BackgroundCommand running(site.request("barman-cloud-backup", {}, slow));
+  ASSERT_TRUE(eventually([&] {
+    return site.run("barman-cloud-backup-list").out.find("STARTED") != std::string::npos;
+  }));
+  running.kill(SIGTERM);
+  const auto ended = running.wait();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->exit_code, 1) << ended->err;
+  EXPECT_THAT(site.run("barman-cloud-backup-list").out, HasSubstr(" FAILED "));
+  const TempDir place;
+  const CommandResult restore =
+      site.run("barman-cloud-restore", {"last", (place.path() / "data").string()});
+  EXPECT_EQ(restore.exit_code, 1);
+  EXPECT_THAT(restore.err, HasSubstr("its status is FAILED"));
+  ASSERT_EQ(site.run("barman-cloud-backup", {}, site.back_up_options(postgres)).exit_code, 0);
+  EXPECT_EQ(site.run("barman-cloud-restore", {"auto", (place.path() / "data").string()},
+                     {"--tablespace", "ts:" + (place.path() / "ts").string()})
+                .exit_code,
+            0);
+}
+
+}  // namespace
+}  // namespace barman::test
