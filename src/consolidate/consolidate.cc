@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "catalogue/backup_turn.h"
-#include "consolidate/full_writer.h"
+#include "consolidate/chain_merge.h"
 #include "postgres/backup_label.h"
 #include "stored/backup_chain.h"
 #include "stored/backup_store.h"
@@ -128,16 +128,16 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
   const stored::BackupChain chain = stored::BackupChain::open(
       catalogue, backup, {.interrupt = server.interrupt(), .cipher = server.cipher()});
   refuse_mixed_checksums(server, chain);
-  const WriterSettings settings{.catalogue = catalogue,
-                                .chain = chain,
-                                .worker_count = worker_count,
-                                .cipher = server.cipher(),
-                                .compression_level = compression_level(server.config(), backup),
-                                .interrupt = server.interrupt(),
-                                .progress = progress};
-  const std::unique_ptr<FullWriter> writer =
-      is_encrypted ? make_encrypted_writer(settings) : make_plain_writer(settings);
-  writer->check();
+  const MergeSettings settings{.catalogue = catalogue,
+                               .chain = chain,
+                               .worker_count = worker_count,
+                               .cipher = server.cipher(),
+                               .compression_level = compression_level(server.config(), backup),
+                               .interrupt = server.interrupt(),
+                               .progress = progress};
+  const std::unique_ptr<ChainMerge> merge =
+      is_encrypted ? make_merge_of_archives(settings) : make_merge_of_files(settings);
+  merge->check();
 
   BackupInfo info = describe_result(catalogue, backup, is_encrypted);
   catalogue.save(info);
@@ -145,7 +145,7 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
                             backup.id.value, server.name(), info.id.value));
   const auto begin = std::chrono::steady_clock::now();
   try {
-    writer->write(info);
+    merge->write(info);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
     finish(catalogue, backup, elapsed.count(), info);
   } catch (const Error& error) {  // Recorded in the metadata, then reported by the caller.

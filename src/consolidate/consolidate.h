@@ -4,8 +4,8 @@
 // Its ID is the next free one after the incremental backup's, so that the order of IDs stays the
 // order of WAL; its positions and times are those of the incremental backup. Its files are plain,
 // or, when a backup of the chain is encrypted, archives encrypted with the configured key; nothing
-// of them is on this host's disk in clear meanwhile (encrypted_writer.cc). Each file is verified
-// while it is put together (content/reconstructed_file.h).
+// of them is on this host's disk in clear meanwhile (merge_archives.cc). Each file is verified
+// while it is put together (stored/reconstructed_file.h).
 //
 // What is durable when: STARTED while files are written; DONE or WAITING_FOR_WALS, whatever the
 // incremental backup is, only when every file is. A process that dies leaves a backup that the next

@@ -5,17 +5,21 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
+#include <utility>
 
 #include "base/digest.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/test_support.h"
+#include "base/worker_pool.h"
 #include "catalogue/test_support.h"
 #include "compression/codec.h"
+#include "encryption/test_support.h"
 #include "pipeline/file_sink.h"
 #include "pipeline/tar_reader.h"
 #include "pipeline/tar_writer.h"
-#include "postgres/backup_manifest.h"
+#include "stored/backup_store.h"
 #include "stored/manifest_index.h"
 #include "stored/test_support.h"
 
@@ -27,6 +31,7 @@ using catalogue::BackupInfo;
 using catalogue::BackupStatus;
 using stored::blocks_of;
 using stored::incremental_content;
+using stored::manifest_of;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -89,19 +94,6 @@ class ConsolidateTest : public testing::Test {
   server::Server server() const { return {config_, global_, {}}; }
   catalogue::Catalogue catalogue() const { return server().catalogue(); }
 
-  static std::string manifest_of(const Files& files) {
-    std::string text;
-    postgres::ManifestWriter writer([&](std::string_view part) { text += part; }, std::nullopt);
-    for (const auto& [path, content] : files) {
-      writer.add_file({.path = path,
-                       .size_bytes = content.size(),
-                       .last_modified = "2026-11-21 01:42:37 GMT",
-                       .algorithm = DigestAlgorithm::sha256,
-                       .checksum = digest_of(DigestAlgorithm::sha256, content)});
-    }
-    writer.finish();
-    return text;
-  }
   fs::path path_of(const BackupInfo& info, const std::string& path) const {
     return path.starts_with(kOutside)
                ? catalogue().tablespace_directory(info.id, 16384) / path.substr(kOutside.size())
@@ -146,6 +138,9 @@ class ConsolidateTest : public testing::Test {
     EXPECT_FALSE(fs::exists(path_of(result, "base/5/9999")));
     EXPECT_EQ(fs::read_symlink(path_of(result, "pg_tblspc/16384")),
               catalogue().tablespace_directory(result.id, 16384));
+    expect_complete_manifest(result);
+  }
+  void expect_complete_manifest(const BackupInfo& result) const {
     const auto manifest = stored::ManifestIndex::load(path_of(result, "backup_manifest"));
     ASSERT_TRUE(manifest);
     for (const auto& [path, content] : Files{{"base/5/1259", blocks_of("aba")},
@@ -291,6 +286,153 @@ TEST_F(ConsolidateArchives, ThatLackAFileMakeNoBackup) {
   put_archives(last_, fewer);
   fewer["base/5/1260"] = last_files_["base/5/1260"];
   put_file(path_of(last_, "backup_manifest"), manifest_of(fewer));
+  EXPECT_THAT(refusal(), HasSubstr("\"base/5/1260\" is missing"));
+  EXPECT_EQ(catalogue().list_backups().backups.back().status, BackupStatus::failed);
+}
+
+// With the real gpg; making a key takes time, so there is one keyring.
+class ConsolidateEncrypted : public ConsolidateTest {
+ protected:
+  static void SetUpTestSuite() { keyring = new encryption::TestKeyring(); }
+  static void TearDownTestSuite() { delete std::exchange(keyring, nullptr); }
+
+  ConsolidateEncrypted() {
+    config_.encryption = config::Encryption::gpg;
+    config_.encryption_key_id = encryption::TestKeyring::kKey;
+    config_.encryption_passphrase_command = "echo open sesame";
+    for (BackupInfo* const info : {&full_, &last_}) {
+      info->compression = "zstd";
+      info->encryption = "gpg";
+    }
+    // A block of it comes from the full backup, behind much else of it.
+    full_files_["base/5/2000"] = std::string(std::size_t{5} << 20, 'x') + blocks_of("yz");
+    last_files_["base/5/INCREMENTAL.2000"] = incremental_content({0}, 642, 'b');
+  }
+
+  void put_encrypted(const BackupInfo& info, const Files& files) const {
+    const catalogue::Catalogue catalogue = this->catalogue();
+    const auto writer = stored::BackupStore(catalogue).create(
+        info.id, {.form = catalogue::StoredForm::tar,
+                  .coding = {.algorithm = compression::Algorithm::zstd,
+                             .place = stored::CompressionPlace::client,
+                             .cipher = server().cipher()}});
+    for (const std::uint32_t oid : {16384U, 0U}) {
+      stored::TreeSink& tree = writer->begin_tree({.oid = oid, .in_place_location = {}});
+      for (const auto& [path, content] : files) {
+        if (path.starts_with(kOutside) == (oid == 0)) continue;
+        const std::string name = oid == 0 ? path : path.substr(kOutside.size());
+        tree.begin_member({.path = name, .mode = 0600, .size_bytes = content.size()});
+        tree.write(as_bytes(content));
+        tree.end_member();
+      }
+      tree.finish();
+    }
+    const auto manifest = writer->put_manifest();
+    manifest->write(as_bytes(manifest_of(files)));
+    manifest->finish();
+    writer->make_durable();
+    catalogue.save(info);
+  }
+  void put_encrypted_chain() const {
+    put_encrypted(full_, full_files_);
+    put_encrypted(last_, last_files_);
+  }
+  // By the names of the manifest.
+  Files decrypted(const BackupInfo& info) const {
+    Files files;
+    const catalogue::Catalogue catalogue = this->catalogue();
+    for (const stored::BackupTree& tree :
+         stored::BackupStore(catalogue).open(info, {.cipher = server().cipher()})) {
+      WorkerPool worker(1);
+      tree.content->read_through(
+          [&](const stored::Entry& entry, const stored::ContentOpener& open) {
+            if (entry.is_directory) return;
+            worker.submit([&files, name = tree.manifest_prefix() + entry.path, open,
+                           size = static_cast<std::size_t>(entry.size_bytes)] {
+              std::string content(size, '\0');
+              open()->read_at(0, std::as_writable_bytes(std::span(content)));
+              files[name] = std::move(content);
+            });
+          });
+      worker.wait();
+    }
+    return files;
+  }
+
+  static encryption::TestKeyring* keyring;
+};
+
+encryption::TestKeyring* ConsolidateEncrypted::keyring = nullptr;
+
+TEST_F(ConsolidateEncrypted, BecomesEncryptedArchives) {
+  put_encrypted_chain();
+  const BackupInfo result = consolidate();
+  const Files expected = {{"PG_VERSION", "17\n"},
+                          {"backup_label", kLaterLabel},
+                          {"base/5/1259", blocks_of("aba")},
+                          {"base/5/1260", blocks_of("new")},
+                          {"base/5/2000", blocks_of("b" + std::string(639, 'x') + "yz")},
+                          {kOutside + "PG_17_1/5/1", blocks_of("aab")}};
+  Files files = decrypted(result);
+  files.erase("backup_manifest");  // which lies beside the archives
+  EXPECT_EQ(files.size(), expected.size());
+  for (const auto& [path, content] : expected) EXPECT_TRUE(files[path] == content) << path;
+  expect_complete_manifest(result);
+  const BackupInfo saved = catalogue().load_backup(result.id);
+  EXPECT_EQ(saved.encryption, "gpg");
+  EXPECT_EQ(saved.compression, "zstd");
+  std::vector<std::string> names;
+  for (const auto& file : fs::directory_iterator(catalogue().data_directory(result.id))) {
+    names.push_back(file.path().filename().string());
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAre("base.tar.zst.gpg", "16384.tar.zst.gpg",
+                                                   "backup_manifest"));
+  EXPECT_FALSE(keyring->decrypt(get_file(path_of(result, "base.tar.zst.gpg"))).empty())
+      << "for the configured key";
+}
+
+// A link from before encryption was configured: the result must not be in clear.
+TEST_F(ConsolidateEncrypted, OneEncryptedLinkMakesTheResultEncrypted) {
+  full_.compression.reset();
+  full_.encryption.reset();
+  put_plain(full_, full_files_);
+  put_encrypted(last_, last_files_);
+  const BackupInfo result = consolidate();
+  EXPECT_EQ(result.encryption, "gpg");
+  const Files files = decrypted(result);
+  EXPECT_EQ(files.at("base/5/1259"), blocks_of("aba"));
+  EXPECT_EQ(files.at(kOutside + "PG_17_1/5/1"), blocks_of("aab"));
+  expect_complete_manifest(result);
+}
+
+TEST_F(ConsolidateEncrypted, NeedsAKeyBeforeAnythingIsWritten) {
+  put_encrypted_chain();
+  config_.encryption_key_id.reset();
+  EXPECT_THAT(refusal(), HasSubstr("no 'encryption_key_id' is configured"));
+  EXPECT_THAT(listed(), ElementsAre("20261121T010000", "20261121T020000"));
+}
+
+TEST_F(ConsolidateEncrypted, ADamagedFileMakesNoBackup) {
+  Files damaged = full_files_;
+  damaged["base/5/2000"].back() ^= 1;  // in a block that the result has of it
+  put_encrypted(full_, damaged);
+  const auto manifest = path_of(full_, "backup_manifest");
+  fs::remove(manifest);
+  put_file(manifest, manifest_of(full_files_));
+  put_encrypted(last_, last_files_);
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("base/5/2000"), HasSubstr("checksum")));
+  const BackupInfo failed = catalogue().list_backups().backups.back();
+  EXPECT_EQ(failed.status, BackupStatus::failed);
+  EXPECT_THAT(failed.error.value_or(""), HasSubstr("base/5/2000"));
+}
+
+TEST_F(ConsolidateEncrypted, AMissingFileMakesNoBackup) {
+  put_encrypted(full_, full_files_);
+  Files fewer = last_files_;
+  fewer.erase("base/5/1260");
+  put_encrypted(last_, fewer);
+  fs::remove(path_of(last_, "backup_manifest"));
+  put_file(path_of(last_, "backup_manifest"), manifest_of(last_files_));
   EXPECT_THAT(refusal(), HasSubstr("\"base/5/1260\" is missing"));
   EXPECT_EQ(catalogue().list_backups().backups.back().status, BackupStatus::failed);
 }

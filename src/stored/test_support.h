@@ -1,9 +1,15 @@
-// Incremental files for unit tests.
+// Incremental files and manifests for unit tests.
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "base/digest.h"
+#include "postgres/backup_manifest.h"
 
 namespace barman::stored {
 
@@ -29,6 +35,21 @@ inline std::string incremental_content(const std::vector<std::uint32_t>& blocks,
   for (const std::uint32_t block : blocks) append_number(content, block);
   content.resize((content.size() + 8191) / 8192 * 8192);
   return content + blocks_of(std::string(blocks.size(), letter));
+}
+
+// A manifest that lists these files, by path, with the SHA-256 of their content.
+inline std::string manifest_of(const std::map<std::string, std::string>& files) {
+  std::string text;
+  postgres::ManifestWriter writer([&](std::string_view part) { text += part; }, std::nullopt);
+  for (const auto& [path, content] : files) {
+    writer.add_file({.path = path,
+                     .size_bytes = content.size(),
+                     .last_modified = "2026-11-21 01:42:37 GMT",
+                     .algorithm = DigestAlgorithm::sha256,
+                     .checksum = digest_of(DigestAlgorithm::sha256, content)});
+  }
+  writer.finish();
+  return text;
 }
 
 }  // namespace barman::stored

@@ -8,7 +8,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "consolidate/full_writer.h"
+#include "consolidate/chain_merge.h"
 #include "copy/backup_tree.h"
 #include "copy/combined_manifest.h"
 #include "copy/copy_task.h"
@@ -25,9 +25,9 @@ namespace {
 
 constexpr mode_t kDirectoryMode = 0700;
 
-class PlainWriter final : public FullWriter {
+class MergeOfFiles final : public ChainMerge {
  public:
-  explicit PlainWriter(const WriterSettings& settings)
+  explicit MergeOfFiles(const MergeSettings& settings)
       : catalogue_(settings.catalogue),
         chain_(settings.chain),
         interrupt_(settings.interrupt),
@@ -73,9 +73,9 @@ class PlainWriter final : public FullWriter {
     }
     copier.add_directory(catalogue_.base_directory(target.id));
     copier.wait();
-    writer->make_durable();
     progress_.end();
     manifest_.write(store.manifest_path(chain_.backup().id), *writer->put_manifest());
+    writer->make_durable();
   }
 
  private:
@@ -135,8 +135,8 @@ class PlainWriter final : public FullWriter {
 
 }  // namespace
 
-std::unique_ptr<FullWriter> make_plain_writer(const WriterSettings& settings) {
-  return std::make_unique<PlainWriter>(settings);
+std::unique_ptr<ChainMerge> make_merge_of_files(const MergeSettings& settings) {
+  return std::make_unique<MergeOfFiles>(settings);
 }
 
 }  // namespace barman::consolidate

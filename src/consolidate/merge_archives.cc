@@ -1,11 +1,9 @@
 // An encrypted chain as encrypted archives. Blocks of a file come from streams that have their
 // files in different orders, and nothing may lie on this host in clear. Therefore the incremental
-// backups, which are small, are decrypted into scratch files (content/scratch_tree.h); the full one
+// backups, which are small, are decrypted into scratch files (stored/scratch_tree.h); the full one
 // is read once, from its beginning to its end, and each of its files goes into the new archive
 // while it passes, with the blocks that newer backups have of it. Files that it does not have
 // follow.
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -14,16 +12,16 @@
 
 #include <fmt/format.h>
 
-#include "base/digest.h"
 #include "base/error.h"
 #include "base/worker_pool.h"
-#include "consolidate/full_writer.h"
+#include "consolidate/chain_merge.h"
 #include "copy/combined_manifest.h"
 #include "stored/archive_file.h"
 #include "stored/backup_store.h"
 #include "stored/checked_reader.h"
 #include "stored/combined_tree.h"
 #include "stored/scratch_tree.h"
+#include "stored/tree_filler.h"
 
 namespace barman::consolidate {
 namespace fs = std::filesystem;
@@ -34,10 +32,6 @@ using stored::ContentOpener;
 using stored::Entry;
 
 namespace {
-
-constexpr mode_t kArchiveDirectoryMode = 0700;
-constexpr mode_t kFileMode = 0600;
-constexpr std::size_t kPieceSize = std::size_t{256} << 10;
 
 // The full backup while it is read through: it has the one file that is passing.
 class PassingTree final : public stored::ContentTree {
@@ -73,58 +67,10 @@ class PassingTree final : public stored::ContentTree {
   ContentOpener open_;
 };
 
-// Puts files that can be read at any offset into a tree that is being written.
-class TreeFiller {
- public:
-  explicit TreeFiller(stored::TreeSink& tree) : tree_(tree) {}
-
-  void add_directory(const Entry& entry) {
-    tree_.begin_member(member_of(entry, pipeline::TarMemberType::directory));
-    tree_.end_member();
-  }
-
-  // Returns the CRC-32C of the content.
-  std::uint32_t add_file(const Entry& entry, ContentFile& file, const std::string& name) {
-    tree_.begin_member(member_of(entry, pipeline::TarMemberType::regular));
-    std::uint32_t crc = kCrc32cInitial;
-    std::uint64_t offset = 0;
-    for (;;) {
-      const std::size_t size = file.read_at(offset, buffer_);
-      const Bytes data = Bytes(buffer_).first(size);
-      crc = crc32c_extend(crc, data);
-      tree_.write(data);
-      offset += size;
-      if (size < buffer_.size()) break;
-    }
-    if (offset != entry.size_bytes) {
-      throw Error(ErrorKind::corrupt,
-                  fmt::format("\"{}\" has {} bytes instead of {}", name, offset, entry.size_bytes),
-                  "Choose another backup, or put an intact copy of the file in its place.");
-    }
-    tree_.end_member();
-    return crc32c_finish(crc);
-  }
-
- private:
-  static pipeline::TarMember member_of(const Entry& entry, pipeline::TarMemberType type) {
-    const bool is_file = type == pipeline::TarMemberType::regular;
-    return {.path = entry.path,
-            .type = type,
-            .mode = entry.mode | (is_file ? kFileMode : kArchiveDirectoryMode),
-            .size_bytes = is_file ? entry.size_bytes : 0,
-            .mtime = entry.mtime_seconds,
-            .uid = ::geteuid(),
-            .gid = ::getegid()};
-  }
-
-  stored::TreeSink& tree_;
-  std::vector<std::byte> buffer_ = std::vector<std::byte>(kPieceSize);
-};
-
 // The same tree of all backups of the chain, on its way into one archive.
 class TreePass {
  public:
-  TreePass(const WriterSettings& settings, const stored::BackupTree& newest,
+  TreePass(const MergeSettings& settings, const stored::BackupTree& newest,
            const fs::path& scratch_directory, copy::CombinedManifest& combined)
       : settings_(settings),
         prefix_(newest.manifest_prefix()),
@@ -152,7 +98,7 @@ class TreePass {
     tree_.emplace(std::move(links), prefix_);
   }
 
-  void write(TreeFiller& archive) {
+  void write(stored::TreeFiller& archive) {
     settings_.progress.set_item(prefix_.empty() ? "base" : prefix_);
     archive_ = &archive;
     newest_->walk([&](const Entry& entry) {
@@ -209,7 +155,7 @@ class TreePass {
     settings_.progress.advance(entry.size_bytes);
   }
 
-  const WriterSettings& settings_;
+  const MergeSettings& settings_;
   const std::string prefix_;
   const std::shared_ptr<stored::ManifestIndex> manifest_;
   copy::CombinedManifest& combined_;
@@ -217,14 +163,14 @@ class TreePass {
   std::shared_ptr<const stored::ContentTree> full_;
   std::shared_ptr<PassingTree> passing_;
   std::optional<stored::CombinedTree> tree_;
-  TreeFiller* archive_ = nullptr;
+  stored::TreeFiller* archive_ = nullptr;
   // The files that are not in the archive yet.
   std::map<std::string, Entry, std::less<>> pending_;
 };
 
-class EncryptedWriter final : public FullWriter {
+class MergeOfArchives final : public ChainMerge {
  public:
-  explicit EncryptedWriter(const WriterSettings& settings) : settings_(settings) {}
+  explicit MergeOfArchives(const MergeSettings& settings) : settings_(settings) {}
 
   void check() override {
     const BackupInfo& backup = settings_.chain.backup();
@@ -246,33 +192,33 @@ class EncryptedWriter final : public FullWriter {
 
   void write(const BackupInfo& target) override {
     const stored::BackupChain& chain = settings_.chain;
-    const fs::path directory = settings_.catalogue.data_directory(target.id);
-    const fs::path newest_directory = settings_.catalogue.data_directory(chain.backup().id);
     settings_.progress.begin("consolidate",
                              static_cast<std::uint64_t>(chain.backup().cluster_size.value_or(0)));
     const stored::BackupStore store(settings_.catalogue);
-    std::unique_ptr<stored::BackupWriter> writer;
+    const std::unique_ptr<stored::BackupWriter> writer = store.create(target.id, options());
+    const fs::path scratch_directory = store.directories(target.id).data_directory;
     copy::CombinedManifest combined;
     for (const stored::BackupTree& tree : chain.members().front().trees) {
-      // Each archive is compressed as that of the newest backup.
-      writer = store.create(target.id, options_for(tree, newest_directory));
-      TreePass pass(settings_, tree, directory, combined);
+      TreePass pass(settings_, tree, scratch_directory, combined);
       stored::TreeSink& sink = writer->begin_tree({.oid = tree.oid, .in_place_location = {}});
-      TreeFiller filler(sink);
+      stored::TreeFiller filler(sink);
       pass.write(filler);
       sink.finish();
-      writer->make_durable();
     }
     refuse_missing_files(chain);
     settings_.progress.end();
     combined.write(store.manifest_path(chain.backup().id), *writer->put_manifest());
+    writer->make_durable();
   }
 
  private:
-  stored::WriterOptions options_for(const stored::BackupTree& tree, const fs::path& newest) const {
-    const std::optional<stored::ArchiveFile> source = stored::find_archive(newest, tree.oid);
+  // Compressed as the newest backup.
+  stored::WriterOptions options() const {
+    const stored::BackupStore store(settings_.catalogue);
+    const std::optional<stored::ArchiveFile> newest =
+        stored::find_archive(store.directories(settings_.chain.backup().id).data_directory, 0);
     stored::WriterOptions options = {.form = catalogue::StoredForm::tar};
-    options.coding.algorithm = source ? source->algorithm : std::nullopt;
+    options.coding.algorithm = newest ? newest->algorithm : std::nullopt;
     if (options.coding.algorithm) options.coding.place = stored::CompressionPlace::client;
     options.coding.level = settings_.compression_level;
     options.coding.worker_count = settings_.worker_count;
@@ -280,13 +226,13 @@ class EncryptedWriter final : public FullWriter {
     return options;
   }
 
-  const WriterSettings settings_;
+  const MergeSettings settings_;
 };
 
 }  // namespace
 
-std::unique_ptr<FullWriter> make_encrypted_writer(const WriterSettings& settings) {
-  return std::make_unique<EncryptedWriter>(settings);
+std::unique_ptr<ChainMerge> make_merge_of_archives(const MergeSettings& settings) {
+  return std::make_unique<MergeOfArchives>(settings);
 }
 
 }  // namespace barman::consolidate

@@ -1,3 +1,5 @@
+#include "consolidate/chain_merge.h"
+
 #include <sys/statvfs.h>
 
 #include <filesystem>
@@ -7,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "consolidate/full_writer.h"
 
 namespace barman::consolidate {
 

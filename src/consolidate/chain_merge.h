@@ -1,5 +1,5 @@
-// Writes the files of the full backup that a chain becomes: into a directory, or, when the chain is
-// encrypted, into archives that are encrypted, too.
+// Puts the files of a chain together into one full backup. What writes it is the BackupWriter of
+// stored/; here is what is read, in which order, and where each block comes from.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace barman::consolidate {
 
-struct WriterSettings {
+struct MergeSettings {
   const catalogue::Catalogue& catalogue;
   const stored::BackupChain& chain;
   std::size_t worker_count = 1;
@@ -27,9 +27,9 @@ struct WriterSettings {
   Progress& progress;
 };
 
-class FullWriter {
+class ChainMerge {
  public:
-  virtual ~FullWriter() = default;
+  virtual ~ChainMerge() = default;
   // Before anything is written: what can be foreseen. Throws `corrupt` for files that are missing,
   // `io` when the result does not fit, `config` when it could not be encrypted.
   virtual void check() = 0;
@@ -38,10 +38,12 @@ class FullWriter {
   virtual void write(const catalogue::BackupInfo& target) = 0;
 };
 
-std::unique_ptr<FullWriter> make_plain_writer(const WriterSettings& settings);
-std::unique_ptr<FullWriter> make_encrypted_writer(const WriterSettings& settings);
+// Into directories: each file for itself, which may share blocks with those of the chain.
+std::unique_ptr<ChainMerge> make_merge_of_files(const MergeSettings& settings);
+// Of an encrypted chain into archives that are encrypted, too.
+std::unique_ptr<ChainMerge> make_merge_of_archives(const MergeSettings& settings);
 
-// What both writers have in common.
+// What both have in common.
 
 // Throws `io` when the file system of the backups has less than that.
 void require_space(const catalogue::Catalogue& catalogue, std::uint64_t size_bytes);
