@@ -51,9 +51,9 @@ std::optional<std::uint32_t> parse_count(std::string_view digits) {
   return static_cast<std::uint32_t>(*number);
 }
 
-// "data", "16384", "data_0001".
-std::optional<ArchiveName> parse_stem(std::string_view stem) {
-  ArchiveName name;
+// The stem of data.tar, 16384.tar or data_0001.tar.
+std::optional<BucketArchiveName> parse_stem(std::string_view stem) {
+  BucketArchiveName name;
   const std::size_t line = stem.find('_');
   if (line != std::string_view::npos) {
     const auto number = parse_count(stem.substr(line + 1));
@@ -80,7 +80,7 @@ std::string_view suffix_of(std::optional<Algorithm> algorithm) {
   return algorithm ? suffix_of(*algorithm) : std::string_view{};
 }
 
-std::string format_archive_name(const ArchiveName& name) {
+std::string format_archive_name(const BucketArchiveName& name) {
   const std::string tree =
       name.tablespace_oid == 0 ? std::string(kDataArchive) : std::to_string(name.tablespace_oid);
   const std::string number = name.number == 0 ? "" : fmt::format("_{:04}", name.number);
@@ -131,7 +131,7 @@ std::string BucketLayout::keep_key(const catalogue::BackupId& id) const {
 }
 
 std::string BucketLayout::archive_key(const catalogue::BackupId& id,
-                                      const ArchiveName& name) const {
+                                      const BucketArchiveName& name) const {
   return backup_prefix(id) + format_archive_name(name);
 }
 

@@ -20,18 +20,18 @@ std::string_view suffix_of(compression::Algorithm algorithm);
 std::string_view suffix_of(std::optional<compression::Algorithm> algorithm);
 
 // One archive of a backup: "data.tar", "16384_0001.tar.gz".
-struct ArchiveName {
+struct BucketArchiveName {
   // 0 = the data directory.
   std::uint32_t tablespace_oid = 0;
   // 0 = the first one of its tree.
   std::uint32_t number = 0;
   std::optional<compression::Algorithm> compression = {};
-  friend bool operator==(const ArchiveName&, const ArchiveName&) = default;
+  friend bool operator==(const BucketArchiveName&, const BucketArchiveName&) = default;
 };
-std::string format_archive_name(const ArchiveName& name);
+std::string format_archive_name(const BucketArchiveName& name);
 // Of what is in the name but cannot be read: the extension that nobody knows.
 struct ParsedArchiveName {
-  ArchiveName name;
+  BucketArchiveName name;
   std::string unknown_extension = {};  // "" = none
 };
 // nullopt for what is no archive of a backup. `file_name` is the last component of a key.
@@ -60,7 +60,7 @@ class BucketLayout {
   std::string backup_prefix(const catalogue::BackupId& id) const;
   std::string backup_info_key(const catalogue::BackupId& id) const;
   std::string keep_key(const catalogue::BackupId& id) const;
-  std::string archive_key(const catalogue::BackupId& id, const ArchiveName& name) const;
+  std::string archive_key(const catalogue::BackupId& id, const BucketArchiveName& name) const;
 
   // What a key below backups_prefix() belongs to; nullopt for what is not the object of a backup.
   struct BackupObject {

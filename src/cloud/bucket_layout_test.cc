@@ -46,10 +46,11 @@ TEST(BucketLayout, TellsToWhichBackupAKeyBelongs) {
 }
 
 TEST(ArchiveNames, AreReadBack) {
-  for (const ArchiveName& name :
-       {ArchiveName{}, ArchiveName{.tablespace_oid = 4294967295, .number = 1, .compression = {}},
-        ArchiveName{.tablespace_oid = 0, .number = 10000, .compression = Algorithm::snappy},
-        ArchiveName{.tablespace_oid = 16384, .number = 0, .compression = Algorithm::lz4}}) {
+  for (const BucketArchiveName& name :
+       {BucketArchiveName{},
+        BucketArchiveName{.tablespace_oid = 4294967295, .number = 1, .compression = {}},
+        BucketArchiveName{.tablespace_oid = 0, .number = 10000, .compression = Algorithm::snappy},
+        BucketArchiveName{.tablespace_oid = 16384, .number = 0, .compression = Algorithm::lz4}}) {
     const auto parsed = parse_backup_archive_name(format_archive_name(name));
     ASSERT_TRUE(parsed) << format_archive_name(name);
     EXPECT_EQ(parsed->name, name);

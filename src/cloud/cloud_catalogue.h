@@ -22,7 +22,7 @@
 namespace barman::cloud {
 
 struct StoredArchive {
-  ArchiveName name;
+  BucketArchiveName name;
   std::string key;
   std::uint64_t size_bytes = 0;
   friend bool operator==(const StoredArchive&, const StoredArchive&) = default;

@@ -54,7 +54,7 @@ TEST(CloudCatalogue, ListsWhatIsThere) {
   EXPECT_TRUE(found.list.broken.empty());
   const BackupObjects& objects = found.objects_of(kFirst);
   ASSERT_EQ(objects.archives.size(), 3U);
-  EXPECT_EQ(objects.archives[0].name, ArchiveName{});
+  EXPECT_EQ(objects.archives[0].name, BucketArchiveName{});
   EXPECT_EQ(objects.archives[1].name.number, 1U);
   EXPECT_EQ(objects.archives[2].name.tablespace_oid, 16384U);
   EXPECT_EQ(objects.other_names, std::vector<std::string>{"data_0002.tar.rar"});

@@ -68,7 +68,7 @@ struct RestoreBucket : LocalBucket {
     info.timeline = wal::TimelineId{1};
     info.version = 170000;
   }
-  void add_archive(const ArchiveName& name, const FillArchive& fill) {
+  void add_archive(const BucketArchiveName& name, const FillArchive& fill) {
     const auto sink =
         storage.create(layout.archive_key(kRestoreId, name), storage::IfPresent::refuse);
     const auto compressor = name.compression

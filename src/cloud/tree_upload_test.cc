@@ -43,7 +43,7 @@ struct UploadBucket : LocalBucket {
   fs::path data = directory.path() / "pgdata";
   backup::PageDamageList damage;
 
-  MemberList read(const ArchiveName& name) const {
+  MemberList read(const BucketArchiveName& name) const {
     MemberList list;
     pipeline::TarReader tar(list, "archive", pipeline::TarEnd::required, pipeline::TarTypes::all);
     const std::string key = layout.archive_key(kUploadId, name);

@@ -175,9 +175,9 @@ Archived archive_wal_object(storage::Storage& storage, const BucketLayout& layou
               "old WAL away.");
 }
 
-FoundWal find_wal_objects(const storage::Storage& storage, const BucketLayout& layout,
-                          const WalQuery& query) {
-  FoundWal found;
+FoundWalObjects find_wal_objects(const storage::Storage& storage, const BucketLayout& layout,
+                                 const WalQuery& query) {
+  FoundWalObjects found;
   const bool takes_following = query.following > 0 && query.name.kind == WalFileKind::segment;
   const std::string directory = layout.wal_directory(query.name);
   // Of its beginning only, if nothing else is asked for.

@@ -47,14 +47,14 @@ struct WalObject {
   WalObjectName name;
 };
 
-struct FoundWal {
+struct FoundWalObjects {
   std::optional<WalObject> wanted;
   std::vector<WalObject> following;  // ascending, one for each segment
 };
 
 // One listing. The file itself before its compressed form, both before an unfinished one.
-FoundWal find_wal_objects(const storage::Storage& storage, const BucketLayout& layout,
-                          const WalQuery& query);
+FoundWalObjects find_wal_objects(const storage::Storage& storage, const BucketLayout& layout,
+                                 const WalQuery& query);
 
 // Writes the content, decompressed, to `target`. What comes out and does not look like the file of
 // that name is a warning of the log: PostgreSQL would take it for the end of WAL.

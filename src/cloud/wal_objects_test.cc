@@ -43,8 +43,8 @@ struct WalBucket : LocalBucket {
     fetch_wal_object(storage, object, target, path);
     return read_file(path);
   }
-  FoundWal find(std::string_view name, Partials partials = Partials::take,
-                std::size_t following = 0) const {
+  FoundWalObjects find(std::string_view name, Partials partials = Partials::take,
+                       std::size_t following = 0) const {
     return find_wal_objects(storage, layout,
                             {.name = wal_file(name), .partials = partials, .following = following});
   }
@@ -59,7 +59,7 @@ TEST(WalObjects, ComeBackAsTheyWentInEveryForm) {
         std::optional(Algorithm::zstd), std::optional(Algorithm::lz4)}) {
     WalBucket bucket;
     EXPECT_EQ(bucket.archive(kSegment, content, algorithm), Archived::stored);
-    const FoundWal found = bucket.find(kSegment);
+    const FoundWalObjects found = bucket.find(kSegment);
     ASSERT_TRUE(found.wanted);
     EXPECT_EQ(found.wanted->key,
               std::string(kDirectory) + kSegment + std::string(suffix_of(algorithm)));
@@ -132,7 +132,7 @@ TEST(WalObjects, FollowInTheirDirectory) {
   bucket.archive("000000010000000200000006", "6");
   bucket.archive("000000010000000200000007", "7");
   bucket.archive("000000010000000300000000", "8");
-  const FoundWal found = bucket.find(kSegment, Partials::take, 2);
+  const FoundWalObjects found = bucket.find(kSegment, Partials::take, 2);
   ASSERT_TRUE(found.wanted);
   std::vector<std::string> keys;
   for (const WalObject& object : found.following) keys.push_back(object.key);

@@ -118,7 +118,7 @@ int restore_wal(const ParsedArguments& arguments) {
   const auto spool = prefetches ? find_spool(arguments) : std::nullopt;
   const bool is_taken = spool && take_from_spool(*spool, wal_name, destination);
   if (is_taken && !spool->list().empty()) return kExitDone;
-  const cloud::FoundWal found = cloud::find_wal_objects(
+  const cloud::FoundWalObjects found = cloud::find_wal_objects(
       *bucket.store, bucket.layout,
       {.name = *name,
        .partials = arguments.is_set("no_partial") ? cloud::Partials::refuse : cloud::Partials::take,
