@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "client/client_program.h"
 #include "client/prefetch.h"
+#include "client/recovery_end.h"
 #include "client/remote_barman.h"
 #include "client/spool.h"
 #include "client/wal_destination.h"
@@ -38,8 +39,6 @@ constexpr int kExitSignalBase = 128;
 // A network that fails for a moment must not look like the end of the WAL.
 constexpr int kAttempts = 3;
 constexpr int kPatientAttempts = 15;
-// PostgreSQL stops at codes above 125; at others it believes that there is no more WAL.
-constexpr int kExitStopRecovery = 126;
 constexpr std::chrono::milliseconds kBetweenAttempts{1000};
 constexpr std::chrono::milliseconds kRestorePoll{2};
 constexpr std::chrono::seconds kLongestWait{60};
@@ -114,12 +113,6 @@ RestoreWalRequest make_restore_request(const ParsedArguments& arguments) {
         stdout);
   }
   return request;
-}
-
-// Whether the PostgreSQL that has called us (its data directory is the current one) would end its
-// recovery at "no more WAL" and begin to write. A standby asks again.
-bool is_called_for_the_last_time() {
-  return ::access("recovery.signal", F_OK) == 0 && ::access("standby.signal", F_OK) != 0;
 }
 
 int fail(const RestoreWalRequest& request, int exit_code) {
@@ -288,10 +281,7 @@ int run_wal_restore(int argc, char** argv) {
       wal_restore_program(), argc, argv,
       [](const ParsedArguments& arguments) { return restore(make_restore_request(arguments)); });
   if (exit_code != kExitFailure || !is_called_for_the_last_time()) return exit_code;
-  tell(
-      "HINT: Whether there is more WAL is not known, so PostgreSQL stops its recovery. Start it "
-      "again when the reason is gone; it goes on where it was.");
-  return kExitStopRecovery;
+  return stop_recovery();
 }
 
 }  // namespace barman::client

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/worker_pool.h"
 #include "client/background.h"
+#include "client/recovery_end.h"
 #include "client/spool.h"
 #include "client/wal_destination.h"
 #include "cloud/wal_objects.h"
@@ -152,6 +153,11 @@ const command_line::ProgramSpec& cloud_wal_restore_program() {
                           .metavar = "wal_dest",
                           .help = "where to write it, %p of restore_command",
                           .words = "files"}}});
+    spec.exits.push_back(
+        {"126",
+         "What would be 2 or 4, in a recovery that is no standby's: PostgreSQL stops, and goes on "
+         "when it is started again. After 2 or 4 it would take the failure for the end of the "
+         "WAL."});
     spec.epilogue =
         "For postgresql.conf: restore_command = 'barman-cloud-wal-restore s3://BUCKET/PATH SERVER "
         "%f %p'";
@@ -161,10 +167,16 @@ const command_line::ProgramSpec& cloud_wal_restore_program() {
 }
 
 int run_cloud_wal_restore(int argc, char** argv) {
-  return command_line::run_program(cloud_wal_restore_program(), argc, argv,
-                                   [](const ParsedArguments& arguments) {
-                                     return run_guarded("WAL restore", arguments, restore_wal);
-                                   });
+  return command_line::run_program(
+      cloud_wal_restore_program(), argc, argv, [](const ParsedArguments& arguments) {
+        const int exit_code = run_guarded("WAL restore", arguments, restore_wal);
+        const bool is_known = exit_code == kExitDone || exit_code == kExitOperationFailed ||
+                              exit_code == kExitBadLine;
+        if (is_known || arguments.is_set("test") || !client::is_called_for_the_last_time()) {
+          return exit_code;
+        }
+        return client::stop_recovery();
+      });
 }
 
 }  // namespace barman::cloud_cli

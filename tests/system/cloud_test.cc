@@ -258,6 +258,23 @@ TEST_F(Cloud, ExitCodesTellWhatWentWrong) {
   EXPECT_EQ(run("barman-cloud-backup-list", {}, endpoint, "http://no/bucket"), 4);
   EXPECT_EQ(run("barman-cloud-backup-list", {"--nonsense"}, endpoint, site.url()), 3);
   EXPECT_EQ(run("barman-cloud-backup", {"-d", "host=/nowhere"}, endpoint, site.url()), 1);
+  // A store that does not answer is not the end of the WAL (decision 0008).
+  const TempDir data;
+  const auto restore = [&](const std::string& store) {
+    CommandRequest request{
+        .argv = {"env", "--chdir=" + data.path().string(),
+                 site.program("barman-cloud-wal-restore").string(), "--endpoint-url", store,
+                 site.url(), "main", "000000010000000000000001", "wal"},
+        .environment = site.server().environment()};
+    request.environment["AWS_MAX_ATTEMPTS"] = "1";
+    return run_command(request).exit_code;
+  };
+  EXPECT_EQ(restore(unreachable), 2);
+  write_text(data.path() / "recovery.signal", "");
+  EXPECT_EQ(restore(unreachable), 126);
+  EXPECT_EQ(restore(endpoint), 1) << "it is not there, and that is known";
+  write_text(data.path() / "standby.signal", "");
+  EXPECT_EQ(restore(unreachable), 2) << "a standby asks again";
 }
 
 // What is interrupted is no backup, and the next one is.

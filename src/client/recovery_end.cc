@@ -1,0 +1,20 @@
+#include "client/recovery_end.h"
+
+#include <unistd.h>
+
+#include "command_line/run_program.h"
+
+namespace barman::client {
+
+bool is_called_for_the_last_time() {
+  return ::access("recovery.signal", F_OK) == 0 && ::access("standby.signal", F_OK) != 0;
+}
+
+int stop_recovery() {
+  command_line::tell(
+      "HINT: Whether there is more WAL is not known, so PostgreSQL stops its recovery. Start it "
+      "again when the reason is gone; it goes on where it was.");
+  return kExitStopRecovery;
+}
+
+}  // namespace barman::client
