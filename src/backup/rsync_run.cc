@@ -195,7 +195,7 @@ void RsyncRun::get(NameList& names, const RsyncTransfer& transfer, const OnFile&
   options.insert(options.end(), transfer.options.begin(), transfer.options.end());
   const std::vector<std::string> paths = {kNoHost + rsync_path(slash_ended(transfer.source)),
                                           slash_ended(transfer.destination.string())};
-  const std::string& ssh_words = names.size_bytes() > kLarge ? words_.streams : words_.calls;
+  const std::string& ssh_words = transfer.sent_bytes > kLarge ? words_.streams : words_.calls;
   for (int attempt = 1;; ++attempt) {
     if (attempt > 1 || transfer.is_repeated) remove_shared(names, transfer.destination);
     const RsyncVerdict verdict =

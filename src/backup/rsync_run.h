@@ -56,6 +56,8 @@ struct RsyncTransfer {
   TransferLimit limit = {};
   // There may be files from an attempt that has failed.
   bool is_repeated = false;
+  // About how much will come.
+  std::uint64_t sent_bytes = 0;
 };
 
 class RsyncRun {
