@@ -223,6 +223,7 @@ TEST_F(RemotePlan, PlacesAreLookedAtBeforeAnythingIsSent) {
   EXPECT_EQ(look("link/it's new\n/x").resolved, fs::canonical(root_) / "full/it's new\n/x");
   EXPECT_FALSE(look("link/new").exists);
   EXPECT_TRUE(look("link/new").is_writable);
+  EXPECT_FALSE(look("link/new").is_on_read_only_disk);
   try {
     inspect_remote_places(ssh_.host("away"), request, {}, facts, {});
     FAIL();
