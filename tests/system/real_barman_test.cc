@@ -45,7 +45,8 @@ class RealBarman : public testing::Test {
                         .tablespaces = {"ts"}});
     barman_.add_section("main", {{"conninfo", postgres_->conninfo()},
                                  {"backup_method", "rsync"},
-                                 {"ssh_command", ssh_->shell()},
+                                 // Barman wants silence, also about hosts that it has not met.
+                                 {"ssh_command", ssh_->shell() + " -o LogLevel=ERROR"},
                                  {"backup_options", "concurrent_backup"},
                                  {"reuse_backup", "link"},
                                  {"immediate_checkpoint", "true"},
