@@ -107,6 +107,7 @@ DirectoryFacts inspect(const std::string& text, std::uint64_t catalogue_device) 
   facts.is_directory = status && S_ISDIR(status->st_mode);
   const fs::path existing = nearest_existing(facts.resolved);
   facts.is_writable = ::access(existing.c_str(), W_OK | X_OK) == 0;
+  facts.is_on_read_only_disk = !facts.is_writable && errno == EROFS;
   if (facts.is_directory) {
     facts.is_empty = !has_visible_entries(path);
     facts.running_postmaster = find_running_postmaster(path);
