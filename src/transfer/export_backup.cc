@@ -55,11 +55,10 @@ class ArchiveSink final : public pipeline::Sink {
   std::string checksum_;
 };
 
-std::string_view extension_of(const std::optional<compression::Algorithm>& algorithm) {
-  if (algorithm == compression::Algorithm::gzip) return ".tar.gz";
-  if (algorithm == compression::Algorithm::bzip2) return ".tar.bz2";
-  if (algorithm == compression::Algorithm::xz) return ".tar.xz";
-  return ".tar";
+std::string extension_of(const std::optional<compression::Algorithm>& algorithm) {
+  std::string extension = ".tar";
+  if (algorithm) extension += compression::file_extension(*algorithm);
+  return extension;
 }
 
 void require_exportable(const server::Server& server, const BackupInfo& backup,
