@@ -19,6 +19,7 @@
 #include "base/log_components.h"
 #include "base/text.h"
 #include "catalogue/backup_order.h"
+#include "catalogue/backup_word.h"
 
 namespace barman::catalogue {
 namespace fs = std::filesystem;
@@ -127,16 +128,10 @@ const BackupInfo* find_named(const std::vector<BackupInfo>& backups, std::string
                   name, ids));
 }
 
-bool is_word_for_newest(std::string_view word) { return word == "latest" || word == "last"; }
-bool is_word_for_oldest(std::string_view word) { return word == "oldest" || word == "first"; }
-bool is_word_for_newest_full(std::string_view word) {
-  return word == "latest-full" || word == "last-full";
-}
-
-bool is_answer(const BackupInfo& backup, std::string_view word) {
-  if (word == "last-failed") return backup.status == BackupStatus::failed;
+bool is_answer(const BackupInfo& backup, BackupWord word) {
+  if (word == BackupWord::newest_failed) return backup.status == BackupStatus::failed;
   if (!backup.is_copy_done()) return false;
-  if (!is_word_for_newest_full(word)) return true;
+  if (word != BackupWord::newest_full) return true;
   return backup.type() == BackupType::full || backup.type() == BackupType::rsync;
 }
 
@@ -490,17 +485,18 @@ const BackupInfo& resolve_backup(const BackupList& list, const Annotations& anno
                                  std::string_view word, std::string_view server_name) {
   const std::vector<BackupInfo>& backups = list.backups;
   const BackupInfo* found = nullptr;
+  const std::optional<BackupWord> asked = parse_backup_word(word);
   const auto matches = [&](const BackupInfo& backup) {
-    return is_answer(backup, word) && !annotations.being_deleted.contains(backup.id);
+    return is_answer(backup, *asked) && !annotations.being_deleted.contains(backup.id);
   };
   if (const std::optional<BackupId> id = parse_backup_id(word)) {
     found = list.find(*id);
     const BrokenBackup* const broken = list.find_broken(*id);
     if (found == nullptr && broken != nullptr) throw Error(ErrorKind::corrupt, broken->reason);
-  } else if (is_word_for_oldest(word)) {
+  } else if (asked == BackupWord::oldest) {
     const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
     found = first_of(by_age.begin(), by_age.end(), matches);
-  } else if (is_word_for_newest(word) || is_word_for_newest_full(word) || word == "last-failed") {
+  } else if (asked && asked != BackupWord::automatic) {
     const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
     found = first_of(by_age.rbegin(), by_age.rend(), matches);
   } else {
