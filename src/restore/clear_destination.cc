@@ -22,13 +22,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void remove_durably(const fs::path& path) {
-  if (::unlink(path.c_str()) == 0) return sync_directory(path.parent_path());
-  if (errno != ENOENT && errno != ENOTDIR) {
-    throw_errno(fmt::format("cannot remove \"{}\"", path.string()));
-  }
-}
-
 // Makes postmaster.pid as a starting server would. It goes with what is cleared; one that a crash
 // leaves has a pid of nobody.
 void claim_data_directory(const fs::path& directory) {

@@ -105,11 +105,6 @@ class TextSink final : public pipeline::Sink {
   const fs::path& path_;
 };
 
-bool is_segment_name(const std::string& name) {
-  const auto parsed = wal::parse_wal_file_name(name);
-  return parsed && parsed->kind == wal::WalFileKind::segment;
-}
-
 }  // namespace
 
 pipeline::TarMember WalMembers::member(const std::string& name, std::uint64_t size_bytes) const {
@@ -160,7 +155,7 @@ bool WalMembers::is_there(const WalFileCopy& file, const OpenedWal& opened,
 void WalMembers::send_file(const WalFileCopy& file, bool is_partial, const OnBytes& on_bytes) {
   const OpenedWal opened = open_wal(file.source, file.moves_to);
   const wal_archive::WalStoredForm form = plan_.coding.identify(opened.file, opened.path);
-  if (!is_partial && !is_segment_name(file.name)) {
+  if (!is_partial && !wal::is_segment_name(file.name)) {
     TextSink sink(opened.path);
     plan_.coding.decode(form, opened.file, opened.path, sink);
     archive_.add_file(member(file.name, sink.text.size()), sink.text);

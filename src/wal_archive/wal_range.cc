@@ -19,11 +19,6 @@ Error bad_segment_name(std::string_view name) {
   return {ErrorKind::usage, fmt::format("Invalid WAL segment name: {}", name)};
 }
 
-bool is_segment_name(std::string_view name) {
-  const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
-  return parsed && parsed->kind == wal::WalFileKind::segment;
-}
-
 wal::Segment parse_range_segment(std::string_view name, wal::SegmentSize size) {
   const std::optional<wal::Segment> segment = wal::parse_segment_name(name, size);
   if (!segment) throw bad_segment_name(name);
@@ -77,7 +72,7 @@ std::optional<std::string> find_archive_conflict(const WalLines& lines,
 std::optional<std::string> find_range_problem(std::string_view begin_wal,
                                               std::string_view end_wal) {
   for (const std::string_view name : {begin_wal, end_wal}) {
-    if (!is_segment_name(name)) return bad_segment_name(name).message();
+    if (!wal::is_segment_name(name)) return bad_segment_name(name).message();
   }
   constexpr std::size_t kTimelineDigits = 8;
   const std::string begin = to_upper(begin_wal);
