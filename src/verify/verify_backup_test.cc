@@ -22,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using catalogue::BackupInfo;
 using catalogue::BackupStatus;
-using stored::blocks_of;
 using stored::incremental_content;
 using testing::ElementsAre;
 using testing::HasSubstr;
