@@ -167,6 +167,17 @@ TEST(Tidy, HintsAreToldInOneWay) {
                  others);
 }
 
+// One rule for what cannot be listed: it is told, and never nothing.
+TEST(Tidy, DirectoriesAreListedInOnePlace) {
+  std::vector<SourceFile> others;
+  for (const SourceFile& file : cpp_files()) {
+    const bool is_test = file.is_unit_test() || file.name.ends_with("test_support.h");
+    if (!file.folder.empty() && !is_test && file.folder != "base") others.push_back(file);
+  }
+  expect_no_line(R"(directory_iterator|\b(fd)?opendir\(|\breaddir\(|(fs|filesystem)::is_empty\()",
+                 "base/directory.h lists and walks", others);
+}
+
 TEST(Tidy, VersionsOfPostgresHaveNames) {
   std::vector<SourceFile> others;
   for (const SourceFile& file : cpp_files()) {

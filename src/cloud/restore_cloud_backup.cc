@@ -241,7 +241,10 @@ void CloudRestore::give_owner(const std::map<std::string, UnpackedFile>& files) 
   };
   for (const fs::path& place : places_.all()) {
     give(place);
-    for (const auto& entry : fs::recursive_directory_iterator(place)) give(entry.path());
+    walk_directory(place, [&](const fs::path& path, EntryKind) {
+      give(path);
+      return Descend::yes;
+    });
   }
 }
 

@@ -28,7 +28,8 @@ std::string content_of(const Fd& fd) {
 
 TEST(StoredFile, GoesThroughAFormatAndBack) {
   const Fd packed = memory_file("");
-  const std::uint64_t size = compress_file(memory_file("the content"), Algorithm::lz4, packed.get());
+  const std::uint64_t size =
+      compress_file(memory_file("the content"), Algorithm::lz4, packed.get());
   EXPECT_EQ(content_of(packed).size(), size);
   TextSink text("u");
   push_file(packed, "p", *make_decompressor(Algorithm::lz4, text, "p"));

@@ -1,10 +1,10 @@
 #include "wal_archive/wal_range.h"
 
 #include <set>
-#include <system_error>
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "wal/wal_file_name.h"
@@ -28,17 +28,8 @@ wal::Segment parse_range_segment(std::string_view name, wal::SegmentSize size) {
 // The regular files in a directory; none when it does not exist.
 std::set<std::string> list_files(const fs::path& directory) {
   std::set<std::string> names;
-  std::error_code code;
-  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    std::error_code type_code;
-    const bool is_file = it->is_regular_file(type_code);
-    if (type_code && type_code != std::errc::no_such_file_or_directory) {
-      throw SystemError(type_code.value(), "cannot access \"" + it->path().string() + "\"");
-    }
-    if (is_file) names.insert(to_upper(it->path().filename().string()));
-  }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");
+  for (const DirectoryEntry& entry : list_entries(directory)) {
+    if (leads_to_file(directory, entry)) names.insert(to_upper(entry.name));
   }
   return names;
 }
