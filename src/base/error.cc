@@ -35,9 +35,11 @@ std::string Error::describe_with_hint() const { return with_hint(describe(), hin
 std::string Error::hint_line() const { return with_hint("", hint_); }
 
 std::string with_hint(std::string message, std::string_view hint) {
-  if (!hint.empty()) message.append("\nHINT: ").append(hint);
+  if (!hint.empty()) message.append("\n").append(hint_alone(hint));
   return message;
 }
+
+std::string hint_alone(std::string_view hint) { return "HINT: " + std::string(hint); }
 
 std::string with_hint_inside(std::string message, std::string_view hint) {
   if (hint.empty()) return message;

@@ -18,6 +18,7 @@ TEST(Error, IsToldWithItsContextAndItsHint) {
 TEST(Hint, IsALineOfItsOwnOrASentence) {
   EXPECT_EQ(with_hint("No.", "Do that."), "No.\nHINT: Do that.");
   EXPECT_EQ(with_hint("No.", ""), "No.");
+  EXPECT_EQ(hint_alone("Do that."), "HINT: Do that.");
   EXPECT_EQ(with_hint_inside("it failed", "Do that."), "it failed. Do that.");
   EXPECT_EQ(with_hint_inside("Is it running?", "Do that."), "Is it running? Do that.");
   EXPECT_EQ(with_hint_inside("it failed", ""), "it failed");

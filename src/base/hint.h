@@ -10,5 +10,7 @@ namespace barman {
 std::string with_hint(std::string message, std::string_view hint);
 // The same for where there is room for one text only: "<message>. <hint>".
 std::string with_hint_inside(std::string message, std::string_view hint);
+// Behind a message that has been told already: "HINT: <hint>".
+std::string hint_alone(std::string_view hint);
 
 }  // namespace barman

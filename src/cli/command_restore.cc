@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
@@ -11,6 +12,7 @@
 #include "cli/worker_count.h"
 #include "output/restore_views.h"
 #include "restore/restore_backup.h"
+#include "wal/timeline_target.h"
 
 namespace barman::cli {
 namespace {
@@ -19,13 +21,24 @@ using restore::RestoreRequest;
 using restore::RestoreResult;
 using restore::SettingNote;
 
+std::optional<wal::TimelineTarget> timeline_target(const ParsedArguments& arguments) {
+  const std::optional<std::string> text = arguments.find("target_tli");
+  if (!text) return std::nullopt;
+  const std::optional<wal::TimelineTarget> target = wal::parse_timeline_target(*text);
+  if (!target) {
+    throw Error(ErrorKind::usage, fmt::format("Invalid timeline '{}'", *text),
+                "Give a positive number, 'current' or 'latest'.");
+  }
+  return target;
+}
+
 restore::TargetRequest read_target(const ParsedArguments& arguments) {
   return {.time = arguments.find("target_time"),
           .xid = arguments.find("target_xid"),
           .lsn = arguments.find("target_lsn"),
           .name = arguments.find("target_name"),
           .immediate = arguments.is_set("target_immediate"),
-          .timeline = arguments.find("target_tli"),
+          .timeline = timeline_target(arguments),
           .exclusive = arguments.is_set("exclusive"),
           .action = arguments.find("target_action")};
 }

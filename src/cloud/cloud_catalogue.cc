@@ -13,6 +13,7 @@
 #include "base/log_components.h"
 #include "base/text.h"
 #include "base/worker_pool.h"
+#include "catalogue/backup_word.h"
 #include "cloud/object_text.h"
 
 namespace barman::cloud {
@@ -22,6 +23,7 @@ using catalogue::Annotations;
 using catalogue::BackupId;
 using catalogue::BackupInfo;
 using catalogue::BackupStatus;
+using catalogue::BackupWord;
 using catalogue::KeepTarget;
 
 // Most of the time of a small request is waiting.
@@ -72,13 +74,16 @@ std::optional<BackupId> resolve_word(const std::vector<BackupInfo>& backups,
   const auto is_failed = [](const BackupInfo& backup) {
     return backup.status == BackupStatus::failed;
   };
-  if (word == "last" || word == "latest") {
+  const std::optional<BackupWord> asked = catalogue::parse_backup_word(word);
+  if (asked == BackupWord::newest) {
     return find_first(backups.rbegin(), backups.rend(), answers_to_words);
   }
-  if (word == "first" || word == "oldest") {
+  if (asked == BackupWord::oldest) {
     return find_first(backups.begin(), backups.end(), answers_to_words);
   }
-  if (word == "last-failed") return find_first(backups.rbegin(), backups.rend(), is_failed);
+  if (asked == BackupWord::newest_failed) {
+    return find_first(backups.rbegin(), backups.rend(), is_failed);
+  }
   return std::nullopt;
 }
 

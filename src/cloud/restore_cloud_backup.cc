@@ -22,6 +22,7 @@
 #include "cloud/operation_failed.h"
 #include "cloud/unpack_archives.h"
 #include "postgres/version_facts.h"
+#include "postgres/versions.h"
 #include "restore/place_locks.h"
 #include "restore/restore_marker.h"
 #include "stored/backup_evidence.h"
@@ -35,7 +36,6 @@ using catalogue::BackupInfo;
 
 // Complete and durable, and no name that PostgreSQL knows.
 constexpr const char* kHiddenControlFile = "global/pg_control.barman-restoring";
-constexpr int kVersion10 = 100000;
 
 // Where everything goes.
 struct Places {
@@ -241,7 +241,10 @@ void CloudRestore::give_owner(const std::map<std::string, UnpackedFile>& files) 
   };
   for (const fs::path& place : places_.all()) {
     give(place);
-    for (const auto& entry : fs::recursive_directory_iterator(place)) give(entry.path());
+    walk_directory(place, [&](const fs::path& path, EntryKind) {
+      give(path);
+      return Descend::yes;
+    });
   }
 }
 
@@ -271,7 +274,7 @@ void CloudRestore::run() {
       fail_damaged(fmt::format("none of its archives has \"{}\"", needed));
   }
   put_held(held);
-  const bool is_old = info_.version.value_or(kVersion10) < kVersion10;
+  const bool is_old = info_.version.value_or(postgres::kVersion10) < postgres::kVersion10;
   make_directories(places_.data_directory / (is_old ? "pg_xlog" : "pg_wal"), 0700);
   make_tablespace_links();
   stored::require_consistent(

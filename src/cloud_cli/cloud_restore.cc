@@ -15,6 +15,7 @@
 #include "cloud_cli/cloud_program.h"
 #include "cloud_cli/cloud_programs.h"
 #include "command_line/run_program.h"
+#include "wal/timeline_target.h"
 
 namespace barman::cloud_cli {
 namespace {
@@ -84,15 +85,19 @@ std::map<std::string, std::filesystem::path> parse_locations(const ParsedArgumen
 
 std::optional<wal::TimelineId> goal_timeline(const ParsedArguments& arguments,
                                              const OpenBucket& bucket) {
+  using Kind = wal::TimelineTarget::Kind;
   const auto word = arguments.find("target_tli");
   if (!word) return std::nullopt;
-  if (*word == "current") {
+  const std::optional<wal::TimelineTarget> target = wal::parse_timeline_target(*word);
+  if (!target) {
+    throw Error(ErrorKind::config, fmt::format("Invalid timeline '{}'", *word),
+                "Give a positive number or 'latest'.");
+  }
+  if (target->kind == Kind::current) {
     throw Error(ErrorKind::config, "the timeline 'current' does not choose a backup",
                 "Name a timeline by its number, or latest.");
   }
-  if (*word != "latest") {
-    return wal::TimelineId{static_cast<std::uint32_t>(*parse_integer(*word))};
-  }
+  if (target->kind == Kind::number) return target->timeline;
   wal::TimelineId latest;
   for (const cloud::WalObject& object : cloud::list_wal_objects(*bucket.store, bucket.layout)) {
     latest = std::max(latest, object.name.name.timeline);

@@ -68,8 +68,7 @@ void look_at_archive(const server::Server& server, WalFlow& flow) {
   const wal_archive::WalArchive archive(server);
   std::vector<double> times;
   for (const std::string& name : archive.list_newest_names()) {
-    const auto parsed = wal::parse_wal_file_name(name);
-    if (parsed && parsed->kind == wal::WalFileKind::segment) {
+    if (wal::is_segment_name(name)) {
       flow.archived_name = std::max(flow.archived_name.value_or(""), name);
     }
     struct stat status = {};

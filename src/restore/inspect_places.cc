@@ -4,6 +4,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <limits>
@@ -36,10 +37,9 @@ struct stat status_of(const fs::path& path) {
 }
 
 bool has_visible_entries(const fs::path& directory) {
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-    if (entry.path().filename().string().front() != '.') return true;
-  }
-  return false;
+  const std::vector<std::string> names = list_directory(directory);
+  return std::any_of(names.begin(), names.end(),
+                     [](const std::string& name) { return name.front() != '.'; });
 }
 
 fs::path nearest_existing(fs::path path) {

@@ -109,11 +109,6 @@ class TextSink final : public pipeline::Sink {
   const fs::path& path_;
 };
 
-bool is_segment_name(const std::string& name) {
-  const auto parsed = wal::parse_wal_file_name(name);
-  return parsed && parsed->kind == wal::WalFileKind::segment;
-}
-
 }  // namespace
 
 pipeline::TarMember WalMembers::member(const std::string& name, std::uint64_t size_bytes) const {
@@ -181,7 +176,7 @@ void WalMembers::send_file(TarStreams& streams, const WalFileCopy& file, bool is
                            const Interrupt& interrupt) const {
   const OpenedWal opened = open_wal(file.source, file.moves_to);
   const wal_archive::WalStoredForm form = plan_.coding.identify(opened.file, opened.path);
-  if (!is_partial && !is_segment_name(file.name)) {
+  if (!is_partial && !wal::is_segment_name(file.name)) {
     return streams.send_now([&](pipeline::TarWriter& archive, const Interrupt&) {
       send_small(file, opened, form, archive, interrupt);
     });

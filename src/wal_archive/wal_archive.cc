@@ -54,11 +54,6 @@ Fd open_here(pipeline::ContentFile& object, const fs::path& path) {
   }
 }
 
-bool names_segment(const std::string& name) {
-  const auto parsed = wal::parse_wal_file_name(name);
-  return parsed && parsed->kind == wal::WalFileKind::segment;
-}
-
 std::string name_in(const std::string& key) { return key.substr(key.rfind('/') + 1); }
 
 }  // namespace
@@ -181,7 +176,7 @@ std::optional<std::string> WalArchive::find_last_segment(wal::TimelineId timelin
   if (!storage_) return last;
   storage_->list(wal::format_timeline(timeline), [&](const storage::ObjectFacts& object) {
     std::string name = name_in(object.key);
-    if (names_segment(name)) last = std::max(last, std::optional(std::move(name)));
+    if (wal::is_segment_name(name)) last = std::max(last, std::optional(std::move(name)));
   });
   return last;
 }
