@@ -163,6 +163,9 @@ server::HookVariables hook_variables(const BackupJob& job) {
 void wait_for_wals(BackupJob& job) {
   if (job.request.wait == WaitForWal::no || !job.info.end_wal) return;
   wal_transfer::wait_for_wal(job.server, *job.info.end_wal, job.request.wait_timeout, job.messages);
+  // Hook scripts that copy the backup want to see it DONE.
+  wal_transfer::check_backup_wals(job.server, job.info.id, job.messages);
+  job.info = job.server.catalogue().load_backup(job.info.id);
 }
 
 BackupInfo finish(BackupJob& job) {

@@ -95,6 +95,12 @@ const BackupObjects& CloudBackups::objects_of(const BackupId& id) const {
   return found == objects.end() ? kNone : found->second;
 }
 
+std::int64_t CloudBackups::newest_seconds() const {
+  std::int64_t newest = 0;
+  for (const auto& [id, one] : objects) newest = std::max(newest, one.newest_seconds);
+  return newest;
+}
+
 CloudBackups CloudCatalogue::load() const {
   CloudBackups result;
   std::set<BackupId> described;
@@ -104,6 +110,8 @@ CloudBackups CloudCatalogue::load() const {
     if (!object) return;
     if (object->name == catalogue::kBackupInfo) {
       described.insert(object->id);
+      std::int64_t& newest = result.objects[object->id].newest_seconds;
+      newest = std::max(newest, facts.mtime_seconds);
     } else if (is_keep_of_any(object->name)) {
       kept.emplace(object->id, false);
     } else {

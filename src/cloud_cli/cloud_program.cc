@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <optional>
 #include <set>
 #include <utility>
@@ -32,6 +33,8 @@ using object_store::StoreOptions;
 namespace {
 
 constexpr std::size_t kMostTags = 10;
+// As shells say it.
+constexpr int kExitSignalBase = 128;
 constexpr std::string_view kCloudComponent = "barman.cloud";
 constexpr const char* kCloudLogFormat = "%(asctime)s [%(process)s] %(levelname)s: %(message)s";
 
@@ -299,6 +302,18 @@ int run_guarded(std::string_view what, const ParsedArguments& arguments, CloudWo
 Interrupt cloud_interrupt() {
   if (!signal_source()) signal_source().emplace();
   return signal_source()->interrupt();
+}
+
+int end_as_signalled(int exit_code) {
+  const int signal = signal_source() ? signal_source()->interrupt().signal() : 0;
+  if (exit_code == kExitDone || signal == 0) return exit_code;
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, signal);
+  ::signal(signal, SIG_DFL);
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  ::raise(signal);
+  return kExitSignalBase + signal;
 }
 
 StoreOptions store_options(const ParsedArguments& arguments) {

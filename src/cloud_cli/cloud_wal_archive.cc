@@ -108,6 +108,7 @@ std::uint64_t wal_part_size(const fs::path& path) {
 object_store::StoreOptions wal_store_options(const ParsedArguments& arguments, const fs::path& path,
                                              const wal::WalFileName& name) {
   object_store::StoreOptions options = upload_store_options(arguments);
+  options.interrupt = cloud_interrupt();
   options.part_size_bytes = wal_part_size(path);
   options.tags = parse_tags(arguments, "tag");
   const object_store::ObjectTags history_tags = parse_tags(arguments, "history_tag");
@@ -175,10 +176,10 @@ const command_line::ProgramSpec& cloud_wal_archive_program() {
 }
 
 int run_cloud_wal_archive(int argc, char** argv) {
-  return command_line::run_program(cloud_wal_archive_program(), argc, argv,
-                                   [](const ParsedArguments& arguments) {
-                                     return run_guarded("WAL archiver", arguments, archive);
-                                   });
+  return command_line::run_program(
+      cloud_wal_archive_program(), argc, argv, [](const ParsedArguments& arguments) {
+        return end_as_signalled(run_guarded("WAL archiver", arguments, archive));
+      });
 }
 
 }  // namespace barman::cloud_cli
