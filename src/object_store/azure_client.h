@@ -1,0 +1,28 @@
+// Requests to one container of Azure's Blob service.
+#pragma once
+
+#include <string>
+
+#include "object_store/azure_keys.h"
+#include "object_store/store_client.h"
+
+namespace barman::object_store {
+
+class AzureClient final : public StoreClient {
+ public:
+  AzureClient(const StoreUrl& url, const StoreOptions& options);
+
+ private:
+  void begin(const StoreCall& call, Attempts& state) const override;
+  HttpRequest prepare(const StoreCall& call, const Attempts& state) override;
+  ProviderError error_of(const HttpAnswer& answer) const override;
+  Verdict judge(const StoreCall& call, const HttpAnswer& answer, const ProviderError& error,
+                Attempts& state) override;
+  std::string hint_for(const StoreCall& call, const StoreError::Answer& answer) const override;
+  std::string place() const override;
+  std::string authority_hint() const override;
+
+  AzureKeys keys_;
+};
+
+}  // namespace barman::object_store
