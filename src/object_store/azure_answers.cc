@@ -37,6 +37,8 @@ ListedPage parse_azure_page(std::string_view xml) {
     if (kind == "BlobPrefix") page.directories.push_back(blob_name(node));
     if (kind != "Blob") continue;
     const pugi::xml_node properties = node.child("Properties");
+    // Accounts with a hierarchical namespace list their directories, too.
+    if (std::string_view(properties.child("ResourceType").text().get()) == "directory") continue;
     const auto size = parse_integer(properties.child("Content-Length").text().get());
     const auto time = parse_timestamp(properties.child("Last-Modified").text().get());
     if (!size || *size < 0 || !time) {

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "base/timestamp.h"
 #include "object_store/azure_answers.h"
 #include "object_store/wire_text.h"
@@ -16,6 +18,9 @@ namespace {
 
 constexpr std::chrono::seconds kAzureReadTimeout{60};
 constexpr unsigned kAzureAttempts = 5;
+// Seconds; Azure takes requests of the last 15 minutes.
+constexpr std::int64_t kClockTolerance = 600;
+constexpr std::string_view kAzureClientComponent = "barman.cloud";
 // What azurite and all clouds understand; blob tags need 2019-12-12.
 constexpr const char* kServiceVersion = "2021-12-02";
 
@@ -32,6 +37,9 @@ constexpr std::array kAzureHints = {
               "Give the identity the role \"Storage Blob Data Contributor\"."},
     AzureHint{"BlobImmutableDueToPolicy", "Wait until its policy lets go of the blob."},
     AzureHint{"InvalidBlockList", "Two programs have written this blob at once; try again."},
+    AzureHint{"InvalidBlobOrBlock",
+              "Another program has left an unfinished upload under this name: delete the blob, or "
+              "wait until Azure forgets it after a week."},
     AzureHint{"BlobArchived", "The blob lies in the archive tier: rehydrate it first."},
 };
 
@@ -46,9 +54,9 @@ HttpSettings azure_http_settings(const StoreOptions& options) {
 }
 
 // "Sun, 29 Nov 2026 19:00:00 GMT"
-std::string azure_date() {
+std::string azure_date(std::int64_t seconds) {
   return fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT",
-                     fmt::gmtime(static_cast<std::time_t>(now_local().seconds())));
+                     fmt::gmtime(static_cast<std::time_t>(seconds)));
 }
 
 }  // namespace
@@ -74,7 +82,8 @@ HttpRequest AzureClient::prepare(const StoreCall& call, const Attempts& state) {
                       .into = call.into,
                       .on_interrupt = call.on_interrupt};
   request.headers.emplace_back("x-ms-version", kServiceVersion);
-  request.headers.emplace_back("x-ms-date", azure_date());
+  request.headers.emplace_back("x-ms-date",
+                               azure_date(now_local().seconds() + clock_ahead_seconds_));
   if (!state.md5.empty()) request.headers.emplace_back("Content-MD5", state.md5);
   keys_.authorize(request, path, call.query);
   QueryParameters query = call.query;
@@ -93,7 +102,19 @@ ProviderError AzureClient::error_of(const HttpAnswer& answer) const {
 }
 
 AzureClient::Verdict AzureClient::judge(const StoreCall&, const HttpAnswer& answer,
-                                        const ProviderError&, Attempts& state) {
+                                        const ProviderError& error, Attempts& state) {
+  if (error.code == "AuthenticationFailed" && !state.has_new_clock) {
+    state.has_new_clock = true;
+    const auto date = parse_timestamp(answer.header("date"));
+    const std::int64_t ahead = date ? date->time.seconds() - now_local().seconds() : 0;
+    // A smaller difference is not what was wrong.
+    if (std::abs(ahead - clock_ahead_seconds_) > kClockTolerance) {
+      clock_ahead_seconds_ = ahead;
+      log::warning(kAzureClientComponent, "the clock of this host differs from that of {} by {} s",
+                   place(), ahead);
+      return Verdict::try_at_once;
+    }
+  }
   if (answer.status == 401 && !state.has_new_keys) {
     state.has_new_keys = true;
     if (keys_.forget()) return Verdict::try_at_once;

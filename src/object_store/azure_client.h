@@ -1,6 +1,8 @@
 // Requests to one container of Azure's Blob service.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 
 #include "object_store/azure_keys.h"
@@ -23,6 +25,8 @@ class AzureClient final : public StoreClient {
   std::string authority_hint() const override;
 
   AzureKeys keys_;
+  // What the provider's clock is ahead of ours, when that was too much for it.
+  std::atomic<std::int64_t> clock_ahead_seconds_ = 0;
 };
 
 }  // namespace barman::object_store

@@ -189,13 +189,17 @@ bool AzureKeys::forget() {
 AccessToken AzureKeys::find_token() const {
   const bool is_default = !credential_ || *credential_ == AzureCredential::default_chain;
   std::optional<AccessToken> found;
+  Reasons reasons;
   if (is_default) found = ask_principal();
   if (!found && (is_default || *credential_ == AzureCredential::managed_identity)) {
-    found = ask_managed_identity();
+    found = ask_managed_identity(reasons);
   }
-  if (!found && (is_default || *credential_ == AzureCredential::azure_cli)) found = ask_cli();
+  if (!found && (is_default || *credential_ == AzureCredential::azure_cli)) {
+    found = ask_cli(reasons);
+  }
   if (found) return *found;
-  throw Error(ErrorKind::config, "no credentials for Azure are found",
+  throw Error(ErrorKind::config,
+              fmt::format("no credentials for Azure are found ({})", join(reasons, "; ")),
               "Set AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_KEY, "
               "give this host a managed identity, or sign in with \"az login\".");
 }
@@ -226,6 +230,12 @@ std::optional<AccessToken> AzureKeys::ask_principal() const {
   const auto client = environment_("AZURE_CLIENT_ID");
   const auto secret = environment_("AZURE_CLIENT_SECRET");
   const auto file = environment_("AZURE_FEDERATED_TOKEN_FILE");
+  if (tenant && client && !secret && environment_("AZURE_CLIENT_CERTIFICATE_PATH")) {
+    throw Error(ErrorKind::config,
+                "a service principal with a certificate (AZURE_CLIENT_CERTIFICATE_PATH) cannot be "
+                "used",
+                "Set AZURE_CLIENT_SECRET, or use a workload identity.");
+  }
   if (!tenant || !client || (!secret && !file)) return std::nullopt;
   const std::string authority = without_last_slash(
       environment_("AZURE_AUTHORITY_HOST").value_or("https://login.microsoftonline.com"));
@@ -243,7 +253,7 @@ std::optional<AccessToken> AzureKeys::ask_principal() const {
   return post_form(fmt::format("{}/{}/oauth2/v2.0/token", authority, *tenant), form);
 }
 
-std::optional<AccessToken> AzureKeys::ask_managed_identity() const {
+std::optional<AccessToken> AzureKeys::ask_managed_identity(Reasons& reasons) const {
   QueryParameters query = {{"resource", kStorageResource}};
   if (const auto client = environment_("AZURE_CLIENT_ID")) query.emplace_back("client_id", *client);
   HttpRequest request{.time_limit = kIdentityLimit, .route = HttpRequest::Route::direct};
@@ -261,11 +271,16 @@ std::optional<AccessToken> AzureKeys::ask_managed_identity() const {
     request.headers = {{"Metadata", "true"}};
   }
   const HttpAnswer answer = http_.send(request);
-  if (!answer.is_success()) return std::nullopt;
-  return parse_access_token(answer.body, clock_.now());
+  auto token = answer.is_success() ? parse_access_token(answer.body, clock_.now()) : std::nullopt;
+  if (!token) {
+    reasons.push_back(fmt::format(
+        "managed identity: {}",
+        answer.is_whole() ? fmt::format("HTTP status {}", answer.status) : answer.failure_text));
+  }
+  return token;
 }
 
-std::optional<AccessToken> AzureKeys::ask_cli() const {
+std::optional<AccessToken> AzureKeys::ask_cli(Reasons& reasons) const {
   ProcessResult result;
   // Where there is no CLI, it has no token either.
   try {
@@ -273,11 +288,18 @@ std::optional<AccessToken> AzureKeys::ask_cli() const {
                                    "--resource", kStorageResource},
                           .environment = {},
                           .standard_input = ""});
-  } catch (const SystemError&) {
+  } catch (const SystemError& error) {
+    reasons.push_back("azure-cli: " + error.message());
     return std::nullopt;
   }
-  if (result.exit_code != 0) return std::nullopt;
-  return parse_access_token(result.standard_output, clock_.now());
+  auto token = result.exit_code == 0 ? parse_access_token(result.standard_output, clock_.now())
+                                     : std::nullopt;
+  if (!token) {
+    const std::string text(strip(result.standard_error));
+    reasons.push_back(fmt::format("azure-cli: exit code {}: {}", result.exit_code,
+                                  text.substr(0, text.find('\n'))));
+  }
+  return token;
 }
 
 }  // namespace barman::object_store

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
+#include <vector>
 
 #include "base/timestamp.h"
 #include "base/wall_clock.h"
@@ -31,8 +31,7 @@ struct AzureConnection {
 // Throws `config`.
 AzureConnection parse_azure_connection(std::string_view text);
 
-// The Authorization of SharedKey for a request: `resource` is its path and query as Azure wants
-// them.
+// The Authorization of SharedKey for a request; `path` as it is in the URL, `query` not encoded.
 std::string azure_shared_key(const std::string& account, const std::string& key,
                              const HttpRequest& request, const std::string& path,
                              const QueryParameters& query);
@@ -55,10 +54,12 @@ class AzureKeys {
 
  private:
   std::string token();
+  // Each of them may have none, and says why.
+  using Reasons = std::vector<std::string>;
   AccessToken find_token() const;
   std::optional<AccessToken> ask_principal() const;
-  std::optional<AccessToken> ask_managed_identity() const;
-  std::optional<AccessToken> ask_cli() const;
+  std::optional<AccessToken> ask_managed_identity(Reasons& reasons) const;
+  std::optional<AccessToken> ask_cli(Reasons& reasons) const;
   std::optional<AccessToken> post_form(const std::string& url, const QueryParameters& form) const;
 
   const Environment environment_;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,14 +13,11 @@ namespace barman::object_store {
 
 class AzureStore final : public BucketStore {
  public:
+  // Throws `config` for what containers do not have.
   AzureStore(const StoreUrl& url, const StoreOptions& options);
 
   std::unique_ptr<pipeline::Sink> upload(const std::string& key,
                                          const UploadOptions& options) override;
-  std::unique_ptr<pipeline::ContentFile> open(const std::string& key) const override;
-  void remove(std::span<const std::string> keys) override;
-
-  void check_bucket() override;
   void create_bucket() override;
   // Azure forgets them by itself.
   std::vector<UnfinishedUpload> list_unfinished(std::string_view) const override { return {}; }
@@ -33,9 +29,7 @@ class AzureStore final : public BucketStore {
 
   ListedPage list_page(const std::string& full_prefix, std::string_view delimiter,
                        const std::string& token) const override;
-  HttpAnswer ask_for(const std::string& key) const override;
-  bool is_bucket_missing() const override;
-  void remove_one(const std::string& key);
+  StoreCall probe() const override;
 
   const std::shared_ptr<AzureClient> client_;
 };

@@ -22,6 +22,11 @@ constexpr std::uint64_t kSmallestBlock = std::uint64_t{64} << 10;
 constexpr const char* kAzureMarkHeader = "x-ms-meta-barman_upload";
 
 std::uint64_t first_block_size(const StoreOptions& options, const UploadOptions& upload) {
+  // What is known to fit goes up in one request.
+  if (upload.expected_size_bytes &&
+      *upload.expected_size_bytes <= options.max_single_put_size_bytes) {
+    return std::max(options.max_single_put_size_bytes, kSmallestBlock);
+  }
   std::uint64_t size = std::max(options.max_block_size_bytes, kSmallestBlock);
   if (upload.expected_size_bytes) {
     size = std::max(size, *upload.expected_size_bytes / (kMaxBlocks / 10 * 9) + 1);
@@ -39,20 +44,20 @@ std::uint64_t azure_block_size(std::uint64_t first_size_bytes, unsigned number) 
 
 AzureUpload::AzureUpload(std::shared_ptr<AzureClient> client, std::string key,
                          const UploadOptions& options)
-    : PartedUpload(std::move(client), std::move(key), options),
+    : PartedUpload(std::move(client), std::move(key), options,
+                   {.look = "Get Blob Properties", .mark_header = kAzureMarkHeader}),
       tags_(options.tags ? *options.tags : this->client().options().tags),
-      mark_(random_hex(16)),
       first_block_size_(first_block_size(this->client().options(), options)) {}
 
 AzureUpload::~AzureUpload() { end_parts(); }
 
 // All IDs of a blob have the same length; those of two writers differ.
 std::string AzureUpload::block_id(unsigned number) const {
-  return base64(fmt::format("{}-{:05}", mark_, number));
+  return base64(fmt::format("{}-{:05}", mark(), number));
 }
 
 HttpHeaders AzureUpload::blob_headers() const {
-  HttpHeaders headers = {{kAzureMarkHeader, mark_}};
+  HttpHeaders headers = {{kAzureMarkHeader, mark()}};
   std::vector<std::string> tags;
   for (const auto& [name, value] : tags_) {
     tags.push_back(percent_encoded(name) + "=" + percent_encoded(value));
@@ -60,6 +65,8 @@ HttpHeaders AzureUpload::blob_headers() const {
   if (!tags.empty()) headers.emplace_back("x-ms-tags", join(tags, "&"));
   const std::string& scope = client().options().encryption_scope;
   if (!scope.empty()) headers.emplace_back("x-ms-encryption-scope", scope);
+  const std::string& tier = client().options().storage_class;
+  if (!tier.empty()) headers.emplace_back("x-ms-access-tier", tier);
   if (refuses()) headers.emplace_back("If-None-Match", "*");
   return headers;
 }
@@ -101,17 +108,7 @@ void AzureUpload::complete() {
           .query = {{"comp", "blocklist"}},
           .headers = blob_headers(),
           .body = as_bytes(body)});
-  const auto found = find_blob();
-  // Whose blob it is now is not ours to judge when somebody else has replaced it already.
-  if (found && found->header(kAzureMarkHeader) != mark_) return;
-  const std::int64_t size =
-      found ? parse_integer(found->header("content-length")).value_or(-1) : -1;
-  if (size >= 0 && static_cast<std::uint64_t>(size) == size_bytes()) return;
-  throw Error(
-      ErrorKind::corrupt,
-      fmt::format("cannot store \"{}\": the provider has put together {} bytes of {}",
-                  client().url().text(key()), std::max<std::int64_t>(size, 0), size_bytes()),
-      "Try again; when it happens again, tell the provider.");
+  check_size();
 }
 
 void AzureUpload::commit(StoreCall call) {
@@ -124,18 +121,7 @@ void AzureUpload::commit(StoreCall call) {
     client().fail(call, answer);
   }
   // Of ours, whose answer was lost?
-  const auto found = find_blob();
-  if (!found || found->header(kAzureMarkHeader) != mark_) throw_taken();
-}
-
-std::optional<HttpAnswer> AzureUpload::find_blob() {
-  HttpAnswer answer = client().send({.operation = "Get Blob Properties",
-                                     .action = "cannot look at",
-                                     .method = "HEAD",
-                                     .key = key(),
-                                     .expected = {404}});
-  if (answer.status == 404) return std::nullopt;
-  return answer;
+  if (!is_ours(find_object())) throw_taken();
 }
 
 }  // namespace barman::object_store

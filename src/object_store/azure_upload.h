@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "object_store/azure_client.h"
@@ -38,11 +37,8 @@ class AzureUpload final : public PartedUpload {
   std::string block_id(unsigned number) const;
   HttpHeaders blob_headers() const;
   void commit(StoreCall call);
-  std::optional<HttpAnswer> find_blob();
 
   const ObjectTags tags_;
-  // In the metadata of the blob: by it an upload whose answer was lost is known.
-  const std::string mark_;
   const std::uint64_t first_block_size_;
 };
 

@@ -1,21 +1,19 @@
 #include "support/azure_server.h"
 
+#include <tuple>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "support/eventually.h"
-#include "support/object_server.h"
 #include "support/port.h"
 #include "support/postgres_version.h"
 
 namespace barman::test {
 namespace {
 
-constexpr const char* kAccount = "barmantest";
-constexpr const char* kAccountKey = "YmFybWFuLXRlc3Qta2V5LTAxMjM0NTY3ODlhYmNkZWY=";
-
 std::filesystem::path azurite_program() {
-  return azurite_directory() / "dist" / "src" / "blob" / "main.js";
+  return azurite_directory() / "node_modules/azurite/dist/src/blob/main.js";
 }
 
 }  // namespace
@@ -34,8 +32,8 @@ AzureServer::AzureServer() : directory_("barman-azurite", TempDir::Keep::never) 
   std::tie(port_, port_lock_) = reserve_port();
   const std::string log = (directory_.path() / "log").string();
   daemon_.emplace(CommandRequest{
-      .argv = {"node", azurite_program().string(), "--blobHost", "127.0.0.1", "--blobPort",
-               std::to_string(port_), "--location", directory_.path().string(), "--silent",
+      .argv = {"env", "--chdir=" + directory_.path().string(), "node", azurite_program().string(),
+               "--blobHost", "127.0.0.1", "--blobPort", std::to_string(port_), "--silent",
                "--inMemoryPersistence", "--disableTelemetry"},
       .environment = {{"AZURITE_ACCOUNTS", fmt::format("{}:{}", kAccount, kAccountKey)}},
       .output_file = log});

@@ -14,6 +14,8 @@ namespace barman::test {
 class AzureServer {
  public:
   static constexpr const char* kUnavailable = "azurite is not in the cache of the tests";
+  static constexpr const char* kAccount = "barmantest";
+  static constexpr const char* kAccountKey = "YmFybWFuLXRlc3Qta2V5LTAxMjM0NTY3ODlhYmNkZWY=";
   static bool is_available();
   // Started at the first call, by the main thread, and ended with the program.
   static AzureServer& shared();
