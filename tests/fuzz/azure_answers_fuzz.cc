@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "fuzz_target.h"
 #include "object_store/azure_answers.h"
 #include "object_store/azure_keys.h"
 #include "object_store/google_keys.h"
@@ -15,7 +16,7 @@ namespace {
 
 using namespace barman::object_store;
 
-void read_text(std::uint8_t kind, const std::string& text) {
+void read_azure_text(std::uint8_t kind, const std::string& text) {
   switch (kind % 5) {
     case 0: {
       const ListedPage page = parse_azure_page(text);
@@ -41,10 +42,10 @@ void read_text(std::uint8_t kind, const std::string& text) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(azure_answers) {
   if (size == 0) return 0;
   try {
-    read_text(data[0], std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
+    read_azure_text(data[0], std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
   } catch (const barman::Error& error) {
     const bool is_told =
         error.kind() == barman::ErrorKind::corrupt || error.kind() == barman::ErrorKind::config;
