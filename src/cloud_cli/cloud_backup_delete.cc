@@ -53,18 +53,6 @@ std::vector<command_line::OptionSpec> deletion_options() {
            .help = "also delete a backup whose status is STARTED: it is not running any more"}};
 }
 
-std::string lock_of(const object_store::ObjectStore& store, const std::string& key, Timestamp now) {
-  const auto lock = store.find_lock(key);
-  if (!lock) return "";
-  if (lock->retain_until && *lock->retain_until > now) {
-    return fmt::format("Object is locked and can't be deleted until {}",
-                       format_iso(*lock->retain_until));
-  }
-  return lock->has_legal_hold ? "Object has a legal hold and can't be deleted until the legal hold "
-                                "is removed"
-                              : "";
-}
-
 cloud::CloudDeletionOptions make_deletion_options(const ParsedArguments& arguments,
                                                   const OpenBucket& bucket, Timestamp now) {
   cloud::CloudDeletionOptions options = deletion_options(bucket);
@@ -81,7 +69,8 @@ cloud::CloudDeletionOptions make_deletion_options(const ParsedArguments& argumen
     return options;
   }
   options.find_lock = [&store = *bucket.store, now](const std::string& key) {
-    return lock_of(store, key, now);
+    const auto lock = store.find_lock(key);
+    return lock ? object_store::reason_of_lock(*lock, now) : std::string();
   };
   return options;
 }

@@ -117,6 +117,10 @@ object_store::StoreOptions wal_store_options(const ParsedArguments& arguments, c
       command_line::parse_transfer_size(arguments.get("max_block_size")).value();
   options.max_single_put_size_bytes =
       command_line::parse_transfer_size(arguments.get("max_single_put_size")).value();
+  // In one request, as far as that is allowed.
+  if (options.part_size_bytes <= options.max_single_put_size_bytes) {
+    options.max_block_size_bytes = std::max(options.max_block_size_bytes, options.part_size_bytes);
+  }
   options.jobs = static_cast<unsigned>(arguments.find_integer("max_concurrency").value_or(1));
   return options;
 }

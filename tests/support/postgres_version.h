@@ -33,5 +33,7 @@ std::filesystem::path real_barman_cloud();
 std::filesystem::path kerberos_programs();
 // Where Ceph is unpacked; it need not be.
 std::filesystem::path ceph_directory();
+// Where azurite is installed, with its node_modules; it need not be.
+std::filesystem::path azurite_directory();
 
 }  // namespace barman::test
