@@ -26,10 +26,13 @@ using DirectoryHandle = std::unique_ptr<DIR, CloseDirectory>;
   throw_errno("cannot read directory \"" + path.string() + "\"");
 }
 
+bool is_absence(int error_number) { return error_number == ENOENT || error_number == ENOTDIR; }
+
 // nullptr when there is none.
 DirectoryHandle open_directory(const fs::path& path, IfAbsent if_absent) {
   DirectoryHandle directory(::opendir(path.c_str()));
-  const bool is_fine = directory != nullptr || (errno == ENOENT && if_absent == IfAbsent::is_empty);
+  const bool is_fine =
+      directory != nullptr || (is_absence(errno) && if_absent == IfAbsent::is_empty);
   if (!is_fine) fail(path);
   return directory;
 }

@@ -12,7 +12,7 @@
 
 namespace barman {
 
-// What it means that there is no such directory. Something else with its name is always an error.
+// What it means that there is no such directory, or something else has its name.
 enum class IfAbsent { is_empty, is_error };
 
 // The names in it, ascending.

@@ -140,11 +140,7 @@ void LocalStorage::list(std::string_view prefix, const ObjectVisitor& visitor) c
   require_prefix(prefix, quoted(directory_));
   const std::size_t slash = prefix.rfind('/');
   const std::string below(slash == std::string_view::npos ? "" : prefix.substr(0, slash + 1));
-  // A key may be a part of the prefix: then there is nothing below it.
-  const auto status = below.empty() ? std::nullopt : find_status(directory_ / below);
-  if (below.empty() || (status && S_ISDIR(status->st_mode))) {
-    Lister(directory_, prefix, visitor).list(below);
-  }
+  Lister(directory_, prefix, visitor).list(below);
 }
 
 void LocalStorage::remove(std::span<const std::string> keys) {
