@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds kSetupTimeout{180};
+constexpr std::chrono::seconds kSetupTimeout{600};
 
 std::vector<std::string> as_real_root(std::vector<std::string> argv) {
   std::vector<std::string> words = {"setpriv",        "--reuid=0",        "--regid=0",
