@@ -180,6 +180,7 @@ std::string without_numbers(std::string text) {
       {std::regex(R"(\b1 ?([KMG]i?B|B|bytes?)\b)"), "1 B"},
       {std::regex(R"(\b1 (second|minute|hour|file)s?\b)"), "1 $1s"},
       {std::regex(R"(\b1( ?ms| ?s)\b)"), "1 s"},
+      {std::regex("less than one second"), "1 seconds"},
       {std::regex(R"(\s+)"), " "}};
   for (const auto& [pattern, replacement] : rules) {
     text = std::regex_replace(text, pattern, replacement);
