@@ -136,6 +136,13 @@ TEST(Page, IsReadAsCommandsAndWhatTheyPrint) {
   EXPECT_THROW(load_page(file), Error);
 }
 
+TEST(Runbooks, AreAllInTheirIndex) {
+  const std::string index = read_text(kRepository / "docs" / "runbooks" / "index.md");
+  for (const std::string& name : runbooks()) {
+    EXPECT_NE(index.find("(" + name + ".md)"), std::string::npos) << name;
+  }
+}
+
 class Runbook : public testing::TestWithParam<std::string> {};
 
 TEST_P(Runbook, DoesWhatItSays) {
