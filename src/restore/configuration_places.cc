@@ -11,6 +11,11 @@
 namespace barman::restore {
 namespace {
 
+// As they are restored: a file of another name would be found by its setting only.
+bool has_usual_name(const std::optional<std::string>& path, std::string_view name) {
+  return !path || path->ends_with("/" + std::string(name));
+}
+
 bool has_configuration_outside(const catalogue::BackupInfo& backup) {
   return backup.pgdata && backup.config_file &&
          !backup.config_file->starts_with(*backup.pgdata + "/");
@@ -20,7 +25,10 @@ bool has_configuration_outside(const catalogue::BackupInfo& backup) {
 
 void plan_configuration(const catalogue::BackupInfo& backup, std::vector<stored::KeptFile> kept,
                         RestorePlan& plan) {
-  if (has_configuration_outside(backup) || !kept.empty()) {
+  const bool has_usual_names = has_usual_name(backup.config_file, "postgresql.conf") &&
+                               has_usual_name(backup.hba_file, "pg_hba.conf") &&
+                               has_usual_name(backup.ident_file, "pg_ident.conf");
+  if ((has_configuration_outside(backup) && has_usual_names) || !kept.empty()) {
     plan.file_places = FilePlaces::data_directory;
   }
   plan.kept_configuration = std::move(kept);

@@ -22,6 +22,11 @@ TEST(ConfigurationPlaces, ASettingMayLeadOutsideOnlyWhenTheFilesWereInside) {
   plan_configuration(backup, {}, plan);
   EXPECT_EQ(plan.file_places, FilePlaces::data_directory);
 
+  backup.hba_file = "/etc/access/rules";
+  plan = {};
+  plan_configuration(backup, {}, plan);
+  EXPECT_EQ(plan.file_places, FilePlaces::as_set) << "of a copied backup it lies there as 'rules'";
+
   backup.config_file = "/var/lib/postgresql/15/main/postgresql.conf";
   plan = {};
   plan_configuration(backup, {}, plan);
