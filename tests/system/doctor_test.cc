@@ -13,6 +13,7 @@
 #include "support/barman_home.h"
 #include "support/postgres_server.h"
 #include "support/postgres_version.h"
+#include "support/ssh_server.h"
 #include "support/streaming_site.h"
 #include "support/temp_dir.h"
 
@@ -213,6 +214,26 @@ TEST(Doctor, CheckNamesItOnATerminalOnly) {
       run_command({.argv = {"script", "-qec", join(check.argv, " "), "/dev/null"},
                    .environment = check.environment});
   EXPECT_THAT(on_terminal.out, EndsWith("cure: barman doctor main\r\n"));
+}
+
+// The exit code is that of ssh, as scripts know it.
+TEST(ClientTest, TellsWhyThereIsNoConnection) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  BarmanHome barman;
+  SshServer ssh(barman);
+  ssh.stop();
+  for (const std::string& program :
+       std::vector<std::string>{"barman-wal-archive", "barman-wal-restore"}) {
+    std::vector<std::string> argv = ssh.argv(program, {"--test"});
+    argv.insert(argv.end(), {"main", "x"});
+    if (program == "barman-wal-restore") argv.emplace_back("x");
+    const CommandResult result = run_command({.argv = argv, .environment = ssh.environment()});
+    EXPECT_EQ(result.exit_code, 255);
+    EXPECT_EQ(result.out, "");
+    EXPECT_THAT(result.err,
+                AllOf(HasSubstr("ERROR: Connection problem with ssh: "),
+                      HasSubstr("Connection refused"), HasSubstr("HINT: Check that sshd runs on")));
+  }
 }
 
 // Each command that cannot connect says what lets it in.

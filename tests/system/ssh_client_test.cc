@@ -107,20 +107,6 @@ TEST_F(SshClient, TestOptionsPrintWhatTheOtherSideSays) {
   EXPECT_EQ(result.out, "Ready to retrieve WAL files from the server main\n");
 }
 
-// The exit code is that of ssh, as scripts know it.
-TEST_F(SshClient, TestOptionsTellWhyThereIsNoConnection) {
-  put_wal_file(1);
-  ssh->stop();
-  for (const CommandRequest& request : {archive(1, {"--test"}), restore(wal_name(1), {"-t"})}) {
-    const CommandResult result = run_command(request);
-    EXPECT_EQ(result.exit_code, 255);
-    EXPECT_EQ(result.out, "");
-    EXPECT_THAT(result.err, HasSubstr("ERROR: Connection problem with ssh: "));
-    EXPECT_THAT(result.err, HasSubstr("Connection refused"));
-    EXPECT_THAT(result.err, HasSubstr("HINT: Check that sshd runs on"));
-  }
-}
-
 TEST_F(SshClient, EveryCompressionArrivesAndComesBack) {
   unsigned number = 1;
   const std::vector<std::vector<std::string>> choices = {{},
