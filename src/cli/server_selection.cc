@@ -1,5 +1,7 @@
 #include "cli/server_selection.h"
 
+#include <unistd.h>
+
 #include <set>
 #include <string>
 
@@ -8,6 +10,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/exit_code.h"
+#include "output/terminal.h"
 
 namespace barman::cli {
 namespace {
@@ -119,8 +122,17 @@ const ServerConfig* find_or_report(CommandContext& context, const std::string& n
 
 }  // namespace
 
+void tell_first_step(CommandContext& context) {
+  if (!context.configuration.server_names().empty()) return;
+  if (context.reporter.format() != output::OutputFormat::console) return;
+  if (!output::find_terminal(STDOUT_FILENO)) return;
+  context.reporter.result_line(
+      "No server is configured yet. The first one: barman init SERVER --host HOST");
+}
+
 std::vector<const ServerConfig*> select_servers(CommandContext& context) {
   const std::set<std::string> names = requested_names(context);
+  tell_first_step(context);
   report_conflicts(context, names);
   std::vector<const ServerConfig*> servers;
   for (const std::string& name : names) {
