@@ -113,7 +113,12 @@ std::vector<CommandSpec> server_command_specs() {
   std::vector<CommandSpec> commands = {
       catalogue_check_spec(),
       check_spec(),
-      {.name = "help", .summary = "show this help"},
+      {.name = "help",
+       .summary = "show this help, or that of a command",
+       .positionals = {{.key = "command_name",
+                        .metavar = "command",
+                        .help = "a command whose options are to be shown",
+                        .arity = Arity::optional}}},
       {.name = "list-servers",
        .aliases = {"list-server"},
        .summary = "list the configured servers",
