@@ -7,12 +7,19 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/command_context.h"
 #include "cli/command_table.h"
 
 namespace barman::cli {
+
+// Of a name that is not among `names`: what was probably meant, and the names there are. `kind`:
+// "server", "model".
+std::string unknown_name_hint(std::string_view kind, std::string_view name,
+                              const std::vector<std::string>& names);
 
 // Multi-server commands: the servers to work on, in name order.
 std::vector<const config::ServerConfig*> select_servers(CommandContext& context);
