@@ -38,6 +38,8 @@ constexpr std::array kFunctions = {
     std::pair<std::string_view, CommandFunction>{"config-switch", run_config_switch},
     std::pair<std::string_view, CommandFunction>{"config-update", run_config_update},
     std::pair<std::string_view, CommandFunction>{"diagnose", run_diagnose},
+    std::pair<std::string_view, CommandFunction>{"doctor", run_doctor},
+    std::pair<std::string_view, CommandFunction>{"init", run_init},
     std::pair<std::string_view, CommandFunction>{"generate-manifest", run_generate_manifest},
     std::pair<std::string_view, CommandFunction>{"list-backups", run_list_backups},
     std::pair<std::string_view, CommandFunction>{"replication-status", run_replication_status},

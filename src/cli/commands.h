@@ -29,6 +29,8 @@ void run_rebuild_xlogdb(CommandContext& context);
 void run_config_switch(CommandContext& context);
 void run_config_update(CommandContext& context);
 void run_diagnose(CommandContext& context);
+void run_doctor(CommandContext& context);
+void run_init(CommandContext& context);
 void run_generate_manifest(CommandContext& context);
 void run_list_backups(CommandContext& context);
 void run_list_servers(CommandContext& context);

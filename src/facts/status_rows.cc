@@ -110,6 +110,11 @@ void add_backup_rows(Rows& rows, const ServerConfig& config,
            first == backups.end() ? "None" : first->id.value);
   rows.add("last_backup", "Last available backup",
            last == backups.rend() ? "None" : last->id.value);
+  if (config.find_unusable("minimum_redundancy") != nullptr) {
+    rows.add("minimum_redundancy", "Minimum redundancy requirements",
+             fmt::format("FAILED ({}/unknown: the setting is not understood)", roots));
+    return;
+  }
   rows.add("minimum_redundancy", "Minimum redundancy requirements",
            fmt::format("{} ({}/{})", roots < config.minimum_redundancy ? "FAILED" : "satisfied",
                        roots, config.minimum_redundancy));
