@@ -16,7 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Several hosts of PostgreSQL on a machine that may be busy.
 constexpr std::chrono::seconds kSetupTimeout{600};
+constexpr std::chrono::seconds kHostCommandTimeout{300};
 
 std::vector<std::string> as_real_root(std::vector<std::string> argv) {
   std::vector<std::string> words = {"setpriv",        "--reuid=0",        "--regid=0",
@@ -77,7 +79,8 @@ CommandResult TwoHosts::run(const std::string& user, const std::string& host,
   return run_command(
       {.argv = as_real_root({"nsenter", "-a", "-t", pid->second, "--", "runuser", "-l", user, "-s",
                              "/bin/bash", "-c", "exec 2>&1\n" + command}),
-       .input = input});
+       .input = input,
+       .timeout = kHostCommandTimeout});
 }
 
 }  // namespace barman::test

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -21,6 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::chrono::seconds kPageTimeout{180};  // cron, a receiver, a recovery
 const fs::path kRepository = BARMAN_REPOSITORY;
 
 class PageRun {
@@ -53,7 +55,7 @@ class PageRun {
       return is_good;
     };
     if (step.is_repeated) {
-      eventually(attempt);
+      eventually(attempt, kPageTimeout);
     } else {
       attempt();
     }
