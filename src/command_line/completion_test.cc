@@ -84,8 +84,8 @@ end
   EXPECT_EQ(pressed.exit_code, 0);
   EXPECT_EQ(pressed.standard_error, "");
   EXPECT_THAT(pressed.standard_output,
-              testing::AllOf(HasSubstr("--config\tit's a [file]: of yours"), HasSubstr("plain\n"),
-                             HasSubstr("tar\n")));
+              testing::AllOf(HasSubstr("--config\tit's a [file]: of yours"),
+                             HasSubstr("plain\thow\n"), HasSubstr("tar\thow\n")));
 }
 
 TEST(CompletionOfOptions, ZshReadsIt) {
