@@ -27,6 +27,7 @@ TEST(CommandTable, HoldsEveryCommandOfBarmanAndOurs) {
                                                   "delete",
                                                   "diagnose",
                                                   "export-backup",
+                                                  "find-accident",
                                                   "generate-manifest",
                                                   "get-wal",
                                                   "help",
