@@ -28,6 +28,7 @@ TEST(CommandTable, HoldsEveryCommandOfBarmanAndOurs) {
                                                   "diagnose",
                                                   "doctor",
                                                   "export-backup",
+                                                  "find-accident",
                                                   "generate-manifest",
                                                   "get-wal",
                                                   "help",

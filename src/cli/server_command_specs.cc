@@ -142,6 +142,8 @@ std::vector<CommandSpec> process_specs() {
            "WAL files the policy would delete, which ones it keeps, and why.",
        .options = {{.names = {"keep-descriptors"},
                     .help = "leave standard output and error to the processes it starts"},
+                   {.names = {"remove-failed"},
+                    .help = "also delete FAILED backups that are older than one that is DONE"},
                    {.names = {"dry-run"},
                     .help = "change nothing; show what the retention policies would delete, what "
                             "they keep, and why"}}},

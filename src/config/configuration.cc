@@ -177,9 +177,9 @@ void Configuration::read_global() {
     if (level) global_.log_level = *level;
     if (!level) {
       global_.unknown_log_level = *text;
-      warn_once(describe_unusable_global(
+      warn_once(ignored_value_warning(describe_unusable_global(
           document_, "log_level", *text,
-          "one of: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number", "INFO"));
+          "one of: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number", "INFO")));
     }
   }
   for (const auto& [key, setting] : document_.keys(kGlobalSection)) {

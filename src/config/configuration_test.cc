@@ -199,7 +199,7 @@ TEST_F(ConfigurationTest, WarnsAboutUnknownKeysAndRefusedValues) {
           fmt::format(
               "Ignoring invalid configuration value 'maybe' for key active in [main] section: "
               "Invalid boolean representation (must be one in: true|t|yes|1|on | false|f|no|0|off) "
-              "(\"{}\", line 10; allowed: on or off; for example: active = on). Correct it.",
+              "(\"{}\", line 10; for example: active = on). Correct it.",
               path("barman.conf")),
           HasSubstr("Ignoring invalid configuration value 'z' for key check_timeout in [main] "
                     "section: invalid literal for int() with base 10: 'z' (\""),

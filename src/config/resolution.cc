@@ -73,7 +73,7 @@ class ServerResolver {
   void report_unusable(std::string_view section, const Option& option, const std::string& text,
                        const ParsedOption& parsed) {
     std::string told = describe_unusable(document_, section, option, text, parsed);
-    warnings_.push_back(told);
+    warnings_.push_back(ignored_value_warning(told));
     // Falling back to a local directory would turn a cloud server into a local one.
     if (option.type == OptionType::location) {
       disable_server(config_, fmt::format("Invalid {} '{}' for server {}: {}", option.name, text,
@@ -162,7 +162,7 @@ std::optional<Model> resolve_model(const IniDocument& document, const std::strin
                        : parse_option(option, value->text);
     if (parsed.refusal || !parsed.log_lines.empty()) {
       std::string told = describe_unusable(document, name, option, value->text, parsed);
-      warnings.push_back(told);
+      warnings.push_back(ignored_value_warning(told));
       model.unusable_values.emplace(option.name,
                                     UnusableValue{.written = value->text, .text = std::move(told)});
     }

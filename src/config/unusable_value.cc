@@ -22,7 +22,7 @@ std::string place_text(const IniDocument& document, std::string_view section,
 
 std::string describe_value(std::string_view key, std::string_view section, std::string_view text,
                            std::string_view reason) {
-  return fmt::format("Ignoring invalid configuration value '{}' for key {} in [{}] section: {}",
+  return fmt::format("Invalid configuration value '{}' for key {} in [{}] section: {}",
                      replace_all(std::string(text), "\n", " "), key, section, reason);
 }
 
@@ -43,13 +43,6 @@ std::string_view consequence(std::string_view option) {
   return {};
 }
 
-std::string suggestion(const Option& option, std::string_view text) {
-  const std::vector<std::string> words = split_blanks(option.words);
-  const std::vector<std::string_view> views(words.begin(), words.end());
-  const std::string found = did_you_mean(without_inline_comment(text), views);
-  return found.empty() ? found : " " + found;
-}
-
 }  // namespace
 
 std::string describe_unusable(const IniDocument& document, std::string_view section,
@@ -57,14 +50,20 @@ std::string describe_unusable(const IniDocument& document, std::string_view sect
                               const ParsedOption& parsed) {
   std::string reason = parsed.refusal.value_or("it is not understood");
   if (option.type == OptionType::tablespace_limits) reason = join(parsed.log_lines, "; ");
-  std::string told = describe_value(option.name, section, text, reason) +
-                     fmt::format(" ({}allowed: {}", place_text(document, section, option.name),
-                                 allowed_values(option));
-  const std::string example = example_value(option);
-  if (!example.empty()) told += fmt::format("; for example: {} = {}", option.name, example);
-  told += fmt::format(").{} Correct it.", suggestion(option, text));
+  const std::vector<std::string> words = split_blanks(option.words);
+  const std::vector<std::string_view> views(words.begin(), words.end());
+  const auto meant = find_nearest(without_inline_comment(text), views);
+  const std::string example = meant ? std::string(*meant) : example_value(option);
+
+  std::string told = describe_value(option.name, section, text, reason) + " (" +
+                     place_text(document, section, option.name);
+  // Some reasons have it already.
+  if (reason.find("must be") == std::string::npos)
+    told += fmt::format("allowed: {}; ", allowed_values(option));
+  told += fmt::format("for example: {} = {}).", option.name, example);
+  if (meant) told += fmt::format(" Did you mean '{}'?", *meant);
   const std::string_view follows = consequence(option.name);
-  return follows.empty() ? told : fmt::format("{} {}", told, follows);
+  return follows.empty() ? told + " Correct it." : fmt::format("{} Correct it. {}", told, follows);
 }
 
 std::string describe_unusable_global(const IniDocument& document, std::string_view key,
@@ -73,6 +72,10 @@ std::string describe_unusable_global(const IniDocument& document, std::string_vi
   return describe_value(key, kGlobalSection, text, "it is not understood") +
          fmt::format(" ({}allowed: {}; for example: {} = {}). Correct it.",
                      place_text(document, kGlobalSection, key), allowed, key, example);
+}
+
+std::string ignored_value_warning(std::string_view described) {
+  return fmt::format("Ignoring i{}", described.substr(1));
 }
 
 void choose_careful_value(ServerConfig& config, std::string_view option) {

@@ -13,9 +13,9 @@
 
 namespace barman::config {
 
-// One sentence that begins as Barman's, and goes on with file and line, what is allowed, an
-// example, the nearest word, and what follows:
-// "Ignoring invalid configuration value 'two' for key minimum_redundancy in [main] section: ...".
+// Why the value is none, with file and line, what is allowed, an example, the nearest word, and
+// what follows: "Invalid configuration value 'two' for key minimum_redundancy in [main] section:
+// ...".
 std::string describe_unusable(const IniDocument& document, std::string_view section,
                               const Option& option, std::string_view text,
                               const ParsedOption& parsed);
@@ -24,6 +24,9 @@ std::string describe_unusable(const IniDocument& document, std::string_view sect
 std::string describe_unusable_global(const IniDocument& document, std::string_view key,
                                      std::string_view text, std::string_view allowed,
                                      std::string_view example);
+
+// The same as the warning at each command, which begins as Barman's: "Ignoring invalid ...".
+std::string ignored_value_warning(std::string_view described);
 
 // Replaces what took the place of a value that is not understood by the careful choice.
 void choose_careful_value(ServerConfig& config, std::string_view option);

@@ -81,10 +81,21 @@ Cure in_psql(std::string cause, std::vector<std::string> lines) {
   return {.place = Place::psql, .cause = std::move(cause), .lines = std::move(lines)};
 }
 
-Cure setting(std::string cause, std::string line) {
+// More than the number that PostgreSQL tells; with wal_level = minimal it would not start.
+Cure more_wal_senders(const ConnectProblem& problem, const Site& site) {
+  std::vector<std::string> lines;
+  if (site.wal_level == "minimal") {
+    lines.emplace_back("ALTER SYSTEM SET wal_level = replica;");
+  } else if (site.wal_level.empty()) {
+    lines.emplace_back(
+        "SHOW wal_level;   -- if minimal, first: ALTER SYSTEM SET wal_level = "
+        "replica;");
+  }
+  lines.push_back(
+      fmt::format("ALTER SYSTEM SET max_wal_senders = {};", postgres::enough_wal_senders(problem)));
   return {.place = Place::psql,
-          .cause = std::move(cause),
-          .lines = {std::move(line)},
+          .cause = "PostgreSQL allows too few WAL senders (max_wal_senders)",
+          .lines = std::move(lines),
           .needs_restart = true};
 }
 
@@ -115,14 +126,12 @@ std::vector<Cure> role_cures(const ConnectProblem& problem) {
        "SET password_encryption = 'scram-sha-256';", "\\password " + role})};
 }
 
-std::vector<Cure> server_cures(const ConnectProblem& problem) {
-  if (problem.cause == ConnectCause::wal_senders) {
-    return {setting("PostgreSQL allows too few WAL senders (max_wal_senders)",
-                    "ALTER SYSTEM SET max_wal_senders = 10;")};
-  }
+std::vector<Cure> server_cures(const ConnectProblem& problem, const Site& site) {
+  if (problem.cause == ConnectCause::wal_senders) return {more_wal_senders(problem, site)};
   if (problem.cause == ConnectCause::too_many_sessions) {
-    return {setting("all sessions of PostgreSQL are taken (max_connections)",
-                    "ALTER SYSTEM SET max_connections = 200;")};
+    return {in_psql("all sessions of PostgreSQL are taken",
+                    {"SHOW max_connections;",
+                     "-- ALTER SYSTEM SET max_connections = MORE;   -- then restart PostgreSQL"})};
   }
   if (problem.cause == ConnectCause::tls) {
     return {in_psql("TLS between this host and PostgreSQL fails: " + problem.message,
@@ -186,7 +195,7 @@ std::vector<Cure> connection_cures(const ConnectProblem& problem, const Site& si
     case ConnectCause::too_many_sessions:
     case ConnectCause::starting:
     case ConnectCause::tls:
-      return server_cures(problem);
+      return server_cures(problem, site);
     case ConnectCause::kerberos:
       return {{.place = Place::here,
                .cause = "Kerberos refuses: " + problem.message,

@@ -17,6 +17,7 @@
 #include "base/log_components.h"
 #include "base/text.h"
 #include "facts/deadline.h"
+#include "postgres/connect_problem.h"
 #include "postgres/conninfo.h"
 #include "postgres/grants.h"
 #include "postgres/queries.h"
@@ -92,6 +93,20 @@ void ask_postgres(const server::Server& server, Site& site) {
   });
 }
 
+// `check` does not ask for it when SQL fails; one round for both is enough.
+void try_streaming(const server::Server& server, Examination& examination) {
+  if (!server.config().streaming_conninfo) return;
+  constexpr std::chrono::seconds kLimit{30};
+  try {
+    server.connect_streaming(server.config().streaming_archiver_name,
+                             facts::Deadline(kLimit).item_limits());
+  } catch (const postgres::ConnectError& error) {  // A finding, as those of `check`.
+    examination.failures.push_back({.label = "PostgreSQL streaming",
+                                    .hint = error.describe(),
+                                    .connect_problem = error.problem()});
+  }
+}
+
 void look_at_catalogue(const server::Server& server, Site& site) {
   ask([&] {
     if (const auto identity = server.catalogue().find_identity())
@@ -149,6 +164,8 @@ Site describe_site(const server::Server& server) {
   if (site.role.empty()) site.role = site.user;
   site.streaming_role = parameter(config.streaming_conninfo, "user");
   if (site.streaming_role.empty() && config.streaming_conninfo) site.streaming_role = site.user;
+  site.database = parameter(config.conninfo, "dbname");
+  if (site.database.empty()) site.database = site.role;
   site.database_host = parameter(config.conninfo, "host");
   site.port = parameter(config.conninfo, "port");
   site.own_address = own_address(site.database_host, site.port);
@@ -168,6 +185,7 @@ Examination examine_server(const server::Server& server, std::chrono::seconds li
   look_at_catalogue(server, site);
   if (server.config().is_passive() || site.conninfo.empty()) return examination;
   ask_postgres(server, site);
+  if (!site.is_reached) ask([&] { try_streaming(server, examination); });
   return examination;
 }
 

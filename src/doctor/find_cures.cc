@@ -106,6 +106,12 @@ bool must_wait(const CheckResult& failure, const Site& site) {
          kDependent.end();
 }
 
+// The slot is there before who uses it, and that one before WAL is expected.
+int rank(const Cure& cure) {
+  constexpr int kLast = 9;
+  return cure.action == Action::none ? kLast : static_cast<int>(cure.action);
+}
+
 void add(std::vector<Cure>& cures, Cure cure, const std::string& label) {
   const auto same = std::find_if(cures.begin(), cures.end(), [&](const Cure& known) {
     return known.place == cure.place && known.lines == cure.lines;
@@ -129,8 +135,9 @@ std::vector<Cure> find_cures(const std::vector<CheckResult>& failures, const Sit
     }
     for (Cure& cure : found) add(cures, std::move(cure), failure.label);
   }
-  std::stable_sort(cures.begin(), cures.end(),
-                   [](const Cure& a, const Cure& b) { return a.place < b.place; });
+  std::stable_sort(cures.begin(), cures.end(), [](const Cure& a, const Cure& b) {
+    return a.place != b.place ? a.place < b.place : rank(a) < rank(b);
+  });
   return cures;
 }
 
@@ -144,7 +151,8 @@ std::vector<std::string_view> known_labels() {
 
 std::vector<std::string> sql_script(const std::vector<Cure>& cures, const Site& site) {
   std::vector<std::string> lines = {
-      fmt::format("-- For PostgreSQL of server {}, as superuser: psql -f FILE", site.server)};
+      fmt::format("-- For PostgreSQL of server {}, as superuser: psql -d {} -f FILE", site.server,
+                  shell_quote(site.database))};
   if (!site.is_reached) {
     for (std::string& line : postgres::role_script(site.role, site.streaming_role))
       lines.push_back(std::move(line));

@@ -31,6 +31,7 @@ Site reached_site() {
           .conninfo = "host=pg",
           .role = "barman",
           .streaming_role = "streaming_barman",
+          .database = "postgres",
           .database_host = "pg",
           .ssh_command = "ssh -p 2222 postgres@pg",
           .slot_name = "barman",
@@ -129,6 +130,34 @@ TEST(FindCures, EveryCauseOfAFailedConnectionHasOne) {
     EXPECT_NE(cures.front().cause, "") << number;
     EXPECT_THAT(cures.front().lines, Not(IsEmpty())) << number;
   }
+}
+
+// With more WAL senders alone PostgreSQL would not start again.
+TEST(FindCures, WalSendersAndTheLevelGoTogether) {
+  Site site = reached_site();
+  site.wal_level = "minimal";
+  check::CheckResult streaming = failure_of("PostgreSQL streaming");
+  streaming.connect_problem =
+      postgres::ConnectProblem{.cause = postgres::ConnectCause::wal_senders,
+                               .message = "exceeds max_wal_senders (currently 0)"};
+  const std::vector<Cure> cures =
+      find_cures({streaming, failure_of("wal_level", "a higher level than 'minimal'")}, site);
+  ASSERT_THAT(cures, SizeIs(1));
+  EXPECT_THAT(cures.front().lines, ElementsAre("ALTER SYSTEM SET wal_level = replica;",
+                                               "ALTER SYSTEM SET max_wal_senders = 10;"));
+}
+
+TEST(FindCures, TheSlotComesBeforeItsReceiverAndThatBeforeWal) {
+  Site site = reached_site();
+  site.slot = SlotState::missing;
+  const std::vector<Cure> cures =
+      find_cures({failure_of("WAL archive"), failure_of("replication slot"),
+                  failure_of("receive-wal running")},
+                 site);
+  ASSERT_THAT(cures, SizeIs(3));
+  EXPECT_EQ(cures.at(0).action, Action::create_slot);
+  EXPECT_EQ(cures.at(1).action, Action::start_receiver);
+  EXPECT_THAT(cures.at(2).lines, ElementsAre("barman switch-wal --archive main"));
 }
 
 TEST(FindCures, OneCureForSeveralChecks) {

@@ -58,7 +58,8 @@ std::vector<Cure> failed_backup_cures(const CheckResult& failure, const Site& si
   }
   if (lines.empty()) lines.push_back(fmt::format("barman list-backups {}", site.server));
   return {{.place = Place::afterwards,
-           .cause = failure.hint + "; check says FAILED until they are deleted",
+           .cause = failure.hint + "; check says FAILED until they are deleted ('barman cron "
+                                   "--remove-failed' does it when a later one is DONE)",
            .lines = std::move(lines)}};
 }
 

@@ -57,7 +57,7 @@ std::string section_text(const NewServer& server) {
 
 std::vector<std::string> preparation(const NewServer& server, const std::string& own_address) {
   std::vector<std::string> lines = {
-      fmt::format("On {}, in psql, as superuser of PostgreSQL:", server.host)};
+      fmt::format("On {}, in psql, as superuser, in database {}:", server.host, server.database)};
   for (const std::string& line : postgres::role_script(server.user, server.streaming_user))
     lines.push_back("\t" + line);
   lines.push_back("\t\\password " + postgres::quoted_name(server.user));

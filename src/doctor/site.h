@@ -38,6 +38,7 @@ struct Site {
   std::string conninfo{};
   std::string role{};
   std::string streaming_role{};
+  std::string database{};
   std::string database_host{};
   std::string port{};
   std::string ssh_command{};
@@ -48,6 +49,7 @@ struct Site {
   bool is_reached = false;
   std::optional<int> version{};
   std::vector<std::string> missing_grants{};
+  std::string wal_level{};
   // Settings by whether a change needs a restart.
   std::map<std::string, bool> restart_settings{};
   std::optional<postgres::ArchiverStatistics> archiver{};

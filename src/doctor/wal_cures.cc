@@ -41,12 +41,9 @@ std::vector<Cure> wal_archive_cures(const CheckResult&, const Site& site) {
   std::vector<Cure> cures;
   if (site.archives && !site.streams)
     cures.push_back(client_test("whether PostgreSQL can hand its WAL over", site));
-  std::vector<std::string> lines;
-  if (site.streams) lines.emplace_back("barman cron   # starts receive-wal");
-  lines.push_back(fmt::format("barman switch-wal --archive {}", site.server));
   cures.push_back({.place = Place::afterwards,
                    .cause = "no WAL has arrived: a switch completes a segment, which must come",
-                   .lines = std::move(lines)});
+                   .lines = {fmt::format("barman switch-wal --archive {}", site.server)}});
   return cures;
 }
 

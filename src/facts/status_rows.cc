@@ -87,6 +87,7 @@ void add_archiver_rows(Rows& rows, const ServerFacts& facts) {
 }
 
 std::string retention_text(const ServerConfig& config) {
+  if (config.find_retention_doubt()) return "not enforced (a setting is not understood)";
   if (!config.retention_policy) return "not enforced";
   return fmt::format("enforced (mode: {}, retention: {}, WAL retention: {})",
                      to_text(config.retention_policy_mode), config.retention_policy->text(),

@@ -69,7 +69,8 @@ std::string place_text(Place place, const Site& site) {
           "'SELECT pg_reload_conf()'",
           database_host_text(site));
     case Place::psql:
-      return fmt::format("in psql, as superuser, on {}", database_host_text(site));
+      return fmt::format("in psql, as superuser, in database {}, on {}", site.database,
+                         database_host_text(site));
     case Place::configuration:
       return fmt::format("in the configuration ({} or the files that it includes)",
                          site.configuration_file);
@@ -111,18 +112,23 @@ void write_cures(Reporter& reporter, const Site& site, const std::vector<Applied
       fmt::format("Server {}: {} to cure", site.server,
                   cures.size() == 1 ? "one thing" : fmt::format("{} things", cures.size())));
   std::optional<Place> place;
+  bool needs_restart = false;
   bool can_apply = false;
   bool has_sql = false;
   for (const AppliedCure& applied : cures) {
     if (place != applied.cure.place) {
+      if (needs_restart) reporter.result_line("\t-- then restart PostgreSQL");
+      needs_restart = false;
       place = applied.cure.place;
       reporter.result_line("");
       reporter.result_line(place_text(*place, site) + ":");
     }
     write_cure(reporter, applied);
+    needs_restart = needs_restart || applied.cure.needs_restart;
     can_apply = can_apply || (applied.cure.action != doctor::Action::none && !applied.is_done);
     has_sql = has_sql || applied.cure.place == Place::psql;
   }
+  if (needs_restart) reporter.result_line("\t-- then restart PostgreSQL");
   reporter.result_line("");
   if (has_sql)
     reporter.result_line(

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 
@@ -77,8 +79,18 @@ std::string known_or(const std::string& text, std::string_view placeholder) {
   return text.empty() ? std::string(placeholder) : text;
 }
 
+// For who works as this user: "~/.pgpass" where it is that one.
+std::string shown_password_file(const ConnectProblem& problem) {
+  constexpr const char* kUsual = "~/.pgpass";
+  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
+  const bool is_usual = home != nullptr && problem.password_file == std::string(home) + "/.pgpass";
+  return is_usual ? kUsual : known_or(problem.password_file, kUsual);
+}
+
 std::string password_step(const ConnectProblem& problem) {
-  const std::string file = known_or(problem.password_file, "~/.pgpass");
+  const std::string file = problem.password_file_state == PasswordFile::unreadable
+                               ? problem.password_file
+                               : shown_password_file(problem);
   switch (problem.password_file_state) {
     case PasswordFile::unreadable:
       return fmt::format(
@@ -188,6 +200,18 @@ std::string password_line(const ConnectProblem& problem) {
                      known_or(problem.port, "5432"), escaped(known_or(problem.user, "ROLE")));
 }
 
+int enough_wal_senders(const ConnectProblem& problem) {
+  constexpr std::string_view kCurrent = "(currently ";
+  constexpr int kMore = 10;
+  const std::size_t from = problem.message.find(kCurrent);
+  if (from == std::string::npos) return kMore;
+  const std::string number = problem.message.substr(from + kCurrent.size());
+  const auto current = parse_integer(number.substr(0, number.find(')')));
+  // PostgreSQL allows 262143.
+  constexpr std::int64_t kMost = 1000;
+  return static_cast<int>(std::clamp<std::int64_t>(current.value_or(0), 0, kMost)) + kMore;
+}
+
 std::string connect_next_step(const ConnectProblem& problem) {
   switch (problem.cause) {
     case ConnectCause::no_socket:
@@ -214,7 +238,7 @@ std::string connect_next_step(const ConnectProblem& problem) {
           "Correct the password in {0} or in the connection string, or set it as superuser, in "
           "psql: \\password {1} (a role that does not exist is told the same way: CREATE ROLE {1} "
           "LOGIN{2};)",
-          known_or(problem.password_file, "~/.pgpass"), quoted_name(known_or(problem.user, "ROLE")),
+          shown_password_file(problem), quoted_name(known_or(problem.user, "ROLE")),
           problem.is_replication ? " REPLICATION" : "");
     case ConnectCause::authentication:
       return "Check the user in the connection string. " + hba_step(problem);
@@ -231,11 +255,13 @@ std::string connect_next_step(const ConnectProblem& problem) {
     case ConnectCause::database_missing:
       return "Correct dbname in the connection string, or create the database.";
     case ConnectCause::wal_senders:
-      return "As superuser, in psql: ALTER SYSTEM SET max_wal_senders = 10; then restart "
-             "PostgreSQL";
+      return fmt::format(
+          "As superuser, in psql: ALTER SYSTEM SET max_wal_senders = {}; (and, where SHOW "
+          "wal_level "
+          "says minimal, ALTER SYSTEM SET wal_level = replica;) then restart PostgreSQL",
+          enough_wal_senders(problem));
     case ConnectCause::too_many_sessions:
-      return "Close other sessions, or, as superuser, in psql: ALTER SYSTEM SET max_connections = "
-             "200; then restart PostgreSQL";
+      return "Close other sessions, or raise max_connections and restart PostgreSQL.";
     case ConnectCause::starting:
       return "Wait until PostgreSQL accepts connections, then try again.";
     case ConnectCause::unknown_service:

@@ -70,6 +70,8 @@ PasswordFile look_at_password_file(const std::string& path);
 std::string hba_line(const ConnectProblem& problem);
 // "pg:5432:*:barman:PASSWORD", with the escapes of the file.
 std::string password_line(const ConnectProblem& problem);
+// For max_wal_senders: more than the number that PostgreSQL has told.
+int enough_wal_senders(const ConnectProblem& problem);
 // What the user does next, one line.
 std::string connect_next_step(const ConnectProblem& problem);
 

@@ -67,8 +67,9 @@ connection to server at "pg" failed: FATAL:  no pg_hba.conf entry for host "2001
                 ConnectCause::login_forbidden, "ALTER ROLE barman LOGIN;"},
         Example{"FATAL:  must be superuser or replication role to start walsender",
                 ConnectCause::not_replication, "ALTER ROLE barman REPLICATION;"},
-        Example{"FATAL:  number of requested standby connections exceeds max_wal_senders",
-                ConnectCause::wal_senders, "SET max_wal_senders = 10"},
+        Example{"FATAL:  number of requested standby connections exceeds max_wal_senders "
+                "(currently 5)",
+                ConnectCause::wal_senders, "SET max_wal_senders = 15"},
         Example{R"(FATAL:  database "x" does not exist)", ConnectCause::database_missing, "dbname"},
         Example{"FATAL:  sorry, too many clients already", ConnectCause::too_many_sessions,
                 "max_connections"},

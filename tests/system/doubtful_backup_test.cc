@@ -95,8 +95,9 @@ TEST_F(DoubtfulBackup, NothingIsDeletedByASettingThatIsNotUnderstood) {
   EXPECT_TRUE(fs::exists(catalogue_.backup_info(OldCatalogue::kRoot)));
   const CommandResult check = barman_.run({"check", "main"});
   EXPECT_EQ(check.exit_code, 1);
-  EXPECT_THAT(check.out, AllOf(HasSubstr("\tconfiguration: FAILED\n\t\tIgnoring invalid "),
-                               HasSubstr("minimum_redundancy is not understood")));
+  EXPECT_THAT(check.out,
+              AllOf(HasSubstr("\tconfiguration: FAILED\n\t\tInvalid configuration value "),
+                    HasSubstr("minimum_redundancy is not understood")));
 }
 
 TEST_F(DoubtfulBackup, KeepsWhatItBuildsOn) {
