@@ -25,6 +25,7 @@
 #include "encryption/cipher.h"
 #include "facts/wal_flow.h"
 #include "postgres/queries.h"
+#include "server/server_directories.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/archive_wal.h"
 #include "wal_archive/read_branches.h"
@@ -159,6 +160,12 @@ void check_histories(const CheckRun& run, const CatalogueFacts& facts) {
 
 void check_directories(const CheckRun& run) {
   if (run.server.config().disabled) return;
+  if (run.effects == Effects::none) {
+    const auto problems = server::find_directory_problems(run.server.config());
+    if (problems.empty()) return run.pass("directories");
+    return run.fail("directories",
+                    fmt::format("\"{}\" {}", problems.front().path, problems.front().reason));
+  }
   try {
     run.server.create_directories();
     run.pass("directories");
@@ -298,6 +305,13 @@ void check_wal_archive(const CheckRun& run) {
   if (!archive.is_local() || !archive.is_empty()) return;
   for (const BackupInfo& backup : server.catalogue().list_backups().backups) {
     if (backup.status == BackupStatus::waiting_for_wals) return;
+  }
+  if (run.effects == Effects::none) {
+    // What waits has arrived, and cron archives it.
+    const bool has_waiting = count_waiting(server.config().incoming_wals_directory) > 0 ||
+                             count_waiting(server.config().streaming_wals_directory) > 0;
+    if (!has_waiting) run.fail("WAL archive", "please make sure WAL shipping is setup");
+    return;
   }
   try {
     server.create_directories();

@@ -1,5 +1,7 @@
 #include "cli/server_selection.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <set>
@@ -13,6 +15,7 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "cli/exit_code.h"
+#include "output/terminal.h"
 
 namespace barman::cli {
 namespace {
@@ -130,6 +133,14 @@ const ServerConfig* find_or_report(CommandContext& context, const std::string& n
 
 }  // namespace
 
+void tell_first_step(CommandContext& context) {
+  if (!context.configuration.server_names().empty()) return;
+  if (context.reporter.format() != output::OutputFormat::console) return;
+  if (!output::find_terminal(STDOUT_FILENO)) return;
+  context.reporter.result_line(
+      "No server is configured yet. The first one: barman init SERVER --host HOST");
+}
+
 std::string unknown_name_hint(std::string_view kind, std::string_view name,
                               const std::vector<std::string>& names) {
   constexpr std::size_t kMostNames = 20;
@@ -148,6 +159,7 @@ std::string unknown_name_hint(std::string_view kind, std::string_view name,
 
 std::vector<const ServerConfig*> select_servers(CommandContext& context) {
   const std::set<std::string> names = requested_names(context);
+  tell_first_step(context);
   report_conflicts(context, names);
   std::vector<const ServerConfig*> servers;
   for (const std::string& name : names) {

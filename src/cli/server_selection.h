@@ -33,6 +33,9 @@ const config::ServerConfig* select_server(CommandContext& context, const ServerP
 void for_each_server(CommandContext& context,
                      const std::function<void(const config::ServerConfig&)>& action);
 
+// On a terminal: what comes next when no server is configured. Programs get nothing, as ever.
+void tell_first_step(CommandContext& context);
+
 // Commands without server argument: what the configuration has to tell of all servers.
 void announce_all_servers(CommandContext& context);
 
