@@ -129,13 +129,16 @@ TEST(UnusableValue, LetsNothingBeDeletedByAGuess) {
   for (const char* line :
        {"retention_policy = 7 DAYS", "retention_policy_mode = manual", "wal_retention_policy = all",
         "minimum_redundancy = two", "minimum_redundancy = -1"}) {
-    const Resolved resolved = resolve_text(fmt::format("[main]\n{}\n", line));
+    const Resolved resolved =
+        resolve_text(fmt::format("[barman]\nretention_policy = REDUNDANCY 1\n[main]\n{}\n", line));
     EXPECT_TRUE(resolved.config.find_retention_doubt()) << line;
     EXPECT_EQ(resolved.config.find_deletion_doubt().has_value(),
               std::string_view(line).starts_with("minimum"))
         << line;
     EXPECT_THAT(resolved.warnings, Contains(HasSubstr("Until then no backup is deleted"))) << line;
   }
+  // Without a policy there is nothing to doubt.
+  EXPECT_FALSE(resolve_text("[main]\nminimum_redundancy = two\n").config.find_retention_doubt());
   EXPECT_TRUE(resolve_text("[main]\nworm_mode = yess\n").config.worm_mode);
   const Resolved right =
       resolve_text("[main]\nretention_policy = REDUNDANCY 2\nminimum_redundancy = 1 ; one\n");
