@@ -87,9 +87,8 @@ Cure more_wal_senders(const ConnectProblem& problem, const Site& site) {
   if (site.wal_level == "minimal") {
     lines.emplace_back("ALTER SYSTEM SET wal_level = replica;");
   } else if (site.wal_level.empty()) {
-    lines.emplace_back(
-        "SHOW wal_level;   -- if minimal, first: ALTER SYSTEM SET wal_level = "
-        "replica;");
+    lines = {"SELECT current_setting('wal_level') = 'minimal' AS is_minimal \\gset",
+             "\\if :is_minimal", "ALTER SYSTEM SET wal_level = replica;", "\\endif"};
   }
   lines.push_back(
       fmt::format("ALTER SYSTEM SET max_wal_senders = {};", postgres::enough_wal_senders(problem)));

@@ -73,6 +73,7 @@ void ask_postgres(const server::Server& server, Site& site) {
   site.is_reached = true;
   site.version = connection->server_version();
   site.role = connection->user();
+  ask([&] { site.wal_level = postgres::query_settings(*connection).wal_level.value_or(""); });
   ask([&] { site.missing_grants = postgres::list_missing_grants(*connection); });
   for (const char* setting : {"wal_level", "archive_mode"}) {
     ask([&] {

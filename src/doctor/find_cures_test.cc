@@ -145,6 +145,12 @@ TEST(FindCures, WalSendersAndTheLevelGoTogether) {
   ASSERT_THAT(cures, SizeIs(1));
   EXPECT_THAT(cures.front().lines, ElementsAre("ALTER SYSTEM SET wal_level = replica;",
                                                "ALTER SYSTEM SET max_wal_senders = 10;"));
+  // Nobody has told the level: psql asks for it.
+  site.wal_level = "";
+  EXPECT_THAT(find_cures({streaming}, site).at(0).lines, Contains("\\if :is_minimal"));
+  site.wal_level = "logical";
+  EXPECT_THAT(find_cures({streaming}, site).at(0).lines,
+              ElementsAre("ALTER SYSTEM SET max_wal_senders = 10;"));
 }
 
 TEST(FindCures, TheSlotComesBeforeItsReceiverAndThatBeforeWal) {

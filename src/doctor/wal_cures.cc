@@ -119,8 +119,8 @@ std::vector<Cure> archiving_cures(const CheckResult&, const Site& site) {
     }
   }
   if (site.waiting_wal) {
-    cause += fmt::format("; {} files wait on PostgreSQL's disk, which must not become full",
-                         *site.waiting_wal);
+    cause += fmt::format("; {} {} on PostgreSQL's disk, which must not become full",
+                         *site.waiting_wal, *site.waiting_wal == 1 ? "file waits" : "files wait");
   }
   std::vector<Cure> cures = {client_test(cause, site)};
   if (!site.waiting_wal && site.is_reached) {

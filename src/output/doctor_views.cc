@@ -50,7 +50,6 @@ void write_cure(Reporter& reporter, const AppliedCure& applied) {
     reporter.result_line(fmt::format("\t{} --apply could not: {}", mark, applied.problem));
   if (applied.is_done) return;
   for (const std::string& line : cure.lines) reporter.result_line("\t" + line);
-  if (cure.needs_restart) reporter.result_line(fmt::format("\t{} then restart PostgreSQL", mark));
 }
 
 }  // namespace

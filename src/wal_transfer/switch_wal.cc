@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/hint.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "postgres/queries.h"
@@ -21,7 +22,7 @@ namespace {
              error.describe());
   throw Error(error.kind(),
               fmt::format("Unable to perform pg_switch_wal for server '{}'.", server.name()),
-              error.describe());
+              with_hint_inside(error.describe(), error.hint()));
 }
 
 void checkpoint_with_rights(postgres::Connection& connection) {

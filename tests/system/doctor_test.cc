@@ -166,7 +166,7 @@ TEST(Doctor, FromNothingToACheckThatIsOk) {
 TEST(Doctor, GivesTheMissingRightsAndSaysHowLongArchiveCommandFails) {
   PostgresServer postgres({.settings = {{"archive_mode", "on"}, {"archive_command", "false"}}});
   postgres.query("CREATE ROLE doctor LOGIN; SELECT pg_switch_wal()");
-  postgres.wait_until("SELECT failed_count > 0 FROM pg_stat_archiver");
+  postgres.wait_until("failed_count > 0 FROM pg_stat_archiver");
   BarmanHome barman;
   barman.add_streaming_server("main", postgres,
                               {{"conninfo", postgres.conninfo("doctor")}, {"archiver", "on"}});
@@ -182,7 +182,8 @@ TEST(Doctor, GivesTheMissingRightsAndSaysHowLongArchiveCommandFails) {
   EXPECT_THAT(cures.dump(), HasSubstr("pg_ls_archive_statusdir() TO doctor;"));
   EXPECT_THAT(cures.dump(), HasSubstr("barman-wal-archive --test "));
   person.run_script(cures);
-  EXPECT_THAT(cures_of(barman).dump(), HasSubstr("files wait on PostgreSQL's disk"));
+  EXPECT_THAT(cures_of(barman).dump(),
+              HasSubstr(" on PostgreSQL's disk, which must not become full"));
 }
 
 TEST(Doctor, AppliesWhatIsHarmlessWhenItIsAsked) {
@@ -197,7 +198,7 @@ TEST(Doctor, AppliesWhatIsHarmlessWhenItIsAsked) {
   const CommandResult applied = barman.run({"doctor", "--apply", "main"});
   EXPECT_THAT(applied.out, HasSubstr("# done: directories: "));
   EXPECT_TRUE(fs::exists(barman.server_directory("main") / "streaming"));
-  postgres.wait_until("SELECT count(*) = 1 FROM pg_replication_slots WHERE active");
+  postgres.wait_until("count(*) = 1 FROM pg_replication_slots WHERE active");
   EXPECT_EQ(barman.run({"switch-wal", "--archive", "main"}).exit_code, 0);
   EXPECT_THAT(cures_of(barman), IsEmpty());
   EXPECT_EQ(barman.run({"doctor", "main"}).out, "Server main: nothing to cure\n");
