@@ -48,7 +48,10 @@ Server::Server(const config::ServerConfig& config, const config::GlobalConfig& g
     : config_(config),
       global_(global),
       program_(std::move(program)),
-      catalogue_(locations_of(config, global)) {}
+      catalogue_(locations_of(config, global)),
+      buckets_(config.has_cloud_basebackups() || config.has_cloud_wals()
+                   ? std::make_shared<ServerBuckets>(config_, program_.interrupt)
+                   : nullptr) {}
 
 postgres::Connection Server::connect(const postgres::ConnectionLimits& limits) const {
   const std::string& conninfo = required(config_.conninfo, "conninfo", name());
