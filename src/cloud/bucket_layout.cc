@@ -1,7 +1,6 @@
 #include "cloud/bucket_layout.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,27 +13,8 @@ namespace {
 
 using compression::Algorithm;
 
-constexpr std::array<std::pair<Algorithm, std::string_view>, 6> kSuffixes = {{
-    {Algorithm::bzip2, ".bz2"},
-    {Algorithm::gzip, ".gz"},
-    {Algorithm::lz4, ".lz4"},
-    {Algorithm::snappy, ".snappy"},
-    {Algorithm::xz, ".xz"},
-    {Algorithm::zstd, ".zst"},
-}};
-
 constexpr std::string_view kDataArchive = "data";
 constexpr std::string_view kTarExtension = "tar";
-
-// The algorithm whose suffix ends the name; it is cut off.
-std::optional<Algorithm> take_suffix(std::string_view& name) {
-  for (const auto& [algorithm, suffix] : kSuffixes) {
-    if (!name.ends_with(suffix)) continue;
-    name.remove_suffix(suffix.size());
-    return algorithm;
-  }
-  return std::nullopt;
-}
 
 std::string_view without_slashes(std::string_view path) {
   while (path.starts_with('/')) path.remove_prefix(1);
@@ -70,14 +50,8 @@ std::optional<BucketArchiveName> parse_stem(std::string_view stem) {
 
 }  // namespace
 
-std::string_view suffix_of(Algorithm algorithm) {
-  return std::find_if(kSuffixes.begin(), kSuffixes.end(),
-                      [&](const auto& entry) { return entry.first == algorithm; })
-      ->second;
-}
-
 std::string_view suffix_of(std::optional<Algorithm> algorithm) {
-  return algorithm ? suffix_of(*algorithm) : std::string_view{};
+  return algorithm ? compression::suffix_of(*algorithm) : std::string_view{};
 }
 
 std::string format_archive_name(const BucketArchiveName& name) {
@@ -95,14 +69,14 @@ std::optional<ParsedArchiveName> parse_backup_archive_name(std::string_view file
   ParsedArchiveName parsed{.name = *name, .unknown_extension = {}};
   const std::string_view extension = file_name.substr(dot + 1);
   std::string_view rest = extension;
-  parsed.name.compression = take_suffix(rest);
+  parsed.name.compression = compression::take_suffix(rest);
   if (rest != kTarExtension) parsed.unknown_extension = extension;
   return parsed;
 }
 
 std::optional<WalObjectName> parse_wal_object(std::string_view key) {
   std::string_view name = key.substr(key.rfind('/') + 1);
-  const auto algorithm = take_suffix(name);
+  const auto algorithm = compression::take_suffix(name);
   auto parsed = wal::parse_wal_file_name(name);
   if (!parsed) return std::nullopt;
   return WalObjectName{.name = std::move(*parsed), .compression = algorithm};

@@ -15,8 +15,7 @@
 
 namespace barman::cloud {
 
-// ".gz": of objects compressed so.
-std::string_view suffix_of(compression::Algorithm algorithm);
+// ".gz": of objects compressed so; "" without.
 std::string_view suffix_of(std::optional<compression::Algorithm> algorithm);
 
 // One archive of a backup: "data.tar", "16384_0001.tar.gz".

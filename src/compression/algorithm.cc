@@ -13,6 +13,7 @@ using namespace std::string_view_literals;
 struct Facts {
   Algorithm algorithm;
   std::string_view name;
+  std::string_view suffix;
   std::string_view magic;
   int minimum;
   int maximum;
@@ -22,15 +23,15 @@ struct Facts {
 };
 
 constexpr std::array kFacts = {
-    Facts{Algorithm::bzip2, "bzip2", "BZh"sv, 1, 9, 1, 5, 9},
-    Facts{Algorithm::gzip, "gzip", "\x1f\x8b\x08"sv, 1, 9, 1, 6, 9},
-    Facts{Algorithm::lz4, "lz4", "\x04\x22\x4d\x18"sv, 0, 16, 0, 6, 10},
-    Facts{Algorithm::snappy, "snappy", "\xff\x06\x00\x00sNaPpY"sv, 0, 0, 0, 0, 0},
-    Facts{Algorithm::xz, "xz",
+    Facts{Algorithm::bzip2, "bzip2", ".bz2", "BZh"sv, 1, 9, 1, 5, 9},
+    Facts{Algorithm::gzip, "gzip", ".gz", "\x1f\x8b\x08"sv, 1, 9, 1, 6, 9},
+    Facts{Algorithm::lz4, "lz4", ".lz4", "\x04\x22\x4d\x18"sv, 0, 16, 0, 6, 10},
+    Facts{Algorithm::snappy, "snappy", ".snappy", "\xff\x06\x00\x00sNaPpY"sv, 0, 0, 0, 0, 0},
+    Facts{Algorithm::xz, "xz", ".xz",
           "\xfd"
           "7zXZ\0"sv,
           1, 9, 1, 3, 5},
-    Facts{Algorithm::zstd, "zstd", "\x28\xb5\x2f\xfd"sv, -22, 22, 1, 4, 9},
+    Facts{Algorithm::zstd, "zstd", ".zst", "\x28\xb5\x2f\xfd"sv, -22, 22, 1, 4, 9},
 };
 
 const Facts& facts_of(Algorithm algorithm) {
@@ -41,6 +42,17 @@ const Facts& facts_of(Algorithm algorithm) {
 }  // namespace
 
 std::string_view to_text(Algorithm algorithm) { return facts_of(algorithm).name; }
+
+std::string_view suffix_of(Algorithm algorithm) { return facts_of(algorithm).suffix; }
+
+std::optional<Algorithm> take_suffix(std::string_view& name) {
+  for (const Facts& facts : kFacts) {
+    if (!name.ends_with(facts.suffix)) continue;
+    name.remove_suffix(facts.suffix.size());
+    return facts.algorithm;
+  }
+  return std::nullopt;
+}
 
 std::optional<Algorithm> parse_algorithm(std::string_view name) {
   if (name == "pigz" || name == "pygzip") return Algorithm::gzip;

@@ -15,6 +15,7 @@ namespace barman::server {
 namespace {
 
 constexpr std::uint64_t kBytesOfKilobyte = 1000;
+constexpr std::uint64_t kSegmentPart = std::uint64_t{24} << 20;
 
 const std::string& location_of(const config::ServerConfig& config, ObjectsOf what) {
   return what == ObjectsOf::backups ? config.basebackups_directory : config.wals_directory;
@@ -75,6 +76,11 @@ object_store::StoreOptions bucket_options(const config::ServerConfig& config, Ob
     options.part_size_bytes = std::max(
         options.part_size_bytes,
         static_cast<std::uint64_t>(std::max<std::int64_t>(*config.cloud_upload_min_chunk_size, 0)));
+  }
+  if (what == ObjectsOf::wal) {
+    // A segment of the usual size goes up in one request, however badly it is compressed.
+    options.part_size_bytes = std::max(options.part_size_bytes, kSegmentPart);
+    options.jobs = 1;
   }
   if (what == ObjectsOf::backups && config.bandwidth_limit) {
     options.max_bytes_per_second =

@@ -56,8 +56,10 @@ TEST(ServerStorage, SettingsBecomeOptionsOfTheStore) {
   // The limit is one of backups.
   EXPECT_EQ(bucket_options(config, ObjectsOf::wal, {}).max_bytes_per_second, 0U);
   config.cloud_upload_min_chunk_size = 1;
-  EXPECT_EQ(bucket_options(config, ObjectsOf::wal, {}).part_size_bytes,
+  EXPECT_EQ(bucket_options(config, ObjectsOf::backups, {}).part_size_bytes,
             object_store::kDefaultPartSize);
+  // A segment is one request.
+  EXPECT_GT(bucket_options(config, ObjectsOf::wal, {}).part_size_bytes, std::uint64_t{16} << 20);
 }
 
 TEST(ServerStorage, WhatDoesNotGoTogetherIsRefusedInBarmansWords) {
