@@ -46,9 +46,8 @@ void require_source(const config::ServerConfig& config) {
            "Set backup_method = postgres and streaming_conninfo, backup_method = rsync and "
            "ssh_command, or, on the host of PostgreSQL, backup_method = local-rsync.");
   }
-  if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
-    refuse("a cloud destination",
-           "Use local directories for basebackups_directory and wals_directory.");
+  if (config.has_cloud_basebackups()) {
+    refuse("a cloud destination for backups", "Use a local directory for basebackups_directory.");
   }
 }
 

@@ -261,23 +261,12 @@ void check_encryption(const CheckRun& run) {
   }
 }
 
-void check_unsupported(const CheckRun& run) {
-  const config::ServerConfig& config = run.server.config();
-  if (config.encryption == config::Encryption::gpg) check_encryption(run);
-  const catalogue::CatalogueLocations& locations = run.server.locations();
-  if (!locations.has_local_backups || !locations.has_local_wals) {
-    run.fail("cloud storage configuration",
-             "cloud destinations are not available in this version. Set basebackups_directory and "
-             "wals_directory to local directories");
-  }
-}
-
 }  // namespace
 
 void check_wal_archive(const CheckRun& run) {
   const server::Server& server = run.server;
   const wal_archive::WalArchive archive(server);
-  if (!archive.is_local() || !archive.is_empty()) return;
+  if (!archive.is_empty()) return;
   for (const BackupInfo& backup : server.catalogue().list_backups().backups) {
     if (backup.status == BackupStatus::waiting_for_wals) return;
   }
@@ -345,7 +334,8 @@ void check_catalogue(const CheckRun& run) {
   const CatalogueFacts facts = gather(run.server);
   check_backup_age(run, facts);
   check_backup_size(run, facts);
-  check_unsupported(run);
+  if (run.server.config().encryption == config::Encryption::gpg) check_encryption(run);
+  check_cloud_storage(run);
   check_wal_sizes(run, facts);
   const std::string problem = wal_archive::WalCoding(run.server.config()).problem();
   if (problem.empty()) {

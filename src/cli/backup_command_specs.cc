@@ -91,7 +91,7 @@ CommandSpec list_files_spec() {
   return {.name = "list-files",
           .summary = "list the files of a backup",
           .servers = kAnyServer,
-          .needs = {.files = LocalFiles::backups_and_wals,
+          .needs = {.files = LocalFiles::backups,
                     .refusal = "Cannot list the files of server '{server}': a cloud object storage "
                                "is not available in this version"},
           .options = {{.names = {"target"},
@@ -262,7 +262,7 @@ std::vector<CommandSpec> backup_command_specs() {
       {.name = "sync-wals",
        .summary = "copy WAL from the primary node",
        .servers = kActiveServer,
-       .needs = {.files = LocalFiles::backups,
+       .needs = {.files = LocalFiles::wals,
                  .refusal = "'sync-wals' is not supported for servers using cloud storage"},
        .positionals = {one_server()}},
       with_aliases(verify_backup_spec(), {"verify"}),

@@ -202,11 +202,6 @@ TEST(ParseLine, RefusesUnknownCommands) {
   EXPECT_EQ(line_failure({"list-serv"}).find("argument command: invalid choice"), 0U);
 }
 
-TEST(ParseLine, NamesCommandsOfLaterVersions) {
-  EXPECT_EQ(line_failure({"cloud-wal-archive", "main", "x"}),
-            "argument command: command 'cloud-wal-archive' is not available in this version");
-}
-
 TEST(ParseLine, RefusesBadGlobalOptions) {
   EXPECT_EQ(line_failure({"--log-level", "info", "cron"}),
             "argument --log-level: invalid choice: 'info' (choose from 'NOTSET', 'DEBUG', 'INFO', "

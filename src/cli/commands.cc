@@ -17,6 +17,8 @@ constexpr std::array kFunctions = {
     std::pair<std::string_view, CommandFunction>{"switch-wal", run_switch_wal},
     std::pair<std::string_view, CommandFunction>{"receive-wal", run_receive_wal},
     std::pair<std::string_view, CommandFunction>{"get-wal", run_get_wal},
+    std::pair<std::string_view, CommandFunction>{"cloud-wal-archive", run_cloud_wal_archive},
+    std::pair<std::string_view, CommandFunction>{"cloud-wal-restore", run_cloud_wal_restore},
     std::pair<std::string_view, CommandFunction>{"put-wal", run_put_wal},
     std::pair<std::string_view, CommandFunction>{"cron", run_cron},
     std::pair<std::string_view, CommandFunction>{"check-backup", run_check_backup},

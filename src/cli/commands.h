@@ -7,6 +7,8 @@
 namespace barman::cli {
 
 void run_archive_wal(CommandContext& context);
+void run_cloud_wal_archive(CommandContext& context);
+void run_cloud_wal_restore(CommandContext& context);
 void run_check_backup(CommandContext& context);
 void run_cron(CommandContext& context);
 void run_get_wal(CommandContext& context);

@@ -248,7 +248,8 @@ void check_wal(const server::Server& server, const RestoreRequest& request, Prog
   const WalReading reading = read_wal(plan.replay, plan.target, plan.wal.coding,
                                       {.worker_count = request.worker_count,
                                        .progress = progress,
-                                       .interrupt = server.interrupt()});
+                                       .interrupt = server.interrupt(),
+                                       .archive = plan.wal.archive});
   if (reading.minimal && !request.dry_run) note_minimal(server, plan.replay, *reading.minimal);
   judge_wal(reading, plan.target, plan);
   judge_replayed_tablespaces(reading.tablespaces, plan.target, facts, plan);

@@ -142,9 +142,11 @@ void WalMembers::send_files(const OnBytes& on_bytes) {
     reporting_.progress.advance(size_bytes);
     on_bytes(size_bytes);
   };
-  for (const WalFileCopy& file : plan_.files) send_file(file, false, passed);
+  WalAhead files(plan_.archive, plan_.files);
+  for (const WalFileCopy& file : plan_.files) send_file(file, files.next(), false, passed);
   if (!plan_.partials.empty()) reporting_.messages.info("Copying .partial WAL files.");
-  for (const WalFileCopy& file : plan_.partials) send_file(file, true, passed);
+  WalAhead partials(plan_.archive, plan_.partials);
+  for (const WalFileCopy& file : plan_.partials) send_file(file, partials.next(), true, passed);
   reporting_.progress.end();
 }
 
@@ -157,8 +159,8 @@ bool WalMembers::is_there(const WalFileCopy& file, const OpenedWal& opened,
   return sink.digest() == there->second;
 }
 
-void WalMembers::send_file(const WalFileCopy& file, bool is_partial, const OnBytes& on_bytes) {
-  const OpenedWal opened = open_wal(file.source, file.moves_to);
+void WalMembers::send_file(const WalFileCopy& file, const OpenedWal& opened, bool is_partial,
+                           const OnBytes& on_bytes) {
   const wal_archive::WalStoredForm form = plan_.coding.identify(opened.file, opened.path);
   if (!is_partial && !is_segment_name(file.name)) {
     TextSink sink(opened.path);

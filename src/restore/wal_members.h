@@ -44,7 +44,8 @@ class WalMembers {
 
  private:
   void send_files(const OnBytes& on_bytes);
-  void send_file(const WalFileCopy& file, bool is_partial, const OnBytes& on_bytes);
+  void send_file(const WalFileCopy& file, const OpenedWal& opened, bool is_partial,
+                 const OnBytes& on_bytes);
   bool is_there(const WalFileCopy& file, const OpenedWal& opened,
                 const wal_archive::WalStoredForm& form) const;
   void add_empty(const std::string& name);
