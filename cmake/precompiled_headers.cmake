@@ -1,7 +1,7 @@
 # BARMAN_PRECOMPILE: what nearly every source includes is compiled once for the sources of the
 # program, the unit tests, and the system tests, which are compiled without sanitizers (presets dev,
 # tsan and fuzz). Not in the release build, which so shows what a source forgets to include.
-#   barman_precompile(TARGET source|unit_test|system_test)
+#   barman_precompile(TARGET source|fuzzed_source|unit_test|system_test)
 option(BARMAN_PRECOMPILE "use precompiled headers" OFF)
 
 set(BARMAN_PRECOMPILED_SOURCE <algorithm> <chrono> <filesystem> <functional> <map> <memory> <optional> <string> <string_view> <variant>
@@ -18,6 +18,9 @@ function(barman_precompiled_headers kind)
   if(kind MATCHES "test$")
     target_link_libraries(barman_precompiled_${kind} PRIVATE GTest::gmock GTest::gtest)
     target_precompile_headers(barman_precompiled_${kind} PRIVATE ${BARMAN_PRECOMPILED_TEST})
+  endif()
+  if(kind STREQUAL fuzzed_source)
+    set_target_properties(barman_precompiled_${kind} PROPERTIES BARMAN_FUZZED ON)
   endif()
   if(kind STREQUAL system_test)
     set_target_properties(barman_precompiled_${kind} PROPERTIES BARMAN_BLACK_BOX ON)

@@ -1,5 +1,9 @@
 # BARMAN_SANITIZE: a comma separated list for -fsanitize= ("address,undefined", "thread").
 set(BARMAN_SANITIZE "" CACHE STRING "sanitizers to build with")
+# With BARMAN_BUILD_FUZZERS, folders with parsers of foreign bytes tell the fuzzer which way an input
+# took, which is a quarter of the time of compiling them (property BARMAN_FUZZED).
+set(BARMAN_FUZZED_FOLDERS base command_line pipeline object_store compression wal client postgres replication config
+  catalogue stored wal_archive wal_transfer backup)
 # A target with the property BARMAN_BLACK_BOX is built without them: the system tests look at the
 # (sanitized) programs from outside, compile in half the time, and start and fork quickly. They link
 # the plain form of what they use (barman_plain_library).
@@ -7,6 +11,9 @@ if(BARMAN_SANITIZE)
   set(flags -fsanitize=${BARMAN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   set(sanitized "$<NOT:$<BOOL:$<TARGET_PROPERTY:BARMAN_BLACK_BOX>>>")
   target_compile_options(barman_options INTERFACE "$<${sanitized}:${flags}>")
+  if(BARMAN_BUILD_FUZZERS)
+    target_compile_options(barman_options INTERFACE "$<$<BOOL:$<TARGET_PROPERTY:BARMAN_FUZZED>>:-fsanitize=fuzzer-no-link>")
+  endif()
   target_link_options(barman_options INTERFACE "$<${sanitized}:-fsanitize=${BARMAN_SANITIZE}>")
 endif()
 

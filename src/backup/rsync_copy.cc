@@ -80,6 +80,8 @@ struct RsyncCopy::Bucket {
   // Among those of its tree.
   const std::size_t number;
   NameList names;
+  // Of these, what no reference has.
+  std::uint64_t sent_bytes = 0;
 };
 
 struct RsyncCopy::ListedTree {
@@ -102,13 +104,22 @@ struct RsyncCopy::ListedTree {
   std::atomic<bool> has_arrived = false;
 };
 
+struct RsyncCopy::Judged {
+  // By checksum: a reference has a file of the same size and second, and that was changed so late
+  // that the reference may have an earlier state.
+  Comparison comparison = Comparison::by_time;
+  // No reference has it, or it has changed.
+  bool is_sent = true;
+};
+
 // Deals files into lists, the next one into the list with the least to do.
 class RsyncCopy::Dealer {
  public:
   Dealer(ListedTree& tree, const fs::path& directory, std::size_t list_count)
       : tree_(tree), directory_(directory), list_count_(list_count) {}
 
-  void deal(const ListedFile& file, Comparison comparison) {
+  void deal(const ListedFile& file, const Judged& judged) {
+    const Comparison comparison = judged.comparison;
     std::vector<Bucket*>& open = comparison == Comparison::by_time ? by_time_ : by_checksum_;
     std::erase_if(open, [](const Bucket* bucket) {
       return bucket->names.count() >= kMostNames || bucket->names.size_bytes() >= kMostBytes;
@@ -117,16 +128,21 @@ class RsyncCopy::Dealer {
       tree_.buckets.push_back(
           std::make_unique<Bucket>(comparison, tree_.buckets.size(), directory_));
       open.push_back(tree_.buckets.back().get());
-      open.back()->names.add(file.name, file.size_bytes + kCostOfFile);
+      add(*open.back(), file, judged);
       return;
     }
     Bucket* const least = *std::min_element(open.begin(), open.end(), [](auto* a, auto* b) {
       return a->names.size_bytes() < b->names.size_bytes();
     });
-    least->names.add(file.name, file.size_bytes + kCostOfFile);
+    add(*least, file, judged);
   }
 
  private:
+  static void add(Bucket& bucket, const ListedFile& file, const Judged& judged) {
+    bucket.names.add(file.name, file.size_bytes + kCostOfFile);
+    if (judged.is_sent) bucket.sent_bytes += file.size_bytes;
+  }
+
   ListedTree& tree_;
   const fs::path& directory_;
   const std::size_t list_count_;
@@ -148,9 +164,8 @@ RsyncCopy::RsyncCopy(RsyncRun& run, const RsyncCopyOptions& options, const fs::p
 
 RsyncCopy::~RsyncCopy() = default;
 
-// Not to be believed by its time: a reference has a file of the same size and second, and that was
-// changed so late that the reference may have an earlier state.
-bool RsyncCopy::is_known_unchanged(const RsyncTree& tree, const ListedFile& file) const {
+RsyncCopy::Judged RsyncCopy::judge(const RsyncTree& tree, const ListedFile& file) const {
+  Judged judged;
   for (const ReferenceTree& reference : tree.references) {
     const auto status = find_status(reference.directory / file.name, Links::refuse);
     if (!status || !S_ISREG(status->st_mode)) continue;
@@ -158,9 +173,12 @@ bool RsyncCopy::is_known_unchanged(const RsyncTree& tree, const ListedFile& file
         status->st_mtim.tv_sec != file.modified) {
       continue;
     }
-    if (!reference.horizon || file.modified >= *reference.horizon) return false;
+    judged.is_sent = false;
+    if (!reference.horizon || file.modified >= *reference.horizon) {
+      judged.comparison = Comparison::by_checksum;
+    }
   }
-  return true;
+  return judged;
 }
 
 bool RsyncCopy::list_tree(const RsyncTree& tree) {
@@ -197,8 +215,7 @@ bool RsyncCopy::list(const RsyncTree& tree, ListedTree& listed) {
       if (file.type == ListedFile::Type::directory) {
         make_copied_directory(tree.destination / file.name, file.mode);
       } else if (file.type == ListedFile::Type::file) {
-        dealer.deal(file,
-                    is_known_unchanged(tree, file) ? Comparison::by_time : Comparison::by_checksum);
+        dealer.deal(file, judge(tree, file));
       } else {
         log::warning(log::kBackupComponent,
                      "\"{}/{}\" is neither a file nor a directory, and left out", tree.source,
@@ -299,7 +316,8 @@ void RsyncCopy::copy_bucket(ListedTree& tree, Bucket& bucket) {
   RsyncTransfer transfer{.source = tree.tree.source,
                          .destination = tree.tree.destination,
                          .options = {},
-                         .limit = tree.tree.limit};
+                         .limit = tree.tree.limit,
+                         .sent_bytes = bucket.sent_bytes};
   if (transfer.limit.is_set()) {
     const std::uint64_t at_once = std::min(options_.worker_count, tree.buckets.size());
     transfer.limit.kib_per_second =

@@ -102,7 +102,8 @@ class RsyncCopy {
 
   bool list(const RsyncTree& tree, ListedTree& listed);
   bool has_names_still(const RsyncTree& tree);
-  bool is_known_unchanged(const RsyncTree& tree, const ListedFile& file) const;
+  struct Judged;
+  Judged judge(const RsyncTree& tree, const ListedFile& file) const;
   void work(ListedTree& tree, Bucket& bucket);
   void copy_bucket(ListedTree& tree, Bucket& bucket);
   void get_with_retries(NameList& names, const RsyncTransfer& transfer,

@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "host/ssh_words.h"
 #include "postgres/control_file.h"
 #include "postgres/queries.h"
 #include "postgres/version_facts.h"
@@ -73,8 +74,10 @@ class RsyncFiles final : public BackupSource {
         request_(request),
         store_(server.catalogue()),
         cluster_(server, request),
-        run_(server.config().ssh_command.value_or(""), server.config().network_compression,
-             [this] { require_going_on(); }) {}
+        run_(
+            server.config().ssh_command.value_or(""), server.config().network_compression,
+            [this] { require_going_on(); },
+            host::ssh_words(server.config().ssh_command.value_or(""))) {}
 
   SourceTitle title() const override {
     return {.mode = cluster_.mode(),

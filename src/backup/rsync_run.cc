@@ -27,6 +27,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kListBuffer = std::size_t{64} << 10;
 constexpr int kLookMs = 100;
+// What deserves a connection of its own.
+constexpr std::uint64_t kLarge = std::uint64_t{64} << 20;
 // Changing files settle soon.
 constexpr int kRuns = 5;
 // A connection that has gone without a word is noticed; the user's own settings come first.
@@ -99,8 +101,9 @@ void NameList::for_each(const std::function<void(const std::string& name)>& acti
 }
 
 RsyncRun::RsyncRun(std::string ssh_command, bool is_compressed,
-                   std::function<void()> require_going_on)
+                   std::function<void()> require_going_on, host::SshWords words)
     : ssh_command_(std::move(ssh_command)),
+      words_(std::move(words)),
       is_compressed_(is_compressed),
       require_going_on_(std::move(require_going_on)) {}
 
@@ -114,15 +117,15 @@ RsyncPlaces RsyncRun::places() const {
           .option = "ssh_command"};
 }
 
-RsyncVerdict RsyncRun::run(const std::vector<std::string>& options,
+RsyncVerdict RsyncRun::run(const std::string& ssh_words, const std::vector<std::string>& options,
                            const std::vector<std::string>& paths, int input,
                            const OnLine& on_line) {
   look();
   std::vector<std::string> argv = rsync_program();
   argv.insert(argv.end(), options.begin(), options.end());
   // rsync gives the host, which is in the command already, and then the program.
-  const std::string script =
-      fmt::format("shift; exec {} {} {} \"$@\"", ssh_command_, kSshOptions, kLifeSigns);
+  const std::string script = fmt::format("shift; exec {} {} {}{} \"$@\"", ssh_command_, kSshOptions,
+                                         kLifeSigns, ssh_words);
   argv.insert(argv.end(), {"-e", "/bin/sh -c " + rsync_shell_word(script) + " barman"});
   argv.insert(argv.end(), paths.begin(), paths.end());
   log::debug(log::kBackupComponent, "running {}", mask_passwords(join(argv, " ")));
@@ -192,11 +195,13 @@ void RsyncRun::get(NameList& names, const RsyncTransfer& transfer, const OnFile&
   options.insert(options.end(), transfer.options.begin(), transfer.options.end());
   const std::vector<std::string> paths = {kNoHost + rsync_path(slash_ended(transfer.source)),
                                           slash_ended(transfer.destination.string())};
+  const std::string& ssh_words = transfer.sent_bytes > kLarge ? words_.streams : words_.calls;
   for (int attempt = 1;; ++attempt) {
     if (attempt > 1 || transfer.is_repeated) remove_shared(names, transfer.destination);
-    const RsyncVerdict verdict = run(options, paths, names.rewind(), [&](std::string_view line) {
-      if (const auto file = parse_reported_file(line)) on_file(*file);
-    });
+    const RsyncVerdict verdict =
+        run(ssh_words, options, paths, names.rewind(), [&](std::string_view line) {
+          if (const auto file = parse_reported_file(line)) on_file(*file);
+        });
     if (verdict == RsyncVerdict::done) return;
     if (attempt == kRuns) {
       throw Error(ErrorKind::conflict,
@@ -212,9 +217,10 @@ void RsyncRun::list(const std::string& source, const std::vector<std::string>& o
                     const std::function<void(const ListedFile&)>& on_file) {
   std::vector<std::string> all = {"-rLpt", "--list-only", "--no-human-readable"};
   all.insert(all.end(), options.begin(), options.end());
-  run(all, {kNoHost + rsync_path(slash_ended(source))}, -1, [&](std::string_view line) {
-    if (const auto file = parse_listed_file(line)) on_file(*file);
-  });
+  run(words_.calls, all, {kNoHost + rsync_path(slash_ended(source))}, -1,
+      [&](std::string_view line) {
+        if (const auto file = parse_listed_file(line)) on_file(*file);
+      });
 }
 
 }  // namespace barman::backup

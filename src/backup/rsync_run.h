@@ -15,6 +15,7 @@
 #include "backup/rsync_output.h"
 #include "base/fd.h"
 #include "base/throttle.h"
+#include "host/ssh_words.h"
 
 namespace barman::backup {
 
@@ -55,12 +56,15 @@ struct RsyncTransfer {
   TransferLimit limit = {};
   // There may be files from an attempt that has failed.
   bool is_repeated = false;
+  // About how much will come.
+  std::uint64_t sent_bytes = 0;
 };
 
 class RsyncRun {
  public:
   // `require_going_on` is called every moment, from all threads; what it throws ends the runs.
-  RsyncRun(std::string ssh_command, bool is_compressed, std::function<void()> require_going_on);
+  RsyncRun(std::string ssh_command, bool is_compressed, std::function<void()> require_going_on,
+           host::SshWords words = {});
 
   using OnFile = std::function<void(const ReportedFile&)>;
   // Returns when all of them are here, but for those that are not there any more. Throws Error.
@@ -79,10 +83,12 @@ class RsyncRun {
   static void remove_shared(NameList& names, const std::filesystem::path& destination);
 
   using OnLine = std::function<void(std::string_view line)>;
-  RsyncVerdict run(const std::vector<std::string>& options, const std::vector<std::string>& paths,
-                   int input, const OnLine& on_line);
+  // `ssh_words` go to ssh behind the user's.
+  RsyncVerdict run(const std::string& ssh_words, const std::vector<std::string>& options,
+                   const std::vector<std::string>& paths, int input, const OnLine& on_line);
 
   const std::string ssh_command_;
+  const host::SshWords words_;
   const bool is_compressed_;
   const std::function<void()> require_going_on_;
   std::atomic<bool> is_ended_ = false;

@@ -80,14 +80,20 @@ ChildProcess Host::start(const std::vector<std::string>& argv,
   return ChildProcess(command(argv), streams);
 }
 
+ChildProcess Host::start_call(const std::vector<std::string>& argv,
+                              const ChildProcess::Streams& streams) const {
+  return ChildProcess(call_command(argv), streams);
+}
+
 HostAnswer Host::run(const std::vector<std::string>& argv, const Interrupt& interrupt,
                      int standard_input) const {
   HostAnswer answer{.output = open_anonymous_file(fs::temp_directory_path()), .error = {}};
   const Fd errors = open_anonymous_file(fs::temp_directory_path());
   const Fd nothing = open_file("/dev/null", O_RDONLY);
-  ChildProcess program = start(argv, {.input = standard_input < 0 ? nothing.get() : standard_input,
-                                      .output = answer.output.get(),
-                                      .error = errors.get()});
+  ChildProcess program =
+      start_call(argv, {.input = standard_input < 0 ? nothing.get() : standard_input,
+                        .output = answer.output.get(),
+                        .error = errors.get()});
   const std::optional<int> exit_code = program.wait_unless_interrupted(interrupt);
   if (!exit_code) interrupt.throw_if_requested();
   answer.exit_code = exit_code.value_or(-1);
@@ -109,7 +115,16 @@ std::string LocalHost::hint() const {
 }
 
 std::vector<std::string> SshHost::command(const std::vector<std::string>& argv) const {
-  std::string line = route_.command;
+  return there(route_.words.streams, argv);
+}
+
+std::vector<std::string> SshHost::call_command(const std::vector<std::string>& argv) const {
+  return there(route_.words.calls, argv);
+}
+
+std::vector<std::string> SshHost::there(const std::string& words,
+                                        const std::vector<std::string>& argv) const {
+  std::string line = route_.command + words;
   const auto add = [&](const std::string& word) { line += " " + shell_word(shell_word(word)); };
   if (std::all_of(argv.begin(), argv.end(), is_understood_everywhere)) {
     for (const std::string& word : argv) add(word);

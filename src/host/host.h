@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/process.h"
+#include "host/ssh_words.h"
 
 namespace barman::host {
 
@@ -35,6 +36,10 @@ class Host {
 
   // What is started here, for these to run there.
   virtual std::vector<std::string> command(const std::vector<std::string>& argv) const = 0;
+  // The same for calls that are short, or say little.
+  virtual std::vector<std::string> call_command(const std::vector<std::string>& argv) const {
+    return command(argv);
+  }
   // For messages: "the primary node".
   virtual std::string title() const = 0;
   // How it is reached, passwords masked: "ssh barman@primary".
@@ -48,6 +53,9 @@ class Host {
   // Runs beside us. Throws SystemError when nothing can be started here.
   ChildProcess start(const std::vector<std::string>& argv,
                      const ChildProcess::Streams& streams) const;
+  // For what says little.
+  ChildProcess start_call(const std::vector<std::string>& argv,
+                          const ChildProcess::Streams& streams) const;
   // Runs to the end; its input is this descriptor, or nothing. Throws `interrupted`.
   HostAnswer run(const std::vector<std::string>& argv, const Interrupt& interrupt,
                  int standard_input = -1) const;
@@ -68,6 +76,8 @@ struct SshRoute {
   std::string title;
   // Where the command was given: "primary_ssh_command".
   std::string option;
+  // Of ours, behind the user's command, and in no message.
+  SshWords words = {};
 };
 
 class SshHost final : public Host {
@@ -76,11 +86,15 @@ class SshHost final : public Host {
 
   // Two shells take the words apart, ours and the remote one.
   std::vector<std::string> command(const std::vector<std::string>& argv) const override;
+  std::vector<std::string> call_command(const std::vector<std::string>& argv) const override;
   std::string title() const override { return route_.title; }
   std::string describe() const override;
   std::string hint() const override;
 
  private:
+  std::vector<std::string> there(const std::string& words,
+                                 const std::vector<std::string>& argv) const;
+
   SshRoute route_;
 };
 

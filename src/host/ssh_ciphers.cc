@@ -34,6 +34,12 @@ std::string with_gcm_first(std::string_view ciphers) {
   return join(names, ",");
 }
 
+std::string quicker_ciphers(std::string_view configured) {
+  if (!has_aes_instructions()) return "";
+  std::string wanted = with_gcm_first(configured);
+  return wanted == configured ? "" : wanted;
+}
+
 std::vector<std::string> cipher_options(const SshTarget& target) {
   if (!has_aes_instructions()) return {};
   constexpr std::string_view kKey = "ciphers ";
@@ -41,9 +47,8 @@ std::vector<std::string> cipher_options(const SshTarget& target) {
     for (const std::string& line :
          split(run_process({.argv = show_configuration_command(target)}).standard_output, '\n')) {
       if (!line.starts_with(kKey)) continue;
-      const std::string_view configured = std::string_view(line).substr(kKey.size());
-      const std::string wanted = with_gcm_first(configured);
-      if (wanted == configured) return {};
+      const std::string wanted = quicker_ciphers(std::string_view(line).substr(kKey.size()));
+      if (wanted.empty()) return {};
       return {"-o", "Ciphers=" + wanted};
     }
   } catch (const Error&) {  // It will be told when the connection itself is tried.

@@ -90,10 +90,10 @@ void RemoteDigests::run(const Fd& names, const OnDigest& on_digest) const {
   PipeEnds pipe = make_pipe();
   const Fd errors = open_anonymous_file(fs::temp_directory_path());
   const std::string program = checksum_ == RemoteChecksum::b2sum ? "b2sum" : "sha256sum";
-  ChildProcess session =
-      host_.start(script_command(std::string(kPrintMark) + std::string(kDigest),
-                                 {directory_.string(), program}),
-                  {.input = names.get(), .output = pipe.write_end.get(), .error = errors.get()});
+  ChildProcess session = host_.start_call(
+      script_command(std::string(kPrintMark) + std::string(kDigest),
+                     {directory_.string(), program}),
+      {.input = names.get(), .output = pipe.write_end.get(), .error = errors.get()});
   pipe.write_end = Fd();
   std::string text;
   bool is_behind_mark = false;

@@ -108,9 +108,9 @@ RemoteGuard::RemoteGuard(const host::Host& host, const RestorePlan& plan,
     : input_(make_pipe()),
       output_(make_pipe()),
       errors_(open_anonymous_file(fs::temp_directory_path())),
-      session_(host.start(guard_command(plan), {.input = input_.read_end.get(),
-                                                .output = output_.write_end.get(),
-                                                .error = errors_.get()})) {
+      session_(host.start_call(guard_command(plan), {.input = input_.read_end.get(),
+                                                     .output = output_.write_end.get(),
+                                                     .error = errors_.get()})) {
   input_.read_end = Fd();
   output_.write_end = Fd();
   wait_until_held(host, interrupt);

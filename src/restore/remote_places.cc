@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "host/ssh_words.h"
 #include "postgres/control_file.h"
 #include "restore/remote_script.h"
 #include "stored/path_table.h"
@@ -216,7 +217,8 @@ std::string normalised(const std::string& text) {
 host::SshHost destination_host(const std::string& remote_ssh_command) {
   return host::SshHost({.command = remote_ssh_command,
                         .title = "the destination host",
-                        .option = "the command of --remote-ssh-command"});
+                        .option = "the command of --remote-ssh-command",
+                        .words = host::ssh_words(remote_ssh_command)});
 }
 
 std::vector<DirectoryFacts> parse_remote_facts(const std::string& answer) {

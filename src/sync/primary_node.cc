@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "host/ssh_words.h"
 
 namespace barman::sync {
 namespace fs = std::filesystem;
@@ -13,6 +14,13 @@ host::SshHost primary_host(const config::ServerConfig& config) {
   return host::SshHost({.command = *config.primary_ssh_command,
                         .title = "the primary node",
                         .option = "primary_ssh_command"});
+}
+
+host::SshHost primary_of_streams(const config::ServerConfig& config) {
+  return host::SshHost({.command = *config.primary_ssh_command,
+                        .title = "the primary node",
+                        .option = "primary_ssh_command",
+                        .words = host::ssh_words(*config.primary_ssh_command)});
 }
 
 std::vector<std::string> primary_command(const config::ServerConfig& config,
@@ -65,7 +73,7 @@ void receive_from_primary(const server::Server& server, const host::RemoteTree& 
   if (limit && *limit > 0) {
     limit = std::max<std::int64_t>(*limit / static_cast<std::int64_t>(connections), 1);
   }
-  host::receive_tree(primary_host(config), tree, visitor,
+  host::receive_tree(primary_of_streams(config), tree, visitor,
                      {.is_compressed = config.network_compression,
                       .bandwidth_limit = TransferLimit::of(limit),
                       .progress = progress,

@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "fuzz_target.h"
 #include "stored/archive_index.h"
 
 namespace {
@@ -41,7 +42,7 @@ std::string file_of(const std::string& input) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(archive_index) {
   using namespace barman::stored;
   if (size < 5) return 0;
   const std::string file = file_of(std::string(reinterpret_cast<const char*>(data), size));

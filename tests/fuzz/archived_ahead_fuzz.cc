@@ -15,8 +15,9 @@
 #include "base/test_support.h"
 #include "base/text.h"
 #include "client/archived_ahead.h"
+#include "fuzz_target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(archived_ahead) {
   using namespace barman;
   using namespace barman::client;
   static const TemporaryDirectory home;

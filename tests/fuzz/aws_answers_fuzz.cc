@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "fuzz_target.h"
 #include "object_store/aws_answers.h"
 #include "object_store/aws_credentials.h"
 #include "object_store/wire_text.h"
@@ -55,7 +56,7 @@ void read_answer(std::uint8_t question, std::string_view body) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(aws_answers) {
   if (size == 0) return 0;
   try {
     read_answer(data[0], std::string_view(reinterpret_cast<const char*>(data), size).substr(1));

@@ -6,10 +6,11 @@
 #include <string>
 #include <string_view>
 
+#include "fuzz_target.h"
 #include "object_store/aws_settings.h"
 #include "object_store/store_url.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(aws_settings) {
   using namespace barman::object_store;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const auto& [section, settings] : parse_aws_file(text)) {

@@ -7,8 +7,9 @@
 
 #include "base/error.h"
 #include "catalogue/backup_info.h"
+#include "fuzz_target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(backup_info) {
   using namespace barman::catalogue;
   const BackupId id{"20261121T014237"};
   std::string once;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/error.h"
+#include "fuzz_target.h"
 #include "postgres/backup_manifest.h"
 
 namespace {
@@ -18,7 +19,7 @@ class Ignore final : public barman::postgres::ManifestVisitor {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(backup_manifest) {
   if (size == 0) return 0;
   const std::size_t step = std::size_t{data[0]} + 1;
   barman::Bytes rest = std::as_bytes(std::span(data + 1, size - 1));

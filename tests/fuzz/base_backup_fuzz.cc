@@ -12,6 +12,7 @@
 #include "backup/stream_model.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "fuzz_target.h"
 
 namespace {
 
@@ -60,7 +61,7 @@ void require_same_files(const StreamModel& model, const fs::path& directory) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(base_backup) {
   if (size < 3) return 0;
   const std::span input(data, size);
   const fs::path directory =

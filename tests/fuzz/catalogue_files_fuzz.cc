@@ -12,6 +12,7 @@
 #include "base/test_support.h"
 #include "catalogue/catalogue.h"
 #include "catalogue/last_reason.h"
+#include "fuzz_target.h"
 
 namespace {
 
@@ -24,7 +25,7 @@ void put(const std::filesystem::path& path, std::string_view content) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(catalogue_files) {
   static const TemporaryDirectory home;
   static const catalogue::Catalogue files(
       catalogue::default_locations("main", home.path() / "main"));

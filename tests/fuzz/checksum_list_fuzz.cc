@@ -6,9 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include "fuzz_target.h"
 #include "wal_transfer/checksum_list.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(checksum_list) {
   using namespace barman::wal_transfer;
   const ChecksumList list =
       parse_checksum_list(std::string_view(reinterpret_cast<const char*>(data), size));

@@ -11,6 +11,7 @@
 #include "cli/barman_program.h"
 #include "cli/commands.h"
 #include "command_line/parser.h"
+#include "fuzz_target.h"
 
 // In the place of cli/commands.cc, which needs the commands themselves.
 bool barman::cli::is_available(std::string_view) { return true; }
@@ -34,7 +35,7 @@ const catalogue::BackupList& backups() {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(command_words) {
   const std::vector<std::string> words =
       split(std::string_view(reinterpret_cast<const char*>(data), size), '\n');
   try {

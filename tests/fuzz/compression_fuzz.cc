@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "compression/codec.h"
+#include "fuzz_target.h"
 
 namespace {
 
@@ -41,7 +42,7 @@ std::string unpack(Algorithm algorithm, Bytes data, std::size_t step) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(compression) {
   if (size < 4) return 0;
   const auto algorithm = static_cast<Algorithm>(data[0] % 6);
   const Bytes rest = std::as_bytes(std::span(data, size)).subspan(4);

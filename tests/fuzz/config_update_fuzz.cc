@@ -4,8 +4,9 @@
 
 #include "base/error.h"
 #include "config/config_update.h"
+#include "fuzz_target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(config_update) {
   static const barman::config::Configuration configuration;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   barman::config::parse_change_queue(text);

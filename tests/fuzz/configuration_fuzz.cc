@@ -5,8 +5,9 @@
 #include "base/error.h"
 #include "config/ini_editor.h"
 #include "config/ini_reader.h"
+#include "fuzz_target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(configuration) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   try {
     barman::config::parse_ini(text, "input");

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/error.h"
+#include "fuzz_target.h"
 #include "stored/incremental_file.h"
 
 namespace {
@@ -26,7 +27,7 @@ class Input final : public barman::stored::ContentFile {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(incremental_file) {
   Input input(std::as_bytes(std::span(data, size)));
   try {
     const auto header = barman::stored::read_incremental_header(input, "INCREMENTAL.1");

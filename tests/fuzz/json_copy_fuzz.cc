@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "fuzz_target.h"
 #include "output/json_copy.h"
 
 namespace {
@@ -29,7 +30,7 @@ std::string copy(std::string_view text) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(json_copy) {
   std::string once;
   try {
     once = copy({reinterpret_cast<const char*>(data), size});

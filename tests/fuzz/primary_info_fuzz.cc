@@ -7,10 +7,11 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "fuzz_target.h"
 #include "sync/primary_info.h"
 #include "wal/wal_file_name.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(primary_info) {
   using namespace barman;
   const Fd file(::memfd_create("in", MFD_CLOEXEC));
   write_full(file, as_bytes({reinterpret_cast<const char*>(data), size}), "in");

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "fuzz_target.h"
 #include "pipeline/tar_writer.h"
 #include "wal_archive/received_content.h"
 #include "wal_transfer/put_wal.h"
@@ -81,7 +82,7 @@ void put(const wal_transfer::TestServer& test, const std::string& stream) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(put_wal) {
   static const wal_transfer::TestServer test;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   put(test, std::string(text));

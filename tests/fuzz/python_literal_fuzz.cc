@@ -6,8 +6,9 @@
 
 #include "base/error.h"
 #include "catalogue/python_literal.h"
+#include "fuzz_target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(python_literal) {
   using namespace barman::catalogue;
   PythonValue value;
   try {

@@ -10,6 +10,7 @@
 
 #include "base/foreign_names.h"
 #include "base/text.h"
+#include "fuzz_target.h"
 #include "wal_archive/archive_wal.h"
 #include "wal_archive/wal_batch.h"
 #include "wal_transfer/test_support.h"
@@ -48,7 +49,7 @@ void check_batch(wal_archive::WalSource source, const std::set<std::string>& nam
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(received_names) {
   static const wal_transfer::TestServer test;
   const std::set<std::string> names =
       parse_names(std::string_view(reinterpret_cast<const char*>(data), size));

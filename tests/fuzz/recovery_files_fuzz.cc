@@ -4,11 +4,12 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "fuzz_target.h"
 #include "postgres/backup_label.h"
 #include "postgres/control_file.h"
 #include "postgres/timeline_history.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(recovery_files) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
   try {

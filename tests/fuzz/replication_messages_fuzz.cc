@@ -3,9 +3,10 @@
 #include <span>
 
 #include "base/error.h"
+#include "fuzz_target.h"
 #include "replication/messages.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(replication_messages) {
   if (size == 0) return 0;
   const barman::Bytes message = std::as_bytes(std::span(data + 1, size - 1));
   try {

@@ -9,9 +9,10 @@
 
 #include "base/fd.h"
 #include "base/test_support.h"
+#include "fuzz_target.h"
 #include "restore/restore_rates.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(restore_rates) {
   using namespace barman;
   static const TemporaryDirectory home;
   const std::filesystem::path path = home.path() / ".restore-rates";

@@ -4,10 +4,11 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "fuzz_target.h"
 #include "sync/wanted_wal.h"
 #include "wal/wal_file_name.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(sync_position) {
   using namespace barman;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const sync::SyncRequest request = sync::parse_sync_position(text);

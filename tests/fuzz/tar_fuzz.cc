@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "fuzz_target.h"
 #include "pipeline/relative_path.h"
 #include "pipeline/tar_reader.h"
 
@@ -31,7 +32,7 @@ class Check final : public barman::pipeline::TarVisitor {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(tar) {
   if (size == 0) return 0;
   const std::size_t step = (std::size_t{data[size - 1]} + 1) * 8;
   barman::Bytes rest = std::as_bytes(std::span(data, size));

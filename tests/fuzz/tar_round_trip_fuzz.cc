@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "fuzz_target.h"
 #include "pipeline/relative_path.h"
 #include "pipeline/tar_reader.h"
 #include "pipeline/tar_writer.h"
@@ -77,7 +78,7 @@ std::string write_archive(const std::vector<Entry>& entries) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(tar_round_trip) {
   const std::vector<Entry> entries = make_entries({reinterpret_cast<const char*>(data), size});
   Collector collector;
   TarReader reader(collector, "archive");

@@ -4,9 +4,10 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "fuzz_target.h"
 #include "wal/wal_file_name.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(wal_file_name) {
   using namespace barman::wal;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto name = parse_wal_file_name(text)) {

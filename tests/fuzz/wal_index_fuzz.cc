@@ -3,9 +3,10 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "fuzz_target.h"
 #include "wal_archive/wal_index.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(wal_index) {
   using namespace barman::wal_archive;
   const std::string_view line(reinterpret_cast<const char*>(data), size);
   const std::optional<WalIndexLine> parsed = parse_wal_index_line(line);

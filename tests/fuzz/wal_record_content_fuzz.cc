@@ -6,9 +6,10 @@
 
 #include "base/fd.h"
 #include "catalogue/minimal_wal.h"
+#include "fuzz_target.h"
 #include "wal/record_content.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(wal_record_content) {
   using namespace barman;
   if (size < 2) return 0;
   const std::string_view rest(reinterpret_cast<const char*>(data) + 2, size - 2);

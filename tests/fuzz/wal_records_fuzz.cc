@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "fuzz_target.h"
 #include "wal/record_checker.h"
 #include "wal/test_support.h"
 
@@ -39,7 +40,7 @@ void check(std::string_view bytes, std::uint64_t begin, std::uint64_t end, std::
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+BARMAN_FUZZ_TARGET(wal_records) {
   if (size == 0) return 0;
   std::span<const std::uint8_t> rest(data + 1, size - 1);
   const std::size_t wanted = data[0] % 8U;

@@ -1,0 +1,116 @@
+#include "host/ssh_words.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/private_directory.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "host/ssh_ciphers.h"
+#include "host/ssh_target.h"
+
+namespace barman::host {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What every shell leaves as it is.
+constexpr std::string_view kPlainCharacters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _@%+=:,./-";
+
+bool is_plain_ssh(const std::string& command, const std::vector<std::string>& words) {
+  return !words.empty() && fs::path(words.front()).filename() == "ssh" &&
+         command.find_first_not_of(kPlainCharacters) == std::string::npos;
+}
+
+// Of what `ssh -G` prints, a line an option.
+std::string value_of(std::string_view configuration, std::string_view option) {
+  for (const std::string& line : split(configuration, '\n')) {
+    if (line.starts_with(option) && line.substr(option.size()).starts_with(' ')) {
+      return line.substr(option.size() + 1);
+    }
+  }
+  return "";
+}
+
+std::string shell_words(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += " " + word;
+  return text;
+}
+
+fs::path socket_of_this_process(const std::string& command) {
+  const fs::path directory = fs::temp_directory_path() / fmt::format("barman-ssh-{}", ::geteuid());
+  make_private_directory(directory, "TMPDIR");
+  const std::string place = fmt::format("{} {}", ::getpid(), command);
+  return directory / digest_of(DigestAlgorithm::sha256, place).substr(0, 16);
+}
+
+// Words for a command, and the connection that its calls have made.
+class SshUse {
+ public:
+  explicit SshUse(const std::string& command) : command_(split_blanks(command)) {
+    if (!is_plain_ssh(command, command_)) return;
+    try {
+      std::vector<std::string> show = command_;
+      show.emplace_back("-G");
+      const std::string configuration = run_process({.argv = show}).standard_output;
+      const std::string ciphers = quicker_ciphers(value_of(configuration, "ciphers"));
+      if (!ciphers.empty()) words_.streams = shell_words({"-o", "Ciphers=" + ciphers});
+      words_.calls = words_.streams;
+      const std::string control_path = value_of(configuration, "controlpath");
+      if (!control_path.empty() && control_path != "none") return;
+      socket_ = socket_of_this_process(command);
+      const std::vector<std::string> kept = kept_connection_options(socket_);
+      if (shell_words(kept).find_first_not_of(kPlainCharacters) == std::string::npos) {
+        words_.calls += shell_words(kept);
+      }
+    } catch (const Error&) {  // It will be told when the connection itself is tried.
+    } catch (const fs::filesystem_error&) {
+    }
+  }
+  SshUse(const SshUse&) = delete;
+  SshUse& operator=(const SshUse&) = delete;
+  ~SshUse() {
+    // Not in a child of the process that has made it.
+    if (socket_.empty() || ::getpid() != owner_ || ::access(socket_.c_str(), F_OK) != 0) return;
+    std::vector<std::string> end = std::move(command_);
+    end.insert(end.end(), {"-o", "ControlPath=" + socket_.string(), "-O", "exit"});
+    try {
+      run_process({.argv = end});
+    } catch (const Error&) {  // It ends by itself, a minute after the last call.
+    }
+  }
+
+  const SshWords& words() const { return words_; }
+
+ private:
+  std::vector<std::string> command_;
+  const pid_t owner_ = ::getpid();
+  fs::path socket_;
+  SshWords words_;
+};
+
+}  // namespace
+
+SshWords ssh_words(const std::string& ssh_command) {
+  static std::mutex mutex;
+  static std::map<std::string, std::unique_ptr<SshUse>> uses;
+  const std::lock_guard lock(mutex);
+  std::unique_ptr<SshUse>& use = uses[ssh_command];
+  if (!use) use = std::make_unique<SshUse>(ssh_command);
+  return use->words();
+}
+
+}  // namespace barman::host

@@ -1,0 +1,26 @@
+// What ssh gets from us behind a command line of the user, "ssh -p 22 postgres@db".
+//
+// A handshake takes a quarter of a second and more, and a restore onto another host makes a dozen
+// short calls: these share one connection (ControlMaster of ssh_config(5)), which is of this
+// process alone and ends with it. Streams of files have each a connection of their own, with a
+// cipher that is quick here (host/ssh_ciphers.h).
+//
+// Only where the first word is ssh and the others are words for any shell: anything else is the
+// user's, and gets nothing. So do a cipher that it names itself, and a ControlPath of the user.
+#pragma once
+
+#include <string>
+
+namespace barman::host {
+
+// Words of a shell, each with a blank before it; empty where there is nothing to say.
+struct SshWords {
+  std::string streams;
+  std::string calls;
+};
+
+// Asks ssh for its configuration (`ssh -G`, no connection) the first time that this process meets a
+// command. Throws nothing: without a safe directory for the socket each call connects by itself.
+SshWords ssh_words(const std::string& ssh_command);
+
+}  // namespace barman::host
