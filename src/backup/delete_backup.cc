@@ -22,6 +22,7 @@
 #include "catalogue/deletion.h"
 #include "catalogue/retention.h"
 #include "server/server_hooks.h"
+#include "stored/backup_store.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/remove_wals.h"
 #include "wal_archive/wal_removal.h"
@@ -51,6 +52,7 @@ wal_archive::WalRemovalPlan plan_wals(const server::Server& server,
                                       const catalogue::BackupList& list, const BackupInfo& backup,
                                       Cause cause) {
   const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  catalogue::require_complete(annotations);
   std::optional<catalogue::RetentionInput> policy;
   if (server.config().retention_policy && !annotations.keeps.empty()) {
     policy = retention_input(server, list.backups, annotations);
@@ -66,6 +68,10 @@ wal_archive::WalRemovalPlan plan_wals(const server::Server& server,
 
 // With worm_mode throws StillImmutable when the storage does not let the files go yet.
 void remove_files(const server::Server& server, const BackupId& id) {
+  if (!server.locations().has_local_backups) {
+    require_unlocked(server, id);
+    return stored::BackupStore(server.catalogue()).remove(id);
+  }
   if (server.config().worm_mode) return remove_immutable_files(server, id);
   const std::filesystem::path directory = server.catalogue().base_directory(id);
   try {
@@ -216,6 +222,7 @@ void retire(const server::Server& server, const BackupInfo& planned,
       lock_backups(server, locks_for(backups_of_plan, planned), Cause::retention, messages);
   if (locks.empty()) return;
   const DeletionFacts facts = make_deletion_facts(server, reader.read());
+  catalogue::require_complete(facts.annotations);
   const std::vector<BackupInfo>& backups = facts.list.backups;
   const std::vector<BackupId> doomed = list_doomed(facts);
   const BackupInfo* backup = facts.list.find(id);
@@ -311,9 +318,11 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
   if (current == nullptr) throw catalogue::unknown_backup(id.value, server.name());
   const auto minimum =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, server.config().minimum_redundancy));
+  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  catalogue::require_complete(annotations);
   catalogue::DeletionPlan plan =
-      catalogue::plan_deletion(list, *current, server.catalogue().list_annotations(), minimum,
-                               server.name(), wal_archive::read_branches(server, list.backups));
+      catalogue::plan_deletion(list, *current, annotations, minimum, server.name(),
+                               wal_archive::read_branches(server, list.backups));
   if (!plan.refusal) return plan;
   messages.warning(*plan.refusal);
   is_refused(server, id, messages);
@@ -448,7 +457,9 @@ void enforce_retention(const server::Server& server, catalogue::BackupListReader
   const std::vector<BackupInfo>& backups = facts.list.backups;
   warn_of_doubts(server, facts, messages);
   const std::vector<BackupId> stale_marks = marks_without_backup(facts.list, facts.annotations);
-  const std::vector<BackupId> doomed = list_doomed(facts);
+  // What may be kept in a bucket that is away stays.
+  const std::vector<BackupId> doomed =
+      facts.annotations.unread_bucket.empty() ? list_doomed(facts) : std::vector<BackupId>();
   const bool has_unfinished = std::any_of(backups.begin(), backups.end(), is_unfinished);
   if (doomed.empty() && stale_marks.empty() && !has_unfinished) return;
   const std::optional<FileLock> lock = FileLock::try_lock(catalogue::backup_lock(server.locks()));

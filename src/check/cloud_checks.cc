@@ -41,6 +41,19 @@ std::optional<std::string> find_bucket_problem(const CheckRun& run, server::Obje
   return std::nullopt;
 }
 
+// In Barman's words.
+std::optional<std::string> find_backup_settings_problem(const config::ServerConfig& config) {
+  if (config.encryption == config::Encryption::gpg) {
+    return "encryption is not supported when the backup destination is a cloud storage";
+  }
+  if (config.backup_method != config::BackupMethod::postgres &&
+      config.backup_method != config::BackupMethod::local_to_cloud) {
+    return "cloud backup destination is only supported with 'backup_method = postgres' or "
+           "'backup_method = local-to-cloud'";
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void check_cloud_storage(const CheckRun& run) {
@@ -49,9 +62,8 @@ void check_cloud_storage(const CheckRun& run) {
   if (!config.has_cloud_basebackups() && !config.has_cloud_wals()) return;
   std::optional<std::string> problem = config::find_bucket_settings_problem(config);
   if (!problem && config.has_cloud_basebackups()) {
-    problem =
-        "backups in a bucket are not available in this version. Set basebackups_directory to a "
-        "local directory";
+    problem = find_backup_settings_problem(config);
+    if (!problem) problem = find_bucket_problem(run, server::ObjectsOf::backups, "backup");
   }
   if (!problem && config.has_cloud_wals()) {
     problem = find_bucket_problem(run, server::ObjectsOf::wal, "WAL");

@@ -1,5 +1,8 @@
+#include <fmt/format.h>
+
 #include "base/fd.h"
 #include "catalogue/backup_files.h"
+#include "catalogue/cloud_catalogue.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -22,8 +25,19 @@ void list_wals(CommandContext& context, const server::Server& server,
   }
 }
 
+// As "s3://bucket/path/main/base/ID/data.tar".
+void list_objects(CommandContext& context, const catalogue::CloudCatalogue& bucket,
+                  const std::string& place, const catalogue::BackupId& id) {
+  bucket.storage().list(bucket.layout().backup_prefix(id), [&](const storage::ObjectFacts& object) {
+    context.reporter.info_unlogged(fmt::format("{}/{}", place, object.key));
+  });
+}
+
 void list_data(CommandContext& context, const server::Server& server,
                const catalogue::BackupId& id) {
+  if (const auto bucket = server.catalogue().bucket()) {
+    return list_objects(context, *bucket, server.locations().basebackups_directory.string(), id);
+  }
   const auto empty_directories = context.arguments.is_set("list_empty_directories")
                                      ? catalogue::EmptyDirectories::list
                                      : catalogue::EmptyDirectories::leave_out;

@@ -38,6 +38,7 @@ TEST(CommandTable, HoldsEveryCommandOfBarmanAndOurs) {
                                                   "list-servers",
                                                   "lock-directory-cleanup",
                                                   "put-wal",
+                                                  "rebuild-catalogue",
                                                   "rebuild-xlogdb",
                                                   "receive-wal",
                                                   "replication-status",

@@ -36,6 +36,7 @@ constexpr std::array kFunctions = {
     std::pair<std::string_view, CommandFunction>{"check-archived-wal-range",
                                                  run_check_archived_wal_range},
     std::pair<std::string_view, CommandFunction>{"list-files", run_list_files},
+    std::pair<std::string_view, CommandFunction>{"rebuild-catalogue", run_rebuild_catalogue},
     std::pair<std::string_view, CommandFunction>{"rebuild-xlogdb", run_rebuild_xlogdb},
     std::pair<std::string_view, CommandFunction>{"config-switch", run_config_switch},
     std::pair<std::string_view, CommandFunction>{"config-update", run_config_update},

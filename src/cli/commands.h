@@ -27,6 +27,7 @@ void run_lock_directory_cleanup(CommandContext& context);
 void run_check_wal_archive(CommandContext& context);
 void run_check_archived_wal_range(CommandContext& context);
 void run_list_files(CommandContext& context);
+void run_rebuild_catalogue(CommandContext& context);
 void run_rebuild_xlogdb(CommandContext& context);
 void run_config_switch(CommandContext& context);
 void run_config_update(CommandContext& context);

@@ -150,10 +150,6 @@ std::vector<CommandSpec> restore_command_specs() {
        .aliases = {"recover"},
        .summary = "restore a server from a backup",
        .servers = {.arity = ServerArity::single, .disabled = ServerAction::refuse},
-       .needs = {.files = LocalFiles::backups,
-                 .refusal = "Cannot restore from backup '{backup_id}' of server '{server}': this "
-                            "version cannot read backups from object storage",
-                 .next_step = "Copy the backup into a local catalogue."},
        .options = target_options() + copy_options() + wal_options() + snapshot_options(),
        .positionals = {one_server(),
                        backup,

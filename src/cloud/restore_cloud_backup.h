@@ -15,7 +15,7 @@
 #include "base/interrupt.h"
 #include "base/timestamp.h"
 #include "catalogue/backup_info.h"
-#include "cloud/cloud_catalogue.h"
+#include "cloud/bucket_names.h"
 #include "wal/lsn.h"
 
 namespace barman::cloud {

@@ -13,9 +13,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_components.h"
-#include "cloud/object_text.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
+#include "storage/object_text.h"
 #include "wal/wal_content.h"
 
 namespace barman::cloud {

@@ -255,7 +255,9 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
       facts.passed_through.assign(chain.members().begin() + 1, chain.members().end());
     }
   }
-  facts.catalogue_device = device_of(catalogue.data_directory(backup.id));
+  if (catalogue.locations().has_local_backups) {
+    facts.catalogue_device = device_of(catalogue.data_directory(backup.id));
+  }
   inspect_any_places(server, request, relocations, facts);
   find_archived(server, facts);
   facts.archive = wal_archive::WalArchive(server);

@@ -68,7 +68,7 @@ std::optional<std::string> timeline_to_follow(const RestoreRequest& request,
 void leave_out_without_data(const catalogue::Catalogue& catalogue,
                             const catalogue::BackupList& list,
                             catalogue::Annotations& annotations) {
-  if (!annotations.directories) return;
+  if (!annotations.directories || !catalogue.locations().has_local_backups) return;
   for (const catalogue::BackupInfo& backup : list.backups) {
     if (!backup.is_copy_done() || backup.type() == catalogue::BackupType::snapshot) continue;
     std::error_code code;
@@ -262,7 +262,7 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
                                 {.interrupt = server.interrupt(), .cipher = server.cipher()});
   // A wrong passphrase is told before anything is written.
   for (const stored::ChainMember& member : chain.members()) {
-    if (!member.info.encryption) continue;
+    if (!member.info.encryption || !server.locations().has_local_backups) continue;
     const auto archive = stored::find_archive(server.catalogue().data_directory(member.info.id), 0);
     if (archive) stored::require_decryptable(*archive, server.cipher());
   }

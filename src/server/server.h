@@ -87,9 +87,9 @@ class Server {
   config::ServerConfig config_;
   config::GlobalConfig global_;
   ProgramContext program_;
-  catalogue::Catalogue catalogue_;
   // nullptr: both lie on this host.
   std::shared_ptr<ServerBuckets> buckets_;
+  catalogue::Catalogue catalogue_;
 };
 
 // Takes one of the locks of catalogue/locks.h or throws `conflict` with `busy_message`.

@@ -1,4 +1,4 @@
-#include "cloud/bucket_layout.h"
+#include "catalogue/bucket_layout.h"
 
 #include <algorithm>
 #include <utility>
@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "catalogue/catalogue.h"
 
-namespace barman::cloud {
+namespace barman::catalogue {
 namespace {
 
 using compression::Algorithm;
@@ -83,29 +83,34 @@ std::optional<WalObjectName> parse_wal_object(std::string_view key) {
 }
 
 BucketLayout::BucketLayout(std::string_view server_name, std::string_view path)
-    : server_name_(server_name), root_(fmt::format("{}/", server_name)) {
+    : server_name_(server_name), root_(fmt::format("{}/", server_name)), backups_(root_ + "base/") {
   const std::string_view directory = without_slashes(path);
   if (!directory.empty()) path_ = fmt::format("{}/", directory);
+}
+
+BucketLayout BucketLayout::of_backups(std::string_view server_name, std::string_view path) {
+  BucketLayout layout(server_name, path);
+  layout.backups_.clear();
+  return layout;
 }
 
 std::string BucketLayout::shown(std::string_view key) const {
   return fmt::format("{}{}", path_, key);
 }
 
-std::string BucketLayout::backup_prefix(const catalogue::BackupId& id) const {
+std::string BucketLayout::backup_prefix(const BackupId& id) const {
   return fmt::format("{}{}/", backups_prefix(), id.value);
 }
 
-std::string BucketLayout::backup_info_key(const catalogue::BackupId& id) const {
-  return backup_prefix(id) + catalogue::kBackupInfo;
+std::string BucketLayout::backup_info_key(const BackupId& id) const {
+  return backup_prefix(id) + kBackupInfo;
 }
 
-std::string BucketLayout::keep_key(const catalogue::BackupId& id) const {
+std::string BucketLayout::keep_key(const BackupId& id) const {
   return backup_prefix(id).append(kKeepObject);
 }
 
-std::string BucketLayout::archive_key(const catalogue::BackupId& id,
-                                      const BucketArchiveName& name) const {
+std::string BucketLayout::archive_key(const BackupId& id, const BucketArchiveName& name) const {
   return backup_prefix(id) + format_archive_name(name);
 }
 
@@ -116,7 +121,7 @@ std::optional<BucketLayout::BackupObject> BucketLayout::parse_backup_key(
   key.remove_prefix(prefix.size());
   const std::size_t slash = key.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
-  auto id = catalogue::parse_backup_id(key.substr(0, slash));
+  auto id = parse_backup_id(key.substr(0, slash));
   if (!id) return std::nullopt;
   return BackupObject{.id = std::move(*id), .name = std::string(key.substr(slash + 1))};
 }
@@ -131,4 +136,4 @@ std::string BucketLayout::wal_key(const wal::WalFileName& name,
   return wal_directory(name).append(name.name).append(suffix_of(algorithm));
 }
 
-}  // namespace barman::cloud
+}  // namespace barman::catalogue
