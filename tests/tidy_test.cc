@@ -155,6 +155,39 @@ TEST(Tidy, OnlyTheBackupStoreMakesPathsOfItsFiles) {
       others);
 }
 
+TEST(Tidy, HintsAreToldInOneWay) {
+  std::vector<SourceFile> others;
+  for (const SourceFile& file : cpp_files()) {
+    if (file.is_in("src") && !file.is_unit_test() && !file.is_header() &&
+        file.name != "src/base/error.cc") {
+      others.push_back(file);
+    }
+  }
+  expect_no_line("HINT: ", "with_hint() and its like put a hint behind its message (base/hint.h)",
+                 others);
+}
+
+// One rule for what cannot be listed: it is told, and never nothing.
+TEST(Tidy, DirectoriesAreListedInOnePlace) {
+  std::vector<SourceFile> others;
+  for (const SourceFile& file : cpp_files()) {
+    const bool is_test = file.is_unit_test() || file.name.ends_with("test_support.h");
+    if (!file.folder.empty() && !is_test && file.folder != "base") others.push_back(file);
+  }
+  expect_no_line(R"(directory_iterator|\b(fd)?opendir\(|\breaddir\(|(fs|filesystem)::is_empty\()",
+                 "base/directory.h lists and walks", others);
+}
+
+TEST(Tidy, VersionsOfPostgresHaveNames) {
+  std::vector<SourceFile> others;
+  for (const SourceFile& file : cpp_files()) {
+    if (!file.folder.empty() && !file.is_unit_test() && file.name != "src/postgres/versions.h") {
+      others.push_back(file);
+    }
+  }
+  expect_no_line(R"(\b(1[0-9]0000|90[0-9]00)\b)", "postgres/versions.h has a name for it", others);
+}
+
 TEST(Tidy, NoRegularExpressionsInThePrograms) {
   std::vector<SourceFile> programs;
   for (const SourceFile& file : cpp_files()) {

@@ -13,6 +13,20 @@ constexpr std::size_t kMaxDefaultWorkers = 8;
 // So that several are read at once when they are restored.
 constexpr std::int64_t kMaxBucketArchive = std::int64_t{1} << 30;
 
+std::optional<compression::Algorithm> algorithm_of(config::BackupCompression word) {
+  switch (word) {
+    case config::BackupCompression::gzip:
+      return compression::Algorithm::gzip;
+    case config::BackupCompression::lz4:
+      return compression::Algorithm::lz4;
+    case config::BackupCompression::zstd:
+      return compression::Algorithm::zstd;
+    case config::BackupCompression::none:
+      break;
+  }
+  return std::nullopt;
+}
+
 std::optional<int> to_int(std::optional<std::int64_t> value) {
   if (!value) return std::nullopt;
   return static_cast<int>(*value);
@@ -32,19 +46,18 @@ BackupForm plan_local_form(const config::ServerConfig& config, const encryption:
                            std::size_t processor_count) {
   BackupForm form;
   if (!config.backup_compression) return form;
-  const std::string name(to_text(*config.backup_compression));
   if (config.backup_compression_format != config::BackupFormat::plain) {
     form.form = catalogue::StoredForm::tar;
-    form.compression = name;
+    form.compression = to_text(*config.backup_compression);
     if (config.encryption == config::Encryption::gpg) form.coding.cipher = cipher;
   }
-  form.coding.algorithm = compression::parse_algorithm(name);
+  form.coding.algorithm = algorithm_of(*config.backup_compression);
   if (!form.coding.algorithm) return form;
   const auto workers = config.backup_compression_workers;
   if (config.backup_compression_location == config::CompressionSide::server) {
     form.coding.place = stored::CompressionPlace::server;
     form.server_compression =
-        replication::ServerCompression{.algorithm = name,
+        replication::ServerCompression{.algorithm = *form.coding.algorithm,
                                        .level = to_int(config.backup_compression_level),
                                        .worker_count = to_int(workers)};
     return form;

@@ -38,7 +38,7 @@ TEST(BackupForm, IsTarUnlessPlainIsWanted) {
   EXPECT_FALSE(plain.compression);
   EXPECT_EQ(plain.coding.place, stored::CompressionPlace::server);
   ASSERT_TRUE(plain.server_compression);
-  EXPECT_EQ(plain.server_compression->algorithm, "zstd");
+  EXPECT_EQ(plain.server_compression->algorithm, compression::Algorithm::zstd);
   EXPECT_EQ(plain.server_compression->level, 7);
   EXPECT_EQ(plain.server_compression->worker_count, 3);
 }

@@ -12,6 +12,7 @@
 #include "catalogue/backup_kind.h"
 #include "catalogue/newest_backup.h"
 #include "postgres/queries.h"
+#include "postgres/versions.h"
 #include "stored/backup_chain.h"
 #include "stored/backup_store.h"
 #include "stored/restorable.h"
@@ -24,7 +25,7 @@ using catalogue::BackupInfo;
 namespace {
 
 // Block-level incremental backups.
-constexpr int kFirstIncrementalVersion = 170000;
+constexpr int kFirstIncrementalVersion = postgres::kVersion17;
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "postgres/versions.h"
 #include "replication/system_identity.h"
 
 namespace barman::backup {
@@ -14,7 +15,7 @@ namespace {
 using postgres::TablespaceRow;
 
 // In-place tablespaces have archives of their own.
-constexpr int kVersion16 = 160000;
+constexpr int kFirstVersionWithInPlace = postgres::kVersion16;
 // What fits into a header of a tar archive.
 constexpr std::size_t kLongestLink = 99;
 
@@ -48,7 +49,7 @@ void take_announcement(postgres::Connection& connection, const replication::Back
   take_facts(connection, info, tablespaces);
   const auto lost = std::find_if(tablespaces.begin(), tablespaces.end(), is_in_place);
   if (lost != tablespaces.end() && map == replication::TablespaceMap::yes &&
-      connection.server_version() < kVersion16) {
+      connection.server_version() < kFirstVersionWithInPlace) {
     throw Error(ErrorKind::conflict,
                 fmt::format("tablespace \"{}\" was made in place when the backup had begun, and is "
                             "not part of it",
@@ -86,7 +87,7 @@ replication::TablespaceMap choose_tablespace_map(const std::vector<TablespaceRow
       tablespaces.begin(), tablespaces.end(),
       [](const TablespaceRow& tablespace) { return tablespace.location.size() > kLongestLink; });
   const bool is_wanted = format == catalogue::StoredForm::tar || has_long;
-  const bool harms = has_in_place && server_version < kVersion16;
+  const bool harms = has_in_place && server_version < kFirstVersionWithInPlace;
   return is_wanted && !harms ? replication::TablespaceMap::yes : replication::TablespaceMap::no;
 }
 

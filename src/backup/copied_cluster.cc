@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "postgres/low_level_backup.h"
 #include "postgres/version_facts.h"
+#include "postgres/versions.h"
 #include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
 
@@ -30,7 +31,7 @@ using catalogue::PythonDict;
 
 // PostgreSQL notes its start twice.
 constexpr std::int64_t kStartTolerance = 5;
-constexpr int kFirstWithoutExclusive = 150000;
+constexpr int kFirstWithoutExclusive = postgres::kVersion15;
 
 double micros(double seconds) { return std::round(seconds * 1e6) / 1e6; }
 

@@ -8,6 +8,7 @@
 #include "backup/cluster_facts.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "catalogue/backup_kind.h"
 #include "postgres/backup_label.h"
 #include "postgres/control_file.h"
 #include "postgres/page_checksum.h"
@@ -46,7 +47,10 @@ std::string CopiedFacts::included_files_warning() const {
 }
 
 std::optional<wal::Lsn> CopiedFacts::checked_before(const catalogue::BackupInfo& info) const {
-  if (info.data_checksums != "on" || page_size != postgres::kPageSize) return std::nullopt;
+  if (catalogue::data_checksums_of(info) != catalogue::DataChecksums::on ||
+      page_size != postgres::kPageSize) {
+    return std::nullopt;
+  }
   return info.begin_xlog;
 }
 

@@ -102,7 +102,7 @@ void measure_next(const catalogue::Catalogue& catalogue, const catalogue::Backup
   }
 }
 
-// One backup, everything of it (15.2), under its lock. The order keeps each crash resumable: mark,
+// One backup, everything of it, under its lock. The order keeps each crash resumable: mark,
 // data, WAL, then the metadata (which is what makes the backup exist), the mark last. False when
 // it was kept meanwhile (reported). `list` is the catalogue as it is under the lock.
 bool delete_one(const server::Server& server, const catalogue::BackupList& list,

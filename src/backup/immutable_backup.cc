@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/fd.h"
 #include "base/immutable.h"
@@ -25,17 +26,18 @@ namespace fs = std::filesystem;
 
 // nullopt when there is none.
 std::optional<fs::path> find_newest_file(const fs::path& directory) {
-  if (!find_status(directory)) return std::nullopt;
   std::optional<fs::path> newest;
   std::tuple<std::time_t, long> newest_time;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory)) {
-    const auto status = barman::find_status(entry.path(), Links::refuse);
-    if (!status || !S_ISREG(status->st_mode)) continue;
+  walk_directory(directory, [&](const fs::path& path, EntryKind kind) {
+    const auto status = kind == EntryKind::file ? find_status(path, Links::refuse) : std::nullopt;
+    if (!status) return Descend::yes;
     const std::tuple time(status->st_ctim.tv_sec, status->st_ctim.tv_nsec);
-    if (newest && time <= newest_time) continue;
-    newest = entry.path();
-    newest_time = time;
-  }
+    if (!newest || time > newest_time) {
+      newest = path;
+      newest_time = time;
+    }
+    return Descend::yes;
+  });
   return newest;
 }
 

@@ -206,6 +206,25 @@ TEST_F(LocalCopyTest, CopiesFromTheReferenceWhatIsTheSame) {
   EXPECT_EQ(get_file(copied("longer")), "content!");
 }
 
+TEST_F(LocalCopyTest, CopiesWhatCannotBeLinked) {
+  const fs::path disk = fs::path("/dev/shm") / place_.path().filename();
+  std::error_code code;
+  if (!fs::create_directory(disk, code)) GTEST_SKIP() << "/dev/shm cannot be written";
+  if (find_status(disk)->st_dev == find_status(place_.path())->st_dev) {
+    fs::remove_all(disk);
+    GTEST_SKIP() << "/dev/shm is no file system of its own";
+  }
+  fs::remove(place_.path() / "reference");
+  fs::create_directory_symlink(disk, place_.path() / "reference");
+  options_.reuse = config::ReuseBackup::link;
+  horizon_ = soon();
+  put_both("old", "same", "same");
+  copy();
+  EXPECT_NE(find_status(copied("old"))->st_dev, find_status(reference("old"))->st_dev);
+  EXPECT_EQ(get_file(copied("old")), "same");
+  fs::remove_all(disk);
+}
+
 TEST_F(LocalCopyTest, UsesNoReferenceUnlessAsked) {
   horizon_ = soon();
   put_both("same", "content", "content");

@@ -2,12 +2,13 @@
 
 #include <memory>
 
+#include "postgres/versions.h"
 #include "replication/system_identity.h"
 
 namespace barman::backup {
 namespace {
 
-constexpr int kFirstVersionWithEndBlocks = 150000;
+constexpr int kFirstVersionWithEndBlocks = postgres::kVersion15;
 
 }  // namespace
 

@@ -64,6 +64,35 @@ TEST_F(ReferenceTest, TellsWhyAnotherCannotBeOne) {
   }
 }
 
+// A directory has no second name, as a file of immutable storage has none.
+TEST_F(ReferenceTest, WhoseFilesCannotBeLinkedIsTold) {
+  const stored::BackupStore store(server_.catalogue());
+  server_.catalogue().save(older_);
+  server_.catalogue().save(next_);
+  const std::filesystem::path data = store.directories(older_.id).data_directory;
+  std::filesystem::remove(data / "PG_VERSION");
+  std::filesystem::create_directory(data / "PG_VERSION");
+  std::filesystem::create_directories(store.directories(next_.id).data_directory);
+  wal_transfer::RecordedMessages messages;
+  NoProgress progress;
+  BackupRequest request;
+  for (const config::ReuseBackup reuse : {config::ReuseBackup::link, config::ReuseBackup::copy}) {
+    request.reuse = reuse;
+    BackupJob job{.server = server_,
+                  .request = request,
+                  .messages = messages,
+                  .progress = progress,
+                  .info = next_};
+    References references(store);
+    references.choose(job, UseUnfinished::with_reuse);
+    EXPECT_EQ(references.trees_of(0).size(), 1U);
+  }
+  EXPECT_EQ(messages.lines,
+            (std::vector<std::string>{
+                "WARNING: Files that have not changed are copied: reuse_backup = link cannot link "
+                "those of backup 20260101T000000 (Operation not permitted)."}));
+}
+
 TEST_F(ReferenceTest, ListsWhatHasFailedSinceTheLastGoodOneNewestFirst) {
   const auto failed = [&](const char* id, const char* system_id) {
     BackupInfo info = catalogue::make_backup(id, "", "");

@@ -134,12 +134,13 @@ TEST_F(RsyncCopyTest, CopiesWhatBelongsToTheBackup) {
 
 // The shell there takes wildcards apart.
 TEST_F(RsyncCopyTest, CopiesTheDirectoryOfThatNameOnly) {
-  put_file(source("data [1]*/file"), "right");
+  const std::string name = "-data [1]* it's \"$HOME\" \xC3\xBC";
+  put_file(source(name + "/file"), "right");
   put_file(source("data 1/file"), "wrong");
   RsyncRun run((place_.path() / "ssh").string(), false, require_going_on_);
   RsyncCopy copy(run, options_, place_.path(), steps_, progress_, Interrupt(), require_going_on_);
   RsyncTree one = tree();
-  one.source += "data [1]*";
+  one.source += name;
   ASSERT_TRUE(copy.list_tree(one));
   copy.copy_trees();
   EXPECT_EQ(files(), (std::map<std::string, std::string>{{"file", "right"}}));

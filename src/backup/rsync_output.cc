@@ -233,6 +233,15 @@ Error rsync_error(const RsyncEnd& end, const RsyncPlaces& places) {
             fmt::format("Correct {} or conninfo, so that both lead to the same server.",
                         places.option)};
   }
+  // Of rrsync, when its directory is another one than "/". It ends the connection then.
+  if (has(end.errors, "has been disabled on this server")) {
+    return {ErrorKind::permission,
+            text(fmt::format("the key for {} allows rsync for one directory only, where no links "
+                             "are followed",
+                             places.remote)),
+            "Write restrict,command=\"rrsync -ro /\" before the key in authorized_keys there: "
+            "tablespaces and other links of a data directory lead out of it."};
+  }
   if (has_no_connection(end)) {
     return {ErrorKind::connection,
             text(fmt::format("cannot reach {}, or the connection was cut", places.remote)),

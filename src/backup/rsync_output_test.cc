@@ -133,6 +133,13 @@ TEST(RsyncEnd, SaysWhatTheUserCanDo) {
   EXPECT_EQ(
       error_of(12, "rsync: connection unexpectedly closed (812 bytes received so far)\n").kind(),
       ErrorKind::connection);
+  const Error one_directory =
+      error_of(12,
+               "/usr/bin/rrsync error: option -L has been disabled on this server.\n"
+               "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]\n");
+  EXPECT_EQ(one_directory.kind(), ErrorKind::permission);
+  EXPECT_THAT(one_directory.message(), HasSubstr("allows rsync for one directory only"));
+  EXPECT_THAT(one_directory.hint(), HasSubstr("command=\"rrsync -ro /\""));
   const Error missing_here = error_of(127, "env: 'rsync': No such file or directory\n");
   EXPECT_THAT(missing_here.message(), HasSubstr("there is no rsync on this host"));
   const Error talking = error_of(2, "protocol version mismatch -- is your shell clean?\n");

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
+#include "catalogue/backup_kind.h"
 #include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"
 #include "catalogue/server_warnings.h"
@@ -163,6 +164,9 @@ server::HookVariables hook_variables(const BackupJob& job) {
 void wait_for_wals(BackupJob& job) {
   if (job.request.wait == WaitForWal::no || !job.info.end_wal) return;
   wal_transfer::wait_for_wal(job.server, *job.info.end_wal, job.request.wait_timeout, job.messages);
+  // Hook scripts that copy the backup want to see it DONE.
+  wal_transfer::check_backup_wals(job.server, job.info.id, job.messages);
+  job.info = job.server.catalogue().load_backup(job.info.id);
 }
 
 BackupInfo finish(BackupJob& job) {
@@ -224,9 +228,10 @@ catalogue::Identity identify(const server::Server& server, BackupSource& source)
 
 // Pages of a parent without checksums have none in the restored cluster either.
 void warn_of_mixed_checksums(const BackupJob& job) {
-  if (!job.request.parent || job.info.data_checksums != "on") return;
+  using catalogue::DataChecksums;
+  if (!job.request.parent || data_checksums_of(job.info) != DataChecksums::on) return;
   for (const BackupInfo& link : stored::list_chain(job.server.catalogue(), *job.request.parent)) {
-    if (link.data_checksums != "off") continue;
+    if (data_checksums_of(link) != DataChecksums::off) continue;
     job.messages.warning(fmt::format(
         "This is an incremental backup taken with `data_checksums = on` whereas backup {}, which "
         "it builds on, was taken with `data_checksums = off`. Take a new full backup.",

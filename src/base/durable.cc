@@ -65,7 +65,7 @@ void rename_durably(const fs::path& from, const fs::path& to) {
 
 void remove_durably(const fs::path& path) {
   if (::unlink(path.c_str()) != 0) {
-    if (errno == ENOENT) return;
+    if (errno == ENOENT || errno == ENOTDIR) return;
     throw_errno("cannot remove \"" + path.string() + "\"");
   }
   sync_directory(directory_of(path));

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/hint.h"
+
 namespace barman {
 namespace {
 
@@ -28,9 +30,22 @@ std::string Error::describe() const {
   return text + message_;
 }
 
-std::string Error::describe_with_hint() const { return describe() + hint_line(); }
+std::string Error::describe_with_hint() const { return with_hint(describe(), hint_); }
 
-std::string Error::hint_line() const { return hint_.empty() ? "" : "\nHINT: " + hint_; }
+std::string Error::hint_line() const { return with_hint("", hint_); }
+
+std::string with_hint(std::string message, std::string_view hint) {
+  if (!hint.empty()) message.append("\n").append(hint_alone(hint));
+  return message;
+}
+
+std::string hint_alone(std::string_view hint) { return "HINT: " + std::string(hint); }
+
+std::string with_hint_inside(std::string message, std::string_view hint) {
+  if (hint.empty()) return message;
+  const bool is_sentence = message.ends_with('?') || message.ends_with('.');
+  return message.append(is_sentence ? " " : ". ").append(hint);
+}
 
 std::string errno_text(int error_number) {
   char buffer[256] = {};

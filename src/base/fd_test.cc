@@ -10,7 +10,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -29,18 +28,6 @@ std::string refusal_of(const std::function<void()>& action) {
     return error.message();
   }
   return "";
-}
-
-TEST(ListDirectory, TakesOnlyAbsenceForNothing) {
-  const TemporaryDirectory directory;
-  put_file(directory.path() / "b", "");
-  put_file(directory.path() / "a", "");
-  EXPECT_EQ(list_directory(directory.path()), (std::vector<std::string>{"a", "b"}));
-  EXPECT_TRUE(list_directory(directory.path() / "missing").empty());
-  EXPECT_TRUE(list_directory(directory.path() / "a").empty()) << "no directory";
-  fs::create_directory_symlink("loop", directory.path() / "loop");
-  EXPECT_THAT(refusal_of([&] { list_directory(directory.path() / "loop"); }),
-              HasSubstr("cannot read directory"));
 }
 
 class ForeignFile : public testing::Test {

@@ -14,4 +14,9 @@ StoredForm stored_form_of(const BackupInfo& backup) {
   return backup.compression ? StoredForm::tar : StoredForm::plain;
 }
 
+DataChecksums data_checksums_of(const BackupInfo& backup) {
+  if (backup.data_checksums == "on") return DataChecksums::on;
+  return backup.data_checksums == "off" ? DataChecksums::off : DataChecksums::unknown;
+}
+
 }  // namespace barman::catalogue

@@ -1,5 +1,6 @@
-// What the words of a backup's metadata (`mode`, `compression`) say: where it came from, and how
-// its files are stored. Nobody else compares the words.
+// What the words of a backup's metadata (`mode`, `compression`, `data_checksums`) say: where it
+// came from, how its files are stored, and whether their pages can be checked. Nobody else compares
+// the words.
 #pragma once
 
 #include "catalogue/backup_info.h"
@@ -17,5 +18,9 @@ enum class StoredForm { plain, tar };
 
 SourceKind source_of(const BackupInfo& backup);
 StoredForm stored_form_of(const BackupInfo& backup);
+
+// Of the cluster's pages; old backups do not tell.
+enum class DataChecksums { unknown, off, on };
+DataChecksums data_checksums_of(const BackupInfo& backup);
 
 }  // namespace barman::catalogue

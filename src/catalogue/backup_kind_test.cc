@@ -28,5 +28,14 @@ TEST(BackupKind, IsTarWithAnyWordOfCompression) {
   }
 }
 
+TEST(BackupKind, OldBackupsDoNotTellOfChecksums) {
+  BackupInfo info;
+  EXPECT_EQ(data_checksums_of(info), DataChecksums::unknown);
+  info.data_checksums = "on";
+  EXPECT_EQ(data_checksums_of(info), DataChecksums::on);
+  info.data_checksums = "off";
+  EXPECT_EQ(data_checksums_of(info), DataChecksums::off);
+}
+
 }  // namespace
 }  // namespace barman::catalogue

@@ -4,12 +4,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -19,6 +19,7 @@
 #include "base/log_components.h"
 #include "base/text.h"
 #include "catalogue/backup_order.h"
+#include "catalogue/backup_word.h"
 #include "catalogue/cloud_catalogue.h"
 
 namespace barman::catalogue {
@@ -53,19 +54,6 @@ void remove_copy(const fs::path& path) {
 
 // Also true for a link to nowhere.
 bool is_named(const fs::path& path) { return find_status(path, Links::refuse).has_value(); }
-
-// The names in a directory; none when it does not exist.
-std::vector<std::string> list_names(const fs::path& directory) {
-  std::vector<std::string> names;
-  std::error_code code;
-  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    names.push_back(it->path().filename().string());
-  }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");
-  }
-  return names;
-}
 
 // "<id><suffix>" -> id
 std::optional<BackupId> id_before(std::string_view name, std::string_view suffix) {
@@ -128,16 +116,10 @@ const BackupInfo* find_named(const std::vector<BackupInfo>& backups, std::string
                   name, ids));
 }
 
-bool is_word_for_newest(std::string_view word) { return word == "latest" || word == "last"; }
-bool is_word_for_oldest(std::string_view word) { return word == "oldest" || word == "first"; }
-bool is_word_for_newest_full(std::string_view word) {
-  return word == "latest-full" || word == "last-full";
-}
-
-bool is_answer(const BackupInfo& backup, std::string_view word) {
-  if (word == "last-failed") return backup.status == BackupStatus::failed;
+bool is_answer(const BackupInfo& backup, BackupWord word) {
+  if (word == BackupWord::newest_failed) return backup.status == BackupStatus::failed;
   if (!backup.is_copy_done()) return false;
-  if (!is_word_for_newest_full(word)) return true;
+  if (word != BackupWord::newest_full) return true;
   return backup.type() == BackupType::full || backup.type() == BackupType::rsync;
 }
 
@@ -181,12 +163,12 @@ std::string_view keep_text(KeepTarget target) {
 
 std::map<BackupId, fs::path> Catalogue::list_info_paths() const {
   std::map<BackupId, fs::path> paths;
-  for (const std::string& name : list_names(locations_.meta_directory)) {
+  for (const std::string& name : list_directory(locations_.meta_directory)) {
     if (const std::optional<BackupId> id = id_before(name, kInfoSuffix)) {
       paths[*id] = new_info_path(*id);
     }
   }
-  for (const std::string& name : list_names(locations_.basebackups_directory)) {
+  for (const std::string& name : list_directory(locations_.basebackups_directory)) {
     const std::optional<BackupId> id = parse_backup_id(name);
     if (!id || paths.contains(*id)) continue;
     // The new place once more: save() may have moved it there after that was listed.
@@ -260,7 +242,7 @@ BackupId Catalogue::make_next_id(Timestamp now) const {
   const BackupId by_clock = make_backup_id(now);
   std::optional<BackupId> last;
   for (const auto& [id, path] : list_info_paths()) last = id;
-  for (const std::string& name : list_names(locations_.basebackups_directory)) {
+  for (const std::string& name : list_directory(locations_.basebackups_directory)) {
     std::optional<BackupId> id = parse_backup_id(name);
     if (id && (!last || *last < *id)) last = std::move(id);
   }
@@ -369,13 +351,13 @@ Annotations Catalogue::list_annotations() const {
   std::set<BackupId> with_keep;
   Annotations annotations;
   if (locations_.has_local_backups) annotations.directories.emplace();
-  for (const std::string& name : list_names(locations_.meta_directory)) {
+  for (const std::string& name : list_directory(locations_.meta_directory)) {
     if (const auto id = id_before(name, "-" + std::string(kKeepKey))) with_keep.insert(*id);
     if (const auto id = id_before(name, "-" + std::string(kDeleteKey))) {
       annotations.being_deleted.insert(*id);
     }
   }
-  const std::vector<std::string> names = list_names(locations_.basebackups_directory);
+  const std::vector<std::string> names = list_directory(locations_.basebackups_directory);
   const Fd base = names.empty() ? Fd() : open_file(locations_.basebackups_directory, O_RDONLY);
   for (const std::string& name : names) {
     const std::optional<BackupId> id = parse_backup_id(name);
@@ -506,17 +488,18 @@ const BackupInfo& resolve_backup(const BackupList& list, const Annotations& anno
                                  std::string_view word, std::string_view server_name) {
   const std::vector<BackupInfo>& backups = list.backups;
   const BackupInfo* found = nullptr;
+  const std::optional<BackupWord> asked = parse_backup_word(word);
   const auto matches = [&](const BackupInfo& backup) {
-    return is_answer(backup, word) && !annotations.being_deleted.contains(backup.id);
+    return is_answer(backup, *asked) && !annotations.being_deleted.contains(backup.id);
   };
   if (const std::optional<BackupId> id = parse_backup_id(word)) {
     found = list.find(*id);
     const BrokenBackup* const broken = list.find_broken(*id);
     if (found == nullptr && broken != nullptr) throw Error(ErrorKind::corrupt, broken->reason);
-  } else if (is_word_for_oldest(word)) {
+  } else if (asked == BackupWord::oldest) {
     const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
     found = first_of(by_age.begin(), by_age.end(), matches);
-  } else if (is_word_for_newest(word) || is_word_for_newest_full(word) || word == "last-failed") {
+  } else if (asked && asked != BackupWord::automatic) {
     const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
     found = first_of(by_age.rbegin(), by_age.rend(), matches);
   } else {

@@ -13,6 +13,7 @@
 #include "base/log_components.h"
 #include "base/text.h"
 #include "base/worker_pool.h"
+#include "catalogue/backup_word.h"
 #include "storage/object_text.h"
 
 namespace barman::catalogue {
@@ -65,13 +66,16 @@ std::optional<BackupId> resolve_word(const std::vector<BackupInfo>& backups,
   const auto is_failed = [](const BackupInfo& backup) {
     return backup.status == BackupStatus::failed;
   };
-  if (word == "last" || word == "latest") {
+  const std::optional<BackupWord> asked = catalogue::parse_backup_word(word);
+  if (asked == BackupWord::newest) {
     return find_first(backups.rbegin(), backups.rend(), answers_to_words);
   }
-  if (word == "first" || word == "oldest") {
+  if (asked == BackupWord::oldest) {
     return find_first(backups.begin(), backups.end(), answers_to_words);
   }
-  if (word == "last-failed") return find_first(backups.rbegin(), backups.rend(), is_failed);
+  if (asked == BackupWord::newest_failed) {
+    return find_first(backups.rbegin(), backups.rend(), is_failed);
+  }
   return std::nullopt;
 }
 
@@ -81,6 +85,12 @@ const BackupObjects& CloudBackups::objects_of(const BackupId& id) const {
   static const BackupObjects kNone{};
   const auto found = objects.find(id);
   return found == objects.end() ? kNone : found->second;
+}
+
+std::int64_t CloudBackups::newest_seconds() const {
+  std::int64_t newest = 0;
+  for (const auto& [id, one] : objects) newest = std::max(newest, one.newest_seconds);
+  return newest;
 }
 
 CloudBackups CloudCatalogue::load() const {
@@ -103,6 +113,8 @@ CloudBackups CloudCatalogue::load_annotations(std::set<BackupId>& described) con
     if (!object) return;
     if (object->name == kBackupInfo) {
       described.insert(object->id);
+      std::int64_t& newest = result.objects[object->id].newest_seconds;
+      newest = std::max(newest, facts.mtime_seconds);
     } else if (is_keep_of_any(object->name)) {
       kept.emplace(object->id, false);
     } else {

@@ -32,7 +32,8 @@ struct StoredArchive {
 struct BackupObjects {
   std::vector<StoredArchive> archives;   // the data directory first, then by OID and number
   std::vector<std::string> other_names;  // "data.tar.rar", "backup_label"
-  // When the last of them was written, by the clock of who stores them.
+  // When the last of them, or the `backup.info`, was written, by the clock of who stores them; 0
+  // when there is none.
   std::int64_t newest_seconds = 0;
 };
 
@@ -42,6 +43,8 @@ struct CloudBackups {
   std::map<BackupId, BackupObjects> objects;
 
   const BackupObjects& objects_of(const BackupId& id) const;
+  // Of all backups.
+  std::int64_t newest_seconds() const;
 };
 
 class CloudCatalogue {

@@ -11,6 +11,7 @@
 #include "base/durable.h"
 #include "base/fd.h"
 #include "base/file_lock.h"
+#include "base/hint.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/secrets.h"
@@ -62,9 +63,8 @@ std::vector<LastReason> list_last_reasons(const fs::path& backup_directory) {
 }
 
 void keep_last_reason(const fs::path& backup_directory, std::string_view task, const Error& error) {
-  std::string text = error.describe();
-  if (!error.hint().empty()) text += ". " + error.hint();
-  text = mask_secrets(replace_all(text, "\n", " "));
+  std::string text =
+      mask_secrets(replace_all(with_hint_inside(error.describe(), error.hint()), "\n", " "));
   if (text.size() > kMaxText) text.resize(kMaxText);
   // In whole seconds.
   const Timestamp now = in_local_zone(from_epoch_seconds(std::floor(now_local().as_double())));

@@ -4,8 +4,8 @@
 #include <array>
 #include <optional>
 #include <string_view>
-#include <system_error>
 
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -24,16 +24,10 @@ fs::path lock_path(const LockLocation& location, std::string_view kind) {
 }
 
 std::vector<std::string> list_lock_files(const fs::path& directory) {
-  std::vector<std::string> names;
-  std::error_code code;
-  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    std::string name = it->path().filename().string();
-    if (name.starts_with('.') && name.ends_with(kSuffix)) names.push_back(std::move(name));
-  }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    throw SystemError(code.value(), "cannot read lock directory \"" + directory.string() + "\"");
-  }
-  std::sort(names.begin(), names.end());
+  std::vector<std::string> names = list_directory(directory);
+  std::erase_if(names, [](const std::string& name) {
+    return !name.starts_with('.') || !name.ends_with(kSuffix);
+  });
   return names;
 }
 

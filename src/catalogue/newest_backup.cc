@@ -5,11 +5,14 @@
 
 #include <fmt/format.h>
 
+#include "catalogue/backup_word.h"
+
 namespace barman::catalogue {
 
 bool asks_for_newest(std::string_view word) {
-  return word == "auto" || word == "latest" || word == "last" || word == "latest-full" ||
-         word == "last-full";
+  const std::optional<BackupWord> asked = parse_backup_word(word);
+  return asked == BackupWord::automatic || asked == BackupWord::newest ||
+         asked == BackupWord::newest_full;
 }
 
 std::string passed_over_note(const BackupInfo& backup, const Branches& branches) {

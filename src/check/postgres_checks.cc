@@ -7,21 +7,21 @@
 #include "backup/choose_source.h"
 #include "backup/local_files.h"
 #include "base/error.h"
+#include "base/hint.h"
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "check/check_run.h"
 #include "facts/receiver.h"
 #include "postgres/queries.h"
 #include "postgres/version_facts.h"
+#include "postgres/versions.h"
 #include "replication/system_identity.h"
 #include "wal_transfer/slot_care.h"
 
 namespace barman::check {
 namespace {
 
-// The oldest server whose BASE_BACKUP and START_REPLICATION the built-in client speaks.
-constexpr int kOldestForClient = 100000;
-constexpr int kFirstWithoutExclusiveBackup = 150000;
+constexpr int kFirstWithoutExclusiveBackup = postgres::kVersion15;
 // For so long a running receiver may be without its slot: it has lost its connection, by a restart
 // of PostgreSQL say, and is about to have a new one.
 constexpr std::chrono::milliseconds kReconnecting{2000};
@@ -29,10 +29,7 @@ constexpr int kPauseMs = 50;
 
 std::string reason_of(const Error& error) {
   // One line, whatever libpq's message looks like.
-  std::string text = join(split_blanks(error.describe()), " ");
-  if (error.hint().empty()) return text;
-  const bool is_sentence = text.ends_with('?') || text.ends_with('.');
-  return text + (is_sentence ? " " : ". ") + error.hint();
+  return with_hint_inside(join(split_blanks(error.describe()), " "), error.hint());
 }
 
 // Inactive servers are looked at, too: that is how a new one is tried before it is used. Their
@@ -289,7 +286,7 @@ void check_connected(const CheckRun& run) {
 void check_client(const CheckRun& run, const std::string& program,
                   const std::optional<int>& version, const std::string& next_step) {
   run.pass(program);
-  if (version && *version < kOldestForClient) {
+  if (version && *version < postgres::kOldestStreamingVersion) {
     run.fail(program + " compatible", "PostgreSQL version: " + postgres::version_text(*version) +
                                           ", the built-in client needs 10 or newer. " + next_step);
   } else {

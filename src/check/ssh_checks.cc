@@ -46,10 +46,10 @@ std::optional<CheckedHost> checked_host(const config::ServerConfig& config) {
                      .hint = "PostgreSQL server"};
 }
 
-// Lists without descending; "" or the reason why it cannot.
-std::string ask_rsync(const CheckRun& run, const std::string& directory,
-                      const std::vector<std::string>& options,
-                      const std::function<void(const backup::ListedFile&)>& on_file) {
+// Lists without descending; nothing, or why it cannot.
+std::optional<Error> ask_rsync(const CheckRun& run, const std::string& directory,
+                               const std::vector<std::string>& options,
+                               const std::function<void(const backup::ListedFile&)>& on_file) {
   const facts::Deadline deadline(std::chrono::ceil<std::chrono::seconds>(run.deadline.item()));
   backup::RsyncRun rsync(*run.server.config().ssh_command, false, [&] {
     if (deadline.has_passed()) throw Error(ErrorKind::connection, "rsync has not answered in time");
@@ -58,10 +58,10 @@ std::string ask_rsync(const CheckRun& run, const std::string& directory,
   all.insert(all.end(), options.begin(), options.end());
   try {
     rsync.list(directory, all, on_file);
-    return {};
-  } catch (const Error& error) {
+    return std::nullopt;
+  } catch (const Error& error) {  // The caller tells it.
     if (error.kind() == ErrorKind::interrupted) throw;
-    return error.describe();
+    return error;
   }
 }
 
@@ -104,9 +104,14 @@ void check_ssh(const CheckRun& run) {
   }
   const bool is_rsync = !run.server.config().is_passive();
   // A key that is restricted to rsync refuses everything else.
-  const bool is_restricted = is_rsync && result.exit_code != 0 &&
-                             result.exit_code != kNoConnection &&
-                             ask_rsync(run, "/", {}, [](const backup::ListedFile&) {}).empty();
+  bool is_restricted = is_rsync && result.exit_code != 0 && result.exit_code != kNoConnection;
+  if (is_restricted) {
+    const std::optional<Error> refusal = ask_rsync(run, "/", {}, [](const backup::ListedFile&) {});
+    if (refusal && refusal->kind() == ErrorKind::permission) {
+      return run.fail("ssh", fmt::format("{}. {}", refusal->describe(), refusal->hint()));
+    }
+    is_restricted = !refusal;
+  }
   if (result.exit_code != 0 && !is_restricted) {
     const std::string reason = join(split_blanks(mask_passwords(result.standard_error)), " ");
     return run.fail("ssh",

@@ -8,6 +8,7 @@
 #include "backup/choose_parent.h"
 #include "backup/choose_source.h"
 #include "backup/take_backup.h"
+#include "base/hint.h"
 #include "base/text.h"
 #include "check/check_server.h"
 #include "cli/commands.h"
@@ -85,7 +86,7 @@ void run_backup(CommandContext& context) {
       for (const check::CheckResult& failure : failures) {
         std::vector<std::string> reasons = failure.details;
         if (!failure.hint.empty()) reasons.insert(reasons.begin(), failure.hint);
-        text += fmt::format("\nHINT: {}: {}", failure.label, join(reasons, "; "));
+        text = with_hint(text, failure.label + ": " + join(reasons, "; "));
       }
       context.reporter.error(text);
       return;

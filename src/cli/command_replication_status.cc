@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/hint.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
@@ -40,7 +41,7 @@ std::optional<postgres::Connection> connect_or_report(CommandContext& context,
     // The message that scripts know comes first, the reason behind it.
     if (error.kind() == ErrorKind::interrupted) throw;
     context.reporter.error(
-        fmt::format("Unable to connect to server {}\nHINT: {}", server.name(), error.describe()));
+        with_hint("Unable to connect to server " + server.name(), error.describe()));
     return std::nullopt;
   }
 }

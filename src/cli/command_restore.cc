@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
@@ -11,6 +12,7 @@
 #include "cli/worker_count.h"
 #include "output/restore_views.h"
 #include "restore/restore_backup.h"
+#include "wal/timeline_target.h"
 
 namespace barman::cli {
 namespace {
@@ -19,13 +21,24 @@ using restore::RestoreRequest;
 using restore::RestoreResult;
 using restore::SettingNote;
 
+std::optional<wal::TimelineTarget> timeline_target(const ParsedArguments& arguments) {
+  const std::optional<std::string> text = arguments.find("target_tli");
+  if (!text) return std::nullopt;
+  const std::optional<wal::TimelineTarget> target = wal::parse_timeline_target(*text);
+  if (!target) {
+    throw Error(ErrorKind::usage, fmt::format("Invalid timeline '{}'", *text),
+                "Give a positive number, 'current' or 'latest'.");
+  }
+  return target;
+}
+
 restore::TargetRequest read_target(const ParsedArguments& arguments) {
   return {.time = arguments.find("target_time"),
           .xid = arguments.find("target_xid"),
           .lsn = arguments.find("target_lsn"),
           .name = arguments.find("target_name"),
           .immediate = arguments.is_set("target_immediate"),
-          .timeline = arguments.find("target_tli"),
+          .timeline = timeline_target(arguments),
           .exclusive = arguments.is_set("exclusive"),
           .action = arguments.find("target_action")};
 }
@@ -74,11 +87,6 @@ RestoreRequest read_request(CommandContext& context, const config::ServerConfig&
   return request;
 }
 
-std::string note_line(const SettingNote& note) {
-  return fmt::format("{} line {}: {} = {}", note.file, note.line_number, note.name,
-                     note.value.value_or("None"));
-}
-
 output::JsonValue notes_json(const std::vector<SettingNote>& notes) {
   output::JsonValue list = output::JsonValue::array();
   for (const SettingNote& note : notes) {
@@ -92,43 +100,16 @@ output::JsonValue notes_json(const std::vector<SettingNote>& notes) {
   return list;
 }
 
-std::string get_wal_advice(const RestoreResult& result) {
-  return fmt::format(
-      "Before you start up the PostgreSQL server, please review the {} file\ninside the target "
-      "directory. Make sure that 'restore_command' can be executed by the PostgreSQL user.",
-      result.settings_file);
-}
-
 void write_console(output::Reporter& reporter, const RestoreResult& result) {
   const auto line = [&](const std::string& text) { reporter.info(text); };
-  if (!result.changes.empty()) {
-    line("");
-    line("IMPORTANT");
-    line("These settings have been modified to prevent data losses");
-    line("");
-    for (const SettingNote& note : result.changes) line(note_line(note));
-  }
-  if (!result.warnings.empty()) {
-    line("");
-    line("WARNING");
-    line("You are required to review the following options as potentially dangerous");
-    line("");
-    for (const SettingNote& note : result.warnings) line(note_line(note));
-  }
-  if (!result.missing_files.empty()) {
-    line("");
-    line("WARNING");
-    line(
-        "The following configuration files have not been saved during backup, hence they have not "
-        "been restored.");
-    line("You need to manually restore them in order to start the restored PostgreSQL instance:");
-    line("");
-    for (const std::string& file : result.missing_files) line("    " + file);
+  for (const std::string& text : output::configuration_lines(
+           {.changes = result.changes, .warnings = result.warnings}, result.missing_files)) {
+    line(text);
   }
   if (result.uses_get_wal) {
     line("");
     line("WARNING: 'get-wal' is in the specified 'recovery_options'.");
-    line(get_wal_advice(result));
+    line(output::restore_command_advice(result.settings_file));
   }
   line("");
   line(fmt::format("Restore operation completed (start time: {}, elapsed time: {})",
@@ -152,7 +133,8 @@ void write_json(output::Reporter& reporter, const RestoreResult& result) {
         "been restored. See 'missing_files' key.");
   }
   if (result.uses_get_wal) {
-    reporter.warning("'get-wal' is in the specified 'recovery_options'. " + get_wal_advice(result));
+    reporter.warning("'get-wal' is in the specified 'recovery_options'. " +
+                     output::restore_command_advice(result.settings_file));
   }
   reporter.add_json("changes", notes_json(result.changes));
   reporter.add_json("changes_count", result.changes.size());

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hint.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
@@ -33,14 +34,16 @@ void tell_report(const verify::VerifyReport& report, const std::string& server_n
   if (report.finding_count > shown) {
     lines.push_back(fmt::format("... and {} more", report.finding_count - shown));
   }
-  lines.back() += report.lacks_manifest_only()
-                      ? fmt::format(
-                            "\nHINT: Nothing is known to be wrong with this backup, but its files "
-                            "cannot be verified. Try 'barman generate-manifest {} {}': later "
-                            "changes are found from then on.",
-                            server_name, id.value)
-                      : "\nHINT: Do not rely on this backup: take a new one. 'catalogue-check' "
-                        "tells what can be recovered with the others.";
+  const std::string hint =
+      report.lacks_manifest_only()
+          ? fmt::format(
+                "Nothing is known to be wrong with this backup, but its files cannot be "
+                "verified. Try 'barman generate-manifest {} {}': later changes are found "
+                "from then on.",
+                server_name, id.value)
+          : "Do not rely on this backup: take a new one. 'catalogue-check' tells what can be "
+            "recovered with the others.";
+  lines.back() = with_hint(lines.back(), hint);
   for (const std::string& line : lines) reporter.error(line);
 }
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hint.h"
 #include "catalogue/minimal_wal.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
@@ -105,10 +106,10 @@ void tell_verdict(const verify::ArchiveVerdict& verdict, std::size_t hole_count,
   reporter.info(
       fmt::format("Checked {} WAL files ({} records)", verdict.wal_count, verdict.record_count));
   if (hole_count > 0) {
-    reporter.error(fmt::format(
-        "{} gaps in the WAL archive\nHINT: Look for the files in PostgreSQL's pg_wal and in "
-        "errors/; otherwise take a new backup. 'catalogue-check' tells what can be recovered.",
-        hole_count));
+    reporter.error(with_hint(
+        fmt::format("{} gaps in the WAL archive", hole_count),
+        "Look for the files in PostgreSQL's pg_wal and in errors/; otherwise take a new backup. "
+        "'catalogue-check' tells what can be recovered."));
   }
   if (verdict.findings.empty()) {
     if (hole_count == 0 && verdict.minimal.empty()) {
@@ -119,10 +120,10 @@ void tell_verdict(const verify::ArchiveVerdict& verdict, std::size_t hole_count,
   for (std::size_t i = 0; i < std::min(verdict.findings.size(), kMaxShown); ++i) {
     reporter.error(verdict.findings[i].text);
   }
-  reporter.error(fmt::format(
-      "{} WAL files are damaged\nHINT: Recovery ends in front of a damaged file. Put an intact "
-      "copy in its place, or take a new backup; 'catalogue-check' tells what can be recovered.",
-      verdict.findings.size()));
+  reporter.error(with_hint(
+      fmt::format("{} WAL files are damaged", verdict.findings.size()),
+      "Recovery ends in front of a damaged file. Put an intact copy in its place, or take a new "
+      "backup; 'catalogue-check' tells what can be recovered."));
 }
 
 }  // namespace

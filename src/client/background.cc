@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <exception>
 
 namespace barman::client {
@@ -12,6 +13,10 @@ namespace {
 
 void detach() {
   ::setsid();
+  // Nobody here watches for the signals that the program has blocked: they end this process.
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
   const int null = ::open("/dev/null", O_RDWR);
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
   // Whatever PostgreSQL has left open.

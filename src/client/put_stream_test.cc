@@ -9,6 +9,7 @@
 #include "base/durable.h"
 #include "base/test_support.h"
 #include "compression/stored_file.h"
+#include "compression/test_support.h"
 #include "pipeline/tar_reader.h"
 
 namespace barman::client {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/hint.h"
 #include "command_line/run_program.h"
 
 namespace barman::client {
@@ -11,9 +12,10 @@ bool is_called_for_the_last_time() {
 }
 
 int stop_recovery() {
+  // What has failed has been told.
   command_line::tell(
-      "HINT: Whether there is more WAL is not known, so PostgreSQL stops its recovery. Start it "
-      "again when the reason is gone; it goes on where it was.");
+      hint_alone("Whether there is more WAL is not known, so PostgreSQL stops its recovery. Start "
+                 "it again when the reason is gone; it goes on where it was."));
   return kExitStopRecovery;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hint.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "host/shell_word.h"
@@ -49,10 +50,10 @@ std::vector<std::string> get_wal_command(const RemoteBarman& barman, const GetWa
 
 std::string connection_problem(const RemoteBarman& barman) {
   const std::string port = barman.port ? "-p " + host::shell_word(*barman.port) + " " : "";
-  return fmt::format(
-      "ERROR: Connection problem with ssh\n"
-      "HINT: 'ssh {}{} barman --version', as the same user, shows the reason.",
-      port, host::shell_word(fmt::format("{}@{}", barman.user, barman.host)));
+  return with_hint(
+      "ERROR: Connection problem with ssh",
+      fmt::format("'ssh {}{} barman --version', as the same user, shows the reason.", port,
+                  host::shell_word(fmt::format("{}@{}", barman.user, barman.host))));
 }
 
 int run_test(const std::vector<std::string>& command) {

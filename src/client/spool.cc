@@ -36,14 +36,20 @@ std::string boot_id() { return find_and_read_file("/proc/sys/kernel/random/boot_
 
 // Directories of this server from before the last boot, and of other places.
 void remove_forgotten(const fs::path& parent, const std::string& server, const fs::path& kept) {
-  std::error_code code;
-  for (fs::directory_iterator it(parent, code), end; !code && it != end; it.increment(code)) {
+  std::vector<std::string> names;
+  try {
+    names = list_directory(parent);
+  } catch (const SystemError&) {  // Only room is lost, and WAL is waited for.
+    return;
+  }
+  for (const std::string& name : names) {
+    const fs::path path = parent / name;
     struct stat status = {};
-    if (it->path() == kept || !it->path().filename().string().starts_with(server + "-")) continue;
-    if (!is_private_directory(it->path()) || ::stat(it->path().c_str(), &status) != 0) continue;
+    if (path == kept || !name.starts_with(server + "-")) continue;
+    if (!is_private_directory(path) || ::stat(path.c_str(), &status) != 0) continue;
     if (::time(nullptr) - status.st_mtim.tv_sec < kForgottenAfterSeconds) continue;
     std::error_code ignored;
-    fs::remove_all(it->path(), ignored);
+    fs::remove_all(path, ignored);
   }
 }
 

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/hint.h"
 #include "client/client_program.h"
 #include "client/prefetch.h"
 #include "client/recovery_end.h"
@@ -136,13 +137,15 @@ int map_exit_code(const RemoteBarman& barman, const GetWalRequest& wal, int exit
   }
   // Ended by a signal: PostgreSQL is to know that this is not about the file.
   if (exit_code > kExitSignalBase) return exit_code;
-  tell(fmt::format("ERROR: Remote 'barman get-wal' command has failed with exit code {}!",
-                   exit_code));
+  std::string hint;
   for (const std::string& option : wal.compression_options) {
     if (exit_code != kExitFailure || (option != "--zstd" && option != "--lz4")) continue;
-    tell(fmt::format("HINT: If the barman there does not know {}, leave it out of restore_command.",
-                     option));
+    hint = fmt::format("If the barman there does not know {}, leave it out of restore_command.",
+                       option);
   }
+  tell(with_hint(fmt::format("ERROR: Remote 'barman get-wal' command has failed with exit code {}!",
+                             exit_code),
+                 hint));
   return exit_code > kHighestExitCode ? kExitFailure : exit_code;
 }
 
@@ -151,6 +154,8 @@ int fetch_to_destination(const RestoreWalRequest& request, WalDestination& desti
   barman.ssh_options = host::SharedConnection(barman.ssh_target()).options();
   const int attempts = is_called_for_the_last_time() ? kPatientAttempts : kAttempts;
   int exit_code = 0;
+  // By the exit code of ssh, which is all that is known: what the barman there has answered, and
+  // what arrived damaged, is an answer. So base/retry.h does not fit.
   for (int attempt = 1;; ++attempt) {
     // Half a file, or what is no WAL, must not stay under the name that PostgreSQL reads.
     try {
@@ -186,8 +191,7 @@ void try_spool(const Function& use) {
   try {
     use();
   } catch (const Error& error) {
-    tell(fmt::format("WARNING: fetching no file in advance: {}", error.describe()));
-    if (!error.hint().empty()) tell("HINT: " + error.hint());
+    tell("WARNING: fetching no file in advance: " + error.describe_with_hint());
   }
 }
 

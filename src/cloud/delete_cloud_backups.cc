@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <span>
 #include <utility>
@@ -32,6 +35,12 @@ std::string python_list(std::span<const std::string> texts) {
   return fmt::format("[{}]", join(quoted, ", "));
 }
 
+constexpr const char* kDeletionBegun = "its deletion has begun";
+
+bool is_half_deleted(const BackupInfo& backup) {
+  return backup.status == BackupStatus::failed && backup.error == kDeletionBegun;
+}
+
 // The objects of one directory of WAL, as a listing brings them.
 struct WalDirectory {
   std::string prefix;
@@ -52,9 +61,16 @@ class CloudDeletion {
   // The backup is gone, and its WAL is planned.
   void remove_backup(const BackupInfo& backup, WalRemovalInput::Cause cause,
                      const std::set<BackupId>& standalone);
+  enum class Wals { plan, leave };
+  void remove_leftovers(Wals wals);
   void remove_wals();
 
  private:
+  bool is_long_over(const BackupId& id) const;
+  void tell_of_nameless() const;
+  void remove_leftover(const BackupInfo& backup, Wals wals);
+  void mark(const BackupInfo& backup) const;
+  void unmark_if_whole(const BackupInfo& backup) const;
   void remove_objects(const BackupInfo& backup) const;
   void require_unlocked(const BackupId& id, const std::vector<std::string>& keys) const;
   void remove_keys(std::span<const std::string> keys) const;
@@ -67,6 +83,8 @@ class CloudDeletion {
   CloudBackups backups_;
   const CloudDeletionOptions& options_;
   std::vector<WalRemovalPlan> plans_;
+  // No plan takes a name from here on; nullopt: one may.
+  std::optional<std::string> last_needed_;
 };
 
 void CloudDeletion::require_readable() const {
@@ -116,6 +134,33 @@ void CloudDeletion::require_unlocked(const BackupId& id,
       "Delete it when its objects are not locked any more.");
 }
 
+// Commit point: nobody takes it for a backup from here on.
+void CloudDeletion::mark(const BackupInfo& backup) const {
+  if (!backup.is_copy_done()) return;
+  BackupInfo marked = backup;
+  marked.status = BackupStatus::failed;
+  marked.error = kDeletionBegun;
+  try {
+    catalogue_.save(marked);
+  } catch (const Error& error) {  // Credentials may delete and not write.
+    if (error.kind() != ErrorKind::permission) throw;
+    log::info(log::kBackupComponent, "cannot note that the deletion of backup {} has begun: {}",
+              backup.id.value, error.describe());
+  }
+}
+
+// Nothing could be deleted: it is a backup as before.
+void CloudDeletion::unmark_if_whole(const BackupInfo& backup) const {
+  if (!backup.is_copy_done()) return;
+  try {
+    const auto archives = catalogue_.list_objects(backup.id).archives;
+    if (archives == backups_.objects_of(backup.id).archives) catalogue_.save(backup);
+  } catch (const Error& error) {  // Why it could not be deleted is told by the caller.
+    log::warning(log::kBackupComponent, "backup {} stays as one whose deletion has begun: {}",
+                 backup.id.value, error.describe());
+  }
+}
+
 void CloudDeletion::remove_objects(const BackupInfo& backup) const {
   const BackupObjects& objects = backups_.objects_of(backup.id);
   std::vector<std::string> keys;
@@ -146,8 +191,13 @@ void CloudDeletion::remove_objects(const BackupInfo& backup) const {
   if (options_.abort_uploads) {
     options_.abort_uploads(catalogue_.layout().backup_prefix(backup.id));
   }
-  remove_keys(keys);
-  // Commit point: nobody takes it for a backup from here on.
+  mark(backup);
+  try {
+    remove_keys(keys);
+  } catch (const Error& error) {  // Told by the caller; what is whole must not look damaged.
+    if (error.kind() != ErrorKind::interrupted) unmark_if_whole(backup);
+    throw;
+  }
   remove_keys(info);
 }
 
@@ -180,8 +230,65 @@ void CloudDeletion::remove_backup(const BackupInfo& backup, WalRemovalInput::Cau
   std::erase_if(backups_.list.backups, [&](const BackupInfo& one) { return one.id == id; });
 }
 
+bool CloudDeletion::is_long_over(const BackupId& id) const {
+  constexpr std::int64_t kSeconds = std::chrono::seconds(kDeadAfter).count();
+  return backups_.newest_seconds() - backups_.objects_of(id).newest_seconds > kSeconds;
+}
+
+// Whether they are of a killed upload or of a backup that somebody would like to have back is not
+// known: they stay.
+void CloudDeletion::tell_of_nameless() const {
+  std::set<BackupId> described;
+  for (const BackupInfo& backup : backups_.list.backups) described.insert(backup.id);
+  for (const catalogue::BrokenBackup& broken : backups_.list.broken) described.insert(broken.id);
+  for (const auto& [id, objects] : backups_.objects) {
+    if (described.contains(id) || objects.archives.empty() || !is_long_over(id)) continue;
+    log::warning(log::kBackupComponent,
+                 "There are {} archives in {} and no backup.info: they are of an upload that was "
+                 "killed. Remove them if nobody needs them.",
+                 objects.archives.size(),
+                 catalogue_.layout().shown(catalogue_.layout().backup_prefix(id)));
+  }
+}
+
+void CloudDeletion::remove_leftover(const BackupInfo& backup, Wals wals) {
+  const bool is_half = is_half_deleted(backup);
+  log::warning(log::kBackupComponent, "Deleting backup {} of server {}: {}", backup.id.value,
+               catalogue_.layout().server_name(),
+               is_half ? std::string(kDeletionBegun)
+                       : fmt::format("it says STARTED, and nothing of it was written in the {} "
+                                     "days before others were",
+                                     kDeadAfter.count() / 24));
+  if (is_half && wals == Wals::plan) {
+    return remove_backup(
+        backup, WalRemovalInput::Cause::command,
+        catalogue::standalone_backups(backups_.list.backups, backups_.annotations, nullptr));
+  }
+  remove_objects(backup);
+  const BackupId id = backup.id;
+  std::erase_if(backups_.list.backups, [&](const BackupInfo& one) { return one.id == id; });
+}
+
+// What cannot be deleted stays for the next time: nobody has asked for it now.
+void CloudDeletion::remove_leftovers(Wals wals) {
+  tell_of_nameless();
+  const std::vector<BackupInfo> backups = backups_.list.backups;
+  for (const BackupInfo& backup : backups) {
+    const bool is_dead = backup.status == BackupStatus::started && is_long_over(backup.id);
+    if (!is_half_deleted(backup) && !is_dead) continue;
+    try {
+      remove_leftover(backup, wals);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::connection || error.kind() == ErrorKind::interrupted) throw;
+      log::warning(log::kBackupComponent, "{}", error.describe_with_hint());
+    }
+  }
+}
+
+// Most names are needed by all plans, or taken by the last one: there may be many of both.
 bool CloudDeletion::is_doomed(std::string_view name) const {
-  return std::any_of(plans_.begin(), plans_.end(),
+  if (last_needed_ && name >= *last_needed_) return false;
+  return std::any_of(plans_.rbegin(), plans_.rend(),
                      [&](const WalRemovalPlan& plan) { return plan.removes(name); });
 }
 
@@ -201,6 +308,12 @@ void CloudDeletion::end_directory(WalDirectory& directory, std::vector<std::stri
 
 void CloudDeletion::remove_wals() {
   if (plans_.empty()) return;
+  // Without one is less than with one.
+  const auto [first, last] = std::minmax_element(
+      plans_.begin(), plans_.end(), [](const WalRemovalPlan& a, const WalRemovalPlan& b) {
+        return a.first_needed < b.first_needed;
+      });
+  if (first->first_needed) last_needed_ = last->first_needed;
   try {
     std::vector<std::string> doomed;
     WalDirectory directory;
@@ -274,11 +387,13 @@ void delete_cloud_backup(const CloudCatalogue& catalogue, const BackupId& id,
   CloudDeletion deletion(catalogue, catalogue.load(), options);
   deletion.require_readable();
   const CloudBackups& backups = deletion.backups();
-  const BackupInfo* const found = backups.list.find(id);
-  if (found == nullptr) {
+  if (backups.list.find(id) == nullptr) {
     log::warning(log::kBackupComponent, "Backup {} does not exist", id.value);
     return;
   }
+  deletion.remove_leftovers(CloudDeletion::Wals::plan);
+  const BackupInfo* const found = backups.list.find(id);
+  if (found == nullptr) return deletion.remove_wals();  // It was one of them.
   const BackupInfo backup = *found;
   refuse_deletion(catalogue, backups, backup, options);
   deletion.remove_backup(
@@ -313,11 +428,17 @@ void delete_obsolete_cloud_backups(const CloudCatalogue& catalogue,
                  verdict.id.value, catalogue.layout().server_name(), verdict.reason);
   }
   const auto standalone = catalogue::standalone_outside_policy(verdicts);
+  deletion.remove_leftovers(CloudDeletion::Wals::plan);
   for (const BackupId& id : catalogue::obsolete_in_order(backups.list.backups, verdicts)) {
     const BackupInfo backup = *backups.list.find(id);
     deletion.remove_backup(backup, WalRemovalInput::Cause::retention, standalone);
   }
   deletion.remove_wals();
+}
+
+void delete_cloud_leftovers(const CloudCatalogue& catalogue, const CloudDeletionOptions& options) {
+  CloudDeletion deletion(catalogue, catalogue.load(), options);
+  deletion.remove_leftovers(CloudDeletion::Wals::leave);
 }
 
 }  // namespace barman::cloud

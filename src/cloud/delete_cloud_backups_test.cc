@@ -3,9 +3,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "cloud/operation_failed.h"
 #include "cloud/test_support.h"
+#include "storage/test_support.h"
 
 namespace barman::cloud {
 namespace {
@@ -163,6 +176,90 @@ TEST(DeleteCloudBackup, TellsWhatADryRunWouldDelete) {
   EXPECT_EQ(bucket.keys(), before);
 }
 
+// As long as it says DONE it can be restored; what a killed deletion has left the next one takes,
+// whatever that is asked for, with its WAL.
+TEST(DeleteCloudBackup, MayBeKilledAtAnyRequest) {
+  // Before a request is after the one before.
+  for (const auto when : {KilledStorage::When::half, KilledStorage::When::after}) {
+    bool has_died = true;
+    for (std::uint64_t n = 1; has_died; ++n) {
+      ASSERT_LT(n, 100U);
+      DeletionBucket bucket;
+      bucket.add_all();
+      bucket.put(bucket.layout.archive_key(kOne, {.number = 1}), "more data");
+      KilledStorage killed(bucket.storage, n, when);
+      try {
+        delete_cloud_backup(CloudCatalogue(killed, bucket.layout), kOne, bucket.options);
+      } catch (const Error&) {
+      }
+      has_died = killed.has_died();
+      const CloudBackups left = bucket.catalogue.load();
+      EXPECT_THAT(left.list.broken, testing::IsEmpty());
+      const auto* const one = left.list.find(kOne);
+      if (one != nullptr && one->status == BackupStatus::done) {
+        EXPECT_EQ(left.objects_of(kOne).archives.size(), 2U) << n;
+        delete_cloud_backup(bucket.catalogue, kOne, bucket.options);
+      }
+      delete_cloud_backup(bucket.catalogue, kTwo, bucket.options);
+      EXPECT_THAT(bucket.keys("main/base/"), testing::SizeIs(4)) << n;
+      EXPECT_FALSE(bucket.has_wal(segment(1, 7))) << n;
+      EXPECT_FALSE(bucket.has_wal(segment(3, 4))) << n;
+      EXPECT_TRUE(bucket.has_wal(segment(3, 5))) << n;
+    }
+  }
+}
+
+TEST(DeleteCloudBackup, LeavesABackupWholeWhereNothingMayBeDeleted) {
+  struct Undeletable final : PassingStorage {
+    using PassingStorage::PassingStorage;
+    void remove(std::span<const std::string>) override {
+      throw Error(ErrorKind::permission, "you may not");
+    }
+  };
+  DeletionBucket bucket;
+  bucket.add_all();
+  Undeletable storage(bucket.storage);
+  EXPECT_THROW(delete_cloud_backup(CloudCatalogue(storage, bucket.layout), kOne, bucket.options),
+               OperationFailed);
+  EXPECT_EQ(bucket.catalogue.find(kOne)->status, BackupStatus::done);
+  EXPECT_TRUE(bucket.has_wal(segment(1, 4)));
+}
+
+// Its program was killed: of one that is being made something is newer.
+TEST(DeleteCloudBackup, TakesDeadBackupsAlong) {
+  const auto age = [](const DeletionBucket& bucket, const BackupId& id, std::chrono::hours hours) {
+    for (const std::string& key : bucket.keys("main/base/" + id.value)) {
+      const auto path = bucket.storage.path_of(key);
+      std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) - hours);
+    }
+  };
+  for (const bool is_dead : {false, true}) {
+    DeletionBucket bucket;
+    bucket.add(kOne, 1, BackupStatus::started);
+    bucket.add(kTwo, 2, BackupStatus::started);
+    bucket.add(kThree, 3, BackupStatus::failed);
+    bucket.add(kFour, 4);
+    age(bucket, kOne, is_dead ? kDeadAfter + std::chrono::hours(1) : kDeadAfter / 2);
+    age(bucket, kThree, 2 * kDeadAfter);
+    bucket.options.is_dry_run = true;
+    bucket.apply(1);
+    EXPECT_EQ(bucket.told.size(), is_dead ? 1U : 0U);
+    EXPECT_TRUE(bucket.has(kOne));
+    bucket.options.is_dry_run = false;
+    delete_cloud_leftovers(bucket.catalogue, bucket.options);
+    EXPECT_EQ(bucket.has(kOne), !is_dead);
+    EXPECT_EQ(bucket.keys("main/base/" + kOne.value).empty(), is_dead);
+    EXPECT_TRUE(bucket.has(kTwo));
+    EXPECT_TRUE(bucket.has(kThree));
+    EXPECT_TRUE(bucket.has_wal(segment(1, 4)));
+    if (!is_dead) continue;
+    // By hand without more words: it is not running.
+    age(bucket, kTwo, 2 * kDeadAfter);
+    EXPECT_EQ(bucket.refusal_of(kTwo), "deleted");
+    EXPECT_FALSE(bucket.has(kTwo));
+  }
+}
+
 TEST(DeleteObsoleteCloudBackups, LeavesThePolicyAndWhatIsKept) {
   DeletionBucket bucket;
   bucket.add_all();
@@ -201,6 +298,75 @@ TEST(DeleteObsoleteCloudBackups, TakesSmallRequests) {
   bucket.apply(1);
   EXPECT_THAT(bucket.keys("main/wals/"), Not(Contains(HasSubstr("/0000000100000003/"))));
   EXPECT_TRUE(bucket.has(kFour));
+}
+
+// A bucket of many backups and much more WAL, whose requests are counted.
+class LargeBucket final : public PassingStorage {
+ public:
+  static constexpr unsigned kBackups = 400;
+  static constexpr unsigned kWalOfEach = 250;
+
+  explicit LargeBucket(storage::Storage& storage) : PassingStorage(storage) {}
+  static BackupId id(unsigned number) {
+    return {.value = fmt::format("2026{:02}{:02}T{:02}0000", number / 672 + 1, number / 24 % 28 + 1,
+                                 number % 24)};
+  }
+  std::unique_ptr<pipeline::ContentFile> open(const std::string& key) const override {
+    ++opened;
+    return PassingStorage::open(key);
+  }
+  void list(std::string_view prefix, const storage::ObjectVisitor& visitor) const override {
+    ++listed;
+    if (prefix != "main/wals/") return PassingStorage::list(prefix, visitor);
+    for (unsigned log = 0; log < kBackups; ++log) {
+      for (unsigned number = 0; number < kWalOfEach; ++number) {
+        const std::string name = segment(log, number);
+        visitor({.key = fmt::format("main/wals/{}/{}", name.substr(0, 16), name)});
+      }
+    }
+  }
+  void remove(std::span<const std::string> keys) override {
+    ++removals;
+    removed += keys.size();
+    PassingStorage::remove(keys);
+  }
+
+  mutable std::atomic<unsigned> opened = 0;
+  mutable std::atomic<unsigned> listed = 0;
+  unsigned removals = 0;
+  std::size_t removed = 0;
+};
+
+TEST(DeleteObsoleteCloudBackups, AsksForEachThingOnce) {
+  storage::MemoryStorage memory;
+  LargeBucket bucket(memory);
+  const CloudCatalogue catalogue(bucket, BucketLayout("main"));
+  for (unsigned number = 0; number < LargeBucket::kBackups; ++number) {
+    catalogue::BackupInfo info;
+    info.id = LargeBucket::id(number);
+    info.status = BackupStatus::done;
+    info.begin_wal = segment(number, 0);
+    info.end_wal = segment(number, 1);
+    info.timeline = wal::TimelineId{1};
+    info.end_time = parse_timestamp(info.id.value)->time;
+    catalogue.save(info);
+    const auto archive =
+        memory.create(catalogue.layout().archive_key(info.id, {}), storage::IfPresent::refuse);
+    archive->finish();
+  }
+  EXPECT_EQ(catalogue.load().list.backups.size(), LargeBucket::kBackups);
+  EXPECT_EQ(bucket.listed, 1U);
+  EXPECT_EQ(bucket.opened, LargeBucket::kBackups);
+  constexpr unsigned kObsolete = 20;
+  delete_obsolete_cloud_backups(catalogue,
+                                {.kind = catalogue::RetentionRule::Kind::redundancy,
+                                 .count = LargeBucket::kBackups - kObsolete,
+                                 .seconds = 0},
+                                parse_timestamp("20270101T000000")->time, {});
+  EXPECT_EQ(bucket.listed, 3U) << "the backups, and the WAL, once";
+  EXPECT_EQ(bucket.opened, 2 * LargeBucket::kBackups);
+  EXPECT_EQ(bucket.removed, kObsolete * (2 + LargeBucket::kWalOfEach));
+  EXPECT_EQ(bucket.removals, 2 * kObsolete + kObsolete * LargeBucket::kWalOfEach / 1000);
 }
 
 }  // namespace

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <set>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,7 @@
 #include "cloud/operation_failed.h"
 #include "cloud/unpack_archives.h"
 #include "postgres/version_facts.h"
+#include "postgres/versions.h"
 #include "restore/place_locks.h"
 #include "restore/restore_marker.h"
 #include "stored/backup_evidence.h"
@@ -35,7 +38,6 @@ using catalogue::BackupInfo;
 
 // Complete and durable, and no name that PostgreSQL knows.
 constexpr const char* kHiddenControlFile = "global/pg_control.barman-restoring";
-constexpr int kVersion10 = 100000;
 
 // Where everything goes.
 struct Places {
@@ -54,7 +56,7 @@ class CloudRestore {
   CloudRestore(const CloudCatalogue& catalogue, const CloudRestoreRequest& request)
       : catalogue_(catalogue), request_(request) {}
 
-  void run();
+  CloudRestoreResult run();
 
  private:
   void require_restorable() const;
@@ -62,14 +64,60 @@ class CloudRestore {
   UnpackPlan plan_archives() const;
   void require_whole(const BackupObjects& objects) const;
   void make_tablespace_links() const;
+  std::map<std::string, UnpackedFile> unpack(const UnpackPlan& plan) const;
   void put_held(const std::map<std::string, UnpackedFile>& files) const;
+  CloudRestoreResult configure(const std::map<std::string, UnpackedFile>& files) const;
   void give_owner(const std::map<std::string, UnpackedFile>& files) const;
   [[noreturn]] void fail_damaged(const std::string& reason) const;
 
   const CloudCatalogue& catalogue_;
   const CloudRestoreRequest& request_;
   BackupInfo info_;
+  std::optional<CloudRecoveryFiles> recovery_;
   Places places_;
+};
+
+// Tells of what is read.
+class ObservedStorage final : public storage::Storage {
+ public:
+  ObservedStorage(storage::Storage& storage, Progress& progress)
+      : storage_(storage), progress_(progress) {}
+  std::unique_ptr<pipeline::Sink> create(const std::string& key,
+                                         storage::IfPresent if_present) override {
+    return storage_.create(key, if_present);
+  }
+  std::unique_ptr<pipeline::ContentFile> open(const std::string& key) const override {
+    progress_.set_item(key.substr(key.rfind('/') + 1));
+    return std::make_unique<File>(storage_.open(key), progress_);
+  }
+  std::optional<storage::ObjectFacts> find(const std::string& key) const override {
+    return storage_.find(key);
+  }
+  void list(std::string_view prefix, const storage::ObjectVisitor& visitor) const override {
+    storage_.list(prefix, visitor);
+  }
+  void remove(std::span<const std::string> keys) override { storage_.remove(keys); }
+  std::string describe(const std::string& key) const override { return storage_.describe(key); }
+
+ private:
+  class File final : public pipeline::ContentFile {
+   public:
+    File(std::unique_ptr<pipeline::ContentFile> file, Progress& progress)
+        : file_(std::move(file)), progress_(progress) {}
+    std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override {
+      const std::size_t size = file_->read_at(offset, buffer);
+      progress_.advance(size);
+      return size;
+    }
+    std::uint64_t size_bytes() const override { return file_->size_bytes(); }
+
+   private:
+    std::unique_ptr<pipeline::ContentFile> file_;
+    Progress& progress_;
+  };
+
+  storage::Storage& storage_;
+  Progress& progress_;
 };
 
 void CloudRestore::fail_damaged(const std::string& reason) const {
@@ -216,6 +264,39 @@ void CloudRestore::make_tablespace_links() const {
   sync_directory(links);
 }
 
+std::map<std::string, UnpackedFile> CloudRestore::unpack(const UnpackPlan& plan) const {
+  NoProgress nobody;
+  Progress& progress = request_.progress != nullptr ? *request_.progress : nobody;
+  std::uint64_t total_bytes = 0;
+  for (const UnpackPlan::Item& item : plan.items) total_bytes += item.archive.size_bytes;
+  progress.begin("restore", total_bytes);
+  const ObservedStorage observed(catalogue_.storage(), progress);
+  auto held = unpack_archives(observed, plan);
+  progress.end();
+  return held;
+}
+
+// The files are there, under their names; only pg_control is not.
+CloudRestoreResult CloudRestore::configure(const std::map<std::string, UnpackedFile>& files) const {
+  if (!recovery_) return {};
+  constexpr mode_t kOwner = 0600;
+  const mode_t mode = kOwner | (files.at(backup::kControlFileName).mode & S_IRGRP);
+  CloudRestoreResult result{
+      .missing_files = restore::list_missing_configuration(places_.data_directory),
+      .settings_file = recovery_->settings_file};
+  result.configuration =
+      restore::review_configuration({.data_directory = places_.data_directory,
+                                     .files = {"postgresql.conf", "postgresql.auto.conf"},
+                                     .settings_file = recovery_->settings_file,
+                                     .settings = recovery_->settings,
+                                     .file_mode = mode,
+                                     .restore_command = restore::RestoreCommand::ours});
+  if (!recovery_->signal_file.empty()) {
+    write_file_durably(places_.data_directory / recovery_->signal_file, "", mode);
+  }
+  return result;
+}
+
 void CloudRestore::put_held(const std::map<std::string, UnpackedFile>& files) const {
   for (const auto& [path, file] : files) {
     const bool is_control = path == backup::kControlFileName;
@@ -241,11 +322,14 @@ void CloudRestore::give_owner(const std::map<std::string, UnpackedFile>& files) 
   };
   for (const fs::path& place : places_.all()) {
     give(place);
-    for (const auto& entry : fs::recursive_directory_iterator(place)) give(entry.path());
+    walk_directory(place, [&](const fs::path& path, EntryKind) {
+      give(path);
+      return Descend::yes;
+    });
   }
 }
 
-void CloudRestore::run() {
+CloudRestoreResult CloudRestore::run() {
   auto info = catalogue_.find(request_.id);
   if (!info) {
     throw OperationFailed(fmt::format("Backup {} for server {} does not exists", request_.id.value,
@@ -254,6 +338,7 @@ void CloudRestore::run() {
   }
   info_ = *std::move(info);
   require_restorable();
+  if (request_.recovery) recovery_ = plan_cloud_recovery(*request_.recovery, info_);
   choose_places();
   const UnpackPlan plan = plan_archives();
   for (const fs::path& place : places_.all()) make_private(place);
@@ -265,15 +350,16 @@ void CloudRestore::run() {
                                           .tablespaces = places_.tablespaces,
                                           .staging_wal = std::nullopt});
   }
-  const auto held = unpack_archives(catalogue_.storage(), plan);
+  const auto held = unpack(plan);
   for (const char* needed : {backup::kControlFileName, backup::kLabelFileName}) {
     if (!held.contains(needed))
       fail_damaged(fmt::format("none of its archives has \"{}\"", needed));
   }
   put_held(held);
-  const bool is_old = info_.version.value_or(kVersion10) < kVersion10;
+  const bool is_old = info_.version.value_or(postgres::kVersion10) < postgres::kVersion10;
   make_directories(places_.data_directory / (is_old ? "pg_xlog" : "pg_wal"), 0700);
   make_tablespace_links();
+  CloudRestoreResult result = configure(held);
   stored::require_consistent(
       info_, stored::gather_evidence(places_.data_directory, kHiddenControlFile, nullptr));
   give_owner(held);
@@ -283,12 +369,14 @@ void CloudRestore::run() {
                  places_.data_directory / backup::kControlFileName);
   log::info(log::kBackupComponent, "Restored backup {} to {}", info_.id.value,
             places_.data_directory.string());
+  return result;
 }
 
 }  // namespace
 
-void restore_cloud_backup(const CloudCatalogue& catalogue, const CloudRestoreRequest& request) {
-  CloudRestore(catalogue, request).run();
+CloudRestoreResult restore_cloud_backup(const CloudCatalogue& catalogue,
+                                        const CloudRestoreRequest& request) {
+  return CloudRestore(catalogue, request).run();
 }
 
 std::optional<catalogue::BackupId> choose_cloud_backup(const CloudBackups& backups,

@@ -1,6 +1,10 @@
 // A backup in a bucket becomes a data directory on this host. Nothing is staged: archives are
 // unpacked where they belong, several at once.
 //
+// Without a recovery that is asked for, all files are as they were backed up. With one its settings
+// are written, and settings that would do harm in the restored cluster are reviewed, as `barman
+// restore` does.
+//
 // Until everything is there and durable, each directory that is written has `.barman-restoring` and
 // the data directory no `global/pg_control`, so that no server starts in it.
 #pragma once
@@ -11,11 +15,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/interrupt.h"
+#include "base/progress.h"
 #include "base/timestamp.h"
 #include "catalogue/backup_info.h"
 #include "cloud/bucket_names.h"
+#include "cloud/cloud_recovery.h"
+#include "restore/review_configuration.h"
 #include "wal/lsn.h"
 
 namespace barman::cloud {
@@ -27,11 +35,23 @@ struct CloudRestoreRequest {
   std::map<std::string, std::filesystem::path> locations = {};
   std::size_t jobs = 2;
   Interrupt interrupt = {};
+  std::optional<CloudRecovery> recovery = {};
+  // Hears of the bytes that come from the bucket; may be nullptr.
+  Progress* progress = nullptr;
+};
+
+// Of the recovery that was asked for; empty without one.
+struct CloudRestoreResult {
+  restore::ConfigurationReview configuration = {};
+  std::vector<std::string> missing_files = {};
+  std::string settings_file = {};
 };
 
 // Throws OperationFailed when there is no such backup, when it cannot be restored, and when the
-// places are not empty; `corrupt` when what is in the bucket is damaged.
-void restore_cloud_backup(const CloudCatalogue& catalogue, const CloudRestoreRequest& request);
+// places are not empty; `corrupt` when what is in the bucket is damaged; `usage` for a target that
+// the backup cannot reach.
+CloudRestoreResult restore_cloud_backup(const CloudCatalogue& catalogue,
+                                        const CloudRestoreRequest& request);
 
 // BACKUP_ID `auto`.
 struct RecoveryGoal {

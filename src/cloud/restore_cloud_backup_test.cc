@@ -4,7 +4,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
+#include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/process.h"
@@ -265,6 +269,59 @@ TEST(RestoreCloudBackup, StaysInItsPlace) {
   });
   EXPECT_NE(bucket.refusal(), "restored");
   EXPECT_TRUE(fs::is_empty(outside));
+}
+
+// As `barman restore` does; without it nothing is touched (TakesEveryCompression).
+TEST(RestoreCloudBackup, PreparesARecovery) {
+  RestoreBucket bucket;
+  bucket.info.end_xlog = wal::Lsn{0x2000100};
+  bucket.info.end_time = parse_timestamp("2026-11-21 01:43:02+00:00")->time;
+  bucket.add_archive({}, [](pipeline::TarWriter& tar) {
+    add_file(tar, "./PG_VERSION", "17\n");
+    add_file(tar, "./postgresql.conf", "archive_command = 'cp %p /archive/%f'\nport = 5432\n");
+    add_file(tar, "./postgresql.auto.conf", "recovery_target_name = 'old'\n");
+    add_file(tar, "global/pg_control", "control");
+    add_file(tar, "./backup_label", kLabel);
+  });
+  bucket.catalogue.save(bucket.info);
+  CloudRestoreRequest request{.id = kRestoreId, .destination = bucket.destination};
+  request.recovery = CloudRecovery{
+      .target = {.lsn = "0/2000050"}, .standby_mode = false, .restore_command = "fetch %f %p"};
+  EXPECT_THROW(restore_cloud_backup(bucket.catalogue, request), Error) << "before its end";
+  EXPECT_FALSE(fs::exists(bucket.destination));
+  request.recovery->target = {.lsn = "0/3000000", .exclusive = true, .action = "promote"};
+  const CloudRestoreResult result = restore_cloud_backup(bucket.catalogue, request);
+  EXPECT_EQ(result.settings_file, "postgresql.auto.conf");
+  EXPECT_THAT(bucket.file("postgresql.auto.conf"),
+              testing::AllOf(HasSubstr("#BARMAN#recovery_target_name"),
+                             HasSubstr("restore_command = 'fetch %f %p'\n"
+                                       "recovery_target_lsn = '0/3000000'\n"
+                                       "recovery_target_inclusive = 'False'\n"
+                                       "recovery_target_action = 'promote'\n")));
+  EXPECT_EQ(bucket.file("recovery.signal"), "");
+  EXPECT_THAT(bucket.file("postgresql.conf"), HasSubstr("archive_command = false"));
+  EXPECT_EQ(result.configuration.changes.size(), 2U);
+  EXPECT_THAT(result.missing_files, testing::ElementsAre("pg_hba.conf", "pg_ident.conf"));
+}
+
+TEST(RestoreCloudBackup, TellsItsProgress) {
+  struct Counter final : Progress {
+    void begin(std::string_view, std::uint64_t bytes) override { total = bytes; }
+    void advance(std::uint64_t bytes) override { done += bytes; }
+    void set_item(std::string_view) override {}
+    void end() override { is_over = true; }
+    std::uint64_t total = 0;
+    std::atomic<std::uint64_t> done = 0;
+    bool is_over = false;
+  } counter;
+  RestoreBucket bucket;
+  bucket.add_data(Algorithm::gzip);
+  bucket.catalogue.save(bucket.info);
+  restore_cloud_backup(bucket.catalogue,
+                       {.id = kRestoreId, .destination = bucket.destination, .progress = &counter});
+  EXPECT_GT(counter.total, 0U);
+  EXPECT_EQ(counter.done, counter.total);
+  EXPECT_TRUE(counter.is_over);
 }
 
 TEST(ChooseCloudBackup, TakesTheNewestThatIsDone) {

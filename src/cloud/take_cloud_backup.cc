@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "base/log_components.h"
 #include "base/timestamp.h"
 #include "catalogue/backup_id.h"
+#include "cloud/delete_cloud_backups.h"
 #include "cloud/operation_failed.h"
 #include "postgres/conninfo.h"
 #include "postgres/low_level_backup.h"
@@ -62,6 +64,8 @@ class CloudBackup {
   void complete();
   void fail(const std::string& reason);
   void require_going_on();
+  void give_sign_of_life();
+  void require_announced() const;
 
   const CloudCatalogue& catalogue_;
   const CloudBackupRequest& request_;
@@ -71,6 +75,8 @@ class CloudBackup {
   BackupInfo info_;
   bool is_announced_ = false;
   BackupClock::time_point begun_ = BackupClock::now();
+  BackupClock::time_point last_sign_ = begun_;
+  std::mutex sign_mutex_;
   std::size_t lane_count_ = 1;
   std::optional<backup::ClusterUpload> upload_;
 };
@@ -119,6 +125,24 @@ void CloudBackup::announce() {
 void CloudBackup::require_going_on() {
   request_.interrupt.throw_if_requested();
   session_->require_alive();
+  give_sign_of_life();
+}
+
+// So that nobody takes a long backup for a dead one (delete_cloud_backups.h).
+void CloudBackup::give_sign_of_life() {
+  const std::unique_lock lock(sign_mutex_, std::try_to_lock);
+  if (!lock || BackupClock::now() - last_sign_ < kSignOfLife) return;
+  last_sign_ = BackupClock::now();
+  require_announced();
+  catalogue_.save(info_);
+}
+
+// Somebody may have deleted it meanwhile, with archives that are complete.
+void CloudBackup::require_announced() const {
+  const auto found = catalogue_.find(info_.id);
+  if (found && found->status == BackupStatus::started) return;
+  throw OperationFailed(fmt::format("backup {} was deleted while it was made", info_.id.value),
+                        "Take another one.");
 }
 
 void CloudBackup::copy() {
@@ -157,6 +181,7 @@ void CloudBackup::complete() {
                  "{} backup {}: {}. The backup holds those pages as they are.", damage->finder,
                  info_.id.value, damage->details);
   }
+  require_announced();
   info_.status = BackupStatus::done;
   // Commit point: all archives are complete.
   catalogue_.save(info_);

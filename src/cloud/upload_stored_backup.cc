@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -44,6 +45,20 @@ void require_uploadable(const catalogue::BackupInfo& info) {
                             info.encryption ? "Encrypted" : "Incremental"),
                 "Call the script for full backups of plain files only.");
   }
+}
+
+// An upload that was killed has left archives; beside the new ones they would be a mixture.
+void remove_former_archives(const CloudCatalogue& catalogue, const catalogue::BackupId& id) {
+  std::vector<std::string> keys;
+  for (const StoredArchive& archive : catalogue.list_objects(id).archives) {
+    keys.push_back(archive.key);
+  }
+  if (keys.empty()) return;
+  log::info(log::kBackupComponent, "Deleting {} archives of an upload of backup {} that has ended",
+            keys.size(), id.value);
+  // What is there by this name is no backup any more.
+  catalogue.remove(id);
+  catalogue.storage().remove(keys);
 }
 
 class StoredUpload {
@@ -111,10 +126,16 @@ void upload_stored_backup(const CloudCatalogue& catalogue, const StoredBackupUpl
   const catalogue::BackupInfo info =
       catalogue::parse_backup_info(text, upload.id, upload.info_path);
   require_uploadable(info);
+  const std::string key = catalogue.layout().backup_info_key(upload.id);
+  if (find_object_text(catalogue.storage(), key) == text) {
+    log::info(log::kBackupComponent, "Backup {} was uploaded before", upload.id.value);
+    return;
+  }
   try {
+    remove_former_archives(catalogue, upload.id);
     StoredUpload(catalogue, upload, info).run();
     // Commit point: all archives are complete.
-    put_object_text(catalogue.storage(), catalogue.layout().backup_info_key(upload.id), text);
+    put_object_text(catalogue.storage(), key, text);
   } catch (const Error& error) {
     throw OperationFailed(fmt::format("Backup upload failed uploading data ({})", error.describe()),
                           error.hint());

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <exception>
 #include <map>
 #include <memory>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/worker_pool.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
 #include "storage/object_text.h"
@@ -86,19 +88,75 @@ void push_source(const WalSource& source, const fs::path& path, pipeline::Sink& 
   sink.finish();
 }
 
+// The objects that hold a file, compressed or not: of the directory of its WAL.
+std::vector<WalObject> list_forms(const storage::Storage& storage, const BucketLayout& layout,
+                                  const wal::WalFileName& name) {
+  std::vector<WalObject> forms;
+  const std::string directory = layout.wal_directory(name);
+  storage.list(layout.wal_key(name, std::nullopt), [&](const storage::ObjectFacts& facts) {
+    if (facts.key.find('/', directory.size()) != std::string::npos) return;
+    auto parsed = parse_wal_object(facts.key);
+    if (!parsed || parsed->name.name != name.name) return;
+    forms.push_back({.key = facts.key, .name = *std::move(parsed)});
+  });
+  return forms;
+}
+
+// Looks for the forms of a file in a thread of its own, while the file is read and compressed.
+class FormSearch {
+ public:
+  FormSearch(const storage::Storage& storage, const BucketLayout& layout,
+             const wal::WalFileName& name) {
+    worker_.submit([&] {
+      try {
+        forms_ = list_forms(storage, layout, name);
+      } catch (const Error& error) {  // Credentials that can write only are a protection.
+        if (error.kind() != ErrorKind::permission) throw;
+        log::info(log::kWalArchiverComponent, "cannot look for other forms of {}: {}", name.name,
+                  error.describe());
+      }
+    });
+  }
+  // Waits, once.
+  const std::vector<WalObject>& forms() {
+    if (!is_over_) worker_.wait();
+    is_over_ = true;
+    return forms_;
+  }
+
+ private:
+  std::vector<WalObject> forms_;
+  bool is_over_ = false;
+  WorkerPool worker_{1};  // ends before what it writes to
+};
+
+// Makes the object visible only when no form of the file is there.
+class UnlessThere final : public pipeline::Sink {
+ public:
+  UnlessThere(pipeline::Sink& next, FormSearch& search) : next_(next), search_(search) {}
+  void write(Bytes data) override { next_.write(data); }
+  void finish() override {
+    if (search_.forms().empty()) next_.finish();
+  }
+
+ private:
+  pipeline::Sink& next_;
+  FormSearch& search_;
+};
+
 // Whether the object holds what the file holds. nullopt: it is empty, which no WAL file is.
-std::optional<bool> is_same_object(const storage::Storage& storage, const std::string& key,
-                                   const WalSource& source, const WalUpload& upload) {
-  ComparingSink compared(source.file, upload.file);
-  const auto file = storage.open(key);
+std::optional<bool> is_same_object(const storage::Storage& storage, const WalObject& object,
+                                   const WalSource& source, const fs::path& path) {
+  ComparingSink compared(source.file, path);
+  const auto file = storage.open(object.key);
   if (file->size_bytes() == 0 && source.size_bytes > 0) return std::nullopt;
   try {
-    if (upload.compression) {
-      const auto decompressor =
-          compression::make_decompressor(*upload.compression, compared, storage.describe(key));
-      push_object(storage, key, *decompressor);
+    if (object.name.compression) {
+      const auto decompressor = compression::make_decompressor(*object.name.compression, compared,
+                                                               storage.describe(object.key));
+      push_object(storage, object.key, *decompressor);
     } else {
-      push_object(storage, key, compared);
+      push_object(storage, object.key, compared);
     }
   } catch (const Error& error) {  // A damaged object is not the same; other failures are told.
     if (error.kind() != ErrorKind::corrupt) throw;
@@ -107,13 +165,31 @@ std::optional<bool> is_same_object(const storage::Storage& storage, const std::s
   return compared.is_same(source.size_bytes);
 }
 
-void put_wal(storage::Storage& storage, const std::string& key, storage::IfPresent if_present,
-             const WalSource& source, const WalUpload& upload) {
-  const auto sink = storage.create(key, if_present);
-  if (!upload.compression) return push_source(source, upload.file, *sink);
+void put_wal(pipeline::Sink& object, const WalSource& source, const WalUpload& upload) {
+  if (!upload.compression) return push_source(source, upload.file, object);
   const int level = compression::resolve_level(*upload.compression, upload.level);
   push_source(source, upload.file,
-              *compression::make_compressor(*upload.compression, level, *sink));
+              *compression::make_compressor(*upload.compression, level, object));
+}
+
+// One of these forms is the file, and all of them hold it. Empty ones, which a failed upload of
+// Barman leaves, do not count.
+bool is_in(const std::vector<WalObject>& forms, const storage::Storage& storage,
+           const WalSource& source, const fs::path& path) {
+  bool is_there = false;
+  for (const WalObject& form : forms) {
+    const auto is_same = is_same_object(storage, form, source, path);
+    if (!is_same) continue;
+    is_there = true;
+    if (*is_same) continue;
+    throw Error(
+        ErrorKind::conflict,
+        fmt::format("{} holds another content than \"{}\"", storage.describe(form.key),
+                    path.string()),
+        "Two clusters archive to the same place: give each its own server name, or move the "
+        "old WAL away.");
+  }
+  return is_there;
 }
 
 // 0 = the file itself, 1 = compressed, 2 = unfinished, 3 = unfinished and compressed.
@@ -129,15 +205,11 @@ bool answers(const WalObjectName& object, const WalQuery& query) {
          object.name.segment() == query.name.name && query.partials == Partials::take;
 }
 
-void keep_better(std::optional<WalObject>& best, WalObject object) {
-  if (!best || rank_of(object.name) < rank_of(best->name)) best = std::move(object);
-}
-
 // Looks at what goes through it.
 class ContentTap final : public pipeline::Sink {
  public:
-  ContentTap(wal::WalFileName name, pipeline::Sink& next)
-      : check_(std::move(name), {}), next_(next) {}
+  ContentTap(wal::WalFileName name, std::optional<std::uint64_t> system_id, pipeline::Sink& next)
+      : check_(std::move(name), {.system_id = system_id, .may_be_unwritten = false}), next_(next) {}
   void write(Bytes data) override {
     check_.add(data);
     next_.write(data);
@@ -154,25 +226,29 @@ class ContentTap final : public pipeline::Sink {
 
 Archived archive_wal_object(storage::Storage& storage, const BucketLayout& layout,
                             const WalUpload& upload) {
-  const std::string key = layout.wal_key(upload.name, upload.compression);
+  const WalObject own{.key = layout.wal_key(upload.name, upload.compression),
+                      .name = {.name = upload.name, .compression = upload.compression}};
   const WalSource source = open_wal_source(upload.file);
+  FormSearch search(storage, layout, upload.name);
+  std::vector<WalObject> forms;
   try {
-    put_wal(storage, key, storage::IfPresent::refuse, source, upload);
-    return Archived::stored;
-  } catch (const Error& error) {  // Somebody has sent it before.
+    const auto object = storage.create(own.key, storage::IfPresent::refuse);
+    UnlessThere guarded(*object, search);
+    put_wal(guarded, source, upload);
+    forms = search.forms();
+    if (forms.empty()) return Archived::stored;
+  } catch (const Error& error) {  // Somebody has sent it at the same time, or may not be seen.
     if (error.kind() != ErrorKind::conflict) throw;
+    forms = {own};
   }
-  const auto is_same = is_same_object(storage, key, source, upload);
-  if (!is_same) {  // What a failed upload of Barman has left.
-    put_wal(storage, key, storage::IfPresent::replace, source, upload);
-    return Archived::stored;
-  }
-  if (*is_same) return Archived::was_there;
-  throw Error(ErrorKind::conflict,
-              fmt::format("{} holds another content than \"{}\"", storage.describe(key),
-                          upload.file.string()),
-              "Two clusters archive to the same place: give each its own server name, or move the "
-              "old WAL away.");
+  if (is_in(forms, storage, source, upload.file)) return Archived::was_there;
+  // Only what a failed upload of Barman has left is there, of this form or of another one.
+  const bool is_own_empty = std::any_of(forms.begin(), forms.end(),
+                                        [&](const WalObject& form) { return form.key == own.key; });
+  const auto object = storage.create(
+      own.key, is_own_empty ? storage::IfPresent::replace : storage::IfPresent::refuse);
+  put_wal(*object, source, upload);
+  return Archived::stored;
 }
 
 FoundWalObjects find_wal_objects(const storage::Storage& storage, const BucketLayout& layout,
@@ -182,6 +258,7 @@ FoundWalObjects find_wal_objects(const storage::Storage& storage, const BucketLa
   const std::string directory = layout.wal_directory(query.name);
   // Of its beginning only, if nothing else is asked for.
   const std::string prefix = takes_following ? directory : layout.wal_key(query.name, std::nullopt);
+  std::vector<WalObject> forms;
   std::map<std::string, WalObject> following;
   storage.list(prefix, [&](const storage::ObjectFacts& facts) {
     if (facts.key.find('/', directory.size()) != std::string::npos) return;
@@ -194,7 +271,7 @@ FoundWalObjects find_wal_objects(const storage::Storage& storage, const BucketLa
     if (answers(object.name, query)) {
       log::info(log::kWalArchiverComponent, "Found WAL {} for server {} as {}", query.name.name,
                 layout.server_name(), layout.shown(facts.key));
-      return keep_better(found.wanted, std::move(object));
+      return forms.push_back(std::move(object));
     }
     const bool follows = takes_following && object.name.name.kind == WalFileKind::segment &&
                          object.name.name.name > query.name.name;
@@ -202,6 +279,16 @@ FoundWalObjects find_wal_objects(const storage::Storage& storage, const BucketLa
     const auto [entry, is_new] = following.emplace(object.name.name.name, object);
     if (!is_new && rank_of(object.name) < rank_of(entry->second.name)) entry->second = object;
   });
+  std::stable_sort(forms.begin(), forms.end(), [](const WalObject& a, const WalObject& b) {
+    return rank_of(a.name) < rank_of(b.name);
+  });
+  for (WalObject& form : forms) {
+    if (!found.wanted) {
+      found.wanted = std::move(form);
+    } else if (form.name.name.kind == found.wanted->name.name.kind) {
+      found.other_forms.push_back(std::move(form));
+    }
+  }
   for (auto& [name, object] : following) {
     if (found.following.size() == query.following) break;
     found.following.push_back(std::move(object));
@@ -210,9 +297,9 @@ FoundWalObjects find_wal_objects(const storage::Storage& storage, const BucketLa
 }
 
 void fetch_wal_object(const storage::Storage& storage, const WalObject& object, const Fd& target,
-                      const fs::path& target_path) {
+                      const fs::path& target_path, std::optional<std::uint64_t> system_id) {
   compression::FdSink file(target.get(), target_path);
-  ContentTap content(object.name.name, file);
+  ContentTap content(object.name.name, system_id, file);
   if (object.name.compression) {
     const auto decompressor = compression::make_decompressor(*object.name.compression, content,
                                                              storage.describe(object.key));
@@ -221,9 +308,31 @@ void fetch_wal_object(const storage::Storage& storage, const WalObject& object, 
     push_object(storage, object.key, content);
   }
   if (const auto problem = content.find_problem()) {
-    log::warning(log::kWalArchiverComponent, "{} is not what its name says: {}",
-                 storage.describe(object.key), problem->text);
+    throw Error(ErrorKind::corrupt,
+                fmt::format("{} is not what its name says: {}", storage.describe(object.key),
+                            problem->text),
+                "Look who has written it; another copy of the file can be put in its place.");
   }
+}
+
+void fetch_wanted_wal(const storage::Storage& storage, const FoundWalObjects& found,
+                      const std::function<const Fd&()>& begin, const fs::path& target_path,
+                      std::optional<std::uint64_t> system_id) {
+  std::exception_ptr refusal;
+  const auto is_fetched = [&](const WalObject& object) {
+    try {
+      fetch_wal_object(storage, object, begin(), target_path, system_id);
+      return true;
+    } catch (const Error& error) {  // Of this form; another one may be right.
+      if (error.kind() != ErrorKind::corrupt || found.other_forms.empty()) throw;
+      log::warning(log::kWalArchiverComponent, "{}", error.describe());
+      if (!refusal) refusal = std::current_exception();
+      return false;
+    }
+  };
+  if (is_fetched(*found.wanted)) return;
+  if (std::any_of(found.other_forms.begin(), found.other_forms.end(), is_fetched)) return;
+  std::rethrow_exception(refusal);
 }
 
 std::vector<WalObject> list_wal_objects(const storage::Storage& storage,

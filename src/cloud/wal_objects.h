@@ -1,11 +1,14 @@
 // WAL files as objects of a bucket: one goes up, one comes down, and which there are.
 //
-// A name is a promise: an object of that name is never replaced by other content. What is sent
-// twice (PostgreSQL does that after a crash) is compared and counts as archived.
+// A name is a promise: an object of that name is never replaced by other content, and no other form
+// of it (compressed, or in another way) is put beside one of other content. What is sent twice
+// (PostgreSQL does that after a crash) is compared and counts as archived.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,8 +31,9 @@ struct WalUpload {
 
 enum class Archived { stored, was_there };
 
-// Complete and durable in the bucket when it returns. Throws `conflict` when another content has
-// that name, `corrupt` when the file changes while it is read.
+// Complete and durable in the bucket when it returns. One listing, while the file is read, tells
+// the forms that are there; who may not list is told of the form only that is to be written. Throws
+// `conflict` when another content has that name, `corrupt` when the file changes while it is read.
 Archived archive_wal_object(storage::Storage& storage, const BucketLayout& layout,
                             const WalUpload& upload);
 
@@ -49,6 +53,8 @@ struct WalObject {
 
 struct FoundWalObjects {
   std::optional<WalObject> wanted;
+  // Forms of the same file in which it is there, too, the better ones first.
+  std::vector<WalObject> other_forms;
   std::vector<WalObject> following;  // ascending, one for each segment
 };
 
@@ -56,10 +62,20 @@ struct FoundWalObjects {
 FoundWalObjects find_wal_objects(const storage::Storage& storage, const BucketLayout& layout,
                                  const WalQuery& query);
 
-// Writes the content, decompressed, to `target`. What comes out and does not look like the file of
-// that name is a warning of the log: PostgreSQL would take it for the end of WAL.
+// Writes the content, decompressed, to `target`. Throws `corrupt` when what comes out is not the
+// file of that name, of the cluster `system_id` if that is known: PostgreSQL would take it for the
+// end of the WAL, or replay what is not its own.
 void fetch_wal_object(const storage::Storage& storage, const WalObject& object, const Fd& target,
-                      const std::filesystem::path& target_path);
+                      const std::filesystem::path& target_path,
+                      std::optional<std::uint64_t> system_id = {});
+
+// The wanted file, in the first of its forms that is what its name says; that another one is not is
+// a warning of the log. `begin` gives the empty file before each attempt. Throws what was wrong
+// with the first form.
+void fetch_wanted_wal(const storage::Storage& storage, const FoundWalObjects& found,
+                      const std::function<const Fd&()>& begin,
+                      const std::filesystem::path& target_path,
+                      std::optional<std::uint64_t> system_id = {});
 
 // All WAL files of the archive, ascending by key.
 std::vector<WalObject> list_wal_objects(const storage::Storage& storage,

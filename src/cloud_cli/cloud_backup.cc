@@ -1,15 +1,19 @@
 // `barman-cloud-backup`: a backup of a PostgreSQL on this host into a bucket, and of Barman's
 // backups as its hook script.
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/timestamp.h"
+#include "cloud/delete_cloud_backups.h"
 #include "cloud/take_cloud_backup.h"
 #include "cloud_cli/cloud_program.h"
 #include "cloud_cli/cloud_programs.h"
+#include "cloud_cli/deletion_options.h"
 #include "cloud_cli/hook_call.h"
 #include "command_line/argument_value.h"
 #include "command_line/run_program.h"
@@ -26,6 +30,7 @@ using object_store::Provider;
 constexpr int kExitNoRetry = 63;
 constexpr std::uint64_t kTebibyte = std::uint64_t{1} << 40;
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+constexpr std::int64_t kUploadedWalMicroseconds = std::int64_t{24} * 3600 * 1'000'000;
 
 std::vector<OptionSpec> connection_options() {
   return {{.names = {"host"},
@@ -229,21 +234,32 @@ int upload_as_hook(const ParsedArguments& arguments, const HookCall& call) {
   return kExitDone;
 }
 
-// Uploads of backups that are over, which a killed program has left: they cost space, and nobody
-// sees them. Those of a backup that says STARTED may be under way.
-void abort_leftovers(const OpenBucket& bucket) {
+// Uploads that a killed program has left: they cost space, and nobody sees them. Those of a backup
+// that says STARTED may be under way, and so may those of WAL on their first day.
+void abort_unfinished_uploads(const OpenBucket& bucket) {
+  const cloud::CloudCatalogue catalogue = bucket.catalogue();
+  for (const auto& upload : bucket.store->list_unfinished(bucket.layout.backups_prefix())) {
+    const auto object = bucket.layout.parse_backup_key(upload.key);
+    if (!object) continue;
+    const auto backup = catalogue.find(object->id);
+    if (!backup || backup->status == catalogue::BackupStatus::started) continue;
+    bucket.store->abort_unfinished(upload);
+  }
+  const Timestamp now = now_local();
+  for (const auto& upload : bucket.store->list_unfinished(bucket.layout.wals_prefix())) {
+    const std::int64_t age = now.microseconds - upload.begun.microseconds;
+    if (age > kUploadedWalMicroseconds) bucket.store->abort_unfinished(upload);
+  }
+}
+
+// What runs that are over have left.
+void delete_leftovers(const OpenBucket& bucket) {
   try {
-    const cloud::CloudCatalogue catalogue = bucket.catalogue();
-    for (const auto& upload : bucket.store->list_unfinished(bucket.layout.backups_prefix())) {
-      const auto object = bucket.layout.parse_backup_key(upload.key);
-      if (!object) continue;
-      const auto backup = catalogue.find(object->id);
-      if (!backup || backup->status == catalogue::BackupStatus::started) continue;
-      bucket.store->abort_unfinished(upload);
-    }
+    abort_unfinished_uploads(bucket);
+    cloud::delete_cloud_leftovers(bucket.catalogue(), deletion_options(bucket));
   } catch (const Error& error) {  // It is not what was asked for, and needs rights of its own.
     if (error.kind() == ErrorKind::connection || error.kind() == ErrorKind::interrupted) throw;
-    log::info("barman.cloud", "cannot look for unfinished uploads: {}", error.describe());
+    log::info("barman.cloud", "cannot look for what other runs have left: {}", error.describe());
   }
 }
 
@@ -256,7 +272,7 @@ int back_up(const ParsedArguments& arguments) {
   options.interrupt = {};
   const OpenBucket bucket = open_bucket(arguments, options);
   if (arguments.is_set("test")) return test_connection(*bucket.store);
-  abort_leftovers(bucket);
+  delete_leftovers(bucket);
   cloud::take_cloud_backup(bucket.catalogue(),
                            {.conninfo = conninfo_of(arguments),
                             .name = arguments.find("name"),

@@ -10,6 +10,7 @@
 #include "cloud/delete_cloud_backups.h"
 #include "cloud_cli/cloud_program.h"
 #include "cloud_cli/cloud_programs.h"
+#include "cloud_cli/deletion_options.h"
 #include "command_line/parser.h"
 #include "command_line/run_program.h"
 #include "config/option_value.h"
@@ -19,7 +20,6 @@ namespace {
 
 using command_line::ParsedArguments;
 using command_line::ValueKind;
-using object_store::Provider;
 
 std::vector<command_line::OptionSpec> deletion_options() {
   return {{.names = {"backup-id"},
@@ -53,54 +53,24 @@ std::vector<command_line::OptionSpec> deletion_options() {
            .help = "also delete a backup whose status is STARTED: it is not running any more"}};
 }
 
-std::size_t most_in_batch(Provider provider) {
-  switch (provider) {
-    case Provider::aws_s3:
-      return 1000;
-    case Provider::azure_blob_storage:
-      return 256;
-    case Provider::google_cloud_storage:
-      return 100;
-  }
-  return 100;
-}
-
-std::string lock_of(const object_store::ObjectStore& store, const std::string& key, Timestamp now) {
-  const auto lock = store.find_lock(key);
-  if (!lock) return "";
-  if (lock->retain_until && *lock->retain_until > now) {
-    return fmt::format("Object is locked and can't be deleted until {}",
-                       format_iso(*lock->retain_until));
-  }
-  return lock->has_legal_hold ? "Object has a legal hold and can't be deleted until the legal hold "
-                                "is removed"
-                              : "";
-}
-
 cloud::CloudDeletionOptions make_deletion_options(const ParsedArguments& arguments,
                                                   const OpenBucket& bucket, Timestamp now) {
-  const Provider provider = bucket.store->url().provider;
-  const auto most = static_cast<std::int64_t>(most_in_batch(provider));
-  cloud::CloudDeletionOptions options{
-      .minimum_redundancy =
-          static_cast<std::uint64_t>(arguments.find_integer("minimum_redundancy").value_or(0)),
-      .is_dry_run = arguments.is_set("dry_run"),
-      .tell = [](const std::string& line) { print_result(line + "\n"); },
-      .batch_size = static_cast<std::size_t>(
-          std::clamp<std::int64_t>(arguments.find_integer("batch_size").value_or(most), 1, most)),
-      .takes_started = arguments.is_set("force"),
-      .abort_uploads =
-          [&store = *bucket.store](const std::string& prefix) {
-            for (const auto& upload : store.list_unfinished(prefix)) store.abort_unfinished(upload);
-          },
-      .find_lock = {}};
+  cloud::CloudDeletionOptions options = deletion_options(bucket);
+  options.minimum_redundancy =
+      static_cast<std::uint64_t>(arguments.find_integer("minimum_redundancy").value_or(0));
+  options.is_dry_run = arguments.is_set("dry_run");
+  options.takes_started = arguments.is_set("force");
+  const auto most = static_cast<std::int64_t>(options.batch_size);
+  options.batch_size = static_cast<std::size_t>(
+      std::clamp<std::int64_t>(arguments.find_integer("batch_size").value_or(most), 1, most));
   if (!arguments.is_set("check_object_lock")) return options;
-  if (provider != Provider::aws_s3) {
+  if (bucket.store->url().provider != object_store::Provider::aws_s3) {
     log::warning("barman.cloud", "--check-object-lock is ignored: only S3 has object locks");
     return options;
   }
   options.find_lock = [&store = *bucket.store, now](const std::string& key) {
-    return lock_of(store, key, now);
+    const auto lock = store.find_lock(key);
+    return lock ? object_store::reason_of_lock(*lock, now) : std::string();
   };
   return options;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <optional>
 #include <set>
 #include <utility>
@@ -32,6 +33,8 @@ using object_store::StoreOptions;
 namespace {
 
 constexpr std::size_t kMostTags = 10;
+// As shells say it.
+constexpr int kExitSignalBase = 128;
 constexpr std::string_view kCloudComponent = "barman.cloud";
 constexpr const char* kCloudLogFormat = "%(asctime)s [%(process)s] %(levelname)s: %(message)s";
 
@@ -301,6 +304,18 @@ Interrupt cloud_interrupt() {
   return signal_source()->interrupt();
 }
 
+int end_as_signalled(int exit_code) {
+  const int signal = signal_source() ? signal_source()->interrupt().signal() : 0;
+  if (exit_code == kExitDone || signal == 0) return exit_code;
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, signal);
+  ::signal(signal, SIG_DFL);
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  ::raise(signal);
+  return kExitSignalBase + signal;
+}
+
 StoreOptions store_options(const ParsedArguments& arguments) {
   StoreOptions options;
   options.endpoint_url = text_of(arguments, "endpoint_url");
@@ -358,6 +373,7 @@ StoreOptions upload_store_options(const ParsedArguments& arguments) {
 OpenBucket open_bucket(const ParsedArguments& arguments, const StoreOptions& options) {
   const auto provider = object_store::find_provider(arguments.get("cloud_provider")).value();
   const object_store::StoreUrl url = object_store::parse_store_url(arguments.get("url"), provider);
+  object_store::prepare_requests();
   const std::string& server = arguments.get("server_name");
   OpenBucket bucket{.store = object_store::open_store(url, options),
                     .doubled = nullptr,

@@ -72,6 +72,10 @@ int run_guarded(std::string_view what, const command_line::ParsedArguments& argu
                 CloudWork work);
 // The signals of this run, for those who transfer much; asked for first, before any thread.
 Interrupt cloud_interrupt();
+// For programs that PostgreSQL calls: it takes an exit code for an answer about the file. A run
+// that a signal has ended, and that has cleaned up, ends by that signal; others return the exit
+// code.
+int end_as_signalled(int exit_code);
 
 // A store and its server name, as a command line says. Nothing is asked for yet.
 struct OpenBucket {

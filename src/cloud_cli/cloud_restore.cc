@@ -1,9 +1,14 @@
 // `barman-cloud-restore`: a backup in a bucket becomes a data directory.
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -15,6 +20,11 @@
 #include "cloud_cli/cloud_program.h"
 #include "cloud_cli/cloud_programs.h"
 #include "command_line/run_program.h"
+#include "output/progress_display.h"
+#include "output/restore_views.h"
+#include "restore/choose_backup.h"
+#include "restore/recovery_settings.h"
+#include "wal/timeline_target.h"
 
 namespace barman::cloud_cli {
 namespace {
@@ -23,6 +33,7 @@ using command_line::ParsedArguments;
 using command_line::ValueKind;
 
 constexpr std::string_view kAutomatic = "auto";
+constexpr std::string_view kDefaultProvider = "aws-s3";
 
 std::vector<command_line::OptionSpec> restore_options() {
   return {{.names = {"tablespace"},
@@ -36,20 +47,43 @@ std::vector<command_line::OptionSpec> restore_options() {
            .help = "archives that are unpacked at once",
            .metavar = "JOBS",
            .default_text = "4"},
+          {.names = {"get-wal"},
+           .help = "write settings of recovery: PostgreSQL fetches WAL from the bucket, to the end "
+                   "or to the target. Without them all files are as they were"},
+          {.names = {"standby-mode"}, .help = "the same, and the cluster becomes a standby"},
           {.names = {"target-tli"},
            .kind = ValueKind::timeline,
-           .help = "with backup ID auto: the timeline of the backup, or latest",
+           .help = "timeline to follow: a number, latest or current; with backup ID auto also that "
+                   "of the backup",
            .metavar = "TARGET_TLI"},
           {.names = {"target-lsn"},
            .kind = ValueKind::text,
-           .help = "with backup ID auto: the backup ended before this place in the WAL",
+           .help = "recover up to this place in the WAL",
            .metavar = "TARGET_LSN",
            .group = "target"},
           {.names = {"target-time"},
            .kind = ValueKind::text,
-           .help = "with backup ID auto: the backup ended before this moment",
+           .help = "recover up to this moment",
            .metavar = "TARGET_TIME",
            .group = "target"},
+          {.names = {"target-xid"},
+           .kind = ValueKind::text,
+           .help = "recover up to this transaction",
+           .metavar = "TARGET_XID",
+           .group = "target"},
+          {.names = {"target-name"},
+           .kind = ValueKind::text,
+           .help = "recover up to this restore point",
+           .metavar = "TARGET_NAME",
+           .group = "target"},
+          {.names = {"target-immediate"},
+           .help = "recover only until the data is consistent",
+           .group = "target"},
+          {.names = {"exclusive"}, .help = "stop just before the target, not after it"},
+          {.names = {"target-action"},
+           .kind = ValueKind::choice,
+           .help = "what PostgreSQL does at the target",
+           .choices = {"pause", "shutdown", "promote"}},
           {.names = {"snapshot-recovery-instance"},
            .kind = ValueKind::text,
            .help = "for backups by snapshots, which this version cannot restore",
@@ -68,6 +102,28 @@ std::vector<command_line::OptionSpec> restore_options() {
            .metavar = "VALUE"}};
 }
 
+std::optional<wal::TimelineTarget> read_timeline(const ParsedArguments& arguments) {
+  const auto word = arguments.find("target_tli");
+  if (!word) return std::nullopt;
+  const std::optional<wal::TimelineTarget> target = wal::parse_timeline_target(*word);
+  if (!target) {
+    throw Error(ErrorKind::config, fmt::format("Invalid timeline '{}'", *word),
+                "Give a positive number or 'latest'.");
+  }
+  return target;
+}
+
+restore::TargetRequest read_target(const ParsedArguments& arguments) {
+  return {.time = arguments.find("target_time"),
+          .xid = arguments.find("target_xid"),
+          .lsn = arguments.find("target_lsn"),
+          .name = arguments.find("target_name"),
+          .immediate = arguments.is_set("target_immediate"),
+          .timeline = read_timeline(arguments),
+          .exclusive = arguments.is_set("exclusive"),
+          .action = arguments.find("target_action")};
+}
+
 // Before anything is asked for.
 std::map<std::string, std::filesystem::path> parse_locations(const ParsedArguments& arguments) {
   std::map<std::string, std::filesystem::path> locations;
@@ -84,15 +140,14 @@ std::map<std::string, std::filesystem::path> parse_locations(const ParsedArgumen
 
 std::optional<wal::TimelineId> goal_timeline(const ParsedArguments& arguments,
                                              const OpenBucket& bucket) {
-  const auto word = arguments.find("target_tli");
-  if (!word) return std::nullopt;
-  if (*word == "current") {
+  using Kind = wal::TimelineTarget::Kind;
+  const std::optional<wal::TimelineTarget> target = read_timeline(arguments);
+  if (!target) return std::nullopt;
+  if (target->kind == Kind::current) {
     throw Error(ErrorKind::config, "the timeline 'current' does not choose a backup",
                 "Name a timeline by its number, or latest.");
   }
-  if (*word != "latest") {
-    return wal::TimelineId{static_cast<std::uint32_t>(*parse_integer(*word))};
-  }
+  if (target->kind == Kind::number) return target->timeline;
   wal::TimelineId latest;
   for (const cloud::WalObject& object : cloud::list_wal_objects(*bucket.store, bucket.layout)) {
     latest = std::max(latest, object.name.name.timeline);
@@ -130,25 +185,77 @@ catalogue::BackupId choose_id(const ParsedArguments& arguments, const OpenBucket
   const cloud::CloudCatalogue catalogue = bucket.catalogue();
   const std::string& word = arguments.get("backup_id");
   if (word != kAutomatic) return catalogue.resolve(word);
+  restore::refuse_target_for_automatic_choice(read_target(arguments));
   const auto id = cloud::choose_cloud_backup(catalogue.load(), make_goal(arguments, bucket));
   if (id) return *id;
   throw cloud::OperationFailed("Cannot find any candidate backup for recovery.",
                                "barman-cloud-backup-list shows the backups.");
 }
 
-int restore(const ParsedArguments& arguments) {
+// With what this call needs to get at the bucket; credentials are those of the environment.
+std::string restore_command(const ParsedArguments& arguments) {
+  std::string command = "barman-cloud-wal-restore";
+  for (const std::string_view name :
+       {"cloud-provider", "endpoint-url", "addressing-style", "aws-profile", "read-timeout",
+        "azure-credential", "sse-customer-key"}) {
+    const auto value = arguments.find(replace_all(std::string(name), "-", "_"));
+    if (!value || (name == "cloud-provider" && *value == kDefaultProvider)) continue;
+    command += fmt::format(" --{} {}", name, restore::quote_command_path(*value));
+  }
+  if (arguments.is_set("standby_mode")) command += " --no-partial";
+  const std::int64_t jobs = arguments.find_integer("jobs").value_or(1);
+  if (jobs > 1) command += fmt::format(" -p {}", jobs);
+  return command + fmt::format(" {} {} %f %p", restore::quote_command_path(arguments.get("url")),
+                               restore::quote_command_path(arguments.get("server_name")));
+}
+
+// Scripts that use `auto` with a target write the settings themselves.
+std::optional<cloud::CloudRecovery> find_recovery(const ParsedArguments& arguments) {
+  const auto is_any_of = [&](std::initializer_list<const char*> names) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](const char* name) { return arguments.has(name); });
+  };
+  const bool is_chosen_by_target = arguments.get("backup_id") == kAutomatic;
+  const bool is_wanted =
+      is_any_of({"get_wal", "standby_mode", "target_xid", "target_name", "target_immediate",
+                 "exclusive", "target_action"}) ||
+      (!is_chosen_by_target && is_any_of({"target_time", "target_lsn", "target_tli"}));
+  if (!is_wanted) return std::nullopt;
+  return cloud::CloudRecovery{.target = read_target(arguments),
+                              .standby_mode = arguments.is_set("standby_mode"),
+                              .restore_command = restore_command(arguments)};
+}
+
+void tell_recovery(const cloud::CloudRestoreResult& result) {
+  std::string text;
+  for (const std::string& line :
+       output::configuration_lines(result.configuration, result.missing_files)) {
+    text += line + "\n";
+  }
+  print_result(
+      fmt::format("{}\n{}\n\nYour PostgreSQL server has been successfully prepared for "
+                  "recovery!\n",
+                  text, output::restore_command_advice(result.settings_file)));
+}
+
+int restore_backup(const ParsedArguments& arguments) {
   const auto locations = parse_locations(arguments);
   object_store::StoreOptions options = keyed_store_options(arguments);
   options.interrupt = cloud_interrupt();
   const OpenBucket bucket = open_bucket(arguments, options);
   if (arguments.is_set("test")) return test_connection(*bucket.store);
-  cloud::restore_cloud_backup(
+  const auto recovery = find_recovery(arguments);
+  output::ProgressDisplay progress(STDERR_FILENO);
+  const cloud::CloudRestoreResult result = cloud::restore_cloud_backup(
       bucket.catalogue(),
       {.id = choose_id(arguments, bucket),
        .destination = arguments.get("recovery_dir"),
        .locations = locations,
        .jobs = static_cast<std::size_t>(arguments.find_integer("jobs").value_or(1)),
-       .interrupt = options.interrupt});
+       .interrupt = options.interrupt,
+       .recovery = recovery,
+       .progress = &progress});
+  if (recovery) tell_recovery(result);
   return kExitDone;
 }
 
@@ -160,10 +267,11 @@ const command_line::ProgramSpec& cloud_restore_program() {
        .summary = "restore a backup from a bucket into a data directory",
        .description =
            "The places must be empty. Archives are unpacked straight into them, several at once; "
-           "global/pg_control comes last, so that no server starts before all is there. Settings "
-           "of "
-           "recovery are yours: restore_command = 'barman-cloud-wal-restore URL SERVER %f %p' and "
-           "recovery.signal.",
+           "global/pg_control comes last, so that no server starts before all is there. With "
+           "--get-wal, --standby-mode or a target the settings of recovery are written, with a "
+           "restore_command that fetches from the bucket, and settings that would do harm in the "
+           "restored cluster are changed and told. Otherwise they are yours: restore_command = "
+           "'barman-cloud-wal-restore URL SERVER %f %p' and recovery.signal.",
        .options = restore_options(),
        .positionals = {{.key = "backup_id",
                         .metavar = "backup_id",
@@ -177,9 +285,10 @@ const command_line::ProgramSpec& cloud_restore_program() {
 }
 
 int run_cloud_restore(int argc, char** argv) {
-  return command_line::run_program(
-      cloud_restore_program(), argc, argv,
-      [](const ParsedArguments& arguments) { return run_guarded("restore", arguments, restore); });
+  return command_line::run_program(cloud_restore_program(), argc, argv,
+                                   [](const ParsedArguments& arguments) {
+                                     return run_guarded("restore", arguments, restore_backup);
+                                   });
 }
 
 }  // namespace barman::cloud_cli

@@ -108,6 +108,7 @@ std::uint64_t wal_part_size(const fs::path& path) {
 object_store::StoreOptions wal_store_options(const ParsedArguments& arguments, const fs::path& path,
                                              const wal::WalFileName& name) {
   object_store::StoreOptions options = upload_store_options(arguments);
+  options.interrupt = cloud_interrupt();
   options.part_size_bytes = wal_part_size(path);
   options.tags = parse_tags(arguments, "tag");
   const object_store::ObjectTags history_tags = parse_tags(arguments, "history_tag");
@@ -116,6 +117,10 @@ object_store::StoreOptions wal_store_options(const ParsedArguments& arguments, c
       command_line::parse_transfer_size(arguments.get("max_block_size")).value();
   options.max_single_put_size_bytes =
       command_line::parse_transfer_size(arguments.get("max_single_put_size")).value();
+  // In one request, as far as that is allowed.
+  if (options.part_size_bytes <= options.max_single_put_size_bytes) {
+    options.max_block_size_bytes = std::max(options.max_block_size_bytes, options.part_size_bytes);
+  }
   options.jobs = static_cast<unsigned>(arguments.find_integer("max_concurrency").value_or(1));
   return options;
 }
@@ -175,10 +180,10 @@ const command_line::ProgramSpec& cloud_wal_archive_program() {
 }
 
 int run_cloud_wal_archive(int argc, char** argv) {
-  return command_line::run_program(cloud_wal_archive_program(), argc, argv,
-                                   [](const ParsedArguments& arguments) {
-                                     return run_guarded("WAL archiver", arguments, archive);
-                                   });
+  return command_line::run_program(
+      cloud_wal_archive_program(), argc, argv, [](const ParsedArguments& arguments) {
+        return end_as_signalled(run_guarded("WAL archiver", arguments, archive));
+      });
 }
 
 }  // namespace barman::cloud_cli

@@ -1,5 +1,6 @@
 // `barman-cloud-wal-restore`: restore_command of a PostgreSQL whose WAL is in a bucket.
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -7,6 +8,9 @@
 
 #include <fmt/format.h>
 
+#include "backup/copied_cluster.h"
+#include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/worker_pool.h"
@@ -18,6 +22,7 @@
 #include "cloud_cli/cloud_program.h"
 #include "cloud_cli/cloud_programs.h"
 #include "command_line/run_program.h"
+#include "postgres/control_file.h"
 
 namespace barman::cloud_cli {
 namespace {
@@ -69,11 +74,26 @@ bool take_from_spool(const client::Spool& spool, const std::string& name,
   }
 }
 
-void fetch_to(const OpenBucket& bucket, const cloud::WalObject& object,
-              const fs::path& destination) {
+// Of the cluster that asks: PostgreSQL calls in its data directory, with a path below it. nullopt
+// for others, who may ask for anybody's WAL.
+std::optional<std::uint64_t> find_system_id(const fs::path& destination) {
+  if (destination.is_absolute()) return std::nullopt;
+  try {
+    if (!find_status(backup::kControlFileName)) return std::nullopt;
+    return postgres::read_control_file(".").system_id.value;
+  } catch (const Error& error) {  // It is PostgreSQL's to tell.
+    log::debug(kWalRestoreComponent, "{}", error.describe());
+    return std::nullopt;
+  }
+}
+
+void fetch_to(const OpenBucket& bucket, const cloud::FoundWalObjects& found,
+              const fs::path& destination, std::optional<std::uint64_t> system_id) {
   client::WalDestination target(destination);
   try {
-    cloud::fetch_wal_object(*bucket.store, object, target.begin(), destination);
+    cloud::fetch_wanted_wal(
+        *bucket.store, found, [&]() -> const Fd& { return target.begin(); }, destination,
+        system_id);
     target.keep();
   } catch (...) {
     target.remove();
@@ -83,7 +103,8 @@ void fetch_to(const OpenBucket& bucket, const cloud::WalObject& object,
 
 // In a process of its own: PostgreSQL replays what it has asked for meanwhile.
 void fetch_following(const ParsedArguments& arguments, const client::Spool& spool,
-                     const std::vector<cloud::WalObject>& objects) {
+                     const std::vector<cloud::WalObject>& objects,
+                     std::optional<std::uint64_t> system_id) {
   std::vector<cloud::WalObject> wanted;
   for (const cloud::WalObject& object : objects) {
     const std::string& name = object.name.name.name;
@@ -97,7 +118,8 @@ void fetch_following(const ParsedArguments& arguments, const client::Spool& spoo
     for (const cloud::WalObject& object : wanted) {
       workers.submit([&] {
         client::SpooledFile file(spool.directory(), object.name.name.name);
-        cloud::fetch_wal_object(*bucket.store, object, file.file(), file.temporary_path());
+        cloud::fetch_wal_object(*bucket.store, object, file.file(), file.temporary_path(),
+                                system_id);
         file.keep();
       });
     }
@@ -111,9 +133,12 @@ int restore_wal(const ParsedArguments& arguments) {
   if (!name || name->name != wal_name) {
     throw ProgramEnd(kExitBadLine, fmt::format("{} is an invalid name for a WAL file", wal_name));
   }
-  const OpenBucket bucket = open_bucket(arguments);
+  object_store::StoreOptions options = keyed_store_options(arguments);
+  options.interrupt = cloud_interrupt();
+  const OpenBucket bucket = open_bucket(arguments, options);
   if (arguments.is_set("test")) return test_connection(*bucket.store);
   const fs::path destination = arguments.get("wal_dest");
+  const auto system_id = find_system_id(destination);
   const std::int64_t parallel = arguments.find_integer("parallel").value_or(0);
   const bool prefetches = parallel > 1 && name->kind == wal::WalFileKind::segment;
   const auto spool = prefetches ? find_spool(arguments) : std::nullopt;
@@ -128,8 +153,8 @@ int restore_wal(const ParsedArguments& arguments) {
     throw ProgramEnd(kExitOperationFailed, fmt::format("WAL file {} for server {} does not exist",
                                                        wal_name, bucket.layout.server_name()));
   }
-  if (!is_taken) fetch_to(bucket, *found.wanted, destination);
-  if (spool) fetch_following(arguments, *spool, found.following);
+  if (!is_taken) fetch_to(bucket, found, destination, system_id);
+  if (spool) fetch_following(arguments, *spool, found.following, system_id);
   return kExitDone;
 }
 
@@ -169,7 +194,7 @@ const command_line::ProgramSpec& cloud_wal_restore_program() {
 int run_cloud_wal_restore(int argc, char** argv) {
   return command_line::run_program(
       cloud_wal_restore_program(), argc, argv, [](const ParsedArguments& arguments) {
-        const int exit_code = run_guarded("WAL restore", arguments, restore_wal);
+        const int exit_code = end_as_signalled(run_guarded("WAL restore", arguments, restore_wal));
         const bool is_known = exit_code == kExitDone || exit_code == kExitOperationFailed ||
                               exit_code == kExitBadLine;
         if (is_known || arguments.is_set("test") || !client::is_called_for_the_last_time()) {

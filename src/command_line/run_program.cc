@@ -49,8 +49,7 @@ int run_program(const ProgramSpec& program, int argc, char** argv,
     return program.usage_exit_code;
   } catch (const std::exception& error) {
     const auto* ours = dynamic_cast<const Error*>(&error);
-    tell(fmt::format("ERROR: {}", ours != nullptr ? ours->describe() : error.what()));
-    if (ours != nullptr && !ours->hint().empty()) tell("HINT: " + ours->hint());
+    tell(fmt::format("ERROR: {}", ours != nullptr ? ours->describe_with_hint() : error.what()));
   }
   return program.failure_exit_code;
 }

@@ -13,7 +13,7 @@ using namespace std::string_view_literals;
 struct Facts {
   Algorithm algorithm;
   std::string_view name;
-  std::string_view suffix;
+  std::string_view extension;
   std::string_view magic;
   int minimum;
   int maximum;
@@ -43,12 +43,14 @@ const Facts& facts_of(Algorithm algorithm) {
 
 std::string_view to_text(Algorithm algorithm) { return facts_of(algorithm).name; }
 
-std::string_view suffix_of(Algorithm algorithm) { return facts_of(algorithm).suffix; }
+std::string_view file_extension(Algorithm algorithm) { return facts_of(algorithm).extension; }
+
+std::string_view suffix_of(Algorithm algorithm) { return facts_of(algorithm).extension; }
 
 std::optional<Algorithm> take_suffix(std::string_view& name) {
   for (const Facts& facts : kFacts) {
-    if (!name.ends_with(facts.suffix)) continue;
-    name.remove_suffix(facts.suffix.size());
+    if (!name.ends_with(facts.extension)) continue;
+    name.remove_suffix(facts.extension.size());
     return facts.algorithm;
   }
   return std::nullopt;

@@ -14,6 +14,8 @@ enum class Algorithm { bzip2, gzip, lz4, snappy, xz, zstd };
 
 // The word that the catalogue uses.
 std::string_view to_text(Algorithm algorithm);
+// What names of files end in: ".gz".
+std::string_view file_extension(Algorithm algorithm);
 // A configured word: the formats, and the old names of other programs for the same formats (pigz,
 // pygzip, pybzip2). nullopt for anything else, "custom" included.
 std::optional<Algorithm> parse_algorithm(std::string_view name);

@@ -3,14 +3,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "compression/codec.h"
 
 namespace barman::compression {
 namespace fs = std::filesystem;
@@ -54,28 +52,6 @@ void push_file(const Fd& source, const fs::path& source_path, pipeline::Sink& si
     offset += size;
   }
   sink.finish();
-}
-
-std::uint64_t compress_file(const Fd& source, const fs::path& source_path, Algorithm algorithm,
-                            int level, int target, const fs::path& target_path) {
-  FdSink sink(target, target_path);
-  push_file(source, source_path, *make_compressor(algorithm, level, sink));
-  return sink.size_bytes();
-}
-
-std::uint64_t decompress_file(const Fd& source, const fs::path& source_path, Algorithm algorithm,
-                              int target, const fs::path& target_path) {
-  FdSink sink(target, target_path);
-  push_file(source, source_path, *make_decompressor(algorithm, sink, source_path.string()));
-  return sink.size_bytes();
-}
-
-std::string decompress_text(std::string content, const std::string& name) {
-  TextSink text(name);
-  const auto decompressor = make_detecting_decompressor(text, name);
-  decompressor->write(as_bytes(content));
-  decompressor->finish();
-  return text.take();
 }
 
 }  // namespace barman::compression

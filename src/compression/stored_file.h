@@ -1,4 +1,4 @@
-// Whole files through the codecs, between descriptors. Sources are read from their beginning with
+// Whole files through codecs, between descriptors. Sources are read from their beginning with
 // pread(2), so that a descriptor may be shared; nothing is fsynced here.
 #pragma once
 
@@ -55,17 +55,5 @@ class TextSink final : public pipeline::Sink {
 
 // Pushes all of `source` into `sink` and finishes it.
 void push_file(const Fd& source, const std::filesystem::path& source_path, pipeline::Sink& sink);
-
-// Return the number of bytes written to `target`.
-std::uint64_t compress_file(const Fd& source, const std::filesystem::path& source_path,
-                            Algorithm algorithm, int level, int target,
-                            const std::filesystem::path& target_path);
-std::uint64_t decompress_file(const Fd& source, const std::filesystem::path& source_path,
-                              Algorithm algorithm, int target,
-                              const std::filesystem::path& target_path);
-
-// `content` itself, or what it is compressed from when it begins like one of the formats. For small
-// files (timeline history); `name` is for errors only.
-std::string decompress_text(std::string content, const std::string& name);
 
 }  // namespace barman::compression

@@ -9,6 +9,7 @@
 
 #include "base/anonymous_file.h"
 #include "compression/codec.h"
+#include "compression/test_support.h"
 
 namespace barman::compression {
 namespace {
@@ -26,13 +27,13 @@ std::string content_of(const Fd& fd) {
 }
 
 TEST(StoredFile, GoesThroughAFormatAndBack) {
-  const Fd plain = memory_file("the content");
   const Fd packed = memory_file("");
-  const Fd unpacked = memory_file("");
-  const std::uint64_t size = compress_file(plain, "plain", Algorithm::lz4, 0, packed.get(), "p");
+  const std::uint64_t size =
+      compress_file(memory_file("the content"), Algorithm::lz4, packed.get());
   EXPECT_EQ(content_of(packed).size(), size);
-  EXPECT_EQ(decompress_file(packed, "p", Algorithm::lz4, unpacked.get(), "u"), 11U);
-  EXPECT_EQ(content_of(unpacked), "the content");
+  TextSink text("u");
+  push_file(packed, "p", *make_decompressor(Algorithm::lz4, text, "p"));
+  EXPECT_EQ(text.take(), "the content");
 }
 
 TEST(StoredFile, GoneReaderIsAnErrorOfItsOwn) {
@@ -42,26 +43,23 @@ TEST(StoredFile, GoneReaderIsAnErrorOfItsOwn) {
   const Fd writer(fds[1]);
   ::close(fds[0]);
   const Fd plain = memory_file("the content");
-  EXPECT_THROW(compress_file(plain, "plain", Algorithm::gzip, 1, writer.get(), "pipe"), ReaderGone);
+  EXPECT_THROW(compress_file(plain, Algorithm::gzip, writer.get()), ReaderGone);
 }
 
 TEST(StoredFile, ContentThatGrowsForEverIsStopped) {
   const Fd target = memory_file("");
   FdSink sink(target.get(), "target", 1000);
-  const auto compressor = make_compressor(Algorithm::gzip, 1, sink);
   const Fd packed = memory_file("");
-  compress_file(memory_file(std::string(100000, 'x')), "plain", Algorithm::gzip, 1, packed.get(),
-                "packed");
+  compress_file(memory_file(std::string(100000, 'x')), Algorithm::gzip, packed.get());
   const auto decompressor = make_decompressor(Algorithm::gzip, sink, "packed");
   EXPECT_THROW(push_file(packed, "packed", *decompressor), Error);
 }
 
-TEST(StoredFile, SmallTextsMayBeCompressedOrNot) {
-  const Fd packed = memory_file("");
-  compress_file(memory_file("1\t0/3000000\tno reason"), "plain", Algorithm::xz, 1, packed.get(),
-                "p");
-  EXPECT_EQ(decompress_text(content_of(packed), "00000002.history"), "1\t0/3000000\tno reason");
-  EXPECT_EQ(decompress_text("1\t0/3000000", "00000002.history"), "1\t0/3000000");
+TEST(StoredFile, TextsAreSmall) {
+  TextSink text("00000002.history", 10);
+  push_file(memory_file("0123456789"), "plain", text);
+  EXPECT_THROW(text.write(as_bytes("x")), Error);
+  EXPECT_EQ(text.take(), "0123456789");
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -183,15 +184,8 @@ void Configuration::merge_include_directory() {
         directory);
     return;
   }
-  std::vector<std::string> names;
-  for (fs::directory_iterator entry(directory, code), end; !code && entry != end;
-       entry.increment(code)) {
-    std::string name = entry->path().filename().string();
-    if (name.ends_with(".conf") && !name.starts_with('.')) names.push_back(std::move(name));
-  }
-  if (code) throw SystemError(code.value(), fmt::format("cannot read directory \"{}\"", directory));
-  std::sort(names.begin(), names.end());
-  for (const std::string& name : names) {
+  for (const std::string& name : list_directory(directory, IfAbsent::is_error)) {
+    if (!name.ends_with(".conf") || name.starts_with('.')) continue;
     const std::string path = (fs::path(directory) / name).string();
     const bool is_file = fs::is_regular_file(path, code);
     if (is_file || (code && code != std::errc::no_such_file_or_directory)) {

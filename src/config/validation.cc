@@ -10,6 +10,7 @@
 #include "base/secrets.h"
 #include "config/cloud_rules.h"
 #include "config/resolution.h"
+#include "postgres/versions.h"
 
 namespace barman::config {
 namespace {
@@ -345,7 +346,7 @@ std::vector<PathConflict> find_path_conflicts(ServerMap& servers) {
 }
 
 std::optional<std::string> find_version_problem(const ServerConfig& config, int postgres_version) {
-  constexpr int kFirstVersionThatCompresses = 150000;
+  constexpr int kFirstVersionThatCompresses = postgres::kVersion15;
   const bool compresses_on_server = config.backup_method == BackupMethod::postgres &&
                                     config.backup_compression.has_value() &&
                                     config.backup_compression_location == CompressionSide::server;

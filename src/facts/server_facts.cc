@@ -22,8 +22,7 @@ constexpr std::chrono::seconds kConnectTimeout{10};
 // For all questions of one session together.
 constexpr std::chrono::seconds kQuestionsTimeout{30};
 
-// The oldest and the newest server that the built-in replication client was written for.
-constexpr int kOldestForClient = 100000;
+// The newest server that the built-in replication client was written for.
 constexpr std::int64_t kNewestForClient = 19;
 
 bool streams(const config::ServerConfig& config) {
@@ -258,8 +257,9 @@ void add_client(LiveValues& values, const std::string& prefix, const server::Ser
   values.add(prefix + "_installed", OptionValue{true});
   values.add(prefix + "_path", OptionValue{server.program().program.string()});
   values.add(prefix + "_version", OptionValue{fmt::to_string(kNewestForClient)});
-  values.add(prefix + "_compatible",
-             version ? OptionValue{*version >= kOldestForClient} : OptionValue{nullptr});
+  values.add(
+      prefix + "_compatible",
+      version ? OptionValue{*version >= postgres::kOldestStreamingVersion} : OptionValue{nullptr});
 }
 
 OptionValue is_synchronous(const server::Server& server, const ServerFacts& facts) {

@@ -69,8 +69,7 @@ void look_at_archive(const server::Server& server, WalFlow& flow) {
   const bool is_in_bucket = archive.is_in_bucket();
   std::vector<double> times;
   for (const std::string& name : archive.list_newest_names()) {
-    const auto parsed = wal::parse_wal_file_name(name);
-    if (parsed && parsed->kind == wal::WalFileKind::segment) {
+    if (wal::is_segment_name(name)) {
       flow.archived_name = std::max(flow.archived_name.value_or(""), name);
     }
     // To ask a store for each of them would take long.

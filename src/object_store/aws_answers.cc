@@ -190,6 +190,29 @@ UploadsPage parse_uploads_page(std::string_view xml) {
   return page;
 }
 
+VersionsPage parse_versions_page(std::string_view xml) {
+  const pugi::xml_document document = parse_document(xml);
+  const pugi::xml_node root = root_of(document, "ListVersionsResult");
+  const NameDecoder decode(root);
+  VersionsPage page{.is_truncated = is_set_true(root, "IsTruncated"),
+                    .next_key = decode(text_of(root, "NextKeyMarker")),
+                    .next_version = text_of(root, "NextVersionIdMarker")};
+  for (const pugi::xml_node& node : root.children()) {
+    if (local_name(node) != "Version" && local_name(node) != "DeleteMarker") continue;
+    page.versions.push_back(
+        {.key = decode(text_of(node, "Key")), .id = text_of(node, "VersionId")});
+    // Without it the object would be hidden behind one more mark.
+    if (page.versions.back().id.empty()) {
+      throw Error(ErrorKind::corrupt, "the object store lists a version without its ID");
+    }
+  }
+  if (page.is_truncated && page.next_key.empty()) {
+    throw Error(ErrorKind::corrupt,
+                "the object store says that its listing goes on, but not where");
+  }
+  return page;
+}
+
 std::string parse_upload_id(std::string_view xml) {
   const pugi::xml_document document = parse_document(xml);
   std::string id = text_of(root_of(document, "InitiateMultipartUploadResult"), "UploadId");
@@ -211,11 +234,12 @@ std::vector<FailedDeletion> parse_failed_deletions(std::string_view xml) {
   return failures;
 }
 
-std::string deletion_request(const std::vector<std::string>& keys) {
+std::string deletion_request(std::span<const ObjectVersion> versions) {
   std::string xml = fmt::format("{}<Delete{}><Quiet>true</Quiet>", kXmlBeginning, kS3Namespace);
-  for (const std::string& key : keys) {
+  for (const ObjectVersion& version : versions) {
     xml += "<Object>";
-    append_element(xml, "Key", key);
+    append_element(xml, "Key", version.key);
+    if (!version.id.empty()) append_element(xml, "VersionId", version.id);
     xml += "</Object>";
   }
   return xml + "</Delete>";

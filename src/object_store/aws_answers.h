@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,20 @@ struct UploadsPage {
 };
 UploadsPage parse_uploads_page(std::string_view xml);
 
+// One version of an object, or a mark that it was deleted; with an empty ID the object itself.
+struct ObjectVersion {
+  std::string key;  // in the bucket
+  std::string id = {};
+};
+// ListObjectVersions.
+struct VersionsPage {
+  std::vector<ObjectVersion> versions;
+  bool is_truncated = false;
+  std::string next_key;
+  std::string next_version;
+};
+VersionsPage parse_versions_page(std::string_view xml);
+
 // CreateMultipartUpload.
 std::string parse_upload_id(std::string_view xml);
 
@@ -52,7 +67,7 @@ struct FailedDeletion {
   std::string message;
 };
 std::vector<FailedDeletion> parse_failed_deletions(std::string_view xml);
-std::string deletion_request(const std::vector<std::string>& keys);
+std::string deletion_request(std::span<const ObjectVersion> versions);
 
 struct UploadedPart {
   unsigned number = 0;

@@ -98,10 +98,29 @@ TEST(AwsAnswers, ReadsUploadsAndDeletions) {
   EXPECT_EQ(failed[0].code, "AccessDenied");
 }
 
+TEST(AwsAnswers, ReadsPagesOfVersions) {
+  const VersionsPage page = parse_versions_page(
+      "<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"
+      "<NextKeyMarker>a%20b</NextKeyMarker><NextVersionIdMarker>2</NextVersionIdMarker>"
+      "<Version><Key>a%20b</Key><VersionId>1</VersionId></Version>"
+      "<DeleteMarker><Key>a%20b</Key><VersionId>2</VersionId></DeleteMarker>"
+      "</ListVersionsResult>");
+  ASSERT_EQ(page.versions.size(), 2U);
+  EXPECT_EQ(page.versions[0].key, "a b");
+  EXPECT_EQ(page.versions[1].id, "2");
+  EXPECT_EQ(page.next_key, "a b");
+  expect_corrupt([] { parse_versions_page("<ListBucketResult/>"); });
+  expect_corrupt([] {
+    parse_versions_page("<ListVersionsResult><Version><Key>a</Key></Version></ListVersionsResult>");
+  });
+}
+
 TEST(AwsAnswers, WritesRequests) {
-  EXPECT_THAT(deletion_request({"a&b", "c\nd"}),
-              testing::EndsWith("<Quiet>true</Quiet><Object><Key>a&amp;b</Key></Object>"
-                                "<Object><Key>c&#10;d</Key></Object></Delete>"));
+  const std::vector<ObjectVersion> versions = {{.key = "a&b"}, {.key = "c\nd", .id = "v<1"}};
+  EXPECT_THAT(deletion_request(versions),
+              testing::EndsWith("<Quiet>true</Quiet><Object><Key>a&amp;b</Key></Object><Object>"
+                                "<Key>c&#10;d</Key><VersionId>v&lt;1</VersionId></Object>"
+                                "</Delete>"));
   EXPECT_THAT(completion_request({{.number = 1, .etag = "\"e\""}}),
               testing::EndsWith("<Part><PartNumber>1</PartNumber><ETag>&quot;e&quot;</ETag></Part>"
                                 "</CompleteMultipartUpload>"));

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "object_store/aws_sso.h"
 #include "object_store/wire_text.h"
 
 namespace barman::object_store {
@@ -125,14 +126,7 @@ std::optional<SessionKeys> AwsCredentialChain::find_for(const AwsProfile& profil
                                                         int depth) const {
   if (auto found = find_by_role(profile, depth)) return found;
   if (auto found = find_by_web_identity(profile)) return found;
-  if (!profile.setting("sso_start_url").empty() || !profile.setting("sso_session").empty()) {
-    throw Error(
-        ErrorKind::config,
-        fmt::format("the AWS profile \"{}\" signs in through a browser (SSO)", profile.name),
-        "Let the AWS CLI do it: a profile with credential_process = aws configure "
-        "export-credentials --profile " +
-            profile.name + " --format process");
-  }
+  if (auto found = find_sso_keys(settings_, profile, http_, clock_.now())) return found;
   if (auto found = keys_of(profile.credentials)) return found;
   if (auto found = find_by_program(profile)) return found;
   return keys_of(profile.config);

@@ -1,6 +1,7 @@
 // Where keys for S3 come from, asked in the order of the SDK: the environment, a role of the
-// profile, a web identity, the shared files, a program of the user, the files of old tools, the
-// container's endpoint, the metadata of EC2. Keys that expire are fetched anew before they do.
+// profile, a web identity, a sign-in through a browser (SSO), the shared files, a program of the
+// user, the files of old tools, the container's endpoint, the metadata of EC2. Keys that expire are
+// fetched anew before they do.
 #pragma once
 
 #include <mutex>

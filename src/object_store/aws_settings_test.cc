@@ -141,7 +141,8 @@ TEST_F(AwsFiles, HoldKeysThatAreFoundInOrder) {
 TEST_F(AwsFiles, RefuseWhatCannotRunUnattended) {
   write(
       "config",
-      "[profile sso]\nsso_session = corp\n[profile mfa]\nrole_arn = arn:aws:iam::1:role/r\n"
+      "[profile sso]\nsso_start_url = https://x/start\nsso_region = r\nsso_account_id = 1\n"
+      "sso_role_name = b\n[profile mfa]\nrole_arn = arn:aws:iam::1:role/r\n"
       "mfa_serial = x\nsource_profile = mfa\n[profile loop]\nrole_arn = r\nsource_profile = pool\n"
       "[profile pool]\nrole_arn = r\nsource_profile = loop\n[profile alone]\nrole_arn = r\n"
       "[profile bad]\ncredential_process = exit 3\n[profile empty]\ncredential_process = true\n");

@@ -9,9 +9,16 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "base/worker_pool.h"
+#include "object_store/range_reader.h"
 #include "pipeline/relative_path.h"
 
 namespace barman::object_store {
+namespace {
+
+constexpr std::size_t kKeysAtOnce = 8;
+
+}  // namespace
 
 std::string BucketStore::teller() const { return fmt::format("\"{}\"", url().text()); }
 
@@ -27,21 +34,100 @@ std::optional<std::string> BucketStore::own_key(const std::string& full_key) con
   return full_key.substr(beginning.size());
 }
 
+void BucketStore::throw_missing_bucket(ErrorKind kind) const {
+  throw Error(kind, fmt::format("Bucket {} does not exist", url().bucket),
+              std::string(words_.missing_bucket_hint));
+}
+
+std::unique_ptr<pipeline::ContentFile> BucketStore::open(const std::string& key) const {
+  require_key(key);
+  auto file = open_in_ranges(shared_client_,
+                             {.operation = words_.read,
+                              .action = "cannot read",
+                              .key = key,
+                              .headers = words_.object_headers},
+                             words_.digest_header);
+  has_seen_bucket();
+  return file;
+}
+
 std::optional<HttpAnswer> BucketStore::find_answer(const std::string& key) const {
   require_key(key);
-  HttpAnswer answer = ask_for(key);
+  HttpAnswer answer = shared_client_->send({.operation = words_.look,
+                                            .action = "cannot look at",
+                                            .method = "HEAD",
+                                            .key = key,
+                                            .headers = words_.object_headers,
+                                            .expected = {404}});
   if (answer.status != 404) {
     has_seen_bucket();
     return answer;
   }
+  if (shared_client_->tells_missing_bucket(answer)) throw_missing_bucket(ErrorKind::config);
+  // Not every provider says in an answer to HEAD what is missing.
   if (!has_seen_bucket_) {
-    if (is_bucket_missing()) {
-      throw Error(ErrorKind::config, fmt::format("Bucket {} does not exist", url().bucket),
-                  "Create the bucket, or correct its name.");
-    }
+    StoreCall call = probe();
+    // Who may not ask for the bucket may still use it.
+    call.expected = {403, 404};
+    if (shared_client_->send(call).status == 404) throw_missing_bucket(ErrorKind::config);
     has_seen_bucket();
   }
   return std::nullopt;
+}
+
+HttpAnswer BucketStore::require_answer(const std::string& key) const {
+  auto answer = find_answer(key);
+  if (!answer) throw Error(ErrorKind::not_found, describe(key) + " does not exist");
+  return *std::move(answer);
+}
+
+void BucketStore::check_bucket() {
+  StoreCall call = probe();
+  call.expected = {404};
+  if (shared_client_->send(call).status == 404) throw_missing_bucket(ErrorKind::not_found);
+  has_seen_bucket();
+}
+
+void BucketStore::create_by(StoreCall call, std::string_view own_code) {
+  call.operation = call.operation.empty() ? "CreateBucket" : call.operation;
+  call.action = "cannot create";
+  call.method = "PUT";
+  call.expected = {409};
+  const HttpAnswer answer = shared_client_->send(call);
+  if (answer.status == 409 && shared_client_->error_code(answer) != own_code) {
+    shared_client_->fail(call, answer);
+  }
+  has_seen_bucket();
+}
+
+void BucketStore::remove(std::span<const std::string> keys) {
+  for (const std::string& key : keys) require_key(key);
+  for_each_key(keys, [this](const std::string& key) { remove_one(key); });
+}
+
+void BucketStore::remove_one(const std::string& key) const {
+  const StoreCall call{.operation = words_.remove,
+                       .action = "cannot delete",
+                       .method = "DELETE",
+                       .key = key,
+                       .headers = words_.removal_headers,
+                       .expected = {404}};
+  const HttpAnswer answer = shared_client_->send(call);
+  if (shared_client_->tells_missing_bucket(answer)) shared_client_->fail(call, answer);
+}
+
+void for_each_key(std::span<const std::string> keys,
+                  const std::function<void(const std::string& key)>& work) {
+  if (keys.size() == 1) {
+    work(keys.front());
+    return;
+  }
+  if (keys.empty()) return;
+  WorkerPool pool(std::min(keys.size(), kKeysAtOnce));
+  for (const std::string& key : keys) {
+    pool.submit([&work, &key] { work(key); });
+  }
+  pool.wait();
 }
 
 std::optional<storage::ObjectFacts> BucketStore::find(const std::string& key) const {
@@ -114,46 +200,6 @@ std::vector<std::string> BucketStore::list_directories(std::string_view prefix) 
     }
   }
   return {directories.begin(), directories.end()};
-}
-
-std::vector<UnfinishedUpload> BucketStore::list_multipart_uploads(std::string_view prefix) const {
-  storage::require_prefix(prefix, teller());
-  std::vector<UnfinishedUpload> uploads;
-  UploadsPage page;
-  do {
-    QueryParameters query = {
-        {"uploads", ""}, {"encoding-type", "url"}, {"prefix", shared_client_->full_key(prefix)}};
-    if (page.is_truncated) {
-      query.emplace_back("key-marker", page.next_key);
-      query.emplace_back("upload-id-marker", page.next_id);
-    }
-    const HttpAnswer answer =
-        shared_client_->send({.operation = "ListMultipartUploads",
-                              .action = "cannot list the unfinished uploads of",
-                              .query = std::move(query)});
-    const std::pair last(page.next_key, page.next_id);
-    const bool is_first = !page.is_truncated;
-    page = parse_uploads_page(answer.body);
-    if (!is_first && page.is_truncated && last == std::pair(page.next_key, page.next_id)) {
-      throw Error(ErrorKind::corrupt, fmt::format("the listing of {} does not go on", teller()));
-    }
-    for (UnfinishedUpload& upload : page.uploads) {
-      auto key = own_key(upload.key);
-      if (!key) continue;
-      upload.key = std::move(*key);
-      uploads.push_back(std::move(upload));
-    }
-  } while (page.is_truncated);
-  return uploads;
-}
-
-void BucketStore::abort_multipart_upload(const UnfinishedUpload& upload) const {
-  shared_client_->send({.operation = "AbortMultipartUpload",
-                        .action = "cannot abort the upload of",
-                        .method = "DELETE",
-                        .key = upload.key,
-                        .query = {{"uploadId", upload.id}},
-                        .expected = {404}});
 }
 
 }  // namespace barman::object_store

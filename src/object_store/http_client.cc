@@ -1,18 +1,22 @@
 #include "object_store/http_client.h"
 
 #include <curl/curl.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <mutex>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/worker_pool.h"
 
 namespace barman::object_store {
 namespace {
@@ -121,7 +125,8 @@ struct HttpTransfer {
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (request.into && status >= 200 && status < 300) {
       if (data.size() > request.into->size() - before) return false;
-      std::ranges::copy(as_bytes(data), request.into->subspan(before).begin());
+      // Not std::ranges::copy, which goes byte by byte from constant bytes in g++ 12.
+      std::copy_n(as_bytes(data).data(), data.size(), request.into->data() + before);
     } else {
       if (data.size() > kMaxBodySize - answer.body.size()) return false;
       answer.body += data;
@@ -195,6 +200,11 @@ void set_connection(const HttpTransfer& transfer) {
   }
 }
 
+void require_curl() {
+  static std::once_flag is_initialised;
+  std::call_once(is_initialised, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+}
+
 HttpFailure failure_of(CURLcode code) {
   switch (code) {
     case CURLE_OK:
@@ -223,11 +233,28 @@ std::string HttpAnswer::header(const std::string& lower_case_name) const {
   return found == headers.end() ? std::string() : found->second;
 }
 
+void load_http_ahead() {
+  // Its signals are the business of others.
+  sigset_t all;
+  sigset_t usual;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &usual);
+  // Joined when the program ends, before libcurl goes.
+  static const std::jthread loader = start_thread([] {
+    // The boundary of a worker: the first request fails for the same reason, and tells it.
+    try {
+      require_curl();
+    } catch (const std::exception&) {
+      return;
+    }
+  });
+  ::pthread_sigmask(SIG_SETMASK, &usual, nullptr);
+}
+
 class HttpClient::Handles {
  public:
   CurlHandle take() {
-    static std::once_flag is_initialised;
-    std::call_once(is_initialised, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+    require_curl();
     {
       const std::lock_guard lock(mutex_);
       if (!idle_.empty()) {

@@ -77,6 +77,10 @@ struct HttpSettings {
   Interrupt interrupt;
 };
 
+// Begins to load libcurl, by a thread of its own: a program that will ask a bucket calls it first,
+// and prepares its request meanwhile. What goes wrong is told by the first request.
+void load_http_ahead();
+
 class HttpClient {
  public:
   explicit HttpClient(HttpSettings settings);

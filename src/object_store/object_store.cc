@@ -1,8 +1,12 @@
 #include "object_store/object_store.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
+#include "object_store/azure_store.h"
 #include "object_store/google_store.h"
+#include "object_store/http_client.h"
 #include "object_store/s3_store.h"
 
 namespace barman::object_store {
@@ -18,18 +22,39 @@ bool ObjectStore::bucket_exists() {
   return true;
 }
 
+std::string reason_of_lock(const ObjectLock& lock, Timestamp now) {
+  if (lock.retain_until && *lock.retain_until > now) {
+    return fmt::format("Object is locked and can't be deleted until {}",
+                       format_iso(*lock.retain_until));
+  }
+  return lock.has_legal_hold ? "Object has a legal hold and can't be deleted until the legal hold "
+                               "is removed"
+                             : "";
+}
+
+std::vector<UnfinishedUpload> ObjectStore::remove_leftovers(std::string_view prefix,
+                                                            Timestamp begun_before) {
+  std::vector<UnfinishedUpload> leftovers;
+  for (UnfinishedUpload& upload : list_unfinished(prefix)) {
+    if (upload.begun >= begun_before) continue;
+    abort_unfinished(upload);
+    leftovers.push_back(std::move(upload));
+  }
+  return leftovers;
+}
+
+void prepare_requests() { load_http_ahead(); }
+
 std::unique_ptr<ObjectStore> open_store(const StoreUrl& url, const StoreOptions& options) {
   switch (url.provider) {
     case Provider::aws_s3:
       return std::make_unique<S3Store>(url, options);
     case Provider::azure_blob_storage:
-      break;
+      return std::make_unique<AzureStore>(url, options);
     case Provider::google_cloud_storage:
       return std::make_unique<GoogleStore>(url, options);
   }
-  throw Error(ErrorKind::config,
-              fmt::format("the provider \"{}\" is not supported yet", provider_word(url.provider)),
-              "Use S3 or a compatible store, or Google Cloud Storage.");
+  throw Error(ErrorKind::internal, "unknown provider of object storage");
 }
 
 }  // namespace barman::object_store

@@ -17,6 +17,7 @@
 // ranges is one object: when it is replaced meanwhile, reading throws `io`.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -53,6 +54,8 @@ struct UploadOptions {
   storage::IfPresent if_present = storage::IfPresent::replace;
   // Instead of StoreOptions::tags.
   std::optional<ObjectTags> tags = {};
+  // Where StoreOptions::lock is set: until then instead of its days.
+  std::optional<Timestamp> retain_until = {};
   // What is known of the size: parts are made large enough from the beginning.
   std::optional<std::uint64_t> expected_size_bytes = {};
 };
@@ -67,6 +70,12 @@ struct ObjectLock {
   std::optional<Timestamp> retain_until;
   bool has_legal_hold = false;
 };
+
+// "Object is locked and can't be deleted until …"; "" when the lock is over.
+std::string reason_of_lock(const ObjectLock& lock, Timestamp now);
+
+// Unfinished uploads that are older belong to runs that are dead.
+inline constexpr std::chrono::hours kLeftoverAge{24};
 
 class ObjectStore : public storage::Storage {
  public:
@@ -98,6 +107,10 @@ class ObjectStore : public storage::Storage {
   // What is gone already is no error.
   virtual void abort_unfinished(const UnfinishedUpload& upload) = 0;
 
+  // Aborts those below `prefix` that were begun before that moment, and returns them: a run that
+  // goes on for so long loses its upload. kLeftoverAge is a careful distance.
+  std::vector<UnfinishedUpload> remove_leftovers(std::string_view prefix, Timestamp begun_before);
+
   // nullopt when nothing forbids to delete the object; always with Google, whose locks are told
   // when something is deleted. Throws `not_found`.
   virtual std::optional<ObjectLock> find_lock(const std::string& key) const = 0;
@@ -105,6 +118,9 @@ class ObjectStore : public storage::Storage {
   // The place without a key: "s3://bucket/path".
   virtual const StoreUrl& url() const = 0;
 };
+
+// For programs that start for each file: begins to load what requests need, by a thread of its own.
+void prepare_requests();
 
 // Throws `config` for options that contradict each other, and where the provider needs a setting
 // that is missing ("A connection string must be provided when using emulated storage").

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/text.h"
+#include "object_store/wire_text.h"
 
 namespace barman::object_store {
 namespace {
@@ -16,8 +18,12 @@ constexpr std::size_t kSmallBuffer = std::size_t{256} << 10;
 }  // namespace
 
 PartedUpload::PartedUpload(std::shared_ptr<StoreClient> client, std::string key,
-                           const UploadOptions& options)
-    : client_(std::move(client)), key_(std::move(key)), if_present_(options.if_present) {}
+                           const UploadOptions& options, Words words)
+    : client_(std::move(client)),
+      key_(std::move(key)),
+      if_present_(options.if_present),
+      words_(std::move(words)),
+      mark_(random_hex(16)) {}
 
 bool PartedUpload::end_parts() {
   sender_.reset();
@@ -67,6 +73,34 @@ void PartedUpload::finish() {
     complete();
   }
   is_finished_ = true;
+}
+
+std::optional<HttpAnswer> PartedUpload::find_object() {
+  HttpAnswer answer = client_->send({.operation = words_.look,
+                                     .action = "cannot look at",
+                                     .method = "HEAD",
+                                     .key = key_,
+                                     .headers = words_.key_headers,
+                                     .expected = {404}});
+  if (answer.status == 404) return std::nullopt;
+  return answer;
+}
+
+bool PartedUpload::is_ours(const std::optional<HttpAnswer>& found) const {
+  return found && found->header(words_.mark_header) == mark_;
+}
+
+std::optional<HttpAnswer> PartedUpload::check_size() {
+  auto found = find_object();
+  // Whose object it is now is not ours to judge when somebody else has replaced it already.
+  if (found && !is_ours(found)) return std::nullopt;
+  const std::int64_t size =
+      found ? parse_integer(found->header("content-length")).value_or(-1) : -1;
+  if (size >= 0 && static_cast<std::uint64_t>(size) == size_bytes_) return found;
+  throw Error(ErrorKind::corrupt,
+              fmt::format("cannot store \"{}\": the provider has put together {} bytes of {}",
+                          client_->url().text(key_), std::max<std::int64_t>(size, 0), size_bytes_),
+              "Try again; when it happens again, tell the provider.");
 }
 
 void PartedUpload::throw_taken() const {

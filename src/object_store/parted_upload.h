@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "object_store/part_sender.h"
 #include "object_store/store_client.h"
@@ -21,7 +23,16 @@ class PartedUpload : public pipeline::Sink {
   void finish() final;
 
  protected:
-  PartedUpload(std::shared_ptr<StoreClient> client, std::string key, const UploadOptions& options);
+  // How the provider calls its requests, and what goes with each of them.
+  struct Words {
+    std::string_view look;  // "HeadObject"
+    // Of the metadata of the object: by its value an upload whose answer was lost is known.
+    std::string mark_header;
+    HttpHeaders key_headers = {};  // a key of the customer
+  };
+
+  PartedUpload(std::shared_ptr<StoreClient> client, std::string key, const UploadOptions& options,
+               Words words);
 
   // Of part `number`, from 1; 0 when there cannot be so many.
   virtual std::uint64_t part_size(unsigned number) const = 0;
@@ -42,6 +53,15 @@ class PartedUpload : public pipeline::Sink {
   bool refuses() const { return if_present_ == storage::IfPresent::refuse; }
   std::uint64_t size_bytes() const { return size_bytes_; }
   unsigned part_count() const { return part_count_; }
+  // Nobody can guess it.
+  const std::string& mark() const { return mark_; }
+  const HttpHeaders& key_headers() const { return words_.key_headers; }
+  // What lies under the name now.
+  std::optional<HttpAnswer> find_object();
+  bool is_ours(const std::optional<HttpAnswer>& found) const;
+  // Throws `corrupt` when what was put together is not what was sent. Returns what the provider
+  // says about it; nullopt when somebody else has replaced it already.
+  std::optional<HttpAnswer> check_size();
   [[noreturn]] void throw_taken() const;
 
  private:
@@ -50,6 +70,8 @@ class PartedUpload : public pipeline::Sink {
   const std::shared_ptr<StoreClient> client_;
   const std::string key_;
   const storage::IfPresent if_present_;
+  const Words words_;
+  const std::string mark_;
   PartContent buffer_;
   std::uint64_t size_bytes_ = 0;
   unsigned part_count_ = 0;

@@ -1,6 +1,7 @@
 #include "object_store/s3_store.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include <fmt/format.h>
@@ -8,7 +9,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "object_store/range_reader.h"
 #include "object_store/s3_upload.h"
 #include "object_store/wire_text.h"
 
@@ -30,6 +30,9 @@ std::string tags_text(const ObjectTags& tags) {
 
 void require_options(const StoreOptions& options) {
   constexpr std::size_t kKeySize = 32;
+  if (options.lock && options.lock->days < 0) {
+    throw Error(ErrorKind::config, "objects cannot be locked until a day that is over");
+  }
   if (options.sse_customer_key.empty()) return;
   if (options.sse_customer_key.size() != kKeySize) {
     throw Error(ErrorKind::config, "the SSE-C key has to be 32 bytes long");
@@ -49,25 +52,43 @@ void require_tls_for_key(const StoreOptions& options, const S3Endpoint& endpoint
               "Use an endpoint that begins with https://.");
 }
 
-}  // namespace
-
-S3Store::S3Store(const StoreUrl& url, const StoreOptions& options)
-    : S3Store((require_options(options), std::make_shared<S3Client>(url, options))) {}
-
-S3Store::S3Store(std::shared_ptr<S3Client> client)
-    : BucketStore(client), client_(std::move(client)) {
-  require_tls_for_key(client_->options(), client_->endpoint());
-}
-
-HttpHeaders S3Store::customer_key_headers() const {
-  const std::string& key = client_->options().sse_customer_key;
+HttpHeaders customer_key_headers(const std::string& key) {
   if (key.empty()) return {};
   return {{"x-amz-server-side-encryption-customer-algorithm", "AES256"},
           {"x-amz-server-side-encryption-customer-key", base64(key)},
           {"x-amz-server-side-encryption-customer-key-MD5", base64(md5(as_bytes(key)))}};
 }
 
-HttpHeaders S3Store::object_headers(const UploadOptions& upload) const {
+S3Dialect s3_dialect(const S3Endpoint& endpoint) {
+  return {.may_ignore_conditions = endpoint.is_custom};
+}
+
+void append_lock(HttpHeaders& headers, const ObjectLockRule& rule, const UploadOptions& upload) {
+  if (!upload.retain_until && rule.days == 0) {
+    throw Error(ErrorKind::config, "it is not set for how long objects are to be locked",
+                "Set the days, or the end of the retention.");
+  }
+  constexpr std::int64_t kDayMicroseconds = std::int64_t{86'400} * 1'000'000;
+  Timestamp until{.microseconds = now_local().seconds() * 1'000'000 + rule.days * kDayMicroseconds};
+  // Without the fraction of a second, which not every store reads.
+  if (upload.retain_until) until.microseconds = upload.retain_until->seconds() * 1'000'000;
+  headers.emplace_back(kLockModeHeader, lock_mode_word(rule.mode));
+  headers.emplace_back(kLockEndHeader, replace_all(format_iso(until, 'T'), "+00:00", "Z"));
+}
+
+}  // namespace
+
+S3Store::S3Store(const StoreUrl& url, const StoreOptions& options)
+    : S3Store((require_options(options), std::make_shared<S3Client>(url, options))) {}
+
+S3Store::S3Store(std::shared_ptr<S3Client> client)
+    : S3DialectStore(client, s3_dialect(client->endpoint()),
+                     customer_key_headers(client->options().sse_customer_key)),
+      client_(std::move(client)) {
+  require_tls_for_key(client_->options(), client_->endpoint());
+}
+
+HttpHeaders S3Store::new_object_headers(const UploadOptions& upload) const {
   const StoreOptions& options = client_->options();
   HttpHeaders headers;
   if (!options.encryption.empty()) {
@@ -81,69 +102,26 @@ HttpHeaders S3Store::object_headers(const UploadOptions& upload) const {
   if (!options.storage_class.empty()) {
     headers.emplace_back("x-amz-storage-class", options.storage_class);
   }
-  if (!options.object_lock_mode.empty()) {
-    constexpr std::int64_t kDayMicroseconds = std::int64_t{86'400} * 1'000'000;
-    Timestamp until{.microseconds = now_local().seconds() * 1'000'000};
-    until.microseconds += options.object_lock_days * kDayMicroseconds;
-    headers.emplace_back("x-amz-object-lock-mode", options.object_lock_mode);
-    headers.emplace_back("x-amz-object-lock-retain-until-date",
-                         replace_all(format_iso(until, 'T'), "+00:00", "Z"));
-  }
+  if (options.lock) append_lock(headers, *options.lock, upload);
   return headers;
 }
 
 std::unique_ptr<pipeline::Sink> S3Store::upload(const std::string& key,
                                                 const UploadOptions& options) {
   require_key(key);
-  const S3Dialect dialect{.may_ignore_conditions = client_->endpoint().is_custom};
-  return std::make_unique<S3Upload>(client_, key, options, dialect, object_headers(options),
-                                    customer_key_headers());
+  return std::make_unique<S3Upload>(client_, key, options, dialect(), new_object_headers(options),
+                                    object_headers());
 }
 
-std::unique_ptr<pipeline::ContentFile> S3Store::open(const std::string& key) const {
-  require_key(key);
-  auto file = open_in_ranges(client_,
-                             {.operation = "GetObject",
-                              .action = "cannot read",
-                              .key = key,
-                              .headers = customer_key_headers()},
-                             S3Dialect().digest_header());
-  has_seen_bucket();
-  return file;
-}
-
-HttpAnswer S3Store::ask_for(const std::string& key) const {
-  return client_->send({.operation = "HeadObject",
-                        .action = "cannot look at",
-                        .method = "HEAD",
-                        .key = key,
-                        .headers = customer_key_headers(),
-                        .expected = {404}});
-}
-
-bool S3Store::is_bucket_missing() const {
-  // Who may not ask for the bucket may still use it.
-  const StoreCall call{
-      .operation = "HeadBucket", .action = "cannot use", .method = "HEAD", .expected = {403, 404}};
-  return client_->send(call).status == 404;
-}
-
-ListedPage S3Store::list_page(const std::string& full_prefix, std::string_view delimiter,
-                              const std::string& token) const {
-  QueryParameters query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", full_prefix}};
-  if (!delimiter.empty()) query.emplace_back("delimiter", delimiter);
-  if (!token.empty()) query.emplace_back("continuation-token", token);
-  const HttpAnswer answer = client_->send(
-      {.operation = "ListObjectsV2", .action = "cannot list", .query = std::move(query)});
-  return parse_listed_page(answer.body);
+StoreCall S3Store::probe() const {
+  return {.operation = "HeadBucket", .action = "cannot use", .method = "HEAD"};
 }
 
 std::optional<ObjectLock> S3Store::find_lock(const std::string& key) const {
-  const auto answer = find_answer(key);
-  if (!answer) throw Error(ErrorKind::not_found, describe(key) + " does not exist");
+  const HttpAnswer answer = require_answer(key);
   ObjectLock lock{.has_legal_hold =
-                      to_upper(answer->header("x-amz-object-lock-legal-hold")) == "ON"};
-  const std::string until = answer->header("x-amz-object-lock-retain-until-date");
+                      to_upper(answer.header("x-amz-object-lock-legal-hold")) == "ON"};
+  const std::string until = answer.header("x-amz-object-lock-retain-until-date");
   if (!until.empty()) {
     const auto time = parse_timestamp(until);
     if (!time) {
@@ -159,23 +137,68 @@ std::optional<ObjectLock> S3Store::find_lock(const std::string& key) const {
 
 void S3Store::remove(std::span<const std::string> keys) {
   for (const std::string& key : keys) require_key(key);
+  std::vector<ObjectVersion> all;
+  if (client_->options().removes_versions) {
+    all = versions_of_all(keys);
+  } else {
+    for (const std::string& key : keys) all.push_back({.key = client_->full_key(key)});
+  }
   std::string first_failure;
-  while (!keys.empty()) {
-    const auto batch = keys.first(std::min(keys.size(), kMaxDeletions));
-    keys = keys.subspan(batch.size());
+  std::span<const ObjectVersion> rest = all;
+  while (!rest.empty()) {
+    const auto batch = rest.first(std::min(rest.size(), kMaxDeletions));
+    rest = rest.subspan(batch.size());
     remove_batch(batch, first_failure);
   }
   if (!first_failure.empty()) throw Error(ErrorKind::remote, first_failure);
 }
 
-void S3Store::remove_batch(std::span<const std::string> keys, std::string& first_failure) {
-  if (keys.size() == 1) {
-    remove_singly(keys);
+// All of one object, the marks of its deletion among them.
+std::vector<ObjectVersion> S3Store::versions_of(const std::string& key) const {
+  const std::string full_key = client_->full_key(key);
+  std::vector<ObjectVersion> versions;
+  VersionsPage page;
+  do {
+    QueryParameters query = {{"versions", ""}, {"encoding-type", "url"}, {"prefix", full_key}};
+    if (page.is_truncated) {
+      query.emplace_back("key-marker", page.next_key);
+      query.emplace_back("version-id-marker", page.next_version);
+    }
+    const std::pair last(page.next_key, page.next_version);
+    const bool is_first = !page.is_truncated;
+    const HttpAnswer answer = client_->send({.operation = "ListObjectVersions",
+                                             .action = "cannot list the versions of",
+                                             .key = "",
+                                             .query = std::move(query)});
+    page = parse_versions_page(answer.body);
+    if (!is_first && page.is_truncated && last == std::pair(page.next_key, page.next_version)) {
+      throw Error(ErrorKind::corrupt, fmt::format("the listing of {} does not go on", teller()));
+    }
+    for (ObjectVersion& version : page.versions) {
+      if (version.key == full_key) versions.push_back(std::move(version));
+    }
+    // Those of keys that only begin in the same way come behind it.
+  } while (page.is_truncated && page.next_key == full_key);
+  return versions;
+}
+
+std::vector<ObjectVersion> S3Store::versions_of_all(std::span<const std::string> keys) const {
+  std::mutex mutex;
+  std::vector<ObjectVersion> all;
+  for_each_key(keys, [&](const std::string& key) {
+    const std::vector<ObjectVersion> versions = versions_of(key);
+    const std::lock_guard lock(mutex);
+    all.insert(all.end(), versions.begin(), versions.end());
+  });
+  return all;
+}
+
+void S3Store::remove_batch(std::span<const ObjectVersion> batch, std::string& first_failure) {
+  if (batch.size() == 1) {
+    remove_singly(batch);
     return;
   }
-  std::vector<std::string> full_keys;
-  for (const std::string& key : keys) full_keys.push_back(client_->full_key(key));
-  const std::string body = deletion_request(full_keys);
+  const std::string body = deletion_request(batch);
   const StoreCall call{.operation = "DeleteObjects",
                        .action = "cannot delete from",
                        .method = "POST",
@@ -191,12 +214,12 @@ void S3Store::remove_batch(std::span<const std::string> keys, std::string& first
                    to_lower(error->message).find("content-md5") != std::string::npos));
     if (!is_unknown) client_->fail(call, answer);
     log::debug(kStoreComponent, "{} deletes objects one by one", teller());
-    remove_singly(keys);
+    remove_singly(batch);
     return;
   }
   for (const FailedDeletion& failed : parse_failed_deletions(answer.body)) {
     // Absent is what it shall be.
-    if (failed.code == "NoSuchKey") continue;
+    if (failed.code == "NoSuchKey" || failed.code == "NoSuchVersion") continue;
     std::string text =
         fmt::format("Bulk deletion of object {} failed with error code: \"{}\", message: \"{}\"",
                     failed.key, failed.code, failed.message);
@@ -205,17 +228,16 @@ void S3Store::remove_batch(std::span<const std::string> keys, std::string& first
   }
 }
 
-void S3Store::remove_singly(std::span<const std::string> keys) {
-  for (const std::string& key : keys) {
-    const StoreCall call{.operation = "DeleteObject",
-                         .action = "cannot delete",
-                         .method = "DELETE",
-                         .key = key,
-                         .expected = {404}};
+void S3Store::remove_singly(std::span<const ObjectVersion> batch) {
+  for (const ObjectVersion& version : batch) {
+    StoreCall call{.operation = "DeleteObject",
+                   .action = "cannot delete",
+                   .method = "DELETE",
+                   .key = own_key(version.key).value_or(""),
+                   .expected = {404}};
+    if (!version.id.empty()) call.query.emplace_back("versionId", version.id);
     const HttpAnswer answer = client_->send(call);
-    if (answer.status != 404) continue;
-    const auto error = find_aws_error(answer.body);
-    if (error && error->code == "NoSuchBucket") client_->fail(call, answer);
+    if (client_->tells_missing_bucket(answer)) client_->fail(call, answer);
   }
 }
 
@@ -223,7 +245,7 @@ void S3Store::check_bucket() {
   const std::string& bucket = url().bucket;
   // The one place where the provider's refusal has a text of its own.
   try {
-    client_->send({.operation = "HeadBucket", .action = "cannot use", .method = "HEAD"});
+    client_->send(probe());
   } catch (const StoreError& error) {
     switch (error.answer().http_status) {
       case 404:
@@ -263,24 +285,14 @@ void S3Store::create_bucket() {
         "<LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>",
         region);
   }
-  const StoreCall call{.operation = "CreateBucket",
-                       .action = "cannot create",
-                       .method = "PUT",
-                       .headers = {{"x-amz-acl", "private"}},
-                       .body = as_bytes(body),
-                       .expected = {409}};
-  const HttpAnswer answer = client_->send(call);
-  if (answer.status == 409) {
-    const auto error = find_aws_error(answer.body);
-    if (!error || error->code != "BucketAlreadyOwnedByYou") client_->fail(call, answer);
-  }
-  has_seen_bucket();
+  StoreCall call{.operation = "CreateBucket",
+                 .action = "cannot create",
+                 .headers = {{"x-amz-acl", "private"}},
+                 .body = as_bytes(body)};
+  // It cannot be turned on later.
+  if (client_->options().lock)
+    call.headers.emplace_back("x-amz-bucket-object-lock-enabled", "true");
+  create_by(std::move(call), "BucketAlreadyOwnedByYou");
 }
-
-std::vector<UnfinishedUpload> S3Store::list_unfinished(std::string_view prefix) const {
-  return list_multipart_uploads(prefix);
-}
-
-void S3Store::abort_unfinished(const UnfinishedUpload& upload) { abort_multipart_upload(upload); }
 
 }  // namespace barman::object_store

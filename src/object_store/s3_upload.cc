@@ -39,6 +39,13 @@ HttpHeaders joined(HttpHeaders headers, const HttpHeaders& more) {
   return headers;
 }
 
+std::string value_of(const HttpHeaders& headers, std::string_view name) {
+  for (const auto& [key, value] : headers) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::uint64_t s3_part_size(std::uint64_t first_size_bytes, unsigned number) {
@@ -51,11 +58,12 @@ std::uint64_t s3_part_size(std::uint64_t first_size_bytes, unsigned number) {
 S3Upload::S3Upload(std::shared_ptr<StoreClient> client, std::string key,
                    const UploadOptions& options, const S3Dialect& dialect, HttpHeaders headers,
                    HttpHeaders key_headers)
-    : PartedUpload(std::move(client), std::move(key), options),
+    : PartedUpload(std::move(client), std::move(key), options,
+                   {.look = "HeadObject",
+                    .mark_header = dialect.mark_header(),
+                    .key_headers = std::move(key_headers)}),
       dialect_(dialect),
-      mark_(random_hex(16)),
-      headers_(joined(std::move(headers), {{dialect.mark_header(), mark_}})),
-      key_headers_(std::move(key_headers)),
+      headers_(joined(std::move(headers), {{dialect.mark_header(), mark()}})),
       first_part_size_(first_part_size(this->client().options(), options)) {}
 
 S3Upload::~S3Upload() {
@@ -68,7 +76,7 @@ void S3Upload::begin_parts() {
                                            .method = "POST",
                                            .key = key(),
                                            .query = {{"uploads", ""}},
-                                           .headers = joined(headers_, key_headers_)});
+                                           .headers = joined(headers_, key_headers())});
   upload_id_ = parse_upload_id(answer.body);
 }
 
@@ -78,7 +86,7 @@ void S3Upload::send_part(unsigned number, Bytes content) {
                        .method = "PUT",
                        .key = key(),
                        .query = {{"partNumber", std::to_string(number)}, {"uploadId", upload_id_}},
-                       .headers = key_headers_,
+                       .headers = key_headers(),
                        .body = content};
   std::string etag = client().send(call).header("etag");
   if (etag.empty()) {
@@ -96,7 +104,7 @@ void S3Upload::put_whole(Bytes content) {
                  .action = "cannot store",
                  .method = "PUT",
                  .key = key(),
-                 .headers = joined(headers_, key_headers_),
+                 .headers = joined(headers_, key_headers()),
                  .body = content};
   if (content.size() <= kFirstWindow) {
     call.headers.emplace_back(dialect_.digest_header(), hex(md5(content)));
@@ -153,36 +161,23 @@ void S3Upload::complete() {
     }
   }
   upload_id_.clear();
-  check_size();
+  if (const auto found = check_size()) require_lock(*found);
 }
 
-void S3Upload::check_size() {
-  const auto found = find_object();
-  // Whose object it is now is not ours to judge when somebody else has replaced it already.
-  if (found && !is_ours(found)) return;
-  const std::int64_t size =
-      found ? parse_integer(found->header("content-length")).value_or(-1) : -1;
-  if (size >= 0 && static_cast<std::uint64_t>(size) == size_bytes()) return;
-  throw Error(
-      ErrorKind::corrupt,
-      fmt::format("cannot store \"{}\": the provider has put together {} bytes of {}",
-                  client().url().text(key()), std::max<std::int64_t>(size, 0), size_bytes()),
-      "Try again; when it happens again, tell the provider.");
-}
-
-std::optional<HttpAnswer> S3Upload::find_object() {
-  HttpAnswer answer = client().send({.operation = "HeadObject",
-                                     .action = "cannot look at",
-                                     .method = "HEAD",
-                                     .key = key(),
-                                     .headers = key_headers_,
-                                     .expected = {404}});
-  if (answer.status == 404) return std::nullopt;
-  return answer;
-}
-
-bool S3Upload::is_ours(const std::optional<HttpAnswer>& found) const {
-  return found && found->header(dialect_.mark_header()) == mark_;
+// Some stores (radosgw 16) take the lock of an upload in parts, and forget it.
+void S3Upload::require_lock(const HttpAnswer& found) {
+  const std::string mode = value_of(headers_, kLockModeHeader);
+  if (mode.empty() || !found.header(std::string(kLockModeHeader)).empty()) return;
+  const std::string body = fmt::format(
+      "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>{}</Mode>"
+      "<RetainUntilDate>{}</RetainUntilDate></Retention>",
+      mode, value_of(headers_, kLockEndHeader));
+  client().send({.operation = "PutObjectRetention",
+                 .action = "cannot lock",
+                 .method = "PUT",
+                 .key = key(),
+                 .query = {{"retention", ""}},
+                 .body = as_bytes(body)});
 }
 
 // Amazon and Google keep the condition of a request; others may take no notice of it.

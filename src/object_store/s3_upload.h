@@ -37,6 +37,10 @@ struct S3Dialect {
 // more than 5 TiB. 0 behind the last.
 std::uint64_t s3_part_size(std::uint64_t first_size_bytes, unsigned number);
 
+// Of new objects that are locked.
+inline constexpr std::string_view kLockModeHeader = "x-amz-object-lock-mode";
+inline constexpr std::string_view kLockEndHeader = "x-amz-object-lock-retain-until-date";
+
 class S3Upload final : public PartedUpload {
  public:
   // `headers` belong to the object (encryption, tags, storage class), `key_headers` to each part
@@ -55,16 +59,12 @@ class S3Upload final : public PartedUpload {
   void complete() override;
 
   StoreCall completion_call(std::string_view body) const;
-  void check_size();
+  void require_lock(const HttpAnswer& found);
   void abort() noexcept;
-  std::optional<HttpAnswer> find_object();
-  bool is_ours(const std::optional<HttpAnswer>& found) const;
   void refuse_what_is_there();
 
   const S3Dialect dialect_;
-  const std::string mark_;
   const HttpHeaders headers_;
-  const HttpHeaders key_headers_;
   const std::uint64_t first_part_size_;
   std::string upload_id_;
   std::mutex mutex_;

@@ -70,6 +70,10 @@ bool contains(const auto& values, const auto& value) {
   return std::ranges::find(values, value) != values.end();
 }
 
+bool is_missing_bucket(std::string_view code) {
+  return code == "NoSuchBucket" || code == "ContainerNotFound";
+}
+
 }  // namespace
 
 StoreClient::StoreClient(const StoreUrl& url, const StoreOptions& options, HttpSettings http,
@@ -105,6 +109,10 @@ HttpAnswer StoreClient::send(const StoreCall& call) {
     pause(state.number, answer, call.on_interrupt);
     ++state.number;
   }
+}
+
+bool StoreClient::tells_missing_bucket(const HttpAnswer& answer) const {
+  return answer.status == 404 && is_missing_bucket(error_code(answer));
 }
 
 StoreClient::Verdict StoreClient::judge_whole(const StoreCall& call, const HttpAnswer& answer,
@@ -163,8 +171,8 @@ void StoreClient::fail(const StoreCall& call, const HttpAnswer& answer) const {
   if (!told.request_id.empty()) details += ", request " + told.request_id;
   std::string hint = hint_for(call, told);
   // Not as if the object were missing: nothing can be told about it.
-  const bool is_bucket = told.code == "NoSuchBucket" || told.code == "ContainerNotFound";
-  const ErrorKind kind = is_bucket ? ErrorKind::config : kind_of_status(answer.status);
+  const ErrorKind kind =
+      is_missing_bucket(told.code) ? ErrorKind::config : kind_of_status(answer.status);
   throw StoreError(kind,
                    visible_text(fmt::format("{} {}: {}{}({})", call.action, object, reason,
                                             reason.empty() ? "" : " ", details)),

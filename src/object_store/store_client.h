@@ -47,6 +47,10 @@ class StoreClient {
   // An answer 2xx or one of those expected; with StoreCall::into also one that was cut after a
   // part of its body had arrived. Throws StoreError, `connection`, `config`, `interrupted`.
   HttpAnswer send(const StoreCall& call);
+  // The provider's word for what was wrong, "" when it has told none.
+  std::string error_code(const HttpAnswer& answer) const { return error_of(answer).code; }
+  // The bucket itself is missing, not only an object in it.
+  bool tells_missing_bucket(const HttpAnswer& answer) const;
   // Throws the error of an answer.
   [[noreturn]] void fail(const StoreCall& call, const HttpAnswer& answer) const;
   // Pauses as after attempt number `attempt`.

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/text.h"
 #include "object_store/wire_text.h"
 
 namespace barman::object_store {
@@ -26,6 +27,32 @@ std::string key_file_text(const std::string& path) {
 }
 
 }  // namespace
+
+std::optional<LockMode> find_lock_mode(std::string_view word) {
+  for (const LockMode mode : {LockMode::governance, LockMode::compliance}) {
+    if (to_upper(word) == lock_mode_word(mode)) return mode;
+  }
+  return std::nullopt;
+}
+
+std::string_view lock_mode_word(LockMode mode) {
+  return mode == LockMode::governance ? "GOVERNANCE" : "COMPLIANCE";
+}
+
+void refuse_options_of_s3(const StoreOptions& options) {
+  if (options.lock) {
+    throw Error(ErrorKind::config, "locks are set on objects of S3 only",
+                "Let a retention policy of the bucket lock them.");
+  }
+  if (options.removes_versions) {
+    throw Error(ErrorKind::config, "versions of objects are removed from buckets of S3 only",
+                "Let a lifecycle rule of the bucket remove them.");
+  }
+  if (!options.sse_customer_key.empty()) {
+    throw Error(ErrorKind::config, "only S3 encrypts with a key of the customer (SSE-C)",
+                "Leave the key out, and use the provider's own encryption.");
+  }
+}
 
 std::string read_customer_key(const std::string& file_url) {
   constexpr std::string_view kScheme = "file://";

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,19 @@ using ObjectTags = std::vector<std::pair<std::string, std::string>>;
 
 inline constexpr std::uint64_t kDefaultPartSize = std::uint64_t{10} << 20;
 
+// Locked objects are deleted and replaced by nobody before their time; with `governance` by those
+// who have a special right. Buckets of S3 only.
+enum class LockMode { governance, compliance };
+struct ObjectLockRule {
+  LockMode mode = LockMode::governance;
+  // Counted from when an upload begins, unless UploadOptions::retain_until is set.
+  std::int64_t days = 0;
+};
+// "governance" or "compliance", in any case of letters.
+std::optional<LockMode> find_lock_mode(std::string_view word);
+// As S3 writes it: "GOVERNANCE".
+std::string_view lock_mode_word(LockMode mode);
+
 struct StoreOptions {
   // All providers.
   // Objects that are larger go up in parts of this size. S3 takes no parts below 5 MiB and no more
@@ -33,6 +47,8 @@ struct StoreOptions {
   std::uint64_t max_bytes_per_second = 0;
   // Of every object that is created, unless UploadOptions has its own.
   ObjectTags tags;
+  // "" = that of the bucket. "STANDARD_IA" (S3), "NEARLINE" (Google), "Cool" (Azure) and the like.
+  std::string storage_class;
   // After it, an attempt without a byte is given up. nullopt = 60 s.
   std::optional<std::chrono::seconds> read_timeout;
   // Attempts of one request in all. nullopt = as the environment or the profile says, else 5.
@@ -52,9 +68,11 @@ struct StoreOptions {
   std::string encryption;        // "", "AES256" or "aws:kms"
   std::string sse_kms_key_id;    // with "aws:kms"
   std::string sse_customer_key;  // 32 bytes, or "": SSE-C
-  std::string storage_class;     // "" = that of the bucket
-  std::string object_lock_mode;  // "", "GOVERNANCE" or "COMPLIANCE"
-  std::int64_t object_lock_days = 0;
+  // Of objects that are created; a bucket that is created can lock then.
+  std::optional<ObjectLockRule> lock;
+  // What is removed is removed in all its versions, where the bucket keeps them. Else it is hidden
+  // behind a mark, and the bucket's own rules remove it.
+  bool removes_versions = false;
 
   // Azure.
   std::optional<AzureCredential> azure_credential;
@@ -65,6 +83,10 @@ struct StoreOptions {
   // Google.
   std::string kms_key_name;
 };
+
+// Throws `config` for what only S3 has, and whose absence would not be noticed: locks, versions,
+// the customer's key.
+void refuse_options_of_s3(const StoreOptions& options);
 
 // The 32 bytes of --sse-customer-key: "file:///path" names a file with their base64. Throws
 // `config` with what is wrong with it.

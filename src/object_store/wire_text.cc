@@ -133,6 +133,8 @@ std::string hex(std::string_view bytes) {
 
 std::string md5(Bytes data) { return digest_bytes(EVP_md5(), data); }
 
+std::string sha1(Bytes data) { return digest_bytes(EVP_sha1(), data); }
+
 std::string sha256(Bytes data) { return digest_bytes(EVP_sha256(), data); }
 
 std::string hmac_sha256(std::string_view key, std::string_view text) {

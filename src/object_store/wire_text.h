@@ -24,6 +24,7 @@ std::string hex(std::string_view bytes);
 
 // As bytes, not as text.
 std::string md5(Bytes data);
+std::string sha1(Bytes data);
 std::string sha256(Bytes data);
 std::string hmac_sha256(std::string_view key, std::string_view text);
 

@@ -140,4 +140,44 @@ void write_restore_plan(Reporter& reporter, const RestorePlan& plan) {
   }
 }
 
+std::vector<std::string> configuration_lines(const restore::ConfigurationReview& review,
+                                             const std::vector<std::string>& missing_files) {
+  std::vector<std::string> lines;
+  const auto add_notes = [&](const std::vector<restore::SettingNote>& notes) {
+    for (const restore::SettingNote& note : notes) {
+      lines.push_back(fmt::format("{} line {}: {} = {}", note.file, note.line_number, note.name,
+                                  note.value.value_or("None")));
+    }
+  };
+  if (!review.changes.empty()) {
+    lines.insert(lines.end(),
+                 {"", "IMPORTANT", "These settings have been modified to prevent data losses", ""});
+    add_notes(review.changes);
+  }
+  if (!review.warnings.empty()) {
+    lines.insert(lines.end(),
+                 {"", "WARNING",
+                  "You are required to review the following options as potentially dangerous", ""});
+    add_notes(review.warnings);
+  }
+  if (!missing_files.empty()) {
+    lines.insert(
+        lines.end(),
+        {"", "WARNING",
+         "The following configuration files have not been saved during backup, hence they have not "
+         "been restored.",
+         "You need to manually restore them in order to start the restored PostgreSQL instance:",
+         ""});
+    for (const std::string& file : missing_files) lines.push_back("    " + file);
+  }
+  return lines;
+}
+
+std::string restore_command_advice(const std::string& settings_file) {
+  return fmt::format(
+      "Before you start up the PostgreSQL server, please review the {} file\ninside the target "
+      "directory. Make sure that 'restore_command' can be executed by the PostgreSQL user.",
+      settings_file);
+}
+
 }  // namespace barman::output

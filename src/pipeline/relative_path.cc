@@ -25,10 +25,6 @@ bool is_safe_relative_path(std::string_view path) {
   }
 }
 
-bool is_safe_file_name(std::string_view name) {
-  return name.find('/') == std::string_view::npos && is_safe_relative_path(name);
-}
-
 std::filesystem::path path_below(const std::filesystem::path& directory, std::string_view told,
                                  std::string_view teller) {
   if (is_safe_relative_path(told)) return directory / told;

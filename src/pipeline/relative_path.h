@@ -5,7 +5,6 @@
 //
 // - A path below a directory of ours: path_below(), or is_safe_relative_path() where the caller has
 //   an error of its own.
-// - A single name: is_safe_file_name().
 // - The place of a tablespace: is_tablespace_location(); its name below pg_tblspc/:
 //   tablespace_oid_of().
 // Links: a checked path is opened component by component without following any (TreeWriter), and
@@ -23,9 +22,6 @@ namespace barman::pipeline {
 // True when `path` names something strictly below the directory it is used in: not empty, not
 // absolute, no "." or ".." or empty component, no NUL.
 bool is_safe_relative_path(std::string_view path);
-
-// The same for one component: without a slash.
-bool is_safe_file_name(std::string_view name);
 
 // `directory` / `told`. Throws `corrupt` when `told` is not safe; `teller` begins the message: "the
 // manifest of the primary node".

@@ -33,12 +33,6 @@ TEST(RelativePath, JoinsOnlyWhatStaysBelow) {
   }
 }
 
-TEST(RelativePath, ANameHasNoSlash) {
-  EXPECT_TRUE(is_safe_file_name("000000010000000000000001"));
-  for (const std::string_view name : {""sv, "."sv, ".."sv, "a/b"sv, "/a"sv, "a\0"sv})
-    EXPECT_FALSE(is_safe_file_name(name)) << name;
-}
-
 TEST(RelativePath, KnowsPlacesOfTablespaces) {
   EXPECT_EQ(tablespace_oid_of("pg_tblspc/16384"), 16384U);
   EXPECT_EQ(tablespace_oid_of("pg_tblspc/4294967295"), 4294967295U);

@@ -6,11 +6,14 @@
 #include <string>
 #include <string_view>
 
+#include "postgres/versions.h"
 #include "wal/lsn.h"
 
 namespace barman::postgres {
 
-inline constexpr int kMinimumVersion = 90600;
+inline constexpr int kMinimumVersion = kVersion9_6;
+// The oldest server whose BASE_BACKUP and START_REPLICATION are spoken here.
+inline constexpr int kOldestStreamingVersion = kVersion10;
 
 // "15.20", "9.6.5".
 std::string version_text(int version);

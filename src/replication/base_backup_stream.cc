@@ -19,15 +19,16 @@
 #include "base/worker_pool.h"
 #include "postgres/backup_manifest.h"
 #include "postgres/libpq_handle.h"
+#include "postgres/versions.h"
 #include "replication/copy_session.h"
 #include "replication/messages.h"
 
 namespace barman::replication {
 namespace {
 
-constexpr int kFirstVersionWithManifest = 130000;
+constexpr int kFirstVersionWithManifest = postgres::kVersion13;
 // Options in parentheses, and one COPY of typed messages for everything.
-constexpr int kFirstVersionWithTypedMessages = 150000;
+constexpr int kFirstVersionWithTypedMessages = postgres::kVersion15;
 constexpr std::string_view kDataCorrupted = "XX001";
 constexpr std::string_view kWrongState = "55000";
 // How long the receiver waits for more before it hands on an incomplete batch.
@@ -43,10 +44,9 @@ constexpr std::chrono::minutes kUploadTimeout{1};
 
 // Of the archives that the server sends.
 std::string archive_extension(const BaseBackupRequest& request) {
-  if (!request.compression) return ".tar";
-  if (request.compression->algorithm == "gzip") return ".tar.gz";
-  if (request.compression->algorithm == "zstd") return ".tar.zst";
-  return ".tar." + request.compression->algorithm;
+  std::string extension = ".tar";
+  if (request.compression) extension += compression::file_extension(request.compression->algorithm);
+  return extension;
 }
 
 // As a string constant of the replication grammar.
@@ -93,7 +93,8 @@ std::string new_syntax(const BaseBackupRequest& request) {
   }
   if (request.parent_manifest) options.emplace_back("INCREMENTAL");
   if (request.compression) {
-    options.push_back("COMPRESSION " + quote_literal(request.compression->algorithm));
+    options.push_back("COMPRESSION " +
+                      quote_literal(compression::to_text(request.compression->algorithm)));
     const std::string detail = compression_detail(*request.compression);
     if (!detail.empty()) options.push_back("COMPRESSION_DETAIL " + quote_literal(detail));
   }

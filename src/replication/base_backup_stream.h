@@ -23,6 +23,7 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/throttle.h"
+#include "compression/algorithm.h"
 #include "postgres/connection.h"
 #include "replication/backup_sequence.h"
 #include "replication/silence_limit.h"
@@ -38,7 +39,7 @@ enum class TablespaceMap { no, yes };
 
 // Compression of the archives by the server, which then come as `base.tar.gz` and so on.
 struct ServerCompression {
-  std::string algorithm;  // gzip, lz4, zstd
+  compression::Algorithm algorithm = compression::Algorithm::zstd;  // or gzip, lz4
   std::optional<int> level;
   std::optional<int> worker_count;  // zstd only
 };

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <string_view>
-#include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "wal/wal_file_name.h"
 
@@ -77,23 +78,13 @@ std::optional<StreamPosition> position_on_path(const postgres::TimelineHistory& 
 
 std::vector<StreamFile> list_stream_files(const std::filesystem::path& directory) {
   std::vector<StreamFile> files;
-  std::error_code error;
-  std::filesystem::directory_iterator entry(directory, error);
-  while (!error && entry != std::filesystem::directory_iterator()) {
-    // A file may be archived away while we look: it is left out then.
-    std::error_code gone;
-    if (entry->is_regular_file(gone) && !gone) {
-      const std::uint64_t size_bytes = entry->file_size(gone);
-      if (!gone) files.push_back({entry->path().filename().string(), size_bytes});
-    }
-    if (gone && gone != std::errc::no_such_file_or_directory) {
-      throw SystemError(gone.value(), fmt::format("cannot access \"{}\"", entry->path().string()));
-    }
-    entry.increment(error);
+  for (DirectoryEntry& entry : list_entries(directory, IfAbsent::is_error)) {
+    if (!leads_to_file(directory, entry)) continue;
+    // It may be archived away while we look: it is left out then.
+    const auto status = find_status(directory / entry.name);
+    if (!status) continue;
+    files.push_back({std::move(entry.name), static_cast<std::uint64_t>(status->st_size)});
   }
-  if (error)
-    throw SystemError(error.value(),
-                      fmt::format("cannot read directory \"{}\"", directory.string()));
   return files;
 }
 

@@ -8,12 +8,13 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "postgres/libpq_handle.h"
+#include "postgres/versions.h"
 
 namespace barman::replication {
 namespace {
 
 constexpr std::size_t kMaxNameLength = 63;
-constexpr int kFirstVersionWithReadSlot = 150000;
+constexpr int kFirstVersionWithReadSlot = postgres::kVersion15;
 
 constexpr std::string_view kDuplicateObject = "42710";
 constexpr std::string_view kUndefinedObject = "42704";

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "postgres/libpq_handle.h"
+#include "postgres/versions.h"
 #include "wal/wal_content.h"
 #include "wal/wal_file_name.h"
 
@@ -35,14 +36,15 @@ SystemIdentity identify_system(postgres::Connection& connection) {
 
 bool is_standby(postgres::Connection& connection) {
   // Before 14 a transaction that may only read is the sign.
-  const char* const command =
-      connection.server_version() >= 140000 ? "SHOW in_hot_standby" : "SHOW transaction_read_only";
+  const char* const command = connection.server_version() >= postgres::kVersion14
+                                  ? "SHOW in_hot_standby"
+                                  : "SHOW transaction_read_only";
   return postgres::get_text(postgres::execute(connection, command).get(), 0, 0) == "on";
 }
 
 wal::SegmentSize read_segment_size(postgres::Connection& connection) {
   // Before PostgreSQL 11 the size was fixed when the server was compiled.
-  if (connection.server_version() < 110000) return {};
+  if (connection.server_version() < postgres::kVersion11) return {};
   constexpr const char* kCommand = "SHOW wal_segment_size";
   const postgres::ResultHandle result = postgres::execute(connection, kCommand);
   const std::string text = postgres::get_text(result.get(), 0, 0);

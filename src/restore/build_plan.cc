@@ -69,7 +69,7 @@ class Planner {
     const TimelineDefault when_not_given = writes_recovery() && version_ >= postgres::kVersion12
                                                ? TimelineDefault::present
                                                : TimelineDefault::own;
-    timeline_ = wal_archive::choose_timeline(facts_.timelines, facts_.backup, target_.timeline_text,
+    timeline_ = wal_archive::choose_timeline(facts_.timelines, facts_.backup, target_.timeline,
                                              when_not_given);
   }
 
@@ -528,7 +528,8 @@ class Planner {
                                            facts_.backup.id.value,
                                            catalogue::describe_standing(standing)));
     }
-    if (timeline_.setting && (!target_.timeline_text || *target_.timeline_text == "latest")) {
+    if (timeline_.setting &&
+        (!target_.timeline || target_.timeline->kind == wal::TimelineTarget::Kind::latest)) {
       plan_.warnings.push_back(fmt::format(
           "The latest timeline in the archive does not descend from the backup, or is not reached "
           "without a gap: recovery follows timeline {}.",

@@ -102,7 +102,9 @@ TEST(BuildPlan, EachTargetIsWritten) {
            {{.lsn = "0/4000100"}, "recovery_target_lsn = '0/4000100'", "lsn: '0/4000100'"},
            {{.name = "rp1"}, "recovery_target_name = 'rp1'", "name: 'rp1'"},
            {{.immediate = true}, "recovery_target = 'immediate'", "immediate: True"},
-           {{.timeline = "current"}, "recovery_target_timeline = current", "timeline: '1'"}}) {
+           {{.timeline = wal::parse_timeline_target("current")},
+            "recovery_target_timeline = current",
+            "timeline: '1'"}}) {
     RestoreRequest asked = request();
     asked.target = given.target;
     const RestorePlan plan = build_plan(facts(), asked, {});
@@ -234,7 +236,7 @@ TEST(BuildPlan, RefusesWhatPostgresCouldNotRead) {
   EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("Invalid transaction ID"));
   asked.target = {.name = std::string(64, 'x')};
   EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("Invalid restore point name"));
-  asked.target = {.timeline = "2"};
+  asked.target = {.timeline = wal::parse_timeline_target("2")};
   EXPECT_THAT(refusal_of(facts(), asked), HasSubstr("00000002.history"));
   asked.target = {.action = "pause"};
   EXPECT_EQ(refusal_of(facts(), asked),
@@ -344,7 +346,7 @@ RestoreFacts forked_facts() {
 TEST(BuildPlan, RefusesATimelineThatRecoveryDoesNotComeTo) {
   RestoreFacts given = forked_facts();
   RestoreRequest asked = request();
-  asked.target = {.timeline = "2"};
+  asked.target = {.timeline = wal::parse_timeline_target("2")};
   const std::string reason =
       "WAL segment '000000020000000000000005' is not in the archive: recovery does not come to "
       "timeline 2";
@@ -352,10 +354,10 @@ TEST(BuildPlan, RefusesATimelineThatRecoveryDoesNotComeTo) {
   // The target may lie before the fork, or does.
   asked.target.time = "2026-11-21 01:50:00+00:00";
   EXPECT_THAT(build_plan(given, asked, {}).warnings, testing::Contains(reason + "."));
-  asked.target = {.lsn = "0/30FFFFF", .timeline = "2"};
+  asked.target = {.lsn = "0/30FFFFF", .timeline = wal::parse_timeline_target("2")};
   EXPECT_EQ(refusal_of(given, asked), "");
   given.wal.push_back({.name = "000000020000000000000005", .size_bytes = kSegmentBytes});
-  asked.target = {.timeline = "2"};
+  asked.target = {.timeline = wal::parse_timeline_target("2")};
   EXPECT_EQ(refusal_of(given, asked), "");
 }
 

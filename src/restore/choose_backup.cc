@@ -23,17 +23,11 @@ namespace {
 // What --target-tli means before there is a backup to be relative to.
 std::optional<wal::TimelineId> absolute_timeline(const RecoveryTarget& target,
                                                  const Branches& branches) {
-  if (!target.timeline_text) return branches.present();
-  if (*target.timeline_text == "latest") {
-    if (branches.last_segments.empty()) return std::nullopt;
-    return branches.last_segments.rbegin()->first;
-  }
-  const std::optional<std::int64_t> number = parse_integer(*target.timeline_text);
-  if (!number || *number <= 0 || *number > 0xFFFFFFFFLL) {
-    throw Error(ErrorKind::usage, fmt::format("Invalid timeline '{}'", *target.timeline_text),
-                "Give a positive number or 'latest'.");
-  }
-  return wal::TimelineId{static_cast<std::uint32_t>(*number)};
+  if (!target.timeline) return branches.present();
+  if (target.timeline->kind == wal::TimelineTarget::Kind::number) return target.timeline->timeline;
+  // "latest": refuse_target_for_automatic_choice() leaves no other word.
+  if (branches.last_segments.empty()) return std::nullopt;
+  return branches.last_segments.rbegin()->first;
 }
 
 Error no_candidate(const RecoveryTarget& target, const Branches& branches,
@@ -73,7 +67,7 @@ void refuse_target_for_automatic_choice(const TargetRequest& request) {
                     refused),
         "Name a backup instead of 'auto'.");
   }
-  if (request.timeline == "current") {
+  if (request.timeline && request.timeline->kind == wal::TimelineTarget::Kind::current) {
     throw Error(ErrorKind::usage,
                 "'current' is not a valid timeline keyword when recovering without a backup_id",
                 "Give the number of the timeline, 'latest', or a backup.");
@@ -97,8 +91,7 @@ BackupChoice choose_backup(const BackupList& list, const Annotations& annotation
     is_timeline_known = is_timeline_known || is_on_the_way;
     if (!ended_before_target(backup)) continue;
     if (!is_on_the_way) {
-      if (!target.timeline_text)
-        choice.notes.push_back(catalogue::passed_over_note(backup, branches));
+      if (!target.timeline) choice.notes.push_back(catalogue::passed_over_note(backup, branches));
       continue;
     }
     const std::string doubt = catalogue::find_chain_doubt(list.backups, annotations, backup);

@@ -114,15 +114,19 @@ TEST(ChooseBackup, TakesTheNewestBeforeTheLsn) {
 }
 
 TEST(ChooseBackup, FollowsTheAncestryOfATimeline) {
-  EXPECT_EQ(choose({.timeline = "3"}), "20261121T040000");
+  EXPECT_EQ(choose({.timeline = wal::parse_timeline_target("3")}), "20261121T040000");
   // The backup of 02:00 lies behind the point at which timeline 2 left timeline 1.
-  EXPECT_EQ(choose({.time = "2026-11-21 02:30:00+00:00", .timeline = "2"}), "20261121T010000");
-  EXPECT_EQ(choose({.time = "2026-11-21 03:30:00+00:00", .timeline = "latest"}), "20261121T020000");
+  EXPECT_EQ(
+      choose({.time = "2026-11-21 02:30:00+00:00", .timeline = wal::parse_timeline_target("2")}),
+      "20261121T010000");
+  EXPECT_EQ(choose({.time = "2026-11-21 03:30:00+00:00",
+                    .timeline = wal::parse_timeline_target("latest")}),
+            "20261121T020000");
 }
 
 TEST(ChooseBackup, RefusesWhatNothingReaches) {
   EXPECT_THROW(choose({.time = "2020-01-01 00:00:00+00:00"}), Error);
-  EXPECT_THROW(choose({.timeline = "7"}), Error);
+  EXPECT_THROW(choose({.timeline = wal::parse_timeline_target("7")}), Error);
 }
 
 TEST(ChooseBackup, TellsOfTheOtherMomentThatTheClockShowed) {
@@ -140,23 +144,39 @@ TEST(ChooseBackup, RefusesTargetsThatSayNothingAboutBackups) {
   EXPECT_THROW(refuse_target_for_automatic_choice({.xid = "5"}), Error);
   EXPECT_THROW(refuse_target_for_automatic_choice({.name = "x"}), Error);
   EXPECT_THROW(refuse_target_for_automatic_choice({.immediate = true}), Error);
-  EXPECT_THROW(refuse_target_for_automatic_choice({.timeline = "current"}), Error);
+  EXPECT_THROW(
+      refuse_target_for_automatic_choice({.timeline = wal::parse_timeline_target("current")}),
+      Error);
   EXPECT_NO_THROW(refuse_target_for_automatic_choice({.time = "2026-11-21"}));
 }
 
 TEST(ChooseTimeline, RefusesTimelinesThatDoNotDescend) {
   const BackupInfo late = backups()[1];
-  EXPECT_THROW(choose_timeline(timelines(), late, "2", TimelineDefault::own), Error);
-  EXPECT_THROW(choose_timeline(timelines(), late, "4", TimelineDefault::own), Error);
-  EXPECT_EQ(choose_timeline(timelines(), late, "3", TimelineDefault::own).timeline, TimelineId{3});
-  EXPECT_EQ(choose_timeline(timelines(), late, "1", TimelineDefault::own).timeline, TimelineId{1});
-  EXPECT_EQ(choose_timeline(timelines(), late, "current", TimelineDefault::present).timeline,
+  EXPECT_THROW(
+      choose_timeline(timelines(), late, wal::parse_timeline_target("2"), TimelineDefault::own),
+      Error);
+  EXPECT_THROW(
+      choose_timeline(timelines(), late, wal::parse_timeline_target("4"), TimelineDefault::own),
+      Error);
+  EXPECT_EQ(
+      choose_timeline(timelines(), late, wal::parse_timeline_target("3"), TimelineDefault::own)
+          .timeline,
+      TimelineId{3});
+  EXPECT_EQ(
+      choose_timeline(timelines(), late, wal::parse_timeline_target("1"), TimelineDefault::own)
+          .timeline,
+      TimelineId{1});
+  EXPECT_EQ(choose_timeline(timelines(), late, wal::parse_timeline_target("current"),
+                            TimelineDefault::present)
+                .timeline,
             TimelineId{1});
 }
 
 TimelineChoice choice_for(const catalogue::Branches& branches, const BackupInfo& backup,
-                          const std::optional<std::string>& requested = std::nullopt) {
-  return choose_timeline(branches, backup, requested, TimelineDefault::present);
+                          const char* requested = nullptr) {
+  return choose_timeline(
+      branches, backup, requested == nullptr ? std::nullopt : wal::parse_timeline_target(requested),
+      TimelineDefault::present);
 }
 
 TEST(ChooseTimeline, NamesTheTimelineThatPostgresWouldNotFind) {
@@ -164,7 +184,7 @@ TEST(ChooseTimeline, NamesTheTimelineThatPostgresWouldNotFind) {
   // On timeline 2, "latest" would be 3, which is no descendant.
   const TimelineChoice choice = choice_for(timelines(), backups()[2]);
   EXPECT_EQ(choice.timeline, TimelineId{2});
-  EXPECT_EQ(choice.setting, "current");
+  EXPECT_EQ(choice.setting, wal::parse_timeline_target("current"));
   // A clone has begun a timeline that is not the present, and archived it.
   catalogue::Branches branches = timelines();
   branches.histories[TimelineId{4}] = {
@@ -172,7 +192,7 @@ TEST(ChooseTimeline, NamesTheTimelineThatPostgresWouldNotFind) {
   branches.last_segments[TimelineId{4}] = "000000040000000000000001";
   branches.last_segments[TimelineId{3}] = "000000030000000000000009";
   EXPECT_EQ(choice_for(branches, backups()[1]).timeline, TimelineId{3});
-  EXPECT_EQ(choice_for(branches, backups()[1]).setting, "3");
+  EXPECT_EQ(choice_for(branches, backups()[1]).setting, wal::parse_timeline_target("3"));
   EXPECT_EQ(choice_for(branches, backups()[1], "latest").timeline, TimelineId{4});
   EXPECT_EQ(choice_for(branches, backups()[1], "latest").setting, std::nullopt);
 }
@@ -181,8 +201,8 @@ TEST(ChooseTimeline, NamesTheTimelineThatPostgresWouldNotFind) {
 TEST(ChooseTimeline, NeedsNoHistoryOfTheTimelineOfTheBackup) {
   catalogue::Branches branches = timelines();
   branches.histories.erase(TimelineId{2});
-  EXPECT_EQ(choice_for(branches, backups()[2], "2").setting, "current");
-  EXPECT_EQ(choice_for(branches, backups()[2]).setting, "current");
+  EXPECT_EQ(choice_for(branches, backups()[2], "2").setting, wal::parse_timeline_target("current"));
+  EXPECT_EQ(choice_for(branches, backups()[2]).setting, wal::parse_timeline_target("current"));
   EXPECT_FALSE(choice_for(branches, backups()[2]).hides_own_history);
   EXPECT_THROW(choice_for(branches, backups()[0], "2"), Error);
 }
@@ -194,7 +214,7 @@ TEST(ChooseTimeline, ReadsOnlyTheHistoryThatIsNeeded) {
   EXPECT_EQ(choice_for(branches, backups()[1]).timeline, TimelineId{3});
   EXPECT_EQ(choice_for(branches, backups()[1], "1").timeline, TimelineId{1});
   const TimelineChoice choice = choice_for(branches, backups()[2], "2");
-  EXPECT_EQ(choice.setting, "current");
+  EXPECT_EQ(choice.setting, wal::parse_timeline_target("current"));
   EXPECT_TRUE(choice.hides_own_history);
   try {
     choice_for(branches, backups()[0], "2");

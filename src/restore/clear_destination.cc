@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -21,13 +22,6 @@ namespace barman::restore {
 namespace fs = std::filesystem;
 
 namespace {
-
-void remove_durably(const fs::path& path) {
-  if (::unlink(path.c_str()) == 0) return sync_directory(path.parent_path());
-  if (errno != ENOENT && errno != ENOTDIR) {
-    throw_errno(fmt::format("cannot remove \"{}\"", path.string()));
-  }
-}
 
 // Makes postmaster.pid as a starting server would. It goes with what is cleared; one that a crash
 // leaves has a pid of nobody.
@@ -90,60 +84,57 @@ class Clearing {
  private:
   void clear(const std::string& directory) {
     interrupt_.throw_if_requested();
-    std::error_code code;
-    std::vector<fs::directory_entry> entries;
-    for (const fs::directory_entry& entry :
-         fs::directory_iterator(tree_.destination / directory, code)) {
-      entries.push_back(entry);
-    }
-    if (code && code != std::errc::no_such_file_or_directory) {
-      throw Error(ErrorKind::io,
-                  fmt::format("cannot read directory \"{}\": {}",
-                              (tree_.destination / directory).string(), code.message()));
-    }
-    for (const fs::directory_entry& entry : entries) {
-      const std::string name = entry.path().filename().string();
-      treat(entry, directory.empty() ? name : directory + "/" + name);
+    const fs::path place = tree_.destination / directory;
+    for (const DirectoryEntry& entry : list_entries(place)) {
+      treat(place, entry, directory.empty() ? entry.name : directory + "/" + entry.name);
     }
   }
 
   void clear_wal(const fs::path& directory) {
     std::vector<fs::path> removed;
-    for (const fs::directory_entry& wal : fs::directory_iterator(directory)) {
-      const std::string name = wal.path().filename().string();
-      if (name.starts_with(".barman-")) continue;
-      if (!wal.is_symlink() && wal.is_regular_file() &&
-          is_unsaved_wal(wal.path(), plan_.archived_here)) {
-        saved_.keep_wal(wal.path(), plan_.pg_wal_name + "/" + name);
+    for (const DirectoryEntry& wal : list_entries(directory)) {
+      if (wal.name.starts_with(".barman-")) continue;
+      const fs::path path = directory / wal.name;
+      if (wal.kind == EntryKind::file && is_unsaved_wal(path, plan_.archived_here)) {
+        saved_.keep_wal(path, plan_.pg_wal_name + "/" + wal.name);
       } else {
-        removed.push_back(wal.path());
+        removed.push_back(path);
       }
     }
     // After all were judged: by the files in archive_status, too.
     for (const fs::path& path : removed) remove_tree(path);
   }
 
-  static FoundKind kind_of(const fs::directory_entry& entry) {
-    if (entry.is_symlink()) {
-      return entry.is_directory() ? FoundKind::directory_link : FoundKind::other;
+  static FoundKind kind_of(const fs::path& place, EntryKind kind) {
+    switch (kind) {
+      case EntryKind::file:
+        return FoundKind::file;
+      case EntryKind::directory:
+        return FoundKind::directory;
+      case EntryKind::link: {
+        const auto status = find_status(place);
+        return status && S_ISDIR(status->st_mode) ? FoundKind::directory_link : FoundKind::other;
+      }
+      case EntryKind::other:
+        break;
     }
-    if (entry.is_directory()) return FoundKind::directory;
-    return entry.is_regular_file() ? FoundKind::file : FoundKind::other;
+    return FoundKind::other;
   }
 
-  void treat(const fs::directory_entry& entry, const std::string& path) {
-    switch (rules_.treatment_of(path, kind_of(entry))) {
+  void treat(const fs::path& directory, const DirectoryEntry& entry, const std::string& path) {
+    const fs::path place = directory / entry.name;
+    switch (rules_.treatment_of(path, kind_of(place, entry.kind))) {
       case Treatment::leave:
       case Treatment::keep:
         return;
       case Treatment::enter:
         return clear(path);
       case Treatment::enter_wal:
-        return clear_wal(entry.path());
+        return clear_wal(place);
       case Treatment::save:
-        return saved_.keep(entry.path(), path);
+        return saved_.keep(place, path);
       case Treatment::remove:
-        remove_tree(entry.path());
+        remove_tree(place);
     }
   }
 

@@ -17,7 +17,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "compression/stored_file.h"
+#include "compression/test_support.h"
 #include "restore/planned_restore_test_support.h"
 #include "restore/restore_marker.h"
 
@@ -223,8 +223,7 @@ TEST_F(ExecutePlan, DecompressesWalWhateverTheIndexSays) {
     const Fd plain = open_anonymous_file(root_);
     write_full(plain, as_bytes(text), "plain");
     const Fd target = open_file(packed, O_WRONLY | O_CREAT | O_TRUNC);
-    compression::compress_file(plain, "plain", compression::Algorithm::lz4, 0, target.get(),
-                               packed);
+    compression::compress_file(plain, compression::Algorithm::lz4, target.get());
   }
   RestorePlan given = plan();
   given.wal.files.push_back({packed, segment, fs::file_size(packed)});

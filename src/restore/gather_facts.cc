@@ -18,6 +18,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
@@ -85,21 +86,24 @@ void add_wal_reading(const server::Server& server, RestoreFacts& facts) {
 }
 
 void read_received(const fs::path& directory, RestoreFacts& facts) {
-  std::error_code code;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, code)) {
-    if (!wal::parse_wal_file_name(entry.path().filename().string())) continue;
-    std::error_code size_code;
-    const std::uintmax_t size_bytes = entry.file_size(size_code);
-    if (size_code && size_code != std::errc::no_such_file_or_directory) {
-      facts.unread_received.push_back(
-          fmt::format("\"{}\": {}", entry.path().string(), size_code.message()));
+  std::vector<std::string> names;
+  try {
+    names = list_directory(directory);
+  } catch (const SystemError& error) {  // Told with the plan.
+    facts.unread_received.push_back(
+        fmt::format("\"{}\": {}", directory.string(), errno_text(error.error_number())));
+  }
+  for (const std::string& name : names) {
+    if (!wal::parse_wal_file_name(name)) continue;
+    const fs::path path = directory / name;
+    std::error_code code;
+    const std::uintmax_t size_bytes = fs::file_size(path, code);
+    if (code && code != std::errc::no_such_file_or_directory) {
+      facts.unread_received.push_back(fmt::format("\"{}\": {}", path.string(), code.message()));
     }
     // An empty partial file only tells the receiver where to go on.
-    if (size_code || size_bytes == 0) continue;
-    facts.received.push_back({.path = entry.path(), .size_bytes = size_bytes});
-  }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    facts.unread_received.push_back(fmt::format("\"{}\": {}", directory.string(), code.message()));
+    if (code || size_bytes == 0) continue;
+    facts.received.push_back({.path = path, .size_bytes = size_bytes});
   }
 }
 

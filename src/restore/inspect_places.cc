@@ -4,6 +4,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <limits>
@@ -36,10 +37,9 @@ struct stat status_of(const fs::path& path) {
 }
 
 bool has_visible_entries(const fs::path& directory) {
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-    if (entry.path().filename().string().front() != '.') return true;
-  }
-  return false;
+  const std::vector<std::string> names = list_directory(directory);
+  return std::any_of(names.begin(), names.end(),
+                     [](const std::string& name) { return name.front() != '.'; });
 }
 
 fs::path nearest_existing(fs::path path) {
@@ -107,6 +107,7 @@ DirectoryFacts inspect(const std::string& text, std::uint64_t catalogue_device) 
   facts.is_directory = status && S_ISDIR(status->st_mode);
   const fs::path existing = nearest_existing(facts.resolved);
   facts.is_writable = ::access(existing.c_str(), W_OK | X_OK) == 0;
+  facts.is_on_read_only_disk = !facts.is_writable && errno == EROFS;
   if (facts.is_directory) {
     facts.is_empty = !has_visible_entries(path);
     facts.running_postmaster = find_running_postmaster(path);

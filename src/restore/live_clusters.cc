@@ -4,7 +4,10 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
@@ -32,14 +35,22 @@ void add_link(const fs::path& link, LiveCluster& cluster) {
   if (!code) cluster.places.push_back(std::move(place));
 }
 
+// What cannot be read belongs to others, and is nothing that could be written over by us.
+std::vector<std::string> names_in(const fs::path& directory) {
+  try {
+    return list_directory(directory);
+  } catch (const SystemError&) {
+    return {};
+  }
+}
+
 // Directories of several clusters may lie in one location, and of others beside them.
 void add_tablespace(const fs::path& link, LiveCluster& cluster) {
-  std::error_code code;
-  for (const fs::directory_entry& entry : fs::directory_iterator(link, code)) {
-    if (!entry.path().filename().string().starts_with("PG_")) continue;
-    std::error_code entry_code;
-    fs::path place = fs::canonical(entry.path(), entry_code);
-    if (!entry_code) cluster.places.push_back(std::move(place));
+  for (const std::string& name : names_in(link)) {
+    if (!name.starts_with("PG_")) continue;
+    std::error_code code;
+    fs::path place = fs::canonical(link / name, code);
+    if (!code) cluster.places.push_back(std::move(place));
   }
 }
 
@@ -47,9 +58,8 @@ LiveCluster look_at(int pid, const fs::path& directory) {
   LiveCluster cluster{.pid = pid, .data_directory = directory, .places = {directory}};
   add_link(directory / "pg_wal", cluster);
   add_link(directory / "pg_xlog", cluster);
-  std::error_code code;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory / "pg_tblspc", code)) {
-    add_tablespace(entry.path(), cluster);
+  for (const std::string& name : names_in(directory / "pg_tblspc")) {
+    add_tablespace(directory / "pg_tblspc" / name, cluster);
   }
   return cluster;
 }
@@ -58,13 +68,12 @@ LiveCluster look_at(int pid, const fs::path& directory) {
 
 std::vector<LiveCluster> list_live_clusters() {
   std::vector<LiveCluster> clusters;
-  std::error_code code;
-  for (const fs::directory_entry& entry : fs::directory_iterator("/proc", code)) {
-    const std::optional<std::int64_t> number = parse_integer(entry.path().filename().string());
+  for (const std::string& name : names_in("/proc")) {
+    const std::optional<std::int64_t> number = parse_integer(name);
     if (!number || *number <= 1) continue;
-    std::error_code link_code;
-    const fs::path directory = fs::read_symlink(entry.path() / "cwd", link_code);
-    if (link_code || !is_postmaster_of(static_cast<int>(*number), directory)) continue;
+    std::error_code code;
+    const fs::path directory = fs::read_symlink(fs::path("/proc") / name / "cwd", code);
+    if (code || !is_postmaster_of(static_cast<int>(*number), directory)) continue;
     clusters.push_back(look_at(static_cast<int>(*number), directory));
   }
   return clusters;

@@ -41,8 +41,9 @@ std::string recover_options_json(const RestoreRequest& request) {
   add_flag("standby_mode", request.standby_mode);
   add_flag("target_immediate", target.immediate);
   if (target.timeline) {
+    const bool is_number = target.timeline->kind == wal::TimelineTarget::Kind::number;
     members["target_tli"] =
-        parse_integer(*target.timeline) ? *target.timeline : json_string(*target.timeline);
+        is_number ? target.timeline->text() : json_string(target.timeline->text());
   }
   return json_object(members);
 }

@@ -68,11 +68,14 @@ std::string format_fetching(const RecoverySettingsRequest& request) {
 }
 
 std::string format_timeline(const RecoverySettingsRequest& request) {
-  const std::optional<std::string>& text =
-      request.forced_timeline ? request.forced_timeline : request.target.timeline_text;
+  const std::optional<wal::TimelineTarget>& timeline =
+      request.forced_timeline ? request.forced_timeline : request.target.timeline;
   // Before 12 there is no such word; it is the default there.
-  if (!text || (*text == "current" && request.server_version < postgres::kVersion12)) return {};
-  return fmt::format("recovery_target_timeline = {}\n", *text);
+  if (!timeline || (timeline->kind == wal::TimelineTarget::Kind::current &&
+                    request.server_version < postgres::kVersion12)) {
+    return {};
+  }
+  return fmt::format("recovery_target_timeline = {}\n", timeline->text());
 }
 
 std::string format_action(const RecoverySettingsRequest& request) {

@@ -40,8 +40,8 @@ struct RecoverySettingsRequest {
   std::optional<std::string> restore_command;
   // Where WAL was put for recovery; unset when it is in pg_wal or is fetched.
   std::optional<std::string> staging_wal_directory;
-  // A number or "current", for recovery_target_timeline whatever the target says.
-  std::optional<std::string> forced_timeline;
+  // For recovery_target_timeline, whatever the target says.
+  std::optional<wal::TimelineTarget> forced_timeline;
 };
 
 // Lines with their newlines; empty when there is nothing to set. Throws `usage` for a value that a

@@ -35,7 +35,7 @@ TEST(RecoverySettings, WritesTargetsInTheOrderOfBarman) {
   request.staging_wal_directory = "/srv/pg/barman_wal";
   request.target.time = parse_timestamp("2026-11-21 01:43:14+00:00")->time;
   request.target.exclusive = true;
-  request.target.timeline_text = "2";
+  request.target.timeline = wal::parse_timeline_target("2");
   request.target.action = TargetAction::promote;
   EXPECT_EQ(format_recovery_settings(request),
             "restore_command = 'cp /srv/pg/barman_wal/%f %p'\n"
@@ -102,16 +102,16 @@ TEST(RecoverySettings, StandbyWithTargetReadsTheStagedWalAndKeepsIt) {
 TEST(RecoverySettings, OldServersGetStandbyModeAndNoWordForTheCurrentTimeline) {
   RecoverySettingsRequest request = request_for(110000);
   request.standby_mode = true;
-  request.target.timeline_text = "current";
+  request.target.timeline = wal::parse_timeline_target("current");
   EXPECT_EQ(format_recovery_settings(request), "standby_mode = 'on'\n");
 }
 
 TEST(RecoverySettings, AForcedTimelineWinsOverTheWord) {
   RecoverySettingsRequest request = request_for(150000);
-  request.target.timeline_text = "latest";
-  request.forced_timeline = "3";
+  request.target.timeline = wal::parse_timeline_target("latest");
+  request.forced_timeline = wal::parse_timeline_target("3");
   EXPECT_EQ(format_recovery_settings(request), "recovery_target_timeline = 3\n");
-  request.forced_timeline = "current";
+  request.forced_timeline = wal::parse_timeline_target("current");
   EXPECT_EQ(format_recovery_settings(request), "recovery_target_timeline = current\n");
   request.server_version = 110000;
   EXPECT_EQ(format_recovery_settings(request), "");

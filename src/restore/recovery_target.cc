@@ -122,7 +122,7 @@ RecoveryTarget parse_target(const TargetRequest& request) {
   if (request.name) check_name(*request.name);
   target.name = request.name;
   target.immediate = request.immediate;
-  target.timeline_text = request.timeline;
+  target.timeline = request.timeline;
   target.exclusive = request.exclusive;
   if (request.action) target.action = parse_action(*request.action);
   return target;
@@ -177,8 +177,7 @@ std::string describe_target(const RecoveryTarget& target, std::optional<wal::Tim
   if (target.time) parts.push_back(fmt::format("time: '{}'", format_iso(*target.time)));
   if (target.xid) parts.push_back(fmt::format("xid: '{}'", *target.xid));
   if (target.lsn) parts.push_back(fmt::format("lsn: '{}'", target.lsn_text));
-  if (target.timeline_text && timeline)
-    parts.push_back(fmt::format("timeline: '{}'", timeline->value));
+  if (target.timeline && timeline) parts.push_back(fmt::format("timeline: '{}'", timeline->value));
   if (target.name) parts.push_back(fmt::format("name: '{}'", *target.name));
   if (target.immediate) parts.push_back("immediate: True");
   return join(parts, ", ");

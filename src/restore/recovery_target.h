@@ -11,6 +11,7 @@
 #include "catalogue/backup_info.h"
 #include "restore/restore_request.h"
 #include "wal/lsn.h"
+#include "wal/timeline_target.h"
 
 namespace barman::restore {
 
@@ -31,15 +32,12 @@ struct RecoveryTarget {
   std::string lsn_text;
   std::optional<std::string> name;
   bool immediate = false;
-  // As typed: a number, "current" or "latest".
-  std::optional<std::string> timeline_text;
+  std::optional<wal::TimelineTarget> timeline;
   bool exclusive = false;
   std::optional<TargetAction> action;
 
   // Any target, the timeline alone too, makes a point-in-time recovery.
-  bool is_pitr() const {
-    return time || xid || lsn || name || immediate || timeline_text.has_value();
-  }
+  bool is_pitr() const { return time || xid || lsn || name || immediate || timeline.has_value(); }
 };
 
 // "You cannot specify multiple targets …". The first of all checks.

@@ -62,7 +62,7 @@ TEST(RecoveryTarget, ThereIsOneAndATimelineBesideIt) {
       {.time = "2026-11-21"}, {.xid = "5"}, {.lsn = "0/1"}, {.name = "x"}, {.immediate = true}};
   for (const TargetRequest& target : targets) {
     TargetRequest both = target;
-    both.timeline = "2";
+    both.timeline = wal::parse_timeline_target("2");
     EXPECT_EQ(refusal_of_target([&] { refuse_multiple_targets(both); }), "");
     EXPECT_TRUE(parse_target(target).is_pitr());
     for (const TargetRequest& other : targets) {
@@ -77,7 +77,7 @@ TEST(RecoveryTarget, ThereIsOneAndATimelineBesideIt) {
                 "You cannot specify multiple targets for the recovery operation");
     }
   }
-  EXPECT_TRUE(parse_target({.timeline = "2"}).is_pitr());
+  EXPECT_TRUE(parse_target({.timeline = wal::parse_timeline_target("2")}).is_pitr());
   EXPECT_FALSE(parse_target({.exclusive = true, .action = "pause"}).is_pitr());
 }
 
@@ -95,7 +95,7 @@ TEST(RecoveryTarget, MayBeTheEndOfTheBackupAndNothingBeforeIt) {
   EXPECT_THAT(refusal({.lsn = "0/30000FF"}), HasSubstr("before the backup end LSN 0/3000100"));
   EXPECT_EQ(refusal({.action = "pause"}),
             "Can't enable recovery target action when PITR is not required");
-  EXPECT_EQ(refusal({.timeline = "2", .action = "pause"}), "");
+  EXPECT_EQ(refusal({.timeline = wal::parse_timeline_target("2"), .action = "pause"}), "");
 }
 
 TEST(RecoveryTarget, OldServersDoNotKnowAll) {
@@ -112,7 +112,8 @@ TEST(RecoveryTarget, OldServersDoNotKnowAll) {
 }
 
 TEST(RecoveryTarget, IsToldInOneOrder) {
-  RecoveryTarget target = parse_target({.time = "2026-11-21 01:43:14+00:00", .timeline = "latest"});
+  RecoveryTarget target = parse_target(
+      {.time = "2026-11-21 01:43:14+00:00", .timeline = wal::parse_timeline_target("latest")});
   EXPECT_EQ(describe_target(target, wal::TimelineId{3}),
             "time: '2026-11-21 01:43:14+00:00', timeline: '3'");
   EXPECT_EQ(describe_target(parse_target({.lsn = "0/3000100"}), wal::TimelineId{3}),

@@ -60,6 +60,11 @@ void refuse_place(const RestoreFacts& facts, const DirectoryFacts& place, const 
                 "Choose another path.");
   }
   refuse_overlap(facts, place.resolved, what);
+  if (place.is_on_read_only_disk) {
+    throw Error(ErrorKind::permission,
+                fmt::format("The {} is on a file system that is mounted read-only", what),
+                "Mount it for writing, or choose a directory on another one.");
+  }
   if (!place.is_writable) {
     throw Error(ErrorKind::permission, fmt::format("The {} cannot be written by this user", what),
                 "Create it and give it to this user, or choose another one.");

@@ -1,5 +1,8 @@
 #include "restore/remote_destination.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <ctime>
 #include <optional>
 #include <string>
@@ -117,13 +120,22 @@ class RemoteDestination final : public Destination {
   }
 
   void copy_wal(const ClusterModes& modes) override {
-    make_remote_directories(host_, {plan_.destination / plan_.pg_wal_name, plan_.wal.directory},
-                            mode_text(modes.directory), interrupt_);
-    host::TarSender stream(host_, plan_.wal.directory, options_, interrupt_);
-    WalMembers wal(plan_.wal, modes, stream.archive(), {messages_, progress_}, interrupt_);
+    const fs::path& directory = plan_.wal.directory;
+    make_remote_directories(
+        host_, {plan_.destination / plan_.pg_wal_name, directory, directory / "archive_status"},
+        mode_text(modes.directory), interrupt_);
+    if (!plan_.wal.is_copied) return;
+    WalMembers wal(plan_.wal, modes, {messages_, progress_},
+                   [this](std::uint64_t size_bytes, const Interrupt& interrupt) {
+                     throttle_.take(size_bytes, interrupt);
+                   });
     if (update_) wal.leave_out(update_->digest_wal());
-    wal.send([this](std::uint64_t size_bytes) { throttle_.take(size_bytes, interrupt_); });
-    stream.finish();
+    // No more connections than there are files for.
+    const std::size_t file_count = plan_.wal.files.size() + plan_.wal.partials.size();
+    TarStreams streams(host_, directory, options_,
+                       std::max<std::size_t>(std::min(plan_.worker_count, file_count), 1),
+                       interrupt_);
+    wal.send(streams);
   }
 
   const fs::path& small_files() const override { return small_files_.directory(); }

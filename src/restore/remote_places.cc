@@ -22,11 +22,11 @@ namespace {
 
 // $1: programs that must be there. Prints for each place, each with a NUL behind it: d (directory),
 // f (something else) or -; whether it is empty, for ls; whether it, or what it would be made in,
-// can be written; the pid of a postmaster that lives; the line of df; its path, links resolved as
-// far as it exists; what an interrupted restore has left; whether it has PG_VERSION; whether it has
-// only what PostgreSQL makes for tablespaces; its pg_control in hexadecimal; where its pg_wal is a
-// link to; for each tablespace its OID and where its link leads, and an empty field; names of WAL,
-// and an empty field.
+// can be written (r: nobody can, its file system is read-only); the pid of a postmaster that lives;
+// the line of df; its path, links resolved as far as it exists; what an interrupted restore has
+// left; whether it has PG_VERSION; whether it has only what PostgreSQL makes for tablespaces; its
+// pg_control in hexadecimal; where its pg_wal is a link to; for each tablespace its OID and where
+// its link leads, and an empty field; names of WAL, and an empty field.
 constexpr std::string_view kInspect = R"sh(
 for program in $1; do
   command -v $program >/dev/null || { echo "there is no $program" >&2; exit 3; }
@@ -40,6 +40,13 @@ for place; do
   here=$place; rest=
   while [ ! -d "$here" ] && [ -n "$here" ]; do rest=/${here##*/}$rest; here=${here%/*}; done
   writable=0; [ ! -w "${here:-/}" ] || [ ! -x "${here:-/}" ] || writable=1
+  if [ $writable = 0 ]; then
+    # What the kernel says is told by the shell, in its own words.
+    probe=${here:-/}/.barman_write_check
+    case "$( (LC_ALL=C; export LC_ALL; : > "$probe" && rm -f "$probe") 2>&1)" in
+      *"Read-only file system") writable=r ;;
+    esac
+  fi
   pid=; [ ! -f "$place/postmaster.pid" ] || read -r pid < "$place/postmaster.pid" || :
   pid=${pid#-}
   [ -d "/proc/${pid:-none}" ] || kill -0 "${pid:-none}" 2>/dev/null || pid=
@@ -182,7 +189,9 @@ DirectoryFacts read_place(FieldReader& fields) {
   facts.exists = kind != "-";
   facts.is_directory = kind == "d";
   facts.is_empty = fields.next() == "1";
-  facts.is_writable = fields.next() == "1";
+  const std::string writable = fields.next();
+  facts.is_writable = writable == "1";
+  facts.is_on_read_only_disk = writable == "r";
   if (const std::optional<std::int64_t> pid = parse_integer(fields.next())) {
     facts.running_postmaster = static_cast<int>(*pid);
   }

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -15,7 +17,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "compression/stored_file.h"
+#include "compression/test_support.h"
 #include "host/test_support.h"
 #include "restore/planned_restore_test_support.h"
 #include "restore/remote_destination.h"
@@ -151,8 +153,7 @@ TEST_F(RemotePlan, WalIsDecodedOnTheWay) {
     const Fd plain = open_anonymous_file(root_);
     write_full(plain, as_bytes(text), "plain");
     const Fd target = open_file(packed, O_WRONLY | O_CREAT | O_TRUNC);
-    compression::compress_file(plain, "plain", compression::Algorithm::lz4, 0, target.get(),
-                               packed);
+    compression::compress_file(plain, compression::Algorithm::lz4, target.get());
   }
   RestorePlan asked = remote_plan();
   asked.wal.segment_size = wal::SegmentSize{text.size()};
@@ -162,6 +163,42 @@ TEST_F(RemotePlan, WalIsDecodedOnTheWay) {
   EXPECT_EQ(content("pg/pg_wal/000000010000000000000003"), text);
   EXPECT_EQ(fs::file_size(root_ / "pg/pg_wal/000000010000000000000004"), text.size());
   EXPECT_TRUE(exists("pg/pg_wal/archive_status/000000010000000000000003.done"));
+}
+
+// Each tar waits until there are two of them: with one connection nothing would go on.
+TEST_F(RemotePlan, WalGoesOverSeveralConnections) {
+  RestorePlan asked = remote_plan();
+  const std::string text(std::size_t{1} << 20, 'w');  // more than a pipe holds
+  asked.wal.segment_size = wal::SegmentSize{text.size()};
+  asked.wal.files.clear();
+  for (int number = 2; number < 8; ++number) {
+    const std::string segment = "00000001000000000000000" + std::to_string(number);
+    put("wals/" + segment, text);
+    asked.wal.files.push_back({root_ / "wals" / segment, segment, text.size()});
+  }
+  asked.worker_count = 3;
+  const fs::path meeting = root_ / "meeting";
+  fs::create_directory(meeting);
+  const fs::path program = root_ / "meeting ssh";
+  write_file_durably(program,
+                     "#!/bin/sh\ncase \"$*\" in\n  *xpof*" + (root_ / "pg/pg_wal").string() +
+                         "*)\n    : > \"$(mktemp " + meeting.string() +
+                         "/XXXXXX)\"\n    tries=0\n"
+                         "    while [ $(ls " +
+                         meeting.string() +
+                         " | wc -l) -lt 2 ]; do\n"
+                         "      tries=$((tries + 1)); [ $tries -lt 600 ] || exit 9\n"
+                         "      sleep 0.1\n    done ;;\nesac\nexec sh -c \"$*\"\n",
+                     0700);
+  const host::SshHost host({.command = shell_quote(program.string()),
+                            .title = "the other host",
+                            .option = "ssh_command"});
+  execute_there(asked, host);
+  EXPECT_LE(std::distance(fs::directory_iterator(meeting), fs::directory_iterator()), 3);
+  for (const WalFileCopy& file : asked.wal.files) {
+    EXPECT_EQ(content("pg/pg_wal/" + file.name), text);
+    EXPECT_TRUE(exists("pg/pg_wal/archive_status/" + file.name + ".done"));
+  }
 }
 
 TEST_F(RemotePlan, PlacesAreLookedAtBeforeAnythingIsSent) {
@@ -185,6 +222,7 @@ TEST_F(RemotePlan, PlacesAreLookedAtBeforeAnythingIsSent) {
   EXPECT_EQ(look("link/it's new\n/x").resolved, fs::canonical(root_) / "full/it's new\n/x");
   EXPECT_FALSE(look("link/new").exists);
   EXPECT_TRUE(look("link/new").is_writable);
+  EXPECT_FALSE(look("link/new").is_on_read_only_disk);
   try {
     inspect_remote_places(ssh_.host("away"), request, {}, facts, {});
     FAIL();

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "catalogue/backup_kind.h"
+#include "catalogue/backup_word.h"
 #include "catalogue/minimal_wal.h"
 #include "catalogue/newest_backup.h"
 #include "postgres/versions.h"
@@ -44,9 +45,9 @@ namespace {
 // Who asks for the newest backup wants the present. PostgreSQL comes to it only when told to follow
 // another timeline than that of the backup: without a target, and before version 12, it stays
 // there.
-std::optional<std::string> timeline_to_follow(const RestoreRequest& request,
-                                              const BackupInfo& backup,
-                                              const catalogue::Branches& branches) {
+std::optional<wal::TimelineTarget> timeline_to_follow(const RestoreRequest& request,
+                                                      const BackupInfo& backup,
+                                                      const catalogue::Branches& branches) {
   const TargetRequest& target = request.target;
   const bool has_target =
       target.time || target.xid || target.lsn || target.name || target.immediate;
@@ -60,7 +61,7 @@ std::optional<std::string> timeline_to_follow(const RestoreRequest& request,
       branches.descendants_of(backup).front() == backup.wal_timeline()) {
     return std::nullopt;
   }
-  return fmt::to_string(present->value);
+  return wal::TimelineTarget{.kind = wal::TimelineTarget::Kind::number, .timeline = *present};
 }
 
 // A backup whose directory is there without the data (a file system that is not mounted) is as one
@@ -81,7 +82,8 @@ BackupChoice look_up(const server::Server& server, RestoreRequest& request) {
   if (!catalogue::asks_for_newest(request.backup)) {
     return {.backup = server.catalogue().resolve(request.backup)};
   }
-  const bool is_automatic = request.backup == "auto";
+  const bool is_automatic =
+      catalogue::parse_backup_word(request.backup) == catalogue::BackupWord::automatic;
   if (is_automatic) refuse_target_for_automatic_choice(request.target);
   const catalogue::BackupList list = server.catalogue().list_backups();
   catalogue::Annotations annotations = server.catalogue().list_annotations();

@@ -35,6 +35,8 @@ struct DirectoryFacts {
   bool is_empty = true;
   // Files can be created in it, or it can be created.
   bool is_writable = true;
+  // Not writable, whoever asks.
+  bool is_on_read_only_disk = false;
   // Only directories that PostgreSQL makes for a tablespace ("PG_17_202406281").
   bool holds_tablespace_only = true;
   // It has PG_VERSION, as every data directory.

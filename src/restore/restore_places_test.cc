@@ -204,6 +204,9 @@ TEST_F(RefusePlaces, WhatIsNoDirectoryOrNotWritable) {
   EXPECT_THAT(refusal(), HasSubstr("is not a directory"));
   facts_.destination = {.resolved = "/srv/pg", .is_writable = false};
   EXPECT_THAT(refusal(), HasSubstr("cannot be written"));
+  facts_.destination.is_on_read_only_disk = true;
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("'/srv/pg' is on a file system that is mounted read-only"),
+                               HasSubstr("Mount it for writing")));
 }
 
 TEST_F(RefusePlaces, TheCatalogueFromAboveAndFromBelow) {

@@ -9,18 +9,18 @@
 
 #include "base/throttle.h"
 #include "config/server_config.h"
+#include "wal/timeline_target.h"
 
 namespace barman::restore {
 
-// As typed; parse_target() makes values of it.
+// As typed, for the most part; parse_target() makes values of it.
 struct TargetRequest {
   std::optional<std::string> time;
   std::optional<std::string> xid;
   std::optional<std::string> lsn;
   std::optional<std::string> name;
   bool immediate = false;
-  // A number, "current" or "latest".
-  std::optional<std::string> timeline;
+  std::optional<wal::TimelineTarget> timeline;
   bool exclusive = false;
   // "pause", "shutdown" or "promote".
   std::optional<std::string> action;

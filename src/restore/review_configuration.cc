@@ -6,10 +6,10 @@
 #include <deque>
 #include <set>
 #include <string_view>
-#include <system_error>
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -93,19 +93,10 @@ class Reviewer {
       enqueue(relative.string());
       return;
     }
-    std::vector<std::string> names;
-    std::error_code code;
-    for (fs::directory_iterator it(request_.data_directory / relative, code), end;
-         !code && it != end; it.increment(code)) {
-      const std::string name = it->path().filename().string();
-      if (name.front() != '.' && name.ends_with(".conf")) names.push_back(name);
+    for (const std::string& name : list_directory(request_.data_directory / relative)) {
+      if (name.front() == '.' || !name.ends_with(".conf")) continue;
+      enqueue((relative / name).lexically_normal().string());
     }
-    if (code && code != std::errc::no_such_file_or_directory &&
-        code != std::errc::not_a_directory) {
-      throw SystemError(code.value(), "cannot read directory \"" + target.string() + "\"");
-    }
-    std::sort(names.begin(), names.end());
-    for (const std::string& name : names) enqueue((relative / name).lexically_normal().string());
   }
 
   const ConfigurationRequest& request_;

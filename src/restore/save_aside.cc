@@ -113,10 +113,7 @@ bool is_unsaved_wal(const fs::path& path, const std::set<std::string>& archived)
 
 std::optional<std::string> unfinished_segment(const std::set<std::string>& names,
                                               const std::set<std::string>& complete) {
-  const auto newest = std::find_if(names.rbegin(), names.rend(), [](const std::string& text) {
-    const auto name = wal::parse_wal_file_name(text);
-    return name && name->kind == wal::WalFileKind::segment;
-  });
+  const auto newest = std::find_if(names.rbegin(), names.rend(), wal::is_segment_name);
   if (newest == names.rend() || complete.contains(*newest) ||
       names.contains(*newest + ".partial")) {
     return std::nullopt;

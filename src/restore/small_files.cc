@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -90,15 +91,10 @@ void SmallFiles::put(const std::string& name, const copy::CopyTask& task, Progre
 }
 
 void SmallFiles::send(pipeline::TarWriter& archive) const {
-  std::vector<fs::path> paths;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory_)) {
-    paths.push_back(entry.path());
-  }
-  // A directory before what it contains.
-  std::sort(paths.begin(), paths.end());
-  for (const fs::path& path : paths) {
+  walk_directory(directory_, [&](const fs::path& path, EntryKind) {
     send_file(path, path.lexically_relative(directory_).string(), archive);
-  }
+    return Descend::yes;
+  });
 }
 
 void SmallFiles::send_file(const fs::path& path, const std::string& name,

@@ -40,7 +40,7 @@ void TarStreams::note_failure() {
   stop_.request();
 }
 
-void TarStreams::send_one(const Send& send) {
+void TarStreams::send_now(const Send& send) {
   Stream stream = take_stream();
   send(stream->archive(), interrupt_);
   const std::lock_guard lock(mutex_);
@@ -63,7 +63,7 @@ void TarStreams::throw_failure() {
 }
 
 void TarStreams::submit(Send send) {
-  submit_work([this, send = std::move(send)](const Interrupt&) { send_one(send); });
+  submit_work([this, send = std::move(send)](const Interrupt&) { send_now(send); });
 }
 
 void TarStreams::submit_work(Work work) {

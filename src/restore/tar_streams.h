@@ -40,6 +40,8 @@ class TarStreams {
   // failure of one of them; the others are cut then.
   void submit(Send send);
   void submit_work(Work work);
+  // Inside of a work, which takes a connection only when it has something to send.
+  void send_now(const Send& send);
   // All of it is unpacked when it returns. Throws as submit() does. Called once.
   void finish();
 
@@ -47,7 +49,6 @@ class TarStreams {
   using Stream = std::unique_ptr<host::TarSender>;
 
   void run(const Work& work);
-  void send_one(const Send& send);
   Stream take_stream();
   void note_failure();
   void throw_failure();

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -25,12 +27,14 @@ constexpr std::size_t kZeroPiece = std::size_t{64} << 10;
 // The content of one member; what the header promises is what comes.
 class MemberSink final : public pipeline::Sink {
  public:
+  using OnBytes = std::function<void(std::uint64_t size_bytes)>;
+
   MemberSink(pipeline::TarWriter& archive, std::uint64_t size_bytes, std::string name,
-             const WalMembers::OnBytes& on_bytes, const Interrupt& interrupt)
+             OnBytes on_bytes, const Interrupt& interrupt)
       : archive_(archive),
         size_bytes_(size_bytes),
         name_(std::move(name)),
-        on_bytes_(on_bytes),
+        on_bytes_(std::move(on_bytes)),
         interrupt_(interrupt) {}
 
   void write(Bytes data) override {
@@ -65,7 +69,7 @@ class MemberSink final : public pipeline::Sink {
   pipeline::TarWriter& archive_;
   const std::uint64_t size_bytes_;
   const std::string name_;
-  const WalMembers::OnBytes& on_bytes_;
+  const OnBytes on_bytes_;
   const Interrupt& interrupt_;
   std::uint64_t written_ = 0;
 };
@@ -105,11 +109,6 @@ class TextSink final : public pipeline::Sink {
   const fs::path& path_;
 };
 
-bool is_segment_name(const std::string& name) {
-  const auto parsed = wal::parse_wal_file_name(name);
-  return parsed && parsed->kind == wal::WalFileKind::segment;
-}
-
 }  // namespace
 
 pipeline::TarMember WalMembers::member(const std::string& name, std::uint64_t size_bytes) const {
@@ -120,66 +119,84 @@ pipeline::TarMember WalMembers::member(const std::string& name, std::uint64_t si
           .link_target = {}};
 }
 
-void WalMembers::add_empty(const std::string& name) { archive_.add_file(member(name, 0), ""); }
-
-void WalMembers::send(const OnBytes& on_bytes) {
-  if (plan_.is_copied) send_files(on_bytes);
-  pipeline::TarMember status = member("archive_status", 0);
-  status.type = pipeline::TarMemberType::directory;
-  status.mode = modes_.directory;
-  archive_.begin_member(status);
-  if (!plan_.is_copied || !plan_.has_done_markers) return;
-  reporting_.messages.info("Generating archive status files");
-  for (const std::vector<WalFileCopy>* files : {&plan_.files, &plan_.partials}) {
-    for (const WalFileCopy& file : *files) add_empty("archive_status/" + file.name + ".done");
-  }
-}
-
-void WalMembers::send_files(const OnBytes& on_bytes) {
+void WalMembers::send(TarStreams& streams) const {
   reporting_.messages.info("Copying required WAL segments.");
   reporting_.progress.begin("restore WAL", plan_.total_bytes);
-  const auto passed = [&](std::uint64_t size_bytes) {
-    reporting_.progress.advance(size_bytes);
-    on_bytes(size_bytes);
-  };
-  WalAhead files(plan_.archive, plan_.files);
-  for (const WalFileCopy& file : plan_.files) send_file(file, files.next(), false, passed);
+  for (const WalFileCopy& file : plan_.files) submit(streams, file, false);
   if (!plan_.partials.empty()) reporting_.messages.info("Copying .partial WAL files.");
-  WalAhead partials(plan_.archive, plan_.partials);
-  for (const WalFileCopy& file : plan_.partials) send_file(file, partials.next(), true, passed);
+  for (const WalFileCopy& file : plan_.partials) submit(streams, file, true);
+  if (plan_.has_done_markers) submit_markers(streams);
+  streams.finish();
   reporting_.progress.end();
 }
 
+void WalMembers::submit(TarStreams& streams, const WalFileCopy& file, bool is_partial) const {
+  streams.submit_work([this, &streams, &file, is_partial](const Interrupt& interrupt) {
+    send_file(streams, file, is_partial, interrupt);
+  });
+}
+
+void WalMembers::submit_markers(TarStreams& streams) const {
+  reporting_.messages.info("Generating archive status files");
+  streams.submit([this](pipeline::TarWriter& archive, const Interrupt& interrupt) {
+    for (const std::vector<WalFileCopy>* files : {&plan_.files, &plan_.partials}) {
+      for (const WalFileCopy& file : *files) {
+        interrupt.throw_if_requested();
+        archive.add_file(member("archive_status/" + file.name + ".done", 0), "");
+      }
+    }
+  });
+}
+
+void WalMembers::note_passed(std::uint64_t size_bytes, const Interrupt& interrupt) const {
+  reporting_.progress.advance(size_bytes);
+  on_bytes_(size_bytes, interrupt);
+}
+
 bool WalMembers::is_there(const WalFileCopy& file, const OpenedWal& opened,
-                          const wal_archive::WalStoredForm& form) const {
+                          const wal_archive::WalStoredForm& form,
+                          const Interrupt& interrupt) const {
   const auto there = there_.digests.find(file.name);
   if (there == there_.digests.end()) return false;
-  DigestSink sink(there_.checksum, interrupt_);
+  DigestSink sink(there_.checksum, interrupt);
   plan_.coding.decode(form, opened.file, opened.path, sink);
   return sink.digest() == there->second;
 }
 
-void WalMembers::send_file(const WalFileCopy& file, const OpenedWal& opened, bool is_partial,
-                           const OnBytes& on_bytes) {
+void WalMembers::send_small(const WalFileCopy& file, const OpenedWal& opened,
+                            const wal_archive::WalStoredForm& form, pipeline::TarWriter& archive,
+                            const Interrupt& interrupt) const {
+  TextSink sink(opened.path);
+  plan_.coding.decode(form, opened.file, opened.path, sink);
+  archive.add_file(member(file.name, sink.text.size()), sink.text);
+  note_passed(sink.text.size(), interrupt);
+}
+
+void WalMembers::send_file(TarStreams& streams, const WalFileCopy& file, bool is_partial,
+                           const Interrupt& interrupt) const {
+  const OpenedWal opened = open_wal(plan_.archive, file.source, file.moves_to);
   const wal_archive::WalStoredForm form = plan_.coding.identify(opened.file, opened.path);
-  if (!is_partial && !is_segment_name(file.name)) {
-    TextSink sink(opened.path);
-    plan_.coding.decode(form, opened.file, opened.path, sink);
-    archive_.add_file(member(file.name, sink.text.size()), sink.text);
-    return on_bytes(sink.text.size());
+  if (!is_partial && !wal::is_segment_name(file.name)) {
+    return streams.send_now([&](pipeline::TarWriter& archive, const Interrupt&) {
+      send_small(file, opened, form, archive, interrupt);
+    });
   }
   // What is stored as it is has the size that the index says; what comes otherwise is a whole
   // segment, as PostgreSQL takes no other.
   const bool is_as_indexed = form.is_plain() && file.moves_to.empty() && !is_partial;
   const std::uint64_t size_bytes = is_as_indexed ? file.size_bytes : plan_.segment_size.bytes;
-  if (!is_partial && is_there(file, opened, form)) {
+  if (!is_partial && is_there(file, opened, form, interrupt)) {
     return reporting_.progress.advance(size_bytes);
   }
-  archive_.begin_member(member(file.name, size_bytes));
-  MemberSink sink(archive_, size_bytes, opened.path.string(), on_bytes, interrupt_);
-  plan_.coding.decode(form, opened.file, opened.path, sink);
-  if (is_partial) sink.fill_with_zeroes();
-  sink.end();
+  streams.send_now([&](pipeline::TarWriter& archive, const Interrupt&) {
+    archive.begin_member(member(file.name, size_bytes));
+    MemberSink sink(
+        archive, size_bytes, opened.path.string(),
+        [&](std::uint64_t passed_bytes) { note_passed(passed_bytes, interrupt); }, interrupt);
+    plan_.coding.decode(form, opened.file, opened.path, sink);
+    if (is_partial) sink.fill_with_zeroes();
+    sink.end();
+  });
 }
 
 }  // namespace barman::restore

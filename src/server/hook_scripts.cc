@@ -97,6 +97,8 @@ void HookScripts::run_retry(const std::string& command, Phase phase,
                             const HookVariables& variables) const {
   const std::string script =
       (phase == Phase::pre ? "pre_" : "post_") + kind_name(kind_) + "_retry_script";
+  // The user's script decides by its exit code whether it is run again, for ever: an interface that
+  // has nothing of base/retry.h.
   for (int failures = 0;;) {
     const int code = run_once(command, phase, true, variables);
     if (code == 0) return;

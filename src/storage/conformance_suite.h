@@ -28,6 +28,9 @@ using Fault = FaultyStorage::Fault;
 struct Driver {
   std::string name;
   std::function<std::unique_ptr<Storage>(const std::filesystem::path&)> make;
+  // Where each step takes its time: of the faults every so many steps are tried, each step with one
+  // of them (all with BARMAN_THOROUGH).
+  int fault_stride = 1;
 };
 
 struct Place {
@@ -230,12 +233,14 @@ TEST_P(StorageConformance, IsCompleteOrAbsentAfterEachFault) {
     remove(storage, {"old/1", "old/2"});
     EXPECT_THAT(list(storage), ElementsAre("dir/new", "kept"));
   };
+  const auto distance = static_cast<std::uint64_t>(stride(GetParam().fault_stride));
+  std::uint64_t first_step = 0;
   for (const Fault fault : {Fault::fail, Fault::cut, Fault::late}) {
-    std::uint64_t step = 0;
-    for (bool is_over = false; !is_over;) {
+    std::uint64_t step = first_step++ % distance + 1;
+    for (bool is_over = false; !is_over; step += distance) {
       const Place place(GetParam());
       for (const char* key : {"kept", "old/1", "old/2"}) put(*place.storage, key, old_content);
-      FaultyStorage faulty(*place.storage, ++step, fault);
+      FaultyStorage faulty(*place.storage, step, fault);
       try {
         story(faulty);
         is_over = true;

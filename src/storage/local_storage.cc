@@ -8,12 +8,12 @@
 #include <atomic>
 #include <cerrno>
 #include <set>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/retry.h"
@@ -49,14 +49,9 @@ ObjectFacts facts_of(std::string key, const struct stat& status) {
 // Directories sort as their names with the slash that all below begins with.
 std::vector<std::string> list_names(const fs::path& directory) {
   std::vector<std::string> names;
-  std::error_code code;
-  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    std::error_code kind_code;
-    const bool is_directory = it->symlink_status(kind_code).type() == fs::file_type::directory;
-    names.push_back(it->path().filename().string() + (is_directory ? "/" : ""));
-  }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    throw SystemError(code.value(), "cannot read directory " + quoted(directory));
+  for (DirectoryEntry& entry : list_entries(directory)) {
+    if (entry.kind == EntryKind::directory) entry.name += '/';
+    names.push_back(std::move(entry.name));
   }
   std::sort(names.begin(), names.end());
   return names;

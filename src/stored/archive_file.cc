@@ -93,17 +93,7 @@ void push_archive(const ArchiveFile& archive, BlockQueue& blocks,
 }  // namespace
 
 std::string_view archive_extension(std::optional<Algorithm> algorithm) {
-  if (!algorithm) return "";
-  switch (*algorithm) {
-    case Algorithm::gzip:
-      return ".gz";
-    case Algorithm::lz4:
-      return ".lz4";
-    case Algorithm::zstd:
-      return ".zst";
-    default:
-      throw Error(ErrorKind::internal, "no archives are compressed with this algorithm");
-  }
+  return algorithm ? compression::file_extension(*algorithm) : std::string_view();
 }
 
 std::string archive_stem(std::uint32_t oid) { return oid == 0 ? "base" : std::to_string(oid); }

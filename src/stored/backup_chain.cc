@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "catalogue/backup_kind.h"
 #include "postgres/backup_label.h"
 #include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
@@ -159,9 +160,11 @@ BackupChain BackupChain::with_scratch_files(const std::filesystem::path& directo
 }
 
 bool BackupChain::has_mixed_checksums() const {
-  return backup().data_checksums == "on" &&
-         std::any_of(members_.begin(), members_.end(),
-                     [](const ChainMember& member) { return member.info.data_checksums == "off"; });
+  using catalogue::DataChecksums;
+  return data_checksums_of(backup()) == DataChecksums::on &&
+         std::any_of(members_.begin(), members_.end(), [](const ChainMember& member) {
+           return data_checksums_of(member.info) == DataChecksums::off;
+         });
 }
 
 }  // namespace barman::stored

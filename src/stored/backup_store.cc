@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/directory.h"
 #include "base/durable.h"
 #include "catalogue/cloud_catalogue.h"
 #include "postgres/backup_manifest.h"
@@ -24,13 +25,11 @@ void make_private_directory(const fs::path& path) {
 
 // Also those that the server no longer has.
 void remove_tablespaces(const fs::path& backup_directory) {
-  std::vector<fs::path> old;
-  if (!fs::is_directory(backup_directory)) return;
-  for (const fs::directory_entry& entry : fs::directory_iterator(backup_directory)) {
-    const std::string name = entry.path().filename().string();
-    if (name.find_first_not_of("0123456789") == std::string::npos) old.push_back(entry.path());
+  for (const std::string& name : list_directory(backup_directory)) {
+    if (name.find_first_not_of("0123456789") == std::string::npos) {
+      remove_tree(backup_directory / name);
+    }
   }
-  for (const fs::path& path : old) remove_tree(path);
 }
 
 }  // namespace

@@ -96,7 +96,7 @@ class BackupWriter {
 std::unique_ptr<BackupWriter> make_plain_writer(BackupDirectories directories,
                                                 const WriterOptions& options);
 // `base.tar.zst`, `<oid>.tar.zst` in the data directory, each with its index
-// (content/archive_index.h); encrypted ones, `base.tar.zst.gpg`, have none.
+// (stored/archive_index.h); encrypted ones, `base.tar.zst.gpg`, have none.
 std::unique_ptr<BackupWriter> make_archive_writer(BackupDirectories directories,
                                                   const WriterOptions& options);
 

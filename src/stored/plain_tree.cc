@@ -1,15 +1,13 @@
 #include "stored/plain_tree.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <vector>
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 
 namespace barman::stored {
@@ -18,21 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kLinksDirectory = "pg_tblspc/";
-
-struct DirectoryCloser {
-  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
-using DirectoryStream = std::unique_ptr<DIR, DirectoryCloser>;
-
-std::vector<std::string> list_names(DIR* directory) {
-  std::vector<std::string> names;
-  while (const dirent* const found = ::readdir(directory)) {
-    const std::string_view name = found->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 Entry entry_of(std::string path, const struct stat& status) {
   const bool is_directory = S_ISDIR(status.st_mode);
@@ -52,11 +35,11 @@ class PlainTree::Walker {
 
   void run() {
     // The root may be a link: an administrator may have moved a backup to another disk.
-    Fd root = open_file(tree_.root_, O_RDONLY | O_DIRECTORY);
+    const Fd root = open_file(tree_.root_, O_RDONLY | O_DIRECTORY);
     struct stat status = {};
     if (::fstat(root.get(), &status) != 0) fail("");
     visit_(entry_of("", status));
-    descend(std::move(root), "");
+    descend(root, "");
   }
 
  private:
@@ -69,22 +52,20 @@ class PlainTree::Walker {
            tree_.separate_tablespaces_.contains(path.substr(kLinksDirectory.size()));
   }
 
-  void descend(Fd fd, const std::string& directory_path) {
-    const DirectoryStream stream(::fdopendir(fd.get()));
-    if (!stream) fail(directory_path);
-    const int directory_fd = fd.release();  // closed with the stream
-    for (const std::string& name : list_names(stream.get())) {
+  // Each level keeps its directory open: names are looked up where they were listed.
+  void descend(const Fd& directory, const std::string& directory_path) {
+    for (const std::string& name : list_directory(directory, tree_.root_ / directory_path)) {
       const std::string path = directory_path.empty() ? name : directory_path + "/" + name;
       if (is_separate(path)) continue;
       struct stat status = {};
-      if (::fstatat(directory_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) fail(path);
+      if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) fail(path);
       if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) refuse_special(path);
       visit_(entry_of(path, status));
       if (!S_ISDIR(status.st_mode)) continue;
-      Fd child(
-          ::openat(directory_fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      const Fd child(
+          ::openat(directory.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (!child.is_open()) fail(path);
-      descend(std::move(child), path);
+      descend(child, path);
     }
   }
 

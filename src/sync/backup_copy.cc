@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/anonymous_file.h"
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -183,31 +184,32 @@ class BackupCopy {
   // Of an earlier attempt; what is not wanted goes.
   void keep_present(CopiedBackup& files) {
     std::vector<fs::path> strangers;
-    for (fs::recursive_directory_iterator it(target_), end; it != end; ++it) {
-      const std::string path = it->path().lexically_relative(target_).string();
-      const auto status = find_status(it->path(), Links::refuse);
+    walk_directory(target_, [&](const fs::path& place, EntryKind kind) {
+      const std::string path = place.lexically_relative(target_).string();
       Wanted* const wanted = wanted_.find(path);
-      if (status && S_ISDIR(status->st_mode)) {
-        if (wanted != nullptr && wanted->type == RemoteFile::Type::directory) continue;
-        strangers.push_back(it->path());
-        it.disable_recursion_pending();
-        continue;
+      if (kind == EntryKind::directory && wanted != nullptr &&
+          wanted->type == RemoteFile::Type::directory) {
+        return Descend::yes;
       }
-      const bool is_it = status && S_ISREG(status->st_mode) && wanted != nullptr &&
-                         wanted->type == RemoteFile::Type::file &&
-                         static_cast<std::uint64_t>(status->st_size) == wanted->size_bytes &&
-                         status->st_mtim.tv_sec == wanted->mtime;
-      if (is_it) {
-        sync_fd(open_file(it->path(), O_RDONLY | O_NOFOLLOW), it->path());
+      if (kind == EntryKind::file && is_wanted_file(place, wanted)) {
+        sync_fd(open_file(place, O_RDONLY | O_NOFOLLOW), place);
         take_present(*wanted, path, files);
       } else {
-        strangers.push_back(it->path());
+        strangers.push_back(place);
       }
-    }
+      return Descend::no;
+    });
     for (const fs::path& path : strangers) remove_tree(path);
     if (reused_count_ == 0) return;
     log::info(log::kServerComponent, "{} files of backup {} are here from an earlier attempt",
               reused_count_, backup_.id.value);
+  }
+
+  static bool is_wanted_file(const fs::path& place, const Wanted* wanted) {
+    if (wanted == nullptr || wanted->type != RemoteFile::Type::file) return false;
+    const auto status = find_status(place, Links::refuse);
+    return status && static_cast<std::uint64_t>(status->st_size) == wanted->size_bytes &&
+           status->st_mtim.tv_sec == wanted->mtime;
   }
 
   void take_present(Wanted& wanted, const std::string& path, CopiedBackup& files) {

@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 
 #include "base/digest.h"
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -55,11 +56,10 @@ class ArchiveSink final : public pipeline::Sink {
   std::string checksum_;
 };
 
-std::string_view extension_of(const std::optional<compression::Algorithm>& algorithm) {
-  if (algorithm == compression::Algorithm::gzip) return ".tar.gz";
-  if (algorithm == compression::Algorithm::bzip2) return ".tar.bz2";
-  if (algorithm == compression::Algorithm::xz) return ".tar.xz";
-  return ".tar";
+std::string extension_of(const std::optional<compression::Algorithm>& algorithm) {
+  std::string extension = ".tar";
+  if (algorithm) extension += compression::file_extension(*algorithm);
+  return extension;
 }
 
 void require_exportable(const server::Server& server, const BackupInfo& backup,
@@ -106,19 +106,23 @@ std::string utc_text(Timestamp now) {
 // that has just begun may not have it yet.
 void remove_abandoned(const fs::path& directory, const std::string& prefix, Timestamp now) {
   constexpr std::int64_t kAbandonedAfterSeconds = 60;
-  std::error_code code;
-  for (fs::directory_iterator entry(directory, code), end; !code && entry != end;
-       entry.increment(code)) {
-    const std::string name = entry->path().filename().string();
+  std::vector<std::string> names;
+  try {
+    names = list_directory(directory);
+  } catch (const SystemError& error) {  // One may write into it that must not read it.
+    log::debug(log::kBackupComponent, "{}", error.describe());
+  }
+  for (const std::string& name : names) {
     if (!name.starts_with(prefix) || !name.ends_with(".tmp")) continue;
-    const Fd file(::open(entry->path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    const fs::path path = directory / name;
+    const Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     struct stat status = {};
     if (!file.is_open() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
     const bool is_old = now.seconds() - status.st_mtim.tv_sec > kAbandonedAfterSeconds;
     if (!is_old || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
     log::warning(log::kBackupComponent, "removing \"{}\", which an interrupted export has left",
-                 entry->path().string());
-    ::unlink(entry->path().c_str());
+                 path.string());
+    ::unlink(path.c_str());
   }
 }
 
@@ -204,12 +208,9 @@ class Export {
     member.type = TarMemberType::directory;
     writer_.begin_member(member);
     writer_.end_member();
-    std::vector<std::string> entries;
-    for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
-      entries.push_back(entry.path().filename().string());
+    for (const std::string& entry : list_directory(path, IfAbsent::is_error)) {
+      add_tree(path / entry, name + "/" + entry);
     }
-    std::sort(entries.begin(), entries.end());
-    for (const std::string& entry : entries) add_tree(path / entry, name + "/" + entry);
   }
 
   void add_regular(const fs::path& path, TarMember member) {

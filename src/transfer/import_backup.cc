@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/digest.h"
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -178,10 +179,10 @@ class Import {
  private:
   // Of an import that was killed; the lock of the server says that none is running.
   static void remove_old_staging(const fs::path& base) {
-    for (const fs::directory_entry& entry : fs::directory_iterator(base)) {
-      if (!entry.path().filename().string().starts_with(kStagingPrefix)) continue;
+    for (const std::string& name : list_directory(base)) {
+      if (!name.starts_with(kStagingPrefix)) continue;
       try {
-        remove_tree(entry.path());
+        remove_tree(base / name);
       } catch (const SystemError& error) {  // Immutable for now; a later import removes it.
         if (!means_immutable(error.error_number())) throw;
         log::warning(log::kCatalogueComponent, "{}", error.describe());

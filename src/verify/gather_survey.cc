@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "catalogue/backup_kind.h"
+#include "postgres/versions.h"
 #include "stored/archive_file.h"
 #include "stored/backup_store.h"
 #include "stored/backup_writer.h"
@@ -29,7 +30,7 @@ constexpr std::size_t kReaders = 4;
 // Of one backup; the rest is counted.
 constexpr std::size_t kShownFiles = 10;
 // The first version with a manifest.
-constexpr int kFirstWithManifest = 130000;
+constexpr int kFirstWithManifest = postgres::kVersion13;
 
 bool has_plain_files(const BackupInfo& info) {
   return info.type() != catalogue::BackupType::snapshot &&

@@ -244,7 +244,7 @@ class Verification {
    public:
     PageScan(const BackupInfo& backup, std::string_view path) {
       // rsync copies pages while they are written; only PostgreSQL itself reads them whole.
-      if (backup.data_checksums != "on" ||
+      if (catalogue::data_checksums_of(backup) != catalogue::DataChecksums::on ||
           catalogue::source_of(backup) != catalogue::SourceKind::postgres_stream ||
           !backup.begin_xlog)
         return;

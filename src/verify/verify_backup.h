@@ -5,7 +5,7 @@
 //
 // Reads everything once, with several workers. Writes nothing but the index of an archive that has
 // none, when it is of a chain of incremental backups. Memory: some 40 bytes a file, 1 MiB a worker,
-// and for compressed archives the frames that are decompressed (content/frame_cache.h).
+// and for compressed archives the frames that are decompressed (stored/frame_cache.h).
 #pragma once
 
 #include <cstddef>

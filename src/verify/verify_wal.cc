@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "catalogue/catalogue.h"
 #include "postgres/system_id.h"
+#include "postgres/versions.h"
 #include "verify/checker_sink.h"
 #include "wal/record_checker.h"
 #include "wal_archive/wal_archive.h"
@@ -100,8 +101,7 @@ std::optional<std::uint64_t> find_system_id(const BackupInfo& backup) {
 }
 
 std::optional<int> find_server_major(const BackupInfo& backup) {
-  constexpr int kFirstOfTwoParts = 100000;
-  if (backup.version.value_or(0) < kFirstOfTwoParts) return std::nullopt;
+  if (backup.version.value_or(0) < postgres::kVersion10) return std::nullopt;
   return *backup.version / 10000;
 }
 

@@ -74,6 +74,11 @@ std::optional<WalFileName> parse_wal_file_name(std::string_view name) {
   return std::nullopt;
 }
 
+bool is_segment_name(std::string_view name) {
+  const std::optional<WalFileName> parsed = parse_wal_file_name(name);
+  return parsed && parsed->kind == WalFileKind::segment;
+}
+
 std::string history_file_name(TimelineId timeline) {
   return format_timeline(timeline) + ".history";
 }

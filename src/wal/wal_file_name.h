@@ -46,6 +46,8 @@ struct WalFileName {
   std::string hash_directory() const;
 };
 std::optional<WalFileName> parse_wal_file_name(std::string_view name);
+// Whether it is that of a whole segment.
+bool is_segment_name(std::string_view name);
 
 std::string history_file_name(TimelineId timeline);
 

@@ -10,6 +10,7 @@
 #include "catalogue/minimal_wal.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
+#include "compression/test_support.h"
 #include "wal_archive/killed_process.h"
 #include "wal_archive/test_support.h"
 #include "wal_archive/wal_filer.h"

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/text.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::wal_archive {
@@ -13,15 +12,6 @@ using catalogue::Branches;
 using wal::TimelineId;
 
 namespace {
-
-TimelineId parse_timeline_number(const std::string& text) {
-  const std::optional<std::int64_t> number = parse_integer(text);
-  if (!number || *number <= 0 || *number > 0xFFFFFFFFLL) {
-    throw Error(ErrorKind::usage, fmt::format("Invalid timeline '{}'", text),
-                "Give a positive number, 'current' or 'latest'.");
-  }
-  return TimelineId{static_cast<std::uint32_t>(*number)};
-}
 
 void require_history(const Branches& branches, TimelineId timeline) {
   if (branches.histories.contains(timeline)) return;
@@ -75,28 +65,31 @@ TimelineId timeline_of(const BackupInfo& backup) {
 }
 
 TimelineChoice choose_timeline(const Branches& branches, const BackupInfo& backup,
-                               const std::optional<std::string>& requested,
+                               const std::optional<wal::TimelineTarget>& requested,
                                TimelineDefault when_not_given) {
+  using Kind = wal::TimelineTarget::Kind;
+  const wal::TimelineTarget current{.kind = Kind::current};
   const TimelineId own = timeline_of(backup);
   TimelineChoice choice = {.timeline = own};
   const bool follows =
-      requested ? *requested == "latest" : when_not_given == TimelineDefault::present;
+      requested ? requested->kind == Kind::latest : when_not_given == TimelineDefault::present;
   if (follows) {
     choice.timeline =
         requested ? branches.descendants_of(backup).front() : find_present(branches, backup);
-  } else if (requested && *requested != "current") {
-    choice.timeline = find_requested(branches, backup, parse_timeline_number(*requested));
+  } else if (requested && requested->kind == Kind::number) {
+    choice.timeline = find_requested(branches, backup, requested->timeline);
   }
   const bool is_own = choice.timeline == own;
   choice.hides_own_history = is_own && branches.damaged.contains(own);
   if (follows && choice.timeline != branches.latest_as_postgres_sees_it(own)) {
-    choice.setting = is_own ? "current" : fmt::to_string(choice.timeline.value);
+    choice.setting =
+        is_own ? current : wal::TimelineTarget{.kind = Kind::number, .timeline = choice.timeline};
   }
   // PostgreSQL wants the history file of a timeline that is named by its number, and does without
   // that of the timeline on which it begins.
-  const bool is_named = !follows && requested && *requested != "current";
+  const bool is_named = requested && requested->kind == Kind::number;
   if (is_own && is_named && own.value > 1 && !branches.histories.contains(own)) {
-    choice.setting = "current";
+    choice.setting = current;
   }
   return choice;
 }

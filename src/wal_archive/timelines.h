@@ -2,11 +2,11 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
 #include "catalogue/backup_info.h"
 #include "catalogue/branches.h"
 #include "wal/lsn.h"
+#include "wal/timeline_target.h"
 
 namespace barman::wal_archive {
 
@@ -18,7 +18,7 @@ struct TimelineChoice {
   wal::TimelineId timeline;
   // PostgreSQL would go elsewhere by itself, or not find a history file that it does not need: what
   // its settings must say instead of what the user asked for.
-  std::optional<std::string> setting;
+  std::optional<wal::TimelineTarget> setting;
   // Its own history file is damaged: PostgreSQL must not see it.
   bool hides_own_history = false;
 };
@@ -33,7 +33,7 @@ enum class TimelineDefault {
 // timelines that recovery does not come to may be missing or damaged.
 TimelineChoice choose_timeline(const catalogue::Branches& branches,
                                const catalogue::BackupInfo& backup,
-                               const std::optional<std::string>& requested,
+                               const std::optional<wal::TimelineTarget>& requested,
                                TimelineDefault when_not_given);
 
 }  // namespace barman::wal_archive

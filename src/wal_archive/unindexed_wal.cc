@@ -59,9 +59,7 @@ std::vector<WalIndexEntry> list_unindexed_segments(const storage::Storage& objec
                                                    const SegmentTest& is_wanted,
                                                    const SegmentTest& is_indexed) {
   const auto is_missing = [&](std::string_view name) {
-    const auto parsed = wal::parse_wal_file_name(name);
-    return parsed && parsed->kind == wal::WalFileKind::segment && is_wanted(name) &&
-           !is_indexed(name);
+    return wal::is_segment_name(name) && is_wanted(name) && !is_indexed(name);
   };
   std::vector<WalIndexEntry> entries =
       objects.local() != nullptr ? look_through_files(locations.wals_directory, is_missing)

@@ -58,11 +58,6 @@ Fd open_here(pipeline::ContentFile& object, const fs::path& path) {
   }
 }
 
-bool names_segment(const std::string& name) {
-  const auto parsed = wal::parse_wal_file_name(name);
-  return parsed && parsed->kind == wal::WalFileKind::segment;
-}
-
 // The one place where the driver is chosen.
 std::shared_ptr<storage::Storage> make_storage(const server::Server& server) {
   const auto bucket = server.find_bucket(server::ObjectsOf::wal);
@@ -230,7 +225,7 @@ std::optional<std::string> WalArchive::find_last_segment(wal::TimelineId timelin
   if (is_local()) return find_last_archived_segment(locations_.wals_directory, timeline);
   std::optional<std::string> last;
   visit_names(wal::format_timeline(timeline), [&](const std::string& name) {
-    if (names_segment(name)) last = std::max(last, std::optional(name));
+    if (wal::is_segment_name(name)) last = std::max(last, std::optional(name));
   });
   return last;
 }
@@ -239,7 +234,7 @@ std::map<wal::TimelineId, std::string> WalArchive::list_last_segments() const {
   std::map<wal::TimelineId, std::string> segments;
   if (!is_local()) {
     visit_names("", [&](const std::string& name) {
-      if (!names_segment(name)) return;
+      if (!wal::is_segment_name(name)) return;
       std::string& last = segments[wal::parse_wal_file_name(name)->timeline];
       last = std::max(last, name);
     });
@@ -332,7 +327,7 @@ void WalArchive::index_object(std::string_view name, double mtime) const {
   WalIndex lines = index();
   // What is greater than all that came lately is new; else each line is looked at.
   const bool is_new = std::ranges::all_of(
-      newest, [&](const std::string& other) { return other < name && names_segment(other); });
+      newest, [&](const std::string& other) { return other < name && wal::is_segment_name(other); });
   if (newest.empty() || !is_new) {
     if (lines.find(name)) return;
   }

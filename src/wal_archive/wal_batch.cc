@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
-#include <system_error>
 #include <utility>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/foreign_names.h"
 #include "wal/wal_file_name.h"
@@ -81,25 +81,18 @@ WalBatch choose_batch(WalSource source, std::vector<ReceivedFile> received, std:
 
 std::vector<ReceivedFile> list_received_files(const fs::path& directory) {
   std::vector<ReceivedFile> files;
-  std::error_code code;
-  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    std::string name = it->path().filename().string();
+  for (DirectoryEntry& entry : list_entries(directory)) {
+    std::string& name = entry.name;
     if (name.starts_with('.') || name.ends_with(".tmp") || is_name_of_file_system(name)) continue;
-    ReceivedFile file = {.name = std::move(name)};
-    std::error_code vanished;
     // A link is none, wherever it leads: what it leads to need not stay.
-    file.is_regular = fs::is_regular_file(it->symlink_status(vanished));
-    if (!vanished && file.is_regular && file.name.ends_with(".partial")) {
-      file.size_bytes = it->file_size(vanished);
+    ReceivedFile file = {.name = std::move(name), .is_regular = entry.kind == EntryKind::file};
+    if (file.is_regular && file.name.ends_with(".partial")) {
+      // What cannot be looked at (EIO, ESTALE, EACCES) is WAL that waits, not WAL that went away.
+      const auto status = find_status(directory / file.name, Links::refuse);
+      if (!status) continue;
+      file.size_bytes = static_cast<std::uint64_t>(status->st_size);
     }
-    // What cannot be looked at (EIO, ESTALE, EACCES) is WAL that waits, not WAL that went away.
-    if (vanished && vanished != std::errc::no_such_file_or_directory) {
-      throw SystemError(vanished.value(), "cannot access \"" + it->path().string() + "\"");
-    }
-    if (!vanished) files.push_back(std::move(file));
-  }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");
+    files.push_back(std::move(file));
   }
   return files;
 }

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "wal/wal_file_name.h"
@@ -33,24 +33,12 @@ wal::Segment parse_segment(const std::string& name, wal::SegmentSize size) {
   return *segment;
 }
 
-bool is_segment(const std::string& name) {
-  const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
-  return parsed && parsed->kind == wal::WalFileKind::segment;
-}
-
 // Names in `directory` that `accept` takes, descending; none when there is no such directory.
 template <typename Accept>
 std::vector<std::string> list_descending(const fs::path& directory, const Accept& accept) {
-  std::vector<std::string> names;
-  std::error_code code;
-  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    std::string name = it->path().filename().string();
-    if (accept(name)) names.push_back(std::move(name));
-  }
-  if (code && code != std::errc::no_such_file_or_directory && code != std::errc::not_a_directory) {
-    throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");
-  }
-  std::sort(names.begin(), names.end(), std::greater<>());
+  std::vector<std::string> names = list_directory(directory);
+  std::erase_if(names, [&](const std::string& name) { return !accept(name); });
+  std::reverse(names.begin(), names.end());
   return names;
 }
 
@@ -64,7 +52,7 @@ std::optional<std::string> find_last_archived_segment(const fs::path& wals_direc
   };
   for (const std::string& directory : list_descending(wals_directory, is_of_timeline)) {
     const auto is_segment_here = [&](const std::string& name) {
-      return name.starts_with(directory) && is_segment(name);
+      return name.starts_with(directory) && wal::is_segment_name(name);
     };
     const std::vector<std::string> names =
         list_descending(wals_directory / directory, is_segment_here);

@@ -4,10 +4,10 @@
 #include <map>
 #include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -56,19 +56,6 @@ void add_hidden_facts(const EntriesByName& old_entries, TimesOf times, WalIndexE
   }
   if (times == TimesOf::received && std::abs(old->second.mtime - entry.mtime) > 1e-5) return;
   if (old->second.encryption == entry.encryption) entry.compression = old->second.compression;
-}
-
-std::vector<fs::directory_entry> list_sorted(const fs::path& directory) {
-  std::vector<fs::directory_entry> entries;
-  std::error_code code;
-  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    entries.push_back(*it);
-  }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");
-  }
-  std::sort(entries.begin(), entries.end());
-  return entries;
 }
 
 bool is_segment_directory(const std::string& name) {
@@ -120,7 +107,8 @@ class Rebuilder {
         interrupt_(interrupt) {}
 
   RebuildCounts run_through_files(const fs::path& wals) {
-    const std::vector<fs::directory_entry> entries = list_sorted(wals);
+    wals_ = wals;
+    const std::vector<DirectoryEntry> entries = list_entries(wals);
     for (std::size_t begin = 0; begin < entries.size(); begin += kEntriesAtOnce) {
       const std::size_t count = std::min(kEntriesAtOnce, entries.size() - begin);
       write_lines(std::span(entries).subspan(begin, count));
@@ -161,17 +149,16 @@ class Rebuilder {
   }
 
   // A directory of segments, or one file.
-  Lines inspect(const fs::directory_entry& entry) const {
+  Lines inspect(const DirectoryEntry& entry) const {
     Lines lines;
-    const std::string name = entry.path().filename().string();
-    if (entry.is_directory() && is_segment_directory(name)) {
-      for (const fs::directory_entry& file : list_sorted(entry.path())) {
+    if (entry.kind != EntryKind::file && is_segment_directory(entry.name)) {
+      for (const std::string& file : list_directory(wals_ / entry.name)) {
         interrupt_.throw_if_requested();
-        add_file(file, name, lines);
+        add_file(file, entry.name, lines);
       }
     } else {
       interrupt_.throw_if_requested();
-      add_file(entry, "", lines);
+      add_file(entry.name, "", lines);
     }
     return lines;
   }
@@ -189,16 +176,14 @@ class Rebuilder {
     return lines;
   }
 
-  void add_file(const fs::directory_entry& file, const std::string& hash_directory,
-                Lines& lines) const {
-    const std::string name = file.path().filename().string();
+  void add_file(const std::string& name, const std::string& hash_directory, Lines& lines) const {
     const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
     std::optional<WalIndexEntry> entry;
     if (parsed && parsed->hash_directory() == hash_directory) {
       entry = inspect_archived_wal(objects_, name);
     }
     if (entry) return add(*parsed, std::move(*entry), TimesOf::received, lines);
-    warn_unexpected(name, "\"" + file.path().string() + "\"");
+    warn_unexpected(name, "\"" + (wals_ / hash_directory / name).string() + "\"");
   }
 
   void add(const wal::WalFileName& name, WalIndexEntry entry, TimesOf times, Lines& lines) const {
@@ -211,6 +196,8 @@ class Rebuilder {
   AtomicFile& file_;
   const EntriesByName hidden_facts_;
   const Interrupt& interrupt_;
+  // Of files that are here.
+  fs::path wals_;
   RebuildCounts counts_;
 };
 

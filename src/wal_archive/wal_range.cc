@@ -1,10 +1,10 @@
 #include "wal_archive/wal_range.h"
 
 #include <set>
-#include <system_error>
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "wal/wal_file_name.h"
@@ -19,11 +19,6 @@ Error bad_segment_name(std::string_view name) {
   return {ErrorKind::usage, fmt::format("Invalid WAL segment name: {}", name)};
 }
 
-bool is_segment_name(std::string_view name) {
-  const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
-  return parsed && parsed->kind == wal::WalFileKind::segment;
-}
-
 wal::Segment parse_range_segment(std::string_view name, wal::SegmentSize size) {
   const std::optional<wal::Segment> segment = wal::parse_segment_name(name, size);
   if (!segment) throw bad_segment_name(name);
@@ -33,17 +28,8 @@ wal::Segment parse_range_segment(std::string_view name, wal::SegmentSize size) {
 // The regular files in a directory; none when it does not exist.
 std::set<std::string> list_files(const fs::path& directory) {
   std::set<std::string> names;
-  std::error_code code;
-  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    std::error_code type_code;
-    const bool is_file = it->is_regular_file(type_code);
-    if (type_code && type_code != std::errc::no_such_file_or_directory) {
-      throw SystemError(type_code.value(), "cannot access \"" + it->path().string() + "\"");
-    }
-    if (is_file) names.insert(to_upper(it->path().filename().string()));
-  }
-  if (code && code != std::errc::no_such_file_or_directory) {
-    throw SystemError(code.value(), "cannot read directory \"" + directory.string() + "\"");
+  for (const DirectoryEntry& entry : list_entries(directory)) {
+    if (leads_to_file(directory, entry)) names.insert(to_upper(entry.name));
   }
   return names;
 }
@@ -77,7 +63,7 @@ std::optional<std::string> find_archive_conflict(const WalLines& lines,
 std::optional<std::string> find_range_problem(std::string_view begin_wal,
                                               std::string_view end_wal) {
   for (const std::string_view name : {begin_wal, end_wal}) {
-    if (!is_segment_name(name)) return bad_segment_name(name).message();
+    if (!wal::is_segment_name(name)) return bad_segment_name(name).message();
   }
   constexpr std::size_t kTimelineDigits = 8;
   const std::string begin = to_upper(begin_wal);

@@ -10,6 +10,7 @@
 
 #include "compression/codec.h"
 #include "compression/stored_file.h"
+#include "compression/test_support.h"
 #include "wal_transfer/test_support.h"
 
 namespace barman::wal_transfer {

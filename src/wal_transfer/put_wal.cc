@@ -1,6 +1,5 @@
 #include "wal_transfer/put_wal.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "base/digest.h"
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -308,22 +308,20 @@ std::optional<pid_t> owner_of_temporary(std::string_view name) {
 
 // What killed processes have left behind.
 void remove_abandoned(const fs::path& directory, Timestamp time) {
-  std::error_code code;
-  const std::int64_t now = time.seconds();
-  for (fs::directory_iterator it(directory, code), end; !code && it != end; it.increment(code)) {
-    const std::string name = it->path().filename().string();
-    const std::optional<pid_t> owner = owner_of_temporary(name);
-    struct stat status = {};
-    if (!owner || ::lstat(it->path().c_str(), &status) != 0) continue;
-    const bool is_old = now - status.st_ctim.tv_sec > kAbandonedAfterSeconds;
-    if (is_old && ::kill(*owner, 0) != 0 && errno == ESRCH) {
-      ::unlink(it->path().c_str());
-    }
+  std::vector<std::string> names;
+  try {
+    names = list_directory(directory);
+  } catch (const SystemError& error) {  // Only room is lost.
+    log::warning(log::kServerComponent, "cannot look for abandoned files: {}", error.describe());
   }
-  // Only room is lost.
-  if (code) {
-    log::warning(log::kServerComponent, "cannot look for abandoned files in \"{}\": {}",
-                 directory.string(), code.message());
+  const std::int64_t now = time.seconds();
+  for (const std::string& name : names) {
+    const std::optional<pid_t> owner = owner_of_temporary(name);
+    const fs::path path = directory / name;
+    struct stat status = {};
+    if (!owner || ::lstat(path.c_str(), &status) != 0) continue;
+    const bool is_old = now - status.st_ctim.tv_sec > kAbandonedAfterSeconds;
+    if (is_old && ::kill(*owner, 0) != 0 && errno == ESRCH) ::unlink(path.c_str());
   }
 }
 

@@ -7,8 +7,8 @@
 namespace barman::wal_transfer {
 
 // Runs until interrupted, under the receive-wal lock. Completed segments are archived at once by
-// children (archive_trigger.h). A lost session is opened again, for ever, in
-// 1, 2, 5, then every 10 seconds. Throws for what will not pass by itself: another process is
+// children (archive_trigger.h). A lost session is opened again, for ever
+// (receive_loop.h). Throws for what will not pass by itself: another process is
 // receiving, the slot does not exist, the WAL was removed, the server is another cluster than
 // identity.json says. Returns the signal that ended it.
 int receive_wal(const server::Server& server, Messages& messages);

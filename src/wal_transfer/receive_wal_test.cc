@@ -1,4 +1,4 @@
-// What receive-wal says before it has a server; its loop needs one (tests/system).
+// What receive-wal says before it has a server; its loop is tried in receive_loop_test.cc.
 #include "wal_transfer/receive_wal.h"
 
 #include <gmock/gmock.h>

@@ -9,6 +9,7 @@
 #include "fuzz_target.h"
 #include "object_store/aws_answers.h"
 #include "object_store/aws_credentials.h"
+#include "object_store/aws_sso.h"
 #include "object_store/wire_text.h"
 
 namespace {
@@ -49,8 +50,13 @@ void read_answer(std::uint8_t question, std::string_view body) {
       form_decoded(key);
       return;
     }
-    default:
+    default: {
       find_aws_error(body);
+      const auto keys = parse_sso_keys(std::string(body));
+      if (keys && keys->keys.secret_key.empty()) std::abort();
+      const VersionsPage page = parse_versions_page(body);
+      if (page.is_truncated && page.next_key.empty()) std::abort();
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "object_store/object_store.h"
@@ -32,7 +33,9 @@ inline object_store::StoreUrl bucket_url(const std::string& bucket, const std::s
 inline std::unique_ptr<object_store::ObjectStore> open_bucket(
     const std::string& bucket, const std::string& path, const object_store::StoreOptions& options) {
   auto store = object_store::open_store(bucket_url(bucket, path), options);
-  store->create_bucket();
+  // Once a program: it takes longer than most other requests.
+  static std::set<std::string> made;
+  if (made.insert(bucket).second) store->create_bucket();
   return store;
 }
 

@@ -12,16 +12,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-StreamingSite::Options copied(int major, Settings server) {
+StreamingSite::Options copied(int major, Settings server, const std::string& data_name) {
   server.emplace("backup_options", "concurrent_backup");
-  return {.postgres = {.major = major, .settings = {{"autovacuum", "off"}}, .tablespaces = {"ts"}},
+  return {.postgres = {.major = major,
+                       .settings = {{"autovacuum", "off"}},
+                       .tablespaces = {"ts"},
+                       .data_name = data_name},
           .server = std::move(server)};
 }
 
 }  // namespace
 
-CopiedSite::CopiedSite(int major, Settings server)
-    : StreamingSite(copied(major, std::move(server))) {
+CopiedSite::CopiedSite(int major, Settings server, const std::string& data_name)
+    : StreamingSite(copied(major, std::move(server), data_name)) {
   start_receiver();
   postgres.query("CREATE TABLE changing (id int PRIMARY KEY, text text)");
   postgres.query(

@@ -14,8 +14,8 @@
 namespace barman::test {
 
 struct CopiedSite : StreamingSite {
-  // `server` names the method, too.
-  CopiedSite(int major, Settings server);
+  // `server` names the method, too; `data_name` is that of the data directory.
+  CopiedSite(int major, Settings server, const std::string& data_name = "data");
 
   std::filesystem::path base(const std::string& id) const {
     return server_directory() / "base" / id;

@@ -20,6 +20,10 @@ ObjectServer& ObjectServer::shared() {
 
 std::string ObjectServer::endpoint() const { return fmt::format("http://127.0.0.1:{}", port_); }
 
+std::string ObjectServer::tls_endpoint() const {
+  return fmt::format("https://127.0.0.1:{}", tls_port_);
+}
+
 std::map<std::string, std::string> ObjectServer::environment() const {
   return {{"AWS_ACCESS_KEY_ID", access_key()},          {"AWS_SECRET_ACCESS_KEY", secret_key()},
           {"AWS_DEFAULT_REGION", "us-east-1"},          {"AWS_CONFIG_FILE", "/dev/null"},
@@ -84,15 +88,16 @@ osd op num shards = 1
 memstore device bytes = 4294967296
 [client.rgw.a]
 rgw data = {dir}/rgw
-rgw frontends = beast endpoint=127.0.0.1:{rgw}
+rgw frontends = beast endpoint=127.0.0.1:{rgw} ssl_endpoint=127.0.0.1:{tls} ssl_certificate={dir}/server.pem ssl_private_key={dir}/server.key tcp_nodelay=1
 rgw crypt require ssl = false
 rgw crypt s3 kms backend = testing
 rgw crypt s3 kms encryption keys = testkey-1=YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGguY29uZgo=
 rgw thread pool size = 32
 rgw enable usage log = false
+rgw max listing results = 100
 )",
       fmt::arg("dir", directory_.path().string()), fmt::arg("lib", libraries),
-      fmt::arg("mon", monitor_port), fmt::arg("rgw", port_));
+      fmt::arg("mon", monitor_port), fmt::arg("rgw", port_), fmt::arg("tls", tls_port_));
   write_text(file("ceph.conf"), settings);
 }
 
@@ -107,16 +112,25 @@ void ObjectServer::make_keys() const {
   }
 }
 
+void ObjectServer::make_certificate() const {
+  run_checked({.argv = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+                        "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+                        file("server.key").string(), "-out", certificate_file()}});
+}
+
 ObjectServer::ObjectServer() : directory_("barman-ceph", TempDir::Keep::never) {
   if (!is_available()) {
     throw Error(ErrorKind::not_found, kUnavailable, "Run scripts/install-dependencies test.");
   }
   int monitor_port = 0;
   std::tie(port_, port_lock_) = reserve_port();
+  std::tie(tls_port_, tls_port_lock_) = reserve_port();
   std::tie(monitor_port, monitor_port_lock_) = reserve_port();
   for (const char* name : {"mon", "osd", "rgw", "run"}) fs::create_directory(file(name));
   write_configuration(monitor_port);
   make_keys();
+  make_certificate();
   const std::string map = file("monmap").string();
   run_checked(
       command("monmaptool", {"--create", "--fsid", "6f1c1c52-8a33-4e6c-9f9f-3d8c63b1a0a1", "--addv",

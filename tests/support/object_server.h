@@ -34,6 +34,9 @@ class ObjectServer {
   std::string endpoint() const;
   std::string access_key() const { return "BARMANTESTKEY"; }
   std::string secret_key() const { return "barman-test-secret-0123456789"; }
+  // "https://127.0.0.1:…", with a certificate that only certificate_file() vouches for.
+  std::string tls_endpoint() const;
+  std::string certificate_file() const { return file("server.pem").string(); }
   // The keys, the region and nothing of this host's own settings.
   std::map<std::string, std::string> environment() const;
   // radosgw-admin(8).
@@ -44,11 +47,14 @@ class ObjectServer {
   CommandRequest command(const std::string& program, std::vector<std::string> arguments) const;
   void write_configuration(int monitor_port) const;
   void make_keys() const;
+  void make_certificate() const;
   void start();
 
   TempDir directory_;
   int port_ = 0;
+  int tls_port_ = 0;
   Fd port_lock_;
+  Fd tls_port_lock_;
   Fd monitor_port_lock_;
   std::vector<BackgroundCommand> daemons_;
 };

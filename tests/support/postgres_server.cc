@@ -108,7 +108,7 @@ PostgresServer::~PostgresServer() {
 }
 
 void PostgresServer::initialise_cluster() {
-  data_directory_ = directory_.path() / "data";
+  data_directory_ = directory_.path() / options_.data_name;
   make_cluster(version_, options_.shape, data_directory_);
   write_configuration();
 }

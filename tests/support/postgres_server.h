@@ -53,6 +53,8 @@ struct PostgresOptions {
   StartWait start = StartWait::ready;
   // Of the server itself, and so of its restore_command.
   std::map<std::string, std::string> environment = {};
+  // Of the data directory of a new cluster.
+  std::string data_name = "data";
 };
 
 class PostgresServer {

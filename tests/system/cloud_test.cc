@@ -15,10 +15,12 @@
 
 #include "base/text.h"
 #include "support/catalogue_files.h"
+#include "support/cloud_site.h"
 #include "support/eventually.h"
 #include "support/object_server.h"
 #include "support/postgres_server.h"
 #include "support/privileges.h"
+#include "support/store_proxy.h"
 #include "support/temp_dir.h"
 #include "support/writer.h"
 
@@ -30,43 +32,7 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-// A bucket of one test, and the programs as scripts call them.
-class CloudSite {
- public:
-  explicit CloudSite(std::string bucket) : bucket_(std::move(bucket)) {
-    EXPECT_EQ(run("barman-cloud-check-wal-archive").exit_code, 0);
-  }
-
-  std::string url() const { return fmt::format("s3://{}/path/", bucket_); }
-  fs::path program(const std::string& name) const { return barman_program().parent_path() / name; }
-  CommandRequest request(const std::string& name, const std::vector<std::string>& words = {},
-                         const std::vector<std::string>& options = {}) const {
-    CommandRequest request{.argv = {program(name).string(), "--endpoint-url", server_.endpoint()},
-                           .environment = server_.environment()};
-    request.argv.insert(request.argv.end(), options.begin(), options.end());
-    request.argv.insert(request.argv.end(), {"--", url(), "main"});
-    request.argv.insert(request.argv.end(), words.begin(), words.end());
-    return request;
-  }
-  CommandResult run(const std::string& name, const std::vector<std::string>& words = {},
-                    const std::vector<std::string>& options = {}) const {
-    return run_command(request(name, words, options));
-  }
-  // For postgresql.conf.
-  std::string command_line(const std::string& name, const std::string& words) const {
-    return fmt::format("{} --endpoint-url {} {} main {}", program(name).string(),
-                       server_.endpoint(), url(), words);
-  }
-  std::vector<std::string> back_up_options(const PostgresServer& postgres) const {
-    return {"-d", postgres.conninfo(), "--immediate-checkpoint"};
-  }
-  const ObjectServer& server() const { return server_; }
-
- private:
-  const ObjectServer& server_ = ObjectServer::shared();
-  std::string bucket_;
-};
+using Kind = StoreProxy::Kind;
 
 PostgresOptions archiving_options(const CloudSite& site) {
   return {
@@ -116,16 +82,29 @@ TEST_F(Cloud, ABackupUnderLoadIsRestoredToAPointInTime) {
   for (const char* name : {"zstd", "gzip"}) {
     const TempDir place;
     const fs::path data = place.path() / "data";
-    const CommandResult restored =
-        site.run("barman-cloud-restore", {name, data.string()},
-                 {"--tablespace", "ts:" + (place.path() / "ts").string()});
+    std::vector<std::string> options = {"--tablespace", "ts:" + (place.path() / "ts").string()};
+    // By hand, as with Barman, or by options.
+    const bool is_by_hand = name == std::string("gzip");
+    if (!is_by_hand) {
+      options.insert(options.end(), {"--target-lsn", target.lsn, "--target-action", "promote"});
+    }
+    const CommandResult restored = site.run("barman-cloud-restore", {name, data.string()}, options);
     ASSERT_EQ(restored.exit_code, 0) << restored.err;
-    prepare_recovery(site, data,
-                     fmt::format("recovery_target_lsn = '{}'\n"
-                                 "recovery_target_action = 'promote'\n",
-                                 target.lsn));
-    const PostgresServer again(
-        {.data_directory = data, .environment = site.server().environment()});
+    EXPECT_EQ(restored.err, "");
+    if (is_by_hand) {
+      EXPECT_EQ(restored.out, "");
+      prepare_recovery(site, data,
+                       fmt::format("recovery_target_lsn = '{}'\n"
+                                   "recovery_target_action = 'promote'\n",
+                                   target.lsn));
+    } else {
+      EXPECT_THAT(restored.out,
+                  AllOf(HasSubstr("\nIMPORTANT\nThese settings have been modified to prevent data "
+                                  "losses\n\npostgresql.conf line "),
+                        HasSubstr("archive_command = false"),
+                        HasSubstr("successfully prepared for recovery!\n")));
+    }
+    const PostgresServer again({.data_directory = data, .environment = site.environment()});
     again.wait_until("NOT pg_is_in_recovery()");
     EXPECT_EQ(written_ids(again), ids_until(commits, target.id));
     EXPECT_EQ(again.value("SELECT count(*) FROM there"), "5000");
@@ -275,6 +254,82 @@ TEST_F(Cloud, ExitCodesTellWhatWentWrong) {
   EXPECT_EQ(restore(endpoint), 1) << "it is not there, and that is known";
   write_text(data.path() / "standby.signal", "");
   EXPECT_EQ(restore(unreachable), 2) << "a standby asks again";
+}
+
+// PostgreSQL takes exit codes for answers about the file, and stops when its command was ended by a
+// signal. Nothing half is left in either place.
+TEST_F(Cloud, SignalsEndTheProgramsForWal) {
+  const CloudSite site("signals");
+  StoreProxy proxy(site.server().port());
+  const TempDir place;
+  const std::string name = "000000010000000000000001";
+  const fs::path segment = place.path() / name;
+  write_text(segment, wal_segment(name, "content"));
+  ASSERT_EQ(site.run("barman-cloud-wal-archive", {segment.string()}).exit_code, 0);
+
+  // The listing comes, and the object does not.
+  proxy.add({.method = "GET", .target = name, .skipped = 1, .times = 100, .kind = Kind::stall});
+  const fs::path destination = place.path() / "wal";
+  BackgroundCommand restore(
+      site.request_at(proxy.endpoint(), "barman-cloud-wal-restore", {name, destination.string()}));
+  ASSERT_TRUE(eventually([&] { return proxy.count("GET", name) >= 2; }));
+  restore.kill(SIGTERM);
+  const auto restored = restore.wait();
+  ASSERT_TRUE(restored);
+  EXPECT_EQ(restored->exit_code, 128 + SIGTERM) << restored->err;
+  EXPECT_EQ(fs::exists(destination), false);
+  EXPECT_EQ(fs::exists(destination.string() + ".part"), false);
+
+  proxy.reset();
+  proxy.add({.method = "PUT", .target = "partNumber=2", .times = 100, .kind = Kind::stall});
+  const std::string large = "000000010000000000000002";
+  write_text(place.path() / large, std::string(std::size_t{64} << 20U, 'x'));
+  BackgroundCommand archive(site.request_at(proxy.endpoint(), "barman-cloud-wal-archive",
+                                            {(place.path() / large).string()}));
+  ASSERT_TRUE(eventually([&] { return proxy.count("PUT", "partNumber=2") >= 1; }));
+  archive.kill(SIGTERM);
+  const auto archived = archive.wait();
+  ASSERT_TRUE(archived);
+  EXPECT_EQ(archived->exit_code, 128 + SIGTERM) << archived->err;
+  EXPECT_GE(proxy.count("DELETE", "uploadId="), 1U);
+  EXPECT_EQ(site.run("barman-cloud-wal-restore", {large, destination.string()}).exit_code, 1);
+}
+
+TEST_F(Cloud, WhatIsNoWalIsNotHandedOut) {
+  const CloudSite site("damaged");
+  const TempDir place;
+  const std::string first = "000000010000000000000001";
+  const std::string second = "000000010000000000000002";
+  write_text(place.path() / first, wal_segment(second, "content"));
+  write_text(place.path() / second, wal_segment(second, "content"));
+  for (const std::string& name : {first, second}) {
+    const std::string path = (place.path() / name).string();
+    ASSERT_EQ(site.run("barman-cloud-wal-archive", {path}, {"--zstd"}).exit_code, 0);
+  }
+  // Called as PostgreSQL does, in a data directory.
+  const fs::path data = place.path() / "data";
+  fs::create_directories(data);
+  const auto restore = [&](const std::string& name, const std::string& destination) {
+    CommandRequest request = site.request("barman-cloud-wal-restore", {name, destination});
+    request.argv.insert(request.argv.begin(), {"env", "--chdir=" + data.string()});
+    return run_command(request);
+  };
+  const CommandResult refused = restore(first, "wal");
+  EXPECT_EQ(refused.exit_code, 4);
+  EXPECT_THAT(refused.err, HasSubstr(first + ".zst\" is not what its name says: "));
+  EXPECT_EQ(fs::exists(data / "wal"), false);
+  write_text(data / "recovery.signal", "");
+  EXPECT_EQ(restore(first, "wal").exit_code, 126) << "it is not the end of the WAL";
+  EXPECT_EQ(restore(second, "wal").exit_code, 0);
+
+  // The same of another cluster, for who asks as a cluster.
+  const PostgresServer postgres;
+  fs::create_directories(data / "global");
+  fs::copy_file(postgres.data_directory() / "global/pg_control", data / "global/pg_control");
+  const CommandResult foreign = restore(second, "wal");
+  EXPECT_EQ(foreign.exit_code, 126);
+  EXPECT_THAT(foreign.err, HasSubstr("it belongs to the cluster with system id"));
+  EXPECT_EQ(restore(second, (data / "wal").string()).exit_code, 0);
 }
 
 // What is interrupted is no backup, and the next one is.

@@ -69,6 +69,19 @@ class ConfigurationCommands : public testing::Test {
   Normalizer words_;
 };
 
+TEST_F(ConfigurationCommands, TellWhatHasNoEffectAndWriteTheLogInItsForm) {
+  barman_.set("main", "warehousepg_dbid", "3");
+  barman_.set("main", "combine_mode", "link");
+  barman_.set("main", "check_timeout", "-1");
+  barman_.set("barman", "log_format", "<%(levelname)s> %(message)s");
+  const CommandResult check = barman_.run({"check", "main"});
+  EXPECT_THAT(check.err,
+              testing::AllOf(HasSubstr("'warehousepg_dbid' of server 'main' has no effect: "),
+                             HasSubstr("'combine_mode = link' of server 'main' has no effect: "),
+                             HasSubstr("must be 0 or more")));
+  EXPECT_THAT(barman_.log(), HasSubstr("<DEBUG> Initialised Barman version "));
+}
+
 TEST_F(ConfigurationCommands, SwitchModels) {
   golden("config-switch/nothing_asked", {"config-switch", "main"});
   golden("config-switch/unknown_model", {"config-switch", "main", "x"});

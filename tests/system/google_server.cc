@@ -1,6 +1,7 @@
 #include "system/google_server.h"
 
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -124,7 +125,8 @@ std::unique_ptr<object_store::ObjectStore> open_google(const std::string& path,
       object_store::parse_store_url("gs://google/" + path,
                                     object_store::Provider::google_cloud_storage),
       options);
-  store->create_bucket();
+  static bool is_made = false;
+  if (!std::exchange(is_made, true)) store->create_bucket();
   return store;
 }
 

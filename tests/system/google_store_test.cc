@@ -30,7 +30,7 @@ TEST(GoogleStore, TakesAnObjectInParts) {
   options.part_size_bytes = 5 << 20;
   options.tags = {{"team", "db"}};
   const auto store = open_google("parts", options);
-  const std::string content = std::string(7'000'000, 'a') + std::string(7'000'000, 'b');
+  const std::string content = std::string(5'000'000, 'a') + std::string(500'000, 'b');
   const auto sink = store->create("large", storage::IfPresent::refuse);
   sink->write(as_bytes(content));
   sink->finish();
@@ -68,6 +68,7 @@ TEST(GoogleStore, ProvesWhoItIsWithTheKeyOfItsAccount) {
 TEST(GoogleStore, AsksForANewTokenWhenTheOldOneIsRefused) {
   GoogleServer& google = GoogleServer::shared();
   const auto store = open_google("renewed", google.options());
+  EXPECT_FALSE(store->find("a"));
   google.answer_tokens();
   google.proxy().add({.method = "HEAD",
                       .kind = StoreProxy::Kind::answer,

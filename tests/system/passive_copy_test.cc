@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,17 +33,37 @@ using Arguments = std::vector<std::string>;
 // which files it is asked for.
 class PassiveCopy : public testing::Test {
  protected:
+  static void SetUpTestSuite() {
+    if (!SshServer::is_available()) return;
+    // Autovacuum changes files that backups share otherwise.
+    primary_ = std::make_unique<StreamingSite>(StreamingSite::Options{
+        .postgres = {.settings = {{"autovacuum", "off"}}, .tablespaces = {"ts"}},
+        .server = {{"backup_method", "local-rsync"},
+                   {"backup_options", "concurrent_backup"},
+                   {"reuse_backup", "link"}}});
+    ssh_.emplace(primary_->barman);
+    primary_->postgres.query(
+        "CREATE TABLE t TABLESPACE ts AS SELECT g AS id, repeat('x', 200) AS text "
+        "FROM generate_series(1, 20000) g");
+    primary_->start_receiver();
+    primary_->archive_a_segment();
+  }
+  static void TearDownTestSuite() {
+    ssh_.reset();
+    primary_.reset();
+  }
   void SetUp() override {
     if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
-    ssh_.emplace(primary_.barman);
     relay_is("exec " + ssh_command() + " \"$@\"");
     passive_.add_section(
         "main", {{"primary_ssh_command", "sh " + relay().string()}, {"parallel_jobs", "3"}});
-    primary_.postgres.query(
-        "CREATE TABLE t TABLESPACE ts AS SELECT g AS id, repeat('x', 200) AS text "
-        "FROM generate_series(1, 20000) g");
-    primary_.start_receiver();
-    primary_.archive_a_segment();
+  }
+  // The next test finds a primary without backups.
+  void TearDown() override {
+    if (!primary_) return;
+    for (const std::string& id : primary_->listed_backups()) {
+      EXPECT_EQ(primary_->barman.run({"delete", "main", id}).exit_code, 0) << id;
+    }
   }
   std::string ssh_command() const {
     return "ssh -p " + std::to_string(ssh_->port()) + " " + user_name() + "@127.0.0.1";
@@ -84,12 +105,12 @@ class PassiveCopy : public testing::Test {
     return passive_.server_directory("main") / "base" / id;
   }
   fs::path primary_base(const std::string& id) const {
-    return primary_.server_directory() / "base" / id;
+    return primary_->server_directory() / "base" / id;
   }
   std::string table_file() const {
-    const std::string path = primary_.postgres.value("SELECT pg_relation_filepath('t')");
+    const std::string path = primary_->postgres.value("SELECT pg_relation_filepath('t')");
     const std::string oid =
-        primary_.postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = 'ts'");
+        primary_->postgres.value("SELECT oid FROM pg_tablespace WHERE spcname = 'ts'");
     return oid + "/" + path.substr(path.find("PG_"));
   }
   static ino_t inode_of(const fs::path& path) {
@@ -104,20 +125,16 @@ class PassiveCopy : public testing::Test {
     EXPECT_EQ(result.exit_code, 0) << result.out;
   }
 
-  // Autovacuum changes files that backups share otherwise.
-  StreamingSite primary_{{.postgres = {.settings = {{"autovacuum", "off"}}, .tablespaces = {"ts"}},
-                          .server = {{"backup_method", "local-rsync"},
-                                     {"backup_options", "concurrent_backup"},
-                                     {"reuse_backup", "link"}}}};
+  static inline std::unique_ptr<StreamingSite> primary_;
+  static inline std::optional<SshServer> ssh_;
   BarmanHome passive_;
-  std::optional<SshServer> ssh_;
   const TempDir place_;
 };
 
 TEST_F(PassiveCopy, SharesWhatThePrimarySharesAndAsksForTheRestOverSeveralConnections) {
-  const std::string one = primary_.take_backup();
-  primary_.postgres.query("CREATE TABLE more AS SELECT generate_series(1, 1000)");
-  const std::string two = primary_.take_backup();
+  const std::string one = primary_->take_backup();
+  primary_->postgres.query("CREATE TABLE more AS SELECT generate_series(1, 1000)");
+  const std::string two = primary_->take_backup();
   ASSERT_EQ(inode_of(primary_base(one) / table_file()), inode_of(primary_base(two) / table_file()));
 
   EXPECT_EQ(copy(one).exit_code, 0);
@@ -145,7 +162,7 @@ TEST_F(PassiveCopy, SharesWhatThePrimarySharesAndAsksForTheRestOverSeveralConnec
 }
 
 TEST_F(PassiveCopy, GoesOnWhereItWasCutOffAndProvesWhatWasHere) {
-  const std::string id = primary_.take_backup();
+  const std::string id = primary_->take_backup();
   // The connection breaks when a part has come; the directories come over one of their own.
   const std::string whole = read_text(relay());
   const std::string names = (place_.path() / "names").string();
@@ -195,9 +212,9 @@ TEST_F(PassiveCopy, GoesOnWhereItWasCutOffAndProvesWhatWasHere) {
 }
 
 TEST_F(PassiveCopy, KeepsWhatThePrimaryKeeps) {
-  const std::string one = primary_.take_backup();
-  EXPECT_EQ(primary_.barman.run({"keep", "--target", "full", "main", one}).exit_code, 0);
-  const std::string two = primary_.take_backup();
+  const std::string one = primary_->take_backup();
+  EXPECT_EQ(primary_->barman.run({"keep", "--target", "full", "main", one}).exit_code, 0);
+  const std::string two = primary_->take_backup();
   passive_.set("main", "retention_policy", "REDUNDANCY 1");
   const auto is_kept = [&](const std::string& id) {
     return run({"keep", "--status", "main", id}).out;
@@ -206,6 +223,9 @@ TEST_F(PassiveCopy, KeepsWhatThePrimaryKeeps) {
     return eventually(
         [&] {
           run({"cron"});
+          // What it has started ends before it is asked again.
+          eventually(
+              [&] { return list_processes(passive_.configuration_file().string()).empty(); });
           return condition();
         },
         std::chrono::seconds(300));
@@ -220,7 +240,7 @@ TEST_F(PassiveCopy, KeepsWhatThePrimaryKeeps) {
   })) << passive_.log();
   EXPECT_THAT(passive_.log(), HasSubstr("the primary node, reached by \"sh " + relay().string() +
                                         "\", tells 2 backups and "));
-  EXPECT_EQ(primary_.barman.run({"keep", "--release", "main", one}).exit_code, 0);
+  EXPECT_EQ(primary_->barman.run({"keep", "--release", "main", one}).exit_code, 0);
   ASSERT_TRUE(cron_until([&] { return !fs::exists(base(one)); })) << passive_.log();
   EXPECT_EQ(status_of(two), "DONE");
   EXPECT_THAT(passive_.log(), HasSubstr("backup " + one +

@@ -1,6 +1,6 @@
-// A catalogue of Debian's Barman 3.4 with backups of files is continued: listed, restored, the next
+// A catalogue of Debian's Barman 3.4 with rsync backups is continued: listed, restored, the next
 // backup shares files with Barman's, which is deleted then. And the reverse, as far as that old
-// version knows where to look.
+// version knows where to look. Both reach PostgreSQL's files through ssh.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -15,6 +15,7 @@
 #include "support/eventually.h"
 #include "support/postgres_server.h"
 #include "support/postgres_version.h"
+#include "support/ssh_server.h"
 #include "support/temp_dir.h"
 
 namespace barman::test {
@@ -32,6 +33,8 @@ class RealBarman : public testing::Test {
     if (!fs::exists(real_barman())) {
       GTEST_SKIP() << "no " << real_barman() << ": run scripts/install-dependencies test";
     }
+    if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+    ssh_.emplace(barman_);
     const fs::path incoming = barman_.server_directory("main") / "incoming";
     fs::create_directories(incoming);
     postgres_.emplace(
@@ -41,7 +44,9 @@ class RealBarman : public testing::Test {
                                      {"archive_command", "cp %p " + incoming.string() + "/%f"}},
                         .tablespaces = {"ts"}});
     barman_.add_section("main", {{"conninfo", postgres_->conninfo()},
-                                 {"backup_method", "local-rsync"},
+                                 {"backup_method", "rsync"},
+                                 // Barman wants silence, also about hosts that it has not met.
+                                 {"ssh_command", ssh_->shell() + " -o LogLevel=ERROR"},
                                  {"backup_options", "concurrent_backup"},
                                  {"reuse_backup", "link"},
                                  {"immediate_checkpoint", "true"},
@@ -80,6 +85,7 @@ class RealBarman : public testing::Test {
   }
 
   BarmanHome barman_;
+  std::optional<SshServer> ssh_;
   std::optional<PostgresServer> postgres_;
 };
 
@@ -100,15 +106,24 @@ TEST_F(RealBarman, HasItsCatalogueContinued) {
           (place.path() / "data").string()});
     expect_rows(place.path() / "data");
   }
-  // Files that have not changed are those of Barman's backup.
-  ours({"backup", "--wait", "main"});
+  // Files that have not changed are those of Barman's backup, by whatever way the next one comes.
+  const std::string path = "data/" + file_of("u");
+  ours({"backup", "--wait", "--manifest", "main"});
   const std::string two = last_id();
   ASSERT_NE(one, two);
-  const std::string path = "data/" + file_of("u");
   EXPECT_EQ(inode_of(base(one) / path), inode_of(base(two) / path));
   EXPECT_THAT(ours({"show-backup", "main", two}).out, HasSubstr("rsync-concurrent"));
-  ours({"delete", "main", one});
-  EXPECT_FALSE(fs::exists(base(one)));
+  ours({"verify-backup", "main", two});
+  barman_.set("main", "backup_method", "local-rsync");
+  barman_.set("main", "ssh_command", "");
+  ours({"backup", "--wait", "main"});
+  const std::string three = last_id();
+  ASSERT_NE(two, three);
+  EXPECT_EQ(inode_of(base(one) / path), inode_of(base(three) / path));
+  for (const std::string& id : {one, three}) {
+    ours({"delete", "main", id});
+    EXPECT_FALSE(fs::exists(base(id)));
+  }
   const TempDir place;
   ours({"restore", "--tablespace", "ts:" + (place.path() / "ts").string(), "main", two,
         (place.path() / "data").string()});
@@ -119,7 +134,7 @@ TEST_F(RealBarman, HasItsCatalogueContinued) {
 // who goes back so far puts it there without them, from our catalogue as from that of Barman 3.20.
 TEST_F(RealBarman, TakesOurBackupsBack) {
   ours({"switch-wal", "--force", "--archive", "main"});
-  ours({"backup", "--wait", "main"});
+  ours({"backup", "--wait", "--manifest", "main"});
   const std::string one = last_id();
   const fs::path ours_info = barman_.server_directory("main") / "meta" / (one + "-backup.info");
   std::string known;

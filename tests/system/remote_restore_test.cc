@@ -12,6 +12,7 @@
 #include "support/eventually.h"
 #include "support/incremental_site.h"
 #include "support/privileges.h"
+#include "support/rsync_site.h"
 #include "support/ssh_server.h"
 #include "support/tcp_proxy.h"
 
@@ -42,6 +43,7 @@ class RemoteRestore : public testing::Test {
     ssh_ = std::make_unique<SshServer>(site_->barman);
     // What must not happen to the archive of the source.
     site_->postgres.query("ALTER SYSTEM SET archive_command = 'false # of the source'");
+    put_odd_names(site_->postgres);
     full_ = site_->take_backup();
     rows_ = all_rows(site_->postgres);
   }
@@ -82,6 +84,9 @@ class RemoteRestore : public testing::Test {
     EXPECT_TRUE(fs::exists(place.data / ("backup_manifest." + backup)));
     EXPECT_FALSE(fs::exists(place.data / ".barman-restoring"));
     EXPECT_FALSE(fs::exists(place.tablespace / ".barman-restoring"));
+    for (const std::string& name : odd_names()) {
+      EXPECT_EQ(read_text(place.data / name), "odd") << name;
+    }
     const PostgresServer copy({.data_directory = place.data});
     EXPECT_EQ(all_rows(copy), rows);
     EXPECT_EQ(copy.value("SELECT string_agg(setting, ',') FROM pg_file_settings "
@@ -123,9 +128,16 @@ TEST_F(RemoteRestore, EveryFormBecomesACluster) {
   site_->barman.set("main", "backup_compression", "zstd");
   const std::string packed = site_->take_backup();
   expect_rows(packed, rows, {"--network-compression"});
-  site_->postgres.query("UPDATE changing SET text = 'newer' WHERE id % 50 = 0");
-  const std::string packed_incremental = site_->take_incremental(packed);
-  expect_rows(packed_incremental, all_rows(site_->postgres));
+  std::string last = packed;
+  for (const char* const text : {"newer", "newer still"}) {
+    site_->postgres.query("UPDATE changing SET text = '" + std::string(text) +
+                          "' WHERE id % 50 = 0");
+    last = site_->take_incremental(last);
+  }
+  expect_rows(last, all_rows(site_->postgres));
+  // Archives on top of files.
+  const std::string mixed = site_->take_incremental(incremental);
+  expect_rows(mixed, all_rows(site_->postgres));
   for (const auto& [option, value] :
        Settings{{"encryption", "gpg"},
                 {"encryption_key_id", encryption::TestKeyring::kKey},
@@ -468,7 +480,8 @@ TEST_F(RemoteRestore, IsRefusedByADiskThatCannotBeWritten) {
   asked.argv.back() = (disk.path() / "data").string();
   EXPECT_THAT(refusal(asked, place),
               HasSubstr("The destination directory '" + (disk.path() / "data").string() +
-                        "' cannot be written by this user"));
+                        "' is on a file system that is mounted read-only\nHINT: Mount it for "
+                        "writing, or choose"));
   EXPECT_TRUE(fs::is_empty(disk.path()));
 }
 

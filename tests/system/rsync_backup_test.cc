@@ -7,19 +7,15 @@
 #include <sys/stat.h>
 
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "support/catalogue_files.h"
-#include "support/copied_site.h"
 #include "support/eventually.h"
 #include "support/incremental_site.h"
-#include "support/ssh_server.h"
-#include "support/writer.h"
+#include "support/rsync_site.h"
 
 namespace barman::test {
 namespace {
@@ -30,168 +26,14 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-// A barman that reaches the files of PostgreSQL through ssh only.
-struct RsyncSite : CopiedSite {
-  explicit RsyncSite(int major = kUsualMajor, Settings more = {})
-      : CopiedSite(major, with_method(std::move(more))), ssh(barman) {
-    barman.set("main", "ssh_command", ssh.shell());
-  }
-  static Settings with_method(Settings more) {
-    more.emplace("backup_method", "rsync");
-    more.emplace("ssh_command", "false");
-    return more;
-  }
-
-  SshServer ssh;
-};
-
-void expect_restored_rows(RsyncSite& site, const std::string& id, int major) {
-  const CopiedRestore restored(site, id);
-  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
-  const std::string manifest = "backup_manifest." + id;
-  if (fs::exists(restored.data / manifest)) {
-    EXPECT_EQ(verified_by_postgres(restored.data, manifest), "");
-  }
-  PostgresServer copy({.major = major, .data_directory = restored.data});
-  copy.wait_until_primary();
-  EXPECT_EQ(all_rows(copy), all_rows(site.postgres));
-}
-
-class RsyncBackupOf : public testing::TestWithParam<int> {};
-
-TEST_P(RsyncBackupOf, IsTakenUnderLoadAndRestoredToAMoment) {
-  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
-  const int major = GetParam();
-  RsyncSite site(major, {{"reuse_backup", "link"}, {"parallel_jobs", "2"}});
-  std::optional<Writer> writer(std::in_place, site.postgres);
-  writer->wait_for_commits(20);
-  const CommandResult first = site.barman.run({"backup", "--wait", "main"});
-  ASSERT_EQ(first.exit_code, 0) << first.out << first.err;
-  EXPECT_EQ(first.err, "");
-  const std::string one = site.newest();
-  EXPECT_THAT(
-      first.out,
-      AllOf(HasSubstr("Starting backup using rsync-concurrent method for server main in "),
-            HasSubstr("Starting backup copy via rsync/SSH for " + one + " (2 jobs)\n"),
-            HasSubstr("Asking PostgreSQL server to finalize the backup.\n"),
-            HasSubstr("Actual size on disk: "), HasSubstr("Backup completed (start time: ")));
-  EXPECT_EQ(site.status_of(one), "DONE");
-  const CommandResult unknown = site.barman.run({"verify-backup", "main", one});
-  EXPECT_EQ(unknown.exit_code, 1);
-  EXPECT_THAT(unknown.err, HasSubstr("Try 'barman generate-manifest main " + one + "'"));
-
-  const Commit target = writer->wait_for_commits(20);
-  writer->wait_for_commits(20);
-  site.postgres.query("UPDATE changing SET text = 'new' WHERE id % 100 = 0");
-  const CommandResult second = site.barman.run({"backup", "--wait", "--manifest", "main"});
-  ASSERT_EQ(second.exit_code, 0) << second.out << second.err;
-  const std::string two = site.newest();
-  ASSERT_NE(one, two);
-  const std::vector<Commit> commits = writer->stop();
-  writer.reset();
-  site.archive_a_segment();
-  {
-    const CopiedRestore restored(site, one,
-                                 {"--target-time", target.time, "--target-action", "promote"});
-    ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
-    PostgresServer copy({.major = major, .data_directory = restored.data});
-    copy.wait_until_primary();
-    EXPECT_EQ(written_ids(copy), ids_until(commits, target.id));
-    EXPECT_EQ(sorted_rows(copy, "there"), sorted_rows(site.postgres, "there"));
-  }
-  // The second one shares what has not changed.
-  const auto is_shared = [&](const std::string& path) { return site.is_shared(one, two, path); };
-  EXPECT_TRUE(is_shared(site.file_of("still")));
-  EXPECT_TRUE(is_shared(site.file_of("there")));
-  EXPECT_FALSE(is_shared(site.file_of("changing")));
-  EXPECT_FALSE(is_shared(site.file_of("writes")));
-  for (const char* name : {"backup_label", "global/pg_control"}) {
-    EXPECT_FALSE(is_shared("data/" + std::string(name))) << name;
-  }
-  EXPECT_TRUE(fs::is_empty(site.base(two) / "data/pg_wal"));
-  EXPECT_TRUE(fs::is_empty(site.base(one) / "data/pg_tblspc"));
-  EXPECT_FALSE(fs::exists(site.base(two) / "data/postmaster.pid"));
-  const CommandResult verified = site.barman.run({"verify-backup", "main", two});
-  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
-  EXPECT_EQ(verified_by_postgres(site.base(two) / "data", "backup_manifest"), "");
-  // Each stands alone.
-  const CommandResult deleted = site.barman.run({"delete", "main", one});
-  ASSERT_EQ(deleted.exit_code, 0) << deleted.out << deleted.err;
-  expect_restored_rows(site, two, major);
-}
-
-INSTANTIATE_TEST_SUITE_P(Postgres, RsyncBackupOf, testing::Values(17, 13));
-
-class RsyncBackupOfEach : public testing::TestWithParam<int> {};
-
-TEST_P(RsyncBackupOfEach, IsTakenUnderLoadAndRestoredOntoAnotherHost) {
-  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
-  RsyncSite site(GetParam());
-  Writer writer(site.postgres);
-  writer.wait_for_commits(20);
-  const CommandResult backup = site.barman.run({"backup", "--wait", "main"});
-  ASSERT_EQ(backup.exit_code, 0) << backup.out << backup.err;
-  EXPECT_EQ(backup.err, "");
-  EXPECT_EQ(site.status_of(site.newest()), "DONE");
-  const Commit target = writer.wait_for_commits(20);
-  writer.wait_for_commits(20);
-  const std::vector<Commit> commits = writer.stop();
-  site.archive_a_segment();
-  const CopiedRestore restored(site, site.newest(),
-                               {"--remote-ssh-command", site.ssh.shell(), "--target-time",
-                                target.time, "--target-action", "promote"});
-  ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
-  PostgresServer copy({.major = GetParam(), .data_directory = restored.data});
-  copy.wait_until_primary();
-  EXPECT_EQ(written_ids(copy), ids_until(commits, target.id));
-  for (const char* table : {"there", "still", "changing"}) {
-    EXPECT_EQ(sorted_rows(copy, table), sorted_rows(site.postgres, table)) << table;
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Postgres, RsyncBackupOfEach, testing::Range(13, 19));
-
-void expect_exclusive_backup(RsyncSite& site, const std::string& options) {
-  const CommandResult check = site.barman.run({"check", "main"});
-  EXPECT_THAT(check.out, AllOf(HasSubstr("\tnot in recovery: OK\n"),
-                               HasSubstr("\texclusive backup supported: OK\n")));
-  const CommandResult backup = site.barman.run({"backup", "--wait", options, "main"});
-  ASSERT_EQ(backup.exit_code, 0) << backup.out << backup.err;
-  EXPECT_THAT(backup.out,
-              HasSubstr("Starting backup using rsync-exclusive method for server main in "));
-  const std::string id = site.newest();
-  EXPECT_EQ(site.status_of(id), "DONE");
-  EXPECT_FALSE(fs::exists(site.base(id) / "data/tablespace_map"));
-  expect_restored_rows(site, id, 14);
-}
-
-// Until PostgreSQL 14.
-TEST(ExclusiveRsyncBackup, IsTakenAndRestoredAndEndsWithItsFailure) {
-  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
-  RsyncSite site(14, {{"backup_options", "exclusive_backup"}});
-  site.postgres.query("ALTER ROLE barman SUPERUSER");
-  expect_exclusive_backup(site, "--no-retry");
-  // One that fails ends it on the server, too: the next one can begin.
-  const fs::path unreadable = site.postgres.data_directory() / "base/unreadable";
-  write_text(unreadable, "x");
-  fs::permissions(unreadable, fs::perms::none);
-  const CommandResult failed = site.barman.run({"backup", "main"});
-  EXPECT_EQ(failed.exit_code, 1) << failed.out;
-  EXPECT_EQ(site.postgres.value("SELECT pg_is_in_backup()"), "f");
-  fs::remove(unreadable);
-  // The same of files on this host.
-  site.barman.set("main", "backup_method", "local-rsync");
-  site.barman.set("main", "ssh_command", "");
-  expect_exclusive_backup(site, "--no-retry");
-}
-
 // One server for many facts.
 class RsyncBackup : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     if (!SshServer::is_available()) return;
-    site_ = std::make_unique<RsyncSite>(kUsualMajor,
-                                        Settings{{"reuse_backup", "link"}, {"parallel_jobs", "2"}});
+    site_ = std::make_unique<RsyncSite>(
+        kUsualMajor, Settings{{"reuse_backup", "link"}, {"parallel_jobs", "2"}}, kOddData);
+    put_odd_names(site_->postgres);
     // What has not changed takes no time from now on.
     expect_done();
   }
@@ -208,29 +50,31 @@ class RsyncBackup : public testing::Test {
     arguments.emplace_back("main");
     return site_->barman.run(arguments);
   }
-  // A backup that is copying the table `bulk`, for ten seconds; `fresh` has arrived already.
+  // A backup that is copying the table `bulk`, for five seconds; `fresh` has arrived already.
   static BackgroundCommand slow_backup() {
     site_->postgres.query("DROP TABLE IF EXISTS bulk, fresh");
     site_->postgres.query("CREATE TABLE fresh TABLESPACE ts AS SELECT generate_series(1, 9) AS id");
     site_->postgres.query(
         "CREATE TABLE bulk AS SELECT g AS id, repeat(md5(g::text), 12) AS text "
-        "FROM generate_series(1, 7000) g");
+        "FROM generate_series(1, 24000) g");
     site_->postgres.query("CHECKPOINT");
+    // Asked once: whoever asks PostgreSQL all the time takes the time of the copy.
+    const std::string bulk = site_->file_of("bulk");
+    const std::string fresh = site_->file_of("fresh");
+    const auto written =
+        fs::last_write_time(site_->postgres.data_directory() /
+                            site_->postgres.value("SELECT pg_relation_filepath('fresh')"));
     const std::size_t before = site_->barman.backup_ids("main").size();
-    BackgroundCommand command = site_->barman.spawn({"backup", "--bwlimit", "600", "main"});
+    BackgroundCommand command = site_->barman.spawn({"backup", "--bwlimit", "2000", "main"});
     EXPECT_TRUE(eventually([&] {
       const std::vector<std::string> ids = site_->barman.backup_ids("main");
-      return ids.size() > before && has_arrived(ids.back(), "fresh") &&
-             fs::exists(site_->base(ids.back()) / site_->file_of("bulk"));
+      if (ids.size() <= before) return false;
+      // rsync sets the time of a file when it is whole.
+      const fs::path base = site_->base(ids.back());
+      return fs::exists(base / bulk) && fs::exists(base / fresh) &&
+             fs::last_write_time(base / fresh) == written;
     }));
     return command;
-  }
-  // rsync sets the time of a file when it is whole.
-  static bool has_arrived(const std::string& id, const std::string& table) {
-    const fs::path path = site_->base(id) / site_->file_of(table);
-    const fs::path source = site_->postgres.data_directory() /
-                            site_->postgres.value("SELECT pg_relation_filepath('" + table + "')");
-    return fs::exists(path) && fs::last_write_time(path) == fs::last_write_time(source);
   }
   static CommandResult ended(BackgroundCommand& command) {
     const std::optional<CommandResult> result = command.wait();
@@ -257,7 +101,7 @@ TEST_F(RsyncBackup, KilledIsGoneOnWith) {
   const std::string id = site_->newest();
   EXPECT_EQ(status_of_file(site_->base(id) / site_->file_of("fresh")).st_ino,
             status_of_file(site_->base(killed) / site_->file_of("fresh")).st_ino);
-  expect_restored_rows(*site_, id, kUsualMajor);
+  site_->expect_restored_rows(id);
   // What is deleted takes nothing along.
   EXPECT_EQ(site_->barman.run({"delete", "main", killed}).exit_code, 0);
   EXPECT_EQ(site_->barman.run({"verify-backup", "main", id}).exit_code, 0);
@@ -305,7 +149,7 @@ class RsyncFailures : public RsyncBackup {
     EXPECT_EQ(result.exit_code, 1);
     EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: The backup has failed copying files\n"),
                                   HasSubstr("HINT: ")));
-    expect_done();
+    EXPECT_EQ(site_->status_of(site_->newest()), "FAILED");
   }
   // Those that ssh is, and nothing else.
   static void fail_when_ssh_is_killed() {
@@ -440,7 +284,7 @@ TEST_F(RsyncBackup, TriesACutConnectionAgain) {
   const CommandResult result = ended(command);
   site_->barman.set("main", "basebackup_retry_times", "0");
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
-  expect_restored_rows(*site_, site_->newest(), kUsualMajor);
+  site_->expect_restored_rows(site_->newest());
 }
 
 TEST_F(RsyncBackup, HoldsWhatIsLeftOfADatabaseThatIsDroppedMeanwhile) {
@@ -453,7 +297,7 @@ TEST_F(RsyncBackup, HoldsWhatIsLeftOfADatabaseThatIsDroppedMeanwhile) {
   site_->postgres.query("INSERT INTO there SELECT g, 'again' FROM generate_series(1, 100) g");
   const CommandResult result = ended(command);
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
-  expect_restored_rows(*site_, site_->newest(), kUsualMajor);
+  site_->expect_restored_rows(site_->newest());
 }
 
 TEST_F(RsyncBackup, HoldsTablespacesInsideAndFilesOutside) {
@@ -514,6 +358,15 @@ TEST_F(RsyncBackup, NeedsAKeyForRsyncOnly) {
   const CommandResult check = site_->barman.run({"check", "main"});
   EXPECT_THAT(check.out, HasSubstr("\tssh: OK (PostgreSQL server)\n"));
   expect_done();
+  // For one directory rrsync does not follow links.
+  site_->ssh.force_command("/usr/bin/rrsync -ro /tmp");
+  EXPECT_THAT(site_->barman.run({"check", "main"}).out,
+              AllOf(HasSubstr("\tssh: FAILED (the key for the host of PostgreSQL ("),
+                    HasSubstr("allows rsync for one directory only"),
+                    HasSubstr("command=\"rrsync -ro /\"")));
+  const CommandResult refused = backup();
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("Impossible to start the backup."));
 }
 
 TEST_F(RsyncBackup, SaysWhatIsWrongWithSsh) {
@@ -551,6 +404,29 @@ TEST_F(RsyncBackup, SaysWhatIsWrongWithSsh) {
   EXPECT_EQ(missing.exit_code, 1);
   EXPECT_THAT(missing.err, AllOf(HasSubstr("there is no rsync on the host of PostgreSQL"),
                                  HasSubstr("HINT: Install rsync there")));
+}
+
+// Those of another file system, here; immutable ones are refused in the same way.
+TEST_F(RsyncBackup, CopiesWhatCannotBeLinkedAndSaysSo) {
+  if (!Tmpfs::is_available()) GTEST_SKIP() << Tmpfs::kUnavailable;
+  expect_done();
+  const std::string one = site_->newest();
+  const Tmpfs disk(std::uint64_t{500} << 20);
+  run_checked({.argv = {"cp", "-a", (site_->base(one) / "data").string(), disk.path().string()}});
+  fs::remove_all(site_->base(one) / "data");
+  fs::create_directory_symlink(disk.path() / "data", site_->base(one) / "data");
+  const CommandResult result = backup({"--wait"});
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_THAT(result.err, HasSubstr("WARNING: Files that have not changed are copied: reuse_backup "
+                                    "= link cannot link those of backup " +
+                                    one + " (Invalid cross-device link)."));
+  const std::string two = site_->newest();
+  const std::string still = site_->file_of("still");
+  EXPECT_FALSE(site_->is_shared(one, two, still));
+  EXPECT_EQ(read_text(site_->base(two) / still), read_text(site_->base(one) / still));
+  site_->expect_restored_rows(two);
+  fs::remove(site_->base(one) / "data");
+  EXPECT_EQ(site_->barman.run({"delete", "main", one}).exit_code, 0);
 }
 
 TEST_F(RsyncBackup, TellsCorruptPages) {

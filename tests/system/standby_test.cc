@@ -11,6 +11,7 @@
 #include "support/barman_home.h"
 #include "support/catalogue_files.h"
 #include "support/eventually.h"
+#include "support/ssh_server.h"
 #include "support/standby.h"
 #include "support/writer.h"
 
@@ -188,6 +189,26 @@ TEST_F(StandbySite, GivesTheFilesAndItsPrimaryTheWal) {
   EXPECT_THAT(read_backup_info(barman_, "main", last_id()).at("backup_label"),
               HasSubstr("BACKUP FROM: standby"));
   EXPECT_EQ(restored_count(last_id()), "1000");
+}
+
+// The same, and its files come through ssh.
+TEST_F(StandbySite, GivesTheFilesByRsyncAndItsPrimaryTheWal) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  const SshServer ssh(barman_);
+  begin({{"backup_method", "rsync"},
+         {"backup_options", "concurrent_backup"},
+         {"ssh_command", ssh.shell()},
+         {"wal_conninfo", primary_.conninfo("barman")},
+         {"wal_streaming_conninfo", primary_.conninfo("streaming_barman")}});
+  const CommandResult backup = barman_.run({"backup", "--wait", "main"});
+  EXPECT_EQ(backup.exit_code, 0) << backup.out << backup.err;
+  EXPECT_EQ(backup.err, "");
+  const std::string id = last_id();
+  EXPECT_EQ(status_of(id), "DONE");
+  const Fields info = read_backup_info(barman_, "main", id);
+  EXPECT_THAT(info.at("backup_label"), HasSubstr("BACKUP FROM: standby"));
+  EXPECT_EQ(info.at("pgdata"), standby_->data_directory().string());
+  EXPECT_EQ(restored_count(id), "1000");
 }
 
 }  // namespace

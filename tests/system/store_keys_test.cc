@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "object_store/wire_text.h"
 #include "support/bucket.h"
 #include "support/object_server.h"
 #include "support/store_proxy.h"
@@ -140,6 +142,42 @@ TEST_F(StoreKeys, ComeFromAWebIdentity) {
     EXPECT_EQ(error.kind(), ErrorKind::permission);
     EXPECT_THAT(error.message(), HasSubstr("gives no keys: AccessDenied: not yours"));
   }
+}
+
+TEST_F(StoreKeys, ComeFromASignInThroughABrowser) {
+  const TempDir home;
+  const auto cache = home.path() / ".aws/sso/cache";
+  std::filesystem::create_directories(cache);
+  write_text(home.path() / ".aws/config",
+             "[default]\nsso_session = work\nsso_account_id = 123\nsso_role_name = backup\n"
+             "[sso-session work]\nsso_start_url = https://x.awsapps.com/start\n"
+             "sso_region = eu-west-1\n");
+  variables_["HOME"] = home.path().string();
+  variables_.erase("AWS_CONFIG_FILE");
+  variables_["AWS_ENDPOINT_URL_SSO"] = others_.endpoint();
+  const auto token_file =
+      cache / (object_store::hex(object_store::sha1(as_bytes("work"))) + ".json");
+  answer("GET", "/federation/credentials?account_id=123&role_name=backup",
+         whole_answer(200, fmt::format(R"({{"roleCredentials": {{"accessKeyId": "{}",
+"secretAccessKey": "{}", "sessionToken": "", "expiration": 4102444800000}}}})",
+                                       server_.access_key(), server_.secret_key())));
+  const auto message_of_check = [&] {
+    try {
+      store(server_.endpoint())->check_bucket();
+    } catch (const Error& error) {
+      return error.describe_with_hint();
+    }
+    return std::string();
+  };
+  EXPECT_THAT(message_of_check(), HasSubstr("holds no token"));
+  write_text(token_file, R"({"accessToken": "secret", "expiresAt": "2020-01-01T00:00:00Z"})");
+  EXPECT_THAT(message_of_check(), HasSubstr("aws sso login --profile default"));
+  write_text(token_file, R"({"accessToken": "secret", "expiresAt": "2099-01-01T00:00:00Z"})");
+  EXPECT_EQ(message_of_check(), "");
+  answer("GET", "/federation/credentials", whole_answer(401, "{}"));
+  const std::string refused = message_of_check();
+  EXPECT_THAT(refused, HasSubstr("gives no keys for the role \"backup\""));
+  EXPECT_EQ(refused.find("secret"), std::string::npos);
 }
 
 TEST_F(StoreKeys, ComeFromARoleOfTheProfile) {

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <optional>
+
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -143,15 +146,31 @@ TEST_F(SyncInfo, IsAskedByAPassiveNodeThroughSsh) {
 // A primary with PostgreSQL, and a node that copies it.
 class PassiveNode : public testing::Test {
  protected:
+  static void SetUpTestSuite() {
+    if (!SshServer::is_available()) return;
+    primary_ = std::make_unique<StreamingSite>(
+        StreamingSite::Options{.postgres = {.tablespaces = {"ts"}}});
+    ssh_.emplace(primary_->barman);
+    primary_->postgres.query(
+        "CREATE TABLE t TABLESPACE ts AS SELECT generate_series(1, 1000) AS id");
+    primary_->start_receiver();
+    primary_->archive_a_segment();
+  }
+  static void TearDownTestSuite() {
+    ssh_.reset();
+    primary_.reset();
+  }
   void SetUp() override {
     if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
-    ssh_.emplace(primary_.barman);
     passive_.add_section("main", {{"primary_ssh_command", "ssh -p " + std::to_string(ssh_->port()) +
                                                               " " + user_name() + "@127.0.0.1"}});
-    primary_.postgres.query(
-        "CREATE TABLE t TABLESPACE ts AS SELECT generate_series(1, 1000) AS id");
-    primary_.start_receiver();
-    primary_.archive_a_segment();
+  }
+  // The next test finds a primary without backups.
+  void TearDown() override {
+    if (!primary_) return;
+    for (const std::string& id : primary_->listed_backups()) {
+      EXPECT_EQ(primary_->barman.run({"delete", "main", id}).exit_code, 0) << id;
+    }
   }
   CommandResult run(const Arguments& arguments) {
     CommandRequest request = passive_.request(arguments);
@@ -168,42 +187,45 @@ class PassiveNode : public testing::Test {
     std::erase_if(lines, [](const std::string& line) { return line.find(" sync-") == line.npos; });
     return lines;
   }
-  // cron until nothing is left to copy.
+  // cron until nothing is left to copy; what it has started ends before it is asked again.
   void synchronise() {
     ASSERT_TRUE(eventually(
         [&] {
           const std::string out = run({"cron"}).out;
+          eventually(
+              [&] { return list_processes(passive_.configuration_file().string()).empty(); });
           return processes().empty() &&
                  out.find("No backup synchronisation required") != out.npos &&
                  out.find("No WAL synchronisation required") != out.npos;
         },
-        std::chrono::seconds(60)))
+        std::chrono::seconds(300)))
         << passive_.log();
   }
   void expect_same_archive() {
     EXPECT_THAT(archived_wal_names(passive_, "main"), testing::IsSupersetOf(needed_names()));
     for (const std::string& name : needed_names()) {
       EXPECT_EQ(read_text(archived_wal(passive_, "main", name)),
-                read_text(archived_wal(primary_.barman, "main", name)));
+                read_text(archived_wal(primary_->barman, "main", name)));
     }
   }
   // From the first backup on.
   std::vector<std::string> needed_names() {
     const std::string first =
-        read_backup_info(primary_.barman, "main", primary_.listed_backups().back()).at("begin_wal");
-    std::vector<std::string> names = archived_wal_names(primary_.barman, "main");
+        read_backup_info(primary_->barman, "main", primary_->listed_backups().back())
+            .at("begin_wal");
+    std::vector<std::string> names = archived_wal_names(primary_->barman, "main");
     std::erase_if(names, [&](const std::string& name) { return name < first; });
     return names;
   }
 
-  StreamingSite primary_{{.postgres = {.tablespaces = {"ts"}}}};
+  static inline std::unique_ptr<StreamingSite> primary_;
+  static inline std::optional<SshServer> ssh_;
   BarmanHome passive_;
-  std::optional<SshServer> ssh_;
 };
 
 TEST_F(PassiveNode, CopiesBackupsAndWalThatCanBeRestored) {
-  const std::string first = primary_.take_backup();
-  primary_.archive_a_segment();
+  const std::string first = primary_->take_backup();
+  primary_->archive_a_segment();
   const CommandResult cron = run({"cron"});
   EXPECT_EQ(cron.exit_code, 0);
   EXPECT_EQ(cron.err, "");
@@ -215,8 +237,8 @@ TEST_F(PassiveNode, CopiesBackupsAndWalThatCanBeRestored) {
   EXPECT_EQ(read_backup_info(passive_, "main", first).at("mode"), "postgres");
   expect_same_archive();
   // The next backup and its WAL, and nothing else.
-  primary_.archive_a_segment();
-  const std::string second = primary_.take_backup();
+  primary_->archive_a_segment();
+  const std::string second = primary_->take_backup();
   synchronise();
   EXPECT_EQ(status_of(second), "DONE");
   expect_same_archive();
@@ -234,7 +256,7 @@ TEST_F(PassiveNode, CopiesBackupsAndWalThatCanBeRestored) {
 }
 
 TEST_F(PassiveNode, BeginsAgainAfterAFailure) {
-  const std::string id = primary_.take_backup();
+  const std::string id = primary_->take_backup();
   EXPECT_EQ(run({"cron"}).exit_code, 0);
   synchronise();
   // A copy that was killed.
@@ -267,8 +289,8 @@ TEST_F(PassiveNode, BeginsAgainAfterAFailure) {
 
 // Whatever comes through the user's command: DONE is what proves to be the backup.
 TEST_F(PassiveNode, CountsOnlyWhatProvesToBeTheBackup) {
-  primary_.postgres.query("CREATE TABLE words AS SELECT 'findme'::text AS word");
-  const std::string id = primary_.take_backup();
+  primary_->postgres.query("CREATE TABLE words AS SELECT 'findme'::text AS word");
+  const std::string id = primary_->take_backup();
   const TempDir place;
   const fs::path relay = place.path() / "relay";
   const std::string ssh =
@@ -288,7 +310,7 @@ TEST_F(PassiveNode, CountsOnlyWhatProvesToBeTheBackup) {
   EXPECT_THAT(copy(id, "exec tar -cf - -T /dev/null"), HasSubstr("without \"data/PG_VERSION\""));
   EXPECT_THAT(copy(id, flip), HasSubstr("arrived with checksum"));
   // Without a manifest the primary tells the digests of its files.
-  const fs::path base = primary_.server_directory() / "base";
+  const fs::path base = primary_->server_directory() / "base";
   const fs::path manifest = base / id / "data" / "backup_manifest";
   fs::rename(manifest, place.path() / "manifest");
   EXPECT_THAT(copy(id, flip), HasSubstr("arrived with the SHA-256"));
@@ -296,8 +318,8 @@ TEST_F(PassiveNode, CountsOnlyWhatProvesToBeTheBackup) {
   EXPECT_FALSE(
       fs::exists(passive_.server_directory("main") / "base" / id / "data" / "backup_manifest"));
   // An archive that is not what its manifest says, be it so on the primary.
-  primary_.barman.set("main", "backup_compression", "gzip");
-  const std::string second = primary_.take_backup();
+  primary_->barman.set("main", "backup_compression", "gzip");
+  const std::string second = primary_->take_backup();
   const fs::path archive = base / second / "data" / "base.tar.gz";
   std::string content = read_text(archive);
   char& byte = content[content.size() / 2];
@@ -307,14 +329,15 @@ TEST_F(PassiveNode, CountsOnlyWhatProvesToBeTheBackup) {
   byte = static_cast<char>(byte ^ 4);
   write_text(archive, content);
   EXPECT_EQ(copy(second, ":"), "DONE");
+  primary_->barman.set("main", "backup_compression", "");
 }
 
 TEST_F(PassiveNode, RefusesWhatCannotBe) {
-  const std::string id = primary_.take_backup();
+  const std::string id = primary_->take_backup();
   EXPECT_THAT(run({"sync-wals", "main"}).err, HasSubstr("nothing is known of the primary node"));
-  EXPECT_THAT(primary_.barman.run({"sync-backup", "main", id}).err,
+  EXPECT_THAT(primary_->barman.run({"sync-backup", "main", id}).err,
               HasSubstr("ERROR: server main is not passive"));
-  EXPECT_THAT(primary_.barman.run({"sync-wals", "main"}).err,
+  EXPECT_THAT(primary_->barman.run({"sync-wals", "main"}).err,
               HasSubstr("ERROR: server main is not passive"));
   EXPECT_EQ(run({"cron"}).exit_code, 0);
   synchronise();
@@ -327,8 +350,8 @@ TEST_F(PassiveNode, RefusesWhatCannotBe) {
 }
 
 TEST_F(PassiveNode, AnswersAsTheGoldenFilesSay) {
-  const std::string id = primary_.take_backup();
-  primary_.archive_a_segment();
+  const std::string id = primary_->take_backup();
+  primary_->archive_a_segment();
   Normalizer words;
   words.replace(passive_.directory().string(), "<DIR>");
   words.replace(std::to_string(ssh_->port()), "<PORT>");

@@ -1,0 +1,16 @@
+// A message and what the user does next, as all programs tell them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace barman {
+
+// "<message>\nHINT: <hint>"; without a hint the message alone.
+std::string with_hint(std::string message, std::string_view hint);
+// The same for where there is room for one text only: "<message>. <hint>".
+std::string with_hint_inside(std::string message, std::string_view hint);
+// Behind a message that has been told already: "HINT: <hint>".
+std::string hint_alone(std::string_view hint);
+
+}  // namespace barman
