@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "backup/cluster_upload.h"
 #include "backup/copied_cluster.h"
 #include "backup/copied_names.h"
 #include "backup/page_check.h"
-#include "backup/cluster_upload.h"
 #include "backup/tree_upload.h"
 #include "base/error.h"
 #include "base/fd.h"
