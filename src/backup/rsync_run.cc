@@ -124,8 +124,9 @@ RsyncVerdict RsyncRun::run(const std::string& ssh_words, const std::vector<std::
   std::vector<std::string> argv = rsync_program();
   argv.insert(argv.end(), options.begin(), options.end());
   // rsync gives the host, which is in the command already, and then the program.
-  const std::string script = fmt::format("shift; exec {} {} {}{} \"$@\"", ssh_command_, kSshOptions,
-                                         kLifeSigns, ssh_words);
+  const std::string script =
+      fmt::format("shift; exec {} {} {} \"$@\"", host::with_words(ssh_command_, ssh_words),
+                  kSshOptions, kLifeSigns);
   argv.insert(argv.end(), {"-e", "/bin/sh -c " + rsync_shell_word(script) + " barman"});
   argv.insert(argv.end(), paths.begin(), paths.end());
   log::debug(log::kBackupComponent, "running {}", mask_passwords(join(argv, " ")));

@@ -163,7 +163,9 @@ server::HookVariables hook_variables(const BackupJob& job) {
 // Failures from here on leave the backup as it is: complete.
 void wait_for_wals(BackupJob& job) {
   if (job.request.wait == WaitForWal::no || !job.info.end_wal) return;
-  wal_transfer::wait_for_wal(job.server, *job.info.end_wal, job.request.wait_timeout, job.messages);
+  const auto outcome = wal_transfer::wait_for_wal(job.server, *job.info.end_wal,
+                                                  job.request.wait_timeout, job.messages);
+  if (outcome != wal_transfer::WaitOutcome::archived) return;
   // Hook scripts that copy the backup want to see it DONE.
   wal_transfer::check_backup_wals(job.server, job.info.id, job.messages);
   job.info = job.server.catalogue().load_backup(job.info.id);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include <fmt/format.h>
@@ -50,6 +51,16 @@ void remove_copy(const fs::path& path) {
     if (!means_immutable(error.error_number())) throw;
     log::debug(log::kCatalogueComponent, "{}", error.describe());
   }
+}
+
+// The names in a directory of the catalogue, none when there is none. A file in its place is no
+// catalogue without backups.
+std::vector<std::string> list_names(const fs::path& directory) {
+  const auto status = find_status(directory);
+  if (status && !S_ISDIR(status->st_mode)) {
+    throw SystemError(ENOTDIR, "cannot read directory \"" + directory.string() + "\"");
+  }
+  return list_directory(directory);
 }
 
 // Also true for a link to nowhere.
@@ -163,12 +174,12 @@ std::string_view keep_text(KeepTarget target) {
 
 std::map<BackupId, fs::path> Catalogue::list_info_paths() const {
   std::map<BackupId, fs::path> paths;
-  for (const std::string& name : list_directory(locations_.meta_directory)) {
+  for (const std::string& name : list_names(locations_.meta_directory)) {
     if (const std::optional<BackupId> id = id_before(name, kInfoSuffix)) {
       paths[*id] = new_info_path(*id);
     }
   }
-  for (const std::string& name : list_directory(locations_.basebackups_directory)) {
+  for (const std::string& name : list_names(locations_.basebackups_directory)) {
     const std::optional<BackupId> id = parse_backup_id(name);
     if (!id || paths.contains(*id)) continue;
     // The new place once more: save() may have moved it there after that was listed.
@@ -242,7 +253,7 @@ BackupId Catalogue::make_next_id(Timestamp now) const {
   const BackupId by_clock = make_backup_id(now);
   std::optional<BackupId> last;
   for (const auto& [id, path] : list_info_paths()) last = id;
-  for (const std::string& name : list_directory(locations_.basebackups_directory)) {
+  for (const std::string& name : list_names(locations_.basebackups_directory)) {
     std::optional<BackupId> id = parse_backup_id(name);
     if (id && (!last || *last < *id)) last = std::move(id);
   }
@@ -351,13 +362,13 @@ Annotations Catalogue::list_annotations() const {
   std::set<BackupId> with_keep;
   Annotations annotations;
   if (locations_.has_local_backups) annotations.directories.emplace();
-  for (const std::string& name : list_directory(locations_.meta_directory)) {
+  for (const std::string& name : list_names(locations_.meta_directory)) {
     if (const auto id = id_before(name, "-" + std::string(kKeepKey))) with_keep.insert(*id);
     if (const auto id = id_before(name, "-" + std::string(kDeleteKey))) {
       annotations.being_deleted.insert(*id);
     }
   }
-  const std::vector<std::string> names = list_directory(locations_.basebackups_directory);
+  const std::vector<std::string> names = list_names(locations_.basebackups_directory);
   const Fd base = names.empty() ? Fd() : open_file(locations_.basebackups_directory, O_RDONLY);
   for (const std::string& name : names) {
     const std::optional<BackupId> id = parse_backup_id(name);

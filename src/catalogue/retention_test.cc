@@ -188,10 +188,10 @@ TEST(Retention, ChildrenFollowTheirRoot) {
     return result;
   };
   using testing::ElementsAre;
-  constexpr auto kFull = KeepTarget::full;
+  constexpr auto kKeepFull = KeepTarget::full;
   constexpr auto kStandalone = KeepTarget::standalone;
   EXPECT_THAT(status(anchor, {}, {newer}, 0), ElementsAre("VALID", "VALID", "VALID"));
-  EXPECT_THAT(status(anchor, kFull, {newer}, 0), ElementsAre("KEEP:FULL", "VALID", "VALID"));
+  EXPECT_THAT(status(anchor, kKeepFull, {newer}, 0), ElementsAre("KEEP:FULL", "VALID", "VALID"));
   EXPECT_THAT(status(anchor, kStandalone, {newer}, 0),
               ElementsAre("KEEP:STANDALONE", "VALID", "VALID"));
   EXPECT_THAT(status(newer, kStandalone, {anchor}, 0),
@@ -199,7 +199,7 @@ TEST(Retention, ChildrenFollowTheirRoot) {
   EXPECT_THAT(status(older, {}, {anchor}, 0), ElementsAre("OBSOLETE", "OBSOLETE", "OBSOLETE"));
   EXPECT_THAT(status(older, kStandalone, {anchor}, 0),
               ElementsAre("KEEP:STANDALONE", "OBSOLETE", "OBSOLETE"));
-  EXPECT_THAT(status(older, kFull, {anchor}, 0), ElementsAre("KEEP:FULL", "VALID", "VALID"));
+  EXPECT_THAT(status(older, kKeepFull, {anchor}, 0), ElementsAre("KEEP:FULL", "VALID", "VALID"));
   EXPECT_THAT(status(older, {}, {anchor}, 2), ElementsAre("OBSOLETE*", "OBSOLETE*", "OBSOLETE*"));
 }
 

@@ -62,6 +62,13 @@ void run_get_wal(CommandContext& context) {
   } catch (const wal_transfer::BadWalRequest& error) {  // Has an exit code of its own.
     report_error(context.reporter, error);
     context.reporter.set_exit_code(kExitBadWalRequest);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::usage ||
+        error.kind() == ErrorKind::interrupted) {
+      throw;
+    }
+    report_error(context.reporter, error);
+    context.reporter.set_exit_code(kExitWalUnreadable);
   }
 }
 

@@ -146,7 +146,8 @@ int map_exit_code(const RemoteBarman& barman, const GetWalRequest& wal, int exit
   tell(with_hint(fmt::format("ERROR: Remote 'barman get-wal' command has failed with exit code {}!",
                              exit_code),
                  hint));
-  return exit_code > kHighestExitCode ? kExitFailure : exit_code;
+  // It is not known whether the file is there.
+  return kExitFailure;
 }
 
 int fetch_to_destination(const RestoreWalRequest& request, WalDestination& destination) {

@@ -124,7 +124,7 @@ std::vector<std::string> SshHost::call_command(const std::vector<std::string>& a
 
 std::vector<std::string> SshHost::there(const std::string& words,
                                         const std::vector<std::string>& argv) const {
-  std::string line = route_.command + words;
+  std::string line = with_words(route_.command, words);
   const auto add = [&](const std::string& word) { line += " " + shell_word(shell_word(word)); };
   if (std::all_of(argv.begin(), argv.end(), is_understood_everywhere)) {
     for (const std::string& word : argv) add(word);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -44,6 +45,15 @@ std::string value_of(std::string_view configuration, std::string_view option) {
   return "";
 }
 
+void drop_life_signs(std::vector<std::string>& options) {
+  for (std::size_t index = options.size(); index-- > 0;) {
+    if (!options[index].starts_with("ServerAlive")) continue;
+    const auto value = options.begin() + static_cast<std::ptrdiff_t>(index);
+    options.erase(value - 1, value + 1);
+    --index;
+  }
+}
+
 std::string shell_words(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += " " + word;
@@ -64,7 +74,7 @@ class SshUse {
     if (!is_plain_ssh(command, command_)) return;
     try {
       std::vector<std::string> show = command_;
-      show.emplace_back("-G");
+      show.insert(show.begin() + 1, "-G");
       const std::string configuration = run_process({.argv = show}).standard_output;
       const std::string ciphers = quicker_ciphers(value_of(configuration, "ciphers"));
       if (!ciphers.empty()) words_.streams = shell_words({"-o", "Ciphers=" + ciphers});
@@ -72,7 +82,9 @@ class SshUse {
       const std::string control_path = value_of(configuration, "controlpath");
       if (!control_path.empty() && control_path != "none") return;
       socket_ = socket_of_this_process(command);
-      const std::vector<std::string> kept = kept_connection_options(socket_);
+      std::vector<std::string> kept = kept_connection_options(socket_);
+      // Behind ours, the user's would not count.
+      if (value_of(configuration, "serveraliveinterval") != "0") drop_life_signs(kept);
       if (shell_words(kept).find_first_not_of(kPlainCharacters) == std::string::npos) {
         words_.calls += shell_words(kept);
       }
@@ -86,7 +98,7 @@ class SshUse {
     // Not in a child of the process that has made it.
     if (socket_.empty() || ::getpid() != owner_ || ::access(socket_.c_str(), F_OK) != 0) return;
     std::vector<std::string> end = std::move(command_);
-    end.insert(end.end(), {"-o", "ControlPath=" + socket_.string(), "-O", "exit"});
+    end.insert(end.begin() + 1, {"-o", "ControlPath=" + socket_.string(), "-O", "exit"});
     try {
       run_process({.argv = end});
     } catch (const Error&) {  // It ends by itself, a minute after the last call.
@@ -103,6 +115,14 @@ class SshUse {
 };
 
 }  // namespace
+
+std::string with_words(const std::string& ssh_command, const std::string& words) {
+  if (words.empty()) return ssh_command;
+  const std::size_t begin = ssh_command.find_first_not_of(' ');
+  std::string text = ssh_command;
+  text.insert(std::min(ssh_command.find(' ', begin), ssh_command.size()), words);
+  return text;
+}
 
 SshWords ssh_words(const std::string& ssh_command) {
   static std::mutex mutex;

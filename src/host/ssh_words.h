@@ -1,4 +1,5 @@
-// What ssh gets from us behind a command line of the user, "ssh -p 22 postgres@db".
+// What ssh gets from us in a command line of the user, "ssh -p 22 postgres@db": behind its first
+// word, since a command there may follow ("ssh db nice").
 //
 // A handshake takes a quarter of a second and more, and a restore onto another host makes a dozen
 // short calls: these share one connection (ControlMaster of ssh_config(5)), which is of this
@@ -22,5 +23,8 @@ struct SshWords {
 // Asks ssh for its configuration (`ssh -G`, no connection) the first time that this process meets a
 // command. Throws nothing: without a safe directory for the socket each call connects by itself.
 SshWords ssh_words(const std::string& ssh_command);
+
+// "ssh -p 22 postgres@db", " -o A=b" -> "ssh -o A=b -p 22 postgres@db"
+std::string with_words(const std::string& ssh_command, const std::string& words);
 
 }  // namespace barman::host

@@ -20,6 +20,10 @@ TEST(SshWords, LeaveWhatTheUserHasSaid) {
   EXPECT_EQ(ssh_words("ssh -o Ciphers=aes128-ctr postgres@127.0.0.1").streams, "");
   const SshWords kept = ssh_words("ssh -o ControlPath=/tmp/theirs postgres@127.0.0.1");
   EXPECT_EQ(kept.calls, kept.streams);
+  const std::string alive = ssh_words("ssh -o ServerAliveInterval=7 postgres@127.0.0.1").calls;
+  EXPECT_NE(alive.find("ControlPath="), std::string::npos);
+  EXPECT_EQ(alive.find("ServerAlive"), std::string::npos);
+  EXPECT_NE(ssh_words("ssh postgres@127.0.0.1").calls.find("ServerAlive"), std::string::npos);
 }
 
 TEST(SshWords, AreNoneForWhatAShellOrAnotherProgramTakesApart) {
@@ -27,6 +31,16 @@ TEST(SshWords, AreNoneForWhatAShellOrAnotherProgramTakesApart) {
                                   "ssh 'postgres'@db", "ssh $HOST", "docker exec db"}) {
     EXPECT_EQ(ssh_words(other).streams + ssh_words(other).calls, "") << other;
   }
+}
+
+// What follows the host is for a program there.
+TEST(SshWords, GoBehindTheFirstWord) {
+  EXPECT_EQ(with_words("ssh -p 22 postgres@db env A=b", " -o X=y"),
+            "ssh -o X=y -p 22 postgres@db env A=b");
+  EXPECT_EQ(with_words("  ssh", " -o X=y"), "  ssh -o X=y");
+  EXPECT_EQ(with_words("docker exec db", ""), "docker exec db");
+  EXPECT_EQ(ssh_words("ssh postgres@127.0.0.1 env A=b").streams,
+            ssh_words("ssh postgres@127.0.0.1").streams);
 }
 
 }  // namespace

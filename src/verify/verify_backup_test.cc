@@ -204,10 +204,21 @@ TEST_F(VerifyBackupTest, RefusesWhatCannotBeVerified) {
 
 // A backup is as good as what it builds on.
 TEST_F(VerifyBackupTest, AChainIsVerifiedAsAWhole) {
-  put_all();
   BackupInfo last = catalogue::make_incremental("20261121T020000", backup_.id.value);
-  put(last,
-      {{"PG_VERSION", "17\n"}, {"base/5/INCREMENTAL.1259", incremental_content({1}, 2, 'b')}});
+  backup_.backup_label =
+      "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\n"
+      "CHECKPOINT LOCATION: 0/2000080\nSTART TIMELINE: 1\n";
+  last.backup_label =
+      "START WAL LOCATION: 0/5000028 (file 000000010000000000000005)\n"
+      "CHECKPOINT LOCATION: 0/5000080\nSTART TIMELINE: 1\n"
+      "INCREMENTAL FROM LSN: 0/2000028\nINCREMENTAL FROM TLI: 1\n";
+  backup_.begin_xlog = wal::Lsn{0x2000028};
+  last.begin_xlog = wal::Lsn{0x5000028};
+  files_["backup_label"] = *backup_.backup_label;
+  put_all();
+  put(last, {{"PG_VERSION", "17\n"},
+             {"backup_label", *last.backup_label},
+             {"base/5/INCREMENTAL.1259", incremental_content({1}, 2, 'b')}});
   NoProgress progress;
   const auto texts = [&] { return texts_of(verify_backup(server(), last, 2, progress)); };
   EXPECT_THAT(texts(), testing::Not(testing::Contains(HasSubstr("which it builds on"))));

@@ -50,6 +50,5 @@ std::filesystem::path kerberos_programs() { return test_cache() / "kerberos" / "
 std::filesystem::path ceph_directory() { return test_cache() / "ceph"; }
 std::filesystem::path azurite_directory() { return test_cache() / "azurite"; }
 std::filesystem::path real_barman() { return test_cache() / "barman-3.4" / "barman"; }
-std::filesystem::path real_barman_cloud() { return test_cache() / "barman-cloud-3.4"; }
 
 }  // namespace barman::test

@@ -26,9 +26,6 @@ PostgresVersion get_debian_version(int major = 15);
 std::filesystem::path find_tool(int major, const std::string& name);
 // Debian's Barman 3.4, which need not be installed.
 std::filesystem::path real_barman();
-// The directory in which its programs for buckets and what they import are unpacked; it need not
-// be.
-std::filesystem::path real_barman_cloud();
 // The programs of Debian's Kerberos KDC, which need not be installed.
 std::filesystem::path kerberos_programs();
 // Where Ceph is unpacked; it need not be.

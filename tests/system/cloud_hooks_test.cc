@@ -41,7 +41,7 @@ TEST(CloudHooks, CopyBackupsAndWalIntoABucket) {
 
   EXPECT_THAT(bucket.run("barman-cloud-backup-list").out, HasSubstr(id));
   EXPECT_THAT(bucket.run("barman-cloud-backup-show", {id}).out,
-              HasSubstr("  Backup Method          : postgres\n"));
+              HasSubstr("Backup Method        : postgres\n"));
   const TempDir place;
   EXPECT_EQ(
       bucket.run("barman-cloud-wal-restore", {last, (place.path() / "wal").string()}).exit_code, 0);

@@ -394,12 +394,14 @@ TEST_F(RemoteRestore, EachTargetIsWrittenAsHere) {
 
 // The other host fetches its WAL from this one, through ssh, by the command it is told.
 TEST_F(RemoteRestore, GetWalRecoversOnTheOtherHost) {
+  // Behind the WAL that other tests have archived encrypted: the barman there has no key.
+  const std::string backup = site_->take_backup();
   site_->postgres.query("CREATE TABLE fetched AS SELECT 1 AS id");
   site_->postgres.query("SELECT pg_create_restore_point('fetched')");
   site_->archive_a_segment();
   const Place place;
   const CommandResult result = run_command(request(
-      full_, place,
+      backup, place,
       {"--get-wal", "--restore-command", ssh_->command("barman-wal-restore") + " main %f %p",
        "--target-name", "fetched", "--target-action", "promote"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;

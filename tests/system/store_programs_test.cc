@@ -64,11 +64,11 @@ TEST(StorePrograms, KeepABackupInAContainerOfAzure) {
   postgres.query("CREATE TABLE there AS SELECT g AS id FROM generate_series(1, 5000) g");
   const CommandResult backup = site.run("barman-cloud-backup", {},
                                         {"-d", postgres.conninfo(), "--immediate-checkpoint",
-                                         "--zstd", "-n", "first", "--tag", "team,db"});
+                                         "--zstd", "-n", "monday", "--tag", "team,db"});
   ASSERT_EQ(backup.exit_code, 0) << backup.err;
   EXPECT_THAT(site.run("barman-cloud-backup-list").out,
-              AllOf(HasSubstr("Backup ID "), HasSubstr(" first ")));
-  EXPECT_THAT(site.run("barman-cloud-backup-show", {"first"}).out,
+              AllOf(HasSubstr("Backup ID "), HasSubstr(" monday ")));
+  EXPECT_THAT(site.run("barman-cloud-backup-show", {"monday"}).out,
               HasSubstr("  Status                 : DONE\n"));
   postgres.query("INSERT INTO there SELECT g FROM generate_series(5001, 6000) g");
   const std::string last = postgres.value("SELECT pg_walfile_name(pg_switch_wal())");
@@ -76,7 +76,7 @@ TEST(StorePrograms, KeepABackupInAContainerOfAzure) {
 
   const TempDir place;
   const fs::path data = place.path() / "data";
-  const CommandResult restored = site.run("barman-cloud-restore", {"first", data.string()});
+  const CommandResult restored = site.run("barman-cloud-restore", {"monday", data.string()});
   ASSERT_EQ(restored.exit_code, 0) << restored.err;
   std::ofstream(data / "recovery.signal");
   std::ofstream(data / "postgresql.auto.conf", std::ios::app)
@@ -87,12 +87,12 @@ TEST(StorePrograms, KeepABackupInAContainerOfAzure) {
     again.wait_until("NOT pg_is_in_recovery()");
     EXPECT_EQ(again.value("SELECT count(*) FROM there"), "6000");
   }
-  EXPECT_EQ(site.run("barman-cloud-backup-keep", {"first"}, {"--target", "full"}).exit_code, 0);
-  EXPECT_EQ(site.run("barman-cloud-backup-delete", {}, {"-b", "first"}).exit_code, 1);
-  EXPECT_EQ(site.run("barman-cloud-backup-keep", {"first"}, {"-r"}).exit_code, 0);
-  const CommandResult deleted = site.run("barman-cloud-backup-delete", {}, {"-b", "first"});
+  EXPECT_EQ(site.run("barman-cloud-backup-keep", {"monday"}, {"--target", "full"}).exit_code, 0);
+  EXPECT_EQ(site.run("barman-cloud-backup-delete", {}, {"-b", "monday"}).exit_code, 1);
+  EXPECT_EQ(site.run("barman-cloud-backup-keep", {"monday"}, {"-r"}).exit_code, 0);
+  const CommandResult deleted = site.run("barman-cloud-backup-delete", {}, {"-b", "monday"});
   EXPECT_EQ(deleted.exit_code, 0) << deleted.err;
-  EXPECT_EQ(site.run("barman-cloud-backup-list").out.find(" first "), std::string::npos);
+  EXPECT_EQ(site.run("barman-cloud-backup-list").out.find(" monday "), std::string::npos);
 }
 
 TEST(StorePrograms, KeepTheKeyOfTheCustomer) {
