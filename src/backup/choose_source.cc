@@ -48,7 +48,14 @@ void require_source(const config::ServerConfig& config) {
            "Set backup_method = postgres and streaming_conninfo, backup_method = rsync and "
            "ssh_command, or, on the host of PostgreSQL, backup_method = local-rsync.");
   }
-  if (!config.has_cloud_basebackups()) return;
+  if (!config.has_cloud_basebackups()) {
+    if (config.backup_method != config::BackupMethod::local_to_cloud) return;
+    throw Error(ErrorKind::config,
+                fmt::format("cannot back up server '{}': backup_method = local-to-cloud needs "
+                            "buckets as basebackups_directory and wals_directory",
+                            config.name),
+                "Set both to the URL of a bucket, s3://BUCKET/PATH.");
+  }
   if (config.backup_method != config::BackupMethod::postgres &&
       config.backup_method != config::BackupMethod::local_to_cloud) {
     refuse("a bucket as basebackups_directory with backup_method = " +

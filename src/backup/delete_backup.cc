@@ -19,6 +19,7 @@
 #include "base/timestamp.h"
 #include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"
+#include "catalogue/cloud_catalogue.h"
 #include "catalogue/deletion.h"
 #include "catalogue/retention.h"
 #include "server/server_hooks.h"
@@ -52,7 +53,7 @@ wal_archive::WalRemovalPlan plan_wals(const server::Server& server,
                                       const catalogue::BackupList& list, const BackupInfo& backup,
                                       Cause cause) {
   const catalogue::Annotations annotations = server.catalogue().list_annotations();
-  catalogue::require_complete(annotations);
+  catalogue::require_complete(annotations, server.name());
   std::optional<catalogue::RetentionInput> policy;
   if (server.config().retention_policy && !annotations.keeps.empty()) {
     policy = retention_input(server, list.backups, annotations);
@@ -66,12 +67,21 @@ wal_archive::WalRemovalPlan plan_wals(const server::Server& server,
                                           : wal_archive::WalRemovalInput::Cause::command});
 }
 
+void remove_objects(const server::Server& server, const BackupId& id) {
+  const catalogue::Catalogue& catalogue = server.catalogue();
+  const auto bucket = catalogue.bucket();
+  require_unlocked(server, id);
+  abort_uploads(server, id);
+  std::optional<BackupInfo> info = catalogue.find_backup(id);
+  if (!info) info = bucket->find(id);
+  // For other hosts, and for this one if it loses its catalogue.
+  if (info) bucket->save_as_deleted(*std::move(info));
+  stored::BackupStore(catalogue).remove(id);
+}
+
 // With worm_mode throws StillImmutable when the storage does not let the files go yet.
 void remove_files(const server::Server& server, const BackupId& id) {
-  if (!server.locations().has_local_backups) {
-    require_unlocked(server, id);
-    return stored::BackupStore(server.catalogue()).remove(id);
-  }
+  if (!server.locations().has_local_backups) return remove_objects(server, id);
   if (server.config().worm_mode) return remove_immutable_files(server, id);
   const std::filesystem::path directory = server.catalogue().base_directory(id);
   try {
@@ -222,7 +232,7 @@ void retire(const server::Server& server, const BackupInfo& planned,
       lock_backups(server, locks_for(backups_of_plan, planned), Cause::retention, messages);
   if (locks.empty()) return;
   const DeletionFacts facts = make_deletion_facts(server, reader.read());
-  catalogue::require_complete(facts.annotations);
+  catalogue::require_complete(facts.annotations, server.name());
   const std::vector<BackupInfo>& backups = facts.list.backups;
   const std::vector<BackupId> doomed = list_doomed(facts);
   const BackupInfo* backup = facts.list.find(id);
@@ -299,6 +309,7 @@ void finish_deletion(const server::Server& server, const BackupId& id, Messages&
         FileLock::try_lock(catalogue::backup_id_lock(server.locks(), id));
     if (!lock) return;
     remove_files(server, id);
+    if (const auto bucket = catalogue.bucket()) bucket->remove(id);
     catalogue.clear_being_deleted(id);
     remove_durably(catalogue::backup_id_lock(server.locks(), id));
   } catch (const StillImmutable& refusal) {  // The next cron tries again.
@@ -319,7 +330,7 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
   const auto minimum =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, server.config().minimum_redundancy));
   const catalogue::Annotations annotations = server.catalogue().list_annotations();
-  catalogue::require_complete(annotations);
+  catalogue::require_complete(annotations, server.name());
   catalogue::DeletionPlan plan =
       catalogue::plan_deletion(list, *current, annotations, minimum, server.name(),
                                wal_archive::read_branches(server, list.backups));
@@ -457,9 +468,13 @@ void enforce_retention(const server::Server& server, catalogue::BackupListReader
   const std::vector<BackupInfo>& backups = facts.list.backups;
   warn_of_doubts(server, facts, messages);
   const std::vector<BackupId> stale_marks = marks_without_backup(facts.list, facts.annotations);
+  std::vector<BackupId> doomed = list_doomed(facts);
   // What may be kept in a bucket that is away stays.
-  const std::vector<BackupId> doomed =
-      facts.annotations.unread_bucket.empty() ? list_doomed(facts) : std::vector<BackupId>();
+  const std::string gap = catalogue::find_gap(facts.annotations, server.name());
+  if (!gap.empty() && !doomed.empty()) {
+    messages.warning(fmt::format("Nothing of server {} is deleted: {}", server.name(), gap));
+    doomed.clear();
+  }
   const bool has_unfinished = std::any_of(backups.begin(), backups.end(), is_unfinished);
   if (doomed.empty() && stale_marks.empty() && !has_unfinished) return;
   const std::optional<FileLock> lock = FileLock::try_lock(catalogue::backup_lock(server.locks()));

@@ -56,7 +56,7 @@ RebuiltCatalogue rebuild_catalogue(const server::Server& server, Messages& messa
   }
   RebuiltCatalogue result;
   for (const BackupInfo& backup : there.list.backups) {
-    if (catalogue.find_backup(backup.id)) {
+    if (catalogue.find_backup(backup.id) || catalogue.is_being_deleted(backup.id)) {
       ++result.known_count;
       continue;
     }

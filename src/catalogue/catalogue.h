@@ -25,6 +25,7 @@
 namespace barman::catalogue {
 
 class CloudCatalogue;
+struct CloudBackups;
 
 // Names in the directory of a backup, `base/<id>`.
 inline constexpr const char* kDataDirectory = "data";
@@ -110,10 +111,15 @@ struct Annotations {
   std::optional<std::set<BackupId>> directories;
   // Why the bucket could not be asked, so that keeps may be missing here; "" = it was.
   std::string unread_bucket = {};
+  // Backups of the bucket without metadata on this host, where it rules: that was lost, or somebody
+  // else has made them. Nobody here knows what WAL they need.
+  std::vector<BackupId> unknown_backups = {};
 };
 
-// What is deleted must not be kept anywhere: throws `connection` when the bucket was not asked.
-void require_complete(const Annotations& annotations);
+// Why no backup and no WAL may be deleted: what is kept or needed is not known. "" when it is.
+std::string find_gap(const Annotations& annotations, std::string_view server_name);
+// Throws `connection` or `conflict` when there is a gap.
+void require_complete(const Annotations& annotations, std::string_view server_name);
 
 // Metadata without files, though the backup was complete: its directory was removed, or the file
 // system on which it is is not mounted.
@@ -181,7 +187,7 @@ class Catalogue {
   // Layout version 1: `base/<id>/pgdata` exists.
   bool has_oldest_layout(const BackupId& id) const;
 
-  // A bucket that cannot be asked is told by unread_bucket, and in the log.
+  // A bucket that cannot be asked is told by unread_bucket, and in the log; find_gap() tells both.
   Annotations list_annotations() const;
   std::optional<KeepTarget> find_keep(const BackupId& id) const;
   void write_keep(const BackupId& id, KeepTarget target) const;
@@ -203,6 +209,8 @@ class Catalogue {
   std::optional<KeepTarget> find_local_keep(const BackupId& id) const;
   void save_in_bucket(const BackupInfo& info) const;
   void add_bucket_annotations(Annotations& annotations) const;
+  std::vector<BackupId> list_unknown(const CloudBackups& there,
+                                     const std::set<BackupId>& being_deleted) const;
   std::filesystem::path new_info_path(const BackupId& id) const;
   std::filesystem::path old_info_path(const BackupId& id) const;
   std::filesystem::path annotation_path(const BackupId& id, std::string_view key) const;

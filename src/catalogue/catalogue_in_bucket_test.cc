@@ -104,9 +104,25 @@ TEST_F(BucketCatalogueTest, WithoutTheBucketNothingIsTakenForNotKept) {
   EXPECT_TRUE(annotations.keeps.contains({kKeptId}));
   EXPECT_EQ(annotations.directories, std::nullopt);
   EXPECT_THAT(annotations.unread_bucket, HasSubstr("away"));
-  EXPECT_THROW(require_complete(annotations), Error);
+  EXPECT_THROW(require_complete(annotations, "main"), Error);
   EXPECT_THROW(here.find_keep({kKeptId}), Error);
   EXPECT_EQ(here.list_backups().backups.size(), 1U);
+}
+
+TEST_F(BucketCatalogueTest, NothingIsDeletedBesideBackupsThatThisHostDoesNotKnow) {
+  const Catalogue here = catalogue();
+  here.save(make_backup(kKeptId, kKeptWal, kKeptWal));
+  EXPECT_EQ(find_gap(here.list_annotations(), "main"), "");
+  // The home of this host was lost, and a new one is in use.
+  const Catalogue next = catalogue(MetadataCopies::kept, "next");
+  const Annotations annotations = next.list_annotations();
+  EXPECT_THAT(annotations.unknown_backups, testing::ElementsAre(BackupId{kKeptId}));
+  EXPECT_THAT(find_gap(annotations, "main"), HasSubstr("'barman rebuild-catalogue main'"));
+  EXPECT_THROW(require_complete(annotations, "main"), Error);
+  next.save_copy(here.load_backup({kKeptId}));
+  EXPECT_EQ(find_gap(next.list_annotations(), "main"), "");
+  // Who knows the bucket only knows all of it.
+  EXPECT_EQ(find_gap(catalogue(MetadataCopies::none, "other").list_annotations(), "main"), "");
 }
 
 TEST_F(BucketCatalogueTest, OnlyAFailureIsRecordedWithoutTheBucket) {

@@ -94,25 +94,19 @@ std::int64_t CloudBackups::newest_seconds() const {
 }
 
 CloudBackups CloudCatalogue::load() const {
-  std::set<BackupId> described;
-  CloudBackups result = load_annotations(described);
-  read_infos(described, result);
+  CloudBackups result = load_annotations();
+  read_infos(result);
   return result;
 }
 
 CloudBackups CloudCatalogue::load_annotations() const {
-  std::set<BackupId> described;
-  return load_annotations(described);
-}
-
-CloudBackups CloudCatalogue::load_annotations(std::set<BackupId>& described) const {
   CloudBackups result;
   std::set<std::pair<BackupId, bool>> kept;  // true: in the doubled place
   const auto visit = [&](const storage::ObjectFacts& facts) {
     const auto object = layout_.parse_backup_key(facts.key);
     if (!object) return;
     if (object->name == kBackupInfo) {
-      described.insert(object->id);
+      result.described.insert(object->id);
       std::int64_t& newest = result.objects[object->id].newest_seconds;
       newest = std::max(newest, facts.mtime_seconds);
     } else if (is_keep_of_any(object->name)) {
@@ -141,7 +135,8 @@ CloudBackups CloudCatalogue::load_annotations(std::set<BackupId>& described) con
   return result;
 }
 
-void CloudCatalogue::read_infos(const std::set<BackupId>& ids, CloudBackups& result) const {
+void CloudCatalogue::read_infos(CloudBackups& result) const {
+  const std::set<BackupId>& ids = result.described;
   if (ids.empty()) return;
   std::mutex mutex;
   WorkerPool readers(std::min(kReaders, ids.size()));
@@ -221,6 +216,18 @@ BackupId CloudCatalogue::resolve(std::string_view word) const {
 
 void CloudCatalogue::save(const BackupInfo& info) const {
   put_object_text(storage_, layout_.backup_info_key(info.id), format_backup_info(info));
+}
+
+void CloudCatalogue::save_as_deleted(BackupInfo info) const {
+  info.status = BackupStatus::failed;
+  info.error = kDeletionBegun;
+  try {
+    save(info);
+  } catch (const Error& error) {  // Described in the header.
+    if (error.kind() != ErrorKind::permission) throw;
+    log::info(log::kCatalogueComponent, "cannot note that the deletion of backup {} has begun: {}",
+              info.id.value, error.describe());
+  }
 }
 
 void CloudCatalogue::create(const BackupInfo& info) const {

@@ -21,6 +21,9 @@
 
 namespace barman::catalogue {
 
+// The `error` of a FAILED backup whose archives may be gone already.
+inline constexpr const char* kDeletionBegun = "its deletion has begun";
+
 struct StoredArchive {
   BucketArchiveName name;
   std::string key;
@@ -41,6 +44,7 @@ struct CloudBackups {
   BackupList list;
   Annotations annotations;
   std::map<BackupId, BackupObjects> objects;
+  std::set<BackupId> described;  // those that have a `backup.info`
 
   const BackupObjects& objects_of(const BackupId& id) const;
   // Of all backups.
@@ -72,6 +76,9 @@ class CloudCatalogue {
   BackupId resolve(std::string_view word) const;
 
   void save(const BackupInfo& info) const;
+  // FAILED, with kDeletionBegun: nobody takes half a backup for a whole one. That credentials may
+  // delete and not write is told by the log.
+  void save_as_deleted(BackupInfo info) const;
   // Throws `conflict` when there is a backup of that ID.
   void create(const BackupInfo& info) const;
   void remove(const BackupId& id) const;
@@ -81,8 +88,8 @@ class CloudCatalogue {
   void release_keep(const BackupId& id) const;
 
  private:
-  CloudBackups load_annotations(std::set<BackupId>& described) const;
-  void read_infos(const std::set<BackupId>& ids, CloudBackups& result) const;
+  // Of all that are described.
+  void read_infos(CloudBackups& result) const;
 
   storage::Storage& storage_;
   BucketLayout layout_;

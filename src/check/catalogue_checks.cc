@@ -98,6 +98,10 @@ CatalogueFacts gather(const server::Server& server) {
     facts.doubts.push_back(fmt::format("the metadata of backup {} cannot be read: {}",
                                        broken.id.value, broken.reason));
   }
+  // That a bucket is away has a row of its own.
+  if (!annotations.unknown_backups.empty()) {
+    facts.doubts.push_back(catalogue::find_gap(annotations, server.name()));
+  }
   facts.backups = std::move(list.backups);
   facts.branches = wal_archive::read_branches(server, facts.backups);
   for (const BackupInfo& backup : facts.backups) {

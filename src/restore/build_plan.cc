@@ -101,8 +101,7 @@ class Planner {
       plan_.restored.backup_label.reset();
     }
     plan_.recover_info = catalogue::format_backup_info(facts_.backup);
-    plan_.target_text =
-        target_.is_pitr() ? describe_target(target_, timeline_.timeline) : std::string();
+    if (target_.is_pitr()) plan_.target_text = describe_target(target_, timeline_.timeline);
     plan_.uses_get_wal = request_.get_wal;
     plan_.remote_command = request_.remote_ssh_command.value_or("");
     plan_.worker_count = request_.worker_count;

@@ -326,8 +326,9 @@ void WalArchive::index_object(std::string_view name, double mtime) const {
   entry->mtime = mtime;
   WalIndex lines = index();
   // What is greater than all that came lately is new; else each line is looked at.
-  const bool is_new = std::ranges::all_of(
-      newest, [&](const std::string& other) { return other < name && wal::is_segment_name(other); });
+  const bool is_new = std::ranges::all_of(newest, [&](const std::string& other) {
+    return other < name && wal::is_segment_name(other);
+  });
   if (newest.empty() || !is_new) {
     if (lines.find(name)) return;
   }

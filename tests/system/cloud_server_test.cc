@@ -13,6 +13,7 @@
 
 #include "support/copied_site.h"
 #include "support/eventually.h"
+#include "support/fault_injection.h"
 #include "support/incremental_site.h"
 #include "support/object_server.h"
 #include "support/privileges.h"
@@ -242,6 +243,47 @@ TEST_F(CloudServer, AKilledBackupIsNoneAndTheNextRunGoesOn) {
   EXPECT_EQ(site.barman.run({"delete", "main", dead}).exit_code, 0);
   EXPECT_THAT(run_cloud("killed", "barman-cloud-backup-list").out,
               AllOf(HasSubstr(good), HasSubstr(next), Not(HasSubstr(dead))));
+}
+
+// The metadata of this host rules: what it does not know may need the WAL that nobody else needs.
+TEST_F(CloudServer, AHostThatDoesNotKnowAllBackupsOfItsBucketDeletesNothing) {
+  BucketSite site("unknown", {{"wals_directory", "s3://unknown/path/"}});
+  const std::string old = site.take_backup();
+  fs::remove_all(site.server_directory() / "meta");
+  const std::string first = site.take_backup();
+  const std::string second = site.take_backup();
+  EXPECT_EQ(site.listed_backups(), (std::vector<std::string>{second, first}));
+  const CommandResult refused = site.barman.run({"delete", "main", first});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.err, HasSubstr("the bucket holds backup " + old +
+                                     " of server main, which this host does not know "
+                                     "('barman rebuild-catalogue main' adds it)"));
+  EXPECT_THAT(site.barman.run({"check", "main"}).out,
+              HasSubstr("readable backups: FAILED (the bucket holds backup " + old));
+
+  EXPECT_EQ(site.barman.run({"rebuild-catalogue", "main"}).exit_code, 0);
+  EXPECT_EQ(site.listed_backups(), (std::vector<std::string>{second, first, old}));
+  site.expect_restored(old);
+  EXPECT_EQ(site.barman.run({"delete", "main", first}).exit_code, 0);
+}
+
+TEST_F(CloudServer, AKilledDeletionLeavesNoBackupThatLooksWhole) {
+  BucketSite site("half");
+  const std::string id = site.take_backup();
+  const std::string next = site.take_backup();
+  const std::size_t object_count = site.objects_of(id).size();
+  const CommandRequest request = site.barman.request({"delete", "main", id});
+  const auto shown = [&] { return run_cloud("half", "barman-cloud-backup-show", {id}).out; };
+  // Between its steps something of this host is always removed.
+  for (int call = 1; call <= 20 && shown().find(id) != std::string::npos; ++call) {
+    run_command(with_fault(request, {.system_call = "unlink", .when = call}));
+    const bool looks_whole = shown().find(": DONE\n") != std::string::npos;
+    EXPECT_TRUE(!looks_whole || site.objects_of(id).size() == object_count) << call;
+  }
+  EXPECT_EQ(shown().find(id), std::string::npos);
+  EXPECT_EQ(site.barman.run({"cron"}).exit_code, 0);
+  EXPECT_EQ(site.listed_backups(), std::vector<std::string>{next});
+  site.expect_restored(next);
 }
 
 }  // namespace
