@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
@@ -332,10 +333,30 @@ void check_queues(const CheckRun& run) {
   check_long_queue(run);
 }
 
+namespace {
+
+// nullopt, with its row, when a bucket cannot tell them.
+std::optional<CatalogueFacts> gather_or_fail(const CheckRun& run) {
+  const config::ServerConfig& config = run.server.config();
+  try {
+    return gather(run.server);
+  } catch (const Error& error) {
+    const bool has_bucket = config.has_cloud_basebackups() || config.has_cloud_wals();
+    if (!has_bucket || error.kind() == ErrorKind::interrupted) throw;
+    check_cloud_storage(run);
+    run.fail("readable backups", error.describe());
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
 void check_catalogue(const CheckRun& run) {
   check_directories(run);
   check_retention(run);
-  const CatalogueFacts facts = gather(run.server);
+  const std::optional<CatalogueFacts> gathered = gather_or_fail(run);
+  if (!gathered) return;
+  const CatalogueFacts& facts = *gathered;
   check_backup_age(run, facts);
   check_backup_size(run, facts);
   if (run.server.config().encryption == config::Encryption::gpg) check_encryption(run);

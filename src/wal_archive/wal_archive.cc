@@ -54,8 +54,11 @@ Fd open_here(pipeline::ContentFile& object, const fs::path& path) {
     const std::size_t size = object.read_at(offset, buffer);
     write_full(file, Bytes(buffer).first(size), path);
     offset += size;
-    if (size < buffer.size()) return file;
+    if (size < buffer.size()) break;
   }
+  // Some readers begin where the descriptor stands.
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) throw_errno("cannot read \"" + path.string() + "\"");
+  return file;
 }
 
 // The one place where the driver is chosen.

@@ -2,6 +2,7 @@
 #include "wal_archive/wal_filer.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -54,6 +55,8 @@ TEST_P(FilerOver, ArchivesWhatIsReceived) {
   EXPECT_THAT(site.test().indexed(), ElementsAre(names[0], names[1], "00000002.history"));
   const WalArchive archive = site.archive();
   EXPECT_EQ(archive.is_local(), GetParam().kind == StorageKind::local);
+  // Some readers begin where the descriptor stands.
+  EXPECT_EQ(::lseek(archive.find(names[0])->file.get(), 0, SEEK_CUR), 0);
   const auto line = archive.index().find(names[0]);
   const auto found = archive.inspect(names[0]);
   ASSERT_TRUE(line && found);
