@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "backup/abandoned_backups.h"
+#include "backup/bucket_owner.h"
 #include "backup/immutable_backup.h"
 #include "backup/live_timeline.h"
 #include "base/durable.h"
@@ -418,6 +419,7 @@ DeletionFacts make_deletion_facts(const server::Server& server, catalogue::Backu
 }
 
 bool delete_backup(const server::Server& server, const BackupInfo& backup, Messages& messages) {
+  require_bucket_owner(server, "delete backups");
   const std::optional<FileLock> lock =
       catalogue::take_backup_turn(server.locks(), server.interrupt(), messages);
   if (!lock) {

@@ -234,11 +234,8 @@ std::vector<CommandSpec> backup_command_specs() {
       consolidate_spec(),
       delete_spec(),
       export_backup_spec(),
-      needing(on_one_backup("generate-manifest", "write the backup manifest of an rsync backup",
-                            kActiveServer),
-              LocalFiles::backups,
-              "Cannot generate backup manifest for backup '{backup_id}' of server '{server}' "
-              "because a cloud backup storage is configured."),
+      on_one_backup("generate-manifest", "write the backup manifest of an rsync backup",
+                    kActiveServer),
       {.name = "import-backup",
        .summary = "register a backup from a file made by export-backup",
        .description =

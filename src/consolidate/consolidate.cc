@@ -8,6 +8,7 @@
 
 #include "backup/abandoned_backups.h"
 #include "backup/backup_form.h"
+#include "backup/bucket_owner.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "catalogue/backup_turn.h"
@@ -114,6 +115,7 @@ void finish(const catalogue::Catalogue& catalogue, const BackupInfo& backup, dou
 
 BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& backup,
                               std::size_t worker_count, Messages& messages, Progress& progress) {
+  backup::require_bucket_owner(server, "consolidate backups");
   require_incremental(server, backup);
   const catalogue::Catalogue& catalogue = server.catalogue();
   const FileLock lock = catalogue::take_backup_turn_or_throw(

@@ -81,7 +81,7 @@ void look_at_archive(const server::Server& server, WalFlow& flow) {
   }
   if (is_in_bucket && flow.archived_name) {
     // The line of the last one was written then.
-    const auto index = find_status(server.locations().wal_index_path());
+    const auto index = archive.find_index_status();
     if (index) flow.archived_at = seconds_of(index->st_mtim);
   }
   if (!times.empty()) flow.archived_at = *std::max_element(times.begin(), times.end());

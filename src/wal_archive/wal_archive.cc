@@ -316,6 +316,10 @@ std::vector<std::string> WalArchive::list_newest_names() const {
   return names;
 }
 
+std::optional<struct stat> WalArchive::find_index_status() const {
+  return barman::find_status(locations_.wal_index_path());
+}
+
 bool WalArchive::is_empty() const {
   const auto status = barman::find_status(locations_.wal_index_path());
   return !status || status->st_size == 0;

@@ -131,6 +131,8 @@ class WalArchive {
   void visit_lines(const WalIndexVisitor& visitor, std::uint64_t offset = 0) const;
   // The names of about the last thousand lines, read likewise.
   std::vector<std::string> list_newest_names() const;
+  // Of its file; nullopt when there is none.
+  std::optional<struct stat> find_index_status() const;
   // No index, or one without lines.
   bool is_empty() const;
   // Gives an object that was stored without this archive its line, unless it has one; `mtime` is

@@ -186,16 +186,21 @@ TEST_F(CloudServer, AHostThatHasLostItsCatalogueGetsItBackAndConsolidates) {
   site.expect_restored(whole);
 }
 
-Settings settings_for_both(const std::string& bucket, Settings more) {
+Settings with_wal_in(const std::string& bucket, Settings more) {
   more["wals_directory"] = "s3://" + bucket + "/path/";
-  return settings_for(bucket, std::move(more));
+  return more;
 }
 
 TEST_F(CloudServer, FilesOfThisHostGoStraightIntoTheBucketAndAreRestoredByAnother) {
-  CopiedSite site(kUsualMajor, settings_for_both("local", {{"backup_method", "local-to-cloud"}}));
+  CopiedSite site(
+      kUsualMajor,
+      settings_for("local", with_wal_in("local", {{"backup_method", "local-to-cloud"}})));
   const std::string id = site.take_backup();
   EXPECT_THAT(site.barman.run({"show-backup", "main", id}).out,
               HasSubstr("local-to-cloud-concurrent"));
+  EXPECT_EQ(site.barman.run({"generate-manifest", "main", id}).exit_code, 0);
+  const CommandResult verified = site.barman.run({"verify-backup", "main", id});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
   site.postgres.query("UPDATE changing SET text = 'new' WHERE id % 100 = 0");
   site.wait_until_acknowledged();
   ASSERT_EQ(site.barman.run({"archive-wal", "main"}).exit_code, 0);
@@ -203,11 +208,15 @@ TEST_F(CloudServer, FilesOfThisHostGoStraightIntoTheBucketAndAreRestoredByAnothe
 
   // It knows what is in the bucket, and nothing else.
   BarmanHome other;
-  other.add_section("main", settings_for_both("local", {{"active", "false"},
-                                                        {"backup_method", "local-to-cloud"},
-                                                        {"conninfo", "host=/nowhere"}}));
+  other.add_section("main", with_wal_in("local", {{"active", "false"},
+                                                  {"backup_method", "local-to-cloud"},
+                                                  {"basebackups_directory", "s3://local/path/"},
+                                                  {"conninfo", "host=/nowhere"}}));
   const CommandResult list = other.run({"list-backups", "--minimal", "main"});
   EXPECT_EQ(list.out, id + "\n") << list.err;
+  const CommandResult refused = other.run({"delete", "main", id});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.err, HasSubstr("it is inactive on this host"));
   const TempDir place;
   const fs::path data = place.path() / "data";
   const CommandResult restored = other.run(
