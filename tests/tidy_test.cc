@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <map>
 #include <regex>
@@ -318,6 +319,48 @@ TEST(Tidy, NoMachineIsNamed) {
       "https?:/"
       "/",
       "packages come from where the machine is set up to get them", installers);
+}
+
+// What GitHub and mkdocs make of a heading.
+std::string anchor_of(const std::string& heading) {
+  std::string anchor;
+  for (const char letter : heading) {
+    const unsigned char byte = static_cast<unsigned char>(letter);
+    if (std::isalnum(byte) != 0 || letter == '-' || letter == '_') {
+      anchor += static_cast<char>(std::tolower(byte));
+    } else if (letter == ' ') {
+      anchor += '-';
+    }
+  }
+  return anchor;
+}
+
+bool has_anchor(const fs::path& page, const std::string& anchor) {
+  const std::vector<std::string> lines = split(read_file(page), '\n');
+  return std::ranges::any_of(lines, [&](const std::string& line) {
+    return line.starts_with('#') &&
+           anchor_of(std::string(strip(line.substr(line.find_first_not_of('#'))))) == anchor;
+  });
+}
+
+TEST(Tidy, LinksOfDocumentsLeadSomewhere) {
+  const std::regex link(R"(\]\(([^)#\s]*)(#([^)\s]*))?\))");
+  for (const SourceFile& file : repository()) {
+    if (!file.name.ends_with(".md")) continue;
+    for (std::size_t index = 0; index < file.lines.size(); ++index) {
+      const std::string& line = file.lines[index];
+      for (std::sregex_iterator match(line.begin(), line.end(), link), end; match != end; ++match) {
+        const std::string target = (*match)[1];
+        if (target.find(':') != std::string::npos) continue;  // another site
+        const fs::path page =
+            target.empty() ? root() / file.name : (root() / file.name).parent_path() / target;
+        EXPECT_TRUE(fs::exists(page)) << at(file, index);
+        const std::string anchor = (*match)[3];
+        if (anchor.empty() || !fs::is_regular_file(page)) continue;
+        EXPECT_TRUE(has_anchor(page, anchor)) << at(file, index);
+      }
+    }
+  }
 }
 
 TEST(Tidy, SourcesAreFormatted) {

@@ -43,6 +43,10 @@ void require_source(const config::ServerConfig& config) {
                     " is not available in this version",
                 next_step);
   };
+  if (const auto doubt = config.find_backup_doubt()) {
+    throw Error(ErrorKind::config,
+                fmt::format("cannot back up server '{}': {}", config.name, *doubt));
+  }
   if (find_source(config.backup_method) == nullptr) {
     refuse("backup_method = " + std::string(config::to_text(config.backup_method)),
            "Set backup_method = postgres and streaming_conninfo, backup_method = rsync and "

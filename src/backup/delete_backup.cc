@@ -328,13 +328,16 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
   const catalogue::BackupList& list = reader.read();
   const BackupInfo* current = list.find(id);
   if (current == nullptr) throw catalogue::unknown_backup(id.value, server.name());
-  const auto minimum =
-      static_cast<std::uint64_t>(std::max<std::int64_t>(0, server.config().minimum_redundancy));
+  if (const auto doubt = server.config().find_deletion_doubt()) {
+    messages.warning(*doubt);
+    is_refused(server, id, messages);
+    return std::nullopt;
+  }
   const catalogue::Annotations annotations = server.catalogue().list_annotations();
   catalogue::require_complete(annotations, server.name());
   catalogue::DeletionPlan plan =
-      catalogue::plan_deletion(list, *current, annotations, minimum, server.name(),
-                               wal_archive::read_branches(server, list.backups));
+      catalogue::plan_deletion(list, *current, annotations, minimum_redundancy_of(server.config()),
+                               server.name(), wal_archive::read_branches(server, list.backups));
   if (!plan.refusal) return plan;
   messages.warning(*plan.refusal);
   is_refused(server, id, messages);
@@ -342,6 +345,13 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
 }
 
 }  // namespace
+
+std::uint64_t minimum_redundancy_of(const config::ServerConfig& config) {
+  // One that is not understood lets nothing go.
+  if (config.find_unusable("minimum_redundancy") != nullptr)
+    return std::numeric_limits<std::uint64_t>::max();
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy));
+}
 
 catalogue::RetentionRule retention_rule_of(const config::RetentionPolicy& policy) {
   constexpr std::int64_t kDay = 86400;
@@ -364,8 +374,7 @@ catalogue::RetentionInput retention_input(const server::Server& server,
                                           const catalogue::Annotations& annotations) {
   const config::ServerConfig& config = server.config();
   return {.rule = retention_rule_of(*config.retention_policy),
-          .minimum_redundancy =
-              static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy)),
+          .minimum_redundancy = minimum_redundancy_of(config),
           .annotations = annotations,
           .branches = wal_archive::read_branches(server, backups),
           .now = server.clock().now()};
@@ -402,15 +411,17 @@ DeletionFacts make_deletion_facts(const server::Server& server, catalogue::Backu
       .server_name = server.name(),
       .list = std::move(list),
       .annotations = server.catalogue().list_annotations(),
-      .is_enforced = config.retention_policy_mode == config::RetentionMode::automatic};
+      .is_enforced = config.retention_policy_mode == config::RetentionMode::automatic &&
+                     !config.find_retention_doubt(),
+      .minimum_redundancy = minimum_redundancy_of(config),
+      .retention_doubt = config.find_retention_doubt(),
+      .deletion_doubt = config.find_deletion_doubt()};
   if (config.retention_policy) {
     facts.retention = retention_input(server, facts.list.backups, facts.annotations);
     facts.branches = facts.retention->branches;
   } else {
     facts.branches = wal_archive::read_branches(server, facts.list.backups);
   }
-  facts.minimum_redundancy =
-      static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.minimum_redundancy));
   if (facts.retention && config.streaming_conninfo && !config.is_passive() &&
       !list_doomed(facts).empty()) {
     ask_for_new_branch(server, facts);
@@ -469,6 +480,10 @@ void enforce_retention(const server::Server& server, catalogue::BackupListReader
   const DeletionFacts facts = make_deletion_facts(server, reader.read());
   const std::vector<BackupInfo>& backups = facts.list.backups;
   warn_of_doubts(server, facts, messages);
+  if (facts.retention_doubt) {
+    messages.error(fmt::format("No backup of server '{}' is deleted by a retention policy: {}",
+                               server.name(), *facts.retention_doubt));
+  }
   const std::vector<BackupId> stale_marks = marks_without_backup(facts.list, facts.annotations);
   std::vector<BackupId> doomed = list_doomed(facts);
   // What may be kept in a bucket that is away stays.

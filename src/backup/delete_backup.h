@@ -19,7 +19,8 @@
 
 namespace barman::backup {
 
-// What the configured words mean.
+// What the configured words mean. A minimum that is not understood is more than there can be.
+std::uint64_t minimum_redundancy_of(const config::ServerConfig& config);
 catalogue::RetentionRule retention_rule_of(const config::RetentionPolicy& policy);
 // The facts for catalogue::apply_retention(); the server must have a retention policy.
 catalogue::RetentionInput retention_input(const server::Server& server,

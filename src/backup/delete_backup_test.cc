@@ -108,6 +108,29 @@ TEST_F(Deletion, RetentionRemovesWhatThePolicyDoesNotNeed) {
   EXPECT_THAT(wal_transfer::list_names(test_.home.path()), Not(Contains(HasSubstr(".main-2026"))));
 }
 
+// What stands in the configuration is not understood, and the default lets everything go.
+TEST_F(Deletion, NothingGoesByAGuess) {
+  for (const char* option : {"retention_policy", "retention_policy_mode", "wal_retention_policy",
+                             "minimum_redundancy"}) {
+    messages_.lines.clear();
+    test_.config.unusable_values = {
+        {option, {.written = "two", .text = std::string("Ignoring ") + option}}};
+    enforce();
+    EXPECT_THAT(left(), testing::SizeIs(5)) << option;
+    EXPECT_THAT(messages_.lines,
+                Contains(HasSubstr("ERROR: No backup of server 'main' is deleted by a retention "
+                                   "policy: Ignoring " +
+                                   std::string(option))))
+        << option;
+  }
+  EXPECT_FALSE(remove(kOther));
+  EXPECT_THAT(left(), testing::SizeIs(5));
+  EXPECT_THAT(messages_.lines, Contains(HasSubstr("WARNING: Ignoring minimum_redundancy")));
+  // A command says what it deletes: only the minimum speaks against it.
+  test_.config.unusable_values = {{"retention_policy", {.written = "7 DAYS", .text = "x"}}};
+  EXPECT_TRUE(remove(kOther));
+}
+
 TEST_F(Deletion, TheRecoveryWindowBeginsWhereTheClockSays) {
   test_.config.retention_policy =
       config::RetentionPolicy{.kind = config::RetentionPolicy::Kind::recovery_window, .count = 7};

@@ -186,7 +186,8 @@ void preview_backups(const DeletionFacts& facts, const Doomed& doomed, DeletionP
     const auto verdict = verdicts.find(backup.id);
     if (verdict != verdicts.end()) {
       fate.status = verdict->second.status;
-      fate.reason = verdict->second.reason;
+      fate.reason =
+          facts.deletion_doubt ? "minimum_redundancy is not understood" : verdict->second.reason;
     } else {
       fate.reason = keep_reason(facts, backup);
     }
@@ -198,7 +199,9 @@ void preview_backups(const DeletionFacts& facts, const Doomed& doomed, DeletionP
       fate.action = BackupFate::Action::wait;
       fate.reason += "; waits for the incremental backup that is being taken";
     } else if (fate.status == catalogue::RetentionStatus::obsolete && !facts.is_enforced) {
-      fate.reason += "; the policy is not enforced (retention_policy_mode)";
+      fate.reason += facts.retention_doubt
+                         ? "; the policy is not enforced (a setting is not understood)"
+                         : "; the policy is not enforced (retention_policy_mode)";
     }
     preview.backups.push_back(std::move(fate));
   }
@@ -235,6 +238,8 @@ DeletionPreview preview_deletion(const DeletionFacts& facts, const BackupId& id,
                                  const wal_archive::WalLines& wal) {
   const BackupInfo* const backup = facts.list.find(id);
   DeletionPreview preview;
+  preview.refusal = facts.deletion_doubt;
+  if (preview.refusal) return preview;
   const catalogue::DeletionPlan plan =
       catalogue::plan_deletion(facts.list, *backup, facts.annotations, facts.minimum_redundancy,
                                facts.server_name, facts.branches);

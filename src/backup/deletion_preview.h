@@ -30,6 +30,9 @@ struct DeletionFacts {
   // The policy is applied by cron (retention_policy_mode = auto).
   bool is_enforced = false;
   std::uint64_t minimum_redundancy = 0;
+  // A setting that is not understood: no policy is enforced then, or nothing may be deleted at all.
+  std::optional<std::string> retention_doubt = {};
+  std::optional<std::string> deletion_doubt = {};
 };
 
 // The backups that a retention run removes, in this order: interrupted deletions first, then what

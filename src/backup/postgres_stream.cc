@@ -10,12 +10,14 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "backup/archive_help.h"
 #include "backup/backend_watch.h"
 #include "backup/backup_form.h"
 #include "backup/close_wal.h"
 #include "backup/cluster_facts.h"
+#include "backup/outside_files.h"
 #include "backup/receive_base_backup.h"
 #include "backup/retry_copy.h"
 #include "base/error.h"
@@ -26,9 +28,11 @@
 #include "object_store/store_url.h"
 #include "postgres/backup_label.h"
 #include "postgres/queries.h"
+#include "postgres/server_file.h"
 #include "postgres/version_facts.h"
 #include "replication/system_identity.h"
 #include "stored/backup_store.h"
+#include "stored/kept_configuration.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::backup {
@@ -56,6 +60,7 @@ class PostgresStream final : public BackupSource {
 
  private:
   ReceivedBaseBackup copy_once(BackupJob& job);
+  void keep_outside_files(BackupJob& job) const;
 
   const server::Server& server_;
   const BackupRequest& request_;
@@ -67,23 +72,36 @@ class PostgresStream final : public BackupSource {
   std::string backup_label_;
 };
 
-// Configuration files outside of the data directory are not in the backup.
-void warn_of_external_files(const BackupJob& job, const postgres::ServerSettings& settings) {
-  if (!settings.data_directory) return;
-  std::vector<std::string> files = settings.included_files;
-  for (const auto& file : {settings.config_file, settings.hba_file, settings.ident_file}) {
-    if (file) files.push_back(*file);
+// Configuration files outside of the data directory are not in the backup: they are kept beside it
+// where the server gives them. What an encrypted backup must not show stays out.
+void PostgresStream::keep_outside_files(BackupJob& job) const {
+  const std::vector<OutsideFile> outside = list_outside_files(settings_);
+  if (outside.empty()) return;
+  FetchedConfiguration fetched;
+  if (form_.coding.cipher) {
+    for (const OutsideFile& file : outside) fetched.missing.push_back(file.path);
+  } else {
+    postgres::Connection connection = server_.connect();
+    fetched = fetch_outside_files(connection, outside);
+    stored::keep_configuration(server_.catalogue(), job.info.id, fetched.files);
+    if (fetched.refusal) {
+      log::info(log::kBackupComponent,
+                "Configuration files outside of PGDATA cannot be kept with the backup: {}. To keep "
+                "them: {}",
+                *fetched.refusal,
+                fmt::format(fmt::runtime(postgres::kServerFileGrants), connection.user()));
+    }
   }
-  const std::string inside = *settings.data_directory + "/";
-  std::string list;
-  for (const std::string& file : files) {
-    if (!file.starts_with(inside)) list += "\t" + file + "\n";
+  if (!fetched.files.empty()) {
+    log::info(log::kBackupComponent,
+              "{} configuration files outside of PGDATA are kept with the backup.",
+              fetched.files.size());
   }
-  if (list.empty()) return;
+  if (fetched.missing.empty()) return;
   const std::string text =
       "pg_basebackup does not copy the PostgreSQL configuration files that reside outside PGDATA. "
-      "Please manually backup the following files:\n" +
-      list;
+      "Please manually backup the following files:\n\t" +
+      fmt::format("{}\n", fmt::join(fetched.missing, "\n\t"));
   if (job.server.config().backup_options.external_configuration) {
     log::debug(log::kBackupComponent, "{}", text);
   } else {
@@ -158,7 +176,7 @@ ReceivedBaseBackup PostgresStream::copy_once(BackupJob& job) {
 }
 
 CopyFacts PostgresStream::copy(BackupJob& job) {
-  warn_of_external_files(job, settings_);
+  keep_outside_files(job);
   job.messages.info("Starting backup copy via pg_basebackup for " + job.info.id.value +
                     bucket_text(server_.config()));
   if (form_.coding.cipher) {

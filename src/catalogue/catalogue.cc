@@ -18,6 +18,7 @@
 #include "base/json_text.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/nearest.h"
 #include "base/text.h"
 #include "catalogue/backup_order.h"
 #include "catalogue/backup_word.h"
@@ -157,10 +158,12 @@ CatalogueLocations default_locations(std::string server_name, const fs::path& ba
           .streaming_directory = backup_directory / "streaming"};
 }
 
-Error unknown_backup(std::string_view word, std::string_view server_name) {
+Error unknown_backup(std::string_view word, std::string_view server_name,
+                     std::string_view nearest) {
   return {ErrorKind::not_found,
           fmt::format("Unknown backup '{}' for server '{}'", word, server_name),
-          fmt::format("'barman list-backups {}' shows the backups.", server_name)};
+          fmt::format("{}{}'barman list-backups {}' shows the backups.", nearest,
+                      nearest.empty() ? "" : " ", server_name)};
 }
 
 std::string identity_text(const Identity& identity) {
@@ -495,6 +498,22 @@ void Catalogue::remove_annotation(const BackupId& id, std::string_view key) cons
   if (is_named(annotation_path(id, key))) remove_durably(annotation_path(id, key));
 }
 
+namespace {
+
+// Two letters at most: IDs are like each other.
+std::string nearest_backup(const BackupList& list, std::string_view word) {
+  constexpr std::size_t kMost = 2;
+  std::vector<std::string_view> known = {"latest", "last",        "latest-full", "last-full",
+                                         "oldest", "last-failed", "first"};
+  for (const BackupInfo& backup : list.backups) {
+    known.emplace_back(backup.id.value);
+    if (backup.backup_name) known.emplace_back(*backup.backup_name);
+  }
+  return did_you_mean(word, known, kMost);
+}
+
+}  // namespace
+
 const BackupInfo& resolve_backup(const BackupList& list, const Annotations& annotations,
                                  std::string_view word, std::string_view server_name) {
   const std::vector<BackupInfo>& backups = list.backups;
@@ -516,7 +535,9 @@ const BackupInfo& resolve_backup(const BackupList& list, const Annotations& anno
   } else {
     found = find_named(backups, word);
   }
-  if (found == nullptr) throw unknown_backup(word, server_name);
+  if (found == nullptr) {
+    throw unknown_backup(word, server_name, asked ? std::string() : nearest_backup(list, word));
+  }
   return *found;
 }
 

@@ -135,8 +135,10 @@ struct Identity {
 // The text of identity.json, without a newline at its end.
 std::string identity_text(const Identity& identity);
 
-// What a command says of a backup that is not there; `word` as the user has written it.
-Error unknown_backup(std::string_view word, std::string_view server_name);
+// What a command says of a backup that is not there; `word` as the user has written it. `nearest`:
+// what it may have been meant for, a sentence.
+Error unknown_backup(std::string_view word, std::string_view server_name,
+                     std::string_view nearest = {});
 
 class Catalogue {
  public:

@@ -26,6 +26,7 @@
 #include "encryption/cipher.h"
 #include "facts/wal_flow.h"
 #include "postgres/queries.h"
+#include "server/server_directories.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/archive_wal.h"
 #include "wal_archive/read_branches.h"
@@ -164,6 +165,12 @@ void check_histories(const CheckRun& run, const CatalogueFacts& facts) {
 
 void check_directories(const CheckRun& run) {
   if (run.server.config().disabled) return;
+  if (run.effects == Effects::none) {
+    const auto problems = server::find_directory_problems(run.server.config());
+    if (problems.empty()) return run.pass("directories");
+    return run.fail("directories",
+                    fmt::format("\"{}\" {}", problems.front().path, problems.front().reason));
+  }
   try {
     run.server.create_directories();
     run.pass("directories");
@@ -173,7 +180,7 @@ void check_directories(const CheckRun& run) {
 }
 
 void check_retention(const CheckRun& run) {
-  if (run.server.config().invalid_retention_policy) {
+  if (run.server.config().find_unusable("retention_policy") != nullptr) {
     run.fail("retention policy settings", "see log");
   } else {
     run.pass("retention policy settings");
@@ -266,6 +273,24 @@ void check_encryption(const CheckRun& run) {
   }
 }
 
+void check_redundancy(const CheckRun& run, const CatalogueFacts& facts) {
+  constexpr const char* kLabel = "minimum redundancy requirements";
+  const config::ServerConfig& config = run.server.config();
+  if (config.find_unusable("minimum_redundancy") != nullptr) {
+    run.fail_uncritically(kLabel, fmt::format("have {} non-incremental backups, and "
+                                              "minimum_redundancy is not understood",
+                                              facts.redundancy));
+    return;
+  }
+  const std::string hint = fmt::format("have {} non-incremental backups, expected at least {}",
+                                       facts.redundancy, config.minimum_redundancy);
+  if (facts.redundancy >= config.minimum_redundancy) {
+    run.pass(kLabel, hint);
+  } else {
+    run.fail_uncritically(kLabel, hint);
+  }
+}
+
 }  // namespace
 
 void check_wal_archive(const CheckRun& run) {
@@ -274,6 +299,13 @@ void check_wal_archive(const CheckRun& run) {
   if (!archive.is_empty()) return;
   for (const BackupInfo& backup : server.catalogue().list_backups().backups) {
     if (backup.status == BackupStatus::waiting_for_wals) return;
+  }
+  if (run.effects == Effects::none) {
+    // What waits has arrived, and cron archives it.
+    const bool has_waiting = count_waiting(server.config().incoming_wals_directory) > 0 ||
+                             count_waiting(server.config().streaming_wals_directory) > 0;
+    if (!has_waiting) run.fail("WAL archive", "please make sure WAL shipping is setup");
+    return;
   }
   try {
     server.create_directories();
@@ -377,25 +409,25 @@ void check_catalogue(const CheckRun& run) {
   check_readable_backups(run, facts);
   check_minimal_wal(run, facts);
   check_histories(run, facts);
-  const std::string redundancy_hint =
-      fmt::format("have {} non-incremental backups, expected at least {}", facts.redundancy,
-                  run.server.config().minimum_redundancy);
-  if (facts.redundancy >= run.server.config().minimum_redundancy) {
-    run.pass("minimum redundancy requirements", redundancy_hint);
-  } else {
-    run.fail_uncritically("minimum redundancy requirements", redundancy_hint);
-  }
+  check_redundancy(run, facts);
 }
 
 void check_configuration(const CheckRun& run, std::optional<int> version) {
-  std::vector<std::string> problems = run.server.config().messages;
+  const config::ServerConfig& config = run.server.config();
+  std::vector<std::string> problems = config.messages;
   if (version) {
-    if (auto problem = config::find_version_problem(run.server.config(), *version)) {
+    if (auto problem = config::find_version_problem(config, *version)) {
       problems.push_back(std::move(*problem));
     }
   }
+  // A value that is not understood is no reason to go without a backup, unless it decides about it.
+  const bool is_critical = !problems.empty() || config.find_backup_doubt();
+  for (const auto& [option, value] : config.unusable_values) problems.push_back(value.text);
   if (problems.empty()) return;
-  run.on_result({.label = "configuration", .ok = false, .details = std::move(problems)});
+  run.on_result({.label = "configuration",
+                 .ok = false,
+                 .is_critical = is_critical,
+                 .details = std::move(problems)});
 }
 
 void check_archiver_errors(const CheckRun& run) {

@@ -3,11 +3,15 @@
 
 #include <string>
 
+#include "base/error.h"
 #include "check/check_server.h"
 #include "check/sessions.h"
 #include "facts/deadline.h"
 
 namespace barman::check {
+
+// Whether directories are made, waiting WAL is archived, and WAL is switched.
+enum class Effects { allowed, none };
 
 struct CheckRun {
   const server::Server& server;
@@ -22,6 +26,7 @@ struct CheckRun {
   // wal_conninfo or wal_streaming_conninfo lead elsewhere.
   bool has_wal_source = false;
   std::chrono::seconds limit;
+  Effects effects = Effects::allowed;
   Messages& messages;
   const CheckHandler& on_result;
 
@@ -31,6 +36,8 @@ struct CheckRun {
   void fail(const std::string& label, const std::string& hint) const {
     on_result({.label = label, .ok = false, .hint = hint});
   }
+  // Of a question that got no answer.
+  void fail(const std::string& label, const Error& error, bool is_critical = true) const;
   // Fails `check`, but does not prevent a backup.
   void fail_uncritically(const std::string& label, const std::string& hint) const {
     on_result({.label = label, .ok = false, .hint = hint, .is_critical = false});

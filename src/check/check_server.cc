@@ -1,8 +1,10 @@
 #include "check/check_server.h"
 
 #include "base/error.h"
+#include "base/hint.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/text.h"
 #include "check/check_run.h"
 #include "postgres/conninfo.h"
 #include "wal_archive/wal_archive.h"
@@ -48,8 +50,8 @@ bool streams_from_elsewhere(const server::Server& source) {
          !postgres::have_same_place(*config.conninfo, *config.streaming_conninfo);
 }
 
-void run_checks(const server::Server& server, std::chrono::seconds limit, Messages& messages,
-                const CheckHandler& on_result) {
+void run_checks(const server::Server& server, std::chrono::seconds limit, Effects effects,
+                Messages& messages, const CheckHandler& on_result) {
   const facts::Deadline deadline(limit);
   SqlSession sql(deadline, [&](const auto& limits) { return server.connect(limits); });
   const server::Server wal_source = server.with_wal_connections();
@@ -73,6 +75,7 @@ void run_checks(const server::Server& server, std::chrono::seconds limit, Messag
                      .wal_streaming = has_wal_source ? own_wal_streaming : streaming,
                      .has_wal_source = has_wal_source,
                      .limit = limit,
+                     .effects = effects,
                      .messages = messages,
                      .on_result = on_result};
   using Step = void (*)(const CheckRun&);
@@ -87,20 +90,33 @@ void run_checks(const server::Server& server, std::chrono::seconds limit, Messag
 
 }  // namespace
 
+void CheckRun::fail(const std::string& label, const Error& error, bool is_critical) const {
+  // One line, whatever libpq's message looks like.
+  CheckResult result{
+      .label = label,
+      .ok = false,
+      .hint = with_hint_inside(join(split_blanks(error.describe()), " "), error.hint()),
+      .is_critical = is_critical};
+  if (const auto* connecting = dynamic_cast<const postgres::ConnectError*>(&error)) {
+    result.connect_problem = connecting->problem();
+  }
+  on_result(result);
+}
+
 void check_server(const server::Server& server, std::chrono::seconds limit, Messages& messages,
                   const CheckHandler& on_result) {
   const CheckHandler logged = [&](const CheckResult& result) {
     log_result(server, result);
     on_result(result);
   };
-  run_checks(server, limit, messages, logged);
+  run_checks(server, limit, Effects::allowed, messages, logged);
 }
 
 std::vector<CheckResult> find_critical_failures(const server::Server& server,
                                                 std::chrono::seconds limit) {
   SilentMessages messages;
   std::vector<CheckResult> failures;
-  run_checks(server, limit, messages, [&](const CheckResult& result) {
+  run_checks(server, limit, Effects::allowed, messages, [&](const CheckResult& result) {
     if (result.ok || result.is_critical) {
       log_result(server, result);
       if (!result.ok) failures.push_back(result);
@@ -108,6 +124,16 @@ std::vector<CheckResult> find_critical_failures(const server::Server& server,
       log::info(log::kServerComponent, "Ignoring failed check '{}' for server '{}'", result.label,
                 server.name());
     }
+  });
+  return failures;
+}
+
+std::vector<CheckResult> look_for_failures(const server::Server& server,
+                                           std::chrono::seconds limit) {
+  SilentMessages messages;
+  std::vector<CheckResult> failures;
+  run_checks(server, limit, Effects::none, messages, [&](const CheckResult& result) {
+    if (!result.ok) failures.push_back(result);
   });
   return failures;
 }

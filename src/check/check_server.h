@@ -5,10 +5,12 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/progress.h"
+#include "postgres/connect_problem.h"
 #include "server/server.h"
 
 namespace barman::check {
@@ -16,11 +18,13 @@ namespace barman::check {
 struct CheckResult {
   std::string label;
   bool ok = false;
-  std::string hint;
+  std::string hint{};
   // False: does not prevent a backup.
   bool is_critical = true;
   // The configuration messages below the line.
-  std::vector<std::string> details;
+  std::vector<std::string> details{};
+  // When it failed because a session with PostgreSQL could not be opened.
+  std::optional<postgres::ConnectProblem> connect_problem{};
 };
 
 using CheckHandler = std::function<void(const CheckResult&)>;
@@ -34,6 +38,10 @@ void check_server(const server::Server& server, std::chrono::seconds limit, Mess
 // log.
 std::vector<CheckResult> find_critical_failures(const server::Server& server,
                                                 std::chrono::seconds limit);
+
+// What fails now. Changes nothing, neither here nor on the server; nothing goes to the log.
+std::vector<CheckResult> look_for_failures(const server::Server& server,
+                                           std::chrono::seconds limit);
 
 // Bytes of the last usable backup and of the WAL after it: the performance data of the Nagios line.
 struct SizeFacts {

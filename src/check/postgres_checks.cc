@@ -64,8 +64,7 @@ void answer(const CheckRun& run, SqlSession& sql, const std::string& label,
     question(sql.ready());
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    run.on_result(
-        {.label = label, .ok = false, .hint = reason_of(error), .is_critical = is_critical});
+    run.fail(label, error, is_critical);
   }
 }
 
@@ -77,7 +76,7 @@ void check_streaming(const CheckRun& run, const Source& source) {
     run.pass(label);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    run.fail(label, reason_of(error));
+    run.fail(label, error);
   }
 }
 
@@ -122,7 +121,7 @@ void check_primary(const CheckRun& run) {
     }
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    run.fail("Primary server is not a standby", reason_of(error));
+    run.fail("Primary server is not a standby", error);
   }
 }
 
@@ -243,7 +242,7 @@ void check_system_id(const CheckRun& run, const Source& source, const SqlIdentit
   try {
     known = run.server.catalogue().find_identity();
   } catch (const Error& error) {
-    return run.fail(label, reason_of(error));
+    return run.fail(label, error);
   }
   if (!known) return run.pass(label, "no system Id stored on disk");
   if (known->system_id != postgres::format_system_id(*current)) {
@@ -356,7 +355,7 @@ void check_postgres(const CheckRun& run) {
     version = run.sql.ready().server_version();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    run.fail("PostgreSQL", reason_of(error));
+    run.fail("PostgreSQL", error);
     return fail_slot_without_postgres(run);
   }
   if (version < postgres::kMinimumVersion) {
@@ -377,7 +376,7 @@ void check_backup_method(const CheckRun& run) {
   try {
     backup::require_source(config);
   } catch (const Error& error) {
-    run.fail("backup method", reason_of(error));
+    run.fail("backup method", error);
   }
 }
 
@@ -391,7 +390,7 @@ void check_local_data_directory(const CheckRun& run) {
     run.pass(label, "Access to local PGDATA");
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    run.fail(label, reason_of(error));
+    run.fail(label, error);
   }
 }
 

@@ -154,10 +154,9 @@ int run_configured(const command_line::ParsedLine& line, const GlobalArguments& 
   reporter.set_progress_display(&progress);
   configuration.load_rest(postgres::conninfo_error);
   for (const std::string& text : configuration.warnings()) reporter.warning(text);
+  for (const std::string& text : command_line::unused_options(barman_program(), line))
+    reporter.warning(text);
 
-  if (line.command == nullptr || line.command->name == "help") {
-    return print_text(command_line::help_text(barman_program()));
-  }
   const CommandFunction function = find_command_function(line.command->name);
   if (function == nullptr) {
     throw std::logic_error(fmt::format("no function for command '{}'", line.command->name));
@@ -172,6 +171,23 @@ int run_configured(const command_line::ParsedLine& line, const GlobalArguments& 
   const int exit_code = reporter.finish();
   if (has_abandoned_work()) ::_exit(exit_code);
   return exit_code;
+}
+
+// Help needs no configuration: it is read by who has none yet, or a wrong one. nullptr for that of
+// the program.
+const command_line::CommandSyntax* subject_of_help(const command_line::ParsedLine& line) {
+  if (line.command == nullptr || line.command->name != "help") return line.command;
+  const std::optional<std::string> name = line.arguments.find("command_name");
+  if (!name) return nullptr;
+  const command_line::CommandSyntax* subject = barman_program().find_command(*name);
+  if (subject == nullptr || !subject->is_available) {
+    throw command_line::unknown_command(barman_program(), *name);
+  }
+  return subject;
+}
+
+int print_help(const command_line::ParsedLine& line) {
+  return print_text(command_line::help_text(barman_program(), subject_of_help(line)));
 }
 
 int run_line(const command_line::ParsedLine& line, const std::vector<std::string>& arguments) {
@@ -207,6 +223,7 @@ int run(int argc, char** argv) {
       case command_line::Request::help:
         return print_text(command_line::help_text(program, line.command));
       case command_line::Request::run:
+        if (line.command == nullptr || line.command->name == "help") return print_help(line);
         return run_line(line, arguments);
     }
   } catch (const command_line::UsageError& error) {

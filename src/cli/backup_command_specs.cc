@@ -3,6 +3,10 @@
 namespace barman::cli {
 namespace {
 
+constexpr std::string_view kNotIntoBuckets =
+    "this version takes no backups into object storage by 'barman backup'; barman-cloud-backup "
+    "does";
+
 Options backup_copy_options() {
   return flag_pair("immediate-checkpoint", "no-immediate-checkpoint",
                    "begin with an immediate checkpoint", "wait for a spread checkpoint") +
@@ -46,11 +50,13 @@ Options backup_end_options() {
              {.names = {"cloud-staging-directory"},
               .kind = ValueKind::absolute_path,
               .help = "directory for data on its way to the cloud",
-              .metavar = "DIR"},
+              .metavar = "DIR",
+              .unused_because = kNotIntoBuckets},
              {.names = {"cloud-staging-max-size"},
               .kind = ValueKind::staging_size,
               .help = "largest size of the cloud staging directory, for example 10Gi",
-              .metavar = "SIZE"},
+              .metavar = "SIZE",
+              .unused_because = kNotIntoBuckets},
          };
 }
 

@@ -30,6 +30,7 @@ std::string_view words_of(const PositionalSpec& spec) {
   if (spec.key.ends_with("directory")) return "directories";
   if (spec.key == "wal_path" || spec.key == "wal_dest" || spec.key == "tarball") return "files";
   if (spec.key == "task_name") return "tasks";
+  if (spec.key == "command_name") return "commands";
   return "";
 }
 
@@ -44,12 +45,38 @@ command_line::ArgumentSpec with_words(std::vector<OptionSpec> options,
   return {.options = std::move(options), .positionals = std::move(positionals)};
 }
 
+std::vector<command_line::CommandGroup> command_groups() {
+  return {{.title = "every day",
+           .example = "barman backup main --wait",
+           .commands = {"backup", "check", "status", "list-servers", "list-backups", "show-backup",
+                        "keep", "delete"}},
+          {.title = "restore",
+           .example = "barman restore main latest /srv/restored",
+           .commands = {"restore", "find-accident", "catalogue-check", "rebuild-catalogue",
+                        "check-backup", "verify-backup", "list-files", "consolidate",
+                        "generate-manifest", "export-backup", "import-backup"}},
+          {.title = "WAL",
+           .example = "barman switch-wal main --archive",
+           .commands = {"receive-wal", "archive-wal", "switch-wal", "get-wal", "put-wal",
+                        "cloud-wal-archive", "cloud-wal-restore", "verify-wal", "check-wal-archive",
+                        "check-archived-wal-range", "rebuild-xlogdb", "replication-status"}},
+          {.title = "a second site (a passive node)",
+           .example = "barman sync-info main",
+           .commands = {"sync-info", "sync-backup", "sync-wals"}},
+          {.title = "the service and its configuration",
+           .example = "barman show-servers main",
+           .commands = {"doctor", "init", "cron", "show-servers", "config-switch", "config-update",
+                        "diagnose", "list-processes", "terminate-process", "lock-directory-cleanup",
+                        "help"}}};
+}
+
 command_line::ProgramSpec make_program() {
   command_line::ProgramSpec program = {
       .name = "barman",
       .summary = "backup and recovery manager for PostgreSQL",
       .version = fmt::format("{} {}", kVersion, kOwner),
       .arguments = with_words(global_options(), {}),
+      .groups = command_groups(),
       .epilogue = kOwner,
       .exits = {{"0", "Success; warnings do not count."},
                 {"1", "At least one error was reported, or a check failed."},

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "cli/command_table.h"
+#include "command_line/help.h"
 #include "command_line/parser.h"
 
 namespace barman::cli {
@@ -32,6 +36,16 @@ std::string failure(std::string_view command, const Words& arguments) {
   } catch (const UsageError& error) {
     return (error.command() != nullptr ? std::string(error.command()->name) + ": " : "") +
            error.what();
+  }
+  return "accepted";
+}
+
+// All that stderr gets.
+std::string told(const Words& arguments) {
+  try {
+    parse_command_line(arguments);
+  } catch (const UsageError& error) {
+    return command_line::usage_error_text(barman_program(), error);
   }
   return "accepted";
 }
@@ -195,11 +209,76 @@ TEST(ParseLine, KnowsHelpAndVersion) {
 }
 
 TEST(ParseLine, RefusesUnknownCommands) {
-  EXPECT_EQ(line_failure({"foo"}).find("argument command: invalid choice: 'foo' (choose from "),
-            0U);
-  EXPECT_NE(line_failure({"foo"}).find("'list-servers'"), std::string::npos);
+  EXPECT_EQ(line_failure({"foo"}), "argument command: invalid choice: 'foo'");
   // Command names are not abbreviated.
   EXPECT_EQ(line_failure({"list-serv"}).find("argument command: invalid choice"), 0U);
+}
+
+TEST(ToldMistake, IsOneLineOfUsageAndTheReason) {
+  EXPECT_EQ(told({"restore", "main"}),
+            "usage: barman restore [OPTIONS] server_name backup_id destination_directory; barman "
+            "help restore\n"
+            "barman restore: error: the following arguments are required: backup_id, "
+            "destination_directory\n");
+  EXPECT_EQ(told({"--quit", "cron"}),
+            "usage: barman [OPTIONS] COMMAND ...; barman help\n"
+            "barman: error: unrecognized arguments: --quit. Did you mean '--quiet'?\n");
+}
+
+TEST(ToldMistake, NamesWhatWasMeant) {
+  const auto suggestion = [](const Words& words) {
+    const std::string text = told(words);
+    const std::size_t begin = text.rfind(". ");
+    return begin == std::string::npos ? text : text.substr(begin + 2);
+  };
+  EXPECT_EQ(suggestion({"restroe"}), "Did you mean 'restore'?\n");
+  EXPECT_EQ(suggestion({"list-serv"}), "Did you mean 'list-server'?\n");
+  EXPECT_EQ(suggestion({"frobnicate"}), "'barman help' lists the commands.\n");
+  EXPECT_EQ(suggestion({"backup", "--wiat", "main"}), "Did you mean '--wait'?\n");
+  EXPECT_EQ(suggestion({"backup", "--imediate-checkpoint", "main"}),
+            "Did you mean '--immediate-checkpoint'?\n");
+  EXPECT_EQ(suggestion({"restore", "--target-action", "promot", "m", "b", "/d"}),
+            "Did you mean 'promote'?\n");
+  EXPECT_EQ(suggestion({"-f", "jsno", "check", "main"}), "Did you mean 'json'?\n");
+  EXPECT_EQ(told({"check", "main", "-q"}),
+            "usage: barman check [OPTIONS] server_name [server_name ...]; barman help check\n"
+            "barman: error: unrecognized arguments: -q. -q stands before the command: barman -q "
+            "check ...\n");
+}
+
+// Each command, with each of its options mistyped by one letter.
+TEST(ToldMistake, FitsALineForEveryCommandAndOption) {
+  for (const command_line::CommandSyntax& command : barman_program().commands) {
+    if (!command.is_available) continue;
+    for (const OptionSpec& option : barman_program().arguments_of(&command).offered_options()) {
+      const std::string name(option.names.front());
+      if (name.size() < 3) continue;
+      const std::string typed = "--" + name.substr(0, 1) + "_" + name.substr(1);
+      Words words = {std::string(command.name), typed};
+      for (const PositionalSpec& positional : command.arguments.positionals) {
+        if (positional.arity != Arity::optional) words.emplace_back("x");
+      }
+      const std::string text = told(words);
+      EXPECT_LE(text.size(), 330U) << text;
+      EXPECT_NE(text.find("Did you mean '--" + name + "'?\n"), std::string::npos) << text;
+      EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2) << text;
+    }
+  }
+}
+
+TEST(UnusedOptions, AreAnsweredAndNotOffered) {
+  const ParsedLine line = parse_command_line(
+      {"restore", "--combine-mode", "link", "--gcp-zone", "z", "main", "latest", "/d"});
+  const Words told_of = command_line::unused_options(barman_program(), line);
+  ASSERT_EQ(told_of.size(), 2U);
+  EXPECT_EQ(told_of[0].find("--combine-mode has no effect: "), 0U);
+  EXPECT_EQ(told_of[1].find("--gcp-zone/--snapshot-recovery-zone has no effect: "), 0U);
+  EXPECT_TRUE(command_line::unused_options(barman_program(), parse_command_line({"backup", "main"}))
+                  .empty());
+  const std::string help =
+      command_line::help_text(barman_program(), barman_program().find_command("restore"));
+  EXPECT_EQ(help.find("--combine-mode"), std::string::npos);
+  EXPECT_EQ(help.find("--snapshot-recovery-instance"), std::string::npos);
 }
 
 TEST(ParseLine, RefusesBadGlobalOptions) {

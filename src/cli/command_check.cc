@@ -1,7 +1,12 @@
+#include <unistd.h>
+
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "check/check_server.h"
 #include "cli/bounded_work.h"
 #include "cli/commands.h"
@@ -9,6 +14,7 @@
 #include "cli/server_selection.h"
 #include "facts/server_state.h"
 #include "output/check_report.h"
+#include "output/terminal.h"
 
 namespace barman::cli {
 namespace {
@@ -43,16 +49,18 @@ class GatedMessages final : public Messages {
   const Gate& gate_;
 };
 
-void check_one(CommandContext& context, const config::ServerConfig& config,
+// True when something has failed on a server that is in use.
+bool check_one(CommandContext& context, const config::ServerConfig& config,
                output::CheckReport& report) {
   const auto server = std::make_shared<server::Server>(make_server(context, config));
   const std::chrono::seconds limit(
       context.arguments.find_integer("check_timeout").value_or(config.check_timeout));
   output::CheckPerformance performance;
+  bool has_failed = false;
   // Nothing of this function but copies and what the gate guards: it may be left behind.
   const bool is_done = run_bounded(
       limit.count() > 0 ? limit + kGrace : limit,
-      [server, limit, &context, &report, &performance](const Gate& gate) {
+      [server, limit, &context, &report, &performance, &has_failed](const Gate& gate) {
         GatedMessages messages(context.reporter, gate);
         check::check_server(*server, limit, messages, [&](const check::CheckResult& result) {
           gate([&] {
@@ -60,6 +68,7 @@ void check_one(CommandContext& context, const config::ServerConfig& config,
                         .ok = result.ok,
                         .hint = result.hint,
                         .details = result.details});
+            has_failed = has_failed || !result.ok;
           });
         });
         const check::SizeFacts facts = check::measure_last_backup(*server);
@@ -77,6 +86,14 @@ void check_one(CommandContext& context, const config::ServerConfig& config,
                                     config.name)});
   }
   report.end_server(performance);
+  return config.active && (has_failed || !is_done);
+}
+
+// For people only: programs read what check has always printed.
+void tell_cure(CommandContext& context, const std::vector<std::string>& servers) {
+  if (servers.empty() || context.reporter.format() != output::OutputFormat::console) return;
+  if (!output::find_terminal(STDOUT_FILENO)) return;
+  context.reporter.result_line("cure: barman doctor " + join(servers, " "));
 }
 
 }  // namespace
@@ -84,10 +101,12 @@ void check_one(CommandContext& context, const config::ServerConfig& config,
 void run_check(CommandContext& context) {
   if (context.arguments.is_set("nagios")) context.reporter.use_nagios();
   output::CheckReport report(context.reporter);
+  std::vector<std::string> failed;
   for_each_server(context, [&](const config::ServerConfig& config) {
     report.begin_server(config.name, facts::state_of(config));
-    check_one(context, config, report);
+    if (check_one(context, config, report)) failed.push_back(config.name);
   });
+  tell_cure(context, failed);
 }
 
 }  // namespace barman::cli

@@ -1,6 +1,11 @@
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "base/durable.h"
+#include "base/hint.h"
 #include "cli/commands.h"
 #include "cli/configuration_changes.h"
 #include "cli/server_selection.h"
@@ -14,7 +19,13 @@ bool apply_model(CommandContext& context, const config::ServerConfig& config,
                  const std::string& name) {
   const config::Model* model = context.configuration.find_model(name);
   if (model == nullptr) {
-    context.reporter.error(fmt::format("Unknown model '{}'", name));
+    std::string text = fmt::format("Unknown model '{}'", name);
+    if (context.reporter.has_reader()) {
+      std::vector<std::string> names;
+      for (const auto& [known, each] : context.configuration.models()) names.push_back(known);
+      text = with_hint(std::move(text), unknown_name_hint("model", name, names));
+    }
+    context.reporter.error(text);
     return false;
   }
   if (const auto mismatch = config::find_cluster_mismatch(config, *model)) {

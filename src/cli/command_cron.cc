@@ -12,6 +12,7 @@
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "config/config_update.h"
+#include "doctor/failed_backups.h"
 #include "facts/receiver.h"
 #include "sync/passive_cron.h"
 #include "wal_transfer/processes.h"
@@ -66,6 +67,8 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
     report_trouble(context, config.name, error);
   }
   backup::enforce_retention(server, backups, context.reporter);
+  if (context.arguments.is_set("remove_failed"))
+    doctor::remove_superseded_failures(server, context.reporter);
 }
 
 // The changes that config-update could not write; the names of the sections they are in.

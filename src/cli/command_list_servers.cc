@@ -18,6 +18,7 @@ void run_list_servers(CommandContext& context) {
   const auto style =
       context.arguments.is_set("minimal") ? output::ListStyle::minimal : output::ListStyle::full;
   output::write_server_list(context.reporter, entries, style);
+  tell_first_step(context);
 }
 
 }  // namespace barman::cli

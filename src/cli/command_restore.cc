@@ -106,6 +106,8 @@ void write_console(output::Reporter& reporter, const RestoreResult& result) {
            {.changes = result.changes, .warnings = result.warnings}, result.missing_files)) {
     line(text);
   }
+  if (!result.start_advice.empty()) line("");
+  for (const std::string& text : result.start_advice) line(text);
   if (result.uses_get_wal) {
     line("");
     line("WARNING: 'get-wal' is in the specified 'recovery_options'.");

@@ -32,6 +32,8 @@ void run_rebuild_xlogdb(CommandContext& context);
 void run_config_switch(CommandContext& context);
 void run_config_update(CommandContext& context);
 void run_diagnose(CommandContext& context);
+void run_doctor(CommandContext& context);
+void run_init(CommandContext& context);
 void run_generate_manifest(CommandContext& context);
 void run_list_backups(CommandContext& context);
 void run_list_servers(CommandContext& context);
@@ -46,6 +48,7 @@ void run_sync_backup(CommandContext& context);
 void run_sync_info(CommandContext& context);
 void run_sync_wals(CommandContext& context);
 void run_verify_backup(CommandContext& context);
+void run_find_accident(CommandContext& context);
 void run_verify_wal(CommandContext& context);
 
 using CommandFunction = void (*)(CommandContext&);

@@ -24,6 +24,7 @@ _barman_positional() {   # KIND WORD SERVER
     backups)
       _barman_offer "latest last latest-full last-full oldest first last-failed auto
         $(_barman_run list-backups --minimal "$3")" "$2" ;;
+    commands) _barman_offer "$_barman_commands" "$2" ;;
     tasks) _barman_offer "receive-wal archive-wal backup cron" "$2" ;;
     directories) mapfile -t COMPREPLY < <(compgen -d -- "$2"); compopt -o filenames ;;
     files) mapfile -t COMPREPLY < <(compgen -f -- "$2"); compopt -o filenames ;;
@@ -97,6 +98,9 @@ function __barman_backups
     set -l arguments (__barman_arguments)
     printf '%s\n' latest last latest-full last-full oldest first last-failed auto
     __barman_run list-backups --minimal $arguments[1]
+end
+function __barman_commands
+    printf '%s\n' $__barman_commands
 end
 function __barman_tasks
     printf '%s\n' receive-wal archive-wal backup cron

@@ -7,62 +7,13 @@
 #include "base/text.h"
 #include "command_line/roff.h"
 #include "config/option_table.h"
+#include "config/option_words.h"
 
 namespace barman::cli {
 namespace {
 
 using config::Option;
-using config::OptionType;
 using config::Scope;
-
-std::string words_text(std::string_view words) { return join(split_blanks(words), ", "); }
-
-std::string type_text(const Option& option) {
-  switch (option.type) {
-    case OptionType::boolean:
-      return "on or off";
-    case OptionType::integer:
-      return "a number";
-    case OptionType::natural:
-    case OptionType::count:
-      return "a number that is not negative";
-    case OptionType::positive:
-      return "a number that is 1 or more";
-    case OptionType::word:
-    case OptionType::cased_word:
-    case OptionType::one_word:
-      return "one of: " + words_text(option.words);
-    case OptionType::word_set:
-      return "a comma separated list of: " + words_text(option.words);
-    case OptionType::interval:
-      return "a number of hours, days, weeks or months (\"7 days\")";
-    case OptionType::size:
-      return "a size with an optional unit k, Ki, M, Mi, G, Gi, T, Ti (\"30Gi\")";
-    case OptionType::path:
-      return "a path";
-    case OptionType::absolute_path:
-      return "an absolute path";
-    case OptionType::location:
-      return "a path or a cloud URL";
-    case OptionType::slot:
-      return "the name of a replication slot";
-    case OptionType::list:
-      return "a comma separated list";
-    case OptionType::level:
-      return "low, medium, high or a number";
-    case OptionType::rate:
-      return "kilobytes a second";
-    case OptionType::tablespace_limits:
-      return "NAME:KILOBYTES pairs separated by blanks";
-    case OptionType::retention:
-      return "REDUNDANCY n, or RECOVERY WINDOW OF n DAYS, WEEKS or MONTHS";
-    case OptionType::hexadecimal:
-      return "a hexadecimal number (\"0x1f8b\")";
-    case OptionType::text:
-      break;
-  }
-  return "text";
-}
 
 std::string scope_text(const Option& option) {
   std::vector<std::string> parts;
@@ -73,7 +24,7 @@ std::string scope_text(const Option& option) {
 }
 
 std::string server_entry(const Option& option) {
-  std::string text = fmt::format("{} Value: {}.", option.summary, type_text(option));
+  std::string text = fmt::format("{} Value: {}.", option.summary, config::allowed_values(option));
   if (!option.default_text.empty()) text += fmt::format(" Default: {}.", option.default_text);
   return command_line::man_entry(option.name,
                                  text + fmt::format(" Allowed in: {}.", scope_text(option)));

@@ -17,7 +17,8 @@ wal_archive::WalLines read_only_lines(const server::Server& server) {
 
 void write(CommandContext& context, const server::Server& server,
            const backup::DeletionFacts& facts, const backup::DeletionPreview& preview) {
-  output::PolicyText policy{.minimum_redundancy = facts.minimum_redundancy};
+  output::PolicyText policy{.minimum_redundancy =
+                                facts.deletion_doubt ? 0 : facts.minimum_redundancy};
   if (server.config().retention_policy) policy.policy = server.config().retention_policy->text();
   output::write_deletion_preview(context.reporter, server.name(), policy, preview);
 }
@@ -40,6 +41,10 @@ void preview_delete(CommandContext& context, const server::Server& server,
 
 void preview_cron(CommandContext& context, const server::Server& server) {
   const backup::DeletionFacts facts = backup::gather_deletion_facts(server);
+  if (facts.retention_doubt) {
+    context.reporter.error("No backup of server '" + server.name() +
+                           "' is deleted by a retention policy: " + *facts.retention_doubt);
+  }
   write(context, server, facts, backup::preview_retention(facts, read_only_lines(server)));
 }
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
 #include "base/text.h"
 #include "cli/barman_program.h"
 #include "cli/command_table.h"
@@ -47,11 +49,45 @@ TEST(Help, ListsAvailableCommandsOnly) {
   }
 }
 
+TEST(Help, PutsCommandsIntoGroups) {
+  const std::string text = command_line::help_text(barman_program());
+  std::size_t place = 0;
+  for (const command_line::CommandGroup& group : barman_program().groups) {
+    const std::size_t found =
+        text.find(fmt::format("\n{}, for example: barman ", group.title), place);
+    ASSERT_NE(found, std::string::npos) << group.title;
+    place = found;
+  }
+  EXPECT_EQ(barman_program().groups.size(), 5U);
+  EXPECT_THAT(text, Not(HasSubstr("other commands")));
+  for (const CommandSpec& command : command_table()) {
+    if (!is_available(command.name)) continue;
+    const std::string row = "\n  " + std::string(command.name);
+    const auto ends_name = [&](std::size_t at) {
+      return at != std::string::npos &&
+             (text[at + row.size()] == ' ' || text[at + row.size()] == '\n');
+    };
+    int rows = 0;
+    for (std::size_t at = text.find(row); at != std::string::npos; at = text.find(row, at + 1)) {
+      if (ends_name(at)) ++rows;
+    }
+    EXPECT_EQ(rows, 1) << command.name;
+  }
+}
+
+TEST(Help, TellsOfTimesZonesAndPauses) {
+  const std::string text = help_of("restore");
+  EXPECT_THAT(text, HasSubstr("'2026-11-30 14:05"));
+  EXPECT_THAT(text, HasSubstr("Without a zone that of this host"));
+  EXPECT_THAT(text, HasSubstr("pg_wal_replay_resume"));
+}
+
 TEST(Help, NamesEveryOptionOfEveryCommand) {
   for (const CommandSpec& command : command_table()) {
     const std::string text = help_of(command.name);
     for (const OptionSpec& option : command.options) {
       for (const std::string_view name : option.names) {
+        if (!option.is_offered()) continue;
         EXPECT_THAT(text, HasSubstr("--" + std::string(name))) << command.name;
       }
     }

@@ -87,7 +87,9 @@ Options copy_options() {
              {.names = {"combine-mode"},
               .kind = ValueKind::choice,
               .help = "how files of an incremental chain are copied",
-              .choices = {"copy", "link", "clone", "copy-file-range"}},
+              .choices = {"copy", "link", "clone", "copy-file-range"},
+              .unused_because =
+                  "incremental backups are combined while they are restored, without a copy"},
          };
 }
 
@@ -117,24 +119,30 @@ Options wal_options() {
          };
 }
 
+constexpr std::string_view kNoSnapshots = "this version restores no snapshots of disks";
+
 Options snapshot_options() {
   return {
       {.names = {"snapshot-recovery-instance"},
        .kind = ValueKind::text,
        .help = "instance on which the disks of a snapshot backup are mounted",
-       .metavar = "INSTANCE"},
+       .metavar = "INSTANCE",
+       .unused_because = kNoSnapshots},
       {.names = {"gcp-zone", "snapshot-recovery-zone"},
        .kind = ValueKind::text,
        .help = "zone of that instance",
-       .metavar = "ZONE"},
+       .metavar = "ZONE",
+       .unused_because = kNoSnapshots},
       {.names = {"azure-resource-group"},
        .kind = ValueKind::text,
        .help = "resource group of that instance",
-       .metavar = "GROUP"},
+       .metavar = "GROUP",
+       .unused_because = kNoSnapshots},
       {.names = {"aws-region"},
        .kind = ValueKind::text,
        .help = "region of that instance",
-       .metavar = "REGION"},
+       .metavar = "REGION",
+       .unused_because = kNoSnapshots},
   };
 }
 
@@ -149,6 +157,22 @@ std::vector<CommandSpec> restore_command_specs() {
       {.name = "restore",
        .aliases = {"recover"},
        .summary = "restore a server from a backup",
+       .description =
+           "Puts a data directory together from a backup and the WAL after it; the server itself "
+           "is not touched. Without a target, recovery goes on to the end of the archived WAL. "
+           "Example: barman restore main auto /srv/restored --target-time '2026-11-30 14:05:00'.\n"
+           "--target-time takes a date and a time: '2026-11-30 14:05', '2026-11-30 14:05:00.5', "
+           "'2026-11-30T14:05:00Z', '2026-11-30 14:05:00+01:00', with an offset or UTC or GMT as "
+           "its zone. Without a zone that of this host counts, and this is told. 'auto' instead of "
+           "a backup takes the newest one that ended before the target.\n"
+           "--target-action pause (which PostgreSQL does when nothing is given) stops recovery at "
+           "the target and lets you look: the cluster answers queries that only read. 'SELECT "
+           "pg_wal_replay_resume();' then ends recovery there, and the cluster takes writes; for "
+           "another target stop it and restore again. promote does this at once, shutdown stops "
+           "the cluster.\n"
+           "With --delta-restore a directory that exists is made right, copying only what "
+           "differs; --resume goes on with a restore that was interrupted; --dry-run says what "
+           "would be done.",
        .servers = {.arity = ServerArity::single, .disabled = ServerAction::refuse},
        .options = target_options() + copy_options() + wal_options() + snapshot_options(),
        .positionals = {one_server(),

@@ -53,6 +53,60 @@ CommandSpec catalogue_check_spec() {
           .positionals = {server_list()}};
 }
 
+CommandSpec doctor_spec() {
+  return {
+      .name = "doctor",
+      .summary = "tell what cures each failed check, as lines to paste",
+      .description =
+          "Looks at servers as check does, without changing anything, and prints for all that "
+          "fails the cause and the cure, in the order in which it is done: commands for a shell "
+          "of this host or of the host of PostgreSQL, SQL for psql (a restart is told), lines "
+          "for pg_hba.conf with the address of this host, lines for the configuration. --sql "
+          "prints the SQL of the superuser alone, for psql -f; it has no passwords and may be "
+          "run again. --apply creates directories and the replication slot, and starts "
+          "receive-wal; nothing else. The exit code is 0 when there is nothing to cure, else "
+          "1. What depends on a connection is told when that works: run it again afterwards.",
+      .servers = kAnyServers,
+      .options = {{.names = {"sql"}, .help = "print a script for psql only"},
+                  {.names = {"apply"},
+                   .help = "do what needs no root: directories, replication slot, receiver"},
+                  check_timeout_option()},
+      .positionals = {server_list()}};
+}
+
+OptionSpec new_server_option(std::string_view name, std::string_view help,
+                             std::string_view metavar) {
+  return {.names = {name}, .kind = ValueKind::text, .help = help, .metavar = metavar};
+}
+
+CommandSpec init_spec() {
+  return {
+      .name = "init",
+      .summary = "configure a new server, and tell what its PostgreSQL needs",
+      .description =
+          "Writes the section of a server that is backed up by streaming (or rsync) into "
+          "configuration_files_directory, prints the roles, the lines of pg_hba.conf and of "
+          ".pgpass that go with it, and ends with check. Asks for the host on a terminal.",
+      .options = {new_server_option("host", "host of PostgreSQL", "HOST"),
+                  new_server_option("port", "its port (5432)", "PORT"),
+                  new_server_option("dbname", "database to connect to (postgres)", "NAME"),
+                  new_server_option("user", "role for SQL (barman)", "ROLE"),
+                  new_server_option("streaming-user", "role for replication (streaming_barman)",
+                                    "ROLE"),
+                  {.names = {"method"},
+                   .kind = ValueKind::choice,
+                   .help = "how backups are taken (postgres)",
+                   .choices = {"postgres", "rsync"}},
+                  new_server_option("ssh-user", "user of ssh there, for rsync (postgres)", "USER"),
+                  new_server_option("slot-name", "replication slot (barman)", "SLOT"),
+                  new_server_option("retention-policy", "what is kept (RECOVERY WINDOW OF 7 DAYS)",
+                                    "POLICY"),
+                  {.names = {"print"},
+                   .help = "print the section, write nothing and check nothing"}},
+      .positionals = {
+          {.key = "server_name", .metavar = "server_name", .help = "name of the new server"}}};
+}
+
 std::vector<CommandSpec> configuration_specs() {
   return {
       {.name = "config-switch",
@@ -88,6 +142,8 @@ std::vector<CommandSpec> process_specs() {
            "WAL files the policy would delete, which ones it keeps, and why.",
        .options = {{.names = {"keep-descriptors"},
                     .help = "leave standard output and error to the processes it starts"},
+                   {.names = {"remove-failed"},
+                    .help = "also delete FAILED backups that are older than one that is DONE"},
                    {.names = {"dry-run"},
                     .help = "change nothing; show what the retention policies would delete, what "
                             "they keep, and why"}}},
@@ -113,7 +169,14 @@ std::vector<CommandSpec> server_command_specs() {
   std::vector<CommandSpec> commands = {
       catalogue_check_spec(),
       check_spec(),
-      {.name = "help", .summary = "show this help"},
+      doctor_spec(),
+      init_spec(),
+      {.name = "help",
+       .summary = "show this help, or that of a command",
+       .positionals = {{.key = "command_name",
+                        .metavar = "command",
+                        .help = "a command whose options are to be shown",
+                        .arity = Arity::optional}}},
       {.name = "list-servers",
        .aliases = {"list-server"},
        .summary = "list the configured servers",

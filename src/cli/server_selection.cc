@@ -1,13 +1,21 @@
 #include "cli/server_selection.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
 #include <set>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/hint.h"
+#include "base/nearest.h"
 #include "base/text.h"
 #include "cli/exit_code.h"
+#include "output/terminal.h"
 
 namespace barman::cli {
 namespace {
@@ -113,14 +121,45 @@ std::set<std::string> requested_names(CommandContext& context) {
 
 const ServerConfig* find_or_report(CommandContext& context, const std::string& name) {
   const ServerConfig* server = context.configuration.find_server(name);
-  if (server == nullptr) context.reporter.error(fmt::format("Unknown server '{}'", name));
-  return server;
+  if (server != nullptr) return server;
+  std::string text = fmt::format("Unknown server '{}'", name);
+  if (context.reporter.has_reader()) {
+    text = with_hint(std::move(text),
+                     unknown_name_hint("server", name, context.configuration.server_names()));
+  }
+  context.reporter.error(text);
+  return nullptr;
 }
 
 }  // namespace
 
+void tell_first_step(CommandContext& context) {
+  if (!context.configuration.server_names().empty()) return;
+  if (context.reporter.format() != output::OutputFormat::console) return;
+  if (!output::find_terminal(STDOUT_FILENO)) return;
+  context.reporter.result_line(
+      "No server is configured yet. The first one: barman init SERVER --host HOST");
+}
+
+std::string unknown_name_hint(std::string_view kind, std::string_view name,
+                              const std::vector<std::string>& names) {
+  constexpr std::size_t kMostNames = 20;
+  if (names.empty()) {
+    return fmt::format("There is no {0}: a section of the configuration makes one.", kind);
+  }
+  std::string text = did_you_mean(name, std::vector<std::string_view>(names.begin(), names.end()));
+  if (!text.empty()) text += " ";
+  const std::size_t count = std::min(names.size(), kMostNames);
+  const std::vector<std::string> shown(names.begin(),
+                                       names.begin() + static_cast<std::ptrdiff_t>(count));
+  text += fmt::format("The {}s are: {}", kind, join(shown, ", "));
+  if (count < names.size()) text += fmt::format(", and {} more", names.size() - count);
+  return text + ".";
+}
+
 std::vector<const ServerConfig*> select_servers(CommandContext& context) {
   const std::set<std::string> names = requested_names(context);
+  tell_first_step(context);
   report_conflicts(context, names);
   std::vector<const ServerConfig*> servers;
   for (const std::string& name : names) {

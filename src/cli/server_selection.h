@@ -7,12 +7,19 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/command_context.h"
 #include "cli/command_table.h"
 
 namespace barman::cli {
+
+// Of a name that is not among `names`: what was probably meant, and the names there are. `kind`:
+// "server", "model".
+std::string unknown_name_hint(std::string_view kind, std::string_view name,
+                              const std::vector<std::string>& names);
 
 // Multi-server commands: the servers to work on, in name order.
 std::vector<const config::ServerConfig*> select_servers(CommandContext& context);
@@ -25,6 +32,9 @@ const config::ServerConfig* select_server(CommandContext& context, const ServerP
 // is reported; an interrupt ends the command.
 void for_each_server(CommandContext& context,
                      const std::function<void(const config::ServerConfig&)>& action);
+
+// On a terminal: what comes next when no server is configured. Programs get nothing, as ever.
+void tell_first_step(CommandContext& context);
 
 // Commands without server argument: what the configuration has to tell of all servers.
 void announce_all_servers(CommandContext& context);

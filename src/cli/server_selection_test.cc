@@ -115,6 +115,15 @@ TEST_F(ServerSelectionTest, GoesOnAfterAnUnknownServer) {
   EXPECT_EQ(output_.err(), "ERROR: Unknown server 'nosrv'\n");
 }
 
+TEST(UnknownNameHint, NamesTheServers) {
+  EXPECT_EQ(unknown_name_hint("server", "mian", {"main", "other"}),
+            "Did you mean 'main'? The servers are: main, other.");
+  EXPECT_EQ(unknown_name_hint("server", "x", {"main", "other"}), "The servers are: main, other.");
+  EXPECT_EQ(unknown_name_hint("model", "x", {}),
+            "There is no model: a section of the configuration makes one.");
+  EXPECT_THAT(unknown_name_hint("server", "x", Words(25, "many")), HasSubstr(", and 5 more."));
+}
+
 TEST_F(ServerSelectionTest, SkipsOrRefusesWhatCannotBeBackedUp) {
   EXPECT_THAT(select_many("backup", {"all"}), ElementsAre("alpha", "beta"));
   EXPECT_EQ(output_.out(), "Skipping passive server 'copy'\nSkipping inactive server 'resting'\n");

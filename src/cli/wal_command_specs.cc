@@ -58,6 +58,46 @@ CommandSpec get_wal_spec() {
           .positionals = {one_server(), wal_name("name of the WAL file")}};
 }
 
+CommandSpec find_accident_spec() {
+  return {
+      .name = "find-accident",
+      .summary =
+          "find in the WAL what dropped, emptied or changed very much, and how to get "
+          "it back",
+      .description =
+          "Reads the archived WAL and what is received of it, and lists the transactions that "
+          "dropped or truncated relations or databases, and those that deleted or updated very "
+          "many rows: when, at which place of the WAL, what it hit as far as the catalogue of a "
+          "backup or of the server knows it, and the command that restores the moment before "
+          "it. Without times the last 24 hours are read. Nothing is changed. The exit code is "
+          "1 when a part of the WAL could not be read.",
+      .servers = kAnyServer,
+      .needs = {.files = LocalFiles::wals,
+                .refusal = "Cannot look for accidents in the WAL of server '{server}': a cloud "
+                           "object storage is not available in this version"},
+      .options = {{.names = {"from"},
+                   .kind = ValueKind::text,
+                   .help = "transactions that ended at this time or later",
+                   .metavar = "TIME"},
+                  {.names = {"to"},
+                   .kind = ValueKind::text,
+                   .help = "transactions that ended at this time or earlier",
+                   .metavar = "TIME"},
+                  {.names = {"min-rows"},
+                   .kind = ValueKind::positive,
+                   .help = "rows that a transaction must have deleted or updated to be listed",
+                   .metavar = "N",
+                   .default_text = "10000"},
+                  {.names = {"database"},
+                   .kind = ValueKind::text,
+                   .help = "only of this database, by name or OID",
+                   .metavar = "NAME"},
+                  {.names = {"all"},
+                   .help = "list what rewrote relations and lost nothing, too (VACUUM FULL, "
+                           "CLUSTER, REINDEX, ALTER TABLE)"}},
+      .positionals = {one_server()}};
+}
+
 CommandSpec receive_wal_spec() {
   return {.name = "receive-wal",
           .summary = "stream WAL from a server, or manage the replication slot",
@@ -160,6 +200,7 @@ std::vector<CommandSpec> wal_command_specs() {
        .summary = "archive the WAL that was received",
        .servers = kActiveServer,
        .positionals = {one_server()}},
+      find_accident_spec(),
       get_wal_spec(),
       {.name = "put-wal",
        .summary = "take WAL files from a tar stream on standard input",

@@ -5,6 +5,7 @@
 #include "base/hint.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "command_line/run_program.h"
 #include "host/shell_word.h"
 
 namespace barman::client {
@@ -18,6 +19,12 @@ std::vector<std::string> ssh_command(const RemoteBarman& barman) {
   argv.push_back(fmt::format("{}@{}", barman.user, barman.host));
   argv.emplace_back("barman");
   return argv;
+}
+
+// For a command line that somebody types: "-p 2222 barman@backup".
+std::string place_words(const RemoteBarman& barman) {
+  const std::string port = barman.port ? "-p " + host::shell_word(*barman.port) + " " : "";
+  return port + host::shell_word(fmt::format("{}@{}", barman.user, barman.host));
 }
 
 }  // namespace
@@ -49,16 +56,54 @@ std::vector<std::string> get_wal_command(const RemoteBarman& barman, const GetWa
 }
 
 std::string connection_problem(const RemoteBarman& barman) {
-  const std::string port = barman.port ? "-p " + host::shell_word(*barman.port) + " " : "";
-  return with_hint(
-      "ERROR: Connection problem with ssh",
-      fmt::format("'ssh {}{} barman --version', as the same user, shows the reason.", port,
-                  host::shell_word(fmt::format("{}@{}", barman.user, barman.host))));
+  return with_hint("ERROR: Connection problem with ssh",
+                   fmt::format("'ssh {} barman --version', as the same user, shows the reason.",
+                               place_words(barman)));
 }
 
-int run_test(const std::vector<std::string>& command) {
+std::string ssh_next_step(const RemoteBarman& barman, std::string_view message) {
+  const auto says = [&](std::string_view phrase) {
+    return message.find(phrase) != std::string_view::npos;
+  };
+  const std::string place = place_words(barman);
+  if (says("Host key verification failed")) {
+    return fmt::format("Run 'ssh {} true' once, as the same user, and compare the key of the host.",
+                       place);
+  }
+  if (says("Permission denied")) {
+    return fmt::format(
+        "Let the key of this user in: 'ssh-keygen -t ed25519' unless there is one, then "
+        "'ssh-copy-id {}', or add ~/.ssh/id_ed25519.pub to ~{}/.ssh/authorized_keys there.",
+        place, barman.user);
+  }
+  if (says("Connection refused")) {
+    return fmt::format("Check that sshd runs on {} and listens on this port (--port).",
+                       barman.host);
+  }
+  if (says("Could not resolve")) return "Correct BARMAN_HOST, or add it to /etc/hosts.";
+  if (says("timed out") || says("No route")) {
+    return fmt::format("Check the network and the firewall on the way to {}.", barman.host);
+  }
+  return fmt::format("'ssh -v {} true', as the same user, tells more.", place);
+}
+
+int run_test(const RemoteBarman& barman, const std::vector<std::string>& command) {
   // Both outputs are the program's own.
-  return ChildProcess(command, {}).wait();
+  const int exit_code = ChildProcess(command, {}).wait();
+  if (exit_code != kSshFailure) return exit_code;
+  std::vector<std::string> argv = {"ssh"};
+  if (barman.port) argv.insert(argv.end(), {"-p", *barman.port});
+  argv.insert(argv.end(), {"-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",
+                           fmt::format("{}@{}", barman.user, barman.host), "true"});
+  const ProcessResult result = run_process({.argv = argv});
+  const std::string reason = join(split_blanks(result.standard_error), " ");
+  if (result.exit_code != kSshFailure || reason.empty()) {
+    command_line::tell(connection_problem(barman));
+    return exit_code;
+  }
+  command_line::tell(
+      with_hint("ERROR: Connection problem with ssh: " + reason, ssh_next_step(barman, reason)));
+  return exit_code;
 }
 
 }  // namespace barman::client

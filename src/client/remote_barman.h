@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/ssh_target.h"
@@ -49,7 +50,11 @@ std::vector<std::string> get_wal_command(const RemoteBarman& barman, const GetWa
 // What to tell when ssh has failed. ssh itself is silent (-q), so it says how to hear the reason.
 std::string connection_problem(const RemoteBarman& barman);
 
-// Runs a --test command and prints what it says; its exit code.
-int run_test(const std::vector<std::string>& command);
+// What gets out of it, for a message of ssh (without -q); one sentence or two.
+std::string ssh_next_step(const RemoteBarman& barman, std::string_view message);
+
+// Runs a --test command and prints what it says; its exit code, that of ssh included. When ssh
+// cannot connect, asks it once more, for the reason, and tells that with the next step.
+int run_test(const RemoteBarman& barman, const std::vector<std::string>& command);
 
 }  // namespace barman::client

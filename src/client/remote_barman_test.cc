@@ -7,6 +7,7 @@ namespace barman::client {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 TEST(RemoteBarman, PutWalCommandIsThatOfBarman) {
   RemoteBarman barman{.host = "backup", .server = "main"};
@@ -39,6 +40,21 @@ TEST(RemoteBarman, NothingReachesTheRemoteShellUnquoted) {
   EXPECT_EQ(put_wal_command(barman, RemoteMode::run).back().front(), '\'');
   EXPECT_EQ(get_wal_command(barman, {.wal_name = "$(x)"}).back(),
             "get-wal 'a; rm -rf /'\\''' '$(x)'");
+}
+
+TEST(RemoteBarman, EachReasonOfSshHasItsNextStep) {
+  const RemoteBarman barman{.host = "backup", .port = "2222", .server = "main"};
+  const auto step = [&](const char* message) { return ssh_next_step(barman, message); };
+  EXPECT_THAT(step("barman@backup: Permission denied (publickey)."),
+              HasSubstr("'ssh-copy-id -p 2222 barman@backup'"));
+  EXPECT_THAT(step("Host key verification failed."), HasSubstr("'ssh -p 2222 barman@backup true'"));
+  EXPECT_THAT(step("ssh: connect to host backup port 2222: Connection refused"),
+              HasSubstr("sshd runs on backup"));
+  EXPECT_THAT(step("ssh: Could not resolve hostname backup: Name or service not known"),
+              HasSubstr("/etc/hosts"));
+  EXPECT_THAT(step("ssh: connect to host backup port 22: Connection timed out"),
+              HasSubstr("firewall"));
+  EXPECT_THAT(step("kex_exchange_identification: read"), HasSubstr("'ssh -v "));
 }
 
 }  // namespace

@@ -198,7 +198,9 @@ int archive_with_sender(const ArchiveWalRequest& request, WalFile requested) {
 }
 
 int archive(const ArchiveWalRequest& request) {
-  if (request.is_test) return run_test(put_wal_command(request.barman, RemoteMode::test));
+  if (request.is_test) {
+    return run_test(request.barman, put_wal_command(request.barman, RemoteMode::test));
+  }
   if (fs::is_directory(request.wal_path)) {
     tell(fmt::format("ERROR: WAL_PATH cannot be a directory: {}", request.wal_path.string()));
     return kExitFailure;
@@ -241,6 +243,7 @@ const command_line::ProgramSpec& wal_archive_program() {
     spec.exits = {{"0", "The file is durable on the Barman host; with --test: it would be taken."},
                   {"2", "Wrong usage, or the file could not be read or sent."},
                   {"3", "The Barman host cannot be reached by ssh."},
+                  {"255", "The same, with --test."},
                   {"other", "That of barman put-wal, which has refused the file."}};
     return spec;
   }();

@@ -221,7 +221,7 @@ int restore_with_spool(const RestoreWalRequest& request, WalDestination& destina
 
 int restore(const RestoreWalRequest& request) {
   if (request.wal.mode == RemoteMode::test) {
-    return run_test(get_wal_command(request.barman, request.wal));
+    return run_test(request.barman, get_wal_command(request.barman, request.wal));
   }
   if (fs::is_directory(request.destination)) {
     tell(fmt::format("ERROR: WAL_DEST cannot be a directory: {}", request.destination.string()));
@@ -275,6 +275,7 @@ const command_line::ProgramSpec& wal_restore_program() {
          "when it is started again. After 2 it would take the end of the connection for "
          "the end of the WAL."},
         {"3", "WAL_NAME is no name of a WAL file, or WAL_DEST cannot be opened."},
+        {"255", "With --test: the Barman host cannot be reached by ssh."},
         {"above 128", "A signal ended the transfer; PostgreSQL stops its recovery."}};
     return spec;
   }();

@@ -14,7 +14,7 @@ namespace {
 // Of the program when `command` is nullptr; the one for help comes last.
 std::vector<OptionSpec> completed_options(const ProgramSpec& program,
                                           const CommandSyntax* command) {
-  std::vector<OptionSpec> options = program.arguments_of(command).options;
+  std::vector<OptionSpec> options = program.arguments_of(command).offered_options();
   const auto help = std::ranges::find(options, ValueKind::help, &OptionSpec::kind);
   std::rotate(help, help + 1, options.end());
   return options;

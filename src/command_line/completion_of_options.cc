@@ -80,7 +80,7 @@ end
 
 std::vector<std::string> value_spellings(const ProgramSpec& program) {
   std::vector<std::string> names;
-  for (const OptionSpec& option : program.arguments.options) {
+  for (const OptionSpec& option : program.arguments.offered_options()) {
     if (!takes_value(option)) continue;
     for (std::string& name : spellings(option)) names.push_back(std::move(name));
   }
@@ -90,7 +90,7 @@ std::vector<std::string> value_spellings(const ProgramSpec& program) {
 std::string options_in_bash(const ProgramSpec& program) {
   std::vector<std::string> names;
   std::string values;
-  for (const OptionSpec& option : program.arguments.options) {
+  for (const OptionSpec& option : program.arguments.offered_options()) {
     const std::vector<std::string> own = spellings(option);
     names.insert(names.end(), own.begin(), own.end());
     if (!takes_value(option)) continue;
@@ -121,7 +121,7 @@ std::string options_in_zsh(const ProgramSpec& program) {
   std::string text = fmt::format(
       "#compdef {0}\n# zsh completion for {0}; made from its table of options.\n\n_arguments \\\n",
       program.name);
-  for (const OptionSpec& option : program.arguments.options) {
+  for (const OptionSpec& option : program.arguments.offered_options()) {
     for (const std::string& name : spellings(option)) {
       const bool has_equals = takes_value(option) && name.starts_with("--");
       text += fmt::format("  '{}{}[{}]", name, has_equals ? "=" : "", zsh_text(option.help));
@@ -146,7 +146,7 @@ std::string options_in_fish(const ProgramSpec& program) {
       "# Whether that many arguments stand before the cursor: COUNT OPTIONS_WITH_VALUE...\n"
       "function {}\n{}\ncomplete -c {} -f\n",
       program.name, function, kFishArguments, program.name);
-  for (const OptionSpec& option : program.arguments.options) {
+  for (const OptionSpec& option : program.arguments.offered_options()) {
     text += fmt::format("complete -c {}", program.name);
     for (const std::string_view name : option.names) text += fmt::format(" -l {}", name);
     for (const char name : option.short_names) text += fmt::format(" -s {}", name);

@@ -1,5 +1,7 @@
 #include "command_line/help.h"
 
+#include <set>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -100,15 +102,54 @@ std::string brief_help(const ProgramSpec& program) {
   return text;
 }
 
+std::string command_row(const CommandSyntax& command) {
+  std::string name(command.name);
+  for (const std::string_view alias : command.aliases) name += fmt::format(" ({})", alias);
+  return help_row(name, command.summary);
+}
+
 std::string command_rows(const ProgramSpec& program) {
-  std::string text = "\ncommands:\n";
+  std::string text;
+  std::set<const CommandSyntax*> shown;
+  for (const CommandGroup& group : program.groups) {
+    text += fmt::format("\n{}, for example: {}\n", group.title, group.example);
+    for (const std::string_view name : group.commands) {
+      const CommandSyntax* command = program.find_command(name);
+      if (command == nullptr || !command->is_available) continue;
+      shown.insert(command);
+      text += command_row(*command);
+    }
+  }
+  std::string rest;
   for (const CommandSyntax& command : program.commands) {
-    if (!command.is_available) continue;
-    std::string name(command.name);
-    for (const std::string_view alias : command.aliases) name += fmt::format(" ({})", alias);
-    text += help_row(name, command.summary);
+    if (command.is_available && !shown.contains(&command)) rest += command_row(command);
+  }
+  if (!rest.empty()) text += (shown.empty() ? "\ncommands:\n" : "\nother commands:\n") + rest;
+  return text + fmt::format("\n'{} help COMMAND' tells more of a command.\n", program.name);
+}
+
+std::string paragraphs(std::string_view description) {
+  std::string text;
+  for (const std::string& line : split(description, '\n')) {
+    text += fmt::format("\n{}\n", wrap(split_blanks(line), 0, 0));
   }
   return text;
+}
+
+// One line, whatever the number of options.
+std::string short_usage(const ProgramSpec& program, const CommandSyntax* command) {
+  std::string text = fmt::format("usage: {}", program.name);
+  if (command != nullptr) text += fmt::format(" {}", command->name);
+  text += " [OPTIONS]";
+  const bool has_commands = !program.commands.empty();
+  if (command == nullptr && has_commands) text += " COMMAND ...";
+  const ArgumentSpec spec = program.arguments_of(command);
+  for (const PositionalSpec& positional : spec.positionals) {
+    text += " " + positional_usage(positional);
+  }
+  if (!has_commands) return fmt::format("{}; {} --help\n", text, program.name);
+  if (command == nullptr) return fmt::format("{}; {} help\n", text, program.name);
+  return fmt::format("{}; {} help {}\n", text, program.name, command->name);
 }
 
 }  // namespace
@@ -147,7 +188,7 @@ std::string usage_text(const ProgramSpec& program, const CommandSyntax* command)
                                 : fmt::format("usage: {} ", program.name);
   const ArgumentSpec spec = program.arguments_of(command);
   std::vector<std::string> words;
-  for (const OptionSpec& option : spec.options) {
+  for (const OptionSpec& option : spec.offered_options()) {
     const std::string name = option.short_names.empty() ? "--" + std::string(option.names.front())
                                                         : std::string{'-', option.short_names[0]};
     words.push_back(fmt::format("[{}]", with_value(name, option)));
@@ -166,7 +207,7 @@ std::string help_text(const ProgramSpec& program, const CommandSyntax* command) 
   text += fmt::format("\n{}{}\n", wrap(split_blanks(capitalized(summary)), 0, 0),
                       command != nullptr ? "." : "");
   if (command != nullptr && !command->description.empty()) {
-    text += fmt::format("\n{}\n", wrap(split_blanks(command->description), 0, 0));
+    text += paragraphs(command->description);
   }
   const ArgumentSpec spec = program.arguments_of(command);
   if (!spec.positionals.empty()) text += "\narguments:\n";
@@ -174,7 +215,7 @@ std::string help_text(const ProgramSpec& program, const CommandSyntax* command) 
     text += help_row(std::string(positional.metavar), positional.help);
   }
   text += "\noptions:\n";
-  for (const OptionSpec& option : spec.options) {
+  for (const OptionSpec& option : spec.offered_options()) {
     text += help_row(names_with_values(option), option_help(option));
   }
   if (command == nullptr && !program.commands.empty()) text += command_rows(program);
@@ -185,7 +226,12 @@ std::string usage_error_text(const ProgramSpec& program, const UsageError& error
   const CommandSyntax* command = error.command();
   const std::string name = command != nullptr ? fmt::format("{} {}", program.name, command->name)
                                               : std::string(program.name);
-  return fmt::format("{}{}: error: {}\n", usage_text(program, command), name, error.what());
+  const std::string usage = program.help_style == HelpStyle::brief
+                                ? brief_usage(program)
+                                : short_usage(program, error.usage_of());
+  std::string text = fmt::format("{}{}: error: {}", usage, name, error.what());
+  if (!error.suggestion().empty()) text += ". " + error.suggestion();
+  return text + "\n";
 }
 
 }  // namespace barman::command_line

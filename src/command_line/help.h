@@ -11,7 +11,7 @@ namespace barman::command_line {
 // "usage: barman …"; for the program when `command` is nullptr.
 std::string usage_text(const ProgramSpec& program, const CommandSyntax* command = nullptr);
 std::string help_text(const ProgramSpec& program, const CommandSyntax* command = nullptr);
-// The usage, and "<program>: error: <message>" as the last line.
+// One line of usage, and "<program>: error: <message>" as the last line.
 std::string usage_error_text(const ProgramSpec& program, const UsageError& error);
 
 // For help and manual pages: "-j NJOBS, --jobs NJOBS", "--reuse-backup [{copy,link,off}]".

@@ -24,7 +24,10 @@ std::vector<std::string> synopsis_words(const ArgumentSpec& spec) {
 }
 
 std::string description_section(std::string_view description) {
-  return description.empty() ? "" : fmt::format(".SH DESCRIPTION\n{}\n", roff(description));
+  if (description.empty()) return "";
+  std::vector<std::string> paragraphs;
+  for (const std::string& line : split(description, '\n')) paragraphs.push_back(roff(line));
+  return fmt::format(".SH DESCRIPTION\n{}\n", join(paragraphs, "\n.PP\n"));
 }
 
 std::string argument_section(const ArgumentSpec& spec) {
@@ -37,7 +40,7 @@ std::string argument_section(const ArgumentSpec& spec) {
 
 std::string option_section(const ArgumentSpec& spec) {
   std::string text = ".SH OPTIONS\n";
-  for (const OptionSpec& option : spec.options) {
+  for (const OptionSpec& option : spec.offered_options()) {
     text += man_entry(names_with_values(option), option_help(option));
   }
   return text;

@@ -9,8 +9,10 @@
 
 #include <fmt/format.h>
 
+#include "base/nearest.h"
 #include "base/text.h"
 #include "command_line/argument_value.h"
+#include "command_line/completion.h"
 
 namespace barman::command_line {
 namespace {
@@ -196,7 +198,8 @@ class OptionReader {
 
 void check_value(const Owner& owner, const OptionSpec& option, const std::string& value) {
   if (const auto problem = value_problem(option.kind, option.choices, value)) {
-    throw UsageError(owner.command, fmt::format("argument {}: {}", owner.label(option), *problem));
+    throw UsageError(owner.command, fmt::format("argument {}: {}", owner.label(option), *problem))
+        .with_suggestion(did_you_mean(value, option.choices));
   }
 }
 
@@ -252,10 +255,36 @@ std::vector<std::string> store_positionals(const Owner& owner, const ArgumentSpe
   return superfluous;
 }
 
+// "--jobs" of "--jobs=4".
+std::string without_value(const std::string& word) { return word.substr(0, word.find('=')); }
+
+// What may have been meant by a word that looks like an option.
+std::string suggest_option(const Owner& owner, const std::string& word) {
+  const std::string given = without_value(word);
+  std::vector<std::string> names;
+  for (const OptionSpec& option : owner.program.arguments_of(owner.command).offered_options()) {
+    for (const std::string& name : spellings(option)) {
+      if (name.starts_with("--")) names.push_back(name);
+    }
+  }
+  for (const OptionSpec& option : owner.program.arguments.options) {
+    const std::vector<std::string> global = spellings(option);
+    if (owner.command == nullptr || std::ranges::find(global, given) == global.end()) continue;
+    return fmt::format("{} stands before the command: {} {} {} ...", given, owner.program.name,
+                       word, owner.command->name);
+  }
+  if (!given.starts_with("--")) return {};
+  return did_you_mean(given, std::vector<std::string_view>(names.begin(), names.end()));
+}
+
 [[noreturn]] void reject_unknown(const Owner& owner, const std::vector<std::string>& words) {
   const bool tells_all = owner.reads_as(Reading::argparse);
+  const auto option = std::ranges::find_if(
+      words, [](const std::string& word) { return word.size() > 1 && word.front() == '-'; });
   throw UsageError(
-      fmt::format("unrecognized arguments: {}", tells_all ? join(words, " ") : words.front()));
+      fmt::format("unrecognized arguments: {}", tells_all ? join(words, " ") : words.front()))
+      .with_usage_of(owner.command)
+      .with_suggestion(option == words.end() ? "" : suggest_option(owner, *option));
 }
 
 void check_groups(const Owner& owner, const std::vector<OptionSpec>& options,
@@ -323,19 +352,6 @@ Request parse_arguments(const Owner& owner, const ArgumentSpec& spec,
   return Request::run;
 }
 
-[[noreturn]] void reject_command(const ProgramSpec& program, const std::string& name) {
-  if (program.find_command(name) != nullptr) {
-    throw UsageError(
-        fmt::format("argument command: command '{}' is not available in this version", name));
-  }
-  std::vector<std::string> names;
-  for (const CommandSyntax& command : program.commands) {
-    if (command.is_available) names.push_back(fmt::format("'{}'", command.name));
-  }
-  throw UsageError(fmt::format("argument command: invalid choice: '{}' (choose from {})", name,
-                               join(names, ", ")));
-}
-
 // The options before the command; `words` becomes what is left from the command on.
 Request parse_global(const Owner& owner, std::vector<std::string>& words, ParsedArguments& result) {
   const std::vector<OptionSpec>& options = owner.program.arguments.options;
@@ -353,6 +369,35 @@ Request parse_global(const Owner& owner, std::vector<std::string>& words, Parsed
 
 }  // namespace
 
+UsageError unknown_command(const ProgramSpec& program, const std::string& name) {
+  if (program.find_command(name) != nullptr) {
+    return UsageError(
+        fmt::format("argument command: command '{}' is not available in this version", name));
+  }
+  std::vector<std::string_view> names;
+  for (const CommandSyntax& command : program.commands) {
+    if (!command.is_available) continue;
+    names.push_back(command.name);
+    names.insert(names.end(), command.aliases.begin(), command.aliases.end());
+  }
+  UsageError error(fmt::format("argument command: invalid choice: '{}'", name));
+  const std::string nearest = did_you_mean(name, names);
+  error.with_suggestion(nearest.empty() ? fmt::format("'{} help' lists the commands.", program.name)
+                                        : nearest);
+  return error;
+}
+
+std::vector<std::string> unused_options(const ProgramSpec& program, const ParsedLine& line) {
+  std::vector<std::string> texts;
+  const ArgumentSpec spec = program.arguments_of(line.command);
+  for (const OptionSpec& option : spec.options) {
+    if (option.is_offered() || !line.arguments.has(option.key())) continue;
+    texts.push_back(
+        fmt::format("{} has no effect: {}.", option.display_names(), option.unused_because));
+  }
+  return texts;
+}
+
 ParsedLine parse_line(const ProgramSpec& program, const std::vector<std::string>& words) {
   ParsedLine line;
   const Owner owner = {.program = program};
@@ -366,7 +411,8 @@ ParsedLine parse_line(const ProgramSpec& program, const std::vector<std::string>
   line.request = parse_global(owner, rest, line.global);
   if (line.request != Request::run || rest.empty()) return line;
   line.command = program.find_command(rest.front());
-  if (line.command == nullptr || !line.command->is_available) reject_command(program, rest.front());
+  if (line.command == nullptr || !line.command->is_available)
+    throw unknown_command(program, rest.front());
   rest.erase(rest.begin());
   const ArgumentSpec spec = program.arguments_of(line.command);
   line.arguments = ParsedArguments(line.command->name, spec);

@@ -1,6 +1,7 @@
 #include "command_line/program_spec.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -20,6 +21,12 @@ std::string OptionSpec::display_names() const {
   for (const std::string_view name : names) parts.push_back("--" + std::string(name));
   for (const char name : short_names) parts.push_back({'-', name});
   return join(parts, "/");
+}
+
+std::vector<OptionSpec> ArgumentSpec::offered_options() const {
+  std::vector<OptionSpec> offered;
+  std::ranges::copy_if(options, std::back_inserter(offered), &OptionSpec::is_offered);
+  return offered;
 }
 
 const CommandSyntax* ProgramSpec::find_command(std::string_view command) const {

@@ -56,7 +56,11 @@ struct OptionSpec {
   // What the value is, for completion: "files", "directories", "hosts", or what the program's
   // CompletionScripts know; "" = nothing that a shell could tell.
   std::string_view words{};
+  // One that is accepted without effect, and why: no help, no manual page and no completion offers
+  // it, and who gives it is told (unused_options()).
+  std::string_view unused_because{};
 
+  bool is_offered() const { return unused_because.empty(); }
   std::string key() const;
   // "--jobs/-j"
   std::string display_names() const;
@@ -77,13 +81,16 @@ struct PositionalSpec {
 struct ArgumentSpec {
   std::vector<OptionSpec> options{};
   std::vector<PositionalSpec> positionals{};
+
+  std::vector<OptionSpec> offered_options() const;
 };
 
 struct CommandSyntax {
   std::string_view name{};
   std::vector<std::string_view> aliases{};
-  std::string_view summary{};      // one line
-  std::string_view description{};  // more, for the command's own help; may be empty
+  std::string_view summary{};  // one line
+  // More, for the command's own help; may be empty. Lines are paragraphs.
+  std::string_view description{};
   ArgumentSpec arguments{};
   // One that is known by name only is not shown and is refused.
   bool is_available = true;
@@ -113,6 +120,14 @@ struct ManualEntry {
   std::string_view meaning;
 };
 
+// Commands that belong together, for the help of the program. Names that the program does not have
+// are passed over.
+struct CommandGroup {
+  std::string_view title{};
+  std::string_view example{};
+  std::vector<std::string_view> commands{};
+};
+
 // The beginnings of the scripts of a program with commands: functions that complete what only the
 // program knows (command_line/completion.h).
 struct CompletionScripts {
@@ -134,6 +149,8 @@ struct ProgramSpec {
   // With commands: the options that stand before the command; --help and --version among them.
   ArgumentSpec arguments{};
   std::vector<CommandSyntax> commands{};
+  // The order of the help; commands of no group come last.
+  std::vector<CommandGroup> groups{};
   // Behind help texts.
   std::string_view epilogue{};
   std::string_view example{};  // of postgresql.conf

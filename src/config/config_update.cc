@@ -15,6 +15,7 @@
 #include "config/ini_reader.h"
 #include "config/option_value.h"
 #include "config/rendering.h"
+#include "config/unusable_value.h"
 
 namespace barman::config {
 namespace {
@@ -80,7 +81,12 @@ std::optional<std::string> find_option_problem(Kind kind, const std::string& sec
   const bool is_known = kind == Kind::model
                             ? is_known_model_key(change.key)
                             : option != nullptr && has_scope(option->scopes, Scope::server);
-  if (!is_known) return fmt::format("Invalid option '{}' for {} '{}'", change.key, word, section);
+  if (!is_known) {
+    const std::string nearest =
+        nearest_key(change.key, kind == Kind::model ? is_known_model_key : is_known_server_key);
+    return fmt::format("Invalid option '{}' for {} '{}'{}{}", change.key, word, section,
+                       nearest.empty() ? "" : ". ", nearest);
+  }
   const auto failed = [&](std::string_view reason) {
     return fmt::format("Validation failed for {} '{}': key '{}' -> {}", word, section, change.key,
                        reason);

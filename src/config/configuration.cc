@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "config/option_value.h"
 #include "config/resolution.h"
+#include "config/unusable_value.h"
 
 namespace barman::config {
 namespace {
@@ -26,6 +27,24 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_readable(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }
+
+// Each with the reason why it is not the one: a file that may not be read is another case than
+// none.
+std::string describe_places(const MainFileLookup& lookup) {
+  std::vector<std::string> places;
+  if (lookup.home) places.push_back(*lookup.home + "/.barman.conf");
+  places.insert(places.end(), lookup.defaults.begin(), lookup.defaults.end());
+  for (std::string& place : places) {
+    std::error_code code;
+    const bool is_there = fs::exists(place, code);
+    place += is_there || code == std::errc::permission_denied ? " (may not be read by this user)"
+                                                              : " (is not there)";
+  }
+  return fmt::format(
+      "Looked at: {}. Name another one with -c FILE or in BARMAN_CONFIG_FILE; "
+      "'barman help' needs none.",
+      join(places, ", "));
+}
 
 std::string find_main_file(const MainFileLookup& lookup) {
   for (const auto& named : {lookup.option, lookup.environment}) {
@@ -40,7 +59,8 @@ std::string find_main_file(const MainFileLookup& lookup) {
     if (is_readable(path)) return path;
   throw StartupError(
       "Could not find any configuration file at default locations.\n"
-      "Check Barman's documentation for more help.");
+      "Check Barman's documentation for more help.\n" +
+      describe_places(lookup));
 }
 
 // Python's names and numbers of log levels.
@@ -146,14 +166,21 @@ void Configuration::read_global() {
       throw Error(ErrorKind::config,
                   fmt::format("Invalid configuration value '{}' for key lock_directory_cleanup in "
                               "[barman] section: {}",
-                              *text, *parsed.refusal));
+                              *text, *parsed.refusal),
+                  fmt::format("Correct it in \"{}\": lock_directory_cleanup = on, or off.",
+                              global_source("lock_directory_cleanup")));
     if (const bool* value = std::get_if<bool>(&parsed.value))
       global_.lock_directory_cleanup = *value;
   }
   if (const auto text = global_value("log_level")) {
     const auto level = parse_log_level(without_inline_comment(*text));
     if (level) global_.log_level = *level;
-    if (!level) global_.unknown_log_level = *text;
+    if (!level) {
+      global_.unknown_log_level = *text;
+      warn_once(ignored_value_warning(describe_unusable_global(
+          document_, "log_level", *text,
+          "one of: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number", "INFO")));
+    }
   }
   for (const auto& [key, setting] : document_.keys(kGlobalSection)) {
     const auto value = document_.find_value(kGlobalSection, key);
@@ -251,9 +278,7 @@ void Configuration::classify_sections() {
 void Configuration::check_keys() {
   const auto check = [&](const std::string& section, bool (*is_known)(std::string_view)) {
     for (const auto& [key, setting] : document_.keys(section))
-      if (!is_known(key))
-        warn_once(
-            fmt::format("Invalid configuration option \"{}\" in [{}] section.", key, section));
+      if (!is_known(key)) warn_once(describe_unknown_key(section, key, is_known));
   };
   check(std::string(kGlobalSection), is_known_global_key);
   for (const std::string& name : server_sections_) check(name, is_known_server_key);

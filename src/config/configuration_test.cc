@@ -196,14 +196,29 @@ TEST_F(ConfigurationTest, WarnsAboutUnknownKeysAndRefusedValues) {
           "Invalid configuration option \"foo\" in [main] section.",
           "Invalid configuration option \"log_level\" in [main] section.",
           "Invalid configuration option \"model\" in [main] section.",
-          "Ignoring invalid configuration value 'maybe' for key active in [main] section: Invalid "
-          "boolean representation (must be one in: true|t|yes|1|on | false|f|no|0|off)",
-          "Ignoring invalid configuration value 'z' for key check_timeout in [main] section: "
-          "invalid literal for int() with base 10: 'z'",
-          "Ignoring invalid configuration value 'y' for key check_timeout in [barman] section: "
-          "invalid literal for int() with base 10: 'y'"));
+          fmt::format(
+              "Ignoring invalid configuration value 'maybe' for key active in [main] section: "
+              "Invalid boolean representation (must be one in: true|t|yes|1|on | false|f|no|0|off) "
+              "(\"{}\", line 10; for example: active = on). Correct it.",
+              path("barman.conf")),
+          HasSubstr("Ignoring invalid configuration value 'z' for key check_timeout in [main] "
+                    "section: invalid literal for int() with base 10: 'z' (\""),
+          HasSubstr("Ignoring invalid configuration value 'y' for key check_timeout in [barman] "
+                    "section: invalid literal for int() with base 10: 'y' (\"")));
   EXPECT_EQ(configuration.find_server("main")->check_timeout, 30);
   EXPECT_TRUE(configuration.find_server("main")->active);
+}
+
+TEST_F(ConfigurationTest, NamesTheOptionThatWasMeant) {
+  const Configuration configuration = load(
+      "log_levl = INFO\n[a]\nbakup_method = postgres\nretention_polcy = REDUNDANCY 2\n"
+      "[m]\nmodel = on\ncluster = c\nslotname = s\n");
+  EXPECT_THAT(configuration.warnings(),
+              ElementsAre("Invalid configuration option \"log_levl\" in [barman] section. Did you "
+                          "mean 'log_level'?",
+                          HasSubstr("Did you mean 'backup_method'?"),
+                          HasSubstr("Did you mean 'retention_policy'?"),
+                          HasSubstr("Did you mean 'slot_name'?")));
 }
 
 TEST_F(ConfigurationTest, RefusesNamesThatCannotBePartOfPaths) {
@@ -280,7 +295,8 @@ TEST_F(ConfigurationTest, ShowsAnInvalidRetentionPolicyWithoutEnforcingIt) {
   const ServerConfig& a = *configuration.find_server("a");
   EXPECT_FALSE(a.disabled);
   EXPECT_FALSE(a.retention_policy);
-  EXPECT_EQ(a.invalid_retention_policy, "keep everything");
+  ASSERT_NE(a.find_unusable("retention_policy"), nullptr);
+  EXPECT_EQ(a.find_unusable("retention_policy")->written, "keep everything");
 }
 
 TEST_F(ConfigurationTest, AppliesTheActiveModel) {
@@ -343,12 +359,13 @@ TEST_F(ConfigurationTest, AnInvalidRetentionPolicyOfAModelIsShownAndNotEnforced)
   const std::string text = std::string(kStreamingServer) +
                            "cluster = c\nretention_policy = REDUNDANCY 2\n"
                            "[m]\nmodel = on\ncluster = c\nretention_policy = for ever\n";
-  EXPECT_FALSE(load(text).find_server("a")->invalid_retention_policy);
+  EXPECT_EQ(load(text).find_server("a")->find_unusable("retention_policy"), nullptr);
   write("a/.active-model.auto", "m");
   const Configuration configuration = load(text);
   const ServerConfig& a = *configuration.find_server("a");
   EXPECT_FALSE(a.retention_policy);
-  EXPECT_EQ(a.invalid_retention_policy, "for ever");
+  ASSERT_NE(a.find_unusable("retention_policy"), nullptr);
+  EXPECT_EQ(a.find_unusable("retention_policy")->written, "for ever");
 }
 
 TEST_F(ConfigurationTest, InlineCommentsEndWordsOutsideTheOptionTable) {

@@ -42,7 +42,7 @@ void IniDocument::merge(const IniFile& content, const std::string& file) {
   for (const IniSection& section : content.sections) {
     if (section.name != kDefaultSection) continue;
     for (const IniEntry& entry : section.entries)
-      defaults.insert_or_assign(entry.key, IniSetting{entry.value, file});
+      defaults.insert_or_assign(entry.key, IniSetting{entry.value, file, entry.line_number});
   }
   for (const auto& [key, setting] : defaults)
     sections_[std::string(kDefaultSection)].insert_or_assign(key, setting);
@@ -53,7 +53,8 @@ void IniDocument::merge(const IniFile& content, const std::string& file) {
     const auto [position, is_new] = merged.try_emplace(section.name);
     if (is_new) position->second = defaults;
     for (const IniEntry& entry : section.entries)
-      position->second.insert_or_assign(entry.key, IniSetting{entry.value, file});
+      position->second.insert_or_assign(entry.key,
+                                        IniSetting{entry.value, file, entry.line_number});
   }
   for (auto& [name, keys] : merged) {
     IniKeys& target = sections_[std::string(name)];

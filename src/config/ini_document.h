@@ -3,6 +3,7 @@
 // files.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,7 +19,9 @@ inline constexpr std::string_view kGlobalSection = "barman";
 struct IniSetting {
   std::string raw;
   std::string file;
-  bool operator==(const IniSetting&) const = default;
+  std::size_t line_number = 0;
+  // The same setting, on whatever line.
+  bool operator==(const IniSetting& other) const { return raw == other.raw && file == other.file; }
 };
 
 using IniKeys = std::map<std::string, IniSetting, std::less<>>;

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "config/rendering.h"
+#include "config/unusable_value.h"
 
 namespace barman::config {
 
@@ -32,8 +33,11 @@ void apply_model(ServerConfig& config, const Model& model) {
   for (const auto& [name, value] : model.values) set_option(config, *find_option(name), value);
   if (streaming_follows && !model.values.contains("streaming_conninfo"))
     config.streaming_conninfo = config.conninfo;
-  if (model.values.contains("retention_policy"))
-    config.invalid_retention_policy = model.invalid_retention_policy;
+  for (const auto& [name, value] : model.values) config.unusable_values.erase(name);
+  for (const auto& [name, value] : model.unusable_values) {
+    config.unusable_values.insert_or_assign(name, value);
+    choose_careful_value(config, name);
+  }
   config.active_model = model.name;
 }
 

@@ -17,8 +17,8 @@ struct Model {
   std::string cluster;
   // The options it sets, by name, without cluster.
   std::map<std::string, OptionData, std::less<>> values;
-  // As written; the model then has no policy among its values, but an empty one.
-  std::optional<std::string> invalid_retention_policy;
+  // A retention policy that is one of them is among the values, too, as an empty one.
+  UnusableValues unusable_values;
 };
 
 struct ModelChange {

@@ -58,8 +58,8 @@ struct Renderer {
 OptionData effective_data(const ServerConfig& config, const Option& option) {
   if (option.name == "wal_retention_policy" && config.retention_policy)
     return to_upper(config.wal_retention_policy);
-  if (option.type == OptionType::retention && config.invalid_retention_policy)
-    return *config.invalid_retention_policy;
+  const UnusableValue* unusable = config.find_unusable(option.name);
+  if (option.type == OptionType::retention && unusable != nullptr) return unusable->written;
   return get_option(config, option);
 }
 

@@ -1,20 +1,17 @@
 #include "config/resolution.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
 #include "config/option_value.h"
+#include "config/unusable_value.h"
 
 namespace barman::config {
 namespace {
-
-std::string ignored_value_text(std::string_view text, std::string_view key,
-                               std::string_view section, std::string_view reason) {
-  return fmt::format("Ignoring invalid configuration value '{}' for key {} in [{}] section: {}",
-                     text, key, section, reason);
-}
 
 class ServerResolver {
  public:
@@ -35,6 +32,7 @@ class ServerResolver {
       if (option.is_inheritable() && take_from(kGlobalSection, option)) continue;
       set_option(config_, option, default_value(option));
     }
+    for (const auto& [name, value] : config_.unusable_values) choose_careful_value(config_, name);
     drop_repeated_limits();
     return std::move(config_);
   }
@@ -53,13 +51,10 @@ class ServerResolver {
       return false;
     }
     ParsedOption parsed = parse_option(option, value->text);
-    if (parsed.refusal) {
-      report_refusal(section, option, value->text, *parsed.refusal);
-      return false;
-    }
+    if (parsed.refusal || !parsed.log_lines.empty())
+      report_unusable(section, option, value->text, parsed);
+    if (parsed.refusal) return false;
     if (std::holds_alternative<std::monostate>(parsed.value)) {
-      if (option.type == OptionType::retention && !parsed.log_lines.empty())
-        config_.invalid_retention_policy = value->text;
       const bool cancels = is_own_section || !parsed.log_lines.empty() || parsed.is_none;
       if (!cancels) return false;
       parsed.value = default_value(option);
@@ -75,13 +70,18 @@ class ServerResolver {
     return true;
   }
 
-  void report_refusal(std::string_view section, const Option& option, std::string_view text,
-                      std::string_view reason) {
-    warnings_.push_back(ignored_value_text(text, option.name, section, reason));
+  void report_unusable(std::string_view section, const Option& option, const std::string& text,
+                       const ParsedOption& parsed) {
+    std::string told = describe_unusable(document_, section, option, text, parsed);
+    warnings_.push_back(ignored_value_warning(told));
     // Falling back to a local directory would turn a cloud server into a local one.
-    if (option.type == OptionType::location)
+    if (option.type == OptionType::location) {
       disable_server(config_, fmt::format("Invalid {} '{}' for server {}: {}", option.name, text,
-                                          config_.name, reason));
+                                          config_.name, *parsed.refusal));
+      return;
+    }
+    config_.unusable_values.emplace(option.name,
+                                    UnusableValue{.written = text, .text = std::move(told)});
   }
 
   static bool is_relative_path(const Option& option, const OptionData& value) {
@@ -152,7 +152,7 @@ ServerConfig resolve_server(const IniDocument& document, const std::string& name
 
 std::optional<Model> resolve_model(const IniDocument& document, const std::string& name,
                                    std::vector<std::string>& warnings) {
-  Model model{.name = name, .cluster = {}, .values = {}, .invalid_retention_policy = {}};
+  Model model{.name = name, .cluster = {}, .values = {}, .unusable_values = {}};
   for (const Option& option : server_options()) {
     if (!has_scope(option.scopes, Scope::model)) continue;
     const auto value = document.find_value(name, option.name);
@@ -160,14 +160,16 @@ std::optional<Model> resolve_model(const IniDocument& document, const std::strin
     ParsedOption parsed =
         value->problem ? ParsedOption{.value = {}, .refusal = value->problem, .log_lines = {}}
                        : parse_option(option, value->text);
-    if (parsed.refusal) {
-      warnings.push_back(ignored_value_text(value->text, option.name, name, *parsed.refusal));
-      continue;
+    if (parsed.refusal || !parsed.log_lines.empty()) {
+      std::string told = describe_unusable(document, name, option, value->text, parsed);
+      warnings.push_back(ignored_value_warning(told));
+      model.unusable_values.emplace(option.name,
+                                    UnusableValue{.written = value->text, .text = std::move(told)});
     }
+    if (parsed.refusal) continue;
     for (const std::string& line : parsed.log_lines)
       log::warning(log::kConfigComponent, "{} for model {}", line, name);
     const bool is_bad_policy = option.type == OptionType::retention && !parsed.log_lines.empty();
-    if (is_bad_policy) model.invalid_retention_policy = value->text;
     if (std::holds_alternative<std::monostate>(parsed.value) && !parsed.is_none && !is_bad_policy)
       continue;
     if (option.name == "cluster") {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <initializer_list>
 
 #include <fmt/format.h>
 
@@ -14,6 +15,14 @@ namespace {
 template <std::size_t size, typename Enum>
 std::string_view word_of(const std::array<std::string_view, size>& words, Enum word) {
   return words.at(static_cast<std::size_t>(word));
+}
+
+std::optional<std::string> first_text(const ServerConfig& config,
+                                      std::initializer_list<std::string_view> options) {
+  for (const std::string_view option : options) {
+    if (const UnusableValue* value = config.find_unusable(option)) return value->text;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -59,6 +68,25 @@ std::string RetentionPolicy::text() const {
   if (unit == Unit::weeks) unit_text = "WEEKS";
   if (unit == Unit::months) unit_text = "MONTHS";
   return fmt::format("RECOVERY WINDOW OF {} {}", count, unit_text);
+}
+
+const UnusableValue* ServerConfig::find_unusable(std::string_view option) const {
+  const auto found = unusable_values.find(option);
+  return found == unusable_values.end() ? nullptr : &found->second;
+}
+
+std::optional<std::string> ServerConfig::find_retention_doubt() const {
+  return first_text(*this, {"retention_policy", "retention_policy_mode", "wal_retention_policy",
+                            "minimum_redundancy"});
+}
+
+std::optional<std::string> ServerConfig::find_deletion_doubt() const {
+  return first_text(*this, {"minimum_redundancy"});
+}
+
+// Data in clear where it was to be encrypted cannot be taken back.
+std::optional<std::string> ServerConfig::find_backup_doubt() const {
+  return first_text(*this, {"backup_method", "encryption"});
 }
 
 bool is_cloud_url(std::string_view path) { return path.find("://") != std::string_view::npos; }

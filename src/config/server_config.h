@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -70,6 +71,15 @@ struct RetentionPolicy {
   std::string text() const;
   bool operator==(const RetentionPolicy&) const = default;
 };
+
+// A value of a configuration file that is not understood.
+struct UnusableValue {
+  std::string written;
+  // Where it stands, why it is none, what is allowed, and what follows.
+  std::string text;
+};
+// By option.
+using UnusableValues = std::map<std::string, UnusableValue, std::less<>>;
 
 // Tablespace name -> limit in kB/s.
 using TablespaceLimits = std::map<std::string, std::int64_t>;
@@ -214,9 +224,16 @@ struct ServerConfig {
   std::vector<std::string> warnings;
   std::vector<std::string> backup_warnings;
   std::optional<std::string> active_model;
-  // The text of a retention_policy that could not be parsed: nothing is enforced, `check` fails.
-  std::optional<std::string> invalid_retention_policy;
+  // What was written and is not understood: `check` fails, and nothing that cannot be taken back is
+  // done by a value that takes its place.
+  UnusableValues unusable_values;
 
+  const UnusableValue* find_unusable(std::string_view option) const;
+  // Why no retention policy may delete anything; of `delete`, why it may not; why no backup is
+  // taken: an option that decides about it is not understood.
+  std::optional<std::string> find_retention_doubt() const;
+  std::optional<std::string> find_deletion_doubt() const;
+  std::optional<std::string> find_backup_doubt() const;
   bool is_passive() const { return primary_ssh_command.has_value(); }
   bool has_cloud_basebackups() const;
   bool has_cloud_wals() const;

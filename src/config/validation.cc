@@ -29,9 +29,11 @@ class Validator {
     if (!config_.is_passive()) {
       check_connections();
       check_archivers();
-      check_method();
+      // Of a method that is not understood nothing can be said, and nobody has asked for rsync.
+      if (config_.find_unusable("backup_method") == nullptr) check_method();
     }
     check_destinations();
+    name_unavailable_method();
     warn_of_immutable_index();
   }
 
@@ -123,6 +125,19 @@ class Validator {
           fmt::format("'combine_mode = {}' of server '{}' has no effect: incremental backups are "
                       "combined while they are restored, without a staging area.",
                       config_.combine_mode, config_.name));
+  }
+
+  // What such a method lacks is not worth correcting.
+  void name_unavailable_method() {
+    const bool is_unavailable = config_.backup_method == BackupMethod::snapshot ||
+                                config_.backup_method == BackupMethod::local_to_cloud;
+    if (!is_unavailable || config_.is_passive() || config_.messages.empty()) return;
+    config_.messages.insert(
+        config_.messages.begin(),
+        fmt::format("backup_method = {} is not available in this version. Set backup_method = "
+                    "postgres and streaming_conninfo, backup_method = rsync and ssh_command, or, "
+                    "on the host of PostgreSQL, backup_method = local-rsync",
+                    to_text(config_.backup_method)));
   }
 
   void check_ssh_command() {

@@ -143,25 +143,28 @@ TEST(Validation, BackupCompression) {
 }
 
 TEST(Validation, SnapshotMethod) {
-  EXPECT_THAT(messages(kSnapshot), ElementsAre("snapshot_provider option is required by snapshot "
-                                               "backup_method"));
+  // What it lacks is told behind the reason why none of it matters.
+  EXPECT_THAT(messages(kSnapshot).front(),
+              HasSubstr("backup_method = snapshot is not available in this version"));
+  EXPECT_THAT(messages(kSnapshot), Contains("snapshot_provider option is required by snapshot "
+                                            "backup_method"));
   EXPECT_THAT(messages(kSnapshot + "snapshot_provider = gcp\ngcp_project = p\n"), IsEmpty());
   EXPECT_THAT(messages(kSnapshot + "snapshot_provider = gcp\n"),
-              ElementsAre(HasSubstr("Error initialising snapshot provider gcp: ")));
+              Contains(HasSubstr("Error initialising snapshot provider gcp: ")));
   EXPECT_THAT(messages(kSnapshot + "snapshot_provider = moon\n"),
-              ElementsAre(HasSubstr("Error initialising snapshot provider moon: ")));
+              Contains(HasSubstr("Error initialising snapshot provider moon: ")));
   EXPECT_THAT(
       messages(kSnapshot + "snapshot_provider = gcp\ngcp_project = p\nbandwidth_limit = 5\n"),
-      ElementsAre("bandwidth_limit option is not supported by snapshot backup_method"));
+      Contains("bandwidth_limit option is not supported by snapshot backup_method"));
   const std::string aws = kSnapshot + "snapshot_provider = aws\n";
   EXPECT_THAT(messages(aws), IsEmpty());
-  EXPECT_EQ(messages(aws + "aws_snapshot_lock_mode = compliance\n").size(), 1U);
+  EXPECT_EQ(messages(aws + "aws_snapshot_lock_mode = compliance\n").size(), 2U);
   const std::string locked =
       aws + "aws_snapshot_lock_mode = governance\naws_snapshot_lock_duration = 5\n";
   EXPECT_THAT(messages(locked), IsEmpty());
-  EXPECT_EQ(messages(locked + "aws_snapshot_lock_cool_off_period = 5\n").size(), 1U);
-  EXPECT_EQ(messages(aws + "aws_snapshot_lock_duration = 0\n").size(), 1U);
-  EXPECT_EQ(messages(aws + "aws_snapshot_lock_expiration_date = tomorrow\n").size(), 1U);
+  EXPECT_EQ(messages(locked + "aws_snapshot_lock_cool_off_period = 5\n").size(), 2U);
+  EXPECT_EQ(messages(aws + "aws_snapshot_lock_duration = 0\n").size(), 2U);
+  EXPECT_EQ(messages(aws + "aws_snapshot_lock_expiration_date = tomorrow\n").size(), 2U);
   EXPECT_THAT(messages(aws + "aws_snapshot_lock_expiration_date = 2027-01-02T03:04:05.678Z\n"),
               IsEmpty());
 }
@@ -171,7 +174,8 @@ TEST(Validation, CloudDestinationsMayBeMixed) {
   EXPECT_THAT(messages(kPostgres + "wals_directory = s3://b/x\n"), IsEmpty());
   EXPECT_THAT(messages(kPostgres + "basebackups_directory = s3://b/x\n"), IsEmpty());
   EXPECT_THAT(messages("conninfo = a=b\narchiver = on\nbackup_method = local-to-cloud\n"),
-              ElementsAre(HasSubstr("must be cloud URLs with local-to-cloud")));
+              ElementsAre(HasSubstr("backup_method = local-to-cloud is not available"),
+                          HasSubstr("must be cloud URLs with local-to-cloud")));
   const ServerConfig cloud = validate(kCloud);
   EXPECT_EQ(cloud.xlogdb_directory, "s3://b/x");
   EXPECT_EQ(cloud.xlogdb_location(), "/home/b/meta");
@@ -202,6 +206,16 @@ TEST(Validation, ObjectEncryption) {
               ElementsAre("SSE-C key file path must be absolute: x"));
   EXPECT_THAT(messages(kCloud + "aws_sse_customer_key = /x\n"),
               ElementsAre(HasSubstr("must be provided as a file:// URI")));
+}
+
+TEST(Validation, AMethodThatIsNotUnderstoodIsNotTakenForRsync) {
+  ServerConfig config;
+  config.conninfo = "a=b";
+  config.archiver = true;
+  config.unusable_values = {{"backup_method", {.written = "postgress", .text = "told"}}};
+  validate_server(config, {});
+  EXPECT_THAT(config.messages, IsEmpty());
+  EXPECT_FALSE(config.disabled);
 }
 
 TEST(Validation, PassiveServersNeedNoConnection) {

@@ -58,8 +58,12 @@ ServerSummary summarize_server(const config::ServerConfig& config,
   summary.state = state_of(config);
   summary.is_passive = config.is_passive();
   summary.has_live_values = facts.has_value();
-  summary.minimum_redundancy =
-      static_cast<std::uint64_t>(std::max<std::int64_t>(config.minimum_redundancy, 0));
+  if (config.find_unusable("minimum_redundancy") == nullptr) {
+    summary.minimum_redundancy =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(config.minimum_redundancy, 0));
+  } else {
+    summary.minimum_redundancy.reset();
+  }
   if (facts) {
     summary.postgres_version = facts->version_text;
     if (config.streaming_archiver) summary.is_receiver_running = is_receiver_running;

@@ -40,7 +40,8 @@ struct ServerSummary {
   std::optional<Timestamp> last_backup_end;
   // Full backups, and how many there must be.
   std::uint64_t redundancy = 0;
-  std::uint64_t minimum_redundancy = 0;
+  // nullopt: the setting is not understood.
+  std::optional<std::uint64_t> minimum_redundancy = 0;
   std::optional<RecoverySpan> span;
 };
 

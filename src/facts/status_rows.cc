@@ -87,6 +87,7 @@ void add_archiver_rows(Rows& rows, const ServerFacts& facts) {
 }
 
 std::string retention_text(const ServerConfig& config) {
+  if (config.find_retention_doubt()) return "not enforced (a setting is not understood)";
   if (!config.retention_policy) return "not enforced";
   return fmt::format("enforced (mode: {}, retention: {}, WAL retention: {})",
                      to_text(config.retention_policy_mode), config.retention_policy->text(),
@@ -110,6 +111,11 @@ void add_backup_rows(Rows& rows, const ServerConfig& config,
            first == backups.end() ? "None" : first->id.value);
   rows.add("last_backup", "Last available backup",
            last == backups.rend() ? "None" : last->id.value);
+  if (config.find_unusable("minimum_redundancy") != nullptr) {
+    rows.add("minimum_redundancy", "Minimum redundancy requirements",
+             fmt::format("FAILED ({}/unknown: the setting is not understood)", roots));
+    return;
+  }
   rows.add("minimum_redundancy", "Minimum redundancy requirements",
            fmt::format("{} ({}/{})", roots < config.minimum_redundancy ? "FAILED" : "satisfied",
                        roots, config.minimum_redundancy));

@@ -82,6 +82,21 @@ TEST(StatusRows, AreThoseOfTheSampleOfBarman) {
             "minimum_redundancy|Minimum redundancy requirements: satisfied (1/1)\n");
 }
 
+TEST(StatusRows, NothingIsSatisfiedByAGuess) {
+  config::ServerConfig config = sample_config();
+  config.minimum_redundancy = 0;
+  config.unusable_values = {{"minimum_redundancy", {.written = "two", .text = "told"}}};
+  const std::string text = text_of(make_status_rows(
+      config, ServerFacts{}, {make_backup("20261121T015053", BackupStatus::done)}));
+  EXPECT_NE(text.find("Retention policies: not enforced (a setting is not understood)\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("Minimum redundancy requirements: FAILED (1/unknown: the setting is not "
+                      "understood)\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(StatusRows, AnUnreachableServerTellsOnlyThat) {
   config::ServerConfig config = sample_config();
   config.description.reset();

@@ -155,6 +155,10 @@ int Reporter::begin_raw_output() {
 
 OutputFormat Reporter::format() const { return state_->options.format; }
 
+bool Reporter::has_reader() const {
+  return format() == OutputFormat::console && ::isatty(state_->options.stderr_fd) == 1;
+}
+
 std::string Reporter::colored(std::string_view text, Color color) const {
   return state_->has_colors ? paint(text, color) : std::string(text);
 }

@@ -84,6 +84,9 @@ class Reporter final : public Messages {
 
   OutputFormat format() const;
   bool is_json() const { return format() == OutputFormat::json; }
+  // Whether errors are read by a person: console text, and stderr is a terminal. Scripts get the
+  // texts that they know.
+  bool has_reader() const;
   // The text in that colour, or as it is when colours are off.
   std::string colored(std::string_view text, Color color) const;
 

@@ -107,7 +107,10 @@ TableCell wal_cell(const facts::ServerSummary& server) {
 }
 
 std::vector<TableCell> summary_cells(const facts::ServerSummary& server, Timestamp now) {
-  const bool is_redundant = server.redundancy >= server.minimum_redundancy;
+  const bool is_redundant =
+      server.minimum_redundancy && server.redundancy >= *server.minimum_redundancy;
+  const std::string minimum =
+      server.minimum_redundancy ? fmt::to_string(*server.minimum_redundancy) : "?";
   return {{.text = server_title(server.name, server.state)},
           postgres_cell(server),
           wal_cell(server),
@@ -116,7 +119,7 @@ std::vector<TableCell> summary_cells(const facts::ServerSummary& server, Timesta
                        ? short_age(seconds_between(*server.last_backup_end, now)) + " ago"
                        : "never",
            .color = server.last_backup_end ? std::nullopt : std::optional(Color::yellow)},
-          {.text = fmt::format("{}/{}", server.redundancy, server.minimum_redundancy),
+          {.text = fmt::format("{}/{}", server.redundancy, minimum),
            .color = is_redundant ? Color::green : Color::red},
           server.span
               ? TableCell{.text = short_age(seconds_between(server.span->begin, server.span->end))}

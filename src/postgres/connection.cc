@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
+#include "postgres/connect_problem.h"
 #include "postgres/conninfo.h"
 #include "postgres/libpq_handle.h"
 
@@ -33,82 +34,50 @@ constexpr int kKeepaliveIdleSeconds = 30;
 constexpr int kKeepaliveIntervalSeconds = 10;
 constexpr int kKeepaliveCount = 3;
 
-struct PhraseHint {
-  std::string_view phrase;
-  std::string_view hint;
+struct FreeConninfoOptions {
+  void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
 };
 
-// libpq has no codes for failed connections; these phrases are those of PostgreSQL 9.6 to 18. The
-// order matters: the first one that is found wins.
-constexpr std::array<PhraseHint, 22> kHints = {{
-    {"GSSAPI",
-     "Get a Kerberos ticket for the user that runs this program (kinit -k -t KEYTAB PRINCIPAL; "
-     "k5start renews it), or let its line in pg_hba.conf ask for scram-sha-256."},
-    {"password authentication failed",
-     "Correct the password in ~/.pgpass or in the connection string, or set it with ALTER ROLE."},
-    {"no pg_hba.conf entry for replication",
-     "Add a line for database 'replication', this user and this host to pg_hba.conf and reload "
-     "PostgreSQL."},
-    {"pg_hba.conf rejects",
-     "Change the line in pg_hba.conf that rejects this user and host, and reload PostgreSQL."},
-    {"no pg_hba.conf entry",
-     "Add a line for this user, database and host to pg_hba.conf and reload PostgreSQL."},
-    {"authentication failed",
-     "Check the user in the connection string and its line in pg_hba.conf."},
-    {"must be superuser or replication role",
-     "Grant the attribute with: ALTER ROLE <user> REPLICATION."},
-    {"permission denied to start WAL sender",
-     "Grant the attribute with: ALTER ROLE <user> REPLICATION."},
-    {"is not permitted to log in", "Grant the attribute with: ALTER ROLE <user> LOGIN."},
-    {"role \"", "Create the role on the server with createuser, or correct the user name."},
-    {"database \"", "Correct dbname in the connection string, or create the database."},
-    {"max_wal_senders", "Increase max_wal_senders on the server and restart PostgreSQL."},
-    {"too many connections", "Increase max_connections on the server, or close other sessions."},
-    {"connection slots", "Increase max_connections on the server, or close other sessions."},
-    {"the database system is", "Wait until PostgreSQL accepts connections, then try again."},
-    {"definition of service", "Add the service to ~/.pg_service.conf, or correct its name."},
-    {"could not translate host name", "Correct the host name, or add it to the name service."},
-    {"SSL", "Check sslmode and the certificates of both sides."},
-    {"certificate", "Check sslmode and the certificates of both sides."},
-    {"Connection refused",
-     "Check that PostgreSQL runs and listens on this host and port (listen_addresses)."},
-    {"No such file or directory",
-     "Check that PostgreSQL runs, and the socket directory and port of the connection string."},
-    {"Permission denied", "Check the permissions of the socket directory."},
-}};
-
-std::string connect_hint(const PGconn* handle, std::string_view message) {
-  if (PQconnectionNeedsPassword(handle) != 0) {
-    return "Add the password to ~/.pgpass (mode 0600) of the user that runs this program.";
+// What the attempt used, defaults and service file included; the password is not looked at.
+ConnectProblem describe_attempt(PGconn* handle) {
+  ConnectProblem problem;
+  const std::unique_ptr<PQconninfoOption, FreeConninfoOptions> options(PQconninfo(handle));
+  for (const PQconninfoOption* option = options.get();
+       option != nullptr && option->keyword != nullptr; ++option) {
+    if (option->val == nullptr) continue;
+    const std::string_view keyword = option->keyword;
+    if (keyword == "host") problem.host = option->val;
+    if (keyword == "port") problem.port = option->val;
+    if (keyword == "user") problem.user = option->val;
+    if (keyword == "dbname") problem.database = option->val;
+    if (keyword == "sslmode") problem.ssl_mode = option->val;
+    if (keyword == "passfile") problem.password_file = option->val;
+    if (keyword == "replication") problem.is_replication = option->val[0] != '\0';
   }
-  for (const PhraseHint& entry : kHints) {
-    if (message.find(entry.phrase) != std::string_view::npos) return std::string(entry.hint);
-  }
-  return "Check the connection string, the network and the log of PostgreSQL.";
+  problem.password_file_state = look_at_password_file(problem.password_file);
+  return problem;
 }
 
-[[noreturn]] void throw_connect_error(const PGconn* handle) {
-  std::string message = last_message(handle);
-  if (message.empty()) message = "cannot connect to PostgreSQL";
-  std::string hint = connect_hint(handle, message);
-  throw Error(ErrorKind::connection, std::move(message), std::move(hint));
+[[noreturn]] void throw_connect_error(PGconn* handle) {
+  const std::string message = last_message(handle);
+  ConnectProblem problem = describe_attempt(handle);
+  read_message(problem, message.empty() ? "cannot connect to PostgreSQL" : message);
+  if (PQconnectionNeedsPassword(handle) != 0) problem.cause = ConnectCause::password_missing;
+  throw ConnectError(std::move(problem));
 }
 
-[[noreturn]] void throw_connect_timeout(const PGconn* handle, milliseconds timeout) {
+[[noreturn]] void throw_connect_timeout(PGconn* handle, milliseconds timeout) {
   const char* host = PQhost(handle);
-  throw Error(ErrorKind::connection,
-              fmt::format("connection to PostgreSQL on \"{}\" timed out after {} seconds",
-                          host != nullptr ? host : "", (timeout.count() + 999) / 1000),
-              "Check the network, the firewall and the host of the connection string.");
+  ConnectProblem problem = describe_attempt(handle);
+  problem.message = fmt::format("connection to PostgreSQL on \"{}\" timed out after {} seconds",
+                                host != nullptr ? host : "", (timeout.count() + 999) / 1000);
+  problem.cause = ConnectCause::timeout;
+  throw ConnectError(std::move(problem));
 }
 
 void log_notice(void*, const char* text) {
   log::debug(log::kPostgresComponent, "{}", strip(text != nullptr ? text : ""));
 }
-
-struct FreeConninfoOptions {
-  void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
-};
 
 // libpq applies connect_timeout only in its blocking functions: for each host, at least two
 // seconds.

@@ -150,6 +150,13 @@ std::string with_database(const std::string& conninfo, const std::string& databa
   return build(parameters);
 }
 
+std::string in_database(const std::string& conninfo, const std::string& database) {
+  Parameters parameters = parse_or_throw(conninfo);
+  parameters.erase("replication");
+  parameters["dbname"] = database;
+  return build(parameters);
+}
+
 std::string with_default(const std::string& conninfo, const std::string& name,
                          const std::string& value) {
   Parameters parameters = parse_or_throw(conninfo);

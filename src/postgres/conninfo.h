@@ -33,6 +33,8 @@ bool have_same_place(const std::string& conninfo, const std::string& other);
 std::string move_conninfo(const std::string& conninfo, const std::string& other);
 // `conninfo` with this database unless it names one, without `replication`.
 std::string with_database(const std::string& conninfo, const std::string& database);
+// `conninfo` with this database, whatever it names, without `replication`.
+std::string in_database(const std::string& conninfo, const std::string& database);
 // `conninfo` with this parameter unless it has one of that name; "" is a string, too.
 std::string with_default(const std::string& conninfo, const std::string& name,
                          const std::string& value);

@@ -123,5 +123,8 @@ void* PQsslStruct(PGconn* conn, const char* struct_name) {
 }
 ConnStatusType PQstatus(const PGconn* conn) { return libpq<&PQstatus>("PQstatus")(conn); }
 char* PQuser(const PGconn* conn) { return libpq<&PQuser>("PQuser")(conn); }
+unsigned char* PQunescapeBytea(const unsigned char* strtext, size_t* retbuflen) {
+  return libpq<&PQunescapeBytea>("PQunescapeBytea")(strtext, retbuflen);
+}
 
 }  // extern "C"

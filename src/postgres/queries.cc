@@ -519,4 +519,29 @@ std::optional<ReplicationSlot> find_replication_slot(Connection& connection,
                          .invalidation_reason = row.find_text(5)};
 }
 
+std::map<std::uint32_t, std::string> query_database_names(Connection& connection) {
+  const ResultHandle result = execute(connection, "SELECT oid, datname FROM pg_database");
+  std::map<std::uint32_t, std::string> names;
+  for (int i = 0; i < PQntuples(result.get()); ++i) {
+    const Row row(result.get(), i);
+    names[static_cast<std::uint32_t>(row.integer(0))] = row.text(1);
+  }
+  return names;
+}
+
+std::map<std::uint32_t, RelationName> query_relation_names(Connection& connection) {
+  const ResultHandle result = execute(
+      connection,
+      "SELECT c.relfilenode, n.nspname || '.' || c.relname, c.relkind"
+      " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relfilenode <> 0");
+  std::map<std::uint32_t, RelationName> names;
+  for (int i = 0; i < PQntuples(result.get()); ++i) {
+    const Row row(result.get(), i);
+    const std::string kind = row.text(2);
+    names[static_cast<std::uint32_t>(row.integer(0))] = {.name = row.text(1),
+                                                         .kind = kind.empty() ? ' ' : kind.front()};
+  }
+  return names;
+}
+
 }  // namespace barman::postgres

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -176,5 +177,14 @@ std::optional<std::string> find_slot_loss(const ReplicationSlot& slot);
 // Physical slots only.
 std::optional<ReplicationSlot> find_replication_slot(Connection& connection,
                                                      const std::string& name);
+
+// By OID.
+std::map<std::uint32_t, std::string> query_database_names(Connection& connection);
+// Of the database of the session, by the number of the file.
+struct RelationName {
+  std::string name;  // with the schema
+  char kind = ' ';   // as in pg_class
+};
+std::map<std::uint32_t, RelationName> query_relation_names(Connection& connection);
 
 }  // namespace barman::postgres

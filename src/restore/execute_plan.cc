@@ -173,8 +173,18 @@ class Execution {
     return task;
   }
 
+  void lay_kept_configuration(const fs::path& directory) {
+    for (const stored::KeptFile& file : plan_.kept_configuration) {
+      if (find_status(directory / file.name)) continue;
+      make_directories((directory / file.name).parent_path(), modes_.directory);
+      write_own_file(file.name, file.content);
+      result_.laid_files.push_back(file.name);
+    }
+  }
+
   void configure() {
     const fs::path& directory = destination_->small_files();
+    lay_kept_configuration(directory);
     // Before recovery settings may create one of them.
     result_.missing_files = list_missing_configuration(directory);
     if (plan_.recovery.is_written) messages_.info("Generating recovery configuration");
@@ -185,7 +195,8 @@ class Execution {
                                                   .settings_file = plan_.recovery.settings_file,
                                                   .settings = plan_.recovery.settings,
                                                   .file_mode = modes_.file,
-                                                  .restore_command = plan_.restore_command});
+                                                  .restore_command = plan_.restore_command,
+                                                  .places = plan_.file_places});
     if (!plan_.recovery.signal_file.empty()) {
       write_own_file(plan_.recovery.signal_file, "");
     }

@@ -20,6 +20,8 @@ namespace barman::restore {
 struct ExecutedRestore {
   ConfigurationReview configuration;
   std::vector<std::string> missing_files;
+  // Configuration files from outside of the data directory of the backup, now in it.
+  std::vector<std::string> laid_files;
 };
 
 // `manifest` may be nullptr: then only sizes are verified.

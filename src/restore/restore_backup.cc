@@ -16,6 +16,7 @@
 #include "postgres/versions.h"
 #include "restore/build_plan.h"
 #include "restore/choose_backup.h"
+#include "restore/configuration_places.h"
 #include "restore/execute_plan.h"
 #include "restore/gather_facts.h"
 #include "restore/inspect_places.h"
@@ -31,6 +32,7 @@
 #include "server/server_hooks.h"
 #include "stored/archive_file.h"
 #include "stored/backup_chain.h"
+#include "stored/kept_configuration.h"
 #include "wal_archive/archive_wal.h"
 #include "wal_archive/read_branches.h"
 
@@ -275,6 +277,8 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
                     .plan = {}};
   prepared.plan = build_plan(prepared.facts, chosen.request, chosen.relocations);
   RestorePlan& plan = prepared.plan;
+  plan_configuration(prepared.backup,
+                     stored::read_kept_configuration(server.catalogue(), prepared.backup.id), plan);
   plan.warnings.insert(plan.warnings.begin(), chosen.warnings.begin(), chosen.warnings.end());
   plan.notes.insert(plan.notes.begin(), chosen.notes.begin(), chosen.notes.end());
   verify_wal_files(prepared.plan);
@@ -399,6 +403,7 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
   result.changes = std::move(executed.configuration.changes);
   result.warnings = std::move(executed.configuration.warnings);
   result.missing_files = std::move(executed.missing_files);
+  result.start_advice = start_advice(plan, executed.laid_files, result.missing_files);
   result.uses_get_wal = plan.uses_get_wal;
   result.settings_file = plan.recovery.settings_file;
   result.elapsed_seconds =

@@ -23,6 +23,8 @@ struct RestoreResult {
   std::vector<SettingNote> warnings;
   // Configuration files every cluster has that were not in the backup.
   std::vector<std::string> missing_files;
+  // How to start a cluster whose configuration lay outside of the data directory.
+  std::vector<std::string> start_advice;
   bool uses_get_wal = false;
   // The file with the recovery settings; "" when there are none.
   std::string settings_file;

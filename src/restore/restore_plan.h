@@ -17,6 +17,7 @@
 #include "restore/restore_rates.h"
 #include "restore/server_settings.h"
 #include "stored/backup_chain.h"
+#include "stored/kept_configuration.h"
 #include "wal/lsn.h"
 #include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_coding.h"
@@ -131,6 +132,10 @@ struct RestorePlan {
   RecoveryPlan recovery;
   std::vector<std::string> examined_files;
   RestoreCommand restore_command = RestoreCommand::theirs;
+  // Configuration files that lay outside of the data directory: laid into it, where the backup has
+  // none of that name.
+  std::vector<stored::KeptFile> kept_configuration;
+  FilePlaces file_places = FilePlaces::as_set;
   // What the complete directory is compared with; without a parent, as it is put together.
   catalogue::BackupInfo restored;
   // Content of .barman-recover.info.

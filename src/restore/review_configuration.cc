@@ -66,7 +66,8 @@ class Reviewer {
     const std::optional<struct stat> status = find_status(path);
     if (!status || !S_ISREG(status->st_mode)) return;
     const std::string original = read_file(path);
-    ReviewedSettings reviewed = review_settings(original, file, request_.restore_command);
+    ReviewedSettings reviewed =
+        review_settings(original, file, request_.restore_command, request_.places);
     if (file == request_.settings_file) {
       reviewed.content = append_settings(reviewed.content, request_.settings);
       has_written_settings_ = true;
@@ -92,6 +93,9 @@ class Reviewer {
     if (include.kind == IncludeKind::file) {
       enqueue(relative.string());
       return;
+    }
+    if (request_.places == FilePlaces::data_directory) {
+      make_directories(request_.data_directory / relative, 0700);
     }
     for (const std::string& name : list_directory(request_.data_directory / relative)) {
       if (name.front() == '.' || !name.ends_with(".conf")) continue;

@@ -25,6 +25,9 @@ struct ConfigurationRequest {
   // Of files that are created.
   mode_t file_mode = 0600;
   RestoreCommand restore_command = RestoreCommand::theirs;
+  // With those in the data directory, a directory that is included there is made when it is
+  // missing: PostgreSQL does not start without it, and an empty one is not kept with a backup.
+  FilePlaces places = FilePlaces::as_set;
 };
 
 struct ConfigurationReview {

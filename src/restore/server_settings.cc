@@ -17,6 +17,10 @@ constexpr std::array<std::string_view, 13> kRemoved = {
     "promote_trigger_file",
 };
 
+// Would lead to the files of the old place.
+constexpr std::array<std::string_view, 4> kPlaces = {"data_directory", "config_file", "hba_file",
+                                                     "ident_file"};
+
 constexpr std::array<std::string_view, 16> kReported = {
     "data_directory",
     "config_file",
@@ -79,8 +83,8 @@ bool is_in(const Names& names, std::string_view name) {
 
 class Review {
  public:
-  Review(const std::string& file, RestoreCommand restore_command)
-      : file_(file), restore_command_(restore_command) {}
+  Review(const std::string& file, RestoreCommand restore_command, FilePlaces places)
+      : file_(file), restore_command_(restore_command), places_(places) {}
 
   // `line` without its newline, which is added unless it is the unfinished last line.
   void take(std::string_view line, std::string_view newline) {
@@ -114,6 +118,7 @@ class Review {
  private:
   bool is_removed(std::string_view name) const {
     if (name == "restore_command") return restore_command_ == RestoreCommand::ours;
+    if (places_ == FilePlaces::data_directory && is_in(kPlaces, name)) return true;
     return is_in(kRemoved, name);
   }
   bool is_reported(std::string_view name) const {
@@ -129,6 +134,7 @@ class Review {
 
   const std::string& file_;
   const RestoreCommand restore_command_;
+  const FilePlaces places_;
   std::size_t original_line_ = 0;
   std::size_t rewritten_line_ = 0;
   ReviewedSettings result_;
@@ -137,8 +143,8 @@ class Review {
 }  // namespace
 
 ReviewedSettings review_settings(std::string_view content, const std::string& file,
-                                 RestoreCommand restore_command) {
-  Review review(file, restore_command);
+                                 RestoreCommand restore_command, FilePlaces places) {
+  Review review(file, restore_command, places);
   while (!content.empty()) {
     const std::size_t end = content.find('\n');
     if (end == std::string_view::npos) {

@@ -36,7 +36,11 @@ struct ReviewedSettings {
 // Whether recovery settings of ours give the commands to fetch WAL.
 enum class RestoreCommand { ours, theirs };
 
+// Where PostgreSQL finds its files: where the settings say, or in the data directory, because what
+// lay outside of it lies there now.
+enum class FilePlaces { as_set, data_directory };
+
 ReviewedSettings review_settings(std::string_view content, const std::string& file,
-                                 RestoreCommand restore_command);
+                                 RestoreCommand restore_command, FilePlaces places);
 
 }  // namespace barman::restore

@@ -10,7 +10,7 @@ using testing::ElementsAre;
 
 ReviewedSettings review(std::string_view content,
                         RestoreCommand restore_command = RestoreCommand::theirs) {
-  return review_settings(content, "postgresql.conf", restore_command);
+  return review_settings(content, "postgresql.conf", restore_command, FilePlaces::as_set);
 }
 
 TEST(ServerSettings, DisablesArchiving) {
@@ -64,6 +64,18 @@ TEST(ServerSettings, ReplacesTheirRestoreCommandOnlyByOurs) {
   EXPECT_TRUE(review(content).changes.empty());
   EXPECT_EQ(review(content).warnings.size(), 1U);
   EXPECT_EQ(review(content, RestoreCommand::ours).changes.size(), 1U);
+}
+
+TEST(ServerSettings, DoNotLeadToTheFilesOfTheOldPlace) {
+  const ReviewedSettings reviewed =
+      review_settings("data_directory = '/old'\nhba_file='/etc/hba'\nport = 5432\n",
+                      "postgresql.conf", RestoreCommand::theirs, FilePlaces::data_directory);
+  EXPECT_EQ(reviewed.content,
+            "#BARMAN#data_directory = '/old'\n#BARMAN#hba_file='/etc/hba'\nport = 5432\n");
+  EXPECT_THAT(reviewed.changes,
+              ElementsAre(SettingNote{"postgresql.conf", 1, "data_directory", std::nullopt},
+                          SettingNote{"postgresql.conf", 2, "hba_file", std::nullopt}));
+  EXPECT_TRUE(reviewed.warnings.empty());
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "base/secrets.h"
 #include "base/text.h"
 #include "postgres/conninfo.h"
+#include "server/server_directories.h"
 
 namespace barman::server {
 namespace {
@@ -148,12 +149,7 @@ encryption::Cipher Server::cipher() const {
 }
 
 void Server::create_directories() const {
-  for (const std::string& directory :
-       {config_.backup_directory, config_.basebackups_directory, config_.wals_directory,
-        config_.incoming_wals_directory, config_.streaming_wals_directory, config_.errors_directory,
-        config_.xlogdb_location(), config_.meta_directory()}) {
-    if (!config::is_cloud_url(directory)) make_directories(directory);
-  }
+  for (const std::string& directory : local_directories(config_)) make_directories(directory);
 }
 
 FileLock lock_or_throw(const std::filesystem::path& path, const std::string& busy_message) {

@@ -7,6 +7,7 @@
 #include "catalogue/cloud_catalogue.h"
 #include "postgres/backup_manifest.h"
 #include "stored/bucket_writer.h"
+#include "stored/kept_configuration.h"
 
 namespace barman::stored {
 
@@ -50,8 +51,24 @@ BackupDirectories BackupStore::directories(const BackupId& id) const {
           }};
 }
 
+namespace {
+
+// All but what was kept before the copy began.
+void clear_bucket(const catalogue::CloudCatalogue& bucket, const BackupId& id) {
+  const std::string prefix = bucket.layout().backup_prefix(id);
+  std::vector<std::string> keys;
+  bucket.storage().list(prefix, [&](const storage::ObjectFacts& object) {
+    const bool is_kept = object.key == bucket.layout().backup_info_key(id) ||
+                         object.key.starts_with(prefix + kConfigurationDirectory + "/");
+    if (!is_kept) keys.push_back(object.key);
+  });
+  bucket.storage().remove(keys);
+}
+
+}  // namespace
+
 void BackupStore::clear(const BackupId& id) const {
-  if (catalogue_.bucket()) return remove(id);
+  if (const auto bucket = catalogue_.bucket()) return clear_bucket(*bucket, id);
   const fs::path data = catalogue_.data_directory(id);
   remove_tree(data);
   remove_tablespaces(data.parent_path());

@@ -47,24 +47,27 @@ constexpr std::uint8_t kLastBuiltInManager = 21;
 constexpr std::uint8_t kFirstCustomManager = 128;
 constexpr int kFirstWithCustomManagers = 15;
 
-// XLOG_PAGE_MAGIC of a version; 0 = not known.
+// XLOG_PAGE_MAGIC of a version.
+struct VersionMagic {
+  int major = 0;
+  std::uint16_t magic = 0;
+};
+constexpr std::array kMagics = {VersionMagic{13, 0xD106}, VersionMagic{14, 0xD10D},
+                                VersionMagic{15, 0xD110}, VersionMagic{16, 0xD113},
+                                VersionMagic{17, 0xD116}, VersionMagic{18, 0xD118}};
+
+// 0 = not known.
 std::uint16_t magic_of(std::optional<int> major) {
-  switch (major.value_or(0)) {
-    case 13:
-      return 0xD106;
-    case 14:
-      return 0xD10D;
-    case 15:
-      return 0xD110;
-    case 16:
-      return 0xD113;
-    case 17:
-      return 0xD116;
-    case 18:
-      return 0xD118;
-    default:
-      return 0;
+  for (const VersionMagic& version : kMagics) {
+    if (version.major == major) return version.magic;
   }
+  return 0;
+}
+int major_of(std::uint16_t magic) {
+  for (const VersionMagic& version : kMagics) {
+    if (version.magic == magic) return version.major;
+  }
+  return 0;
 }
 
 bool is_manager(std::uint8_t id, std::optional<int> major) {
@@ -91,10 +94,11 @@ std::uint64_t before_page_header(Lsn lsn, SegmentSize size) {
 
 }  // namespace
 
-RecordChecker::RecordChecker(const WalRange& range, Observer observer)
+RecordChecker::RecordChecker(const WalRange& range, Observer observer, const WantedContent& wanted)
     : range_(range),
       end_(before_page_header(range.end, range.segment_size)),
       observer_(std::move(observer)),
+      wanted_(wanted),
       magic_(magic_of(range.server_major)),
       system_id_(range.system_id),
       is_seeking_(range.first_record == FirstRecord::anywhere),
@@ -301,8 +305,9 @@ std::size_t RecordChecker::begin_record(std::size_t offset) {
   }
   remaining_ = size;
   header_fill_ = 0;
-  content_fill_ = 0;
-  is_content_kept_ = false;
+  content_ = {};
+  copied_content_.clear();
+  content_limit_ = 0;
   crc_ = kCrc32cInitial;
   position_ = record_begin_;
   return take(offset);
@@ -321,20 +326,30 @@ std::size_t RecordChecker::take(std::size_t offset) {
     if (header_fill_ == kRecordHeader) {
       check_record_header();
       const auto manager = load<std::uint8_t>(header_, kResourceManagerOffset);
-      is_content_kept_ = manager <= kTransactionManager || manager == kTablespaceManager;
+      if (manager == kXlogManager || (wanted_.managers & manager_bit(manager)) != 0) {
+        content_limit_ =
+            manager == kTransactionManager ? wanted_.transaction_limit_bytes : wanted_.limit_bytes;
+      }
     }
-  }
-  if (is_content_kept_) {
-    const std::size_t kept = std::min(data.size(), kKeptContent - content_fill_);
-    std::memcpy(content_.data() + content_fill_, data.data(), kept);
-    content_fill_ += kept;
   }
   crc_ = crc32c_extend(crc_, data);
   remaining_ -= size;
   position_ += size;
+  if (content_limit_ > 0) keep_content(data);
   if (remaining_ > 0) return kPageSize;
   end_record();
   return static_cast<std::size_t>(std::min<std::uint64_t>(position_ - page_begin_, kPageSize));
+}
+
+// `data`: what this page has of it.
+void RecordChecker::keep_content(Bytes data) {
+  const Bytes kept = data.first(std::min(data.size(), content_limit_ - copied_content_.size()));
+  if (copied_content_.empty() && remaining_ == 0) {
+    content_ = kept;
+    return;
+  }
+  copied_content_.insert(copied_content_.end(), kept.begin(), kept.end());
+  content_ = copied_content_;
 }
 
 // PostgreSQL looks at the rest of a record only when its header is right.
@@ -351,11 +366,10 @@ void RecordChecker::check_record_header() const {
 
 // PostgreSQL ends recovery where a record replaces another one than that which was left unfinished.
 void RecordChecker::check_overwriting() const {
-  const Bytes content = Bytes(content_).first(content_fill_);
-  if (content.size() < kOverwrittenLsnOffset + sizeof(std::uint64_t)) return;
+  if (content_.size() < kOverwrittenLsnOffset + sizeof(std::uint64_t)) return;
   // Where the reading began the unfinished record was not seen.
   const bool is_known = record_count_ > 0;
-  if (is_known && load<std::uint64_t>(content, kOverwrittenLsnOffset) != overwritten_record_) {
+  if (is_known && load<std::uint64_t>(content_, kOverwrittenLsnOffset) != overwritten_record_) {
     fail(record_begin_, "the record replaces another one than the unfinished one before it");
   }
 }
@@ -377,13 +391,16 @@ void RecordChecker::end_record() {
   if (manager == kXlogManager && kind == kSwitchInfo) position_ = segment_end_;
   good_end_ = position_;
   if (!observer_) return;
-  observer_({.begin = {record_begin_},
-             .end = {good_end_},
-             .previous = previous,
-             .transaction = load<std::uint32_t>(header, kTransactionOffset),
-             .manager = manager,
-             .info = info,
-             .content = Bytes(content_).first(is_content_kept_ ? content_fill_ : 0)});
+  observer_(
+      {.begin = {record_begin_},
+       .end = {good_end_},
+       .previous = previous,
+       .transaction = load<std::uint32_t>(header, kTransactionOffset),
+       .manager = manager,
+       .info = info,
+       .content = content_,
+       .content_bytes = load<std::uint32_t>(header, 0) - static_cast<std::uint32_t>(kRecordHeader),
+       .server_major = major_of(magic_)});
 }
 
 }  // namespace barman::wal

@@ -4,7 +4,7 @@
 // little-endian. The rules are those of PostgreSQL's src/backend/access/transam/xlogreader.c: where
 // its reader stops, recovery ends without a word, so what it refuses is damage here.
 //
-// Memory: one page and the beginning of one record, whatever the size of records.
+// Memory: one page and what is wanted of one record, whatever the size of records.
 #pragma once
 
 #include <array>
@@ -56,21 +56,41 @@ struct RecordView {
   std::uint32_t transaction = 0;
   std::uint8_t manager = 0;
   std::uint8_t info = 0;
-  // What follows the header, at most kKeptContent bytes of it; only of the resource managers
-  // XLOG, Transaction and Tablespace.
+  // What follows the header, as much of it as the WantedContent of the checker says. Ends with the
+  // call of the observer.
   Bytes content;
+  // All that follows the header.
+  std::uint32_t content_bytes = 0;
+  // Of the server that wrote it, "17"; 0: none that is known.
+  int server_major = 0;
+
+  bool is_content_whole() const { return content.size() == content_bytes; }
 };
 inline constexpr std::size_t kKeptContent = 1024;
 inline constexpr std::uint8_t kXlogManager = 0;
 inline constexpr std::uint8_t kTransactionManager = 1;
 inline constexpr std::uint8_t kTablespaceManager = 5;
 
+constexpr std::uint32_t manager_bit(std::uint8_t manager) {
+  return manager < 32 ? std::uint32_t{1} << manager : 0;
+}
+
+// Which records an observer gets with what follows their header; those of XLOG always.
+struct WantedContent {
+  std::uint32_t managers = manager_bit(kXlogManager) | manager_bit(kTransactionManager) |
+                           manager_bit(kTablespaceManager);
+  // Of each record at most; of records that end transactions, which name files and subtransactions.
+  std::size_t limit_bytes = kKeptContent;
+  std::size_t transaction_limit_bytes = kKeptContent;
+};
+
 class RecordChecker {
  public:
   using Observer = std::function<void(const RecordView&)>;
 
   // `observer` is called for each record of the range, in order; may be empty.
-  explicit RecordChecker(const WalRange& range, Observer observer = {});
+  explicit RecordChecker(const WalRange& range, Observer observer = {},
+                         const WantedContent& wanted = {});
 
   // The segments of the range, one after the other, from the one that holds `begin`. Pieces of any
   // size; throws `corrupt` naming the LSN for what PostgreSQL would not replay.
@@ -102,6 +122,7 @@ class RecordChecker {
   std::size_t begin_record(std::size_t offset);
   std::size_t take(std::size_t offset);
   void check_record_header() const;
+  void keep_content(Bytes data);
   void check_overwriting() const;
   void end_record();
   std::size_t pass_over_continued(std::size_t offset);
@@ -114,6 +135,7 @@ class RecordChecker {
   // range_.end; the beginning of its page when it is just behind the page's header.
   const std::uint64_t end_;
   const Observer observer_;
+  const WantedContent wanted_;
   // The page that is looked at: in the caller's bytes, or put together here.
   Bytes page_;
   std::array<std::byte, kPageSize> buffer_{};
@@ -138,9 +160,10 @@ class RecordChecker {
   std::uint64_t remaining_ = 0;
   std::array<std::byte, kRecordHeader> header_{};
   std::size_t header_fill_ = 0;
-  std::array<std::byte, kKeptContent> content_{};
-  std::size_t content_fill_ = 0;
-  bool is_content_kept_ = false;
+  // What is kept of the record: in its page when it lies in one, else copied.
+  Bytes content_;
+  std::vector<std::byte> copied_content_;
+  std::size_t content_limit_ = 0;
   // The record that a crash has left unfinished, until the one that tells so.
   std::uint64_t overwritten_record_ = 0;
   std::uint32_t crc_ = 0;

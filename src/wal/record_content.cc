@@ -1,8 +1,9 @@
 #include "wal/record_content.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string_view>
+
+#include "wal/record_fields.h"
 
 namespace barman::wal {
 namespace {
@@ -30,35 +31,6 @@ constexpr std::size_t kNameSize = 64;
 // 2000-01-01, where PostgreSQL's timestamps begin.
 constexpr std::int64_t kPostgresEpoch = 946684800LL * 1000000;
 
-// Reads fields one after the other; what is not there makes it bad for good.
-class Fields {
- public:
-  explicit Fields(Bytes data) : data_(data) {}
-
-  template <typename T>
-  T take() {
-    T value{};
-    if (!skip(0) || data_.size() < sizeof value) {
-      is_bad_ = true;
-      return value;
-    }
-    std::memcpy(&value, data_.data(), sizeof value);
-    data_ = data_.subspan(sizeof value);
-    return value;
-  }
-  bool skip(std::uint64_t size) {
-    if (size > data_.size()) is_bad_ = true;
-    if (!is_bad_) data_ = data_.subspan(static_cast<std::size_t>(size));
-    return !is_bad_;
-  }
-  bool is_bad() const { return is_bad_; }
-  Bytes rest() const { return data_; }
-
- private:
-  Bytes data_;
-  bool is_bad_ = false;
-};
-
 // The record's own data, behind the headers of its parts; cut where the kept content ends. Nothing
 // when the record refers to blocks: such records are of no interest here.
 std::optional<Bytes> main_data(const RecordView& record) {
@@ -66,7 +38,7 @@ std::optional<Bytes> main_data(const RecordView& record) {
   constexpr std::uint8_t kLong = 254;
   constexpr std::uint8_t kOrigin = 253;
   constexpr std::uint8_t kTopTransaction = 252;
-  Fields fields(record.content);
+  RecordFields fields(record.content);
   while (!fields.is_bad()) {
     std::uint64_t size = 0;
     switch (fields.take<std::uint8_t>()) {
@@ -93,7 +65,7 @@ std::optional<Bytes> main_data(const RecordView& record) {
 }
 
 // In the records that end a prepared transaction its number is told behind the lists.
-std::optional<std::uint32_t> find_prepared(Fields fields, std::uint8_t info, bool is_commit) {
+std::optional<std::uint32_t> find_prepared(RecordFields fields, std::uint8_t info, bool is_commit) {
   constexpr std::uint32_t kHasDatabase = 1U << 0;
   constexpr std::uint32_t kHasChildren = 1U << 1;
   constexpr std::uint32_t kHasFiles = 1U << 2;
@@ -126,7 +98,7 @@ std::optional<TransactionEnd> find_transaction_end(const RecordView& record) {
   if (!is_commit && kind != kAbort && kind != kAbortPrepared) return std::nullopt;
   const std::optional<Bytes> data = main_data(record);
   if (!data) return std::nullopt;
-  Fields fields(*data);
+  RecordFields fields(*data);
   const auto time = fields.take<std::int64_t>();
   TransactionEnd end = {.is_commit = is_commit};
   // No server writes a time that no Unix time can tell: the record is damaged.
@@ -151,7 +123,7 @@ std::optional<CreatedTablespace> find_created_tablespace(const RecordView& recor
   if (record.manager != kTablespaceManager || (record.info & 0xF0) != kCreate) return std::nullopt;
   const std::optional<Bytes> data = main_data(record);
   if (!data) return std::nullopt;
-  Fields fields(*data);
+  RecordFields fields(*data);
   CreatedTablespace created = {.oid = fields.take<std::uint32_t>()};
   if (fields.is_bad()) return std::nullopt;
   const std::string_view location = as_text(fields.rest());
@@ -166,7 +138,7 @@ std::optional<LevelRecord> find_wal_level(const RecordView& record) {
   if (kind != kParameterChange && kind != kCheckpointRedo) return std::nullopt;
   const std::optional<Bytes> data = main_data(record);
   if (!data) return std::nullopt;
-  Fields fields(*data);
+  RecordFields fields(*data);
   if (kind == kParameterChange) {
     fields.skip(data->size() < kParametersSize ? kOldLevelOffset : kLevelOffset);
   }

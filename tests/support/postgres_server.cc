@@ -152,12 +152,20 @@ fs::path PostgresServer::tablespace_directory(const std::string& name) const {
 void PostgresServer::launch() {
   std::map<std::string, std::string> environment = options_.environment;
   environment.insert({"LC_ALL", "C.UTF-8"});
+  std::vector<std::string> argv = {version_.bin_directory / "postgres",
+                                   "-D",
+                                   data_directory_.string(),
+                                   "-c",
+                                   fmt::format("port={}", port_),
+                                   "-c",
+                                   "listen_addresses=127.0.0.1",
+                                   "-c",
+                                   "unix_socket_directories=" + socket_directory().string()};
+  if (!config_file_.empty()) {
+    argv.insert(argv.end(), {"-c", "config_file=" + config_file_.string()});
+  }
   postmaster_.emplace(CommandRequest{
-      .argv = {version_.bin_directory / "postgres", "-D", data_directory_.string(), "-c",
-               fmt::format("port={}", port_), "-c", "listen_addresses=127.0.0.1", "-c",
-               "unix_socket_directories=" + socket_directory().string()},
-      .environment = environment,
-      .output_file = directory_.path() / "log"});
+      .argv = argv, .environment = environment, .output_file = directory_.path() / "log"});
 }
 
 // PostgreSQL writes its state into the last line of postmaster.pid.
@@ -168,6 +176,21 @@ bool PostgresServer::is_listening() const {
   if (lines.size() < 8 || parse_integer(strip(lines[0])) != postmaster_->pid()) return false;
   const std::string_view state = strip(lines[7]);
   return state == "ready" || state == "standby";
+}
+
+void PostgresServer::move_configuration_to(const std::filesystem::path& directory) {
+  stop();
+  std::string places = fmt::format("data_directory = '{}'\n", data_directory_.string());
+  for (const auto& [name, setting] :
+       {std::pair("postgresql.conf", "config_file"), std::pair("pg_hba.conf", "hba_file"),
+        std::pair("pg_ident.conf", "ident_file")}) {
+    std::filesystem::rename(data_directory_ / name, directory / name);
+    if (std::string_view(setting) == "config_file") continue;
+    places += fmt::format("{} = '{}'\n", setting, (directory / name).string());
+  }
+  config_file_ = directory / "postgresql.conf";
+  write_text(config_file_, read_text(config_file_) + places);
+  start();
 }
 
 void PostgresServer::start(StartWait wait) {

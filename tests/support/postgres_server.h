@@ -68,6 +68,9 @@ class PostgresServer {
   void start(StartWait wait = StartWait::ready);
   void stop(StopMode mode = StopMode::fast);
   void restart(StopMode mode = StopMode::fast);
+  // As Debian has it: postgresql.conf, pg_hba.conf and pg_ident.conf are there, and say so.
+  // Restarts.
+  void move_configuration_to(const std::filesystem::path& directory);
   // All its processes at once, as a machine that fails.
   void kill_9();
   // Waits until it is a primary.
@@ -105,6 +108,7 @@ class PostgresServer {
   PostgresVersion version_;
   TempDir directory_;
   std::filesystem::path data_directory_;
+  std::filesystem::path config_file_;  // "" = the one in the data directory
   Fd port_lock_;
   int port_ = 0;
   std::optional<BackgroundCommand> postmaster_;

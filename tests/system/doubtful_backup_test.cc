@@ -73,6 +73,33 @@ TEST_F(DoubtfulBackup, KeepsItsWalWhenItsMetadataCannotBeRead) {
               AllOf(HasSubstr("FAILED"), HasSubstr(OldCatalogue::kKept)));
 }
 
+// Nor is anything deleted when it is the configuration that cannot be trusted.
+TEST_F(DoubtfulBackup, NothingIsDeletedByASettingThatIsNotUnderstood) {
+  barman_.set("main", "retention_policy", "REDUNDANCY 1");
+  barman_.set("main", "minimum_redundancy", "two");
+  barman_.set("main", "bandwidth_limit", "10MB");
+  const CommandResult cron = barman_.run({"cron"});
+  EXPECT_EQ(cron.exit_code, 1);
+  EXPECT_THAT(cron.err,
+              AllOf(HasSubstr("WARNING: Ignoring invalid configuration value 'two' for key "
+                              "minimum_redundancy in [main] section: "),
+                    HasSubstr("; for example: bandwidth_limit = "),
+                    HasSubstr("ERROR: No backup of server 'main' is deleted by a "
+                              "retention policy: ")));
+  const CommandResult deleted = barman_.run({"delete", "main", OldCatalogue::kRoot});
+  EXPECT_EQ(deleted.exit_code, 1);
+  EXPECT_THAT(deleted.err, HasSubstr("Cannot delete backup (main "));
+  const CommandResult preview = barman_.run({"cron", "--dry-run"});
+  EXPECT_THAT(preview.err, HasSubstr("is deleted by a retention policy"));
+  EXPECT_EQ(preview.out.find("18446744073709551615"), std::string::npos);
+  EXPECT_TRUE(fs::exists(catalogue_.backup_info(OldCatalogue::kRoot)));
+  const CommandResult check = barman_.run({"check", "main"});
+  EXPECT_EQ(check.exit_code, 1);
+  EXPECT_THAT(check.out,
+              AllOf(HasSubstr("\tconfiguration: FAILED\n\t\tInvalid configuration value "),
+                    HasSubstr("minimum_redundancy is not understood")));
+}
+
 TEST_F(DoubtfulBackup, KeepsWhatItBuildsOn) {
   close(catalogue_.backup_info(OldCatalogue::kChild));
   const CommandResult refused = barman_.run({"delete", "main", OldCatalogue::kRoot});

@@ -1,0 +1,62 @@
+#include "backup/outside_files.h"
+
+#include <cstdint>
+#include <filesystem>
+
+#include "postgres/server_file.h"
+
+namespace barman::backup {
+namespace fs = std::filesystem;
+
+namespace {
+
+// A larger file is no configuration.
+constexpr std::uint64_t kMaxFileBytes = std::uint64_t{4} << 20;
+
+std::optional<std::string> name_beside(const fs::path& directory, const std::string& path) {
+  const fs::path relative = fs::path(path).lexically_normal().lexically_relative(directory);
+  if (relative.empty() || *relative.begin() == "..") return std::nullopt;
+  return relative.string();
+}
+
+}  // namespace
+
+std::vector<OutsideFile> list_outside_files(const postgres::ServerSettings& settings) {
+  std::vector<OutsideFile> files;
+  if (!settings.data_directory) return files;
+  const std::string inside = *settings.data_directory + "/";
+  const auto add = [&](const std::string& path, std::optional<std::string> name) {
+    if (!path.starts_with(inside)) files.push_back({.path = path, .name = std::move(name)});
+  };
+  const fs::path home = fs::path(settings.config_file.value_or("")).parent_path();
+  for (const std::string& path : settings.included_files) {
+    add(path, home.empty() ? std::nullopt : name_beside(home, path));
+  }
+  if (settings.config_file) add(*settings.config_file, "postgresql.conf");
+  if (settings.hba_file) add(*settings.hba_file, "pg_hba.conf");
+  if (settings.ident_file) add(*settings.ident_file, "pg_ident.conf");
+  return files;
+}
+
+FetchedConfiguration fetch_outside_files(postgres::Connection& connection,
+                                         const std::vector<OutsideFile>& files) {
+  FetchedConfiguration fetched;
+  for (const OutsideFile& file : files) {
+    std::optional<std::string> content;
+    if (file.name && !fetched.refusal) {
+      try {
+        content = postgres::read_server_file(connection, file.path, kMaxFileBytes);
+      } catch (const postgres::SqlError& error) {
+        fetched.refusal = error.what();
+      }
+    }
+    if (content && content->size() < kMaxFileBytes) {
+      fetched.files.push_back({.name = *file.name, .content = std::move(*content)});
+    } else {
+      fetched.missing.push_back(file.path);
+    }
+  }
+  return fetched;
+}
+
+}  // namespace barman::backup

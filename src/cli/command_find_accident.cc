@@ -1,0 +1,102 @@
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "accident/find_accidents.h"
+#include "accident/live_names.h"
+#include "accident/name_accidents.h"
+#include "accident/undo.h"
+#include "base/error.h"
+#include "base/timestamp.h"
+#include "cli/commands.h"
+#include "cli/server_factory.h"
+#include "cli/server_selection.h"
+#include "output/accident_views.h"
+#include "wal_archive/read_branches.h"
+
+namespace barman::cli {
+namespace {
+
+constexpr std::size_t kMostReaders = 8;
+constexpr std::int64_t kUsualMinRows = 10000;
+constexpr std::int64_t kUsualHours = 24;
+constexpr std::int64_t kHour = 3600LL * 1'000'000;
+
+std::optional<Timestamp> moment_option(const ParsedArguments& arguments, std::string_view option) {
+  const std::optional<std::string> text = arguments.find(std::string(option));
+  if (!text) return std::nullopt;
+  const std::optional<ParsedTimestamp> parsed = parse_timestamp(*text);
+  if (!parsed) {
+    throw Error(ErrorKind::usage, fmt::format("--{}: '{}' is not a time", option, *text),
+                "Give it like '2026-11-21 14:05:00', with +01:00 behind it for another zone than "
+                "that of this host.");
+  }
+  return parsed->time;
+}
+
+output::AccidentQuestion read_question(CommandContext& context, const server::Server& server) {
+  output::AccidentQuestion question = {.filter = {.from = moment_option(context.arguments, "from"),
+                                                  .to = moment_option(context.arguments, "to")}};
+  accident::AccidentFilter& filter = question.filter;
+  filter.min_rows = static_cast<std::uint64_t>(
+      context.arguments.find_integer("min_rows").value_or(kUsualMinRows));
+  question.shows_all = context.arguments.is_set("all");
+  if (!filter.from) {
+    Timestamp from = filter.to.value_or(server.clock().now());
+    from.microseconds -= kUsualHours * kHour;
+    filter.from = from;
+  }
+  if (filter.to && *filter.to < *filter.from) {
+    throw Error(ErrorKind::usage, "--to is a time before --from", "Exchange the two.");
+  }
+  return question;
+}
+
+void keep_database(const std::optional<std::string>& database,
+                   std::vector<accident::Accident>& accidents) {
+  if (!database) return;
+  std::erase_if(accidents, [&](const accident::Accident& accident) {
+    return accident.database_name != *database && std::to_string(accident.database) != *database;
+  });
+}
+
+wal::SegmentSize segment_size_of(const catalogue::BackupList& list, const server::Server& server) {
+  const auto newest =
+      std::find_if(list.backups.rbegin(), list.backups.rend(),
+                   [](const catalogue::BackupInfo& backup) { return backup.is_copy_done(); });
+  if (newest != list.backups.rend()) return newest->xlog_segment_size;
+  throw Error(ErrorKind::not_found,
+              fmt::format("Server '{}' has no backup: nothing that was lost can be restored, and "
+                          "the size of its WAL segments is not known",
+                          server.name()),
+              fmt::format("Take one with 'barman backup {}'.", server.name()));
+}
+
+}  // namespace
+
+void run_find_accident(CommandContext& context) {
+  const config::ServerConfig* config = select_server(context);
+  if (config == nullptr) return;
+  const server::Server server = make_server(context, *config);
+  const output::AccidentQuestion question = read_question(context, server);
+  const catalogue::BackupList list = server.catalogue().list_backups();
+  const accident::WalHistory history(server, segment_size_of(list, server));
+  const std::size_t workers =
+      std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostReaders);
+  accident::AccidentReport report =
+      accident::find_accidents(history, question.filter, workers, context.progress);
+  accident::choose_backups(list, server.catalogue().list_annotations(),
+                           wal_archive::read_branches(server, list.backups), report.accidents);
+  accident::name_accidents(server, report.accidents);
+  accident::ask_for_names(server, report.accidents);
+  keep_database(context.arguments.find("database"), report.accidents);
+  output::write_accidents(context.reporter, config->name, report, question);
+  // What could not be read may have held what was looked for.
+  if (!report.unread.empty()) context.reporter.mark_failed();
+}
+
+}  // namespace barman::cli

@@ -1,0 +1,133 @@
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/durable.h"
+#include "base/error.h"
+#include "cli/command_table.h"
+#include "cli/commands.h"
+#include "cli/configuration_changes.h"
+#include "doctor/examine_server.h"
+#include "doctor/new_server.h"
+
+namespace barman::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string ask_for_host() {
+  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
+    throw Error(ErrorKind::usage, "the host of PostgreSQL is not known",
+                "Name it: barman init SERVER --host HOST.");
+  }
+  std::cerr << "Host of PostgreSQL (a name, an address, or the directory of its socket): ";
+  std::string host;
+  std::getline(std::cin, host);
+  if (host.empty()) throw Error(ErrorKind::usage, "no host was given", "Name it with --host.");
+  return host;
+}
+
+doctor::NewServer read_new_server(const ParsedArguments& arguments) {
+  doctor::NewServer server;
+  server.name = arguments.get("server_name");
+  const auto take = [&](const char* key, std::string& value) {
+    if (const auto text = arguments.find(key)) value = *text;
+    if (value.find('\n') != std::string::npos)
+      throw Error(ErrorKind::usage, fmt::format("the value of --{} has more than one line", key));
+  };
+  take("host", server.host);
+  take("port", server.port);
+  take("dbname", server.database);
+  take("user", server.user);
+  take("streaming_user", server.streaming_user);
+  take("method", server.method);
+  take("ssh_user", server.ssh_user);
+  take("slot_name", server.slot_name);
+  take("retention_policy", server.retention_policy);
+  return server;
+}
+
+void refuse_name(const CommandContext& context, const std::string& name) {
+  if (!config::Configuration::is_possible_section_name(name) || name == "barman" || name == "all") {
+    throw Error(ErrorKind::usage, fmt::format("'{}' cannot be the name of a server", name),
+                "Use letters, digits, '-', '_' and '.'.");
+  }
+  if (context.configuration.find_server(name) == nullptr) return;
+  throw Error(ErrorKind::conflict, fmt::format("server '{}' is configured already", name),
+              fmt::format("'barman doctor {}' tells what it needs.", name));
+}
+
+fs::path file_of(const CommandContext& context, const std::string& name) {
+  const config::GlobalConfig& global = context.configuration.global();
+  if (!global.configuration_files_directory) {
+    throw Error(
+        ErrorKind::config,
+        fmt::format("there is no configuration_files_directory in \"{}\"", global.config_file),
+        "Add 'configuration_files_directory = /etc/barman.d' to its section [barman] and "
+        "make that directory, or put what 'barman init --print' prints at its end.");
+  }
+  return fs::path(*global.configuration_files_directory) / (name + ".conf");
+}
+
+void write_section(const fs::path& path, const doctor::NewServer& server) {
+  try {
+    AtomicFile file(path, 0644, ".new");
+    file.write(doctor::section_text(server));
+    file.commit(IfTaken::refuse);
+  } catch (const SystemError& error) {
+    if (error.error_number() != EACCES && error.error_number() != EROFS) throw;
+    throw Error(ErrorKind::permission, error.describe(),
+                fmt::format("Run: barman init {} --host {} --print | sudo tee \"{}\"", server.name,
+                            server.host, path.string()));
+  }
+}
+
+// As `barman check SERVER`.
+void check_new_server(CommandContext& context, const std::string& name) {
+  const config::Configuration configuration = reload_configuration(context);
+  const CommandSpec& spec = *find_command("check");
+  ParsedArguments arguments(spec.name, command_line::ArgumentSpec{.options = spec.options,
+                                                                  .positionals = spec.positionals});
+  arguments.command = spec.name;
+  arguments.append("server_name", name);
+  CommandContext checking = {.configuration = configuration,
+                             .reporter = context.reporter,
+                             .progress = context.progress,
+                             .interrupt = context.interrupt,
+                             .arguments = arguments};
+  run_check(checking);
+}
+
+}  // namespace
+
+void run_init(CommandContext& context) {
+  doctor::NewServer server = read_new_server(context.arguments);
+  refuse_name(context, server.name);
+  if (server.host.empty()) server.host = ask_for_host();
+  output::Reporter& reporter = context.reporter;
+  if (context.arguments.is_set("print")) {
+    reporter.result_line(doctor::section_text(server));
+    return;
+  }
+  const fs::path path = file_of(context, server.name);
+  write_section(path, server);
+  reporter.info(
+      fmt::format("The section of server '{}' is in \"{}\".", server.name, path.string()));
+  reporter.result_line("");
+  for (const std::string& line :
+       doctor::preparation(server, doctor::own_address(server.host, server.port)))
+    reporter.result_line(line);
+  reporter.result_line("");
+  check_new_server(context, server.name);
+  reporter.result_line(
+      fmt::format("Next: barman doctor {0}, until nothing is left; then: barman "
+                  "backup --wait {0}",
+                  server.name));
+}
+
+}  // namespace barman::cli

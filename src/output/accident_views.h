@@ -1,0 +1,27 @@
+// Results of `find-accident`; not a part of Barman's interface.
+#pragma once
+
+#include <string>
+
+#include "accident/find_accidents.h"
+#include "output/reporter.h"
+
+namespace barman::output {
+
+struct AccidentQuestion {
+  accident::AccidentFilter filter;
+  // What lost nothing is told, too.
+  bool shows_all = false;
+};
+
+// Text: each accident with what it hit and the command that restores the moment before it. JSON:
+// {server: {"from", "to", "min_rows", "first_segment", "last_segment", "segments", "counted_from",
+// "accidents": [{"kind": "dropped" | "truncated" | "rewritten" | "rows_changed" |
+// "database_dropped", "time", "lsn", "timeline", "xid", "database_oid", "database", "deleted_rows",
+// "updated_rows", "dropped_files", "created_files", "known_size_bytes", "relations": [{"file",
+// "name", "kind", "dropped", "deleted_rows", "updated_rows", "size_bytes"}], "backup", "command":
+// [words]}], "unread": [texts]}}. What is not known is null.
+void write_accidents(Reporter& reporter, const std::string& server,
+                     const accident::AccidentReport& report, const AccidentQuestion& question);
+
+}  // namespace barman::output

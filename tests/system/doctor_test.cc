@@ -1,0 +1,313 @@
+// What `doctor` prints is pasted as it stands, by a person who knows nothing else: afterwards
+// `check` is OK.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+
+#include "base/text.h"
+#include "support/barman_home.h"
+#include "support/postgres_server.h"
+#include "support/postgres_version.h"
+#include "support/ssh_server.h"
+#include "support/streaming_site.h"
+#include "support/temp_dir.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AllOf;
+using testing::Contains;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+using Cures = nlohmann::json;
+
+constexpr int kMostRounds = 8;
+constexpr const char* kSecret = "a:secret";
+constexpr const char* kEscapedSecret = "a\\:secret";
+
+Cures cures_of(BarmanHome& barman, const std::vector<std::string>& options = {}) {
+  std::vector<std::string> arguments = {"-f", "json", "doctor"};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  arguments.emplace_back("main");
+  const CommandResult result = barman.run(arguments);
+  const Cures answer = Cures::parse(result.out, nullptr, false);
+  if (answer.is_discarded() || !answer.contains("main")) {
+    ADD_FAILURE() << result.out << result.err;
+    return Cures::array();
+  }
+  EXPECT_EQ(result.exit_code, answer["main"]["cures"].empty() ? 0 : 1) << result.out;
+  return answer["main"]["cures"];
+}
+
+std::set<std::string> checks_of(const Cures& cures) {
+  std::set<std::string> checks;
+  for (const auto& cure : cures)
+    for (const auto& check : cure["checks"]) checks.insert(check);
+  return checks;
+}
+
+// Somebody with a terminal on either host.
+class Person {
+ public:
+  Person(BarmanHome& barman, PostgresServer& postgres) : barman_(barman), postgres_(postgres) {}
+
+  void follow(const Cures& cures) {
+    bool is_sql_done = false;
+    for (const auto& cure : cures) {
+      const std::string place = cure["place"];
+      const std::vector<std::string> lines = cure["lines"];
+      if (place == "pg_hba.conf") {
+        let_in(lines);
+      } else if (place == "psql") {
+        if (!is_sql_done) run_script(cures);
+        is_sql_done = true;
+      } else if (place == "configuration" || place == "database_host") {
+        ADD_FAILURE() << cure;
+      } else {
+        for (const std::string& line : lines) type(line);
+      }
+    }
+  }
+
+  // `barman doctor --sql main | psql`, then the passwords that it asks for, and the restart.
+  void run_script(const Cures& cures) {
+    const CommandResult script = barman_.run({"doctor", "--sql", "main"});
+    EXPECT_EQ(script.exit_code, 1);
+    const CommandResult result =
+        run_command({.argv = {find_tool(kUsualMajor, "psql").string(), "-X", "-q", "-v",
+                              "ON_ERROR_STOP=1", "-d", postgres_.conninfo(), "-f", "-"},
+                     .input = script.out});
+    EXPECT_EQ(result.exit_code, 0) << script.out << result.err;
+    for (const std::string& line : split(result.out, '\n')) {
+      const std::size_t command = line.find("\\password ");
+      if (command == std::string::npos) continue;
+      postgres_.query(fmt::format("ALTER ROLE {} PASSWORD '{}'",
+                                  line.substr(command + std::string("\\password ").size()),
+                                  kSecret));
+    }
+    for (const auto& cure : cures) {
+      if (!cure["needs_restart"].get<bool>()) continue;
+      EXPECT_THAT(result.out, HasSubstr("restart PostgreSQL"));
+      return postgres_.restart();
+    }
+  }
+
+ private:
+  void let_in(const std::vector<std::string>& lines) {
+    const fs::path file = postgres_.data_directory() / "pg_hba.conf";
+    write_text(file, join(lines, "\n") + "\n" + read_text(file));
+    postgres_.query("SELECT pg_reload_conf()");
+  }
+
+  void type(const std::string& line) {
+    if (line.find(":*:") != std::string::npos) {
+      const fs::path file = barman_.directory() / ".pgpass";
+      const std::string text = fs::exists(file) ? read_text(file) : "";
+      write_text(file, text + replace_all(line.substr(2), "PASSWORD", kEscapedSecret) + "\n");
+      fs::permissions(file, fs::perms(0600));
+      return;
+    }
+    // It waits for the line that was just typed.
+    if (line.starts_with('#') || line.starts_with("(umask")) return;
+    std::map<std::string, std::string> environment = barman_.environment_for_restore_command();
+    environment["HOME"] = barman_.directory().string();
+    const CommandResult result =
+        run_command({.argv = {"sh", "-c", line}, .environment = environment});
+    EXPECT_EQ(result.exit_code, 0) << line << "\n" << result.out << result.err;
+  }
+
+  BarmanHome& barman_;
+  PostgresServer& postgres_;
+};
+
+TEST(Doctor, FromNothingToACheckThatIsOk) {
+  PostgresServer postgres({.settings = {{"wal_level", "minimal"}, {"max_wal_senders", "0"}},
+                           .authentication = Authentication::scram_sha_256});
+  write_text(postgres.data_directory() / "pg_hba.conf", "local all postgres trust\n");
+  postgres.query("SELECT pg_reload_conf()");
+  BarmanHome barman;
+  barman.add_streaming_server("main", postgres,
+                              {{"conninfo", postgres.tcp_conninfo("doctor")},
+                               {"streaming_conninfo", postgres.tcp_conninfo("doctor_stream")}});
+  // Written by somebody who was in a hurry.
+  const fs::path passwords = barman.directory() / ".pgpass";
+  write_text(passwords, "elsewhere:5432:*:x:y\n");
+  fs::permissions(passwords, fs::perms(0644));
+
+  EXPECT_EQ(barman.run({"check", "main"}).exit_code, 1);
+  fs::remove_all(barman.server_directory("main"));
+  Person person(barman, postgres);
+  std::set<std::string> seen;
+  Cures cures = cures_of(barman);
+  EXPECT_FALSE(fs::exists(barman.server_directory("main"))) << "doctor changes nothing";
+  for (int round = 0; round < kMostRounds && !cures.empty(); ++round) {
+    seen.merge(checks_of(cures));
+    person.follow(cures);
+    cures = cures_of(barman);
+  }
+  EXPECT_THAT(cures, IsEmpty()) << cures;
+  EXPECT_THAT(seen, AllOf(Contains("PostgreSQL"), Contains("PostgreSQL streaming"),
+                          Contains("directories"), Contains("wal_level"),
+                          Contains("replication slot"), Contains("receive-wal running")));
+  const CommandResult check = barman.run({"check", "main"});
+  EXPECT_EQ(check.exit_code, 0) << check.out;
+}
+
+TEST(Doctor, GivesTheMissingRightsAndSaysHowLongArchiveCommandFails) {
+  PostgresServer postgres({.settings = {{"archive_mode", "on"}, {"archive_command", "false"}}});
+  postgres.query("CREATE ROLE doctor LOGIN; SELECT pg_switch_wal()");
+  postgres.wait_until("SELECT failed_count > 0 FROM pg_stat_archiver");
+  BarmanHome barman;
+  barman.add_streaming_server("main", postgres,
+                              {{"conninfo", postgres.conninfo("doctor")}, {"archiver", "on"}});
+  Person person(barman, postgres);
+  Cures cures = cures_of(barman);
+  EXPECT_THAT(checks_of(cures), Contains("no access to backup functions"));
+  person.run_script(cures);
+  // The settings can be seen now.
+  cures = cures_of(barman);
+  EXPECT_THAT(checks_of(cures), Not(Contains("no access to backup functions")));
+  EXPECT_THAT(checks_of(cures), Contains("continuous archiving"));
+  EXPECT_THAT(cures.dump(), HasSubstr("has never archived a file; "));
+  EXPECT_THAT(cures.dump(), HasSubstr("pg_ls_archive_statusdir() TO doctor;"));
+  EXPECT_THAT(cures.dump(), HasSubstr("barman-wal-archive --test "));
+  person.run_script(cures);
+  EXPECT_THAT(cures_of(barman).dump(), HasSubstr("files wait on PostgreSQL's disk"));
+}
+
+TEST(Doctor, AppliesWhatIsHarmlessWhenItIsAsked) {
+  PostgresServer postgres;
+  BarmanHome barman;
+  barman.add_streaming_server("main", postgres);
+  EXPECT_THAT(checks_of(cures_of(barman)),
+              AllOf(Contains("directories"), Contains("replication slot"),
+                    Contains("receive-wal running")));
+  EXPECT_EQ(postgres.value("SELECT count(*) FROM pg_replication_slots"), "0");
+
+  const CommandResult applied = barman.run({"doctor", "--apply", "main"});
+  EXPECT_THAT(applied.out, HasSubstr("# done: directories: "));
+  EXPECT_TRUE(fs::exists(barman.server_directory("main") / "streaming"));
+  postgres.wait_until("SELECT count(*) = 1 FROM pg_replication_slots WHERE active");
+  EXPECT_EQ(barman.run({"switch-wal", "--archive", "main"}).exit_code, 0);
+  EXPECT_THAT(cures_of(barman), IsEmpty());
+  EXPECT_EQ(barman.run({"doctor", "main"}).out, "Server main: nothing to cure\n");
+}
+
+// Programs read what check prints; a person gets one line more.
+TEST(Doctor, CheckNamesItOnATerminalOnly) {
+  PostgresServer postgres;
+  BarmanHome barman;
+  barman.add_streaming_server("main", postgres);
+  EXPECT_THAT(barman.run({"check", "main"}).out, Not(HasSubstr("doctor")));
+  const CommandRequest check = barman.request({"check", "main"});
+  const CommandResult on_terminal =
+      run_command({.argv = {"script", "-qec", join(check.argv, " "), "/dev/null"},
+                   .environment = check.environment});
+  EXPECT_THAT(on_terminal.out, EndsWith("cure: barman doctor main\r\n"));
+}
+
+// The exit code is that of ssh, as scripts know it.
+TEST(ClientTest, TellsWhyThereIsNoConnection) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  BarmanHome barman;
+  SshServer ssh(barman);
+  ssh.stop();
+  for (const std::string& program :
+       std::vector<std::string>{"barman-wal-archive", "barman-wal-restore"}) {
+    std::vector<std::string> argv = ssh.argv(program, {"--test"});
+    argv.insert(argv.end(), {"main", "x"});
+    if (program == "barman-wal-restore") argv.emplace_back("x");
+    const CommandResult result = run_command({.argv = argv, .environment = ssh.environment()});
+    EXPECT_EQ(result.exit_code, 255);
+    EXPECT_EQ(result.out, "");
+    EXPECT_THAT(result.err,
+                AllOf(HasSubstr("ERROR: Connection problem with ssh: "),
+                      HasSubstr("Connection refused"), HasSubstr("HINT: Check that sshd runs on")));
+  }
+}
+
+// Each command that cannot connect says what lets it in.
+TEST(Doctor, EveryCommandHasTheLineForPgHba) {
+  PostgresServer postgres({.authentication = Authentication::scram_sha_256});
+  write_text(postgres.data_directory() / "pg_hba.conf", "local all postgres trust\n");
+  postgres.query("SELECT pg_reload_conf()");
+  BarmanHome barman;
+  barman.add_streaming_server("main", postgres,
+                              {{"conninfo", postgres.tcp_conninfo("barman")},
+                               {"streaming_conninfo", postgres.tcp_conninfo("streaming_barman")}});
+  const CommandResult result = barman.run({"switch-wal", "main"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("host postgres barman 127.0.0.1/32 scram-sha-256"));
+}
+
+TEST(Init, WritesASectionThatOnlyNeedsWhatDoctorSays) {
+  PostgresServer postgres;
+  BarmanHome barman;
+  const fs::path directory = barman.directory() / "conf.d";
+  fs::create_directories(directory);
+  barman.set("barman", "configuration_files_directory", directory.string());
+  const std::vector<std::string> init = {"init",      "main",   "--host",
+                                         "127.0.0.1", "--port", std::to_string(postgres.port())};
+  const CommandResult result = barman.run(init);
+  EXPECT_EQ(result.exit_code, 1) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("host postgres barman 127.0.0.1/32 scram-sha-256"));
+  EXPECT_THAT(result.out, HasSubstr("\tPostgreSQL: OK\n"));
+  EXPECT_THAT(read_text(directory / "main.conf"), HasSubstr("[main]\n"));
+  barman.run({"doctor", "--apply", "main"});
+  EXPECT_EQ(barman.run({"switch-wal", "--archive", "main"}).exit_code, 0);
+  EXPECT_EQ(barman.run({"check", "main"}).exit_code, 0);
+
+  const CommandResult again = barman.run(init);
+  EXPECT_EQ(again.exit_code, 1);
+  EXPECT_THAT(again.err, HasSubstr("server 'main' is configured already"));
+}
+
+// After pg_upgrade, say.
+TEST(Doctor, GoesOnWithAnotherClusterAndKeepsTheBackupsOfTheOldOne) {
+  StreamingSite site;
+  site.start_receiver();
+  site.archive_a_segment();
+  site.postgres.query("CREATE TABLE t AS SELECT 1 AS old");
+  site.take_backup();
+  site.stop_receiver();
+  site.postgres.stop();
+
+  PostgresServer upgraded;
+  const Settings connections = {{"conninfo", upgraded.conninfo("barman")},
+                                {"streaming_conninfo", upgraded.conninfo("streaming_barman")}};
+  for (const auto& [option, value] : connections) site.barman.set("main", option, value);
+  const Cures cures = cures_of(site.barman);
+  EXPECT_THAT(checks_of(cures), Contains("systemid coherence"));
+  EXPECT_THAT(cures.dump(), AllOf(HasSubstr("[main-17]"), HasSubstr("active = false")));
+
+  site.barman.add_streaming_server("main-17", upgraded);
+  site.barman.set("main", "active", "false");
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"receive-wal", "--create-slot", "--if-not-exists", "main-17"},
+           {"cron"},
+           {"switch-wal", "--archive", "main-17"},
+           {"backup", "--wait", "main-17"},
+           {"check", "main-17"}}) {
+    const CommandResult result = site.barman.run(command);
+    EXPECT_EQ(result.exit_code, 0) << join(command, " ") << result.out << result.err;
+  }
+  const TempDir restored;
+  const CommandResult restore =
+      site.barman.run({"restore", "main", "latest", (restored.path() / "data").string()});
+  EXPECT_EQ(restore.exit_code, 0) << restore.err;
+  PostgresServer old({.data_directory = restored.path() / "data"});
+  EXPECT_EQ(old.value("SELECT old FROM t"), "1");
+}
+
+}  // namespace
+}  // namespace barman::test
