@@ -128,7 +128,7 @@ TEST(Tidy, FoldersIncludeOnlyFoldersBeforeThem) {
 }
 
 TEST(Tidy, OnlyTheWalArchiveMakesPathsOfItsFiles) {
-  // Keys of buckets are made in cloud/bucket_layout.cc.
+  // Keys of buckets are made in catalogue/bucket_layout.cc.
   const std::set<std::string> at_home{"wal_archive", "stored", "catalogue",
                                       "config",      "wal",    "cloud"};
   std::vector<SourceFile> others;

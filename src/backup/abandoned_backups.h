@@ -12,4 +12,8 @@ namespace barman::backup {
 void fail_abandoned_backups(const server::Server& server, const catalogue::BackupList& list,
                             Messages& messages);
 
+// Gives up what a dead process has left half uploaded of a backup in a bucket; nothing for others.
+// A failure is a warning of the log: what is left costs space, and goes when the backup is deleted.
+void abort_uploads(const server::Server& server, const catalogue::BackupId& id);
+
 }  // namespace barman::backup

@@ -10,6 +10,9 @@ namespace {
 // More only compete with the threads that receive and write.
 constexpr std::size_t kMaxDefaultWorkers = 8;
 
+// So that several are read at once when they are restored.
+constexpr std::int64_t kMaxBucketArchive = std::int64_t{1} << 30;
+
 std::optional<compression::Algorithm> algorithm_of(config::BackupCompression word) {
   switch (word) {
     case config::BackupCompression::gzip:
@@ -29,10 +32,18 @@ std::optional<int> to_int(std::optional<std::int64_t> value) {
   return static_cast<int>(*value);
 }
 
-}  // namespace
+stored::ArchiveForm plan_bucket_archives(const config::ServerConfig& config,
+                                         const stored::ArchiveCoding& coding) {
+  const std::int64_t limit = config.cloud_upload_max_archive_size > 0
+                                 ? std::min(config.cloud_upload_max_archive_size, kMaxBucketArchive)
+                                 : kMaxBucketArchive;
+  return {.compression = coding.algorithm,
+          .max_archive_bytes = static_cast<std::uint64_t>(limit),
+          .compression_threads = coding.worker_count};
+}
 
-BackupForm plan_form(const config::ServerConfig& config, const encryption::Cipher& cipher,
-                     std::size_t processor_count) {
+BackupForm plan_local_form(const config::ServerConfig& config, const encryption::Cipher& cipher,
+                           std::size_t processor_count) {
   BackupForm form;
   if (!config.backup_compression) return form;
   if (config.backup_compression_format != config::BackupFormat::plain) {
@@ -56,6 +67,19 @@ BackupForm plan_form(const config::ServerConfig& config, const encryption::Ciphe
   form.coding.worker_count = static_cast<std::size_t>(std::max<std::int64_t>(
       workers.value_or(static_cast<std::int64_t>(std::min(processor_count, kMaxDefaultWorkers))),
       1));
+  return form;
+}
+
+}  // namespace
+
+BackupForm plan_form(const config::ServerConfig& config, const encryption::Cipher& cipher,
+                     std::size_t processor_count) {
+  BackupForm form = plan_local_form(config, cipher, processor_count);
+  if (!config.has_cloud_basebackups()) return form;
+  form.form = catalogue::StoredForm::plain;
+  form.compression = std::nullopt;
+  form.coding.cipher.reset();
+  form.bucket_archives = plan_bucket_archives(config, form.coding);
   return form;
 }
 

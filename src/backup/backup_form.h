@@ -15,8 +15,11 @@ struct BackupForm {
   stored::ArchiveCoding coding;
   // What the server is asked to do.
   std::optional<replication::ServerCompression> server_compression;
-  // The field of backup.info; nullopt for plain backups.
+  // The field of backup.info; nullopt for plain backups, and in a bucket, where the names of the
+  // archives tell it.
   std::optional<std::string> compression;
+  // In a bucket; they are compressed here, whoever has compressed what comes.
+  stored::ArchiveForm bucket_archives = {};
 };
 
 // `processor_count` threads compress on the client unless backup_compression_workers is set.

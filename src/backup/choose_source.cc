@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "backup/local_files.h"
+#include "backup/local_to_cloud.h"
 #include "backup/postgres_stream.h"
 #include "backup/rsync_files.h"
 #include "base/error.h"
@@ -25,8 +26,9 @@ SourceMaker find_source(config::BackupMethod method) {
       return make_local_files;
     case config::BackupMethod::rsync:
       return make_rsync_files;
-    case config::BackupMethod::snapshot:
     case config::BackupMethod::local_to_cloud:
+      return make_local_to_cloud;
+    case config::BackupMethod::snapshot:
       break;
   }
   return nullptr;
@@ -50,9 +52,25 @@ void require_source(const config::ServerConfig& config) {
            "Set backup_method = postgres and streaming_conninfo, backup_method = rsync and "
            "ssh_command, or, on the host of PostgreSQL, backup_method = local-rsync.");
   }
-  if (config.has_cloud_basebackups() || config.has_cloud_wals()) {
-    refuse("a cloud destination",
-           "Use local directories for basebackups_directory and wals_directory.");
+  if (!config.has_cloud_basebackups()) {
+    if (config.backup_method != config::BackupMethod::local_to_cloud) return;
+    throw Error(ErrorKind::config,
+                fmt::format("cannot back up server '{}': backup_method = local-to-cloud needs "
+                            "buckets as basebackups_directory and wals_directory",
+                            config.name),
+                "Set both to the URL of a bucket, s3://BUCKET/PATH.");
+  }
+  if (config.backup_method != config::BackupMethod::postgres &&
+      config.backup_method != config::BackupMethod::local_to_cloud) {
+    refuse("a bucket as basebackups_directory with backup_method = " +
+               std::string(config::to_text(config.backup_method)),
+           "Set backup_method = postgres and streaming_conninfo, or use a local directory for "
+           "basebackups_directory.");
+  }
+  if (config.encryption == config::Encryption::gpg) {
+    refuse("the encryption of backups in a bucket",
+           "Set encryption = none; aws_encryption and aws_sse_customer_key let the provider "
+           "encrypt.");
   }
 }
 

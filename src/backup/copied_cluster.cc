@@ -173,12 +173,27 @@ void CopiedCluster::stop(BackupJob& job, postgres::Connection& connection) {
   const fs::path label_path =
       stored::BackupStore(server_.catalogue()).directories(job.info.id).data_directory /
       kLabelFileName;
-  BackupInfo& info = job.info;
   std::string text;
   if (is_exclusive()) {
     job.action = "reading the backup label";
     text = read_file(label_path);
   }
+  text = stop_on_server(job, connection, text);
+  job.action = "writing backup label";
+  if (!is_exclusive()) write_file_durably(label_path, text);
+  stored::require_consistent(
+      job.info, stored::gather_evidence(label_path.parent_path(), kControlFileName, nullptr));
+}
+
+void CopiedCluster::end(BackupJob& job, const PutLabel& put_label) {
+  const std::string label = stop_on_server(job, session_->take_back(), "");
+  job.action = "writing backup label";
+  put_label(label);
+}
+
+// The label of the backup.
+std::string CopiedCluster::stop_on_server(BackupJob& job, postgres::Connection& connection,
+                                          const std::string& exclusive_label) {
   job.action = is_exclusive() ? "issuing stop of the backup"
                               : "issuing stop backup command (native concurrent)";
   log::info(log::kBackupComponent, "waiting for the WAL of the backup to be archived");
@@ -186,13 +201,10 @@ void CopiedCluster::stop(BackupJob& job, postgres::Connection& connection) {
       connection,
       is_exclusive() ? postgres::LowLevelForm::exclusive : postgres::LowLevelForm::concurrent);
   is_running_exclusively_ = false;
-  if (!is_exclusive()) text = stop.backup_label;
-  note_end(connection, stop, text, info);
-  close_last_segment(server_, info, connection, job.messages);
-  job.action = "writing backup label";
-  if (!is_exclusive()) write_file_durably(label_path, text);
-  stored::require_consistent(
-      info, stored::gather_evidence(label_path.parent_path(), kControlFileName, nullptr));
+  std::string label = is_exclusive() ? exclusive_label : stop.backup_label;
+  note_end(connection, stop, label, job.info);
+  close_last_segment(server_, job.info, connection, job.messages);
+  return label;
 }
 
 }  // namespace barman::backup

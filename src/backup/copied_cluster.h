@@ -71,6 +71,9 @@ class CopiedCluster {
   }
   // Writes `backup_label` into the data directory; that of an exclusive backup is there already.
   void end(BackupJob& job);
+  // The same where the files lie elsewhere, for concurrent backups.
+  using PutLabel = std::function<void(const std::string& label)>;
+  void end(BackupJob& job, const PutLabel& put_label);
 
   const CopiedFacts& facts() const { return facts_; }
   const std::string& data_directory() const { return facts_.data_directory(); }
@@ -88,6 +91,8 @@ class CopiedCluster {
   bool is_running_exclusively_ = false;
 
   void stop(BackupJob& job, postgres::Connection& connection);
+  std::string stop_on_server(BackupJob& job, postgres::Connection& connection,
+                             const std::string& exclusive_label);
 };
 
 }  // namespace barman::backup

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "backup/abandoned_backups.h"
+#include "backup/bucket_owner.h"
 #include "backup/immutable_backup.h"
 #include "backup/live_timeline.h"
 #include "base/durable.h"
@@ -19,9 +20,11 @@
 #include "base/timestamp.h"
 #include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"
+#include "catalogue/cloud_catalogue.h"
 #include "catalogue/deletion.h"
 #include "catalogue/retention.h"
 #include "server/server_hooks.h"
+#include "stored/backup_store.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/remove_wals.h"
 #include "wal_archive/wal_removal.h"
@@ -51,6 +54,7 @@ wal_archive::WalRemovalPlan plan_wals(const server::Server& server,
                                       const catalogue::BackupList& list, const BackupInfo& backup,
                                       Cause cause) {
   const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  catalogue::require_complete(annotations, server.name());
   std::optional<catalogue::RetentionInput> policy;
   if (server.config().retention_policy && !annotations.keeps.empty()) {
     policy = retention_input(server, list.backups, annotations);
@@ -64,8 +68,21 @@ wal_archive::WalRemovalPlan plan_wals(const server::Server& server,
                                           : wal_archive::WalRemovalInput::Cause::command});
 }
 
+void remove_objects(const server::Server& server, const BackupId& id) {
+  const catalogue::Catalogue& catalogue = server.catalogue();
+  const auto bucket = catalogue.bucket();
+  require_unlocked(server, id);
+  abort_uploads(server, id);
+  std::optional<BackupInfo> info = catalogue.find_backup(id);
+  if (!info) info = bucket->find(id);
+  // For other hosts, and for this one if it loses its catalogue.
+  if (info) bucket->save_as_deleted(*std::move(info));
+  stored::BackupStore(catalogue).remove(id);
+}
+
 // With worm_mode throws StillImmutable when the storage does not let the files go yet.
 void remove_files(const server::Server& server, const BackupId& id) {
+  if (!server.locations().has_local_backups) return remove_objects(server, id);
   if (server.config().worm_mode) return remove_immutable_files(server, id);
   const std::filesystem::path directory = server.catalogue().base_directory(id);
   try {
@@ -216,6 +233,7 @@ void retire(const server::Server& server, const BackupInfo& planned,
       lock_backups(server, locks_for(backups_of_plan, planned), Cause::retention, messages);
   if (locks.empty()) return;
   const DeletionFacts facts = make_deletion_facts(server, reader.read());
+  catalogue::require_complete(facts.annotations, server.name());
   const std::vector<BackupInfo>& backups = facts.list.backups;
   const std::vector<BackupId> doomed = list_doomed(facts);
   const BackupInfo* backup = facts.list.find(id);
@@ -292,6 +310,7 @@ void finish_deletion(const server::Server& server, const BackupId& id, Messages&
         FileLock::try_lock(catalogue::backup_id_lock(server.locks(), id));
     if (!lock) return;
     remove_files(server, id);
+    if (const auto bucket = catalogue.bucket()) bucket->remove(id);
     catalogue.clear_being_deleted(id);
     remove_durably(catalogue::backup_id_lock(server.locks(), id));
   } catch (const StillImmutable& refusal) {  // The next cron tries again.
@@ -314,9 +333,11 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
     is_refused(server, id, messages);
     return std::nullopt;
   }
-  catalogue::DeletionPlan plan = catalogue::plan_deletion(
-      list, *current, server.catalogue().list_annotations(), minimum_redundancy_of(server.config()),
-      server.name(), wal_archive::read_branches(server, list.backups));
+  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  catalogue::require_complete(annotations, server.name());
+  catalogue::DeletionPlan plan =
+      catalogue::plan_deletion(list, *current, annotations, minimum_redundancy_of(server.config()),
+                               server.name(), wal_archive::read_branches(server, list.backups));
   if (!plan.refusal) return plan;
   messages.warning(*plan.refusal);
   is_refused(server, id, messages);
@@ -409,6 +430,7 @@ DeletionFacts make_deletion_facts(const server::Server& server, catalogue::Backu
 }
 
 bool delete_backup(const server::Server& server, const BackupInfo& backup, Messages& messages) {
+  require_bucket_owner(server, "delete backups");
   const std::optional<FileLock> lock =
       catalogue::take_backup_turn(server.locks(), server.interrupt(), messages);
   if (!lock) {
@@ -463,7 +485,13 @@ void enforce_retention(const server::Server& server, catalogue::BackupListReader
                                server.name(), *facts.retention_doubt));
   }
   const std::vector<BackupId> stale_marks = marks_without_backup(facts.list, facts.annotations);
-  const std::vector<BackupId> doomed = list_doomed(facts);
+  std::vector<BackupId> doomed = list_doomed(facts);
+  // What may be kept in a bucket that is away stays.
+  const std::string gap = catalogue::find_gap(facts.annotations, server.name());
+  if (!gap.empty() && !doomed.empty()) {
+    messages.warning(fmt::format("Nothing of server {} is deleted: {}", server.name(), gap));
+    doomed.clear();
+  }
   const bool has_unfinished = std::any_of(backups.begin(), backups.end(), is_unfinished);
   if (doomed.empty() && stale_marks.empty() && !has_unfinished) return;
   const std::optional<FileLock> lock = FileLock::try_lock(catalogue::backup_lock(server.locks()));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <ctime>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,13 +20,16 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/worker_pool.h"
 #include "catalogue/backup_files.h"
 #include "catalogue/backup_kind.h"
+#include "catalogue/cloud_catalogue.h"
 #include "postgres/backup_manifest.h"
 #include "postgres/timeline_history.h"
 #include "stored/backup_store.h"
 #include "stored/backup_writer.h"
 #include "stored/manifest_index.h"
+#include "stored/open_backup.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/wal_archive.h"
 
@@ -236,10 +240,91 @@ std::vector<ManifestWalRange> list_wal_ranges(const server::Server& server,
   return ranges;
 }
 
+// Who reads them waits for the bucket most of the time.
+constexpr std::size_t kBucketReaders = 4;
+
+postgres::ManifestFile describe_content(stored::ContentFile& file, const stored::Entry& entry,
+                                        std::string listed, Progress& progress,
+                                        const Interrupt& interrupt) {
+  Digest digest(DigestAlgorithm::sha256);
+  std::vector<std::byte> buffer(kBufferSize);
+  std::uint64_t size_bytes = 0;
+  for (;;) {
+    interrupt.throw_if_requested();
+    const std::size_t size = file.read_at(size_bytes, buffer);
+    digest.update(Bytes(buffer).first(size));
+    size_bytes += size;
+    progress.advance(size);
+    if (size < buffer.size()) break;
+  }
+  return {.path = std::move(listed),
+          .size_bytes = size_bytes,
+          .last_modified = modification_text(entry.mtime_seconds),
+          .algorithm = DigestAlgorithm::sha256,
+          .checksum = digest.finish()};
+}
+
+void describe_archives(const server::Server& server, const BackupInfo& backup,
+                       postgres::ManifestWriter& writer, Progress& progress,
+                       const Interrupt& interrupt) {
+  const std::vector<stored::BackupTree> trees =
+      stored::open_backup(server.catalogue(), backup, {.interrupt = interrupt});
+  std::mutex mutex;
+  WorkerPool workers(kBucketReaders);
+  for (const stored::BackupTree& tree : trees) {
+    tree.content->read_through([&](const stored::Entry& entry, const stored::ContentOpener& open) {
+      interrupt.throw_if_requested();
+      if (entry.is_directory) return;
+      workers.submit([&, entry, open, listed = tree.manifest_prefix() + entry.path] {
+        const postgres::ManifestFile file =
+            describe_content(*open(), entry, listed, progress, interrupt);
+        const std::lock_guard lock(mutex);
+        writer.add_file(file);
+      });
+    });
+  }
+  workers.wait();
+}
+
+void put_manifest(const catalogue::CloudCatalogue& bucket, const catalogue::BackupId& id,
+                  const fs::path& path) {
+  const auto object =
+      bucket.storage().create(bucket.layout().backup_prefix(id).append(catalogue::kManifestObject),
+                              storage::IfPresent::replace);
+  const Fd file = open_file(path, O_RDONLY);
+  std::vector<std::byte> buffer(kBufferSize);
+  for (;;) {
+    const std::size_t size = read_full(file, buffer, path);
+    object->write(Bytes(buffer).first(size));
+    if (size < buffer.size()) break;
+  }
+  object->finish();
+}
+
+// Beside the archives: they stay as they are. Then the copy of this host.
+void generate_in_bucket(const server::Server& server, const BackupInfo& backup, Progress& progress,
+                        const Interrupt& interrupt) {
+  const auto bucket = server.catalogue().bucket();
+  const fs::path path = stored::BackupStore(server.catalogue()).manifest_path(backup.id);
+  if (is_present(path)) {
+    throw Error(ErrorKind::internal, fmt::format("File {} already exists.", path.string()));
+  }
+  make_directories(path.parent_path());
+  AtomicFile file(path);
+  postgres::ManifestWriter writer([&](std::string_view text) { file.write(text); }, std::nullopt);
+  progress.begin("Generating the backup manifest", 0);
+  describe_archives(server, backup, writer, progress, interrupt);
+  writer.finish();
+  put_manifest(*bucket, backup.id, file.temporary_path());
+  file.commit();
+  progress.end();
+}
+
 }  // namespace
 
 void generate_manifest(const server::Server& server, const BackupInfo& backup,
                        const KnownFiles& known, Progress& progress, const Interrupt& interrupt) {
+  if (server.catalogue().bucket()) return generate_in_bucket(server, backup, progress, interrupt);
   const stored::BackupStore store(server.catalogue());
   const fs::path data = require_data_directory(store, backup.id);
   const stored::BackupDirectories shared = store.directories(known.shares_with.value_or(backup.id));

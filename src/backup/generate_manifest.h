@@ -25,7 +25,8 @@ struct KnownFiles {
 // The manifest appears complete and durable; links of the data directory lead to the tablespaces
 // then. Throws Error(internal) "File PATH already exists." when there is one, Error(not_found) when
 // the backup has no data directory here, and Error(interrupted); then there is none. `progress`
-// advances with what is read.
+// advances with what is read. Of a backup in a bucket all archives are read, and the manifest is an
+// object beside them, with a copy on this host.
 void generate_manifest(const server::Server& server, const catalogue::BackupInfo& backup,
                        const KnownFiles& known, Progress& progress, const Interrupt& interrupt);
 

@@ -5,7 +5,9 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <tuple>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -13,6 +15,9 @@
 #include "base/durable.h"
 #include "base/fd.h"
 #include "base/immutable.h"
+#include "catalogue/cloud_catalogue.h"
+#include "object_store/object_store.h"
+#include "server/server_storage.h"
 
 namespace barman::backup {
 namespace {
@@ -71,6 +76,31 @@ void remove_immutable_files(const server::Server& server, const catalogue::Backu
   } catch (const SystemError& error) {
     if (!means_immutable(error.error_number())) throw;
     throw StillImmutable(server, id, is_whole, error);
+  }
+}
+
+void require_unlocked(const server::Server& server, const catalogue::BackupId& id) {
+  const auto store = server.find_bucket(server::ObjectsOf::backups);
+  const auto bucket = server.catalogue().bucket();
+  if (!store || !bucket || !server.config().aws_check_object_lock) return;
+  std::vector<std::string> keys;
+  bucket->storage().list(bucket->layout().backup_prefix(id),
+                         [&](const storage::ObjectFacts& object) { keys.push_back(object.key); });
+  for (const std::string& key : keys) {
+    const auto lock = store->find_lock(key);
+    if (!lock) continue;
+    std::string reason;
+    if (lock->has_legal_hold) {
+      reason = "Object has a legal hold and can't be deleted until the legal hold is removed";
+    } else if (lock->retain_until && server.clock().now() < *lock->retain_until) {
+      reason = fmt::format("Object is locked and can't be deleted until {}",
+                           format_iso(*lock->retain_until));
+    }
+    if (reason.empty()) continue;
+    throw StillImmutable(
+        server, id, /*is_whole=*/true,
+        Error(ErrorKind::permission, fmt::format("Cannot delete locked object {}: {}",
+                                                 bucket->layout().shown(key), reason)));
   }
 }
 

@@ -25,6 +25,7 @@
 #include "base/log_components.h"
 #include "catalogue/backup_kind.h"
 #include "config/validation.h"
+#include "object_store/store_url.h"
 #include "postgres/backup_label.h"
 #include "postgres/queries.h"
 #include "postgres/server_file.h"
@@ -108,6 +109,14 @@ void PostgresStream::keep_outside_files(BackupJob& job) const {
   }
 }
 
+// " to the cloud storage aws-s3: s3://bucket/path"
+std::string bucket_text(const config::ServerConfig& config) {
+  const auto provider = object_store::find_provider_of_url(config.basebackups_directory);
+  if (!provider) return {};
+  return fmt::format(" to the cloud storage {}: {}", object_store::provider_word(*provider),
+                     config.basebackups_directory);
+}
+
 catalogue::Identity PostgresStream::require_possible() {
   postgres::Connection connection =
       server_.connect_streaming(server_.config().streaming_backup_name);
@@ -136,7 +145,8 @@ ReceivedBaseBackup PostgresStream::copy_once(BackupJob& job) {
   const BaseBackupTarget target = {.store = stored::BackupStore(server_.catalogue()),
                                    .id = job.info.id,
                                    .form = form_.form,
-                                   .coding = form_.coding};
+                                   .coding = form_.coding,
+                                   .bucket_form = form_.bucket_archives};
   replication::BaseBackupRequest asked;
   asked.checkpoint = request_.checkpoint;
   if (request_.parent) asked.parent_manifest = target.store.manifest_path(request_.parent->id);
@@ -167,7 +177,8 @@ ReceivedBaseBackup PostgresStream::copy_once(BackupJob& job) {
 
 CopyFacts PostgresStream::copy(BackupJob& job) {
   keep_outside_files(job);
-  job.messages.info("Starting backup copy via pg_basebackup for " + job.info.id.value);
+  job.messages.info("Starting backup copy via pg_basebackup for " + job.info.id.value +
+                    bucket_text(server_.config()));
   if (form_.coding.cipher) {
     job.messages.info(fmt::format("Encrypting backup using {} encryption",
                                   to_text(server_.config().encryption.value())));

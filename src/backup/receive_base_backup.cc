@@ -24,7 +24,8 @@ ReceivedBaseBackup receive_base_backup(postgres::Connection& connection,
       .coding = target.coding,
       .stream_end = connection.server_version() < kFirstVersionWithEndBlocks
                         ? pipeline::TarEnd::optional
-                        : pipeline::TarEnd::required};
+                        : pipeline::TarEnd::required,
+      .bucket_form = target.bucket_form};
   replication::BaseBackupStream stream(connection, request, interrupt);
   ReceivedBaseBackup result;
   result.begin = stream.begin();

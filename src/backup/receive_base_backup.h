@@ -32,6 +32,8 @@ struct BaseBackupTarget {
   catalogue::BackupId id;
   catalogue::StoredForm form = catalogue::StoredForm::plain;
   stored::ArchiveCoding coding;
+  // Of a store in a bucket.
+  stored::ArchiveForm bucket_form = {};
 };
 
 struct BaseBackupEvents {

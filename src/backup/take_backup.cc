@@ -70,6 +70,7 @@ void tell_what_came(BackupJob& job, const CopyFacts& facts) {
   for (const std::string& warning : facts.warnings) {
     job.messages.warning("PostgreSQL said while it sent the backup: " + warning);
   }
+  if (!job.server.locations().has_local_backups) return;
   catalogue::keep_server_warnings(job.server.catalogue().base_directory(job.info.id),
                                   facts.warnings);
 }
@@ -276,7 +277,7 @@ BackupInfo take_backup(const server::Server& server, const BackupRequest& reques
                 .progress = progress,
                 .info = register_backup(server, request, mode, identity.system_id)};
   messages.info("Starting backup using " + mode + " method for server " + server.name() + " in " +
-                server.catalogue().base_directory(job.info.id).string());
+                server.catalogue().shown_directory(job.info.id));
 
   const server::HookScripts scripts = server::make_hooks(server, server::HookKind::backup);
   std::string failure;

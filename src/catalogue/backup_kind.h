@@ -7,6 +7,8 @@
 
 namespace barman::catalogue {
 
+// The mode of a backup of files of this host into a bucket.
+inline constexpr const char* kLocalToCloudMode = "local-to-cloud-concurrent";
 // The mode of a backup by streaming.
 inline constexpr const char* kPostgresMode = "postgres";
 

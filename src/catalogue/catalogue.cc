@@ -22,6 +22,7 @@
 #include "base/text.h"
 #include "catalogue/backup_order.h"
 #include "catalogue/backup_word.h"
+#include "catalogue/cloud_catalogue.h"
 
 namespace barman::catalogue {
 namespace fs = std::filesystem;
@@ -138,15 +139,6 @@ bool is_before_wanted(const BackupInfo& backup, const BackupId& wanted) {
   return backup.id < wanted;
 }
 
-void add_descendants(const std::vector<BackupInfo>& backups, const BackupId& id,
-                     std::set<BackupId>& seen, std::vector<BackupId>& result) {
-  for (const BackupId& child : children_of(backups, id)) {
-    if (!seen.insert(child).second) continue;
-    add_descendants(backups, child, seen, result);
-    result.push_back(child);
-  }
-}
-
 }  // namespace
 
 fs::path CatalogueLocations::wal_index_path() const {
@@ -208,6 +200,7 @@ std::map<BackupId, fs::path> Catalogue::list_info_paths() const {
 }
 
 BackupList Catalogue::list_backups() const {
+  if (reads_bucket()) return bucket()->load().list;
   const std::map<BackupId, fs::path> paths = list_info_paths();
   BackupList list;
   list.backups.reserve(paths.size());
@@ -216,6 +209,7 @@ BackupList Catalogue::list_backups() const {
 }
 
 const BackupList& BackupListReader::read() {
+  if (catalogue_.reads_bucket()) return list_ = catalogue_.list_backups();
   // After an exception nothing is known.
   std::vector<BackupInfo> known = std::exchange(list_, {}).backups;
   const std::vector<FileStamp> known_stamps = std::exchange(stamps_, {});
@@ -240,6 +234,7 @@ const BackupList& BackupListReader::read() {
 }
 
 std::optional<BackupInfo> Catalogue::find_backup(const BackupId& id) const {
+  if (reads_bucket()) return bucket()->find(id);
   const fs::path path = backup_info_path(id);
   const std::optional<std::string> text = find_and_read_file(path);
   if (!text) return std::nullopt;
@@ -294,10 +289,8 @@ BackupId Catalogue::make_unused_id(Timestamp time) const {
 }
 
 void Catalogue::save(const BackupInfo& info) const {
-  make_directories(locations_.meta_directory);
-  const std::string text = format_backup_info(info);
-  // Commit point: from here on the file in meta/ is the one that counts.
-  write_file_durably(new_info_path(info.id), text);
+  if (locations_.bucket) return save_in_bucket(info);
+  save_copy(info);
   const fs::path copy = old_info_path(info.id);
   if (!info.is_copy_done() || !is_present(data_directory(info.id) / "PG_VERSION")) {
     remove_copy(copy);
@@ -306,14 +299,21 @@ void Catalogue::save(const BackupInfo& info) const {
   // repmgr clones standbys from the directory of a plain backup and reads its metadata there. The
   // file in meta/ rules, so the disk may be full, or the backup immutable by now.
   try {
-    write_file_durably(copy, text);
+    write_file_durably(copy, format_backup_info(info));
   } catch (const Error& error) {
     log::debug(log::kCatalogueComponent, "no copy of the metadata of backup {}: {}", info.id.value,
                error.describe());
   }
 }
 
+void Catalogue::save_copy(const BackupInfo& info) const {
+  make_directories(locations_.meta_directory);
+  // Commit point: from here on the file in meta/ is the one that counts.
+  write_file_durably(new_info_path(info.id), format_backup_info(info));
+}
+
 void Catalogue::remove_metadata(const BackupId& id) const {
+  if (const auto cloud = bucket()) cloud->remove(id);
   // The stale one first: it must not come to life again when the new one is gone.
   if (is_present(old_info_path(id))) remove_durably(old_info_path(id));
   if (is_present(new_info_path(id))) remove_durably(new_info_path(id));
@@ -389,12 +389,23 @@ Annotations Catalogue::list_annotations() const {
     if (is_present(old_annotation_path(*id, kDeleteKey))) annotations.being_deleted.insert(*id);
   }
   for (const BackupId& id : with_keep) {
-    if (const std::optional<KeepTarget> target = find_keep(id)) annotations.keeps[id] = *target;
+    if (const std::optional<KeepTarget> target = find_local_keep(id)) {
+      annotations.keeps[id] = *target;
+    }
   }
+  if (locations_.bucket) add_bucket_annotations(annotations);
   return annotations;
 }
 
 std::optional<KeepTarget> Catalogue::find_keep(const BackupId& id) const {
+  const std::optional<KeepTarget> here = find_local_keep(id);
+  const auto cloud = bucket();
+  if (!cloud || here == KeepTarget::full) return here;
+  const std::optional<KeepTarget> there = cloud->find_keep(id);
+  return there ? there : here;
+}
+
+std::optional<KeepTarget> Catalogue::find_local_keep(const BackupId& id) const {
   if (const std::optional<std::string> value = find_annotation(id, kKeepKey)) {
     return keep_target(strip(*value));
   }
@@ -405,9 +416,14 @@ std::optional<KeepTarget> Catalogue::find_keep(const BackupId& id) const {
 }
 
 void Catalogue::write_keep(const BackupId& id, KeepTarget target) const {
+  if (const auto cloud = bucket()) cloud->write_keep(id, target);
+  if (reads_bucket()) return;
   write_annotation(id, kKeepKey, keep_text(target));
 }
-void Catalogue::remove_keep(const BackupId& id) const { remove_annotation(id, kKeepKey); }
+void Catalogue::remove_keep(const BackupId& id) const {
+  if (const auto cloud = bucket()) cloud->release_keep(id);
+  remove_annotation(id, kKeepKey);
+}
 
 bool Catalogue::is_being_deleted(const BackupId& id) const {
   return is_present(annotation_path(id, kDeleteKey)) ||
@@ -556,42 +572,6 @@ const BackupInfo* next_backup(const std::vector<BackupInfo>& backups, const Back
     return id < backup.id && backup.is_copy_done();
   });
   return found == backups.end() ? nullptr : &*found;
-}
-
-std::vector<BackupId> children_of(const std::vector<BackupInfo>& backups, const BackupId& id) {
-  std::set<BackupId> children;
-  for (const BackupInfo& backup : backups) {
-    if (backup.parent_backup_id == id) children.insert(backup.id);
-  }
-  if (const BackupInfo* const parent = find_backup(backups, id)) {
-    for (const BackupId& child : parent->children_backup_ids) {
-      const BackupInfo* const info = find_backup(backups, child);
-      // A list that names a backup of another parent, or one that is gone, is wrong.
-      if (info != nullptr && (!info->parent_backup_id || info->parent_backup_id == id)) {
-        children.insert(child);
-      }
-    }
-  }
-  children.erase(id);
-  return {children.begin(), children.end()};
-}
-
-std::vector<BackupId> descendants_of(const std::vector<BackupInfo>& backups, const BackupId& id) {
-  std::set<BackupId> seen = {id};
-  std::vector<BackupId> result;
-  add_descendants(backups, id, seen, result);
-  return result;
-}
-
-const BackupInfo* root_of(const std::vector<BackupInfo>& backups, const BackupInfo& backup) {
-  const BackupInfo* current = &backup;
-  // A chain is not longer than the catalogue, unless damaged parents form a circle.
-  for (std::size_t step = 0; step <= backups.size(); ++step) {
-    if (!current->parent_backup_id) return current;
-    current = find_backup(backups, *current->parent_backup_id);
-    if (current == nullptr) return nullptr;
-  }
-  return nullptr;
 }
 
 }  // namespace barman::catalogue

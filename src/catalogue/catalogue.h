@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,8 +20,12 @@
 #include "catalogue/backup_id.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/locks.h"
+#include "storage/storage.h"
 
 namespace barman::catalogue {
+
+class CloudCatalogue;
+struct CloudBackups;
 
 // Names in the directory of a backup, `base/<id>`.
 inline constexpr const char* kDataDirectory = "data";
@@ -29,6 +35,19 @@ inline constexpr const char* kBackupInfo = "backup.info";
 // The directory of a backup below `basebackups_directory`, here or on another host.
 std::filesystem::path backup_directory_below(const std::filesystem::path& basebackups_directory,
                                              const BackupId& id);
+
+// Whether the metadata of backups in a bucket has copies on this host, which rule here. Where it
+// has none (an inactive server), the bucket is asked each time.
+enum class MetadataCopies { kept, none };
+
+// The bucket of a server whose backups are in one.
+struct BucketLocation {
+  // Rooted where the backups begin. Keeps it open; throws when the settings cannot be used.
+  std::function<std::shared_ptr<storage::Storage>()> open;
+  // Of all keys, "PATH/SRV/base"; for messages.
+  std::string path;
+  MetadataCopies copies = MetadataCopies::kept;
+};
 
 // Where a server's files are. All paths are absolute.
 struct CatalogueLocations {
@@ -45,6 +64,8 @@ struct CatalogueLocations {
   // False when they lie in object storage.
   bool has_local_backups = true;
   bool has_local_wals = true;
+  // Set when it has no local backups; basebackups_directory is its URL with the path to them then.
+  std::optional<BucketLocation> bucket = {};
 
   LockLocation locks() const { return {.directory = lock_directory, .server_name = server_name}; }
   // `<xlogdb_directory>/<server>-xlog.db`
@@ -86,9 +107,19 @@ struct Annotations {
   std::set<BackupId> being_deleted;
   // Directories of backups in which one cannot look (for a `keep` of older versions), and why.
   std::map<BackupId, std::string> unreadable;
-  // Directories of backups; nullopt when they are not on this host.
+  // Backups that have a directory, or archives in the bucket; nullopt when that is not known.
   std::optional<std::set<BackupId>> directories;
+  // Why the bucket could not be asked, so that keeps may be missing here; "" = it was.
+  std::string unread_bucket = {};
+  // Backups of the bucket without metadata on this host, where it rules: that was lost, or somebody
+  // else has made them. Nobody here knows what WAL they need.
+  std::vector<BackupId> unknown_backups = {};
 };
+
+// Why no backup and no WAL may be deleted: what is kept or needed is not known. "" when it is.
+std::string find_gap(const Annotations& annotations, std::string_view server_name);
+// Throws `connection` or `conflict` when there is a gap.
+void require_complete(const Annotations& annotations, std::string_view server_name);
 
 // Metadata without files, though the backup was complete: its directory was removed, or the file
 // system on which it is is not mounted.
@@ -114,6 +145,8 @@ class Catalogue {
   explicit Catalogue(CatalogueLocations locations) : locations_(std::move(locations)) {}
 
   const CatalogueLocations& locations() const { return locations_; }
+  // nullopt when the backups lie on this host. Good as long as the server.
+  std::optional<CloudCatalogue> bucket() const;
   const std::string& server_name() const { return locations_.server_name; }
 
   // All backups of both metadata places, ascending by ID.
@@ -134,20 +167,29 @@ class Catalogue {
   // The first ID from `time` on, in steps of one second, that nobody has.
   BackupId make_unused_id(Timestamp time) const;
 
-  // Writes the new place, then removes a stale file in the old one. Creates `meta/`.
+  // Writes the new place, then removes a stale file in the old one. Creates `meta/`. In a bucket
+  // first, so that no other host knows more than is there; a failure is recorded on this host, too,
+  // when the bucket cannot be reached.
   void save(const BackupInfo& info) const;
+  // On this host only: of a backup that is in the bucket.
+  void save_copy(const BackupInfo& info) const;
   // Removes the metadata files of both places, durably.
   void remove_metadata(const BackupId& id) const;
 
   std::filesystem::path base_directory(const BackupId& id) const;
+  // The same for messages and hooks: in a bucket without the bucket, "PATH/SRV/base/ID".
+  std::string shown_directory(const BackupId& id) const;
   // `base/<id>/data`, or `base/<id>/pgdata` in the oldest layout.
   std::filesystem::path data_directory(const BackupId& id) const;
   std::filesystem::path tablespace_directory(const BackupId& id, std::uint32_t oid) const;
+  // Of `backup_manifest` of a backup in a bucket: `meta/<id>-backup_manifest`.
+  std::filesystem::path manifest_copy_path(const BackupId& id) const;
   // The file in use: the new place unless only the old one exists.
   std::filesystem::path backup_info_path(const BackupId& id) const;
   // Layout version 1: `base/<id>/pgdata` exists.
   bool has_oldest_layout(const BackupId& id) const;
 
+  // A bucket that cannot be asked is told by unread_bucket, and in the log; find_gap() tells both.
   Annotations list_annotations() const;
   std::optional<KeepTarget> find_keep(const BackupId& id) const;
   void write_keep(const BackupId& id, KeepTarget target) const;
@@ -162,6 +204,15 @@ class Catalogue {
   void write_identity_once(const Identity& identity) const;
 
  private:
+  friend class BackupListReader;
+
+  // Its metadata is nowhere else.
+  bool reads_bucket() const;
+  std::optional<KeepTarget> find_local_keep(const BackupId& id) const;
+  void save_in_bucket(const BackupInfo& info) const;
+  void add_bucket_annotations(Annotations& annotations) const;
+  std::vector<BackupId> list_unknown(const CloudBackups& there,
+                                     const std::set<BackupId>& being_deleted) const;
   std::filesystem::path new_info_path(const BackupId& id) const;
   std::filesystem::path old_info_path(const BackupId& id) const;
   std::filesystem::path annotation_path(const BackupId& id, std::string_view key) const;

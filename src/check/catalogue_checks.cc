@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
@@ -98,6 +99,10 @@ CatalogueFacts gather(const server::Server& server) {
   for (const catalogue::BrokenBackup& broken : list.broken) {
     facts.doubts.push_back(fmt::format("the metadata of backup {} cannot be read: {}",
                                        broken.id.value, broken.reason));
+  }
+  // That a bucket is away has a row of its own.
+  if (!annotations.unknown_backups.empty()) {
+    facts.doubts.push_back(catalogue::find_gap(annotations, server.name()));
   }
   facts.backups = std::move(list.backups);
   facts.branches = wal_archive::read_branches(server, facts.backups);
@@ -286,23 +291,12 @@ void check_redundancy(const CheckRun& run, const CatalogueFacts& facts) {
   }
 }
 
-void check_unsupported(const CheckRun& run) {
-  const config::ServerConfig& config = run.server.config();
-  if (config.encryption == config::Encryption::gpg) check_encryption(run);
-  const catalogue::CatalogueLocations& locations = run.server.locations();
-  if (!locations.has_local_backups || !locations.has_local_wals) {
-    run.fail("cloud storage configuration",
-             "cloud destinations are not available in this version. Set basebackups_directory and "
-             "wals_directory to local directories");
-  }
-}
-
 }  // namespace
 
 void check_wal_archive(const CheckRun& run) {
   const server::Server& server = run.server;
   const wal_archive::WalArchive archive(server);
-  if (!archive.is_local() || !archive.is_empty()) return;
+  if (!archive.is_empty()) return;
   for (const BackupInfo& backup : server.catalogue().list_backups().backups) {
     if (backup.status == BackupStatus::waiting_for_wals) return;
   }
@@ -371,13 +365,34 @@ void check_queues(const CheckRun& run) {
   check_long_queue(run);
 }
 
+namespace {
+
+// nullopt, with its row, when a bucket cannot tell them.
+std::optional<CatalogueFacts> gather_or_fail(const CheckRun& run) {
+  const config::ServerConfig& config = run.server.config();
+  try {
+    return gather(run.server);
+  } catch (const Error& error) {
+    const bool has_bucket = config.has_cloud_basebackups() || config.has_cloud_wals();
+    if (!has_bucket || error.kind() == ErrorKind::interrupted) throw;
+    check_cloud_storage(run);
+    run.fail("readable backups", error.describe());
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
 void check_catalogue(const CheckRun& run) {
   check_directories(run);
   check_retention(run);
-  const CatalogueFacts facts = gather(run.server);
+  const std::optional<CatalogueFacts> gathered = gather_or_fail(run);
+  if (!gathered) return;
+  const CatalogueFacts& facts = *gathered;
   check_backup_age(run, facts);
   check_backup_size(run, facts);
-  check_unsupported(run);
+  if (run.server.config().encryption == config::Encryption::gpg) check_encryption(run);
+  check_cloud_storage(run);
   check_wal_sizes(run, facts);
   const std::string problem = wal_archive::WalCoding(run.server.config()).problem();
   if (problem.empty()) {

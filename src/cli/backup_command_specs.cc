@@ -75,12 +75,6 @@ CommandSpec keep_spec() {
   return {.name = "keep",
           .summary = "exempt a backup from the retention policy",
           .servers = kAnyServer,
-          // The annotation of a backup in a bucket lies beside it, too: changing the local one
-          // alone would leave the backup unprotected.
-          .needs = {.files = LocalFiles::backups,
-                    .refusal = "Cannot change the keep of a backup of server '{server}': backups "
-                               "in a cloud object storage are not available in this version",
-                    .unless = "status"},
           .options = {{.names = {"release"},
                        .short_names = "r",
                        .help = "put the backup under the retention policy again"},
@@ -97,9 +91,6 @@ CommandSpec list_files_spec() {
   return {.name = "list-files",
           .summary = "list the files of a backup",
           .servers = kAnyServer,
-          .needs = {.files = LocalFiles::backups_and_wals,
-                    .refusal = "Cannot list the files of server '{server}': a cloud object storage "
-                               "is not available in this version"},
           .options = {{.names = {"target"},
                        .kind = ValueKind::choice,
                        .help = "which files: the backup with the WAL it needs (standalone), "
@@ -191,8 +182,7 @@ CommandSpec consolidate_spec() {
       "stay, "
       "and can be deleted afterwards.";
   command.options = job_options();
-  return needing(std::move(command), LocalFiles::backups,
-                 "Consolidating is not supported for servers using cloud storage");
+  return command;
 }
 
 CommandSpec delete_spec() {
@@ -207,6 +197,20 @@ CommandSpec delete_spec() {
   return command;
 }
 
+CommandSpec rebuild_catalogue_spec() {
+  return {.name = "rebuild-catalogue",
+          .summary = "get the catalogue of a server back from its bucket",
+          .description =
+              "For a server whose backups lie in a bucket, on a host that has lost barman_home: "
+              "writes the metadata of the backups that are in the bucket and not known here, and "
+              "the index of the WAL. What is known here stays, and nothing in the bucket is "
+              "changed.",
+          .servers = {.arity = ServerArity::single,
+                      .inactive = ServerAction::refuse,
+                      .disabled = ServerAction::refuse},
+          .positionals = {one_server()}};
+}
+
 CommandSpec verify_backup_spec() {
   CommandSpec command =
       on_one_backup("verify-backup", "check a backup against its manifest", kAnyServer);
@@ -216,8 +220,7 @@ CommandSpec verify_backup_spec() {
       "cluster has them; the WAL that the backup needs must be archived and readable record by "
       "record. Nothing is changed, and no program of PostgreSQL is needed. The exit code is 1 when "
       "anything is wrong, and each file is named.";
-  return needing(std::move(command), LocalFiles::backups,
-                 "Backup verification is not supported for servers using cloud storage");
+  return command;
 }
 
 CommandSpec with_aliases(CommandSpec command, std::vector<std::string_view> aliases) {
@@ -237,11 +240,8 @@ std::vector<CommandSpec> backup_command_specs() {
       consolidate_spec(),
       delete_spec(),
       export_backup_spec(),
-      needing(on_one_backup("generate-manifest", "write the backup manifest of an rsync backup",
-                            kActiveServer),
-              LocalFiles::backups,
-              "Cannot generate backup manifest for backup '{backup_id}' of server '{server}' "
-              "because a cloud backup storage is configured."),
+      on_one_backup("generate-manifest", "write the backup manifest of an rsync backup",
+                    kActiveServer),
       {.name = "import-backup",
        .summary = "register a backup from a file made by export-backup",
        .description =
@@ -259,6 +259,7 @@ std::vector<CommandSpec> backup_command_specs() {
       keep_spec(),
       list_backups_spec(),
       list_files_spec(),
+      rebuild_catalogue_spec(),
       with_aliases(on_one_backup("show-backup", "show the details of a backup", kAnyServer),
                    {"show-backups"}),
       needing(on_one_backup("sync-backup", "copy a backup from the primary node", kActiveServer),
@@ -268,7 +269,7 @@ std::vector<CommandSpec> backup_command_specs() {
       {.name = "sync-wals",
        .summary = "copy WAL from the primary node",
        .servers = kActiveServer,
-       .needs = {.files = LocalFiles::backups,
+       .needs = {.files = LocalFiles::wals,
                  .refusal = "'sync-wals' is not supported for servers using cloud storage"},
        .positionals = {one_server()}},
       with_aliases(verify_backup_spec(), {"verify"}),

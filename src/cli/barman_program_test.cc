@@ -281,11 +281,6 @@ TEST(UnusedOptions, AreAnsweredAndNotOffered) {
   EXPECT_EQ(help.find("--snapshot-recovery-instance"), std::string::npos);
 }
 
-TEST(ParseLine, NamesCommandsOfLaterVersions) {
-  EXPECT_EQ(line_failure({"cloud-wal-archive", "main", "x"}),
-            "argument command: command 'cloud-wal-archive' is not available in this version");
-}
-
 TEST(ParseLine, RefusesBadGlobalOptions) {
   EXPECT_EQ(line_failure({"--log-level", "info", "cron"}),
             "argument --log-level: invalid choice: 'info' (choose from 'NOTSET', 'DEBUG', 'INFO', "

@@ -1,5 +1,15 @@
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
 #include "base/fd.h"
 #include "catalogue/backup_files.h"
+#include "catalogue/cloud_catalogue.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -13,17 +23,51 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// In a bucket the names of objects tell how they are stored. One listing of each directory.
+std::map<std::string, std::string> find_stored_keys(const wal_archive::WalArchive& archive,
+                                                    const std::vector<std::string>& names) {
+  std::set<std::string> prefixes;
+  for (const std::string& name : names) {
+    const std::string key = wal_archive::WalArchive::key_of(name);
+    const std::size_t slash = key.rfind('/');
+    prefixes.insert(slash == std::string::npos ? key : key.substr(0, slash + 1));
+  }
+  std::map<std::string, std::string> stored;
+  for (const std::string& prefix : prefixes) {
+    archive.storage().list(prefix, [&](const storage::ObjectFacts& object) {
+      stored[object.key] = object.stored_key;
+    });
+  }
+  return stored;
+}
+
 // Archived or not: what is listed is where the WAL belongs.
 void list_wals(CommandContext& context, const server::Server& server,
                const std::vector<std::string>& names) {
   const wal_archive::WalArchive archive(server);
+  std::map<std::string, std::string> stored;
+  if (archive.is_in_bucket()) stored = find_stored_keys(archive, names);
   for (const std::string& name : names) {
-    context.reporter.info_unlogged(archive.path_of(name).string());
+    const auto key = stored.find(wal_archive::WalArchive::key_of(name));
+    const fs::path path =
+        key == stored.end() ? archive.path_of(name) : archive.directory() / key->second;
+    context.reporter.info_unlogged(path.string());
   }
+}
+
+// As "s3://bucket/path/main/base/ID/data.tar".
+void list_objects(CommandContext& context, const catalogue::CloudCatalogue& bucket,
+                  const std::string& place, const catalogue::BackupId& id) {
+  bucket.storage().list(bucket.layout().backup_prefix(id), [&](const storage::ObjectFacts& object) {
+    context.reporter.info_unlogged(fmt::format("{}/{}", place, object.key));
+  });
 }
 
 void list_data(CommandContext& context, const server::Server& server,
                const catalogue::BackupId& id) {
+  if (const auto bucket = server.catalogue().bucket()) {
+    return list_objects(context, *bucket, server.locations().basebackups_directory.string(), id);
+  }
   const auto empty_directories = context.arguments.is_set("list_empty_directories")
                                      ? catalogue::EmptyDirectories::list
                                      : catalogue::EmptyDirectories::leave_out;

@@ -41,6 +41,7 @@ TEST(CommandTable, HoldsEveryCommandOfBarmanAndOurs) {
                                                   "list-servers",
                                                   "lock-directory-cleanup",
                                                   "put-wal",
+                                                  "rebuild-catalogue",
                                                   "rebuild-xlogdb",
                                                   "receive-wal",
                                                   "replication-status",

@@ -7,6 +7,8 @@
 namespace barman::cli {
 
 void run_archive_wal(CommandContext& context);
+void run_cloud_wal_archive(CommandContext& context);
+void run_cloud_wal_restore(CommandContext& context);
 void run_check_backup(CommandContext& context);
 void run_cron(CommandContext& context);
 void run_get_wal(CommandContext& context);
@@ -25,6 +27,7 @@ void run_lock_directory_cleanup(CommandContext& context);
 void run_check_wal_archive(CommandContext& context);
 void run_check_archived_wal_range(CommandContext& context);
 void run_list_files(CommandContext& context);
+void run_rebuild_catalogue(CommandContext& context);
 void run_rebuild_xlogdb(CommandContext& context);
 void run_config_switch(CommandContext& context);
 void run_config_update(CommandContext& context);

@@ -174,10 +174,6 @@ std::vector<CommandSpec> restore_command_specs() {
            "differs; --resume goes on with a restore that was interrupted; --dry-run says what "
            "would be done.",
        .servers = {.arity = ServerArity::single, .disabled = ServerAction::refuse},
-       .needs = {.files = LocalFiles::backups_and_wals,
-                 .refusal = "Cannot restore from backup '{backup_id}' of server '{server}': this "
-                            "version cannot read backups and WAL from object storage",
-                 .next_step = "Copy the backup and its WAL into a local catalogue."},
        .options = target_options() + copy_options() + wal_options() + snapshot_options(),
        .positionals = {one_server(),
                        backup,

@@ -186,37 +186,13 @@ TEST_F(ServerSelectionTest, RefusesWhatNeedsFilesOfThisHost) {
                   "streaming_conninfo = host=x\nstreaming_archiver = on\nslot_name = s\n"
                   "basebackups_directory = s3://bucket/x\nwals_directory = s3://bucket/x\n",
                   root_.path().string()));
-  EXPECT_EQ(refusal("get-wal", {"far", "W"}),
-            "Cannot retrieve WAL file for server '['far']' because it is configured with a cloud "
-            "object storage. WAL retrieval is only supported for local storages.");
-  EXPECT_EQ(refusal("generate-manifest", {"far", "last"}),
-            "Cannot generate backup manifest for backup 'last' of server 'far' because a cloud "
-            "backup storage is configured.");
-  EXPECT_EQ(refusal("restore", {"far", "last", "/x"}),
-            "Cannot restore from backup 'last' of server 'far': this version cannot read backups "
-            "and WAL from object storage | Copy the backup and its WAL into a local catalogue.");
-  EXPECT_THAT(refusal("keep", {"far", "last", "--release"}), HasSubstr("Cannot change the keep"));
-  EXPECT_EQ(refusal("keep", {"far", "last", "--status"}), "");
+  EXPECT_EQ(refusal("get-wal", {"far", "W"}), "");
+  EXPECT_EQ(refusal("sync-wals", {"far"}),
+            "'sync-wals' is not supported for servers using cloud storage");
+  EXPECT_EQ(refusal("generate-manifest", {"far", "last"}), "");
+  EXPECT_EQ(refusal("restore", {"far", "last", "/x"}), "");
+  EXPECT_EQ(refusal("keep", {"far", "last", "--release"}), "");
   EXPECT_EQ(refusal("show-backup", {"far", "last"}), "");
-}
-
-TEST_F(ServerSelectionTest, TheRefusalOfOneServerDoesNotStopTheOthers) {
-  constexpr std::string_view kServer =
-      "backup_method = postgres\nconninfo = host=x\nstreaming_conninfo = host=x\n"
-      "streaming_archiver = on\nslot_name = s\n";
-  load(fmt::format(
-      "[barman]\nbarman_home = {}\n[near]\n{}[far]\n{}basebackups_directory = s3://bucket/x\n"
-      "wals_directory = s3://bucket/x\n",
-      root_.path().string(), kServer, kServer));
-  arguments_ = arguments_of("rebuild-xlogdb", {"far", "near"});
-  CommandContext context = make_context();
-  Words seen;
-  for_each_server(context,
-                  [&seen](const config::ServerConfig& server) { seen.push_back(server.name); });
-  EXPECT_THAT(seen, ElementsAre("near"));
-  EXPECT_EQ(output_.err(),
-            "ERROR: Rebuilding xlogdb is not supported for servers using cloud storage\n");
-  EXPECT_EQ(exit_code(), 1);
 }
 
 TEST_F(ServerSelectionTest, AnInterruptEndsTheCommand) {

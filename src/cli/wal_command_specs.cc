@@ -22,10 +22,6 @@ CommandSpec get_wal_spec() {
   return {.name = "get-wal",
           .summary = "write a WAL file to standard output or into a directory",
           .servers = kUsableServer,
-          .needs = {.files = LocalFiles::wals,
-                    .refusal = "Cannot retrieve WAL file for server '['{server}']' because it is "
-                               "configured with a cloud object storage. WAL retrieval is only "
-                               "supported for local storages."},
           .options = {{.names = {"output-directory"},
                        .short_names = "o",
                        .kind = ValueKind::text,
@@ -165,9 +161,6 @@ std::vector<CommandSpec> wal_check_specs() {
       {.name = "check-archived-wal-range",
        .summary = "check that no WAL file of a range is missing in the archive",
        .servers = kAnyServer,
-       .needs = {.files = LocalFiles::wals,
-                 .refusal = "Cannot check a range of WAL files of server '{server}': a cloud "
-                            "object storage is not available in this version"},
        .positionals = {one_server(),
                        {.key = "begin_wal", .metavar = "begin_wal", .help = "first WAL segment"},
                        {.key = "end_wal", .metavar = "end_wal", .help = "last WAL segment"}}},
@@ -179,8 +172,6 @@ std::vector<CommandSpec> wal_check_specs() {
            "checks them in a recovery. Gaps are told; they are no damage. Nothing is changed. The "
            "exit code is 1 when anything is wrong, and each file is named.",
        .servers = kAnyServer,
-       .needs = {.files = LocalFiles::wals,
-                 .refusal = "WAL verification is not supported for servers using cloud storage"},
        .options = {{.names = {"from"},
                     .kind = ValueKind::text,
                     .help = "first WAL segment",
@@ -225,8 +216,6 @@ std::vector<CommandSpec> wal_command_specs() {
        .servers = {.arity = ServerArity::multiple,
                    .inactive = ServerAction::skip,
                    .disabled = ServerAction::refuse},
-       .needs = {.files = LocalFiles::wals,
-                 .refusal = "Rebuilding xlogdb is not supported for servers using cloud storage"},
        .positionals = {server_list()}},
       receive_wal_spec(),
       switch_wal_spec(),

@@ -35,10 +35,8 @@ std::string python_list(std::span<const std::string> texts) {
   return fmt::format("[{}]", join(quoted, ", "));
 }
 
-constexpr const char* kDeletionBegun = "its deletion has begun";
-
 bool is_half_deleted(const BackupInfo& backup) {
-  return backup.status == BackupStatus::failed && backup.error == kDeletionBegun;
+  return backup.status == BackupStatus::failed && backup.error == catalogue::kDeletionBegun;
 }
 
 // The objects of one directory of WAL, as a listing brings them.
@@ -137,16 +135,7 @@ void CloudDeletion::require_unlocked(const BackupId& id,
 // Commit point: nobody takes it for a backup from here on.
 void CloudDeletion::mark(const BackupInfo& backup) const {
   if (!backup.is_copy_done()) return;
-  BackupInfo marked = backup;
-  marked.status = BackupStatus::failed;
-  marked.error = kDeletionBegun;
-  try {
-    catalogue_.save(marked);
-  } catch (const Error& error) {  // Credentials may delete and not write.
-    if (error.kind() != ErrorKind::permission) throw;
-    log::info(log::kBackupComponent, "cannot note that the deletion of backup {} has begun: {}",
-              backup.id.value, error.describe());
-  }
+  catalogue_.save_as_deleted(backup);
 }
 
 // Nothing could be deleted: it is a backup as before.
@@ -255,7 +244,7 @@ void CloudDeletion::remove_leftover(const BackupInfo& backup, Wals wals) {
   const bool is_half = is_half_deleted(backup);
   log::warning(log::kBackupComponent, "Deleting backup {} of server {}: {}", backup.id.value,
                catalogue_.layout().server_name(),
-               is_half ? std::string(kDeletionBegun)
+               is_half ? std::string(catalogue::kDeletionBegun)
                        : fmt::format("it says STARTED, and nothing of it was written in the {} "
                                      "days before others were",
                                      kDeadAfter.count() / 24));

@@ -23,7 +23,7 @@
 #include "base/timestamp.h"
 #include "catalogue/backup_id.h"
 #include "catalogue/retention.h"
-#include "cloud/cloud_catalogue.h"
+#include "cloud/bucket_names.h"
 
 namespace barman::cloud {
 

@@ -21,7 +21,7 @@
 #include "base/progress.h"
 #include "base/timestamp.h"
 #include "catalogue/backup_info.h"
-#include "cloud/cloud_catalogue.h"
+#include "cloud/bucket_names.h"
 #include "cloud/cloud_recovery.h"
 #include "restore/review_configuration.h"
 #include "wal/lsn.h"

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <memory>
@@ -12,11 +11,10 @@
 
 #include <fmt/format.h>
 
+#include "backup/cluster_upload.h"
 #include "backup/copied_cluster.h"
 #include "backup/copied_facts.h"
-#include "backup/copied_names.h"
 #include "backup/held_session.h"
-#include "backup/page_check.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -25,24 +23,19 @@
 #include "catalogue/backup_id.h"
 #include "cloud/delete_cloud_backups.h"
 #include "cloud/operation_failed.h"
-#include "cloud/tree_upload.h"
 #include "postgres/conninfo.h"
 #include "postgres/low_level_backup.h"
 #include "postgres/queries.h"
-#include "postgres/version_facts.h"
 
 namespace barman::cloud {
 namespace {
 
 namespace fs = std::filesystem;
 
-using backup::CopiedItem;
 using catalogue::BackupInfo;
 using catalogue::BackupStatus;
 using BackupClock = std::chrono::steady_clock;
 
-// What one more archive at once is worth.
-constexpr std::int64_t kLaneBytes = std::int64_t{256} << 20;
 // Attempts to find an ID that nobody has taken in this second.
 constexpr int kIdAttempts = 60;
 constexpr std::int64_t kMicrosecondsPerSecond = 1'000'000;
@@ -67,14 +60,9 @@ class CloudBackup {
   void begin();
   void announce();
   void copy();
-  void copy_tablespace(const catalogue::Tablespace& tablespace);
-  void copy_data_directory();
-  void copy_external_files();
   void end();
   void complete();
   void fail(const std::string& reason);
-  ArchiveSet& add_set(std::uint32_t oid);
-  TreeUploadOptions upload_options();
   void require_going_on();
   void give_sign_of_life();
   void require_announced() const;
@@ -90,9 +78,7 @@ class CloudBackup {
   BackupClock::time_point last_sign_ = begun_;
   std::mutex sign_mutex_;
   std::size_t lane_count_ = 1;
-  std::vector<CopiedItem> items_;
-  backup::PageDamageList damage_;
-  std::vector<std::unique_ptr<ArchiveSet>> sets_;  // that of the data directory is the last one
+  std::optional<backup::ClusterUpload> upload_;
 };
 
 // Files of another server, even of the same cluster, are not what this session makes consistent.
@@ -119,7 +105,7 @@ void CloudBackup::begin() {
                                    : postgres::StartCheckpoint::spread);
   facts_ = backup::note_begin(connection_, start, info_);
   info_.status = BackupStatus::started;
-  lane_count_ = choose_lane_count(request_.jobs, info_.cluster_size);
+  lane_count_ = backup::choose_lane_count(request_.jobs, info_.cluster_size);
 }
 
 // Another backup may have begun in the same second: then this one fails, and leaves that alone.
@@ -127,6 +113,13 @@ void CloudBackup::announce() {
   catalogue_.create(info_);
   is_announced_ = true;
   session_.emplace(std::move(connection_), request_.keepalive_interval);
+  storage::Storage& storage =
+      request_.archives != nullptr ? *request_.archives : catalogue_.storage();
+  upload_.emplace(backup::UploadPlace{.storage = storage,
+                                      .backup_prefix = catalogue_.layout().backup_prefix(info_.id),
+                                      .form = request_.form,
+                                      .lane_count = lane_count_},
+                  facts_, info_, [this] { require_going_on(); });
 }
 
 void CloudBackup::require_going_on() {
@@ -152,102 +145,13 @@ void CloudBackup::require_announced() const {
                         "Take another one.");
 }
 
-TreeUploadOptions CloudBackup::upload_options() {
-  return {.worker_count = lane_count_,
-          .checked_before = facts_.checked_before(info_),
-          .require_going_on = [this] { require_going_on(); }};
-}
-
-ArchiveSet& CloudBackup::add_set(std::uint32_t oid) {
-  storage::Storage& storage =
-      request_.archives != nullptr ? *request_.archives : catalogue_.storage();
-  sets_.push_back(std::make_unique<ArchiveSet>(storage, catalogue_.layout(), info_.id, oid,
-                                               request_.form, lane_count_));
-  return *sets_.back();
-}
-
-void CloudBackup::copy_tablespace(const catalogue::Tablespace& tablespace) {
-  const auto begun = BackupClock::now();
-  const std::string major = postgres::major_version_text(info_.version.value_or(0));
-  ArchiveSet& archives = add_set(tablespace.oid);
-  const UploadedTree tree{.source = {.root = tablespace.location,
-                                     .is_copied =
-                                         [&](std::string_view path) {
-                                           return backup::is_copied_from_tablespace(path, major);
-                                         },
-                                     .is_data_directory = false},
-                          .prefix = fmt::format("pg_tblspc/{}/", tablespace.oid)};
-  double serial = 0;
-  try {
-    serial = upload_tree(tree, upload_options(), archives, damage_);
-  } catch (const Error& error) {  // A missing place is told with the name that users know.
-    if (error.kind() != ErrorKind::not_found) throw;
-    throw Error(ErrorKind::not_found,
-                fmt::format("cannot read tablespace '{}': {}", tablespace.name, error.describe()),
-                "Check that its file system is mounted on this host; if it was dropped, take the "
-                "backup again.");
-  }
-  archives.finish();
-  items_.push_back({.label = std::to_string(tablespace.oid),
-                    .analysis_seconds = 0,
-                    .copy_seconds = seconds_since(begun),
-                    .serial_seconds = serial});
-}
-
-void CloudBackup::copy_data_directory() {
-  const auto begun = BackupClock::now();
-  const fs::path data = facts_.data_directory();
-  // Tablespaces whose locations are below the data directory.
-  std::vector<std::string> separate;
-  for (const catalogue::Tablespace& tablespace : info_.tablespaces) {
-    const fs::path relative =
-        fs::weakly_canonical(tablespace.location).lexically_relative(fs::canonical(data));
-    if (!relative.empty() && *relative.begin() != "..") separate.push_back(relative.string());
-  }
-  ArchiveSet& archives = add_set(0);
-  const UploadedTree tree{.source = {.root = data,
-                                     .is_copied =
-                                         [&](std::string_view path) {
-                                           return backup::is_copied_from_data_directory(path) &&
-                                                  std::find(separate.begin(), separate.end(),
-                                                            path) == separate.end();
-                                         },
-                                     .is_data_directory = true},
-                          .prefix = {}};
-  const double serial = upload_tree(tree, upload_options(), archives, damage_);
-  // What follows is in the last of its archives.
-  archives.close_all_but_last();
-  const fs::path control = data / backup::kControlFileName;
-  const struct stat status = find_status(control).value();
-  upload_text({.name = backup::kControlFileName,
-               .content = backup::read_live_control_file(control, info_.systemid),
-               .mode = status.st_mode & 07777U,
-               .mtime = status.st_mtim.tv_sec},
-              data, archives);
-  copy_external_files();
-  items_.push_back({.label = "data",
-                    .analysis_seconds = 0,
-                    .copy_seconds = seconds_since(begun),
-                    .serial_seconds = serial});
-}
-
-void CloudBackup::copy_external_files() {
-  for (const backup::ExternalFile& file : facts_.external_files()) {
-    const std::string name = "./" + fs::path(file.path).filename().string();
-    if (upload_file(file.path, name, *sets_.back())) continue;
-    if (!file.is_optional) {
-      throw Error(ErrorKind::not_found, fmt::format("there is no file \"{}\"", file.path),
-                  fmt::format("Correct {} in the settings of PostgreSQL.", file.label));
-    }
-    log::warning(log::kBackupComponent, "there is no \"{}\"", file.path);
-  }
-}
-
 void CloudBackup::copy() {
   const std::string warning = facts_.included_files_warning();
   if (!warning.empty()) log::warning(log::kBackupComponent, "{}", warning);
-  for (const catalogue::Tablespace& tablespace : info_.tablespaces) copy_tablespace(tablespace);
-  copy_data_directory();
+  for (const catalogue::Tablespace& tablespace : info_.tablespaces) {
+    upload_->copy_tablespace(tablespace);
+  }
+  upload_->copy_data_directory();
   require_going_on();
 }
 
@@ -265,18 +169,13 @@ void CloudBackup::end() {
       log::debug(log::kBackupComponent, "cannot create restore point: {}", error.describe());
     }
   }
-  upload_text({.name = std::string("./") + backup::kLabelFileName,
-               .content = stop.backup_label,
-               .mode = 0644,
-               .mtime = 0},
-              facts_.data_directory(), *sets_.back());
-  sets_.back()->finish();
+  upload_->finish(stop.backup_label);
 }
 
 void CloudBackup::complete() {
-  info_.copy_stats =
-      catalogue::PythonValue{backup::copy_stats(items_, seconds_since(begun_), request_.jobs)};
-  if (const auto damage = damage_.facts()) {
+  info_.copy_stats = catalogue::PythonValue{
+      backup::copy_stats(upload_->items(), seconds_since(begun_), request_.jobs)};
+  if (const auto damage = upload_->damage().facts()) {
     info_.error = fmt::format("{} ({})", damage->finder, damage->details);
     log::warning(log::kBackupComponent,
                  "{} backup {}: {}. The backup holds those pages as they are.", damage->finder,
@@ -291,7 +190,7 @@ void CloudBackup::complete() {
 
 // What is open of the archives goes away first, so that the failure is the last word.
 void CloudBackup::fail(const std::string& reason) {
-  sets_.clear();
+  upload_.reset();
   log::error(log::kBackupComponent, "Backup failed uploading data ({})", reason);
   info_.status = BackupStatus::failed;
   info_.error = fmt::format("failure uploading data ({})", reason);
@@ -346,11 +245,6 @@ postgres::Connection connect(const CloudBackupRequest& request) {
 }
 
 }  // namespace
-
-std::size_t choose_lane_count(std::size_t jobs, std::optional<std::int64_t> cluster_size_bytes) {
-  const auto worth = static_cast<std::size_t>(cluster_size_bytes.value_or(0) / kLaneBytes);
-  return std::clamp<std::size_t>(worth, 1, jobs / 2 + 1);
-}
 
 BackupInfo take_cloud_backup(const CloudCatalogue& catalogue, const CloudBackupRequest& request) {
   return CloudBackup(catalogue, request, connect(request)).run();

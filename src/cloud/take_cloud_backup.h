@@ -17,8 +17,7 @@
 
 #include "base/interrupt.h"
 #include "catalogue/backup_info.h"
-#include "cloud/archive_set.h"
-#include "cloud/cloud_catalogue.h"
+#include "cloud/bucket_names.h"
 
 namespace barman::cloud {
 
@@ -41,11 +40,6 @@ struct CloudBackupRequest {
 // leaves nothing, and when the backup has failed, which leaves it FAILED in the bucket.
 catalogue::BackupInfo take_cloud_backup(const CloudCatalogue& catalogue,
                                         const CloudBackupRequest& request);
-
-// How many archives of a tree are written at once, where there is enough for them: a small cluster
-// has one archive of its data directory, as users know it. Each holds a part that is being filled
-// and one that is on its way, so that all of them hold two parts more than there are jobs.
-std::size_t choose_lane_count(std::size_t jobs, std::optional<std::int64_t> cluster_size_bytes);
 
 // A finished backup of Barman on this host, as its hook scripts get it.
 struct StoredBackupUpload {

@@ -1,4 +1,4 @@
-// For unit tests of this folder: a bucket in a directory.
+// For unit tests of this folder.
 #pragma once
 
 #include <atomic>
@@ -15,26 +15,13 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/test_support.h"
-#include "cloud/bucket_layout.h"
+#include "catalogue/bucket_test_support.h"
+#include "cloud/bucket_names.h"
 #include "storage/local_storage.h"
 
 namespace barman::cloud {
 
-struct LocalBucket {
-  TemporaryDirectory directory;
-  storage::LocalStorage storage{directory.path() / "bucket"};
-  BucketLayout layout{"main", "path/"};
-
-  void put(const std::string& key, std::string_view content) const {
-    put_file(storage.path_of(key), content);
-  }
-  std::string get(const std::string& key) const { return read_file(storage.path_of(key)); }
-  std::vector<std::string> keys(std::string_view prefix = {}) const {
-    std::vector<std::string> found;
-    storage.list(prefix, [&](const storage::ObjectFacts& facts) { found.push_back(facts.key); });
-    return found;
-  }
-};
+using catalogue::LocalBucket;
 
 // Another storage, for those who change one thing of it.
 class PassingStorage : public storage::Storage {

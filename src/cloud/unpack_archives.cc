@@ -16,11 +16,11 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/worker_pool.h"
-#include "cloud/object_text.h"
 #include "compression/codec.h"
 #include "pipeline/relative_path.h"
 #include "pipeline/tar_reader.h"
 #include "pipeline/tree_writer.h"
+#include "storage/object_text.h"
 
 namespace barman::cloud {
 namespace {

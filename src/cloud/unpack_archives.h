@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/interrupt.h"
-#include "cloud/cloud_catalogue.h"
+#include "cloud/bucket_names.h"
 #include "storage/storage.h"
 
 namespace barman::cloud {

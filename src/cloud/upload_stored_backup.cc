@@ -5,21 +5,22 @@
 
 #include <fmt/format.h>
 
+#include "backup/cluster_upload.h"
 #include "backup/copied_cluster.h"
 #include "backup/copied_names.h"
 #include "backup/page_check.h"
+#include "backup/tree_upload.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/catalogue.h"
-#include "cloud/object_text.h"
 #include "cloud/operation_failed.h"
 #include "cloud/take_cloud_backup.h"
-#include "cloud/tree_upload.h"
 #include "postgres/backup_manifest.h"
 #include "postgres/version_facts.h"
+#include "storage/object_text.h"
 
 namespace barman::cloud {
 namespace {
@@ -67,7 +68,8 @@ class StoredUpload {
       : catalogue_(catalogue),
         upload_(upload),
         info_(info),
-        lanes_(choose_lane_count(upload.jobs, info.cluster_size ? info.cluster_size : info.size)) {}
+        lanes_(backup::choose_lane_count(upload.jobs,
+                                         info.cluster_size ? info.cluster_size : info.size)) {}
 
   void run() {
     const std::string major = postgres::major_version_text(info_.version.value_or(0));
@@ -89,7 +91,7 @@ class StoredUpload {
          .prefix = {}},
         archives);
     archives.close_all_but_last();
-    if (!upload_file(data / backup::kControlFileName, backup::kControlFileName, archives)) {
+    if (!backup::upload_file(data / backup::kControlFileName, backup::kControlFileName, archives)) {
       throw Error(ErrorKind::not_found,
                   fmt::format("there is no \"{}\"", (data / backup::kControlFileName).string()),
                   "Check the backup with 'barman check-backup'.");
@@ -99,14 +101,15 @@ class StoredUpload {
 
  private:
   ArchiveSet make_set(std::uint32_t oid) const {
-    return {catalogue_.storage(), catalogue_.layout(), upload_.id, oid, upload_.form, lanes_};
+    return {catalogue_.storage(), catalogue_.layout().backup_prefix(upload_.id), oid, upload_.form,
+            lanes_};
   }
-  void put(const UploadedTree& tree, ArchiveSet& archives) {
-    upload_tree(tree,
-                {.worker_count = lanes_,
-                 .checked_before = std::nullopt,
-                 .require_going_on = [this] { upload_.interrupt.throw_if_requested(); }},
-                archives, damage_);
+  void put(const backup::UploadedTree& tree, ArchiveSet& archives) {
+    backup::upload_tree(tree,
+                        {.worker_count = lanes_,
+                         .checked_before = std::nullopt,
+                         .require_going_on = [this] { upload_.interrupt.throw_if_requested(); }},
+                        archives, damage_);
   }
 
   const CloudCatalogue& catalogue_;

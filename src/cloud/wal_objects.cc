@@ -15,9 +15,9 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/worker_pool.h"
-#include "cloud/object_text.h"
 #include "compression/codec.h"
 #include "compression/stored_file.h"
+#include "storage/object_text.h"
 #include "wal/wal_content.h"
 
 namespace barman::cloud {

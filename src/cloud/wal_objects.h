@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "cloud/bucket_layout.h"
+#include "cloud/bucket_names.h"
 #include "compression/algorithm.h"
 #include "storage/storage.h"
 #include "wal/wal_file_name.h"

@@ -9,8 +9,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "cloud/bucket_layout.h"
-#include "cloud/cloud_catalogue.h"
+#include "cloud/bucket_names.h"
 #include "command_line/parsed_arguments.h"
 #include "command_line/program_spec.h"
 #include "object_store/object_store.h"

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "catalogue/backup_info.h"
-#include "cloud/cloud_catalogue.h"
+#include "cloud/bucket_names.h"
 
 namespace barman::cloud_cli {
 

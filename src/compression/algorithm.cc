@@ -45,6 +45,17 @@ std::string_view to_text(Algorithm algorithm) { return facts_of(algorithm).name;
 
 std::string_view file_extension(Algorithm algorithm) { return facts_of(algorithm).extension; }
 
+std::string_view suffix_of(Algorithm algorithm) { return facts_of(algorithm).extension; }
+
+std::optional<Algorithm> take_suffix(std::string_view& name) {
+  for (const Facts& facts : kFacts) {
+    if (!name.ends_with(facts.extension)) continue;
+    name.remove_suffix(facts.extension.size());
+    return facts.algorithm;
+  }
+  return std::nullopt;
+}
+
 std::optional<Algorithm> parse_algorithm(std::string_view name) {
   if (name == "pigz" || name == "pygzip") return Algorithm::gzip;
   if (name == "pybzip2") return Algorithm::bzip2;

@@ -20,6 +20,11 @@ std::string_view file_extension(Algorithm algorithm);
 // pygzip, pybzip2). nullopt for anything else, "custom" included.
 std::optional<Algorithm> parse_algorithm(std::string_view name);
 
+// ".gz": how the names of compressed files and objects end.
+std::string_view suffix_of(Algorithm algorithm);
+// The algorithm whose suffix ends the name; it is cut off then.
+std::optional<Algorithm> take_suffix(std::string_view& name);
+
 // Enough bytes for detect().
 inline constexpr std::size_t kMagicBytes = 10;
 std::optional<Algorithm> detect(Bytes first_bytes);

@@ -123,4 +123,21 @@ std::optional<std::string> find_object_encryption_problem(const ServerConfig& co
   return std::nullopt;
 }
 
+std::optional<std::string> find_wal_bucket_problem(const ServerConfig& config) {
+  // Names of objects tell how they are compressed, and what a command of the user makes has none.
+  if (config.has_cloud_wals() && config.compression == "custom") {
+    return "cloud WAL storage only supports in-memory compression algorithms (gzip, bzip2, xz, "
+           "zstd, lz4, snappy). 'custom' is not supported";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> find_bucket_settings_problem(const ServerConfig& config) {
+  if (auto problem = find_wal_bucket_problem(config)) return problem;
+  if (config.worm_mode && (config.has_cloud_wals() || config.has_cloud_basebackups())) {
+    return "WORM mode is not supported when the backup or WAL destination is a cloud storage";
+  }
+  return std::nullopt;
+}
+
 }  // namespace barman::config

@@ -16,4 +16,9 @@ std::vector<std::string> find_snapshot_problems(const ServerConfig& config);
 // read.
 std::optional<std::string> find_object_encryption_problem(const ServerConfig& config);
 
+// Why WAL cannot be archived into the bucket of wals_directory, and why `check` fails for a bucket,
+// with these settings; in Barman's words.
+std::optional<std::string> find_wal_bucket_problem(const ServerConfig& config);
+std::optional<std::string> find_bucket_settings_problem(const ServerConfig& config);
+
 }  // namespace barman::config

@@ -236,15 +236,11 @@ class Validator {
   }
 
   void check_destinations() {
-    const bool has_cloud = config_.has_cloud_basebackups() || config_.has_cloud_wals();
+    // Each place by itself may be a bucket or a directory: only a backup that does not pass through
+    // this host's disks needs both.
     const bool all_cloud = config_.has_cloud_basebackups() && config_.has_cloud_wals();
-    if (has_cloud && !all_cloud) {
-      add_problem(fmt::format(
-          "basebackups_directory and wals_directory must both be cloud URLs or both be local "
-          "directories for server {}",
-          config_.name));
-    } else if (!all_cloud && !config_.is_passive() &&
-               config_.backup_method == BackupMethod::local_to_cloud) {
+    if (!all_cloud && !config_.is_passive() &&
+        config_.backup_method == BackupMethod::local_to_cloud) {
       add_problem(
           fmt::format("basebackups_directory and wals_directory must be cloud URLs with "
                       "local-to-cloud backup_method for server {}",

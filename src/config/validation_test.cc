@@ -169,10 +169,10 @@ TEST(Validation, SnapshotMethod) {
               IsEmpty());
 }
 
-TEST(Validation, CloudDestinationsComeInPairs) {
+TEST(Validation, CloudDestinationsMayBeMixed) {
   EXPECT_THAT(messages(kCloud), IsEmpty());
-  EXPECT_THAT(messages(kPostgres + "wals_directory = s3://b/x\n"),
-              ElementsAre(HasSubstr("must both be cloud URLs")));
+  EXPECT_THAT(messages(kPostgres + "wals_directory = s3://b/x\n"), IsEmpty());
+  EXPECT_THAT(messages(kPostgres + "basebackups_directory = s3://b/x\n"), IsEmpty());
   EXPECT_THAT(messages("conninfo = a=b\narchiver = on\nbackup_method = local-to-cloud\n"),
               ElementsAre(HasSubstr("backup_method = local-to-cloud is not available"),
                           HasSubstr("must be cloud URLs with local-to-cloud")));

@@ -11,6 +11,7 @@
 #include "catalogue/backup_info.h"
 #include "catalogue/catalogue.h"
 #include "encryption/cipher.h"
+#include "stored/archive_set.h"
 #include "stored/backup_chain.h"
 
 namespace barman::consolidate {
@@ -23,6 +24,8 @@ struct MergeSettings {
   encryption::Cipher cipher;
   // Of the algorithm of the newest backup; nullopt is its default.
   std::optional<int> compression_level;
+  // Of a result in a bucket, but its compression, which is that of the newest backup.
+  stored::ArchiveForm bucket_form;
   const Interrupt& interrupt;
   Progress& progress;
 };
@@ -40,7 +43,8 @@ class ChainMerge {
 
 // Into directories: each file for itself, which may share blocks with those of the chain.
 std::unique_ptr<ChainMerge> make_merge_of_files(const MergeSettings& settings);
-// Of an encrypted chain into archives that are encrypted, too.
+// Of an encrypted chain into archives that are encrypted, too, and of one in a bucket into archives
+// there.
 std::unique_ptr<ChainMerge> make_merge_of_archives(const MergeSettings& settings);
 
 // What both have in common.

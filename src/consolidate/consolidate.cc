@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "backup/abandoned_backups.h"
+#include "backup/backup_form.h"
+#include "backup/bucket_owner.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "catalogue/backup_turn.h"
@@ -113,6 +115,7 @@ void finish(const catalogue::Catalogue& catalogue, const BackupInfo& backup, dou
 
 BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& backup,
                               std::size_t worker_count, Messages& messages, Progress& progress) {
+  backup::require_bucket_owner(server, "consolidate backups");
   require_incremental(server, backup);
   const catalogue::Catalogue& catalogue = server.catalogue();
   const FileLock lock = catalogue::take_backup_turn_or_throw(
@@ -128,15 +131,18 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
   const stored::BackupChain chain = stored::BackupChain::open(
       catalogue, backup, {.interrupt = server.interrupt(), .cipher = server.cipher()});
   refuse_mixed_checksums(server, chain);
-  const MergeSettings settings{.catalogue = catalogue,
-                               .chain = chain,
-                               .worker_count = worker_count,
-                               .cipher = server.cipher(),
-                               .compression_level = compression_level(server.config(), backup),
-                               .interrupt = server.interrupt(),
-                               .progress = progress};
+  const MergeSettings settings{
+      .catalogue = catalogue,
+      .chain = chain,
+      .worker_count = worker_count,
+      .cipher = server.cipher(),
+      .compression_level = compression_level(server.config(), backup),
+      .bucket_form = backup::plan_form(server.config(), {}, worker_count).bucket_archives,
+      .interrupt = server.interrupt(),
+      .progress = progress};
+  const bool is_in_archives = is_encrypted || !server.locations().has_local_backups;
   const std::unique_ptr<ChainMerge> merge =
-      is_encrypted ? make_merge_of_archives(settings) : make_merge_of_files(settings);
+      is_in_archives ? make_merge_of_archives(settings) : make_merge_of_files(settings);
   merge->check();
 
   BackupInfo info = describe_result(catalogue, backup, is_encrypted);

@@ -1,9 +1,9 @@
-// An encrypted chain as encrypted archives. Blocks of a file come from streams that have their
-// files in different orders, and nothing may lie on this host in clear. Therefore the incremental
-// backups, which are small, are decrypted into scratch files (stored/scratch_tree.h); the full one
-// is read once, from its beginning to its end, and each of its files goes into the new archive
-// while it passes, with the blocks that newer backups have of it. Files that it does not have
-// follow.
+// An encrypted chain as encrypted archives, and one in a bucket as archives there. Blocks of a file
+// come from streams that have their files in different orders, and nothing may lie on this host in
+// clear. Therefore the incremental backups, which are small, are read into scratch files
+// (stored/scratch_tree.h); the full one is read once, from its beginning to its end, and each of
+// its files goes into the new archive while it passes, with the blocks that newer backups have of
+// it. Files that it does not have follow.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/worker_pool.h"
+#include "catalogue/cloud_catalogue.h"
 #include "consolidate/chain_merge.h"
 #include "copy/combined_manifest.h"
 #include "stored/archive_file.h"
@@ -173,6 +174,8 @@ class MergeOfArchives final : public ChainMerge {
   explicit MergeOfArchives(const MergeSettings& settings) : settings_(settings) {}
 
   void check() override {
+    // What the incremental ones need of this host is seen when they are read.
+    if (!settings_.catalogue.locations().has_local_backups) return;
     const BackupInfo& backup = settings_.chain.backup();
     if (!settings_.cipher.can_encrypt()) {
       throw Error(ErrorKind::config,
@@ -196,7 +199,9 @@ class MergeOfArchives final : public ChainMerge {
                              static_cast<std::uint64_t>(chain.backup().cluster_size.value_or(0)));
     const stored::BackupStore store(settings_.catalogue);
     const std::unique_ptr<stored::BackupWriter> writer = store.create(target.id, options());
-    const fs::path scratch_directory = store.directories(target.id).data_directory;
+    const fs::path scratch_directory = settings_.catalogue.locations().has_local_backups
+                                           ? store.directories(target.id).data_directory
+                                           : fs::temp_directory_path();
     copy::CombinedManifest combined;
     for (const stored::BackupTree& tree : chain.members().front().trees) {
       TreePass pass(settings_, tree, scratch_directory, combined);
@@ -214,6 +219,7 @@ class MergeOfArchives final : public ChainMerge {
  private:
   // Compressed as the newest backup.
   stored::WriterOptions options() const {
+    if (const auto bucket = settings_.catalogue.bucket()) return bucket_options(*bucket);
     const stored::BackupStore store(settings_.catalogue);
     const std::optional<stored::ArchiveFile> newest =
         stored::find_archive(store.directories(settings_.chain.backup().id).data_directory, 0);
@@ -223,6 +229,15 @@ class MergeOfArchives final : public ChainMerge {
     options.coding.level = settings_.compression_level;
     options.coding.worker_count = settings_.worker_count;
     options.coding.cipher = settings_.cipher;
+    return options;
+  }
+
+  stored::WriterOptions bucket_options(const catalogue::CloudCatalogue& bucket) const {
+    stored::WriterOptions options;
+    options.bucket_form = settings_.bucket_form;
+    const auto archives = bucket.list_objects(settings_.chain.backup().id).archives;
+    options.bucket_form.compression =
+        archives.empty() ? std::nullopt : archives.front().name.compression;
     return options;
   }
 

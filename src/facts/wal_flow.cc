@@ -66,15 +66,23 @@ WalQueue find_queue(const fs::path& directory) {
 
 void look_at_archive(const server::Server& server, WalFlow& flow) {
   const wal_archive::WalArchive archive(server);
+  const bool is_in_bucket = archive.is_in_bucket();
   std::vector<double> times;
   for (const std::string& name : archive.list_newest_names()) {
     if (wal::is_segment_name(name)) {
       flow.archived_name = std::max(flow.archived_name.value_or(""), name);
     }
+    // To ask a store for each of them would take long.
+    if (is_in_bucket) continue;
     struct stat status = {};
     const fs::path path = archive.path_of(name);
     if (::stat(path.c_str(), &status) != 0) continue;
     times.push_back(seconds_of(status.st_ctim));
+  }
+  if (is_in_bucket && flow.archived_name) {
+    // The line of the last one was written then.
+    const auto index = archive.find_index_status();
+    if (index) flow.archived_at = seconds_of(index->st_mtim);
   }
   if (!times.empty()) flow.archived_at = *std::max_element(times.begin(), times.end());
   flow.archived_per_second = rate_of_archiving(std::move(times));

@@ -101,8 +101,7 @@ class Planner {
       plan_.restored.backup_label.reset();
     }
     plan_.recover_info = catalogue::format_backup_info(facts_.backup);
-    plan_.target_text =
-        target_.is_pitr() ? describe_target(target_, timeline_.timeline) : std::string();
+    if (target_.is_pitr()) plan_.target_text = describe_target(target_, timeline_.timeline);
     plan_.uses_get_wal = request_.get_wal;
     plan_.remote_command = request_.remote_ssh_command.value_or("");
     plan_.worker_count = request_.worker_count;
@@ -120,6 +119,7 @@ class Planner {
 
   void plan_wal() {
     plan_.wal.directory = wal_directory();
+    plan_.wal.archive = facts_.archive;
     plan_.wal.coding = facts_.wal_coding;
     plan_.wal.segment_size = facts_.backup.xlog_segment_size;
     if (target_.is_pitr() && !plan_.wal.directory.is_absolute()) {
@@ -140,9 +140,7 @@ class Planner {
     for (const SelectedWal& file : selection.files) {
       if (!is_left_out(file)) plan_.wal.files.push_back(copy_of(file));
     }
-    for (const SelectedWal& file : selection.partials) {
-      plan_.wal.partials.push_back(copy_of(file));
-    }
+    for (const SelectedWal& file : selection.partials) plan_.wal.partials.push_back(copy_of(file));
     plan_.wal.total_bytes = selection.total_bytes;
     tell_unfinished(selection);
     warn_of_unindexed(selection);
@@ -411,6 +409,8 @@ class Planner {
          .target = target_,
          .standby_mode = request_.standby_mode,
          .get_wal = request_.get_wal,
+         .wal_in_bucket = facts_.archive.is_in_bucket(),
+         .fetch_jobs = request_.fetch_jobs,
          .remote = remote_fetching(),
          .restore_command = request_.restore_command,
          .staging_wal_directory = !request_.get_wal && target_.is_pitr()

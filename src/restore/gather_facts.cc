@@ -10,8 +10,10 @@
 #include <cerrno>
 #include <csignal>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -216,6 +218,8 @@ std::vector<fs::path> list_catalogue_directories(const catalogue::CatalogueLocat
        {locations.backup_directory, locations.basebackups_directory, locations.wals_directory,
         locations.incoming_directory, locations.streaming_directory, locations.errors_directory,
         locations.meta_directory}) {
+    // A bucket is nothing that could be written here.
+    if (!path.is_absolute()) continue;
     std::error_code code;
     fs::path resolved = fs::weakly_canonical(path, code);
     directories.push_back(code ? path : std::move(resolved));
@@ -255,7 +259,9 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
       facts.passed_through.assign(chain.members().begin() + 1, chain.members().end());
     }
   }
-  facts.catalogue_device = device_of(catalogue.data_directory(backup.id));
+  if (catalogue.locations().has_local_backups) {
+    facts.catalogue_device = device_of(catalogue.data_directory(backup.id));
+  }
   inspect_any_places(server, request, relocations, facts);
   find_archived(server, facts);
   facts.archive = wal_archive::WalArchive(server);
@@ -280,14 +286,46 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
   return facts;
 }
 
+namespace {
+
+// Of planned files: nullopt for those that are not there. Each directory of a bucket is listed
+// once.
+class WalSizes {
+ public:
+  explicit WalSizes(const wal_archive::WalArchive& archive) : archive_(archive) {}
+
+  std::optional<std::uint64_t> find(const fs::path& path) {
+    if (!archive_.is_elsewhere(path)) {
+      const auto status = find_status(path);
+      if (!status || !S_ISREG(status->st_mode)) return std::nullopt;
+      return static_cast<std::uint64_t>(status->st_size);
+    }
+    const std::string key = wal_archive::WalArchive::key_of(path.filename().string());
+    const std::size_t slash = key.rfind('/');
+    // History files lie beside the directories.
+    const std::string prefix = slash == std::string::npos ? key : key.substr(0, slash + 1);
+    if (listed_.insert(prefix).second) {
+      archive_.storage().list(prefix, [&](const storage::ObjectFacts& object) {
+        sizes_[object.key] = object.size_bytes;
+      });
+    }
+    const auto size = sizes_.find(key);
+    return size == sizes_.end() ? std::nullopt : std::optional(size->second);
+  }
+
+ private:
+  const wal_archive::WalArchive& archive_;
+  std::set<std::string> listed_;
+  std::map<std::string, std::uint64_t> sizes_;
+};
+
+}  // namespace
+
 void verify_wal_files(const RestorePlan& plan) {
+  WalSizes sizes(plan.wal.archive);
   for (const WalFileCopy& file : plan.wal.files) {
     if (!file.moves_to.empty()) continue;
-    const auto status = find_status(file.source);
-    if (status && S_ISREG(status->st_mode) &&
-        static_cast<std::uint64_t>(status->st_size) == file.size_bytes) {
-      continue;
-    }
+    if (sizes.find(file.source) == file.size_bytes) continue;
     throw Error(
         ErrorKind::corrupt,
         fmt::format("archived WAL file \"{}\" is missing, or its size is not the {} bytes that the "

@@ -150,7 +150,7 @@ class LocalDestination final : public Destination {
     messages_.info("Copying required WAL segments.");
     progress_.begin("restore WAL", plan_.wal.total_bytes);
     copy::FileCopier copier(options_, progress_, interrupt_);
-    WalDecoder decoder(plan_.wal.coding, plan_.worker_count, progress_, interrupt_);
+    WalDecoder decoder(plan_.wal, plan_.worker_count, progress_, interrupt_);
     const auto submit = [&](const WalFileCopy& file, std::uint64_t minimum_size_bytes) {
       copy::CopyTask task{.source = file.source,
                           .destination = plan_.wal.directory / file.name,

@@ -36,10 +36,19 @@ std::string format_remote_fetching(const RecoverySettingsRequest& request,
          assignment("restore_command", command);
 }
 
+// It tells the end of the WAL from a store that does not answer, which get-wal cannot.
+std::string format_bucket_fetching(const RecoverySettingsRequest& request) {
+  std::string command = "barman cloud-wal-restore";
+  if (request.fetch_jobs > 1) command += fmt::format(" -p {}", request.fetch_jobs);
+  command += fmt::format(" {} %f %p", quote_command_path(request.server_name));
+  return assignment("restore_command", command);
+}
+
 std::string format_fetching(const RecoverySettingsRequest& request) {
   if (request.get_wal && request.restore_command) {
     return assignment("restore_command", *request.restore_command);
   }
+  if (request.get_wal && request.wal_in_bucket) return format_bucket_fetching(request);
   if (request.get_wal && request.remote) return format_remote_fetching(request, *request.remote);
   if (request.get_wal) {
     return fmt::format("# The 'barman get-wal' command must run as '{}' user\n",

@@ -30,6 +30,10 @@ struct RecoverySettingsRequest {
   RecoveryTarget target;
   bool standby_mode = false;
   bool get_wal = false;
+  // With get-wal: from a bucket, which each host asks by itself.
+  bool wal_in_bucket = false;
+  // With get-wal from a bucket: files that are fetched ahead; 0 or 1 = none.
+  std::int64_t fetch_jobs = 0;
   // With get-wal: the restored cluster is on another host.
   std::optional<RemoteFetching> remote{};
   // With get-wal: instead of the generated restore_command.

@@ -71,7 +71,7 @@ std::optional<wal::TimelineTarget> timeline_to_follow(const RestoreRequest& requ
 void leave_out_without_data(const catalogue::Catalogue& catalogue,
                             const catalogue::BackupList& list,
                             catalogue::Annotations& annotations) {
-  if (!annotations.directories) return;
+  if (!annotations.directories || !catalogue.locations().has_local_backups) return;
   for (const catalogue::BackupInfo& backup : list.backups) {
     if (!backup.is_copy_done() || backup.type() == catalogue::BackupType::snapshot) continue;
     std::error_code code;
@@ -252,7 +252,8 @@ void check_wal(const server::Server& server, const RestoreRequest& request, Prog
   const WalReading reading = read_wal(plan.replay, plan.target, plan.wal.coding,
                                       {.worker_count = request.worker_count,
                                        .progress = progress,
-                                       .interrupt = server.interrupt()});
+                                       .interrupt = server.interrupt(),
+                                       .archive = plan.wal.archive});
   if (reading.minimal && !request.dry_run) note_minimal(server, plan.replay, *reading.minimal);
   judge_wal(reading, plan.target, plan);
   judge_replayed_tablespaces(reading.tablespaces, plan.target, facts, plan);
@@ -265,7 +266,7 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
                                 {.interrupt = server.interrupt(), .cipher = server.cipher()});
   // A wrong passphrase is told before anything is written.
   for (const stored::ChainMember& member : chain.members()) {
-    if (!member.info.encryption) continue;
+    if (!member.info.encryption || !server.locations().has_local_backups) continue;
     const auto archive = stored::find_archive(server.catalogue().data_directory(member.info.id), 0);
     if (archive) stored::require_decryptable(*archive, server.cipher());
   }

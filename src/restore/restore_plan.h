@@ -19,6 +19,7 @@
 #include "stored/backup_chain.h"
 #include "stored/kept_configuration.h"
 #include "wal/lsn.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_coding.h"
 
 namespace barman::restore {
@@ -48,7 +49,8 @@ struct WalPlan {
   // So that the restored cluster does not archive these files again.
   bool has_done_markers = false;
   std::uint64_t total_bytes = 0;
-  // How the archive is read.
+  // Where `source` leads to that are no files of this host, and how they are read.
+  wal_archive::WalArchive archive;
   wal_archive::WalCoding coding;
   wal::SegmentSize segment_size;
 };

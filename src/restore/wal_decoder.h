@@ -3,7 +3,15 @@
 // that are received while they are copied come through here, too.
 #pragma once
 
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
 #include <filesystem>
+#include <map>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <variant>
 #include <vector>
 
 #include "base/fd.h"
@@ -11,6 +19,8 @@
 #include "base/progress.h"
 #include "base/worker_pool.h"
 #include "copy/file_copier.h"
+#include "restore/restore_plan.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_coding.h"
 
 namespace barman::restore {
@@ -21,17 +31,46 @@ struct OpenedWal {
   std::filesystem::path path;
 };
 // A file that may have moved to one of the other places, in this order. Throws `not_found`.
-OpenedWal open_wal(const std::filesystem::path& source,
+OpenedWal open_wal(const wal_archive::WalArchive& archive, const std::filesystem::path& source,
                    const std::vector<std::filesystem::path>& moves_to);
+
+// Opens files in their order. Those of a bucket are fetched some ahead, by a few threads, since
+// each of them takes a while.
+class WalAhead {
+ public:
+  // `files` and `archive` live longer.
+  WalAhead(const wal_archive::WalArchive& archive, const std::vector<WalFileCopy>& files);
+  WalAhead(const WalAhead&) = delete;
+  WalAhead& operator=(const WalAhead&) = delete;
+  ~WalAhead();
+
+  // The next one; called once for each file.
+  OpenedWal next();
+
+ private:
+  using Result = std::variant<OpenedWal, std::exception_ptr>;
+  void fetch(const std::stop_token& stop);
+
+  const wal_archive::WalArchive& archive_;
+  const std::vector<WalFileCopy>& files_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::map<std::size_t, Result> fetched_;
+  std::size_t next_to_fetch_ = 0;
+  std::size_t next_ = 0;
+  std::vector<std::jthread> threads_;
+};
 
 class WalDecoder {
  public:
-  WalDecoder(const wal_archive::WalCoding& coding, std::size_t worker_count, Progress& progress,
+  // The plan lives longer. What comes from a bucket is fetched by more workers: they wait most of
+  // the time.
+  WalDecoder(const WalPlan& plan, std::size_t worker_count, Progress& progress,
              const Interrupt& interrupt);
 
   // False when the file is stored plain and stays where it is: it is to be copied. Blocks while the
   // workers are busy. A file that moves is opened here, where it is now, and read to its end from
-  // there. Throws `not_found` when it is nowhere.
+  // there; one of a bucket is opened by its worker. Throws `not_found` when it is nowhere.
   bool take(const copy::CopyTask& task, const std::vector<std::filesystem::path>& moves_to);
   // All files that were taken are complete and fsynced when it returns; their directory is not
   // flushed. Throws the first failure. Called once.
@@ -40,7 +79,7 @@ class WalDecoder {
  private:
   void decode(const copy::CopyTask& task, const wal_archive::WalStoredForm& form, const Fd& source);
 
-  const wal_archive::WalCoding& coding_;
+  const WalPlan& plan_;
   Progress& progress_;
   Interrupt interrupt_;
   WorkerPool workers_;

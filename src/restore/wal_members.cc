@@ -174,7 +174,7 @@ void WalMembers::send_small(const WalFileCopy& file, const OpenedWal& opened,
 
 void WalMembers::send_file(TarStreams& streams, const WalFileCopy& file, bool is_partial,
                            const Interrupt& interrupt) const {
-  const OpenedWal opened = open_wal(file.source, file.moves_to);
+  const OpenedWal opened = open_wal(plan_.archive, file.source, file.moves_to);
   const wal_archive::WalStoredForm form = plan_.coding.identify(opened.file, opened.path);
   if (!is_partial && !wal::is_segment_name(file.name)) {
     return streams.send_now([&](pipeline::TarWriter& archive, const Interrupt&) {

@@ -22,6 +22,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kPieceFiles = 16;
+// Pieces of a bucket that are read at once, at least.
+constexpr std::size_t kBucketReaders = 4;
 constexpr std::size_t kNoPiece = std::numeric_limits<std::size_t>::max();
 
 // Whether recovery stops at a record.
@@ -99,7 +101,9 @@ class Reader {
     const std::size_t piece_count = (plan_.files.size() + kPieceFiles - 1) / kPieceFiles;
     std::vector<PieceFacts> pieces(piece_count);
     options_.progress.begin("Reading WAL", plan_.files.size() * plan_.segment_size.bytes);
-    WorkerPool workers(std::max<std::size_t>(options_.worker_count, 1));
+    // Who waits for a store needs no processor.
+    const std::size_t least = options_.archive.is_in_bucket() ? kBucketReaders : 1;
+    WorkerPool workers(std::max(options_.worker_count, least));
     for (std::size_t i = 0; i < piece_count; ++i) {
       workers.submit([this, i, &pieces] {
         if (i <= last_piece_) pieces[i] = read_piece(i);
@@ -200,11 +204,11 @@ class Reader {
 
   void decode(const ReplayFile& file, wal::RecordChecker& checker) {
     fs::path path = file.copy.source;
-    std::optional<Fd> source = find_file(path);
+    std::optional<Fd> source = options_.archive.find_at(path);
     for (auto place = file.copy.moves_to.begin(); !source && place != file.copy.moves_to.end();
          ++place) {
       path = *place;
-      source = find_file(path);
+      source = options_.archive.find_at(path);
     }
     if (!source) {
       throw Error(ErrorKind::not_found,

@@ -18,6 +18,7 @@
 #include "restore/recovery_target.h"
 #include "restore/restore_plan.h"
 #include "wal/lsn.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_coding.h"
 
 namespace barman::restore {
@@ -26,6 +27,8 @@ struct ReadingOptions {
   std::size_t worker_count = 2;
   Progress& progress;
   const Interrupt& interrupt;
+  // Of files that are none of this host.
+  wal_archive::WalArchive archive = {};
 };
 
 // The server ran with wal_level = minimal from there on.

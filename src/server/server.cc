@@ -17,11 +17,35 @@
 namespace barman::server {
 namespace {
 
+std::optional<catalogue::BucketLocation> bucket_of(const config::ServerConfig& config,
+                                                   std::shared_ptr<ServerBuckets> buckets) {
+  if (!config.has_cloud_basebackups()) return std::nullopt;
+  catalogue::BucketLocation location;
+  location.open = [buckets = std::move(buckets)] { return buckets->find(ObjectsOf::backups); };
+  // A URL that cannot be used is told by who opens it; other commands go on.
+  try {
+    location.path = bucket_url(config, ObjectsOf::backups).prefix;
+  } catch (const Error&) {
+    location.path = config.basebackups_directory;
+  }
+  if (!config.active) location.copies = catalogue::MetadataCopies::none;
+  return location;
+}
+
+// "s3://bucket/path/main/base"
+std::string place_of_backups(const config::ServerConfig& config) {
+  std::string place = config.basebackups_directory;
+  if (!config.has_cloud_basebackups()) return place;
+  while (place.ends_with('/')) place.pop_back();
+  return fmt::format("{}/{}/base", place, config.name);
+}
+
 catalogue::CatalogueLocations locations_of(const config::ServerConfig& config,
-                                           const config::GlobalConfig& global) {
+                                           const config::GlobalConfig& global,
+                                           std::shared_ptr<ServerBuckets> buckets) {
   return {.server_name = config.name,
           .backup_directory = config.backup_directory,
-          .basebackups_directory = config.basebackups_directory,
+          .basebackups_directory = place_of_backups(config),
           .wals_directory = config.wals_directory,
           .xlogdb_directory = config.xlogdb_location(),
           .meta_directory = config.meta_directory(),
@@ -30,7 +54,8 @@ catalogue::CatalogueLocations locations_of(const config::ServerConfig& config,
           .incoming_directory = config.incoming_wals_directory,
           .streaming_directory = config.streaming_wals_directory,
           .has_local_backups = !config.has_cloud_basebackups(),
-          .has_local_wals = !config.has_cloud_wals()};
+          .has_local_wals = !config.has_cloud_wals(),
+          .bucket = bucket_of(config, std::move(buckets))};
 }
 
 const std::string& required(const std::optional<std::string>& conninfo, const std::string& option,
@@ -49,7 +74,10 @@ Server::Server(const config::ServerConfig& config, const config::GlobalConfig& g
     : config_(config),
       global_(global),
       program_(std::move(program)),
-      catalogue_(locations_of(config, global)) {}
+      buckets_(config.has_cloud_basebackups() || config.has_cloud_wals()
+                   ? std::make_shared<ServerBuckets>(config_, program_.interrupt)
+                   : nullptr),
+      catalogue_(locations_of(config, global, buckets_)) {}
 
 postgres::Connection Server::connect(const postgres::ConnectionLimits& limits) const {
   const std::string& conninfo = required(config_.conninfo, "conninfo", name());

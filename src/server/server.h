@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,7 @@
 #include "config/server_config.h"
 #include "encryption/cipher.h"
 #include "postgres/connection.h"
+#include "server/server_storage.h"
 
 namespace barman::server {
 
@@ -44,8 +46,8 @@ class Server {
   const WallClock& clock() const { return program_.clock; }
   const config::GlobalConfig& global() const { return global_; }
   catalogue::LockLocation locks() const { return catalogue_.locations().locks(); }
-  // Whether the WAL of PostgreSQL comes from it into an archive on this host.
-  bool archives_wal() const { return !config_.is_passive() && locations().has_local_wals; }
+  // Whether the WAL of PostgreSQL comes from it into the archive.
+  bool archives_wal() const { return !config_.is_passive(); }
 
   // SQL sessions with `conninfo`, and with the primary when conninfo is a standby. Throw
   // Error(config) when the option is unset, Error(connection) when PostgreSQL cannot be reached.
@@ -67,6 +69,13 @@ class Server {
   Server with_wal_connections() const;
   std::string wal_connections_text() const;
 
+  // The store that the URL of basebackups_directory or wals_directory leads to; nullptr when that
+  // is a directory of this host. One of each, shared by the copies of this Server; nobody is asked
+  // anything yet. Throws `config`.
+  std::shared_ptr<object_store::ObjectStore> find_bucket(ObjectsOf what) const {
+    return buckets_ ? buckets_->find(what) : nullptr;
+  }
+
   // As the options encryption_key_id and encryption_passphrase_command say.
   encryption::Cipher cipher() const;
 
@@ -78,6 +87,8 @@ class Server {
   config::ServerConfig config_;
   config::GlobalConfig global_;
   ProgramContext program_;
+  // nullptr: both lie on this host.
+  std::shared_ptr<ServerBuckets> buckets_;
   catalogue::Catalogue catalogue_;
 };
 

@@ -27,7 +27,7 @@ HookVariables backup_hook_variables(const Server& server,
                                     const catalogue::BackupInfo& backup) {
   const catalogue::Catalogue& catalogue = server.catalogue();
   return {{"BARMAN_BACKUP_ID", backup.id.value},
-          {"BARMAN_BACKUP_DIR", catalogue.base_directory(backup.id).string()},
+          {"BARMAN_BACKUP_DIR", catalogue.shown_directory(backup.id)},
           {"BARMAN_BACKUP_INFO_PATH", catalogue.backup_info_path(backup.id).string()},
           {"BARMAN_PREVIOUS_ID", id_text(catalogue::previous_backup(backups, backup.id))},
           {"BARMAN_NEXT_ID", id_text(catalogue::next_backup(backups, backup.id))},

@@ -30,6 +30,9 @@ struct ObjectFacts {
   // When it became visible, by the clock of who stores it.
   std::int64_t mtime_seconds = 0;
   std::int64_t mtime_nanoseconds = 0;
+  // The key where it lies, of a Storage that stands in front of another one and gives objects other
+  // names there; "" elsewhere.
+  std::string stored_key = {};
 };
 
 enum class IfPresent { replace, refuse };

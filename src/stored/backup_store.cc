@@ -4,7 +4,10 @@
 
 #include "base/directory.h"
 #include "base/durable.h"
+#include "catalogue/cloud_catalogue.h"
 #include "postgres/backup_manifest.h"
+#include "stored/bucket_writer.h"
+#include "stored/kept_configuration.h"
 
 namespace barman::stored {
 
@@ -48,7 +51,24 @@ BackupDirectories BackupStore::directories(const BackupId& id) const {
           }};
 }
 
+namespace {
+
+// All but what was kept before the copy began.
+void clear_bucket(const catalogue::CloudCatalogue& bucket, const BackupId& id) {
+  const std::string prefix = bucket.layout().backup_prefix(id);
+  std::vector<std::string> keys;
+  bucket.storage().list(prefix, [&](const storage::ObjectFacts& object) {
+    const bool is_kept = object.key == bucket.layout().backup_info_key(id) ||
+                         object.key.starts_with(prefix + kConfigurationDirectory + "/");
+    if (!is_kept) keys.push_back(object.key);
+  });
+  bucket.storage().remove(keys);
+}
+
+}  // namespace
+
 void BackupStore::clear(const BackupId& id) const {
+  if (const auto bucket = catalogue_.bucket()) return clear_bucket(*bucket, id);
   const fs::path data = catalogue_.data_directory(id);
   remove_tree(data);
   remove_tablespaces(data.parent_path());
@@ -57,6 +77,11 @@ void BackupStore::clear(const BackupId& id) const {
 
 std::unique_ptr<BackupWriter> BackupStore::create(const BackupId& id,
                                                   const WriterOptions& options) const {
+  if (const auto bucket = catalogue_.bucket()) {
+    return make_bucket_writer(
+        *bucket, id, options,
+        {.form = options.bucket_form, .manifest_copy = catalogue_.manifest_copy_path(id)});
+  }
   BackupDirectories places = directories(id);
   make_private_directory(places.data_directory);
   // Archives of tablespaces lie in the data directory; Barman makes these all the same.
@@ -93,6 +118,11 @@ std::vector<BackupTree> BackupStore::open(const catalogue::BackupInfo& backup,
 }
 
 fs::path BackupStore::manifest_path(const BackupId& id) const {
+  if (const auto bucket = catalogue_.bucket()) {
+    fs::path copy = catalogue_.manifest_copy_path(id);
+    if (!find_status(copy)) fetch_manifest(*bucket, id, copy);
+    return copy;
+  }
   return manifest_in(catalogue_.data_directory(id));
 }
 
@@ -101,9 +131,21 @@ std::optional<ManifestIndex> BackupStore::open_manifest(const BackupId& id) cons
 }
 
 catalogue::BackupSize BackupStore::facts(const BackupId& id) const {
+  if (const auto bucket = catalogue_.bucket()) {
+    std::int64_t size_bytes = 0;
+    for (const catalogue::StoredArchive& archive : bucket->list_objects(id).archives) {
+      size_bytes += static_cast<std::int64_t>(archive.size_bytes);
+    }
+    return {.size_bytes = size_bytes, .deduplicated_bytes = size_bytes};
+  }
   return catalogue::measure_backup(catalogue_.base_directory(id), catalogue::SyncFiles::no);
 }
 
-void BackupStore::remove(const BackupId& id) const { remove_tree(catalogue_.base_directory(id)); }
+void BackupStore::remove(const BackupId& id) const {
+  const auto bucket = catalogue_.bucket();
+  if (!bucket) return remove_tree(catalogue_.base_directory(id));
+  bucket->remove_objects(id);
+  remove_durably(catalogue_.manifest_copy_path(id));
+}
 
 }  // namespace barman::stored

@@ -1,5 +1,5 @@
 // The files of the backups of one server: the one place that knows where they lie below
-// `base/<id>`, and in which form. Their metadata is the catalogue's.
+// `base/<id>`, on this host or in a bucket, and in which form. Their metadata is the catalogue's.
 #pragma once
 
 #include <filesystem>
@@ -43,10 +43,12 @@ class BackupStore {
                                const OpenOptions& options = {}) const;
   // nullopt when it has none. Throws `corrupt`.
   std::optional<ManifestIndex> open_manifest(const catalogue::BackupId& id) const;
+  // A file of this host, which need not be there. Of a backup in a bucket it is a copy, which is
+  // fetched when it is missing.
   std::filesystem::path manifest_path(const catalogue::BackupId& id) const;
-  // Its sizes on disk.
+  // Its sizes on disk, or in the bucket.
   catalogue::BackupSize facts(const catalogue::BackupId& id) const;
-  // A missing one is no error.
+  // With its annotations; a missing one is no error.
   void remove(const catalogue::BackupId& id) const;
 
  private:

@@ -24,6 +24,7 @@
 #include "encryption/cipher.h"
 #include "pipeline/sink.h"
 #include "pipeline/tar_reader.h"
+#include "stored/archive_set.h"
 
 namespace barman::stored {
 
@@ -49,6 +50,8 @@ struct WriterOptions {
   pipeline::TarEnd stream_end = pipeline::TarEnd::required;
   // Those with a directory of their own: in plain form `pg_tblspc/<oid>` leads there.
   std::vector<std::uint32_t> tablespaces;
+  // Of archives in a bucket; `form` and the rest of `coding` are for this host.
+  ArchiveForm bucket_form = {};
 };
 
 // Where the files of a backup lie.

@@ -1,6 +1,6 @@
 // Configuration files of a cluster that lie outside of its data directory (Debian's
 // /etc/postgresql), kept with a backup by streaming: below `base/<id>/configuration`, beside the
-// files of the backup, where Barman does not look.
+// files of the backup, where Barman does not look; in a bucket objects of the same names.
 #pragma once
 
 #include <string>
@@ -10,6 +10,9 @@
 #include "catalogue/catalogue.h"
 
 namespace barman::stored {
+
+// Below the directory of the backup.
+inline constexpr const char* kConfigurationDirectory = "configuration";
 
 struct KeptFile {
   // Where a restore lays it, below the data directory: "postgresql.conf", "conf.d/logging.conf".

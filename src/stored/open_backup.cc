@@ -16,6 +16,7 @@
 #include "pipeline/relative_path.h"
 #include "postgres/backup_manifest.h"
 #include "stored/backup_writer.h"
+#include "stored/bucket_tree.h"
 #include "stored/plain_tree.h"
 #include "stored/sequential_tree.h"
 
@@ -202,6 +203,7 @@ std::string BackupTree::manifest_prefix() const {
 std::vector<BackupTree> open_backup(const catalogue::Catalogue& catalogue,
                                     const catalogue::BackupInfo& backup,
                                     const OpenOptions& options) {
+  if (const auto bucket = catalogue.bucket()) return open_bucket_backup(*bucket, backup, options);
   if (catalogue::stored_form_of(backup) == catalogue::StoredForm::tar) {
     return open_archives(catalogue.data_directory(backup.id), backup, options);
   }

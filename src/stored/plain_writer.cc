@@ -4,13 +4,13 @@
 
 #include "base/durable.h"
 #include "base/error.h"
-#include "compression/codec.h"
 #include "pipeline/file_sink.h"
 #include "pipeline/file_writers.h"
 #include "pipeline/relative_path.h"
 #include "pipeline/tree_writer.h"
 #include "stored/archive_file.h"
 #include "stored/backup_writer.h"
+#include "stored/unpacked_stream.h"
 
 namespace barman::stored {
 namespace {
@@ -32,37 +32,6 @@ class DirectorySink final : public TreeSink {
 
  private:
   pipeline::TreeWriter tree_;
-};
-
-// A tar stream on its way into a tree.
-class UnpackedStream final : public pipeline::Sink {
- public:
-  UnpackedStream(TreeSink& tree, const BackupWriter::MemberTap& tap, const WriterOptions& options,
-                 const std::string& name)
-      : tree_(tree),
-        tap_(tap ? tap(tree) : nullptr),
-        reader_(tap_ ? *tap_ : static_cast<pipeline::TarVisitor&>(tree), name, options.stream_end) {
-    if (options.coding.algorithm) {
-      decompressor_ = compression::make_decompressor(*options.coding.algorithm, reader_, name);
-    }
-  }
-
-  void write(Bytes data) override { input().write(data); }
-  void finish() override {
-    input().finish();
-    tree_.finish();
-  }
-
- private:
-  pipeline::Sink& input() {
-    if (decompressor_) return *decompressor_;
-    return reader_;
-  }
-
-  TreeSink& tree_;
-  const std::unique_ptr<pipeline::TarVisitor> tap_;
-  pipeline::TarReader reader_;
-  std::unique_ptr<pipeline::Sink> decompressor_;
 };
 
 class PlainWriter final : public BackupWriter {

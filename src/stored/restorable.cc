@@ -14,6 +14,7 @@
 #include "stored/archive_file.h"
 #include "stored/backup_chain.h"
 #include "stored/backup_writer.h"
+#include "stored/bucket_tree.h"
 #include "stored/manifest_index.h"
 #include "wal/wal_file_name.h"
 
@@ -101,6 +102,7 @@ void require_listed_files(const ChainMember& member) {
 }  // namespace
 
 void require_files(const catalogue::Catalogue& catalogue, const BackupInfo& backup) {
+  if (const auto bucket = catalogue.bucket()) return require_bucket_archives(*bucket, backup);
   const fs::path data = catalogue.data_directory(backup.id);
   require_directory(backup, data);
   if (catalogue::stored_form_of(backup) == catalogue::StoredForm::tar) {

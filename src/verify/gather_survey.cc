@@ -12,7 +12,9 @@
 #include "catalogue/backup_kind.h"
 #include "postgres/versions.h"
 #include "stored/archive_file.h"
+#include "stored/backup_store.h"
 #include "stored/backup_writer.h"
+#include "stored/restorable.h"
 #include "verify/window_end.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/wal_archive.h"
@@ -100,6 +102,26 @@ void survey_archives(const server::Server& server, VerifyDepth depth, Progress& 
   }
 }
 
+// Each archive is there; what is in them is read with --deep only.
+void survey_bucket(const server::Server& server, VerifyDepth depth, Progress& progress,
+                   SurveyedBackup& backup) {
+  try {
+    stored::require_files(server.catalogue(), backup.info);
+  } catch (const Error& error) {  // Damage of this backup; the others are looked at.
+    if (error.kind() != ErrorKind::corrupt) throw;
+    return add_damage(backup, error.describe());
+  }
+  const bool has_manifest =
+      is_there(stored::BackupStore(server.catalogue()).manifest_path(backup.info.id));
+  if (depth == VerifyDepth::sizes || !has_manifest) {
+    backup.not_looked_at = has_manifest ? "archives are there and were not read (--deep reads them)"
+                                        : "archives are there, and no manifest tells what they "
+                                          "must hold";
+    return;
+  }
+  compare_with_manifest(server, depth, progress, backup);
+}
+
 wal::SegmentSize segment_size_of(const std::vector<BackupInfo>& backups) {
   return backups.empty() ? wal::SegmentSize{} : backups.back().xlog_segment_size;
 }
@@ -127,6 +149,9 @@ void survey_files(const server::Server& server, VerifyDepth depth, Progress& pro
   if (info.type() == catalogue::BackupType::snapshot) {
     backup.not_looked_at = "the disks of a snapshot are at the cloud provider";
     return;
+  }
+  if (!server.locations().has_local_backups) {
+    return survey_bucket(server, depth, progress, backup);
   }
   const fs::path data = catalogue.data_directory(info.id);
   if (!has_directory(data)) {

@@ -76,7 +76,9 @@ class Verification {
         add({postgres::kBackupManifest,
              "\"backup_manifest\" is not in the backup (for a backup made by rsync, "
              "'generate-manifest' writes it)"});
-        report_.has_no_manifest_yet = catalogue::source_of(backup_) == catalogue::SourceKind::rsync;
+        report_.has_no_manifest_yet =
+            catalogue::source_of(backup_) == catalogue::SourceKind::rsync ||
+            backup_.mode == catalogue::kLocalToCloudMode;
       }
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::corrupt) throw;

@@ -106,7 +106,9 @@ std::optional<int> find_server_major(const BackupInfo& backup) {
 }
 
 bool is_finding(const Error& error) {
-  return error.kind() != ErrorKind::interrupted && error.kind() != ErrorKind::config;
+  // A store that does not answer says nothing of what it holds.
+  return error.kind() != ErrorKind::interrupted && error.kind() != ErrorKind::config &&
+         error.kind() != ErrorKind::connection;
 }
 
 WalVerdict verify_required_wal(const server::Server& server, const BackupInfo& backup) {

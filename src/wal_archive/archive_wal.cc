@@ -18,6 +18,7 @@
 #include "base/log_components.h"
 #include "base/timestamp.h"
 #include "catalogue/locks.h"
+#include "config/cloud_rules.h"
 #include "server/server_hooks.h"
 #include "wal_archive/receiver_note.h"
 #include "wal_archive/rejected_file.h"
@@ -246,8 +247,13 @@ ArchiveCounts archive_pending_wal(const server::Server& server, const ArchiveReq
     }
     return counts;
   }
-  // Whatever there is to do: what this version cannot archive is told.
+  // Whatever there is to do: what cannot be archived is told.
   static_cast<void>(WalArchive(server).storage());
+  if (const auto problem = config::find_wal_bucket_problem(server.config())) {
+    throw Error(ErrorKind::config,
+                fmt::format("cannot archive WAL of server '{}': {}", server.name(), *problem),
+                "Change the settings of the server; the received WAL stays until then.");
+  }
   const auto run = [&](WalSource source) {
     ArchiverRun archiver(server, source, messages);
     archiver.run(request);

@@ -10,14 +10,16 @@
 #include "compression/stored_file.h"
 #include "storage/local_storage.h"
 #include "storage/test_support.h"
+#include "wal_archive/archive_bucket.h"
 #include "wal_archive/test_support.h"
 #include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_filer.h"
 
 namespace barman::wal_archive {
 
-// Files of this host; files that are reached as objects only; memory.
-enum class StorageKind { local, distant, memory };
+// Files of this host; files that are reached as objects only; memory; a bucket in memory, whose
+// names tell how objects are stored.
+enum class StorageKind { local, distant, memory, bucket };
 
 struct StorageSetting {
   StorageKind kind = StorageKind::local;
@@ -26,6 +28,7 @@ struct StorageSetting {
 
 inline std::string name_of(StorageKind kind) {
   if (kind == StorageKind::local) return "Local";
+  if (kind == StorageKind::bucket) return "Bucket";
   return kind == StorageKind::distant ? "Distant" : "Memory";
 }
 inline std::string name_of(const StorageSetting& setting) {
@@ -41,12 +44,17 @@ class ArchiveSite {
       storage_ = std::make_shared<storage::DistantStorage>(files_);
     } else if (setting.kind == StorageKind::memory) {
       storage_ = std::make_shared<storage::MemoryStorage>();
+    } else if (setting.kind == StorageKind::bucket) {
+      objects_ = std::make_shared<storage::MemoryStorage>();
+      storage_ = std::make_shared<ArchiveBucket>(objects_);
     } else {
       storage_ = std::make_shared<storage::LocalStorage>(test_.config.wals_directory);
     }
   }
 
   storage::Storage& storage() const { return *storage_; }
+  // What is behind a bucket.
+  storage::Storage& objects() const { return *objects_; }
   WalArchive archive() const { return archive_in(storage_); }
   WalArchive archive_in(std::shared_ptr<storage::Storage> storage) const {
     return {server().locations(), WalCoding(server().config()), std::move(storage)};
@@ -95,6 +103,7 @@ class ArchiveSite {
  private:
   TestServer test_;
   storage::LocalStorage files_;
+  std::shared_ptr<storage::Storage> objects_;
   std::shared_ptr<storage::Storage> storage_;
 };
 

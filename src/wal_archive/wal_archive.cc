@@ -15,9 +15,12 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "compression/stored_file.h"
+#include "object_store/object_store.h"
+#include "server/server_storage.h"
 #include "storage/local_storage.h"
 #include "wal/wal_content.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/archive_bucket.h"
 #include "wal_archive/object_writer.h"
 #include "wal_archive/unindexed_wal.h"
 #include "wal_archive/wal_range.h"
@@ -29,9 +32,9 @@ namespace {
 
 // Some hundred lines.
 constexpr std::size_t kIndexTail = std::size_t{24} << 10;
-constexpr std::size_t kObjectCopyBytes = std::size_t{1} << 20;
+// An object is one request: segments of the usual size, and smaller ones.
+constexpr std::size_t kObjectCopyBytes = (std::size_t{16} << 20) + 1;
 
-// The one place where the driver is chosen.
 std::shared_ptr<storage::Storage> make_storage(const catalogue::CatalogueLocations& locations) {
   if (!locations.has_local_wals || locations.wals_directory.empty()) return nullptr;
   return std::make_shared<storage::LocalStorage>(locations.wals_directory);
@@ -45,13 +48,35 @@ Fd open_here(pipeline::ContentFile& object, const fs::path& path) {
     return copy;
   }
   Fd file = open_memory_file();
-  std::vector<std::byte> buffer(kObjectCopyBytes);
+  std::vector<std::byte> buffer(
+      static_cast<std::size_t>(std::min<std::uint64_t>(kObjectCopyBytes, object.size_bytes() + 1)));
   for (std::uint64_t offset = 0;;) {
     const std::size_t size = object.read_at(offset, buffer);
     write_full(file, Bytes(buffer).first(size), path);
     offset += size;
-    if (size < buffer.size()) return file;
+    if (size < buffer.size()) break;
   }
+  // Some readers begin where the descriptor stands.
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) throw_errno("cannot read \"" + path.string() + "\"");
+  return file;
+}
+
+// The one place where the driver is chosen.
+std::shared_ptr<storage::Storage> make_storage(const server::Server& server) {
+  const auto bucket = server.find_bucket(server::ObjectsOf::wal);
+  if (!bucket) return make_storage(server.locations());
+  const std::int64_t removed_at_once = server.config().cloud_delete_batch_size.value_or(0);
+  return std::make_shared<ArchiveBucket>(
+      bucket, static_cast<std::size_t>(std::max<std::int64_t>(removed_at_once, 0)));
+}
+
+// With the place in the bucket instead of the URL that is configured.
+catalogue::CatalogueLocations archive_locations(const server::Server& server) {
+  catalogue::CatalogueLocations locations = server.locations();
+  if (const auto bucket = server.find_bucket(server::ObjectsOf::wal)) {
+    locations.wals_directory = bucket->url().text();
+  }
+  return locations;
 }
 
 std::string name_in(const std::string& key) { return key.substr(key.rfind('/') + 1); }
@@ -59,7 +84,11 @@ std::string name_in(const std::string& key) { return key.substr(key.rfind('/') +
 }  // namespace
 
 WalArchive::WalArchive(const server::Server& server)
-    : WalArchive(server.locations(), WalCoding(server.config())) {}
+    : WalArchive(archive_locations(server), WalCoding(server.config()), make_storage(server)) {
+  // Somebody else archives into the bucket of an inactive server.
+  is_listed_by_index_ = is_in_bucket() && server.config().active;
+  is_written_elsewhere_ = is_in_bucket() && !server.config().active;
+}
 
 WalArchive::WalArchive(catalogue::CatalogueLocations locations, WalCoding coding)
     : locations_(std::move(locations)),
@@ -73,10 +102,9 @@ WalArchive::WalArchive(catalogue::CatalogueLocations locations, WalCoding coding
 storage::Storage& WalArchive::storage() const {
   if (storage_) return *storage_;
   throw Error(ErrorKind::config,
-              fmt::format("cannot archive WAL of server '{}' in \"{}\": object storage is not "
-                          "supported by this version",
+              fmt::format("there is no storage for the WAL of server '{}' in \"{}\"",
                           locations_.server_name, locations_.wals_directory.string()),
-              "Set wals_directory to a local directory.");
+              "Set wals_directory.");
 }
 
 std::optional<StoredWal> WalArchive::find(std::string_view name) const {
@@ -96,6 +124,17 @@ std::optional<StoredWal> WalArchive::find(std::string_view name) const {
   }
   wal.form = coding_.identify(wal.file, wal.path);
   return wal;
+}
+
+bool WalArchive::is_elsewhere(const fs::path& path) const {
+  return is_in_bucket() && path.native().starts_with(directory().native() + "/");
+}
+
+std::optional<Fd> WalArchive::find_at(const fs::path& path) const {
+  if (!is_elsewhere(path)) return find_file(path);
+  std::optional<StoredWal> wal = find(path.filename().string());
+  if (!wal) return std::nullopt;
+  return std::move(wal->file);
 }
 
 std::optional<struct stat> WalArchive::find_status(std::string_view name) const {
@@ -150,39 +189,60 @@ fs::path WalArchive::path_of(std::string_view name) const {
 
 fs::path WalArchive::relative_path(std::string_view name) { return archived_wal_path("", name); }
 
+void WalArchive::visit_names(std::string_view prefix,
+                             const std::function<void(const std::string&)>& visitor) const {
+  if (is_listed_by_index_) {
+    snapshot().for_each([&](const WalIndexLine& line) {
+      if (line.name.starts_with(prefix)) visitor(std::string(line.name));
+      return Visit::proceed;
+    });
+  } else if (storage_) {
+    storage_->list(prefix,
+                   [&](const storage::ObjectFacts& object) { visitor(name_in(object.key)); });
+  }
+}
+
 ArchivedTimelines WalArchive::list_timelines() const {
   ArchivedTimelines timelines;
-  const auto add = [&](const std::string& text) {
-    const wal::ArchiveName name = wal::parse_archive_name(text);
-    if (name.kind == wal::ArchiveName::Kind::hash_directory) {
-      timelines.with_segments.insert(name.timeline);
-    } else if (name.kind == wal::ArchiveName::Kind::history) {
-      timelines.with_history.insert(name.timeline);
-    }
-  };
   if (is_local()) {
-    for (const std::string& text : list_directory(locations_.wals_directory)) add(text);
-  } else if (storage_) {
-    storage_->list("", [&](const storage::ObjectFacts& object) {
-      add(object.key.substr(0, object.key.find('/')));
-    });
+    for (const std::string& text : list_directory(locations_.wals_directory)) {
+      const wal::ArchiveName name = wal::parse_archive_name(text);
+      if (name.kind == wal::ArchiveName::Kind::hash_directory) {
+        timelines.with_segments.insert(name.timeline);
+      } else if (name.kind == wal::ArchiveName::Kind::history) {
+        timelines.with_history.insert(name.timeline);
+      }
+    }
+    return timelines;
   }
+  visit_names("", [&](const std::string& text) {
+    const auto name = wal::parse_wal_file_name(text);
+    if (!name) return;
+    const bool is_history = name->kind == wal::WalFileKind::history;
+    (is_history ? timelines.with_history : timelines.with_segments).insert(name->timeline);
+  });
   return timelines;
 }
 
 std::optional<std::string> WalArchive::find_last_segment(wal::TimelineId timeline) const {
   if (is_local()) return find_last_archived_segment(locations_.wals_directory, timeline);
   std::optional<std::string> last;
-  if (!storage_) return last;
-  storage_->list(wal::format_timeline(timeline), [&](const storage::ObjectFacts& object) {
-    std::string name = name_in(object.key);
-    if (wal::is_segment_name(name)) last = std::max(last, std::optional(std::move(name)));
+  visit_names(wal::format_timeline(timeline), [&](const std::string& name) {
+    if (wal::is_segment_name(name)) last = std::max(last, std::optional(name));
   });
   return last;
 }
 
 std::map<wal::TimelineId, std::string> WalArchive::list_last_segments() const {
   std::map<wal::TimelineId, std::string> segments;
+  if (!is_local()) {
+    visit_names("", [&](const std::string& name) {
+      if (!wal::is_segment_name(name)) return;
+      std::string& last = segments[wal::parse_wal_file_name(name)->timeline];
+      last = std::max(last, name);
+    });
+    return segments;
+  }
   for (const wal::TimelineId timeline : list_timelines().with_segments) {
     if (auto last = find_last_segment(timeline)) segments.emplace(timeline, std::move(*last));
   }
@@ -221,7 +281,16 @@ ArchiveLookup WalArchive::lookup() const {
                           *this](const std::string& segment) { return archive.holds(segment); }};
 }
 
-WalIndex WalArchive::index() const { return WalIndex::open(locations_, storage_); }
+WalIndex WalArchive::index() const {
+  WalIndex lines = WalIndex::open(locations_, storage_);
+  if (is_written_elsewhere_) lines.rebuild();
+  return lines;
+}
+
+WalIndexSnapshot WalArchive::snapshot() const {
+  if (is_written_elsewhere_) static_cast<void>(index());
+  return WalIndexSnapshot::take(locations_, storage_);
+}
 
 void WalArchive::visit_lines(const WalIndexVisitor& visitor, std::uint64_t offset) const {
   const fs::path path = locations_.wal_index_path();
@@ -247,9 +316,30 @@ std::vector<std::string> WalArchive::list_newest_names() const {
   return names;
 }
 
+std::optional<struct stat> WalArchive::find_index_status() const {
+  return barman::find_status(locations_.wal_index_path());
+}
+
 bool WalArchive::is_empty() const {
   const auto status = barman::find_status(locations_.wal_index_path());
   return !status || status->st_size == 0;
+}
+
+void WalArchive::index_object(std::string_view name, double mtime) const {
+  const std::vector<std::string> newest = list_newest_names();
+  if (std::ranges::find(newest, name) != newest.end()) return;
+  auto entry = inspect(name);
+  if (!entry) return;
+  entry->mtime = mtime;
+  WalIndex lines = index();
+  // What is greater than all that came lately is new; else each line is looked at.
+  const bool is_new = std::ranges::all_of(newest, [&](const std::string& other) {
+    return other < name && wal::is_segment_name(other);
+  });
+  if (newest.empty() || !is_new) {
+    if (lines.find(name)) return;
+  }
+  lines.append(*entry);
 }
 
 RebuildCounts WalArchive::rebuild_index(const Interrupt& interrupt) const {

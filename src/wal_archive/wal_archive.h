@@ -3,11 +3,11 @@
 // encrypted: names do not tell), and the index beside it (xlog.db, docs/formats/xlog_db.md). Who
 // asks for a file, a name or a line asks here; nobody else makes a path of them.
 //
-// The files are objects of a Storage (storage/storage.h): names, reading and removal go through it.
-// The index lies on this host, whatever the storage is. What comes in is stored by WalFiler
-// (wal_filer.h), in one order: the object, complete and durable under its name; its line in the
-// index, which is the commit point; then the received file goes. What goes, goes in the order of
-// remove().
+// The files are objects of a Storage (storage/storage.h): names, reading and removal go through it;
+// archive_bucket.h gives those of a bucket the same names. The index lies on this host, whatever
+// the storage is. What comes in is stored by WalFiler (wal_filer.h), in one order: the object,
+// complete and durable under its name; its line in the index, which is the commit point; then the
+// received file goes. What goes, goes in the order of remove().
 //
 // A small value: copy it. It holds no lock and no open file.
 #pragma once
@@ -69,6 +69,11 @@ class WalArchive {
   // One file. A name that is none of a WAL file throws `corrupt`; not to know (EIO, EACCES) throws.
   std::optional<StoredWal> find(std::string_view name) const;
   bool holds(std::string_view name) const { return find_status(name).has_value(); }
+  // A file that a plan names by path_of(), or any other file of this host; nullopt when it is not
+  // there. Of a bucket it is fetched as a whole.
+  std::optional<Fd> find_at(const std::filesystem::path& path) const;
+  // Whether that path is one of a bucket.
+  bool is_elsewhere(const std::filesystem::path& path) const;
   // Of an object that is no file of this host: its size, and as times that of its appearance.
   std::optional<struct stat> find_status(std::string_view name) const;
   // As its line would be, from its first bytes.
@@ -95,11 +100,14 @@ class WalArchive {
 
   // Whether the files lie on this host.
   bool is_local() const { return local() != nullptr; }
-  // Throws `config` for an archive in object storage, which this version does not support. Such an
-  // archive holds no names for the functions below.
+  // Whether they lie in a bucket. An archive of no server is neither.
+  bool is_in_bucket() const { return storage_ && !is_local(); }
+  // Throws `config` for an archive of places without storage.
   storage::Storage& storage() const;
 
-  // Names. From the files, not from the index: reads names of directories only.
+  // Names. From the files, not from the index: reads names of directories only. Of a bucket from
+  // the index, as long as this host archives into it: what is there was put there by it, and lists
+  // of all objects cost a request for each thousand.
   ArchivedTimelines list_timelines() const;
   // The greatest name of a whole segment on a timeline.
   std::optional<std::string> find_last_segment(wal::TimelineId timeline) const;
@@ -114,16 +122,22 @@ class WalArchive {
   // What check_backup_wal() asks. Lives on its own.
   ArchiveLookup lookup() const;
 
-  // The index. index() holds its lock as long as it lives, snapshot() for a moment.
+  // The index. index() holds its lock as long as it lives, snapshot() for a moment. Of a bucket
+  // that another host archives into it is made anew each time.
   WalIndex index() const;
-  WalIndexSnapshot snapshot() const { return WalIndexSnapshot::take(locations_, storage_); }
+  WalIndexSnapshot snapshot() const;
   // Without lock, repair and rebuilding: for those who must not change or wait for anything. No
   // lines when there is no index.
   void visit_lines(const WalIndexVisitor& visitor, std::uint64_t offset = 0) const;
   // The names of about the last thousand lines, read likewise.
   std::vector<std::string> list_newest_names() const;
+  // Of its file; nullopt when there is none.
+  std::optional<struct stat> find_index_status() const;
   // No index, or one without lines.
   bool is_empty() const;
+  // Gives an object that was stored without this archive its line, unless it has one; `mtime` is
+  // that of what was received. Nothing where there is no such object.
+  void index_object(std::string_view name, double mtime) const;
   RebuildCounts rebuild_index(const Interrupt& interrupt = {}) const;
 
   // The files against the lines of the index. Reads all names and sizes, and the history files; of
@@ -140,11 +154,16 @@ class WalArchive {
  private:
   // nullptr when the files are none of this host.
   const storage::LocalDirectory* local() const { return storage_ ? storage_->local() : nullptr; }
+  // All names, in no order, from where they are known without asking much.
+  void visit_names(std::string_view prefix,
+                   const std::function<void(const std::string& name)>& visitor) const;
 
   catalogue::CatalogueLocations locations_;
   WalCoding coding_;
   // nullptr: holds nothing.
   std::shared_ptr<storage::Storage> storage_;
+  bool is_listed_by_index_ = false;
+  bool is_written_elsewhere_ = false;
 };
 
 }  // namespace barman::wal_archive

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 #include <exception>
 #include <optional>
@@ -29,6 +30,8 @@ namespace {
 
 // How many fsync calls run at a time.
 constexpr std::size_t kFlushers = 4;
+// Objects that are on their way at once, each in memory: who waits for a store needs no processor.
+constexpr std::size_t kUploaders = 4;
 
 // A file that is too short, and older than this, will not grow any more.
 constexpr std::int64_t kStillWrittenSeconds = 60;
@@ -73,6 +76,17 @@ bool has_same_time(const Fd& received, const Fd& archived) {
   struct stat b = {};
   return ::fstat(received.get(), &a) == 0 && ::fstat(archived.get(), &b) == 0 &&
          a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+}
+
+// The time in the line of that name.
+std::optional<double> find_line_time(const WalArchive& archive, const std::string& name) {
+  std::optional<double> time;
+  archive.visit_lines([&](const WalIndexLine& line) {
+    if (line.name != name) return Visit::proceed;
+    time = line.mtime;
+    return Visit::stop;
+  });
+  return time;
 }
 
 }  // namespace
@@ -151,8 +165,10 @@ std::vector<WalFiler::Item> WalFiler::prepare_group(std::span<const std::string>
     return items;
   }
   const std::size_t cores = std::max(2U, std::thread::hardware_concurrency());
-  WorkerPool workers(std::min(
-      names.size(), coding_.is_compressing() || coding_.is_encrypting() ? cores : kFlushers));
+  const bool is_encoding = coding_.is_compressing() || coding_.is_encrypting();
+  std::size_t count = is_encoding ? cores : kFlushers;
+  if (!archive_.is_local()) count = std::max(count, kUploaders);
+  WorkerPool workers(std::min(names.size(), count));
   for (std::size_t i = 0; i < names.size(); ++i) {
     workers.submit([&, i] { prepare_item(i); });
   }
@@ -210,12 +226,32 @@ void WalFiler::compare_with_archived(Item& item, const std::string& name,
     item.outcome = FiledAs::duplicate;
     return;
   }
-  const auto problem =
-      find_content_problem(archived, item.target, wal::parse_wal_file_name(name).value(),
-                           coding_.identify(archived, item.target), coding_, system_id_);
+  auto problem = find_content_problem(archived, item.target, wal::parse_wal_file_name(name).value(),
+                                      coding_.identify(archived, item.target), coding_, system_id_);
+  // What a crash has left before its line was written, most likely; it is kept beside.
+  if (!problem && !archive_.is_local() && !can_compare(item, archived) &&
+      !find_line_time(archive_, name)) {
+    problem = wal::ContentProblem{
+        .fault = wal::ContentProblem::Fault::foreign,
+        .text = "it has no line in the index, and cannot be compared without the private key"};
+  }
   item.is_replacing = problem.has_value();
   item.outcome = problem ? FiledAs::archived : FiledAs::rejected;
   if (problem) item.problem = problem->text;
+}
+
+bool WalFiler::can_compare(const Item& item, const Fd& archived) const {
+  return coding_.cipher().can_decrypt() ||
+         !(coding_.identify_received(item.file, item.source).encryption ||
+           coding_.identify(archived, item.target).encryption);
+}
+
+// An object has the time at which it was stored: that of what was received is in its line.
+bool WalFiler::has_time_of_received(const Item& item, const Fd& archived) const {
+  constexpr double kSameMoment = 1e-5;
+  if (archive_.is_local()) return has_same_time(item.file, archived);
+  const std::optional<double> time = find_line_time(archive_, item.entry.name);
+  return time && std::abs(*time - item.entry.mtime) < kSameMoment;
 }
 
 // Whether the archived file holds the same WAL, stored in whatever form.
@@ -224,9 +260,7 @@ bool WalFiler::is_same_wal(const Item& item, const Fd& archived) const {
   const WalStoredForm received_form = coding_.identify_received(item.file, item.source);
   const WalStoredForm archived_form = coding_.identify(archived, item.target);
   if (received_form.is_plain() && archived_form.is_plain()) return false;
-  if ((received_form.encryption || archived_form.encryption) && !coding_.cipher().can_decrypt()) {
-    return has_same_time(item.file, archived);
-  }
+  if (!can_compare(item, archived)) return has_time_of_received(item, archived);
   DigestSink received;
   DigestSink stored;
   // A damaged file is not the same as anything; both are kept, for a human to look at.

@@ -87,6 +87,8 @@ class WalFiler {
   void remove_replaced(WalIndex& index, const std::vector<Item>& items);
   void keep_replaced(const Item& item) const;
   bool is_same_wal(const Item& item, const Fd& archived) const;
+  bool has_time_of_received(const Item& item, const Fd& archived) const;
+  bool can_compare(const Item& item, const Fd& archived) const;
   void put_into_archive(std::vector<Item>& items);
   std::vector<WalIndexEntry> missing_lines(const WalIndex& index,
                                            const std::vector<Item>& items) const;

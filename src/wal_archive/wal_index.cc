@@ -22,6 +22,7 @@
 #include "catalogue/locks.h"
 #include "storage/local_storage.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/archive_bucket.h"
 #include "wal_archive/wal_encoding.h"
 
 namespace barman::wal_archive {
@@ -149,8 +150,7 @@ ArchivedObjects files_of(const catalogue::CatalogueLocations& locations) {
 bool are_files(const ArchivedObjects& objects) { return objects && objects->local() != nullptr; }
 
 WalIndexEntry entry_of(std::string_view name, std::uint64_t size_bytes, const timespec& modified,
-                       Bytes first_bytes) {
-  WalEncoding encoding = detect_wal_encoding(first_bytes);
+                       WalEncoding encoding) {
   return {
       .name = std::string(name),
       .size_bytes = size_bytes,
@@ -168,7 +168,7 @@ std::optional<WalIndexEntry> inspect_file(const fs::path& path, std::string_view
   std::array<std::byte, kWalEncodingBytes> first = {};
   const std::size_t size = read_full_at(*fd, first, 0, path);
   return entry_of(name, static_cast<std::uint64_t>(status.st_size), status.st_mtim,
-                  Bytes(first).first(size));
+                  detect_wal_encoding(Bytes(first).first(size)));
 }
 
 }  // namespace
@@ -492,10 +492,16 @@ std::optional<WalIndexEntry> inspect_archived_wal(const storage::Storage& object
 
 WalIndexEntry inspect_listed_wal(const storage::Storage& objects,
                                  const storage::ObjectFacts& object) {
-  std::array<std::byte, kWalEncodingBytes> first = {};
-  const std::size_t size = objects.open(object.key)->read_at(0, first);
+  WalEncoding encoding;
+  if (object.stored_key.empty()) {
+    std::array<std::byte, kWalEncodingBytes> first = {};
+    const std::size_t size = objects.open(object.key)->read_at(0, first);
+    encoding = detect_wal_encoding(Bytes(first).first(size));
+  } else {
+    encoding = parse_stored_name(object.stored_key).encoding;
+  }
   return entry_of(object.key.substr(object.key.rfind('/') + 1), object.size_bytes,
-                  {object.mtime_seconds, object.mtime_nanoseconds}, Bytes(first).first(size));
+                  {object.mtime_seconds, object.mtime_nanoseconds}, std::move(encoding));
 }
 
 }  // namespace barman::wal_archive

@@ -158,7 +158,8 @@ void place_archived_wal(const std::filesystem::path& file,
 // exist, and for other names.
 std::optional<WalIndexEntry> inspect_archived_wal(const storage::Storage& objects,
                                                   std::string_view name);
-// The same of an object that storage::Storage::list() has told of.
+// The same of an object that storage::Storage::list() has told of. Where its stored name tells the
+// form (archive_bucket.h), nothing is read.
 WalIndexEntry inspect_listed_wal(const storage::Storage& objects,
                                  const storage::ObjectFacts& object);
 

@@ -174,8 +174,14 @@ namespace {
 // Their names; the reason why there are none goes to the log.
 std::vector<std::string> purge(const server::Server& server, const catalogue::BackupList& list,
                                const catalogue::BackupInfo& backup) {
+  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  if (const std::string gap = catalogue::find_gap(annotations, server.name()); !gap.empty()) {
+    log::warning(log::kBackupComponent, "no WAL is removed before backup {}: {}", backup.id.value,
+                 gap);
+    return {};
+  }
   std::set<catalogue::BackupId> standalone;
-  for (const auto& [id, target] : server.catalogue().list_annotations().keeps) {
+  for (const auto& [id, target] : annotations.keeps) {
     if (target == catalogue::KeepTarget::standalone) standalone.insert(id);
   }
   const wal_archive::WalRemovalPlan plan =

@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -42,6 +44,36 @@ wal::WalFileName require_name(const std::string& wal_name) {
                                                     ssh_caller_text()));
 }
 
+// Where a file may be.
+struct WalPlace {
+  fs::path path;
+  // In the archive: its name there.
+  std::string archived_name = {};
+};
+
+std::vector<WalPlace> wal_places(const wal_archive::WalArchive& archive,
+                                 const catalogue::CatalogueLocations& locations,
+                                 const std::string& wal_name, PartialWal partial_files) {
+  const auto archived = [&](const std::string& name) {
+    return WalPlace{.path = archive.path_of(name), .archived_name = name};
+  };
+  const fs::path streamed = locations.streaming_directory / wal_name;
+  const std::string partial = wal_name + std::string(kPartialSuffix);
+  std::vector<WalPlace> places = {
+      archived(wal_name), {.path = locations.incoming_directory / wal_name}, {.path = streamed}};
+  const auto kind = wal::parse_wal_file_name(wal_name)->kind;
+  if (partial_files == PartialWal::accept && kind == wal::WalFileKind::segment) {
+    places.push_back({.path = locations.streaming_directory / partial});
+    // Completed while we looked.
+    places.push_back({.path = streamed});
+    places.push_back(archived(partial));
+    places.push_back({.path = locations.incoming_directory / partial});
+  }
+  // Archived while we looked.
+  places.push_back(archived(wal_name));
+  return places;
+}
+
 std::uint64_t size_of(const Fd& file) {
   struct stat status = {};
   return ::fstat(file.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
@@ -49,18 +81,31 @@ std::uint64_t size_of(const Fd& file) {
 
 bool is_partial(const FoundWal& wal) { return wal.path.native().ends_with(kPartialSuffix); }
 
+// Of one of the places: nullopt when it is not there.
+std::optional<FoundWal> open_place(const wal_archive::WalArchive& archive, const WalPlace& place) {
+  FoundWal wal;
+  wal.path = place.path;
+  if (!place.archived_name.empty() && archive.is_in_bucket()) {
+    std::optional<wal_archive::StoredWal> stored = archive.find(place.archived_name);
+    if (!stored) return std::nullopt;
+    wal.file = std::move(stored->file);
+    return wal;
+  }
+  std::optional<Fd> file = find_file(place.path);
+  if (!file) return std::nullopt;
+  wal.file = std::move(*file);
+  return wal;
+}
+
 FoundWal open_wal(const server::Server& server, const std::string& wal_name,
                   PartialWal partial_files) {
   require_name(wal_name);
-  for (const fs::path& place : wal_search_places(server.locations(), wal_name, partial_files)) {
-    std::optional<Fd> file = find_file(place);
-    if (!file) continue;
-    FoundWal wal;
-    wal.path = place;
-    wal.file = std::move(*file);
+  const wal_archive::WalArchive archive(server);
+  for (const WalPlace& place : wal_places(archive, server.locations(), wal_name, partial_files)) {
+    std::optional<FoundWal> wal = open_place(archive, place);
     // An empty one only tells the receiver where to go on.
-    if (is_partial(wal) && size_of(wal.file) == 0) continue;
-    return wal;
+    if (!wal || (is_partial(*wal) && size_of(wal->file) == 0)) continue;
+    return std::move(*wal);
   }
   throw Error(ErrorKind::not_found, fmt::format("WAL file '{}' not found in server '{}'{}",
                                                 wal_name, server.name(), ssh_caller_text()));
@@ -167,14 +212,40 @@ SendOutcome transfer(const server::Server& server, const FoundWal& wal, int fd,
   return SendOutcome::sent;
 }
 
-bool is_there(const fs::path& path) {
-  // Throws when it cannot be told: "not there" would end a recovery.
-  return find_status(path).has_value();
-}
+// Whether segments can be fetched; each directory of a bucket is listed once.
+class HeldSegments {
+ public:
+  explicit HeldSegments(const server::Server& server)
+      : locations_(server.locations()), archive_(server) {}
 
-bool is_held(const catalogue::CatalogueLocations& locations, const std::string& wal_name) {
-  return std::ranges::any_of(wal_search_places(locations, wal_name, PartialWal::ignore), is_there);
-}
+  // Throws when it cannot be told: "not there" would end a recovery.
+  bool has(const std::string& name) {
+    const std::vector<WalPlace> places = wal_places(archive_, locations_, name, PartialWal::ignore);
+    return std::ranges::any_of(places, [&](const WalPlace& place) { return is_there(place); });
+  }
+
+ private:
+  bool is_there(const WalPlace& place) {
+    if (place.archived_name.empty() || !archive_.is_in_bucket()) {
+      return find_status(place.path).has_value();
+    }
+    const std::string key = wal_archive::WalArchive::key_of(place.archived_name);
+    const std::string directory = key.substr(0, key.rfind('/') + 1);
+    const bool is_segment = !directory.empty();
+    if (!is_segment) return archive_.holds(place.archived_name);
+    const auto listed = listed_.try_emplace(directory);
+    std::set<std::string>& keys = listed.first->second;
+    if (listed.second) {
+      archive_.storage().list(directory,
+                              [&](const storage::ObjectFacts& object) { keys.insert(object.key); });
+    }
+    return keys.contains(key);
+  }
+
+  const catalogue::CatalogueLocations locations_;
+  const wal_archive::WalArchive archive_;
+  std::map<std::string, std::set<std::string>> listed_;
+};
 
 // The segment size is not known here, and asking for it would need a connection or a file. A name
 // is three numbers of eight digits, and the last one ends at a power of two.
@@ -194,22 +265,12 @@ struct SegmentNumbers {
 
 std::vector<fs::path> wal_search_places(const catalogue::CatalogueLocations& locations,
                                         const std::string& wal_name, PartialWal partial_files) {
-  const wal_archive::WalArchive archive(locations, {});
-  const fs::path archived = archive.path_of(wal_name);
-  const fs::path streamed = locations.streaming_directory / wal_name;
-  const std::string partial = wal_name + std::string(kPartialSuffix);
-  std::vector<fs::path> places = {archived, locations.incoming_directory / wal_name, streamed};
-  const auto kind = wal::parse_wal_file_name(wal_name)->kind;
-  if (partial_files == PartialWal::accept && kind == wal::WalFileKind::segment) {
-    places.push_back(locations.streaming_directory / partial);
-    // Completed while we looked.
-    places.push_back(streamed);
-    places.push_back(archive.path_of(partial));
-    places.push_back(locations.incoming_directory / partial);
+  std::vector<fs::path> paths;
+  for (WalPlace& place :
+       wal_places(wal_archive::WalArchive(locations, {}), locations, wal_name, partial_files)) {
+    paths.push_back(std::move(place.path));
   }
-  // Archived while we looked.
-  places.push_back(archived);
-  return places;
+  return paths;
 }
 
 FoundWal find_wal(const server::Server& server, const WalRequest& request) {
@@ -226,6 +287,13 @@ SendOutcome send_wal(const server::Server& server, const FoundWal& wal, int fd) 
             wal.path.filename().string(), server.name(), ssh_caller_text());
   refuse_closed_output(fd);
   return transfer(server, wal, fd, "standard output");
+}
+
+void copy_wal(const server::Server& server, const FoundWal& wal, const Fd& target,
+              const fs::path& target_path) {
+  log::info(log::kServerComponent, "Sending WAL '{}' for server '{}' into '{}' file",
+            wal.path.filename().string(), server.name(), target_path.string());
+  transfer(server, wal, target.get(), target_path);
 }
 
 void write_wal(const server::Server& server, const WalRequest& request, const fs::path& directory,
@@ -251,9 +319,10 @@ void write_wal(const server::Server& server, const WalRequest& request, const fs
 std::vector<std::string> peek_wals(const server::Server& server, const std::string& wal_name,
                                    std::uint64_t count) {
   const wal::WalFileName name = require_name(wal_name);
+  HeldSegments held(server);
   std::vector<std::string> names;
   if (name.kind != wal::WalFileKind::segment) {
-    if (is_held(server.locations(), wal_name)) names.push_back(wal_name);
+    if (held.has(wal_name)) names.push_back(wal_name);
     return names;
   }
   const auto number_at = [&](std::size_t offset) {
@@ -262,11 +331,11 @@ std::vector<std::string> peek_wals(const server::Server& server, const std::stri
   SegmentNumbers next = {
       .timeline = to_upper(wal_name.substr(0, 8)), .log = number_at(8), .segment = number_at(16)};
   while (names.size() < count) {
-    if (!is_held(server.locations(), next.name())) {
+    if (!held.has(next.name())) {
       if (!next.may_end_log()) break;
       ++next.log;
       next.segment = 0;
-      if (!is_held(server.locations(), next.name())) break;
+      if (!held.has(next.name())) break;
     }
     names.push_back(next.name());
     ++next.segment;

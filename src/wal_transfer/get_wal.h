@@ -58,6 +58,9 @@ enum class SendOutcome {
 // Throws what reading and writing say; for damaged files `corrupt`, after a part was sent;
 // `interrupted` while it waits for the reader; when the output is closed.
 SendOutcome send_wal(const server::Server& server, const FoundWal& wal, int fd);
+// Writes its content to a file that somebody else gives its name. Throws what send_wal() does.
+void copy_wal(const server::Server& server, const FoundWal& wal, const Fd& target,
+              const std::filesystem::path& target_path);
 // Writes `directory`/`request.wal_name`, which appears complete or not at all. Throws BadWalRequest
 // when it cannot be opened.
 void write_wal(const server::Server& server, const WalRequest& request,

@@ -13,13 +13,13 @@
 
 #include "backup/page_check.h"
 #include "backup/source_walk.h"
-#include "cloud/archive_set.h"
+#include "stored/archive_set.h"
 #include "wal/lsn.h"
 
-namespace barman::cloud {
+namespace barman::backup {
 
 struct UploadedTree {
-  backup::SourceTree source;
+  SourceTree source;
   // Of its files in the data directory: "" or "pg_tblspc/16384/".
   std::string prefix = {};
 };
@@ -33,11 +33,12 @@ struct TreeUploadOptions {
 };
 
 // Seconds that all workers together have taken.
-double upload_tree(const UploadedTree& tree, const TreeUploadOptions& options, ArchiveSet& archives,
-                   backup::PageDamageList& damage);
+double upload_tree(const UploadedTree& tree, const TreeUploadOptions& options,
+                   stored::ArchiveSet& archives, PageDamageList& damage);
 
 // One file under a name of its own, at the root of its tree. False when there is none.
-bool upload_file(const std::filesystem::path& path, const std::string& name, ArchiveSet& archives);
+bool upload_file(const std::filesystem::path& path, const std::string& name,
+                 stored::ArchiveSet& archives);
 
 // A text that becomes a file at the root of its tree, owned by the owner of `directory`.
 struct UploadedText {
@@ -47,6 +48,6 @@ struct UploadedText {
   std::int64_t mtime = 0;
 };
 void upload_text(const UploadedText& text, const std::filesystem::path& directory,
-                 ArchiveSet& archives);
+                 stored::ArchiveSet& archives);
 
-}  // namespace barman::cloud
+}  // namespace barman::backup

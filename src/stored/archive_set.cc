@@ -1,4 +1,4 @@
-#include "cloud/archive_set.h"
+#include "stored/archive_set.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,7 +7,7 @@
 #include "compression/codec.h"
 #include "pipeline/tar_writer.h"
 
-namespace barman::cloud {
+namespace barman::stored {
 namespace {
 
 // Hands on what goes into the object, and counts it.
@@ -63,9 +63,10 @@ class ArchiveSet::Lane final : public pipeline::TarVisitor {
     explicit Archive(ArchiveSet& set)
         : number(set.next_number_++),
           object(set.storage_.create(
-              set.layout_.archive_key(set.id_, {.tablespace_oid = set.tablespace_oid_,
-                                                .number = number,
-                                                .compression = set.form_.compression}),
+              set.backup_prefix_ +
+                  catalogue::format_archive_name({.tablespace_oid = set.tablespace_oid_,
+                                                  .number = number,
+                                                  .compression = set.form_.compression}),
               storage::IfPresent::replace)),
           tap(*object, set.uploaded_bytes_),
           compressor(set.form_.compression
@@ -86,12 +87,10 @@ class ArchiveSet::Lane final : public pipeline::TarVisitor {
   bool has_content_ = false;
 };
 
-ArchiveSet::ArchiveSet(storage::Storage& storage, const BucketLayout& layout,
-                       catalogue::BackupId id, std::uint32_t tablespace_oid, ArchiveForm form,
-                       std::size_t lane_count)
+ArchiveSet::ArchiveSet(storage::Storage& storage, std::string backup_prefix,
+                       std::uint32_t tablespace_oid, ArchiveForm form, std::size_t lane_count)
     : storage_(storage),
-      layout_(layout),
-      id_(std::move(id)),
+      backup_prefix_(std::move(backup_prefix)),
       tablespace_oid_(tablespace_oid),
       form_(form) {
   for (std::size_t i = 0; i < std::max<std::size_t>(lane_count, 1); ++i) {
@@ -124,6 +123,8 @@ void ArchiveSet::with_archive(const std::function<void(pipeline::TarVisitor& arc
   give_back(lane);
 }
 
+pipeline::TarVisitor& ArchiveSet::only_archive() { return take_lane(); }
+
 ArchiveSet::Lane& ArchiveSet::last_lane() {
   const auto found =
       std::max_element(lanes_.begin(), lanes_.end(),
@@ -146,4 +147,4 @@ void ArchiveSet::finish() {
   last_lane().finish();
 }
 
-}  // namespace barman::cloud
+}  // namespace barman::stored

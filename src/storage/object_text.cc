@@ -1,4 +1,4 @@
-#include "cloud/object_text.h"
+#include "storage/object_text.h"
 
 #include <algorithm>
 #include <memory>
@@ -9,15 +9,14 @@
 #include "base/error.h"
 #include "base/fd.h"
 
-namespace barman::cloud {
+namespace barman::storage {
 namespace {
 
 constexpr std::size_t kReadSize = std::size_t{4} << 20;
 
 }  // namespace
 
-std::optional<std::string> find_object_text(const storage::Storage& storage,
-                                            const std::string& key) {
+std::optional<std::string> find_object_text(const Storage& storage, const std::string& key) {
   std::unique_ptr<pipeline::ContentFile> file;
   try {
     file = storage.open(key);
@@ -34,13 +33,13 @@ std::optional<std::string> find_object_text(const storage::Storage& storage,
   return text;
 }
 
-void put_object_text(storage::Storage& storage, const std::string& key, std::string_view text) {
-  const auto sink = storage.create(key, storage::IfPresent::replace);
+void put_object_text(Storage& storage, const std::string& key, std::string_view text) {
+  const auto sink = storage.create(key, IfPresent::replace);
   sink->write(as_bytes(text));
   sink->finish();
 }
 
-void push_object(const storage::Storage& storage, const std::string& key, pipeline::Sink& sink) {
+void push_object(const Storage& storage, const std::string& key, pipeline::Sink& sink) {
   const auto file = storage.open(key);
   std::vector<std::byte> buffer(std::min<std::uint64_t>(kReadSize, file->size_bytes() + 1));
   std::uint64_t offset = 0;
@@ -53,4 +52,4 @@ void push_object(const storage::Storage& storage, const std::string& key, pipeli
   sink.finish();
 }
 
-}  // namespace barman::cloud
+}  // namespace barman::storage

@@ -1,4 +1,4 @@
-#include "cloud/cloud_catalogue.h"
+#include "catalogue/cloud_catalogue.h"
 
 #include <algorithm>
 #include <array>
@@ -14,17 +14,10 @@
 #include "base/text.h"
 #include "base/worker_pool.h"
 #include "catalogue/backup_word.h"
-#include "cloud/object_text.h"
+#include "storage/object_text.h"
 
-namespace barman::cloud {
+namespace barman::catalogue {
 namespace {
-
-using catalogue::Annotations;
-using catalogue::BackupId;
-using catalogue::BackupInfo;
-using catalogue::BackupStatus;
-using catalogue::BackupWord;
-using catalogue::KeepTarget;
 
 // Most of the time of a small request is waiting.
 constexpr std::size_t kReaders = 16;
@@ -32,8 +25,7 @@ constexpr std::size_t kReaders = 16;
 // The first line. An annotation that says something else keeps all: somebody wanted that.
 KeepTarget parse_keep(std::string_view text) {
   const std::string_view word = strip(text.substr(0, text.find('\n')));
-  return word == catalogue::keep_text(KeepTarget::standalone) ? KeepTarget::standalone
-                                                              : KeepTarget::full;
+  return word == keep_text(KeepTarget::standalone) ? KeepTarget::standalone : KeepTarget::full;
 }
 
 void add_object(const storage::ObjectFacts& facts, const std::string& name,
@@ -102,14 +94,19 @@ std::int64_t CloudBackups::newest_seconds() const {
 }
 
 CloudBackups CloudCatalogue::load() const {
+  CloudBackups result = load_annotations();
+  read_infos(result);
+  return result;
+}
+
+CloudBackups CloudCatalogue::load_annotations() const {
   CloudBackups result;
-  std::set<BackupId> described;
   std::set<std::pair<BackupId, bool>> kept;  // true: in the doubled place
   const auto visit = [&](const storage::ObjectFacts& facts) {
     const auto object = layout_.parse_backup_key(facts.key);
     if (!object) return;
-    if (object->name == catalogue::kBackupInfo) {
-      described.insert(object->id);
+    if (object->name == kBackupInfo) {
+      result.described.insert(object->id);
       std::int64_t& newest = result.objects[object->id].newest_seconds;
       newest = std::max(newest, facts.mtime_seconds);
     } else if (is_keep_of_any(object->name)) {
@@ -126,7 +123,6 @@ CloudBackups CloudCatalogue::load() const {
     });
   }
   for (auto& [id, objects] : result.objects) sort_archives(objects);
-  read_infos(described, result);
   for (const auto& [id, is_doubled] : kept) {
     const storage::Storage& place = is_doubled ? *doubled_ : storage_;
     const auto text = find_object_text(place, layout_.keep_key(id));
@@ -139,7 +135,8 @@ CloudBackups CloudCatalogue::load() const {
   return result;
 }
 
-void CloudCatalogue::read_infos(const std::set<BackupId>& ids, CloudBackups& result) const {
+void CloudCatalogue::read_infos(CloudBackups& result) const {
+  const std::set<BackupId>& ids = result.described;
   if (ids.empty()) return;
   std::mutex mutex;
   WorkerPool readers(std::min(kReaders, ids.size()));
@@ -162,7 +159,7 @@ void CloudCatalogue::read_infos(const std::set<BackupId>& ids, CloudBackups& res
   const auto by_id = [](const auto& a, const auto& b) { return a.id < b.id; };
   std::sort(result.list.backups.begin(), result.list.backups.end(), by_id);
   std::sort(result.list.broken.begin(), result.list.broken.end(), by_id);
-  for (const catalogue::BrokenBackup& broken : result.list.broken) {
+  for (const BrokenBackup& broken : result.list.broken) {
     log::warning(log::kCatalogueComponent, "Unable to open backup.info file for {}: {}",
                  broken.id.value, broken.reason);
   }
@@ -172,22 +169,31 @@ std::optional<BackupInfo> CloudCatalogue::find(const BackupId& id) const {
   const std::string key = layout_.backup_info_key(id);
   const auto text = find_object_text(storage_, key);
   if (!text) return std::nullopt;
-  return catalogue::parse_backup_info(*text, id, layout_.shown(key));
+  return parse_backup_info(*text, id, layout_.shown(key));
 }
 
 BackupObjects CloudCatalogue::list_objects(const BackupId& id) const {
   BackupObjects objects;
   storage_.list(layout_.backup_prefix(id), [&](const storage::ObjectFacts& facts) {
     const auto object = layout_.parse_backup_key(facts.key);
-    if (!object || object->name == catalogue::kBackupInfo || is_keep_of_any(object->name)) return;
+    if (!object || object->name == kBackupInfo || is_keep_of_any(object->name)) return;
     add_object(facts, object->name, objects);
   });
   sort_archives(objects);
   return objects;
 }
 
+void CloudCatalogue::remove_objects(const BackupId& id) const {
+  std::vector<std::string> keys;
+  storage_.list(layout_.backup_prefix(id), [&](const storage::ObjectFacts& facts) {
+    if (facts.key != layout_.backup_info_key(id)) keys.push_back(facts.key);
+  });
+  storage_.remove(keys);
+  if (doubled_ != nullptr) doubled_->remove(std::array{layout_.keep_key(id)});
+}
+
 BackupId CloudCatalogue::resolve(std::string_view word) const {
-  if (auto id = catalogue::parse_backup_id(word)) return *id;
+  if (auto id = parse_backup_id(word)) return *id;
   const CloudBackups backups = load();
   if (auto id = resolve_word(backups.list.backups, word)) return *id;
   std::vector<std::string> ids;
@@ -209,12 +215,24 @@ BackupId CloudCatalogue::resolve(std::string_view word) const {
 }
 
 void CloudCatalogue::save(const BackupInfo& info) const {
-  put_object_text(storage_, layout_.backup_info_key(info.id), catalogue::format_backup_info(info));
+  put_object_text(storage_, layout_.backup_info_key(info.id), format_backup_info(info));
+}
+
+void CloudCatalogue::save_as_deleted(BackupInfo info) const {
+  info.status = BackupStatus::failed;
+  info.error = kDeletionBegun;
+  try {
+    save(info);
+  } catch (const Error& error) {  // Described in the header.
+    if (error.kind() != ErrorKind::permission) throw;
+    log::info(log::kCatalogueComponent, "cannot note that the deletion of backup {} has begun: {}",
+              info.id.value, error.describe());
+  }
 }
 
 void CloudCatalogue::create(const BackupInfo& info) const {
   const auto sink = storage_.create(layout_.backup_info_key(info.id), storage::IfPresent::refuse);
-  sink->write(as_bytes(catalogue::format_backup_info(info)));
+  sink->write(as_bytes(format_backup_info(info)));
   sink->finish();
 }
 
@@ -238,10 +256,10 @@ std::optional<KeepTarget> CloudCatalogue::find_keep(const BackupId& id) const {
 
 void CloudCatalogue::write_keep(const BackupId& id, KeepTarget target) const {
   const std::string key = layout_.keep_key(id);
-  put_object_text(storage_, key, catalogue::keep_text(target));
+  put_object_text(storage_, key, keep_text(target));
   // What Barman has written there would go on to say something else.
   if (doubled_ != nullptr && doubled_->find(key)) {
-    put_object_text(*doubled_, key, catalogue::keep_text(target));
+    put_object_text(*doubled_, key, keep_text(target));
   }
 }
 
@@ -251,4 +269,4 @@ void CloudCatalogue::release_keep(const BackupId& id) const {
   if (doubled_ != nullptr) doubled_->remove(keys);
 }
 
-}  // namespace barman::cloud
+}  // namespace barman::catalogue

@@ -1,17 +1,13 @@
-#include "cloud/cloud_catalogue.h"
+#include "catalogue/cloud_catalogue.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "cloud/test_support.h"
+#include "catalogue/bucket_test_support.h"
 
-namespace barman::cloud {
+namespace barman::catalogue {
 namespace {
-
-using catalogue::BackupId;
-using catalogue::BackupStatus;
-using catalogue::KeepTarget;
 
 const BackupId kFirst{"20261121T010000"};
 const BackupId kSecond{"20261121T020000"};
@@ -28,7 +24,7 @@ struct BackupBucket : LocalBucket {
   CloudCatalogue catalogue{storage, layout};
 
   void add(const BackupId& id, BackupStatus status, std::optional<std::string> name = {}) const {
-    catalogue::BackupInfo info;
+    BackupInfo info;
     info.id = id;
     info.status = status;
     info.backup_name = std::move(name);
@@ -126,4 +122,4 @@ TEST(CloudCatalogue, SeesWhatIsKeptInTheOtherSpelling) {
 }
 
 }  // namespace
-}  // namespace barman::cloud
+}  // namespace barman::catalogue

@@ -13,10 +13,9 @@
 #include "compression/algorithm.h"
 #include "wal/wal_file_name.h"
 
-namespace barman::cloud {
+namespace barman::catalogue {
 
-// ".gz": of objects compressed so.
-std::string_view suffix_of(compression::Algorithm algorithm);
+// ".gz": of objects compressed so; "" without.
 std::string_view suffix_of(std::optional<compression::Algorithm> algorithm);
 
 // One archive of a backup: "data.tar", "16384_0001.tar.gz".
@@ -50,21 +49,24 @@ class BucketLayout {
  public:
   // `path` of the URL, for shown() only; slashes at its ends do not count.
   explicit BucketLayout(std::string_view server_name, std::string_view path = {});
+  // Keys of a store that is rooted where the backups of the server begin, "ID/backup.info". `path`
+  // is the whole way there, "PATH/SRV/base".
+  static BucketLayout of_backups(std::string_view server_name, std::string_view path);
 
   const std::string& server_name() const { return server_name_; }
   // The whole key in the bucket, as users know it: "PATH/SRV/base/…".
   std::string shown(std::string_view key) const;
 
   // "SRV/base/", and everything of one backup.
-  std::string backups_prefix() const { return root_ + "base/"; }
-  std::string backup_prefix(const catalogue::BackupId& id) const;
-  std::string backup_info_key(const catalogue::BackupId& id) const;
-  std::string keep_key(const catalogue::BackupId& id) const;
-  std::string archive_key(const catalogue::BackupId& id, const BucketArchiveName& name) const;
+  const std::string& backups_prefix() const { return backups_; }
+  std::string backup_prefix(const BackupId& id) const;
+  std::string backup_info_key(const BackupId& id) const;
+  std::string keep_key(const BackupId& id) const;
+  std::string archive_key(const BackupId& id, const BucketArchiveName& name) const;
 
   // What a key below backups_prefix() belongs to; nullopt for what is not the object of a backup.
   struct BackupObject {
-    catalogue::BackupId id;
+    BackupId id;
     std::string name;  // "data.tar", "annotations/keep"
   };
   std::optional<BackupObject> parse_backup_key(std::string_view key) const;
@@ -77,11 +79,14 @@ class BucketLayout {
 
  private:
   std::string server_name_;
-  std::string path_;  // with a slash at its end, or ""
-  std::string root_;  // "SRV/"
+  std::string path_;     // with a slash at its end, or ""
+  std::string root_;     // "SRV/"
+  std::string backups_;  // "SRV/base/"
 };
 
 // Names of objects of a backup.
 inline constexpr std::string_view kKeepObject = "annotations/keep";
+// Beside the one in the archive of the data directory, so that it can be read without that.
+inline constexpr std::string_view kManifestObject = "backup_manifest";
 
-}  // namespace barman::cloud
+}  // namespace barman::catalogue

@@ -1,4 +1,4 @@
-#include "cloud/tree_upload.h"
+#include "backup/tree_upload.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -18,7 +18,7 @@
 #include "base/log_components.h"
 #include "base/worker_pool.h"
 
-namespace barman::cloud {
+namespace barman::backup {
 namespace {
 
 namespace fs = std::filesystem;
@@ -71,10 +71,10 @@ struct stat status_of(const Fd& file, const fs::path& path) {
   return status;
 }
 
-class TreeUpload final : public backup::SourceVisitor {
+class TreeUpload final : public SourceVisitor {
  public:
-  TreeUpload(const UploadedTree& tree, const TreeUploadOptions& options, ArchiveSet& archives,
-             backup::PageDamageList& damage)
+  TreeUpload(const UploadedTree& tree, const TreeUploadOptions& options,
+             stored::ArchiveSet& archives, PageDamageList& damage)
       : tree_(tree),
         options_(options),
         archives_(archives),
@@ -82,7 +82,7 @@ class TreeUpload final : public backup::SourceVisitor {
         workers_(options.worker_count) {}
 
   double run() {
-    backup::walk_source(tree_.source, *this);
+    walk_source(tree_.source, *this);
     workers_.wait();
     return static_cast<double>(serial_ns_) / 1e9;
   }
@@ -175,28 +175,28 @@ class TreeUpload final : public backup::SourceVisitor {
   void check_pages(Bytes data, std::uint64_t offset, const std::string& name, const Fd& file,
                    const fs::path& source) {
     if (!options_.checked_before) return;
-    for (const std::uint32_t block : backup::find_damaged_blocks_in(
-             data, offset, name, *options_.checked_before, file, source)) {
+    for (const std::uint32_t block :
+         find_damaged_blocks_in(data, offset, name, *options_.checked_before, file, source)) {
       damage_.add(name, block);
     }
   }
 
   const UploadedTree& tree_;
   const TreeUploadOptions& options_;
-  ArchiveSet& archives_;
-  backup::PageDamageList& damage_;
+  stored::ArchiveSet& archives_;
+  PageDamageList& damage_;
   std::atomic<std::int64_t> serial_ns_ = 0;
   WorkerPool workers_;  // after what its threads use
 };
 
 }  // namespace
 
-double upload_tree(const UploadedTree& tree, const TreeUploadOptions& options, ArchiveSet& archives,
-                   backup::PageDamageList& damage) {
+double upload_tree(const UploadedTree& tree, const TreeUploadOptions& options,
+                   stored::ArchiveSet& archives, PageDamageList& damage) {
   return TreeUpload(tree, options, archives, damage).run();
 }
 
-bool upload_file(const fs::path& path, const std::string& name, ArchiveSet& archives) {
+bool upload_file(const fs::path& path, const std::string& name, stored::ArchiveSet& archives) {
   const std::optional<Fd> file = find_file(path, Links::follow);
   if (!file) return false;
   const struct stat status = status_of(*file, path);
@@ -211,7 +211,8 @@ bool upload_file(const fs::path& path, const std::string& name, ArchiveSet& arch
   return true;
 }
 
-void upload_text(const UploadedText& text, const fs::path& directory, ArchiveSet& archives) {
+void upload_text(const UploadedText& text, const fs::path& directory,
+                 stored::ArchiveSet& archives) {
   const struct stat owner = find_status(directory).value();
   archives.with_archive([&](pipeline::TarVisitor& archive) {
     TarMember member;
@@ -227,4 +228,4 @@ void upload_text(const UploadedText& text, const fs::path& directory, ArchiveSet
   });
 }
 
-}  // namespace barman::cloud
+}  // namespace barman::backup

@@ -17,13 +17,12 @@
 #include <string_view>
 #include <vector>
 
-#include "catalogue/backup_id.h"
-#include "cloud/bucket_layout.h"
+#include "catalogue/bucket_layout.h"
 #include "compression/algorithm.h"
 #include "pipeline/tar_reader.h"
 #include "storage/storage.h"
 
-namespace barman::cloud {
+namespace barman::stored {
 
 struct ArchiveForm {
   std::optional<compression::Algorithm> compression = {};
@@ -35,15 +34,18 @@ struct ArchiveForm {
 
 class ArchiveSet {
  public:
-  // `storage` lives longer. At most `lane_count` threads write at once.
-  ArchiveSet(storage::Storage& storage, const BucketLayout& layout, catalogue::BackupId id,
-             std::uint32_t tablespace_oid, ArchiveForm form, std::size_t lane_count = 1);
+  // `storage` lives longer. Keys are made of the prefix of the backup
+  // (BucketLayout::backup_prefix()). At most `lane_count` threads write at once.
+  ArchiveSet(storage::Storage& storage, std::string backup_prefix, std::uint32_t tablespace_oid,
+             ArchiveForm form, std::size_t lane_count = 1);
   ArchiveSet(const ArchiveSet&) = delete;
   ArchiveSet& operator=(const ArchiveSet&) = delete;
   ~ArchiveSet();
 
   // Calls `write` with an archive that nobody else has meanwhile; whole members are put there.
   void with_archive(const std::function<void(pipeline::TarVisitor& archive)>& write);
+  // The same for who is alone and is told its members one by one. Valid until finish().
+  pipeline::TarVisitor& only_archive();
   // All archives but the last one are complete then; what is added goes there.
   void close_all_but_last();
   // The last one, too; one that is empty when nothing was added. Called once.
@@ -59,8 +61,7 @@ class ArchiveSet {
   Lane& last_lane();
 
   storage::Storage& storage_;
-  const BucketLayout layout_;
-  const catalogue::BackupId id_;
+  const std::string backup_prefix_;
   const std::uint32_t tablespace_oid_;
   const ArchiveForm form_;
   std::atomic<std::uint32_t> next_number_ = 0;
@@ -70,4 +71,4 @@ class ArchiveSet {
   std::vector<Lane*> free_;  // the one to take next is the last
 };
 
-}  // namespace barman::cloud
+}  // namespace barman::stored

@@ -1,7 +1,6 @@
-#include "cloud/bucket_layout.h"
+#include "catalogue/bucket_layout.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,32 +8,13 @@
 #include "base/text.h"
 #include "catalogue/catalogue.h"
 
-namespace barman::cloud {
+namespace barman::catalogue {
 namespace {
 
 using compression::Algorithm;
 
-constexpr std::array<std::pair<Algorithm, std::string_view>, 6> kSuffixes = {{
-    {Algorithm::bzip2, ".bz2"},
-    {Algorithm::gzip, ".gz"},
-    {Algorithm::lz4, ".lz4"},
-    {Algorithm::snappy, ".snappy"},
-    {Algorithm::xz, ".xz"},
-    {Algorithm::zstd, ".zst"},
-}};
-
 constexpr std::string_view kDataArchive = "data";
 constexpr std::string_view kTarExtension = "tar";
-
-// The algorithm whose suffix ends the name; it is cut off.
-std::optional<Algorithm> take_suffix(std::string_view& name) {
-  for (const auto& [algorithm, suffix] : kSuffixes) {
-    if (!name.ends_with(suffix)) continue;
-    name.remove_suffix(suffix.size());
-    return algorithm;
-  }
-  return std::nullopt;
-}
 
 std::string_view without_slashes(std::string_view path) {
   while (path.starts_with('/')) path.remove_prefix(1);
@@ -70,14 +50,8 @@ std::optional<BucketArchiveName> parse_stem(std::string_view stem) {
 
 }  // namespace
 
-std::string_view suffix_of(Algorithm algorithm) {
-  return std::find_if(kSuffixes.begin(), kSuffixes.end(),
-                      [&](const auto& entry) { return entry.first == algorithm; })
-      ->second;
-}
-
 std::string_view suffix_of(std::optional<Algorithm> algorithm) {
-  return algorithm ? suffix_of(*algorithm) : std::string_view{};
+  return algorithm ? compression::suffix_of(*algorithm) : std::string_view{};
 }
 
 std::string format_archive_name(const BucketArchiveName& name) {
@@ -95,43 +69,48 @@ std::optional<ParsedArchiveName> parse_backup_archive_name(std::string_view file
   ParsedArchiveName parsed{.name = *name, .unknown_extension = {}};
   const std::string_view extension = file_name.substr(dot + 1);
   std::string_view rest = extension;
-  parsed.name.compression = take_suffix(rest);
+  parsed.name.compression = compression::take_suffix(rest);
   if (rest != kTarExtension) parsed.unknown_extension = extension;
   return parsed;
 }
 
 std::optional<WalObjectName> parse_wal_object(std::string_view key) {
   std::string_view name = key.substr(key.rfind('/') + 1);
-  const auto algorithm = take_suffix(name);
+  const auto algorithm = compression::take_suffix(name);
   auto parsed = wal::parse_wal_file_name(name);
   if (!parsed) return std::nullopt;
   return WalObjectName{.name = std::move(*parsed), .compression = algorithm};
 }
 
 BucketLayout::BucketLayout(std::string_view server_name, std::string_view path)
-    : server_name_(server_name), root_(fmt::format("{}/", server_name)) {
+    : server_name_(server_name), root_(fmt::format("{}/", server_name)), backups_(root_ + "base/") {
   const std::string_view directory = without_slashes(path);
   if (!directory.empty()) path_ = fmt::format("{}/", directory);
+}
+
+BucketLayout BucketLayout::of_backups(std::string_view server_name, std::string_view path) {
+  BucketLayout layout(server_name, path);
+  layout.backups_.clear();
+  return layout;
 }
 
 std::string BucketLayout::shown(std::string_view key) const {
   return fmt::format("{}{}", path_, key);
 }
 
-std::string BucketLayout::backup_prefix(const catalogue::BackupId& id) const {
+std::string BucketLayout::backup_prefix(const BackupId& id) const {
   return fmt::format("{}{}/", backups_prefix(), id.value);
 }
 
-std::string BucketLayout::backup_info_key(const catalogue::BackupId& id) const {
-  return backup_prefix(id) + catalogue::kBackupInfo;
+std::string BucketLayout::backup_info_key(const BackupId& id) const {
+  return backup_prefix(id) + kBackupInfo;
 }
 
-std::string BucketLayout::keep_key(const catalogue::BackupId& id) const {
+std::string BucketLayout::keep_key(const BackupId& id) const {
   return backup_prefix(id).append(kKeepObject);
 }
 
-std::string BucketLayout::archive_key(const catalogue::BackupId& id,
-                                      const BucketArchiveName& name) const {
+std::string BucketLayout::archive_key(const BackupId& id, const BucketArchiveName& name) const {
   return backup_prefix(id) + format_archive_name(name);
 }
 
@@ -142,7 +121,7 @@ std::optional<BucketLayout::BackupObject> BucketLayout::parse_backup_key(
   key.remove_prefix(prefix.size());
   const std::size_t slash = key.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
-  auto id = catalogue::parse_backup_id(key.substr(0, slash));
+  auto id = parse_backup_id(key.substr(0, slash));
   if (!id) return std::nullopt;
   return BackupObject{.id = std::move(*id), .name = std::string(key.substr(slash + 1))};
 }
@@ -157,4 +136,4 @@ std::string BucketLayout::wal_key(const wal::WalFileName& name,
   return wal_directory(name).append(name.name).append(suffix_of(algorithm));
 }
 
-}  // namespace barman::cloud
+}  // namespace barman::catalogue

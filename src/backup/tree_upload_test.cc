@@ -1,21 +1,25 @@
-#include "cloud/tree_upload.h"
+#include "backup/tree_upload.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "backup/cluster_upload.h"
 #include "backup/copied_names.h"
 #include "base/error.h"
-#include "cloud/object_text.h"
-#include "cloud/take_cloud_backup.h"
-#include "cloud/test_support.h"
+#include "catalogue/bucket_test_support.h"
 #include "compression/codec.h"
 #include "pipeline/tar_reader.h"
+#include "storage/object_text.h"
 
-namespace barman::cloud {
+namespace barman::backup {
 namespace {
 
 namespace fs = std::filesystem;
+using catalogue::BucketArchiveName;
+using catalogue::LocalBucket;
 using compression::Algorithm;
+using stored::ArchiveForm;
+using stored::ArchiveSet;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::Not;
@@ -41,7 +45,7 @@ class MemberList final : public pipeline::TarVisitor {
 
 struct UploadBucket : LocalBucket {
   fs::path data = directory.path() / "pgdata";
-  backup::PageDamageList damage;
+  PageDamageList damage;
 
   MemberList read(const BucketArchiveName& name) const {
     MemberList list;
@@ -56,12 +60,12 @@ struct UploadBucket : LocalBucket {
   }
   UploadedTree tree() const {
     return {.source = {.root = data,
-                       .is_copied = backup::is_copied_from_data_directory,
+                       .is_copied = is_copied_from_data_directory,
                        .is_data_directory = true}};
   }
   ArchiveSet archives(ArchiveForm form, std::size_t lanes = 1) {
     if (form.max_archive_bytes == 0) form.max_archive_bytes = 1 << 30;
-    return {storage, layout, kUploadId, 0, form, lanes};
+    return {storage, layout.backup_prefix(kUploadId), 0, form, lanes};
   }
   void upload(ArchiveSet& archives, std::size_t workers = 1) {
     upload_tree(tree(), {.worker_count = workers, .require_going_on = [] {}}, archives, damage);
@@ -170,4 +174,4 @@ TEST(Lanes, AreAsManyAsThereIsWork) {
 }
 
 }  // namespace
-}  // namespace barman::cloud
+}  // namespace barman::backup

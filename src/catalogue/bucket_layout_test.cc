@@ -1,23 +1,23 @@
-#include "cloud/bucket_layout.h"
+#include "catalogue/bucket_layout.h"
 
 #include <gtest/gtest.h>
 
-namespace barman::cloud {
+namespace barman::catalogue {
 namespace {
 
 using compression::Algorithm;
 
-const catalogue::BackupId kId{"20261121T014301"};
+const BackupId kLayoutId{"20261121T014301"};
 
 wal::WalFileName wal_name(std::string_view name) { return *wal::parse_wal_file_name(name); }
 
 TEST(BucketLayout, NamesTheObjectsOfABackup) {
   const BucketLayout layout("main", "path/");
-  EXPECT_EQ(layout.backup_info_key(kId), "main/base/20261121T014301/backup.info");
-  EXPECT_EQ(layout.keep_key(kId), "main/base/20261121T014301/annotations/keep");
-  EXPECT_EQ(layout.archive_key(kId, {}), "main/base/20261121T014301/data.tar");
+  EXPECT_EQ(layout.backup_info_key(kLayoutId), "main/base/20261121T014301/backup.info");
+  EXPECT_EQ(layout.keep_key(kLayoutId), "main/base/20261121T014301/annotations/keep");
+  EXPECT_EQ(layout.archive_key(kLayoutId, {}), "main/base/20261121T014301/data.tar");
   EXPECT_EQ(layout.archive_key(
-                kId, {.tablespace_oid = 16384, .number = 12, .compression = Algorithm::zstd}),
+                kLayoutId, {.tablespace_oid = 16384, .number = 12, .compression = Algorithm::zstd}),
             "main/base/20261121T014301/16384_0012.tar.zst");
   EXPECT_EQ(layout.shown("main/wals/"), "path/main/wals/");
   EXPECT_EQ(BucketLayout("main").shown("main/wals/"), "main/wals/");
@@ -39,7 +39,7 @@ TEST(BucketLayout, TellsToWhichBackupAKeyBelongs) {
   const BucketLayout layout("main");
   const auto object = layout.parse_backup_key("main/base/20261121T014301/annotations/keep");
   ASSERT_TRUE(object);
-  EXPECT_EQ(object->id, kId);
+  EXPECT_EQ(object->id, kLayoutId);
   EXPECT_EQ(object->name, kKeepObject);
   EXPECT_FALSE(layout.parse_backup_key("main/base/notanid/data.tar"));
   EXPECT_FALSE(layout.parse_backup_key("other/base/20261121T014301/data.tar"));
@@ -76,4 +76,4 @@ TEST(WalObjects, HaveAtMostOneSuffix) {
 }
 
 }  // namespace
-}  // namespace barman::cloud
+}  // namespace barman::catalogue

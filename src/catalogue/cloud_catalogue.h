@@ -15,11 +15,14 @@
 #include <vector>
 
 #include "catalogue/backup_info.h"
+#include "catalogue/bucket_layout.h"
 #include "catalogue/catalogue.h"
-#include "cloud/bucket_layout.h"
 #include "storage/storage.h"
 
-namespace barman::cloud {
+namespace barman::catalogue {
+
+// The `error` of a FAILED backup whose archives may be gone already.
+inline constexpr const char* kDeletionBegun = "its deletion has begun";
 
 struct StoredArchive {
   BucketArchiveName name;
@@ -38,11 +41,12 @@ struct BackupObjects {
 };
 
 struct CloudBackups {
-  catalogue::BackupList list;
-  catalogue::Annotations annotations;
-  std::map<catalogue::BackupId, BackupObjects> objects;
+  BackupList list;
+  Annotations annotations;
+  std::map<BackupId, BackupObjects> objects;
+  std::set<BackupId> described;  // those that have a `backup.info`
 
-  const BackupObjects& objects_of(const catalogue::BackupId& id) const;
+  const BackupObjects& objects_of(const BackupId& id) const;
   // Of all backups.
   std::int64_t newest_seconds() const;
 };
@@ -60,28 +64,36 @@ class CloudCatalogue {
 
   // What cannot be read is among the broken ones, and a warning of the log.
   CloudBackups load() const;
+  // Objects and annotations only, in one listing: the list of backups stays empty.
+  CloudBackups load_annotations() const;
   // nullopt when there is no `backup.info`; throws `corrupt` when it cannot be read.
-  std::optional<catalogue::BackupInfo> find(const catalogue::BackupId& id) const;
-  BackupObjects list_objects(const catalogue::BackupId& id) const;
+  std::optional<BackupInfo> find(const BackupId& id) const;
+  BackupObjects list_objects(const BackupId& id) const;
+  // Removes all of them, and the annotations; `backup.info` stays.
+  void remove_objects(const BackupId& id) const;
   // What a user typed: an ID is taken as it is; a word or a name is looked for. Throws `not_found`
   // ("Unknown backup …"), `conflict` for a name of several.
-  catalogue::BackupId resolve(std::string_view word) const;
+  BackupId resolve(std::string_view word) const;
 
-  void save(const catalogue::BackupInfo& info) const;
+  void save(const BackupInfo& info) const;
+  // FAILED, with kDeletionBegun: nobody takes half a backup for a whole one. That credentials may
+  // delete and not write is told by the log.
+  void save_as_deleted(BackupInfo info) const;
   // Throws `conflict` when there is a backup of that ID.
-  void create(const catalogue::BackupInfo& info) const;
-  void remove(const catalogue::BackupId& id) const;
+  void create(const BackupInfo& info) const;
+  void remove(const BackupId& id) const;
 
-  std::optional<catalogue::KeepTarget> find_keep(const catalogue::BackupId& id) const;
-  void write_keep(const catalogue::BackupId& id, catalogue::KeepTarget target) const;
-  void release_keep(const catalogue::BackupId& id) const;
+  std::optional<KeepTarget> find_keep(const BackupId& id) const;
+  void write_keep(const BackupId& id, KeepTarget target) const;
+  void release_keep(const BackupId& id) const;
 
  private:
-  void read_infos(const std::set<catalogue::BackupId>& ids, CloudBackups& result) const;
+  // Of all that are described.
+  void read_infos(CloudBackups& result) const;
 
   storage::Storage& storage_;
   BucketLayout layout_;
   storage::Storage* doubled_;
 };
 
-}  // namespace barman::cloud
+}  // namespace barman::catalogue

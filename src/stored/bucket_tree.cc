@@ -1,0 +1,292 @@
+#include "stored/bucket_tree.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/log_components.h"
+#include "base/worker_pool.h"
+#include "compression/codec.h"
+#include "pipeline/relative_path.h"
+#include "pipeline/tar_reader.h"
+#include "storage/object_text.h"
+#include "stored/member_feeder.h"
+
+namespace barman::stored {
+namespace {
+
+using catalogue::StoredArchive;
+using pipeline::TarMember;
+using pipeline::TarMemberType;
+
+constexpr mode_t kDirectoryMode = 0700;
+// Each has its connection and its decompressor.
+constexpr std::size_t kArchivesAtOnce = 4;
+// Larger ones at the root are handed on at once, the first time.
+constexpr std::uint64_t kMaxHeldMember = std::uint64_t{1} << 20;
+constexpr std::string_view kHeldControlFile = "global/pg_control";
+constexpr const char* kRestoreAnother = "Restore another backup.";
+
+// A small file that may come again.
+struct HeldMember {
+  Entry entry;
+  std::string content;
+  std::uint32_t archive_number = 0;
+};
+
+// What the archives of one tree have in common while they are read.
+class TreeReading {
+ public:
+  TreeReading(const ContentVisitor& visit, const Interrupt& interrupt)
+      : visit_(visit), interrupt_(interrupt) {}
+
+  // In the thread of whichever archive; the visitor is called by one at a time.
+  void visit(const Entry& entry, const ContentOpener& open) {
+    const std::lock_guard lock(mutex_);
+    make_parents(entry.path);
+    const bool is_at_root = entry.path.find('/') == std::string::npos;
+    if (entry.is_directory) {
+      if (entry.path.empty() || entry.path == "." || !told_.insert(entry.path).second) return;
+    } else if (is_at_root && !files_at_root_.insert(entry.path).second) {
+      return;  // A large one that comes twice: both are what the server has sent.
+    }
+    visit_(entry, open);
+  }
+
+  void hold(HeldMember member) {
+    const std::lock_guard lock(mutex_);
+    const std::string path = member.entry.path;
+    const auto [found, is_new] = held_.try_emplace(path, member);
+    if (!is_new && member.archive_number >= found->second.archive_number) {
+      found->second = std::move(member);
+    }
+  }
+  void tell_held() {
+    for (const auto& [path, member] : std::exchange(held_, {})) {
+      visit(member.entry, [content = member.content] { return make_text_file(content); });
+    }
+  }
+
+  // Also because another archive cannot be read.
+  void require_going_on() const {
+    interrupt_.throw_if_requested();
+    if (has_failed_) throw Error(ErrorKind::io, "another archive of the backup cannot be read");
+  }
+  void fail() { has_failed_ = true; }
+
+ private:
+  void make_parents(const std::string& path) {
+    for (std::size_t slash = path.find('/'); slash != std::string::npos;
+         slash = path.find('/', slash + 1)) {
+      const std::string parent = path.substr(0, slash);
+      if (told_.contains(parent) || !made_.insert(parent).second) continue;
+      visit_({.path = parent, .is_directory = true, .mode = kDirectoryMode}, {});
+    }
+  }
+
+  const ContentVisitor& visit_;
+  const Interrupt& interrupt_;
+  std::atomic<bool> has_failed_ = false;
+  std::mutex mutex_;
+  std::set<std::string> told_;  // directories that the archives list
+  std::set<std::string> made_;  // others that were needed before
+  std::set<std::string> files_at_root_;
+  std::map<std::string, HeldMember> held_;
+};
+
+// The members of one archive.
+class ArchiveReading final : public pipeline::TarVisitor {
+ public:
+  ArchiveReading(TreeReading& tree, const StoredArchive& archive, const std::string& name)
+      : tree_(tree),
+        archive_(archive),
+        name_(name),
+        visit_([this](const Entry& entry, const ContentOpener& open) { tree_.visit(entry, open); }),
+        feeder_(name, visit_) {}
+
+  void begin_member(const TarMember& member) override {
+    tree_.require_going_on();
+    target_ = target_of(member);
+    if (target_ == Target::feeder) return feeder_.begin_member(member);
+    held_ = {.entry = {.path = member.path,
+                       .mode = member.mode,
+                       .size_bytes = member.size_bytes,
+                       .mtime_seconds = member.mtime},
+             .content = {},
+             .archive_number = archive_.name.number};
+  }
+  void write(Bytes data) override {
+    tree_.require_going_on();
+    if (target_ == Target::feeder) feeder_.write(data);
+    if (target_ == Target::held) held_.content += as_text(data);
+  }
+  void end_member() override {
+    if (target_ == Target::feeder) feeder_.end_member();
+    if (target_ == Target::held) tree_.hold(std::move(held_));
+  }
+
+ private:
+  enum class Target { feeder, held, nowhere };
+
+  Target target_of(const TarMember& member) const {
+    if (member.type == TarMemberType::fifo) {
+      log::warning(log::kContentComponent, "\"{}:{}\" is no file, and left out", name_,
+                   member.path);
+      return Target::nowhere;
+    }
+    if (member.type == TarMemberType::hard_link) {
+      throw Error(ErrorKind::corrupt,
+                  fmt::format("\"{}:{}\" is a second name of another file", name_, member.path),
+                  "PostgreSQL makes none. 'barman-cloud-restore' restores such a backup.");
+    }
+    if (member.type != TarMemberType::regular || archive_.name.tablespace_oid != 0) {
+      return Target::feeder;
+    }
+    const bool is_at_root = member.path.find('/') == std::string::npos;
+    const bool is_held =
+        member.path == kHeldControlFile || (is_at_root && member.size_bytes <= kMaxHeldMember);
+    return is_held ? Target::held : Target::feeder;
+  }
+
+  TreeReading& tree_;
+  const StoredArchive& archive_;
+  const std::string name_;
+  const ContentVisitor visit_;
+  MemberFeeder feeder_;
+  Target target_ = Target::feeder;
+  HeldMember held_;
+};
+
+void read_archive(const storage::Storage& storage, const StoredArchive& archive,
+                  const std::string& name, TreeReading& tree) {
+  ArchiveReading visitor(tree, archive, name);
+  pipeline::TarReader reader(visitor, name, pipeline::TarEnd::required, pipeline::TarTypes::all);
+  if (!archive.name.compression) return push_object(storage, archive.key, reader);
+  const auto decompressor = compression::make_decompressor(*archive.name.compression, reader, name);
+  push_object(storage, archive.key, *decompressor);
+}
+
+std::vector<std::uint32_t> separate_oids(const catalogue::BackupInfo& backup) {
+  std::vector<std::uint32_t> oids;
+  for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
+    if (tablespace.location != pipeline::in_place_location(tablespace.oid)) {
+      oids.push_back(tablespace.oid);
+    }
+  }
+  return oids;
+}
+
+// Numbered from 0, without a gap.
+std::vector<StoredArchive> archives_of_tree(const catalogue::CloudCatalogue& bucket,
+                                            const catalogue::BackupInfo& backup,
+                                            const catalogue::BackupObjects& objects,
+                                            std::uint32_t oid) {
+  std::vector<StoredArchive> archives;
+  for (const StoredArchive& archive : objects.archives) {
+    if (archive.name.tablespace_oid == oid) archives.push_back(archive);
+  }
+  const std::string prefix = bucket.layout().shown(bucket.layout().backup_prefix(backup.id));
+  for (std::uint32_t number = 0; number < std::max<std::size_t>(archives.size(), 1); ++number) {
+    if (number < archives.size() && archives[number].name.number == number) continue;
+    const bool is_double = number < archives.size() && archives[number].name.number < number;
+    const std::string name = catalogue::format_archive_name(
+        {.tablespace_oid = oid, .number = is_double ? number - 1 : number});
+    throw Error(
+        ErrorKind::corrupt,
+        fmt::format("backup '{}' {} \"{}{}\" in the bucket", backup.id.value,
+                    is_double ? "has two forms of the archive" : "lacks the archive", prefix, name),
+        kRestoreAnother);
+  }
+  return archives;
+}
+
+void warn_of_foreign(const std::string& prefix, const catalogue::BackupObjects& objects) {
+  for (const std::string& name : objects.other_names) {
+    const auto parsed = catalogue::parse_backup_archive_name(name);
+    if (!parsed) continue;
+    log::warning(log::kContentComponent, "\"{}{}\" is left out: nobody knows its extension \"{}\"",
+                 prefix, name, parsed->unknown_extension);
+  }
+}
+
+}  // namespace
+
+BucketTree::BucketTree(catalogue::CloudCatalogue bucket, std::vector<StoredArchive> archives,
+                       std::int64_t mtime_seconds, Interrupt interrupt)
+    : bucket_(std::move(bucket)),
+      archives_(std::move(archives)),
+      mtime_seconds_(mtime_seconds),
+      interrupt_(std::move(interrupt)) {}
+
+void BucketTree::read_through(const ContentVisitor& visit) const {
+  visit({.is_directory = true, .mode = kDirectoryMode, .mtime_seconds = mtime_seconds_}, {});
+  TreeReading tree(visit, interrupt_);
+  WorkerPool workers(std::clamp<std::size_t>(archives_.size(), 1, kArchivesAtOnce));
+  for (const StoredArchive& archive : archives_) {
+    workers.submit([&] {
+      try {
+        read_archive(bucket_.storage(), archive, shown(archive), tree);
+      } catch (...) {  // The others need not go on.
+        tree.fail();
+        throw;
+      }
+    });
+  }
+  workers.wait();
+  tree.tell_held();
+}
+
+void BucketTree::walk(const EntryVisitor& visit) const {
+  read_through([&](const Entry& entry, const ContentOpener&) { visit(entry); });
+}
+
+bool BucketTree::has_file(const std::string& path) const {
+  throw Error(ErrorKind::internal, fmt::format("\"{}\" has no random access", describe(path)));
+}
+
+std::unique_ptr<ContentFile> BucketTree::open(const std::string& path) const {
+  throw Error(ErrorKind::internal, fmt::format("\"{}\" has no random access", describe(path)));
+}
+
+std::string BucketTree::describe(const std::string& path) const {
+  return shown(archives_.front()) + ":" + path;
+}
+
+std::string BucketTree::shown(const StoredArchive& archive) const {
+  return bucket_.layout().shown(archive.key);
+}
+
+std::vector<BackupTree> open_bucket_backup(const catalogue::CloudCatalogue& bucket,
+                                           const catalogue::BackupInfo& backup,
+                                           const OpenOptions& options) {
+  const catalogue::BackupObjects objects = bucket.list_objects(backup.id);
+  warn_of_foreign(bucket.layout().shown(bucket.layout().backup_prefix(backup.id)), objects);
+  std::vector<std::uint32_t> oids = separate_oids(backup);
+  oids.push_back(0);
+  std::vector<BackupTree> trees;
+  for (const std::uint32_t oid : oids) {
+    trees.push_back(
+        {oid, std::make_shared<BucketTree>(bucket, archives_of_tree(bucket, backup, objects, oid),
+                                           objects.newest_seconds, options.interrupt)});
+  }
+  return trees;
+}
+
+void require_bucket_archives(const catalogue::CloudCatalogue& bucket,
+                             const catalogue::BackupInfo& backup) {
+  const catalogue::BackupObjects objects = bucket.list_objects(backup.id);
+  for (const std::uint32_t oid : separate_oids(backup)) {
+    archives_of_tree(bucket, backup, objects, oid);
+  }
+  archives_of_tree(bucket, backup, objects, 0);
+}
+
+}  // namespace barman::stored

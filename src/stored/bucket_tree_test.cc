@@ -1,0 +1,287 @@
+#include "stored/bucket_tree.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/worker_pool.h"
+#include "catalogue/test_support.h"
+#include "pipeline/tar_writer.h"
+#include "storage/object_text.h"
+#include "storage/test_support.h"
+#include "stored/backup_store.h"
+#include "stored/restorable.h"
+
+namespace barman::stored {
+namespace {
+
+using compression::Algorithm;
+using pipeline::TarMember;
+using pipeline::TarMemberType;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+using BucketFiles = std::map<std::string, std::string>;
+
+constexpr std::uint32_t kBucketTablespace = 16384;
+const catalogue::BackupId kBucketBackup{"20261121T014301"};
+
+catalogue::Catalogue catalogue_in(const std::filesystem::path& directory,
+                                  std::shared_ptr<storage::Storage> storage) {
+  catalogue::CatalogueLocations locations = catalogue::default_locations("main", directory);
+  locations.has_local_backups = false;
+  locations.bucket = catalogue::BucketLocation{
+      .open = [storage = std::move(storage)] { return storage; }, .path = "path/main/base"};
+  return catalogue::Catalogue(std::move(locations));
+}
+
+TarMember file_member(const std::string& path, std::uint64_t size_bytes) {
+  TarMember member;
+  member.path = path;
+  member.mode = 0600;
+  member.size_bytes = size_bytes;
+  member.mtime = 1'700'000'000;
+  return member;
+}
+
+TarMember directory_member(const std::string& path) {
+  TarMember member;
+  member.path = path;
+  member.type = TarMemberType::directory;
+  member.mode = 0750;
+  return member;
+}
+
+void put_file_into(pipeline::TarVisitor& archive, const std::string& path,
+                   const std::string& content) {
+  archive.begin_member(file_member(path, content.size()));
+  archive.write(as_bytes(content));
+  archive.end_member();
+}
+
+class TextSink final : public pipeline::Sink {
+ public:
+  void write(Bytes data) override { text += as_text(data); }
+  void finish() override {}
+  std::string text;
+};
+
+// Files with their content, directories as "dir/". Read by threads, as a restore does.
+BucketFiles read_tree(const ContentTree& tree, std::vector<std::string>* order = nullptr) {
+  BucketFiles files;
+  std::mutex mutex;
+  WorkerPool readers(2);
+  tree.read_through([&](const Entry& entry, const ContentOpener& open) {
+    if (order != nullptr) order->push_back(entry.path);
+    if (entry.is_directory) {
+      files[entry.path + "/"] = fmt::format("{:o}", entry.mode);
+      return;
+    }
+    readers.submit([&, entry, open] {
+      const auto file = open();
+      std::string content(static_cast<std::size_t>(entry.size_bytes) + 1, '\0');
+      content.resize(file->read_at(0, std::as_writable_bytes(std::span(content))));
+      const std::lock_guard lock(mutex);
+      files[entry.path] = content;
+    });
+  });
+  readers.wait();
+  return files;
+}
+
+class BucketBackupTest : public testing::Test {
+ protected:
+  BucketBackupTest() {
+    backup_ = catalogue::make_backup(kBucketBackup.value, "000000010000000000000002",
+                                     "000000010000000000000002");
+    backup_.tablespaces = {{.name = "a", .oid = kBucketTablespace, .location = "/srv/a"}};
+  }
+
+  void write_backup(storage::Storage& storage, ArchiveForm form) {
+    const catalogue::Catalogue catalogue = catalogue_in(
+        directory_.path() / "main", std::shared_ptr<storage::Storage>(&storage, [](auto*) {}));
+    const BackupStore store(catalogue);
+    store.clear(kBucketBackup);
+    const auto writer =
+        store.create(kBucketBackup, {.tablespaces = {kBucketTablespace}, .bucket_form = form});
+    TreeSink& tablespace = writer->begin_tree({.oid = kBucketTablespace});
+    put_file_into(tablespace, "PG_17_1/5/1", std::string(9000, 't'));
+    tablespace.finish();
+    TreeSink& data = writer->begin_tree({.oid = 0});
+    put_file_into(data, "backup_label", "label");
+    put_file_into(data, "PG_VERSION", "17\n");
+    data.begin_member(directory_member("base"));
+    data.end_member();
+    for (int i = 0; i < 5; ++i) {
+      put_file_into(data, fmt::format("base/{}", i), std::string(40'000, 'x'));
+    }
+    TarMember link;
+    link.path = "pg_tblspc/16384";
+    link.type = TarMemberType::symlink;
+    link.link_target = "/srv/a";
+    data.begin_member(link);
+    data.end_member();
+    put_file_into(data, "global/pg_control", "control");
+    data.finish();
+    const auto manifest = writer->put_manifest();
+    manifest->write(as_bytes("manifest"));
+    manifest->finish();
+    writer->make_durable();
+  }
+
+  std::vector<std::string> keys() const {
+    std::vector<std::string> keys;
+    storage_->list("", [&](const storage::ObjectFacts& facts) { keys.push_back(facts.key); });
+    return keys;
+  }
+
+  std::vector<BackupTree> open() const {
+    return BackupStore(catalogue_in(directory_.path() / "main", storage_)).open(backup_);
+  }
+
+  // An archive that somebody has made.
+  void put_archive(const std::string& name, const std::function<void(pipeline::TarWriter&)>& fill) {
+    TextSink text;
+    pipeline::TarWriter tar(text);
+    fill(tar);
+    tar.finish();
+    put_object_text(*storage_, kBucketBackup.value + "/" + name, text.text);
+  }
+
+  TemporaryDirectory directory_;
+  std::shared_ptr<storage::MemoryStorage> storage_ = std::make_shared<storage::MemoryStorage>();
+  catalogue::BackupInfo backup_;
+};
+
+TEST_F(BucketBackupTest, WhatIsWrittenIsRead) {
+  for (const std::optional<Algorithm> algorithm :
+       {std::optional<Algorithm>(), std::optional(Algorithm::zstd), std::optional(Algorithm::gzip),
+        std::optional(Algorithm::lz4)}) {
+    write_backup(*storage_, {.compression = algorithm, .max_archive_bytes = 1 << 30});
+    const std::string suffix(catalogue::suffix_of(algorithm));
+    EXPECT_THAT(keys(), ElementsAre(kBucketBackup.value + "/16384.tar" + suffix,
+                                    kBucketBackup.value + "/backup_manifest",
+                                    kBucketBackup.value + "/data.tar" + suffix));
+    const std::vector<BackupTree> trees = open();
+    ASSERT_EQ(trees.size(), 2U);
+    EXPECT_EQ(read_tree(*trees[0].content), (BucketFiles{{"/", "700"},
+                                                         {"PG_17_1/", "700"},
+                                                         {"PG_17_1/5/", "700"},
+                                                         {"PG_17_1/5/1", std::string(9000, 't')}}));
+    std::vector<std::string> order;
+    const BucketFiles files = read_tree(*trees[1].content, &order);
+    EXPECT_EQ(files.at("base/"), "750");
+    EXPECT_EQ(files.at("base/4"), std::string(40'000, 'x'));
+    EXPECT_EQ(files.at("backup_label"), "label");
+    EXPECT_EQ(files.at("backup_manifest"), "manifest");
+    EXPECT_EQ(files.at("global/pg_control"), "control");
+    EXPECT_FALSE(files.contains("pg_tblspc/16384"));
+    EXPECT_EQ(order.back(), "global/pg_control");
+  }
+}
+
+TEST_F(BucketBackupTest, LargeTreesBecomeSeveralArchives) {
+  write_backup(*storage_, {.max_archive_bytes = 50'000});
+  EXPECT_THAT(
+      keys(),
+      ElementsAre(kBucketBackup.value + "/16384.tar", kBucketBackup.value + "/backup_manifest",
+                  kBucketBackup.value + "/data.tar", kBucketBackup.value + "/data_0001.tar",
+                  kBucketBackup.value + "/data_0002.tar"));
+  const BucketFiles files = read_tree(*open().back().content);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(files.at(fmt::format("base/{}", i)).size(), 40'000U);
+  EXPECT_EQ(files.at("global/pg_control"), "control");
+}
+
+TEST_F(BucketBackupTest, ArchivesOfOthersMayHaveAnyOrder) {
+  backup_.tablespaces.clear();
+  put_archive("data.tar", [](pipeline::TarWriter& tar) {
+    tar.add_file(file_member("base/5/1259", 0), "early");
+    tar.add_file(file_member("./backup_label", 0), "old");
+    tar.begin_member(directory_member("base"));
+    TarMember fifo;
+    fifo.path = "pipe";
+    fifo.type = TarMemberType::fifo;
+    tar.begin_member(fifo);
+  });
+  put_archive("data_0001.tar", [](pipeline::TarWriter& tar) {
+    tar.begin_member(directory_member("."));
+    tar.add_file(file_member("./backup_label", 0), "new");
+    tar.add_file(file_member("global/pg_control", 0), "control");
+    tar.begin_member(directory_member("base/5"));
+  });
+  EXPECT_EQ(read_tree(*open().back().content), (BucketFiles{{"/", "700"},
+                                                            {"base/", "750"},
+                                                            {"base/5/", "750"},
+                                                            {"base/5/1259", "early"},
+                                                            {"global/", "700"},
+                                                            {"global/pg_control", "control"},
+                                                            {"backup_label", "new"}}));
+  put_archive("data_0002.tar", [](pipeline::TarWriter& tar) {
+    TarMember link;
+    link.path = "base/5/1260";
+    link.type = TarMemberType::hard_link;
+    link.link_target = "base/5/1259";
+    tar.begin_member(link);
+  });
+  EXPECT_THAT([&] { read_tree(*open().back().content); },
+              ThrowsMessage<Error>(HasSubstr("is a second name of another file")));
+}
+
+TEST_F(BucketBackupTest, MissingArchivesAreTold) {
+  const catalogue::Catalogue catalogue = catalogue_in(directory_.path() / "main", storage_);
+  const auto complain = [&] { require_files(catalogue, backup_); };
+  EXPECT_THAT(complain, ThrowsMessage<Error>(HasSubstr(
+                            "lacks the archive \"path/main/base/20261121T014301/16384.tar\"")));
+  write_backup(*storage_, {.max_archive_bytes = 50'000});
+  complain();
+  storage_->remove(std::array{kBucketBackup.value + "/data_0001.tar"});
+  EXPECT_THAT(complain, ThrowsMessage<Error>(HasSubstr("data_0001.tar")));
+  EXPECT_THAT([&] { open(); }, ThrowsMessage<Error>(HasSubstr("data_0001.tar")));
+}
+
+TEST_F(BucketBackupTest, DamagedArchivesAreNoBackup) {
+  write_backup(*storage_, {.max_archive_bytes = 1 << 30});
+  const std::string key = kBucketBackup.value + "/data.tar";
+  const std::string archive = storage::find_object_text(*storage_, key).value();
+  put_object_text(*storage_, key, archive.substr(0, 100'000));
+  EXPECT_THROW(read_tree(*open().back().content), Error);
+}
+
+TEST_F(BucketBackupTest, AfterAFailureAnywhereTheNextAttemptIsComplete) {
+  storage::MemoryStorage counted;
+  storage::FaultyStorage count(counted, 0, storage::FaultyStorage::Fault::fail);
+  write_backup(count, {.max_archive_bytes = 50'000});
+  for (std::uint64_t at = 1; at <= count.operations(); ++at) {
+    for (const auto fault :
+         {storage::FaultyStorage::Fault::fail, storage::FaultyStorage::Fault::cut,
+          storage::FaultyStorage::Fault::late}) {
+      storage::FaultyStorage faulty(*storage_, at, fault);
+      EXPECT_THROW(write_backup(faulty, {.max_archive_bytes = 50'000}), Error);
+      write_backup(*storage_, {.compression = Algorithm::zstd, .max_archive_bytes = 1 << 30});
+      EXPECT_THAT(keys(), ElementsAre(kBucketBackup.value + "/16384.tar.zst",
+                                      kBucketBackup.value + "/backup_manifest",
+                                      kBucketBackup.value + "/data.tar.zst"));
+    }
+  }
+}
+
+TEST_F(BucketBackupTest, TheManifestIsFetchedWhereThisHostHasNone) {
+  write_backup(*storage_, {.max_archive_bytes = 1 << 30});
+  const catalogue::Catalogue other = catalogue_in(directory_.path() / "other", storage_);
+  const std::filesystem::path path = BackupStore(other).manifest_path(kBucketBackup);
+  EXPECT_EQ(path, directory_.path() / "other/meta/20261121T014301-backup_manifest");
+  EXPECT_EQ(read_file(path), "manifest");
+  BackupStore(other).remove(kBucketBackup);
+  EXPECT_FALSE(find_status(path));
+  EXPECT_TRUE(keys().empty());
+}
+
+}  // namespace
+}  // namespace barman::stored

@@ -1,0 +1,299 @@
+// Servers whose base backups live in a bucket, with a real object store: what PostgreSQL streams
+// goes straight there, and becomes a server again from there, full or as a chain.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "support/copied_site.h"
+#include "support/eventually.h"
+#include "support/fault_injection.h"
+#include "support/incremental_site.h"
+#include "support/object_server.h"
+#include "support/privileges.h"
+#include "support/temp_dir.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class CloudServer : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!ObjectServer::is_available()) GTEST_SKIP() << ObjectServer::kUnavailable;
+    // As the environment of a service has them.
+    for (const auto& [name, value] : ObjectServer::shared().environment()) {
+      ::setenv(name.c_str(), value.c_str(), 1);
+    }
+    ::setenv("AWS_ENDPOINT_URL_S3", ObjectServer::shared().endpoint().c_str(), 1);
+  }
+};
+
+// One of the programs for buckets, on the objects of server "main".
+CommandResult run_cloud(const std::string& bucket, const std::string& name,
+                        const std::vector<std::string>& words = {}) {
+  CommandRequest request{.argv = {(barman_program().parent_path() / name).string(),
+                                  "s3://" + bucket + "/path", "main"}};
+  request.argv.insert(request.argv.end(), words.begin(), words.end());
+  return run_command(request);
+}
+
+Settings settings_for(const std::string& bucket, Settings more = {}) {
+  EXPECT_EQ(run_cloud(bucket, "barman-cloud-check-wal-archive").exit_code, 0);
+  more["basebackups_directory"] = "s3://" + bucket + "/path/";
+  return more;
+}
+
+// An incremental site whose backups are in a bucket, and whose WAL is on this host.
+struct BucketSite : IncrementalSite {
+  explicit BucketSite(std::string name, const Settings& more = {})
+      : IncrementalSite(kUsualMajor, settings_for(name, more)), bucket(std::move(name)) {}
+
+  void change(const std::string& word) const {
+    postgres.query("UPDATE changing SET text = '" + word + "' WHERE id % 100 = 0");
+    postgres.query("CREATE TABLE " + word + " AS SELECT g AS id FROM generate_series(1, 1000) g");
+  }
+  void expect_restored(const std::string& id, const std::vector<std::string>& options = {}) {
+    const auto rows = all_rows(postgres);
+    wait_until_acknowledged();
+    const Restored restored(*this, id, options);
+    ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+    const PostgresServer again(
+        {.data_directory = restored.data, .environment = barman.environment_for_restore_command()});
+    again.wait_until("NOT pg_is_in_recovery()");
+    EXPECT_EQ(all_rows(again), rows);
+  }
+  std::vector<std::string> objects_of(const std::string& id) {
+    const CommandResult list = barman.run({"list-files", "--target", "data", "main", id});
+    EXPECT_EQ(list.exit_code, 0) << list.err;
+    std::vector<std::string> names;
+    for (std::size_t begin = 0, end = 0; begin < list.out.size(); begin = end + 1) {
+      end = list.out.find('\n', begin);
+      const std::string line = list.out.substr(begin, end - begin);
+      names.push_back(line.substr(line.rfind('/') + 1));
+    }
+    return names;
+  }
+
+  const std::string bucket;
+};
+
+TEST_F(CloudServer, AChainIsTakenAndRestoredStraightFromTheBucket) {
+  BucketSite site("chain");
+  const CommandResult first = site.barman.run({"backup", "--wait", "main"});
+  ASSERT_EQ(first.exit_code, 0) << first.out << first.err;
+  const std::string full = site.listed_backups().front();
+  EXPECT_THAT(first.out, AllOf(HasSubstr("Starting backup using postgres method for server main in "
+                                         "path/main/base/" +
+                                         full + "\n"),
+                               HasSubstr("Starting backup copy via pg_basebackup for " + full +
+                                         " to the cloud storage aws-s3: s3://chain/path/\n"),
+                               HasSubstr("Backup size: ")));
+  const std::string oid = site.tablespaces().front()[1];
+  EXPECT_THAT(site.objects_of(full), testing::UnorderedElementsAre(oid + ".tar", "backup.info",
+                                                                   "backup_manifest", "data.tar"));
+  EXPECT_FALSE(fs::exists(site.server_directory() / "base"));
+  EXPECT_EQ(site.status_of(full), "DONE");
+  site.expect_restored(full, {"--jobs", "4"});
+
+  site.change("second");
+  const std::string child = site.take_incremental(full);
+  site.change("third");
+  // The manifest of the parent is in the bucket, too.
+  fs::remove(site.server_directory() / "meta" / (child + "-backup_manifest"));
+  const std::string grandchild = site.take_incremental(child);
+  site.change("fourth");
+  site.expect_restored(grandchild);
+
+  for (const std::string& id : {full, grandchild}) {
+    const CommandResult verified = site.barman.run({"verify-backup", "main", id});
+    EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  }
+  const CommandResult shown = site.barman.run({"show-backup", "main", grandchild});
+  EXPECT_THAT(shown.out, AllOf(HasSubstr("incremental"), HasSubstr(child)));
+  EXPECT_EQ(site.barman.run({"check-backup", "main", full}).exit_code, 0);
+}
+
+TEST_F(CloudServer, TheProgramsForBucketsReadWhatAServerHasWritten) {
+  BucketSite site("programs", {{"backup_compression", "zstd"}});
+  const std::string id = site.take_backup();
+  EXPECT_THAT(run_cloud("programs", "barman-cloud-backup-list").out, HasSubstr(id));
+  EXPECT_THAT(run_cloud("programs", "barman-cloud-backup-show", {id}).out,
+              AllOf(HasSubstr(": DONE\n"), HasSubstr("Server Name            : main")));
+  const TempDir place;
+  const fs::path data = place.path() / "data";
+  const CommandResult unpacked =
+      run_command({.argv = {(barman_program().parent_path() / "barman-cloud-restore").string(),
+                            "--tablespace", "ts:" + (place.path() / "ts").string(),
+                            "s3://programs/path", "main", id, data.string()}});
+  EXPECT_EQ(unpacked.exit_code, 0) << unpacked.err;
+  EXPECT_TRUE(fs::exists(data / "global/pg_control"));
+  EXPECT_TRUE(fs::exists(data / "backup_label"));
+
+  // What is kept there is kept for the server, and the reverse.
+  EXPECT_EQ(run_cloud("programs", "barman-cloud-backup-keep", {"--target", "full", id}).exit_code,
+            0);
+  EXPECT_THAT(site.barman.run({"keep", "--status", "main", id}).out, HasSubstr("full"));
+  const CommandResult kept = site.barman.run({"delete", "main", id});
+  EXPECT_NE(kept.exit_code, 0);
+  EXPECT_THAT(kept.err, HasSubstr("keep"));
+  EXPECT_EQ(site.barman.run({"keep", "--release", "main", id}).exit_code, 0);
+  EXPECT_EQ(run_cloud("programs", "barman-cloud-backup-keep", {"--status", id}).out,
+            "Keep: nokeep\n");
+
+  const CommandResult gone = site.barman.run({"delete", "main", id});
+  EXPECT_EQ(gone.exit_code, 0) << gone.out << gone.err;
+  EXPECT_TRUE(site.listed_backups().empty());
+  EXPECT_THAT(run_cloud("programs", "barman-cloud-backup-list").out, Not(HasSubstr(id)));
+}
+
+TEST_F(CloudServer, AHostThatHasLostItsCatalogueGetsItBackAndConsolidates) {
+  BucketSite site("lost", {{"backup_compression", "gzip"}});
+  const std::string full = site.take_backup();
+  site.change("second");
+  const std::string child = site.take_incremental(full);
+  fs::remove_all(site.server_directory() / "meta");
+  fs::remove(site.server_directory() / "identity.json");
+  EXPECT_TRUE(site.listed_backups().empty());
+  const CommandResult rebuilt = site.barman.run({"rebuild-catalogue", "main"});
+  EXPECT_EQ(rebuilt.exit_code, 0) << rebuilt.err;
+  EXPECT_THAT(rebuilt.out, HasSubstr("(backups: 2 found, 0 known before; "));
+  EXPECT_EQ(site.listed_backups(), (std::vector<std::string>{child, full}));
+  EXPECT_TRUE(fs::exists(site.server_directory() / "identity.json"));
+  site.change("third");
+  const std::string grandchild = site.take_incremental(child);
+
+  const CommandResult merged = site.barman.run({"consolidate", "main", grandchild});
+  EXPECT_EQ(merged.exit_code, 0) << merged.out << merged.err;
+  const std::string whole = site.listed_backups().front();
+  EXPECT_NE(whole, grandchild);
+  EXPECT_THAT(site.objects_of(whole), testing::Contains("data.tar.gz"));
+  // It needs no other.
+  EXPECT_EQ(site.barman.run({"delete", "main", full}).exit_code, 0);
+  EXPECT_EQ(site.listed_backups(), std::vector<std::string>{whole});
+  EXPECT_EQ(site.barman.run({"verify-backup", "main", whole}).exit_code, 0);
+  site.expect_restored(whole);
+}
+
+Settings with_wal_in(const std::string& bucket, Settings more) {
+  more["wals_directory"] = "s3://" + bucket + "/path/";
+  return more;
+}
+
+TEST_F(CloudServer, FilesOfThisHostGoStraightIntoTheBucketAndAreRestoredByAnother) {
+  CopiedSite site(
+      kUsualMajor,
+      settings_for("local", with_wal_in("local", {{"backup_method", "local-to-cloud"}})));
+  const std::string id = site.take_backup();
+  EXPECT_THAT(site.barman.run({"show-backup", "main", id}).out,
+              HasSubstr("local-to-cloud-concurrent"));
+  EXPECT_EQ(site.barman.run({"generate-manifest", "main", id}).exit_code, 0);
+  const CommandResult verified = site.barman.run({"verify-backup", "main", id});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  site.postgres.query("UPDATE changing SET text = 'new' WHERE id % 100 = 0");
+  site.wait_until_acknowledged();
+  ASSERT_EQ(site.barman.run({"archive-wal", "main"}).exit_code, 0);
+  const auto rows = all_rows(site.postgres);
+
+  // It knows what is in the bucket, and nothing else.
+  BarmanHome other;
+  other.add_section("main", with_wal_in("local", {{"active", "false"},
+                                                  {"backup_method", "local-to-cloud"},
+                                                  {"basebackups_directory", "s3://local/path/"},
+                                                  {"conninfo", "host=/nowhere"}}));
+  const CommandResult list = other.run({"list-backups", "--minimal", "main"});
+  EXPECT_EQ(list.out, id + "\n") << list.err;
+  const CommandResult refused = other.run({"delete", "main", id});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.err, HasSubstr("it is inactive on this host"));
+  const TempDir place;
+  const fs::path data = place.path() / "data";
+  const CommandResult restored = other.run(
+      {"restore", "--tablespace", "ts:" + (place.path() / "ts").string(), "main", id, data});
+  ASSERT_EQ(restored.exit_code, 0) << restored.out << restored.err;
+  const PostgresServer again(
+      {.data_directory = data, .environment = other.environment_for_restore_command()});
+  again.wait_until("NOT pg_is_in_recovery()");
+  EXPECT_EQ(all_rows(again), rows);
+}
+
+TEST_F(CloudServer, AKilledBackupIsNoneAndTheNextRunGoesOn) {
+  BucketSite site("killed");
+  const std::string good = site.take_backup();
+  site.postgres.query(
+      "CREATE TABLE large AS SELECT g AS id, repeat(md5(g::text), 30) AS text "
+      "FROM generate_series(1, 100000) g");
+  // Slow enough to be met while it sends.
+  BackgroundCommand running = site.barman.spawn({"backup", "--bwlimit", "2000", "main"});
+  ASSERT_TRUE(eventually([&] {
+    return site.postgres.value(
+               "SELECT count(*) FROM pg_stat_progress_basebackup "
+               "WHERE phase = 'streaming database files'") != "0";
+  }));
+  running.kill(SIGKILL);
+  running.wait();
+  const std::string dead = site.listed_backups().front();
+  ASSERT_NE(dead, good);
+  site.expect_restored(good);
+
+  const std::string next = site.take_backup();
+  EXPECT_EQ(site.status_of(dead), "FAILED");
+  EXPECT_EQ(site.barman.run({"delete", "main", dead}).exit_code, 0);
+  EXPECT_THAT(run_cloud("killed", "barman-cloud-backup-list").out,
+              AllOf(HasSubstr(good), HasSubstr(next), Not(HasSubstr(dead))));
+}
+
+// The metadata of this host rules: what it does not know may need the WAL that nobody else needs.
+TEST_F(CloudServer, AHostThatDoesNotKnowAllBackupsOfItsBucketDeletesNothing) {
+  BucketSite site("unknown", {{"wals_directory", "s3://unknown/path/"}});
+  const std::string old = site.take_backup();
+  fs::remove_all(site.server_directory() / "meta");
+  const std::string first = site.take_backup();
+  const std::string second = site.take_backup();
+  EXPECT_EQ(site.listed_backups(), (std::vector<std::string>{second, first}));
+  const CommandResult refused = site.barman.run({"delete", "main", first});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.err, HasSubstr("the bucket holds backup " + old +
+                                     " of server main, which this host does not know "
+                                     "('barman rebuild-catalogue main' adds it)"));
+  EXPECT_THAT(site.barman.run({"check", "main"}).out,
+              HasSubstr("readable backups: FAILED (the bucket holds backup " + old));
+
+  EXPECT_EQ(site.barman.run({"rebuild-catalogue", "main"}).exit_code, 0);
+  EXPECT_EQ(site.listed_backups(), (std::vector<std::string>{second, first, old}));
+  site.expect_restored(old);
+  EXPECT_EQ(site.barman.run({"delete", "main", first}).exit_code, 0);
+}
+
+TEST_F(CloudServer, AKilledDeletionLeavesNoBackupThatLooksWhole) {
+  BucketSite site("half");
+  const std::string id = site.take_backup();
+  const std::string next = site.take_backup();
+  const std::size_t object_count = site.objects_of(id).size();
+  const CommandRequest request = site.barman.request({"delete", "main", id});
+  const auto shown = [&] { return run_cloud("half", "barman-cloud-backup-show", {id}).out; };
+  // Between its steps something of this host is always removed.
+  for (int call = 1; call <= 20 && shown().find(id) != std::string::npos; ++call) {
+    run_command(with_fault(request, {.system_call = "unlink", .when = call}));
+    const bool looks_whole = shown().find(": DONE\n") != std::string::npos;
+    EXPECT_TRUE(!looks_whole || site.objects_of(id).size() == object_count) << call;
+  }
+  EXPECT_EQ(shown().find(id), std::string::npos);
+  EXPECT_EQ(site.barman.run({"cron"}).exit_code, 0);
+  EXPECT_EQ(site.listed_backups(), std::vector<std::string>{next});
+  site.expect_restored(next);
+}
+
+}  // namespace
+}  // namespace barman::test
