@@ -35,13 +35,13 @@ void warn_of_read_only_catalogue(const CommandContext& context,
 }
 
 // Commands that tell it themselves, or make the directories of a new server.
-constexpr std::array<std::string_view, 11> kMakers = {
-    "archive-wal", "backup",      "config-switch", "cron",        "import-backup", "init",
-    "put-wal",     "receive-wal", "switch-wal",    "sync-backup", "sync-wals"};
+constexpr std::array<std::string_view, 12> kMakers = {
+    "archive-wal", "backup",  "check-wal-archive", "config-switch", "cron",        "import-backup",
+    "init",        "put-wal", "receive-wal",       "switch-wal",    "sync-backup", "sync-wals"};
 // Those that need no catalogue to be of use.
-constexpr std::array<std::string_view, 9> kTellers = {
-    "catalogue-check",    "diagnose", "list-processes",    "list-servers",     "show-servers",
-    "replication-status", "status",   "terminate-process", "check-wal-archive"};
+constexpr std::array<std::string_view, 8> kTellers = {
+    "catalogue-check", "diagnose",           "list-processes", "list-servers",
+    "show-servers",    "replication-status", "status",         "terminate-process"};
 constexpr std::array<std::string_view, 2> kOwnTellers = {"check", "doctor"};
 
 template <std::size_t kCount>

@@ -75,7 +75,8 @@ std::string progress_line(const ProgressFacts& facts, std::size_t width) {
 }
 
 struct ProgressDisplay::State {
-  explicit State(int given_fd) : fd(given_fd), is_active(::isatty(given_fd) == 1 && can_move_cursor()) {}
+  explicit State(int given_fd)
+      : fd(given_fd), is_active(::isatty(given_fd) == 1 && can_move_cursor()) {}
 
   int fd;
   bool is_active;

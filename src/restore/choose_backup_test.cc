@@ -150,7 +150,7 @@ TEST(ChooseBackup, TellsOfTheOtherMomentThatTheClockShowed) {
     choose_backup({.backups = backups(), .broken = {}}, {}, target, timelines());
     ADD_FAILURE() << "nothing was refused";
   } catch (const Error& error) {
-    EXPECT_THAT(error.hint(), testing::StartsWith("Shown twice. Run 'barman list-backups'"));
+    EXPECT_THAT(error.hint(), testing::StartsWith("Shown twice. The earliest moment"));
   }
 }
 

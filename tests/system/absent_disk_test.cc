@@ -26,7 +26,7 @@ std::vector<CommandWords> commands_of_a_server() {
           {"catalogue-check", "main"},
           {"check", "main"},
           {"check", "--nagios", "main"},
-          {"check-archived-wal-range", "main", "--begin-wal", kAnyWal, "--end-wal", kAnyWal},
+          {"check-archived-wal-range", "main", kAnyWal, kAnyWal},
           {"check-backup", "main", kAnyId},
           {"check-wal-archive", "main"},
           {"consolidate", "main", "latest"},
