@@ -53,7 +53,6 @@ class Planner {
     plan_places();
     add_messages();
     refuse_places(facts_, request_, plan_);
-    warn_of_places_to_come(facts_, plan_);
     refuse_damaged_backup();
     plan_.target = target_;
     return std::move(plan_);

@@ -273,6 +273,7 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
                     .plan = {}};
   prepared.plan = build_plan(prepared.facts, chosen.request, chosen.relocations);
   RestorePlan& plan = prepared.plan;
+  warn_of_places_to_come(prepared.facts, plan);
   plan.warnings.insert(plan.warnings.begin(), chosen.warnings.begin(), chosen.warnings.end());
   plan.notes.insert(plan.notes.begin(), chosen.notes.begin(), chosen.notes.end());
   verify_wal_files(prepared.plan);
