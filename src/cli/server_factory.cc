@@ -39,9 +39,9 @@ constexpr std::array<std::string_view, 12> kMakers = {
     "archive-wal", "backup",  "check-wal-archive", "config-switch", "cron",        "import-backup",
     "init",        "put-wal", "receive-wal",       "switch-wal",    "sync-backup", "sync-wals"};
 // Those that need no catalogue to be of use.
-constexpr std::array<std::string_view, 8> kTellers = {
-    "catalogue-check", "diagnose",           "list-processes", "list-servers",
-    "show-servers",    "replication-status", "status",         "terminate-process"};
+constexpr std::array<std::string_view, 9> kTellers = {
+    "catalogue-check", "config-update",      "diagnose", "list-processes",   "list-servers",
+    "show-servers",    "replication-status", "status",   "terminate-process"};
 constexpr std::array<std::string_view, 2> kOwnTellers = {"check", "doctor"};
 
 template <std::size_t kCount>
