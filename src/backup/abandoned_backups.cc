@@ -1,5 +1,6 @@
 #include "backup/abandoned_backups.h"
 
+#include "backup/free_space.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_components.h"
@@ -19,6 +20,7 @@ void fail_abandoned_backups(const server::Server& server, const catalogue::Backu
     catalogue::BackupInfo info = abandoned;
     info.status = BackupStatus::failed;
     info.error = "failure copying files (the backup process ended before the backup was complete)";
+    ReservedRoom::remove_left(server, info.id);
     server.catalogue().save(info);
     abort_uploads(server, info.id);
     messages.warning("Backup " + info.id.value + " of server " + server.name() +

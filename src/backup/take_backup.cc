@@ -10,6 +10,7 @@
 
 #include "backup/abandoned_backups.h"
 #include "backup/choose_source.h"
+#include "backup/free_space.h"
 #include "backup/generate_manifest.h"
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -46,6 +47,10 @@ std::string position_text(const std::optional<std::string>& wal_name, std::uint6
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 void begin_copy(BackupJob& job, BackupSource& source) {
+  job.progress.phase(job.request.checkpoint == replication::CheckpointMode::spread
+                         ? "waiting for the checkpoint of PostgreSQL, at most its "
+                           "checkpoint_timeout (immediate_checkpoint = true does not wait)"
+                         : "waiting for PostgreSQL to begin the backup");
   source.begin(job);
   const BackupInfo& info = job.info;
   job.info.status = BackupStatus::started;
@@ -121,6 +126,7 @@ void run_steps(BackupJob& job, BackupSource& source) {
   const CopyFacts facts = copy_files(job, source);
   job.messages.info(source.title().finalising);
   job.action = "issuing stop of the backup";
+  job.progress.phase("waiting for PostgreSQL to end the backup");
   source.end(job);
   job.save();
   // A hook that keeps old WAL does not make the backup a bad one.
@@ -131,6 +137,7 @@ void run_steps(BackupJob& job, BackupSource& source) {
   }
   measure(job);
   job.action = "checking that the backup can be restored";
+  job.progress.phase(job.action);
   stored::require_restorable(job.server.catalogue(), job.info.id,
                              {.interrupt = job.server.interrupt(), .cipher = job.server.cipher()});
   // Commit point of the copy: every file is durable and what the source says it is.
@@ -141,10 +148,11 @@ void run_steps(BackupJob& job, BackupSource& source) {
   report_end(job, begun);
 }
 
-void fail(BackupJob& job, const Error& error) {
+void fail(BackupJob& job, ReservedRoom& room, const Error& error) {
   const std::string reason = error.describe();
   job.info.status = BackupStatus::failed;
   job.info.error = "failure " + job.action + " (" + first_line(reason) + ")";
+  room.free();
   try {
     job.save();
   } catch (const Error& second) {
@@ -152,7 +160,14 @@ void fail(BackupJob& job, const Error& error) {
     log::error(log::kBackupComponent, "cannot record the failure of backup {}: {}",
                job.info.id.value, second.describe());
   }
-  job.messages.error("Backup failed " + job.action + ".\nDETAILS: " + reason + error.hint_line());
+  std::string text = "Backup failed " + job.action + ".\nDETAILS: " + reason + error.hint_line();
+  if (error.kind() == ErrorKind::interrupted) {
+    text += fmt::format(
+        "\nHINT: What was copied stays, as backup {0} with status FAILED: 'barman delete {1} {0}' "
+        "removes it. A new backup begins anew.",
+        job.info.id.value, job.server.name());
+  }
+  job.messages.error(text);
 }
 
 server::HookVariables hook_variables(const BackupJob& job) {
@@ -163,6 +178,9 @@ server::HookVariables hook_variables(const BackupJob& job) {
 // Failures from here on leave the backup as it is: complete.
 void wait_for_wals(BackupJob& job) {
   if (job.request.wait == WaitForWal::no || !job.info.end_wal) return;
+  const auto limit = job.request.wait_timeout.count();
+  job.progress.phase(fmt::format("waiting for WAL {}{}", *job.info.end_wal,
+                                 limit > 0 ? fmt::format(", at most {} seconds", limit) : ""));
   const auto outcome = wal_transfer::wait_for_wal(job.server, *job.info.end_wal,
                                                   job.request.wait_timeout, job.messages);
   if (outcome != wal_transfer::WaitOutcome::archived) return;
@@ -280,14 +298,16 @@ BackupInfo take_backup(const server::Server& server, const BackupRequest& reques
                 server.catalogue().shown_directory(job.info.id));
 
   const server::HookScripts scripts = server::make_hooks(server, server::HookKind::backup);
+  ReservedRoom room(server, job.info.id);
   std::string failure;
   try {
     scripts.run_pre(hook_variables(job));
     run_steps(job, source);
   } catch (const Error& error) {  // Recorded in the metadata and reported; post hooks must run.
     failure = error.describe();
-    fail(job, error);
+    fail(job, room, error);
   }
+  room.free();
   if (failure.empty()) {
     warn_of_mixed_checksums(job);
     wait_for_wals(job);
@@ -302,6 +322,7 @@ BackupInfo take_backup(const server::Server& server, const BackupRequest& reques
 BackupInfo take_backup(const server::Server& server, const BackupRequest& request,
                        Messages& messages, Progress& progress) {
   const std::unique_ptr<BackupSource> source = choose_source(server, request);
+  require_space(server, request, messages);
   return take_backup(server, request, *source, messages, progress);
 }
 

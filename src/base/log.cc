@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
@@ -73,6 +75,9 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
 std::shared_ptr<spdlog::sinks::sink> g_sink;
 int g_minimum_level = 100;
 std::optional<LineFormat> g_line_format;
+bool g_has_file = false;
+std::mutex g_server_mutex;
+std::string g_server;
 
 std::string_view level_name(Level level) {
   switch (level) {
@@ -90,6 +95,28 @@ std::string_view level_name(Level level) {
   return "INFO";
 }
 
+// " [main]"
+std::string server_mark() {
+  const std::lock_guard lock(g_server_mutex);
+  return g_server.empty() ? "" : fmt::format(" [{}]", g_server);
+}
+
+void write_line(Level level, std::string_view component, std::string_view message) {
+  const std::string text = g_line_format
+                               ? g_line_format->render({.time = now_local(),
+                                                        .process_id = ::getpid(),
+                                                        .component = component,
+                                                        .level = level_name(level),
+                                                        .level_number = static_cast<int>(level),
+                                                        .message = message})
+                               : fmt::format("{} {}: {}", component, level_name(level), message);
+  try {
+    g_sink->log(spdlog::details::log_msg(spdlog::string_view_t(), spdlog::level::info, text));
+  } catch (const Error&) {
+    // A full disk under the log must not end a backup.
+  }
+}
+
 }  // namespace
 
 std::optional<std::string> open_log(const std::optional<std::filesystem::path>& file,
@@ -105,6 +132,7 @@ std::optional<std::string> open_log(const std::optional<std::filesystem::path>& 
       failure = error.message();
     }
   }
+  g_has_file = sink != nullptr;
   if (!sink) sink = std::make_shared<StderrSink>();
   sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%d %H:%M:%S,%e [%P] %v"));
   g_sink = std::move(sink);
@@ -123,21 +151,29 @@ std::optional<std::string> set_line_format(std::string_view format) {
 
 bool is_enabled(Level level) { return g_sink && static_cast<int>(level) >= g_minimum_level; }
 
+bool has_file() { return g_has_file; }
+
+void set_server(std::string server) {
+  const std::lock_guard lock(g_server_mutex);
+  g_server = std::move(server);
+}
+
+ServerScope::ServerScope(std::string server) {
+  const std::lock_guard lock(g_server_mutex);
+  before_ = std::exchange(g_server, std::move(server));
+}
+
+ServerScope::~ServerScope() { set_server(std::move(before_)); }
+
 void write(Level level, std::string_view component, std::string_view message) {
   if (!is_enabled(level)) return;
   const std::string shown = visible_text(mask_passwords(message));
-  const std::string text = g_line_format
-                               ? g_line_format->render({.time = now_local(),
-                                                        .process_id = ::getpid(),
-                                                        .component = component,
-                                                        .level = level_name(level),
-                                                        .level_number = static_cast<int>(level),
-                                                        .message = shown})
-                               : fmt::format("{} {}: {}", component, level_name(level), shown);
-  try {
-    g_sink->log(spdlog::details::log_msg(spdlog::string_view_t(), spdlog::level::info, text));
-  } catch (const Error&) {
-    // A full disk under the log must not end a backup.
+  const std::string server = server_mark();
+  std::string_view rest = shown;
+  for (bool is_first = true; is_first || !rest.empty(); is_first = false) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    write_line(level, component, std::string(rest.substr(0, end)) + server);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
   }
 }
 

@@ -33,6 +33,9 @@ class Progress {
   // The file or tablespace being worked on.
   virtual void set_item(std::string_view item) = 0;
   virtual void end() = 0;
+  // What is done or waited for without a transfer, and how long at most; until the next of begin()
+  // and phase().
+  virtual void phase(std::string_view) {}
 };
 
 class NoProgress final : public Progress {

@@ -270,11 +270,28 @@ class MonthNameParser {
   bool has_clock_ = false;
 };
 
-bool is_in_range(const Fields& f) {
+// "" when all are in their range.
+std::string wrong_part(const Fields& f) {
   constexpr std::array<int, 12> kLengths = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  return f.year >= 1 && f.month >= 1 && f.month <= 12 && f.day >= 1 &&
-         f.day <= kLengths.at(static_cast<std::size_t>(f.month - 1)) && f.hour <= 23 &&
-         f.minute <= 59 && f.second <= 60;
+  if (f.year < 1) return fmt::format("year {}", f.year);
+  if (f.month < 1 || f.month > 12) return fmt::format("month {}", f.month);
+  if (f.day < 1 || f.day > 31) return fmt::format("day {}", f.day);
+  if (f.day > kLengths.at(static_cast<std::size_t>(f.month - 1))) {
+    return fmt::format("day {} of month {}", f.day, f.month);
+  }
+  if (f.hour > 23) return fmt::format("hour {}", f.hour);
+  if (f.minute > 59) return fmt::format("minute {}", f.minute);
+  return f.second > 60 ? fmt::format("second {}", f.second) : std::string();
+}
+
+// Of a text in one of the known forms.
+std::optional<Fields> parse_fields(std::string_view text) {
+  const std::string_view stripped = strip(text);
+  Fields fields;
+  if (parse_numeric(Cursor(stripped), fields)) return fields;
+  fields = {};
+  if (!MonthNameParser(Cursor(stripped), fields).parse()) return std::nullopt;
+  return fields;
 }
 
 // What a clock that shows these fields would be in seconds since the epoch if it showed UTC.
@@ -397,14 +414,14 @@ std::string format_compact(Timestamp time) {
 }
 
 std::optional<ParsedTimestamp> parse_timestamp(std::string_view text) {
-  const std::string_view stripped = strip(text);
-  Fields fields;
-  if (!parse_numeric(Cursor(stripped), fields)) {
-    fields = {};
-    if (!MonthNameParser(Cursor(stripped), fields).parse()) return std::nullopt;
-  }
-  if (!is_in_range(fields)) return std::nullopt;
-  return to_timestamp(fields);
+  const std::optional<Fields> fields = parse_fields(text);
+  if (!fields || !wrong_part(*fields).empty()) return std::nullopt;
+  return to_timestamp(*fields);
+}
+
+std::string find_wrong_part(std::string_view text) {
+  const std::optional<Fields> fields = parse_fields(text);
+  return fields ? wrong_part(*fields) : std::string();
 }
 
 }  // namespace barman

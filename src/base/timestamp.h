@@ -56,5 +56,8 @@ struct ParsedTimestamp {
   bool is_skipped = false;
 };
 std::optional<ParsedTimestamp> parse_timestamp(std::string_view text);
+// Of a text of these forms that is no time: "month 13", "day 30 of month 2", "hour 25"; "" when its
+// form is not known.
+std::string find_wrong_part(std::string_view text);
 
 }  // namespace barman

@@ -92,5 +92,16 @@ TEST_F(DaylightSaving, AbbreviationsOfTheHostTellWhichOneIsMeant) {
   EXPECT_EQ(reformatted("2026-10-25 02:30:00 EST"), "refused");
 }
 
+TEST(FindWrongPart, NamesIt) {
+  EXPECT_EQ(find_wrong_part("2026-13-01 10:00:00"), "month 13");
+  EXPECT_EQ(find_wrong_part("2026-02-30 10:00:00+01"), "day 30 of month 2");
+  EXPECT_EQ(find_wrong_part("2026-02-32"), "day 32");
+  EXPECT_EQ(find_wrong_part("2026-02-03 25:00:00"), "hour 25");
+  EXPECT_EQ(find_wrong_part("2026-02-03 5:61"), "minute 61");
+  EXPECT_EQ(find_wrong_part("Nov 31 2026 1:43"), "day 31 of month 11");
+  EXPECT_EQ(find_wrong_part("2026-02-03 5:31"), "");
+  EXPECT_EQ(find_wrong_part("yesterday"), "");
+}
+
 }  // namespace
 }  // namespace barman

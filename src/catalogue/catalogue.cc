@@ -106,6 +106,18 @@ std::optional<FileStamp> stamp_of(const fs::path& path) {
                    .changed_ns = nanoseconds(status.st_ctim)};
 }
 
+Error no_backups(std::string_view word, std::string_view server_name, std::size_t count) {
+  const Error unknown = unknown_backup(word, server_name);
+  const std::string there_are =
+      count == 0 ? fmt::format("Server '{}' has no backups.", server_name)
+                 : fmt::format(
+                       "Server '{}' has no complete backup ('barman list-backups {}' shows "
+                       "what became of the others).",
+                       server_name, server_name);
+  return {unknown.kind(), unknown.message(),
+          fmt::format("{} Take one: 'barman backup {}'.", there_are, server_name)};
+}
+
 // nullptr when there is none.
 template <typename Iterator, typename Predicate>
 const BackupInfo* first_of(Iterator begin, Iterator end, const Predicate& matches) {
@@ -535,10 +547,15 @@ const BackupInfo& resolve_backup(const BackupList& list, const Annotations& anno
   } else {
     found = find_named(backups, word);
   }
-  if (found == nullptr) {
-    throw unknown_backup(word, server_name, asked ? std::string() : nearest_backup(list, word));
+  if (found != nullptr) return *found;
+  if (!asked) throw unknown_backup(word, server_name, nearest_backup(list, word));
+  if (asked == BackupWord::newest_failed || !list.broken.empty()) {
+    throw unknown_backup(word, server_name);
   }
-  return *found;
+  const bool has_any = std::any_of(backups.begin(), backups.end(),
+                                   [](const BackupInfo& backup) { return backup.is_copy_done(); });
+  if (has_any) throw unknown_backup(word, server_name);
+  throw no_backups(word, server_name, backups.size());
 }
 
 const BackupInfo* find_backup(const std::vector<BackupInfo>& backups, const BackupId& id) {

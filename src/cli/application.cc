@@ -16,10 +16,14 @@
 #include "base/log_format.h"
 #include "base/program_start.h"
 #include "base/text.h"
+#include "base/timestamp.h"
+#include "catalogue/presence.h"
 #include "cli/barman_program.h"
 #include "cli/bounded_work.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/server_factory.h"
+#include "cli/told_before.h"
 #include "cli/user_switch.h"
 #include "command_line/help.h"
 #include "command_line/parser.h"
@@ -96,9 +100,18 @@ std::string shown_arguments(const std::vector<std::string>& arguments) {
   return fmt::format("{} ...", fmt::join(arguments.begin(), command + 1, " "));
 }
 
+bool is_below(std::string_view path, std::string_view directory) {
+  return !directory.empty() && path.starts_with(directory) &&
+         (directory.ends_with('/') || path.substr(directory.size()).starts_with('/'));
+}
+
 void open_program_log(const config::GlobalConfig& config, const GlobalArguments& global,
                       const std::vector<std::string>& arguments) {
   const int level = global.log_level ? log_level_number(*global.log_level) : config.log_level;
+  // The log must not make barman_home in the place where its disk is not mounted.
+  const bool has_place = !config.log_file || !is_below(*config.log_file, config.barman_home) ||
+                         !catalogue::find_missing_home(config.barman_home);
+  if (!has_place) return;
   const auto failure = log::open_log(config.log_file, level);
   if (failure) {
     log::warning(log::kCliComponent,
@@ -134,6 +147,7 @@ output::ReporterOptions reporter_options(const GlobalArguments& global) {
 void run_command(CommandFunction function, CommandContext& context) {
   output::Reporter& reporter = context.reporter;
   try {
+    require_barman_home(context);
     function(context);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) {
@@ -166,7 +180,18 @@ int run_configured(const command_line::ParsedLine& line, const GlobalArguments& 
                             .progress = progress,
                             .interrupt = signals.interrupt(),
                             .arguments = line.arguments};
+  const std::string& home = configuration.global().barman_home;
+  std::optional<ToldBefore> told;
+  if (global.is_quiet && ::isatty(STDERR_FILENO) == 0 &&
+      ToldBefore::is_kept_for(line.command->name)) {
+    told.emplace(home, std::string(line.command->name), now_local());
+    reporter.set_filter([&told](output::MessageLevel level, const std::string& text) {
+      return told->is_new(level, text);
+    });
+  }
   run_command(function, context);
+  reporter.set_filter({});
+  if (told) told->keep();
   reporter.set_progress_display(nullptr);
   const int exit_code = reporter.finish();
   if (has_abandoned_work()) ::_exit(exit_code);
@@ -204,8 +229,9 @@ int run_line(const command_line::ParsedLine& line, const std::vector<std::string
     return fail_at_startup(error.message());
   } catch (const Error& error) {
     log::error(log::kCliComponent, "{}", error.describe());
-    return fail_at_startup(fmt::format("EXCEPTION: {}\nSee log file for more details.{}",
-                                       error.describe(), error.hint_line()));
+    return fail_at_startup(fmt::format("EXCEPTION: {}{}{}", error.describe(),
+                                       log::has_file() ? "\nSee log file for more details." : "",
+                                       error.hint_line()));
   }
 }
 
@@ -230,8 +256,8 @@ int run(int argc, char** argv) {
     print_error(command_line::usage_error_text(program, error));
     return kExitUsage;
   } catch (const std::exception& error) {
-    return fail_at_startup(
-        fmt::format("EXCEPTION: {}\nSee log file for more details.", error.what()));
+    return fail_at_startup(fmt::format("EXCEPTION: {}{}", error.what(),
+                                       log::has_file() ? "\nSee log file for more details." : ""));
   }
   return kExitFailure;
 }

@@ -9,6 +9,7 @@
 #include "backup/choose_source.h"
 #include "backup/take_backup.h"
 #include "base/hint.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "check/check_server.h"
 #include "cli/commands.h"
@@ -16,6 +17,7 @@
 #include "cli/server_selection.h"
 #include "cli/worker_count.h"
 #include "output/backup_fields.h"
+#include "server/published_progress.h"
 
 namespace barman::cli {
 namespace {
@@ -80,9 +82,9 @@ void run_backup(CommandContext& context) {
         context.arguments.find_integer("check_timeout").value_or(config.check_timeout);
     const auto failures = check::find_critical_failures(server, std::chrono::seconds(limit));
     if (!failures.empty()) {
-      std::string text =
-          "Impossible to start the backup. Check the log for more details, or run 'barman check " +
-          config.name + "'";
+      std::string text = fmt::format(
+          "Impossible to start the backup. {} 'barman check {}'",
+          log::has_file() ? "Check the log for more details, or run" : "Run", config.name);
       for (const check::CheckResult& failure : failures) {
         std::vector<std::string> reasons = failure.details;
         if (!failure.hint.empty()) reasons.insert(reasons.begin(), failure.hint);
@@ -91,8 +93,9 @@ void run_backup(CommandContext& context) {
       context.reporter.error(text);
       return;
     }
+    server::PublishedProgress progress(context.progress, server, "backup");
     const catalogue::BackupInfo info =
-        backup::take_backup(server, request, context.reporter, context.progress);
+        backup::take_backup(server, request, context.reporter, progress);
     output::write_backup_fields(context.reporter, info);
     // Usable, but of a damaged cluster: nobody must overlook it.
     if (info.is_copy_done() && info.error) context.reporter.set_exit_code(1);

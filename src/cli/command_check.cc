@@ -6,12 +6,15 @@
 
 #include <fmt/format.h>
 
+#include "base/hint.h"
 #include "base/text.h"
 #include "check/check_server.h"
 #include "cli/bounded_work.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/table_style.h"
+#include "facts/disk_space.h"
 #include "facts/server_state.h"
 #include "output/check_report.h"
 #include "output/terminal.h"
@@ -49,18 +52,34 @@ class GatedMessages final : public Messages {
   const Gate& gate_;
 };
 
+// For people; "" when nobody can tell.
+std::string space_text(const server::Server& server) {
+  const auto space = facts::find_disk_space(server, server.catalogue().list_backups().backups);
+  return space ? facts::describe_space(*space) : std::string();
+}
+
 // True when something has failed on a server that is in use.
 bool check_one(CommandContext& context, const config::ServerConfig& config,
                output::CheckReport& report) {
   const auto server = std::make_shared<server::Server>(make_server(context, config));
+  // Nothing that looks into the catalogue would tell the truth, or must make a new one there.
+  if (const auto absence = server->find_absence(catalogue::NewCatalogue::is_made)) {
+    report.add(
+        {.label = "directories", .hint = with_hint_inside(absence->describe(), absence->hint())});
+    report.end_server({});
+    return config.active;
+  }
   const std::chrono::seconds limit(
       context.arguments.find_integer("check_timeout").value_or(config.check_timeout));
   output::CheckPerformance performance;
   bool has_failed = false;
+  const bool wants_space = is_for_people(context);
+  std::string space;
   // Nothing of this function but copies and what the gate guards: it may be left behind.
-  const bool is_done = run_bounded(
-      limit.count() > 0 ? limit + kGrace : limit,
-      [server, limit, &context, &report, &performance, &has_failed](const Gate& gate) {
+  const bool is_done =
+      run_bounded(limit.count() > 0 ? limit + kGrace : limit, [server, limit, wants_space, &context,
+                                                               &report, &performance, &space,
+                                                               &has_failed](const Gate& gate) {
         GatedMessages messages(context.reporter, gate);
         check::check_server(*server, limit, messages, [&](const check::CheckResult& result) {
           gate([&] {
@@ -71,8 +90,10 @@ bool check_one(CommandContext& context, const config::ServerConfig& config,
             has_failed = has_failed || !result.ok;
           });
         });
+        const std::string room = wants_space ? space_text(*server) : std::string();
         const check::SizeFacts facts = check::measure_last_backup(*server);
         gate([&] {
+          space = room;
           performance = {.backup_size_bytes = facts.backup_size_bytes,
                          .wal_size_bytes = facts.wal_size_bytes};
         });
@@ -86,6 +107,7 @@ bool check_one(CommandContext& context, const config::ServerConfig& config,
                                     config.name)});
   }
   report.end_server(performance);
+  if (!space.empty()) context.reporter.result_line("\tdisk: " + space);
   return config.active && (has_failed || !is_done);
 }
 

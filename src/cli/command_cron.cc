@@ -1,9 +1,12 @@
 #include <set>
 
+#include <fmt/format.h>
+
 #include "backup/delete_backup.h"
+#include "base/fd.h"
 #include "base/file_lock.h"
+#include "base/hint.h"
 #include "base/log.h"
-#include "base/log_components.h"
 #include "catalogue/locks.h"
 #include "cli/commands.h"
 #include "cli/configuration_changes.h"
@@ -25,9 +28,8 @@ namespace {
 void report_trouble(CommandContext& context, const std::string& name, const Error& error) {
   // A lock that must not be opened: the message has its path.
   if (error.kind() == ErrorKind::permission) return report_error(context.reporter, error);
-  log::error(log::kCliComponent, "cron on server '{}': {}", name, error.describe());
-  context.reporter.exception("Unable to run cron on server '" + name +
-                             "', please look in the barman log file for more details.");
+  context.reporter.error(with_hint(
+      fmt::format("Unable to run cron on server '{}': {}", name, error.describe()), error.hint()));
 }
 
 void run_wal_steps(CommandContext& context, const server::Server& server,
@@ -61,6 +63,9 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
     return wal_transfer::stop_receiver_of_inactive_server(server, context.reporter);
   catalogue::BackupListReader backups(server.catalogue());
   try {
+    // Of a new server; what lacks in an old one is made when it is needed.
+    if (!find_status(config.backup_directory)) server.create_directories();
+    server.note_presence();
     run_wal_steps(context, server, backups, outputs);
   } catch (const Error& error) {  // Retention may free what was missing here.
     if (error.kind() == ErrorKind::interrupted) throw;
@@ -95,6 +100,7 @@ void run_for_all_servers(CommandContext& context) {
       context.reporter.info("Skipping temporarily disabled server '" + name + "'");
       continue;
     }
+    const log::ServerScope scope(name);
     try {
       run_for_server(context, config, outputs);
     } catch (const Error& error) {

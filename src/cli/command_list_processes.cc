@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/table_style.h"
 #include "output/archive_views.h"
 
 namespace barman::cli {
@@ -12,6 +13,7 @@ void run_list_processes(CommandContext& context) {
   const server::Server server = make_server(context, *config);
   output::write_processes(context.reporter, server.name(),
                           catalogue::list_processes(server.locks()));
+  for (const std::string& line : work_lines(context, server)) context.reporter.result_line(line);
 }
 
 }  // namespace barman::cli

@@ -9,9 +9,11 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/table_style.h"
 #include "cli/worker_count.h"
 #include "output/restore_views.h"
 #include "restore/restore_backup.h"
+#include "server/published_progress.h"
 #include "wal/timeline_target.h"
 
 namespace barman::cli {
@@ -100,7 +102,8 @@ output::JsonValue notes_json(const std::vector<SettingNote>& notes) {
   return list;
 }
 
-void write_console(output::Reporter& reporter, const RestoreResult& result) {
+void write_console(CommandContext& context, const RestoreResult& result) {
+  output::Reporter& reporter = context.reporter;
   const auto line = [&](const std::string& text) { reporter.info(text); };
   for (const std::string& text : output::configuration_lines(
            {.changes = result.changes, .warnings = result.warnings}, result.missing_files)) {
@@ -117,6 +120,10 @@ void write_console(output::Reporter& reporter, const RestoreResult& result) {
   line(fmt::format("Restore operation completed (start time: {}, elapsed time: {})",
                    format_iso(result.begin_time), human_duration(result.elapsed_seconds)));
   line("Your PostgreSQL server has been successfully prepared for recovery!");
+  if (!is_for_people(context)) return;
+  for (const std::string& text : output::recovery_lines(result.target, result.end_text)) {
+    reporter.result_line(text);
+  }
 }
 
 void write_json(output::Reporter& reporter, const RestoreResult& result) {
@@ -160,12 +167,12 @@ void run_restore(CommandContext& context) {
     output::write_restore_plan(context.reporter, restore::plan_restore(server, request));
     return;
   }
-  const RestoreResult result =
-      restore::restore_backup(server, request, context.reporter, context.progress);
+  server::PublishedProgress progress(context.progress, server, "restore", request.destination);
+  const RestoreResult result = restore::restore_backup(server, request, context.reporter, progress);
   if (context.reporter.is_json()) {
     write_json(context.reporter, result);
   } else {
-    write_console(context.reporter, result);
+    write_console(context, result);
   }
 }
 

@@ -1,8 +1,11 @@
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/table_style.h"
 #include "facts/backup_facts.h"
 #include "output/backup_views.h"
 #include "wal_archive/read_branches.h"
@@ -69,6 +72,11 @@ void run_show_backup(CommandContext& context) {
   facts::warn_of_broken(context.reporter, list.broken);
   output::write_backup_details(context.reporter, config->name,
                                gather_details(context, server, list.backups, backup));
+  const bool is_being_made = backup.status == catalogue::BackupStatus::empty ||
+                             backup.status == catalogue::BackupStatus::started;
+  if (!is_being_made) return;
+  const std::vector<std::string> running = work_lines(context, server);
+  for (const std::string& line : running) context.reporter.result_line("  Running: " + line);
 }
 
 }  // namespace barman::cli

@@ -4,6 +4,7 @@
 #include "cli/server_selection.h"
 #include "cli/table_style.h"
 #include "facts/backup_facts.h"
+#include "facts/disk_space.h"
 #include "facts/receiver.h"
 #include "facts/server_facts.h"
 #include "facts/server_summary.h"
@@ -68,6 +69,16 @@ void run_status(CommandContext& context) {
         facts::describe_branches(wal_archive::read_branches(server, backups), backups);
     if (!branches.empty()) {
       rows.push_back({.key = "branches", .label = "Branches", .message = branches});
+    }
+    // For people: programs get the rows that they know.
+    const auto space = is_for_people(context) ? facts::find_disk_space(server, backups)
+                                              : std::optional<facts::DiskSpace>();
+    if (space) {
+      rows.push_back(
+          {.key = "disk_space", .label = "Disk", .message = facts::describe_space(*space)});
+    }
+    for (const std::string& line : work_lines(context, server)) {
+      rows.push_back({.key = "running_work", .label = "Running", .message = line});
     }
     output::write_status(context.reporter, config.name, rows);
   });

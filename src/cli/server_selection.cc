@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/hint.h"
+#include "base/log.h"
 #include "base/nearest.h"
 #include "base/text.h"
 #include "cli/exit_code.h"
@@ -183,6 +184,7 @@ const ServerConfig* select_server(CommandContext& context, const ServerPolicy& p
   announce(context, *server);
   if (!is_admitted(context, *server, policy)) return nullptr;
   require_local_files(context, *server);
+  log::set_server(server->name);
   return server;
 }
 
@@ -193,6 +195,7 @@ const ServerConfig* select_server(CommandContext& context) {
 void for_each_server(CommandContext& context,
                      const std::function<void(const ServerConfig&)>& action) {
   for (const ServerConfig* server : select_servers(context)) {
+    const log::ServerScope scope(server->name);
     // An error on one server must not keep the others from being served.
     try {
       require_local_files(context, *server);

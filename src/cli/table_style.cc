@@ -2,6 +2,11 @@
 
 #include <unistd.h>
 
+#include <fmt/format.h>
+
+#include "base/timestamp.h"
+#include "catalogue/running_work.h"
+
 namespace barman::cli {
 
 std::optional<output::TableStyle> find_table_style(const CommandContext& context) {
@@ -14,6 +19,22 @@ std::optional<output::TableStyle> find_table_style(const CommandContext& context
       .paint = [&reporter = context.reporter](std::string_view text, output::Color color) {
         return reporter.colored(text, color);
       }};
+}
+
+bool is_for_people(const CommandContext& context) {
+  return context.reporter.format() == output::OutputFormat::console &&
+         output::find_terminal(STDOUT_FILENO).has_value();
+}
+
+std::vector<std::string> work_lines(const CommandContext& context, const server::Server& server) {
+  std::vector<std::string> lines;
+  if (!is_for_people(context)) return lines;
+  for (const catalogue::RunningWork& work : catalogue::list_running_work(server.locks())) {
+    lines.push_back(fmt::format("{}{} (pid {}): {}", work.task,
+                                work.object.empty() ? "" : " into " + work.object, work.pid,
+                                catalogue::describe_work(work, now_local().as_double())));
+  }
+  return lines;
 }
 
 }  // namespace barman::cli

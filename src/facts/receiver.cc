@@ -90,8 +90,8 @@ std::string describe_problem(const server::Server& server, const ReceiverProcess
       config.slot_name ? fmt::format("replication slot '{}' is not active", *config.slot_name)
                        : fmt::format("PostgreSQL has no WAL sender for '{}'",
                                      wal_transfer::receiver_name(config));
-  return fmt::format("{} holds the lock but does not stream: {}, see the Barman log file. {}",
-                     process_name(process), what, restart_text(server));
+  return fmt::format("{} holds the lock but does not stream: {}{}. {}", process_name(process), what,
+                     log::has_file() ? ", see the Barman log file" : "", restart_text(server));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "output/terminal.h"
 
 namespace barman::output {
 namespace {
@@ -74,7 +75,8 @@ std::string progress_line(const ProgressFacts& facts, std::size_t width) {
 }
 
 struct ProgressDisplay::State {
-  explicit State(int given_fd) : fd(given_fd), is_active(::isatty(given_fd) == 1) {}
+  explicit State(int given_fd)
+      : fd(given_fd), is_active(::isatty(given_fd) == 1 && can_move_cursor()) {}
 
   int fd;
   bool is_active;
@@ -144,6 +146,16 @@ void ProgressDisplay::end() {
   const std::lock_guard lock(state_->mutex);
   state_->clear_locked();
   state_->is_running = false;
+}
+
+void ProgressDisplay::phase(std::string_view what) {
+  if (!state_->is_active) return;
+  const std::lock_guard lock(state_->mutex);
+  state_->is_running = false;
+  write_to_terminal(
+      state_->fd,
+      fmt::format("{}{}", kClearLine, cut(std::string(what), terminal_width(state_->fd) - 1)));
+  state_->is_drawn = true;
 }
 
 void ProgressDisplay::clear() {

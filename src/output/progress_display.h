@@ -24,6 +24,7 @@ class ProgressDisplay final : public Progress {
   void advance(std::uint64_t size_bytes) override;
   void set_item(std::string_view item) override;
   void end() override;
+  void phase(std::string_view what) override;
 
   // Removes the line from the terminal; the next advance() draws it again.
   void clear();

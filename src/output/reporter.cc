@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "output/progress_display.h"
+#include "output/terminal.h"
 #include "output/writer.h"
 
 namespace barman::output {
@@ -20,7 +21,7 @@ namespace {
 bool wants_colors(const ReporterOptions& options) {
   if (options.format != OutputFormat::console) return false;
   if (options.color != ColorMode::automatic) return options.color == ColorMode::always;
-  return ::isatty(options.stdout_fd) == 1 && ::isatty(options.stderr_fd) == 1;
+  return ::isatty(options.stdout_fd) == 1 && ::isatty(options.stderr_fd) == 1 && wants_color();
 }
 
 std::unique_ptr<Writer> make_writer(OutputStreams& streams, const ReporterOptions& options) {
@@ -90,6 +91,7 @@ struct Reporter::State {
     const std::lock_guard lock(mutex);
     if (level == MessageLevel::error || level == MessageLevel::exception) has_failed = true;
     log::write(log_level(level), log::kCliComponent, text);
+    if (filter && !filter(level, text)) return;
     clear_progress();
     writer->message(level, text);
   }
@@ -102,6 +104,7 @@ struct Reporter::State {
   bool has_failed = false;
   std::optional<int> forced_exit_code;
   ProgressDisplay* display = nullptr;
+  MessageFilter filter;
 };
 
 Reporter::Reporter(const ReporterOptions& options) : state_(std::make_unique<State>(options)) {}
@@ -112,7 +115,8 @@ void Reporter::info(const std::string& text) { state_->say(MessageLevel::info, t
 void Reporter::warning(const std::string& text) { state_->say(MessageLevel::warning, text); }
 void Reporter::error(const std::string& text) { state_->say(MessageLevel::error, text); }
 void Reporter::exception(const std::string& text) {
-  state_->say(MessageLevel::exception, text + "\nSee log file for more details.");
+  state_->say(MessageLevel::exception,
+              log::has_file() ? text + "\nSee log file for more details." : text);
 }
 
 void Reporter::info_unlogged(const std::string& text) {
@@ -166,6 +170,11 @@ std::string Reporter::colored(std::string_view text, Color color) const {
 void Reporter::set_progress_display(ProgressDisplay* display) {
   const std::lock_guard lock(state_->mutex);
   state_->display = display;
+}
+
+void Reporter::set_filter(MessageFilter filter) {
+  const std::lock_guard lock(state_->mutex);
+  state_->filter = std::move(filter);
 }
 
 void Reporter::mark_failed() {

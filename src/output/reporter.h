@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,9 @@ struct ReporterOptions {
   int stdout_fd = STDOUT_FILENO;
   int stderr_fd = STDERR_FILENO;
 };
+
+enum class MessageLevel { debug, info, warning, error, exception };
+using MessageFilter = std::function<bool(MessageLevel level, const std::string& text)>;
 
 // What the Nagios line knows of one server.
 struct NagiosServer {
@@ -92,6 +96,9 @@ class Reporter final : public Messages {
 
   // The display that is cleared before a message is printed; null for none. Not owned.
   void set_progress_display(ProgressDisplay* display);
+
+  // Messages for which it says false go to the log only; exit codes stay.
+  void set_filter(MessageFilter filter);
 
   // The exit code becomes 1 without a message (a failed check).
   void mark_failed();

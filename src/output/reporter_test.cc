@@ -7,6 +7,8 @@
 #include <array>
 #include <csignal>
 
+#include "base/log.h"
+#include "base/test_support.h"
 #include "output/captured_output.h"
 
 namespace barman::output {
@@ -34,11 +36,20 @@ TEST(ConsoleReporter, FailsAfterAnError) {
   EXPECT_EQ(output.err(), "ERROR: broken\n");
 }
 
-TEST(ConsoleReporter, PointsToTheLogAfterAnException) {
+std::string told_of_an_exception() {
   CapturedOutput output;
   output.reporter().exception("boom");
   EXPECT_EQ(output.reporter().finish(), 1);
-  EXPECT_EQ(output.err(), "EXCEPTION: boom\nSee log file for more details.\n");
+  return output.err();
+}
+
+TEST(ConsoleReporter, PointsToTheLogAfterAnExceptionWhenThereIsOne) {
+  const TemporaryDirectory directory;
+  constexpr int kNothing = 100;
+  EXPECT_EQ(told_of_an_exception(), "EXCEPTION: boom\n");
+  log::open_log(directory.path() / "log", kNothing);
+  EXPECT_EQ(told_of_an_exception(), "EXCEPTION: boom\nSee log file for more details.\n");
+  log::open_log(std::nullopt, kNothing);
 }
 
 TEST(ConsoleReporter, LetsACommandChooseItsExitCode) {

@@ -173,6 +173,43 @@ std::vector<std::string> configuration_lines(const restore::ConfigurationReview&
   return lines;
 }
 
+std::vector<std::string> recovery_lines(const restore::RecoveryTarget& target,
+                                        const std::string& end_text) {
+  if (!target.is_pitr()) return {};
+  std::vector<std::string> lines = {""};
+  if (!end_text.empty()) lines.push_back(fmt::format("Recovery will end at {}.", end_text));
+  const bool stops = target.time || target.xid || target.lsn || target.name || target.immediate;
+  // The default of PostgreSQL, with hot_standby on, which is its default too.
+  const auto action =
+      target.action.value_or(stops ? restore::TargetAction::pause : restore::TargetAction::promote);
+  switch (action) {
+    case restore::TargetAction::promote:
+      lines.emplace_back("There PostgreSQL begins a new timeline, and takes changes.");
+      return lines;
+    case restore::TargetAction::shutdown:
+      lines.emplace_back(
+          "There PostgreSQL shuts down. To go on from there, remove recovery.signal and start it; "
+          "for another moment, restore again with --delta-restore.");
+      return lines;
+    case restore::TargetAction::pause:
+      break;
+  }
+  for (const char* const line :
+       {"There PostgreSQL pauses, and can be read. Look whether it is what you want:",
+        "    SELECT pg_get_wal_replay_pause_state(), pg_last_wal_replay_lsn(), "
+        "pg_last_xact_replay_timestamp();",
+        "Tables that a transaction unfinished at that moment has locked (DROP, TRUNCATE, ALTER "
+        "TABLE) make queries wait: SET lock_timeout = '1s' first.",
+        "If it is what you want, end the recovery; PostgreSQL begins a new timeline, and takes "
+        "changes:",
+        "    SELECT pg_wal_replay_resume();",
+        "If it is not, stop PostgreSQL and restore another moment over it: --delta-restore copies "
+        "only what differs."}) {
+    lines.emplace_back(line);
+  }
+  return lines;
+}
+
 std::string restore_command_advice(const std::string& settings_file) {
   return fmt::format(
       "Before you start up the PostgreSQL server, please review the {} file\ninside the target "

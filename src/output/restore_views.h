@@ -19,6 +19,10 @@ void write_restore_plan(Reporter& reporter, const restore::RestorePlan& plan);
 // part begins with an empty line; nothing when there is nothing to tell.
 std::vector<std::string> configuration_lines(const restore::ConfigurationReview& review,
                                              const std::vector<std::string>& missing_files);
+// For people, after a restore with a target: where recovery will end, what it does there, and what
+// is to be done then. Empty without a target.
+std::vector<std::string> recovery_lines(const restore::RecoveryTarget& target,
+                                        const std::string& end_text);
 // With settings of recovery in that file, which fetch WAL.
 std::string restore_command_advice(const std::string& settings_file);
 

@@ -23,6 +23,13 @@ std::uint64_t unexpected_holes(const verify::SurveyReport& report) {
                     [](const verify::WalHole& hole) { return !hole.is_expected; }));
 }
 
+std::string received_text(const RecoveryWindow& window) {
+  if (!window.received) return "";
+  return fmt::format(", and with what was received to {} (WAL {}, LSN {})",
+                     format_iso(window.received->to_time), window.received->last_file,
+                     wal::format_lsn(window.received->to_lsn));
+}
+
 std::string window_text(const RecoveryWindow& window) {
   return fmt::format(
              "timeline {}: from {} (backup {}, LSN {}) to {} (WAL {}, LSN {}), {} backup{}",
@@ -31,7 +38,7 @@ std::string window_text(const RecoveryWindow& window) {
              window.from_lsn ? wal::format_lsn(*window.from_lsn) : "unknown",
              format_iso(window.to_time), window.last_segment, wal::format_lsn(window.to_lsn),
              window.backup_count, window.backup_count == 1 ? "" : "s") +
-         (window.abandoned.empty() ? "" : " (" + window.abandoned + ")");
+         received_text(window) + (window.abandoned.empty() ? "" : " (" + window.abandoned + ")");
 }
 
 std::string count_of_backups(const std::vector<catalogue::BackupId>& ids) {
@@ -125,6 +132,11 @@ JsonValue window_json(const RecoveryWindow& window) {
   json.add("to_segment", window.last_segment);
   json.add("to_lsn", wal::format_lsn(window.to_lsn));
   json.add("to_time", format_iso(window.to_time));
+  if (window.received) {
+    json.add("received_to_file", window.received->last_file);
+    json.add("received_to_lsn", wal::format_lsn(window.received->to_lsn));
+    json.add("received_to_time", format_iso(window.received->to_time));
+  }
   if (!window.abandoned.empty()) json.add("abandoned", window.abandoned);
   return json;
 }

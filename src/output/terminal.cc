@@ -22,6 +22,16 @@ std::string_view locale_of_characters() {
 
 }  // namespace
 
+bool can_move_cursor() {
+  const char* const terminal = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe)
+  return terminal == nullptr || std::string_view(terminal) != "dumb";
+}
+
+bool wants_color() {
+  const char* const refusal = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe)
+  return (refusal == nullptr || *refusal == '\0') && can_move_cursor();
+}
+
 bool is_utf8_locale(std::string_view name) {
   const std::string lower = to_lower(name);
   return lower.find(".utf-8") != std::string::npos || lower.find(".utf8") != std::string::npos;

@@ -18,6 +18,11 @@ struct Terminal {
 // columns; the characters follow LC_ALL, LC_CTYPE and LANG.
 std::optional<Terminal> find_terminal(int fd);
 
+// Whether colours and movements of the cursor are welcome: not with NO_COLOR (https://no-color.org)
+// or TERM=dumb, respectively TERM=dumb.
+bool wants_color();
+bool can_move_cursor();
+
 // "de_DE.UTF-8", "C.utf8".
 bool is_utf8_locale(std::string_view name);
 

@@ -13,7 +13,6 @@
 
 namespace barman::output {
 
-enum class MessageLevel { debug, info, warning, error, exception };
 inline constexpr std::size_t kMessageLevelCount = 5;
 // "DEBUG", "INFO", …
 std::string_view level_name(MessageLevel level);

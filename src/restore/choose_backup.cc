@@ -30,11 +30,21 @@ std::optional<wal::TimelineId> absolute_timeline(const RecoveryTarget& target,
   return branches.last_segments.rbegin()->first;
 }
 
+// In what the target is given in.
+std::string moment_of_end(const BackupInfo& backup, const RecoveryTarget& target) {
+  if (target.lsn) return "LSN " + wal::format_lsn(*backup.end_xlog);
+  return format_iso(in_local_zone(*backup.end_time));
+}
+
 Error no_candidate(const RecoveryTarget& target, const Branches& branches,
                    std::optional<wal::TimelineId> timeline,
-                   const std::vector<std::string>& passed_over) {
+                   const std::vector<std::string>& passed_over, const BackupInfo* earliest) {
   std::string hint =
       "Run 'barman list-backups' to see which backups there are and when they ended.";
+  if (earliest != nullptr) {
+    hint = fmt::format("The earliest moment that can be restored is {}, the end of backup {}.",
+                       moment_of_end(*earliest, target), earliest->id.value);
+  }
   if (!passed_over.empty()) {
     return {ErrorKind::not_found, "Cannot find any candidate backup for recovery.",
             with_zone_doubt(target, join(passed_over, " ") +
@@ -83,13 +93,20 @@ BackupChoice choose_backup(const BackupList& list, const Annotations& annotation
   };
   BackupChoice choice;
   bool is_timeline_known = !timeline;
+  // Of those that ended behind the target.
+  const BackupInfo* earliest = nullptr;
   const std::vector<const BackupInfo*> by_age = catalogue::in_order_of_age(list.backups);
   for (auto next = by_age.rbegin(); next != by_age.rend(); ++next) {
     const BackupInfo& backup = **next;
     if (!backup.is_copy_done() || annotations.being_deleted.contains(backup.id)) continue;
     const bool is_on_the_way = !timeline || branches.descends_from(*timeline, backup);
     is_timeline_known = is_timeline_known || is_on_the_way;
-    if (!ended_before_target(backup)) continue;
+    if (!ended_before_target(backup)) {
+      const bool is_usable = is_on_the_way && backup.end_time && backup.end_xlog &&
+                             catalogue::find_chain_doubt(list.backups, annotations, backup).empty();
+      if (is_usable) earliest = &backup;
+      continue;
+    }
     if (!is_on_the_way) {
       if (!target.timeline) choice.notes.push_back(catalogue::passed_over_note(backup, branches));
       continue;
@@ -103,8 +120,8 @@ BackupChoice choose_backup(const BackupList& list, const Annotations& annotation
     choice.backup = backup;
     return choice;
   }
-  throw no_candidate(target, branches, is_timeline_known ? std::nullopt : timeline,
-                     choice.warnings);
+  throw no_candidate(target, branches, is_timeline_known ? std::nullopt : timeline, choice.warnings,
+                     earliest);
 }
 
 }  // namespace barman::restore

@@ -61,6 +61,20 @@ TEST(ChooseBackup, TakesTheNewest) {
   EXPECT_EQ(choose({}, {BackupId{"20261121T040000"}}), "20261121T020000");
 }
 
+TEST(ChooseBackup, NamesTheEarliestMomentWhenTheTargetIsBeforeIt) {
+  const auto hint_of = [](const TargetRequest& request) {
+    try {
+      choose(request);
+    } catch (const Error& error) {
+      return error.hint();
+    }
+    return std::string();
+  };
+  EXPECT_THAT(hint_of({.time = "2026-11-20 00:00:00Z"}),
+              testing::HasSubstr("the end of backup 20261121T010000"));
+  EXPECT_THAT(hint_of({.lsn = "0/10"}), testing::HasSubstr("is LSN 0/1F4, the end of backup "));
+}
+
 TEST(ChooseBackup, TellsWhatItPassesOver) {
   const BackupChoice choice =
       choice_of({}, {.being_deleted = {BackupId{"20261121T040000"}},
@@ -136,7 +150,7 @@ TEST(ChooseBackup, TellsOfTheOtherMomentThatTheClockShowed) {
     choose_backup({.backups = backups(), .broken = {}}, {}, target, timelines());
     ADD_FAILURE() << "nothing was refused";
   } catch (const Error& error) {
-    EXPECT_THAT(error.hint(), testing::StartsWith("Shown twice. Run 'barman list-backups'"));
+    EXPECT_THAT(error.hint(), testing::StartsWith("Shown twice. The earliest moment"));
   }
 }
 

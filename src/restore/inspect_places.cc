@@ -1,10 +1,12 @@
 #include "restore/inspect_places.h"
 
+#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <limits>
@@ -95,11 +97,42 @@ void inspect_wal(const fs::path& directory, DirectoryFacts& facts) {
   }
 }
 
+// Of the path, or of the last directory on the way that can be looked at.
+std::string owner_of(fs::path path) {
+  struct stat status = {};
+  while (::stat(path.c_str(), &status) != 0) {
+    if (path == path.parent_path()) return "";
+    path = path.parent_path();
+  }
+  std::array<char, 4096> buffer = {};
+  passwd entry = {};
+  passwd* found = nullptr;
+  const bool has_name =
+      ::getpwuid_r(status.st_uid, &entry, buffer.data(), buffer.size(), &found) == 0 &&
+      found != nullptr;
+  return fmt::format("'{}' belongs to {}, mode {:04o}", path.string(),
+                     has_name ? std::string(entry.pw_name) : fmt::to_string(status.st_uid),
+                     status.st_mode & 07777U);
+}
+
+// Whether this user can look at it, and into it when it is a directory.
+bool can_look_into(const fs::path& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) return errno != EACCES;
+  return !S_ISDIR(status.st_mode) || ::access(path.c_str(), R_OK | X_OK) == 0;
+}
+
 DirectoryFacts inspect(const std::string& text, std::uint64_t catalogue_device) {
   DirectoryFacts facts;
   std::error_code code;
   fs::path path = fs::path(text).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
+  facts.owner_text = owner_of(path);
+  facts.is_readable = can_look_into(path);
+  if (!facts.is_readable) {
+    facts.resolved = path;
+    return facts;
+  }
   facts.resolved = fs::weakly_canonical(path, code);
   if (code) facts.resolved = path;
   const auto status = find_status(path);

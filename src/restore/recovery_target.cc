@@ -99,10 +99,11 @@ RecoveryTarget parse_target(const TargetRequest& request) {
   if (request.time) {
     const std::optional<ParsedTimestamp> parsed = parse_timestamp(*request.time);
     if (!parsed) {
+      const std::string wrong = find_wrong_part(*request.time);
       throw Error(
           ErrorKind::usage,
-          fmt::format("Unable to parse the target time parameter '{}': unknown format",
-                      *request.time),
+          fmt::format("Unable to parse the target time parameter '{}': {}", *request.time,
+                      wrong.empty() ? "unknown format" : "there is no " + wrong),
           "Give the time as '2026-11-21 01:43:14+00:00'; of zone abbreviations only UTC and "
           "those of this host are known.");
     }

@@ -53,8 +53,25 @@ void refuse_overlap(const RestoreFacts& facts, const fs::path& place, const std:
   }
 }
 
+std::string reason_of(const DirectoryFacts& place) {
+  return place.owner_text.empty() ? "" : ": " + place.owner_text;
+}
+
+// Nothing else is known of such a place.
+void refuse_unreadable(const RestoreFacts& facts, const DirectoryFacts& place,
+                       const std::string& what) {
+  if (place.is_readable) return;
+  throw Error(ErrorKind::permission,
+              fmt::format("The {} cannot be looked into by this user{}", what, reason_of(place)),
+              fmt::format("Give it to {0}, or restore as its owner: --remote-ssh-command 'ssh "
+                          "postgres@localhost'.",
+                          facts.barman_user.empty() ? "the user of barman" : facts.barman_user));
+}
+
 // `what` names the place in messages: "destination directory '/srv/pg'".
-void refuse_place(const RestoreFacts& facts, const DirectoryFacts& place, const std::string& what) {
+void refuse_place(const RestoreFacts& facts, const RestoreRequest& request,
+                  const DirectoryFacts& place, const std::string& what) {
+  refuse_unreadable(facts, place, what);
   if (place.exists && !place.is_directory) {
     throw Error(ErrorKind::conflict, fmt::format("The {} is not a directory", what),
                 "Choose another path.");
@@ -65,8 +82,11 @@ void refuse_place(const RestoreFacts& facts, const DirectoryFacts& place, const 
                 fmt::format("The {} is on a file system that is mounted read-only", what),
                 "Mount it for writing, or choose a directory on another one.");
   }
-  if (!place.is_writable) {
-    throw Error(ErrorKind::permission, fmt::format("The {} cannot be written by this user", what),
+  // A plan may come before the place.
+  const bool is_yet_to_come = request.dry_run && !place.exists;
+  if (!place.is_writable && !is_yet_to_come) {
+    throw Error(ErrorKind::permission,
+                fmt::format("The {} cannot be written by this user{}", what, reason_of(place)),
                 "Create it and give it to this user, or choose another one.");
   }
 }
@@ -109,10 +129,24 @@ void refuse_resume(const RestoreFacts& facts, const RestorePlan& plan) {
               "Restore without --resume into an empty directory.");
 }
 
+// What may be done with a directory that is not empty, beside emptying it.
+std::string way_on(const RestoreFacts& facts, bool can_resume) {
+  if (can_resume) {
+    return "It holds an interrupted restore of this backup: --resume goes on with it.";
+  }
+  const DirectoryFacts& place = facts.destination;
+  const bool is_of_cluster = place.is_data_directory && place.system_id && facts.backup.systemid &&
+                             std::to_string(place.system_id->value) == *facts.backup.systemid;
+  return is_of_cluster ? "It is a data directory of this cluster: --delta-restore restores over "
+                         "it, and copies only what differs."
+                       : "";
+}
+
 void refuse_destination(const RestoreFacts& facts, const RestoreRequest& request,
                         const RestorePlan& plan) {
   const std::string destination = plan.destination.string();
   const DirectoryFacts& place = facts.destination;
+  refuse_unreadable(facts, place, fmt::format("destination directory '{}'", destination));
   if (place.running_postmaster) {
     throw Error(ErrorKind::conflict,
                 fmt::format("The restore operation cannot proceed because the destination folder "
@@ -126,16 +160,14 @@ void refuse_destination(const RestoreFacts& facts, const RestoreRequest& request
                 fmt::format("The restore operation cannot proceed because the destination folder "
                             "'{}' is not empty. Empty it or choose another directory.",
                             destination),
-                can_resume ? "It holds an interrupted restore of this backup: --resume goes on "
-                             "with it."
-                           : "");
+                way_on(facts, can_resume));
   }
   if (request.resume) {
     refuse_resume(facts, plan);
   } else if (request.delta_restore) {
     refuse_delta(facts, plan);
   }
-  refuse_place(facts, place, fmt::format("destination directory '{}'", destination));
+  refuse_place(facts, request, place, fmt::format("destination directory '{}'", destination));
   if (plan.updates_existing && place.wal_link) {
     refuse_overlap(facts, *place.wal_link,
                    fmt::format("directory '{}', where the WAL directory of '{}' leads,",
@@ -204,8 +236,8 @@ std::string live_server_at(const RestoreFacts& facts, const fs::path& place) {
   return "";
 }
 
-void refuse_tablespace(const RestoreFacts& facts, const RestorePlan& plan,
-                       const TablespacePlan& tablespace) {
+void refuse_tablespace(const RestoreFacts& facts, const RestoreRequest& request,
+                       const RestorePlan& plan, const TablespacePlan& tablespace) {
   const DirectoryFacts& place = facts.tablespace_targets.at(tablespace.name);
   if (!place.is_empty && !is_own(facts, plan, tablespace)) {
     const std::string reason = plan.updates_existing
@@ -223,7 +255,7 @@ void refuse_tablespace(const RestoreFacts& facts, const RestorePlan& plan,
   }
   const std::string what =
       fmt::format("directory '{}' for tablespace '{}'", tablespace.location, tablespace.name);
-  refuse_place(facts, place, what);
+  refuse_place(facts, request, place, what);
   refuse_nested_in_destination(facts, plan, tablespace, what);
 }
 
@@ -244,11 +276,12 @@ void refuse_nested_tablespaces(const RestoreFacts& facts, const RestorePlan& pla
   }
 }
 
-void refuse_staging_wal(const RestoreFacts& facts, const RestorePlan& plan) {
+void refuse_staging_wal(const RestoreFacts& facts, const RestoreRequest& request,
+                        const RestorePlan& plan) {
   if (!facts.staging_wal) return;
   const DirectoryFacts& place = *facts.staging_wal;
   const std::string what = fmt::format("staging WAL directory '{}'", plan.wal.directory.string());
-  refuse_place(facts, place, what);
+  refuse_place(facts, request, place, what);
   // recovery_end_command removes it with all that is in it by then.
   const auto refuse = [&](const std::string& reason) {
     throw Error(
@@ -308,11 +341,25 @@ void refuse_places(const RestoreFacts& facts, const RestoreRequest& request,
                    const RestorePlan& plan) {
   refuse_destination(facts, request, plan);
   for (const TablespacePlan& tablespace : plan.tablespaces) {
-    refuse_tablespace(facts, plan, tablespace);
+    refuse_tablespace(facts, request, plan, tablespace);
   }
   refuse_nested_tablespaces(facts, plan);
-  refuse_staging_wal(facts, plan);
+  refuse_staging_wal(facts, request, plan);
   refuse_full_disks(facts, plan);
+}
+
+void warn_of_places_to_come(const RestoreFacts& facts, RestorePlan& plan) {
+  const auto warn = [&](const DirectoryFacts& place, const fs::path& path) {
+    if (place.exists || place.is_writable) return;
+    plan.warnings.push_back(fmt::format(
+        "\"{}\" does not exist, and this user cannot make it: make it before the restore, for "
+        "example as root: install -d -m 700 -o {} \"{}\"",
+        path.string(), facts.barman_user.empty() ? "barman" : facts.barman_user, path.string()));
+  };
+  warn(facts.destination, plan.destination);
+  for (const TablespacePlan& tablespace : plan.tablespaces) {
+    warn(facts.tablespace_targets.at(tablespace.name), tablespace.location);
+  }
 }
 
 }  // namespace barman::restore

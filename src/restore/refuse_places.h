@@ -10,4 +10,7 @@ namespace barman::restore {
 void refuse_places(const RestoreFacts& facts, const RestoreRequest& request,
                    const RestorePlan& plan);
 
+// Of a dry run, which is not refused for it: directories that somebody else must make first.
+void warn_of_places_to_come(const RestoreFacts& facts, RestorePlan& plan);
+
 }  // namespace barman::restore

@@ -144,9 +144,8 @@ Error explain_failure(const Error& error, const RestorePlan& plan) {
   if (!hint.empty()) hint += " ";
   hint += fmt::format(
       "'{}'{} is incomplete: it has no global/pg_control, so PostgreSQL cannot start there. Go on "
-      "with --resume, or empty it {}and restore again.",
-      plan.destination.string(), plan.remote_command.empty() ? "" : " on the destination host",
-      plan.tablespaces.empty() ? "" : "and the tablespaces ");
+      "with --resume, added to the same command: what is there already is kept.",
+      plan.destination.string(), plan.remote_command.empty() ? "" : " on the destination host");
   return {error.kind(), error.describe(), std::move(hint)};
 }
 
@@ -279,6 +278,7 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
   RestorePlan& plan = prepared.plan;
   plan_configuration(prepared.backup,
                      stored::read_kept_configuration(server.catalogue(), prepared.backup.id), plan);
+  warn_of_places_to_come(prepared.facts, plan);
   plan.warnings.insert(plan.warnings.begin(), chosen.warnings.begin(), chosen.warnings.end());
   plan.notes.insert(plan.notes.begin(), chosen.notes.begin(), chosen.notes.end());
   verify_wal_files(prepared.plan);
@@ -406,6 +406,8 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
   result.start_advice = start_advice(plan, executed.laid_files, result.missing_files);
   result.uses_get_wal = plan.uses_get_wal;
   result.settings_file = plan.recovery.settings_file;
+  result.target = plan.target;
+  result.end_text = plan.end_text;
   result.elapsed_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;

@@ -11,6 +11,7 @@
 
 #include "base/progress.h"
 #include "base/timestamp.h"
+#include "restore/recovery_target.h"
 #include "restore/restore_plan.h"
 #include "restore/restore_request.h"
 #include "restore/server_settings.h"
@@ -28,6 +29,10 @@ struct RestoreResult {
   bool uses_get_wal = false;
   // The file with the recovery settings; "" when there are none.
   std::string settings_file;
+  // What recovery will do when it is started.
+  RecoveryTarget target;
+  // Where it ends, as RestorePlan::end_text.
+  std::string end_text;
   Timestamp begin_time;
   double elapsed_seconds = 0;
 };

@@ -27,6 +27,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 TEST(RestoreMarker, KeepsThePlaces) {
   const RestoreMarker marker{.server_name = "main",
@@ -98,6 +99,44 @@ class RefusePlaces : public testing::Test {
   RestoreRequest request_;
   RestorePlan plan_;
 };
+
+TEST_F(RefusePlaces, ADirectoryThatCannotBeLookedIntoIsRefusedByItsOwner) {
+  facts_.barman_user = "barman";
+  facts_.destination.is_readable = false;
+  facts_.destination.owner_text = "'/srv/pg' belongs to postgres, mode 0700";
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("destination directory '/srv/pg' cannot be looked into"),
+                               HasSubstr("belongs to postgres, mode 0700"),
+                               HasSubstr("Give it to barman, or restore as its owner")));
+}
+
+TEST_F(RefusePlaces, ADryRunAcceptsADirectoryThatIsToBeMade) {
+  plan_.updates_existing = false;
+  request_.delta_restore = false;
+  target().is_empty = true;
+  facts_.destination = {.resolved = "/srv/pg"};
+  facts_.destination.is_writable = false;
+  EXPECT_THAT(refusal(), HasSubstr("cannot be written by this user"));
+  request_.dry_run = true;
+  EXPECT_EQ(refusal(), "");
+  warn_of_places_to_come(facts_, plan_);
+  ASSERT_EQ(plan_.warnings.size(), 1U);
+  EXPECT_THAT(plan_.warnings[0], HasSubstr("install -d -m 700"));
+  // One that is there and is somebody else's is none that is to be made.
+  facts_.destination.exists = true;
+  facts_.destination.is_directory = true;
+  EXPECT_THAT(refusal(), HasSubstr("cannot be written by this user"));
+}
+
+TEST_F(RefusePlaces, ADataDirectoryOfTheClusterMayBeRestoredOver) {
+  plan_.updates_existing = false;
+  request_.delta_restore = false;
+  facts_.backup.systemid = "7";
+  facts_.destination.is_empty = false;
+  EXPECT_THAT(refusal(), Not(HasSubstr("--delta-restore")));
+  facts_.destination.is_data_directory = true;
+  facts_.destination.system_id = postgres::SystemId{7};
+  EXPECT_THAT(refusal(), HasSubstr("--delta-restore"));
+}
 
 TEST_F(RefusePlaces, ATablespaceOfSomebodyElseIsNotWritten) {
   // That it holds nothing but directories of PostgreSQL does not make it ours.

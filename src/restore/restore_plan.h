@@ -129,6 +129,8 @@ struct RestorePlan {
   std::string target_text;
   WalPlan wal;
   ReplayPlan replay;
+  // Where recovery will end, as far as the WAL tells; "" when it was not read.
+  std::string end_text;
   RecoveryPlan recovery;
   std::vector<std::string> examined_files;
   RestoreCommand restore_command = RestoreCommand::theirs;

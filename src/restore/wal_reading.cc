@@ -276,6 +276,15 @@ std::string reachable_words(const WalReading& reading) {
   return text;
 }
 
+std::string end_words(const WalReading& reading, const RecoveryTarget& target) {
+  std::string text = "the end of the backup";
+  if (!target.immediate)
+    text = "LSN " + wal::format_lsn(reading.target_record.value_or(reading.end));
+  if (target.immediate || !reading.last_transaction_end) return text;
+  return text + fmt::format(" (the last transaction up to there ended at {})",
+                            format_iso(in_local_zone(*reading.last_transaction_end)));
+}
+
 void judge_target(const WalReading& reading, const RecoveryTarget& target, RestorePlan& plan) {
   if (!is_stop_wanted(target)) return;
   if (reading.target_record && *reading.target_record < plan.replay.consistent_at) {
@@ -340,6 +349,7 @@ void judge_wal(const WalReading& reading, const RecoveryTarget& target, RestoreP
   judge_minimal(reading, plan);
   judge_damage(reading, target, plan);
   judge_target(reading, target, plan);
+  plan.end_text = end_words(reading, target);
   if (!target.lsn || !reading.target_segment) return;
   const auto is_behind = [&](const WalFileCopy& file) {
     const auto segment = wal::parse_segment_name(file.name.substr(0, wal::kSegmentNameLength),

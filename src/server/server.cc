@@ -58,6 +58,11 @@ catalogue::CatalogueLocations locations_of(const config::ServerConfig& config,
           .bucket = bucket_of(config, std::move(buckets))};
 }
 
+catalogue::NotePlaces note_places(const config::GlobalConfig& global) {
+  const std::filesystem::path log_file = global.log_file.value_or("");
+  return {.barman_home = global.barman_home, .log_directory = log_file.parent_path()};
+}
+
 const std::string& required(const std::optional<std::string>& conninfo, const std::string& option,
                             const std::string& server) {
   if (!conninfo) {
@@ -148,8 +153,20 @@ encryption::Cipher Server::cipher() const {
        .passphrase_command = config_.encryption_passphrase_command.value_or("")});
 }
 
+std::optional<Error> Server::find_absence(catalogue::NewCatalogue new_catalogue) const {
+  return catalogue::find_absence(locations(), note_places(global_), new_catalogue);
+}
+
+void Server::require_presence(catalogue::NewCatalogue new_catalogue) const {
+  if (const std::optional<Error> absence = find_absence(new_catalogue)) throw Error(*absence);
+}
+
+void Server::note_presence() const { catalogue::note_presence(locations(), note_places(global_)); }
+
 void Server::create_directories() const {
+  require_presence(catalogue::NewCatalogue::is_made);
   for (const std::string& directory : local_directories(config_)) make_directories(directory);
+  note_presence();
 }
 
 FileLock lock_or_throw(const std::filesystem::path& path, const std::string& busy_message) {

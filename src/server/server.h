@@ -14,6 +14,7 @@
 #include "base/wall_clock.h"
 #include "catalogue/catalogue.h"
 #include "catalogue/locks.h"
+#include "catalogue/presence.h"
 #include "config/configuration.h"
 #include "config/server_config.h"
 #include "encryption/cipher.h"
@@ -80,8 +81,13 @@ class Server {
   encryption::Cipher cipher() const;
 
   // Creates the configured local directories that are missing, and `meta/`; data directories 0700.
-  // Throws SystemError naming the directory.
+  // Throws SystemError naming the directory, and what require_presence() throws for a new server.
   void create_directories() const;
+
+  // Throws when the disk of the catalogue seems not to be mounted (catalogue/presence.h).
+  void require_presence(catalogue::NewCatalogue new_catalogue) const;
+  std::optional<Error> find_absence(catalogue::NewCatalogue new_catalogue) const;
+  void note_presence() const;
 
  private:
   config::ServerConfig config_;

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "catalogue/backup_kind.h"
@@ -16,6 +17,7 @@
 #include "stored/backup_writer.h"
 #include "stored/restorable.h"
 #include "verify/window_end.h"
+#include "wal/wal_file_name.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/wal_archive.h"
 
@@ -195,6 +197,33 @@ void survey_backup_files(const server::Server& server, VerifyDepth depth, Progre
   }
 }
 
+namespace {
+
+void add_received(const catalogue::CatalogueLocations& locations, SurveyFacts& facts) {
+  if (!locations.has_local_wals) return;
+  for (const fs::path& directory : {locations.streaming_directory, locations.incoming_directory}) {
+    for (const std::string& name : list_directory(directory)) {
+      const auto parsed = wal::parse_wal_file_name(name);
+      const bool is_segment = parsed && (parsed->kind == wal::WalFileKind::segment ||
+                                         parsed->kind == wal::WalFileKind::partial);
+      if (!is_segment) continue;
+      const auto segment = wal::parse_segment_name(
+          std::string_view(name).substr(0, wal::kSegmentNameLength), facts.segment_size);
+      // Gone meanwhile: it was archived.
+      const auto status = find_status(directory / name);
+      if (!segment || !status || status->st_size <= 0) continue;
+      ReceivedSegment& known = facts.received[segment->timeline][segment->number];
+      const auto size = static_cast<std::uint64_t>(status->st_size);
+      if (size <= known.size_bytes) continue;
+      known = {.file_name = name,
+               .size_bytes = std::min(size, facts.segment_size.bytes),
+               .mtime = static_cast<double>(status->st_mtim.tv_sec)};
+    }
+  }
+}
+
+}  // namespace
+
 SurveyFacts gather_wal_survey(const server::Server& server) {
   const catalogue::Catalogue& catalogue = server.catalogue();
   const catalogue::CatalogueLocations& locations = server.locations();
@@ -214,6 +243,7 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
   }
   facts.minimal_wal = catalogue::list_minimal_wal(locations.backup_directory);
   add_archive(server, facts);
+  add_received(locations, facts);
   facts.branches = wal_archive::read_branches(server, facts.segment_size);
   for (BackupInfo& info : list.backups) {
     SurveyedBackup backup = {.info = std::move(info)};

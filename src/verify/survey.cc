@@ -438,6 +438,24 @@ class Survey {
     }
   }
 
+  // What continues the archive without a gap.
+  std::optional<RecoveryWindow::Received> received_behind(const Path& path,
+                                                          std::uint64_t last) const {
+    std::optional<RecoveryWindow::Received> result;
+    for (std::uint64_t number = last + 1;; ++number) {
+      const auto timeline = facts_.received.find(part_at(path, number).timeline);
+      if (timeline == facts_.received.end()) return result;
+      const auto segment = timeline->second.find(number);
+      if (segment == timeline->second.end()) return result;
+      const ReceivedSegment& file = segment->second;
+      result =
+          RecoveryWindow::Received{.last_file = file.file_name,
+                                   .to_lsn = {number * facts_.segment_size.bytes + file.size_bytes},
+                                   .to_time = in_local_zone(from_epoch_seconds(file.mtime))};
+      if (file.size_bytes < facts_.segment_size.bytes) return result;
+    }
+  }
+
   void add_window(wal::TimelineId timeline, const Path& path,
                   const std::vector<const UsableBackup*>& backups, const SegmentRun& run) {
     RecoveryWindow window = {
@@ -450,12 +468,14 @@ class Survey {
       if (window.backup_count++ > 0) continue;
       const BackupInfo& info = usable->backup->info;
       window.first_backup = info.id;
-      window.from_time = info.end_time;
+      // One zone in one line, whatever that of the host was when the backup was taken.
+      if (info.end_time) window.from_time = in_local_zone(*info.end_time);
       // The last segment may have been written before the backup ended: nothing came since.
       if (info.end_time && *info.end_time > window.to_time) window.to_time = *info.end_time;
       window.from_lsn = info.end_xlog;
     }
     window.abandoned = abandoned_from(timeline);
+    window.received = received_behind(path, run.last);
     if (window.backup_count > 0) report_.windows.push_back(std::move(window));
   }
 

@@ -45,6 +45,13 @@ struct SurveyedBackup {
   std::string not_looked_at;
 };
 
+// A segment that was received and is not archived; a restore uses it, complete or not.
+struct ReceivedSegment {
+  std::string file_name;
+  std::uint64_t size_bytes = 0;
+  double mtime = 0;
+};
+
 struct SurveyFacts {
   std::string server_name;
   wal::SegmentSize segment_size;
@@ -55,6 +62,7 @@ struct SurveyFacts {
   // Archived, but with a finding instead.
   std::set<wal::TimelineId> unread_histories;
   catalogue::Branches branches;
+  std::map<wal::TimelineId, std::map<std::uint64_t, ReceivedSegment>> received;
   std::uint64_t wal_count = 0;
   std::uint64_t wal_size_bytes = 0;
   // Of the files of the archive and of the index.
@@ -77,6 +85,13 @@ struct RecoveryWindow {
   wal::Lsn to_lsn;
   // When the last segment was archived.
   Timestamp to_time;
+  // How much further the segments lead that were received and are not archived.
+  struct Received {
+    std::string last_file;
+    wal::Lsn to_lsn;
+    Timestamp to_time;
+  };
+  std::optional<Received> received;
   std::uint64_t backup_count = 0;
   // "" when it leads to the present; else from where on it does not.
   std::string abandoned;

@@ -55,6 +55,23 @@ class Surveyed : public testing::Test {
   SurveyFacts facts_;
 };
 
+// A restore uses what was received, the unfinished segment too.
+TEST_F(Surveyed, WhatWasReceivedLeadsFurther) {
+  add("20261121T101112", 1, 2);
+  facts_.segments[kOne] = {{.first = 1, .last = 3}};
+  facts_.received[kOne][4] = {.file_name = segment(1, 4), .size_bytes = facts_.segment_size.bytes};
+  facts_.received[kOne][5] = {
+      .file_name = segment(1, 5) + ".partial", .size_bytes = 100, .mtime = 1'800'000'000};
+  facts_.received[kOne][6] = {.file_name = segment(1, 6) + ".partial", .size_bytes = 100};
+  ASSERT_THAT(survey().windows, SizeIs(1));
+  const auto received = survey().windows[0].received;
+  ASSERT_TRUE(received);
+  EXPECT_EQ(received->last_file, segment(1, 5) + ".partial");
+  EXPECT_EQ(received->to_lsn.value, 5 * facts_.segment_size.bytes + 100);
+  facts_.received[kOne].erase(4);
+  EXPECT_FALSE(survey().windows[0].received) << "a gap";
+}
+
 TEST_F(Surveyed, NothingIsNoError) {
   EXPECT_FALSE(survey().has_errors());
   EXPECT_THAT(survey().windows, IsEmpty());

@@ -75,8 +75,8 @@ postgres::SystemId check_or_explain(const server::Server& server) {
     log::error(log::kWalArchiverComponent, "cannot stream WAL of server '{}': {}", server.name(),
                error.describe());
     throw Error(error.kind(),
-                fmt::format("Impossible to start WAL streaming. Check the log for more details, or "
-                            "run 'barman check {}'",
+                fmt::format("Impossible to start WAL streaming. {} 'barman check {}'",
+                            log::has_file() ? "Check the log for more details, or run" : "Run",
                             server.name()),
                 reason_and_hint(error));
   }

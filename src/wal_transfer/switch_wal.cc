@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "base/hint.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "postgres/queries.h"
@@ -75,6 +77,22 @@ std::optional<postgres::WalSwitch> switch_or_explain(const server::Server& serve
   }
 }
 
+// Whoever has just started one ("cron") need not hear of it.
+void warn_without_receiver(const server::Server& server, Messages& messages) {
+  constexpr int kLooks = 20;
+  constexpr int kLookPauseMs = 100;
+  if (!server.config().streaming_archiver || server.config().archiver) return;
+  for (int look = 0; look < kLooks; ++look) {
+    if (FileLock::holder(catalogue::receive_wal_lock(server.locks()))) return;
+    if (server.interrupt().is_requested()) return;
+    sleep_unless_interrupted(kLookPauseMs, server.interrupt());
+  }
+  messages.warning(fmt::format(
+      "No receive-wal runs for server '{0}': WAL does not come in. Start it (\"barman cron\"), and "
+      "look at \"barman check {0}\".",
+      server.name()));
+}
+
 }  // namespace
 
 void warn_of_ignored_primary(const server::Server& server, Messages& messages) {
@@ -99,6 +117,7 @@ void switch_wal(const server::Server& server, const SwitchRequest& request, Mess
     messages.info(fmt::format("No switch required for server '{}'", server.name()));
   }
   if (!request.archive_timeout) return;
+  warn_without_receiver(server, messages);
   if (result && result->closed) {
     wait_for_wal(server, *result->closed, *request.archive_timeout, messages);
   } else {

@@ -207,7 +207,7 @@ TEST_F(Commands, AreSilentWhenAskedTo) {
   const CommandResult refused = barman_.run({"-q", "show-backup", "main", "latest"});
   EXPECT_EQ(refused.err,
             "ERROR: Unknown backup 'latest' for server 'main'\n"
-            "HINT: 'barman list-backups main' shows the backups.\n");
+            "HINT: Server 'main' has no backups. Take one: 'barman backup main'.\n");
   EXPECT_EQ(refused.exit_code, 1);
 }
 

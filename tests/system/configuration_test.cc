@@ -163,7 +163,7 @@ TEST_F(ConfigurationCommands, TellWhatIsMissingAtTheStart) {
       run_command({.argv = {barman_program().string(), "-c", file.string(), "list-servers"}});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_EQ(result.err,
-            "EXCEPTION: No section: 'barman'\nSee log file for more details.\n"
+            "EXCEPTION: No section: 'barman'\n"
             "HINT: Add a [barman] section to \"" +
                 file.string() + "\".\n");
 }

@@ -116,6 +116,7 @@ TEST_F(Outputs, OfABackupAndItsWal) {
 TEST_F(Outputs, OfVerification) {
   golden("verify-backup/fine", {"verify-backup", "main", backup_});
   golden("generate-manifest/exists", {"generate-manifest", "main", backup_});
+  begin_a_segment();
   golden("catalogue-check/fine", {"catalogue-check", "main"});
   golden("catalogue-check/deep", {"catalogue-check", "--deep", "main"});
   flip_bit(data() / "PG_VERSION", 0);
