@@ -38,6 +38,11 @@ std::vector<Cure> retention_cures(const CheckResult&, const Site& site) {
 }
 
 std::vector<Cure> backup_cures(const CheckResult& failure, const Site& site) {
+  if (failure.hint.find("not understood") != std::string::npos) {
+    return {{.place = CurePlace::configuration,
+             .cause = failure.hint,
+             .lines = option_line(site, "minimum_redundancy = 1")}};
+  }
   return {{.place = CurePlace::afterwards,
            .cause = failure.hint,
            .lines = {fmt::format("barman backup --wait {}", site.server)}}};
