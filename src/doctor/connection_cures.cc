@@ -27,7 +27,7 @@ std::string firewall_line(const ConnectProblem& problem, const Site& site) {
 }
 
 std::vector<Cure> not_listening(const ConnectProblem& problem, const Site& site) {
-  return {{.place = Place::database_host,
+  return {{.place = CurePlace::database_host,
            .cause = fmt::format("nothing accepts connections on {}, port {}", host_of(problem),
                                 port_of(problem)),
            .lines = {"pg_lsclusters   # does it run, and on which port?",
@@ -47,7 +47,7 @@ std::vector<Cure> not_let_in(const ConnectProblem& problem, const Site& site) {
         "line 'hostssl' does not count");
   }
   lines.push_back(postgres::hba_line(known));
-  return {{.place = Place::hba_file,
+  return {{.place = CurePlace::hba_file,
            .cause = fmt::format("pg_hba.conf does not let role {} in from {}",
                                 quoted_name(known.user), known.client_address),
            .lines = lines}};
@@ -57,19 +57,19 @@ std::vector<Cure> without_password(const ConnectProblem& problem) {
   const std::string file = problem.password_file.empty() ? "~/.pgpass" : problem.password_file;
   switch (problem.password_file_state) {
     case PasswordFile::unreadable:
-      return {{.place = Place::root_here,
+      return {{.place = CurePlace::root_here,
                .cause = fmt::format("\"{}\" belongs to another user and is not read", file),
                .lines = {fmt::format("chown \"$(stat -c %U:%G \"$(dirname {0})\")\" {0}", file),
                          "chmod 0600 " + file}}};
     case PasswordFile::too_open:
-      return {{.place = Place::here,
+      return {{.place = CurePlace::here,
                .cause = fmt::format("libpq ignores \"{}\": others may read it", file),
                .lines = {"chmod 0600 " + file}}};
     case PasswordFile::absent:
     case PasswordFile::usable:
       break;
   }
-  return {{.place = Place::here,
+  return {{.place = CurePlace::here,
            .cause = fmt::format("PostgreSQL asks for a password of role {}, and \"{}\" has none",
                                 quoted_name(problem.user), file),
            .lines = {fmt::format("(umask 077; cat >> {})", file),
@@ -78,7 +78,7 @@ std::vector<Cure> without_password(const ConnectProblem& problem) {
 }
 
 Cure in_psql(std::string cause, std::vector<std::string> lines) {
-  return {.place = Place::psql, .cause = std::move(cause), .lines = std::move(lines)};
+  return {.place = CurePlace::psql, .cause = std::move(cause), .lines = std::move(lines)};
 }
 
 // More than the number that PostgreSQL tells; with wal_level = minimal it would not start.
@@ -92,7 +92,7 @@ Cure more_wal_senders(const ConnectProblem& problem, const Site& site) {
   }
   lines.push_back(
       fmt::format("ALTER SYSTEM SET max_wal_senders = {};", postgres::enough_wal_senders(problem)));
-  return {.place = Place::psql,
+  return {.place = CurePlace::psql,
           .cause = "PostgreSQL allows too few WAL senders (max_wal_senders)",
           .lines = std::move(lines),
           .needs_restart = true};
@@ -136,7 +136,7 @@ std::vector<Cure> server_cures(const ConnectProblem& problem, const Site& site) 
     return {in_psql("TLS between this host and PostgreSQL fails: " + problem.message,
                     {"SHOW ssl;", "SHOW ssl_cert_file;"})};
   }
-  return {{.place = Place::database_host,
+  return {{.place = CurePlace::database_host,
            .cause = "PostgreSQL is starting, stopping or in recovery: " + problem.message,
            .lines = {"pg_lsclusters", "sudo journalctl -u 'postgresql*' -n 50"}}};
 }
@@ -146,21 +146,21 @@ std::vector<Cure> way_cures(const ConnectProblem& problem, const Site& site) {
     case ConnectCause::no_socket:
     case ConnectCause::socket_forbidden:
       return {
-          {.place = Place::database_host,
+          {.place = CurePlace::database_host,
            .cause = fmt::format("no PostgreSQL is behind the socket in \"{}\", port {}",
                                 problem.host, port_of(problem)),
            .lines = {"pg_lsclusters", "sudo systemctl start postgresql",
                      "sudo -u postgres psql -c 'SHOW unix_socket_directories' -c 'SHOW port'"}}};
     case ConnectCause::timeout:
-      return {{.place = Place::database_host,
+      return {{.place = CurePlace::database_host,
                .cause = fmt::format("{}, port {}, does not answer: a firewall, or the host is down",
                                     host_of(problem), port_of(problem)),
                .lines = {firewall_line(problem, site)}},
-              {.place = Place::here,
+              {.place = CurePlace::here,
                .cause = "whether the port can be reached",
                .lines = {fmt::format("nc -vz {} {}", host_of(problem), port_of(problem))}}};
     case ConnectCause::unknown_host:
-      return {{.place = Place::root_here,
+      return {{.place = CurePlace::root_here,
                .cause = fmt::format("the name \"{}\" has no address", problem.host),
                .lines = {fmt::format("echo 'ADDRESS {}' >> /etc/hosts", problem.host)}}};
     default:
@@ -196,22 +196,23 @@ std::vector<Cure> connection_cures(const ConnectProblem& problem, const Site& si
     case ConnectCause::tls:
       return server_cures(problem, site);
     case ConnectCause::kerberos:
-      return {{.place = Place::here,
+      return {{.place = CurePlace::here,
                .cause = "Kerberos refuses: " + problem.message,
                .lines = {"klist", "kinit -k -t KEYTAB PRINCIPAL"}}};
     case ConnectCause::database_missing:
-      return {{.place = Place::configuration,
+      return {{.place = CurePlace::configuration,
                .cause = fmt::format("database \"{}\" does not exist", problem.database),
                .lines = {fmt::format("[{}]", site.server),
                          fmt::format("conninfo = host={} user={} dbname=postgres", problem.host,
                                      problem.user)}}};
     case ConnectCause::unknown_service:
-      return {
-          {.place = Place::here, .cause = problem.message, .lines = {"cat ~/.pg_service.conf"}}};
+      return {{.place = CurePlace::here,
+               .cause = problem.message,
+               .lines = {"cat ~/.pg_service.conf"}}};
     case ConnectCause::other:
       break;
   }
-  return {{.place = Place::database_host,
+  return {{.place = CurePlace::database_host,
            .cause = problem.message,
            .lines = {"sudo tail -n 50 /var/log/postgresql/*.log"}}};
 }

@@ -7,7 +7,7 @@
 namespace barman::doctor {
 
 // In the order in which they are done: one that comes later may need those before.
-enum class Place {
+enum class CurePlace {
   root_here,      // a shell of root on this host
   here,           // a shell of the user that runs barman
   database_host,  // a shell on the host of PostgreSQL
@@ -22,12 +22,12 @@ enum class Place {
 enum class Action { none, create_directories, create_slot, start_receiver };
 
 struct Cure {
-  Place place = Place::afterwards;
+  CurePlace place = CurePlace::afterwards;
   // One sentence.
   std::string cause{};
   // To be pasted; comments begin as they do in that place.
   std::vector<std::string> lines{};
-  // Only after a restart of PostgreSQL (Place::psql).
+  // Only after a restart of PostgreSQL (CurePlace::psql).
   bool needs_restart = false;
   Action action = Action::none;
   // Labels of `check` that it is for.

@@ -92,7 +92,7 @@ const Entry* find_entry(std::string_view label) {
 }
 
 std::vector<Cure> unknown_cures(const CheckResult& failure, const Site& site) {
-  return {{.place = Place::here,
+  return {{.place = CurePlace::here,
            .cause = failure.hint.empty() ? "the log of barman tells more" : failure.hint,
            .lines = {fmt::format("tail -n 50 {}", site.log_file)}}};
 }
@@ -160,7 +160,7 @@ std::vector<std::string> sql_script(const std::vector<Cure>& cures, const Site& 
   bool needs_restart = false;
   bool has_settings = false;
   for (const Cure& cure : cures) {
-    if (cure.place != Place::psql) continue;
+    if (cure.place != CurePlace::psql) continue;
     lines.push_back("-- " + join(cure.checks, ", ") + ": " + cure.cause);
     for (const std::string& line : cure.lines) {
       // Made above where they are missing.

@@ -14,7 +14,8 @@
 
 namespace barman::doctor {
 
-// In the order of Place; the same lines in the same place once, for all checks that ask for them.
+// In the order of CurePlace; the same lines in the same place once, for all checks that ask for
+// them.
 std::vector<Cure> find_cures(const std::vector<check::CheckResult>& failures, const Site& site);
 
 // Whether the table knows the label, suffixes like " (WAL streaming)" aside.

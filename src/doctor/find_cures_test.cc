@@ -112,7 +112,7 @@ TEST(FindCures, WhatDependsOnTheConnectionWaitsForIt) {
   const std::vector<Cure> cures =
       find_cures({down, failure_of("replication slot"), failure_of("WAL archive")}, site);
   ASSERT_THAT(cures, SizeIs(1));
-  EXPECT_EQ(cures.front().place, Place::database_host);
+  EXPECT_EQ(cures.front().place, CurePlace::database_host);
   EXPECT_THAT(cures.front().lines, Contains(HasSubstr("listen_addresses")));
   EXPECT_THAT(cures.front().lines, Contains(HasSubstr("ufw allow from 192.0.2.10")));
 }

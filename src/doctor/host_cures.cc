@@ -25,26 +25,31 @@ std::vector<Cure> directory_cures(const CheckResult& failure, const Site& site) 
         fmt::format("install -d -m 0700 -o {0} -g \"$(id -gn {0})\" {1}", site.user, problem.path));
   }
   if (lines.empty()) lines.push_back(fmt::format("ls -ld /var/lib/barman   # {}", failure.hint));
-  return {{.place = Place::root_here,
+  return {{.place = CurePlace::root_here,
            .cause = failure.hint + ". Is the disk mounted?",
            .lines = std::move(lines),
            .action = Action::create_directories}};
 }
 
 std::vector<Cure> retention_cures(const CheckResult&, const Site& site) {
-  return {{.place = Place::configuration,
+  return {{.place = CurePlace::configuration,
            .cause = "retention_policy is not understood: nothing is deleted",
            .lines = option_line(site, "retention_policy = RECOVERY WINDOW OF 7 DAYS")}};
 }
 
 std::vector<Cure> backup_cures(const CheckResult& failure, const Site& site) {
-  return {{.place = Place::afterwards,
+  if (failure.hint.find("not understood") != std::string::npos) {
+    return {{.place = CurePlace::configuration,
+             .cause = failure.hint,
+             .lines = option_line(site, "minimum_redundancy = 1")}};
+  }
+  return {{.place = CurePlace::afterwards,
            .cause = failure.hint,
            .lines = {fmt::format("barman backup --wait {}", site.server)}}};
 }
 
 std::vector<Cure> small_backup_cures(const CheckResult& failure, const Site& site) {
-  return {{.place = Place::afterwards,
+  return {{.place = CurePlace::afterwards,
            .cause = failure.hint + ": has somebody dropped much, or is the limit out of date?",
            .lines = {fmt::format("barman list-backups {}", site.server),
                      fmt::format("barman verify-backup {} latest", site.server)}}};
@@ -57,27 +62,27 @@ std::vector<Cure> failed_backup_cures(const CheckResult& failure, const Site& si
                                 backup.reason.empty() ? "" : "   # " + backup.reason));
   }
   if (lines.empty()) lines.push_back(fmt::format("barman list-backups {}", site.server));
-  return {{.place = Place::afterwards,
+  return {{.place = CurePlace::afterwards,
            .cause = failure.hint + "; check says FAILED until they are deleted ('barman cron "
                                    "--remove-failed' does it when a later one is DONE)",
            .lines = std::move(lines)}};
 }
 
 std::vector<Cure> catalogue_cures(const CheckResult& failure, const Site& site) {
-  return {{.place = Place::afterwards,
+  return {{.place = CurePlace::afterwards,
            .cause = failure.hint,
            .lines = {fmt::format("barman catalogue-check {}", site.server)}}};
 }
 
 std::vector<Cure> encryption_cures(const CheckResult& failure, const Site& site) {
-  return {{.place = Place::here, .cause = failure.hint, .lines = {"gpg --list-keys"}},
-          {.place = Place::configuration,
+  return {{.place = CurePlace::here, .cause = failure.hint, .lines = {"gpg --list-keys"}},
+          {.place = CurePlace::configuration,
            .cause = "the key must be one of those",
            .lines = option_line(site, "encryption_key_id = KEY")}};
 }
 
 std::vector<Cure> option_cures(const CheckResult& failure, const Site& site) {
-  return {{.place = Place::configuration,
+  return {{.place = CurePlace::configuration,
            .cause = words_of_details(failure),
            .lines = {fmt::format("[{}]", site.server),
                      fmt::format("# correct it; 'man 5 barman' has the options, and 'barman "
@@ -86,7 +91,7 @@ std::vector<Cure> option_cures(const CheckResult& failure, const Site& site) {
 }
 
 std::vector<Cure> exclusive_cures(const CheckResult& failure, const Site& site) {
-  return {{.place = Place::configuration,
+  return {{.place = CurePlace::configuration,
            .cause = failure.hint,
            .lines = option_line(site, "backup_options = concurrent_backup")}};
 }
@@ -99,17 +104,17 @@ std::vector<Cure> ssh_cures(const CheckResult& failure, const Site& site) {
     lines.emplace_back("[ -e ~/.ssh/id_ed25519 ] || ssh-keygen -t ed25519");
     lines.push_back(join(words, " "));
   }
-  return {{.place = Place::here, .cause = failure.hint, .lines = std::move(lines)}};
+  return {{.place = CurePlace::here, .cause = failure.hint, .lines = std::move(lines)}};
 }
 
 std::vector<Cure> label_cures(const CheckResult& failure, const Site&) {
-  return {{.place = Place::database_host,
+  return {{.place = CurePlace::database_host,
            .cause = failure.hint,
            .lines = {"sudo systemctl start postgresql"}}};
 }
 
 std::vector<Cure> data_directory_cures(const CheckResult& failure, const Site& site) {
-  return {{.place = Place::root_here,
+  return {{.place = CurePlace::root_here,
            .cause = failure.hint,
            .lines = {fmt::format("usermod -a -G postgres {}   # and pg_ctl/initdb -g: the group "
                                  "may read the data directory",

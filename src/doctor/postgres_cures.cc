@@ -13,7 +13,7 @@ using check::CheckResult;
 std::string section_line(const Site& site) { return fmt::format("[{}]", site.server); }
 
 Cure slow_answer(const CheckResult& failure, const Site& site) {
-  return {.place = Place::afterwards,
+  return {.place = CurePlace::afterwards,
           .cause = failure.hint,
           .lines = {fmt::format("barman check --check-timeout 300 {}", site.server)}};
 }
@@ -25,7 +25,7 @@ std::vector<Cure> other_cluster(const Site& site) {
       site.server + "-" +
       (site.version ? postgres::major_version_text(*site.version) : std::string("new"));
   return {
-      {.place = Place::configuration,
+      {.place = CurePlace::configuration,
        .cause = fmt::format("PostgreSQL is another cluster ({}) than that of the catalogue ({})",
                             site.system_id.empty() ? "?" : site.system_id, site.stored_system_id),
        .lines =
@@ -34,7 +34,7 @@ std::vector<Cure> other_cluster(const Site& site) {
             section_line(site), "active = false",
             fmt::format("# and a copy of all other lines of [{}] as", site.server),
             fmt::format("[{}]", name)}},
-      {.place = Place::afterwards,
+      {.place = CurePlace::afterwards,
        .cause = "the new cluster needs a slot, WAL and a first backup of its own",
        .lines = {fmt::format("barman receive-wal --create-slot --if-not-exists {}", name),
                  "barman cron", fmt::format("barman switch-wal --archive {}", name),
@@ -45,7 +45,7 @@ std::vector<Cure> other_cluster(const Site& site) {
 
 std::vector<Cure> postgres_cures(const CheckResult& failure, const Site& site) {
   if (site.conninfo.empty()) {
-    return {{.place = Place::configuration,
+    return {{.place = CurePlace::configuration,
              .cause = "there is no connection string of PostgreSQL",
              .lines = {section_line(site), "conninfo = host=HOST user=barman dbname=postgres"}}};
   }
@@ -63,7 +63,7 @@ std::vector<Cure> grant_cures(const CheckResult& failure, const Site& site) {
          postgres::needed_grants(site.version.value_or(postgres::kVersion15)))
       lines.push_back(postgres::grant_statement(grant, site.role));
   }
-  return {{.place = Place::psql,
+  return {{.place = CurePlace::psql,
            .cause = fmt::format("role {} lacks rights: {}", site.role, failure.label),
            .lines = std::move(lines)}};
 }
@@ -72,14 +72,14 @@ std::vector<Cure> wal_level_cures(const CheckResult& failure, const Site& site) 
   if (failure.hint.find("minimal") == std::string::npos) return {slow_answer(failure, site)};
   const auto known = site.restart_settings.find("wal_level");
   return {
-      {.place = Place::psql,
+      {.place = CurePlace::psql,
        .cause = "wal_level = minimal: WAL cannot be used for recovery",
        .lines = {"ALTER SYSTEM SET wal_level = replica;", "ALTER SYSTEM SET max_wal_senders = 10;"},
        .needs_restart = known == site.restart_settings.end() || known->second}};
 }
 
 std::vector<Cure> standby_cures(const CheckResult& failure, const Site& site) {
-  return {{.place = Place::configuration,
+  return {{.place = CurePlace::configuration,
            .cause = failure.hint.empty() ? failure.label : failure.hint,
            .lines = {section_line(site), "conninfo = host=STANDBY user=barman dbname=postgres",
                      "primary_conninfo = host=PRIMARY user=barman dbname=postgres",
@@ -90,7 +90,7 @@ std::vector<Cure> system_id_cures(const CheckResult& failure, const Site& site) 
   if (failure.hint.find("changed") != std::string::npos) return other_cluster(site);
   if (failure.hint.find("streaming DSN") != std::string::npos) {
     return {
-        {.place = Place::configuration,
+        {.place = CurePlace::configuration,
          .cause = "streaming_conninfo leads to another cluster than conninfo",
          .lines = {section_line(site),
                    fmt::format("streaming_conninfo = host={} port={} user={}", site.database_host,

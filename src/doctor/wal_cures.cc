@@ -12,7 +12,7 @@ namespace {
 using check::CheckResult;
 
 Cure receiver_cure(const std::string& cause) {
-  return {.place = Place::afterwards,
+  return {.place = CurePlace::afterwards,
           .cause = cause,
           .lines = {"barman cron"},
           .action = Action::start_receiver};
@@ -24,7 +24,7 @@ std::string archive_command_line(const Site& site) {
 }
 
 Cure client_test(const std::string& cause, const Site& site) {
-  return {.place = Place::database_host,
+  return {.place = CurePlace::database_host,
           .cause = cause,
           .lines = {fmt::format("sudo -u postgres barman-wal-archive --test {} {} x",
                                 site.host_name, site.server),
@@ -41,7 +41,7 @@ std::vector<Cure> wal_archive_cures(const CheckResult&, const Site& site) {
   std::vector<Cure> cures;
   if (site.archives && !site.streams)
     cures.push_back(client_test("whether PostgreSQL can hand its WAL over", site));
-  cures.push_back({.place = Place::afterwards,
+  cures.push_back({.place = CurePlace::afterwards,
                    .cause = "no WAL has arrived: a switch completes a segment, which must come",
                    .lines = {fmt::format("barman switch-wal --archive {}", site.server)}});
   return cures;
@@ -49,17 +49,17 @@ std::vector<Cure> wal_archive_cures(const CheckResult&, const Site& site) {
 
 std::vector<Cure> leftover_cures(const CheckResult& failure, const Site& site) {
   const bool is_incoming = failure.label.find("incoming") != std::string::npos;
-  return {{.place = Place::configuration,
+  return {{.place = CurePlace::configuration,
            .cause = failure.hint,
            .lines = {fmt::format("[{}]", site.server),
                      is_incoming ? "archiver = on" : "streaming_archiver = on"}},
-          {.place = Place::afterwards,
+          {.place = CurePlace::afterwards,
            .cause = "what waits there is archived; then the option may be off again",
            .lines = {fmt::format("barman archive-wal {}", site.server)}}};
 }
 
 std::vector<Cure> queue_cures(const CheckResult& failure, const Site& site) {
-  return {{.place = Place::afterwards,
+  return {{.place = CurePlace::afterwards,
            .cause = failure.hint,
            .lines = {fmt::format("barman archive-wal {}", site.server)}}};
 }
@@ -67,7 +67,7 @@ std::vector<Cure> queue_cures(const CheckResult& failure, const Site& site) {
 std::vector<Cure> slot_cures(const CheckResult& failure, const Site& site) {
   switch (site.slot) {
     case SlotState::missing:
-      return {{.place = Place::afterwards,
+      return {{.place = CurePlace::afterwards,
                .cause = fmt::format("replication slot '{}' does not exist: PostgreSQL keeps no WAL "
                                     "for this server",
                                     site.slot_name),
@@ -75,7 +75,7 @@ std::vector<Cure> slot_cures(const CheckResult& failure, const Site& site) {
                .action = Action::create_slot},
               receiver_cure("receive-wal must use the slot")};
     case SlotState::lost:
-      return {{.place = Place::afterwards,
+      return {{.place = CurePlace::afterwards,
                .cause = failure.hint,
                .lines = {fmt::format("barman receive-wal --reset {}", site.server), "barman cron",
                          fmt::format("barman backup --wait {}", site.server)}}};
@@ -93,14 +93,14 @@ std::vector<Cure> receiver_cures(const CheckResult& failure, const Site&) {
 
 std::vector<Cure> archive_mode_cures(const CheckResult&, const Site& site) {
   const auto known = site.restart_settings.find("archive_mode");
-  return {{.place = Place::psql,
+  return {{.place = CurePlace::psql,
            .cause = "archive_mode is off, and archiver = on expects WAL from archive_command",
            .lines = {"ALTER SYSTEM SET archive_mode = on;", archive_command_line(site)},
            .needs_restart = known == site.restart_settings.end() || known->second}};
 }
 
 std::vector<Cure> archive_command_cures(const CheckResult&, const Site& site) {
-  return {{.place = Place::psql,
+  return {{.place = CurePlace::psql,
            .cause = "archive_command is empty",
            .lines = {archive_command_line(site), "SELECT pg_reload_conf();"}},
           client_test("whether PostgreSQL can hand its WAL over", site)};
@@ -124,7 +124,7 @@ std::vector<Cure> archiving_cures(const CheckResult&, const Site& site) {
   }
   std::vector<Cure> cures = {client_test(cause, site)};
   if (!site.waiting_wal && site.is_reached) {
-    cures.push_back({.place = Place::psql,
+    cures.push_back({.place = CurePlace::psql,
                      .cause = "so that barman can tell how much WAL waits",
                      .lines = {fmt::format("GRANT {} TO {};", postgres::kWaitingWalRight,
                                            postgres::quoted_name(site.role))}});
@@ -133,7 +133,7 @@ std::vector<Cure> archiving_cures(const CheckResult&, const Site& site) {
 }
 
 std::vector<Cure> archiver_error_cures(const CheckResult& failure, const Site& site) {
-  return {{.place = Place::afterwards,
+  return {{.place = CurePlace::afterwards,
            .cause = "archive-wal has put files aside (" + failure.hint +
                     "): look at them, and move away what is not needed",
            .lines = {fmt::format("ls -l \"$(barman show-servers {} | sed -n "
@@ -145,13 +145,13 @@ std::vector<Cure> archiver_error_cures(const CheckResult& failure, const Site& s
 std::vector<Cure> last_run_cures(const CheckResult& failure, const Site& site) {
   const std::vector<std::string> words = split_blanks(failure.label);
   const std::string task = words.empty() ? "" : words.back();
-  return {{.place = Place::afterwards,
+  return {{.place = CurePlace::afterwards,
            .cause = failure.hint,
            .lines = {fmt::format("barman {} {}", task, site.server)}}};
 }
 
 std::vector<Cure> index_cures(const CheckResult& failure, const Site& site) {
-  return {{.place = Place::afterwards,
+  return {{.place = CurePlace::afterwards,
            .cause = failure.hint,
            .lines = {fmt::format("barman rebuild-xlogdb {}", site.server)}}};
 }

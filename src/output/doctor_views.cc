@@ -11,7 +11,7 @@ namespace barman::output {
 namespace {
 
 using doctor::AppliedCure;
-using doctor::Place;
+using doctor::CurePlace;
 using doctor::Site;
 
 std::string database_host_text(const Site& site) {
@@ -38,7 +38,7 @@ JsonValue cures_json(const std::vector<AppliedCure>& cures) {
 }
 
 // A comment in the language of that place.
-std::string_view comment_mark(Place place) { return place == Place::psql ? "--" : "#"; }
+std::string_view comment_mark(CurePlace place) { return place == CurePlace::psql ? "--" : "#"; }
 
 void write_cure(Reporter& reporter, const AppliedCure& applied) {
   const doctor::Cure& cure = applied.cure;
@@ -54,46 +54,46 @@ void write_cure(Reporter& reporter, const AppliedCure& applied) {
 
 }  // namespace
 
-std::string place_text(Place place, const Site& site) {
+std::string place_text(CurePlace place, const Site& site) {
   switch (place) {
-    case Place::root_here:
+    case CurePlace::root_here:
       return "on this host, as root";
-    case Place::here:
+    case CurePlace::here:
       return fmt::format("on this host, as {}", site.user);
-    case Place::database_host:
+    case CurePlace::database_host:
       return "on " + database_host_text(site);
-    case Place::hba_file:
+    case CurePlace::hba_file:
       return fmt::format(
           "in pg_hba.conf on {}, before the other lines of that role; then: psql -c "
           "'SELECT pg_reload_conf()'",
           database_host_text(site));
-    case Place::psql:
+    case CurePlace::psql:
       return fmt::format("in psql, as superuser, in database {}, on {}", site.database,
                          database_host_text(site));
-    case Place::configuration:
+    case CurePlace::configuration:
       return fmt::format("in the configuration ({} or the files that it includes)",
                          site.configuration_file);
-    case Place::afterwards:
+    case CurePlace::afterwards:
       break;
   }
   return fmt::format("then on this host, as {}", site.user);
 }
 
-std::string_view place_key(Place place) {
+std::string_view place_key(CurePlace place) {
   switch (place) {
-    case Place::root_here:
+    case CurePlace::root_here:
       return "root";
-    case Place::here:
+    case CurePlace::here:
       return "here";
-    case Place::database_host:
+    case CurePlace::database_host:
       return "database_host";
-    case Place::hba_file:
+    case CurePlace::hba_file:
       return "pg_hba.conf";
-    case Place::psql:
+    case CurePlace::psql:
       return "psql";
-    case Place::configuration:
+    case CurePlace::configuration:
       return "configuration";
-    case Place::afterwards:
+    case CurePlace::afterwards:
       break;
   }
   return "afterwards";
@@ -110,7 +110,7 @@ void write_cures(Reporter& reporter, const Site& site, const std::vector<Applied
   reporter.result_line(
       fmt::format("Server {}: {} to cure", site.server,
                   cures.size() == 1 ? "one thing" : fmt::format("{} things", cures.size())));
-  std::optional<Place> place;
+  std::optional<CurePlace> place;
   bool needs_restart = false;
   bool can_apply = false;
   bool has_sql = false;
@@ -125,7 +125,7 @@ void write_cures(Reporter& reporter, const Site& site, const std::vector<Applied
     write_cure(reporter, applied);
     needs_restart = needs_restart || applied.cure.needs_restart;
     can_apply = can_apply || (applied.cure.action != doctor::Action::none && !applied.is_done);
-    has_sql = has_sql || applied.cure.place == Place::psql;
+    has_sql = has_sql || applied.cure.place == CurePlace::psql;
   }
   if (needs_restart) reporter.result_line("\t-- then restart PostgreSQL");
   reporter.result_line("");

@@ -16,8 +16,8 @@ void write_cures(Reporter& reporter, const doctor::Site& site,
                  const std::vector<doctor::AppliedCure>& cures);
 
 // "in psql, as superuser of pg"
-std::string place_text(doctor::Place place, const doctor::Site& site);
+std::string place_text(doctor::CurePlace place, const doctor::Site& site);
 // Its word in JSON.
-std::string_view place_key(doctor::Place place);
+std::string_view place_key(doctor::CurePlace place);
 
 }  // namespace barman::output

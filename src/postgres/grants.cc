@@ -81,7 +81,7 @@ std::vector<std::string> role_script(const std::string& role, const std::string&
   if (!streaming_role.empty()) {
     lines.push_back(fmt::format("ALTER ROLE {} REPLICATION;", quoted_name(streaming_role)));
   }
-  lines.emplace_back("SELECT :SERVER_VERSION_NUM >= 150000 AS is_new \\gset");
+  lines.push_back(fmt::format("SELECT :SERVER_VERSION_NUM >= {} AS is_new \\gset", kVersion15));
   lines.emplace_back("\\if :is_new");
   for (const Grant& grant : needed_grants(kVersion15))
     lines.push_back(grant_statement(grant, role));

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/error.h"
@@ -15,7 +16,9 @@ std::vector<std::string> local_directories(const config::ServerConfig& config) {
        {config.backup_directory, config.basebackups_directory, config.wals_directory,
         config.incoming_wals_directory, config.streaming_wals_directory, config.errors_directory,
         config.xlogdb_location(), config.meta_directory()}) {
-    if (!config::is_cloud_url(directory)) directories.push_back(directory);
+    const bool is_known =
+        std::find(directories.begin(), directories.end(), directory) != directories.end();
+    if (!is_known && !config::is_cloud_url(directory)) directories.push_back(directory);
   }
   return directories;
 }
