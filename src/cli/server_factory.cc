@@ -58,8 +58,11 @@ std::string_view name_of_command(const CommandContext& context) {
 // The one place that keeps an empty mount point from passing for a server without backups.
 void require_catalogue(const CommandContext& context, const server::Server& server) {
   const std::string_view command = name_of_command(context);
-  const bool only_ends = command == "receive-wal" && context.arguments.is_set("stop");
-  switch (only_ends ? Absence::told : absence_rule(command)) {
+  Absence rule = absence_rule(command);
+  // What ends a process, and what asks another host, needs no catalogue here.
+  if (command == "receive-wal" && context.arguments.is_set("stop")) rule = Absence::told;
+  if (command == "sync-info" && context.arguments.is_set("primary")) rule = Absence::made_good;
+  switch (rule) {
     case Absence::refused:
       return server.require_presence(catalogue::NewCatalogue::is_error);
     case Absence::made_good:
