@@ -13,6 +13,8 @@
 
 namespace barman::accident {
 
+inline constexpr std::size_t kMaxToldRelations = 1000;
+
 enum class AccidentKind {
   dropped,       // relations: DROP TABLE, DROP SCHEMA, DROP INDEX …
   truncated,     // relations
@@ -41,8 +43,8 @@ struct Accident {
   // Of the commit; of a database that went, the last one that was seen when the transaction did not
   // end.
   Timestamp time;
-  // Recovery that ends before this record has everything still: the commit, but the files of a
-  // database go before it.
+  // Recovery that ends before this record has everything still: the commit, but a database is
+  // marked and its files go before it.
   wal::Lsn stop_before;
   wal::TimelineId timeline;
   std::uint32_t transaction = 0;
@@ -54,6 +56,8 @@ struct Accident {
   std::uint64_t dropped_files = 0;
   // The transaction made new files, too.
   std::uint64_t created_files = 0;
+  // Of those that were truncated: the files that they have since, at most kMaxToldRelations.
+  std::vector<wal::FileOfRelation> new_files;
   // No entry for the type of a table went: an index, a sequence, or a piece of a table.
   bool is_without_table = false;
   // The most important first; at most kMaxToldRelations of those that were dropped, and of others.
@@ -61,6 +65,5 @@ struct Accident {
   // The newest backup from which the moment can be reached; "" = none.
   std::string backup_id;
 };
-inline constexpr std::size_t kMaxToldRelations = 1000;
 
 }  // namespace barman::accident

@@ -1,6 +1,7 @@
 #include "accident/history_fold.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 namespace barman::accident {
@@ -51,7 +52,8 @@ void HistoryFold::add(PieceFacts&& piece) {
   for (const auto& [drop, microseconds] : piece.lone_database_drops) {
     const std::int64_t time = microseconds != 0 ? microseconds : last_time_;
     if (!is_asked_for(time)) continue;
-    judge_database(drop, {.kind = AccidentKind::database_dropped, .time = {.microseconds = time}});
+    judge_database(drop, {},
+                   {.kind = AccidentKind::database_dropped, .time = {.microseconds = time}});
   }
   for (auto& [transaction, changes] : piece.open) open_[transaction].add(std::move(changes));
 }
@@ -90,7 +92,8 @@ void HistoryFold::judge(const TransactionEnding& ending, TransactionChanges& cha
                            .transaction = ending.transaction,
                            .deleted_rows = changes.deleted_rows(),
                            .updated_rows = changes.updated_rows()};
-  for (const DatabaseDrop& drop : changes.dropped_databases) judge_database(drop, common);
+  for (const DatabaseDrop& drop : changes.dropped_databases)
+    judge_database(drop, changes.shared_mark, common);
   changes.rows.erase(wal::FileOfRelation{});
   bool is_told = false;
   if (!dropped.empty()) {
@@ -99,6 +102,12 @@ void HistoryFold::judge(const TransactionEnding& ending, TransactionChanges& cha
     accident.is_without_table = changes.types_removed == changes.own_types_removed;
     accident.created_files = changes.created.size();
     add_relations(changes, dropped, accident);
+    if (accident.kind == AccidentKind::truncated) {
+      std::ranges::copy_if(changes.created, std::back_inserter(accident.new_files),
+                           [&](const wal::FileOfRelation&) {
+                             return accident.new_files.size() < kMaxToldRelations;
+                           });
+    }
     accident.dropped_files = static_cast<std::uint64_t>(std::ranges::count_if(
         dropped, [&](const wal::FileOfRelation& file) { return !changes.created.contains(file); }));
     // A relation that the transaction had made itself is no loss.
@@ -114,10 +123,11 @@ void HistoryFold::judge(const TransactionEnding& ending, TransactionChanges& cha
   if (!accident.relations.empty()) accidents_.push_back(std::move(accident));
 }
 
-void HistoryFold::judge_database(const DatabaseDrop& drop, Accident accident) {
+void HistoryFold::judge_database(const DatabaseDrop& drop, const std::optional<wal::Lsn>& mark,
+                                 Accident accident) {
   if (is_moved(drop.database)) return;
   accident.kind = AccidentKind::database_dropped;
-  accident.stop_before = drop.record;
+  accident.stop_before = mark && *mark < drop.record ? *mark : drop.record;
   accident.timeline = timeline_;
   accident.database = drop.database.oid;
   accident.deleted_rows = 0;
@@ -138,7 +148,8 @@ std::vector<Accident> HistoryFold::take() && {
   for (const auto& [transaction, changes] : open_) {
     if (!is_asked_for(last_time_)) continue;
     for (const DatabaseDrop& drop : changes.dropped_databases) {
-      judge_database(drop, {.time = {.microseconds = last_time_}, .transaction = transaction});
+      judge_database(drop, changes.shared_mark,
+                     {.time = {.microseconds = last_time_}, .transaction = transaction});
     }
   }
   std::ranges::stable_sort(accidents_, {}, &Accident::stop_before);

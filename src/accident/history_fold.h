@@ -34,7 +34,8 @@ class HistoryFold {
   void end_transaction(const TransactionEnding& ending, PieceFacts& piece);
   void judge(const TransactionEnding& ending, TransactionChanges& changes,
              const std::vector<wal::FileOfRelation>& dropped);
-  void judge_database(const DatabaseDrop& drop, Accident accident);
+  void judge_database(const DatabaseDrop& drop, const std::optional<wal::Lsn>& mark,
+                      Accident accident);
   bool is_moved(const wal::DroppedDatabase& database) const;
   bool is_asked_for(std::int64_t microseconds) const;
 

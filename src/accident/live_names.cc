@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -20,9 +21,25 @@ constexpr postgres::ConnectionLimits kNameLimits = {.connect_timeout = std::chro
                                                     .statement_timeout = std::chrono::seconds(10)};
 
 bool has_nameless(const Accident& accident) {
-  return std::ranges::any_of(accident.relations, [](const ChangedRelation& relation) {
-    return relation.name.empty() && !relation.is_dropped;
+  return std::ranges::any_of(accident.relations, [&](const ChangedRelation& relation) {
+    return relation.name.empty() &&
+           (!relation.is_dropped || accident.kind == AccidentKind::truncated);
   });
+}
+
+// Truncated relations are still there, with other files.
+void name_new_files(const std::map<std::uint32_t, postgres::RelationName>& names,
+                    Accident& accident) {
+  if (!has_nameless(accident)) return;
+  std::vector<ChangedRelation> known;
+  for (const wal::FileOfRelation& file : accident.new_files) {
+    const auto found = names.find(file.number);
+    if (found == names.end()) continue;
+    known.push_back({.file = file,
+                     .name = found->second.name,
+                     .kind = postgres::relation_kind_text(found->second.kind)});
+  }
+  accident.relations.insert(accident.relations.begin(), known.begin(), known.end());
 }
 
 void name_relations(const server::Server& server, const std::string& database,
@@ -33,6 +50,7 @@ void name_relations(const server::Server& server, const std::string& database,
       postgres::Connection::open(conninfo, kNameLimits, server.interrupt());
   const auto names = postgres::query_relation_names(connection);
   for (Accident* accident : accidents) {
+    name_new_files(names, *accident);
     for (ChangedRelation& relation : accident->relations) {
       const auto found = names.find(relation.file.number);
       if (found == names.end() || relation.is_dropped || !relation.name.empty()) continue;

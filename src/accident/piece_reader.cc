@@ -11,6 +11,8 @@ namespace {
 // OIDs below are those of the system; so are the numbers of its files, until they are rewritten.
 constexpr std::uint32_t kFirstUserNumber = 16384;
 constexpr std::uint32_t kTypeCatalogue = 1247;
+constexpr std::uint32_t kSharedTablespace = 1664;
+constexpr std::uint64_t kMarkDistance = std::uint64_t{16} << 20;
 // A block, and the headers in front of it.
 constexpr std::size_t kRecordLimit = 9216;
 // A commit that names a million files.
@@ -70,9 +72,12 @@ TransactionChanges& PieceReader::changes_of(std::uint32_t transaction) {
 
 void PieceReader::look_at_heap(const wal::RecordView& record) {
   const wal::RowChange change = wal::row_change_of(record);
-  if (change == wal::RowChange::none || record.transaction == 0) return;
+  const bool is_overwritten = change == wal::RowChange::overwritten;
+  if (change == wal::RowChange::none || (record.transaction == 0 && !is_overwritten)) return;
   const std::optional<wal::ChangedBlock> block = wal::find_changed_block(record);
   if (!block) return;
+  if (block->relation.tablespace == kSharedTablespace) return look_at_shared(record, *block);
+  if (is_overwritten) return;
   const wal::FileOfRelation& file = block->relation;
   if (file.number < kFirstUserNumber) {
     if (file.number == kTypeCatalogue) look_at_type(record, *block);
@@ -91,6 +96,29 @@ void PieceReader::look_at_heap(const wal::RecordView& record) {
     last_counts_ = &changes.rows[file];
   }
   ++(change == wal::RowChange::deleted ? last_counts_->deleted : last_counts_->updated);
+}
+
+// DROP DATABASE overwrites the row of the database first, so that nobody connects any more, and
+// deletes it then.
+void PieceReader::look_at_shared(const wal::RecordView& record, const wal::ChangedBlock& block) {
+  const wal::RowChange change = wal::row_change_of(record);
+  const bool is_overwritten = change == wal::RowChange::overwritten;
+  if (!is_overwritten && change != wal::RowChange::deleted) return;
+  const std::optional<std::uint16_t> row = wal::find_row_number(record);
+  if (!row) return;
+  const std::tuple place(block.relation.number, block.number, *row);
+  if (is_overwritten) {
+    overwritten_[place] = {record.begin, record.transaction};
+    return;
+  }
+  const auto found = overwritten_.find(place);
+  if (found == overwritten_.end()) return;
+  const auto& [lsn, transaction] = found->second;
+  // What vacuum has overwritten long before is none; it has no transaction, as DROP may have none.
+  const bool is_near = record.begin.value - lsn.value < kMarkDistance;
+  if (transaction == record.transaction || (transaction == 0 && is_near)) {
+    changes_of(record.transaction).shared_mark = lsn;
+  }
 }
 
 void PieceReader::look_at_type(const wal::RecordView& record, const wal::ChangedBlock& block) {

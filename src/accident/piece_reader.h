@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -69,6 +71,7 @@ class PieceReader {
  private:
   void look_at_heap(const wal::RecordView& record);
   void look_at_type(const wal::RecordView& record, const wal::ChangedBlock& block);
+  void look_at_shared(const wal::RecordView& record, const wal::ChangedBlock& block);
   void look_at_pages(const wal::RecordView& record);
   void look_at_database(const wal::RecordView& record);
   void look_at_ending(const wal::RecordView& record);
@@ -81,6 +84,10 @@ class PieceReader {
   TransactionChanges* last_changes_ = nullptr;
   wal::FileOfRelation last_file_;
   RowCounts* last_counts_ = nullptr;
+  // Rows of shared catalogues, by file, block and row, that were overwritten last: where, by whom.
+  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint16_t>,
+           std::pair<wal::Lsn, std::uint32_t>>
+      overwritten_;
 };
 
 }  // namespace barman::accident

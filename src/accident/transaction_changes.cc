@@ -42,6 +42,7 @@ void TransactionChanges::add(TransactionChanges&& other) {
   types_added.merge(other.types_added);
   types_removed += other.types_removed;
   own_types_removed += other.own_types_removed;
+  if (!shared_mark) shared_mark = other.shared_mark;
   std::ranges::move(other.dropped_databases, std::back_inserter(dropped_databases));
 }
 

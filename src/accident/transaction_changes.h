@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <vector>
@@ -43,6 +44,9 @@ struct TransactionChanges {
   // Of those, added by the same transaction.
   std::uint64_t own_types_removed = 0;
   std::vector<DatabaseDrop> dropped_databases;
+  // Where a row of a shared catalogue that it deletes was overwritten just before: the database is
+  // marked as one that is being dropped.
+  std::optional<wal::Lsn> shared_mark;
 
   std::uint64_t deleted_rows() const;
   std::uint64_t updated_rows() const;

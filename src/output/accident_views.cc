@@ -102,6 +102,15 @@ std::string relation_text(const ChangedRelation& relation) {
   return parts.empty() ? text : fmt::format("{} ({})", text, join(parts, ", "));
 }
 
+// Quoted only where a shell would take it apart.
+std::string server_word(const std::string& server) {
+  const bool is_plain = std::ranges::all_of(server, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  });
+  return is_plain ? server : shell_quote(server);
+}
+
 void write_accident(Reporter& reporter, const std::string& server, const Accident& accident) {
   std::string title = fmt::format("{}: LSN {}", format_iso(in_local_zone(accident.time)),
                                   wal::format_lsn(accident.stop_before));
@@ -124,7 +133,7 @@ void write_accident(Reporter& reporter, const std::string& server, const Acciden
     return;
   }
   reporter.result_line("\t\tbefore it: barman " +
-                       join(accident::undo_words(accident, shell_quote(server)), " "));
+                       join(accident::undo_words(accident, server_word(server)), " "));
 }
 
 JsonValue relation_json(const ChangedRelation& relation) {

@@ -20,7 +20,8 @@ struct AccidentQuestion {
 // "database_dropped", "time", "lsn", "timeline", "xid", "database_oid", "database", "deleted_rows",
 // "updated_rows", "dropped_files", "created_files", "known_size_bytes", "relations": [{"file",
 // "name", "kind", "dropped", "deleted_rows", "updated_rows", "size_bytes"}], "backup", "command":
-// [words]}], "unread": [texts]}}. What is not known is null.
+// [words]}], "unread": [texts]}}. What is not known is null. Of truncated relations that the backup
+// does not know the server may tell the names: they are listed by the file that they have since.
 void write_accidents(Reporter& reporter, const std::string& server,
                      const accident::AccidentReport& report, const AccidentQuestion& question);
 

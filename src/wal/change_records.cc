@@ -185,6 +185,8 @@ RowChange row_change_of(const RecordView& record) {
     case 0x20:  // and without a new entry in indexes
     case 0x40:
       return RowChange::updated;
+    case 0x70:
+      return RowChange::overwritten;
     default:
       return RowChange::none;
   }
@@ -194,7 +196,7 @@ std::optional<std::uint16_t> find_row_number(const RecordView& record) {
   const std::optional<Bytes> data = find_own_data(record);
   if (!data || record.manager != kHeapManager) return std::nullopt;
   RecordFields fields(*data);
-  // xl_heap_insert begins with it, xl_heap_delete with xmax.
+  // xl_heap_insert and xl_heap_inplace begin with it, xl_heap_delete with xmax.
   if (row_change_of(record) == RowChange::deleted) fields.skip(sizeof(std::uint32_t));
   const auto number = fields.take<std::uint16_t>();
   if (fields.is_bad()) return std::nullopt;

@@ -50,9 +50,11 @@ struct ChangedBlock {
 };
 std::optional<ChangedBlock> find_changed_block(const RecordView& record);
 
-enum class RowChange { none, inserted, deleted, updated };
+// overwritten: in place, whether its transaction ends or not.
+enum class RowChange { none, inserted, deleted, updated, overwritten };
 RowChange row_change_of(const RecordView& record);
-// Where in its block the row of a single insert or delete is; only of a record that is whole.
+// Where in its block the row of a single insert, delete or overwriting is; only of a record that is
+// whole.
 std::optional<std::uint16_t> find_row_number(const RecordView& record);
 
 // Whether it writes a page as a whole, as those who build relations do.

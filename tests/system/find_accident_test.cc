@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -184,6 +185,9 @@ TEST_P(FindAccident, TellsWhatWasDoneAndWhatBringsItBack) {
   EXPECT_EQ(first.at("relations").front().at("size_bytes"), 16384);
   EXPECT_EQ(found.at("accidents").at(4).at("relations").front().at("name"), "public.many");
   EXPECT_EQ(found.at("accidents").back().at("database"), "shop");
+  // The backup has other files of it, the server knows the newest.
+  const nlohmann::json& truncated = found.at("accidents").at(expected.size() - 2);
+  EXPECT_THAT(truncated.at("relations").dump(), HasSubstr("\"public.grown\""));
   EXPECT_EQ(lines_of(find({"--from", from, "--to", to})), Words{expected.at(4)});
 
   const CommandResult text = site_.barman.run({"find-accident", "main"});
@@ -195,6 +199,17 @@ TEST_P(FindAccident, TellsWhatWasDoneAndWhatBringsItBack) {
   const nlohmann::json& accidents = found.at("accidents");
   EXPECT_EQ(before(accidents.front(), "postgres", "SELECT count(*) FROM orders"), "300");
   EXPECT_EQ(before(accidents.back(), "shop", "SELECT count(*) FROM goods"), "7");
+
+  // What cannot be read may hold an accident: that there is none is never said then.
+  const std::string lsn = accidents.front().at("lsn");
+  const std::uint64_t place = std::stoull(lsn.substr(2), nullptr, 16);
+  const std::string damaged = fmt::format("0000000100000000{:08X}", place >> 20);
+  const fs::path file = site_.server_directory() / "wals" / damaged.substr(0, 16) / damaged;
+  const auto page = static_cast<std::streamoff>(place % (1U << 20) / 8192 * 8192);
+  std::fstream(file, std::ios::in | std::ios::out).seekp(page) << "no page header";
+  const CommandResult doubtful = site_.barman.run({"find-accident", "main"});
+  EXPECT_EQ(doubtful.exit_code, 1);
+  EXPECT_THAT(doubtful.out, HasSubstr("not known: WAL file '" + damaged + "'"));
 }
 
 }  // namespace
