@@ -16,6 +16,7 @@
 #include "storage/object_text.h"
 #include "storage/test_support.h"
 #include "stored/backup_store.h"
+#include "stored/kept_configuration.h"
 #include "stored/restorable.h"
 
 namespace barman::stored {
@@ -281,6 +282,21 @@ TEST_F(BucketBackupTest, TheManifestIsFetchedWhereThisHostHasNone) {
   BackupStore(other).remove(kBucketBackup);
   EXPECT_FALSE(find_status(path));
   EXPECT_TRUE(keys().empty());
+}
+
+TEST_F(BucketBackupTest, KeptConfigurationIsThereAfterAnotherAttempt) {
+  const auto storage = std::make_shared<storage::MemoryStorage>();
+  const catalogue::Catalogue catalogue = catalogue_in(directory_.path() / "main", storage);
+  const std::vector<KeptFile> files = {{.name = "conf.d/a.conf", .content = "a = 1\n"},
+                                       {.name = "postgresql.conf", .content = "b = 2\n"}};
+  keep_configuration(catalogue, kBucketBackup, files);
+  const std::string archive = kBucketBackup.value + "/data.tar";
+  storage::put_object_text(*storage, archive, "half of it");
+  BackupStore(catalogue).clear(kBucketBackup);
+  EXPECT_FALSE(storage->find(archive));
+  EXPECT_EQ(read_kept_configuration(catalogue, kBucketBackup), files);
+  BackupStore(catalogue).remove(kBucketBackup);
+  EXPECT_TRUE(read_kept_configuration(catalogue, kBucketBackup).empty());
 }
 
 }  // namespace
