@@ -50,7 +50,9 @@ TwoHosts::TwoHosts(const std::string& setup, const std::vector<std::string>& hos
   argv.insert(argv.end(), hosts.begin(), hosts.end());
   {
     const ActAsRoot as_root;
-    maker_.emplace(CommandRequest{.argv = as_real_root(argv)});
+    // The kernel lets no signal of a dying process of another user through to it: it looks itself.
+    maker_.emplace(CommandRequest{.argv = as_real_root(argv),
+                                  .environment = {{"TWO_HOSTS_OWNER", std::to_string(getpid())}}});
   }
   const bool is_decided =
       eventually([&] { return fs::exists(list) || !maker_->is_running(); }, kSetupTimeout);
