@@ -58,7 +58,7 @@ bool is_stored_plain(const server::Server& server) {
 }
 
 std::filesystem::path reserved_path(const server::Server& server, const catalogue::BackupId& id) {
-  return server.locations().meta_directory / (".room-" + id.value);
+  return server.locations().backup_directory / (".room-" + id.value);
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ SpaceJudgement judge_space(const SpaceFacts& facts);
 // without an answer the backup tells why itself.
 void require_space(const server::Server& server, const BackupRequest& request, Messages& messages);
 
-// Some room in the directory of the metadata, so that the failure of a backup that has filled the
+// Some room on the disk of the metadata, so that the failure of a backup that has filled the
 // disk can be recorded: a hidden file, which goes with this object, or before.
 class ReservedRoom {
  public:

@@ -14,6 +14,7 @@
 #include "backup/generate_manifest.h"
 #include "base/error.h"
 #include "base/file_lock.h"
+#include "base/hint.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
@@ -162,10 +163,10 @@ void fail(BackupJob& job, ReservedRoom& room, const Error& error) {
   }
   std::string text = "Backup failed " + job.action + ".\nDETAILS: " + reason + error.hint_line();
   if (error.kind() == ErrorKind::interrupted) {
-    text += fmt::format(
-        "\nHINT: What was copied stays, as backup {0} with status FAILED: 'barman delete {1} {0}' "
-        "removes it. A new backup begins anew.",
-        job.info.id.value, job.server.name());
+    text = with_hint(text, fmt::format("What was copied stays, as backup {0} with status FAILED: "
+                                       "'barman delete {1} {0}' removes it. A new backup begins "
+                                       "anew.",
+                                       job.info.id.value, job.server.name()));
   }
   job.messages.error(text);
 }
