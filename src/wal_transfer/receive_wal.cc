@@ -135,6 +135,8 @@ void create_slot(const server::Server& server, WhenSlotExists when_exists, Messa
   messages.info(
       fmt::format("Creating physical replication slot '{}' on server '{}'", name, server.name()));
   postgres::Connection connection = connect_for_slot(server);
+  // Nobody would stream from it: the slot of a foreign cluster fills that cluster's disk.
+  check_system(server, replication::identify_system(connection).system_id);
   // Outcomes with texts that scripts know.
   try {
     replication::create_physical_slot(connection, name);

@@ -373,9 +373,13 @@ TEST(OtherCluster, IsNotMixedIntoTheCatalogue) {
   const std::string lost_before = site.lost_wal();
   PostgresServer other({.shape = {.wal_segment_megabytes = 1, .system_id = SystemId::own}});
   const std::string system_id = other.value("SELECT system_identifier FROM pg_control_system()");
-  other.query("SELECT pg_create_physical_replication_slot('barman')");
   site.barman.set("main", "conninfo", other.conninfo("barman"));
   site.barman.set("main", "streaming_conninfo", other.conninfo("streaming_barman"));
+
+  expect_refusal(site.barman.run({"receive-wal", "--create-slot", "main"}),
+                 "the PostgreSQL server has the system identifier " + system_id);
+  EXPECT_EQ(other.value("SELECT count(*) FROM pg_replication_slots"), "0");
+  other.query("SELECT pg_create_physical_replication_slot('barman')");
 
   const CommandResult receiver = site.barman.run({"receive-wal", "main"});
   expect_refusal(receiver, "Impossible to start WAL streaming");
