@@ -34,7 +34,7 @@ std::string ask_for_host() {
 
 doctor::NewServer read_new_server(const ParsedArguments& arguments) {
   doctor::NewServer server;
-  server.name = arguments.get("server_name");
+  server.name = arguments.get("new_server");
   const auto take = [&](const char* key, std::string& value) {
     if (const auto text = arguments.find(key)) value = *text;
     if (value.find('\n') != std::string::npos)

@@ -104,7 +104,7 @@ CommandSpec init_spec() {
                   {.names = {"print"},
                    .help = "print the section, write nothing and check nothing"}},
       .positionals = {
-          {.key = "server_name", .metavar = "server_name", .help = "name of the new server"}}};
+          {.key = "new_server", .metavar = "server_name", .help = "name of the new server"}}};
 }
 
 std::vector<CommandSpec> configuration_specs() {
