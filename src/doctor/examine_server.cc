@@ -179,6 +179,14 @@ Site describe_site(const server::Server& server) {
 }
 
 Examination examine_server(const server::Server& server, std::chrono::seconds limit) {
+  // What else a catalogue would tell is not true then.
+  if (const auto absence = server.find_absence(catalogue::NewCatalogue::is_made)) {
+    Examination examination{
+        .failures = {{.label = "directories", .ok = false, .hint = absence->describe()}},
+        .site = describe_site(server)};
+    examination.site.absence_hint = absence->hint();
+    return examination;
+  }
   Examination examination{.failures = check::look_for_failures(server, limit),
                           .site = describe_site(server)};
   Site& site = examination.site;

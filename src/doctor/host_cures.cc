@@ -19,6 +19,12 @@ std::string words_of_details(const CheckResult& failure) {
 }  // namespace
 
 std::vector<Cure> directory_cures(const CheckResult& failure, const Site& site) {
+  // An empty catalogue in its place would hide it.
+  if (!site.absence_hint.empty()) {
+    return {{.place = CurePlace::root_here,
+             .cause = failure.hint,
+             .lines = {"# " + site.absence_hint}}};
+  }
   std::vector<std::string> lines;
   for (const server::DirectoryProblem& problem : site.directories) {
     lines.push_back(

@@ -59,6 +59,8 @@ struct Site {
   // The catalogue.
   std::string stored_system_id{};
   std::vector<server::DirectoryProblem> directories{};
+  // What to do about a catalogue that was there once and is not now; "" = it is there, or new.
+  std::string absence_hint{};
   std::vector<FailedBackup> failed_backups{};
 };
 

@@ -146,6 +146,12 @@ TEST(Doctor, FromNothingToACheckThatIsOk) {
 
   EXPECT_EQ(barman.run({"check", "main"}).exit_code, 1);
   fs::remove_all(barman.server_directory("main"));
+  const Cures lost = cures_of(barman);
+  EXPECT_EQ(checks_of(lost), std::set<std::string>{"directories"});
+  EXPECT_THAT(lost.dump(), AllOf(HasSubstr("Is its disk mounted?"), Not(HasSubstr("install -d"))));
+  for (const fs::path& place : {barman.home(), barman.directory()}) {
+    EXPECT_TRUE(fs::remove(place / ".main-catalogue"));
+  }
   Person person(barman, postgres);
   std::set<std::string> seen;
   Cures cures = cures_of(barman);
