@@ -122,7 +122,8 @@ class BucketWriter final : public BackupWriter {
     const std::string prefix =
         place.in_place_location.empty() ? std::string() : place.in_place_location + "/";
     if (is_data_directory) {
-      return tree_.emplace(data_set(), *data_archive_, prefix, true, false, last_);
+      ArchiveSet& set = data_set();  // Makes the archive, too.
+      return tree_.emplace(set, *data_archive_, prefix, true, false, last_);
     }
     sets_.push_back(make_set(place.oid));
     ArchiveSet& set = *sets_.back();

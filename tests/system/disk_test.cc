@@ -45,21 +45,28 @@ class FullDisk : public testing::Test {
     if (!Tmpfs::is_available()) GTEST_SKIP() << Tmpfs::kUnavailable;
   }
 
+  // Nobody knows how small an encrypted backup becomes.
+  enum class Need { is_known, is_unknown };
+
   // A backup that fills the disk, which has room again afterwards.
-  static void fail_a_backup(StreamingSite& site, Tmpfs& disk) {
+  static void fail_a_backup(StreamingSite& site, Tmpfs& disk, Need need) {
     site.start_receiver();
     site.archive_a_segment();
-    disk.resize(8 * kMegabyte);
-    const CommandResult refused = site.barman.run({"backup", "main"});
-    EXPECT_EQ(refused.exit_code, 1);
-    EXPECT_THAT(refused.err, AllOf(HasSubstr("The backup of server 'main' cannot fit: at least "),
-                                   HasSubstr(" MiB free"), HasSubstr("barman delete main")));
-    EXPECT_THAT(site.listed_backups(), IsEmpty());
+    if (need == Need::is_known) {
+      disk.resize(8 * kMegabyte);
+      const CommandResult refused = site.barman.run({"backup", "main"});
+      EXPECT_EQ(refused.exit_code, 1);
+      EXPECT_THAT(refused.err, AllOf(HasSubstr("The backup of server 'main' cannot fit: at least "),
+                                     HasSubstr(" MiB free"), HasSubstr("barman delete main")));
+      EXPECT_THAT(site.listed_backups(), IsEmpty());
+    }
     // It might be that half of the cluster is not in backups.
     disk.resize(14 * kMegabyte);
     const CommandResult result = site.barman.run({"backup", "main"});
     EXPECT_EQ(result.exit_code, 1);
-    EXPECT_THAT(result.err, HasSubstr("WARNING: The backup may not fit: about "));
+    if (need == Need::is_known) {
+      EXPECT_THAT(result.err, HasSubstr("WARNING: The backup may not fit: about "));
+    }
     EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: Backup failed copying files"), HasSubstr(kFull),
                                   HasSubstr(disk.path().string())));
     const std::string failed = site.listed_backups().at(0);
@@ -86,7 +93,7 @@ class FullDisk : public testing::Test {
 TEST_F(FullDisk, FailsABackupAndNotTheNextOne) {
   Tmpfs disk(kPlenty);
   StreamingSite site({.server = {{"basebackups_directory", disk.path() / "base"}}});
-  fail_a_backup(site, disk);
+  fail_a_backup(site, disk, Need::is_known);
   const std::string next = site.take_backup();
   EXPECT_EQ(site.status_of(next), "DONE");
 }
@@ -277,7 +284,7 @@ TEST_F(FullDiskAndEncryption, FailsABackupAndNotTheNextOne) {
   Tmpfs disk(kPlenty);
   StreamingSite site(
       {.server = with_encryption({{"basebackups_directory", disk.path() / "base"}})});
-  fail_a_backup(site, disk);
+  fail_a_backup(site, disk, Need::is_unknown);
   const std::string next = site.take_backup();
   EXPECT_EQ(site.status_of(next), "DONE");
   const CommandResult verified = site.barman.run({"verify-backup", "main", next});

@@ -47,6 +47,9 @@ class EveryOption : public testing::Test {
 };
 
 TEST_F(EveryOption, IsAcceptedByEveryCommandThatReads) {
+  for (const char* const server : {"arch", "main/backup_directory", "passive"}) {
+    fs::create_directories(directory_.path() / server);
+  }
   for (const std::vector<std::string>& arguments :
        std::vector<std::vector<std::string>>{{"list-servers"},
                                              {"show-servers", "all"},

@@ -401,6 +401,7 @@ TEST(OtherCluster, IsNotMixedIntoTheCatalogue) {
 
 TEST(ExitCodes, AreThoseOfBarman) {
   StreamingSite site;
+  fs::create_directories(site.server_directory());
   EXPECT_EQ(site.barman.run({"backup", "--no-such-option", "main"}).exit_code, 2);
   EXPECT_EQ(site.barman.run({"no-such-command"}).exit_code, 2);
   EXPECT_EQ(site.barman.run({"restore", "main", "latest"}).exit_code, 2);

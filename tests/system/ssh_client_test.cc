@@ -138,6 +138,7 @@ TEST_F(SshClient, EveryCompressionArrivesAndComesBack) {
 }
 
 TEST_F(SshClient, ExitCodesAreThoseOfBarman) {
+  fs::create_directories(incoming());
   put_wal_file(1);
   CommandRequest request = archive(1);
   request.argv[request.argv.size() - 2] = "nobody";
