@@ -111,6 +111,8 @@ std::optional<Error> judge(const CatalogueLocations& locations, const NotePlaces
                               exists ? "holds no catalogue" : "is not there", mount),
                   fmt::format("Mount its disk: mount \"{}\"", mount));
   }
+  // A second host needs nothing here of backups that live in a bucket.
+  if (!locations.has_local_backups) return std::nullopt;
   if (exists || new_catalogue != NewCatalogue::is_error) return std::nullopt;
   return absent(locations, "is not there",
                 fmt::format("Is its disk mounted? For a new server, \"barman check {}\" makes it.",

@@ -42,6 +42,15 @@ TEST_F(Presence, OfANewServerMayBeMade) {
   EXPECT_EQ(told(), "");
 }
 
+TEST_F(Presence, IsNotNeededForBackupsInABucket) {
+  locations_.has_local_backups = false;
+  EXPECT_EQ(told(), "");
+  make_skeleton();
+  note_presence(locations_, places_);
+  fs::rename(locations_.backup_directory, directory_.path() / "elsewhere");
+  EXPECT_THAT(told(), HasSubstr("is not there, and held a catalogue at 2"));
+}
+
 TEST_F(Presence, IsMissedOnceItWasNoted) {
   make_skeleton();
   note_presence(locations_, places_);
