@@ -142,15 +142,14 @@ TEST_F(SshClient, ExitCodesAreThoseOfBarman) {
   put_wal_file(1);
   CommandRequest request = archive(1);
   request.argv[request.argv.size() - 2] = "nobody";
-  CommandResult result = run_command(request);
-  EXPECT_EQ(result.exit_code, 1) << result.err;
+  EXPECT_EQ(run_command(request).exit_code, 1);
   request = archive(1);
   request.argv.back() = pg_wal().string();
   EXPECT_EQ(run_command(request).exit_code, 2);
   request.argv.back() = (pg_wal() / "missing").string();
   EXPECT_EQ(run_command(request).exit_code, 2);
   request.argv.pop_back();
-  result = run_command(request);
+  CommandResult result = run_command(request);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("the following arguments are required: WAL_PATH"));
 
