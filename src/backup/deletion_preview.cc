@@ -259,7 +259,7 @@ DeletionPreview preview_deletion(const DeletionFacts& facts, const BackupId& id,
 
 DeletionPreview preview_retention(const DeletionFacts& facts, const wal_archive::WalLines& wal) {
   DeletionPreview preview;
-  const std::vector<BackupId> order = list_doomed(facts);
+  std::vector<BackupId> order = list_doomed(facts);
   std::map<BackupId, std::string> reasons;
   for (const catalogue::RetentionVerdict& verdict : verdicts_of(facts, facts.list.backups)) {
     reasons[verdict.id] = verdict.reason;
@@ -269,6 +269,10 @@ DeletionPreview preview_retention(const DeletionFacts& facts, const wal_archive:
     doomed[id] = facts.annotations.being_deleted.contains(id)
                      ? "its deletion has begun and was interrupted"
                      : reasons[id];
+  }
+  for (const BackupId& id : facts.superseded_failures) {
+    if (facts.deletion_doubt) break;
+    if (doomed.emplace(id, "FAILED, and a later backup is DONE").second) order.push_back(id);
   }
   preview_backups(facts, doomed, preview);
   preview_wal(facts, doomed, play_deletions(facts, order, WalRemovalInput::Cause::retention), wal,

@@ -33,6 +33,8 @@ struct DeletionFacts {
   // A setting that is not understood: no policy is enforced then, or nothing may be deleted at all.
   std::optional<std::string> retention_doubt = {};
   std::optional<std::string> deletion_doubt = {};
+  // FAILED ones that cron deletes after the policy (`--remove-failed`).
+  std::vector<catalogue::BackupId> superseded_failures = {};
 };
 
 // The backups that a retention run removes, in this order: interrupted deletions first, then what

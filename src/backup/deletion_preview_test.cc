@@ -106,6 +106,15 @@ TEST_F(Preview, InterruptedDeletionsAreCompletedWithoutPolicy) {
   EXPECT_EQ(preview.removed_wal.at(0).count, 3U);
 }
 
+TEST_F(Preview, SupersededFailuresGoWhenTheyAreToGo) {
+  facts_.list.backups[1].status = catalogue::BackupStatus::failed;
+  EXPECT_THAT(actions(retention()), ElementsAre("keep", "keep", "keep"));
+  facts_.superseded_failures = {BackupId{"20260102T000000"}};
+  EXPECT_THAT(actions(retention()), ElementsAre("keep", "remove", "keep"));
+  facts_.deletion_doubt = "minimum_redundancy is not understood";
+  EXPECT_THAT(actions(retention()), ElementsAre("keep", "keep", "keep"));
+}
+
 TEST_F(Preview, KeptBackupsStayWithTheirWal) {
   facts_.annotations.keeps = {{BackupId{"20260101T000000"}, catalogue::KeepTarget::standalone}};
   keep_newest(1);

@@ -2,6 +2,7 @@
 
 #include "backup/delete_backup.h"
 #include "backup/deletion_preview.h"
+#include "doctor/failed_backups.h"
 #include "output/deletion_views.h"
 #include "wal_archive/wal_archive.h"
 
@@ -40,7 +41,13 @@ void preview_delete(CommandContext& context, const server::Server& server,
 }
 
 void preview_cron(CommandContext& context, const server::Server& server) {
-  const backup::DeletionFacts facts = backup::gather_deletion_facts(server);
+  backup::DeletionFacts facts = backup::gather_deletion_facts(server);
+  if (context.arguments.is_set("remove_failed")) {
+    for (const catalogue::BackupInfo& failed :
+         doctor::list_superseded_failures(facts.list.backups, facts.annotations)) {
+      facts.superseded_failures.push_back(failed.id);
+    }
+  }
   if (facts.retention_doubt) {
     context.reporter.error("No backup of server '" + server.name() +
                            "' is deleted by a retention policy: " + *facts.retention_doubt);
