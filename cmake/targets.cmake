@@ -54,6 +54,7 @@ function(barman_unit_tests folder)
   add_executable(${folder}_test ${arg_SOURCES})
   target_link_libraries(${folder}_test PRIVATE barman_options barman_${folder} ${arg_LINKS}
     GTest::gmock GTest::gtest_main)
+  set_target_properties(${folder}_test PROPERTIES BARMAN_TEST_CODE ON)
   barman_precompile(${folder}_test unit_test)
   barman_together(${folder}_test)
   barman_discover_unit_tests(${folder}_test)
