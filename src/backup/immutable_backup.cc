@@ -94,7 +94,7 @@ void require_unlocked(const server::Server& server, const catalogue::BackupId& i
       reason = "Object has a legal hold and can't be deleted until the legal hold is removed";
     } else if (lock->retain_until && server.clock().now() < *lock->retain_until) {
       reason = fmt::format("Object is locked and can't be deleted until {}",
-                           format_iso(*lock->retain_until));
+                           shown_time(*lock->retain_until));
     }
     if (reason.empty()) continue;
     throw StillImmutable(

@@ -92,6 +92,14 @@ TEST_F(DaylightSaving, AbbreviationsOfTheHostTellWhichOneIsMeant) {
   EXPECT_EQ(reformatted("2026-10-25 02:30:00 EST"), "refused");
 }
 
+TEST_F(DaylightSaving, WhatIsShownIsInTheZoneOfThisHost) {
+  const Timestamp time = parse_timestamp("2026-11-21 23:42:37.698576-03:00")->time;
+  EXPECT_EQ(shown_time(time), "2026-11-22 03:42:37.698576+01:00");
+  EXPECT_EQ(shown_second(time), "2026-11-22 03:42:37+01:00");
+  EXPECT_EQ(shown_second(parse_timestamp("1969-07-20 20:17:40.5+00:00")->time),
+            "1969-07-20 21:17:40+01:00");
+}
+
 TEST(FindWrongPart, NamesIt) {
   EXPECT_EQ(find_wrong_part("2026-13-01 10:00:00"), "month 13");
   EXPECT_EQ(find_wrong_part("2026-02-30 10:00:00+01"), "day 30 of month 2");

@@ -32,7 +32,10 @@ fs::path path_of(const fs::path& backup_directory, std::string_view task) {
 
 }  // namespace
 
-std::string LastReason::describe() const { return fmt::format("{} (at {})", text, time); }
+std::string LastReason::describe() const {
+  const std::optional<ParsedTimestamp> at = parse_timestamp(time);
+  return fmt::format("{} (at {})", text, at ? shown_time(at->time) : time);
+}
 
 std::optional<LastReason> find_last_reason(const fs::path& backup_directory,
                                            std::string_view task) {

@@ -106,9 +106,12 @@ CommandSpec list_backups_spec() {
           .aliases = {"list-backup"},
           .summary = "list the backups of one or more servers, newest first",
           .description =
-              "Each backup is one line: its ID, type, end, size, the WAL after it, and what the "
-              "retention policy says of it. --table shows the same as a table, with ages and the "
-              "recovery window as a bar: from the end of the first usable backup to the last "
+              "Each backup is one line: its ID, type, end, size with the WAL that it needs to be "
+              "consistent ('with WALs' of show-backup), the size of the WAL after it, and what the "
+              "retention policy says of it. --table shows the same as a table, with the size of "
+              "the files alone ('Backup Size' of show-backup) beside those of the WAL of its own "
+              "and of later WAL, with ages and the recovery window as a bar: from the end of the "
+              "first usable backup to the last "
               "archived WAL file, one mark a backup. Gaps in the WAL are found by catalogue-check.",
           .servers = {.arity = ServerArity::multiple},
           .options = {{.names = {"minimal"}, .help = "show the IDs only"}, table_option()},

@@ -173,7 +173,7 @@ void Spool::keep_reason(const std::string& text) const {
   try {
     write_file_durably(directory_ / kReasonName,
                        fmt::format("{} (at {})\n", replace_all(std::string(strip(text)), "\n", " "),
-                                   format_iso(now_local())));
+                                   shown_second(now_local())));
   } catch (const Error&) {  // It only makes the next call say more.
   }
 }

@@ -32,7 +32,7 @@ Cure client_test(const std::string& cause, const Site& site) {
 }
 
 std::string time_text(const std::optional<Timestamp>& time) {
-  return time ? format_iso(*time) : "";
+  return time ? shown_second(*time) : "";
 }
 
 }  // namespace

@@ -112,8 +112,8 @@ std::string server_word(const std::string& server) {
 }
 
 void write_accident(Reporter& reporter, const std::string& server, const Accident& accident) {
-  std::string title = fmt::format("{}: LSN {}", format_iso(in_local_zone(accident.time)),
-                                  wal::format_lsn(accident.stop_before));
+  std::string title =
+      fmt::format("{}: LSN {}", shown_time(accident.time), wal::format_lsn(accident.stop_before));
   if (accident.transaction != 0) title += fmt::format(", transaction {}", accident.transaction);
   if (accident.kind != AccidentKind::database_dropped && accident.database != 0) {
     title += ", database " + database_text(accident);
@@ -151,7 +151,7 @@ JsonValue relation_json(const ChangedRelation& relation) {
 JsonValue accident_json(const std::string& server, const Accident& accident) {
   JsonValue json = JsonValue::object();
   json.add("kind", accident_kind_word(accident.kind));
-  json.add("time", format_iso(in_local_zone(accident.time)));
+  json.add("time", shown_time(accident.time));
   json.add("lsn", wal::format_lsn(accident.stop_before));
   json.add("timeline", accident.timeline.value);
   json.add("xid", accident.transaction == 0 ? JsonValue() : JsonValue(accident.transaction));
@@ -177,7 +177,7 @@ JsonValue accident_json(const std::string& server, const Accident& accident) {
 }
 
 JsonValue time_json(const std::optional<Timestamp>& time) {
-  return time ? JsonValue(format_iso(in_local_zone(*time))) : JsonValue();
+  return time ? JsonValue(shown_time(*time)) : JsonValue();
 }
 
 bool is_shown(const Accident& accident, const AccidentQuestion& question) {
@@ -186,8 +186,8 @@ bool is_shown(const Accident& accident, const AccidentQuestion& question) {
 
 std::string range_text(const accident::AccidentFilter& filter) {
   std::string text;
-  if (filter.from) text += " from " + format_iso(in_local_zone(*filter.from));
-  if (filter.to) text += " to " + format_iso(in_local_zone(*filter.to));
+  if (filter.from) text += " from " + shown_time(*filter.from);
+  if (filter.to) text += " to " + shown_time(*filter.to);
   return text;
 }
 

@@ -13,9 +13,7 @@
 namespace barman::verify {
 namespace {
 
-std::string arrival_text(double seconds) {
-  return format_iso(in_local_zone(from_epoch_seconds(seconds)));
-}
+std::string arrival_text(double seconds) { return shown_second(from_epoch_seconds(seconds)); }
 
 std::string window_since_text(const facts::WalFlow& flow, const std::string& last_segment) {
   if (!flow.archived_at || last_segment.empty()) return "nothing is archived";
