@@ -97,8 +97,8 @@ std::string_view level_name(Level level) {
 
 // " [main]"
 std::string server_mark() {
-  const std::lock_guard lock(g_server_mutex);
-  return g_server.empty() ? "" : fmt::format(" [{}]", g_server);
+  const std::string server = current_server();
+  return server.empty() ? "" : fmt::format(" [{}]", server);
 }
 
 void write_line(Level level, std::string_view component, std::string_view message) {
@@ -122,6 +122,7 @@ void write_line(Level level, std::string_view component, std::string_view messag
 std::optional<std::string> open_log(const std::optional<std::filesystem::path>& file,
                                     int minimum_level) {
   g_minimum_level = minimum_level;
+  g_line_format.reset();
   std::optional<std::string> failure;
   std::shared_ptr<spdlog::sinks::sink> sink;
   if (file) {
@@ -156,6 +157,11 @@ bool has_file() { return g_has_file; }
 void set_server(std::string server) {
   const std::lock_guard lock(g_server_mutex);
   g_server = std::move(server);
+}
+
+std::string current_server() {
+  const std::lock_guard lock(g_server_mutex);
+  return g_server;
 }
 
 ServerScope::ServerScope(std::string server) {

@@ -143,6 +143,13 @@ output::ReporterOptions reporter_options(const GlobalArguments& global) {
   return options;
 }
 
+// "'barman backup' of server 'main'".
+std::string described_command(const CommandContext& context) {
+  const std::string server = log::current_server();
+  return fmt::format("'barman {}'{}", context.arguments.command,
+                     server.empty() ? "" : fmt::format(" of server '{}'", server));
+}
+
 // Runs the command; whatever it throws becomes a message.
 void run_command(CommandFunction function, CommandContext& context) {
   output::Reporter& reporter = context.reporter;
@@ -156,7 +163,9 @@ void run_command(CommandFunction function, CommandContext& context) {
       report_error(reporter, error);
     }
   } catch (const std::exception& error) {
-    reporter.exception(error.what());
+    Error unexpected = as_error(error);
+    unexpected.push_context(described_command(context));
+    report_error(reporter, unexpected);
   }
 }
 
@@ -256,7 +265,7 @@ int run(int argc, char** argv) {
     print_error(command_line::usage_error_text(program, error));
     return kExitUsage;
   } catch (const std::exception& error) {
-    return fail_at_startup(fmt::format("EXCEPTION: {}{}", error.what(),
+    return fail_at_startup(fmt::format("EXCEPTION: {}{}", as_error(error).describe(),
                                        log::has_file() ? "\nSee log file for more details." : ""));
   }
   return kExitFailure;

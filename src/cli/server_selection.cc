@@ -200,8 +200,11 @@ void for_each_server(CommandContext& context,
     try {
       require_local_files(context, *server);
       action(*server);
-    } catch (const Error& error) {
+    } catch (const std::exception& any) {
+      Error error = as_error(any);
       if (error.kind() == ErrorKind::interrupted) throw;
+      if (error.kind() == ErrorKind::internal)
+        error.push_context(fmt::format("server '{}'", server->name));
       report_error(context.reporter, error);
     }
   }

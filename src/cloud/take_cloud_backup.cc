@@ -223,11 +223,10 @@ BackupInfo CloudBackup::run() {
     copy();
     end();
     complete();
-  } catch (const std::exception& error) {  // Told, recorded, and the end of the program.
-    const auto* ours = dynamic_cast<const Error*>(&error);
-    fail(first_line_of(ours != nullptr ? ours->describe() : error.what()));
-    throw OperationFailed(fmt::format("Backup {} has failed", info_.id.value),
-                          ours != nullptr ? ours->hint() : "");
+  } catch (const std::exception& any) {  // Told, recorded, and the end of the program.
+    const Error error = as_error(any);
+    fail(first_line_of(error.describe()));
+    throw OperationFailed(fmt::format("Backup {} has failed", info_.id.value), error.hint());
   }
   return std::move(info_);
 }

@@ -294,7 +294,7 @@ int run_guarded(std::string_view what, const ParsedArguments& arguments, CloudWo
   } catch (const command_line::UsageError&) {
     throw;
   } catch (const std::exception& error) {
-    log::error(kCloudComponent, "Barman cloud {} exception: {}", what, error.what());
+    log::error(kCloudComponent, "Barman cloud {} exception: {}", what, as_error(error).describe());
     return kExitOtherError;
   }
 }

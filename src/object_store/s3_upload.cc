@@ -198,7 +198,7 @@ void S3Upload::abort() noexcept {
                    .on_interrupt = HttpRequest::OnInterrupt::go_on});
   } catch (const std::exception& error) {
     log::warning(kUploadComponent, "unfinished upload {} is left behind: {}", upload_id_,
-                 error.what());
+                 as_error(error).describe());
   }
 }
 
