@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hint.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/log_components.h"
@@ -158,7 +159,7 @@ void run_command(CommandFunction function, CommandContext& context) {
     function(context);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) {
-      reporter.error("Process interrupted by user (KeyboardInterrupt)");
+      reporter.error(with_hint("Process interrupted by user (KeyboardInterrupt)", error.hint()));
     } else {
       report_error(reporter, error);
     }

@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/shown_work.h"
 #include "output/accident_views.h"
 #include "wal_archive/read_branches.h"
 
@@ -87,8 +88,12 @@ void run_find_accident(CommandContext& context) {
   const accident::WalHistory history(server, segment_size_of(list, server));
   const std::size_t workers =
       std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostReaders);
-  accident::AccidentReport report =
-      accident::find_accidents(history, question.filter, workers, context.progress);
+  const ShownWork work = {.task = "find-accident",
+                          .object = "",
+                          .remains = "Nothing was changed; --from and --to read less WAL."};
+  accident::AccidentReport report = run_shown(context, server, work, [&](Progress& progress) {
+    return accident::find_accidents(history, question.filter, workers, progress);
+  });
   accident::choose_backups(list, server.catalogue().list_annotations(),
                            wal_archive::read_branches(server, list.backups), report.accidents);
   accident::name_accidents(server, report.accidents);

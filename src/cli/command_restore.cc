@@ -167,7 +167,8 @@ void run_restore(CommandContext& context) {
     output::write_restore_plan(context.reporter, restore::plan_restore(server, request));
     return;
   }
-  server::PublishedProgress progress(context.progress, server, "restore", request.destination);
+  server::PublishedProgress progress(context.progress, server, "restore",
+                                     fmt::format("into {}", request.destination.string()));
   const RestoreResult result = restore::restore_backup(server, request, context.reporter, progress);
   if (context.reporter.is_json()) {
     write_json(context.reporter, result);

@@ -73,9 +73,16 @@ void run_show_backup(CommandContext& context) {
   output::write_backup_details(context.reporter, config->name,
                                gather_details(context, server, list.backups, backup));
   const bool is_being_made = backup.status == catalogue::BackupStatus::empty ||
-                             backup.status == catalogue::BackupStatus::started;
+                             backup.status == catalogue::BackupStatus::started ||
+                             backup.status == catalogue::BackupStatus::syncing;
   if (!is_being_made) return;
-  const std::vector<std::string> running = work_lines(context, server);
+  // At most one that makes a new backup runs, since it has the lock of backups.
+  const bool is_synced = backup.status == catalogue::BackupStatus::syncing;
+  const std::vector<std::string> running =
+      work_lines(context, server, [&](const catalogue::RunningWork& work) {
+        if (is_synced) return work.task == "sync-backup" && work.object == "of " + backup.id.value;
+        return work.task == "backup" || work.task == "consolidate";
+      });
   for (const std::string& line : running) context.reporter.result_line("  Running: " + line);
 }
 

@@ -160,6 +160,13 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
     info.error = fmt::format("failure consolidating backup {} ({})", backup.id.value,
                              error.describe().substr(0, error.describe().find('\n')));
     record_failure(catalogue, info);
+    if (error.kind() == ErrorKind::interrupted) {
+      throw Error(error.kind(), error.describe(),
+                  fmt::format("What was written stays, as backup {0} with status FAILED: 'barman "
+                              "delete {1} {0}' removes it. The chain is as it was: 'barman "
+                              "consolidate {1} {2}' begins anew.",
+                              info.id.value, server.name(), backup.id.value));
+    }
     throw;
   }
   return info;
