@@ -41,6 +41,7 @@ void add_relations(const TransactionChanges& changes,
 void HistoryFold::add(PieceFacts&& piece) {
   timeline_ = piece.timeline;
   server_major_ = piece.server_major;
+  names_.add(std::move(piece.names));
   for (const DatabasePlace& place : piece.created_databases) {
     created_databases_.emplace(place.oid, place.tablespace);
   }

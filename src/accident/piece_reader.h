@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "accident/transaction_changes.h"
+#include "accident/wal_names.h"
 #include "wal/change_records.h"
 #include "wal/lsn.h"
 #include "wal/record_checker.h"
@@ -54,6 +55,7 @@ struct PieceFacts {
   std::vector<DatabasePlace> created_databases;
   // Of no transaction, with the time of the ending before.
   std::vector<std::pair<DatabaseDrop, std::int64_t>> lone_database_drops;
+  WalNames names;
   wal::TimelineId timeline;
   int server_major = 0;
 };

@@ -111,6 +111,21 @@ std::string server_word(const std::string& server) {
   return is_plain ? server : shell_quote(server);
 }
 
+// Of what was hit; who looks for a table wants to know that it may be one of these.
+std::string unnamed_text(const Accident& accident) {
+  const auto count = std::ranges::count_if(
+      accident.relations, [](const ChangedRelation& relation) { return relation.name.empty(); });
+  if (count == 0) return "";
+  const std::string why =
+      accident.backup_id.empty()
+          ? "no backup has them, and the WAL that was read does not name them"
+          : fmt::format(
+                "backup {} does not have them, or cannot be read, and the WAL that was read "
+                "does not name them: an earlier --from may",
+                accident.backup_id);
+  return fmt::format("not named: {} ({})", counted(static_cast<std::uint64_t>(count), "file"), why);
+}
+
 void write_accident(Reporter& reporter, const std::string& server, const Accident& accident) {
   std::string title =
       fmt::format("{}: LSN {}", shown_time(accident.time), wal::format_lsn(accident.stop_before));
@@ -128,6 +143,8 @@ void write_accident(Reporter& reporter, const std::string& server, const Acciden
         fmt::format("\t\t\tand {} more", accident.relations.size() - kShownRelations));
   }
   if (accident.kind == AccidentKind::rewritten) return;
+  if (const std::string text = unnamed_text(accident); !text.empty())
+    reporter.result_line("\t\t" + text);
   if (accident.backup_id.empty()) {
     reporter.result_line("\t\tno backup leads to the moment before it");
     return;
