@@ -18,6 +18,7 @@
 #include "stored/backup_chain.h"
 #include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
+#include "stored/kept_configuration.h"
 #include "stored/manifest_index.h"
 #include "stored/open_backup.h"
 #include "verify/verify_wal.h"
@@ -94,6 +95,16 @@ class Verification {
       add({catalogue::kBackupInfo, fmt::format("{}: {}", kForeignFiles, contradiction)});
     }
     if (manifest_) compare_files(trees, worker_count);
+  }
+
+  void verify_configuration() {
+    const stored::KeptSurvey kept =
+        stored::survey_kept_configuration(server_.catalogue(), backup_.id);
+    for (const auto& [name, problem] : kept.problems) {
+      add({name, fmt::format("the configuration file \"{}\", kept from outside of the data "
+                             "directory, {}",
+                             name, problem)});
+    }
   }
 
   void verify_wals() {
@@ -357,6 +368,7 @@ VerifyReport verify_backup(const server::Server& server, const BackupInfo& backu
   progress.begin("verify", size_to_read(backup));
   verification.verify_files(VerifyDepth::checksums, worker_count);
   progress.end();
+  verification.verify_configuration();
   progress.phase("verifying the WAL that it needs");
   verification.verify_wals();
   VerifyReport report = verification.report();
