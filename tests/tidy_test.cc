@@ -212,7 +212,7 @@ TEST(Tidy, DatesThatAreOursHaveOneForm) {
     }
   }
   expect_no_line(R"(\bformat_(iso|naive|ctime)\(|\bstrftime\(|\{:%[YDFc])",
-                 "shown_time() and shown_second() are the form of what is ours (base/timestamp.h)",
+                 "shown_time() and shown_second() are the form of what is ours (base/shown_time.h)",
                  others);
 }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "postgres/queries.h"

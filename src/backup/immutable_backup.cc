@@ -15,6 +15,7 @@
 #include "base/durable.h"
 #include "base/fd.h"
 #include "base/immutable.h"
+#include "base/shown_time.h"
 #include "catalogue/cloud_catalogue.h"
 #include "object_store/object_store.h"
 #include "server/server_storage.h"

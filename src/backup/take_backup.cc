@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
+#include "base/unexpected.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"

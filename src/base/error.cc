@@ -1,13 +1,7 @@
 #include "base/error.h"
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
-#include <new>
-#include <typeinfo>
-
-#include <cxxabi.h>
 
 #include "base/hint.h"
 
@@ -62,17 +56,6 @@ std::string errno_text(int error_number) {
 SystemError::SystemError(int error_number, const std::string& message)
     : Error(kind_of(error_number), message + ": " + errno_text(error_number)),
       error_number_(error_number) {}
-
-Error as_error(const std::exception& error) {
-  if (const auto* ours = dynamic_cast<const Error*>(&error)) return *ours;
-  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
-    return {ErrorKind::internal, "out of memory"};
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> name(
-      abi::__cxa_demangle(typeid(error).name(), nullptr, nullptr, &status), &std::free);
-  return {ErrorKind::internal,
-          std::string(error.what()) + " (" + (name ? name.get() : typeid(error).name()) + ")"};
-}
 
 void throw_errno(const std::string& message) {
   const int error_number = errno;

@@ -67,11 +67,6 @@ class SystemError : public Error {
   int error_number_;
 };
 
-// The same as an Error, without what a derived type adds. Of what nobody has expected it is one of
-// kind `internal`, whose message has the cause and its type: "out of memory", "stoi
-// (std::invalid_argument)".
-Error as_error(const std::exception& error);
-
 // Throws SystemError for the current errno.
 [[noreturn]] void throw_errno(const std::string& message);
 

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "base/hint.h"
+#include "base/unexpected.h"
 
 namespace barman {
 namespace {

@@ -4,10 +4,7 @@
 
 #include <memory>
 #include <stop_token>
-#include <string>
-#include <utility>
 
-#include "base/error.h"
 #include "base/fd.h"
 
 namespace barman {
@@ -56,17 +53,5 @@ enum class WaitResult { ready, timeout, interrupted };
 WaitResult wait_for_fd(int fd, WaitFor what, int timeout_ms, const Interrupt& interrupt);
 // Sleeps; returns early, true, when the interrupt fires.
 bool sleep_unless_interrupted(int timeout_ms, const Interrupt& interrupt);
-
-// When `function` is interrupted, its Error gets `remains` as its hint, unless it has one: what is
-// left behind, and what goes on with it.
-template <typename Function>
-decltype(auto) telling_what_remains(const std::string& remains, Function&& function) {
-  try {
-    return std::forward<Function>(function)();
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::interrupted || !error.hint().empty()) throw;
-    throw Error(error.kind(), error.describe(), remains);
-  }
-}
 
 }  // namespace barman

@@ -97,8 +97,8 @@ std::string_view level_name(Level level) {
 
 // " [main]"
 std::string server_mark() {
-  const std::string server = current_server();
-  return server.empty() ? "" : fmt::format(" [{}]", server);
+  const std::lock_guard lock(g_server_mutex);
+  return g_server.empty() ? "" : fmt::format(" [{}]", g_server);
 }
 
 void write_line(Level level, std::string_view component, std::string_view message) {
@@ -157,11 +157,6 @@ bool has_file() { return g_has_file; }
 void set_server(std::string server) {
   const std::lock_guard lock(g_server_mutex);
   g_server = std::move(server);
-}
-
-std::string current_server() {
-  const std::lock_guard lock(g_server_mutex);
-  return g_server;
 }
 
 ServerScope::ServerScope(std::string server) {

@@ -17,8 +17,8 @@ namespace barman::log {
 enum class Level { debug = 10, info = 20, warning = 30, error = 40, critical = 50 };
 
 // Appends to `file` (its directory is created, and it is re-opened after rotation); without a file,
-// or when it cannot be opened, to stderr. In Barman's form, until set_line_format()
-// (base/log_format.h). Returns the reason when a requested file could not be opened.
+// or when it cannot be opened, to stderr. Returns the reason when a requested file could not be
+// opened.
 std::optional<std::string> open_log(const std::optional<std::filesystem::path>& file,
                                     int minimum_level);
 
@@ -38,8 +38,6 @@ class ServerScope {
 };
 // The same until the next one, for programs that work on one server.
 void set_server(std::string server);
-// "" where the records are about none.
-std::string current_server();
 
 bool is_enabled(Level level);
 void write(Level level, std::string_view component, std::string_view message);

@@ -399,13 +399,6 @@ std::string format_iso(Timestamp time, char separator) {
   return text;
 }
 
-std::string shown_time(Timestamp time) { return format_iso(in_local_zone(time)); }
-
-std::string shown_second(Timestamp time) {
-  time.microseconds -= microsecond_part(time);
-  return shown_time(time);
-}
-
 std::string format_ctime(Timestamp time) {
   const std::tm t = broken_down(time);
   return fmt::format("{} {} {:2} {:02}:{:02}:{:02} {}",

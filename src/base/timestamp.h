@@ -41,12 +41,6 @@ std::string format_ctime(Timestamp time);
 // "20261121T014237" in the timestamp's own offset.
 std::string format_compact(Timestamp time);
 
-// The one form in what is ours alone to say (outputs of Barman keep theirs, docs/coding.md): in the
-// zone of this host, which is always told, "2026-11-21 02:42:37+01:00". --target-time takes it.
-std::string shown_time(Timestamp time);
-// Without the fraction, for what is only looked at.
-std::string shown_second(Timestamp time);
-
 // Accepts the forms found in backup.info and given to --target-time: ISO with ' ' or 'T', with
 // optional seconds, fraction and offset (Z, +HH, +HHMM, +HH:MM), or a zone abbreviation, UTC, GMT
 // or one that the zone of this host uses in that year (CET, CEST); ctime; compact IDs; RFC 2822; a

@@ -6,6 +6,8 @@
 #include <ctime>
 #include <string>
 
+#include "base/shown_time.h"
+
 namespace barman {
 namespace {
 

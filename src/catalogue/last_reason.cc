@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/secrets.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 

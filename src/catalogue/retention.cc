@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_time.h"
 #include "catalogue/backup_order.h"
 
 namespace barman::catalogue {

@@ -18,6 +18,7 @@
 #include "base/program_start.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "base/unexpected.h"
 #include "catalogue/presence.h"
 #include "cli/barman_program.h"
 #include "cli/bounded_work.h"
@@ -146,9 +147,16 @@ output::ReporterOptions reporter_options(const GlobalArguments& global) {
 
 // "'barman backup' of server 'main'".
 std::string described_command(const CommandContext& context) {
-  const std::string server = log::current_server();
-  return fmt::format("'barman {}'{}", context.arguments.command,
-                     server.empty() ? "" : fmt::format(" of server '{}'", server));
+  const std::string& command = context.arguments.command;
+  const command_line::CommandSyntax* const syntax = barman_program().find_command(command);
+  const bool has_server =
+      syntax != nullptr &&
+      std::any_of(syntax->arguments.positionals.begin(), syntax->arguments.positionals.end(),
+                  [](const auto& each) { return each.key == "server_name"; });
+  const std::string servers =
+      has_server ? join(context.arguments.list("server_name"), ", ") : std::string();
+  return fmt::format("'barman {}'{}", command,
+                     servers.empty() ? "" : fmt::format(" of server '{}'", servers));
 }
 
 // Runs the command; whatever it throws becomes a message.

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "base/interrupt.h"
+#include "base/remains.h"
 #include "catalogue/last_reason.h"
 #include "catalogue/locks.h"
 #include "cli/commands.h"

@@ -7,6 +7,7 @@
 #include "base/file_lock.h"
 #include "base/hint.h"
 #include "base/log.h"
+#include "base/unexpected.h"
 #include "catalogue/locks.h"
 #include "cli/commands.h"
 #include "cli/configuration_changes.h"

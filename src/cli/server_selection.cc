@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/nearest.h"
 #include "base/text.h"
+#include "base/unexpected.h"
 #include "cli/exit_code.h"
 #include "output/terminal.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "base/interrupt.h"
+#include "base/remains.h"
 #include "cli/command_context.h"
 #include "server/published_progress.h"
 #include "server/server.h"

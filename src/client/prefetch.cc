@@ -20,6 +20,7 @@
 #include "base/hint.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "base/unexpected.h"
 #include "base/worker_pool.h"
 #include "client/background.h"
 #include "compression/codec.h"

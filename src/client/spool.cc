@@ -18,6 +18,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/private_directory.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "compression/stored_file.h"

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/timestamp.h"
+#include "base/unexpected.h"
 #include "catalogue/backup_id.h"
 #include "cloud/delete_cloud_backups.h"
 #include "cloud/operation_failed.h"

@@ -16,6 +16,7 @@
 #include "base/log_format.h"
 #include "base/program_start.h"
 #include "base/text.h"
+#include "base/unexpected.h"
 #include "cloud/operation_failed.h"
 #include "command_line/argument_value.h"
 #include "command_line/parser.h"

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/program_start.h"
 #include "base/text.h"
+#include "base/unexpected.h"
 #include "command_line/help.h"
 
 namespace barman::command_line {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "doctor/table_cures.h"

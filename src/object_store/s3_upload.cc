@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/unexpected.h"
 #include "object_store/range_file.h"
 #include "object_store/wire_text.h"
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "accident/undo.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "output/server_views.h"

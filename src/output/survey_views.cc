@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "output/server_views.h"
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "output/check_report.h"
 #include "output/size_text.h"

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "catalogue/backup_order.h"
 #include "catalogue/chain_doubt.h"

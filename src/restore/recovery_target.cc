@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "postgres/versions.h"
 #include "wal/wal_file_name.h"

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/shown_time.h"
 #include "base/worker_pool.h"
 #include "pipeline/sink.h"
 #include "wal/record_checker.h"

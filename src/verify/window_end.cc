@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_time.h"
 #include "base/timestamp.h"
 #include "catalogue/last_reason.h"
 #include "facts/receiver.h"
