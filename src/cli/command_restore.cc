@@ -168,7 +168,7 @@ void run_restore(CommandContext& context) {
     return;
   }
   server::PublishedProgress progress(context.progress, server, "restore",
-                                     fmt::format("into {}", request.destination.string()));
+                                     fmt::format("into {}", request.destination));
   const RestoreResult result = restore::restore_backup(server, request, context.reporter, progress);
   if (context.reporter.is_json()) {
     write_json(context.reporter, result);
