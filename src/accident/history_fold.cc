@@ -91,6 +91,7 @@ void HistoryFold::judge(const TransactionEnding& ending, TransactionChanges& cha
                            .stop_before = ending.record,
                            .timeline = timeline_,
                            .transaction = ending.transaction,
+                           .is_prepared = ending.is_prepared,
                            .deleted_rows = changes.deleted_rows(),
                            .updated_rows = changes.updated_rows()};
   for (const DatabaseDrop& drop : changes.dropped_databases)

@@ -184,6 +184,7 @@ void PieceReader::look_at_ending(const wal::RecordView& record) {
   for (const std::uint32_t child : end->subtransactions) take(child);
   TransactionEnding ending = {.transaction = end->transaction,
                               .is_commit = end->is_commit,
+                              .is_prepared = end->is_prepared,
                               .record = record.begin,
                               .microseconds = end->microseconds};
   const std::uint64_t rows = changes.deleted_rows() + changes.updated_rows();

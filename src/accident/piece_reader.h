@@ -26,6 +26,7 @@ inline constexpr std::uint32_t kNotDetailed = 0xFFFFFFFF;
 struct TransactionEnding {
   std::uint32_t transaction = 0;
   bool is_commit = false;
+  bool is_prepared = false;
   // Of `detailed`; kNotDetailed: nothing of note in this piece.
   std::uint32_t detail = kNotDetailed;
   // Of what is not detailed.

@@ -152,6 +152,12 @@ void write_accident(Reporter& reporter, const std::string& server, const Acciden
   }
   reporter.result_line("\t\tbefore it: barman " +
                        join(accident::undo_words(accident, server_word(server)), " "));
+  if (accident.is_prepared) {
+    reporter.result_line(fmt::format(
+        "\t\tand there, since the transaction was prepared and holds its locks: ROLLBACK PREPARED "
+        "with what SELECT gid FROM pg_prepared_xacts WHERE transaction = '{}' tells",
+        accident.transaction));
+  }
 }
 
 JsonValue relation_json(const ChangedRelation& relation) {
@@ -173,6 +179,7 @@ JsonValue accident_json(const std::string& server, const Accident& accident) {
   json.add("lsn", wal::format_lsn(accident.stop_before));
   json.add("timeline", accident.timeline.value);
   json.add("xid", accident.transaction == 0 ? JsonValue() : JsonValue(accident.transaction));
+  json.add("prepared", accident.is_prepared);
   json.add("database_oid", accident.database);
   json.add("database",
            accident.database_name.empty() ? JsonValue() : JsonValue(accident.database_name));

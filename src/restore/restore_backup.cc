@@ -366,10 +366,7 @@ ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
       scripts.run_post(variables, error.describe());
       throw;
     }
-    if (error.kind() == ErrorKind::interrupted) {
-      reporting.messages.warning(explain_failure(error, plan).hint());
-      throw;
-    }
+    if (error.kind() == ErrorKind::interrupted) throw explain_failure(error, plan);
     scripts.run_post(variables, error.describe());
     // Somebody else has the directory: nothing in it was changed.
     if (error.kind() == ErrorKind::conflict) throw;

@@ -151,12 +151,13 @@ std::vector<std::pair<std::string, std::string>> take_damaged(StoredFiles& files
 void keep_configuration(const catalogue::Catalogue& catalogue, const catalogue::BackupId& id,
                         const std::vector<KeptFile>& files, const KeptCoding& coding) {
   StoredFiles stored;
-  std::string checksums;
   for (const KeptFile& file : files) {
     const std::string name = coding ? file.name + std::string(kEncryptedName) : file.name;
-    std::string content = coding ? encrypted(file, *coding) : file.content;
+    stored[name] = coding ? encrypted(file, *coding) : file.content;
+  }
+  std::string checksums;
+  for (const auto& [name, content] : stored) {
     checksums += fmt::format("{}  {}\n", digest_of(DigestAlgorithm::sha256, content), name);
-    stored[name] = std::move(content);
   }
   if (!stored.empty()) stored[kChecksums] = std::move(checksums);
   store(catalogue, id, stored);

@@ -204,6 +204,7 @@ std::optional<FinishedTransaction> find_finished_transaction(const RecordView& r
       *ending == EndingKind::prepared_commit || *ending == EndingKind::prepared_abort;
   FinishedTransaction end = {
       .is_commit = *ending == EndingKind::commit || *ending == EndingKind::prepared_commit,
+      .is_prepared = is_prepared,
       .transaction = record.transaction};
   RecordFields fields(*data);
   const auto time = fields.take<std::int64_t>();

@@ -32,6 +32,8 @@ struct FileOfRelation {
 // How a transaction ends.
 struct FinishedTransaction {
   bool is_commit = false;
+  // It was prepared before (PREPARE TRANSACTION), and held its locks until now.
+  bool is_prepared = false;
   // Of a prepared one: its own, not that of COMMIT PREPARED.
   std::uint32_t transaction = 0;
   // Since the epoch of Unix; PostgreSQL's clock.

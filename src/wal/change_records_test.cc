@@ -51,6 +51,7 @@ TEST(ChangeRecords, TellWhatACommitDrops) {
     const auto commit = find_finished_transaction(record_of(content, 1, 0x80 | 0x30, major));
     ASSERT_TRUE(commit);
     EXPECT_TRUE(commit->is_commit);
+    EXPECT_TRUE(commit->is_prepared);
     EXPECT_EQ(commit->transaction, 650U);
     EXPECT_EQ(commit->microseconds, kNewYear);
     EXPECT_EQ(commit->subtransactions, (std::vector<std::uint32_t>{701, 702}));

@@ -120,19 +120,20 @@ TEST(FindAccidentIn, WhatIsEncryptedHasNames) {
   site.postgres.query(kOrders);
   site.archive_a_segment();
   site.take_backup();
-  // So that pages of the catalogue are not in the WAL that is read.
+  // So that pages of the catalogue are in WAL which is not read below.
+  site.postgres.query("CREATE TABLE dummy (id int PRIMARY KEY)");
+  site.postgres.query("DROP TABLE dummy");
+  for (int i = 0; i < 5; ++i) site.archive_a_segment();
   const std::string from = site.postgres.value("SELECT clock_timestamp()");
-  site.postgres.query("CHECKPOINT; DROP TABLE shop.goods");
+  site.postgres.query("DROP TABLE orders");
   site.postgres.query("CREATE TABLE shop.late (id int)");
   site.postgres.query("DROP TABLE shop.late");
-  site.postgres.query("DROP TABLE orders");
   const json accidents = find_in(site, 0, {"--from", from}).at("accidents");
-  ASSERT_EQ(accidents.size(), 3U) << accidents;
-  EXPECT_EQ(first_name(accidents.at(0)), "shop.goods");
+  ASSERT_EQ(accidents.size(), 2U) << accidents;
+  EXPECT_EQ(first_name(accidents.at(0)), "public.orders");
+  EXPECT_EQ(accidents.at(0).at("relations").front().at("size_bytes"), 16384);
   EXPECT_EQ(first_name(accidents.at(1)), "shop.late");
-  EXPECT_EQ(first_name(accidents.at(2)), "public.orders");
-  EXPECT_EQ(accidents.at(2).at("relations").front().at("size_bytes"), 16384);
-  EXPECT_EQ(rows_before(site, accidents.at(2), "orders"), "300");
+  EXPECT_EQ(rows_before(site, accidents.at(0), "orders"), "300");
   EXPECT_THAT(site.barman.log(), Not(HasSubstr("open sesame")));
 }
 

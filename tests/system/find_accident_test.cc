@@ -90,7 +90,7 @@ class FindAccident : public testing::TestWithParam<int> {
   }
   // What the restored server answers after the command of an accident.
   std::string before(const nlohmann::json& accident, const std::string& database,
-                     const std::string& sql) {
+                     const std::string& sql, const std::string& first = "SELECT 1") {
     for (const char* name : {"data", "fast"}) fs::remove_all(place_.path() / name);
     Words words = accident.at("command");
     EXPECT_EQ(words.front(), "barman");
@@ -102,7 +102,10 @@ class FindAccident : public testing::TestWithParam<int> {
     EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
     PostgresServer restored({.major = GetParam(), .data_directory = place_.path() / "data"});
     restored.wait_until_primary();
-    return Session(database_conninfo(restored, database)).value(sql);
+    Session session(database_conninfo(restored, database));
+    session.query("SET lock_timeout = '20s'");
+    session.query(first);
+    return session.value(sql);
   }
 
   StreamingSite site_;
@@ -206,6 +209,7 @@ TEST_P(FindAccident, TellsWhatWasDoneAndWhatBringsItBack) {
   EXPECT_EQ(text.exit_code, 0);
   EXPECT_THAT(text.out, HasSubstr("before it: barman restore main auto DEST --target-lsn "));
   EXPECT_THAT(text.out, Not(HasSubstr("rewritten")));
+  EXPECT_THAT(text.out, HasSubstr("ROLLBACK PREPARED with what SELECT gid FROM pg_prepared_xacts"));
   if (GetParam() != kUsualMajor) return;
 
   const nlohmann::json& accidents = found.at("accidents");
@@ -221,7 +225,9 @@ TEST_P(FindAccident, TellsWhatWasDoneAndWhatBringsItBack) {
     return accident.at("relations").dump().find("\"public.prepared\"") != std::string::npos;
   });
   ASSERT_NE(prepared, accidents.end());
-  EXPECT_EQ(before(*prepared, "postgres", "SELECT count(*) FROM prepared"), "0");
+  EXPECT_EQ(prepared->at("prepared"), true);
+  EXPECT_EQ(before(*prepared, "postgres", "SELECT count(*) FROM prepared", "ROLLBACK PREPARED 'p'"),
+            "0");
 
   // What cannot be read may hold an accident: that there is none is never said then.
   const std::string lsn = accidents.front().at("lsn");

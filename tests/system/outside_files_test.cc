@@ -195,10 +195,13 @@ TEST(KeptConfiguration, GoesToAPassiveNode) {
     request.environment.merge(ssh.environment());
     const CommandResult result = run_command(request);
     EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+    return result.out;
   };
-  run({"sync-info", "--primary", "main"});
+  const std::string told = run({"sync-info", "--primary", "main"});
+  fs::create_directories(passive.server_directory("main"));
+  write_text(passive.server_directory("main") / "primary.info", told);
   run({"sync-backup", "main", id});
-  EXPECT_EQ(kept_files(passive, id), kept);
+  EXPECT_TRUE(kept_files(passive, id) == kept);
 }
 
 }  // namespace
