@@ -312,7 +312,7 @@ TEST_F(BucketBackupTest, KeptConfigurationThatWasAlteredIsToldAndNotUsed) {
             (std::vector<std::string>{"conf.d/a.conf", "pg_hba.conf", "postgresql.conf"}));
   storage::put_object_text(*storage, prefix + "pg_hba.conf", "local all all trust\n");
   storage::put_object_text(*storage, prefix + "z.conf", "c = 3\n");
-  storage->remove({prefix + "postgresql.conf"});
+  storage->remove(std::vector<std::string>{prefix + "postgresql.conf"});
   const KeptConfiguration kept = read_kept_configuration(catalogue, kBucketBackup);
   EXPECT_EQ(kept.files, std::vector<KeptFile>{whole});
   std::vector<std::string> names;
