@@ -117,23 +117,17 @@ TEST(FindAccidentIn, WhatIsEncryptedHasNames) {
                                  {"encryption_key_id", TestKeyring::kKey},
                                  {"encryption_passphrase_command", "echo open sesame"}}});
   site.start_receiver();
-  site.postgres.query("CREATE SCHEMA shop; CREATE TABLE shop.goods (id int)");
   site.postgres.query(kOrders);
   site.archive_a_segment();
   site.take_backup();
-  // So that the rows which are added below are in the WAL as such, and not as compressed pages.
-  site.postgres.query("CREATE TABLE dummy (id int PRIMARY KEY)");
-  site.postgres.query("DROP TABLE dummy");
+  // So that the WAL that is read does not have the row with its name.
   for (int i = 0; i < 5; ++i) site.archive_a_segment();
   const std::string from = site.postgres.value("SELECT clock_timestamp()");
   site.postgres.query("DROP TABLE orders");
-  site.postgres.query("CREATE TABLE shop.late (id int)");
-  site.postgres.query("DROP TABLE shop.late");
   const json accidents = find_in(site, 0, {"--from", from}).at("accidents");
-  ASSERT_EQ(accidents.size(), 2U) << accidents;
+  ASSERT_EQ(accidents.size(), 1U) << accidents;
   EXPECT_EQ(first_name(accidents.at(0)), "public.orders");
   EXPECT_EQ(accidents.at(0).at("relations").front().at("size_bytes"), 16384);
-  EXPECT_EQ(first_name(accidents.at(1)), "shop.late");
   EXPECT_EQ(rows_before(site, accidents.at(0), "orders"), "300");
   EXPECT_THAT(site.barman.log(), Not(HasSubstr("open sesame")));
 }
