@@ -189,6 +189,58 @@ TEST(Tidy, VersionsOfPostgresHaveNames) {
   expect_no_line(R"(\b(1[0-9]0000|90[0-9]00)\b)", "postgres/versions.h has a name for it", others);
 }
 
+// What is Barman's keeps its forms of a date; what is ours has one.
+TEST(Tidy, DatesThatAreOursHaveOneForm) {
+  const std::set<std::string> outputs_of_barman{
+      "src/backup/delete_backup.cc",     "src/backup/take_backup.cc",
+      "src/cli/command_restore.cc",      "src/cloud_cli/cloud_views.cc",
+      "src/facts/diagnosis.cc",          "src/facts/server_facts.cc",
+      "src/facts/status_rows.cc",        "src/output/backup_fields.cc",
+      "src/output/backup_views.cc",      "src/output/diagnosis_views.cc",
+      "src/output/replication_views.cc", "src/restore/recovery_target.cc",
+      "src/object_store/object_store.cc"};
+  const std::set<std::string> files_and_protocols{
+      "src/catalogue/backup_info.cc",     "src/catalogue/last_reason.cc",
+      "src/catalogue/presence.cc",        "src/object_store/s3_store.cc",
+      "src/restore/recovery_settings.cc", "src/object_store/aws_signature.cc",
+      "src/backup/generate_manifest.cc"};
+  std::vector<SourceFile> others;
+  for (const SourceFile& file : cpp_files()) {
+    const bool has_reason =
+        outputs_of_barman.contains(file.name) || files_and_protocols.contains(file.name);
+    if (!file.folder.empty() && !file.is_unit_test() && file.folder != "base" && !has_reason) {
+      others.push_back(file);
+    }
+  }
+  expect_no_line(R"(\bformat_(iso|naive|ctime)\(|\bstrftime\(|\{:%[YDFc])",
+                 "shown_time() and shown_second() are the form of what is ours (base/shown_time.h)",
+                 others);
+}
+
+TEST(Tidy, SizesHaveOneForm) {
+  std::vector<SourceFile> others;
+  for (const SourceFile& file : cpp_files()) {
+    if (!file.folder.empty() && !file.is_unit_test() && file.name != "src/base/text.cc") {
+      others.push_back(file);
+    }
+  }
+  expect_no_line(R"("[^"]*\{[^}]*\} ?([KMGT]i?B|bytes per)\b[^"]*")",
+                 "human_size() is the form of sizes (base/text.h)", others);
+}
+
+// Whoever writes to a terminal asks output/terminal.h, which knows NO_COLOR and TERM.
+TEST(Tidy, TerminalsAreControlledInOnePlace) {
+  std::vector<SourceFile> others;
+  for (const SourceFile& file : cpp_files()) {
+    const bool is_output = file.name == "src/output/console_writer.cc" ||
+                           file.name == "src/output/progress_display.cc" ||
+                           file.name == "src/base/secrets.cc";
+    if (file.is_in("src") && !file.is_unit_test() && !is_output) others.push_back(file);
+  }
+  expect_no_line(R"(\\033|\\x1[bB]\[|\\e\[)",
+                 "colours are Reporter::colored()'s, the cursor is ProgressDisplay's", others);
+}
+
 TEST(Tidy, NoRegularExpressionsInThePrograms) {
   std::vector<SourceFile> programs;
   for (const SourceFile& file : cpp_files()) {

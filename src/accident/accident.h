@@ -48,6 +48,8 @@ struct Accident {
   wal::Lsn stop_before;
   wal::TimelineId timeline;
   std::uint32_t transaction = 0;
+  // It was prepared: what is restored has it still, with all its locks, until it is rolled back.
+  bool is_prepared = false;
   // Of its files; 0 = shared by all.
   std::uint32_t database = 0;
   std::string database_name;  // "" = not known

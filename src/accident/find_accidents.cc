@@ -72,6 +72,7 @@ class AccidentSearch {
     }
     workers.wait();
     progress_.end();
+    report_.names = std::move(fold_).take_names();
     report_.accidents = std::move(fold_).take();
     for (auto& [place, text] : unread_) report_.unread.push_back(std::move(text));
     return std::move(report_);

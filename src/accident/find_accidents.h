@@ -28,6 +28,7 @@ struct AccidentReport {
   std::uint64_t segment_count = 0;
   // Of what was read no answer can be given: gaps, damage.
   std::vector<std::string> unread;
+  WalNames names;
 };
 
 AccidentReport find_accidents(const WalHistory& history, const AccidentFilter& filter,

@@ -41,6 +41,7 @@ void add_relations(const TransactionChanges& changes,
 void HistoryFold::add(PieceFacts&& piece) {
   timeline_ = piece.timeline;
   server_major_ = piece.server_major;
+  names_.add(std::move(piece.names));
   for (const DatabasePlace& place : piece.created_databases) {
     created_databases_.emplace(place.oid, place.tablespace);
   }
@@ -90,6 +91,7 @@ void HistoryFold::judge(const TransactionEnding& ending, TransactionChanges& cha
                            .stop_before = ending.record,
                            .timeline = timeline_,
                            .transaction = ending.transaction,
+                           .is_prepared = ending.is_prepared,
                            .deleted_rows = changes.deleted_rows(),
                            .updated_rows = changes.updated_rows()};
   for (const DatabaseDrop& drop : changes.dropped_databases)

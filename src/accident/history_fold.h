@@ -29,6 +29,8 @@ class HistoryFold {
   void add(PieceFacts&& piece);
   // In the order of the WAL. Once, behind the last piece.
   std::vector<Accident> take() &&;
+  // What all pieces have told.
+  WalNames take_names() && { return std::move(names_); }
 
  private:
   void end_transaction(const TransactionEnding& ending, PieceFacts& piece);
@@ -45,6 +47,7 @@ class HistoryFold {
   std::int64_t last_time_ = 0;
   wal::TimelineId timeline_;
   int server_major_ = 0;
+  WalNames names_;
   std::vector<Accident> accidents_;
 };
 

@@ -5,12 +5,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "accident/picked_tree.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_components.h"
@@ -35,14 +38,31 @@ struct KnownRelation {
 };
 using KnownRelations = std::map<std::uint32_t, KnownRelation>;  // by file number
 
+using Schemas = std::map<std::uint32_t, NamedRow>;  // by OID
+
+bool is_nameless(const Accident& accident) {
+  return accident.database_name.empty() ||
+         std::ranges::any_of(accident.relations,
+                             [](const ChangedRelation& relation) { return relation.name.empty(); });
+}
+
+std::string with_schema(const std::string& schema, const std::string& name) {
+  return schema.empty() ? name : schema + "." + name;
+}
+
+stored::BackupChain open_chain(const server::Server& server, const std::string& id) {
+  return stored::BackupChain::open(server.catalogue(), server.catalogue().resolve(id),
+                                   {.interrupt = server.interrupt(), .cipher = server.cipher()});
+}
+
 // One backup, complete, as far as it can be read here and there.
 class CatalogueOfBackup {
  public:
-  CatalogueOfBackup(const server::Server& server, const catalogue::BackupInfo& backup)
-      : major_(backup.version.value_or(0) / 10000),
-        chain_(stored::BackupChain::open(server.catalogue(), backup,
-                                         {.interrupt = server.interrupt()})),
-        trees_(chain_.complete_trees()) {
+  CatalogueOfBackup(const stored::BackupChain& chain, std::vector<stored::BackupTree> trees,
+                    const WalNames& names)
+      : major_(chain.backup().version.value_or(0) / 10000),
+        trees_(std::move(trees)),
+        names_(names) {
     for (const stored::BackupTree& tree : trees_) {
       if (tree.is_data_directory() && tree.content->has_random_access()) data_ = tree.content.get();
     }
@@ -57,20 +77,35 @@ class CatalogueOfBackup {
 
   std::string database_name(std::uint32_t oid) const {
     const auto found = databases_.find(oid);
-    return found == databases_.end() ? "" : found->second.name;
+    return found == databases_.end() ? names_.database_name(oid) : found->second.name;
   }
 
   void describe(ChangedRelation& relation) {
-    if (data_ == nullptr) return;
-    const KnownRelations& known = relations_of(relation.file.database);
-    if (const auto found = known.find(relation.file.number); found != known.end()) {
-      relation.name = found->second.name;
-      relation.kind = found->second.kind;
+    const std::uint32_t database = relation.file.database;
+    if (data_ != nullptr) {
+      const KnownRelations& known = relations_of(database);
+      relation.size_bytes = find_size(relation.file);
+      if (const auto found = known.find(relation.file.number); found != known.end()) {
+        relation.name = found->second.name;
+        relation.kind = found->second.kind;
+        return;
+      }
     }
-    relation.size_bytes = find_size(relation.file);
+    const NamedFile* const told = names_.find_relation(database, relation.file.number);
+    if (told == nullptr) return;
+    relation.name = with_schema(schema_name(database, told->schema_oid), told->name);
+    relation.kind = postgres::relation_kind_text(told->kind);
   }
 
  private:
+  std::string schema_name(std::uint32_t database, std::uint32_t oid) const {
+    const std::string told = names_.schema_name(database, oid);
+    const auto schemas = schemas_.find(database);
+    if (!told.empty() || schemas == schemas_.end()) return told;
+    const auto found = schemas->second.find(oid);
+    return found == schemas->second.end() ? "" : found->second.name;
+  }
+
   static void keep(const NamedRow& row, std::map<std::uint32_t, NamedRow>& rows) {
     const auto [place, is_new] = rows.emplace(row.oid, row);
     if (!is_new && row.is_latest) place->second = row;
@@ -101,11 +136,12 @@ class CatalogueOfBackup {
 
   const KnownRelations& relations_of(std::uint32_t database) {
     const auto [place, is_new] = relations_.try_emplace(database);
-    if (is_new) read_relations(fmt::format("base/{}", database), place->second);
+    if (is_new) read_relations(fmt::format("base/{}", database), place->second, schemas_[database]);
     return place->second;
   }
 
-  void read_relations(const std::string& directory, KnownRelations& relations) const {
+  void read_relations(const std::string& directory, KnownRelations& relations,
+                      Schemas& schemas) const {
     std::vector<ClassRow> rows;
     std::uint32_t schemas_number = postgres::kNamespaceCatalogue;
     visit_pages(number_of(read_map(directory), postgres::kClassCatalogue), directory,
@@ -117,17 +153,15 @@ class CatalogueOfBackup {
                     if (row.file_number != 0) rows.push_back(row);
                   });
                 });
-    std::map<std::uint32_t, NamedRow> schemas;
     visit_pages(schemas_number, directory, [&](Bytes page) {
       postgres::visit_named_rows(page, [&](const NamedRow& row) { keep(row, schemas); });
     });
     for (const ClassRow& row : rows) {
       const auto schema = schemas.find(row.schema_oid);
-      KnownRelation known = {.name = schema == schemas.end()
-                                         ? row.common.name
-                                         : schema->second.name + "." + row.common.name,
-                             .kind = postgres::relation_kind_text(row.kind),
-                             .is_latest = row.common.is_latest};
+      KnownRelation known = {
+          .name = with_schema(schema == schemas.end() ? "" : schema->second.name, row.common.name),
+          .kind = postgres::relation_kind_text(row.kind),
+          .is_latest = row.common.is_latest};
       const auto [place, is_new] = relations.emplace(row.file_number, known);
       if (!is_new && known.is_latest) place->second = std::move(known);
     }
@@ -160,17 +194,21 @@ class CatalogueOfBackup {
   }
 
   const int major_;
-  const stored::BackupChain chain_;
   const std::vector<stored::BackupTree> trees_;
+  const WalNames& names_;
   const stored::ContentTree* data_ = nullptr;
   std::uint32_t catalog_version_ = 0;
   std::map<std::uint32_t, NamedRow> databases_;
   std::map<std::uint32_t, KnownRelations> relations_;
+  std::map<std::uint32_t, Schemas> schemas_;
 };
 
 void name_accident(CatalogueOfBackup& names, Accident& accident) {
-  accident.database_name = names.database_name(accident.database);
-  for (ChangedRelation& relation : accident.relations) names.describe(relation);
+  if (accident.database_name.empty())
+    accident.database_name = names.database_name(accident.database);
+  for (ChangedRelation& relation : accident.relations) {
+    if (relation.name.empty() || !relation.size_bytes) names.describe(relation);
+  }
   // Tables first, the largest in front.
   const auto rank = [](const ChangedRelation& relation) {
     const bool is_table = relation.kind == "table" || relation.kind == "materialized view";
@@ -187,22 +225,115 @@ void name_accident(CatalogueOfBackup& names, Accident& accident) {
                            });
 }
 
+using ByBackup = std::map<std::string, std::vector<Accident*>>;
+
+ByBackup by_backup(std::vector<Accident>& accidents) {
+  ByBackup sorted;
+  for (Accident& accident : accidents) sorted[accident.backup_id].push_back(&accident);
+  return sorted;
+}
+
+// Names are a comfort; what happened is told without them.
+void name_if_possible(const std::string& id, const std::function<void()>& name) {
+  try {
+    name();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    log::warning(log::kServerComponent, "names in backup {} cannot be read: {}", id,
+                 error.describe());
+  }
+}
+
+// Of what the accidents are about.
+struct WantedFiles {
+  std::set<std::string, std::less<>> directories;  // "base/5"
+  std::set<std::string, std::less<>> numbers;
+
+  explicit WantedFiles(const std::vector<Accident*>& accidents) {
+    for (const Accident* accident : accidents) {
+      directories.insert(fmt::format("base/{}", accident->database));
+      for (const ChangedRelation& relation : accident->relations) {
+        directories.insert(fmt::format("base/{}", relation.file.database));
+        numbers.insert(std::to_string(relation.file.number));
+      }
+    }
+  }
+  bool is_held(std::string_view path) const {
+    const auto [directory, name] = parts_of(path);
+    if (directory == "global") {
+      return name == "pg_control" || name == "pg_filenode.map" ||
+             name == std::to_string(postgres::kDatabaseCatalogue);
+    }
+    return directories.contains(directory) &&
+           (name == "pg_filenode.map" || name == std::to_string(postgres::kClassCatalogue) ||
+            name == std::to_string(postgres::kNamespaceCatalogue));
+  }
+  bool is_listed(std::string_view path) const {
+    const std::string_view name = parts_of(path).second;
+    return numbers.contains(name.substr(0, name.find('.')));
+  }
+
+ private:
+  static std::pair<std::string_view, std::string_view> parts_of(std::string_view path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string_view::npos) return {"", path};
+    return {path.substr(0, slash), path.substr(slash + 1)};
+  }
+};
+
 }  // namespace
 
-void name_accidents(const server::Server& server, std::vector<Accident>& accidents) {
-  std::map<std::string, std::vector<Accident*>> by_backup;
-  for (Accident& accident : accidents) {
-    if (!accident.backup_id.empty()) by_backup[accident.backup_id].push_back(&accident);
+void name_accidents(const server::Server& server, const WalNames& names,
+                    std::vector<Accident>& accidents) {
+  for (const auto& [id, hit] : by_backup(accidents)) {
+    name_if_possible(id, [&, id = id, &hit = hit] {
+      if (id.empty()) return;
+      const stored::BackupChain chain = open_chain(server, id);
+      CatalogueOfBackup catalogue(chain, chain.complete_trees(), names);
+      for (Accident* accident : hit) name_accident(catalogue, *accident);
+    });
   }
-  for (const auto& [id, hit] : by_backup) {
-    try {
-      CatalogueOfBackup names(server, server.catalogue().resolve(id));
-      for (Accident* accident : hit) name_accident(names, *accident);
-    } catch (const Error& error) {  // Names are a comfort; what happened is told without them.
-      if (error.kind() == ErrorKind::interrupted) throw;
-      log::warning(log::kServerComponent, "names in backup {} cannot be read: {}", id,
-                   error.describe());
+  // Of no backup, or of one that cannot be opened.
+  for (Accident& accident : accidents) {
+    if (accident.database_name.empty())
+      accident.database_name = names.database_name(accident.database);
+    for (ChangedRelation& relation : accident.relations) {
+      const NamedFile* const told =
+          names.find_relation(relation.file.database, relation.file.number);
+      if (told == nullptr || !relation.name.empty()) continue;
+      relation.name =
+          with_schema(names.schema_name(relation.file.database, told->schema_oid), told->name);
+      relation.kind = postgres::relation_kind_text(told->kind);
     }
+  }
+}
+
+void name_by_reading_through(const server::Server& server, const WalNames& names,
+                             std::vector<Accident>& accidents, Progress& progress) {
+  for (const auto& [id, hit] : by_backup(accidents)) {
+    if (id.empty() || std::ranges::none_of(hit, [](const Accident* accident) {
+          return is_nameless(*accident) && accident->kind != AccidentKind::rewritten;
+        })) {
+      continue;
+    }
+    name_if_possible(id, [&, id = id, &hit = hit] {
+      const stored::BackupChain chain = open_chain(server, id);
+      if (chain.is_incremental() || chain.has_random_access()) return;
+      const WantedFiles wanted(hit);
+      progress.begin(fmt::format("names in backup {}", id),
+                     static_cast<std::uint64_t>(
+                         std::max<std::int64_t>(chain.backup().cluster_size.value_or(0), 0)));
+      std::vector<stored::BackupTree> trees = chain.complete_trees();
+      for (stored::BackupTree& tree : trees) {
+        tree.content = std::make_shared<PickedTree>(
+            *tree.content, [&](std::string_view path) { return wanted.is_held(path); },
+            [&](std::string_view path) { return wanted.is_listed(path); }, progress,
+            server.interrupt());
+      }
+      progress.end();
+      CatalogueOfBackup catalogue(chain, std::move(trees), names);
+      for (Accident* accident : hit) name_accident(catalogue, *accident);
+    });
   }
 }
 

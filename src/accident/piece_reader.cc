@@ -76,9 +76,10 @@ void PieceReader::look_at_heap(const wal::RecordView& record) {
   if (change == wal::RowChange::none || (record.transaction == 0 && !is_overwritten)) return;
   const std::optional<wal::ChangedBlock> block = wal::find_changed_block(record);
   if (!block) return;
-  if (block->relation.tablespace == kSharedTablespace) return look_at_shared(record, *block);
-  if (is_overwritten) return;
   const wal::FileOfRelation& file = block->relation;
+  if (file.number < kFirstUserNumber) facts_.names.learn(record, *block);
+  if (file.tablespace == kSharedTablespace) return look_at_shared(record, *block);
+  if (is_overwritten) return;
   if (file.number < kFirstUserNumber) {
     if (file.number == kTypeCatalogue) look_at_type(record, *block);
     return;
@@ -137,10 +138,15 @@ void PieceReader::look_at_type(const wal::RecordView& record, const wal::Changed
 
 // Of those who build indexes, and of all who write relations as a whole.
 void PieceReader::look_at_pages(const wal::RecordView& record) {
-  if (record.transaction == 0) return;
-  if (record.manager == wal::kXlogManager && !wal::is_page_image(record)) return;
+  const bool is_image = record.manager == wal::kXlogManager;
+  if (is_image ? !wal::is_page_image(record) && !wal::is_hint_image(record)
+               : record.transaction == 0) {
+    return;
+  }
   const std::optional<wal::ChangedBlock> block = wal::find_changed_block(record);
   if (!block) return;
+  if (is_image && block->relation.number < kFirstUserNumber) facts_.names.learn(record, *block);
+  if (record.transaction == 0 || wal::is_hint_image(record)) return;
   if (record.manager != wal::kXlogManager) {
     const auto changes = facts_.open.find(record.transaction);
     if (changes == facts_.open.end() || !changes->second.created.contains(block->relation)) return;
@@ -178,6 +184,7 @@ void PieceReader::look_at_ending(const wal::RecordView& record) {
   for (const std::uint32_t child : end->subtransactions) take(child);
   TransactionEnding ending = {.transaction = end->transaction,
                               .is_commit = end->is_commit,
+                              .is_prepared = end->is_prepared,
                               .record = record.begin,
                               .microseconds = end->microseconds};
   const std::uint64_t rows = changes.deleted_rows() + changes.updated_rows();

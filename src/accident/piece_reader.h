@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "accident/transaction_changes.h"
+#include "accident/wal_names.h"
 #include "wal/change_records.h"
 #include "wal/lsn.h"
 #include "wal/record_checker.h"
@@ -25,6 +26,7 @@ inline constexpr std::uint32_t kNotDetailed = 0xFFFFFFFF;
 struct TransactionEnding {
   std::uint32_t transaction = 0;
   bool is_commit = false;
+  bool is_prepared = false;
   // Of `detailed`; kNotDetailed: nothing of note in this piece.
   std::uint32_t detail = kNotDetailed;
   // Of what is not detailed.
@@ -54,6 +56,7 @@ struct PieceFacts {
   std::vector<DatabasePlace> created_databases;
   // Of no transaction, with the time of the ending before.
   std::vector<std::pair<DatabaseDrop, std::int64_t>> lone_database_drops;
+  WalNames names;
   wal::TimelineId timeline;
   int server_major = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "catalogue/branches.h"
 #include "wal/record_checker.h"
 #include "wal/record_content.h"
+#include "wal/segment_header.h"
 #include "wal_archive/read_branches.h"
 
 namespace barman::accident {
@@ -61,6 +63,35 @@ class FirstEndingSink final : public pipeline::Sink {
   wal::RecordChecker& checker_;
   const std::optional<Timestamp>& found_;
 };
+
+class SegmentHeaderSink final : public pipeline::Sink {
+ public:
+  void write(Bytes data) override {
+    bytes_ += as_text(data.first(std::min(data.size(), wal::kSegmentHeaderSize - bytes_.size())));
+    if (bytes_.size() == wal::kSegmentHeaderSize) throw EnoughRead();
+  }
+  void finish() override {}
+  std::optional<wal::SegmentSize> segment_size() const {
+    const auto header = wal::parse_segment_header(as_bytes(bytes_));
+    if (!header || !wal::is_valid_segment_size(header->segment_size)) return std::nullopt;
+    return wal::SegmentSize{header->segment_size};
+  }
+
+ private:
+  std::string bytes_;
+};
+
+// What `read` puts into a sink begins with it; nullopt for what cannot be read.
+std::optional<wal::SegmentSize> size_in(const std::function<void(pipeline::Sink&)>& read) {
+  SegmentHeaderSink sink;
+  try {
+    read(sink);
+  } catch (const EnoughRead&) {   // The rest of it is of no interest.
+  } catch (const Error& error) {  // Another file tells the same.
+    if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::not_found) throw;
+  }
+  return sink.segment_size();
+}
 
 // Where each timeline of a history begins and ends, in numbers of segments, both included.
 struct NumberRange {
@@ -205,6 +236,35 @@ std::optional<Timestamp> WalHistory::find_first_ending(const HistorySegment& seg
     if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::not_found) throw;
   }
   return found;
+}
+
+std::optional<wal::SegmentSize> find_segment_size(const server::Server& server) {
+  const wal_archive::WalArchive archive(server);
+  std::vector<std::string> names = archive.list_newest_names();
+  std::ranges::reverse(names);
+  constexpr std::size_t kMostTried = 8;
+  names.resize(std::min(names.size(), kMostTried));
+  for (const std::string& name : names) {
+    const auto stored =
+        wal::is_segment_name(name) ? archive.find(name) : std::optional<wal_archive::StoredWal>();
+    if (!stored) continue;
+    const auto size = size_in([&](pipeline::Sink& sink) { archive.read(*stored, sink); });
+    if (size) return size;
+  }
+  const catalogue::CatalogueLocations& locations = server.locations();
+  for (const fs::path& directory : {locations.streaming_directory, locations.incoming_directory}) {
+    for (const std::string& name : list_directory(directory)) {
+      const std::optional<Fd> file = find_file(directory / name);
+      if (!file || !wal::parse_wal_file_name(name)) continue;
+      const auto size = size_in([&](pipeline::Sink& sink) {
+        const wal_archive::WalCoding& coding = archive.coding();
+        coding.decode(coding.identify_received(*file, directory / name), *file, directory / name,
+                      sink);
+      });
+      if (size) return size;
+    }
+  }
+  return std::nullopt;
 }
 
 SegmentSpan find_span(const WalHistory& history, const std::optional<Timestamp>& from,

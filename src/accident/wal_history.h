@@ -52,6 +52,10 @@ class WalHistory {
   std::vector<HistorySegment> segments_;
 };
 
+// As the newest WAL says that is here, archived or received; nullopt where there is none. For
+// servers without a backup.
+std::optional<wal::SegmentSize> find_segment_size(const server::Server& server);
+
 struct SegmentSpan {
   std::size_t begin = 0;
   std::size_t end = 0;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "postgres/queries.h"
@@ -110,15 +111,14 @@ void BackendWatch::tell_of_archiving(postgres::Connection& connection) {
   const std::string heard = take_heard(archive_wait_begun_.has_value());
   if (!archive_wait_begun_) {
     archive_wait_begun_ = Clock::now();
-    archive_wait_since_ = format_naive(now_local());
+    archive_wait_since_ = shown_second(now_local());
   }
   std::string text = fmt::format(
       "waiting since {} until PostgreSQL has archived the WAL of the backup", archive_wait_since_);
   const postgres::ArchiverStatistics archiver = postgres::query_archiver_statistics(connection);
   if (!archiver.is_archiving && archiver.last_failed_wal) {
     text += fmt::format(": its archive_command fails, last for {}", *archiver.last_failed_wal);
-    if (archiver.last_failed_time)
-      text += " at " + format_naive(in_local_zone(*archiver.last_failed_time));
+    if (archiver.last_failed_time) text += " at " + shown_second(*archiver.last_failed_time);
   }
   if (!heard.empty()) text += ". PostgreSQL: " + join(split(heard, '\n'), " ");
   on_archive_wait_({.duration = std::chrono::duration_cast<std::chrono::milliseconds>(

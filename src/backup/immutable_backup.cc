@@ -15,6 +15,7 @@
 #include "base/durable.h"
 #include "base/fd.h"
 #include "base/immutable.h"
+#include "base/shown_time.h"
 #include "catalogue/cloud_catalogue.h"
 #include "object_store/object_store.h"
 #include "server/server_storage.h"
@@ -94,7 +95,7 @@ void require_unlocked(const server::Server& server, const catalogue::BackupId& i
       reason = "Object has a legal hold and can't be deleted until the legal hold is removed";
     } else if (lock->retain_until && server.clock().now() < *lock->retain_until) {
       reason = fmt::format("Object is locked and can't be deleted until {}",
-                           format_iso(*lock->retain_until));
+                           shown_time(*lock->retain_until));
     }
     if (reason.empty()) continue;
     throw StillImmutable(

@@ -73,24 +73,19 @@ class PostgresStream final : public BackupSource {
 };
 
 // Configuration files outside of the data directory are not in the backup: they are kept beside it
-// where the server gives them. What an encrypted backup must not show stays out.
+// where the server gives them, encrypted as it is.
 void PostgresStream::keep_outside_files(BackupJob& job) const {
   const std::vector<OutsideFile> outside = list_outside_files(settings_);
   if (outside.empty()) return;
-  FetchedConfiguration fetched;
-  if (form_.coding.cipher) {
-    for (const OutsideFile& file : outside) fetched.missing.push_back(file.path);
-  } else {
-    postgres::Connection connection = server_.connect();
-    fetched = fetch_outside_files(connection, outside);
-    stored::keep_configuration(server_.catalogue(), job.info.id, fetched.files);
-    if (fetched.refusal) {
-      log::info(log::kBackupComponent,
-                "Configuration files outside of PGDATA cannot be kept with the backup: {}. To keep "
-                "them: {}",
-                *fetched.refusal,
-                fmt::format(fmt::runtime(postgres::kServerFileGrants), connection.user()));
-    }
+  postgres::Connection connection = server_.connect();
+  const FetchedConfiguration fetched = fetch_outside_files(connection, outside);
+  stored::keep_configuration(server_.catalogue(), job.info.id, fetched.files, form_.coding.cipher);
+  if (fetched.refusal) {
+    log::info(log::kBackupComponent,
+              "Configuration files outside of PGDATA cannot be kept with the backup: {}. To keep "
+              "them: {}",
+              *fetched.refusal,
+              fmt::format(fmt::runtime(postgres::kServerFileGrants), connection.user()));
   }
   if (!fetched.files.empty()) {
     log::info(log::kBackupComponent,

@@ -209,7 +209,8 @@ void RsyncRun::get(NameList& names, const RsyncTransfer& transfer, const OnFile&
                   fmt::format("a file below \"{}\" has changed each of the {} times that rsync has "
                               "read it",
                               transfer.source, kRuns),
-                  "Take the backup again; the log of barman has the command.");
+                  log::has_file() ? "Take the backup again; the log of barman has the command."
+                                  : "Take the backup again.");
     }
   }
 }

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
+#include "base/unexpected.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/backup_size.h"
 #include "catalogue/backup_turn.h"
@@ -67,10 +68,10 @@ std::string damage_text(const PageDamage& damage) {
 
 void tell_what_came(BackupJob& job, const CopyFacts& facts) {
   if (facts.page_damage) {  // Of pages with wrong checksums there is a summary.
-    job.messages.warning(fmt::format(
-        "{} backup {}: {}. The backup holds those pages as they are; see the log file for the "
-        "list.",
-        facts.page_damage->finder, job.info.id.value, facts.page_damage->details));
+    job.messages.warning(
+        fmt::format("{} backup {}: {}. The backup holds those pages as they are{}.",
+                    facts.page_damage->finder, job.info.id.value, facts.page_damage->details,
+                    log::has_file() ? "; see the log file for the list" : ""));
     return;
   }
   for (const std::string& warning : facts.warnings) {
@@ -304,7 +305,8 @@ BackupInfo take_backup(const server::Server& server, const BackupRequest& reques
   try {
     scripts.run_pre(hook_variables(job));
     run_steps(job, source);
-  } catch (const Error& error) {  // Recorded in the metadata and reported; post hooks must run.
+  } catch (const std::exception& any) {  // Recorded and reported; post hooks must run.
+    const Error error = as_error(any);
     failure = error.describe();
     fail(job, room, error);
   }

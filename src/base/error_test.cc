@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
+#include <stdexcept>
+
 #include "base/hint.h"
+#include "base/unexpected.h"
 
 namespace barman {
 namespace {
@@ -13,6 +17,17 @@ TEST(Error, IsToldWithItsContextAndItsHint) {
   EXPECT_EQ(error.describe_with_hint(),
             "restoring 'x': cannot open \"y\"\nHINT: Look at the disk.");
   EXPECT_EQ(Error(ErrorKind::io, "cannot open \"y\"").describe_with_hint(), "cannot open \"y\"");
+}
+
+TEST(AsError, NamesWhatNobodyExpected) {
+  const Error other = as_error(std::out_of_range("vector::at"));
+  EXPECT_EQ(other.kind(), ErrorKind::internal);
+  EXPECT_EQ(other.describe(), "vector::at (std::out_of_range)");
+  EXPECT_EQ(as_error(std::bad_alloc()).describe(), "out of memory");
+  Error ours(ErrorKind::io, "cannot open \"y\"", "Look at the disk.");
+  ours.push_context("restoring 'x'");
+  EXPECT_EQ(as_error(ours).describe_with_hint(), ours.describe_with_hint());
+  EXPECT_EQ(as_error(ours).kind(), ErrorKind::io);
 }
 
 TEST(Hint, IsALineOfItsOwnOrASentence) {

@@ -122,6 +122,7 @@ void write_line(Level level, std::string_view component, std::string_view messag
 std::optional<std::string> open_log(const std::optional<std::filesystem::path>& file,
                                     int minimum_level) {
   g_minimum_level = minimum_level;
+  g_line_format.reset();
   std::optional<std::string> failure;
   std::shared_ptr<spdlog::sinks::sink> sink;
   if (file) {

@@ -6,6 +6,8 @@
 #include <ctime>
 #include <string>
 
+#include "base/shown_time.h"
+
 namespace barman {
 namespace {
 
@@ -90,6 +92,14 @@ TEST_F(DaylightSaving, AbbreviationsOfTheHostTellWhichOneIsMeant) {
   EXPECT_EQ(reformatted("2026-12-24 18:00:00 CEST"), "2026-12-24 18:00:00+02:00");
   EXPECT_TRUE(parse_timestamp("2026-10-25 02:30:00 CET")->has_zone);
   EXPECT_EQ(reformatted("2026-10-25 02:30:00 EST"), "refused");
+}
+
+TEST_F(DaylightSaving, WhatIsShownIsInTheZoneOfThisHost) {
+  const Timestamp time = parse_timestamp("2026-11-21 23:42:37.698576-03:00")->time;
+  EXPECT_EQ(shown_time(time), "2026-11-22 03:42:37.698576+01:00");
+  EXPECT_EQ(shown_second(time), "2026-11-22 03:42:37+01:00");
+  EXPECT_EQ(shown_second(parse_timestamp("1969-07-20 20:17:40.5+00:00")->time),
+            "1969-07-20 21:17:40+01:00");
 }
 
 TEST(FindWrongPart, NamesIt) {

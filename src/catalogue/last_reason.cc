@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/secrets.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 
@@ -32,7 +33,10 @@ fs::path path_of(const fs::path& backup_directory, std::string_view task) {
 
 }  // namespace
 
-std::string LastReason::describe() const { return fmt::format("{} (at {})", text, time); }
+std::string LastReason::describe() const {
+  const std::optional<ParsedTimestamp> at = parse_timestamp(time);
+  return fmt::format("{} (at {})", text, at ? shown_time(at->time) : time);
+}
 
 std::optional<LastReason> find_last_reason(const fs::path& backup_directory,
                                            std::string_view task) {

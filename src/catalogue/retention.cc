@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_time.h"
 #include "catalogue/backup_order.h"
 
 namespace barman::catalogue {
@@ -123,7 +124,7 @@ void apply_redundancy(const std::vector<BackupInfo>& backups, const RetentionInp
 void apply_window(const std::vector<BackupInfo>& backups, const RetentionInput& input,
                   Verdicts& verdicts) {
   const Timestamp begin = window_begin(input);
-  const std::string begin_text = format_iso(begin);
+  const std::string begin_text = shown_second(begin);
   const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
   CountedPlaces places;
   bool has_anchor = false;

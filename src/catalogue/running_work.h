@@ -21,7 +21,7 @@ struct RunningWork {
   pid_t pid = 0;
   // Clock ticks from boot to the start of the process: another one may have the pid by now.
   std::uint64_t process_start = 0;
-  // What it works on: a directory; may be empty.
+  // What it works on, "into /srv/restored", "of 20261121T014237"; may be empty.
   std::string object;
   // "waiting for WAL 0000…", "backup".
   std::string phase;

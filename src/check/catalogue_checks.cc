@@ -180,8 +180,8 @@ void check_directories(const CheckRun& run) {
 }
 
 void check_retention(const CheckRun& run) {
-  if (run.server.config().find_unusable("retention_policy") != nullptr) {
-    run.fail("retention policy settings", "see log");
+  if (const auto* problem = run.server.config().find_unusable("retention_policy")) {
+    run.fail("retention policy settings", log::has_file() ? "see log" : problem->text);
   } else {
     run.pass("retention policy settings");
   }
@@ -268,8 +268,10 @@ void check_encryption(const CheckRun& run) {
   } catch (const Error& error) {
     log::error(log::kServerComponent, "encryption test of server '{}' failed: {} {}",
                run.server.name(), error.describe(), error.hint());
-    run.fail(kLabel, "encryption test failed. Check the log file for more details" +
-                         (problem ? "; besides, backups cannot be taken: " + *problem : ""));
+    run.fail(kLabel,
+             (log::has_file() ? "encryption test failed. Check the log file for more details"
+                              : "encryption test failed: " + error.describe()) +
+                 (problem ? "; besides, backups cannot be taken: " + *problem : ""));
   }
 }
 

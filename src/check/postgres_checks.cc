@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/hint.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "check/check_run.h"
 #include "facts/receiver.h"
@@ -297,8 +298,10 @@ void check_receiver(const CheckRun& run) {
   const std::string label = "receive-wal running";
   const facts::ReceiverProcess process = facts::find_receiver(run.server);
   if (!process.is_running) {
-    return run.fail(label, fmt::format("See the Barman log file for more details: {}. {}",
-                                       process.problem, process.next_step));
+    return run.fail(
+        label,
+        fmt::format("{}{}. {}", log::has_file() ? "See the Barman log file for more details: " : "",
+                    process.problem, process.next_step));
   }
   // Without PostgreSQL the lock is all there is to see; its own item tells that it is down.
   if (!run.server.config().effective_wal_conninfo() || !run.sender_sql.is_available())

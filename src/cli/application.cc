@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hint.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/log_components.h"
@@ -17,6 +18,7 @@
 #include "base/program_start.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "base/unexpected.h"
 #include "catalogue/presence.h"
 #include "cli/barman_program.h"
 #include "cli/bounded_work.h"
@@ -143,6 +145,20 @@ output::ReporterOptions reporter_options(const GlobalArguments& global) {
   return options;
 }
 
+// "'barman backup' of server 'main'".
+std::string described_command(const CommandContext& context) {
+  const std::string& command = context.arguments.command;
+  const command_line::CommandSyntax* const syntax = barman_program().find_command(command);
+  const bool has_server =
+      syntax != nullptr &&
+      std::any_of(syntax->arguments.positionals.begin(), syntax->arguments.positionals.end(),
+                  [](const auto& each) { return each.key == "server_name"; });
+  const std::string servers =
+      has_server ? join(context.arguments.list("server_name"), ", ") : std::string();
+  return fmt::format("'barman {}'{}", command,
+                     servers.empty() ? "" : fmt::format(" of server '{}'", servers));
+}
+
 // Runs the command; whatever it throws becomes a message.
 void run_command(CommandFunction function, CommandContext& context) {
   output::Reporter& reporter = context.reporter;
@@ -151,12 +167,14 @@ void run_command(CommandFunction function, CommandContext& context) {
     function(context);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) {
-      reporter.error("Process interrupted by user (KeyboardInterrupt)");
+      reporter.error(with_hint("Process interrupted by user (KeyboardInterrupt)", error.hint()));
     } else {
       report_error(reporter, error);
     }
   } catch (const std::exception& error) {
-    reporter.exception(error.what());
+    Error unexpected = as_error(error);
+    unexpected.push_context(described_command(context));
+    report_error(reporter, unexpected);
   }
 }
 
@@ -256,7 +274,7 @@ int run(int argc, char** argv) {
     print_error(command_line::usage_error_text(program, error));
     return kExitUsage;
   } catch (const std::exception& error) {
-    return fail_at_startup(fmt::format("EXCEPTION: {}{}", error.what(),
+    return fail_at_startup(fmt::format("EXCEPTION: {}{}", as_error(error).describe(),
                                        log::has_file() ? "\nSee log file for more details." : ""));
   }
   return kExitFailure;

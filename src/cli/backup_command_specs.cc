@@ -9,16 +9,21 @@ constexpr std::string_view kNotIntoBuckets =
 
 Options backup_copy_options() {
   return flag_pair("immediate-checkpoint", "no-immediate-checkpoint",
-                   "begin with an immediate checkpoint", "wait for a spread checkpoint") +
+                   "let PostgreSQL make the checkpoint at the beginning at once, with all its load",
+                   "let it spread that checkpoint over minutes (checkpoint_timeout)") +
          Options{
              {.names = {"incremental"},
               .kind = ValueKind::text,
-              .help = "take a block-level incremental backup on top of that backup "
-                      "(PostgreSQL 17 or newer)",
+              .help =
+                  "take only the blocks that have changed since that backup, which is needed to "
+                  "restore this one (PostgreSQL 17 or newer)",
               .metavar = "BACKUP_ID"},
              {.names = {"reuse-backup"},
               .kind = ValueKind::optional_choice,
-              .help = "how unchanged files of the previous backup are used; without a value: link",
+              .help = "for rsync: files that the previous backup has are copied from it (copy), "
+                      "shared with "
+                      "it by hard links (link), or all come from PostgreSQL (off); without a "
+                      "value: link",
               .choices = {"copy", "link", "off"},
               .constant = "link"},
          } +
@@ -36,15 +41,18 @@ Options backup_end_options() {
               .metavar = "SEC"},
              {.names = {"keepalive-interval"},
               .kind = ValueKind::non_negative,
-              .help = "seconds between two queries that keep the connection open; 0 means none",
+              .help =
+                  "seconds between two queries that keep firewalls from closing the connection; "
+                  "0 means none",
               .metavar = "SEC"},
              {.names = {"name"},
               .kind = ValueKind::backup_name,
               .help = "a name for the backup, to be used instead of its ID",
               .metavar = "NAME"},
          } +
-         flag_pair("manifest", "no-manifest", "write a backup manifest for an rsync backup",
-                   "write no backup manifest for an rsync backup") +
+         flag_pair("manifest", "no-manifest",
+                   "for rsync: write a list of all files with checksums, for verify-backup",
+                   "for rsync: write no such list") +
          Options{
              check_timeout_option(),
              {.names = {"cloud-staging-directory"},
@@ -63,6 +71,12 @@ Options backup_end_options() {
 CommandSpec backup_spec() {
   return {.name = "backup",
           .summary = "take a base backup of one or more servers",
+          .description =
+              "Copies the whole cluster while PostgreSQL runs, and begins with a short check. A "
+              "backup can be restored as soon as the WAL that was written meanwhile is archived: "
+              "until then it is WAITING_FOR_WALS, then DONE; --wait stays until that. Progress and "
+              "rate are shown on a terminal, and elsewhere by list-processes. After Ctrl-C the "
+              "backup is FAILED. Example: barman backup main --wait --name before-upgrade.",
           .servers = {.arity = ServerArity::multiple,
                       .inactive = ServerAction::skip,
                       .disabled = ServerAction::refuse,
@@ -74,6 +88,9 @@ CommandSpec backup_spec() {
 CommandSpec keep_spec() {
   return {.name = "keep",
           .summary = "exempt a backup from the retention policy",
+          .description =
+              "Neither the retention policy nor delete removes a backup that is kept, nor the WAL "
+              "that it needs for its target. Give one of --target, --status and --release.",
           .servers = kAnyServer,
           .options = {{.names = {"release"},
                        .short_names = "r",
@@ -106,9 +123,12 @@ CommandSpec list_backups_spec() {
           .aliases = {"list-backup"},
           .summary = "list the backups of one or more servers, newest first",
           .description =
-              "Each backup is one line: its ID, type, end, size, the WAL after it, and what the "
-              "retention policy says of it. --table shows the same as a table, with ages and the "
-              "recovery window as a bar: from the end of the first usable backup to the last "
+              "Each backup is one line: its ID, type, end, size with the WAL that it needs to be "
+              "consistent ('with WALs' of show-backup), the size of the WAL after it, and what the "
+              "retention policy says of it. --table shows the same as a table, with the size of "
+              "the files alone ('Backup Size' of show-backup) beside those of the WAL of its own "
+              "and of later WAL, with ages and the recovery window as a bar: from the end of the "
+              "first usable backup to the last "
               "archived WAL file, one mark a backup. Gaps in the WAL are found by catalogue-check.",
           .servers = {.arity = ServerArity::multiple},
           .options = {{.names = {"minimal"}, .help = "show the IDs only"}, table_option()},
@@ -143,20 +163,25 @@ CommandSpec export_backup_spec() {
 }
 
 CommandSpec sync_info_spec() {
-  return {.name = "sync-info",
-          .summary = "print what a passive node needs to know of a server",
-          .servers = kAnyServer,
-          .options = {{.names = {"primary"}, .help = "ask the primary node of a passive server"}},
-          .positionals = {one_server(),
-                          {.key = "last_wal",
-                           .metavar = "last_wal",
-                           .help = "report only WAL after this one",
-                           .arity = Arity::optional},
-                          {.key = "last_position",
-                           .metavar = "last_position",
-                           .help = "where that WAL stands in the WAL index",
-                           .arity = Arity::optional,
-                           .kind = ValueKind::non_negative}}};
+  return {
+      .name = "sync-info",
+      .summary = "print what a passive node needs to know of a server",
+      .description =
+          "A passive node is a second barman that copies backups and WAL from the first one "
+          "(primary_ssh_command); its cron asks with this command, and copies with sync-backup and "
+          "sync-wals.",
+      .servers = kAnyServer,
+      .options = {{.names = {"primary"}, .help = "ask the primary node of a passive server"}},
+      .positionals = {one_server(),
+                      {.key = "last_wal",
+                       .metavar = "last_wal",
+                       .help = "report only WAL after this one",
+                       .arity = Arity::optional},
+                      {.key = "last_position",
+                       .metavar = "last_position",
+                       .help = "where that WAL stands in the WAL index",
+                       .arity = Arity::optional,
+                       .kind = ValueKind::non_negative}}};
 }
 
 CommandSpec on_one_backup(std::string_view name, std::string_view summary, ServerPolicy policy) {
@@ -268,6 +293,7 @@ std::vector<CommandSpec> backup_command_specs() {
       sync_info_spec(),
       {.name = "sync-wals",
        .summary = "copy WAL from the primary node",
+       .description = "For a passive node (see sync-info); its cron does it.",
        .servers = kActiveServer,
        .needs = {.files = LocalFiles::wals,
                  .refusal = "'sync-wals' is not supported for servers using cloud storage"},

@@ -7,6 +7,7 @@
 #include "base/file_lock.h"
 #include "base/hint.h"
 #include "base/log.h"
+#include "base/unexpected.h"
 #include "catalogue/locks.h"
 #include "cli/commands.h"
 #include "cli/configuration_changes.h"
@@ -67,7 +68,8 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
     if (!find_status(config.backup_directory)) server.create_directories();
     server.note_presence();
     run_wal_steps(context, server, backups, outputs);
-  } catch (const Error& error) {  // Retention may free what was missing here.
+  } catch (const std::exception& any) {  // Retention may free what was missing here.
+    const Error error = as_error(any);
     if (error.kind() == ErrorKind::interrupted) throw;
     report_trouble(context, config.name, error);
   }
@@ -103,7 +105,8 @@ void run_for_all_servers(CommandContext& context) {
     const log::ServerScope scope(name);
     try {
       run_for_server(context, config, outputs);
-    } catch (const Error& error) {
+    } catch (const std::exception& any) {
+      const Error error = as_error(any);
       if (error.kind() == ErrorKind::interrupted) throw;
       report_trouble(context, name, error);
     }

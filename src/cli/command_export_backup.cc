@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/shown_work.h"
 #include "facts/diagnosis.h"
 #include "output/diagnosis_views.h"
 #include "transfer/export_backup.h"
@@ -27,8 +28,14 @@ void run_export_backup(CommandContext& context) {
     throw Error(ErrorKind::usage, "--compression-level requires --compression to be set");
   }
   if (level) request.compression_level = transfer::parse_export_level(*request.compression, *level);
-  const std::filesystem::path file =
-      transfer::export_backup(server, backup, request, context.reporter, context.progress);
+  const ShownWork work = {
+      .task = "export-backup",
+      .object = fmt::format("of {} into {}", backup.id.value, request.output_directory.string()),
+      .remains = fmt::format("Nothing is left in \"{}\"; give the same command to begin anew.",
+                             request.output_directory.string())};
+  const std::filesystem::path file = run_shown(context, server, work, [&](Progress& progress) {
+    return transfer::export_backup(server, backup, request, context.reporter, progress);
+  });
   context.reporter.info(fmt::format("Export completed successfully: {}", file.string()));
 }
 

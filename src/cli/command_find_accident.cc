@@ -11,10 +11,12 @@
 #include "accident/name_accidents.h"
 #include "accident/undo.h"
 #include "base/error.h"
+#include "base/hint.h"
 #include "base/timestamp.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/shown_work.h"
 #include "output/accident_views.h"
 #include "wal_archive/read_branches.h"
 
@@ -69,11 +71,24 @@ wal::SegmentSize segment_size_of(const catalogue::BackupList& list, const server
       std::find_if(list.backups.rbegin(), list.backups.rend(),
                    [](const catalogue::BackupInfo& backup) { return backup.is_copy_done(); });
   if (newest != list.backups.rend()) return newest->xlog_segment_size;
-  throw Error(ErrorKind::not_found,
-              fmt::format("Server '{}' has no backup: nothing that was lost can be restored, and "
-                          "the size of its WAL segments is not known",
-                          server.name()),
-              fmt::format("Take one with 'barman backup {}'.", server.name()));
+  if (const auto size = accident::find_segment_size(server)) return *size;
+  throw Error(
+      ErrorKind::not_found,
+      fmt::format("Server '{}' has neither a backup nor WAL that could be read", server.name()),
+      fmt::format("'barman check {}' tells why no WAL arrives.", server.name()));
+}
+
+// What happened is told all the same, since somebody may have a copy elsewhere.
+void warn_of_no_backup(CommandContext& context, const catalogue::BackupList& list,
+                       const server::Server& server) {
+  const bool has_one = std::ranges::any_of(
+      list.backups, [](const catalogue::BackupInfo& backup) { return backup.is_copy_done(); });
+  if (has_one) return;
+  context.reporter.warning(with_hint(
+      fmt::format("Server '{}' has no backup: what is listed cannot be restored with it, and "
+                  "relations have names only as far as the WAL or PostgreSQL tell them",
+                  server.name()),
+      fmt::format("Take one with 'barman backup {}', for what comes next.", server.name())));
 }
 
 }  // namespace
@@ -87,12 +102,18 @@ void run_find_accident(CommandContext& context) {
   const accident::WalHistory history(server, segment_size_of(list, server));
   const std::size_t workers =
       std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostReaders);
-  accident::AccidentReport report =
-      accident::find_accidents(history, question.filter, workers, context.progress);
+  warn_of_no_backup(context, list, server);
+  const ShownWork work = {.task = "find-accident",
+                          .object = "",
+                          .remains = "Nothing was changed; --from and --to read less WAL."};
+  accident::AccidentReport report = run_shown(context, server, work, [&](Progress& progress) {
+    return accident::find_accidents(history, question.filter, workers, progress);
+  });
   accident::choose_backups(list, server.catalogue().list_annotations(),
                            wal_archive::read_branches(server, list.backups), report.accidents);
-  accident::name_accidents(server, report.accidents);
+  accident::name_accidents(server, report.names, report.accidents);
   accident::ask_for_names(server, report.accidents);
+  accident::name_by_reading_through(server, report.names, report.accidents, context.progress);
   keep_database(context.arguments.find("database"), report.accidents);
   output::write_accidents(context.reporter, config->name, report, question);
   // What could not be read may have held what was looked for.

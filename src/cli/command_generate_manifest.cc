@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/shown_work.h"
 
 namespace barman::cli {
 
@@ -14,7 +15,14 @@ void run_generate_manifest(CommandContext& context) {
   const std::string& word = context.arguments.get("backup_id");
   const server::Server server = make_server(context, *config);
   const catalogue::BackupInfo backup = server.catalogue().resolve(word);
-  backup::generate_manifest(server, backup, {}, context.progress, context.interrupt);
+  const ShownWork work = {.task = "generate-manifest",
+                          .object = "of " + backup.id.value,
+                          .remains =
+                              "No manifest was written; give the same command to begin "
+                              "anew."};
+  run_shown(context, server, work, [&](Progress& progress) {
+    backup::generate_manifest(server, backup, {}, progress, context.interrupt);
+  });
   context.reporter.info(fmt::format(
       "Backup manifest for backup '{}' successfully generated for server {}", word, config->name));
 }

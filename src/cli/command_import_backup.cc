@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/shown_work.h"
 #include "transfer/import_backup.h"
 
 namespace barman::cli {
@@ -11,8 +12,15 @@ void run_import_backup(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
-  const catalogue::BackupId id = transfer::import_backup(server, context.arguments.get("tarball"),
-                                                         context.reporter, context.progress);
+  const std::string& tarball = context.arguments.get("tarball");
+  const ShownWork work = {.task = "import-backup",
+                          .object = "from " + tarball,
+                          .remains =
+                              "Nothing of it is left in the catalogue; give the same "
+                              "command to begin anew."};
+  const catalogue::BackupId id = run_shown(context, server, work, [&](Progress& progress) {
+    return transfer::import_backup(server, tarball, context.reporter, progress);
+  });
   context.reporter.info(
       fmt::format("Successfully imported backup '{}' into server '{}'", id.value, server.name()));
 }

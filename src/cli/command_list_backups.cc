@@ -27,6 +27,7 @@ output::BackupListRow make_row(const BackupInfo& backup, const WalStatistics& wa
                  .size_bytes = static_cast<std::uint64_t>(
                                    std::max<std::int64_t>(backup.size.value_or(0), 0)) +
                                wal.wal_size,
+                 .own_wal_size_bytes = wal.wal_size,
                  .wal_size_bytes = wal.wal_until_next_size};
   }
   return row;

@@ -9,11 +9,11 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/shown_work.h"
 #include "cli/table_style.h"
 #include "cli/worker_count.h"
 #include "output/restore_views.h"
 #include "restore/restore_backup.h"
-#include "server/published_progress.h"
 #include "wal/timeline_target.h"
 
 namespace barman::cli {
@@ -167,8 +167,13 @@ void run_restore(CommandContext& context) {
     output::write_restore_plan(context.reporter, restore::plan_restore(server, request));
     return;
   }
-  server::PublishedProgress progress(context.progress, server, "restore", request.destination);
-  const RestoreResult result = restore::restore_backup(server, request, context.reporter, progress);
+  // Before something is written; later the restore tells more.
+  const ShownWork work = {.task = "restore",
+                          .object = fmt::format("into {}", request.destination),
+                          .remains = "Nothing was written: give the same command to begin anew."};
+  const RestoreResult result = run_shown(context, server, work, [&](Progress& progress) {
+    return restore::restore_backup(server, request, context.reporter, progress);
+  });
   if (context.reporter.is_json()) {
     write_json(context.reporter, result);
   } else {

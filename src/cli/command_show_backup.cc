@@ -2,12 +2,17 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "cli/table_style.h"
 #include "facts/backup_facts.h"
 #include "output/backup_views.h"
+#include "stored/kept_configuration.h"
 #include "wal_archive/read_branches.h"
 
 namespace barman::cli {
@@ -59,6 +64,24 @@ output::BackupDetails gather_details(CommandContext& context, const server::Serv
   return details;
 }
 
+// For people: the configuration from outside of the data directory that a restore lays beside it.
+std::string kept_text(const CommandContext& context, const server::Server& server,
+                      const BackupInfo& backup) {
+  if (!is_for_people(context) || !backup.is_copy_done()) return "";
+  try {
+    const stored::KeptSurvey kept =
+        stored::survey_kept_configuration(server.catalogue(), backup.id);
+    std::vector<std::string> names = kept.names;
+    for (const auto& [name, problem] : kept.problems) {
+      names.push_back(fmt::format("{} ({})", name, problem));
+    }
+    return join(names, ", ");
+  } catch (const Error& error) {  // A bucket that is away; all else is known here.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return "";
+  }
+}
+
 }  // namespace
 
 void run_show_backup(CommandContext& context) {
@@ -72,10 +95,19 @@ void run_show_backup(CommandContext& context) {
   facts::warn_of_broken(context.reporter, list.broken);
   output::write_backup_details(context.reporter, config->name,
                                gather_details(context, server, list.backups, backup));
+  const std::string kept = kept_text(context, server, backup);
+  if (!kept.empty()) context.reporter.result_line("  Kept configuration     : " + kept);
   const bool is_being_made = backup.status == catalogue::BackupStatus::empty ||
-                             backup.status == catalogue::BackupStatus::started;
+                             backup.status == catalogue::BackupStatus::started ||
+                             backup.status == catalogue::BackupStatus::syncing;
   if (!is_being_made) return;
-  const std::vector<std::string> running = work_lines(context, server);
+  // At most one that makes a new backup runs, since it has the lock of backups.
+  const bool is_synced = backup.status == catalogue::BackupStatus::syncing;
+  const std::vector<std::string> running =
+      work_lines(context, server, [&](const catalogue::RunningWork& work) {
+        if (is_synced) return work.task == "sync-backup" && work.object == "of " + backup.id.value;
+        return work.task == "backup" || work.task == "consolidate";
+      });
   for (const std::string& line : running) context.reporter.result_line("  Running: " + line);
 }
 

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/shown_work.h"
 #include "verify/verify_backup.h"
 
 namespace barman::cli {
@@ -62,8 +63,15 @@ void run_verify_backup(CommandContext& context) {
   }
   const auto workers =
       std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxBackupWorkers);
-  const verify::VerifyReport report =
-      verify::verify_backup(server, backup, workers, context.progress);
+  const ShownWork work = {
+      .task = "verify-backup",
+      .object = "of " + backup.id.value,
+      .remains = fmt::format("Nothing was changed, and no verdict was reached: 'barman "
+                             "verify-backup {} {}' begins anew.",
+                             server.name(), backup.id.value)};
+  const verify::VerifyReport report = run_shown(context, server, work, [&](Progress& progress) {
+    return verify::verify_backup(server, backup, workers, progress);
+  });
   tell_report(report, server.name(), backup.id, server.catalogue().data_directory(backup.id),
               context.reporter);
 }

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/shown_work.h"
 #include "facts/backup_facts.h"
 #include "output/survey_views.h"
 #include "verify/gather_survey.h"
@@ -134,8 +135,14 @@ void run_verify_wal(CommandContext& context) {
   const server::Server server = make_server(context, *config);
   const verify::VerifyWalRequest request = make_archive_request(context, server);
   context.reporter.info("Verifying the WAL archive of server " + server.name());
-  const verify::ArchiveVerdict verdict =
-      verify::verify_wal_archive(server, request, context.progress);
+  const ShownWork work = {.task = "verify-wal",
+                          .object = "",
+                          .remains =
+                              "Nothing was changed, and no verdict was reached; --from and "
+                              "--to read a part of the archive."};
+  const verify::ArchiveVerdict verdict = run_shown(context, server, work, [&](Progress& progress) {
+    return verify::verify_wal_archive(server, request, progress);
+  });
   catalogue::note_minimal_wal(server.locations().backup_directory, verdict.minimal);
   tell_minimal(verdict, context.reporter);
   const verify::SurveyReport survey = verify::survey_catalogue(verify::gather_wal_survey(server));

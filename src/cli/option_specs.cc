@@ -16,11 +16,11 @@ Options job_options() {
        .metavar = "NJOBS"},
       {.names = {"jobs-start-batch-period"},
        .kind = ValueKind::positive,
-       .help = "seconds during which one batch of parallel jobs is begun",
+       .help = "no more than a batch of copies is begun in so many seconds, to spare sshd",
        .metavar = "SEC"},
       {.names = {"jobs-start-batch-size"},
        .kind = ValueKind::positive,
-       .help = "number of parallel jobs begun in one batch",
+       .help = "how many copies are a batch",
        .metavar = "N"},
   };
 }

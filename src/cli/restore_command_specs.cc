@@ -7,7 +7,8 @@ Options target_options() {
   return {
       {.names = {"target-tli"},
        .kind = ValueKind::timeline,
-       .help = "timeline to follow: a number, 'latest' or 'current'",
+       .help = "which branch to follow where a standby was promoted or a restore has begun anew: "
+               "its number, 'latest', or 'current' (that of the backup)",
        .metavar = "TLI"},
       {.names = {"target-time"},
        .kind = ValueKind::text,
@@ -15,23 +16,24 @@ Options target_options() {
        .metavar = "TIME"},
       {.names = {"target-xid"},
        .kind = ValueKind::text,
-       .help = "recover up to this transaction",
+       .help = "recover up to the end of this transaction, by its number",
        .metavar = "XID"},
       {.names = {"target-lsn"},
        .kind = ValueKind::text,
-       .help = "recover up to this position in the WAL",
+       .help = "recover up to this place in the WAL, such as 16/B374D848",
        .metavar = "LSN"},
       {.names = {"target-name"},
        .kind = ValueKind::text,
-       .help = "recover up to this restore point",
+       .help = "recover up to this restore point, as pg_create_restore_point() named it",
        .metavar = "NAME"},
-      {.names = {"target-immediate"}, .help = "recover only until the data is consistent"},
+      {.names = {"target-immediate"}, .help = "recover to the end of the backup, and no further"},
       {.names = {"exclusive"}, .help = "stop just before the target, not after it"},
       {.names = {"target-action"},
        .kind = ValueKind::choice,
-       .help = "what PostgreSQL does at the target",
+       .help = "what PostgreSQL does at the target (see above)",
        .choices = {"pause", "shutdown", "promote"}},
-      {.names = {"standby-mode"}, .help = "make the restored cluster a standby"},
+      {.names = {"standby-mode"},
+       .help = "make a standby: it goes on replaying WAL as it comes, and takes no writes"},
   };
 }
 
@@ -69,12 +71,13 @@ Options copy_options() {
          Options{
              {.names = {"staging-path"},
               .kind = ValueKind::text,
-              .help = "directory for scratch files, which only an encrypted chain needs on its way "
-                      "to another host",
+              .help =
+                  "directory for temporary files; only incremental backups that are encrypted need "
+                  "it, on their way to another host",
               .metavar = "PATH"},
              {.names = {"staging-location"},
               .kind = ValueKind::choice,
-              .help = "host of the staging path (not needed any more)",
+              .help = "where the staging path is (has no effect any more)",
               .choices = {"local", "remote"}},
              {.names = {"recovery-staging-path"},
               .kind = ValueKind::text,
@@ -94,23 +97,27 @@ Options copy_options() {
 }
 
 Options wal_options() {
-  return flag_pair("get-wal", "no-get-wal", "let recovery fetch the WAL by barman get-wal",
-                   "copy the WAL into the destination") +
+  return flag_pair("get-wal", "no-get-wal",
+                   "let PostgreSQL fetch the WAL from barman while it recovers, instead of copying "
+                   "it now",
+                   "copy the WAL that is there now into the destination") +
          Options{
-             {.names = {"partial-wal"}, .help = "copy partial WAL files too, also for a standby"},
+             {.names = {"partial-wal"},
+              .help =
+                  "also take the newest WAL file, which is not complete yet, for a standby, too"},
              {.names = {"skip-archive-wal"},
-              .help = "do not archive received WAL before the restore"},
+              .help = "do not first archive the WAL that has been received"},
              {.names = {"skip-wal-check"},
               .help =
                   "do not read the WAL before the restore: whether it reaches the target and can "
                   "be replayed is not known then"},
              {.names = {"restore-command"},
               .kind = ValueKind::text,
-              .help = "the restore_command to configure with --get-wal",
+              .help = "with --get-wal: the restore_command of PostgreSQL, which fetches a WAL file",
               .metavar = "CMD"},
              {.names = {"recovery-conf-filename"},
               .kind = ValueKind::text,
-              .help = "file that receives the recovery settings",
+              .help = "file of the destination that the recovery settings are written to",
               .metavar = "NAME"},
              {.names = {"recovery-option-port"},
               .kind = ValueKind::text,

@@ -6,12 +6,18 @@ namespace {
 constexpr ServerPolicy kAnyServers = {.arity = ServerArity::multiple};
 
 CommandSpec check_spec() {
-  return {.name = "check",
-          .summary = "check that servers can be backed up",
-          .servers = kAnyServers,
-          .options = {{.names = {"nagios"}, .help = "print one line for a monitoring system"},
-                      check_timeout_option()},
-          .positionals = {server_list()}};
+  return {
+      .name = "check",
+      .summary = "check that servers can be backed up",
+      .description =
+          "Looks at configuration, connections, WAL and backups of each server, a line for each "
+          "item. The exit code is 1 when one is FAILED; 'barman doctor' tells what cures it.",
+      .servers = kAnyServers,
+      .options = {{.names = {"nagios"},
+                   .help =
+                       "print one line for all servers, with the exit codes of a Nagios plugin"},
+                  check_timeout_option()},
+      .positionals = {server_list()}};
 }
 
 CommandSpec replication_status_spec() {
@@ -24,12 +30,16 @@ CommandSpec replication_status_spec() {
           .options = {{.names = {"minimal"}, .help = "one line a client"},
                       {.names = {"target"},
                        .kind = ValueKind::choice,
-                       .help = "which clients are shown",
+                       .help = "standbys that take queries (hot-standby), programs that receive "
+                               "WAL as barman does "
+                               "(wal-streamer), or all",
                        .choices = {"all", "hot-standby", "wal-streamer"},
                        .default_text = "all"},
                       {.names = {"source"},
                        .kind = ValueKind::choice,
-                       .help = "which host is asked",
+                       .help = "ask the server that is backed up (backup-host), or the one that "
+                               "its WAL comes from "
+                               "(wal-host, where wal_conninfo is set)",
                        .choices = {"backup-host", "wal-host"},
                        .default_text = "backup-host"}},
           .positionals = {server_list()}};
@@ -111,6 +121,11 @@ std::vector<CommandSpec> configuration_specs() {
   return {
       {.name = "config-switch",
        .summary = "apply a model to a server, or remove it",
+       .description =
+           "A model is a section of the configuration with model = true and cluster = NAME: a set "
+           "of "
+           "options for all servers of that cluster, for example after a switchover. Its options "
+           "take the place of those of the server until another one, or --reset.",
        .servers = kAnyServer,
        .options = {{.names = {"reset"}, .help = "remove the active model"}},
        .positionals = {one_server(),
@@ -122,7 +137,8 @@ std::vector<CommandSpec> configuration_specs() {
        .summary = "change configuration options",
        .positionals = {{.key = "json_changes",
                         .metavar = "json_changes",
-                        .help = "the changes, as a JSON array of objects"}}},
+                        .help = "the changes: '[{\"scope\": \"server\", \"server_name\": \"main\", "
+                                "\"check_timeout\": \"60\"}]'"}}},
       {.name = "diagnose",
        .summary = "print everything known about all servers as JSON",
        .options = {{.names = {"show-config-source"},
@@ -150,6 +166,9 @@ std::vector<CommandSpec> process_specs() {
       {.name = "list-processes",
        .aliases = {"list-process"},
        .summary = "list the running processes of a server",
+       .description =
+           "Which tasks run for the server, and their process numbers; on a terminal also how far "
+           "they are: phase, rate, time left. terminate-process ends one.",
        .servers = kAnyServer,
        .positionals = {one_server()}},
       {.name = "lock-directory-cleanup", .summary = "remove lock files that are not in use"},
@@ -159,7 +178,7 @@ std::vector<CommandSpec> process_specs() {
        .positionals = {one_server(),
                        {.key = "task_name",
                         .metavar = "task_name",
-                        .help = "what it does, for example receive-wal"}}},
+                        .help = "its name, as list-processes tells it: receive-wal, backup, ..."}}},
   };
 }
 

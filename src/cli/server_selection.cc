@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/nearest.h"
 #include "base/text.h"
+#include "base/unexpected.h"
 #include "cli/exit_code.h"
 #include "output/terminal.h"
 
@@ -200,8 +201,11 @@ void for_each_server(CommandContext& context,
     try {
       require_local_files(context, *server);
       action(*server);
-    } catch (const Error& error) {
+    } catch (const std::exception& any) {
+      Error error = as_error(any);
       if (error.kind() == ErrorKind::interrupted) throw;
+      if (error.kind() == ErrorKind::internal)
+        error.push_context(fmt::format("server '{}'", server->name));
       report_error(context.reporter, error);
     }
   }

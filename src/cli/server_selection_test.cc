@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -177,6 +178,20 @@ TEST_F(ServerSelectionTest, AnErrorOnOneServerDoesNotStopTheOthers) {
   });
   EXPECT_THAT(seen, ElementsAre("alpha", "beta"));
   EXPECT_EQ(output_.err(), "ERROR: cannot connect\nHINT: Start PostgreSQL.\n");
+  EXPECT_EQ(exit_code(), 1);
+}
+
+TEST_F(ServerSelectionTest, WhatNobodyExpectedNamesServerAndCauseAndStopsNoOther) {
+  arguments_ = arguments_of("status", {"alpha", "beta"});
+  CommandContext context = make_context();
+  Words seen;
+  for_each_server(context, [&seen](const config::ServerConfig& server) {
+    seen.push_back(server.name);
+    if (server.name == "alpha") throw std::out_of_range("vector::at");
+  });
+  EXPECT_THAT(seen, ElementsAre("alpha", "beta"));
+  EXPECT_EQ(output_.err(), "EXCEPTION: server 'alpha': vector::at (std::out_of_range)\n")
+      << "and no log, since there is none";
   EXPECT_EQ(exit_code(), 1);
 }
 

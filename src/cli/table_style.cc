@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "base/timestamp.h"
-#include "catalogue/running_work.h"
 
 namespace barman::cli {
 
@@ -26,12 +25,14 @@ bool is_for_people(const CommandContext& context) {
          output::find_terminal(STDOUT_FILENO).has_value();
 }
 
-std::vector<std::string> work_lines(const CommandContext& context, const server::Server& server) {
+std::vector<std::string> work_lines(const CommandContext& context, const server::Server& server,
+                                    const WorkFilter& is_wanted) {
   std::vector<std::string> lines;
   if (!is_for_people(context)) return lines;
   for (const catalogue::RunningWork& work : catalogue::list_running_work(server.locks())) {
+    if (is_wanted && !is_wanted(work)) continue;
     lines.push_back(fmt::format("{}{} (pid {}): {}", work.task,
-                                work.object.empty() ? "" : " into " + work.object, work.pid,
+                                work.object.empty() ? "" : " " + work.object, work.pid,
                                 catalogue::describe_work(work, now_local().as_double())));
   }
   return lines;

@@ -1,10 +1,12 @@
 // How the listings show their tables.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "catalogue/running_work.h"
 #include "cli/command_context.h"
 #include "output/table_views.h"
 #include "server/server.h"
@@ -19,7 +21,10 @@ std::optional<output::TableStyle> find_table_style(const CommandContext& context
 // programs read.
 bool is_for_people(const CommandContext& context);
 
-// For people: what runs for the server and how far it is, a line each; else none.
-std::vector<std::string> work_lines(const CommandContext& context, const server::Server& server);
+// For people: what runs for the server and how far it is, a line each; else none. Only what
+// `is_wanted`, where that is given.
+using WorkFilter = std::function<bool(const catalogue::RunningWork& work)>;
+std::vector<std::string> work_lines(const CommandContext& context, const server::Server& server,
+                                    const WorkFilter& is_wanted = {});
 
 }  // namespace barman::cli

@@ -19,43 +19,45 @@ OptionSpec parallel_option(std::string_view help) {
 }
 
 CommandSpec get_wal_spec() {
-  return {.name = "get-wal",
-          .summary = "write a WAL file to standard output or into a directory",
-          .servers = kUsableServer,
-          .options = {{.names = {"output-directory"},
-                       .short_names = "o",
-                       .kind = ValueKind::text,
-                       .help = "directory to write the file into",
-                       .metavar = "DIR"},
-                      {.names = {"partial"}, .short_names = "P", .help = "also take partial files"},
-                      {.names = {"gzip"},
-                       .short_names = "zx",
-                       .help = "compress the output with gzip",
-                       .target = "compression",
-                       .constant = "gzip"},
-                      {.names = {"bzip2"},
-                       .short_names = "j",
-                       .help = "compress the output with bzip2",
-                       .target = "compression",
-                       .constant = "bzip2"},
-                      {.names = {"zstd"},
-                       .help = "compress the output with zstd, quickly",
-                       .target = "compression",
-                       .constant = "zstd"},
-                      {.names = {"lz4"},
-                       .help = "compress the output with lz4, quickly",
-                       .target = "compression",
-                       .constant = "lz4"},
-                      {.names = {"keep-compression"}, .help = "send the file as it is stored"},
-                      {.names = {"peek"},
-                       .short_names = "p",
-                       .kind = ValueKind::positive,
-                       .help = "list up to that many archived files from this one on",
-                       .metavar = "SIZE"},
-                      {.names = {"test"},
-                       .short_names = "t",
-                       .help = "only test that WAL could be fetched"}},
-          .positionals = {one_server(), wal_name("name of the WAL file")}};
+  return {
+      .name = "get-wal",
+      .summary = "write a WAL file to standard output or into a directory",
+      .servers = kUsableServer,
+      .options =
+          {{.names = {"output-directory"},
+            .short_names = "o",
+            .kind = ValueKind::text,
+            .help = "directory to write the file into",
+            .metavar = "DIR"},
+           {.names = {"partial"},
+            .short_names = "P",
+            .help = "also take the file that is not complete yet"},
+           {.names = {"gzip"},
+            .short_names = "zx",
+            .help = "compress the output with gzip",
+            .target = "compression",
+            .constant = "gzip"},
+           {.names = {"bzip2"},
+            .short_names = "j",
+            .help = "compress the output with bzip2",
+            .target = "compression",
+            .constant = "bzip2"},
+           {.names = {"zstd"},
+            .help = "compress the output with zstd, quickly",
+            .target = "compression",
+            .constant = "zstd"},
+           {.names = {"lz4"},
+            .help = "compress the output with lz4, quickly",
+            .target = "compression",
+            .constant = "lz4"},
+           {.names = {"keep-compression"}, .help = "send the file as it is stored, compressed"},
+           {.names = {"peek"},
+            .short_names = "p",
+            .kind = ValueKind::positive,
+            .help = "list up to that many archived files from this one on",
+            .metavar = "SIZE"},
+           {.names = {"test"}, .short_names = "t", .help = "only test that WAL could be fetched"}},
+      .positionals = {one_server(), wal_name("name of the WAL file")}};
 }
 
 CommandSpec find_accident_spec() {
@@ -99,26 +101,39 @@ CommandSpec find_accident_spec() {
 }
 
 CommandSpec receive_wal_spec() {
-  return {.name = "receive-wal",
-          .summary = "stream WAL from a server, or manage the replication slot",
-          .servers = kActiveServer,
-          .options = {{.names = {"stop"}, .help = "end a running receive-wal (deprecated)"},
-                      {.names = {"reset"}, .help = "begin again at the server's current position"},
-                      {.names = {"create-slot"}, .help = "create the replication slot"},
-                      {.names = {"if-not-exists"},
-                       .help = "with --create-slot: an existing slot is no error"},
-                      {.names = {"drop-slot"}, .help = "drop the replication slot"}},
-          .positionals = {one_server()}};
+  return {
+      .name = "receive-wal",
+      .summary = "stream WAL from a server, or manage the replication slot",
+      .description =
+          "Receives WAL at the moment in which PostgreSQL writes it, and does not end; cron starts "
+          "it where streaming_archiver = on. A replication slot makes PostgreSQL keep the WAL "
+          "that has not been received yet.",
+      .servers = kActiveServer,
+      .options = {{.names = {"stop"},
+                   .help = "end a running receive-wal (terminate-process does the same)"},
+                  {.names = {"reset"},
+                   .help = "begin again at the server's current position; the WAL before it that "
+                           "has not come is missing then"},
+                  {.names = {"create-slot"}, .help = "create the replication slot"},
+                  {.names = {"if-not-exists"},
+                   .help = "with --create-slot: an existing slot is no error"},
+                  {.names = {"drop-slot"}, .help = "drop the replication slot"}},
+      .positionals = {one_server()}};
 }
 
 CommandSpec switch_wal_spec() {
   return {.name = "switch-wal",
           .aliases = {"switch-xlog"},
           .summary = "make a server begin a new WAL segment",
+          .description =
+              "WAL is archived in segments (16 MiB, as a rule). The one that is being written is "
+              "closed now, and can be archived: what was committed until now is safe then.",
           .servers = {.arity = ServerArity::multiple,
                       .inactive = ServerAction::skip,
                       .disabled = ServerAction::refuse},
-          .options = {{.names = {"force"}, .help = "run a checkpoint first"},
+          .options = {{.names = {"force"},
+                       .help = "run a checkpoint first, so that there is something in the segment "
+                               "even if nobody writes"},
                       {.names = {"archive"}, .help = "wait until the closed segment is archived"},
                       {.names = {"archive-timeout"},
                        .kind = ValueKind::non_negative,
@@ -183,10 +198,14 @@ std::vector<CommandSpec> wal_check_specs() {
        .positionals = {one_server()}},
       {.name = "check-wal-archive",
        .summary = "check that a WAL archive can take the WAL of a new server",
+       .description =
+           "The archive must be empty: WAL of another cluster, with the same names, would be "
+           "overwritten, or would stop the archiving.",
        .servers = kAnyServer,
        .options = {{.names = {"timeline"},
                     .kind = ValueKind::positive,
-                    .help = "accept WAL files of earlier timelines",
+                    .help =
+                        "WAL files of timelines before this one may be there (after a failover)",
                     .metavar = "TLI"}},
        .positionals = {one_server()}},
   };
@@ -198,6 +217,9 @@ std::vector<CommandSpec> wal_command_specs() {
   std::vector<CommandSpec> commands = {
       {.name = "archive-wal",
        .summary = "archive the WAL that was received",
+       .description = "Moves what has come by streaming or by archive_command into the WAL "
+                      "archive, compressed "
+                      "and encrypted as configured. cron does it each minute.",
        .servers = kActiveServer,
        .positionals = {one_server()}},
       find_accident_spec(),

@@ -17,8 +17,10 @@
 
 #include "base/error.h"
 #include "base/file_lock.h"
+#include "base/hint.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "base/unexpected.h"
 #include "base/worker_pool.h"
 #include "client/background.h"
 #include "compression/codec.h"
@@ -40,9 +42,8 @@ constexpr std::chrono::seconds kIdleLimit{60};
 constexpr int kNothingThere = 1;
 
 std::string describe_exception(const std::exception& exception) {
-  const auto* const error = dynamic_cast<const Error*>(&exception);
-  if (error == nullptr) return exception.what();
-  return error->hint().empty() ? error->describe() : error->describe() + ". " + error->hint();
+  const Error error = as_error(exception);
+  return with_hint_inside(error.describe(), error.hint());
 }
 
 // The process in the background. One thread a connection; each fetches the next file while there is

@@ -18,6 +18,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/private_directory.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "compression/stored_file.h"
@@ -173,7 +174,7 @@ void Spool::keep_reason(const std::string& text) const {
   try {
     write_file_durably(directory_ / kReasonName,
                        fmt::format("{} (at {})\n", replace_all(std::string(strip(text)), "\n", " "),
-                                   format_iso(now_local())));
+                                   shown_second(now_local())));
   } catch (const Error&) {  // It only makes the next call say more.
   }
 }

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/timestamp.h"
+#include "base/unexpected.h"
 #include "catalogue/backup_id.h"
 #include "cloud/delete_cloud_backups.h"
 #include "cloud/operation_failed.h"
@@ -223,11 +224,10 @@ BackupInfo CloudBackup::run() {
     copy();
     end();
     complete();
-  } catch (const std::exception& error) {  // Told, recorded, and the end of the program.
-    const auto* ours = dynamic_cast<const Error*>(&error);
-    fail(first_line_of(ours != nullptr ? ours->describe() : error.what()));
-    throw OperationFailed(fmt::format("Backup {} has failed", info_.id.value),
-                          ours != nullptr ? ours->hint() : "");
+  } catch (const std::exception& any) {  // Told, recorded, and the end of the program.
+    const Error error = as_error(any);
+    fail(first_line_of(error.describe()));
+    throw OperationFailed(fmt::format("Backup {} has failed", info_.id.value), error.hint());
   }
   return std::move(info_);
 }

@@ -16,6 +16,7 @@
 #include "base/log_format.h"
 #include "base/program_start.h"
 #include "base/text.h"
+#include "base/unexpected.h"
 #include "cloud/operation_failed.h"
 #include "command_line/argument_value.h"
 #include "command_line/parser.h"
@@ -294,7 +295,7 @@ int run_guarded(std::string_view what, const ParsedArguments& arguments, CloudWo
   } catch (const command_line::UsageError&) {
     throw;
   } catch (const std::exception& error) {
-    log::error(kCloudComponent, "Barman cloud {} exception: {}", what, error.what());
+    log::error(kCloudComponent, "Barman cloud {} exception: {}", what, as_error(error).describe());
     return kExitOtherError;
   }
 }

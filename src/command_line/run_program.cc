@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/program_start.h"
 #include "base/text.h"
+#include "base/unexpected.h"
 #include "command_line/help.h"
 
 namespace barman::command_line {
@@ -48,8 +49,7 @@ int run_program(const ProgramSpec& program, int argc, char** argv,
     std::fputs(usage_error_text(program, error).c_str(), stderr);
     return program.usage_exit_code;
   } catch (const std::exception& error) {
-    const auto* ours = dynamic_cast<const Error*>(&error);
-    tell(fmt::format("ERROR: {}", ours != nullptr ? ours->describe_with_hint() : error.what()));
+    tell(fmt::format("ERROR: {}", as_error(error).describe_with_hint()));
   }
   return program.failure_exit_code;
 }

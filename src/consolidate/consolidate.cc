@@ -16,6 +16,7 @@
 #include "postgres/backup_label.h"
 #include "stored/backup_chain.h"
 #include "stored/backup_store.h"
+#include "stored/kept_configuration.h"
 
 namespace barman::consolidate {
 using catalogue::BackupInfo;
@@ -111,6 +112,21 @@ void finish(const catalogue::Catalogue& catalogue, const BackupInfo& backup, dou
   catalogue.save(info);
 }
 
+// As it was when the newest of the chain was taken.
+void keep_configuration_of(const server::Server& server, const BackupInfo& backup,
+                           const BackupInfo& made, Messages& messages) {
+  const stored::KeptConfiguration kept = stored::read_kept_configuration(
+      server.catalogue(), backup.id, stored::kept_coding(backup, server.cipher()));
+  for (const auto& [name, problem] : kept.problems) {
+    messages.warning(
+        fmt::format("The configuration file '{}' that was kept with backup {} {}. It is left out.",
+                    name, backup.id.value, problem));
+  }
+  if (kept.files.empty()) return;
+  stored::keep_configuration(server.catalogue(), made.id, kept.files,
+                             stored::kept_coding(made, server.cipher()));
+}
+
 }  // namespace
 
 BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& backup,
@@ -152,6 +168,7 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
   const auto begin = std::chrono::steady_clock::now();
   try {
     merge->write(info);
+    keep_configuration_of(server, backup, info, messages);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
     finish(catalogue, backup, elapsed.count(), info);
   } catch (const Error& error) {  // Recorded in the metadata, then reported by the caller.
@@ -160,6 +177,13 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
     info.error = fmt::format("failure consolidating backup {} ({})", backup.id.value,
                              error.describe().substr(0, error.describe().find('\n')));
     record_failure(catalogue, info);
+    if (error.kind() == ErrorKind::interrupted) {
+      throw Error(error.kind(), error.describe(),
+                  fmt::format("What was written stays, as backup {0} with status FAILED: 'barman "
+                              "delete {1} {0}' removes it. The chain is as it was: 'barman "
+                              "consolidate {1} {2}' begins anew.",
+                              info.id.value, server.name(), backup.id.value));
+    }
     throw;
   }
   return info;

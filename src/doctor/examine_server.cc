@@ -156,7 +156,7 @@ Site describe_site(const server::Server& server) {
   site.user = user_name();
   site.host_name = host_name();
   site.configuration_file = server.global().config_file;
-  site.log_file = server.global().log_file.value_or("/var/log/barman/barman.log");
+  site.log_file = server.global().log_file.value_or("");
   site.conninfo = config.conninfo.value_or("");
   const auto parameter = [](const std::optional<std::string>& conninfo, const char* name) {
     return conninfo ? postgres::find_parameter(*conninfo, name).value_or("") : "";

@@ -92,9 +92,14 @@ const Entry* find_entry(std::string_view label) {
 }
 
 std::vector<Cure> unknown_cures(const CheckResult& failure, const Site& site) {
+  // Without a file the log goes to stderr.
+  const std::string tells =
+      site.log_file.empty() ? "barman tells more than its result" : "the log of barman tells more";
   return {{.place = CurePlace::here,
-           .cause = failure.hint.empty() ? "the log of barman tells more" : failure.hint,
-           .lines = {fmt::format("tail -n 50 {}", site.log_file)}}};
+           .cause = failure.hint.empty() ? tells : failure.hint,
+           .lines = {site.log_file.empty()
+                         ? fmt::format("barman --log-level DEBUG check {}", site.server)
+                         : fmt::format("tail -n 50 {}", site.log_file)}}};
 }
 
 // The connection comes first: what depends on it shows when it is there.

@@ -91,6 +91,10 @@ TEST(FindCures, EveryCureHasACauseAndSomethingToPaste) {
   }
   EXPECT_THAT(cures_of("something new", "why", reached_site()).at(0).lines,
               Contains(HasSubstr("barman.log")));
+  Site without_log = reached_site();
+  without_log.log_file.clear();
+  EXPECT_THAT(cures_of("something new", "why", without_log).at(0).lines,
+              ElementsAre("barman --log-level DEBUG check main"));
 }
 
 TEST(FindCures, NamesOfOtherServersAndSuffixesDoNotMatter) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "doctor/table_cures.h"
@@ -32,7 +33,7 @@ Cure client_test(const std::string& cause, const Site& site) {
 }
 
 std::string time_text(const std::optional<Timestamp>& time) {
-  return time ? format_iso(*time) : "";
+  return time ? shown_second(*time) : "";
 }
 
 }  // namespace

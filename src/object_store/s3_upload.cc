@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/unexpected.h"
 #include "object_store/range_file.h"
 #include "object_store/wire_text.h"
 
@@ -198,7 +199,7 @@ void S3Upload::abort() noexcept {
                    .on_interrupt = HttpRequest::OnInterrupt::go_on});
   } catch (const std::exception& error) {
     log::warning(kUploadComponent, "unfinished upload {} is left behind: {}", upload_id_,
-                 error.what());
+                 as_error(error).describe());
   }
 }
 

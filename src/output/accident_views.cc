@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "accident/undo.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "output/server_views.h"
@@ -111,9 +112,24 @@ std::string server_word(const std::string& server) {
   return is_plain ? server : shell_quote(server);
 }
 
+// Of what was hit; who looks for a table wants to know that it may be one of these.
+std::string unnamed_text(const Accident& accident) {
+  const auto count = std::ranges::count_if(
+      accident.relations, [](const ChangedRelation& relation) { return relation.name.empty(); });
+  if (count == 0) return "";
+  const std::string why =
+      accident.backup_id.empty()
+          ? "no backup has them, and the WAL that was read does not name them"
+          : fmt::format(
+                "backup {} does not have them, or cannot be read, and the WAL that was read "
+                "does not name them: an earlier --from may",
+                accident.backup_id);
+  return fmt::format("not named: {} ({})", counted(static_cast<std::uint64_t>(count), "file"), why);
+}
+
 void write_accident(Reporter& reporter, const std::string& server, const Accident& accident) {
-  std::string title = fmt::format("{}: LSN {}", format_iso(in_local_zone(accident.time)),
-                                  wal::format_lsn(accident.stop_before));
+  std::string title =
+      fmt::format("{}: LSN {}", shown_time(accident.time), wal::format_lsn(accident.stop_before));
   if (accident.transaction != 0) title += fmt::format(", transaction {}", accident.transaction);
   if (accident.kind != AccidentKind::database_dropped && accident.database != 0) {
     title += ", database " + database_text(accident);
@@ -128,12 +144,20 @@ void write_accident(Reporter& reporter, const std::string& server, const Acciden
         fmt::format("\t\t\tand {} more", accident.relations.size() - kShownRelations));
   }
   if (accident.kind == AccidentKind::rewritten) return;
+  if (const std::string text = unnamed_text(accident); !text.empty())
+    reporter.result_line("\t\t" + text);
   if (accident.backup_id.empty()) {
     reporter.result_line("\t\tno backup leads to the moment before it");
     return;
   }
   reporter.result_line("\t\tbefore it: barman " +
                        join(accident::undo_words(accident, server_word(server)), " "));
+  if (accident.is_prepared) {
+    reporter.result_line(fmt::format(
+        "\t\tand there, since the transaction was prepared and holds its locks: ROLLBACK PREPARED "
+        "with what SELECT gid FROM pg_prepared_xacts WHERE transaction = '{}' tells",
+        accident.transaction));
+  }
 }
 
 JsonValue relation_json(const ChangedRelation& relation) {
@@ -151,10 +175,11 @@ JsonValue relation_json(const ChangedRelation& relation) {
 JsonValue accident_json(const std::string& server, const Accident& accident) {
   JsonValue json = JsonValue::object();
   json.add("kind", accident_kind_word(accident.kind));
-  json.add("time", format_iso(in_local_zone(accident.time)));
+  json.add("time", shown_time(accident.time));
   json.add("lsn", wal::format_lsn(accident.stop_before));
   json.add("timeline", accident.timeline.value);
   json.add("xid", accident.transaction == 0 ? JsonValue() : JsonValue(accident.transaction));
+  json.add("prepared", accident.is_prepared);
   json.add("database_oid", accident.database);
   json.add("database",
            accident.database_name.empty() ? JsonValue() : JsonValue(accident.database_name));
@@ -177,7 +202,7 @@ JsonValue accident_json(const std::string& server, const Accident& accident) {
 }
 
 JsonValue time_json(const std::optional<Timestamp>& time) {
-  return time ? JsonValue(format_iso(in_local_zone(*time))) : JsonValue();
+  return time ? JsonValue(shown_time(*time)) : JsonValue();
 }
 
 bool is_shown(const Accident& accident, const AccidentQuestion& question) {
@@ -186,8 +211,8 @@ bool is_shown(const Accident& accident, const AccidentQuestion& question) {
 
 std::string range_text(const accident::AccidentFilter& filter) {
   std::string text;
-  if (filter.from) text += " from " + format_iso(in_local_zone(*filter.from));
-  if (filter.to) text += " to " + format_iso(in_local_zone(*filter.to));
+  if (filter.from) text += " from " + shown_time(*filter.from);
+  if (filter.to) text += " to " + shown_time(*filter.to);
   return text;
 }
 

@@ -22,6 +22,8 @@ struct BackupListSizes {
   std::optional<Timestamp> end_time;
   // With the WAL that it needs to be consistent.
   std::uint64_t size_bytes = 0;
+  // How much of it is that WAL.
+  std::uint64_t own_wal_size_bytes = 0;
   // From there to the end of the next backup.
   std::uint64_t wal_size_bytes = 0;
 };

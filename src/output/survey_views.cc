@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "output/server_views.h"
 
@@ -26,17 +27,17 @@ std::uint64_t unexpected_holes(const verify::SurveyReport& report) {
 std::string received_text(const RecoveryWindow& window) {
   if (!window.received) return "";
   return fmt::format(", and with what was received to {} (WAL {}, LSN {})",
-                     format_iso(window.received->to_time), window.received->last_file,
+                     shown_time(window.received->to_time), window.received->last_file,
                      wal::format_lsn(window.received->to_lsn));
 }
 
 std::string window_text(const RecoveryWindow& window) {
   return fmt::format(
              "timeline {}: from {} (backup {}, LSN {}) to {} (WAL {}, LSN {}), {} backup{}",
-             window.timeline.value, window.from_time ? format_iso(*window.from_time) : "unknown",
+             window.timeline.value, window.from_time ? shown_time(*window.from_time) : "unknown",
              window.first_backup.value,
              window.from_lsn ? wal::format_lsn(*window.from_lsn) : "unknown",
-             format_iso(window.to_time), window.last_segment, wal::format_lsn(window.to_lsn),
+             shown_time(window.to_time), window.last_segment, wal::format_lsn(window.to_lsn),
              window.backup_count, window.backup_count == 1 ? "" : "s") +
          received_text(window) + (window.abandoned.empty() ? "" : " (" + window.abandoned + ")");
 }
@@ -126,16 +127,16 @@ JsonValue window_json(const RecoveryWindow& window) {
   json.add("timeline", window.timeline.value);
   json.add("first_backup", window.first_backup.value);
   json.add("backups", window.backup_count);
-  json.add("from_time", window.from_time ? JsonValue(format_iso(*window.from_time)) : JsonValue());
+  json.add("from_time", window.from_time ? JsonValue(shown_time(*window.from_time)) : JsonValue());
   json.add("from_lsn",
            window.from_lsn ? JsonValue(wal::format_lsn(*window.from_lsn)) : JsonValue());
   json.add("to_segment", window.last_segment);
   json.add("to_lsn", wal::format_lsn(window.to_lsn));
-  json.add("to_time", format_iso(window.to_time));
+  json.add("to_time", shown_time(window.to_time));
   if (window.received) {
     json.add("received_to_file", window.received->last_file);
     json.add("received_to_lsn", wal::format_lsn(window.received->to_lsn));
-    json.add("received_to_time", format_iso(window.received->to_time));
+    json.add("received_to_time", shown_time(window.received->to_time));
   }
   if (!window.abandoned.empty()) json.add("abandoned", window.abandoned);
   return json;

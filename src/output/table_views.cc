@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "output/check_report.h"
 #include "output/size_text.h"
@@ -17,12 +18,6 @@ using catalogue::RetentionStatus;
 
 constexpr std::size_t kWidestBar = 120;
 constexpr std::int64_t kMicroseconds = 1'000'000;
-
-// "2026-11-21 01:49:16".
-std::string moment(Timestamp time) {
-  time.microseconds -= time.microseconds % kMicroseconds;
-  return format_naive(time);
-}
 
 std::int64_t seconds_between(Timestamp begin, Timestamp end) {
   return (end.microseconds - begin.microseconds) / kMicroseconds;
@@ -53,12 +48,14 @@ std::vector<TableCell> backup_cells(std::string_view server, const BackupListRow
        .color = row.is_abandoned ? Color::yellow : status_color(row.status)}};
   if (row.sizes) {
     const std::optional<Timestamp>& end = row.sizes->end_time;
-    cells.push_back({.text = end ? moment(*end) : "unknown"});
+    cells.push_back({.text = end ? shown_second(*end) : "unknown"});
     cells.push_back({.text = end ? short_age(seconds_between(*end, now)) : ""});
-    cells.push_back({.text = size_text(row.sizes->size_bytes)});
+    const std::uint64_t own_wal = row.sizes->own_wal_size_bytes;
+    cells.push_back({.text = size_text(row.sizes->size_bytes - own_wal)});
+    cells.push_back({.text = size_text(own_wal)});
     cells.push_back({.text = size_text(row.sizes->wal_size_bytes)});
   } else {
-    cells.resize(cells.size() + 4);
+    cells.resize(cells.size() + 5);
   }
   cells.push_back(retention_cell(row.retention));
   return cells;
@@ -66,8 +63,8 @@ std::vector<TableCell> backup_cells(std::string_view server, const BackupListRow
 
 // The two dates under the ends of a bar of this width.
 std::vector<std::string> bar_ends(const facts::RecoverySpan& span, std::size_t width) {
-  const std::string begin = moment(span.begin);
-  const std::string end = moment(span.end);
+  const std::string begin = shown_second(span.begin);
+  const std::string end = shown_second(span.end);
   if (begin.size() + end.size() + 2 > width) return {begin + " to", end};
   return {begin + std::string(width - begin.size() - end.size(), ' ') + end};
 }
@@ -164,16 +161,19 @@ std::vector<std::string> backup_table(std::string_view server,
                                       const std::optional<facts::RecoverySpan>& span,
                                       const TableStyle& style) {
   if (rows.empty()) return {fmt::format("Server {}: no backups", server)};
-  // An ID tells nearly when the backup ended, and the server is known to whoever has named it.
-  TextTable table = {.columns = {{.title = "Server", .dispensability = 7},
+  // Size is what `backup` and show-backup call the size; with the WAL of its own it is what the
+  // lines of list-backups do. An ID tells nearly when the backup ended, and the server is known to
+  // whoever has named it.
+  TextTable table = {.columns = {{.title = "Server", .dispensability = 8},
                                  {.title = "ID"},
                                  {.title = "Name", .dispensability = 3},
                                  {.title = "Type", .dispensability = 4},
                                  {.title = "Status"},
-                                 {.title = "End", .dispensability = 6},
+                                 {.title = "End", .dispensability = 7},
                                  {.title = "Age", .align = Align::right},
                                  {.title = "Size", .align = Align::right, .dispensability = 2},
-                                 {.title = "WAL size", .align = Align::right, .dispensability = 5},
+                                 {.title = "Own WAL", .align = Align::right, .dispensability = 6},
+                                 {.title = "Later WAL", .align = Align::right, .dispensability = 5},
                                  {.title = "Retention", .dispensability = 1}},
                      .rows = {}};
   for (const BackupListRow& row : rows) table.rows.push_back(backup_cells(server, row, style.now));

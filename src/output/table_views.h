@@ -1,5 +1,5 @@
 // The views for a terminal that `list-backups --table` and `status --table` show instead of their
-// lines. Pure: from facts to lines of text. Times are shown in their own offset.
+// lines. Pure: from facts to lines of text. Times are shown in the zone of this host.
 #pragma once
 
 #include <cstdint>

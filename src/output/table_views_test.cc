@@ -39,7 +39,8 @@ std::vector<BackupListRow> table_rows() {
            .name = "nightly",
            .status = BackupStatus::done,
            .sizes = BackupListSizes{.end_time = moment_of("2026-11-21 01:49:16.5+00:00"),
-                                    .size_bytes = 40'276'048},
+                                    .size_bytes = 40'276'048,
+                                    .own_wal_size_bytes = 16'777'216},
            .retention = RetentionStatus::valid},
           {.id = {"20261111T015053"},
            .type = BackupType::rsync,
@@ -69,10 +70,10 @@ TEST(ShortAge, HasTheTwoLargestUnits) {
 }
 
 TEST(RecoveryBar, HasAMarkWhereEachBackupEnds) {
-  EXPECT_THAT(recovery_bar(sample_span(), style_of(41)),
+  EXPECT_THAT(recovery_bar(sample_span(), style_of(55)),
               ElementsAre("Recovery window: 10d 0h (3 backups, * each)",
-                          "*===================*===============*====",
-                          "2026-11-11 00:00:00   2026-11-21 00:00:00", kGaps));
+                          "*==========================*=====================*=====",
+                          "2026-11-11 00:00:00+00:00     2026-11-21 00:00:00+00:00", kGaps));
 }
 
 TEST(RecoveryBar, UsesLineDrawingWhereItCanBeShown) {
@@ -85,8 +86,8 @@ TEST(RecoveryBar, UsesLineDrawingWhereItCanBeShown) {
 
 TEST(RecoveryBar, FitsNarrowAndWideTerminals) {
   EXPECT_THAT(recovery_bar(sample_span(), style_of(11)),
-              ElementsAre("Recovery window: 10d 0h (3 backups, * each)",
-                          "*====*===*=", "2026-11-11 00:00:00 to", "2026-11-21 00:00:00", kGaps));
+              ElementsAre("Recovery window: 10d 0h (3 backups, * each)", "*====*===*=",
+                          "2026-11-11 00:00:00+00:00 to", "2026-11-21 00:00:00+00:00", kGaps));
   EXPECT_THAT(recovery_bar(sample_span(), style_of(1))[1], "*");
   EXPECT_THAT(recovery_bar(sample_span(), style_of(5000))[1], SizeIs(120));
 }
@@ -95,8 +96,8 @@ TEST(RecoveryBar, OfOneMomentAndOfNothing) {
   const Timestamp end = moment_of("2026-11-21 01:00:00+00:00");
   const facts::RecoverySpan moment = {.begin = end, .end = end, .backups = {end}};
   EXPECT_THAT(recovery_bar(moment, style_of(5)),
-              ElementsAre("Recovery window: 0s (1 backup, * each)",
-                          "*====", "2026-11-21 01:00:00 to", "2026-11-21 01:00:00", kGaps));
+              ElementsAre("Recovery window: 0s (1 backup, * each)", "*====",
+                          "2026-11-21 01:00:00+00:00 to", "2026-11-21 01:00:00+00:00", kGaps));
   EXPECT_THAT(recovery_bar(std::nullopt, painted(80)),
               ElementsAre("Recovery window: y(none, there is no usable backup)"));
 }
@@ -106,26 +107,25 @@ TEST(BackupTable, ShowsEverythingOnAWideTerminal) {
       backup_table("main", table_rows(), sample_span(), style_of(140));
   ASSERT_THAT(lines, SizeIs(9));
   EXPECT_EQ(lines[0],
-            "Server  ID               Name     Type   Status  End                      Age      "
-            "Size  WAL size  Retention");
+            "Server  ID               Name     Type   Status  End                            Age"
+            "      Size   Own WAL  Later WAL  Retention");
   EXPECT_EQ(lines[1], "main    20261121T014946           full   FAILED");
-  EXPECT_EQ(
-      lines[2],
-      "main    20261121T014915  nightly  full   DONE    2026-11-21 01:49:16  10h 10m  38.4 MiB"
-      "       0 B  VALID");
-  EXPECT_EQ(
-      lines[3],
-      "main    20261111T015053           rsync  DONE    2026-11-11 01:50:54  10d 10h  22.3 MiB"
-      "  32.3 KiB  OBSOLETE");
+  EXPECT_EQ(lines[2],
+            "main    20261121T014915  nightly  full   DONE    2026-11-21 01:49:16+00:00  10h 10m"
+            "  22.4 MiB  16.0 MiB        0 B  VALID")
+      << "the size is that of the backup's files, as backup and show-backup say it";
+  EXPECT_EQ(lines[3],
+            "main    20261111T015053           rsync  DONE    2026-11-11 01:50:54+00:00  10d 10h"
+            "  22.3 MiB       0 B   32.3 KiB  OBSOLETE");
   EXPECT_EQ(lines[4], "");
   EXPECT_THAT(lines[5], HasSubstr("Recovery window: 10d 0h"));
 }
 
 TEST(BackupTable, FitsEightyColumnsAndLess) {
   EXPECT_EQ(backup_table("main", table_rows(), sample_span(), style_of(80))[2],
-            "20261121T014915  nightly  full   DONE    10h 10m  38.4 MiB       0 B  VALID");
+            "20261121T014915  nightly  full   DONE    10h 10m  22.4 MiB        0 B  VALID");
   EXPECT_EQ(backup_table("main", table_rows(), sample_span(), style_of(62))[2],
-            "20261121T014915  nightly  DONE    10h 10m  38.4 MiB  VALID");
+            "20261121T014915  nightly  DONE    10h 10m  22.4 MiB  VALID");
   EXPECT_EQ(backup_table("main", table_rows(), sample_span(), style_of(10))[2],
             "20261121T014915  DONE    10h 10m");
 }

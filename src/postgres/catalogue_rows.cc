@@ -24,6 +24,18 @@ NamedRow named_row(Bytes columns, bool is_latest) {
           .is_latest = is_latest};
 }
 
+// 18 has one more number in front of it.
+std::size_t kind_offset_of(int server_major) { return server_major < 18 ? 115 : 119; }
+
+ClassRow class_row(Bytes columns, int server_major, bool is_latest) {
+  constexpr std::size_t kSchemaOffset = 68;
+  constexpr std::size_t kFileNumberOffset = 88;
+  return {.common = named_row(columns, is_latest),
+          .schema_oid = value_at<std::uint32_t>(columns, kSchemaOffset),
+          .file_number = value_at<std::uint32_t>(columns, kFileNumberOffset),
+          .kind = value_at<char>(columns, kind_offset_of(server_major))};
+}
+
 // Columns of each row that has at least so many bytes of them.
 void visit_rows(Bytes page, std::size_t wanted_bytes,
                 const std::function<void(Bytes columns, bool is_latest)>& visit) {
@@ -74,6 +86,16 @@ std::map<std::uint32_t, std::uint32_t> parse_file_map(Bytes content) {
   return files;
 }
 
+std::optional<NamedRow> named_row_of(Bytes columns) {
+  if (columns.size() < sizeof(std::uint32_t) + kNameBytes) return std::nullopt;
+  return named_row(columns, true);
+}
+
+std::optional<ClassRow> class_row_of(Bytes columns, int server_major) {
+  if (columns.size() <= kind_offset_of(server_major)) return std::nullopt;
+  return class_row(columns, server_major, true);
+}
+
 void visit_named_rows(Bytes page, const std::function<void(const NamedRow&)>& visit) {
   visit_rows(page, sizeof(std::uint32_t) + kNameBytes,
              [&](Bytes columns, bool is_latest) { visit(named_row(columns, is_latest)); });
@@ -81,15 +103,8 @@ void visit_named_rows(Bytes page, const std::function<void(const NamedRow&)>& vi
 
 void visit_class_rows(Bytes page, int server_major,
                       const std::function<void(const ClassRow&)>& visit) {
-  constexpr std::size_t kSchemaOffset = 68;
-  constexpr std::size_t kFileNumberOffset = 88;
-  // 18 has one more number in front of it.
-  const std::size_t kind_offset = server_major < 18 ? 115 : 119;
-  visit_rows(page, kind_offset + 1, [&](Bytes columns, bool is_latest) {
-    visit({.common = named_row(columns, is_latest),
-           .schema_oid = value_at<std::uint32_t>(columns, kSchemaOffset),
-           .file_number = value_at<std::uint32_t>(columns, kFileNumberOffset),
-           .kind = value_at<char>(columns, kind_offset)});
+  visit_rows(page, kind_offset_of(server_major) + 1, [&](Bytes columns, bool is_latest) {
+    visit(class_row(columns, server_major, is_latest));
   });
 }
 

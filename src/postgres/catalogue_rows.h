@@ -35,6 +35,11 @@ struct ClassRow {
   char kind = ' ';
 };
 
+// `columns` as they lie behind the header of a row; nullopt when there are too few. They are the
+// latest.
+std::optional<NamedRow> named_row_of(Bytes columns);
+std::optional<ClassRow> class_row_of(Bytes columns, int server_major);
+
 // `page`: 8192 bytes. Each row on it, dead ones too.
 void visit_named_rows(Bytes page, const std::function<void(const NamedRow&)>& visit);
 void visit_class_rows(Bytes page, int server_major,

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "catalogue/backup_order.h"
 #include "catalogue/chain_doubt.h"
@@ -33,7 +34,7 @@ std::optional<wal::TimelineId> absolute_timeline(const RecoveryTarget& target,
 // In what the target is given in.
 std::string moment_of_end(const BackupInfo& backup, const RecoveryTarget& target) {
   if (target.lsn) return "LSN " + wal::format_lsn(*backup.end_xlog);
-  return format_iso(in_local_zone(*backup.end_time));
+  return shown_time(*backup.end_time);
 }
 
 Error no_candidate(const RecoveryTarget& target, const Branches& branches,

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "postgres/versions.h"
 #include "wal/wal_file_name.h"
@@ -52,7 +53,7 @@ std::string describe_zone_doubt(const std::string& text, const ParsedTimestamp& 
     return fmt::format(
         "The clock of this host shows '{}' twice, when daylight saving ends. The first time was "
         "taken: {}, which is {} in UTC. For the second one give --target-time '{}' ({} in UTC).",
-        text, format_iso(parsed.time), in_utc(parsed.time), format_iso(*parsed.second_time),
+        text, shown_time(parsed.time), in_utc(parsed.time), shown_time(*parsed.second_time),
         in_utc(*parsed.second_time));
   }
   if (parsed.is_skipped) {
@@ -60,7 +61,7 @@ std::string describe_zone_doubt(const std::string& text, const ParsedTimestamp& 
         "The clock of this host never shows '{}': it is skipped when daylight saving begins. {} "
         "was "
         "taken, which is {} in UTC.",
-        text, format_iso(parsed.time), in_utc(parsed.time));
+        text, shown_time(parsed.time), in_utc(parsed.time));
   }
   return "";
 }

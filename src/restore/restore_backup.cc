@@ -276,8 +276,15 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
                     .plan = {}};
   prepared.plan = build_plan(prepared.facts, chosen.request, chosen.relocations);
   RestorePlan& plan = prepared.plan;
-  plan_configuration(prepared.backup,
-                     stored::read_kept_configuration(server.catalogue(), prepared.backup.id), plan);
+  stored::KeptConfiguration kept =
+      stored::read_kept_configuration(server.catalogue(), prepared.backup.id,
+                                      stored::kept_coding(prepared.backup, server.cipher()));
+  for (const auto& [name, problem] : kept.problems) {
+    plan.warnings.push_back(
+        fmt::format("The configuration file '{}' that was kept with backup {} {}. It is not laid.",
+                    name, prepared.backup.id.value, problem));
+  }
+  plan_configuration(prepared.backup, std::move(kept.files), plan);
   warn_of_places_to_come(prepared.facts, plan);
   plan.warnings.insert(plan.warnings.begin(), chosen.warnings.begin(), chosen.warnings.end());
   plan.notes.insert(plan.notes.begin(), chosen.notes.begin(), chosen.notes.end());
@@ -359,10 +366,7 @@ ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
       scripts.run_post(variables, error.describe());
       throw;
     }
-    if (error.kind() == ErrorKind::interrupted) {
-      reporting.messages.warning(explain_failure(error, plan).hint());
-      throw;
-    }
+    if (error.kind() == ErrorKind::interrupted) throw explain_failure(error, plan);
     scripts.run_post(variables, error.describe());
     // Somebody else has the directory: nothing in it was changed.
     if (error.kind() == ErrorKind::conflict) throw;

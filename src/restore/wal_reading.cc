@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/shown_time.h"
 #include "base/worker_pool.h"
 #include "pipeline/sink.h"
 #include "wal/record_checker.h"
@@ -257,7 +258,7 @@ bool is_stop_wanted(const RecoveryTarget& target) {
 }
 
 std::string target_words(const RecoveryTarget& target) {
-  if (target.time) return "target time " + format_iso(*target.time);
+  if (target.time) return "target time " + shown_time(*target.time);
   if (target.lsn) return "target LSN " + target.lsn_text;
   if (target.xid) return "transaction " + *target.xid;
   return fmt::format("restore point '{}'", target.name.value_or(""));
@@ -267,7 +268,7 @@ std::string reachable_words(const WalReading& reading) {
   std::string text = fmt::format("the WAL ends at {}", wal::format_lsn(reading.end));
   if (reading.last_transaction_end) {
     text += fmt::format(", and its last transaction ended at {} (LSN {})",
-                        format_iso(in_local_zone(*reading.last_transaction_end)),
+                        shown_time(*reading.last_transaction_end),
                         wal::format_lsn(*reading.last_transaction_lsn));
   } else {
     text += ", and no transaction ended in it";
@@ -282,7 +283,7 @@ std::string end_words(const WalReading& reading, const RecoveryTarget& target) {
     text = "LSN " + wal::format_lsn(reading.target_record.value_or(reading.end));
   if (target.immediate || !reading.last_transaction_end) return text;
   return text + fmt::format(" (the last transaction up to there ended at {})",
-                            format_iso(in_local_zone(*reading.last_transaction_end)));
+                            shown_time(*reading.last_transaction_end));
 }
 
 void judge_target(const WalReading& reading, const RecoveryTarget& target, RestorePlan& plan) {

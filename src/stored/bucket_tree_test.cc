@@ -294,9 +294,30 @@ TEST_F(BucketBackupTest, KeptConfigurationIsThereAfterAnotherAttempt) {
   storage::put_object_text(*storage, archive, "half of it");
   BackupStore(catalogue).clear(kBucketBackup);
   EXPECT_FALSE(storage->find(archive));
-  EXPECT_EQ(read_kept_configuration(catalogue, kBucketBackup), files);
+  EXPECT_EQ(read_kept_configuration(catalogue, kBucketBackup).files, files);
   BackupStore(catalogue).remove(kBucketBackup);
-  EXPECT_TRUE(read_kept_configuration(catalogue, kBucketBackup).empty());
+  EXPECT_TRUE(read_kept_configuration(catalogue, kBucketBackup).files.empty());
+}
+
+TEST_F(BucketBackupTest, KeptConfigurationThatWasAlteredIsToldAndNotUsed) {
+  const auto storage = std::make_shared<storage::MemoryStorage>();
+  const catalogue::Catalogue catalogue = catalogue_in(directory_.path() / "main", storage);
+  const KeptFile whole = {.name = "conf.d/a.conf", .content = "a = 1\n"};
+  keep_configuration(catalogue, kBucketBackup,
+                     {whole,
+                      {.name = "pg_hba.conf", .content = "local all all peer\n"},
+                      {.name = "postgresql.conf", .content = "b = 2\n"}});
+  const std::string prefix = kBucketBackup.value + "/configuration/";
+  EXPECT_EQ(survey_kept_configuration(catalogue, kBucketBackup).names,
+            (std::vector<std::string>{"conf.d/a.conf", "pg_hba.conf", "postgresql.conf"}));
+  storage::put_object_text(*storage, prefix + "pg_hba.conf", "local all all trust\n");
+  storage::put_object_text(*storage, prefix + "z.conf", "c = 3\n");
+  storage->remove(std::vector<std::string>{prefix + "postgresql.conf"});
+  const KeptConfiguration kept = read_kept_configuration(catalogue, kBucketBackup);
+  EXPECT_EQ(kept.files, std::vector<KeptFile>{whole});
+  std::vector<std::string> names;
+  for (const auto& [name, problem] : kept.problems) names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{"pg_hba.conf", "z.conf", "postgresql.conf"}));
 }
 
 }  // namespace

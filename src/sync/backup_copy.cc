@@ -336,9 +336,10 @@ class BackupCopy {
   }
 
   void verify_archives() const {
-    NoProgress progress;
+    progress_.begin("checking the copy", static_cast<std::uint64_t>(std::max<std::int64_t>(
+                                             backup_.cluster_size.value_or(0), 0)));
     const verify::VerifyReport report = verify::verify_files(
-        server_, backup_, verify::VerifyDepth::checksums, kVerifiers, progress);
+        server_, backup_, verify::VerifyDepth::checksums, kVerifiers, progress_);
     if (report.is_good()) return;
     throw Error(
         ErrorKind::corrupt,

@@ -18,6 +18,7 @@
 #include "stored/backup_chain.h"
 #include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
+#include "stored/kept_configuration.h"
 #include "stored/manifest_index.h"
 #include "stored/open_backup.h"
 #include "verify/verify_wal.h"
@@ -94,6 +95,16 @@ class Verification {
       add({catalogue::kBackupInfo, fmt::format("{}: {}", kForeignFiles, contradiction)});
     }
     if (manifest_) compare_files(trees, worker_count);
+  }
+
+  void verify_configuration() {
+    const stored::KeptSurvey kept =
+        stored::survey_kept_configuration(server_.catalogue(), backup_.id);
+    for (const auto& [name, problem] : kept.problems) {
+      add({name, fmt::format("the configuration file \"{}\", kept from outside of the data "
+                             "directory, {}",
+                             name, problem)});
+    }
   }
 
   void verify_wals() {
@@ -296,6 +307,13 @@ class Verification {
 
 namespace {
 
+// 0 when that is not known: an incremental backup holds less than the cluster has.
+std::uint64_t size_to_read(const BackupInfo& backup) {
+  const bool is_whole = !backup.parent_backup_id;
+  const auto size = is_whole ? backup.cluster_size : backup.size;
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(size.value_or(0), 0));
+}
+
 // An incremental backup is as good as everything that it builds on.
 void verify_ancestors(const server::Server& server, const BackupInfo& backup,
                       std::size_t worker_count, Progress& progress, VerifyReport& report) {
@@ -311,8 +329,11 @@ void verify_ancestors(const server::Server& server, const BackupInfo& backup,
     for (std::size_t index = 1; index < chain.members().size(); ++index) {
       const BackupInfo& link = chain.members()[index].info;
       const FileLock lock = server::share_backup(server, link.id, "verify");
+      progress.begin(fmt::format("verify {}, which it builds on", link.id.value),
+                     size_to_read(link));
       const VerifyReport found =
           verify_files(server, link, VerifyDepth::checksums, worker_count, progress);
+      progress.end();
       report.file_count += found.file_count;
       report.size_bytes += found.size_bytes;
       report.page_count += found.page_count;
@@ -344,10 +365,11 @@ VerifyReport verify_backup(const server::Server& server, const BackupInfo& backu
   require_verifiable(server, backup);
   const FileLock lock = server::share_backup(server, backup.id, "verify");
   Verification verification(server, backup, progress);
-  progress.begin("verify", static_cast<std::uint64_t>(
-                               std::max<std::int64_t>(backup.cluster_size.value_or(0), 0)));
+  progress.begin("verify", size_to_read(backup));
   verification.verify_files(VerifyDepth::checksums, worker_count);
   progress.end();
+  verification.verify_configuration();
+  progress.phase("verifying the WAL that it needs");
   verification.verify_wals();
   VerifyReport report = verification.report();
   verify_ancestors(server, backup, worker_count, progress, report);

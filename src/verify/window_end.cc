@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_time.h"
 #include "base/timestamp.h"
 #include "catalogue/last_reason.h"
 #include "facts/receiver.h"
@@ -13,9 +14,7 @@
 namespace barman::verify {
 namespace {
 
-std::string arrival_text(double seconds) {
-  return format_iso(in_local_zone(from_epoch_seconds(seconds)));
-}
+std::string arrival_text(double seconds) { return shown_second(from_epoch_seconds(seconds)); }
 
 std::string window_since_text(const facts::WalFlow& flow, const std::string& last_segment) {
   if (!flow.archived_at || last_segment.empty()) return "nothing is archived";

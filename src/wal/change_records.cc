@@ -33,22 +33,79 @@ FileOfRelation take_relation(RecordFields& fields) {
   return file;
 }
 
-void pass_over_image(RecordFields& fields, int major) {
-  fields.skip(2 * sizeof(std::uint16_t));  // length, offset of the hole
+// What the header of a block says of what lies behind all headers.
+struct BlockParts {
+  ChangedBlock block;
+  std::uint16_t data_bytes = 0;
+  bool has_image = false;
+  bool is_compressed = false;
+  std::uint16_t image_bytes = 0;
+  std::uint16_t hole_offset = 0;
+};
+
+void take_image_header(RecordFields& fields, int major, BlockParts& parts) {
+  parts.has_image = true;
+  parts.image_bytes = fields.take<std::uint16_t>();
+  parts.hole_offset = fields.take<std::uint16_t>();
   const auto info = fields.take<std::uint8_t>();
   const std::uint8_t compressed = major < 15 ? kCompressedBefore15 : kCompressedSince15;
-  if ((info & kHasHole) != 0 && (info & compressed) != 0) fields.skip(sizeof(std::uint16_t));
+  parts.is_compressed = (info & compressed) != 0;
+  if ((info & kHasHole) != 0 && parts.is_compressed) fields.skip(sizeof(std::uint16_t));
 }
 
 // `id` is taken already.
-ChangedBlock take_block(RecordFields& fields, int major, const FileOfRelation& before) {
+BlockParts take_block_parts(RecordFields& fields, int major, const FileOfRelation& before) {
   const auto flags = fields.take<std::uint8_t>();
-  fields.skip(sizeof(std::uint16_t));  // length of the data
-  if ((flags & kHasImage) != 0) pass_over_image(fields, major);
-  ChangedBlock block = {.relation = before, .fork = static_cast<std::uint8_t>(flags & kForkMask)};
-  if ((flags & kSameRelation) == 0) block.relation = take_relation(fields);
-  block.number = fields.take<std::uint32_t>();
-  return block;
+  BlockParts parts;
+  parts.data_bytes = fields.take<std::uint16_t>();
+  if ((flags & kHasImage) != 0) take_image_header(fields, major, parts);
+  parts.block = {.relation = before, .fork = static_cast<std::uint8_t>(flags & kForkMask)};
+  if ((flags & kSameRelation) == 0) parts.block.relation = take_relation(fields);
+  parts.block.number = fields.take<std::uint32_t>();
+  return parts;
+}
+
+ChangedBlock take_block(RecordFields& fields, int major, const FileOfRelation& before) {
+  return take_block_parts(fields, major, before).block;
+}
+
+// Image and data of the first block, which lie behind all headers; nullopt when the record is not
+// whole, or has no block.
+struct FirstBlock {
+  BlockParts parts;
+  Bytes image;
+  Bytes data;
+};
+std::optional<FirstBlock> find_first_block(const RecordView& record) {
+  if (!record.is_content_whole()) return std::nullopt;
+  RecordFields fields(record.content);
+  std::optional<FirstBlock> first;
+  FileOfRelation relation;
+  std::uint64_t behind_headers = 0;
+  while (!fields.is_bad() && fields.rest().size() > behind_headers) {
+    const auto id = fields.take<std::uint8_t>();
+    if (id <= kLastBlockId) {
+      const BlockParts parts = take_block_parts(fields, record.server_major, relation);
+      relation = parts.block.relation;
+      behind_headers += std::uint64_t{parts.data_bytes} + parts.image_bytes;
+      if (!first) first.emplace().parts = parts;
+    } else if (id == kOriginId) {
+      fields.skip(sizeof(std::uint16_t));
+    } else if (id == kTopTransactionId) {
+      fields.skip(sizeof(std::uint32_t));
+    } else if (id == kShortDataId) {
+      behind_headers += fields.take<std::uint8_t>();
+    } else if (id == kLongDataId) {
+      behind_headers += fields.take<std::uint32_t>();
+    } else {
+      return std::nullopt;
+    }
+  }
+  const Bytes rest = fields.rest();
+  if (!first || fields.is_bad() || rest.size() != behind_headers) return std::nullopt;
+  first->image = rest.first(first->parts.image_bytes);
+  first->data = rest.subspan(first->parts.image_bytes, first->parts.data_bytes);
+  return first;
 }
 
 // The record's own data, which is the end of it; nullopt when the record is not whole.
@@ -147,6 +204,7 @@ std::optional<FinishedTransaction> find_finished_transaction(const RecordView& r
       *ending == EndingKind::prepared_commit || *ending == EndingKind::prepared_abort;
   FinishedTransaction end = {
       .is_commit = *ending == EndingKind::commit || *ending == EndingKind::prepared_commit,
+      .is_prepared = is_prepared,
       .transaction = record.transaction};
   RecordFields fields(*data);
   const auto time = fields.take<std::int64_t>();
@@ -203,9 +261,43 @@ std::optional<std::uint16_t> find_row_number(const RecordView& record) {
   return number;
 }
 
+// xl_heap_header, and the row without its header of 23 bytes: the bitmap of nulls, then columns.
+std::optional<Bytes> find_inserted_columns(const RecordView& record) {
+  constexpr std::size_t kRowHeader = 23;
+  constexpr std::size_t kOffsetOfColumns = 4;
+  if (record.manager != kHeapManager || row_change_of(record) != RowChange::inserted)
+    return std::nullopt;
+  const std::optional<FirstBlock> first = find_first_block(record);
+  if (!first || first->data.size() <= kOffsetOfColumns) return std::nullopt;
+  const auto columns = static_cast<std::size_t>(first->data[kOffsetOfColumns]);
+  const Bytes row = first->data.subspan(kOffsetOfColumns + 1);
+  if (columns < kRowHeader || columns - kRowHeader > row.size()) return std::nullopt;
+  return row.subspan(columns - kRowHeader);
+}
+
+// The hole between the pointers and the rows is left out.
+std::vector<std::byte> find_page_image(const RecordView& record) {
+  constexpr std::size_t kPage = 8192;
+  const std::optional<FirstBlock> first = find_first_block(record);
+  if (!first || !first->parts.has_image || first->parts.is_compressed) return {};
+  const Bytes image = first->image;
+  const std::size_t hole = first->parts.hole_offset;
+  if (image.size() > kPage || hole > image.size()) return {};
+  std::vector<std::byte> page(kPage);
+  std::ranges::copy(image.first(hole), page.begin());
+  const Bytes behind = image.subspan(hole);
+  std::ranges::copy(behind, page.end() - static_cast<std::ptrdiff_t>(behind.size()));
+  return page;
+}
+
 bool is_page_image(const RecordView& record) {
   constexpr std::uint8_t kImage = 0xB0;
   return record.manager == kXlogManager && (record.info & kKindMask) == kImage;
+}
+
+bool is_hint_image(const RecordView& record) {
+  constexpr std::uint8_t kHintImage = 0xA0;
+  return record.manager == kXlogManager && (record.info & kKindMask) == kHintImage;
 }
 
 std::optional<FileOfRelation> find_created_storage(const RecordView& record) {

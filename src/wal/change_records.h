@@ -1,7 +1,7 @@
 // What records of the write-ahead log say of changes that may be regretted: files of relations that
 // a transaction drops, makes or fills, rows that it deletes or updates, databases that go
-// (docs/formats/wal_records.md). Only headers are read, never pages. Formats of 13 to 18; what is
-// cut off, damaged or of a version that is not known gives nothing.
+// (docs/formats/wal_records.md). Of pages only those of catalogues are read. Formats of 13 to 18;
+// what is cut off, damaged or of a version that is not known gives nothing.
 #pragma once
 
 #include <compare>
@@ -32,6 +32,8 @@ struct FileOfRelation {
 // How a transaction ends.
 struct FinishedTransaction {
   bool is_commit = false;
+  // It was prepared before (PREPARE TRANSACTION), and held its locks until now.
+  bool is_prepared = false;
   // Of a prepared one: its own, not that of COMMIT PREPARED.
   std::uint32_t transaction = 0;
   // Since the epoch of Unix; PostgreSQL's clock.
@@ -57,8 +59,16 @@ RowChange row_change_of(const RecordView& record);
 // whole.
 std::optional<std::uint16_t> find_row_number(const RecordView& record);
 
+// Of a record that inserts one row: its columns, as they lie behind the row's header. nullopt when
+// only an image of the page has them.
+std::optional<Bytes> find_inserted_columns(const RecordView& record);
+// The first block as the record leaves it; empty when it has no image of it, or a compressed one.
+std::vector<std::byte> find_page_image(const RecordView& record);
+
 // Whether it writes a page as a whole, as those who build relations do.
 bool is_page_image(const RecordView& record);
+// The same because of a hint in it, by whoever has read it.
+bool is_hint_image(const RecordView& record);
 
 std::optional<FileOfRelation> find_created_storage(const RecordView& record);
 

@@ -51,6 +51,7 @@ TEST(ChangeRecords, TellWhatACommitDrops) {
     const auto commit = find_finished_transaction(record_of(content, 1, 0x80 | 0x30, major));
     ASSERT_TRUE(commit);
     EXPECT_TRUE(commit->is_commit);
+    EXPECT_TRUE(commit->is_prepared);
     EXPECT_EQ(commit->transaction, 650U);
     EXPECT_EQ(commit->microseconds, kNewYear);
     EXPECT_EQ(commit->subtransactions, (std::vector<std::uint32_t>{701, 702}));
@@ -99,6 +100,39 @@ TEST(ChangeRecords, FindTheBlockBehindAnImage) {
     EXPECT_EQ(row_change_of(record), RowChange::deleted);
     EXPECT_EQ(find_row_number(record), std::uint16_t{0x4E4E});
   }
+}
+
+// Two infomasks, where columns begin, a bitmap of nulls of one byte.
+TEST(ChangeRecords, TellTheColumnsOfAnInsertedRow) {
+  const std::string row = std::string("mmMM\x18", 5) + "n" + "columns";
+  const std::string block = std::string("\x00\x20", 2) +
+                            raw(static_cast<std::uint16_t>(row.size())) +
+                            raw_list({1663, 5, 1259, 7});
+  const std::string own_header = "\xFF" + raw(std::uint8_t{3});
+  const std::string content = block + own_header + row + "nnf";
+  const auto columns = find_inserted_columns(record_of(content, kHeapManager, 0x00));
+  ASSERT_TRUE(columns);
+  EXPECT_EQ(as_text(*columns), "columns");
+  EXPECT_FALSE(find_inserted_columns(record_of(content, kHeapManager, 0x10))) << "a deletion";
+  const std::string cut = content.substr(0, content.size() - 5);
+  EXPECT_FALSE(find_inserted_columns(record_of(cut, kHeapManager, 0x00)));
+  EXPECT_TRUE(find_page_image(record_of(content, kHeapManager, 0x00)).empty());
+}
+
+TEST(ChangeRecords, PutTheHoleBackIntoAnImage) {
+  const auto content_with = [](std::uint8_t bits) {
+    return std::string("\x00\x10", 2) + raw(std::uint16_t{0}) + raw(std::uint16_t{7}) +
+           raw(std::uint16_t{4}) + raw(bits) + raw_list({1663, 5, 1259, 7}) + "headend";
+  };
+  const std::string content = content_with(0x01);
+  const auto page = find_page_image(record_of(content, kXlogManager, 0xB0));
+  ASSERT_EQ(page.size(), 8192U);
+  EXPECT_EQ(as_text(Bytes(page).first(5)), std::string("head\0", 5));
+  EXPECT_EQ(as_text(Bytes(page).last(3)), "end");
+  const std::string compressed = content_with(0x04);
+  EXPECT_TRUE(find_page_image(record_of(compressed, kXlogManager, 0xB0)).empty());
+  EXPECT_TRUE(is_page_image(record_of(content, kXlogManager, 0xB0)));
+  EXPECT_TRUE(is_hint_image(record_of(content, kXlogManager, 0xA0)));
 }
 
 TEST(ChangeRecords, TellFilesAndDatabasesThatComeAndGo) {

@@ -49,6 +49,7 @@ class ArchiverRun {
 
  private:
   void announce(const WalBatch& batch);
+  std::uint64_t size_of(std::span<const std::string> names) const;
   std::vector<FiledWal> archive_group(std::span<const std::string> names);
   void archive_with_hooks(const std::string& name);
   void count(const std::string& name, const FiledWal& filed);
@@ -87,19 +88,36 @@ void ArchiverRun::run(const ArchiveRequest& request) {
 
   const std::size_t group_size = hooks_.is_configured() ? 1 : WalFiler::kGroupSize;
   const std::span<const std::string> files = batch.files;
+  if (request.progress != nullptr && !files.empty())
+    request.progress->begin(fmt::format("{} WAL files", files.size()), size_of(files));
   for (std::size_t i = 0; i < files.size(); i += group_size) {
-    if (server_.interrupt().is_requested() || is_stopped_by_hook_) return;
+    if (server_.interrupt().is_requested() || is_stopped_by_hook_) {
+      counts_.left = files.size() - i;
+      return;
+    }
+    const auto group = files.subspan(i, std::min(group_size, files.size() - i));
+    const std::uint64_t size_bytes = request.progress != nullptr ? size_of(group) : 0;
     if (hooks_.is_configured()) {
       archive_with_hooks(files[i]);
     } else {
-      archive_group(files.subspan(i, std::min(group_size, files.size() - i)));
+      archive_group(group);
     }
+    if (request.progress != nullptr) request.progress->advance(size_bytes);
   }
   for (const std::string& name : batch.empty_partials) {
     log::info(log::kWalArchiverComponent, "removing the superseded empty partial file '{}'", name);
     ::unlink((directory() / name).c_str());
   }
   reject_unknown(batch.unknown);
+}
+
+std::uint64_t ArchiverRun::size_of(std::span<const std::string> names) const {
+  std::uint64_t size_bytes = 0;
+  for (const std::string& name : names) {
+    const auto status = find_status(directory() / name);
+    if (status) size_bytes += static_cast<std::uint64_t>(status->st_size);
+  }
+  return size_bytes;
 }
 
 void ArchiverRun::announce(const WalBatch& batch) {
@@ -260,6 +278,7 @@ ArchiveCounts archive_pending_wal(const server::Server& server, const ArchiveReq
     counts.archived += archiver.counts().archived;
     counts.duplicates += archiver.counts().duplicates;
     counts.rejected += archiver.counts().rejected;
+    counts.left += archiver.counts().left;
   };
   if (server.config().streaming_archiver) run(WalSource::streaming);
   if (server.config().archiver) run(WalSource::incoming);

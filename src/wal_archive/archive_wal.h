@@ -25,6 +25,8 @@ struct ArchiveRequest {
   enum class WhenBusy { tell, be_silent };
   WhenIdle when_idle = WhenIdle::be_silent;
   WhenBusy when_busy = WhenBusy::tell;
+  // What the files of a batch are counted in, by their sizes; nullptr for nobody.
+  Progress* progress = nullptr;
 };
 
 struct ArchiveCounts {
@@ -33,6 +35,8 @@ struct ArchiveCounts {
   std::uint64_t duplicates = 0;
   // Moved into `errors/`: other content under a known name, and what is no WAL file.
   std::uint64_t rejected = 0;
+  // Of the batch, because of an interrupt.
+  std::uint64_t left = 0;
   // Another process is archiving; nothing was done.
   bool is_busy = false;
 };

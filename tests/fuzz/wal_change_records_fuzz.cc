@@ -25,6 +25,11 @@ BARMAN_FUZZ_TARGET(wal_change_records) {
   wal::find_finished_transaction(record);
   wal::find_changed_block(record);
   wal::find_row_number(record);
+  if (const auto columns = wal::find_inserted_columns(record)) {
+    postgres::named_row_of(*columns);
+    postgres::class_row_of(*columns, major);
+  }
+  wal::find_page_image(record);
   wal::find_created_storage(record);
   wal::find_dropped_database(record);
   wal::find_created_database(record);

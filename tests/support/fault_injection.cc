@@ -31,6 +31,14 @@ CommandRequest with_fault(CommandRequest request, const Fault& fault) {
        fmt::format("inject={}:{}:when={}", fault.system_call, fault.action, fault.when)});
 }
 
+CommandRequest with_delay(CommandRequest request, const std::string& system_calls,
+                          std::chrono::milliseconds delay) {
+  return under_strace(
+      std::move(request),
+      {"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + system_calls, "-e",
+       fmt::format("inject={}:delay_enter={}", system_calls, delay.count() * 1000)});
+}
+
 int count_calls(CommandRequest request, const std::string& system_call) {
   const TempDir place;
   const std::filesystem::path trace = place.path() / "trace";

@@ -6,6 +6,7 @@
 //     run_command(with_fault(request, {.system_call = "rename", .when = n}));
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct Fault {
 };
 
 CommandRequest with_fault(CommandRequest request, const Fault& fault);
+
+// Each of these system calls ("read,pread64") takes so much longer, in each thread.
+CommandRequest with_delay(CommandRequest request, const std::string& system_calls,
+                          std::chrono::milliseconds delay);
 
 // Runs it undisturbed; the most calls that one thread has made. Throws when it fails.
 int count_calls(CommandRequest request, const std::string& system_call);

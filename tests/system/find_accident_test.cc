@@ -90,7 +90,7 @@ class FindAccident : public testing::TestWithParam<int> {
   }
   // What the restored server answers after the command of an accident.
   std::string before(const nlohmann::json& accident, const std::string& database,
-                     const std::string& sql) {
+                     const std::string& sql, const std::string& first = "SELECT 1") {
     for (const char* name : {"data", "fast"}) fs::remove_all(place_.path() / name);
     Words words = accident.at("command");
     EXPECT_EQ(words.front(), "barman");
@@ -102,7 +102,10 @@ class FindAccident : public testing::TestWithParam<int> {
     EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
     PostgresServer restored({.major = GetParam(), .data_directory = place_.path() / "data"});
     restored.wait_until_primary();
-    return Session(database_conninfo(restored, database)).value(sql);
+    Session session(database_conninfo(restored, database));
+    session.query("SET lock_timeout = '20s'");
+    session.query(first);
+    return session.value(sql);
   }
 
   StreamingSite site_;
@@ -168,6 +171,14 @@ TEST_P(FindAccident, TellsWhatWasDoneAndWhatBringsItBack) {
   expect("dropped", act("DROP TABLE prepared", "PREPARE TRANSACTION 'p'"), "1 files");
   postgres.query("COMMIT PREPARED 'p'");
   expect("truncated", act("TRUNCATE grown"), "4 files");
+  // What no backup knows: the WAL has its name.
+  postgres.query(
+      "CREATE SCHEMA later; CREATE TABLE later.made (id int PRIMARY KEY);"
+      "INSERT INTO later.made SELECT generate_series(1, 9)");
+  expect("dropped", act("DROP TABLE later.made"), "2 files");
+  postgres.query("CREATE DATABASE brief");
+  postgres.query("DROP DATABASE brief");
+  expected.emplace_back("database_dropped *");
   postgres.query("ALTER DATABASE moved SET TABLESPACE fast");
   postgres.query("DROP DATABASE shop");
   expected.emplace_back("database_dropped *");
@@ -186,19 +197,37 @@ TEST_P(FindAccident, TellsWhatWasDoneAndWhatBringsItBack) {
   EXPECT_EQ(found.at("accidents").at(4).at("relations").front().at("name"), "public.many");
   EXPECT_EQ(found.at("accidents").back().at("database"), "shop");
   // The backup has other files of it, the server knows the newest.
-  const nlohmann::json& truncated = found.at("accidents").at(expected.size() - 2);
+  const nlohmann::json& truncated = found.at("accidents").at(expected.size() - 4);
   EXPECT_THAT(truncated.at("relations").dump(), HasSubstr("\"public.grown\""));
+  const nlohmann::json& late = found.at("accidents").at(expected.size() - 3);
+  EXPECT_THAT(late.at("relations").dump(), HasSubstr("\"later.made\""));
+  EXPECT_EQ(late.at("relations").front().at("kind"), "table");
+  EXPECT_EQ(found.at("accidents").at(expected.size() - 2).at("database"), "brief");
   EXPECT_EQ(lines_of(find({"--from", from, "--to", to})), Words{expected.at(4)});
 
   const CommandResult text = site_.barman.run({"find-accident", "main"});
   EXPECT_EQ(text.exit_code, 0);
   EXPECT_THAT(text.out, HasSubstr("before it: barman restore main auto DEST --target-lsn "));
   EXPECT_THAT(text.out, Not(HasSubstr("rewritten")));
+  EXPECT_THAT(text.out, HasSubstr("ROLLBACK PREPARED with what SELECT gid FROM pg_prepared_xacts"));
   if (GetParam() != kUsualMajor) return;
 
   const nlohmann::json& accidents = found.at("accidents");
   EXPECT_EQ(before(accidents.front(), "postgres", "SELECT count(*) FROM orders"), "300");
   EXPECT_EQ(before(accidents.back(), "shop", "SELECT count(*) FROM goods"), "7");
+  EXPECT_EQ(before(accidents.at(1), "postgres",
+                   "SELECT count(*) FROM pg_class WHERE relnamespace = 'old'::regnamespace"),
+            "3")
+      << "DROP SCHEMA CASCADE: two tables and an index";
+  EXPECT_EQ(before(accidents.at(2), "postgres", "SELECT count(*) FROM parts"), "199");
+  EXPECT_EQ(before(late, "postgres", "SELECT count(*) FROM later.made"), "9");
+  const auto prepared = std::ranges::find_if(accidents, [](const nlohmann::json& accident) {
+    return accident.at("relations").dump().find("\"public.prepared\"") != std::string::npos;
+  });
+  ASSERT_NE(prepared, accidents.end());
+  EXPECT_EQ(prepared->at("prepared"), true);
+  EXPECT_EQ(before(*prepared, "postgres", "SELECT count(*) FROM prepared", "ROLLBACK PREPARED 'p'"),
+            "0");
 
   // What cannot be read may hold an accident: that there is none is never said then.
   const std::string lsn = accidents.front().at("lsn");

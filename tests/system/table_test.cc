@@ -1,5 +1,5 @@
-// The table views of list-backups and status on a pseudo terminal (script(1) of util-linux), and
-// the usual text everywhere else.
+// The table views of list-backups and status on a pseudo-terminal, and the usual text everywhere
+// else; where colours are unwelcome.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +9,7 @@
 #include "support/catalogue_files.h"
 #include "support/old_catalogue.h"
 #include "support/temp_dir.h"
+#include "support/terminal.h"
 
 namespace barman::test {
 namespace {
@@ -33,21 +34,10 @@ class Tables : public testing::Test {
 
   std::vector<std::string> lines_on_terminal(const std::vector<std::string>& arguments,
                                              const std::string& locale, int width) {
-    std::vector<std::string> words;
-    const CommandRequest inner = barman_.request(arguments);
-    for (const std::string& word : inner.argv) words.push_back(shell_quote(word));
-    CommandRequest request = inner;
-    request.argv = {"script",
-                    "--quiet",
-                    "--return",
-                    "--command",
-                    fmt::format("stty cols {} && exec {}", width, join(words, " ")),
-                    "/dev/null"};
-    request.environment["LC_ALL"] = locale;
-    request.environment["SHELL"] = "/bin/sh";
-    const CommandResult result = run_command(request);
+    const CommandResult result = run_on_terminal(
+        barman_.request(arguments), {.width = width, .environment = {{"LC_ALL", locale}}});
     EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
-    std::vector<std::string> lines = split(replace_all(result.out, "\r", ""), '\n');
+    std::vector<std::string> lines = split(result.out, '\n');
     if (!lines.empty() && lines.back().empty()) lines.pop_back();
     return lines;
   }
@@ -68,7 +58,9 @@ TEST_F(Tables, ListBackupsHasColumnsAndABarOnATerminal) {
   const std::vector<std::string> lines =
       lines_on_terminal({"list-backups", "--table", "main"}, "C.UTF-8", 132);
   ASSERT_THAT(lines, SizeIs(ids.size() + 6));
-  EXPECT_THAT(lines[0], MatchesRegex("Server  ID  .* Name .* Status .* End .* Age .* WAL size.*"));
+  EXPECT_THAT(lines[0],
+              MatchesRegex(
+                  "Server  ID  .* Name .* Status .* End .* Age .* Size .* Own WAL .* Later WAL.*"));
   for (std::size_t i = 0; i < ids.size(); ++i) EXPECT_THAT(lines[i + 1], HasSubstr(ids[i]));
   const std::string all = join(lines, "\n");
   EXPECT_THAT(all, HasSubstr("\033[31mFAILED\033[0m"));
@@ -110,6 +102,43 @@ TEST_F(Tables, ElsewhereTheOptionChangesNothing) {
       HasSubstr("\"backup_id\": "));
   EXPECT_THAT(lines_on_terminal({"list-backups", "--minimal", "--table", "main"}, "C", 80).at(0),
               MatchesRegex("[0-9]{8}T[0-9]{6}"));
+}
+
+// https://no-color.org; an empty value counts as none.
+TEST_F(Tables, HaveColoursWhereTheyAreWelcome) {
+  const auto shown = [&](const std::vector<std::string>& arguments,
+                         const std::map<std::string, std::string>& environment) {
+    return run_on_terminal(barman_.request(arguments), {.environment = environment}).out;
+  };
+  const std::vector<std::vector<std::string>> commands = {
+      {"list-backups", "--table", "main"}, {"check", "main"}, {"list-backups", "nosuch"}};
+  for (const std::vector<std::string>& command : commands) {
+    const std::string name = join(command, " ");
+    EXPECT_THAT(shown(command, {}), HasSubstr("\033[3")) << name;
+    EXPECT_THAT(shown(command, {{"NO_COLOR", "1"}}), Not(HasSubstr("\033"))) << name;
+    EXPECT_THAT(shown(command, {{"TERM", "dumb"}}), Not(HasSubstr("\033"))) << name;
+    std::vector<std::string> always = command;
+    always.insert(always.begin(), {"--color", "always"});
+    EXPECT_THAT(shown(always, {{"NO_COLOR", "1"}}), HasSubstr("\033[3"))
+        << name << ", was asked for";
+  }
+}
+
+// One form of dates in what is ours, in the zone of who looks, whatever the zone of the backup.
+TEST_F(Tables, AndSurveysTellTheZone) {
+  const auto shown = [&](const std::vector<std::string>& arguments) {
+    CommandRequest request = barman_.request(arguments);
+    request.environment["TZ"] = "XST-5:45";
+    return run_on_terminal(request, {.width = 200}).out;
+  };
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"list-backups", "--table", "main"}, {"catalogue-check", "main"}}) {
+    const std::string text = shown(command);
+    EXPECT_THAT(text, testing::ContainsRegex("[0-9]:[0-9][0-9](\\.[0-9]+)?\\+05:45"));
+    EXPECT_THAT(
+        text,
+        Not(testing::ContainsRegex("[0-9]:[0-9][0-9]:[0-9][0-9](\\.[0-9]+)?([^0-9.+]|\\+00)")));
+  }
 }
 
 }  // namespace
