@@ -39,7 +39,8 @@ stored::ArchiveForm plan_bucket_archives(const config::ServerConfig& config,
                                  : kMaxBucketArchive;
   return {.compression = coding.algorithm,
           .max_archive_bytes = static_cast<std::uint64_t>(limit),
-          .compression_threads = coding.worker_count};
+          .compression_threads = coding.worker_count,
+          .has_index = true};
 }
 
 BackupForm plan_local_form(const config::ServerConfig& config, const encryption::Cipher& cipher,

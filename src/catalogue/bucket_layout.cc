@@ -48,6 +48,12 @@ std::optional<BucketArchiveName> parse_stem(std::string_view stem) {
   return name;
 }
 
+std::string stem_of(const BucketArchiveName& name) {
+  const std::string tree =
+      name.tablespace_oid == 0 ? std::string(kDataArchive) : std::to_string(name.tablespace_oid);
+  return name.number == 0 ? tree : fmt::format("{}_{:04}", tree, name.number);
+}
+
 }  // namespace
 
 std::string_view suffix_of(std::optional<Algorithm> algorithm) {
@@ -55,11 +61,10 @@ std::string_view suffix_of(std::optional<Algorithm> algorithm) {
 }
 
 std::string format_archive_name(const BucketArchiveName& name) {
-  const std::string tree =
-      name.tablespace_oid == 0 ? std::string(kDataArchive) : std::to_string(name.tablespace_oid);
-  const std::string number = name.number == 0 ? "" : fmt::format("_{:04}", name.number);
-  return fmt::format("{}{}.{}{}", tree, number, kTarExtension, suffix_of(name.compression));
+  return fmt::format("{}.{}{}", stem_of(name), kTarExtension, suffix_of(name.compression));
 }
+
+std::string format_index_name(const BucketArchiveName& name) { return "index/" + stem_of(name); }
 
 std::optional<ParsedArchiveName> parse_backup_archive_name(std::string_view file_name) {
   const std::size_t dot = file_name.find('.');

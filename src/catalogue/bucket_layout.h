@@ -28,6 +28,9 @@ struct BucketArchiveName {
   friend bool operator==(const BucketArchiveName&, const BucketArchiveName&) = default;
 };
 std::string format_archive_name(const BucketArchiveName& name);
+// Of the index of an archive (docs/formats/archive_index.md): "index/data_0001". No name that
+// Barman takes for an archive begins like this.
+std::string format_index_name(const BucketArchiveName& name);
 // Of what is in the name but cannot be read: the extension that nobody knows.
 struct ParsedArchiveName {
   BucketArchiveName name;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,7 +19,10 @@
 #include "pipeline/relative_path.h"
 #include "pipeline/tar_reader.h"
 #include "storage/object_text.h"
+#include "stored/archive_tree.h"
+#include "stored/joined_tree.h"
 #include "stored/member_feeder.h"
+#include "stored/object_bytes.h"
 
 namespace barman::stored {
 namespace {
@@ -30,6 +34,8 @@ using pipeline::TarMemberType;
 constexpr mode_t kDirectoryMode = 0700;
 // Each has its connection and its decompressor.
 constexpr std::size_t kArchivesAtOnce = 4;
+// As of archives on a disk.
+constexpr unsigned kMaxCachedFrames = 18;
 // Larger ones at the root are handed on at once, the first time.
 constexpr std::uint64_t kMaxHeldMember = std::uint64_t{1} << 20;
 constexpr std::string_view kHeldControlFile = "global/pg_control";
@@ -208,6 +214,67 @@ std::vector<StoredArchive> archives_of_tree(const catalogue::CloudCatalogue& buc
   return archives;
 }
 
+// Collects an index, which is small beside its archive.
+class IndexText final : public pipeline::Sink {
+ public:
+  void write(Bytes data) override { text += as_text(data); }
+  void finish() override {}
+  std::string text;
+};
+
+ReadAt reading_of(std::string text) {
+  return [text = std::make_shared<const std::string>(std::move(text))](
+             std::uint64_t offset, MutableBytes buffer) -> std::size_t {
+    if (offset >= text->size()) return 0;
+    const auto begin = static_cast<std::size_t>(offset);
+    const std::size_t size = std::min(buffer.size(), text->size() - begin);
+    std::copy_n(as_bytes(*text).begin() + static_cast<std::ptrdiff_t>(begin), size, buffer.begin());
+    return size;
+  };
+}
+
+// nullopt when there is none, or none that is of use; a damaged one is told.
+std::optional<ArchiveIndex> find_index(const catalogue::CloudCatalogue& bucket,
+                                       const std::string& key, const StoredArchive& archive) {
+  try {
+    IndexText content;
+    push_object(bucket.storage(), key, content);
+    const std::uint64_t size_bytes = content.text.size();
+    auto index = ArchiveIndex::parse(reading_of(std::move(content.text)), size_bytes,
+                                     bucket.layout().shown(key));
+    const bool is_of_archive = index && index->facts().stamp.size_bytes == archive.size_bytes &&
+                               index->facts().algorithm == archive.name.compression;
+    if (is_of_archive && index->has_random_access()) return index;
+  } catch (const Error& error) {  // The archive has all that the index has.
+    if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::not_found) throw;
+    log::warning(log::kContentComponent, "{}; going on without it", error.describe());
+  }
+  return std::nullopt;
+}
+
+// nullptr unless all of the archives have their indexes.
+std::shared_ptr<const ContentTree> open_indexed(const catalogue::CloudCatalogue& bucket,
+                                                const catalogue::BackupId& id,
+                                                const std::vector<StoredArchive>& archives,
+                                                const catalogue::BackupObjects& objects,
+                                                const std::shared_ptr<FrameCache>& cache) {
+  std::vector<std::shared_ptr<const ArchiveTree>> trees;
+  for (const StoredArchive& archive : archives) {
+    const std::string name = catalogue::format_index_name(archive.name);
+    if (std::ranges::find(objects.other_names, name) == objects.other_names.end()) return nullptr;
+    auto index = find_index(bucket, bucket.layout().backup_prefix(id) + name, archive);
+    if (!index) return nullptr;
+    trees.push_back(std::make_shared<ArchiveTree>(
+        bucket.layout().shown(archive.key),
+        Entry{.is_directory = true,
+              .mode = kDirectoryMode,
+              .mtime_seconds = objects.newest_seconds},
+        std::make_unique<ObjectBytes>(bucket.storage(), archive.key), *std::move(index), cache,
+        ArchiveTree::Reading::in_pieces));
+  }
+  return std::make_shared<JoinedTree>(std::move(trees));
+}
+
 void warn_of_foreign(const std::string& prefix, const catalogue::BackupObjects& objects) {
   for (const std::string& name : objects.other_names) {
     const auto parsed = catalogue::parse_backup_archive_name(name);
@@ -271,11 +338,17 @@ std::vector<BackupTree> open_bucket_backup(const catalogue::CloudCatalogue& buck
   warn_of_foreign(bucket.layout().shown(bucket.layout().backup_prefix(backup.id)), objects);
   std::vector<std::uint32_t> oids = separate_oids(backup);
   oids.push_back(0);
+  const auto cache = std::make_shared<FrameCache>(
+      std::min(kMaxCachedFrames, 2 * std::thread::hardware_concurrency() + 2));
   std::vector<BackupTree> trees;
   for (const std::uint32_t oid : oids) {
-    trees.push_back(
-        {oid, std::make_shared<BucketTree>(bucket, archives_of_tree(bucket, backup, objects, oid),
-                                           objects.newest_seconds, options.interrupt)});
+    std::vector<StoredArchive> archives = archives_of_tree(bucket, backup, objects, oid);
+    auto tree = open_indexed(bucket, backup.id, archives, objects, cache);
+    if (!tree) {
+      tree = std::make_shared<BucketTree>(bucket, std::move(archives), objects.newest_seconds,
+                                          options.interrupt);
+    }
+    trees.push_back({oid, std::move(tree)});
   }
   return trees;
 }

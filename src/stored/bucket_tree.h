@@ -1,4 +1,6 @@
-// A tree whose archives lie in a bucket: read from their beginning to their end, several at once.
+// Trees whose archives lie in a bucket. Those of ours have their indexes beside them, and are read
+// where something is wanted of them (archive_tree.h); others, and those whose index is damaged,
+// are read from their beginning to their end, several at once.
 // They may be ours or Barman's, so nothing is taken for granted of their order: a directory may
 // come behind its files or in another archive, and a file twice, of which the last one counts.
 #pragma once
