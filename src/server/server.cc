@@ -21,6 +21,9 @@ std::optional<catalogue::BucketLocation> bucket_of(const config::ServerConfig& c
                                                    std::shared_ptr<ServerBuckets> buckets) {
   if (!config.has_cloud_basebackups()) return std::nullopt;
   catalogue::BucketLocation location;
+  if (config.aws_object_lock_mode) {
+    location.open_notes = [buckets] { return buckets->find(ObjectsOf::notes); };
+  }
   location.open = [buckets = std::move(buckets)] { return buckets->find(ObjectsOf::backups); };
   // A URL that cannot be used is told by who opens it; other commands go on.
   try {

@@ -18,7 +18,7 @@ constexpr std::uint64_t kBytesOfKilobyte = 1000;
 constexpr std::uint64_t kSegmentPart = std::uint64_t{24} << 20;
 
 const std::string& location_of(const config::ServerConfig& config, ObjectsOf what) {
-  return what == ObjectsOf::backups ? config.basebackups_directory : config.wals_directory;
+  return what == ObjectsOf::wal ? config.wals_directory : config.basebackups_directory;
 }
 
 std::optional<object_store::AzureCredential> azure_credential(const config::ServerConfig& config) {
@@ -32,6 +32,21 @@ std::optional<object_store::AzureCredential> azure_credential(const config::Serv
       ErrorKind::config,
       fmt::format("azure_credential '{}' of server '{}' is none that is known", word, config.name),
       "Set azure_credential to azure-cli, managed-identity or default.");
+}
+
+// A bucket that locks keeps all versions: what is removed is removed in all of them, or it would
+// stay for ever behind a mark.
+void set_lock(const config::ServerConfig& config, ObjectsOf what,
+              object_store::StoreOptions& options) {
+  using object_store::LockMode;
+  if (!config.aws_object_lock_mode) return;
+  options.removes_versions = true;
+  if (what == ObjectsOf::notes) return;
+  options.lock = object_store::ObjectLockRule{
+      .mode = config.aws_object_lock_mode == config::ObjectLockMode::governance
+                  ? LockMode::governance
+                  : LockMode::compliance,
+      .days = config::object_lock_days(config).value()};
 }
 
 }  // namespace
@@ -48,13 +63,15 @@ object_store::StoreUrl bucket_url(const config::ServerConfig& config, ObjectsOf 
   }
   object_store::StoreUrl url = object_store::parse_store_url(location, *provider);
   if (!url.prefix.empty()) url.prefix += '/';
-  url.prefix += config.name + (what == ObjectsOf::backups ? "/base" : "/wals");
+  url.prefix += config.name + (what == ObjectsOf::wal ? "/wals" : "/base");
   return url;
 }
 
 object_store::StoreOptions bucket_options(const config::ServerConfig& config, ObjectsOf what,
                                           const Interrupt& interrupt) {
-  if (auto problem = config::find_object_encryption_problem(config)) {
+  auto problem = config::find_object_encryption_problem(config);
+  if (!problem) problem = config::find_object_lock_problem(config);
+  if (problem) {
     throw Error(ErrorKind::config, *std::move(problem),
                 fmt::format("Change the settings of server '{}'.", config.name));
   }
@@ -70,6 +87,7 @@ object_store::StoreOptions bucket_options(const config::ServerConfig& config, Ob
   if (config.aws_read_timeout) {
     options.read_timeout = std::chrono::seconds(*config.aws_read_timeout);
   }
+  set_lock(config, what, options);
   options.azure_credential = azure_credential(config);
   // A lower bound: the driver's own size is larger than what providers want at least.
   if (config.cloud_upload_min_chunk_size) {
@@ -96,7 +114,9 @@ ServerBuckets::ServerBuckets(const config::ServerConfig& config, Interrupt inter
 std::shared_ptr<object_store::ObjectStore> ServerBuckets::find(ObjectsOf what) {
   if (!config::is_cloud_url(location_of(config_, what))) return nullptr;
   const std::lock_guard lock(mutex_);
-  std::shared_ptr<object_store::ObjectStore>& store = what == ObjectsOf::backups ? backups_ : wal_;
+  std::shared_ptr<object_store::ObjectStore>& store = what == ObjectsOf::backups ? backups_
+                                                      : what == ObjectsOf::notes ? notes_
+                                                                                 : wal_;
   if (!store) {
     store = object_store::open_store(bucket_url(config_, what),
                                      bucket_options(config_, what, interrupt_));

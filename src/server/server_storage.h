@@ -20,7 +20,9 @@
 
 namespace barman::server {
 
-enum class ObjectsOf { backups, wal };
+// Notes lie beside the backups, and may be replaced and removed at any time: keeps, and the marks of
+// deletions.
+enum class ObjectsOf { backups, wal, notes };
 
 // The URL as it is configured, with "SRV/base" or "SRV/wals" behind its path. Throws `config` for a
 // URL that no provider knows.
@@ -44,6 +46,7 @@ class ServerBuckets {
   const Interrupt interrupt_;
   std::mutex mutex_;
   std::shared_ptr<object_store::ObjectStore> backups_;
+  std::shared_ptr<object_store::ObjectStore> notes_;
   std::shared_ptr<object_store::ObjectStore> wal_;
 };
 
