@@ -81,6 +81,7 @@ BackupForm plan_form(const config::ServerConfig& config, const encryption::Ciphe
   form.compression = std::nullopt;
   form.coding.cipher.reset();
   form.bucket_archives = plan_bucket_archives(config, form.coding);
+  if (config.encryption == config::Encryption::gpg) form.bucket_archives.cipher = cipher;
   return form;
 }
 

@@ -20,6 +20,8 @@ struct BackupForm {
   std::optional<std::string> compression;
   // In a bucket; they are compressed here, whoever has compressed what comes.
   stored::ArchiveForm bucket_archives = {};
+
+  bool is_encrypted() const { return coding.cipher || bucket_archives.cipher; }
 };
 
 // `processor_count` threads compress on the client unless backup_compression_workers is set.

@@ -67,11 +67,6 @@ void require_source(const config::ServerConfig& config) {
            "Set backup_method = postgres and streaming_conninfo, or use a local directory for "
            "basebackups_directory.");
   }
-  if (config.encryption == config::Encryption::gpg) {
-    refuse("the encryption of backups in a bucket",
-           "Set encryption = none; aws_encryption and aws_sse_customer_key let the provider "
-           "encrypt.");
-  }
 }
 
 void require_supported(const config::ServerConfig& config) {

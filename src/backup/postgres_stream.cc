@@ -78,7 +78,7 @@ void PostgresStream::keep_outside_files(BackupJob& job) const {
   const std::vector<OutsideFile> outside = list_outside_files(settings_);
   if (outside.empty()) return;
   FetchedConfiguration fetched;
-  if (form_.coding.cipher) {
+  if (form_.is_encrypted()) {
     for (const OutsideFile& file : outside) fetched.missing.push_back(file.path);
   } else {
     postgres::Connection connection = server_.connect();
@@ -179,7 +179,7 @@ CopyFacts PostgresStream::copy(BackupJob& job) {
   keep_outside_files(job);
   job.messages.info("Starting backup copy via pg_basebackup for " + job.info.id.value +
                     bucket_text(server_.config()));
-  if (form_.coding.cipher) {
+  if (form_.is_encrypted()) {
     job.messages.info(fmt::format("Encrypting backup using {} encryption",
                                   to_text(server_.config().encryption.value())));
   }
@@ -218,7 +218,7 @@ void PostgresStream::end(BackupJob& job) {
   read_label(job, backup_label_);
   BackupInfo& info = job.info;
   info.compression = form_.compression;
-  if (form_.coding.cipher) info.encryption = to_text(server_.config().encryption.value());
+  if (form_.is_encrypted()) info.encryption = to_text(server_.config().encryption.value());
   job.action = "issuing stop of the backup";
   postgres::Connection connection = server_.connect();
   const postgres::WalPosition position = postgres::query_wal_position(connection);

@@ -15,6 +15,7 @@ using compression::Algorithm;
 
 constexpr std::string_view kDataArchive = "data";
 constexpr std::string_view kTarExtension = "tar";
+constexpr std::string_view kEncryptedSuffix = ".gpg";
 
 std::string_view without_slashes(std::string_view path) {
   while (path.starts_with('/')) path.remove_prefix(1);
@@ -61,7 +62,8 @@ std::string_view suffix_of(std::optional<Algorithm> algorithm) {
 }
 
 std::string format_archive_name(const BucketArchiveName& name) {
-  return fmt::format("{}.{}{}", stem_of(name), kTarExtension, suffix_of(name.compression));
+  return fmt::format("{}.{}{}{}", stem_of(name), kTarExtension, suffix_of(name.compression),
+                     name.is_encrypted ? kEncryptedSuffix : std::string_view());
 }
 
 std::string format_index_name(const BucketArchiveName& name) { return "index/" + stem_of(name); }
@@ -74,6 +76,10 @@ std::optional<ParsedArchiveName> parse_backup_archive_name(std::string_view file
   ParsedArchiveName parsed{.name = *name, .unknown_extension = {}};
   const std::string_view extension = file_name.substr(dot + 1);
   std::string_view rest = extension;
+  if (rest.ends_with(kEncryptedSuffix)) {
+    parsed.name.is_encrypted = true;
+    rest.remove_suffix(kEncryptedSuffix.size());
+  }
   parsed.name.compression = compression::take_suffix(rest);
   if (rest != kTarExtension) parsed.unknown_extension = extension;
   return parsed;

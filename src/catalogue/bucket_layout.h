@@ -25,6 +25,8 @@ struct BucketArchiveName {
   // 0 = the first one of its tree.
   std::uint32_t number = 0;
   std::optional<compression::Algorithm> compression = {};
+  // After it was compressed: "data.tar.zst.gpg", which Barman does not know.
+  bool is_encrypted = false;
   friend bool operator==(const BucketArchiveName&, const BucketArchiveName&) = default;
 };
 std::string format_archive_name(const BucketArchiveName& name);

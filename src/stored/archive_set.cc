@@ -93,7 +93,7 @@ class IndexedStream final : public pipeline::Sink {
 };
 
 bool can_have_index(const ArchiveForm& form) {
-  return form.has_index && (!form.compression || compression::has_pieces(*form.compression));
+  return form.has_index && !form.cipher && (!form.compression || compression::has_pieces(*form.compression));
 }
 
 }  // namespace
@@ -133,7 +133,8 @@ class ArchiveSet::Lane final : public pipeline::TarVisitor {
           number(set.next_number_++),
           name({.tablespace_oid = set.tablespace_oid_,
                 .number = number,
-                .compression = form.compression}),
+                .compression = form.compression,
+                .is_encrypted = form.cipher.has_value()}),
           object(set.storage_.create(set.backup_prefix_ + catalogue::format_archive_name(name),
                                      storage::IfPresent::replace)),
           tap(*object, set.uploaded_bytes_),
@@ -144,14 +145,20 @@ class ArchiveSet::Lane final : public pipeline::TarVisitor {
                     catalogue::format_archive_name(name));
     }
 
+    pipeline::Sink& stored_stream() {
+      if (!form.cipher) return tap;
+      encryptor = form.cipher->make_encryptor(tap, catalogue::format_archive_name(name));
+      return *encryptor;
+    }
     pipeline::Sink& compressed_stream() {
-      if (!form.compression) return tap;
+      pipeline::Sink& target = stored_stream();
+      if (!form.compression) return target;
       if (can_have_index(form)) {
-        return pieces.emplace(*form.compression, std::nullopt, form.compression_threads, tap,
+        return pieces.emplace(*form.compression, std::nullopt, form.compression_threads, target,
                               compression::Joining::one_stream);
       }
       compressor =
-          compression::make_archive_compressor(*form.compression, form.compression_threads, tap);
+          compression::make_archive_compressor(*form.compression, form.compression_threads, target);
       return *compressor;
     }
 
@@ -172,6 +179,7 @@ class ArchiveSet::Lane final : public pipeline::TarVisitor {
     const std::unique_ptr<pipeline::Sink> object;
     ObjectTap tap;
     std::optional<ObjectIndex> index;
+    std::unique_ptr<pipeline::Sink> encryptor;
     std::optional<compression::ParallelCompressor> pieces;
     std::unique_ptr<pipeline::Sink> compressor;
     IndexedStream stream;

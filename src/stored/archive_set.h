@@ -19,6 +19,7 @@
 
 #include "catalogue/bucket_layout.h"
 #include "compression/algorithm.h"
+#include "encryption/cipher.h"
 #include "pipeline/tar_reader.h"
 #include "storage/storage.h"
 
@@ -33,6 +34,8 @@ struct ArchiveForm {
   // With an index beside each archive (archive_index.h), by which a part of it can be read alone.
   // Not for bzip2 and snappy, which have no such parts.
   bool has_index = false;
+  // Encrypted after that. Such an archive has no index, which would tell names of files.
+  std::optional<encryption::Cipher> cipher = {};
 };
 
 class ArchiveSet {

@@ -172,12 +172,21 @@ class ArchiveReading final : public pipeline::TarVisitor {
 };
 
 void read_archive(const storage::Storage& storage, const StoredArchive& archive,
-                  const std::string& name, TreeReading& tree) {
+                  const std::string& name, const encryption::Cipher& cipher, TreeReading& tree) {
   ArchiveReading visitor(tree, archive, name);
   pipeline::TarReader reader(visitor, name, pipeline::TarEnd::required, pipeline::TarTypes::all);
-  if (!archive.name.compression) return push_object(storage, archive.key, reader);
-  const auto decompressor = compression::make_decompressor(*archive.name.compression, reader, name);
-  push_object(storage, archive.key, *decompressor);
+  pipeline::Sink* sink = &reader;
+  std::unique_ptr<pipeline::Sink> decompressor;
+  if (archive.name.compression) {
+    decompressor = compression::make_decompressor(*archive.name.compression, *sink, name);
+    sink = decompressor.get();
+  }
+  std::unique_ptr<pipeline::Sink> decryptor;
+  if (archive.name.is_encrypted) {
+    decryptor = cipher.make_decryptor(*sink, name);
+    sink = decryptor.get();
+  }
+  push_object(storage, archive.key, *sink);
 }
 
 std::vector<std::uint32_t> separate_oids(const catalogue::BackupInfo& backup) {
@@ -275,6 +284,20 @@ std::shared_ptr<const ContentTree> open_indexed(const catalogue::CloudCatalogue&
   return std::make_shared<JoinedTree>(std::move(trees));
 }
 
+void refuse_secrets(const catalogue::CloudCatalogue& bucket,
+                    const std::vector<StoredArchive>& archives, const encryption::Cipher& cipher) {
+  if (cipher.can_decrypt()) return;
+  for (const StoredArchive& archive : archives) {
+    if (!archive.name.is_encrypted) continue;
+    throw Error(ErrorKind::config,
+                fmt::format("\"{}\" is encrypted, but no 'encryption_passphrase_command' is "
+                            "configured",
+                            bucket.layout().shown(archive.key)),
+                "Set encryption_passphrase_command to a command that prints the passphrase of the "
+                "key.");
+  }
+}
+
 void warn_of_foreign(const std::string& prefix, const catalogue::BackupObjects& objects) {
   for (const std::string& name : objects.other_names) {
     const auto parsed = catalogue::parse_backup_archive_name(name);
@@ -287,11 +310,13 @@ void warn_of_foreign(const std::string& prefix, const catalogue::BackupObjects& 
 }  // namespace
 
 BucketTree::BucketTree(catalogue::CloudCatalogue bucket, std::vector<StoredArchive> archives,
-                       std::int64_t mtime_seconds, Interrupt interrupt)
+                       std::int64_t mtime_seconds, Interrupt interrupt,
+                       encryption::Cipher cipher)
     : bucket_(std::move(bucket)),
       archives_(std::move(archives)),
       mtime_seconds_(mtime_seconds),
-      interrupt_(std::move(interrupt)) {}
+      interrupt_(std::move(interrupt)),
+      cipher_(std::move(cipher)) {}
 
 void BucketTree::read_through(const ContentVisitor& visit) const {
   visit({.is_directory = true, .mode = kDirectoryMode, .mtime_seconds = mtime_seconds_}, {});
@@ -300,7 +325,7 @@ void BucketTree::read_through(const ContentVisitor& visit) const {
   for (const StoredArchive& archive : archives_) {
     workers.submit([&] {
       try {
-        read_archive(bucket_.storage(), archive, shown(archive), tree);
+        read_archive(bucket_.storage(), archive, shown(archive), cipher_, tree);
       } catch (...) {  // The others need not go on.
         tree.fail();
         throw;
@@ -343,14 +368,25 @@ std::vector<BackupTree> open_bucket_backup(const catalogue::CloudCatalogue& buck
   std::vector<BackupTree> trees;
   for (const std::uint32_t oid : oids) {
     std::vector<StoredArchive> archives = archives_of_tree(bucket, backup, objects, oid);
+    refuse_secrets(bucket, archives, options.cipher);
     auto tree = open_indexed(bucket, backup.id, archives, objects, cache);
     if (!tree) {
       tree = std::make_shared<BucketTree>(bucket, std::move(archives), objects.newest_seconds,
-                                          options.interrupt);
+                                          options.interrupt, options.cipher);
     }
     trees.push_back({oid, std::move(tree)});
   }
   return trees;
+}
+
+void require_decryptable(const catalogue::CloudCatalogue& bucket,
+                         const catalogue::BackupInfo& backup, const encryption::Cipher& cipher) {
+  for (const StoredArchive& archive : bucket.list_objects(backup.id).archives) {
+    if (!archive.name.is_encrypted) continue;
+    std::vector<std::byte> begin(kDecryptableBegin);
+    begin.resize(bucket.storage().open(archive.key)->read_at(0, begin));
+    return require_decryptable(begin, bucket.layout().shown(archive.key), cipher);
+  }
 }
 
 void require_bucket_archives(const catalogue::CloudCatalogue& bucket,

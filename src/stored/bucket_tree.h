@@ -13,6 +13,7 @@
 #include "base/interrupt.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/cloud_catalogue.h"
+#include "encryption/cipher.h"
 #include "stored/content_tree.h"
 #include "stored/open_backup.h"
 
@@ -21,8 +22,9 @@ namespace barman::stored {
 class BucketTree final : public ContentTree {
  public:
   // `archives` are those of one tree, all of them, by number. The storage of `bucket` lives longer.
+  // `cipher` is for encrypted ones.
   BucketTree(catalogue::CloudCatalogue bucket, std::vector<catalogue::StoredArchive> archives,
-             std::int64_t mtime_seconds, Interrupt interrupt);
+             std::int64_t mtime_seconds, Interrupt interrupt, encryption::Cipher cipher = {});
 
   bool has_random_access() const override { return false; }
   // Small files at the root, and pg_control, come when all else was read. Memory: what the store
@@ -42,12 +44,18 @@ class BucketTree final : public ContentTree {
   const std::vector<catalogue::StoredArchive> archives_;
   const std::int64_t mtime_seconds_;
   const Interrupt interrupt_;
+  const encryption::Cipher cipher_;
 };
 
 // As open_backup(). Throws `corrupt` when an archive is missing.
 std::vector<BackupTree> open_bucket_backup(const catalogue::CloudCatalogue& bucket,
                                            const catalogue::BackupInfo& backup,
                                            const OpenOptions& options);
+
+// Tries the key and the passphrase on an encrypted archive; throws `config` when they are not those
+// of the backup.
+void require_decryptable(const catalogue::CloudCatalogue& bucket,
+                         const catalogue::BackupInfo& backup, const encryption::Cipher& cipher);
 
 // Throws `corrupt` naming the archive that is missing: that of the data directory, of a tablespace,
 // or one between two others.

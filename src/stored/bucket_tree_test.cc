@@ -16,6 +16,7 @@
 
 #include "base/worker_pool.h"
 #include "catalogue/test_support.h"
+#include "encryption/test_support.h"
 #include "pipeline/tar_writer.h"
 #include "storage/object_text.h"
 #include "storage/test_support.h"
@@ -447,6 +448,31 @@ TEST_F(BucketBackupTest, ADamagedPieceIsNotHandedOut) {
   const std::vector<BackupTree> trees = open();
   ASSERT_TRUE(trees.back().content->has_random_access());
   EXPECT_THROW(read_content(*trees.back().content, "base/4"), Error);
+}
+
+TEST_F(BucketBackupTest, WhatIsEncryptedIsReadWithItsKeyOnly) {
+  const encryption::TestKeyring keyring;
+  const encryption::Cipher cipher({.recipient = encryption::TestKeyring::kKey,
+                                   .passphrase_command = "echo open sesame"});
+  write_backup(*storage_, {.compression = Algorithm::zstd,
+                           .max_archive_bytes = 1 << 30,
+                           .has_index = true,
+                           .cipher = cipher});
+  EXPECT_THAT(keys(), ElementsAre(kBucketBackup.value + "/16384.tar.zst.gpg",
+                                  kBucketBackup.value + "/backup_manifest",
+                                  kBucketBackup.value + "/data.tar.zst.gpg"));
+  EXPECT_THAT([&] { open(); }, ThrowsMessage<Error>(HasSubstr("encryption_passphrase_command")));
+  const catalogue::Catalogue catalogue = catalogue_in(directory_.path() / "main", storage_);
+  const auto trees = BackupStore(catalogue).open(backup_, {.cipher = cipher});
+  EXPECT_FALSE(trees.back().content->has_random_access());
+  const BucketFiles files = read_tree(*trees.back().content);
+  EXPECT_EQ(files.at("base/4"), std::string(40'000, 'x'));
+  EXPECT_EQ(files.at("global/pg_control"), "control");
+  require_decryptable(*catalogue.bucket(), backup_, cipher);
+  keyring.end_agent();
+  const encryption::Cipher wrong({.recipient = encryption::TestKeyring::kKey,
+                                  .passphrase_command = "echo close sesame"});
+  EXPECT_THROW(require_decryptable(*catalogue.bucket(), backup_, wrong), Error);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "encryption/test_support.h"
 #include "support/bucket_site.h"
 #include "support/object_server.h"
 #include "support/privileges.h"
@@ -179,6 +180,49 @@ TEST_F(BucketRestore, GoesOnAfterCutsAndResets) {
   const CommandResult result = run_command(asked);
   ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
   expect_rows(place, rows_);
+}
+
+TEST_F(BucketRestore, EncryptedOnesComeBackWithTheKeyOnly) {
+  const encryption::TestKeyring keyring;
+  for (const auto& [option, value] :
+       Settings{{"encryption", "gpg"}, {"encryption_key_id", encryption::TestKeyring::kKey}}) {
+    site_->barman.set("main", option, value);
+  }
+  const std::string full = site_->take_backup();
+  const std::string oid = site_->tablespaces().front()[1];
+  EXPECT_THAT(site_->objects_of(full),
+              testing::UnorderedElementsAre(oid + ".tar.zst.gpg", "backup.info", "backup_manifest",
+                                            "data.tar.zst.gpg"));
+  const std::string child = site_->take_incremental(full);
+  const auto rows = all_rows(site_->postgres);
+  site_->archive_a_segment();
+  {
+    const Place place;
+    const CommandResult refused = run_command(request(child, place, {}));
+    EXPECT_NE(refused.exit_code, 0);
+    EXPECT_THAT(refused.err, HasSubstr("encryption_passphrase_command"));
+    EXPECT_FALSE(fs::exists(place.data));
+  }
+  const CommandResult others = run_cloud("restores", "barman-cloud-backup-show", {full});
+  EXPECT_EQ(others.exit_code, 0) << others.err;
+  site_->barman.set("main", "encryption_passphrase_command", "echo open sesame");
+  const CommandResult verified = site_->barman.run({"verify-backup", "main", full});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  const Place here;
+  const CommandResult local = run_command(request(full, here, {}));
+  ASSERT_EQ(local.exit_code, 0) << local.out << local.err;
+  const Place there;
+  const CommandResult remote = run_command(remote_request(child, there));
+  ASSERT_EQ(remote.exit_code, 0) << remote.out << remote.err;
+  expect_rows(there, rows);
+  const CommandResult merged = site_->barman.run({"consolidate", "main", child});
+  EXPECT_EQ(merged.exit_code, 0) << merged.out << merged.err;
+  EXPECT_THAT(site_->objects_of(site_->listed_backups().front()),
+              testing::Contains("data.tar.zst.gpg"));
+  for (const char* const option :
+       {"encryption", "encryption_key_id", "encryption_passphrase_command"}) {
+    site_->barman.set("main", option, "");
+  }
 }
 
 // The last one: it takes the indexes away.
