@@ -83,7 +83,8 @@ Server::Server(const config::ServerConfig& config, const config::GlobalConfig& g
       global_(global),
       program_(std::move(program)),
       buckets_(config.has_cloud_basebackups() || config.has_cloud_wals()
-                   ? std::make_shared<ServerBuckets>(config_, program_.interrupt)
+                   ? std::make_shared<ServerBuckets>(config_, program_.interrupt,
+                                                     program_.bucket_limit)
                    : nullptr),
       catalogue_(locations_of(config, global, buckets_)) {}
 

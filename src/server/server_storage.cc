@@ -108,8 +108,9 @@ object_store::StoreOptions bucket_options(const config::ServerConfig& config, Ob
   return options;
 }
 
-ServerBuckets::ServerBuckets(const config::ServerConfig& config, Interrupt interrupt)
-    : config_(config), interrupt_(std::move(interrupt)) {}
+ServerBuckets::ServerBuckets(const config::ServerConfig& config, Interrupt interrupt,
+                             std::optional<std::chrono::milliseconds> connect_limit)
+    : config_(config), interrupt_(std::move(interrupt)), connect_limit_(connect_limit) {}
 
 std::shared_ptr<object_store::ObjectStore> ServerBuckets::find(ObjectsOf what) {
   if (!config::is_cloud_url(location_of(config_, what))) return nullptr;
@@ -118,8 +119,9 @@ std::shared_ptr<object_store::ObjectStore> ServerBuckets::find(ObjectsOf what) {
                                                       : what == ObjectsOf::notes ? notes_
                                                                                  : wal_;
   if (!store) {
-    store = object_store::open_store(bucket_url(config_, what),
-                                     bucket_options(config_, what, interrupt_));
+    object_store::StoreOptions options = bucket_options(config_, what, interrupt_);
+    options.connect_limit = connect_limit_;
+    store = object_store::open_store(bucket_url(config_, what), options);
   }
   return store;
 }
