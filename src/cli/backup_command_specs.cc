@@ -3,6 +3,11 @@
 namespace barman::cli {
 namespace {
 
+// What takes the place of copies between hosts.
+constexpr std::string_view kSecondHost =
+    "Another host reads the bucket itself: with the section of this server, 'active = false' and "
+    "the keys it lists, verifies and restores what is there.";
+
 constexpr std::string_view kNotIntoBuckets =
     "this version takes no backups into object storage by 'barman backup'; barman-cloud-backup "
     "does";
@@ -126,7 +131,8 @@ CommandSpec export_backup_spec() {
               "or another one.",
           .servers = kAnyServer,
           .needs = {.files = LocalFiles::backups_and_wals,
-                    .refusal = "Backup export is not supported for cloud storage"},
+                    .refusal = "Backup export is not supported for cloud storage",
+                    .next_step = kSecondHost},
           .options = {{.names = {"compression"},
                        .kind = ValueKind::choice,
                        .help = "how the file is compressed",
@@ -167,7 +173,7 @@ CommandSpec on_one_backup(std::string_view name, std::string_view summary, Serve
 }
 
 CommandSpec needing(CommandSpec command, LocalFiles files, std::string_view refusal) {
-  command.needs = {.files = files, .refusal = refusal};
+  command.needs = {.files = files, .refusal = refusal, .next_step = kSecondHost};
   return command;
 }
 
@@ -253,7 +259,9 @@ std::vector<CommandSpec> backup_command_specs() {
                    .inactive = ServerAction::refuse,
                    .disabled = ServerAction::refuse},
        .needs = {.files = LocalFiles::backups_and_wals,
-                 .refusal = "Backup import is not supported for cloud storage"},
+                 .refusal = "Backup import is not supported for cloud storage",
+                 .next_step = "Import it for a server whose basebackups_directory and "
+                              "wals_directory are directories of this host."},
        .positionals = {one_server(),
                        {.key = "tarball", .metavar = "tarball", .help = "the exported file"}}},
       keep_spec(),
@@ -270,7 +278,8 @@ std::vector<CommandSpec> backup_command_specs() {
        .summary = "copy WAL from the primary node",
        .servers = kActiveServer,
        .needs = {.files = LocalFiles::wals,
-                 .refusal = "'sync-wals' is not supported for servers using cloud storage"},
+                 .refusal = "'sync-wals' is not supported for servers using cloud storage",
+                 .next_step = kSecondHost},
        .positionals = {one_server()}},
       with_aliases(verify_backup_spec(), {"verify"}),
   };

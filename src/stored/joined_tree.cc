@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "stored/path_table.h"
+
 namespace barman::stored {
 namespace {
 
@@ -12,7 +14,16 @@ constexpr mode_t kMadeDirectoryMode = 0700;
 }  // namespace
 
 JoinedTree::JoinedTree(std::vector<std::shared_ptr<const ArchiveTree>> archives)
-    : archives_(std::move(archives)) {}
+    : archives_(std::move(archives)) {
+  if (archives_.size() < 2) return;
+  for (std::size_t i = 0; i < archives_.size(); ++i) {
+    archives_[i]->walk([&](const Entry& entry) {
+      if (entry.is_directory) return;
+      holders_.emplace_back(hash_of(entry.path), static_cast<std::uint32_t>(~i));
+    });
+  }
+  std::ranges::sort(holders_);
+}
 
 void JoinedTree::walk(const EntryVisitor& visit) const {
   // What the archives say of directories counts, wherever they say it.
@@ -44,10 +55,10 @@ void JoinedTree::walk(const EntryVisitor& visit) const {
 }
 
 const ArchiveTree& JoinedTree::holder_of(const std::string& path) const {
-  for (auto archive = archives_.rbegin(); archive != archives_.rend(); ++archive) {
-    if ((*archive)->has_file(path)) return **archive;
-  }
-  return *archives_.front();
+  const std::uint64_t hash = hash_of(path);
+  const auto found = std::ranges::lower_bound(holders_, std::pair(hash, std::uint32_t{0}));
+  if (found == holders_.end() || found->first != hash) return *archives_.front();
+  return *archives_[static_cast<std::uint32_t>(~found->second)];
 }
 
 bool JoinedTree::has_file(const std::string& path) const { return holder_of(path).has_file(path); }

@@ -3,8 +3,10 @@
 // behind its files or in another archive, or not at all.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "stored/archive_tree.h"
@@ -24,10 +26,13 @@ class JoinedTree final : public ContentTree {
   std::string describe(const std::string& path) const override;
 
  private:
-  // Of the last archive that has the file; of the first one when none has.
+  // The last archive that has the file; the first one when none has.
   const ArchiveTree& holder_of(const std::string& path) const;
 
   const std::vector<std::shared_ptr<const ArchiveTree>> archives_;
+  // Where there are several: by the hash of its path, which archives have a file, the last one
+  // first. 16 bytes a file.
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> holders_;
 };
 
 }  // namespace barman::stored
