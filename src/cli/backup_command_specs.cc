@@ -8,9 +8,8 @@ constexpr std::string_view kSecondHost =
     "Another host reads the bucket itself: with the section of this server, 'active = false' and "
     "the keys it lists, verifies and restores what is there.";
 
-constexpr std::string_view kNotIntoBuckets =
-    "this version takes no backups into object storage by 'barman backup'; barman-cloud-backup "
-    "does";
+constexpr std::string_view kNotStaged =
+    "what goes into a bucket is sent as it comes, and lies in no directory of this host";
 
 Options backup_copy_options() {
   return flag_pair("immediate-checkpoint", "no-immediate-checkpoint",
@@ -56,12 +55,12 @@ Options backup_end_options() {
               .kind = ValueKind::absolute_path,
               .help = "directory for data on its way to the cloud",
               .metavar = "DIR",
-              .unused_because = kNotIntoBuckets},
+              .unused_because = kNotStaged},
              {.names = {"cloud-staging-max-size"},
               .kind = ValueKind::staging_size,
               .help = "largest size of the cloud staging directory, for example 10Gi",
               .metavar = "SIZE",
-              .unused_because = kNotIntoBuckets},
+              .unused_because = kNotStaged},
          };
 }
 
