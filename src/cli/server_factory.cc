@@ -47,9 +47,10 @@ constexpr std::array<std::string_view, 9> kTellers = {
 constexpr std::array<std::string_view, 2> kOwnTellers = {"check", "doctor"};
 
 // Those that somebody waits for, and that are of use without the bucket of a server.
-constexpr std::array<std::string_view, 12> kImpatient = {
-    "check",      "check-backup", "diagnose",    "doctor",       "list-backups", "list-files",
-    "list-processes", "list-servers", "show-backup", "show-servers", "status",   "replication-status"};
+constexpr std::array<std::string_view, 13> kImpatient = {
+    "check",        "check-backup", "diagnose",     "doctor", "list-backups",
+    "list-files",   "list-servers", "list-processes", "status", "replication-status",
+    "show-backup",  "show-servers", "sync-info"};
 constexpr std::chrono::seconds kBucketLimit{5};
 
 template <std::size_t kCount>

@@ -1,6 +1,7 @@
 #include "object_store/store_client.h"
 
 #include <algorithm>
+#include <chrono>
 #include <array>
 #include <random>
 #include <utility>
@@ -92,13 +93,16 @@ HttpAnswer StoreClient::send(const StoreCall& call) {
     answer.failure_text = *std::move(known);
     fail(call, answer);
   }
+  const auto begun = std::chrono::steady_clock::now();
   Attempts state;
   begin(call, state);
   for (;;) {
     HttpRequest request = prepare(call, state);
     if (call.on_interrupt == HttpRequest::OnInterrupt::go_on) request.time_limit = kCleanUpLimit;
     HttpAnswer answer = http_.send(request);
-    if (options_.connect_limit && answer.failure == HttpFailure::cannot_connect) {
+    if (options_.connect_limit && !answer.is_whole() &&
+        (answer.failure == HttpFailure::cannot_connect ||
+         std::chrono::steady_clock::now() - begun >= *options_.connect_limit)) {
       note_unreachable(answer);
       fail(call, answer);
     }

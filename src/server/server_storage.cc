@@ -15,6 +15,7 @@ namespace barman::server {
 namespace {
 
 constexpr std::uint64_t kBytesOfKilobyte = 1000;
+constexpr std::chrono::seconds kImpatientSilence{10};
 constexpr std::uint64_t kSegmentPart = std::uint64_t{24} << 20;
 
 const std::string& location_of(const config::ServerConfig& config, ObjectsOf what) {
@@ -121,6 +122,10 @@ std::shared_ptr<object_store::ObjectStore> ServerBuckets::find(ObjectsOf what) {
   if (!store) {
     object_store::StoreOptions options = bucket_options(config_, what, interrupt_);
     options.connect_limit = connect_limit_;
+    if (connect_limit_) {
+      options.read_timeout = std::min(options.read_timeout.value_or(kImpatientSilence),
+                                      kImpatientSilence);
+    }
     store = object_store::open_store(bucket_url(config_, what), options);
   }
   return store;
