@@ -9,6 +9,7 @@
 #include "backup/postgres_stream.h"
 #include "backup/rsync_files.h"
 #include "base/error.h"
+#include "config/cloud_rules.h"
 #include "config/validation.h"
 
 namespace barman::backup {
@@ -46,6 +47,11 @@ void require_source(const config::ServerConfig& config) {
   if (const auto doubt = config.find_backup_doubt()) {
     throw Error(ErrorKind::config,
                 fmt::format("cannot back up server '{}': {}", config.name, *doubt));
+  }
+  if (const auto problem = config::find_object_lock_problem(config)) {
+    throw Error(ErrorKind::config,
+                fmt::format("cannot back up server '{}': {}", config.name, *problem),
+                "Change these settings; backups that are there can be restored.");
   }
   if (find_source(config.backup_method) == nullptr) {
     refuse("backup_method = " + std::string(config::to_text(config.backup_method)),

@@ -36,18 +36,18 @@ std::optional<object_store::AzureCredential> azure_credential(const config::Serv
 }
 
 // A bucket that locks keeps all versions: what is removed is removed in all of them, or it would
-// stay for ever behind a mark.
+// stay for ever behind a mark. Without days nothing can be written, and all be read.
 void set_lock(const config::ServerConfig& config, ObjectsOf what,
               object_store::StoreOptions& options) {
   using object_store::LockMode;
-  if (!config.aws_object_lock_mode) return;
+  if (!config.aws_object_lock_mode || !location_of(config, what).starts_with("s3://")) return;
   options.removes_versions = true;
   if (what == ObjectsOf::notes) return;
   options.lock = object_store::ObjectLockRule{
       .mode = config.aws_object_lock_mode == config::ObjectLockMode::governance
                   ? LockMode::governance
                   : LockMode::compliance,
-      .days = config::object_lock_days(config).value()};
+      .days = config::object_lock_days(config).value_or(0)};
 }
 
 }  // namespace
@@ -70,9 +70,7 @@ object_store::StoreUrl bucket_url(const config::ServerConfig& config, ObjectsOf 
 
 object_store::StoreOptions bucket_options(const config::ServerConfig& config, ObjectsOf what,
                                           const Interrupt& interrupt) {
-  auto problem = config::find_object_encryption_problem(config);
-  if (!problem) problem = config::find_object_lock_problem(config);
-  if (problem) {
+  if (auto problem = config::find_object_encryption_problem(config)) {
     throw Error(ErrorKind::config, *std::move(problem),
                 fmt::format("Change the settings of server '{}'.", config.name));
   }

@@ -57,9 +57,11 @@ TEST_P(BucketOfVersion, TakesItsBackupAndGivesItBack) {
 
 void make_bucket_with_locks(const std::string& bucket) {
   const ObjectServer& server = ObjectServer::shared();
+  constexpr const char* kEmptyBody =
+      "x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
   run_checked({.argv = {"curl", "-sSf", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user",
                         server.access_key() + ":" + server.secret_key(), "-X", "PUT", "-H",
-                        "x-amz-bucket-object-lock-enabled: true",
+                        "x-amz-bucket-object-lock-enabled: true", "-H", kEmptyBody,
                         server.endpoint() + "/" + bucket}});
 }
 
@@ -105,6 +107,8 @@ TEST_F(BucketSettings, ALockThatLocksNothingIsTold) {
   EXPECT_THAT(site.barman.run({"check", "main"}).out,
               HasSubstr("cloud storage configuration: FAILED (aws_object_lock_mode needs "
                         "aws_object_lock_days, or a retention_policy that is a RECOVERY WINDOW)"));
+  EXPECT_THAT(site.barman.run({"backup", "main"}).err, HasSubstr("aws_object_lock_days"));
+  EXPECT_EQ(site.barman.run({"list-backups", "main"}).exit_code, 0);
   site.barman.set("main", "aws_object_lock_days", "1");
   const CommandResult backup = site.barman.run({"backup", "main"});
   EXPECT_NE(backup.exit_code, 0);
