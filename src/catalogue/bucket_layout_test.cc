@@ -77,10 +77,10 @@ TEST(WalObjects, HaveAtMostOneSuffix) {
 
 TEST(BucketLayout, NamesOfIndexesAreNoNamesOfArchives) {
   EXPECT_EQ(format_index_name({}), "index/data");
-  EXPECT_EQ(format_index_name({.tablespace_oid = 16384,
-                               .number = 3,
-                               .compression = compression::Algorithm::zstd}),
-            "index/16384_0003");
+  EXPECT_EQ(
+      format_index_name(
+          {.tablespace_oid = 16384, .number = 3, .compression = compression::Algorithm::zstd}),
+      "index/16384_0003");
   EXPECT_FALSE(parse_backup_archive_name("index/data_0001"));
 }
 

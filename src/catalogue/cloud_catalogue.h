@@ -54,9 +54,9 @@ struct CloudBackups {
 class CloudCatalogue {
  public:
   // `storage` lives longer. `doubled` is nullptr, or the same place as "PATH//": Barman puts the
-  // annotations of a URL that ends in a slash there. What is kept in one of them is kept. `notes` is
-  // nullptr, or the same place as `storage`, where the latter locks what is written: there go keeps
-  // and marks of deletions.
+  // annotations of a URL that ends in a slash there. What is kept in one of them is kept. `notes`
+  // is nullptr, or the same place as `storage`, where the latter locks what is written: there go
+  // keeps and marks of deletions.
   CloudCatalogue(storage::Storage& storage, BucketLayout layout,
                  storage::Storage* doubled = nullptr, storage::Storage* notes = nullptr)
       : storage_(storage),

@@ -48,9 +48,9 @@ constexpr std::array<std::string_view, 2> kOwnTellers = {"check", "doctor"};
 
 // Those that somebody waits for, and that are of use without the bucket of a server.
 constexpr std::array<std::string_view, 13> kImpatient = {
-    "check",        "check-backup", "diagnose",     "doctor", "list-backups",
-    "list-files",   "list-servers", "list-processes", "status", "replication-status",
-    "show-backup",  "show-servers", "sync-info"};
+    "check",       "check-backup", "diagnose",       "doctor", "list-backups",
+    "list-files",  "list-servers", "list-processes", "status", "replication-status",
+    "show-backup", "show-servers", "sync-info"};
 constexpr std::chrono::seconds kBucketLimit{5};
 
 template <std::size_t kCount>

@@ -122,8 +122,8 @@ class Lz4PieceEncoder final : public FrameEncoder {
   std::size_t encode(Bytes content, MutableBytes frame) override {
     head_.resize(LZ4F_HEADER_SIZE_MAX);
     check_lz4(::LZ4F_compressBegin(context_.get(), head_.data(), head_.size(), &preferences_));
-    std::size_t size = check_lz4(::LZ4F_compressUpdate(
-        context_.get(), frame.data(), frame.size(), content.data(), content.size(), nullptr));
+    std::size_t size = check_lz4(::LZ4F_compressUpdate(context_.get(), frame.data(), frame.size(),
+                                                       content.data(), content.size(), nullptr));
     const MutableBytes left = frame.subspan(size);
     size += check_lz4(::LZ4F_flush(context_.get(), left.data(), left.size(), nullptr));
     return size;
@@ -131,8 +131,8 @@ class Lz4PieceEncoder final : public FrameEncoder {
   // What every stream begins with.
   std::string head() {
     head_.resize(LZ4F_HEADER_SIZE_MAX);
-    head_.resize(check_lz4(
-        ::LZ4F_compressBegin(context_.get(), head_.data(), head_.size(), &preferences_)));
+    head_.resize(
+        check_lz4(::LZ4F_compressBegin(context_.get(), head_.data(), head_.size(), &preferences_)));
     return head_;
   }
 
@@ -202,8 +202,7 @@ class ZstdPieceEncoder final : public FrameEncoder {
   std::size_t flush(Bytes content, MutableBytes target) {
     ZSTD_inBuffer input = {content.data(), content.size(), 0};
     ZSTD_outBuffer output = {target.data(), target.size(), 0};
-    while (check_zstd(
-               ::ZSTD_compressStream2(context_.get(), &output, &input, ZSTD_e_flush)) > 0) {
+    while (check_zstd(::ZSTD_compressStream2(context_.get(), &output, &input, ZSTD_e_flush)) > 0) {
       if (output.pos == output.size) throw_codec_failure("libzstd");
     }
     return output.pos;

@@ -33,8 +33,8 @@ std::string pages(std::size_t size) {
     const std::size_t end = std::min(size, page + 8192);
     for (std::size_t i = page + random() % 4096; i < end; ++i) {
       const bool is_new = random() % 16 == 0;
-      content[i] = is_new || i < page + distance ? static_cast<char>(random() >> 8U)
-                                                 : content[i - distance];
+      content[i] =
+          is_new || i < page + distance ? static_cast<char>(random() >> 8U) : content[i - distance];
     }
   }
   return content;
@@ -61,8 +61,8 @@ TEST_P(PieceCodec, MakesOneStreamOfWhichEachPieceCanBeReadAlone) {
 
     int streams = 0;
     TextSink text("archive", size + 1);
-    const auto decompressor = make_decompressor(GetParam(), text, "archive",
-                                                [&](std::size_t) { ++streams; });
+    const auto decompressor =
+        make_decompressor(GetParam(), text, "archive", [&](std::size_t) { ++streams; });
     decompressor->write(as_bytes(target.text));
     decompressor->finish();
     EXPECT_TRUE(text.take() == content) << size;

@@ -1,8 +1,8 @@
 #include "object_store/store_client.h"
 
 #include <algorithm>
-#include <chrono>
 #include <array>
+#include <chrono>
 #include <random>
 #include <utility>
 

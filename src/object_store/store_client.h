@@ -4,8 +4,8 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -82,10 +82,10 @@ Server::Server(const config::ServerConfig& config, const config::GlobalConfig& g
     : config_(config),
       global_(global),
       program_(std::move(program)),
-      buckets_(config.has_cloud_basebackups() || config.has_cloud_wals()
-                   ? std::make_shared<ServerBuckets>(config_, program_.interrupt,
-                                                     program_.bucket_limit)
-                   : nullptr),
+      buckets_(
+          config.has_cloud_basebackups() || config.has_cloud_wals()
+              ? std::make_shared<ServerBuckets>(config_, program_.interrupt, program_.bucket_limit)
+              : nullptr),
       catalogue_(locations_of(config, global, buckets_)) {}
 
 postgres::Connection Server::connect(const postgres::ConnectionLimits& limits) const {

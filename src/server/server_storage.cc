@@ -121,8 +121,8 @@ std::shared_ptr<object_store::ObjectStore> ServerBuckets::find(ObjectsOf what) {
     object_store::StoreOptions options = bucket_options(config_, what, interrupt_);
     options.connect_limit = connect_limit_;
     if (connect_limit_) {
-      options.read_timeout = std::min(options.read_timeout.value_or(kImpatientSilence),
-                                      kImpatientSilence);
+      options.read_timeout =
+          std::min(options.read_timeout.value_or(kImpatientSilence), kImpatientSilence);
     }
     store = object_store::open_store(bucket_url(config_, what), options);
   }

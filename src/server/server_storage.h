@@ -22,8 +22,8 @@
 
 namespace barman::server {
 
-// Notes lie beside the backups, and may be replaced and removed at any time: keeps, and the marks of
-// deletions.
+// Notes lie beside the backups, and may be replaced and removed at any time: keeps, and the marks
+// of deletions.
 enum class ObjectsOf { backups, wal, notes };
 
 // The URL as it is configured, with "SRV/base" or "SRV/wals" behind its path. Throws `config` for a

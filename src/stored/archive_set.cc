@@ -93,7 +93,8 @@ class IndexedStream final : public pipeline::Sink {
 };
 
 bool can_have_index(const ArchiveForm& form) {
-  return form.has_index && !form.cipher && (!form.compression || compression::has_pieces(*form.compression));
+  return form.has_index && !form.cipher &&
+         (!form.compression || compression::has_pieces(*form.compression));
 }
 
 }  // namespace

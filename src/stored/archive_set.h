@@ -2,8 +2,8 @@
 // stream each, a new one when one has become large. Several threads write, each into an archive of
 // its own; a file is in one archive only.
 //
-// An archive is visible when it is finished, and not before; its index is after that. What is destroyed without finish()
-// leaves nothing of those that are open.
+// An archive is visible when it is finished, and not before; its index is after that. What is
+// destroyed without finish() leaves nothing of those that are open.
 #pragma once
 
 #include <atomic>

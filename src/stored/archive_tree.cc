@@ -36,8 +36,7 @@ class FileBytes final : public ArchiveBytes {
   }
   void read(std::uint64_t offset, MutableBytes buffer) const override {
     if (read_full_at(*file_.get(), buffer, offset, path_) < buffer.size()) {
-      throw Error(ErrorKind::corrupt,
-                  fmt::format("\"{}\" is shorter than it was", path_.string()));
+      throw Error(ErrorKind::corrupt, fmt::format("\"{}\" is shorter than it was", path_.string()));
     }
   }
 
@@ -83,7 +82,8 @@ class ArchiveTree::File final : public ContentFile {
     if (content_ && stream_offset >= frame_.begin && stream_offset < frame_.end) return;
     frame_ = tree_.frame_at(stream_offset);
     content_.reset();
-    content_ = tree_.cache_->get(&tree_, frame_.number, [this] { return tree_.read_frame(frame_); });
+    content_ =
+        tree_.cache_->get(&tree_, frame_.number, [this] { return tree_.read_frame(frame_); });
   }
 
   const ArchiveTree& tree_;
@@ -168,9 +168,7 @@ std::unique_ptr<ContentFile> ArchiveTree::open(const std::string& path) const {
   return std::make_unique<File>(*this, path, *location);
 }
 
-std::string ArchiveTree::describe(const std::string& path) const {
-  return name_ + ":" + path;
-}
+std::string ArchiveTree::describe(const std::string& path) const { return name_ + ":" + path; }
 
 Entry archive_root(const ArchiveFile& archive) {
   const Fd file = open_file(archive.path, O_RDONLY);
@@ -210,10 +208,10 @@ std::shared_ptr<ArchiveTree> open_archive_tree(const ArchiveFile& archive,
   }
   if (!index && without_index == WithoutIndex::scan) index = scan_archive(archive, interrupt);
   if (!index || !index->has_random_access()) return nullptr;
-  return std::make_shared<ArchiveTree>(
-      archive.path.string(), archive_root(archive),
-      std::make_unique<FileBytes>(std::move(file), archive.path), std::move(*index),
-      std::move(cache), ArchiveTree::Reading::as_asked);
+  return std::make_shared<ArchiveTree>(archive.path.string(), archive_root(archive),
+                                       std::make_unique<FileBytes>(std::move(file), archive.path),
+                                       std::move(*index), std::move(cache),
+                                       ArchiveTree::Reading::as_asked);
 }
 
 }  // namespace barman::stored

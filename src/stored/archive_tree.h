@@ -1,6 +1,6 @@
 // A tree that lies in the catalogue or in a bucket as a tar archive with an index: any file is read
-// by reading and decompressing only the frames that hold it. walk() goes through the archive in its order, so that
-// a restore reads it more or less from its beginning to its end.
+// by reading and decompressing only the frames that hold it. walk() goes through the archive in its
+// order, so that a restore reads it more or less from its beginning to its end.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,8 @@ namespace barman::stored {
 
 class ArchiveTree final : public ContentTree {
  public:
-  // How what is not compressed is read: as it is asked for, or in pieces that the cache keeps, where
-  // each reading costs a request.
+  // How what is not compressed is read: as it is asked for, or in pieces that the cache keeps,
+  // where each reading costs a request.
   enum class Reading { as_asked, in_pieces };
 
   // `name` is for messages; `root` is what walk() visits first. The index must have random access.

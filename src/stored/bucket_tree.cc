@@ -275,9 +275,8 @@ std::shared_ptr<const ContentTree> open_indexed(const catalogue::CloudCatalogue&
     if (!index) return nullptr;
     trees.push_back(std::make_shared<ArchiveTree>(
         bucket.layout().shown(archive.key),
-        Entry{.is_directory = true,
-              .mode = kDirectoryMode,
-              .mtime_seconds = objects.newest_seconds},
+        Entry{
+            .is_directory = true, .mode = kDirectoryMode, .mtime_seconds = objects.newest_seconds},
         std::make_unique<ObjectBytes>(bucket.storage(), archive.key), *std::move(index), cache,
         ArchiveTree::Reading::in_pieces));
   }
@@ -310,8 +309,7 @@ void warn_of_foreign(const std::string& prefix, const catalogue::BackupObjects& 
 }  // namespace
 
 BucketTree::BucketTree(catalogue::CloudCatalogue bucket, std::vector<StoredArchive> archives,
-                       std::int64_t mtime_seconds, Interrupt interrupt,
-                       encryption::Cipher cipher)
+                       std::int64_t mtime_seconds, Interrupt interrupt, encryption::Cipher cipher)
     : bucket_(std::move(bucket)),
       archives_(std::move(archives)),
       mtime_seconds_(mtime_seconds),

@@ -390,9 +390,9 @@ TEST_F(BucketBackupTest, OneFileOfMuchCostsLittle) {
   for (const std::optional<Algorithm> algorithm :
        {std::optional<Algorithm>(), std::optional(Algorithm::zstd)}) {
     store.clear(kBucketBackup);
-    const auto writer = store.create(
-        kBucketBackup,
-        {.bucket_form = {.compression = algorithm, .max_archive_bytes = 1 << 30, .has_index = true}});
+    const auto writer = store.create(kBucketBackup, {.bucket_form = {.compression = algorithm,
+                                                                     .max_archive_bytes = 1 << 30,
+                                                                     .has_index = true}});
     TreeSink& data = writer->begin_tree({.oid = 0});
     std::minstd_rand random(1);
     for (int i = 0; i < 16; ++i) {
@@ -431,16 +431,14 @@ TEST_F(BucketBackupTest, WithoutAnIndexOrWithADamagedOneAllIsReadThrough) {
   // Of another archive.
   storage::put_object_text(*storage_, index, content);
   EXPECT_TRUE(open().back().content->has_random_access());
-  storage::put_object_text(
-      *storage_, archive,
-      *storage::find_object_text(*storage_, archive) + std::string(512, '\0'));
+  storage::put_object_text(*storage_, archive,
+                           *storage::find_object_text(*storage_, archive) + std::string(512, '\0'));
   expect_read_through();
 }
 
 TEST_F(BucketBackupTest, ADamagedPieceIsNotHandedOut) {
-  write_backup(*storage_, {.compression = Algorithm::gzip,
-                           .max_archive_bytes = 1 << 30,
-                           .has_index = true});
+  write_backup(*storage_,
+               {.compression = Algorithm::gzip, .max_archive_bytes = 1 << 30, .has_index = true});
   const std::string archive = kBucketBackup.value + "/data.tar.gz";
   std::string content = *storage::find_object_text(*storage_, archive);
   content[content.size() / 2] = static_cast<char>(content[content.size() / 2] ^ 1);
@@ -452,8 +450,8 @@ TEST_F(BucketBackupTest, ADamagedPieceIsNotHandedOut) {
 
 TEST_F(BucketBackupTest, WhatIsEncryptedIsReadWithItsKeyOnly) {
   const encryption::TestKeyring keyring;
-  const encryption::Cipher cipher({.recipient = encryption::TestKeyring::kKey,
-                                   .passphrase_command = "echo open sesame"});
+  const encryption::Cipher cipher(
+      {.recipient = encryption::TestKeyring::kKey, .passphrase_command = "echo open sesame"});
   write_backup(*storage_, {.compression = Algorithm::zstd,
                            .max_archive_bytes = 1 << 30,
                            .has_index = true,
@@ -470,8 +468,8 @@ TEST_F(BucketBackupTest, WhatIsEncryptedIsReadWithItsKeyOnly) {
   EXPECT_EQ(files.at("global/pg_control"), "control");
   require_decryptable(*catalogue.bucket(), backup_, cipher);
   keyring.end_agent();
-  const encryption::Cipher wrong({.recipient = encryption::TestKeyring::kKey,
-                                  .passphrase_command = "echo close sesame"});
+  const encryption::Cipher wrong(
+      {.recipient = encryption::TestKeyring::kKey, .passphrase_command = "echo close sesame"});
   EXPECT_THROW(require_decryptable(*catalogue.bucket(), backup_, wrong), Error);
 }
 

@@ -1,6 +1,6 @@
 // An archive that is an object of a Storage, read in ranges. Each thread that reads has a reader of
-// its own, preferably the one that has stopped where it goes on: who reads on gets larger and larger
-// ranges, the next one ahead (object_store/range_file.h).
+// its own, preferably the one that has stopped where it goes on: who reads on gets larger and
+// larger ranges, the next one ahead (object_store/range_file.h).
 //
 // Memory: what the store reads ahead, for each of as many readers as there were at once.
 #pragma once

@@ -1,6 +1,6 @@
-// Commands for a server in a bucket, killed at one of their requests, before the store has got it or
-// after it has done what it says: what is DONE is whole, nothing that is needed has gone, and the
-// next run cleans up.
+// Commands for a server in a bucket, killed at one of their requests, before the store has got it
+// or after it has done what it says: what is DONE is whole, nothing that is needed has gone, and
+// the next run cleans up.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

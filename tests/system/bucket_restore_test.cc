@@ -91,12 +91,14 @@ class BucketRestore : public testing::Test {
     const Place place;
     const CommandResult result = run_command(remote_request(id, place, options));
     ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
-    EXPECT_THAT(result.out, HasSubstr("Starting remote restore for server main using backup " + id));
+    EXPECT_THAT(result.out,
+                HasSubstr("Starting remote restore for server main using backup " + id));
     expect_rows(place, rows_);
   }
   // What an administrator, or a program of others, has left of the objects.
   static void remove_objects(const std::string& part) {
-    ObjectServer::shared().admin({"object", "rm", "--bucket=restores", "--object=path/main/" + part});
+    ObjectServer::shared().admin(
+        {"object", "rm", "--bucket=restores", "--object=path/main/" + part});
   }
   // What the store has sent for it.
   static std::uint64_t bytes_of(StoreProxy& proxy, CommandRequest asked, CommandResult& result) {
@@ -130,8 +132,8 @@ TEST_F(BucketRestore, RecoveryOnAnotherHostEndsAtItsTarget) {
   site_->postgres.query("INSERT INTO mark VALUES ('after')");
   site_->archive_a_segment();
   const Place place;
-  const CommandResult result = run_command(remote_request(
-      child_, place, {"--target-name", "half way", "--target-action", "promote"}));
+  const CommandResult result = run_command(
+      remote_request(child_, place, {"--target-name", "half way", "--target-action", "promote"}));
   ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
   expect_rows(place, rows);
   site_->postgres.query("DROP TABLE mark");
@@ -144,8 +146,7 @@ TEST_F(BucketRestore, ADeltaRestoreReadsWhatDiffersOnly) {
   CommandResult result;
   const std::uint64_t first = bytes_of(proxy, request(full_, place, {"--jobs", "4"}), result);
   ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
-  const fs::path file =
-      place.data / site_->postgres.value("SELECT pg_relation_filepath('still')");
+  const fs::path file = place.data / site_->postgres.value("SELECT pg_relation_filepath('still')");
   std::string content = read_text(file);
   content[10000] = static_cast<char>(content[10000] ^ 1);
   write_text(file, content);

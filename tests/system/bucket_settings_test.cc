@@ -36,10 +36,10 @@ INSTANTIATE_TEST_SUITE_P(Majors, BucketOfVersion, testing::ValuesIn(all_majors()
 
 TEST_P(BucketOfVersion, TakesItsBackupAndGivesItBack) {
   const std::string bucket = "version" + std::to_string(GetParam());
-  StreamingSite site({.postgres = {.major = GetParam()},
-                      .server = bucket_settings(bucket, {{"backup_compression", "zstd"},
-                                                         {"wals_directory",
-                                                          "s3://" + bucket + "/path/"}})});
+  StreamingSite site(
+      {.postgres = {.major = GetParam()},
+       .server = bucket_settings(bucket, {{"backup_compression", "zstd"},
+                                          {"wals_directory", "s3://" + bucket + "/path/"}})});
   site.start_receiver();
   site.postgres.query("CREATE TABLE kept AS SELECT g AS id FROM generate_series(1, 1000) g");
   site.archive_a_segment();
@@ -74,12 +74,12 @@ TEST_F(BucketSettings, LockedBackupsAreDeletedByNobody) {
   const std::string second = site.take_backup();
   const CommandResult refused = site.barman.run({"delete", "main", first});
   EXPECT_EQ(refused.exit_code, 1) << refused.out;
-  EXPECT_THAT(refused.err,
-              AllOf(HasSubstr("Backup " + first + " of server main is still immutable, and stays "
-                                                  "as it was: Cannot delete locked object path/main"
-                                                  "/base/" +
-                              first),
-                    HasSubstr("Object is locked and can't be deleted until ")));
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("Backup " + first +
+                                           " of server main is still immutable, and stays "
+                                           "as it was: Cannot delete locked object path/main"
+                                           "/base/" +
+                                           first),
+                                 HasSubstr("Object is locked and can't be deleted until ")));
   EXPECT_EQ(site.status_of(first), "DONE");
   // What is not locked comes and goes.
   for (int i = 0; i < 2; ++i) {
