@@ -50,7 +50,7 @@ TEST_P(BucketOfVersion, TakesItsBackupAndGivesItBack) {
   const fs::path data = place.path() / "data";
   const CommandResult restored = site.barman.run({"restore", "main", id, data.string()});
   ASSERT_EQ(restored.exit_code, 0) << restored.out << restored.err;
-  const PostgresServer again({.data_directory = data});
+  const PostgresServer again({.major = GetParam(), .data_directory = data});
   again.wait_until("NOT pg_is_in_recovery()");
   EXPECT_EQ(again.value("SELECT count(*) FROM kept"), "1500");
 }
