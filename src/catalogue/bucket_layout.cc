@@ -15,6 +15,7 @@ using compression::Algorithm;
 
 constexpr std::string_view kDataArchive = "data";
 constexpr std::string_view kTarExtension = "tar";
+constexpr std::string_view kIndexes = "index/";
 constexpr std::string_view kEncryptedSuffix = ".gpg";
 
 std::string_view without_slashes(std::string_view path) {
@@ -66,7 +67,14 @@ std::string format_archive_name(const BucketArchiveName& name) {
                      name.is_encrypted ? kEncryptedSuffix : std::string_view());
 }
 
-std::string format_index_name(const BucketArchiveName& name) { return "index/" + stem_of(name); }
+std::string format_index_name(const BucketArchiveName& name) {
+  return std::string(kIndexes) + stem_of(name);
+}
+
+bool is_companion_of_archives(std::string_view name) {
+  return name == kManifestObject || name.starts_with(kIndexes) ||
+         name.starts_with("configuration/");
+}
 
 std::optional<ParsedArchiveName> parse_backup_archive_name(std::string_view file_name) {
   const std::size_t dot = file_name.find('.');

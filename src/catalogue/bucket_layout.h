@@ -93,5 +93,8 @@ class BucketLayout {
 inline constexpr std::string_view kKeepObject = "annotations/keep";
 // Beside the one in the archive of the data directory, so that it can be read without that.
 inline constexpr std::string_view kManifestObject = "backup_manifest";
+// What servers write beside the archives of a backup: the manifest, indexes, kept configuration. It
+// is of no use without them.
+bool is_companion_of_archives(std::string_view name);
 
 }  // namespace barman::catalogue

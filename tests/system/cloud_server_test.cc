@@ -102,6 +102,13 @@ TEST_F(CloudServer, TheProgramsForBucketsReadWhatAServerHasWritten) {
   const CommandResult gone = site.barman.run({"delete", "main", id});
   EXPECT_EQ(gone.exit_code, 0) << gone.out << gone.err;
   EXPECT_TRUE(site.listed_backups().empty());
+  // They take what is beside the archives, too.
+  const std::string next = site.take_backup();
+  EXPECT_EQ(run_cloud("programs", "barman-cloud-backup-delete", {"--backup-id", next}).exit_code,
+            0);
+  EXPECT_THAT(ObjectServer::shared().admin({"bucket", "list", "--bucket=programs"}),
+              Not(HasSubstr("base/" + next)));
+  EXPECT_EQ(site.barman.run({"delete", "main", next}).exit_code, 0);
   EXPECT_THAT(run_cloud("programs", "barman-cloud-backup-list").out, Not(HasSubstr(id)));
 }
 
