@@ -39,7 +39,8 @@ stored::ArchiveForm plan_bucket_archives(const config::ServerConfig& config,
                                  : kMaxBucketArchive;
   return {.compression = coding.algorithm,
           .max_archive_bytes = static_cast<std::uint64_t>(limit),
-          .compression_threads = coding.worker_count};
+          .compression_threads = coding.worker_count,
+          .has_index = true};
 }
 
 BackupForm plan_local_form(const config::ServerConfig& config, const encryption::Cipher& cipher,
@@ -80,6 +81,7 @@ BackupForm plan_form(const config::ServerConfig& config, const encryption::Ciphe
   form.compression = std::nullopt;
   form.coding.cipher.reset();
   form.bucket_archives = plan_bucket_archives(config, form.coding);
+  if (config.encryption == config::Encryption::gpg) form.bucket_archives.cipher = cipher;
   return form;
 }
 

@@ -20,6 +20,12 @@ struct BackupForm {
   std::optional<std::string> compression;
   // In a bucket; they are compressed here, whoever has compressed what comes.
   stored::ArchiveForm bucket_archives = {};
+
+  // What encrypts the backup; nullopt when nothing does.
+  const std::optional<encryption::Cipher>& cipher() const {
+    return coding.cipher ? coding.cipher : bucket_archives.cipher;
+  }
+  bool is_encrypted() const { return cipher().has_value(); }
 };
 
 // `processor_count` threads compress on the client unless backup_compression_workers is set.

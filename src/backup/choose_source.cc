@@ -9,6 +9,7 @@
 #include "backup/postgres_stream.h"
 #include "backup/rsync_files.h"
 #include "base/error.h"
+#include "config/cloud_rules.h"
 #include "config/validation.h"
 
 namespace barman::backup {
@@ -47,6 +48,11 @@ void require_source(const config::ServerConfig& config) {
     throw Error(ErrorKind::config,
                 fmt::format("cannot back up server '{}': {}", config.name, *doubt));
   }
+  if (const auto problem = config::find_object_lock_problem(config)) {
+    throw Error(ErrorKind::config,
+                fmt::format("cannot back up server '{}': {}", config.name, *problem),
+                "Change these settings; backups that are there can be restored.");
+  }
   if (find_source(config.backup_method) == nullptr) {
     refuse("backup_method = " + std::string(config::to_text(config.backup_method)),
            "Set backup_method = postgres and streaming_conninfo, backup_method = rsync and "
@@ -66,11 +72,6 @@ void require_source(const config::ServerConfig& config) {
                std::string(config::to_text(config.backup_method)),
            "Set backup_method = postgres and streaming_conninfo, or use a local directory for "
            "basebackups_directory.");
-  }
-  if (config.encryption == config::Encryption::gpg) {
-    refuse("the encryption of backups in a bucket",
-           "Set encryption = none; aws_encryption and aws_sse_customer_key let the provider "
-           "encrypt.");
   }
 }
 

@@ -267,8 +267,8 @@ postgres::ManifestFile describe_content(stored::ContentFile& file, const stored:
 void describe_archives(const server::Server& server, const BackupInfo& backup,
                        postgres::ManifestWriter& writer, Progress& progress,
                        const Interrupt& interrupt) {
-  const std::vector<stored::BackupTree> trees =
-      stored::open_backup(server.catalogue(), backup, {.interrupt = interrupt});
+  const std::vector<stored::BackupTree> trees = stored::open_backup(
+      server.catalogue(), backup, {.interrupt = interrupt, .cipher = server.cipher()});
   std::mutex mutex;
   WorkerPool workers(kBucketReaders);
   for (const stored::BackupTree& tree : trees) {

@@ -83,7 +83,9 @@ void remove_immutable_files(const server::Server& server, const catalogue::Backu
 void require_unlocked(const server::Server& server, const catalogue::BackupId& id) {
   const auto store = server.find_bucket(server::ObjectsOf::backups);
   const auto bucket = server.catalogue().bucket();
-  if (!store || !bucket || !server.config().aws_check_object_lock) return;
+  const bool may_be_locked =
+      server.config().aws_check_object_lock || server.config().aws_object_lock_mode.has_value();
+  if (!store || !bucket || !may_be_locked) return;
   std::vector<std::string> keys;
   bucket->storage().list(bucket->layout().backup_prefix(id),
                          [&](const storage::ObjectFacts& object) { keys.push_back(object.key); });

@@ -26,8 +26,8 @@ class StillImmutable final : public Error {
 // remove_tree().
 void remove_immutable_files(const server::Server& server, const catalogue::BackupId& id);
 
-// With aws_check_object_lock: asks the bucket about each object before one of them goes. Throws
-// StillImmutable naming the first that is locked.
+// With aws_check_object_lock or aws_object_lock_mode: asks the bucket about each object before one
+// of them goes. Throws StillImmutable naming the first that is locked.
 void require_unlocked(const server::Server& server, const catalogue::BackupId& id);
 
 }  // namespace barman::backup

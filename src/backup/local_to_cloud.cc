@@ -92,6 +92,9 @@ CopyFacts LocalToCloud::copy(BackupJob& job) {
 
 // The label ends the last archive: all of them are complete then.
 void LocalToCloud::end(BackupJob& job) {
+  if (server_.config().encryption == config::Encryption::gpg) {
+    job.info.encryption = to_text(*server_.config().encryption);
+  }
   cluster_.end(job, [&](const std::string& label) { upload_->finish(label); });
 }
 

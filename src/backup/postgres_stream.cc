@@ -79,7 +79,7 @@ void PostgresStream::keep_outside_files(BackupJob& job) const {
   if (outside.empty()) return;
   postgres::Connection connection = server_.connect();
   const FetchedConfiguration fetched = fetch_outside_files(connection, outside);
-  stored::keep_configuration(server_.catalogue(), job.info.id, fetched.files, form_.coding.cipher);
+  stored::keep_configuration(server_.catalogue(), job.info.id, fetched.files, form_.cipher());
   if (fetched.refusal) {
     log::info(log::kBackupComponent,
               "Configuration files outside of PGDATA cannot be kept with the backup: {}. To keep "
@@ -174,7 +174,7 @@ CopyFacts PostgresStream::copy(BackupJob& job) {
   keep_outside_files(job);
   job.messages.info("Starting backup copy via pg_basebackup for " + job.info.id.value +
                     bucket_text(server_.config()));
-  if (form_.coding.cipher) {
+  if (form_.is_encrypted()) {
     job.messages.info(fmt::format("Encrypting backup using {} encryption",
                                   to_text(server_.config().encryption.value())));
   }
@@ -213,7 +213,7 @@ void PostgresStream::end(BackupJob& job) {
   read_label(job, backup_label_);
   BackupInfo& info = job.info;
   info.compression = form_.compression;
-  if (form_.coding.cipher) info.encryption = to_text(server_.config().encryption.value());
+  if (form_.is_encrypted()) info.encryption = to_text(server_.config().encryption.value());
   job.action = "issuing stop of the backup";
   postgres::Connection connection = server_.connect();
   const postgres::WalPosition position = postgres::query_wal_position(connection);

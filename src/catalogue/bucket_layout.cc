@@ -15,6 +15,8 @@ using compression::Algorithm;
 
 constexpr std::string_view kDataArchive = "data";
 constexpr std::string_view kTarExtension = "tar";
+constexpr std::string_view kIndexes = "index/";
+constexpr std::string_view kEncryptedSuffix = ".gpg";
 
 std::string_view without_slashes(std::string_view path) {
   while (path.starts_with('/')) path.remove_prefix(1);
@@ -48,6 +50,12 @@ std::optional<BucketArchiveName> parse_stem(std::string_view stem) {
   return name;
 }
 
+std::string stem_of(const BucketArchiveName& name) {
+  const std::string tree =
+      name.tablespace_oid == 0 ? std::string(kDataArchive) : std::to_string(name.tablespace_oid);
+  return name.number == 0 ? tree : fmt::format("{}_{:04}", tree, name.number);
+}
+
 }  // namespace
 
 std::string_view suffix_of(std::optional<Algorithm> algorithm) {
@@ -55,10 +63,17 @@ std::string_view suffix_of(std::optional<Algorithm> algorithm) {
 }
 
 std::string format_archive_name(const BucketArchiveName& name) {
-  const std::string tree =
-      name.tablespace_oid == 0 ? std::string(kDataArchive) : std::to_string(name.tablespace_oid);
-  const std::string number = name.number == 0 ? "" : fmt::format("_{:04}", name.number);
-  return fmt::format("{}{}.{}{}", tree, number, kTarExtension, suffix_of(name.compression));
+  return fmt::format("{}.{}{}{}", stem_of(name), kTarExtension, suffix_of(name.compression),
+                     name.is_encrypted ? kEncryptedSuffix : std::string_view());
+}
+
+std::string format_index_name(const BucketArchiveName& name) {
+  return std::string(kIndexes) + stem_of(name);
+}
+
+bool is_companion_of_archives(std::string_view name) {
+  return name == kManifestObject || name.starts_with(kIndexes) ||
+         name.starts_with("configuration/");
 }
 
 std::optional<ParsedArchiveName> parse_backup_archive_name(std::string_view file_name) {
@@ -69,6 +84,10 @@ std::optional<ParsedArchiveName> parse_backup_archive_name(std::string_view file
   ParsedArchiveName parsed{.name = *name, .unknown_extension = {}};
   const std::string_view extension = file_name.substr(dot + 1);
   std::string_view rest = extension;
+  if (rest.ends_with(kEncryptedSuffix)) {
+    parsed.name.is_encrypted = true;
+    rest.remove_suffix(kEncryptedSuffix.size());
+  }
   parsed.name.compression = compression::take_suffix(rest);
   if (rest != kTarExtension) parsed.unknown_extension = extension;
   return parsed;

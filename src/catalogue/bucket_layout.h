@@ -25,9 +25,14 @@ struct BucketArchiveName {
   // 0 = the first one of its tree.
   std::uint32_t number = 0;
   std::optional<compression::Algorithm> compression = {};
+  // After it was compressed: "data.tar.zst.gpg", which Barman does not know.
+  bool is_encrypted = false;
   friend bool operator==(const BucketArchiveName&, const BucketArchiveName&) = default;
 };
 std::string format_archive_name(const BucketArchiveName& name);
+// Of the index of an archive (docs/formats/archive_index.md): "index/data_0001". No name that
+// Barman takes for an archive begins like this.
+std::string format_index_name(const BucketArchiveName& name);
 // Of what is in the name but cannot be read: the extension that nobody knows.
 struct ParsedArchiveName {
   BucketArchiveName name;
@@ -88,5 +93,8 @@ class BucketLayout {
 inline constexpr std::string_view kKeepObject = "annotations/keep";
 // Beside the one in the archive of the data directory, so that it can be read without that.
 inline constexpr std::string_view kManifestObject = "backup_manifest";
+// What servers write beside the archives of a backup: the manifest, indexes, kept configuration. It
+// is of no use without them.
+bool is_companion_of_archives(std::string_view name);
 
 }  // namespace barman::catalogue

@@ -75,5 +75,17 @@ TEST(WalObjects, HaveAtMostOneSuffix) {
   EXPECT_FALSE(parse_wal_object("000000010000000200000003.tmp"));
 }
 
+TEST(BucketLayout, NamesOfIndexesAreNoNamesOfArchives) {
+  EXPECT_EQ(format_index_name({}), "index/data");
+  EXPECT_EQ(
+      format_index_name(
+          {.tablespace_oid = 16384, .number = 3, .compression = compression::Algorithm::zstd}),
+      "index/16384_0003");
+  EXPECT_FALSE(parse_backup_archive_name("index/data_0001"));
+  EXPECT_TRUE(is_companion_of_archives("index/data_0001"));
+  EXPECT_TRUE(is_companion_of_archives("backup_manifest"));
+  EXPECT_FALSE(is_companion_of_archives("notes.txt"));
+}
+
 }  // namespace
 }  // namespace barman::catalogue

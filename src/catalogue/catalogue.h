@@ -44,6 +44,9 @@ enum class MetadataCopies { kept, none };
 struct BucketLocation {
   // Rooted where the backups begin. Keeps it open; throws when the settings cannot be used.
   std::function<std::shared_ptr<storage::Storage>()> open;
+  // The same place, where objects are locked when they are written, for what must not be locked:
+  // keeps, and marks of deletions. Empty where nothing is.
+  std::function<std::shared_ptr<storage::Storage>()> open_notes = {};
   // Of all keys, "PATH/SRV/base"; for messages.
   std::string path;
   MetadataCopies copies = MetadataCopies::kept;

@@ -43,7 +43,9 @@ std::optional<CloudCatalogue> Catalogue::bucket() const {
   if (!locations_.bucket) return std::nullopt;
   // Kept open by who opens it.
   storage::Storage& storage = *locations_.bucket->open();
-  return CloudCatalogue(storage, BucketLayout::of_backups(server_name(), locations_.bucket->path));
+  const auto& open_notes = locations_.bucket->open_notes;
+  return CloudCatalogue(storage, BucketLayout::of_backups(server_name(), locations_.bucket->path),
+                        nullptr, open_notes ? open_notes().get() : nullptr);
 }
 
 bool Catalogue::reads_bucket() const {

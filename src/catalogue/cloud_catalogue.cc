@@ -222,7 +222,7 @@ void CloudCatalogue::save_as_deleted(BackupInfo info) const {
   info.status = BackupStatus::failed;
   info.error = kDeletionBegun;
   try {
-    save(info);
+    put_object_text(notes_, layout_.backup_info_key(info.id), format_backup_info(info));
   } catch (const Error& error) {  // Described in the header.
     if (error.kind() != ErrorKind::permission) throw;
     log::info(log::kCatalogueComponent, "cannot note that the deletion of backup {} has begun: {}",
@@ -256,7 +256,7 @@ std::optional<KeepTarget> CloudCatalogue::find_keep(const BackupId& id) const {
 
 void CloudCatalogue::write_keep(const BackupId& id, KeepTarget target) const {
   const std::string key = layout_.keep_key(id);
-  put_object_text(storage_, key, keep_text(target));
+  put_object_text(notes_, key, keep_text(target));
   // What Barman has written there would go on to say something else.
   if (doubled_ != nullptr && doubled_->find(key)) {
     put_object_text(*doubled_, key, keep_text(target));

@@ -54,10 +54,15 @@ struct CloudBackups {
 class CloudCatalogue {
  public:
   // `storage` lives longer. `doubled` is nullptr, or the same place as "PATH//": Barman puts the
-  // annotations of a URL that ends in a slash there. What is kept in one of them is kept.
+  // annotations of a URL that ends in a slash there. What is kept in one of them is kept. `notes`
+  // is nullptr, or the same place as `storage`, where the latter locks what is written: there go
+  // keeps and marks of deletions.
   CloudCatalogue(storage::Storage& storage, BucketLayout layout,
-                 storage::Storage* doubled = nullptr)
-      : storage_(storage), layout_(std::move(layout)), doubled_(doubled) {}
+                 storage::Storage* doubled = nullptr, storage::Storage* notes = nullptr)
+      : storage_(storage),
+        notes_(notes != nullptr ? *notes : storage),
+        layout_(std::move(layout)),
+        doubled_(doubled) {}
 
   const BucketLayout& layout() const { return layout_; }
   storage::Storage& storage() const { return storage_; }
@@ -92,6 +97,7 @@ class CloudCatalogue {
   void read_infos(CloudBackups& result) const;
 
   storage::Storage& storage_;
+  storage::Storage& notes_;
   BucketLayout layout_;
   storage::Storage* doubled_;
 };

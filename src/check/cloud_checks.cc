@@ -43,9 +43,6 @@ std::optional<std::string> find_bucket_problem(const CheckRun& run, server::Obje
 
 // In Barman's words.
 std::optional<std::string> find_backup_settings_problem(const config::ServerConfig& config) {
-  if (config.encryption == config::Encryption::gpg) {
-    return "encryption is not supported when the backup destination is a cloud storage";
-  }
   if (config.backup_method != config::BackupMethod::postgres &&
       config.backup_method != config::BackupMethod::local_to_cloud) {
     return "cloud backup destination is only supported with 'backup_method = postgres' or "

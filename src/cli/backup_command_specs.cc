@@ -3,9 +3,13 @@
 namespace barman::cli {
 namespace {
 
-constexpr std::string_view kNotIntoBuckets =
-    "this version takes no backups into object storage by 'barman backup'; barman-cloud-backup "
-    "does";
+// What takes the place of copies between hosts.
+constexpr std::string_view kSecondHost =
+    "Another host reads the bucket itself: with the section of this server, 'active = false' and "
+    "the keys it lists, verifies and restores what is there.";
+
+constexpr std::string_view kNotStaged =
+    "what goes into a bucket is sent as it comes, and lies in no directory of this host";
 
 Options backup_copy_options() {
   return flag_pair("immediate-checkpoint", "no-immediate-checkpoint",
@@ -59,12 +63,12 @@ Options backup_end_options() {
               .kind = ValueKind::absolute_path,
               .help = "directory for data on its way to the cloud",
               .metavar = "DIR",
-              .unused_because = kNotIntoBuckets},
+              .unused_because = kNotStaged},
              {.names = {"cloud-staging-max-size"},
               .kind = ValueKind::staging_size,
               .help = "largest size of the cloud staging directory, for example 10Gi",
               .metavar = "SIZE",
-              .unused_because = kNotIntoBuckets},
+              .unused_because = kNotStaged},
          };
 }
 
@@ -146,7 +150,8 @@ CommandSpec export_backup_spec() {
               "or another one.",
           .servers = kAnyServer,
           .needs = {.files = LocalFiles::backups_and_wals,
-                    .refusal = "Backup export is not supported for cloud storage"},
+                    .refusal = "Backup export is not supported for cloud storage",
+                    .next_step = kSecondHost},
           .options = {{.names = {"compression"},
                        .kind = ValueKind::choice,
                        .help = "how the file is compressed",
@@ -192,7 +197,7 @@ CommandSpec on_one_backup(std::string_view name, std::string_view summary, Serve
 }
 
 CommandSpec needing(CommandSpec command, LocalFiles files, std::string_view refusal) {
-  command.needs = {.files = files, .refusal = refusal};
+  command.needs = {.files = files, .refusal = refusal, .next_step = kSecondHost};
   return command;
 }
 
@@ -278,7 +283,9 @@ std::vector<CommandSpec> backup_command_specs() {
                    .inactive = ServerAction::refuse,
                    .disabled = ServerAction::refuse},
        .needs = {.files = LocalFiles::backups_and_wals,
-                 .refusal = "Backup import is not supported for cloud storage"},
+                 .refusal = "Backup import is not supported for cloud storage",
+                 .next_step = "Import it for a server whose basebackups_directory and "
+                              "wals_directory are directories of this host."},
        .positionals = {one_server(),
                        {.key = "tarball", .metavar = "tarball", .help = "the exported file"}}},
       keep_spec(),
@@ -296,7 +303,8 @@ std::vector<CommandSpec> backup_command_specs() {
        .description = "For a passive node (see sync-info); its cron does it.",
        .servers = kActiveServer,
        .needs = {.files = LocalFiles::wals,
-                 .refusal = "'sync-wals' is not supported for servers using cloud storage"},
+                 .refusal = "'sync-wals' is not supported for servers using cloud storage",
+                 .next_step = kSecondHost},
        .positionals = {one_server()}},
       with_aliases(verify_backup_spec(), {"verify"}),
   };

@@ -65,8 +65,10 @@ std::vector<output::BackupListRow> list_rows(const server::Server& server,
 }
 
 // A backup whose deletion has begun lacks files: nobody must choose it.
-void leave_out_deleted(const server::Server& server, std::vector<BackupInfo>& backups) {
+void leave_out_deleted(CommandContext& context, const server::Server& server,
+                       std::vector<BackupInfo>& backups) {
   const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  facts::warn_of_unread_bucket(context.reporter, server, annotations);
   std::erase_if(backups, [&](const BackupInfo& backup) {
     return annotations.being_deleted.contains(backup.id);
   });
@@ -104,7 +106,7 @@ void run_list_backups(CommandContext& context) {
   for_each_server(context, [&](const config::ServerConfig& config) {
     const server::Server server = make_server(context, config);
     std::vector<BackupInfo> backups = facts::list_readable_backups(context.reporter, server);
-    leave_out_deleted(server, backups);
+    leave_out_deleted(context, server, backups);
     if (context.arguments.is_set("minimal")) {
       output::write_backup_list(context.reporter, config.name, list_ids(backups),
                                 output::ListStyle::minimal);

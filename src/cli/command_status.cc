@@ -52,6 +52,9 @@ void run_status(CommandContext& context) {
     const server::Server server = make_server(context, config);
     const std::optional<facts::ServerFacts> facts = gather_facts(context, config, server);
     const std::vector<BackupInfo> backups = facts::list_readable_backups(context.reporter, server);
+    if (config.has_cloud_basebackups()) {
+      facts::warn_of_unread_bucket(context.reporter, server, server.catalogue().list_annotations());
+    }
     if (style) {
       summaries.push_back(summarize(server, config, facts, backups));
       return;

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <system_error>
@@ -44,6 +46,13 @@ constexpr std::array<std::string_view, 9> kTellers = {
     "show-servers",    "replication-status", "status",   "terminate-process"};
 constexpr std::array<std::string_view, 2> kOwnTellers = {"check", "doctor"};
 
+// Those that somebody waits for, and that are of use without the bucket of a server.
+constexpr std::array<std::string_view, 13> kImpatient = {
+    "check",       "check-backup", "diagnose",       "doctor", "list-backups",
+    "list-files",  "list-servers", "list-processes", "status", "replication-status",
+    "show-backup", "show-servers", "sync-info"};
+constexpr std::chrono::seconds kBucketLimit{5};
+
 template <std::size_t kCount>
 bool is_one_of(const std::array<std::string_view, kCount>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -79,6 +88,11 @@ void require_catalogue(const CommandContext& context, const server::Server& serv
   }
 }
 
+std::optional<std::chrono::milliseconds> bucket_limit(const CommandContext& context) {
+  if (is_one_of(kImpatient, name_of_command(context))) return kBucketLimit;
+  return std::nullopt;
+}
+
 }  // namespace
 
 Absence absence_rule(std::string_view command) {
@@ -105,7 +119,9 @@ server::Server make_server(const CommandContext& context, const config::ServerCo
   server::Server server(config, global,
                         server::ProgramContext{.program = std::move(program),
                                                .configuration_path = global.config_file,
-                                               .interrupt = context.interrupt});
+                                               .interrupt = context.interrupt,
+                                               .clock = {},
+                                               .bucket_limit = bucket_limit(context)});
   require_catalogue(context, server);
   return server;
 }

@@ -203,7 +203,9 @@ TEST_F(ServerSelectionTest, RefusesWhatNeedsFilesOfThisHost) {
                   root_.path().string()));
   EXPECT_EQ(refusal("get-wal", {"far", "W"}), "");
   EXPECT_EQ(refusal("sync-wals", {"far"}),
-            "'sync-wals' is not supported for servers using cloud storage");
+            "'sync-wals' is not supported for servers using cloud storage | Another host reads the "
+            "bucket itself: with the section of this server, 'active = false' and the keys it "
+            "lists, verifies and restores what is there.");
   EXPECT_EQ(refusal("generate-manifest", {"far", "last"}), "");
   EXPECT_EQ(refusal("restore", {"far", "last", "/x"}), "");
   EXPECT_EQ(refusal("keep", {"far", "last", "--release"}), "");

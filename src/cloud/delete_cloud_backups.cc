@@ -158,6 +158,10 @@ void CloudDeletion::remove_objects(const BackupInfo& backup) const {
     keys.push_back(archive.key);
     trees.insert(archive.name.tablespace_oid);
   }
+  for (const std::string& name : objects.other_names) {
+    if (!catalogue::is_companion_of_archives(name)) continue;
+    keys.push_back(catalogue_.layout().backup_prefix(backup.id) + name);
+  }
   const auto warn_if_missing = [&](std::uint32_t oid) {
     if (trees.contains(oid)) return;
     log::warning(log::kBackupComponent, "Missing file {}{}.* for server {}",

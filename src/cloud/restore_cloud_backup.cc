@@ -227,6 +227,12 @@ UnpackPlan CloudRestore::plan_archives() const {
   require_whole(objects);
   UnpackPlan plan{.items = {}, .jobs = request_.jobs, .interrupt = request_.interrupt};
   for (const StoredArchive& archive : objects.archives) {
+    if (archive.name.is_encrypted) {
+      throw OperationFailed(fmt::format("\"{}\" is encrypted by the server that has made it",
+                                        catalogue_.layout().shown(archive.key)),
+                            "Restore it with 'barman restore', on a host where the server has its "
+                            "encryption_passphrase_command.");
+    }
     const std::uint32_t oid = archive.name.tablespace_oid;
     const auto place = places_.tablespaces.find(oid);
     if (oid != 0 && place == places_.tablespaces.end()) {

@@ -4,13 +4,15 @@
 #include <cstring>
 #include <utility>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "compression/frame_codec.h"
 
 namespace barman::compression {
 
 ParallelCompressor::ParallelCompressor(Algorithm algorithm, std::optional<int> level,
-                                       std::size_t worker_count, pipeline::Sink& next)
+                                       std::size_t worker_count, pipeline::Sink& next,
+                                       Joining joining)
     : algorithm_(algorithm),
       level_(level),
       next_(next),
@@ -18,6 +20,12 @@ ParallelCompressor::ParallelCompressor(Algorithm algorithm, std::optional<int> l
       free_(pieces_.size()),
       full_(pieces_.size()),
       workers_(worker_count) {
+  if (joining == Joining::one_stream) {
+    stream_.emplace(algorithm);
+    const std::string head = stream_->head();
+    first_frame_offset_ = head.size();
+    next_.write(as_bytes(head));
+  }
   for (Piece& piece : pieces_) free_.push(&piece);
   for (std::size_t i = 0; i < worker_count; ++i) workers_.submit([this] { run(); });
 }
@@ -39,6 +47,7 @@ void ParallelCompressor::finish() {
   if (filling_ != nullptr) submit_piece();
   full_.close();
   workers_.wait();
+  if (stream_) next_.write(as_bytes(stream_->tail()));
   next_.finish();
 }
 
@@ -68,7 +77,8 @@ void ParallelCompressor::throw_failure() {
 
 void ParallelCompressor::run() {
   try {
-    const std::unique_ptr<FrameEncoder> encoder = make_frame_encoder(algorithm_, level_);
+    const std::unique_ptr<FrameEncoder> encoder =
+        stream_ ? make_piece_encoder(algorithm_) : make_frame_encoder(algorithm_, level_);
     while (const std::optional<Piece*> next = full_.pop()) {
       Piece& piece = **next;
       piece.frame.resize(encoder->bound(kContentSize));
@@ -95,13 +105,23 @@ void ParallelCompressor::hand_on(Piece& finished) {
     ready_.erase(first);
     ++next_sequence_;
     lock.unlock();
-    next_.write(Bytes(piece.frame).first(piece.frame_size));
-    frames_.push_back({.frame_bytes = static_cast<std::uint32_t>(piece.frame_size),
-                       .content_bytes = static_cast<std::uint32_t>(piece.content_size)});
+    write_out(piece);
     free_.push(&piece);
     lock.lock();
   }
   is_handing_on_ = false;
+}
+
+void ParallelCompressor::write_out(const Piece& piece) {
+  const Bytes content = Bytes(piece.content).first(piece.content_size);
+  next_.write(Bytes(piece.frame).first(piece.frame_size));
+  FrameSize size{.frame_bytes = static_cast<std::uint32_t>(piece.frame_size),
+                 .content_bytes = static_cast<std::uint32_t>(piece.content_size)};
+  if (stream_) {
+    stream_->add(content);
+    size.content_crc = crc32c_finish(crc32c_extend(kCrc32cInitial, content));
+  }
+  frames_.push_back(size);
 }
 
 }  // namespace barman::compression

@@ -123,6 +123,48 @@ std::optional<std::string> find_object_encryption_problem(const ServerConfig& co
   return std::nullopt;
 }
 
+std::optional<std::int64_t> object_lock_days(const ServerConfig& config) {
+  constexpr std::int64_t kDaysOfWeek = 7;
+  // The longest one: locked for too short a time is the worse mistake.
+  constexpr std::int64_t kDaysOfMonth = 31;
+  if (!config.aws_object_lock_mode) return std::nullopt;
+  if (config.aws_object_lock_days) return config.aws_object_lock_days;
+  const auto& policy = config.retention_policy;
+  if (!policy || policy->kind != RetentionPolicy::Kind::recovery_window) return std::nullopt;
+  switch (policy->unit) {
+    case RetentionPolicy::Unit::days:
+      return policy->count;
+    case RetentionPolicy::Unit::weeks:
+      return policy->count * kDaysOfWeek;
+    case RetentionPolicy::Unit::months:
+      return policy->count * kDaysOfMonth;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> find_object_lock_problem(const ServerConfig& config) {
+  constexpr std::int64_t kMaxDays = 36'500;
+  if (!config.aws_object_lock_mode) {
+    if (!config.aws_object_lock_days) return std::nullopt;
+    return "aws_object_lock_days locks nothing without aws_object_lock_mode (governance or "
+           "compliance)";
+  }
+  for (const std::string* const place : {&config.basebackups_directory, &config.wals_directory}) {
+    if (is_cloud_url(*place) && !place->starts_with("s3://")) {
+      return fmt::format("aws_object_lock_mode locks objects of S3 only, not of \"{}\"", *place);
+    }
+  }
+  const auto days = object_lock_days(config);
+  if (!days) {
+    return "aws_object_lock_mode needs aws_object_lock_days, or a retention_policy that is a "
+           "RECOVERY WINDOW";
+  }
+  if (*days > kMaxDays) {
+    return fmt::format("objects cannot be locked for {} days: at most {}", *days, kMaxDays);
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> find_wal_bucket_problem(const ServerConfig& config) {
   // Names of objects tell how they are compressed, and what a command of the user makes has none.
   if (config.has_cloud_wals() && config.compression == "custom") {
@@ -134,6 +176,7 @@ std::optional<std::string> find_wal_bucket_problem(const ServerConfig& config) {
 
 std::optional<std::string> find_bucket_settings_problem(const ServerConfig& config) {
   if (auto problem = find_wal_bucket_problem(config)) return problem;
+  if (auto problem = find_object_lock_problem(config)) return problem;
   if (config.worm_mode && (config.has_cloud_wals() || config.has_cloud_basebackups())) {
     return "WORM mode is not supported when the backup or WAL destination is a cloud storage";
   }

@@ -22,6 +22,8 @@ constexpr std::array kServerOptions = std::to_array<Option>({
     {"archiver_batch_size", kAll, OptionType::integer, "0", &ServerConfig::archiver_batch_size, "", "WAL files archived in one run from the incoming directory; 0 is all."},
     {"autogenerate_manifest", kAll, OptionType::boolean, "false", &ServerConfig::autogenerate_manifest, "", "Write a backup_manifest at the end of an rsync backup."},
     {"aws_check_object_lock", kAll, OptionType::boolean, "off", &ServerConfig::aws_check_object_lock, "", "Test S3 Object Lock before objects of a base backup are deleted."},
+    {"aws_object_lock_mode", kAll, OptionType::word, "", &ServerConfig::aws_object_lock_mode, "governance compliance", "Lock what is written to S3 against deletion. Not an option of Barman."},
+    {"aws_object_lock_days", kAll, OptionType::positive, "", &ServerConfig::aws_object_lock_days, "", "Days for which objects in S3 are locked; unset is the recovery window of retention_policy. Not an option of Barman."},
     {"aws_encryption", kAll, OptionType::cased_word, "", &ServerConfig::aws_encryption, "AES256 aws:kms", "Server-side encryption of objects in S3."},
     {"aws_read_timeout", kAll, OptionType::positive, "", &ServerConfig::aws_read_timeout, "", "Seconds to wait for an answer of S3."},
     {"aws_await_snapshots_timeout", kAll, OptionType::natural, "3600", &ServerConfig::aws_await_snapshots_timeout, "", "Seconds to wait for AWS snapshots to complete."},
@@ -293,7 +295,8 @@ const Option* find_option(std::string_view name) {
 std::span<const GlobalOption> global_options() { return kGlobalOptions; }
 
 bool is_own_option(std::string_view name) {
-  return name == "streaming_archiver_prompt" || name == "streaming_archiver_synchronous";
+  return name == "streaming_archiver_prompt" || name == "streaming_archiver_synchronous" ||
+         name == "aws_object_lock_mode" || name == "aws_object_lock_days";
 }
 
 bool is_known_global_key(std::string_view key) {

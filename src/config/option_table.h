@@ -57,7 +57,8 @@ using OptionMember = std::variant<
     std::optional<BackupFormat> ServerConfig::*, std::optional<CompressionSide> ServerConfig::*,
     std::optional<Encryption> ServerConfig::*, std::optional<ReuseBackup> ServerConfig::*,
     SynchronousReceiving ServerConfig::*, SlotCreation ServerConfig::*,
-    StagingLocation ServerConfig::*, RetentionMode ServerConfig::*, BackupOptions ServerConfig::*,
+    StagingLocation ServerConfig::*, RetentionMode ServerConfig::*,
+    std::optional<ObjectLockMode> ServerConfig::*, BackupOptions ServerConfig::*,
     RecoveryOptions ServerConfig::*, std::optional<Interval> ServerConfig::*,
     std::optional<RetentionPolicy> ServerConfig::*, TablespaceLimits ServerConfig::*,
     std::vector<std::string> ServerConfig::*>;

@@ -31,7 +31,7 @@ TEST(Rendering, ShowServersPrintsNativeForms) {
               "snapshot_disks = d1,d2\nretention_policy = recovery window of 7 days\n"
               "cloud_staging_max_size = 1Ki\n"));
   const auto text = [&](std::string_view key) { return python_text(find(shown, key)); };
-  EXPECT_EQ(shown.size(), 127U);
+  EXPECT_EQ(shown.size(), 129U);
   EXPECT_TRUE(std::is_sorted(shown.begin(), shown.end(),
                              [](const auto& a, const auto& b) { return a.first < b.first; }));
   EXPECT_EQ(text("active"), "True");
@@ -78,7 +78,7 @@ TEST(Rendering, ExportsTextAndNumbers) {
   const ShownOptions shown = list_exported_options(
       resolve("backup_options = external_configuration, concurrent_backup\n"
               "last_wal_maximum_age = 2 hours\ntablespace_bandwidth_limit = t1:100\n"));
-  EXPECT_EQ(shown.size(), 125U);
+  EXPECT_EQ(shown.size(), 127U);
   EXPECT_EQ(shown.front().first, "active");
   EXPECT_EQ(shown.back().first, "name");
   EXPECT_EQ(find(shown, "backup_options"),

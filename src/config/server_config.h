@@ -28,6 +28,7 @@ enum class SynchronousReceiving { automatic, on, off };
 enum class SlotCreation { manual, automatic };
 enum class StagingLocation { local, remote };
 enum class RetentionMode { automatic };
+enum class ObjectLockMode { governance, compliance };
 // The word of the configuration file: "local-rsync".
 std::string_view to_text(BackupMethod method);
 std::string_view to_text(BackupCompression compression);
@@ -202,6 +203,9 @@ struct ServerConfig {
   std::optional<std::string> aws_profile;
   std::optional<std::string> aws_region;
   bool aws_check_object_lock = false;
+  // Of objects that are written; without days as long as the recovery window.
+  std::optional<ObjectLockMode> aws_object_lock_mode;
+  std::optional<std::int64_t> aws_object_lock_days;
   std::optional<std::string> aws_encryption;
   std::optional<std::string> aws_sse_kms_key_id;
   std::optional<std::string> aws_sse_customer_key;

@@ -372,6 +372,8 @@ std::optional<std::string> find_version_problem(const ServerConfig& config, int 
 std::optional<std::string> find_encryption_problem(const ServerConfig& config) {
   if (config.encryption != Encryption::gpg) return std::nullopt;
   if (!config.encryption_key_id) return "encryption_key_id is not set";
+  // Archives in a bucket are what they are, whatever is set for those of a disk.
+  if (config.has_cloud_basebackups()) return std::nullopt;
   if (config.backup_method != BackupMethod::postgres)
     return "encryption needs backup_method = postgres";
   if (!config.backup_compression) return "encryption needs backup_compression (none is allowed)";

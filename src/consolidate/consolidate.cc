@@ -76,6 +76,15 @@ BackupInfo describe_result(const catalogue::Catalogue& catalogue, const BackupIn
   return info;
 }
 
+// What was encrypted stays encrypted, whatever is set now.
+stored::ArchiveForm bucket_form(const server::Server& server, std::size_t worker_count,
+                                bool is_encrypted) {
+  stored::ArchiveForm form = backup::plan_form(server.config(), {}, worker_count).bucket_archives;
+  form.cipher.reset();
+  if (is_encrypted) form.cipher = server.cipher();
+  return form;
+}
+
 // The level belongs to the algorithm for which it is configured.
 std::optional<int> compression_level(const config::ServerConfig& config, const BackupInfo& backup) {
   if (!config.backup_compression_level || !config.backup_compression ||
@@ -147,15 +156,14 @@ BackupInfo consolidate_backup(const server::Server& server, const BackupInfo& ba
   const stored::BackupChain chain = stored::BackupChain::open(
       catalogue, backup, {.interrupt = server.interrupt(), .cipher = server.cipher()});
   refuse_mixed_checksums(server, chain);
-  const MergeSettings settings{
-      .catalogue = catalogue,
-      .chain = chain,
-      .worker_count = worker_count,
-      .cipher = server.cipher(),
-      .compression_level = compression_level(server.config(), backup),
-      .bucket_form = backup::plan_form(server.config(), {}, worker_count).bucket_archives,
-      .interrupt = server.interrupt(),
-      .progress = progress};
+  const MergeSettings settings{.catalogue = catalogue,
+                               .chain = chain,
+                               .worker_count = worker_count,
+                               .cipher = server.cipher(),
+                               .compression_level = compression_level(server.config(), backup),
+                               .bucket_form = bucket_form(server, worker_count, is_encrypted),
+                               .interrupt = server.interrupt(),
+                               .progress = progress};
   const bool is_in_archives = is_encrypted || !server.locations().has_local_backups;
   const std::unique_ptr<ChainMerge> merge =
       is_in_archives ? make_merge_of_archives(settings) : make_merge_of_files(settings);

@@ -174,16 +174,17 @@ class MergeOfArchives final : public ChainMerge {
   explicit MergeOfArchives(const MergeSettings& settings) : settings_(settings) {}
 
   void check() override {
-    // What the incremental ones need of this host is seen when they are read.
-    if (!settings_.catalogue.locations().has_local_backups) return;
+    const bool is_local = settings_.catalogue.locations().has_local_backups;
     const BackupInfo& backup = settings_.chain.backup();
-    if (!settings_.cipher.can_encrypt()) {
+    if ((is_local || settings_.bucket_form.cipher) && !settings_.cipher.can_encrypt()) {
       throw Error(ErrorKind::config,
                   fmt::format("backup '{}' builds on encrypted ones, and no 'encryption_key_id' is "
                               "configured with which the full backup could be encrypted",
                               backup.id.value),
                   "Set encryption_key_id to the key with which backups are encrypted.");
     }
+    // What the incremental ones need of this host is seen when they are read.
+    if (!is_local) return;
     // The result is not larger than all backups of the chain together.
     std::uint64_t needed = 0;
     for (const stored::ChainMember& member : settings_.chain.members()) {

@@ -22,6 +22,15 @@ std::vector<BackupInfo> list_readable_backups(Messages& messages, const server::
   return std::move(list.backups);
 }
 
+void warn_of_unread_bucket(Messages& messages, const server::Server& server,
+                           const catalogue::Annotations& annotations) {
+  if (annotations.unread_bucket.empty()) return;
+  messages.warning(
+      fmt::format("the bucket of server {} cannot be read: {}. What is shown is what this host "
+                  "knows",
+                  server.name(), annotations.unread_bucket));
+}
+
 wal_archive::WalLines wal_lines(const server::Server& server) {
   return [archive = wal_archive::WalArchive(server),
           name = server.name()](const wal_archive::WalIndexVisitor& visitor) {

@@ -17,6 +17,9 @@ namespace barman::facts {
 std::vector<catalogue::BackupInfo> list_readable_backups(Messages& messages,
                                                          const server::Server& server);
 void warn_of_broken(Messages& messages, const std::vector<catalogue::BrokenBackup>& broken);
+// That a bucket could not be asked for `annotations`: what is shown is what this host knows.
+void warn_of_unread_bucket(Messages& messages, const server::Server& server,
+                           const catalogue::Annotations& annotations);
 
 // The lines of the server's WAL index, under its lock. A name that is none of WAL files ends the
 // visit with a hint to rebuild the index.

@@ -45,7 +45,8 @@ constexpr std::array kAzureHints = {
 
 HttpSettings azure_http_settings(const StoreOptions& options) {
   const Environment environment = environment_of(options);
-  HttpSettings result{.read_timeout = options.read_timeout.value_or(kAzureReadTimeout),
+  HttpSettings result{.connect_timeout = options.connect_limit.value_or(kConnectTimeout),
+                      .read_timeout = options.read_timeout.value_or(kAzureReadTimeout),
                       .ca_file = environment("REQUESTS_CA_BUNDLE").value_or(""),
                       .max_bytes_per_second = options.max_bytes_per_second,
                       .interrupt = options.interrupt};

@@ -66,8 +66,10 @@ struct HttpAnswer {
   std::string header(const std::string& lower_case_name) const;
 };
 
+inline constexpr std::chrono::milliseconds kConnectTimeout = std::chrono::seconds(60);
+
 struct HttpSettings {
-  std::chrono::milliseconds connect_timeout = std::chrono::seconds(60);
+  std::chrono::milliseconds connect_timeout = kConnectTimeout;
   // Without a byte in either direction.
   std::chrono::seconds read_timeout{60};
   std::string ca_file;

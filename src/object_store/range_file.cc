@@ -13,13 +13,17 @@ constexpr std::size_t kSmallestRead = std::size_t{64} << 10;
 
 }  // namespace
 
-RangeFile::RangeFile(std::unique_ptr<RangeSource> source, std::uint64_t size_bytes,
+RangeFile::RangeFile(std::shared_ptr<RangeSource> source, std::uint64_t size_bytes,
                      std::vector<std::byte> beginning)
     : source_(std::move(source)),
       size_bytes_(size_bytes),
       window_{.offset = 0, .content = std::move(beginning)} {}
 
 RangeFile::~RangeFile() = default;
+
+std::unique_ptr<pipeline::ContentFile> RangeFile::another() const {
+  return std::make_unique<RangeFile>(source_, size_bytes_, std::vector<std::byte>());
+}
 
 std::size_t RangeFile::read_at(std::uint64_t offset, MutableBytes buffer) {
   if (offset >= size_bytes_) return 0;

@@ -15,7 +15,7 @@
 
 namespace barman::object_store {
 
-// One version of an object. Two ranges may be read at once.
+// One version of an object. Several ranges may be read at once, by several threads.
 class RangeSource {
  public:
   virtual ~RangeSource() = default;
@@ -29,7 +29,7 @@ inline constexpr std::size_t kFirstWindow = std::size_t{256} << 10;
 class RangeFile final : public pipeline::ContentFile {
  public:
   // `beginning` has been read already.
-  RangeFile(std::unique_ptr<RangeSource> source, std::uint64_t size_bytes,
+  RangeFile(std::shared_ptr<RangeSource> source, std::uint64_t size_bytes,
             std::vector<std::byte> beginning);
   RangeFile(const RangeFile&) = delete;
   RangeFile& operator=(const RangeFile&) = delete;
@@ -38,6 +38,8 @@ class RangeFile final : public pipeline::ContentFile {
 
   std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override;
   std::uint64_t size_bytes() const override { return size_bytes_; }
+  // Needs no request.
+  std::unique_ptr<pipeline::ContentFile> another() const override;
 
  private:
   struct Window {
@@ -52,7 +54,7 @@ class RangeFile final : public pipeline::ContentFile {
   // The window that was fetched ahead, when it is the one.
   bool take_ahead(std::uint64_t offset);
 
-  const std::unique_ptr<RangeSource> source_;
+  const std::shared_ptr<RangeSource> source_;
   const std::uint64_t size_bytes_;
   Window window_;
   std::size_t window_size_ = kFirstWindow;

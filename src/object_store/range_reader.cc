@@ -130,7 +130,7 @@ std::unique_ptr<pipeline::ContentFile> open_in_ranges(std::shared_ptr<StoreClien
                 "Try again; when it happens again, the object is damaged.");
   }
   return std::make_unique<RangeFile>(
-      std::make_unique<StoredRange>(std::move(client), std::move(call), answer.header("etag")),
+      std::make_shared<StoredRange>(std::move(client), std::move(call), answer.header("etag")),
       size_bytes, std::move(beginning));
 }
 

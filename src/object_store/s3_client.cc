@@ -43,7 +43,8 @@ constexpr std::array<std::string_view, 4> kExpiredCodes = {"ExpiredToken", "Expi
                                                            "InvalidToken", "TokenRefreshRequired"};
 
 HttpSettings s3_http_settings(const StoreOptions& options, const AwsSettings& settings) {
-  HttpSettings result{.read_timeout = options.read_timeout.value_or(kUsualReadTimeout),
+  HttpSettings result{.connect_timeout = options.connect_limit.value_or(kConnectTimeout),
+                      .read_timeout = options.read_timeout.value_or(kUsualReadTimeout),
                       .ca_file = settings.ca_file,
                       .max_bytes_per_second = options.max_bytes_per_second,
                       .interrupt = options.interrupt};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <random>
 #include <utility>
 
@@ -86,12 +87,25 @@ std::string StoreClient::full_key(std::string_view key) const {
 }
 
 HttpAnswer StoreClient::send(const StoreCall& call) {
+  if (auto known = find_unreachable()) {
+    HttpAnswer answer;
+    answer.failure = HttpFailure::cannot_connect;
+    answer.failure_text = *std::move(known);
+    fail(call, answer);
+  }
+  const auto begun = std::chrono::steady_clock::now();
   Attempts state;
   begin(call, state);
   for (;;) {
     HttpRequest request = prepare(call, state);
     if (call.on_interrupt == HttpRequest::OnInterrupt::go_on) request.time_limit = kCleanUpLimit;
     HttpAnswer answer = http_.send(request);
+    if (options_.connect_limit && !answer.is_whole() &&
+        (answer.failure == HttpFailure::cannot_connect ||
+         std::chrono::steady_clock::now() - begun >= *options_.connect_limit)) {
+      note_unreachable(answer);
+      fail(call, answer);
+    }
     if (answer.is_whole() && contains(call.expected, answer.status)) return answer;
     // S3 begins to answer "200 OK" before it knows whether an upload can be completed.
     const bool may_be_error = call.method == "POST" && !answer.body.empty();
@@ -109,6 +123,17 @@ HttpAnswer StoreClient::send(const StoreCall& call) {
     pause(state.number, answer, call.on_interrupt);
     ++state.number;
   }
+}
+
+std::optional<std::string> StoreClient::find_unreachable() const {
+  if (!options_.connect_limit) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  return unreachable_;
+}
+
+void StoreClient::note_unreachable(const HttpAnswer& answer) {
+  const std::lock_guard lock(mutex_);
+  unreachable_ = answer.failure_text;
 }
 
 bool StoreClient::tells_missing_bucket(const HttpAnswer& answer) const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -97,12 +98,18 @@ class StoreClient {
   const HttpClient& http() const { return http_; }
 
  private:
+  // With StoreOptions::connect_limit: what was told when the provider could not be reached.
+  std::optional<std::string> find_unreachable() const;
+  void note_unreachable(const HttpAnswer& answer);
+
   Verdict judge_whole(const StoreCall& call, const HttpAnswer& answer, Attempts& state);
 
   const StoreUrl url_;
   const StoreOptions options_;
   const unsigned max_attempts_;
   const HttpClient http_;
+  mutable std::mutex mutex_;
+  std::optional<std::string> unreachable_;
 };
 
 }  // namespace barman::object_store

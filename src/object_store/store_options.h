@@ -51,6 +51,10 @@ struct StoreOptions {
   std::string storage_class;
   // After it, an attempt without a byte is given up. nullopt = 60 s.
   std::optional<std::chrono::seconds> read_timeout;
+  // Set: somebody waits for an answer of the program. Who cannot connect within that time, or has
+  // heard nothing for longer, gives up, and so do all later requests of the store, at once.
+  // nullopt = 60 s, and further attempts.
+  std::optional<std::chrono::milliseconds> connect_limit;
   // Attempts of one request in all. nullopt = as the environment or the profile says, else 5.
   std::optional<unsigned> max_attempts;
   // Before the second attempt at most; doubled for each further one, with jitter.

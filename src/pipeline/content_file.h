@@ -17,6 +17,8 @@ class ContentFile {
   // Fills `buffer`, fewer bytes only at the end of the file. Throws `corrupt` for damaged content.
   virtual std::size_t read_at(std::uint64_t offset, MutableBytes buffer) = 0;
   virtual std::uint64_t size_bytes() const = 0;
+  // The same version of the file for another thread; nullptr where it must be opened again.
+  virtual std::unique_ptr<ContentFile> another() const { return nullptr; }
   // The file as it lies on disk, for sharing its blocks; nullptr when it does not.
   virtual const Fd* descriptor() const { return nullptr; }
 };

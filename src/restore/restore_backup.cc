@@ -32,6 +32,7 @@
 #include "server/server_hooks.h"
 #include "stored/archive_file.h"
 #include "stored/backup_chain.h"
+#include "stored/bucket_tree.h"
 #include "stored/kept_configuration.h"
 #include "wal_archive/archive_wal.h"
 #include "wal_archive/read_branches.h"
@@ -265,7 +266,11 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
                                 {.interrupt = server.interrupt(), .cipher = server.cipher()});
   // A wrong passphrase is told before anything is written.
   for (const stored::ChainMember& member : chain.members()) {
-    if (!member.info.encryption || !server.locations().has_local_backups) continue;
+    if (!member.info.encryption) continue;
+    if (const auto bucket = server.catalogue().bucket()) {
+      stored::require_decryptable(*bucket, member.info, server.cipher());
+      continue;
+    }
     const auto archive = stored::find_archive(server.catalogue().data_directory(member.info.id), 0);
     if (archive) stored::require_decryptable(*archive, server.cipher());
   }

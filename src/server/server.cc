@@ -21,6 +21,9 @@ std::optional<catalogue::BucketLocation> bucket_of(const config::ServerConfig& c
                                                    std::shared_ptr<ServerBuckets> buckets) {
   if (!config.has_cloud_basebackups()) return std::nullopt;
   catalogue::BucketLocation location;
+  if (config.aws_object_lock_mode) {
+    location.open_notes = [buckets] { return buckets->find(ObjectsOf::notes); };
+  }
   location.open = [buckets = std::move(buckets)] { return buckets->find(ObjectsOf::backups); };
   // A URL that cannot be used is told by who opens it; other commands go on.
   try {
@@ -79,9 +82,10 @@ Server::Server(const config::ServerConfig& config, const config::GlobalConfig& g
     : config_(config),
       global_(global),
       program_(std::move(program)),
-      buckets_(config.has_cloud_basebackups() || config.has_cloud_wals()
-                   ? std::make_shared<ServerBuckets>(config_, program_.interrupt)
-                   : nullptr),
+      buckets_(
+          config.has_cloud_basebackups() || config.has_cloud_wals()
+              ? std::make_shared<ServerBuckets>(config_, program_.interrupt, program_.bucket_limit)
+              : nullptr),
       catalogue_(locations_of(config, global, buckets_)) {}
 
 postgres::Connection Server::connect(const postgres::ConnectionLimits& limits) const {

@@ -30,6 +30,8 @@ struct ProgramContext {
   std::filesystem::path configuration_path;
   Interrupt interrupt;
   WallClock clock = {};
+  // How long to try to connect to a bucket; see StoreOptions::connect_limit.
+  std::optional<std::chrono::milliseconds> bucket_limit = {};
 };
 
 class Server {

@@ -15,10 +15,11 @@ namespace barman::server {
 namespace {
 
 constexpr std::uint64_t kBytesOfKilobyte = 1000;
+constexpr std::chrono::seconds kImpatientSilence{10};
 constexpr std::uint64_t kSegmentPart = std::uint64_t{24} << 20;
 
 const std::string& location_of(const config::ServerConfig& config, ObjectsOf what) {
-  return what == ObjectsOf::backups ? config.basebackups_directory : config.wals_directory;
+  return what == ObjectsOf::wal ? config.wals_directory : config.basebackups_directory;
 }
 
 std::optional<object_store::AzureCredential> azure_credential(const config::ServerConfig& config) {
@@ -32,6 +33,21 @@ std::optional<object_store::AzureCredential> azure_credential(const config::Serv
       ErrorKind::config,
       fmt::format("azure_credential '{}' of server '{}' is none that is known", word, config.name),
       "Set azure_credential to azure-cli, managed-identity or default.");
+}
+
+// A bucket that locks keeps all versions: what is removed is removed in all of them, or it would
+// stay for ever behind a mark. Without days nothing can be written, and all be read.
+void set_lock(const config::ServerConfig& config, ObjectsOf what,
+              object_store::StoreOptions& options) {
+  using object_store::LockMode;
+  if (!config.aws_object_lock_mode || !location_of(config, what).starts_with("s3://")) return;
+  options.removes_versions = true;
+  if (what == ObjectsOf::notes) return;
+  options.lock = object_store::ObjectLockRule{
+      .mode = config.aws_object_lock_mode == config::ObjectLockMode::governance
+                  ? LockMode::governance
+                  : LockMode::compliance,
+      .days = config::object_lock_days(config).value_or(0)};
 }
 
 }  // namespace
@@ -48,7 +64,7 @@ object_store::StoreUrl bucket_url(const config::ServerConfig& config, ObjectsOf 
   }
   object_store::StoreUrl url = object_store::parse_store_url(location, *provider);
   if (!url.prefix.empty()) url.prefix += '/';
-  url.prefix += config.name + (what == ObjectsOf::backups ? "/base" : "/wals");
+  url.prefix += config.name + (what == ObjectsOf::wal ? "/wals" : "/base");
   return url;
 }
 
@@ -70,6 +86,7 @@ object_store::StoreOptions bucket_options(const config::ServerConfig& config, Ob
   if (config.aws_read_timeout) {
     options.read_timeout = std::chrono::seconds(*config.aws_read_timeout);
   }
+  set_lock(config, what, options);
   options.azure_credential = azure_credential(config);
   // A lower bound: the driver's own size is larger than what providers want at least.
   if (config.cloud_upload_min_chunk_size) {
@@ -90,16 +107,24 @@ object_store::StoreOptions bucket_options(const config::ServerConfig& config, Ob
   return options;
 }
 
-ServerBuckets::ServerBuckets(const config::ServerConfig& config, Interrupt interrupt)
-    : config_(config), interrupt_(std::move(interrupt)) {}
+ServerBuckets::ServerBuckets(const config::ServerConfig& config, Interrupt interrupt,
+                             std::optional<std::chrono::milliseconds> connect_limit)
+    : config_(config), interrupt_(std::move(interrupt)), connect_limit_(connect_limit) {}
 
 std::shared_ptr<object_store::ObjectStore> ServerBuckets::find(ObjectsOf what) {
   if (!config::is_cloud_url(location_of(config_, what))) return nullptr;
   const std::lock_guard lock(mutex_);
-  std::shared_ptr<object_store::ObjectStore>& store = what == ObjectsOf::backups ? backups_ : wal_;
+  std::shared_ptr<object_store::ObjectStore>& store = what == ObjectsOf::backups ? backups_
+                                                      : what == ObjectsOf::notes ? notes_
+                                                                                 : wal_;
   if (!store) {
-    store = object_store::open_store(bucket_url(config_, what),
-                                     bucket_options(config_, what, interrupt_));
+    object_store::StoreOptions options = bucket_options(config_, what, interrupt_);
+    options.connect_limit = connect_limit_;
+    if (connect_limit_) {
+      options.read_timeout =
+          std::min(options.read_timeout.value_or(kImpatientSilence), kImpatientSilence);
+    }
+    store = object_store::open_store(bucket_url(config_, what), options);
   }
   return store;
 }

@@ -7,8 +7,10 @@
 // come from the environment and the profile, as Barman's do.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,7 +22,9 @@
 
 namespace barman::server {
 
-enum class ObjectsOf { backups, wal };
+// Notes lie beside the backups, and may be replaced and removed at any time: keeps, and the marks
+// of deletions.
+enum class ObjectsOf { backups, wal, notes };
 
 // The URL as it is configured, with "SRV/base" or "SRV/wals" behind its path. Throws `config` for a
 // URL that no provider knows.
@@ -34,7 +38,8 @@ object_store::StoreOptions bucket_options(const config::ServerConfig& config, Ob
 // that. Kept, with their connections, as long as this is. For several threads.
 class ServerBuckets {
  public:
-  ServerBuckets(const config::ServerConfig& config, Interrupt interrupt);
+  ServerBuckets(const config::ServerConfig& config, Interrupt interrupt,
+                std::optional<std::chrono::milliseconds> connect_limit = {});
 
   // nullptr when these lie on this host. Throws `config` as the functions above.
   std::shared_ptr<object_store::ObjectStore> find(ObjectsOf what);
@@ -42,8 +47,10 @@ class ServerBuckets {
  private:
   const config::ServerConfig config_;
   const Interrupt interrupt_;
+  const std::optional<std::chrono::milliseconds> connect_limit_;
   std::mutex mutex_;
   std::shared_ptr<object_store::ObjectStore> backups_;
+  std::shared_ptr<object_store::ObjectStore> notes_;
   std::shared_ptr<object_store::ObjectStore> wal_;
 };
 

@@ -126,13 +126,16 @@ ArchiveStamp stamp_of(const Fd& archive, const fs::path& path) {
 }
 
 void require_decryptable(const ArchiveFile& archive, const encryption::Cipher& cipher) {
-  constexpr std::size_t kBeginSize = std::size_t{64} << 10;
   if (!archive.is_encrypted) return;
   const Fd file = open_file(archive.path, O_RDONLY);
-  std::vector<std::byte> begin(kBeginSize);
+  std::vector<std::byte> begin(kDecryptableBegin);
   begin.resize(read_full(file, begin, archive.path));
+  require_decryptable(begin, archive.path.string(), cipher);
+}
+
+void require_decryptable(Bytes begin, const std::string& name, const encryption::Cipher& cipher) {
   DroppingSink nowhere;
-  const auto decryptor = cipher.make_decryptor(nowhere, archive.path.string());
+  const auto decryptor = cipher.make_decryptor(nowhere, name);
   try {
     decryptor->write(begin);
     decryptor->finish();

@@ -56,6 +56,9 @@ struct SequentialReading {
 // Tries the key and the passphrase on the begin of an encrypted archive. Throws `config` when they
 // are not those of the archive; what is damaged is left to who reads it.
 void require_decryptable(const ArchiveFile& archive, const encryption::Cipher& cipher);
+// The same of such a begin; `name` is that of the archive.
+void require_decryptable(Bytes begin, const std::string& name, const encryption::Cipher& cipher);
+inline constexpr std::size_t kDecryptableBegin = std::size_t{64} << 10;
 
 // Reads the whole archive once, decrypting and decompressing it on the way, in a second thread
 // beside the visitor's. Throws `corrupt` naming the archive.

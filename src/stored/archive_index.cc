@@ -24,6 +24,8 @@ using pipeline::TarMemberType;
 
 constexpr std::string_view kMagic = "BARMANIX";
 constexpr std::uint32_t kVersion = 1;
+// The frames are pieces of one stream.
+constexpr std::uint32_t kOneStreamVersion = 2;
 // Six numbers of 8 bytes, three of 4, the magic.
 constexpr std::size_t kFooterSize = 68;
 constexpr std::size_t kChecksumOffset = 56;
@@ -54,10 +56,20 @@ std::uint64_t get_fixed(Bytes bytes, std::size_t offset, std::size_t size_bytes)
 }  // namespace
 
 ArchiveIndexWriter::ArchiveIndexWriter(const std::filesystem::path& path)
-    : file_(std::in_place, path, 0600), fd_(file_->fd()), pending_(kMagic), crc_(kCrc32cInitial) {}
+    : file_(std::in_place, path, 0600),
+      write_([this](Bytes data) { write_full(file_->fd(), data, file_->temporary_path()); }),
+      pending_(kMagic),
+      crc_(kCrc32cInitial) {}
 
 ArchiveIndexWriter::ArchiveIndexWriter(const Fd& anonymous_file)
-    : fd_(anonymous_file), pending_(kMagic), crc_(kCrc32cInitial) {}
+    : write_([&anonymous_file](Bytes data) { write_full(anonymous_file, data, kAnonymous); }),
+      pending_(kMagic),
+      crc_(kCrc32cInitial) {}
+
+ArchiveIndexWriter::ArchiveIndexWriter(pipeline::Sink& object)
+    : write_([&object](Bytes data) { object.write(data); }),
+      pending_(kMagic),
+      crc_(kCrc32cInitial) {}
 
 void ArchiveIndexWriter::put_number(std::uint64_t value) {
   for (; value >= 0x80U; value >>= 7U)
@@ -72,7 +84,7 @@ void ArchiveIndexWriter::put_fixed(std::uint64_t value, std::size_t size_bytes) 
 
 void ArchiveIndexWriter::flush() {
   crc_ = crc32c_extend(crc_, as_bytes(pending_));
-  write_full(fd_, as_bytes(pending_), file_ ? file_->temporary_path() : kAnonymous);
+  write_(as_bytes(pending_));
   size_bytes_ += pending_.size();
   pending_.clear();
 }
@@ -108,9 +120,12 @@ void ArchiveIndexWriter::commit(const ArchiveFacts& facts,
                                 const std::vector<compression::FrameSize>& frames) {
   flush();
   const std::uint64_t members_end = size_bytes_;
+  const bool is_one_stream = facts.joining == compression::Joining::one_stream;
+  if (is_one_stream) put_number(facts.first_frame_offset);
   for (const compression::FrameSize& frame : frames) {
     put_number(frame.frame_bytes);
     put_number(frame.content_bytes);
+    if (is_one_stream) put_fixed(frame.content_crc, 4);
     if (pending_.size() >= kBufferSize) flush();
   }
   const auto* const algorithm =
@@ -122,7 +137,7 @@ void ArchiveIndexWriter::commit(const ArchiveFacts& facts,
   put_fixed(static_cast<std::uint64_t>(facts.stamp.mtime_seconds), 8);
   put_fixed(facts.stream_size, 8);
   put_fixed(static_cast<std::uint64_t>(algorithm - kIndexedAlgorithms.begin()), 4);
-  put_fixed(kVersion, 4);
+  put_fixed(is_one_stream ? kOneStreamVersion : kVersion, 4);
   flush();
   put_fixed(crc32c_finish(crc_), 4);
   pending_ += kMagic;
@@ -151,6 +166,11 @@ class ArchiveIndex::Input {
       if ((byte & 0x80U) == 0) return value;
       if (shift == 63) index_.fail("a number is too large");
     }
+  }
+  std::uint32_t get_fixed_32() {
+    std::uint32_t value = 0;
+    for (unsigned shift = 0; shift < 32; shift += 8) value |= std::uint32_t{get_byte()} << shift;
+    return value;
   }
   // Replaces `text` behind its first `keep` bytes.
   void get_text(std::string& text, std::size_t keep, std::uint64_t size) {
@@ -224,11 +244,15 @@ void ArchiveIndex::parse_members(Input& input, const MemberVisitor& visit) const
 }
 
 void ArchiveIndex::parse_frames(Input& input, std::uint64_t count) {
+  const bool is_one_stream = facts_.joining == compression::Joining::one_stream;
   Frame at;
+  if (is_one_stream) at.archive_offset = facts_.first_frame_offset = input.get_number();
+  if (at.archive_offset > facts_.stamp.size_bytes) fail("its frames lie behind the archive");
   for (std::uint64_t i = 0; i < count; ++i) {
-    frames_.push_back(at);
     const std::uint64_t frame_bytes = input.get_number();
     const std::uint64_t content_bytes = input.get_number();
+    if (is_one_stream) at.content_crc = input.get_fixed_32();
+    frames_.push_back(at);
     if (frame_bytes == 0 || content_bytes == 0 || content_bytes > kMaxFrameContent ||
         frame_bytes > facts_.stamp.size_bytes - at.archive_offset ||
         content_bytes > facts_.stream_size - at.stream_offset) {
@@ -238,7 +262,10 @@ void ArchiveIndex::parse_frames(Input& input, std::uint64_t count) {
     at.stream_offset += content_bytes;
   }
   if (count == 0) return;
-  if (at.archive_offset != facts_.stamp.size_bytes || at.stream_offset != facts_.stream_size) {
+  // One stream has its tail there.
+  const bool is_whole = is_one_stream ? at.archive_offset <= facts_.stamp.size_bytes
+                                      : at.archive_offset == facts_.stamp.size_bytes;
+  if (!is_whole || at.stream_offset != facts_.stream_size) {
     fail("its frames do not add up to the archive");
   }
   frames_.push_back(at);
@@ -257,14 +284,17 @@ std::optional<ArchiveIndex> ArchiveIndex::parse(ReadAt read_at, std::uint64_t si
   if (as_text(footer).substr(kFooterSize - kMagic.size()) != kMagic) {
     index.fail("it does not end as an index does");
   }
-  if (get_fixed(footer, 52, 4) != kVersion) return std::nullopt;
+  const std::uint64_t version = get_fixed(footer, 52, 4);
+  if (version != kVersion && version != kOneStreamVersion) return std::nullopt;
   const std::uint64_t frame_count = get_fixed(footer, 16, 8);
   const std::uint64_t algorithm = get_fixed(footer, 48, 4);
   index.members_end_ = get_fixed(footer, 0, 8);
   index.member_count_ = get_fixed(footer, 8, 8);
   index.facts_ = {.stamp = {.size_bytes = get_fixed(footer, 24, 8),
                             .mtime_seconds = static_cast<std::int64_t>(get_fixed(footer, 32, 8))},
-                  .stream_size = get_fixed(footer, 40, 8)};
+                  .stream_size = get_fixed(footer, 40, 8),
+                  .joining = version == kOneStreamVersion ? compression::Joining::one_stream
+                                                          : compression::Joining::frames};
   if (index.members_end_ < kMagic.size() || index.members_end_ > footer_begin ||
       algorithm >= kIndexedAlgorithms.size()) {
     index.fail("its footer makes no sense");

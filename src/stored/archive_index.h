@@ -18,6 +18,7 @@
 #include "base/durable.h"
 #include "compression/algorithm.h"
 #include "compression/parallel_compressor.h"
+#include "pipeline/sink.h"
 #include "pipeline/tar_reader.h"
 #include "stored/archive_file.h"
 #include "stored/path_table.h"
@@ -33,6 +34,10 @@ struct ArchiveFacts {
   // Of the tar stream.
   std::uint64_t stream_size = 0;
   std::optional<compression::Algorithm> algorithm;
+  // Of a compressed one: a row of frames, or pieces of one stream (compression/piece_codec.h).
+  compression::Joining joining = compression::Joining::frames;
+  // Behind the head of the stream; 0 for a row of frames.
+  std::uint64_t first_frame_offset = 0;
 };
 
 // Writes the index while the archive comes in.
@@ -42,6 +47,10 @@ class ArchiveIndexWriter {
   explicit ArchiveIndexWriter(const std::filesystem::path& path);
   // Into an open file without a name, which lives longer.
   explicit ArchiveIndexWriter(const Fd& anonymous_file);
+  // Into an object, which lives longer and is finished by its owner.
+  explicit ArchiveIndexWriter(pipeline::Sink& object);
+  ArchiveIndexWriter(const ArchiveIndexWriter&) = delete;
+  ArchiveIndexWriter& operator=(const ArchiveIndexWriter&) = delete;
 
   // In the order of the archive.
   void add(const pipeline::TarMember& member);
@@ -55,7 +64,7 @@ class ArchiveIndexWriter {
   void flush();
 
   std::optional<AtomicFile> file_;
-  const Fd& fd_;
+  const std::function<void(Bytes)> write_;
   std::string pending_;
   std::uint32_t crc_;
   std::uint64_t size_bytes_ = 0;
@@ -73,6 +82,8 @@ class ArchiveIndex {
   struct Frame {
     std::uint64_t archive_offset = 0;
     std::uint64_t stream_offset = 0;
+    // CRC-32C of its content, of a piece of one stream.
+    std::uint32_t content_crc = 0;
   };
   struct Location {
     std::uint64_t content_offset = 0;

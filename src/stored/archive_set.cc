@@ -5,7 +5,10 @@
 
 #include "base/error.h"
 #include "compression/codec.h"
+#include "compression/parallel_compressor.h"
+#include "pipeline/relative_path.h"
 #include "pipeline/tar_writer.h"
+#include "stored/archive_index.h"
 
 namespace barman::stored {
 namespace {
@@ -28,6 +31,72 @@ class ObjectTap final : public pipeline::Sink {
   std::uint64_t size_bytes_ = 0;
 };
 
+// Members go into the index only.
+class IndexedMembers final : public pipeline::TarVisitor {
+ public:
+  explicit IndexedMembers(ArchiveIndexWriter& index) : index_(index) {}
+  void begin_member(const pipeline::TarMember& member) override {
+    using enum pipeline::TarMemberType;
+    const bool is_indexed =
+        member.type == regular || member.type == directory || member.type == symlink;
+    if (is_indexed && pipeline::is_safe_relative_path(member.path)) index_.add(member);
+  }
+  void write(Bytes) override {}
+  void end_member() override {}
+
+ private:
+  ArchiveIndexWriter& index_;
+};
+
+// The index of one archive, as the archive is written.
+class ObjectIndex {
+ public:
+  ObjectIndex(storage::Storage& storage, const std::string& key, const std::string& archive_name)
+      : object_(storage.create(key, storage::IfPresent::replace)),
+        writer_(*object_),
+        members_(writer_),
+        reader_(members_, archive_name, pipeline::TarEnd::required, pipeline::TarTypes::all) {}
+
+  void write(Bytes data) {
+    stream_size_ += data.size();
+    reader_.write(data);
+  }
+  void finish(ArchiveFacts facts, const std::vector<compression::FrameSize>& frames) {
+    reader_.finish();
+    facts.stream_size = stream_size_;
+    writer_.commit(facts, frames);
+    object_->finish();
+  }
+
+ private:
+  const std::unique_ptr<pipeline::Sink> object_;
+  ArchiveIndexWriter writer_;
+  IndexedMembers members_;
+  pipeline::TarReader reader_;
+  std::uint64_t stream_size_ = 0;
+};
+
+// The tar stream on its way into the object, and into the index.
+class IndexedStream final : public pipeline::Sink {
+ public:
+  IndexedStream(pipeline::Sink& next, std::optional<ObjectIndex>& index)
+      : next_(next), index_(index) {}
+  void write(Bytes data) override {
+    next_.write(data);
+    if (index_) index_->write(data);
+  }
+  void finish() override { next_.finish(); }
+
+ private:
+  pipeline::Sink& next_;
+  std::optional<ObjectIndex>& index_;
+};
+
+bool can_have_index(const ArchiveForm& form) {
+  return form.has_index && !form.cipher &&
+         (!form.compression || compression::has_pieces(*form.compression));
+}
+
 }  // namespace
 
 class ArchiveSet::Lane final : public pipeline::TarVisitor {
@@ -49,7 +118,7 @@ class ArchiveSet::Lane final : public pipeline::TarVisitor {
   }
   void finish() {
     if (!archive_) return;
-    archive_->tar.finish();
+    archive_->finish();
     archive_.reset();
   }
   // nullopt when none is open.
@@ -61,24 +130,60 @@ class ArchiveSet::Lane final : public pipeline::TarVisitor {
   // Built back to front.
   struct Archive {
     explicit Archive(ArchiveSet& set)
-        : number(set.next_number_++),
-          object(set.storage_.create(
-              set.backup_prefix_ +
-                  catalogue::format_archive_name({.tablespace_oid = set.tablespace_oid_,
-                                                  .number = number,
-                                                  .compression = set.form_.compression}),
-              storage::IfPresent::replace)),
+        : form(set.form_),
+          number(set.next_number_++),
+          name({.tablespace_oid = set.tablespace_oid_,
+                .number = number,
+                .compression = form.compression,
+                .is_encrypted = form.cipher.has_value()}),
+          object(set.storage_.create(set.backup_prefix_ + catalogue::format_archive_name(name),
+                                     storage::IfPresent::replace)),
           tap(*object, set.uploaded_bytes_),
-          compressor(set.form_.compression
-                         ? compression::make_archive_compressor(*set.form_.compression,
-                                                                set.form_.compression_threads, tap)
-                         : nullptr),
-          tar(compressor ? *compressor : static_cast<pipeline::Sink&>(tap)) {}
+          stream(compressed_stream(), index),
+          tar(stream) {
+      if (!can_have_index(form)) return;
+      index.emplace(set.storage_, set.backup_prefix_ + catalogue::format_index_name(name),
+                    catalogue::format_archive_name(name));
+    }
 
-    std::uint32_t number;
-    std::unique_ptr<pipeline::Sink> object;
+    pipeline::Sink& stored_stream() {
+      if (!form.cipher) return tap;
+      encryptor = form.cipher->make_encryptor(tap, catalogue::format_archive_name(name));
+      return *encryptor;
+    }
+    pipeline::Sink& compressed_stream() {
+      pipeline::Sink& target = stored_stream();
+      if (!form.compression) return target;
+      if (can_have_index(form)) {
+        return pieces.emplace(*form.compression, std::nullopt, form.compression_threads, target,
+                              compression::Joining::one_stream);
+      }
+      compressor =
+          compression::make_archive_compressor(*form.compression, form.compression_threads, target);
+      return *compressor;
+    }
+
+    void finish() {
+      tar.finish();
+      if (!index) return;
+      // Nobody says when the store will have written the archive: its time is left out.
+      ArchiveFacts facts{.stamp = {.size_bytes = tap.size_bytes()},
+                         .algorithm = form.compression,
+                         .joining = compression::Joining::one_stream};
+      if (pieces) facts.first_frame_offset = pieces->first_frame_offset();
+      index->finish(facts, pieces ? pieces->frames() : std::vector<compression::FrameSize>());
+    }
+
+    const ArchiveForm form;
+    const std::uint32_t number;
+    const catalogue::BucketArchiveName name;
+    const std::unique_ptr<pipeline::Sink> object;
     ObjectTap tap;
+    std::optional<ObjectIndex> index;
+    std::unique_ptr<pipeline::Sink> encryptor;
+    std::optional<compression::ParallelCompressor> pieces;
     std::unique_ptr<pipeline::Sink> compressor;
+    IndexedStream stream;
     pipeline::TarWriter tar;
   };
 

@@ -2,8 +2,8 @@
 // stream each, a new one when one has become large. Several threads write, each into an archive of
 // its own; a file is in one archive only.
 //
-// An archive is visible when it is finished, and not before. What is destroyed without finish()
-// leaves nothing of those that are open.
+// An archive is visible when it is finished, and not before; its index is after that. What is
+// destroyed without finish() leaves nothing of those that are open.
 #pragma once
 
 #include <atomic>
@@ -19,6 +19,7 @@
 
 #include "catalogue/bucket_layout.h"
 #include "compression/algorithm.h"
+#include "encryption/cipher.h"
 #include "pipeline/tar_reader.h"
 #include "storage/storage.h"
 
@@ -30,6 +31,11 @@ struct ArchiveForm {
   std::uint64_t max_archive_bytes = 0;
   // Of the compressor of one archive.
   std::size_t compression_threads = 1;
+  // With an index beside each archive (archive_index.h), by which a part of it can be read alone.
+  // Not for bzip2 and snappy, which have no such parts.
+  bool has_index = false;
+  // Encrypted after that. Such an archive has no index, which would tell names of files.
+  std::optional<encryption::Cipher> cipher = {};
 };
 
 class ArchiveSet {

@@ -7,10 +7,13 @@
 
 #include <fmt/format.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "compression/frame_codec.h"
+#include "compression/piece_codec.h"
+#include "stored/file_pool.h"
 #include "stored/scan_archive.h"
 
 namespace barman::stored {
@@ -21,6 +24,26 @@ using pipeline::TarMemberType;
 
 constexpr std::string_view kTablespaceLinks = "pg_tblspc/";
 constexpr mode_t kRootMode = 0700;
+
+// Of an archive that is not compressed, in a bucket.
+constexpr std::uint64_t kPiece = std::uint64_t{256} << 10;
+
+class FileBytes final : public ArchiveBytes {
+ public:
+  FileBytes(Fd file, std::filesystem::path path)
+      : path_(std::move(path)), file_(std::move(file), path_) {
+    ::posix_fadvise(file_.get()->get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  }
+  void read(std::uint64_t offset, MutableBytes buffer) const override {
+    if (read_full_at(*file_.get(), buffer, offset, path_) < buffer.size()) {
+      throw Error(ErrorKind::corrupt, fmt::format("\"{}\" is shorter than it was", path_.string()));
+    }
+  }
+
+ private:
+  const std::filesystem::path path_;
+  const PooledFile file_;
+};
 
 }  // namespace
 
@@ -41,19 +64,13 @@ class ArchiveTree::File final : public ContentFile {
 
  private:
   void read_stream(std::uint64_t stream_offset, MutableBytes buffer) {
-    if (!tree_.archive_.algorithm) {
-      if (read_full_at(*tree_.file_.get(), buffer, stream_offset, tree_.archive_.path) <
-          buffer.size()) {
-        throw Error(ErrorKind::corrupt,
-                    fmt::format("\"{}\" is shorter than it was", tree_.archive_.path.string()));
-      }
-      return;
+    if (!tree_.index_.facts().algorithm && tree_.reading_ == Reading::as_asked) {
+      return tree_.bytes_->read(stream_offset, buffer);
     }
     while (!buffer.empty()) {
       load_frame_at(stream_offset);
       const Bytes content = content_->view();
-      const auto begin =
-          static_cast<std::size_t>(stream_offset - tree_.index_.frames()[frame_].stream_offset);
+      const auto begin = static_cast<std::size_t>(stream_offset - frame_.begin);
       const std::size_t size = std::min(buffer.size(), content.size() - begin);
       std::memcpy(buffer.data(), content.data() + begin, size);
       buffer = buffer.subspan(size);
@@ -62,35 +79,54 @@ class ArchiveTree::File final : public ContentFile {
   }
 
   void load_frame_at(std::uint64_t stream_offset) {
-    const std::vector<ArchiveIndex::Frame>& frames = tree_.index_.frames();
-    if (content_ && stream_offset >= frames[frame_].stream_offset &&
-        stream_offset < frames[frame_ + 1].stream_offset) {
-      return;
-    }
-    const auto behind = std::upper_bound(frames.begin(), frames.end(), stream_offset,
-                                         [](std::uint64_t value, const ArchiveIndex::Frame& frame) {
-                                           return value < frame.stream_offset;
-                                         });
-    frame_ = static_cast<std::size_t>(behind - frames.begin()) - 1;
+    if (content_ && stream_offset >= frame_.begin && stream_offset < frame_.end) return;
+    frame_ = tree_.frame_at(stream_offset);
     content_.reset();
-    content_ = tree_.cache_->get(&tree_, frame_, [this] { return tree_.decode(frame_); });
+    content_ =
+        tree_.cache_->get(&tree_, frame_.number, [this] { return tree_.read_frame(frame_); });
   }
 
   const ArchiveTree& tree_;
   const std::string path_;
   const ArchiveIndex::Location location_;
   // The last frame, which the next read begins with as a rule.
-  std::size_t frame_ = 0;
+  Frame frame_;
   std::shared_ptr<const FrameContent> content_;
 };
 
-ArchiveTree::ArchiveTree(ArchiveFile archive, Fd file, ArchiveIndex index,
-                         std::shared_ptr<FrameCache> cache)
-    : archive_(std::move(archive)),
-      file_(std::move(file), archive_.path),
+ArchiveTree::ArchiveTree(std::string name, Entry root, std::unique_ptr<const ArchiveBytes> bytes,
+                         ArchiveIndex index, std::shared_ptr<FrameCache> cache, Reading reading)
+    : name_(std::move(name)),
+      root_(std::move(root)),
+      bytes_(std::move(bytes)),
       index_(std::move(index)),
-      cache_(std::move(cache)) {
-  ::posix_fadvise(file_.get()->get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+      cache_(std::move(cache)),
+      reading_(reading) {}
+
+ArchiveTree::Frame ArchiveTree::frame_at(std::uint64_t stream_offset) const {
+  if (!index_.facts().algorithm) {
+    const std::uint64_t number = stream_offset / kPiece;
+    return {.number = static_cast<std::size_t>(number),
+            .begin = number * kPiece,
+            .end = std::min((number + 1) * kPiece, index_.facts().stream_size)};
+  }
+  const std::vector<ArchiveIndex::Frame>& frames = index_.frames();
+  const auto behind = std::upper_bound(frames.begin(), frames.end(), stream_offset,
+                                       [](std::uint64_t value, const ArchiveIndex::Frame& frame) {
+                                         return value < frame.stream_offset;
+                                       });
+  const auto number = static_cast<std::size_t>(behind - frames.begin()) - 1;
+  return {.number = number,
+          .begin = frames[number].stream_offset,
+          .end = frames[number + 1].stream_offset};
+}
+
+FrameContent ArchiveTree::read_frame(const Frame& frame) const {
+  if (index_.facts().algorithm) return decode(frame.number);
+  const auto size = static_cast<std::size_t>(frame.end - frame.begin);
+  FrameContent content{std::make_unique_for_overwrite<std::byte[]>(size), size};
+  bytes_->read(frame.begin, MutableBytes(content.bytes.get(), size));
+  return content;
 }
 
 FrameContent ArchiveTree::decode(std::size_t frame) const {
@@ -100,21 +136,26 @@ FrameContent ArchiveTree::decode(std::size_t frame) const {
   const auto content_size = static_cast<std::size_t>(end.stream_offset - begin.stream_offset);
   const auto compressed = std::make_unique_for_overwrite<std::byte[]>(frame_size);
   const MutableBytes frame_bytes(compressed.get(), frame_size);
-  if (read_full_at(*file_.get(), frame_bytes, begin.archive_offset, archive_.path) < frame_size) {
-    throw Error(ErrorKind::corrupt,
-                fmt::format("\"{}\" is shorter than it was", archive_.path.string()));
-  }
+  bytes_->read(begin.archive_offset, frame_bytes);
   FrameContent content{std::make_unique_for_overwrite<std::byte[]>(content_size), content_size};
-  compression::make_frame_decoder(*archive_.algorithm)
-      ->decode(frame_bytes, MutableBytes(content.bytes.get(), content_size),
-               archive_.path.string());
+  const MutableBytes content_bytes(content.bytes.get(), content_size);
+  const compression::Algorithm algorithm = *index_.facts().algorithm;
+  if (index_.facts().joining == compression::Joining::frames) {
+    compression::make_frame_decoder(algorithm)->decode(frame_bytes, content_bytes, name_);
+    return content;
+  }
+  compression::make_piece_decoder(algorithm)->decode(frame_bytes, content_bytes, name_);
+  if (crc32c_finish(crc32c_extend(kCrc32cInitial, content_bytes)) != begin.content_crc) {
+    throw Error(ErrorKind::corrupt,
+                fmt::format("\"{}\" is damaged: the checksum of a piece is wrong", name_),
+                "Restore another backup.");
+  }
   return content;
 }
 
 void ArchiveTree::walk(const EntryVisitor& visit) const {
-  visit(archive_root(archive_));
-  index_.for_each(
-      [&](const TarMember& member) { visit_as_entry(member, visit, archive_.path.string()); });
+  visit(root_);
+  index_.for_each([&](const TarMember& member) { visit_as_entry(member, visit, name_); });
 }
 
 bool ArchiveTree::has_file(const std::string& path) const { return index_.find(path).has_value(); }
@@ -127,9 +168,7 @@ std::unique_ptr<ContentFile> ArchiveTree::open(const std::string& path) const {
   return std::make_unique<File>(*this, path, *location);
 }
 
-std::string ArchiveTree::describe(const std::string& path) const {
-  return archive_.path.string() + ":" + path;
-}
+std::string ArchiveTree::describe(const std::string& path) const { return name_ + ":" + path; }
 
 Entry archive_root(const ArchiveFile& archive) {
   const Fd file = open_file(archive.path, O_RDONLY);
@@ -169,8 +208,10 @@ std::shared_ptr<ArchiveTree> open_archive_tree(const ArchiveFile& archive,
   }
   if (!index && without_index == WithoutIndex::scan) index = scan_archive(archive, interrupt);
   if (!index || !index->has_random_access()) return nullptr;
-  return std::make_shared<ArchiveTree>(archive, std::move(file), std::move(*index),
-                                       std::move(cache));
+  return std::make_shared<ArchiveTree>(archive.path.string(), archive_root(archive),
+                                       std::make_unique<FileBytes>(std::move(file), archive.path),
+                                       std::move(*index), std::move(cache),
+                                       ArchiveTree::Reading::as_asked);
 }
 
 }  // namespace barman::stored

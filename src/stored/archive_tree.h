@@ -1,24 +1,29 @@
-// A tree that lies in the catalogue as a tar archive with an index: any file is read by
-// decompressing only the frames that hold it. walk() goes through the archive in its order, so that
-// a restore reads it more or less from its beginning to its end.
+// A tree that lies in the catalogue or in a bucket as a tar archive with an index: any file is read
+// by reading and decompressing only the frames that hold it. walk() goes through the archive in its
+// order, so that a restore reads it more or less from its beginning to its end.
 #pragma once
 
 #include <memory>
-#include <optional>
+#include <string>
 
 #include "base/interrupt.h"
+#include "stored/archive_bytes.h"
 #include "stored/archive_file.h"
 #include "stored/archive_index.h"
 #include "stored/content_tree.h"
-#include "stored/file_pool.h"
 #include "stored/frame_cache.h"
 
 namespace barman::stored {
 
 class ArchiveTree final : public ContentTree {
  public:
-  // The index must have random access.
-  ArchiveTree(ArchiveFile archive, Fd file, ArchiveIndex index, std::shared_ptr<FrameCache> cache);
+  // How what is not compressed is read: as it is asked for, or in pieces that the cache keeps,
+  // where each reading costs a request.
+  enum class Reading { as_asked, in_pieces };
+
+  // `name` is for messages; `root` is what walk() visits first. The index must have random access.
+  ArchiveTree(std::string name, Entry root, std::unique_ptr<const ArchiveBytes> bytes,
+              ArchiveIndex index, std::shared_ptr<FrameCache> cache, Reading reading);
 
   void walk(const EntryVisitor& visit) const override;
   bool has_file(const std::string& path) const override;
@@ -29,12 +34,22 @@ class ArchiveTree final : public ContentTree {
  private:
   class File;
 
+  // A part of the tar stream that is read as a whole.
+  struct Frame {
+    std::size_t number = 0;
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+  Frame frame_at(std::uint64_t stream_offset) const;
+  FrameContent read_frame(const Frame& frame) const;
   FrameContent decode(std::size_t frame) const;
 
-  const ArchiveFile archive_;
-  const PooledFile file_;
+  const std::string name_;
+  const Entry root_;
+  const std::unique_ptr<const ArchiveBytes> bytes_;
   const ArchiveIndex index_;
   const std::shared_ptr<FrameCache> cache_;
+  const Reading reading_;
 };
 
 enum class WithoutIndex {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,7 +19,10 @@
 #include "pipeline/relative_path.h"
 #include "pipeline/tar_reader.h"
 #include "storage/object_text.h"
+#include "stored/archive_tree.h"
+#include "stored/joined_tree.h"
 #include "stored/member_feeder.h"
+#include "stored/object_bytes.h"
 
 namespace barman::stored {
 namespace {
@@ -30,6 +34,8 @@ using pipeline::TarMemberType;
 constexpr mode_t kDirectoryMode = 0700;
 // Each has its connection and its decompressor.
 constexpr std::size_t kArchivesAtOnce = 4;
+// As of archives on a disk.
+constexpr unsigned kMaxCachedFrames = 18;
 // Larger ones at the root are handed on at once, the first time.
 constexpr std::uint64_t kMaxHeldMember = std::uint64_t{1} << 20;
 constexpr std::string_view kHeldControlFile = "global/pg_control";
@@ -166,12 +172,21 @@ class ArchiveReading final : public pipeline::TarVisitor {
 };
 
 void read_archive(const storage::Storage& storage, const StoredArchive& archive,
-                  const std::string& name, TreeReading& tree) {
+                  const std::string& name, const encryption::Cipher& cipher, TreeReading& tree) {
   ArchiveReading visitor(tree, archive, name);
   pipeline::TarReader reader(visitor, name, pipeline::TarEnd::required, pipeline::TarTypes::all);
-  if (!archive.name.compression) return push_object(storage, archive.key, reader);
-  const auto decompressor = compression::make_decompressor(*archive.name.compression, reader, name);
-  push_object(storage, archive.key, *decompressor);
+  pipeline::Sink* sink = &reader;
+  std::unique_ptr<pipeline::Sink> decompressor;
+  if (archive.name.compression) {
+    decompressor = compression::make_decompressor(*archive.name.compression, *sink, name);
+    sink = decompressor.get();
+  }
+  std::unique_ptr<pipeline::Sink> decryptor;
+  if (archive.name.is_encrypted) {
+    decryptor = cipher.make_decryptor(*sink, name);
+    sink = decryptor.get();
+  }
+  push_object(storage, archive.key, *sink);
 }
 
 std::vector<std::uint32_t> separate_oids(const catalogue::BackupInfo& backup) {
@@ -208,6 +223,80 @@ std::vector<StoredArchive> archives_of_tree(const catalogue::CloudCatalogue& buc
   return archives;
 }
 
+// Collects an index, which is small beside its archive.
+class IndexText final : public pipeline::Sink {
+ public:
+  void write(Bytes data) override { text += as_text(data); }
+  void finish() override {}
+  std::string text;
+};
+
+ReadAt reading_of(std::string text) {
+  return [text = std::make_shared<const std::string>(std::move(text))](
+             std::uint64_t offset, MutableBytes buffer) -> std::size_t {
+    if (offset >= text->size()) return 0;
+    const auto begin = static_cast<std::size_t>(offset);
+    const std::size_t size = std::min(buffer.size(), text->size() - begin);
+    std::copy_n(as_bytes(*text).begin() + static_cast<std::ptrdiff_t>(begin), size, buffer.begin());
+    return size;
+  };
+}
+
+// nullopt when there is none, or none that is of use; a damaged one is told.
+std::optional<ArchiveIndex> find_index(const catalogue::CloudCatalogue& bucket,
+                                       const std::string& key, const StoredArchive& archive) {
+  try {
+    IndexText content;
+    push_object(bucket.storage(), key, content);
+    const std::uint64_t size_bytes = content.text.size();
+    auto index = ArchiveIndex::parse(reading_of(std::move(content.text)), size_bytes,
+                                     bucket.layout().shown(key));
+    const bool is_of_archive = index && index->facts().stamp.size_bytes == archive.size_bytes &&
+                               index->facts().algorithm == archive.name.compression;
+    if (is_of_archive && index->has_random_access()) return index;
+  } catch (const Error& error) {  // The archive has all that the index has.
+    if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::not_found) throw;
+    log::warning(log::kContentComponent, "{}; going on without it", error.describe());
+  }
+  return std::nullopt;
+}
+
+// nullptr unless all of the archives have their indexes.
+std::shared_ptr<const ContentTree> open_indexed(const catalogue::CloudCatalogue& bucket,
+                                                const catalogue::BackupId& id,
+                                                const std::vector<StoredArchive>& archives,
+                                                const catalogue::BackupObjects& objects,
+                                                const std::shared_ptr<FrameCache>& cache) {
+  std::vector<std::shared_ptr<const ArchiveTree>> trees;
+  for (const StoredArchive& archive : archives) {
+    const std::string name = catalogue::format_index_name(archive.name);
+    if (std::ranges::find(objects.other_names, name) == objects.other_names.end()) return nullptr;
+    auto index = find_index(bucket, bucket.layout().backup_prefix(id) + name, archive);
+    if (!index) return nullptr;
+    trees.push_back(std::make_shared<ArchiveTree>(
+        bucket.layout().shown(archive.key),
+        Entry{
+            .is_directory = true, .mode = kDirectoryMode, .mtime_seconds = objects.newest_seconds},
+        std::make_unique<ObjectBytes>(bucket.storage(), archive.key), *std::move(index), cache,
+        ArchiveTree::Reading::in_pieces));
+  }
+  return std::make_shared<JoinedTree>(std::move(trees));
+}
+
+void refuse_secrets(const catalogue::CloudCatalogue& bucket,
+                    const std::vector<StoredArchive>& archives, const encryption::Cipher& cipher) {
+  if (cipher.can_decrypt()) return;
+  for (const StoredArchive& archive : archives) {
+    if (!archive.name.is_encrypted) continue;
+    throw Error(ErrorKind::config,
+                fmt::format("\"{}\" is encrypted, but no 'encryption_passphrase_command' is "
+                            "configured",
+                            bucket.layout().shown(archive.key)),
+                "Set encryption_passphrase_command to a command that prints the passphrase of the "
+                "key.");
+  }
+}
+
 void warn_of_foreign(const std::string& prefix, const catalogue::BackupObjects& objects) {
   for (const std::string& name : objects.other_names) {
     const auto parsed = catalogue::parse_backup_archive_name(name);
@@ -220,11 +309,12 @@ void warn_of_foreign(const std::string& prefix, const catalogue::BackupObjects& 
 }  // namespace
 
 BucketTree::BucketTree(catalogue::CloudCatalogue bucket, std::vector<StoredArchive> archives,
-                       std::int64_t mtime_seconds, Interrupt interrupt)
+                       std::int64_t mtime_seconds, Interrupt interrupt, encryption::Cipher cipher)
     : bucket_(std::move(bucket)),
       archives_(std::move(archives)),
       mtime_seconds_(mtime_seconds),
-      interrupt_(std::move(interrupt)) {}
+      interrupt_(std::move(interrupt)),
+      cipher_(std::move(cipher)) {}
 
 void BucketTree::read_through(const ContentVisitor& visit) const {
   visit({.is_directory = true, .mode = kDirectoryMode, .mtime_seconds = mtime_seconds_}, {});
@@ -233,7 +323,7 @@ void BucketTree::read_through(const ContentVisitor& visit) const {
   for (const StoredArchive& archive : archives_) {
     workers.submit([&] {
       try {
-        read_archive(bucket_.storage(), archive, shown(archive), tree);
+        read_archive(bucket_.storage(), archive, shown(archive), cipher_, tree);
       } catch (...) {  // The others need not go on.
         tree.fail();
         throw;
@@ -271,13 +361,30 @@ std::vector<BackupTree> open_bucket_backup(const catalogue::CloudCatalogue& buck
   warn_of_foreign(bucket.layout().shown(bucket.layout().backup_prefix(backup.id)), objects);
   std::vector<std::uint32_t> oids = separate_oids(backup);
   oids.push_back(0);
+  const auto cache = std::make_shared<FrameCache>(
+      std::min(kMaxCachedFrames, 2 * std::thread::hardware_concurrency() + 2));
   std::vector<BackupTree> trees;
   for (const std::uint32_t oid : oids) {
-    trees.push_back(
-        {oid, std::make_shared<BucketTree>(bucket, archives_of_tree(bucket, backup, objects, oid),
-                                           objects.newest_seconds, options.interrupt)});
+    std::vector<StoredArchive> archives = archives_of_tree(bucket, backup, objects, oid);
+    refuse_secrets(bucket, archives, options.cipher);
+    auto tree = open_indexed(bucket, backup.id, archives, objects, cache);
+    if (!tree) {
+      tree = std::make_shared<BucketTree>(bucket, std::move(archives), objects.newest_seconds,
+                                          options.interrupt, options.cipher);
+    }
+    trees.push_back({oid, std::move(tree)});
   }
   return trees;
+}
+
+void require_decryptable(const catalogue::CloudCatalogue& bucket,
+                         const catalogue::BackupInfo& backup, const encryption::Cipher& cipher) {
+  for (const StoredArchive& archive : bucket.list_objects(backup.id).archives) {
+    if (!archive.name.is_encrypted) continue;
+    std::vector<std::byte> begin(kDecryptableBegin);
+    begin.resize(bucket.storage().open(archive.key)->read_at(0, begin));
+    return require_decryptable(begin, bucket.layout().shown(archive.key), cipher);
+  }
 }
 
 void require_bucket_archives(const catalogue::CloudCatalogue& bucket,

@@ -1,4 +1,6 @@
-// A tree whose archives lie in a bucket: read from their beginning to their end, several at once.
+// Trees whose archives lie in a bucket. Those of ours have their indexes beside them, and are read
+// where something is wanted of them (archive_tree.h); others, and those whose index is damaged,
+// are read from their beginning to their end, several at once.
 // They may be ours or Barman's, so nothing is taken for granted of their order: a directory may
 // come behind its files or in another archive, and a file twice, of which the last one counts.
 #pragma once
@@ -11,6 +13,7 @@
 #include "base/interrupt.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/cloud_catalogue.h"
+#include "encryption/cipher.h"
 #include "stored/content_tree.h"
 #include "stored/open_backup.h"
 
@@ -19,8 +22,9 @@ namespace barman::stored {
 class BucketTree final : public ContentTree {
  public:
   // `archives` are those of one tree, all of them, by number. The storage of `bucket` lives longer.
+  // `cipher` is for encrypted ones.
   BucketTree(catalogue::CloudCatalogue bucket, std::vector<catalogue::StoredArchive> archives,
-             std::int64_t mtime_seconds, Interrupt interrupt);
+             std::int64_t mtime_seconds, Interrupt interrupt, encryption::Cipher cipher = {});
 
   bool has_random_access() const override { return false; }
   // Small files at the root, and pg_control, come when all else was read. Memory: what the store
@@ -40,12 +44,18 @@ class BucketTree final : public ContentTree {
   const std::vector<catalogue::StoredArchive> archives_;
   const std::int64_t mtime_seconds_;
   const Interrupt interrupt_;
+  const encryption::Cipher cipher_;
 };
 
 // As open_backup(). Throws `corrupt` when an archive is missing.
 std::vector<BackupTree> open_bucket_backup(const catalogue::CloudCatalogue& bucket,
                                            const catalogue::BackupInfo& backup,
                                            const OpenOptions& options);
+
+// Tries the key and the passphrase on an encrypted archive; throws `config` when they are not those
+// of the backup.
+void require_decryptable(const catalogue::CloudCatalogue& bucket,
+                         const catalogue::BackupInfo& backup, const encryption::Cipher& cipher);
 
 // Throws `corrupt` naming the archive that is missing: that of the data directory, of a tablespace,
 // or one between two others.

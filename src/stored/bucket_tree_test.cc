@@ -1,8 +1,12 @@
 #include "stored/bucket_tree.h"
 
+#include <array>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +16,7 @@
 
 #include "base/worker_pool.h"
 #include "catalogue/test_support.h"
+#include "encryption/test_support.h"
 #include "pipeline/tar_writer.h"
 #include "storage/object_text.h"
 #include "storage/test_support.h"
@@ -318,6 +323,175 @@ TEST_F(BucketBackupTest, KeptConfigurationThatWasAlteredIsToldAndNotUsed) {
   std::vector<std::string> names;
   for (const auto& [name, problem] : kept.problems) names.push_back(name);
   EXPECT_EQ(names, (std::vector<std::string>{"pg_hba.conf", "z.conf", "postgresql.conf"}));
+}
+
+// Counts what is read of archives.
+class CountedReading final : public storage::Storage {
+ public:
+  explicit CountedReading(std::shared_ptr<storage::MemoryStorage> inner)
+      : inner_(std::move(inner)) {}
+  std::unique_ptr<pipeline::Sink> create(const std::string& key,
+                                         storage::IfPresent if_present) override {
+    return inner_->create(key, if_present);
+  }
+  std::unique_ptr<pipeline::ContentFile> open(const std::string& key) const override {
+    return std::make_unique<File>(inner_->open(key), key.find(".tar") != std::string::npos, bytes);
+  }
+  std::optional<storage::ObjectFacts> find(const std::string& key) const override {
+    return inner_->find(key);
+  }
+  void list(std::string_view prefix, const storage::ObjectVisitor& visitor) const override {
+    inner_->list(prefix, visitor);
+  }
+  void remove(std::span<const std::string> keys) override { inner_->remove(keys); }
+  std::string describe(const std::string& key) const override { return inner_->describe(key); }
+
+  mutable std::atomic<std::uint64_t> bytes = 0;
+
+ private:
+  class File final : public pipeline::ContentFile {
+   public:
+    File(std::unique_ptr<pipeline::ContentFile> file, bool is_counted,
+         std::atomic<std::uint64_t>& bytes)
+        : file_(std::move(file)), is_counted_(is_counted), bytes_(bytes) {}
+    std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override {
+      const std::size_t size = file_->read_at(offset, buffer);
+      if (is_counted_) bytes_ += size;
+      return size;
+    }
+    std::uint64_t size_bytes() const override { return file_->size_bytes(); }
+
+   private:
+    const std::unique_ptr<pipeline::ContentFile> file_;
+    const bool is_counted_;
+    std::atomic<std::uint64_t>& bytes_;
+  };
+
+  const std::shared_ptr<storage::MemoryStorage> inner_;
+};
+
+TEST_F(BucketBackupTest, AnIndexLetsEachFileBeReadAlone) {
+  const auto counted = std::make_shared<CountedReading>(storage_);
+  for (const std::optional<Algorithm> algorithm :
+       {std::optional<Algorithm>(), std::optional(Algorithm::zstd), std::optional(Algorithm::gzip),
+        std::optional(Algorithm::lz4)}) {
+    write_backup(*storage_,
+                 {.compression = algorithm, .max_archive_bytes = 50'000, .has_index = true});
+    EXPECT_THAT(keys(), testing::IsSupersetOf({kBucketBackup.value + "/index/16384",
+                                               kBucketBackup.value + "/index/data"}));
+    counted->bytes = 0;
+    const std::vector<BackupTree> trees =
+        BackupStore(catalogue_in(directory_.path() / "main", counted)).open(backup_);
+    const ContentTree& data = *trees.back().content;
+    ASSERT_TRUE(data.has_random_access());
+    EXPECT_EQ(counted->bytes, 0U) << "indexes only";
+    EXPECT_EQ(read_content(data, "global/pg_control"), "control");
+    EXPECT_EQ(read_content(data, "base/3"), std::string(40'000, 'x'));
+    EXPECT_TRUE(data.has_file("backup_label"));
+    EXPECT_FALSE(data.has_file("base"));
+    EXPECT_FALSE(data.has_file("pg_tblspc/16384"));
+    EXPECT_THROW(data.open("base/9"), Error);
+    std::vector<std::string> order;
+    const BucketFiles files = read_tree(data, &order);
+    EXPECT_EQ(files.size(), 12U) << testing::PrintToString(order);
+    EXPECT_EQ(order.front(), "");
+    EXPECT_EQ(files.at("base/"), "750");
+    EXPECT_EQ(files.at("global/"), "700");
+    EXPECT_EQ(files.at("base/4"), std::string(40'000, 'x'));
+    EXPECT_EQ(files.at("backup_manifest"), "manifest");
+    EXPECT_EQ(read_tree(*trees.front().content).at("PG_17_1/5/1"), std::string(9000, 't'));
+  }
+}
+
+TEST_F(BucketBackupTest, OneFileOfMuchCostsLittle) {
+  const auto counted = std::make_shared<CountedReading>(storage_);
+  const catalogue::Catalogue catalogue = catalogue_in(directory_.path() / "main", counted);
+  backup_.tablespaces.clear();
+  const BackupStore store(catalogue);
+  for (const std::optional<Algorithm> algorithm :
+       {std::optional<Algorithm>(), std::optional(Algorithm::zstd)}) {
+    store.clear(kBucketBackup);
+    const auto writer = store.create(kBucketBackup, {.bucket_form = {.compression = algorithm,
+                                                                     .max_archive_bytes = 1 << 30,
+                                                                     .has_index = true}});
+    TreeSink& data = writer->begin_tree({.oid = 0});
+    std::minstd_rand random(1);
+    for (int i = 0; i < 16; ++i) {
+      std::string content(1 << 20, '\0');
+      for (char& letter : content) letter = static_cast<char>(random() >> 8U);
+      put_file_into(data, fmt::format("base/{}", i), content);
+    }
+    data.finish();
+    writer->make_durable();
+    counted->bytes = 0;
+    EXPECT_EQ(read_content(*store.open(backup_).back().content, "base/9", 1 << 20).size(), 1 << 20);
+    EXPECT_LT(counted->bytes, std::uint64_t{5} << 20);
+  }
+}
+
+TEST_F(BucketBackupTest, WithoutAnIndexOrWithADamagedOneAllIsReadThrough) {
+  const std::string index = kBucketBackup.value + "/index/data";
+  const std::string archive = kBucketBackup.value + "/data.tar";
+  const auto expect_read_through = [&] {
+    const std::vector<BackupTree> trees = open();
+    EXPECT_FALSE(trees.back().content->has_random_access());
+    EXPECT_EQ(read_tree(*trees.back().content).at("base/4"), std::string(40'000, 'x'));
+  };
+  write_backup(*storage_, {.max_archive_bytes = 1 << 30, .has_index = true});
+  const std::string content = storage::find_object_text(*storage_, index).value();
+  storage_->remove(std::array{index});
+  expect_read_through();
+  for (std::size_t at = 0; at < content.size(); at += 3) {
+    std::string damaged = content;
+    damaged[at] = static_cast<char>(damaged[at] ^ 4);
+    storage::put_object_text(*storage_, index, damaged);
+    EXPECT_FALSE(open().back().content->has_random_access()) << at;
+  }
+  storage::put_object_text(*storage_, index, content.substr(0, 40));
+  expect_read_through();
+  // Of another archive.
+  storage::put_object_text(*storage_, index, content);
+  EXPECT_TRUE(open().back().content->has_random_access());
+  storage::put_object_text(*storage_, archive,
+                           *storage::find_object_text(*storage_, archive) + std::string(512, '\0'));
+  expect_read_through();
+}
+
+TEST_F(BucketBackupTest, ADamagedPieceIsNotHandedOut) {
+  write_backup(*storage_,
+               {.compression = Algorithm::gzip, .max_archive_bytes = 1 << 30, .has_index = true});
+  const std::string archive = kBucketBackup.value + "/data.tar.gz";
+  std::string content = *storage::find_object_text(*storage_, archive);
+  content[content.size() / 2] = static_cast<char>(content[content.size() / 2] ^ 1);
+  storage::put_object_text(*storage_, archive, content);
+  const std::vector<BackupTree> trees = open();
+  ASSERT_TRUE(trees.back().content->has_random_access());
+  EXPECT_THROW(read_content(*trees.back().content, "base/4"), Error);
+}
+
+TEST_F(BucketBackupTest, WhatIsEncryptedIsReadWithItsKeyOnly) {
+  const encryption::TestKeyring keyring;
+  const encryption::Cipher cipher(
+      {.recipient = encryption::TestKeyring::kKey, .passphrase_command = "echo open sesame"});
+  write_backup(*storage_, {.compression = Algorithm::zstd,
+                           .max_archive_bytes = 1 << 30,
+                           .has_index = true,
+                           .cipher = cipher});
+  EXPECT_THAT(keys(), ElementsAre(kBucketBackup.value + "/16384.tar.zst.gpg",
+                                  kBucketBackup.value + "/backup_manifest",
+                                  kBucketBackup.value + "/data.tar.zst.gpg"));
+  EXPECT_THAT([&] { open(); }, ThrowsMessage<Error>(HasSubstr("encryption_passphrase_command")));
+  const catalogue::Catalogue catalogue = catalogue_in(directory_.path() / "main", storage_);
+  const auto trees = BackupStore(catalogue).open(backup_, {.cipher = cipher});
+  EXPECT_FALSE(trees.back().content->has_random_access());
+  const BucketFiles files = read_tree(*trees.back().content);
+  EXPECT_EQ(files.at("base/4"), std::string(40'000, 'x'));
+  EXPECT_EQ(files.at("global/pg_control"), "control");
+  require_decryptable(*catalogue.bucket(), backup_, cipher);
+  keyring.end_agent();
+  const encryption::Cipher wrong(
+      {.recipient = encryption::TestKeyring::kKey, .passphrase_command = "echo close sesame"});
+  EXPECT_THROW(require_decryptable(*catalogue.bucket(), backup_, wrong), Error);
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ std::vector<WalIndexEntry> list_doomed(const WalArchive& archive, const WalRemov
 std::vector<std::string> remove_wals(const server::Server& server, WalRemovalPlan plan) {
   std::vector<std::string> removed;
   if (!plan.is_removing) return removed;
-  plan.leaves_immutable = server.config().worm_mode;
+  plan.leaves_immutable =
+      server.config().worm_mode || server.config().aws_object_lock_mode.has_value();
   const server::HookScripts scripts = server::make_hooks(server, server::HookKind::wal_delete);
   const WalArchive archive(server);
   const auto variables = [&](const WalIndexEntry& entry) {

@@ -1,6 +1,7 @@
 #include "wal_archive/wal_removal.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -155,6 +156,12 @@ class ObjectRemover {
       return storage_.remove(keys);
     } catch (const SystemError& error) {
       if (if_immutable_ == IfImmutable::fail || !means_immutable(error.error_number())) throw;
+    } catch (const Error& error) {
+      const bool is_refused =
+          error.kind() == ErrorKind::remote || error.kind() == ErrorKind::permission;
+      if (if_immutable_ == IfImmutable::fail || storage_.local() != nullptr || !is_refused) throw;
+      log::info(log::kCatalogueComponent, "{}", error.describe());
+      return note_left(keys);
     }
     // One by one, to know which.
     for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -164,6 +171,23 @@ class ObjectRemover {
         if (!means_immutable(error.error_number())) throw;
         left_.insert(entries_[i].name);
       }
+    }
+  }
+
+  // Objects that are there still: a listing for each directory.
+  void note_left(const std::vector<std::string>& keys) {
+    std::map<std::string, std::map<std::string, std::string>> by_directory;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const std::size_t slash = keys[i].rfind('/');
+      const std::string directory =
+          slash == std::string::npos ? keys[i] : keys[i].substr(0, slash + 1);
+      by_directory[directory].emplace(keys[i], entries_[i].name);
+    }
+    for (const auto& [directory, names] : by_directory) {
+      storage_.list(directory, [&, &known = names](const storage::ObjectFacts& object) {
+        const auto found = known.find(object.key);
+        if (found != known.end()) left_.insert(found->second);
+      });
     }
   }
 

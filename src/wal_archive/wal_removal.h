@@ -39,8 +39,8 @@ struct WalRemovalPlan {
   std::optional<std::string> first_needed;
   std::set<wal::TimelineId> protected_timelines;
   std::vector<SegmentRange> protected_ranges;
-  // On storage that lets files go only after a time (worm_mode): what it refuses stays, with its
-  // line, and goes with a later removal.
+  // On storage that lets files go only after a time (worm_mode, locked objects): what it refuses
+  // stays, with its line, and goes with a later removal.
   bool leaves_immutable = false;
 
   // History files and names that are none of WAL files are never removed.

@@ -118,6 +118,7 @@ void StoreProxy::reset() {
   faults_.clear();
   requests_.clear();
   bodies_.clear();
+  answered_bytes_ = 0;
 }
 
 std::vector<std::string> StoreProxy::requests() const {
@@ -260,6 +261,7 @@ bool StoreProxy::serve_request(const Fd& client, const std::string& head, const 
   if (is_faulty && fault.kind == Kind::cut) {
     answer.resize(std::min(answer.size(), head_end + kHeadEnd.size() + fault.bytes));
   }
+  answered_bytes_ += answer.size();
   send_all(client, answer);
   return false;
 }

@@ -5,8 +5,10 @@
 //   proxy.add({.method = "PUT", .kind = StoreProxy::Kind::answer_lost});
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <mutex>
@@ -69,6 +71,8 @@ class StoreProxy {
   // Their bodies.
   std::vector<std::string> bodies() const;
   std::size_t count(const std::string& method, const std::string& target = "") const;
+  // Of the answers to them, heads included.
+  std::uint64_t answered_bytes() const { return answered_bytes_; }
 
   // An answer as S3 gives it about an error.
   static std::string error_answer(int status, const std::string& code,
@@ -97,6 +101,7 @@ class StoreProxy {
   Rewrite rewrite_answer_;
   std::list<Client> clients_;
   bool is_closing_ = false;
+  std::atomic<std::uint64_t> answered_bytes_ = 0;
   std::jthread thread_;
 };
 

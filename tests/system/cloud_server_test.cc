@@ -4,17 +4,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "support/bucket_site.h"
 #include "support/copied_site.h"
 #include "support/eventually.h"
 #include "support/fault_injection.h"
-#include "support/incremental_site.h"
 #include "support/object_server.h"
 #include "support/privileges.h"
 #include "support/temp_dir.h"
@@ -32,61 +31,8 @@ class CloudServer : public testing::Test {
  protected:
   void SetUp() override {
     if (!ObjectServer::is_available()) GTEST_SKIP() << ObjectServer::kUnavailable;
-    // As the environment of a service has them.
-    for (const auto& [name, value] : ObjectServer::shared().environment()) {
-      ::setenv(name.c_str(), value.c_str(), 1);
-    }
-    ::setenv("AWS_ENDPOINT_URL_S3", ObjectServer::shared().endpoint().c_str(), 1);
+    use_object_server();
   }
-};
-
-// One of the programs for buckets, on the objects of server "main".
-CommandResult run_cloud(const std::string& bucket, const std::string& name,
-                        const std::vector<std::string>& words = {}) {
-  CommandRequest request{.argv = {(barman_program().parent_path() / name).string(),
-                                  "s3://" + bucket + "/path", "main"}};
-  request.argv.insert(request.argv.end(), words.begin(), words.end());
-  return run_command(request);
-}
-
-Settings settings_for(const std::string& bucket, Settings more = {}) {
-  EXPECT_EQ(run_cloud(bucket, "barman-cloud-check-wal-archive").exit_code, 0);
-  more["basebackups_directory"] = "s3://" + bucket + "/path/";
-  return more;
-}
-
-// An incremental site whose backups are in a bucket, and whose WAL is on this host.
-struct BucketSite : IncrementalSite {
-  explicit BucketSite(std::string name, const Settings& more = {})
-      : IncrementalSite(kUsualMajor, settings_for(name, more)), bucket(std::move(name)) {}
-
-  void change(const std::string& word) const {
-    postgres.query("UPDATE changing SET text = '" + word + "' WHERE id % 100 = 0");
-    postgres.query("CREATE TABLE " + word + " AS SELECT g AS id FROM generate_series(1, 1000) g");
-  }
-  void expect_restored(const std::string& id, const std::vector<std::string>& options = {}) {
-    const auto rows = all_rows(postgres);
-    wait_until_acknowledged();
-    const Restored restored(*this, id, options);
-    ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
-    const PostgresServer again(
-        {.data_directory = restored.data, .environment = barman.environment_for_restore_command()});
-    again.wait_until("NOT pg_is_in_recovery()");
-    EXPECT_EQ(all_rows(again), rows);
-  }
-  std::vector<std::string> objects_of(const std::string& id) {
-    const CommandResult list = barman.run({"list-files", "--target", "data", "main", id});
-    EXPECT_EQ(list.exit_code, 0) << list.err;
-    std::vector<std::string> names;
-    for (std::size_t begin = 0, end = 0; begin < list.out.size(); begin = end + 1) {
-      end = list.out.find('\n', begin);
-      const std::string line = list.out.substr(begin, end - begin);
-      names.push_back(line.substr(line.rfind('/') + 1));
-    }
-    return names;
-  }
-
-  const std::string bucket;
 };
 
 TEST_F(CloudServer, AChainIsTakenAndRestoredStraightFromTheBucket) {
@@ -101,8 +47,9 @@ TEST_F(CloudServer, AChainIsTakenAndRestoredStraightFromTheBucket) {
                                          " to the cloud storage aws-s3: s3://chain/path/\n"),
                                HasSubstr("Backup size: ")));
   const std::string oid = site.tablespaces().front()[1];
-  EXPECT_THAT(site.objects_of(full), testing::UnorderedElementsAre(oid + ".tar", "backup.info",
-                                                                   "backup_manifest", "data.tar"));
+  EXPECT_THAT(site.objects_of(full),
+              testing::UnorderedElementsAre(oid + ".tar", "backup.info", "backup_manifest",
+                                            "data.tar", "index/" + oid, "index/data"));
   EXPECT_FALSE(fs::exists(site.server_directory() / "base"));
   EXPECT_EQ(site.status_of(full), "DONE");
   site.expect_restored(full, {"--jobs", "4"});
@@ -155,6 +102,13 @@ TEST_F(CloudServer, TheProgramsForBucketsReadWhatAServerHasWritten) {
   const CommandResult gone = site.barman.run({"delete", "main", id});
   EXPECT_EQ(gone.exit_code, 0) << gone.out << gone.err;
   EXPECT_TRUE(site.listed_backups().empty());
+  // They take what is beside the archives, too.
+  const std::string next = site.take_backup();
+  EXPECT_EQ(run_cloud("programs", "barman-cloud-backup-delete", {"--backup-id", next}).exit_code,
+            0);
+  EXPECT_THAT(ObjectServer::shared().admin({"bucket", "list", "--bucket=programs"}),
+              Not(HasSubstr("base/" + next)));
+  EXPECT_EQ(site.barman.run({"delete", "main", next}).exit_code, 0);
   EXPECT_THAT(run_cloud("programs", "barman-cloud-backup-list").out, Not(HasSubstr(id)));
 }
 
@@ -194,7 +148,7 @@ Settings with_wal_in(const std::string& bucket, Settings more) {
 TEST_F(CloudServer, FilesOfThisHostGoStraightIntoTheBucketAndAreRestoredByAnother) {
   CopiedSite site(
       kUsualMajor,
-      settings_for("local", with_wal_in("local", {{"backup_method", "local-to-cloud"}})));
+      bucket_settings("local", with_wal_in("local", {{"backup_method", "local-to-cloud"}})));
   const std::string id = site.take_backup();
   EXPECT_THAT(site.barman.run({"show-backup", "main", id}).out,
               HasSubstr("local-to-cloud-concurrent"));

@@ -1,0 +1,49 @@
+// Pieces of archives that are one compressed stream from its beginning to its end: one member of
+// gzip, one frame of LZ4 or Zstandard, as readers want that stop at the end of the first one
+// (Python's). Each piece is compressed without a look at its neighbours, by whichever thread, and
+// can be unpacked alone; head, pieces in their order, and tail are the stream.
+//
+// A codec belongs to one thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/fd.h"
+#include "compression/algorithm.h"
+#include "compression/frame_codec.h"
+
+namespace barman::compression {
+
+// gzip, lz4, and zstd where its library has threads.
+bool has_pieces(Algorithm algorithm);
+
+// `internal` for algorithms without pieces. Levels are those that suit large archives.
+std::unique_ptr<FrameEncoder> make_piece_encoder(Algorithm algorithm);
+// Of what is behind the head and before the tail. The caller knows a checksum of the content: that
+// of the stream is at its end.
+std::unique_ptr<FrameDecoder> make_piece_decoder(Algorithm algorithm);
+
+// What stands around the pieces.
+class PieceStream {
+ public:
+  explicit PieceStream(Algorithm algorithm);
+  PieceStream(const PieceStream&) = delete;
+  PieceStream& operator=(const PieceStream&) = delete;
+  ~PieceStream();
+
+  std::string head() const;
+  // The content of each piece, in their order.
+  void add(Bytes content);
+  std::string tail() const;
+
+ private:
+  struct Checksum;
+
+  const Algorithm algorithm_;
+  const std::unique_ptr<Checksum> checksum_;
+};
+
+}  // namespace barman::compression

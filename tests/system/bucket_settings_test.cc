@@ -1,0 +1,158 @@
+// Servers in buckets with each version of PostgreSQL, and with what can be set for their objects:
+// locks, a key of the customer; and what commands say when the store is away.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "support/bucket_site.h"
+#include "support/object_server.h"
+#include "support/temp_dir.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AllOf;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+class BucketSettings : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!ObjectServer::is_available()) GTEST_SKIP() << ObjectServer::kUnavailable;
+    use_object_server();
+  }
+};
+
+class BucketOfVersion : public BucketSettings, public testing::WithParamInterface<int> {};
+INSTANTIATE_TEST_SUITE_P(Majors, BucketOfVersion, testing::ValuesIn(all_majors()));
+
+TEST_P(BucketOfVersion, TakesItsBackupAndGivesItBack) {
+  const std::string bucket = "version" + std::to_string(GetParam());
+  StreamingSite site(
+      {.postgres = {.major = GetParam()},
+       .server = bucket_settings(bucket, {{"backup_compression", "zstd"},
+                                          {"wals_directory", "s3://" + bucket + "/path/"}})});
+  site.start_receiver();
+  site.postgres.query("CREATE TABLE kept AS SELECT g AS id FROM generate_series(1, 1000) g");
+  site.archive_a_segment();
+  const std::string id = site.take_backup();
+  site.postgres.query("INSERT INTO kept SELECT g FROM generate_series(1001, 1500) g");
+  site.wait_until_acknowledged();
+  const TempDir place;
+  const fs::path data = place.path() / "data";
+  const CommandResult restored = site.barman.run({"restore", "main", id, data.string()});
+  ASSERT_EQ(restored.exit_code, 0) << restored.out << restored.err;
+  const PostgresServer again({.major = GetParam(), .data_directory = data});
+  again.wait_until("NOT pg_is_in_recovery()");
+  EXPECT_EQ(again.value("SELECT count(*) FROM kept"), "1500");
+}
+
+void make_bucket_with_locks(const std::string& bucket) {
+  const ObjectServer& server = ObjectServer::shared();
+  constexpr const char* kEmptyBody =
+      "x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+  run_checked({.argv = {"curl", "-sSf", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user",
+                        server.access_key() + ":" + server.secret_key(), "-X", "PUT", "-H",
+                        "x-amz-bucket-object-lock-enabled: true", "-H", kEmptyBody,
+                        server.endpoint() + "/" + bucket}});
+}
+
+TEST_F(BucketSettings, LockedBackupsAreDeletedByNobody) {
+  make_bucket_with_locks("locked");
+  BucketSite site("locked", {{"wals_directory", "s3://locked/path/"},
+                             {"aws_object_lock_mode", "governance"},
+                             {"retention_policy", "RECOVERY WINDOW OF 1 DAYS"}});
+  const std::string first = site.take_backup();
+  const std::string second = site.take_backup();
+  const CommandResult refused = site.barman.run({"delete", "main", first});
+  EXPECT_EQ(refused.exit_code, 1) << refused.out;
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("Backup " + first +
+                                           " of server main is still immutable, and stays "
+                                           "as it was: Cannot delete locked object path/main"
+                                           "/base/" +
+                                           first),
+                                 HasSubstr("Object is locked and can't be deleted until ")));
+  EXPECT_EQ(site.status_of(first), "DONE");
+  // What is not locked comes and goes.
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(site.barman.run({"keep", "--target", "full", "main", first}).exit_code, 0);
+    EXPECT_EQ(site.barman.run({"keep", "--release", "main", first}).exit_code, 0);
+  }
+  EXPECT_EQ(site.barman.run({"cron"}).exit_code, 0);
+  // Whoever has the keys hides objects, at most.
+  EXPECT_NE(run_cloud("locked", "barman-cloud-backup-delete",
+                      {"--check-object-lock", "--backup-id", second})
+                .exit_code,
+            0);
+  site.expect_restored(first);
+
+  // When they are not locked any more, they go in all their versions.
+  site.barman.set("main", "aws_object_lock_mode", "");
+  const CommandResult hidden = site.barman.run({"delete", "main", first});
+  EXPECT_EQ(hidden.exit_code, 0) << hidden.out << hidden.err;
+  EXPECT_EQ(site.listed_backups(), std::vector<std::string>{second});
+}
+
+TEST_F(BucketSettings, ALockThatLocksNothingIsTold) {
+  BucketSite site("unlocked");
+  site.barman.set("main", "aws_object_lock_mode", "compliance");
+  EXPECT_THAT(site.barman.run({"check", "main"}).out,
+              HasSubstr("cloud storage configuration: FAILED (aws_object_lock_mode needs "
+                        "aws_object_lock_days, or a retention_policy that is a RECOVERY WINDOW)"));
+  EXPECT_THAT(site.barman.run({"backup", "main"}).err, HasSubstr("aws_object_lock_days"));
+  EXPECT_EQ(site.barman.run({"list-backups", "main"}).exit_code, 0);
+  site.barman.set("main", "aws_object_lock_days", "1");
+  const CommandResult backup = site.barman.run({"backup", "main"});
+  EXPECT_NE(backup.exit_code, 0);
+  EXPECT_THAT(backup.err, HasSubstr("lock"));
+  EXPECT_THAT(site.listed_backups().empty() ? "FAILED" : site.status_of(site.listed_backups()[0]),
+              "FAILED");
+}
+
+TEST_F(BucketSettings, AKeyOfTheCustomerIsNeededForEverything) {
+  const ObjectServer& server = ObjectServer::shared();
+  const TempDir keys;
+  write_text(keys.path() / "key.b64", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n");
+  ::setenv("AWS_ENDPOINT_URL_S3", server.tls_endpoint().c_str(), 1);
+  ::setenv("AWS_CA_BUNDLE", server.certificate_file().c_str(), 1);
+  {
+    BucketSite site("secret",
+                    {{"aws_sse_customer_key", "file://" + (keys.path() / "key.b64").string()},
+                     {"backup_compression", "lz4"}});
+    const std::string id = site.take_backup();
+    EXPECT_EQ(site.barman.run({"verify-backup", "main", id}).exit_code, 0);
+    site.expect_restored(id, {"--jobs", "2"});
+    site.barman.set("main", "aws_sse_customer_key", "");
+    const CommandResult without = site.barman.run({"verify-backup", "main", id});
+    EXPECT_NE(without.exit_code, 0);
+    EXPECT_THAT(without.err, Not(testing::IsEmpty()));
+  }
+  ::unsetenv("AWS_CA_BUNDLE");
+}
+
+TEST_F(BucketSettings, AStoreThatIsAwayIsToldSoon) {
+  BucketSite site("away");
+  const std::string id = site.take_backup();
+  // Nobody answers there (RFC 5737), or the network says so at once.
+  ::setenv("AWS_ENDPOINT_URL_S3", "http://192.0.2.1:7480", 1);
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"list-backups", "main"}, {"status", "main"}}) {
+    const CommandResult result = site.barman.run(words);
+    EXPECT_LT(result.duration, std::chrono::seconds(9)) << words.front();
+    EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+    EXPECT_THAT(result.err, HasSubstr("the bucket of server main cannot be read")) << words.front();
+  }
+  EXPECT_THAT(site.barman.run({"list-backups", "main"}).out, HasSubstr(id));
+  use_object_server();
+}
+
+}  // namespace
+}  // namespace barman::test
