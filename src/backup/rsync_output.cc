@@ -242,6 +242,11 @@ Error rsync_error(const RsyncEnd& end, const RsyncPlaces& places) {
             "Write restrict,command=\"rrsync -ro /\" before the key in authorized_keys there: "
             "tablespaces and other links of a data directory lead out of it."};
   }
+  if (has(end.errors, "reading from write-only server")) {
+    return {ErrorKind::permission,
+            text(fmt::format("the key for {} may write only", places.remote)),
+            "Write restrict,command=\"rrsync -ro /\" before the key in authorized_keys there."};
+  }
   if (has_no_connection(end)) {
     return {ErrorKind::connection,
             text(fmt::format("cannot reach {}, or the connection was cut", places.remote)),
