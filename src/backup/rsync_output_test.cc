@@ -133,6 +133,8 @@ TEST(RsyncEnd, SaysWhatTheUserCanDo) {
   EXPECT_EQ(
       error_of(12, "rsync: connection unexpectedly closed (812 bytes received so far)\n").kind(),
       ErrorKind::connection);
+  EXPECT_EQ(error_of(10, "rsync error: error in socket IO (code 10) at io.c(949)\n").kind(),
+            ErrorKind::connection);
   const Error one_directory =
       error_of(12,
                "/usr/bin/rrsync error: option -L has been disabled on this server.\n"

@@ -172,9 +172,8 @@ TEST_F(RemoteRestore, EveryCompressionOfBackupsAndWalBecomesACluster) {
                                          {"none", "client", "xz",
                                           "\xfd"
                                           "7zXZ"},
-                                         {"gzip", "client", "zstd", "\x85", kEncrypted},
-                                         {"lz4", "client", "zstd", "\x85", kEncrypted},
-                                         {"none", "client", "none", "\x85", kEncrypted}};
+                                         {"gzip", "client", "zstd", "", kEncrypted},
+                                         {"none", "client", "none", "", kEncrypted}};
   for (const RemoteForm& form : forms) {
     SCOPED_TRACE(form.algorithm + " " + form.location + " " + form.wal);
     Settings settings = form.more;
@@ -190,7 +189,10 @@ TEST_F(RemoteRestore, EveryCompressionOfBackupsAndWalBecomesACluster) {
     site_->postgres.query("UPDATE changing SET text = 'in the WAL' WHERE id % 90 = 1");
     site_->archive_a_segment();
     const std::string wal = archived_wal_names(site_->barman, "main").back();
-    EXPECT_TRUE(read_text(archived_wal(site_->barman, "main", wal)).starts_with(form.magic));
+    const std::string stored = read_text(archived_wal(site_->barman, "main", wal));
+    // A session key for somebody is the first packet of OpenPGP.
+    EXPECT_TRUE(form.more.empty() ? stored.starts_with(form.magic)
+                                  : (static_cast<unsigned char>(stored[0]) & 0xFCU) == 0x84U);
     expect_rows(last, all_rows(site_->postgres));
   }
   for (const char* const option :
