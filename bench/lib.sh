@@ -7,12 +7,17 @@ build=${BARMAN_BUILD:-build/release}
 pg=/usr/lib/postgresql/15/bin
 work=$(mktemp -d "${BENCH_DIR:-/var/tmp}/barman-bench.XXXXXX"); chmod 755 "$work"
 daemons=() clusters=()
-# What was started is ended by its pid; `wait` keeps the shell from telling so.
+end_process() { # end_process PID: what it has started first (a function in the background is a shell of its own), then itself; by their ids
+  local child
+  for child in $(ps -o pid= --ppid "$1"); do end_process "$child"; done
+  kill "$1" 2>/dev/null || true
+}
+# `wait` keeps the shell from telling that something was ended.
 cleanup() {
   local status=$? directory pid
   [ "$status" = 0 ] || { echo "ended with $status; the last lines of its log:"; tail -5 "$work/log"; } >&2 2>/dev/null
   for directory in "${clusters[@]}"; do as_user "$pg/pg_ctl" -D "$directory" -m immediate stop >/dev/null 2>&1 || true; done
-  for pid in "${daemons[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
+  for pid in "${daemons[@]}"; do end_process "$pid"; wait "$pid" 2>/dev/null || true; done
   [ ! -e "$work/sshd.pid" ] || kill "$(cat "$work/sshd.pid")" 2>/dev/null || true
   rm -rf "$work"
 }

@@ -112,20 +112,20 @@ void ClusterUpload::copy_data_directory() {
                .mode = status.st_mode & 07777U,
                .mtime = status.st_mtim.tv_sec},
               data, archives);
-  copy_external_files();
+  copy_outside_files();
   items_.push_back({.label = "data",
                     .analysis_seconds = 0,
                     .copy_seconds = upload_seconds(begun),
                     .serial_seconds = serial});
 }
 
-void ClusterUpload::copy_external_files() {
-  for (const ExternalFile& file : facts_.external_files()) {
+void ClusterUpload::copy_outside_files() {
+  for (const OutsideFile& file : facts_.outside_files()) {
     const std::string name = "./" + fs::path(file.path).filename().string();
     if (upload_file(file.path, name, *sets_.back())) continue;
-    if (!file.is_optional) {
+    if (!file.is_optional()) {
       throw Error(ErrorKind::not_found, fmt::format("there is no file \"{}\"", file.path),
-                  fmt::format("Correct {} in the settings of PostgreSQL.", file.label));
+                  fmt::format("Correct {} in the settings of PostgreSQL.", file.setting));
     }
     log::warning(log::kBackupComponent, "there is no \"{}\"", file.path);
   }

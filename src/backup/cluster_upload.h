@@ -53,7 +53,7 @@ class ClusterUpload {
  private:
   stored::ArchiveSet& add_set(std::uint32_t oid);
   TreeUploadOptions upload_options() const;
-  void copy_external_files();
+  void copy_outside_files();
 
   const UploadPlace place_;
   const CopiedFacts& facts_;

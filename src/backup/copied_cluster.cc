@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "backup/archive_wait.h"
 #include "backup/close_wal.h"
 #include "base/durable.h"
 #include "base/error.h"
@@ -183,12 +184,22 @@ void CopiedCluster::stop(BackupJob& job, postgres::Connection& connection) {
   if (!is_exclusive()) write_file_durably(label_path, text);
   stored::require_consistent(
       job.info, stored::gather_evidence(label_path.parent_path(), kControlFileName, nullptr));
+  wait_for_wal(job, connection);
 }
 
 void CopiedCluster::end(BackupJob& job, const PutLabel& put_label) {
-  const std::string label = stop_on_server(job, session_->take_back(), "");
+  postgres::Connection& connection = session_->take_back();
+  const std::string label = stop_on_server(job, connection, "");
   job.action = "writing backup label";
   put_label(label);
+  wait_for_wal(job, connection);
+}
+
+// Behind the label: the backup is complete, but for what the archive shows.
+void CopiedCluster::wait_for_wal(BackupJob& job, postgres::Connection& connection) const {
+  job.action = "waiting for the WAL of the backup to be archived";
+  job.progress.phase(job.action);
+  wait_until_archived(server_, facts_.settings, job.info, connection, job.messages);
 }
 
 // The label of the backup.
@@ -196,9 +207,8 @@ std::string CopiedCluster::stop_on_server(BackupJob& job, postgres::Connection& 
                                           const std::string& exclusive_label) {
   job.action = is_exclusive() ? "issuing stop of the backup"
                               : "issuing stop backup command (native concurrent)";
-  log::info(log::kBackupComponent, "waiting for the WAL of the backup to be archived");
   const postgres::LowLevelStop stop = postgres::stop_low_level_backup(
-      connection,
+      connection, postgres::ArchiveWaiter::caller,
       is_exclusive() ? postgres::LowLevelForm::exclusive : postgres::LowLevelForm::concurrent);
   is_running_exclusively_ = false;
   std::string label = is_exclusive() ? exclusive_label : stop.backup_label;

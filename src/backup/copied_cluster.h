@@ -93,6 +93,7 @@ class CopiedCluster {
   void stop(BackupJob& job, postgres::Connection& connection);
   std::string stop_on_server(BackupJob& job, postgres::Connection& connection,
                              const std::string& exclusive_label);
+  void wait_for_wal(BackupJob& job, postgres::Connection& connection) const;
 };
 
 }  // namespace barman::backup

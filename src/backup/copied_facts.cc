@@ -21,24 +21,16 @@ constexpr int kControlFileReads = 50;
 
 }  // namespace
 
-std::vector<ExternalFile> CopiedFacts::external_files() const {
-  std::vector<ExternalFile> files;
-  const std::string inside = data_directory() + "/";
-  const auto add = [&](const char* label, const std::optional<std::string>& path, bool optional) {
-    if (!path || path->starts_with(inside)) return;
-    files.push_back({.label = label, .path = *path, .is_optional = optional});
-  };
-  add("config_file", settings.config_file, false);
-  add("hba_file", settings.hba_file, false);
-  add("ident_file", settings.ident_file, true);
+std::vector<OutsideFile> CopiedFacts::outside_files() const {
+  std::vector<OutsideFile> files = list_outside_files(settings);
+  std::erase_if(files, [](const OutsideFile& file) { return file.is_included(); });
   return files;
 }
 
 std::string CopiedFacts::included_files_warning() const {
-  const std::string inside = data_directory() + "/";
   std::string list;
-  for (const std::string& file : settings.included_files) {
-    if (!file.starts_with(inside)) list += "\t" + file + "\n";
+  for (const OutsideFile& file : list_outside_files(settings)) {
+    if (file.is_included()) list += "\t" + file.path + "\n";
   }
   if (list.empty()) return "";
   return "The usage of include directives is not supported for files that reside outside PGDATA.\n"

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "backup/outside_files.h"
 #include "catalogue/backup_info.h"
 #include "postgres/connection.h"
 #include "postgres/low_level_backup.h"
@@ -16,14 +17,6 @@
 
 namespace barman::backup {
 
-// A configuration file, where it lies outside of the data directory: it is copied into its root.
-struct ExternalFile {
-  std::string label;  // "hba_file"
-  std::string path;
-  // A missing one is no error.
-  bool is_optional = false;
-};
-
 struct CopiedFacts {
   postgres::ServerSettings settings;
   // Also those in place.
@@ -31,7 +24,8 @@ struct CopiedFacts {
   std::int64_t page_size = 0;
 
   const std::string& data_directory() const { return *settings.data_directory; }
-  std::vector<ExternalFile> external_files() const;
+  // Those that settings name: they are copied into the root of the data directory.
+  std::vector<OutsideFile> outside_files() const;
   // What is included by configuration files and lies outside of the data directory is not copied:
   // the warning, "" when there is nothing of that kind.
   std::string included_files_warning() const;

@@ -71,7 +71,7 @@ class LocalFiles final : public BackupSource {
  private:
   void copy_tablespaces(BackupJob& job, LocalCopy& copy);
   void copy_data_directory(BackupJob& job, LocalCopy& copy);
-  void copy_external_files(BackupJob& job, LocalCopy& copy);
+  void copy_outside_files(BackupJob& job, LocalCopy& copy);
   void copy_label(const BackupJob& job, LocalCopy& copy);
   void copy_control_file(const BackupJob& job);
 
@@ -161,21 +161,21 @@ void LocalFiles::copy_data_directory(BackupJob& job, LocalCopy& copy) {
               [&] { items_.push_back(item_of("pgdata", copy.copy_tree(tree))); });
 }
 
-void LocalFiles::copy_external_files(BackupJob& job, LocalCopy& copy) {
+void LocalFiles::copy_outside_files(BackupJob& job, LocalCopy& copy) {
   const fs::path data = store_.directories(job.info.id).data_directory;
-  for (const ExternalFile& file : cluster_.facts().external_files()) {
+  for (const OutsideFile& file : cluster_.facts().outside_files()) {
     const auto begun = LocalClock::now();
     bool is_there = false;
-    steps_->run(steps_->take(1), file.label, [&] {
+    steps_->run(steps_->take(1), file.setting, [&] {
       is_there = copy.copy_file(file.path, data / fs::path(file.path).filename());
     });
     if (is_there) {
-      items_.push_back(item_of(file.label, elapsed(begun)));
-    } else if (file.is_optional) {
+      items_.push_back(item_of(file.setting, elapsed(begun)));
+    } else if (file.is_optional()) {
       log::warning(log::kBackupComponent, "there is no \"{}\"", file.path);
     } else {
       throw Error(ErrorKind::not_found, fmt::format("there is no file \"{}\"", file.path),
-                  fmt::format("Correct {} in the settings of PostgreSQL.", file.label));
+                  fmt::format("Correct {} in the settings of PostgreSQL.", file.setting));
     }
   }
 }
@@ -225,11 +225,11 @@ CopyFacts LocalFiles::copy(BackupJob& job) {
       server_.interrupt().throw_if_requested();
       cluster_.require_alive();
     });
-    steps_.emplace(job.info.tablespaces.size() + 1 + cluster_.facts().external_files().size() +
+    steps_.emplace(job.info.tablespaces.size() + 1 + cluster_.facts().outside_files().size() +
                    (cluster_.is_exclusive() ? 2 : 1));
     copy_tablespaces(job, copy);
     copy_data_directory(job, copy);
-    copy_external_files(job, copy);
+    copy_outside_files(job, copy);
     if (cluster_.is_exclusive()) {
       steps_->run(steps_->take(1), kLabelFileName, [&] { copy_label(job, copy); });
     }

@@ -25,16 +25,20 @@ std::vector<OutsideFile> list_outside_files(const postgres::ServerSettings& sett
   std::vector<OutsideFile> files;
   if (!settings.data_directory) return files;
   const std::string inside = *settings.data_directory + "/";
-  const auto add = [&](const std::string& path, std::optional<std::string> name) {
-    if (!path.starts_with(inside)) files.push_back({.path = path, .name = std::move(name)});
+  const auto add = [&](OutsideFile file) {
+    if (!file.path.starts_with(inside)) files.push_back(std::move(file));
+  };
+  const auto add_named = [&](const char* setting, const std::optional<std::string>& path,
+                             const char* name) {
+    if (path) add({.path = *path, .name = name, .setting = setting});
   };
   const fs::path home = fs::path(settings.config_file.value_or("")).parent_path();
   for (const std::string& path : settings.included_files) {
-    add(path, home.empty() ? std::nullopt : name_beside(home, path));
+    add({.path = path, .name = home.empty() ? std::nullopt : name_beside(home, path)});
   }
-  if (settings.config_file) add(*settings.config_file, "postgresql.conf");
-  if (settings.hba_file) add(*settings.hba_file, "pg_hba.conf");
-  if (settings.ident_file) add(*settings.ident_file, "pg_ident.conf");
+  add_named("config_file", settings.config_file, "postgresql.conf");
+  add_named("hba_file", settings.hba_file, "pg_hba.conf");
+  add_named("ident_file", settings.ident_file, "pg_ident.conf");
   return files;
 }
 

@@ -1,4 +1,5 @@
-// Configuration files outside of the data directory, which the replication protocol does not send.
+// Configuration files outside of the data directory. The replication protocol does not send them;
+// who copies files copies those that a setting names.
 #pragma once
 
 #include <optional>
@@ -16,6 +17,12 @@ struct OutsideFile {
   std::string path;
   // Where a restore lays it, below the data directory; nullopt when nothing there would include it.
   std::optional<std::string> name;
+  // The setting that names it: "hba_file"; "" for what another configuration file includes.
+  std::string setting = {};
+
+  bool is_included() const { return setting.empty(); }
+  // PostgreSQL starts without it.
+  bool is_optional() const { return setting == "ident_file"; }
   friend bool operator==(const OutsideFile&, const OutsideFile&) = default;
 };
 

@@ -96,7 +96,7 @@ class RsyncFiles final : public BackupSource {
   RsyncCopyOptions copy_options(BackupJob& job) const;
   void list_tablespaces(BackupJob& job, RsyncCopy& copy);
   void list_data_directory(BackupJob& job, RsyncCopy& copy);
-  void copy_external_files(BackupJob& job, RsyncCopy& copy);
+  void copy_outside_files(BackupJob& job, RsyncCopy& copy);
   void copy_label(const BackupJob& job, RsyncCopy& copy);
   void copy_control_file(const BackupJob& job, RsyncCopy& copy);
   void copy_everything(BackupJob& job, RsyncCopy& copy);
@@ -228,23 +228,23 @@ void RsyncFiles::list_data_directory(BackupJob& job, RsyncCopy& copy) {
               "Correct ssh_command or conninfo, so that both lead to the same server.");
 }
 
-void RsyncFiles::copy_external_files(BackupJob& job, RsyncCopy& copy) {
+void RsyncFiles::copy_outside_files(BackupJob& job, RsyncCopy& copy) {
   const fs::path data = store_.directories(job.info.id).data_directory;
-  for (const ExternalFile& file : cluster_.facts().external_files()) {
+  for (const OutsideFile& file : cluster_.facts().outside_files()) {
     const auto begun = FilesClock::now();
     bool is_there = false;
-    steps_->run(steps_->take(1), file.label, [&] {
+    steps_->run(steps_->take(1), file.setting, [&] {
       is_there = copy.copy_file(file.path, data / fs::path(file.path).filename());
     });
     if (is_there) {
-      items_.push_back({.label = file.label,
+      items_.push_back({.label = file.setting,
                         .copy_seconds = seconds_of(begun),
                         .serial_seconds = seconds_of(begun)});
-    } else if (file.is_optional) {
+    } else if (file.is_optional()) {
       log::warning(log::kBackupComponent, "there is no \"{}\"", file.path);
     } else {
       throw Error(ErrorKind::not_found, fmt::format("there is no file \"{}\"", file.path),
-                  fmt::format("Correct {} in the settings of PostgreSQL.", file.label));
+                  fmt::format("Correct {} in the settings of PostgreSQL.", file.setting));
     }
   }
 }
@@ -308,7 +308,7 @@ void RsyncFiles::copy_everything(BackupJob& job, RsyncCopy& copy) {
                       .copy_seconds = times.copy_seconds,
                       .serial_seconds = times.serial_seconds});
   }
-  copy_external_files(job, copy);
+  copy_outside_files(job, copy);
   if (cluster_.is_exclusive()) {
     steps_->run(steps_->take(1), kLabelFileName, [&] { copy_label(job, copy); });
   }
@@ -333,7 +333,7 @@ CopyFacts RsyncFiles::copy(BackupJob& job) {
     job.progress.begin("backup", static_cast<std::uint64_t>(job.info.cluster_size.value_or(0)));
     const RsyncCopyOptions options = copy_options(job);
     steps_.emplace(RsyncCopy::kStepsOfTree * (job.info.tablespaces.size() + 1) +
-                   cluster_.facts().external_files().size() + (cluster_.is_exclusive() ? 2 : 1));
+                   cluster_.facts().outside_files().size() + (cluster_.is_exclusive() ? 2 : 1));
     RsyncCopy copy(run_, options, places.data_directory.parent_path(), *steps_, job.progress,
                    server_.interrupt(), [this] { require_going_on(); });
     copy_everything(job, copy);

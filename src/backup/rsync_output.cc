@@ -18,8 +18,10 @@ constexpr std::size_t kReportLetters = 11;
 
 // rsync(1), EXIT VALUES.
 constexpr int kProtocolMismatch = 2;
+constexpr int kSocketFailure = 10;
 constexpr int kPartialTransfer = 23;
 constexpr int kVanishedFiles = 24;
+constexpr int kTimeout = 30;
 constexpr int kNoProgram = 127;
 constexpr int kNoConnection = 255;
 constexpr std::size_t kShownLines = 4;
@@ -111,7 +113,8 @@ bool has_no_program(const RsyncEnd& end) {
 }
 
 bool has_no_connection(const RsyncEnd& end) {
-  return end.exit_code == kNoConnection || has(end.errors, "connection unexpectedly closed");
+  return end.exit_code == kNoConnection || end.exit_code == kSocketFailure ||
+         end.exit_code == kTimeout || has(end.errors, "connection unexpectedly closed");
 }
 
 std::string reason_of_end(const RsyncEnd& end) {
@@ -241,6 +244,11 @@ Error rsync_error(const RsyncEnd& end, const RsyncPlaces& places) {
                              places.remote)),
             "Write restrict,command=\"rrsync -ro /\" before the key in authorized_keys there: "
             "tablespaces and other links of a data directory lead out of it."};
+  }
+  if (has(end.errors, "reading from write-only server")) {
+    return {ErrorKind::permission,
+            text(fmt::format("the key for {} may write only", places.remote)),
+            "Write restrict,command=\"rrsync -ro /\" before the key in authorized_keys there."};
   }
   if (has_no_connection(end)) {
     return {ErrorKind::connection,

@@ -133,6 +133,8 @@ TEST(RsyncEnd, SaysWhatTheUserCanDo) {
   EXPECT_EQ(
       error_of(12, "rsync: connection unexpectedly closed (812 bytes received so far)\n").kind(),
       ErrorKind::connection);
+  EXPECT_EQ(error_of(10, "rsync error: error in socket IO (code 10) at io.c(949)\n").kind(),
+            ErrorKind::connection);
   const Error one_directory =
       error_of(12,
                "/usr/bin/rrsync error: option -L has been disabled on this server.\n"
@@ -140,6 +142,12 @@ TEST(RsyncEnd, SaysWhatTheUserCanDo) {
   EXPECT_EQ(one_directory.kind(), ErrorKind::permission);
   EXPECT_THAT(one_directory.message(), HasSubstr("allows rsync for one directory only"));
   EXPECT_THAT(one_directory.hint(), HasSubstr("command=\"rrsync -ro /\""));
+  const Error write_only =
+      error_of(12,
+               "/usr/bin/rrsync error: reading from write-only server is not allowed\n"
+               "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]\n");
+  EXPECT_EQ(write_only.kind(), ErrorKind::permission);
+  EXPECT_THAT(write_only.message(), HasSubstr("may write only"));
   const Error missing_here = error_of(127, "env: 'rsync': No such file or directory\n");
   EXPECT_THAT(missing_here.message(), HasSubstr("there is no rsync on this host"));
   const Error talking = error_of(2, "protocol version mismatch -- is your shell clean?\n");

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "backup/abandoned_backups.h"
+#include "backup/archive_help.h"
 #include "backup/choose_source.h"
 #include "backup/free_space.h"
 #include "backup/generate_manifest.h"
@@ -177,14 +178,24 @@ server::HookVariables hook_variables(const BackupJob& job) {
                                        job.info);
 }
 
+// Of a label.
+constexpr const char* kFromStandby = "BACKUP FROM: standby";
+
 // Failures from here on leave the backup as it is: complete.
 void wait_for_wals(BackupJob& job) {
   if (job.request.wait == WaitForWal::no || !job.info.end_wal) return;
   const auto limit = job.request.wait_timeout.count();
   job.progress.phase(fmt::format("waiting for WAL {}{}", *job.info.end_wal,
                                  limit > 0 ? fmt::format(", at most {} seconds", limit) : ""));
-  const auto outcome = wal_transfer::wait_for_wal(job.server, *job.info.end_wal,
-                                                  job.request.wait_timeout, job.messages);
+  // Its primary was asked at the end of the backup.
+  ArchiveHelp help(job.server, job.info, job.messages, PrimarySwitch::done);
+  const bool is_standby =
+      job.info.backup_label && job.info.backup_label->find(kFromStandby) != std::string::npos;
+  const auto outcome =
+      wal_transfer::wait_for_wal(job.server, *job.info.end_wal, job.request.wait_timeout,
+                                 job.messages, [&](std::chrono::milliseconds duration) {
+                                   if (is_standby) help.help_standby(duration);
+                                 });
   if (outcome != wal_transfer::WaitOutcome::archived) return;
   // Hook scripts that copy the backup want to see it DONE.
   wal_transfer::check_backup_wals(job.server, job.info.id, job.messages);
@@ -313,7 +324,12 @@ BackupInfo take_backup(const server::Server& server, const BackupRequest& reques
   room.free();
   if (failure.empty()) {
     warn_of_mixed_checksums(job);
-    wait_for_wals(job);
+    try {
+      wait_for_wals(job);
+    } catch (const Error& error) {  // Whatever is wrong with the WAL, the copy has ended.
+      scripts.run_post(hook_variables(job), error.describe());
+      throw;
+    }
   }
   scripts.run_post(hook_variables(job), failure);
   if (failure.empty() && !source.title().has_manifest && request.manifest == WriteManifest::yes) {

@@ -159,6 +159,19 @@ TEST_F(TakenBackup, WaitsForWalThatIsNotHere) {
   EXPECT_THAT(messages_.lines, Contains(HasSubstr("classified as WAITING_FOR_WALS")));
 }
 
+// The metadata cannot be read any more when its WAL is there.
+TEST_F(TakenBackup, RunsThePostHookWhenTheWaitForWalFails) {
+  set_hooks();
+  test_.config.pre_archive_script = "for file in " + (test_.home.path() / "main/meta").string() +
+                                    "/*-backup.info; do echo broken > $file; done";
+  server_ = test_.make();
+  request_.wait = WaitForWal::yes;
+  archive_wal();
+  EXPECT_THROW(take(), Error);
+  EXPECT_THAT(hook_text(), testing::AllOf(testing::StartsWith("pre EMPTY\npost WAITING_FOR_WALS "),
+                                          HasSubstr("backup.info")));
+}
+
 TEST_F(TakenBackup, HasFailedWhereverTheSourceFails) {
   set_hooks();
   const std::vector<std::pair<Step, std::string>> cases = {

@@ -65,6 +65,11 @@ std::optional<Error> ask_rsync(const CheckRun& run, const std::string& directory
   }
 }
 
+// Of the restrictions that authorized_keys there has for the key.
+bool is_of_key(const std::optional<Error>& refusal) {
+  return refusal && refusal->kind() == ErrorKind::permission;
+}
+
 // PostgreSQL is down, and may have been backed up by an exclusive backup: it begins its recovery
 // there, if it finds the file.
 void check_remote_label(const CheckRun& run) {
@@ -103,23 +108,23 @@ void check_ssh(const CheckRun& run) {
                                        host.describe(), seconds));
   }
   const bool is_rsync = !run.server.config().is_passive();
-  // A key that is restricted to rsync refuses everything else.
-  bool is_restricted = is_rsync && result.exit_code != 0 && result.exit_code != kNoConnection;
-  if (is_restricted) {
-    const std::optional<Error> refusal = ask_rsync(run, "/", {}, [](const backup::ListedFile&) {});
-    if (refusal && refusal->kind() == ErrorKind::permission) {
-      return run.fail("ssh", fmt::format("{}. {}", refusal->describe(), refusal->hint()));
-    }
-    is_restricted = !refusal;
+  const bool is_talking = result.exit_code == 0 && !result.standard_output.empty();
+  std::optional<Error> refusal;
+  if (is_rsync && result.exit_code != kNoConnection && !is_talking) {
+    // The files of the host do not matter: whether all of them may be read does.
+    refusal = ask_rsync(run, "/", {"--exclude=/*"}, [](const backup::ListedFile&) {});
   }
-  if (result.exit_code != 0 && !is_restricted) {
+  // A key for rsync only may refuse "true".
+  const bool is_reached = result.exit_code == 0 || (is_rsync && !refusal);
+  if (result.exit_code == kNoConnection || !(is_reached || is_of_key(refusal))) {
     const std::string reason = join(split_blanks(mask_passwords(result.standard_error)), " ");
     return run.fail("ssh",
                     fmt::format("Connection failed using '{}' return code {}{}", host.describe(),
                                 result.exit_code, reason.empty() ? "" : ": " + reason));
   }
+  if (refusal) return run.fail("ssh", fmt::format("{}. {}", refusal->describe(), refusal->hint()));
   run.pass("ssh", checked->hint);
-  if (result.exit_code == 0 && !result.standard_output.empty()) {
+  if (is_talking) {
     return run.fail(
         "ssh output clean",
         "the configured ssh_command must not add anything to the remote command output");

@@ -42,9 +42,9 @@ namespace {
 void print_error(const std::string& text) { output::OutputStream(STDERR_FILENO).write(text); }
 
 // A failure before there is a writer goes to stderr as it is.
-int fail_at_startup(const std::string& text) {
+int fail_at_startup(const std::string& text, int exit_code = kExitFailure) {
   print_error(text + "\n");
-  return kExitFailure;
+  return exit_code;
 }
 
 // The exit code: nobody has got a text that could not be written.
@@ -183,6 +183,7 @@ int run_configured(const command_line::ParsedLine& line, const GlobalArguments& 
                    config::Configuration& configuration, const SignalSource& signals) {
   output::ProgressDisplay progress(STDERR_FILENO);
   output::Reporter reporter(reporter_options(global));
+  reporter.set_failure_code(failure_code(line.command->name, line.arguments));
   reporter.set_progress_display(&progress);
   configuration.load_rest(postgres::conninfo_error);
   for (const std::string& text : configuration.warnings()) reporter.warning(text);
@@ -235,6 +236,7 @@ int print_help(const command_line::ParsedLine& line) {
 
 int run_line(const command_line::ParsedLine& line, const std::vector<std::string>& arguments) {
   const GlobalArguments global = global_arguments(line.global);
+  const int exit_code = failure_code(line.command->name, line.arguments);
   const SignalSource signals;  // before any other thread
   try {
     config::Configuration configuration;
@@ -244,12 +246,13 @@ int run_line(const command_line::ParsedLine& line, const std::vector<std::string
     return run_configured(line, global, configuration, signals);
   } catch (const config::StartupError& error) {
     log::error(log::kCliComponent, "{}", error.message());
-    return fail_at_startup(error.message());
+    return fail_at_startup(error.message(), exit_code);
   } catch (const Error& error) {
     log::error(log::kCliComponent, "{}", error.describe());
-    return fail_at_startup(fmt::format("EXCEPTION: {}{}{}", error.describe(),
-                                       log::has_file() ? "\nSee log file for more details." : "",
-                                       error.hint_line()));
+    return fail_at_startup(
+        fmt::format("EXCEPTION: {}{}{}", error.describe(),
+                    log::has_file() ? "\nSee log file for more details." : "", error.hint_line()),
+        exit_code);
   }
 }
 

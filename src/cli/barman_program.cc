@@ -82,7 +82,13 @@ command_line::ProgramSpec make_program() {
                 {"1", "At least one error was reported, or a check failed."},
                 {"2", "The command line cannot be used, or check --nagios is critical."},
                 {"3", "get-wal: invalid WAL name, or the output cannot be opened."},
-                {"4", "get-wal: the file is there, or may be, and cannot be handed out."}},
+                {"4",
+                 "get-wal with --peek or --output-directory, or for a standby: the file is there, "
+                 "or may be, and cannot be handed out."},
+                {"126",
+                 "get-wal: the same, where a recovery may wait for its output, here or behind ssh; "
+                 "cloud-wal-restore in a recovery that is no standby's. PostgreSQL stops, and goes "
+                 "on when it is started again; lower codes are the end of the WAL to it."}},
       .files = {{"~/.barman.conf, /etc/barman.conf, /etc/barman/barman.conf",
                  "The configuration; the first that can be read is used."}},
       .see_also = {"barman (5)"},

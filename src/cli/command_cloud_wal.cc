@@ -192,7 +192,7 @@ class RestoreCall {
         server_(make_server(context, config)),
         name_(context.arguments.get("wal_name")) {}
 
-  // Throws `not_found`.
+  // Throws WalNotFound.
   void run() {
     const fs::path destination = context_.arguments.get("wal_dest");
     const std::size_t count = parallel_of(context_.arguments, config_.cloud_wal_restore_parallel);
@@ -314,12 +314,11 @@ void run_cloud_wal_restore(CommandContext& context) {
   // PostgreSQL reads the exit code: 1 is the end of the WAL.
   try {
     RestoreCall(context, *config).run();
+  } catch (const wal_transfer::WalNotFound&) {
+    log::error(log::kServerComponent, "WAL file {} for server {} does not exist", name,
+               config->name);
+    return context.reporter.set_exit_code(kExitFailure);
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::not_found) {
-      log::error(log::kServerComponent, "WAL file {} for server {} does not exist", name,
-                 config->name);
-      return context.reporter.set_exit_code(kExitFailure);
-    }
     report_error(context.reporter, error);
     context.reporter.set_exit_code(client::is_called_for_the_last_time() ? client::stop_recovery()
                                                                          : kExitNotKnown);

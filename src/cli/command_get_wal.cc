@@ -62,11 +62,12 @@ void run_get_wal(CommandContext& context) {
   } catch (const wal_transfer::BadWalRequest& error) {  // Has an exit code of its own.
     report_error(context.reporter, error);
     context.reporter.set_exit_code(kExitBadWalRequest);
+  } catch (const wal_transfer::WalNotFound& error) {  // The only one that ends with 1.
+    report_error(context.reporter, error);
+    context.reporter.set_exit_code(kExitFailure);
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::usage ||
-        error.kind() == ErrorKind::interrupted) {
-      throw;
-    }
+    const bool is_own = failure_code("get-wal", arguments) != kExitFailure;
+    if (is_own || error.kind() == ErrorKind::interrupted) throw;
     report_error(context.reporter, error);
     context.reporter.set_exit_code(kExitWalUnreadable);
   }

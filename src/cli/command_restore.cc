@@ -14,7 +14,7 @@
 #include "cli/worker_count.h"
 #include "output/restore_views.h"
 #include "restore/restore_backup.h"
-#include "wal/timeline_target.h"
+#include "restore/target_arguments.h"
 
 namespace barman::cli {
 namespace {
@@ -22,28 +22,6 @@ namespace {
 using restore::RestoreRequest;
 using restore::RestoreResult;
 using restore::SettingNote;
-
-std::optional<wal::TimelineTarget> timeline_target(const ParsedArguments& arguments) {
-  const std::optional<std::string> text = arguments.find("target_tli");
-  if (!text) return std::nullopt;
-  const std::optional<wal::TimelineTarget> target = wal::parse_timeline_target(*text);
-  if (!target) {
-    throw Error(ErrorKind::usage, fmt::format("Invalid timeline '{}'", *text),
-                "Give a positive number, 'current' or 'latest'.");
-  }
-  return target;
-}
-
-restore::TargetRequest read_target(const ParsedArguments& arguments) {
-  return {.time = arguments.find("target_time"),
-          .xid = arguments.find("target_xid"),
-          .lsn = arguments.find("target_lsn"),
-          .name = arguments.find("target_name"),
-          .immediate = arguments.is_set("target_immediate"),
-          .timeline = timeline_target(arguments),
-          .exclusive = arguments.is_set("exclusive"),
-          .action = arguments.find("target_action")};
-}
 
 std::optional<config::StagingLocation> staging_location(const ParsedArguments& arguments) {
   const std::optional<std::string> word = arguments.find("staging_location");
@@ -56,7 +34,7 @@ RestoreRequest read_request(CommandContext& context, const config::ServerConfig&
   RestoreRequest request{
       .backup = arguments.get("backup_id"),
       .destination = arguments.get("destination_directory"),
-      .target = read_target(arguments),
+      .target = restore::read_target(arguments),
       .standby_mode = arguments.is_set("standby_mode"),
       .tablespace_rules = arguments.list("tablespace"),
       .get_wal = arguments.choice_of("get_wal").value_or(config.recovery_options.get_wal),

@@ -8,8 +8,10 @@
 namespace barman::client {
 
 bool is_called_for_the_last_time() {
-  return ::access("recovery.signal", F_OK) == 0 && ::access("standby.signal", F_OK) != 0;
+  return ::access("recovery.signal", F_OK) == 0 && !is_called_by_standby();
 }
+
+bool is_called_by_standby() { return ::access("standby.signal", F_OK) == 0; }
 
 int stop_recovery() {
   // What has failed has been told.

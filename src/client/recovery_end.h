@@ -12,6 +12,9 @@ inline constexpr int kExitStopRecovery = 126;
 // WAL". A standby asks again.
 bool is_called_for_the_last_time();
 
+// Whether the caller's data directory, the current one, is a standby's: it asks again.
+bool is_called_by_standby();
+
 // Says on stderr why PostgreSQL stops; kExitStopRecovery.
 int stop_recovery();
 

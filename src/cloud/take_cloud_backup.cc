@@ -159,7 +159,8 @@ void CloudBackup::copy() {
 void CloudBackup::end() {
   postgres::Connection& connection = session_->take_back();
   log::info(log::kBackupComponent, "Stopping backup '{}'", info_.id.value);
-  const postgres::LowLevelStop stop = postgres::stop_low_level_backup(connection);
+  const postgres::LowLevelStop stop =
+      postgres::stop_low_level_backup(connection, postgres::ArchiveWaiter::server);
   backup::note_end(connection, stop, stop.backup_label, info_);
   if (!postgres::is_in_recovery(connection)) {
     postgres::switch_wal(connection, info_.xlog_segment_size);

@@ -24,6 +24,7 @@
 #include "output/restore_views.h"
 #include "restore/choose_backup.h"
 #include "restore/recovery_settings.h"
+#include "restore/target_arguments.h"
 #include "wal/timeline_target.h"
 
 namespace barman::cloud_cli {
@@ -102,28 +103,6 @@ std::vector<command_line::OptionSpec> restore_options() {
            .metavar = "VALUE"}};
 }
 
-std::optional<wal::TimelineTarget> read_timeline(const ParsedArguments& arguments) {
-  const auto word = arguments.find("target_tli");
-  if (!word) return std::nullopt;
-  const std::optional<wal::TimelineTarget> target = wal::parse_timeline_target(*word);
-  if (!target) {
-    throw Error(ErrorKind::config, fmt::format("Invalid timeline '{}'", *word),
-                "Give a positive number or 'latest'.");
-  }
-  return target;
-}
-
-restore::TargetRequest read_target(const ParsedArguments& arguments) {
-  return {.time = arguments.find("target_time"),
-          .xid = arguments.find("target_xid"),
-          .lsn = arguments.find("target_lsn"),
-          .name = arguments.find("target_name"),
-          .immediate = arguments.is_set("target_immediate"),
-          .timeline = read_timeline(arguments),
-          .exclusive = arguments.is_set("exclusive"),
-          .action = arguments.find("target_action")};
-}
-
 // Before anything is asked for.
 std::map<std::string, std::filesystem::path> parse_locations(const ParsedArguments& arguments) {
   std::map<std::string, std::filesystem::path> locations;
@@ -141,7 +120,7 @@ std::map<std::string, std::filesystem::path> parse_locations(const ParsedArgumen
 std::optional<wal::TimelineId> goal_timeline(const ParsedArguments& arguments,
                                              const OpenBucket& bucket) {
   using Kind = wal::TimelineTarget::Kind;
-  const std::optional<wal::TimelineTarget> target = read_timeline(arguments);
+  const std::optional<wal::TimelineTarget> target = restore::read_timeline_target(arguments);
   if (!target) return std::nullopt;
   if (target->kind == Kind::current) {
     throw Error(ErrorKind::config, "the timeline 'current' does not choose a backup",
@@ -185,7 +164,7 @@ catalogue::BackupId choose_id(const ParsedArguments& arguments, const OpenBucket
   const cloud::CloudCatalogue catalogue = bucket.catalogue();
   const std::string& word = arguments.get("backup_id");
   if (word != kAutomatic) return catalogue.resolve(word);
-  restore::refuse_target_for_automatic_choice(read_target(arguments));
+  restore::refuse_target_for_automatic_choice(restore::read_target(arguments));
   const auto id = cloud::choose_cloud_backup(catalogue.load(), make_goal(arguments, bucket));
   if (id) return *id;
   throw cloud::OperationFailed("Cannot find any candidate backup for recovery.",
@@ -221,7 +200,7 @@ std::optional<cloud::CloudRecovery> find_recovery(const ParsedArguments& argumen
                  "exclusive", "target_action"}) ||
       (!is_chosen_by_target && is_any_of({"target_time", "target_lsn", "target_tli"}));
   if (!is_wanted) return std::nullopt;
-  return cloud::CloudRecovery{.target = read_target(arguments),
+  return cloud::CloudRecovery{.target = restore::read_target(arguments),
                               .standby_mode = arguments.is_set("standby_mode"),
                               .restore_command = restore_command(arguments)};
 }

@@ -69,6 +69,11 @@ std::string Host::next_step(const std::string& said) const {
   if (said.find(kNoSpace) != std::string::npos) {
     return "Free space there: its disk is full.";
   }
+  constexpr std::string_view kRsyncOnly = "SSH_ORIGINAL_COMMAND does not run rsync";
+  if (said.find(kRsyncOnly) != std::string::npos) {
+    return "The key may run nothing but rsync there (authorized_keys): use one that may run a "
+           "shell, ssh -i FILE.";
+  }
   if (said.find(kReadOnly) != std::string::npos) {
     return "Choose a directory that can be written there, or mount its file system for writing.";
   }

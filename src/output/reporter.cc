@@ -103,6 +103,7 @@ struct Reporter::State {
   bool has_colors;
   bool has_failed = false;
   std::optional<int> forced_exit_code;
+  int failure_code = 1;
   ProgressDisplay* display = nullptr;
   MessageFilter filter;
 };
@@ -177,6 +178,11 @@ void Reporter::set_filter(MessageFilter filter) {
   state_->filter = std::move(filter);
 }
 
+void Reporter::set_failure_code(int exit_code) {
+  const std::lock_guard lock(state_->mutex);
+  state_->failure_code = exit_code;
+}
+
 void Reporter::mark_failed() {
   const std::lock_guard lock(state_->mutex);
   state_->has_failed = true;
@@ -205,11 +211,11 @@ int Reporter::finish() {
     constexpr int kNagiosUnknown = 3;
     if (own_exit_code) return kNagiosUnknown;
     return state_->forced_exit_code && *state_->forced_exit_code != 0 ? *state_->forced_exit_code
-                                                                      : 1;
+                                                                      : state_->failure_code;
   }
   if (own_exit_code) return *own_exit_code;
   if (state_->forced_exit_code) return *state_->forced_exit_code;
-  return state_->has_failed ? 1 : 0;
+  return state_->has_failed ? state_->failure_code : 0;
 }
 
 }  // namespace barman::output

@@ -67,7 +67,7 @@ class Reporter final : public Messages {
   void debug(const std::string& text) override;
   void info(const std::string& text) override;
   void warning(const std::string& text) override;
-  // Makes the exit code 1.
+  // Makes the exit code that of errors, 1.
   void error(const std::string& text) override;
   void exception(const std::string& text) override;
 
@@ -100,7 +100,9 @@ class Reporter final : public Messages {
   // Messages for which it says false go to the log only; exit codes stay.
   void set_filter(MessageFilter filter);
 
-  // The exit code becomes 1 without a message (a failed check).
+  // The exit code of errors, instead of 1.
+  void set_failure_code(int exit_code);
+  // The exit code becomes that of errors without a message (a failed check).
   void mark_failed();
   // The exit code becomes this one, whatever else happens.
   void set_exit_code(int exit_code);

@@ -143,6 +143,13 @@ TEST(JsonReporter, IsAnEmptyObjectWithoutResults) {
   EXPECT_EQ(output.out(), "{}");
 }
 
+TEST(JsonReporter, FailsWithTheCodeOfTheCommand) {
+  CapturedOutput output(kJson);
+  output.reporter().set_failure_code(126);
+  output.reporter().error("broken");
+  EXPECT_EQ(output.reporter().finish(), 126);
+}
+
 TEST(JsonReporter, PrintsNothingAtAllWhenQuiet) {
   CapturedOutput output({.format = OutputFormat::json, .is_quiet = true});
   output.reporter().error("broken");

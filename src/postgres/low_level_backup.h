@@ -35,8 +35,10 @@ struct LowLevelStop {
   // The text of `backup_label`; that of an exclusive backup is a file of the data directory.
   std::string backup_label;
 };
-// Returns when the WAL up to there is archived, where the server archives.
-LowLevelStop stop_low_level_backup(Connection& connection,
+// Who waits until the WAL up to there is archived, where the server archives. An exclusive backup
+// is always waited for by the server.
+enum class ArchiveWaiter { server, caller };
+LowLevelStop stop_low_level_backup(Connection& connection, ArchiveWaiter waiter,
                                    LowLevelForm form = LowLevelForm::concurrent);
 // Ends an exclusive backup that has failed; waits for no WAL.
 void abort_exclusive_backup(Connection& connection);

@@ -404,7 +404,8 @@ LowLevelStart start_low_level_backup(Connection& connection, const std::string& 
   return {.lsn = row.lsn(0), .time = require(row.find_time(1), "now()")};
 }
 
-LowLevelStop stop_low_level_backup(Connection& connection, LowLevelForm form) {
+LowLevelStop stop_low_level_backup(Connection& connection, ArchiveWaiter waiter,
+                                   LowLevelForm form) {
   if (form == LowLevelForm::exclusive) {
     execute(connection, "SET statement_timeout = 0");
     const ResultHandle result =
@@ -414,9 +415,10 @@ LowLevelStop stop_low_level_backup(Connection& connection, LowLevelForm form) {
             .time = require(row.find_time(1), "clock_timestamp()"),
             .backup_label = {}};
   }
-  const std::string_view function = connection.server_version() >= kVersion15
-                                        ? "pg_backup_stop(true)"
-                                        : "pg_stop_backup(false, true)";
+  const bool waits = waiter == ArchiveWaiter::server;
+  const std::string function = connection.server_version() >= kVersion15
+                                   ? fmt::format("pg_backup_stop({})", waits)
+                                   : fmt::format("pg_stop_backup(false, {})", waits);
   const ResultHandle result = execute(
       connection,
       fmt::format("SELECT lsn, labelfile, clock_timestamp() FROM {} AS stop(lsn, labelfile, map)",

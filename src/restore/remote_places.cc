@@ -275,7 +275,7 @@ void inspect_remote_places(const host::Host& host, const RestoreRequest& request
                 fmt::format("Unable to connect to the target host using the command '{}': exit "
                             "code {}{}",
                             host.describe(), answer.exit_code, answer.reason()),
-                host.hint());
+                host.next_step(answer.error));
   }
   const std::optional<std::string> text = answer_behind_mark(answer.read_output());
   const std::vector<DirectoryFacts> found =

@@ -107,8 +107,8 @@ FoundWal open_wal(const server::Server& server, const std::string& wal_name,
     if (!wal || (is_partial(*wal) && size_of(wal->file) == 0)) continue;
     return std::move(*wal);
   }
-  throw Error(ErrorKind::not_found, fmt::format("WAL file '{}' not found in server '{}'{}",
-                                                wal_name, server.name(), ssh_caller_text()));
+  throw WalNotFound(ErrorKind::not_found, fmt::format("WAL file '{}' not found in server '{}'{}",
+                                                      wal_name, server.name(), ssh_caller_text()));
 }
 
 std::optional<compression::Algorithm> algorithm_of(WalForm form) {

@@ -34,6 +34,13 @@ class BadWalRequest final : public Error {
   using Error::Error;
 };
 
+// It is in none of the places: the answer that PostgreSQL takes for the end of the WAL. Whatever
+// else is missing is an error of another type.
+class WalNotFound final : public Error {
+ public:
+  using Error::Error;
+};
+
 // The places where the file is looked for, in order.
 std::vector<std::filesystem::path> wal_search_places(const catalogue::CatalogueLocations& locations,
                                                      const std::string& wal_name,
@@ -47,7 +54,7 @@ struct FoundWal {
   // What is sent.
   WalForm form = WalForm::plain;
 };
-// Throws `not_found`, BadWalRequest for a name that is none, `config` for a file that is stored
+// Throws WalNotFound, BadWalRequest for a name that is none, `config` for a file that is stored
 // encrypted without a way to decrypt it.
 FoundWal find_wal(const server::Server& server, const WalRequest& request);
 

@@ -25,8 +25,10 @@ std::string limit_text(std::chrono::seconds timeout) {
 }
 
 WaitOutcome wait_until(const server::Server& server, const std::function<bool()>& is_archived,
-                       std::chrono::seconds timeout, Messages& messages) {
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
+                       std::chrono::seconds timeout, Messages& messages,
+                       const OnWait& on_wait = {}) {
+  const auto begun = std::chrono::steady_clock::now();
+  const auto deadline = begun + timeout;
   wal_archive::ArchiveRequest request;
   for (;;) {
     if (server.interrupt().is_requested()) return WaitOutcome::interrupted;
@@ -36,6 +38,10 @@ WaitOutcome wait_until(const server::Server& server, const std::function<bool()>
     if (is_archived()) return WaitOutcome::archived;
     if (timeout.count() > 0 && std::chrono::steady_clock::now() >= deadline)
       return WaitOutcome::timed_out;
+    if (on_wait) {
+      on_wait(std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::steady_clock::now() - begun));
+    }
     sleep_unless_interrupted(kPauseMs, server.interrupt());
   }
 }
@@ -43,12 +49,12 @@ WaitOutcome wait_until(const server::Server& server, const std::function<bool()>
 }  // namespace
 
 WaitOutcome wait_for_wal(const server::Server& server, const std::string& wal_name,
-                         std::chrono::seconds timeout, Messages& messages) {
+                         std::chrono::seconds timeout, Messages& messages, const OnWait& on_wait) {
   messages.info(fmt::format("Waiting for the WAL file {} from server '{}'{}", wal_name,
                             server.name(), limit_text(timeout)));
   const wal_archive::WalArchive archive(server);
   const auto is_archived = [&] { return archive.holds(wal_name); };
-  const WaitOutcome outcome = wait_until(server, is_archived, timeout, messages);
+  const WaitOutcome outcome = wait_until(server, is_archived, timeout, messages, on_wait);
   if (outcome == WaitOutcome::timed_out) {
     messages.error(fmt::format("The WAL file {} has not been received in {} seconds", wal_name,
                                timeout.count()));

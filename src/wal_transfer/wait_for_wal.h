@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -16,8 +17,11 @@ enum class WaitOutcome { archived, timed_out, interrupted };
 // Tells that it waits; at the time-out reports the error "The WAL file … has not been received in …
 // seconds"; at an interrupt tells that it goes on without waiting. A zero time-out means for ever.
 // The interrupt stays requested: what the caller does next must not wait for it again.
+// Calls `on_wait` now and then, with how long it has waited.
+using OnWait = std::function<void(std::chrono::milliseconds)>;
 WaitOutcome wait_for_wal(const server::Server& server, const std::string& wal_name,
-                         std::chrono::seconds timeout, Messages& messages);
+                         std::chrono::seconds timeout, Messages& messages,
+                         const OnWait& on_wait = {});
 
 // The last archived segment of each timeline.
 using LastSegments = std::map<wal::TimelineId, std::string>;

@@ -188,7 +188,7 @@ TEST_F(EncryptedWal, FailsPlainlyWithoutTheRightPassphrase) {
   keyring_.end_agent();
   site_.barman.set("main", "encryption_passphrase_command", "echo hush");
   const CommandResult wrong = site_.barman.run({"get-wal", "main", segments_[0]});
-  EXPECT_EQ(wrong.exit_code, 4);
+  EXPECT_EQ(wrong.exit_code, 126);
   EXPECT_THAT(wrong.err, AllOf(HasSubstr("Bad passphrase"), Not(HasSubstr("hush"))));
   // What cannot be read says nothing of the archive.
   const CommandResult verify = site_.barman.run({"verify-wal", "main"});
@@ -198,11 +198,11 @@ TEST_F(EncryptedWal, FailsPlainlyWithoutTheRightPassphrase) {
                     Not(HasSubstr("damage")), Not(HasSubstr("missing"))));
   site_.barman.set("main", "encryption_passphrase_command", "echo hush; exit 9");
   const CommandResult failing = site_.barman.run({"get-wal", "main", segments_[0]});
-  EXPECT_EQ(failing.exit_code, 4);
+  EXPECT_EQ(failing.exit_code, 126);
   EXPECT_THAT(failing.err, AllOf(HasSubstr("Command failed with code 9"), Not(HasSubstr("hush"))));
   site_.barman.set("main", "encryption_passphrase_command", "");
   const CommandResult missing = site_.barman.run({"get-wal", "main", segments_[0]});
-  EXPECT_EQ(missing.exit_code, 4);
+  EXPECT_EQ(missing.exit_code, 126);
   EXPECT_EQ(missing.out, "");
   EXPECT_THAT(missing.err, HasSubstr("ERROR: Encrypted WAL file '" + segments_[0] +
                                      "' detected, but no 'encryption_passphrase_command' is "

@@ -84,6 +84,13 @@ class RealBarman : public testing::Test {
     EXPECT_EQ(server.value("SELECT count(*) FROM u"), "5000");
   }
 
+  void expect_recovered_by_barman(const std::string& id) {
+    const TempDir place;
+    barman34({"recover", "--tablespace", "ts:" + (place.path() / "ts").string(), "main", id,
+              (place.path() / "data").string()});
+    expect_rows(place.path() / "data");
+  }
+
   BarmanHome barman_;
   std::optional<SshServer> ssh_;
   std::optional<PostgresServer> postgres_;
@@ -120,10 +127,14 @@ TEST_F(RealBarman, HasItsCatalogueContinued) {
   const std::string three = last_id();
   ASSERT_NE(two, three);
   EXPECT_EQ(inode_of(base(one) / path), inode_of(base(three) / path));
-  for (const std::string& id : {one, three}) {
-    ours({"delete", "main", id});
-    EXPECT_FALSE(fs::exists(base(id)));
-  }
+  ours({"delete", "main", three});
+  EXPECT_FALSE(fs::exists(base(three)));
+  // Barman's is pruned; what it shares with ours stays.
+  barman_.set("main", "retention_policy", "REDUNDANCY 1");
+  ASSERT_TRUE(eventually([&] {
+    ours({"cron"});
+    return !fs::exists(base(one));
+  }));
   const TempDir place;
   ours({"restore", "--tablespace", "ts:" + (place.path() / "ts").string(), "main", two,
         (place.path() / "data").string()});
@@ -152,18 +163,25 @@ TEST_F(RealBarman, TakesOurBackupsBack) {
   barman34({"rebuild-xlogdb", "main"});
   EXPECT_THAT(barman34({"list-backup", "main"}), HasSubstr("main " + one));
   EXPECT_THAT(barman34({"show-backup", "main", one}), AllOf(HasSubstr("DONE"), HasSubstr("ts")));
-  const TempDir place;
-  barman34({"recover", "--tablespace", "ts:" + (place.path() / "ts").string(), "main", one,
-            (place.path() / "data").string()});
-  expect_rows(place.path() / "data");
+  expect_recovered_by_barman(one);
   // The other way round, too: Barman's backup shares files with ours.
   barman34({"backup", "--wait", "main"});
   const std::string two = last_id();
   ASSERT_NE(one, two);
   EXPECT_EQ(inode_of(base(one) / "data" / file_of("u")),
             inode_of(base(two) / "data" / file_of("u")));
-  barman34({"delete", "main", one});
-  EXPECT_FALSE(fs::exists(base(one)));
+  EXPECT_THAT(barman34({"list-files", "main", two}), HasSubstr(base(two).string()));
+  // Ours is pruned by Barman; what it shares with Barman's stays.
+  barman_.set("main", "retention_policy", "REDUNDANCY 1");
+  ASSERT_TRUE(eventually([&] {
+    barman34({"cron"});
+    return !fs::exists(base(one));
+  }));
+  EXPECT_THAT(barman34({"list-backup", "main"}), HasSubstr("main " + two));
+  expect_recovered_by_barman(two);
+  // And back again.
+  EXPECT_THAT(ours({"list-backups", "main"}).out, HasSubstr("main " + two));
+  ours({"check-backup", "main", two});
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "encryption/test_support.h"
+#include "support/catalogue_files.h"
 #include "support/eventually.h"
 #include "support/incremental_site.h"
 #include "support/privileges.h"
@@ -25,6 +26,10 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 using Arguments = std::vector<std::string>;
+
+const Settings kEncrypted = {{"encryption", "gpg"},
+                             {"encryption_key_id", encryption::TestKeyring::kKey},
+                             {"encryption_passphrase_command", "echo open sesame"}};
 
 // A place on "the other host", with names that no shell takes as they are.
 struct Place {
@@ -138,12 +143,7 @@ TEST_F(RemoteRestore, EveryFormBecomesACluster) {
   // Archives on top of files.
   const std::string mixed = site_->take_incremental(incremental);
   expect_rows(mixed, all_rows(site_->postgres));
-  for (const auto& [option, value] :
-       Settings{{"encryption", "gpg"},
-                {"encryption_key_id", encryption::TestKeyring::kKey},
-                {"encryption_passphrase_command", "echo open sesame"}}) {
-    site_->barman.set("main", option, value);
-  }
+  for (const auto& [option, value] : kEncrypted) site_->barman.set("main", option, value);
   const std::string secret = site_->take_backup();
   site_->postgres.query("UPDATE changing SET text = 'newest' WHERE id % 70 = 0");
   const std::string secret_incremental = site_->take_incremental(secret);
@@ -152,6 +152,55 @@ TEST_F(RemoteRestore, EveryFormBecomesACluster) {
   expect_rows(secret_incremental, last_rows);
   site_->barman.set("main", "encryption", "");
   site_->barman.set("main", "backup_compression", "");
+}
+
+struct RemoteForm {
+  // Of the backup, and who compresses it.
+  std::string algorithm;
+  std::string location;
+  // Of the WAL, and how such a file begins.
+  std::string wal;
+  std::string magic;
+  Settings more = {};
+};
+
+// zstd is above.
+TEST_F(RemoteRestore, EveryCompressionOfBackupsAndWalBecomesACluster) {
+  const std::vector<RemoteForm> forms = {{"gzip", "client", "bzip2", "BZh"},
+                                         {"gzip", "server", "gzip", "\x1f\x8b"},
+                                         {"lz4", "client", "lz4", "\x04\x22\x4d\x18"},
+                                         {"none", "client", "xz",
+                                          "\xfd"
+                                          "7zXZ"},
+                                         {"gzip", "client", "zstd", "", kEncrypted},
+                                         {"none", "client", "none", "", kEncrypted}};
+  for (const RemoteForm& form : forms) {
+    SCOPED_TRACE(form.algorithm + " " + form.location + " " + form.wal);
+    Settings settings = form.more;
+    settings.merge(Settings{{"backup_compression", form.algorithm},
+                            {"backup_compression_location", form.location},
+                            {"compression", form.wal}});
+    for (const auto& [option, value] : settings) site_->barman.set("main", option, value);
+    site_->stop_receiver();
+    site_->start_receiver();
+    const std::string full = site_->take_backup();
+    site_->postgres.query("UPDATE changing SET text = 'of " + form.wal + "' WHERE id % 90 = 0");
+    const std::string last = form.more.empty() ? site_->take_incremental(full) : full;
+    site_->postgres.query("UPDATE changing SET text = 'in the WAL' WHERE id % 90 = 1");
+    site_->archive_a_segment();
+    const std::string wal = archived_wal_names(site_->barman, "main").back();
+    const std::string stored = read_text(archived_wal(site_->barman, "main", wal));
+    // A session key for somebody is the first packet of OpenPGP.
+    EXPECT_TRUE(form.more.empty() ? stored.starts_with(form.magic)
+                                  : (static_cast<unsigned char>(stored[0]) & 0xFCU) == 0x84U);
+    expect_rows(last, all_rows(site_->postgres));
+  }
+  for (const char* const option :
+       {"backup_compression", "backup_compression_location", "compression", "encryption"}) {
+    site_->barman.set("main", option, "");
+  }
+  site_->stop_receiver();
+  site_->start_receiver();
 }
 
 TEST_F(RemoteRestore, RecoveryEndsAtItsTarget) {

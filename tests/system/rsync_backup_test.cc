@@ -359,15 +359,28 @@ TEST_F(RsyncBackup, NeedsAKeyForRsyncOnly) {
   EXPECT_THAT(check.out, HasSubstr("\tssh: OK (PostgreSQL server)\n"));
   expect_done();
   // For one directory rrsync does not follow links.
-  site_->ssh.force_command("/usr/bin/rrsync -ro /tmp");
-  const CommandResult refused = backup();
+  const std::string newest = site_->newest();
+  for (const auto& [command, reason] :
+       Settings{{"/usr/bin/rrsync -ro /tmp", "allows rsync for one directory only"},
+                {"/usr/bin/rrsync -wo /", "may write only"}}) {
+    site_->ssh.force_command(command);
+    const CommandResult told = site_->barman.run({"check", "main"});
+    EXPECT_EQ(told.exit_code, 1);
+    EXPECT_THAT(told.out, AllOf(HasSubstr("\tssh: FAILED (the key for "), HasSubstr(reason),
+                                HasSubstr("command=\"rrsync -ro /\"")));
+    const CommandResult refused = backup();
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.err, AllOf(HasSubstr("Impossible to start the backup"), HasSubstr(reason)));
+  }
+  EXPECT_EQ(site_->newest(), newest) << "one was begun";
+  // What a restore onto that host needs, such a key cannot do.
+  const TempDir place;
+  const CommandResult restore =
+      site_->barman.run({"restore", "--remote-ssh-command", site_->ssh.shell(), "main", newest,
+                         (place.path() / "data").string()});
   site_->ssh.force_command("");
-  EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.err, AllOf(HasSubstr("allows rsync for one directory only"),
-                                 HasSubstr("command=\"rrsync -ro /\"")));
-  const std::string failed = site_->newest();
-  EXPECT_EQ(site_->status_of(failed), "FAILED");
-  EXPECT_EQ(site_->barman.run({"delete", "main", failed}).exit_code, 0);
+  EXPECT_EQ(restore.exit_code, 1);
+  EXPECT_THAT(restore.err, HasSubstr("HINT: The key may run nothing but rsync there"));
 }
 
 TEST_F(RsyncBackup, SaysWhatIsWrongWithSsh) {
@@ -404,7 +417,7 @@ TEST_F(RsyncBackup, SaysWhatIsWrongWithSsh) {
   const CommandResult missing = backup();
   EXPECT_EQ(missing.exit_code, 1);
   EXPECT_THAT(missing.err, AllOf(HasSubstr("there is no rsync on the host of PostgreSQL"),
-                                 HasSubstr("HINT: Install rsync there")));
+                                 HasSubstr("Install rsync there")));
 }
 
 // Those of another file system, here; immutable ones are refused in the same way.

@@ -173,7 +173,7 @@ TEST_F(SshClient, WalThatCannotBeReadIsNotTheEndOfTheWal) {
   const fs::path stored = barman.server_directory("main") / "wals/0000000100000000" / wal_name(1);
   write_text(stored, "\x1f\x8b\x08 no gzip");
   const CommandResult refused = barman.run({"get-wal", "main", wal_name(1)});
-  EXPECT_EQ(refused.exit_code, 4) << refused.err;
+  EXPECT_EQ(refused.exit_code, 126) << refused.err;
   EXPECT_THAT(refused.err, HasSubstr(stored.string()));
   EXPECT_EQ(run_command(restore(wal_name(1))).exit_code, 2);
   EXPECT_FALSE(fs::exists(destination()));

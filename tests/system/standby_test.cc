@@ -69,12 +69,24 @@ class StandbySite : public testing::Test {
         << backup.err();
     return backup;
   }
+  // Its files come through ssh.
+  Settings by_rsync() {
+    ssh_.emplace(barman_);
+    return {{"backup_method", "rsync"},
+            {"backup_options", "concurrent_backup"},
+            {"ssh_command", ssh_->shell()}};
+  }
   void expect_failed_by_promotion(const Settings& more);
+  void expect_backup_that_lags(const Settings& more);
+  void expect_backup_beside_vacuum(const Settings& more);
+  void expect_wait_for_the_primary(Settings more);
+  void expect_forced_checkpoint(const std::string& standby_settings);
 
   PostgresServer primary_;
   const TempDir place_;
   std::optional<PostgresServer> standby_;
   BarmanHome barman_;
+  std::optional<SshServer> ssh_;
   std::optional<BackgroundCommand> receiver_;
 };
 
@@ -110,8 +122,13 @@ TEST_F(StandbySite, PromotedInTheMiddleFailsABackupOfItsFilesAndTheNextOneIsGood
   expect_failed_by_promotion(kLocalFiles);
 }
 
-TEST_F(StandbySite, ThatLagsIsBackedUpAsItIs) {
-  begin({});
+TEST_F(StandbySite, PromotedInTheMiddleFailsABackupByRsyncAndTheNextOneIsGood) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  expect_failed_by_promotion(by_rsync());
+}
+
+void StandbySite::expect_backup_that_lags(const Settings& more) {
+  begin(more);
   standby_->query("SELECT pg_wal_replay_pause()");
   standby_->wait_until("pg_get_wal_replay_pause_state() = 'paused'");
   primary_.query("INSERT INTO t SELECT generate_series(1001, 2000)");
@@ -126,10 +143,17 @@ TEST_F(StandbySite, ThatLagsIsBackedUpAsItIs) {
   EXPECT_EQ(restored_count(id), "2000");
 }
 
+TEST_F(StandbySite, ThatLagsIsBackedUpAsItIs) { expect_backup_that_lags({}); }
+
+TEST_F(StandbySite, ThatLagsIsBackedUpByRsyncAsItIs) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  expect_backup_that_lags(by_rsync());
+}
+
 // Without hot_standby_feedback the standby ends queries that stand in the way of its recovery; a
 // backup has none.
-TEST_F(StandbySite, WithoutFeedbackIsBackedUpWhileItsPrimaryVacuums) {
-  begin(kLocalFiles, "hot_standby_feedback = off\nmax_standby_streaming_delay = 0\n");
+void StandbySite::expect_backup_beside_vacuum(const Settings& more) {
+  begin(more, "hot_standby_feedback = off\nmax_standby_streaming_delay = 0\n");
   BackgroundCommand backup = spawn_slow_backup();
   for (int i = 0; i < 5; ++i) {
     primary_.query("UPDATE t SET id = id");
@@ -147,9 +171,18 @@ TEST_F(StandbySite, WithoutFeedbackIsBackedUpWhileItsPrimaryVacuums) {
   EXPECT_EQ(restored_count(last_id()), "1000");
 }
 
+TEST_F(StandbySite, WithoutFeedbackIsBackedUpWhileItsPrimaryVacuums) {
+  expect_backup_beside_vacuum({});
+}
+
+TEST_F(StandbySite, WithoutFeedbackHasItsFilesBackedUpWhileItsPrimaryVacuums) {
+  expect_backup_beside_vacuum(kLocalFiles);
+}
+
 // Only the primary completes segments, and nobody asks it to.
-TEST_F(StandbySite, WithoutPrimaryConninfoWaitsForTheWalOfThePrimary) {
-  begin({{"primary_conninfo", ""}});
+void StandbySite::expect_wait_for_the_primary(Settings more) {
+  more.emplace("primary_conninfo", "");
+  begin(more);
   const CommandResult backup = barman_.run({"backup", "--wait", "--wait-timeout", "2", "main"});
   const std::string id = last_id();
   EXPECT_EQ(status_of(id), "WAITING_FOR_WALS");
@@ -163,6 +196,47 @@ TEST_F(StandbySite, WithoutPrimaryConninfoWaitsForTheWalOfThePrimary) {
     return status_of(id) == "DONE";
   }));
   EXPECT_EQ(restored_count(id), "1000");
+}
+
+TEST_F(StandbySite, WithoutPrimaryConninfoWaitsForTheWalOfThePrimary) {
+  expect_wait_for_the_primary({});
+}
+
+TEST_F(StandbySite, WithoutPrimaryConninfoWaitsAfterRsyncForTheWalOfThePrimary) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  expect_wait_for_the_primary(by_rsync());
+}
+
+// The first switch on the primary fails, and nobody writes there.
+void StandbySite::expect_forced_checkpoint(const std::string& standby_settings) {
+  primary_.query("CREATE ROLE helper LOGIN IN ROLE pg_monitor, pg_checkpoint");
+  Settings settings = by_rsync();
+  settings.merge(Settings{{"primary_conninfo", primary_.conninfo("helper")},
+                          {"primary_checkpoint_timeout", "2"}});
+  begin(settings, standby_settings);
+  BackgroundCommand backup = barman_.spawn({"backup", "--wait", "main"});
+  ASSERT_TRUE(eventually([&] {
+    return barman_.log().find("cannot switch WAL on the primary of 'main'") != std::string::npos;
+  })) << backup.err();
+  primary_.query("GRANT EXECUTE ON FUNCTION pg_switch_wal() TO helper");
+  const auto ended = backup.wait();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->exit_code, 0) << ended->out << ended->err;
+  EXPECT_THAT(ended->err, HasSubstr("No WAL has come from the primary of server 'main' for 2 "
+                                    "seconds: a checkpoint is forced there"));
+  EXPECT_EQ(status_of(last_id()), "DONE");
+  EXPECT_EQ(restored_count(last_id()), "1000");
+}
+
+TEST_F(StandbySite, BackedUpByRsyncHasACheckpointForcedOnThePrimaryAfterTheTimeout) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  expect_forced_checkpoint("");
+}
+
+// The standby itself waits for the segment.
+TEST_F(StandbySite, ThatArchivesIsBackedUpByRsyncWhenNobodyWrites) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  expect_forced_checkpoint("archive_mode = 'always'\narchive_command = 'true'\n");
 }
 
 TEST_F(StandbySite, WhosePrimaryCannotBeReachedIsNotBackedUp) {
@@ -194,12 +268,10 @@ TEST_F(StandbySite, GivesTheFilesAndItsPrimaryTheWal) {
 // The same, and its files come through ssh.
 TEST_F(StandbySite, GivesTheFilesByRsyncAndItsPrimaryTheWal) {
   if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
-  const SshServer ssh(barman_);
-  begin({{"backup_method", "rsync"},
-         {"backup_options", "concurrent_backup"},
-         {"ssh_command", ssh.shell()},
-         {"wal_conninfo", primary_.conninfo("barman")},
-         {"wal_streaming_conninfo", primary_.conninfo("streaming_barman")}});
+  Settings settings = by_rsync();
+  settings.merge(Settings{{"wal_conninfo", primary_.conninfo("barman")},
+                          {"wal_streaming_conninfo", primary_.conninfo("streaming_barman")}});
+  begin(settings);
   const CommandResult backup = barman_.run({"backup", "--wait", "main"});
   EXPECT_EQ(backup.exit_code, 0) << backup.out << backup.err;
   EXPECT_EQ(backup.err, "");
