@@ -240,8 +240,8 @@ catalogue::Identity identify(const server::Server& server, BackupSource& source)
                 "the catalogue of server '" + server.name() +
                     "' belongs to the cluster with system identifier " + known->system_id +
                     ", but PostgreSQL answers with " + identity.system_id,
-                "Configure a new server for the new cluster, or correct " +
-                    source.title().connection_option + ".");
+                fmt::format("After pg_upgrade, run: barman follow-upgrade {}. Else correct {}.",
+                            server.name(), source.title().connection_option));
   }
   server.catalogue().write_identity_once(identity);
   return identity;

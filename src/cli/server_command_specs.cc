@@ -74,6 +74,36 @@ CommandSpec doctor_spec() {
       .positionals = {server_list()}};
 }
 
+CommandSpec follow_upgrade_spec() {
+  return {
+      .name = "follow-upgrade",
+      .summary = "go on with the cluster that pg_upgrade made, and keep the backups of the old one",
+      .description =
+          "For a server whose connection leads to another cluster than its catalogue: after "
+          "pg_upgrade, or after an initdb on purpose. The directories of the catalogue get "
+          "another name, main-15-old for example, and a section of that name with active = false "
+          "and all other settings of the server: its backups stay listed and restorable, with "
+          "their WAL, and nothing deletes them but a person. Under the old name an empty "
+          "catalogue begins, with the slot and receive-wal. WAL of the two never meets. Nothing "
+          "is done where the catalogue is that of the cluster; after an interruption, run it "
+          "again. On a passive node it follows what its primary node did. If you did not upgrade, "
+          "conninfo leads to the wrong cluster: correct it instead.",
+      .servers = {.arity = ServerArity::single,
+                  .inactive = ServerAction::refuse,
+                  .disabled = ServerAction::refuse},
+      .needs = {.files = LocalFiles::backups_and_wals,
+                .refusal = "Backups or WAL of server '{server}' lie in object storage, where "
+                           "nothing can get another name",
+                .next_step = "Give the new cluster a section of its own, and set active = false "
+                             "in the old one: its backups stay restorable."},
+      .options = {{.names = {"old-name"},
+                   .kind = ValueKind::text,
+                   .help = "name of the old catalogue (SERVER-VERSION-old)",
+                   .metavar = "NAME"},
+                  {.names = {"dry-run"}, .help = "change nothing; tell what would be done"}},
+      .positionals = {one_server()}};
+}
+
 OptionSpec new_server_option(std::string_view name, std::string_view help,
                              std::string_view metavar) {
   return {.names = {name}, .kind = ValueKind::text, .help = help, .metavar = metavar};
@@ -170,6 +200,7 @@ std::vector<CommandSpec> server_command_specs() {
       catalogue_check_spec(),
       check_spec(),
       doctor_spec(),
+      follow_upgrade_spec(),
       init_spec(),
       {.name = "help",
        .summary = "show this help, or that of a command",

@@ -42,7 +42,7 @@ constexpr std::array<std::string_view, 12> kMakers = {
 constexpr std::array<std::string_view, 9> kTellers = {
     "catalogue-check", "config-update",      "diagnose", "list-processes",   "list-servers",
     "show-servers",    "replication-status", "status",   "terminate-process"};
-constexpr std::array<std::string_view, 2> kOwnTellers = {"check", "doctor"};
+constexpr std::array<std::string_view, 3> kOwnTellers = {"check", "doctor", "follow-upgrade"};
 
 template <std::size_t kCount>
 bool is_one_of(const std::array<std::string_view, kCount>& names, std::string_view name) {

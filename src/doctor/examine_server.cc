@@ -175,6 +175,7 @@ Site describe_site(const server::Server& server) {
   site.slot_name = config.slot_name.value_or("");
   site.streams = config.streaming_archiver;
   site.archives = config.archiver;
+  site.is_in_object_storage = config.has_cloud_basebackups() || config.has_cloud_wals();
   return site;
 }
 

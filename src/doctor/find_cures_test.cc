@@ -202,16 +202,21 @@ TEST(FindCures, AFailingArchiveCommandIsToldWithSinceWhenHowOftenAndHowMuchWaits
   EXPECT_THAT(cures.front().lines, Contains(HasSubstr("barman-wal-archive --test backup main x")));
 }
 
-TEST(FindCures, AnotherClusterGoesOnInASectionOfItsOwn) {
+TEST(FindCures, AnotherClusterIsFollowedByOneCommand) {
   Site site = reached_site();
   site.stored_system_id = "1";
   site.system_id = "2";
-  const std::vector<Cure> cures =
-      cures_of("systemid coherence", "the system Id of the connected server changed", site);
+  const auto find = [&] {
+    return cures_of("systemid coherence", "the system Id of the connected server changed", site);
+  };
+  const std::vector<Cure> cures = find();
   ASSERT_THAT(cures, SizeIs(2));
-  EXPECT_THAT(cures.front().lines, Contains("[main-17]"));
-  EXPECT_THAT(cures.front().lines, Contains("active = false"));
-  EXPECT_THAT(cures.back().lines, Contains("barman backup --wait main-17"));
+  EXPECT_THAT(cures.front().lines, Contains("barman follow-upgrade main"));
+  EXPECT_THAT(cures.front().lines, Contains(HasSubstr("correct it, and nothing else")));
+  EXPECT_THAT(cures.back().lines, Contains("barman backup --wait main"));
+  site.is_in_object_storage = true;
+  EXPECT_THAT(find().front().lines, Contains("[main-17]"));
+  EXPECT_THAT(find().front().lines, Contains("active = false"));
 }
 
 TEST(FindCures, FailedBackupsAreNamedWithTheCommand) {

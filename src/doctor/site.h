@@ -45,6 +45,7 @@ struct Site {
   std::string slot_name{};
   bool streams = false;
   bool archives = false;
+  bool is_in_object_storage = false;
   // What PostgreSQL has told.
   bool is_reached = false;
   std::optional<int> version{};

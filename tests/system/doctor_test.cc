@@ -276,42 +276,5 @@ TEST(Init, WritesASectionThatOnlyNeedsWhatDoctorSays) {
   EXPECT_THAT(again.err, HasSubstr("server 'main' is configured already"));
 }
 
-// After pg_upgrade, say.
-TEST(Doctor, GoesOnWithAnotherClusterAndKeepsTheBackupsOfTheOldOne) {
-  StreamingSite site;
-  site.start_receiver();
-  site.archive_a_segment();
-  site.postgres.query("CREATE TABLE t AS SELECT 1 AS old");
-  site.take_backup();
-  site.stop_receiver();
-  site.postgres.stop();
-
-  PostgresServer upgraded;
-  const Settings connections = {{"conninfo", upgraded.conninfo("barman")},
-                                {"streaming_conninfo", upgraded.conninfo("streaming_barman")}};
-  for (const auto& [option, value] : connections) site.barman.set("main", option, value);
-  const Cures cures = cures_of(site.barman);
-  EXPECT_THAT(checks_of(cures), Contains("systemid coherence"));
-  EXPECT_THAT(cures.dump(), AllOf(HasSubstr("[main-17]"), HasSubstr("active = false")));
-
-  site.barman.add_streaming_server("main-17", upgraded);
-  site.barman.set("main", "active", "false");
-  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-           {"receive-wal", "--create-slot", "--if-not-exists", "main-17"},
-           {"cron"},
-           {"switch-wal", "--archive", "main-17"},
-           {"backup", "--wait", "main-17"},
-           {"check", "main-17"}}) {
-    const CommandResult result = site.barman.run(command);
-    EXPECT_EQ(result.exit_code, 0) << join(command, " ") << result.out << result.err;
-  }
-  const TempDir restored;
-  const CommandResult restore =
-      site.barman.run({"restore", "main", "latest", (restored.path() / "data").string()});
-  EXPECT_EQ(restore.exit_code, 0) << restore.err;
-  PostgresServer old({.data_directory = restored.path() / "data"});
-  EXPECT_EQ(old.value("SELECT old FROM t"), "1");
-}
-
 }  // namespace
 }  // namespace barman::test
