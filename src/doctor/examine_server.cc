@@ -11,6 +11,7 @@
 #include <memory>
 #include <utility>
 
+#include "backup/outside_files.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -64,6 +65,18 @@ SlotState state_of(const std::optional<postgres::ReplicationSlot>& slot) {
   return slot->active ? SlotState::active : SlotState::idle;
 }
 
+// A backup that copies files has them anyway; an encrypted one does not keep them.
+void look_at_outside_files(const server::Server& server, const postgres::ServerSettings& settings,
+                           postgres::Connection& connection, Site& site) {
+  const config::ServerConfig& config = server.config();
+  if (config.backup_method != config::BackupMethod::postgres) return;
+  if (config.encryption.value_or(config::Encryption::none) != config::Encryption::none) return;
+  for (const backup::OutsideFile& file : backup::list_outside_files(settings))
+    if (file.name) site.unread_files.push_back(file.path);
+  if (!site.unread_files.empty())
+    site.missing_file_grants = postgres::list_missing_file_grants(connection);
+}
+
 void ask_postgres(const server::Server& server, Site& site) {
   constexpr std::chrono::seconds kLimit{30};
   const facts::Deadline deadline(kLimit);
@@ -73,7 +86,12 @@ void ask_postgres(const server::Server& server, Site& site) {
   site.is_reached = true;
   site.version = connection->server_version();
   site.role = connection->user();
-  ask([&] { site.wal_level = postgres::query_settings(*connection).wal_level.value_or(""); });
+  std::optional<postgres::ServerSettings> settings;
+  ask([&] { settings = postgres::query_settings(*connection); });
+  if (settings) {
+    site.wal_level = settings->wal_level.value_or("");
+    ask([&] { look_at_outside_files(server, *settings, *connection, site); });
+  }
   ask([&] { site.missing_grants = postgres::list_missing_grants(*connection); });
   for (const char* setting : {"wal_level", "archive_mode"}) {
     ask([&] {
@@ -114,7 +132,9 @@ void look_at_catalogue(const server::Server& server, Site& site) {
       site.stored_system_id = identity->system_id;
   });
   ask([&] {
-    for (const catalogue::BackupInfo& backup : server.catalogue().list_backups().backups) {
+    const std::vector<catalogue::BackupInfo> backups = server.catalogue().list_backups().backups;
+    ask([&] { site.disk = facts::find_disk_space(server, backups); });
+    for (const catalogue::BackupInfo& backup : backups) {
       if (backup.status != catalogue::BackupStatus::failed) continue;
       if (site.failed_backups.size() == kMaximumFailedBackups) return;
       const std::string reason = join(split_blanks(backup.error.value_or("")), " ");

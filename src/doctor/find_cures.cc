@@ -141,6 +141,29 @@ std::vector<Cure> find_cures(const std::vector<CheckResult>& failures, const Sit
   return cures;
 }
 
+std::vector<Cure> find_advice(const Site& site) {
+  constexpr double kSoonDays = 7;
+  std::vector<Cure> advice;
+  if (!site.missing_file_grants.empty()) {
+    advice.push_back({.place = CurePlace::psql,
+                      .cause = fmt::format("so that backups keep the configuration files outside "
+                                           "of the data directory ({}), and a restored cluster "
+                                           "starts with them",
+                                           join(site.unread_files, ", ")),
+                      .lines = site.missing_file_grants,
+                      .checks = {"configuration files"}});
+  }
+  const auto days = site.disk ? site.disk->days_until_full() : std::optional<double>();
+  if (days && *days < kSoonDays) {
+    advice.push_back({.place = CurePlace::afterwards,
+                      .cause = facts::describe_space(*site.disk),
+                      .lines = {"barman cron --dry-run   # what the retention policy keeps, and why",
+                                fmt::format("barman list-backups {}", site.server)},
+                      .checks = {"disk"}});
+  }
+  return advice;
+}
+
 bool has_cures(std::string_view label) { return find_entry(label) != nullptr; }
 
 std::vector<std::string_view> known_labels() {
