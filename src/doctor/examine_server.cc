@@ -18,6 +18,7 @@
 #include "base/log_components.h"
 #include "base/text.h"
 #include "facts/deadline.h"
+#include "facts/receiver.h"
 #include "postgres/connect_problem.h"
 #include "postgres/conninfo.h"
 #include "postgres/grants.h"
@@ -213,6 +214,7 @@ Examination examine_server(const server::Server& server, std::chrono::seconds li
   Site& site = examination.site;
   site.directories = server::find_directory_problems(server.config());
   look_at_catalogue(server, site);
+  ask([&] { site.has_receiver = facts::find_receiver(server).is_running; });
   if (server.config().is_passive() || site.conninfo.empty()) return examination;
   ask_postgres(server, site);
   if (!site.is_reached) ask([&] { try_streaming(server, examination); });

@@ -61,6 +61,8 @@ struct Site {
   std::optional<postgres::ArchiverStatistics> archiver{};
   std::optional<std::int64_t> waiting_wal{};
   SlotState slot = SlotState::unknown;
+  // A receive-wal process lives, whatever it does.
+  bool has_receiver = false;
   std::string system_id{};
   // The catalogue.
   std::string stored_system_id{};

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "restore/clearing_rules.h"
 #include "restore/inspect_places.h"
+#include "restore/live_clusters.h"
 #include "restore/save_aside.h"
 #include "stored/path_table.h"
 
@@ -39,7 +40,7 @@ void claim_data_directory(const fs::path& directory) {
   }
   throw Error(ErrorKind::conflict,
               fmt::format("PostgreSQL is being started on '{}'", directory.string()),
-              "Choose another directory; never restore over a running cluster.");
+              kRunningClusterHint);
 }
 
 // What a tree of the backup will have in the destination.
