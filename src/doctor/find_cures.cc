@@ -97,11 +97,13 @@ std::vector<Cure> unknown_cures(const CheckResult& failure, const Site& site) {
            .lines = {fmt::format("tail -n 50 {}", site.log_file)}}};
 }
 
-// The connection comes first: what depends on it shows when it is there.
+// The connection comes first, and the right cluster: what depends on it shows when it is there.
 bool must_wait(const CheckResult& failure, const Site& site) {
   constexpr std::array<std::string_view, 3> kDependent = {"replication slot", "WAL archive",
                                                           "receive-wal running"};
-  if (site.is_reached || failure.connect_problem) return false;
+  const bool is_right_cluster = site.system_id.empty() || site.stored_system_id.empty() ||
+                                site.system_id == site.stored_system_id;
+  if ((site.is_reached && is_right_cluster) || failure.connect_problem) return false;
   return std::find(kDependent.begin(), kDependent.end(), base_label(failure.label)) !=
          kDependent.end();
 }

@@ -214,6 +214,8 @@ TEST(FindCures, AnotherClusterIsFollowedByOneCommand) {
   EXPECT_THAT(cures.front().lines, Contains("barman follow-upgrade main"));
   EXPECT_THAT(cures.front().lines, Contains(HasSubstr("correct it, and nothing else")));
   EXPECT_THAT(cures.back().lines, Contains("barman backup --wait main"));
+  // What it brings by itself, and must not be made on a wrong cluster.
+  EXPECT_THAT(cures_of("replication slot", "it does not exist", site), IsEmpty());
   site.is_in_object_storage = true;
   EXPECT_THAT(find().front().lines, Contains("[main-17]"));
   EXPECT_THAT(find().front().lines, Contains("active = false"));

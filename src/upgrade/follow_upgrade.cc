@@ -268,14 +268,14 @@ void begin_anew(const server::Server& server, const UpgradePlan& plan) {
 // What cron and a person would do; what does not work is told, and `doctor` knows the cure.
 void start_streaming(const server::Server& server, Messages& messages) {
   const config::ServerConfig& config = server.config();
-  if (!config.active || !config.streaming_archiver) return;
+  if (!config.active || config.is_passive() || !config.streaming_archiver) return;
+  if (FileLock::holder(catalogue::receive_wal_lock(server.locks()))) return;
   try {
     if (config.slot_name) {
       wal_transfer::create_slot(server.with_wal_connections(), wal_transfer::WhenSlotExists::skip,
                                 messages);
     }
-    if (!FileLock::holder(catalogue::receive_wal_lock(server.locks())))
-      wal_transfer::restart_receiver(server, messages);
+    wal_transfer::restart_receiver(server, messages);
   } catch (const Error& error) {  // The catalogues are right; cron tries the receiver again.
     if (error.kind() == ErrorKind::interrupted) throw;
     messages.warning(fmt::format("{}. Run: barman doctor {}", error.describe(), server.name()));
