@@ -10,6 +10,7 @@
 #include "support/eventually.h"
 #include "support/fault_injection.h"
 #include "support/postgres_server.h"
+#include "support/ssh_server.h"
 #include "support/streaming_site.h"
 #include "support/temp_dir.h"
 
@@ -153,6 +154,36 @@ TEST_F(FollowUpgrade, MovesNothingThatItShouldNot) {
   connect(site_.postgres);
   EXPECT_THAT(must({"follow-upgrade", "main"}).out, HasSubstr("nothing is to be put aside"));
   EXPECT_EQ(site_.barman.backup_ids("main").size(), 1U);
+}
+
+// The second site does as the first one did.
+TEST_F(FollowUpgrade, IsFollowedByAPassiveNode) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  SshServer ssh(site_.barman);
+  BarmanHome passive;
+  passive.add_section("main", {{"primary_ssh_command", ssh.shell()}});
+  const auto synchronise = [&](const std::string& id) {
+    return eventually([&] {
+      passive.run({"cron"});
+      return passive.run({"show-backup", "main", id}).out.find(": DONE") != std::string::npos;
+    });
+  };
+  const std::string old_backup = site_.barman.backup_ids("main").front();
+  ASSERT_TRUE(synchronise(old_backup)) << passive.log();
+
+  must({"follow-upgrade", "main"});
+  must({"switch-wal", "--force", "--archive", "main"});
+  must({"backup", "--wait", "main"});
+  const std::string new_backup = site_.barman.backup_ids("main").front();
+  const CommandResult refused = passive.run({"cron"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("Nothing of server main is copied"),
+                                 HasSubstr("barman follow-upgrade main")));
+  const CommandResult followed = passive.run({"follow-upgrade", "main"});
+  EXPECT_EQ(followed.exit_code, 0) << followed.err;
+  EXPECT_TRUE(synchronise(new_backup)) << passive.log();
+  EXPECT_EQ(passive.backup_ids(kOldName), std::vector<std::string>{old_backup});
+  EXPECT_EQ(passive.backup_ids("main"), std::vector<std::string>{new_backup});
 }
 
 }  // namespace
