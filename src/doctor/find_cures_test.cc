@@ -163,7 +163,7 @@ TEST(FindCures, TheSlotComesBeforeItsReceiverAndThatBeforeWal) {
   ASSERT_THAT(cures, SizeIs(3));
   EXPECT_EQ(cures.at(0).action, Action::create_slot);
   EXPECT_EQ(cures.at(1).action, Action::start_receiver);
-  EXPECT_THAT(cures.at(2).lines, ElementsAre("barman switch-wal --archive main"));
+  EXPECT_THAT(cures.at(2).lines, ElementsAre("barman switch-wal --force --archive main"));
 }
 
 TEST(FindCures, OneCureForSeveralChecks) {
@@ -246,8 +246,8 @@ TEST(FindCures, SshSaysItselfWhatIsWrong) {
                site)
           .at(0);
   EXPECT_THAT(changed.cause, HasSubstr("[pg]:2222 has another host key than the known one"));
-  EXPECT_THAT(changed.lines, Contains(HasSubstr("ssh-keyscan -p 2222 pg ")));
-  EXPECT_THAT(changed.lines, Contains("ssh-keygen -f /home/b/.ssh/known_hosts -R '[pg]:2222'"));
+  EXPECT_THAT(changed.lines, Contains(HasSubstr("ssh-keyscan -p 2222 'pg' ")));
+  EXPECT_THAT(changed.lines, Contains("ssh-keygen -f '/home/b/.ssh/known_hosts' -R '[pg]:2222'"));
   EXPECT_THAT(changed.lines,
               Contains("ssh -o StrictHostKeyChecking=accept-new -p 2222 postgres@pg true"));
   const Cure unknown =

@@ -96,7 +96,8 @@ class Clearing {
     for (const DirectoryEntry& wal : list_entries(directory)) {
       if (wal.name.starts_with(".barman-")) continue;
       const fs::path path = directory / wal.name;
-      if (wal.kind == EntryKind::file && is_unsaved_wal(path, plan_.archived_here)) {
+      if (wal.kind == EntryKind::file && !plan_.received_here.contains(wal.name) &&
+          is_unsaved_wal(path, plan_.archived_here)) {
         saved_.keep_wal(path, plan_.pg_wal_name + "/" + wal.name);
       } else {
         removed.push_back(path);

@@ -140,7 +140,7 @@ void find_received_partials(const server::Server& server, RestoreFacts& facts) {
     const fs::path received =
         server.locations().streaming_directory / (segment + std::string(kPartial));
     if (find_status(received) && has_content_of(received, own / name))
-      facts.archived_here.insert(name);
+      facts.received_here.insert(name);
   }
 }
 

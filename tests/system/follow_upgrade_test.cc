@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <csignal>
 #include <set>
 
+#include "base/file_lock.h"
 #include "base/text.h"
 #include "support/eventually.h"
 #include "support/fault_injection.h"
@@ -75,7 +75,6 @@ class FollowUpgrade : public testing::Test {
   void expect_both() {
     must({"switch-wal", "--force", "--archive", "main"});
     must({"backup", "--wait", "main"});
-    must({"check", "main"});
     EXPECT_EQ(restored("main", kUsualMajor, "SELECT new FROM t"), "new");
     EXPECT_EQ(restored(kOldName, kOldMajor, "SELECT string_agg(old, ', ') FROM t"),
               "in the backup, in the WAL, in the last segment");
@@ -94,7 +93,7 @@ TEST_F(FollowUpgrade, GoesOnAndKeepsTheOldBackupsRestorable) {
   const std::string advice = site_.barman.run({"doctor", "main"}).out;
   EXPECT_THAT(advice, AllOf(HasSubstr("barman follow-upgrade main\n"),
                             HasSubstr("correct it, and nothing else")));
-  EXPECT_THAT(site_.barman.run({"backup", "main"}).err,
+  EXPECT_THAT(site_.barman.run({"receive-wal", "main"}).err,
               HasSubstr("After pg_upgrade, run: barman follow-upgrade main"));
 
   const std::set<std::string> before = tree_of(site_.barman.home());
@@ -120,29 +119,29 @@ TEST_F(FollowUpgrade, GoesOnAndKeepsTheOldBackupsRestorable) {
 
 TEST_F(FollowUpgrade, GoesOnAfterKill9) {
   int kills = 0;
-  for (const int when : {1, 2, 3, 4, 1, 2, 3, 1, 2, 1}) {
+  // The note, the section, the directory; then the index and the new identity. strace would wait
+  // for the receiver of a run that comes to its end.
+  for (const int when : {1, 2, 3, 4, 1, 2}) {
     const CommandResult result = run_command(with_fault(
         site_.barman.request({"follow-upgrade", "main"}), {.system_call = "rename", .when = when}));
     if (result.exit_code != 0) ++kills;
     // What cron does meanwhile makes nothing worse.
     site_.barman.run({"cron"});
   }
-  EXPECT_GE(kills, 6);
+  EXPECT_EQ(kills, 6);
   must({"follow-upgrade", "main"});
   expect_both();
   EXPECT_FALSE(fs::exists(site_.barman.server_directory("main-16-old-2")));
 }
 
 TEST_F(FollowUpgrade, MovesNothingThatItShouldNot) {
-  // A restore reads the old catalogue.
-  const fs::path lock = site_.barman.home() / (".main-" + site_.barman.backup_ids("main").front() + ".lock");
-  BackgroundCommand reader(
-      {.argv = {"flock", "-s", lock.string(), "sleep", "60"}});
-  ASSERT_TRUE(eventually([&] {
-    return site_.barman.run({"follow-upgrade", "main"}).err.find("is in use") != std::string::npos;
-  }));
-  reader.kill_group(SIGKILL);
-  reader.wait();
+  {
+    // A restore reads the old catalogue.
+    const auto reader = FileLock::try_lock_shared(
+        site_.barman.home() / (".main-" + site_.barman.backup_ids("main").front() + ".lock"));
+    ASSERT_TRUE(reader);
+    EXPECT_THAT(site_.barman.run({"follow-upgrade", "main"}).err, HasSubstr("is in use"));
+  }
   // The name of a directory that is somebody else's.
   fs::create_directories(site_.barman.server_directory(kOldName));
   write_text(site_.barman.server_directory(kOldName) / "mine", "");
