@@ -78,7 +78,7 @@ CommandSpec doctor_spec() {
 CommandSpec follow_upgrade_spec() {
   return {
       .name = "follow-upgrade",
-      .summary = "go on with the cluster that pg_upgrade made, and keep the backups of the old one",
+      .summary = "go on with the cluster that pg_upgrade made; keep the old one's backups",
       .description =
           "For a server whose connection leads to another cluster than its catalogue: after "
           "pg_upgrade, or after an initdb on purpose. The directories of the catalogue get "

@@ -201,13 +201,15 @@ class Standstill {
   // Restores, keeps, check-backup, copies of a passive node: they find their files by name.
   static void refuse_readers(const server::Server& server) {
     for (const catalogue::BackupInfo& backup : server.catalogue().list_backups().backups) {
-      auto pid = FileLock::holder(catalogue::backup_id_lock(server.locks(), backup.id));
-      if (!pid) pid = FileLock::holder(catalogue::sync_backup_lock(server.locks(), backup.id));
-      if (!pid) continue;
+      const auto is_free = [](const fs::path& path) {
+        return !find_status(path) || FileLock::try_lock(path);
+      };
+      if (is_free(catalogue::backup_id_lock(server.locks(), backup.id)) &&
+          is_free(catalogue::sync_backup_lock(server.locks(), backup.id)))
+        continue;
       throw Error(ErrorKind::conflict,
-                  fmt::format("backup {} of server '{}' is in use{}: nothing has been moved",
-                              backup.id.value, server.name(),
-                              *pid > 0 ? fmt::format(" by process {}", *pid) : ""),
+                  fmt::format("backup {} of server '{}' is in use: nothing has been moved",
+                              backup.id.value, server.name()),
                   "Wait until that has ended; then run this command again.");
     }
   }
