@@ -154,9 +154,8 @@ void run_steps(BackupJob& job, BackupSource& source) {
 std::string recorded_reason(const BackupJob& job, const Error& error) {
   if (error.kind() != ErrorKind::interrupted) return first_line(error.describe());
   const int signal = job.server.interrupt().signal();
-  return signal == SIGTERM
-             ? "stopped by SIGTERM: the end of its service or of the host, or 'kill'"
-             : "stopped by a person: Ctrl-C, or 'barman terminate-process'";
+  return signal == SIGTERM ? "stopped by SIGTERM: the end of its service or of the host, or 'kill'"
+                           : "stopped by a person: Ctrl-C, or 'barman terminate-process'";
 }
 
 void fail(BackupJob& job, ReservedRoom& room, const Error& error) {

@@ -61,9 +61,10 @@ std::string space_text(const server::Server& server) {
 // Programs read the hints of Barman. A new server has nothing to ship before its first switch.
 std::string hint_for_people(const check::CheckResult& result, const std::string& server) {
   if (result.ok || result.label != "WAL archive") return result.hint;
-  return fmt::format("{}; of a new server, ask for the first file: barman switch-wal --force "
-                     "--archive {}",
-                     result.hint, server);
+  return fmt::format(
+      "{}; of a new server, ask for the first file: barman switch-wal --force "
+      "--archive {}",
+      result.hint, server);
 }
 
 // True when something has failed on a server that is in use.

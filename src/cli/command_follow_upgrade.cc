@@ -22,9 +22,10 @@ void tell_plan(output::Reporter& reporter, const upgrade::UpgradePlan& plan) {
                               plan.server, shown(*plan.old_cluster), shown(plan.new_cluster)));
   }
   if (plan.stage == upgrade::Stage::moved) {
-    reporter.info(fmt::format("Its old catalogue is that of server '{}' already: an earlier run "
-                              "was interrupted, and this one goes on",
-                              plan.old_name));
+    reporter.info(
+        fmt::format("Its old catalogue is that of server '{}' already: an earlier run "
+                    "was interrupted, and this one goes on",
+                    plan.old_name));
   }
 }
 
@@ -40,18 +41,21 @@ void tell_preview(output::Reporter& reporter, const upgrade::UpgradePlan& plan,
           fmt::format("Would move \"{}\" to \"{}\"", move.from.string(), move.to.string()));
     }
   }
-  reporter.info(fmt::format("Would begin an empty catalogue of server '{}', with its slot and "
-                            "receive-wal. Nothing has been changed.",
-                            plan.server));
+  reporter.info(
+      fmt::format("Would begin an empty catalogue of server '{}', with its slot and "
+                  "receive-wal. Nothing has been changed.",
+                  plan.server));
 }
 
 void tell_end(output::Reporter& reporter, const upgrade::UpgradePlan& plan) {
-  reporter.info(fmt::format("The backups of the old cluster and their WAL are those of server "
-                            "'{0}': barman list-backups {0}",
-                            plan.old_name));
-  reporter.info(fmt::format("Next, a first backup of the new one: barman switch-wal --force "
-                            "--archive {0}; barman backup --wait {0}",
-                            plan.server));
+  reporter.info(
+      fmt::format("The backups of the old cluster and their WAL are those of server "
+                  "'{0}': barman list-backups {0}",
+                  plan.old_name));
+  reporter.info(
+      fmt::format("Next, a first backup of the new one: barman switch-wal --force "
+                  "--archive {0}; barman backup --wait {0}",
+                  plan.server));
 }
 
 }  // namespace
@@ -66,9 +70,10 @@ void run_follow_upgrade(CommandContext& context) {
   output::Reporter& reporter = context.reporter;
   const bool is_preview = context.arguments.is_set("dry_run");
   if (plan.stage == upgrade::Stage::done) {
-    reporter.info(fmt::format("The catalogue of server '{}' is that of the cluster that conninfo "
-                              "leads to, {}: nothing is to be put aside",
-                              plan.server, shown(plan.new_cluster)));
+    reporter.info(
+        fmt::format("The catalogue of server '{}' is that of the cluster that conninfo "
+                    "leads to, {}: nothing is to be put aside",
+                    plan.server, shown(plan.new_cluster)));
     if (!is_preview) upgrade::follow_upgrade(server, context.configuration, request, reporter);
     return;
   }

@@ -64,8 +64,10 @@ CommandSpec doctor_spec() {
           "for pg_hba.conf with the address of this host, lines for the configuration. --sql "
           "prints the SQL of the superuser alone, for psql -f; it has no passwords and may be "
           "run again. --apply creates directories and the replication slot, and starts "
-          "receive-wal; nothing else. What is worth having without being a failure is told as such. "
-          "Of several servers there is a line each first. The exit code is 0 when there is nothing to cure, else "
+          "receive-wal; nothing else. What is worth having without being a failure is told as "
+          "such. "
+          "Of several servers there is a line each first. The exit code is 0 when there is nothing "
+          "to cure, else "
           "1. What depends on a connection is told when that works: run it again afterwards.",
       .servers = kAnyServers,
       .options = {{.names = {"sql"}, .help = "print a script for psql only"},

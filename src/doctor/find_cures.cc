@@ -157,11 +157,12 @@ std::vector<Cure> find_advice(const Site& site) {
   }
   const auto days = site.disk ? site.disk->days_until_full() : std::optional<double>();
   if (days && *days < kSoonDays) {
-    advice.push_back({.place = CurePlace::afterwards,
-                      .cause = facts::describe_space(*site.disk),
-                      .lines = {"barman cron --dry-run   # what the retention policy keeps, and why",
-                                fmt::format("barman list-backups {}", site.server)},
-                      .checks = {"disk"}});
+    advice.push_back(
+        {.place = CurePlace::afterwards,
+         .cause = facts::describe_space(*site.disk),
+         .lines = {"barman cron --dry-run   # what the retention policy keeps, and why",
+                   fmt::format("barman list-backups {}", site.server)},
+         .checks = {"disk"}});
   }
   return advice;
 }

@@ -26,8 +26,8 @@ bool has_cures(std::string_view label);
 // All labels of the table.
 std::vector<std::string_view> known_labels();
 
-// For psql, of all cures (and advice) that are done there; begins with the roles when PostgreSQL has not let us
-// in. May be run again.
+// For psql, of all cures (and advice) that are done there; begins with the roles when PostgreSQL
+// has not let us in. May be run again.
 std::vector<std::string> sql_script(const std::vector<Cure>& cures, const Site& site);
 
 }  // namespace barman::doctor

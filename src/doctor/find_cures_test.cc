@@ -238,12 +238,13 @@ TEST(FindCures, TheKeyGoesWhereTheSshCommandLeads) {
 TEST(FindCures, SshSaysItselfWhatIsWrong) {
   const Site site = reached_site();
   const Cure changed =
-      cures_of("ssh",
-               "Connection failed using 'ssh': @@@ REMOTE HOST IDENTIFICATION HAS CHANGED! Offending "
-               "ED25519 key in /home/b/.ssh/known_hosts:3 remove with: ssh-keygen Host key for "
-               "[pg]:2222 has changed and you have requested strict checking. Host key verification "
-               "failed.",
-               site)
+      cures_of(
+          "ssh",
+          "Connection failed using 'ssh': @@@ REMOTE HOST IDENTIFICATION HAS CHANGED! Offending "
+          "ED25519 key in /home/b/.ssh/known_hosts:3 remove with: ssh-keygen Host key for "
+          "[pg]:2222 has changed and you have requested strict checking. Host key verification "
+          "failed.",
+          site)
           .at(0);
   EXPECT_THAT(changed.cause, HasSubstr("[pg]:2222 has another host key than the known one"));
   EXPECT_THAT(changed.lines, Contains(HasSubstr("ssh-keyscan -p 2222 'pg' ")));
@@ -251,14 +252,16 @@ TEST(FindCures, SshSaysItselfWhatIsWrong) {
   EXPECT_THAT(changed.lines,
               Contains("ssh -o StrictHostKeyChecking=accept-new -p 2222 postgres@pg true"));
   const Cure unknown =
-      cures_of("ssh", "No ED25519 host key is known for pg and you have requested strict checking. "
-                      "Host key verification failed.",
+      cures_of("ssh",
+               "No ED25519 host key is known for pg and you have requested strict checking. "
+               "Host key verification failed.",
                site)
           .at(0);
   EXPECT_THAT(unknown.cause, HasSubstr("the host key of pg is not known here"));
   EXPECT_THAT(unknown.lines, Not(Contains(HasSubstr("-R"))));
-  EXPECT_EQ(cures_of("ssh", "ssh: connect to host pg port 22: Connection refused", site).at(0).place,
-            CurePlace::database_host);
+  EXPECT_EQ(
+      cures_of("ssh", "ssh: connect to host pg port 22: Connection refused", site).at(0).place,
+      CurePlace::database_host);
 }
 
 TEST(FindAdvice, IsNoCureAndStandsInTheScript) {

@@ -38,17 +38,17 @@ Cure host_key_cure(const CheckResult& failure, const Site& site) {
   const bool is_changed = !host.empty() || failure.hint.find("HAS CHANGED") != std::string::npos;
   if (host.empty()) host = between(failure.hint, "host key is known for ", " and you");
   if (host.empty()) host = site.database_host;
-  Cure cure = {.place = CurePlace::here,
-               .cause = is_changed
-                            ? fmt::format("{} has another host key than the known one: it was "
-                                          "installed anew, or somebody stands in between",
-                                          host)
-                            : fmt::format("the host key of {} is not known here", host),
-               .lines = {"# its fingerprints, on that host itself: for key in "
-                         "/etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $key; done",
-                         fmt::format("ssh-keyscan {} 2>/dev/null | ssh-keygen -lf -   # must be the "
-                                     "same ones",
-                                     scan_arguments(host))}};
+  Cure cure = {
+      .place = CurePlace::here,
+      .cause = is_changed ? fmt::format("{} has another host key than the known one: it was "
+                                        "installed anew, or somebody stands in between",
+                                        host)
+                          : fmt::format("the host key of {} is not known here", host),
+      .lines = {"# its fingerprints, on that host itself: for key in "
+                "/etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $key; done",
+                fmt::format("ssh-keyscan {} 2>/dev/null | ssh-keygen -lf -   # must be the "
+                            "same ones",
+                            scan_arguments(host))}};
   if (is_changed) {
     // "Offending ED25519 key in /home/barman/.ssh/known_hosts:3"
     std::string file = between(failure.hint, "Offending ", ":");
@@ -64,14 +64,14 @@ Cure host_key_cure(const CheckResult& failure, const Site& site) {
 }
 
 std::vector<Cure> not_listening_for_ssh(const CheckResult& failure, const Site& site) {
-  return {{.place = CurePlace::database_host,
-           .cause = failure.hint,
-           .lines = {"sudo systemctl status ssh   # does it run?",
-                     "sudo ss -ltnp | grep sshd   # on which port?",
-                     fmt::format("sudo ufw allow from {} to any port 22 proto tcp   # if there is a "
-                                 "firewall",
-                                 site.own_address.empty() ? "ADDRESS_OF_BARMAN"
-                                                          : site.own_address)}}};
+  return {
+      {.place = CurePlace::database_host,
+       .cause = failure.hint,
+       .lines = {"sudo systemctl status ssh   # does it run?",
+                 "sudo ss -ltnp | grep sshd   # on which port?",
+                 fmt::format("sudo ufw allow from {} to any port 22 proto tcp   # if there is a "
+                             "firewall",
+                             site.own_address.empty() ? "ADDRESS_OF_BARMAN" : site.own_address)}}};
 }
 
 }  // namespace
@@ -180,7 +180,8 @@ std::vector<Cure> ssh_cures(const CheckResult& failure, const Site& site) {
   words.front() = "ssh-copy-id";
   Cure cure = {.place = CurePlace::here, .cause = failure.hint};
   if (says("Permission denied"))
-    cure.cause = fmt::format("the key of user {} is not accepted there: {}", site.user, failure.hint);
+    cure.cause =
+        fmt::format("the key of user {} is not accepted there: {}", site.user, failure.hint);
   cure.lines = {"[ -e ~/.ssh/id_ed25519 ] || ssh-keygen -t ed25519", join(words, " "),
                 site.ssh_command + " true   # must succeed without a question"};
   return {cure};

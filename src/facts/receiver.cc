@@ -93,14 +93,16 @@ std::string describe_problem(const server::Server& server, const ReceiverProcess
       wal_archive::find_receiver_note(server.locations().backup_directory);
   const std::string source = mask_conninfo(config.streaming_conninfo.value_or(""));
   if (process.pid && note.pid == *process.pid && note.source != source) {
-    return fmt::format("{} from here: it began with \"{}\", and the configuration has \"{}\" now. {}",
-                       lives, note.source, source, restart_text(server));
+    return fmt::format(
+        "{} from here: it began with \"{}\", and the configuration has \"{}\" now. {}", lives,
+        note.source, source, restart_text(server));
   }
   const auto reason = catalogue::find_last_reason(config.backup_directory, "receive-wal");
   if (reason) {
-    return fmt::format("{}, and goes on trying: {}. Mend that, and it goes on by itself; if the "
-                       "configuration was changed meanwhile: {}",
-                       lives, reason->describe(), restart_text(server));
+    return fmt::format(
+        "{}, and goes on trying: {}. Mend that, and it goes on by itself; if the "
+        "configuration was changed meanwhile: {}",
+        lives, reason->describe(), restart_text(server));
   }
   const std::string what =
       config.slot_name ? fmt::format("replication slot '{}' is not active", *config.slot_name)

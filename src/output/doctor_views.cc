@@ -116,10 +116,9 @@ void write_next(Reporter& reporter, const DoctorFindings& findings) {
   const auto has = [&](const auto& condition) {
     return std::any_of(findings.cures.begin(), findings.cures.end(), condition);
   };
-  const bool has_sql =
-      has([](const auto& cure) { return cure.cure.place == CurePlace::psql; }) ||
-      std::any_of(findings.advice.begin(), findings.advice.end(),
-                  [](const auto& cure) { return cure.place == CurePlace::psql; });
+  const bool has_sql = has([](const auto& cure) { return cure.cure.place == CurePlace::psql; }) ||
+                       std::any_of(findings.advice.begin(), findings.advice.end(),
+                                   [](const auto& cure) { return cure.place == CurePlace::psql; });
   if (has_sql || !findings.cures.empty()) reporter.result_line("");
   if (has_sql) {
     reporter.result_line(fmt::format("The SQL alone, for psql: barman doctor --sql {}", server));

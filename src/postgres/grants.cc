@@ -29,9 +29,9 @@ constexpr const char* kCheckpointRole = "pg_checkpoint";
 
 std::vector<Grant> grants_for_files() {
   const std::string role = "pg_read_server_files";
-  return {{.condition = fmt::format("pg_has_role(CURRENT_USER, '{}', 'USAGE')", role),
-           .right = role},
-          execution("pg_read_binary_file(text, bigint, bigint, boolean)")};
+  return {
+      {.condition = fmt::format("pg_has_role(CURRENT_USER, '{}', 'USAGE')", role), .right = role},
+      execution("pg_read_binary_file(text, bigint, bigint, boolean)")};
 }
 
 std::vector<std::string> list_missing(Connection& connection, const std::vector<Grant>& grants) {

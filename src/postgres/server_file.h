@@ -10,7 +10,8 @@
 namespace barman::postgres {
 
 // The content of an absolute path, its first `limit_bytes`; nullopt when there is no such file.
-// Throws SqlError, of kind `permission` when the role lacks a grant (file_grants() of postgres/grants.h).
+// Throws SqlError, of kind `permission` when the role lacks a grant (file_grants() of
+// postgres/grants.h).
 std::optional<std::string> read_server_file(Connection& connection, const std::string& path,
                                             std::uint64_t limit_bytes);
 

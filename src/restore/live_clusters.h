@@ -9,7 +9,8 @@ namespace barman::restore {
 
 // The next step of whoever wants to restore over one.
 inline constexpr const char* kRunningClusterHint =
-    "Choose another directory. If that cluster is to be replaced, stop it first (pg_ctl stop -D its "
+    "Choose another directory. If that cluster is to be replaced, stop it first (pg_ctl stop -D "
+    "its "
     "data directory; on Debian pg_ctlcluster), then restore with --delta-restore.";
 
 struct LiveCluster {

@@ -76,11 +76,12 @@ catalogue::Identity read_primary_cluster(const server::Server& server) {
       if (backup->systemid) return identity_of(*backup);
     }
   }
-  throw Error(ErrorKind::not_found,
-              fmt::format("\"{}\" names no backup of the primary node of server '{}': nothing tells "
-                          "to which cluster it belongs now",
-                          path.string(), server.name()),
-              "After the first backup there, run 'barman cron' here, then this command again.");
+  throw Error(
+      ErrorKind::not_found,
+      fmt::format("\"{}\" names no backup of the primary node of server '{}': nothing tells "
+                  "to which cluster it belongs now",
+                  path.string(), server.name()),
+      "After the first backup there, run 'barman cron' here, then this command again.");
 }
 
 catalogue::Identity ask_cluster(const server::Server& server) {
@@ -104,12 +105,13 @@ std::optional<std::string> find_moved(const server::Server& server,
 
 UpgradeFacts gather(const server::Server& server, const config::Configuration& configuration,
                     const UpgradeRequest& request) {
-  UpgradeFacts facts{.config = server.config(),
-                     .barman_home = server.global().barman_home,
-                     .written = configuration.written_texts(server.name()),
-                     .taken_names = configuration.section_names(),
-                     .wanted_name = request.old_name,
-                     .today = format_iso(now_local()).substr(0, std::string_view("2026-11-30").size())};
+  UpgradeFacts facts{
+      .config = server.config(),
+      .barman_home = server.global().barman_home,
+      .written = configuration.written_texts(server.name()),
+      .taken_names = configuration.section_names(),
+      .wanted_name = request.old_name,
+      .today = format_iso(now_local()).substr(0, std::string_view("2026-11-30").size())};
   const auto absence = server.find_absence(catalogue::NewCatalogue::is_made);
   if (!absence) facts.known = find_known_cluster(server);
   if (!facts.known) facts.moved_name = find_moved(server, configuration);
@@ -131,11 +133,11 @@ void require_renamable(const server::Server& server, const UpgradePlan& plan) {
     if (!status || !above) continue;
     const bool is_link = S_ISLNK(status->st_mode);
     if (!is_link && status->st_dev == above->st_dev) continue;
-    throw Error(ErrorKind::conflict,
-                fmt::format("\"{}\" of server '{}' is {}, and cannot get another name",
-                            path.string(), plan.server,
-                            is_link ? "a symbolic link" : "the mount point of a disk"),
-                other_way(plan.server, plan.new_cluster));
+    throw Error(
+        ErrorKind::conflict,
+        fmt::format("\"{}\" of server '{}' is {}, and cannot get another name", path.string(),
+                    plan.server, is_link ? "a symbolic link" : "the mount point of a disk"),
+        other_way(plan.server, plan.new_cluster));
   }
 }
 
@@ -242,8 +244,8 @@ void put_aside(const config::Configuration& configuration, const UpgradePlan& pl
   const fs::path directory = plan.moves.back().from;
   write_file_durably(directory / kNote, fmt::format("{}\n{}\n", plan.server, plan.old_name));
   {
-    const FileLock lock = FileLock::lock(
-        catalogue::config_lock(configuration.global().barman_lock_directory));
+    const FileLock lock =
+        FileLock::lock(catalogue::config_lock(configuration.global().barman_lock_directory));
     config::apply_change_set(configuration, plan.section);
   }
   messages.info(fmt::format("Section [{}], active = false, is in \"{}\"", plan.old_name,

@@ -1,8 +1,8 @@
 // `follow-upgrade`: puts the catalogue of a server aside whose cluster is another one now, and
 // begins an empty one under the old name (upgrade/upgrade_plan.h).
 //
-// The receiver of the server is ended, WAL that has arrived is archived, and the locks of the server
-// are held, so that nothing comes in meanwhile. Then: a note of the chosen name in the old
+// The receiver of the server is ended, WAL that has arrived is archived, and the locks of the
+// server are held, so that nothing comes in meanwhile. Then: a note of the chosen name in the old
 // catalogue, the section, the directories by rename(2), that of the server last: the commit point.
 // From there until the new catalogue has its identity.json, other commands say that the catalogue
 // is not there; whatever ends this one, it goes on where it was when it is run again.

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 struct DirectoryOption {
   const char* name;
-  std::string config::ServerConfig::* value;
+  std::string config::ServerConfig::*value;
   // Below backup_directory, unless it is set.
   const char* usual;
 };
@@ -30,7 +30,8 @@ constexpr std::array<DirectoryOption, 5> kParts = {{
 }};
 
 bool is_below(const fs::path& path, const fs::path& directory) {
-  const fs::path relative = path.lexically_normal().lexically_relative(directory.lexically_normal());
+  const fs::path relative =
+      path.lexically_normal().lexically_relative(directory.lexically_normal());
   return !relative.empty() && *relative.begin() != ".." && relative != ".";
 }
 
@@ -79,11 +80,10 @@ std::vector<Move> list_moves(const UpgradeFacts& facts, const std::string& old_n
   std::vector<Move> moves;
   for (const DirectoryOption& part : kParts) {
     const fs::path from = without_slash(config.*part.value);
-    const bool goes_along =
-        from == root || is_below(from, root) ||
-        std::any_of(moves.begin(), moves.end(), [&](const Move& move) {
-          return from == move.from || is_below(from, move.from);
-        });
+    const bool goes_along = from == root || is_below(from, root) ||
+                            std::any_of(moves.begin(), moves.end(), [&](const Move& move) {
+                              return from == move.from || is_below(from, move.from);
+                            });
     if (!goes_along) moves.push_back({from, place_beside(from, config.name, old_name)});
   }
   moves.push_back({root, place_beside(root, config.name, old_name)});
@@ -155,7 +155,8 @@ UpgradePlan plan_upgrade(const UpgradeFacts& facts) {
   plan.moves = list_moves(facts, plan.old_name);
   const fs::path index = without_slash(config.xlogdb_location());
   const fs::path index_after = place_after(plan.moves, index);
-  plan.index = {index_after / (plan.server + "-xlog.db"), index_after / (plan.old_name + "-xlog.db")};
+  plan.index = {index_after / (plan.server + "-xlog.db"),
+                index_after / (plan.old_name + "-xlog.db")};
   if (plan.stage == Stage::begins) plan.section = old_section(facts, plan);
   return plan;
 }

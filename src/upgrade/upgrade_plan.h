@@ -67,8 +67,8 @@ struct UpgradePlan {
   Move index;
 };
 
-// Throws `conflict` when the catalogue has nothing that tells its cluster or when the wanted name is
-// taken, `usage` when that cannot be a name, `config` when a setting cannot be copied. The
+// Throws `conflict` when the catalogue has nothing that tells its cluster or when the wanted name
+// is taken, `usage` when that cannot be a name, `config` when a setting cannot be copied. The
 // directories are those of this host.
 UpgradePlan plan_upgrade(const UpgradeFacts& facts);
 

@@ -102,8 +102,7 @@ TEST_F(FollowUpgrade, GoesOnAndKeepsTheOldBackupsRestorable) {
                     HasSubstr("Nothing has been changed")));
   EXPECT_EQ(tree_of(site_.barman.home()), before);
 
-  EXPECT_THAT(must({"follow-upgrade", "main"}).out,
-              HasSubstr("barman list-backups main-16-old"));
+  EXPECT_THAT(must({"follow-upgrade", "main"}).out, HasSubstr("barman list-backups main-16-old"));
   expect_both();
   // Names of segments meet; their WAL does not.
   const std::set<std::string> old_wals = tree_of(site_.barman.server_directory(kOldName) / "wals");

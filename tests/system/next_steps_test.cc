@@ -36,9 +36,9 @@ TEST(NextStep, OfARestoreWithoutAnyBackup) {
   const CommandResult result =
       site.barman.run({"restore", "main", "auto", (place.path() / "data").string()});
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("Cannot find any candidate backup"),
-                                HasSubstr("This server has no backups"),
-                                HasSubstr("'barman backup'")));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("Cannot find any candidate backup"),
+                    HasSubstr("This server has no backups"), HasSubstr("'barman backup'")));
 }
 
 TEST(NextStep, OfANewServerIsItsFirstWal) {
@@ -169,8 +169,8 @@ TEST(NextStep, OfWalThatCannotComeIsSaidAtOnce) {
   EXPECT_THAT(result.err, AllOf(HasSubstr("No receive-wal runs for server 'main'"),
                                 HasSubstr("Nothing is waited for")));
   // Who says how long is believed.
-  const CommandResult patient = site.barman.run(
-      {"switch-wal", "--force", "--archive", "--archive-timeout", "1", "main"});
+  const CommandResult patient =
+      site.barman.run({"switch-wal", "--force", "--archive", "--archive-timeout", "1", "main"});
   EXPECT_THAT(patient.err, Not(HasSubstr("Nothing is waited for")));
   // cron has just started one.
   EXPECT_EQ(site.barman.run({"cron"}).exit_code, 0);
