@@ -155,8 +155,11 @@ UpgradePlan plan_upgrade(const UpgradeFacts& facts) {
   plan.moves = list_moves(facts, plan.old_name);
   const fs::path index = without_slash(config.xlogdb_location());
   const fs::path index_after = place_after(plan.moves, index);
-  plan.index = {index_after / (plan.server + "-xlog.db"),
-                index_after / (plan.old_name + "-xlog.db")};
+  const auto path_for = [&](const std::string& server) {
+    return catalogue::CatalogueLocations{.server_name = server, .xlogdb_directory = index_after}
+        .wal_index_path();
+  };
+  plan.index = {path_for(plan.server), path_for(plan.old_name)};
   if (plan.stage == Stage::begins) plan.section = old_section(facts, plan);
   return plan;
 }

@@ -69,7 +69,7 @@ TEST(NextStep, OfALostPrimaryIsThatItStaysAway) {
   site.take_backup();
   site.postgres.query("CREATE TABLE t AS SELECT generate_series(1, 1000) id");
   const std::string lsn = site.postgres.value("SELECT pg_current_wal_flush_lsn()");
-  site.postgres.query("DROP TABLE t");
+  site.postgres.query("INSERT INTO t SELECT generate_series(1001, 2000)");
   site.wait_until_acknowledged(site.postgres.value("SELECT pg_current_wal_flush_lsn()"));
   site.stop_receiver();
   const TempDir place;
