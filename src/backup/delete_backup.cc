@@ -328,8 +328,9 @@ std::optional<catalogue::DeletionPlan> plan_or_refuse(const server::Server& serv
   const catalogue::BackupList& list = reader.read();
   const BackupInfo* current = list.find(id);
   if (current == nullptr) throw catalogue::unknown_backup(id.value, server.name());
-  if (const auto doubt = server.config().find_deletion_doubt()) {
-    messages.warning(*doubt);
+  // Each run begins with the warning of the configuration itself.
+  if (server.config().find_deletion_doubt()) {
+    messages.warning(catalogue::redundancy_not_understood(id, server.name()));
     is_refused(server, id, messages);
     return std::nullopt;
   }

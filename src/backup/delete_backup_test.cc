@@ -125,7 +125,7 @@ TEST_F(Deletion, NothingGoesByAGuess) {
   }
   EXPECT_FALSE(remove(kOther));
   EXPECT_THAT(left(), testing::SizeIs(5));
-  EXPECT_THAT(messages_.lines, Contains(HasSubstr("WARNING: Ignoring minimum_redundancy")));
+  EXPECT_THAT(messages_.lines, Contains(HasSubstr("its minimum_redundancy is not understood")));
   // A command says what it deletes: only the minimum speaks against it.
   test_.config.unusable_values = {{"retention_policy", {.written = "7 DAYS", .text = "x"}}};
   EXPECT_TRUE(remove(kOther));

@@ -238,8 +238,10 @@ DeletionPreview preview_deletion(const DeletionFacts& facts, const BackupId& id,
                                  const wal_archive::WalLines& wal) {
   const BackupInfo* const backup = facts.list.find(id);
   DeletionPreview preview;
-  preview.refusal = facts.deletion_doubt;
-  if (preview.refusal) return preview;
+  if (facts.deletion_doubt) {
+    preview.refusal = catalogue::redundancy_not_understood(id, facts.server_name);
+    return preview;
+  }
   const catalogue::DeletionPlan plan =
       catalogue::plan_deletion(facts.list, *backup, facts.annotations, facts.minimum_redundancy,
                                facts.server_name, facts.branches);

@@ -27,8 +27,8 @@
 #include "config/validation.h"
 #include "object_store/store_url.h"
 #include "postgres/backup_label.h"
+#include "postgres/grants.h"
 #include "postgres/queries.h"
-#include "postgres/server_file.h"
 #include "postgres/version_facts.h"
 #include "replication/system_identity.h"
 #include "stored/backup_store.h"
@@ -85,7 +85,7 @@ void PostgresStream::keep_outside_files(BackupJob& job) const {
               "Configuration files outside of PGDATA cannot be kept with the backup: {}. To keep "
               "them: {}",
               *fetched.refusal,
-              fmt::format(fmt::runtime(postgres::kServerFileGrants), connection.user()));
+              postgres::file_grants(connection.user()));
   }
   if (!fetched.files.empty()) {
     log::info(log::kBackupComponent,

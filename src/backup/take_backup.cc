@@ -1,6 +1,7 @@
 #include "backup/take_backup.h"
 
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
@@ -151,10 +152,18 @@ void run_steps(BackupJob& job, BackupSource& source) {
   report_end(job, begun);
 }
 
+// The metadata is read by people who did not stop it.
+std::string recorded_reason(const BackupJob& job, const Error& error) {
+  if (error.kind() != ErrorKind::interrupted) return first_line(error.describe());
+  const int signal = job.server.interrupt().signal();
+  return signal == SIGTERM ? "stopped by SIGTERM: the end of its service or of the host, or 'kill'"
+                           : "stopped by a person: Ctrl-C, or 'barman terminate-process'";
+}
+
 void fail(BackupJob& job, ReservedRoom& room, const Error& error) {
   const std::string reason = error.describe();
   job.info.status = BackupStatus::failed;
-  job.info.error = "failure " + job.action + " (" + first_line(reason) + ")";
+  job.info.error = "failure " + job.action + " (" + recorded_reason(job, error) + ")";
   room.free();
   try {
     job.save();
@@ -252,8 +261,8 @@ catalogue::Identity identify(const server::Server& server, BackupSource& source)
                 "the catalogue of server '" + server.name() +
                     "' belongs to the cluster with system identifier " + known->system_id +
                     ", but PostgreSQL answers with " + identity.system_id,
-                "Configure a new server for the new cluster, or correct " +
-                    source.title().connection_option + ".");
+                fmt::format("After pg_upgrade, run: barman follow-upgrade {}. Else correct {}.",
+                            server.name(), source.title().connection_option));
   }
   server.catalogue().write_identity_once(identity);
   return identity;

@@ -215,7 +215,7 @@ TEST_F(TakenBackup, DoesNotMixTwoClusters) {
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::conflict);
     EXPECT_THAT(error.message(), HasSubstr("7000000000000000002"));
-    EXPECT_THAT(error.hint(), HasSubstr("or correct fake_conninfo."));
+    EXPECT_THAT(error.hint(), HasSubstr("follow-upgrade main. Else correct fake_conninfo."));
   }
   EXPECT_EQ(server_.catalogue().list_backups().backups.size(), 1U);
 }

@@ -38,6 +38,12 @@ std::string keep_refusal(const BackupId& id, std::string_view server_name) {
       id.value, server_name);
 }
 
+std::string redundancy_not_understood(const BackupId& id, std::string_view server_name) {
+  return fmt::format(
+      "Skipping delete of backup {} for server {}: its minimum_redundancy is not understood",
+      id.value, server_name);
+}
+
 DeletionPlan plan_deletion(const BackupList& list, const BackupInfo& backup,
                            const Annotations& annotations, std::uint64_t minimum_redundancy,
                            std::string_view server_name, const Branches& branches) {

@@ -23,6 +23,10 @@ struct DeletionPlan {
   std::vector<BackupId> order;
 };
 
+// Why nothing is deleted while nobody knows how much has to stay; the configuration's own warning
+// tells the rest.
+std::string redundancy_not_understood(const BackupId& id, std::string_view server_name);
+
 // `backup` is one of the list.
 DeletionPlan plan_deletion(const BackupList& list, const BackupInfo& backup,
                            const Annotations& annotations, std::uint64_t minimum_redundancy,

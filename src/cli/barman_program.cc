@@ -65,9 +65,9 @@ std::vector<command_line::CommandGroup> command_groups() {
            .commands = {"sync-info", "sync-backup", "sync-wals"}},
           {.title = "the service and its configuration",
            .example = "barman show-servers main",
-           .commands = {"doctor", "init", "cron", "show-servers", "config-switch", "config-update",
-                        "diagnose", "list-processes", "terminate-process", "lock-directory-cleanup",
-                        "help"}}};
+           .commands = {"doctor", "init", "cron", "follow-upgrade", "show-servers", "config-switch",
+                        "config-update", "diagnose", "list-processes", "terminate-process",
+                        "lock-directory-cleanup", "help"}}};
 }
 
 command_line::ProgramSpec make_program() {

@@ -58,6 +58,15 @@ std::string space_text(const server::Server& server) {
   return space ? facts::describe_space(*space) : std::string();
 }
 
+// Programs read the hints of Barman. A new server has nothing to ship before its first switch.
+std::string hint_for_people(const check::CheckResult& result, const std::string& server) {
+  if (result.ok || result.label != "WAL archive") return result.hint;
+  return fmt::format(
+      "{}; of a new server, ask for the first file: barman switch-wal --force "
+      "--archive {}",
+      result.hint, server);
+}
+
 // True when something has failed on a server that is in use.
 bool check_one(CommandContext& context, const config::ServerConfig& config,
                output::CheckReport& report) {
@@ -85,7 +94,7 @@ bool check_one(CommandContext& context, const config::ServerConfig& config,
           gate([&] {
             report.add({.label = result.label,
                         .ok = result.ok,
-                        .hint = result.hint,
+                        .hint = wants_space ? hint_for_people(result, server->name()) : result.hint,
                         .details = result.details});
             has_failed = has_failed || !result.ok;
           });

@@ -14,6 +14,9 @@ void run_switch_wal(CommandContext& context) {
   if (context.arguments.is_set("archive")) {
     request.archive_timeout = std::chrono::seconds(
         context.arguments.find_integer("archive_timeout").value_or(kDefaultTimeout));
+    // Who asks for another time has a reason: cron starts one every minute.
+    if (*request.archive_timeout != std::chrono::seconds(kDefaultTimeout))
+      request.without_receiver = wal_transfer::SwitchRequest::WithoutReceiver::wait;
   }
   for_each_server(context, [&](const config::ServerConfig& config) {
     if (config.is_passive()) {

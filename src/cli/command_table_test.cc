@@ -29,6 +29,7 @@ TEST(CommandTable, HoldsEveryCommandOfBarmanAndOurs) {
                                                   "doctor",
                                                   "export-backup",
                                                   "find-accident",
+                                                  "follow-upgrade",
                                                   "generate-manifest",
                                                   "get-wal",
                                                   "help",

@@ -44,6 +44,7 @@ constexpr std::array kFunctions = {
     std::pair<std::string_view, CommandFunction>{"doctor", run_doctor},
     std::pair<std::string_view, CommandFunction>{"init", run_init},
     std::pair<std::string_view, CommandFunction>{"find-accident", run_find_accident},
+    std::pair<std::string_view, CommandFunction>{"follow-upgrade", run_follow_upgrade},
     std::pair<std::string_view, CommandFunction>{"generate-manifest", run_generate_manifest},
     std::pair<std::string_view, CommandFunction>{"list-backups", run_list_backups},
     std::pair<std::string_view, CommandFunction>{"replication-status", run_replication_status},

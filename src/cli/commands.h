@@ -48,6 +48,7 @@ void run_sync_backup(CommandContext& context);
 void run_sync_info(CommandContext& context);
 void run_sync_wals(CommandContext& context);
 void run_verify_backup(CommandContext& context);
+void run_follow_upgrade(CommandContext& context);
 void run_find_accident(CommandContext& context);
 void run_verify_wal(CommandContext& context);
 

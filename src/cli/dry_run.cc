@@ -18,8 +18,8 @@ wal_archive::WalLines read_only_lines(const server::Server& server) {
 
 void write(CommandContext& context, const server::Server& server,
            const backup::DeletionFacts& facts, const backup::DeletionPreview& preview) {
-  output::PolicyText policy{.minimum_redundancy =
-                                facts.deletion_doubt ? 0 : facts.minimum_redundancy};
+  output::PolicyText policy{.minimum_redundancy = facts.minimum_redundancy};
+  if (facts.deletion_doubt) policy.minimum_redundancy.reset();
   if (server.config().retention_policy) policy.policy = server.config().retention_policy->text();
   output::write_deletion_preview(context.reporter, server.name(), policy, preview);
 }

@@ -74,7 +74,10 @@ CommandSpec doctor_spec() {
           "for pg_hba.conf with the address of this host, lines for the configuration. --sql "
           "prints the SQL of the superuser alone, for psql -f; it has no passwords and may be "
           "run again. --apply creates directories and the replication slot, and starts "
-          "receive-wal; nothing else. The exit code is 0 when there is nothing to cure, else "
+          "receive-wal; nothing else. What is worth having without being a failure is told as "
+          "such. "
+          "Of several servers there is a line each first. The exit code is 0 when there is nothing "
+          "to cure, else "
           "1. What depends on a connection is told when that works: run it again afterwards.",
       .servers = kAnyServers,
       .options = {{.names = {"sql"}, .help = "print a script for psql only"},
@@ -82,6 +85,36 @@ CommandSpec doctor_spec() {
                    .help = "do what needs no root: directories, replication slot, receiver"},
                   check_timeout_option()},
       .positionals = {server_list()}};
+}
+
+CommandSpec follow_upgrade_spec() {
+  return {
+      .name = "follow-upgrade",
+      .summary = "go on with the cluster that pg_upgrade made; keep the old one's backups",
+      .description =
+          "For a server whose connection leads to another cluster than its catalogue: after "
+          "pg_upgrade, or after an initdb on purpose. The directories of the catalogue get "
+          "another name, main-15-old for example, and a section of that name with active = false "
+          "and all other settings of the server: its backups stay listed and restorable, with "
+          "their WAL, and nothing deletes them but a person. Under the old name an empty "
+          "catalogue begins, with the slot and receive-wal. WAL of the two never meets. Nothing "
+          "is done where the catalogue is that of the cluster; after an interruption, run it "
+          "again. On a passive node it follows what its primary node did. If you did not upgrade, "
+          "conninfo leads to the wrong cluster: correct it instead.",
+      .servers = {.arity = ServerArity::single,
+                  .inactive = ServerAction::refuse,
+                  .disabled = ServerAction::refuse},
+      .needs = {.files = LocalFiles::backups_and_wals,
+                .refusal = "Backups or WAL of server '{server}' lie in object storage, where "
+                           "nothing can get another name",
+                .next_step = "Give the new cluster a section of its own, and set active = false "
+                             "in the old one: its backups stay restorable."},
+      .options = {{.names = {"old-name"},
+                   .kind = ValueKind::text,
+                   .help = "name of the old catalogue (SERVER-VERSION-old)",
+                   .metavar = "NAME"},
+                  {.names = {"dry-run"}, .help = "change nothing; tell what would be done"}},
+      .positionals = {one_server()}};
 }
 
 OptionSpec new_server_option(std::string_view name, std::string_view help,
@@ -189,6 +222,7 @@ std::vector<CommandSpec> server_command_specs() {
       catalogue_check_spec(),
       check_spec(),
       doctor_spec(),
+      follow_upgrade_spec(),
       init_spec(),
       {.name = "help",
        .summary = "show this help, or that of a command",

@@ -44,7 +44,7 @@ constexpr std::array<std::string_view, 12> kMakers = {
 constexpr std::array<std::string_view, 9> kTellers = {
     "catalogue-check", "config-update",      "diagnose", "list-processes",   "list-servers",
     "show-servers",    "replication-status", "status",   "terminate-process"};
-constexpr std::array<std::string_view, 2> kOwnTellers = {"check", "doctor"};
+constexpr std::array<std::string_view, 3> kOwnTellers = {"check", "doctor", "follow-upgrade"};
 
 // Those that somebody waits for, and that are of use without the bucket of a server.
 constexpr std::array<std::string_view, 13> kImpatient = {

@@ -137,7 +137,8 @@ CommandSpec switch_wal_spec() {
                       {.names = {"archive"}, .help = "wait until the closed segment is archived"},
                       {.names = {"archive-timeout"},
                        .kind = ValueKind::non_negative,
-                       .help = "seconds to wait with --archive; 0 means for ever",
+                       .help = "seconds to wait with --archive; 0 means for ever; by default none "
+                               "where no receive-wal runs",
                        .metavar = "SEC",
                        .default_text = "30"}},
           .positionals = {server_list()}};

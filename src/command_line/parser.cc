@@ -224,9 +224,14 @@ struct Positional {
   std::size_t run = 0;
 };
 
-// Gives positionals to their places; returns those that have none.
+[[noreturn]] void reject_unknown(const Owner& owner, const std::vector<std::string>& words);
+
+bool looks_like_option(const std::string& word) { return word.size() > 1 && word.front() == '-'; }
+
+// Gives positionals to their places; returns those that have none. `unknown` has been found before.
 std::vector<std::string> store_positionals(const Owner& owner, const ArgumentSpec& spec,
                                            const std::vector<Positional>& given,
+                                           const std::vector<std::string>& unknown,
                                            ParsedArguments& result) {
   std::size_t i = 0;
   std::vector<std::string> missing;
@@ -247,6 +252,8 @@ std::vector<std::string> store_positionals(const Owner& owner, const ArgumentSpe
     } while (positional.arity == Arity::one_or_more && i < given.size() && given[i].run == run);
   }
   if (!missing.empty()) {
+    // A mistyped --help wants no server.
+    if (std::ranges::any_of(unknown, looks_like_option)) reject_unknown(owner, unknown);
     throw UsageError(owner.command,
                      fmt::format("the following arguments are required: {}", join(missing, ", ")));
   }
@@ -279,8 +286,7 @@ std::string suggest_option(const Owner& owner, const std::string& word) {
 
 [[noreturn]] void reject_unknown(const Owner& owner, const std::vector<std::string>& words) {
   const bool tells_all = owner.reads_as(Reading::argparse);
-  const auto option = std::ranges::find_if(
-      words, [](const std::string& word) { return word.size() > 1 && word.front() == '-'; });
+  const auto option = std::ranges::find_if(words, looks_like_option);
   throw UsageError(
       fmt::format("unrecognized arguments: {}", tells_all ? join(words, " ") : words.front()))
       .with_usage_of(owner.command)
@@ -337,7 +343,7 @@ Request parse_arguments(const Owner& owner, const ArgumentSpec& spec,
     store_option(owner, found, result);
   }
   for (const std::string& text : reader.rest()) positionals.push_back({text, run});
-  for (std::string& text : store_positionals(owner, spec, positionals, result)) {
+  for (std::string& text : store_positionals(owner, spec, positionals, unknown, result)) {
     unknown.push_back(std::move(text));
   }
   if (!unknown.empty()) reject_unknown(owner, unknown);

@@ -342,6 +342,18 @@ std::optional<std::string> Configuration::find_written_text(std::string_view sec
   return setting != nullptr ? std::optional(setting->raw) : std::nullopt;
 }
 
+std::map<std::string, std::string> Configuration::written_texts(std::string_view section) const {
+  std::map<std::string, std::string> texts;
+  if (!document_.has_section(section)) return texts;
+  for (const auto& [key, setting] : document_.keys(section)) texts.emplace(key, setting.raw);
+  return texts;
+}
+
+std::set<std::string> Configuration::section_names() const {
+  const std::vector<std::string> names = document_.section_names();
+  return {names.begin(), names.end()};
+}
+
 bool Configuration::is_possible_section_name(std::string_view name) {
   return !name.empty() && name != "all" && name != kGlobalSection && name != "DEFAULT" &&
          name == strip(name) && name.find_first_of("[]") == std::string_view::npos &&

@@ -74,6 +74,11 @@ class Configuration {
   std::optional<std::string> find_written_text(std::string_view section,
                                                std::string_view key) const;
 
+  // The same of a whole section, by key.
+  std::map<std::string, std::string> written_texts(std::string_view section) const;
+  // Of any kind, [barman] included.
+  std::set<std::string> section_names() const;
+
   // The file that defines an option of a server, or "default".
   std::string source(const ServerConfig& server, std::string_view option) const;
   // The file that defines a key of a section, a model for example, or "default".

@@ -11,12 +11,14 @@
 #include <memory>
 #include <utility>
 
+#include "backup/outside_files.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
 #include "facts/deadline.h"
+#include "facts/receiver.h"
 #include "postgres/connect_problem.h"
 #include "postgres/conninfo.h"
 #include "postgres/grants.h"
@@ -64,6 +66,18 @@ SlotState state_of(const std::optional<postgres::ReplicationSlot>& slot) {
   return slot->active ? SlotState::active : SlotState::idle;
 }
 
+// A backup that copies files has them anyway; an encrypted one does not keep them.
+void look_at_outside_files(const server::Server& server, const postgres::ServerSettings& settings,
+                           postgres::Connection& connection, Site& site) {
+  const config::ServerConfig& config = server.config();
+  if (config.backup_method != config::BackupMethod::postgres) return;
+  if (config.encryption.value_or(config::Encryption::none) != config::Encryption::none) return;
+  for (const backup::OutsideFile& file : backup::list_outside_files(settings))
+    if (file.name) site.unread_files.push_back(file.path);
+  if (!site.unread_files.empty())
+    site.missing_file_grants = postgres::list_missing_file_grants(connection);
+}
+
 void ask_postgres(const server::Server& server, Site& site) {
   constexpr std::chrono::seconds kLimit{30};
   const facts::Deadline deadline(kLimit);
@@ -73,7 +87,12 @@ void ask_postgres(const server::Server& server, Site& site) {
   site.is_reached = true;
   site.version = connection->server_version();
   site.role = connection->user();
-  ask([&] { site.wal_level = postgres::query_settings(*connection).wal_level.value_or(""); });
+  std::optional<postgres::ServerSettings> settings;
+  ask([&] { settings = postgres::query_settings(*connection); });
+  if (settings) {
+    site.wal_level = settings->wal_level.value_or("");
+    ask([&] { look_at_outside_files(server, *settings, *connection, site); });
+  }
   ask([&] { site.missing_grants = postgres::list_missing_grants(*connection); });
   for (const char* setting : {"wal_level", "archive_mode"}) {
     ask([&] {
@@ -114,7 +133,9 @@ void look_at_catalogue(const server::Server& server, Site& site) {
       site.stored_system_id = identity->system_id;
   });
   ask([&] {
-    for (const catalogue::BackupInfo& backup : server.catalogue().list_backups().backups) {
+    const std::vector<catalogue::BackupInfo> backups = server.catalogue().list_backups().backups;
+    ask([&] { site.disk = facts::find_disk_space(server, backups); });
+    for (const catalogue::BackupInfo& backup : backups) {
       if (backup.status != catalogue::BackupStatus::failed) continue;
       if (site.failed_backups.size() == kMaximumFailedBackups) return;
       const std::string reason = join(split_blanks(backup.error.value_or("")), " ");
@@ -175,6 +196,7 @@ Site describe_site(const server::Server& server) {
   site.slot_name = config.slot_name.value_or("");
   site.streams = config.streaming_archiver;
   site.archives = config.archiver;
+  site.is_in_object_storage = config.has_cloud_basebackups() || config.has_cloud_wals();
   return site;
 }
 
@@ -192,6 +214,7 @@ Examination examine_server(const server::Server& server, std::chrono::seconds li
   Site& site = examination.site;
   site.directories = server::find_directory_problems(server.config());
   look_at_catalogue(server, site);
+  ask([&] { site.has_receiver = facts::find_receiver(server).is_running; });
   if (server.config().is_passive() || site.conninfo.empty()) return examination;
   ask_postgres(server, site);
   if (!site.is_reached) ask([&] { try_streaming(server, examination); });

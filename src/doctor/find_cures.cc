@@ -102,11 +102,13 @@ std::vector<Cure> unknown_cures(const CheckResult& failure, const Site& site) {
                          : fmt::format("tail -n 50 {}", site.log_file)}}};
 }
 
-// The connection comes first: what depends on it shows when it is there.
+// The connection comes first, and the right cluster: what depends on it shows when it is there.
 bool must_wait(const CheckResult& failure, const Site& site) {
   constexpr std::array<std::string_view, 3> kDependent = {"replication slot", "WAL archive",
                                                           "receive-wal running"};
-  if (site.is_reached || failure.connect_problem) return false;
+  const bool is_right_cluster = site.system_id.empty() || site.stored_system_id.empty() ||
+                                site.system_id == site.stored_system_id;
+  if ((site.is_reached && is_right_cluster) || failure.connect_problem) return false;
   return std::find(kDependent.begin(), kDependent.end(), base_label(failure.label)) !=
          kDependent.end();
 }
@@ -144,6 +146,30 @@ std::vector<Cure> find_cures(const std::vector<CheckResult>& failures, const Sit
     return a.place != b.place ? a.place < b.place : rank(a) < rank(b);
   });
   return cures;
+}
+
+std::vector<Cure> find_advice(const Site& site) {
+  constexpr double kSoonDays = 7;
+  std::vector<Cure> advice;
+  if (!site.missing_file_grants.empty()) {
+    advice.push_back({.place = CurePlace::psql,
+                      .cause = fmt::format("so that backups keep the configuration files outside "
+                                           "of the data directory ({}), and a restored cluster "
+                                           "starts with them",
+                                           join(site.unread_files, ", ")),
+                      .lines = site.missing_file_grants,
+                      .checks = {"configuration files"}});
+  }
+  const auto days = site.disk ? site.disk->days_until_full() : std::optional<double>();
+  if (days && *days < kSoonDays) {
+    advice.push_back(
+        {.place = CurePlace::afterwards,
+         .cause = facts::describe_space(*site.disk),
+         .lines = {"barman cron --dry-run   # what the retention policy keeps, and why",
+                   fmt::format("barman list-backups {}", site.server)},
+         .checks = {"disk"}});
+  }
+  return advice;
 }
 
 bool has_cures(std::string_view label) { return find_entry(label) != nullptr; }

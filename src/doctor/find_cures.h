@@ -18,13 +18,16 @@ namespace barman::doctor {
 // them.
 std::vector<Cure> find_cures(const std::vector<check::CheckResult>& failures, const Site& site);
 
+// What no check asks for and is worth having: it makes nothing FAILED, and no exit code.
+std::vector<Cure> find_advice(const Site& site);
+
 // Whether the table knows the label, suffixes like " (WAL streaming)" aside.
 bool has_cures(std::string_view label);
 // All labels of the table.
 std::vector<std::string_view> known_labels();
 
-// For psql, of all cures that are done there; begins with the roles when PostgreSQL has not let us
-// in. May be run again.
+// For psql, of all cures (and advice) that are done there; begins with the roles when PostgreSQL
+// has not let us in. May be run again.
 std::vector<std::string> sql_script(const std::vector<Cure>& cures, const Site& site);
 
 }  // namespace barman::doctor

@@ -167,7 +167,7 @@ TEST(FindCures, TheSlotComesBeforeItsReceiverAndThatBeforeWal) {
   ASSERT_THAT(cures, SizeIs(3));
   EXPECT_EQ(cures.at(0).action, Action::create_slot);
   EXPECT_EQ(cures.at(1).action, Action::start_receiver);
-  EXPECT_THAT(cures.at(2).lines, ElementsAre("barman switch-wal --archive main"));
+  EXPECT_THAT(cures.at(2).lines, ElementsAre("barman switch-wal --force --archive main"));
 }
 
 TEST(FindCures, OneCureForSeveralChecks) {
@@ -206,16 +206,23 @@ TEST(FindCures, AFailingArchiveCommandIsToldWithSinceWhenHowOftenAndHowMuchWaits
   EXPECT_THAT(cures.front().lines, Contains(HasSubstr("barman-wal-archive --test backup main x")));
 }
 
-TEST(FindCures, AnotherClusterGoesOnInASectionOfItsOwn) {
+TEST(FindCures, AnotherClusterIsFollowedByOneCommand) {
   Site site = reached_site();
   site.stored_system_id = "1";
   site.system_id = "2";
-  const std::vector<Cure> cures =
-      cures_of("systemid coherence", "the system Id of the connected server changed", site);
+  const auto find = [&] {
+    return cures_of("systemid coherence", "the system Id of the connected server changed", site);
+  };
+  const std::vector<Cure> cures = find();
   ASSERT_THAT(cures, SizeIs(2));
-  EXPECT_THAT(cures.front().lines, Contains("[main-17]"));
-  EXPECT_THAT(cures.front().lines, Contains("active = false"));
-  EXPECT_THAT(cures.back().lines, Contains("barman backup --wait main-17"));
+  EXPECT_THAT(cures.front().lines, Contains("barman follow-upgrade main"));
+  EXPECT_THAT(cures.front().lines, Contains(HasSubstr("correct it, and nothing else")));
+  EXPECT_THAT(cures.back().lines, Contains("barman backup --wait main"));
+  // What it brings by itself, and must not be made on a wrong cluster.
+  EXPECT_THAT(cures_of("replication slot", "it does not exist", site), IsEmpty());
+  site.is_in_object_storage = true;
+  EXPECT_THAT(find().front().lines, Contains("[main-17]"));
+  EXPECT_THAT(find().front().lines, Contains("active = false"));
 }
 
 TEST(FindCures, FailedBackupsAreNamedWithTheCommand) {
@@ -230,6 +237,55 @@ TEST(FindCures, FailedBackupsAreNamedWithTheCommand) {
 TEST(FindCures, TheKeyGoesWhereTheSshCommandLeads) {
   EXPECT_THAT(cures_of("ssh", "Connection failed", reached_site()).at(0).lines,
               Contains("ssh-copy-id -p 2222 postgres@pg"));
+}
+
+TEST(FindCures, SshSaysItselfWhatIsWrong) {
+  const Site site = reached_site();
+  const Cure changed =
+      cures_of(
+          "ssh",
+          "Connection failed using 'ssh': @@@ REMOTE HOST IDENTIFICATION HAS CHANGED! Offending "
+          "ED25519 key in /home/b/.ssh/known_hosts:3 remove with: ssh-keygen Host key for "
+          "[pg]:2222 has changed and you have requested strict checking. Host key verification "
+          "failed.",
+          site)
+          .at(0);
+  EXPECT_THAT(changed.cause, HasSubstr("[pg]:2222 has another host key than the known one"));
+  EXPECT_THAT(changed.lines, Contains(HasSubstr("ssh-keyscan -p 2222 'pg' ")));
+  EXPECT_THAT(changed.lines, Contains("ssh-keygen -f '/home/b/.ssh/known_hosts' -R '[pg]:2222'"));
+  EXPECT_THAT(changed.lines,
+              Contains("ssh -o StrictHostKeyChecking=accept-new -p 2222 postgres@pg true"));
+  const Cure unknown =
+      cures_of("ssh",
+               "No ED25519 host key is known for pg and you have requested strict checking. "
+               "Host key verification failed.",
+               site)
+          .at(0);
+  EXPECT_THAT(unknown.cause, HasSubstr("the host key of pg is not known here"));
+  EXPECT_THAT(unknown.lines, Not(Contains(HasSubstr("-R"))));
+  EXPECT_EQ(
+      cures_of("ssh", "ssh: connect to host pg port 22: Connection refused", site).at(0).place,
+      CurePlace::database_host);
+}
+
+TEST(FindAdvice, IsNoCureAndStandsInTheScript) {
+  Site site = reached_site();
+  EXPECT_THAT(find_advice(site), IsEmpty());
+  site.unread_files = {"/etc/postgresql/17/main/postgresql.conf"};
+  site.missing_file_grants = {"GRANT pg_read_server_files TO barman;"};
+  const std::vector<Cure> advice = find_advice(site);
+  ASSERT_THAT(advice, SizeIs(1));
+  EXPECT_THAT(advice.front().cause, HasSubstr("/etc/postgresql/17/main/postgresql.conf"));
+  EXPECT_THAT(sql_script(advice, site), Contains("GRANT pg_read_server_files TO barman;"));
+}
+
+TEST(FindAdvice, SaysThatTheDiskIsFullSoon) {
+  Site site = reached_site();
+  site.disk = facts::DiskSpace{.space = {.total_bytes = 100, .free_bytes = 10}, .bytes_a_day = 5};
+  ASSERT_THAT(find_advice(site), SizeIs(1));
+  EXPECT_THAT(find_advice(site).front().lines, Contains("barman list-backups main"));
+  site.disk->bytes_a_day = 0.1;
+  EXPECT_THAT(find_advice(site), IsEmpty());
 }
 
 TEST(SqlScript, HasTheRolesWhenNobodyWasLetIn) {

@@ -16,6 +16,64 @@ std::string words_of_details(const CheckResult& failure) {
   return failure.details.empty() ? failure.hint : join(failure.details, "; ");
 }
 
+// What stands between two texts; "" when they are not there.
+std::string between(const std::string& text, std::string_view begin, std::string_view end) {
+  const std::size_t from = text.find(begin);
+  if (from == std::string::npos) return "";
+  const std::size_t start = from + begin.size();
+  const std::size_t to = text.find(end, start);
+  return to == std::string::npos ? "" : text.substr(start, to - start);
+}
+
+// "[pg]:2222" as ssh-keyscan wants it.
+std::string scan_arguments(const std::string& host) {
+  const std::string name = between(host, "[", "]:");
+  if (name.empty()) return shell_quote(host);
+  return fmt::format("-p {} {}", host.substr(host.rfind(':') + 1), shell_quote(name));
+}
+
+// ssh says "Host key for [pg]:2222 has changed", or "No ED25519 host key is known for ...".
+Cure host_key_cure(const CheckResult& failure, const Site& site) {
+  std::string host = between(failure.hint, "Host key for ", " has changed");
+  const bool is_changed = !host.empty() || failure.hint.find("HAS CHANGED") != std::string::npos;
+  if (host.empty()) host = between(failure.hint, "host key is known for ", " and you");
+  if (host.empty()) host = site.database_host;
+  Cure cure = {
+      .place = CurePlace::here,
+      .cause = is_changed ? fmt::format("{} has another host key than the known one: it was "
+                                        "installed anew, or somebody stands in between",
+                                        host)
+                          : fmt::format("the host key of {} is not known here", host),
+      .lines = {"# its fingerprints, on that host itself: for key in "
+                "/etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $key; done",
+                fmt::format("ssh-keyscan {} 2>/dev/null | ssh-keygen -lf -   # must be the "
+                            "same ones",
+                            scan_arguments(host))}};
+  if (is_changed) {
+    // "Offending ED25519 key in /home/barman/.ssh/known_hosts:3"
+    std::string file = between(failure.hint, "Offending ", ":");
+    file = file.find(" key in ") == std::string::npos ? "" : file.substr(file.find(" key in ") + 8);
+    cure.lines.push_back(fmt::format("ssh-keygen {}-R {}",
+                                     file.empty() ? "" : "-f " + shell_quote(file) + " ",
+                                     shell_quote(host)));
+  }
+  std::vector<std::string> words = split_blanks(site.ssh_command);
+  if (!words.empty()) words.front() += " -o StrictHostKeyChecking=accept-new";
+  cure.lines.push_back(join(words, " ") + " true");
+  return cure;
+}
+
+std::vector<Cure> not_listening_for_ssh(const CheckResult& failure, const Site& site) {
+  return {
+      {.place = CurePlace::database_host,
+       .cause = failure.hint,
+       .lines = {"sudo systemctl status ssh   # does it run?",
+                 "sudo ss -ltnp | grep sshd   # on which port?",
+                 fmt::format("sudo ufw allow from {} to any port 22 proto tcp   # if there is a "
+                             "firewall",
+                             site.own_address.empty() ? "ADDRESS_OF_BARMAN" : site.own_address)}}};
+}
+
 }  // namespace
 
 std::vector<Cure> directory_cures(const CheckResult& failure, const Site& site) {
@@ -103,14 +161,30 @@ std::vector<Cure> exclusive_cures(const CheckResult& failure, const Site& site) 
 }
 
 std::vector<Cure> ssh_cures(const CheckResult& failure, const Site& site) {
-  std::vector<std::string> words = split_blanks(site.ssh_command);
-  std::vector<std::string> lines = {site.ssh_command + " true"};
-  if (failure.label == "ssh" && !words.empty()) {
-    words.front() = "ssh-copy-id";
-    lines.emplace_back("[ -e ~/.ssh/id_ed25519 ] || ssh-keygen -t ed25519");
-    lines.push_back(join(words, " "));
+  if (failure.label != "ssh") {
+    return {{.place = CurePlace::here,
+             .cause = failure.hint,
+             .lines = {site.ssh_command + " true   # must print nothing"}}};
   }
-  return {{.place = CurePlace::here, .cause = failure.hint, .lines = std::move(lines)}};
+  const auto says = [&](std::string_view words) {
+    return failure.hint.find(words) != std::string::npos;
+  };
+  if (says("Host key verification failed") || says("IDENTIFICATION HAS CHANGED"))
+    return {host_key_cure(failure, site)};
+  for (const char* const words :
+       {"Connection refused", "timed out", "No route to host", "Could not resolve"}) {
+    if (says(words)) return not_listening_for_ssh(failure, site);
+  }
+  std::vector<std::string> words = split_blanks(site.ssh_command);
+  if (words.empty()) words.emplace_back();
+  words.front() = "ssh-copy-id";
+  Cure cure = {.place = CurePlace::here, .cause = failure.hint};
+  if (says("Permission denied"))
+    cure.cause =
+        fmt::format("the key of user {} is not accepted there: {}", site.user, failure.hint);
+  cure.lines = {"[ -e ~/.ssh/id_ed25519 ] || ssh-keygen -t ed25519", join(words, " "),
+                site.ssh_command + " true   # must succeed without a question"};
+  return {cure};
 }
 
 std::vector<Cure> label_cures(const CheckResult& failure, const Site&) {

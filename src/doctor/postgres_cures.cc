@@ -18,27 +18,45 @@ Cure slow_answer(const CheckResult& failure, const Site& site) {
           .lines = {fmt::format("barman check --check-timeout 300 {}", site.server)}};
 }
 
-// A new section goes on with the new cluster. The WAL of both has names of its own cluster only as
-// long as they lie in different archives.
-std::vector<Cure> other_cluster(const Site& site) {
+// Names in object storage stay: a new section goes on, with an archive of its own.
+std::vector<Cure> other_cluster_of_a_bucket(const Site& site, const std::string& cause) {
   const std::string name =
       site.server + "-" +
       (site.version ? postgres::major_version_text(*site.version) : std::string("new"));
+  return {{.place = CurePlace::configuration,
+           .cause = cause,
+           .lines =
+               {"# If conninfo leads to the wrong cluster, correct it. After pg_upgrade or initdb,",
+                "# a new section goes on, and the old one keeps its backups and WAL restorable:",
+                section_line(site), "active = false",
+                fmt::format("# and a copy of all other lines of [{}] as", site.server),
+                fmt::format("[{}]", name)}},
+          {.place = CurePlace::afterwards,
+           .cause = "the new cluster needs a slot, WAL and a first backup of its own",
+           .lines = {fmt::format("barman receive-wal --create-slot --if-not-exists {}", name),
+                     "barman cron", fmt::format("barman switch-wal --force --archive {}", name),
+                     fmt::format("barman backup --wait {}", name)}}};
+}
+
+std::vector<Cure> other_cluster(const Site& site) {
+  const std::string cause =
+      fmt::format("PostgreSQL is another cluster ({}) than that of the catalogue ({})",
+                  site.system_id.empty() ? "?" : site.system_id, site.stored_system_id);
+  if (site.is_in_object_storage) return other_cluster_of_a_bucket(site, cause);
   return {
-      {.place = CurePlace::configuration,
-       .cause = fmt::format("PostgreSQL is another cluster ({}) than that of the catalogue ({})",
-                            site.system_id.empty() ? "?" : site.system_id, site.stored_system_id),
-       .lines =
-           {"# If conninfo leads to the wrong cluster, correct it. After pg_upgrade or initdb,",
-            "# a new section goes on, and the old one keeps its backups and WAL restorable:",
-            section_line(site), "active = false",
-            fmt::format("# and a copy of all other lines of [{}] as", site.server),
-            fmt::format("[{}]", name)}},
+      {.place = CurePlace::here,
+       .cause = cause,
+       .lines = {"# If you did not upgrade, conninfo leads to the wrong cluster: correct it, and "
+                 "nothing "
+                 "else.",
+                 "# After pg_upgrade or initdb; the old backups stay restorable, with their WAL:",
+                 fmt::format("barman follow-upgrade --dry-run {}   # what it would do",
+                             site.server),
+                 fmt::format("barman follow-upgrade {}", site.server)}},
       {.place = CurePlace::afterwards,
-       .cause = "the new cluster needs a slot, WAL and a first backup of its own",
-       .lines = {fmt::format("barman receive-wal --create-slot --if-not-exists {}", name),
-                 "barman cron", fmt::format("barman switch-wal --archive {}", name),
-                 fmt::format("barman backup --wait {}", name)}}};
+       .cause = "the new cluster needs a first backup of its own",
+       .lines = {fmt::format("barman switch-wal --force --archive {}", site.server),
+                 fmt::format("barman backup --wait {}", site.server)}}};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "facts/disk_space.h"
 #include "postgres/queries.h"
 #include "server/server_directories.h"
 
@@ -45,16 +46,23 @@ struct Site {
   std::string slot_name{};
   bool streams = false;
   bool archives = false;
+  bool is_in_object_storage = false;
   // What PostgreSQL has told.
   bool is_reached = false;
   std::optional<int> version{};
   std::vector<std::string> missing_grants{};
+  // Configuration files outside of the data directory that a streamed backup cannot keep, and the
+  // statements with which it could.
+  std::vector<std::string> unread_files{};
+  std::vector<std::string> missing_file_grants{};
   std::string wal_level{};
   // Settings by whether a change needs a restart.
   std::map<std::string, bool> restart_settings{};
   std::optional<postgres::ArchiverStatistics> archiver{};
   std::optional<std::int64_t> waiting_wal{};
   SlotState slot = SlotState::unknown;
+  // A receive-wal process lives, whatever it does.
+  bool has_receiver = false;
   std::string system_id{};
   // The catalogue.
   std::string stored_system_id{};
@@ -62,6 +70,8 @@ struct Site {
   // What to do about a catalogue that was there once and is not now; "" = it is there, or new.
   std::string absence_hint{};
   std::vector<FailedBackup> failed_backups{};
+  // Of the backups, where they lie on this host.
+  std::optional<facts::DiskSpace> disk{};
 };
 
 }  // namespace barman::doctor

@@ -12,11 +12,13 @@ namespace {
 
 using check::CheckResult;
 
-Cure receiver_cure(const std::string& cause) {
-  return {.place = CurePlace::afterwards,
-          .cause = cause,
-          .lines = {"barman cron"},
-          .action = Action::start_receiver};
+Cure receiver_cure(const std::string& cause, const Site& site) {
+  Cure cure = {.place = CurePlace::afterwards, .cause = cause, .action = Action::start_receiver};
+  // cron leaves one that lives alone.
+  if (site.has_receiver)
+    cure.lines.push_back(fmt::format("barman terminate-process {} receive-wal", site.server));
+  cure.lines.emplace_back("barman cron");
+  return cure;
 }
 
 std::string archive_command_line(const Site& site) {
@@ -44,7 +46,7 @@ std::vector<Cure> wal_archive_cures(const CheckResult&, const Site& site) {
     cures.push_back(client_test("whether PostgreSQL can hand its WAL over", site));
   cures.push_back({.place = CurePlace::afterwards,
                    .cause = "no WAL has arrived: a switch completes a segment, which must come",
-                   .lines = {fmt::format("barman switch-wal --archive {}", site.server)}});
+                   .lines = {fmt::format("barman switch-wal --force --archive {}", site.server)}});
   return cures;
 }
 
@@ -74,7 +76,7 @@ std::vector<Cure> slot_cures(const CheckResult& failure, const Site& site) {
                                     site.slot_name),
                .lines = {fmt::format("barman receive-wal --create-slot {}", site.server)},
                .action = Action::create_slot},
-              receiver_cure("receive-wal must use the slot")};
+              receiver_cure("receive-wal must use the slot", site)};
     case SlotState::lost:
       return {{.place = CurePlace::afterwards,
                .cause = failure.hint,
@@ -85,11 +87,11 @@ std::vector<Cure> slot_cures(const CheckResult& failure, const Site& site) {
     case SlotState::active:
       break;
   }
-  return {receiver_cure(failure.hint)};
+  return {receiver_cure(failure.hint, site)};
 }
 
-std::vector<Cure> receiver_cures(const CheckResult& failure, const Site&) {
-  return {receiver_cure(failure.hint)};
+std::vector<Cure> receiver_cures(const CheckResult& failure, const Site& site) {
+  return {receiver_cure(failure.hint, site)};
 }
 
 std::vector<Cure> archive_mode_cures(const CheckResult&, const Site& site) {

@@ -12,11 +12,13 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/secrets.h"
 #include "base/text.h"
 #include "catalogue/last_reason.h"
 #include "catalogue/locks.h"
 #include "facts/deadline.h"
 #include "postgres/queries.h"
+#include "wal_archive/receiver_note.h"
 #include "wal_transfer/receiver_name.h"
 
 namespace barman::facts {
@@ -86,11 +88,27 @@ std::string describe_problem(const server::Server& server, const ReceiverProcess
         human_size(static_cast<std::int64_t>(look.current->value - look.sent->value)),
         wal::format_lsn(*look.sent), restart_text(server));
   }
+  const std::string lives = process_name(process) + " holds the lock but does not stream";
+  const wal_archive::ReceiverNote note =
+      wal_archive::find_receiver_note(server.locations().backup_directory);
+  const std::string source = mask_conninfo(config.streaming_conninfo.value_or(""));
+  if (process.pid && note.pid == *process.pid && note.source != source) {
+    return fmt::format(
+        "{} from here: it began with \"{}\", and the configuration has \"{}\" now. {}", lives,
+        note.source, source, restart_text(server));
+  }
+  const auto reason = catalogue::find_last_reason(config.backup_directory, "receive-wal");
+  if (reason) {
+    return fmt::format(
+        "{}, and goes on trying: {}. Mend that, and it goes on by itself; if the "
+        "configuration was changed meanwhile: {}",
+        lives, reason->describe(), restart_text(server));
+  }
   const std::string what =
       config.slot_name ? fmt::format("replication slot '{}' is not active", *config.slot_name)
                        : fmt::format("PostgreSQL has no WAL sender for '{}'",
                                      wal_transfer::receiver_name(config));
-  return fmt::format("{} holds the lock but does not stream: {}{}. {}", process_name(process), what,
+  return fmt::format("{}: {}{}. {}", lives, what,
                      log::has_file() ? ", see the Barman log file" : "", restart_text(server));
 }
 

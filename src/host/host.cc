@@ -52,7 +52,8 @@ std::string written(const std::string& word) {
 std::string read_error_text(const Fd& file) {
   std::string text(kMaxErrorText, '\0');
   text.resize(read_full_at(file, std::as_writable_bytes(std::span(text)), 0, "error output"));
-  return mask_passwords(strip(text));
+  // ssh ends its own lines as a terminal wants them.
+  return mask_passwords(strip(replace_all(text, "\r", "")));
 }
 
 std::string HostAnswer::read_output() const {

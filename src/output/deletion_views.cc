@@ -66,8 +66,10 @@ JsonValue wal_json(const backup::DeletionPreview& preview) {
 void write_text(Reporter& reporter, std::string_view server, const PolicyText& policy,
                 const backup::DeletionPreview& preview) {
   reporter.result_line(fmt::format("Dry run for server {}: nothing is changed", server));
-  reporter.result_line(fmt::format("\tRetention policy: {}, minimum redundancy: {}",
-                                   policy.policy.value_or("none"), policy.minimum_redundancy));
+  reporter.result_line(
+      fmt::format("\tRetention policy: {}, minimum redundancy: {}", policy.policy.value_or("none"),
+                  policy.minimum_redundancy ? fmt::to_string(*policy.minimum_redundancy)
+                                            : "not understood, so nothing is deleted"));
   if (preview.backups.empty()) reporter.result_line("\tNo backups");
   std::size_t id_width = 0;
   for (const auto& fate : preview.backups) id_width = std::max(id_width, fate.id.value.size());
@@ -95,7 +97,7 @@ void write_deletion_preview(Reporter& reporter, std::string_view server, const P
   JsonValue document = JsonValue::object();
   document.add("dry_run", true);
   document.add("retention_policy", JsonValue(policy.policy));
-  document.add("minimum_redundancy", policy.minimum_redundancy);
+  document.add("minimum_redundancy", JsonValue(policy.minimum_redundancy));
   document.add("backups", backups_json(preview));
   document.add("wal", wal_json(preview));
   reporter.add_json(server, std::move(document));

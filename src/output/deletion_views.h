@@ -14,7 +14,8 @@ namespace barman::output {
 struct PolicyText {
   // "REDUNDANCY 2"; nullopt without a policy.
   std::optional<std::string> policy;
-  std::uint64_t minimum_redundancy = 0;
+  // nullopt: what stands in the configuration is not understood.
+  std::optional<std::uint64_t> minimum_redundancy = 0;
 };
 
 // JSON: {server: {"dry_run": true, "retention_policy", "minimum_redundancy", "backups":

@@ -37,6 +37,39 @@ JsonValue cures_json(const std::vector<AppliedCure>& cures) {
   return list;
 }
 
+JsonValue advice_json(const std::vector<doctor::Cure>& advice) {
+  JsonValue list = JsonValue::array();
+  for (const doctor::Cure& cure : advice) {
+    JsonValue entry = JsonValue::object();
+    entry.add("about", cure.checks);
+    entry.add("place", place_key(cure.place));
+    entry.add("reason", cure.cause);
+    entry.add("lines", cure.lines);
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+void add_document(Reporter& reporter, const DoctorFindings& findings) {
+  const Site& site = findings.site;
+  JsonValue document = JsonValue::object();
+  document.add("cures", cures_json(findings.cures));
+  document.add("advice", advice_json(findings.advice));
+  if (site.disk) document.add("disk", facts::describe_space(*site.disk));
+  reporter.add_json(site.server, std::move(document));
+}
+
+// "nothing to cure", "one thing to cure", "3 things to cure"
+std::string count_text(std::size_t count) {
+  if (count == 0) return "nothing to cure";
+  return count == 1 ? "one thing to cure" : fmt::format("{} things to cure", count);
+}
+
+std::size_t count_left(const DoctorFindings& findings) {
+  return static_cast<std::size_t>(std::count_if(findings.cures.begin(), findings.cures.end(),
+                                                [](const auto& cure) { return !cure.is_done; }));
+}
+
 // A comment in the language of that place.
 std::string_view comment_mark(CurePlace place) { return place == CurePlace::psql ? "--" : "#"; }
 
@@ -50,6 +83,79 @@ void write_cure(Reporter& reporter, const AppliedCure& applied) {
     reporter.result_line(fmt::format("\t{} --apply could not: {}", mark, applied.problem));
   if (applied.is_done) return;
   for (const std::string& line : cure.lines) reporter.result_line("\t" + line);
+}
+
+// Behind the name of a server in a list of several.
+std::string summary_of(const DoctorFindings& findings) {
+  if (!findings.is_in_use) return "not in use (active = false)";
+  std::string text = count_text(count_left(findings));
+  std::vector<std::string> labels;
+  for (const AppliedCure& applied : findings.cures) {
+    for (const std::string& label : applied.cure.checks) {
+      const bool is_known = std::find(labels.begin(), labels.end(), label) != labels.end();
+      if (!applied.is_done && !is_known) labels.push_back(label);
+    }
+  }
+  if (!labels.empty()) text += ": " + join(labels, ", ");
+  if (findings.site.disk) text += "; disk " + facts::describe_space(*findings.site.disk);
+  return text;
+}
+
+void write_advice(Reporter& reporter, const DoctorFindings& findings) {
+  for (const doctor::Cure& cure : findings.advice) {
+    reporter.result_line("");
+    reporter.result_line("worth having, and no failure; " + place_text(cure.place, findings.site) +
+                         ":");
+    write_cure(reporter, {.cure = cure});
+  }
+}
+
+// What there is beyond the lines to paste: other ways to have them done.
+void write_next(Reporter& reporter, const DoctorFindings& findings) {
+  const std::string& server = findings.site.server;
+  const auto has = [&](const auto& condition) {
+    return std::any_of(findings.cures.begin(), findings.cures.end(), condition);
+  };
+  const bool has_sql = has([](const auto& cure) { return cure.cure.place == CurePlace::psql; }) ||
+                       std::any_of(findings.advice.begin(), findings.advice.end(),
+                                   [](const auto& cure) { return cure.place == CurePlace::psql; });
+  if (has_sql || !findings.cures.empty()) reporter.result_line("");
+  if (has_sql) {
+    reporter.result_line(fmt::format("The SQL alone, for psql: barman doctor --sql {}", server));
+  }
+  if (has([](const auto& cure) {
+        return cure.cure.action != doctor::Action::none && !cure.is_done;
+      })) {
+    reporter.result_line(fmt::format(
+        "What needs no root and is done by barman itself: barman doctor --apply {}", server));
+  }
+  if (!findings.cures.empty()) {
+    reporter.result_line(
+        fmt::format("Afterwards, for what could not be seen until then: barman doctor {}", server));
+  }
+}
+
+void write_text(Reporter& reporter, const DoctorFindings& findings) {
+  const Site& site = findings.site;
+  reporter.result_line(
+      fmt::format("Server {}: {}", site.server, count_text(findings.cures.size())));
+  if (site.disk) reporter.result_line("Disk: " + facts::describe_space(*site.disk));
+  std::optional<CurePlace> place;
+  bool needs_restart = false;
+  for (const AppliedCure& applied : findings.cures) {
+    if (place != applied.cure.place) {
+      if (needs_restart) reporter.result_line("\t-- then restart PostgreSQL");
+      needs_restart = false;
+      place = applied.cure.place;
+      reporter.result_line("");
+      reporter.result_line(place_text(*place, site) + ":");
+    }
+    write_cure(reporter, applied);
+    needs_restart = needs_restart || applied.cure.needs_restart;
+  }
+  if (needs_restart) reporter.result_line("\t-- then restart PostgreSQL");
+  write_advice(reporter, findings);
+  write_next(reporter, findings);
 }
 
 }  // namespace
@@ -99,48 +205,25 @@ std::string_view place_key(CurePlace place) {
   return "afterwards";
 }
 
-void write_cures(Reporter& reporter, const Site& site, const std::vector<AppliedCure>& cures) {
-  JsonValue document = JsonValue::object();
-  document.add("cures", cures_json(cures));
-  reporter.add_json(site.server, std::move(document));
-  if (cures.empty()) {
-    reporter.result_line(fmt::format("Server {}: nothing to cure", site.server));
-    return;
-  }
-  reporter.result_line(
-      fmt::format("Server {}: {} to cure", site.server,
-                  cures.size() == 1 ? "one thing" : fmt::format("{} things", cures.size())));
-  std::optional<CurePlace> place;
-  bool needs_restart = false;
-  bool can_apply = false;
-  bool has_sql = false;
-  for (const AppliedCure& applied : cures) {
-    if (place != applied.cure.place) {
-      if (needs_restart) reporter.result_line("\t-- then restart PostgreSQL");
-      needs_restart = false;
-      place = applied.cure.place;
-      reporter.result_line("");
-      reporter.result_line(place_text(*place, site) + ":");
-    }
-    write_cure(reporter, applied);
-    needs_restart = needs_restart || applied.cure.needs_restart;
-    can_apply = can_apply || (applied.cure.action != doctor::Action::none && !applied.is_done);
-    has_sql = has_sql || applied.cure.place == CurePlace::psql;
-  }
-  if (needs_restart) reporter.result_line("\t-- then restart PostgreSQL");
-  reporter.result_line("");
-  if (has_sql)
+void write_findings(Reporter& reporter, const DoctorFindings& findings) {
+  add_document(reporter, findings);
+  write_text(reporter, findings);
+}
+
+void write_fleet(Reporter& reporter, const std::vector<DoctorFindings>& servers) {
+  std::size_t width = 0;
+  for (const DoctorFindings& findings : servers)
+    width = std::max(width, findings.site.server.size());
+  for (const DoctorFindings& findings : servers) {
+    add_document(reporter, findings);
     reporter.result_line(
-        fmt::format("The SQL alone, for psql: barman doctor --sql {}", site.server));
-  if (can_apply)
-    reporter.result_line(
-        fmt::format("What needs no root and is done by barman itself: barman "
-                    "doctor --apply {}",
-                    site.server));
-  reporter.result_line(
-      fmt::format("Afterwards, for what could not be seen until then: barman "
-                  "doctor {}",
-                  site.server));
+        fmt::format("{:<{}}  {}", findings.site.server, width, summary_of(findings)));
+  }
+  for (const DoctorFindings& findings : servers) {
+    if (!findings.is_in_use || (findings.cures.empty() && findings.advice.empty())) continue;
+    reporter.result_line("");
+    write_text(reporter, findings);
+  }
 }
 
 }  // namespace barman::output

@@ -11,9 +11,20 @@
 
 namespace barman::output {
 
+struct DoctorFindings {
+  doctor::Site site;
+  std::vector<doctor::AppliedCure> cures;
+  // No failures.
+  std::vector<doctor::Cure> advice;
+  bool is_in_use = true;  // active
+};
+
 // Grouped by where it is done, in order; what has been applied is told as done.
-void write_cures(Reporter& reporter, const doctor::Site& site,
-                 const std::vector<doctor::AppliedCure>& cures);
+void write_findings(Reporter& reporter, const DoctorFindings& findings);
+
+// Of several servers: a line each first, then the findings of those that are in use and have
+// something. In JSON the findings of all.
+void write_fleet(Reporter& reporter, const std::vector<DoctorFindings>& servers);
 
 // "in psql, as superuser of pg"
 std::string place_text(doctor::CurePlace place, const doctor::Site& site);

@@ -175,7 +175,13 @@ std::vector<std::string> configuration_lines(const restore::ConfigurationReview&
 
 std::vector<std::string> recovery_lines(const restore::RecoveryTarget& target,
                                         const std::string& end_text) {
-  if (!target.is_pitr()) return {};
+  if (!target.is_pitr()) {
+    return {"",
+            "If this takes the place of the primary: that one must not come back, not by a reboot "
+            "either. It would take changes that nobody here sees.",
+            "Stop it for good (systemctl disable, or another name for its data directory), lead "
+            "conninfo to the new place, and take a backup of the new timeline."};
+  }
   std::vector<std::string> lines = {""};
   if (!end_text.empty()) lines.push_back(fmt::format("Recovery will end at {}.", end_text));
   const bool stops = target.time || target.xid || target.lsn || target.name || target.immediate;

@@ -27,6 +27,25 @@ Grant execution(const std::string& function) {
 // pg_checkpoint, for `switch-wal --force`, is no right that a backup needs.
 constexpr const char* kCheckpointRole = "pg_checkpoint";
 
+std::vector<Grant> grants_for_files() {
+  const std::string role = "pg_read_server_files";
+  return {
+      {.condition = fmt::format("pg_has_role(CURRENT_USER, '{}', 'USAGE')", role), .right = role},
+      execution("pg_read_binary_file(text, bigint, bigint, boolean)")};
+}
+
+std::vector<std::string> list_missing(Connection& connection, const std::vector<Grant>& grants) {
+  std::vector<std::string> conditions;
+  for (const Grant& grant : grants) conditions.push_back(grant.condition);
+  const ResultHandle result = execute(connection, "SELECT " + join(conditions, ", "));
+  std::vector<std::string> missing;
+  for (std::size_t i = 0; i < grants.size(); ++i) {
+    if (get_text(result.get(), 0, static_cast<int>(i)) == "t") continue;
+    missing.push_back(grant_statement(grants[i], connection.user()));
+  }
+  return missing;
+}
+
 std::vector<std::string> create_role(const std::string& role, const std::string& attributes) {
   const std::string literal = replace_all(role, "'", "''");
   const std::string name = quoted_name(role);
@@ -59,17 +78,18 @@ std::string grant_statement(const Grant& grant, const std::string& role) {
   return fmt::format("GRANT {} TO {};", grant.right, quoted_name(role));
 }
 
+std::string file_grants(const std::string& role) {
+  std::vector<std::string> statements;
+  for (const Grant& grant : grants_for_files()) statements.push_back(grant_statement(grant, role));
+  return join(statements, " ");
+}
+
 std::vector<std::string> list_missing_grants(Connection& connection) {
-  const std::vector<Grant> grants = needed_grants(connection.server_version());
-  std::vector<std::string> conditions;
-  for (const Grant& grant : grants) conditions.push_back(grant.condition);
-  const ResultHandle result = execute(connection, "SELECT " + join(conditions, ", "));
-  std::vector<std::string> missing;
-  for (std::size_t i = 0; i < grants.size(); ++i) {
-    if (get_text(result.get(), 0, static_cast<int>(i)) == "t") continue;
-    missing.push_back(grant_statement(grants[i], connection.user()));
-  }
-  return missing;
+  return list_missing(connection, needed_grants(connection.server_version()));
+}
+
+std::vector<std::string> list_missing_file_grants(Connection& connection) {
+  return list_missing(connection, grants_for_files());
 }
 
 std::vector<std::string> role_script(const std::string& role, const std::string& streaming_role) {

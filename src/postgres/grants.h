@@ -24,6 +24,12 @@ std::string grant_statement(const Grant& grant, const std::string& role);
 // What the role of this session lacks, as statements; empty for a superuser.
 std::vector<std::string> list_missing_grants(Connection& connection);
 
+// What it lacks for reading configuration files outside of the data directory, which a streamed
+// backup keeps (on 13 to 18). No backup needs it.
+std::vector<std::string> list_missing_file_grants(Connection& connection);
+// The same for a role that has none of it, in one line.
+std::string file_grants(const std::string& role);
+
 // For psql: makes the roles that are missing (without passwords, in which case it says how to set
 // them) and grants what they need on any version. May be run again. `streaming_role` may be empty.
 std::vector<std::string> role_script(const std::string& role, const std::string& streaming_role);

@@ -437,9 +437,9 @@ class Planner {
     plan_.marker = {.server_name = plan_.server_name,
                     .backup_id = plan_.backup_id,
                     .destination = facts_.destination.resolved,
-                    .tablespaces = {},
-                    .staging_wal = std::nullopt};
+                    .tablespaces = {}};
     plan_.archived_here = facts_.archived_here;
+    plan_.received_here = facts_.received_here;
     plan_.directories.push_back({plan_.destination, "data directory"});
     for (const TablespacePlan& tablespace : plan_.tablespaces) {
       plan_.directories.push_back({tablespace.location, "tablespace " + tablespace.name});

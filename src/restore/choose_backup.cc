@@ -62,6 +62,17 @@ Error no_candidate(const RecoveryTarget& target, const Branches& branches,
           with_zone_doubt(target, hint)};
 }
 
+Error no_backup_at_all(const BackupList& list) {
+  const std::size_t count = list.backups.size();
+  return {ErrorKind::not_found, "Cannot find any candidate backup for recovery.",
+          (count == 0 ? std::string("This server has no backups.")
+                      : fmt::format("None of its {} backups is complete: 'barman list-backups' "
+                                    "shows them.",
+                                    count)) +
+              " While PostgreSQL lives, take one: 'barman backup'. If it is lost: another node may "
+              "have backups of it (barman list-backups all), or a standby its data."};
+}
+
 }  // namespace
 
 void refuse_target_for_automatic_choice(const TargetRequest& request) {
@@ -121,6 +132,9 @@ BackupChoice choose_backup(const BackupList& list, const Annotations& annotation
     choice.backup = backup;
     return choice;
   }
+  const bool has_any = std::any_of(list.backups.begin(), list.backups.end(),
+                                   [](const BackupInfo& backup) { return backup.is_copy_done(); });
+  if (!has_any) throw no_backup_at_all(list);
   throw no_candidate(target, branches, is_timeline_known ? std::nullopt : timeline, choice.warnings,
                      earliest);
 }

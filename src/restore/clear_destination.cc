@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "restore/clearing_rules.h"
 #include "restore/inspect_places.h"
+#include "restore/live_clusters.h"
 #include "restore/save_aside.h"
 #include "stored/path_table.h"
 
@@ -39,7 +40,7 @@ void claim_data_directory(const fs::path& directory) {
   }
   throw Error(ErrorKind::conflict,
               fmt::format("PostgreSQL is being started on '{}'", directory.string()),
-              "Choose another directory; never restore over a running cluster.");
+              kRunningClusterHint);
 }
 
 // What a tree of the backup will have in the destination.
@@ -95,7 +96,8 @@ class Clearing {
     for (const DirectoryEntry& wal : list_entries(directory)) {
       if (wal.name.starts_with(".barman-")) continue;
       const fs::path path = directory / wal.name;
-      if (wal.kind == EntryKind::file && is_unsaved_wal(path, plan_.archived_here)) {
+      if (wal.kind == EntryKind::file && !plan_.received_here.contains(wal.name) &&
+          is_unsaved_wal(path, plan_.archived_here)) {
         saved_.keep_wal(path, plan_.pg_wal_name + "/" + wal.name);
       } else {
         removed.push_back(path);

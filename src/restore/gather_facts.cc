@@ -128,6 +128,22 @@ void find_archived(const server::Server& server, RestoreFacts& facts) {
   }
 }
 
+// An earlier restore has laid the receiver's unfinished segment there, perhaps.
+void find_received_partials(const server::Server& server, RestoreFacts& facts) {
+  constexpr std::string_view kPartial = ".partial";
+  const fs::path own = facts.destination.wal_link.value_or(facts.destination.resolved / "pg_wal");
+  for (const std::string& name : facts.destination.wal_names) {
+    const auto parsed = wal::parse_wal_file_name(name);
+    if (!parsed || facts.archived_here.contains(name)) continue;
+    const std::string segment =
+        name.ends_with(kPartial) ? name.substr(0, name.size() - kPartial.size()) : name;
+    const fs::path received =
+        server.locations().streaming_directory / (segment + std::string(kPartial));
+    if (find_status(received) && has_content_of(received, own / name))
+      facts.received_here.insert(name);
+  }
+}
+
 // Bytes by the time in which they moved. `total_time` has waits for checkpoints and for archiving,
 // too; where it is the same, as in backups of other programs, nobody knows how much of it they
 // were.
@@ -264,6 +280,7 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
   }
   inspect_any_places(server, request, relocations, facts);
   find_archived(server, facts);
+  if (!request.remote_ssh_command) find_received_partials(server, facts);
   facts.archive = wal_archive::WalArchive(server);
   facts.wal_coding = wal_archive::WalCoding(server.config());
   facts.streaming_directory = server.locations().streaming_directory;

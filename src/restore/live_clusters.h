@@ -7,6 +7,12 @@
 
 namespace barman::restore {
 
+// The next step of whoever wants to restore over one.
+inline constexpr const char* kRunningClusterHint =
+    "Choose another directory. If that cluster is to be replaced, stop it first (pg_ctl stop -D "
+    "its "
+    "data directory; on Debian pg_ctlcluster), then restore with --delta-restore.";
+
 struct LiveCluster {
   int pid = 0;
   std::filesystem::path data_directory;

@@ -102,4 +102,16 @@ void drop_shorter_partials(RestoreFacts& facts) {
   }
 }
 
+bool has_content_of(const fs::path& received, const fs::path& own) {
+  try {
+    const auto read = [](const fs::path& path) {
+      return read_received_copy({.path = path, .size_bytes = fs::file_size(path)});
+    };
+    return has_all_of(read(received), read(own));
+  } catch (const std::exception& error) {  // It is kept then, and told.
+    log::debug(kCopiesComponent, "{}", error.what());
+    return false;
+  }
+}
+
 }  // namespace barman::restore

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "restore/live_clusters.h"
 #include "restore/save_aside.h"
 
 namespace barman::restore {
@@ -48,7 +49,7 @@ void refuse_overlap(const RestoreFacts& facts, const fs::path& place, const std:
           fmt::format("The {} overlaps '{}', which the running PostgreSQL server of '{}' "
                       "(pid {}) uses",
                       what, directory.string(), cluster.data_directory.string(), cluster.pid),
-          "Choose another directory; never restore over a running cluster.");
+          kRunningClusterHint);
     }
   }
 }
@@ -152,7 +153,7 @@ void refuse_destination(const RestoreFacts& facts, const RestoreRequest& request
                 fmt::format("The restore operation cannot proceed because the destination folder "
                             "'{}' is not empty. PostgreSQL runs on it (pid {}).",
                             destination, *place.running_postmaster),
-                "Choose another directory; never restore over a running cluster.");
+                kRunningClusterHint);
   }
   if (!place.is_empty && !plan.updates_existing) {
     const bool can_resume = is_restore_of(plan, place.interrupted_restore);

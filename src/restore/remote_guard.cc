@@ -11,6 +11,7 @@
 
 #include "base/anonymous_file.h"
 #include "base/error.h"
+#include "restore/live_clusters.h"
 #include "restore/remote_script.h"
 
 namespace barman::restore {
@@ -137,8 +138,7 @@ void RemoteGuard::wait_until_held(const host::Host& host, const Interrupt& inter
   if (exit_code == kInUse) {
     throw Error(ErrorKind::conflict,
                 fmt::format("The restore operation cannot proceed: {}", reason),
-                "Nothing was changed. Choose another directory, or wait; never restore over a "
-                "running cluster.");
+                std::string("Nothing was changed. ") + kRunningClusterHint);
   }
   throw script_failure(host, "cannot prepare the directories", exit_code, reason);
 }

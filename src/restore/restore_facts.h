@@ -107,6 +107,8 @@ struct RestoreFacts {
   // Of the files in the destination's pg_wal, those that are in the archive, or wait to be
   // archived.
   std::set<std::string> archived_here;
+  // Those of which the receiver's unfinished segment has everything.
+  std::set<std::string> received_here;
   std::vector<LiveCluster> live_clusters;
 };
 

@@ -107,6 +107,8 @@ struct RestorePlan {
   RestoreMarker marker;
   // Of the WAL that the destination has: what need not be saved before it goes.
   std::set<std::string> archived_here;
+  // The same, whatever it was to be archived as: the receiver has all of its content.
+  std::set<std::string> received_here;
   // Newest first, when the backup is incremental and put together from these; else empty.
   std::vector<catalogue::BackupId> chain;
   // The older ones, newest first, when they cannot be read at random and are passed through.

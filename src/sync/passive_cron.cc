@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <fmt/format.h>
@@ -17,6 +19,7 @@
 #include "sync/primary_node.h"
 #include "sync/sync_backup.h"
 #include "sync/sync_wals.h"
+#include "wal_archive/received_content.h"
 #include "wal_transfer/processes.h"
 
 namespace barman::sync {
@@ -91,6 +94,21 @@ void start_wals(const server::Server& server, const PrimaryInfo& primary, Daemon
   wal_transfer::start_child(server, {"sync-wals", server.name()}, outputs);
 }
 
+// Backups and WAL of two clusters in one catalogue would meet under the same names.
+std::optional<std::string> find_other_cluster(const server::Server& server,
+                                              const PrimaryInfo& primary) {
+  const std::optional<std::uint64_t> known = wal_archive::known_system_id(server);
+  for (auto backup = primary.backups.rbegin(); backup != primary.backups.rend(); ++backup) {
+    if (!backup->systemid) continue;
+    if (!known || *backup->systemid == std::to_string(*known)) return std::nullopt;
+    return fmt::format(
+        "Nothing of server {0} is copied: on the primary node it is another cluster (system "
+        "identifier {1}) than here ({2}). After pg_upgrade there, run: barman follow-upgrade {0}",
+        server.name(), *backup->systemid, *known);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void run_passive_cron(const server::Server& server, catalogue::BackupListReader& backups,
@@ -103,6 +121,7 @@ void run_passive_cron(const server::Server& server, catalogue::BackupListReader&
     return messages.error("Failed to retrieve the primary node status: " +
                           error.describe_with_hint());
   }
+  if (const auto refusal = find_other_cluster(server, primary)) return messages.error(*refusal);
   follow_primary_keeps(server, primary);
   start_backup(server, primary, outputs, messages);
   start_wals(server, primary, outputs, messages);

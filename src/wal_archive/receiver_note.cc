@@ -25,6 +25,11 @@ void read_note_line(const std::vector<std::string>& words, ReceiverNote& note) {
     const auto number = parse_integer(words[1]);
     if (number && *number > 0 && *number <= UINT32_MAX)
       note.timeline = wal::TimelineId{static_cast<std::uint32_t>(*number)};
+  } else if (words.size() > 2 && words[0] == "from") {
+    const auto pid = parse_integer(words[1]);
+    if (!pid || *pid <= 0 || *pid > INT32_MAX) return;
+    note.pid = static_cast<pid_t>(*pid);
+    note.source = join(std::vector<std::string>(words.begin() + 2, words.end()), " ");
   } else if (words.size() == 5 && words[0] == "end") {
     const auto name = wal::parse_wal_file_name(words[1]);
     const auto begin = wal::parse_lsn(words[2]);
@@ -54,6 +59,7 @@ ReceiverNote find_receiver_note(const fs::path& server_directory) {
 void save_receiver_note(const fs::path& server_directory, const ReceiverNote& note) {
   std::string text;
   if (note.timeline) text += fmt::format("timeline {}\n", note.timeline->value);
+  if (!note.source.empty()) text += fmt::format("from {} {}\n", note.pid, note.source);
   if (!note.segment.empty()) {
     text += fmt::format("end {} {} {} {}\n", note.segment, wal::format_lsn(note.end.begin.lsn),
                         note.end.size_bytes, note.end.sha256);

@@ -1,7 +1,10 @@
 // `.receiver` in the directory of a server: what receive-wal knows and names of files do not tell.
-// Lines "timeline N" (which it receives), and, where archived WAL is encrypted, "end NAME LSN SIZE
-// SHA-256" of the end of the segment that was completed last.
+// Lines "timeline N" (which it receives), "from PID CONNINFO" (its process, and where it streams
+// from, without passwords), and, where archived WAL is encrypted, "end NAME LSN SIZE SHA-256" of
+// the end of the segment that was completed last.
 #pragma once
+
+#include <sys/types.h>
 
 #include <filesystem>
 #include <optional>
@@ -14,6 +17,9 @@ namespace barman::wal_archive {
 
 struct ReceiverNote {
   std::optional<wal::TimelineId> timeline;
+  pid_t pid = 0;
+  // The connection string that it began with; "" = not known.
+  std::string source;
   // The segment, "" = none.
   std::string segment;
   replication::HeldWal end;

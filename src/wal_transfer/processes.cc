@@ -8,7 +8,9 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -152,6 +154,26 @@ void restart_receiver(const server::Server& server, Messages& messages) {
   if (find_process(server, "receive-wal")) terminate_process(server, "receive-wal", messages);
   if (!server.config().active || !server.config().streaming_archiver) return;
   wait_for_receiver(server, start_receiver(server, DaemonOutputs::discard, messages));
+}
+
+bool is_receiver_starting(const server::Server& server) {
+  constexpr std::size_t kMostBytes = std::size_t{64} << 10;
+  const auto ended = [](const std::string& word) { return word + '\0'; };
+  const std::string words = ended("receive-wal") + ended(server.name());
+  const std::string option = ended("-c");
+  const std::string own = option + ended(server.program().configuration_path.string());
+  for (const std::string& name : list_directory("/proc")) {
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    try {
+      const auto line = find_and_read_file(fs::path("/proc") / name / "cmdline", kMostBytes);
+      if (!line || !line->ends_with(words)) continue;
+      const bool is_ours = line->find(own) != std::string::npos;
+      if (is_ours || line->find(option) == std::string::npos) return true;
+    } catch (const Error&) {  // It has ended, or hides: another one may be it.
+      continue;
+    }
+  }
+  return false;
 }
 
 void stop_receiver_of_inactive_server(const server::Server& server, Messages& messages) {

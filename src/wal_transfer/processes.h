@@ -35,6 +35,9 @@ void start_wal_check(const server::Server& server, catalogue::BackupListReader& 
 // server is active and streams. The new one has its lock when this returns, so that the next change
 // finds it; one that cannot begin is waited for until it fails, at most five seconds.
 void restart_receiver(const server::Server& server, Messages& messages);
+// Whether a process `... receive-wal SERVER` of this configuration is there, with or without its
+// lock yet.
+bool is_receiver_starting(const server::Server& server);
 // For an inactive server: ends its receive-wal. Silent when there is none.
 void stop_receiver_of_inactive_server(const server::Server& server, Messages& messages);
 

@@ -1,5 +1,7 @@
 #include "wal_transfer/receive_loop.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <system_error>
 #include <utility>
@@ -10,6 +12,8 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/secrets.h"
+#include "catalogue/last_reason.h"
 #include "catalogue/locks.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/wal_coding.h"
@@ -78,6 +82,8 @@ void ReceiveLoop::report_loss(const Error& error) {
   }
   reported_ = text;
   reported_at_ = Clock::now();
+  // Who looks from elsewhere sees a process that lives, and no WAL.
+  catalogue::keep_last_reason(server_.locations().backup_directory, "receive-wal", error);
   messages_.warning(
       fmt::format("{}: WAL streaming was interrupted ({}); trying again until it succeeds",
                   server_.name(), text));
@@ -94,6 +100,24 @@ void ReceiveLoop::on_warning(const std::string& text) {
 void ReceiveLoop::on_streaming() {
   failures_ = 0;
   busy_since_.reset();
+  if (!reported_.empty())
+    catalogue::forget_last_reason(server_.locations().backup_directory, "receive-wal");
+  reported_.clear();
+  note_source();
+}
+
+// So that a change of the configuration beside a running receiver is seen.
+void ReceiveLoop::note_source() {
+  const std::string source = mask_conninfo(server_.config().streaming_conninfo.value_or(""));
+  const pid_t pid = ::getpid();
+  if (source.empty() || (note_.source == source && note_.pid == pid)) return;
+  note_.source = source;
+  note_.pid = pid;
+  try {
+    wal_archive::save_receiver_note(server_.locations().backup_directory, note_);
+  } catch (const Error& error) {  // WAL comes first, on a full disk, too.
+    log::debug(log::kWalArchiverComponent, "{}", error.describe());
+  }
 }
 
 void ReceiveLoop::on_timeline(wal::TimelineId timeline) {

@@ -55,6 +55,7 @@ class ReceiveLoop final : public replication::WalReceiverEvents {
 
   bool is_worth_another(const Error& error);
   void report_loss(const Error& error);
+  void note_source();
   void note_end(const std::filesystem::path& path);
 
   const server::Server& server_;

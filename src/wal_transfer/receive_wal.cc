@@ -37,8 +37,9 @@ void check_system(const server::Server& server, postgres::SystemId found) {
               fmt::format("the PostgreSQL server has the system identifier {}, but the backups of "
                           "server '{}' are of {}",
                           postgres::format_system_id(found), server.name(), identity->system_id),
-              "Check the connection strings; give another cluster a server section and "
-              "directories of its own.");
+              fmt::format("After pg_upgrade, run: barman follow-upgrade {}. Else correct the "
+                          "connection strings.",
+                          server.name()));
 }
 
 postgres::SystemId check_prerequisites(const server::Server& server) {

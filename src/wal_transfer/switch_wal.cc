@@ -13,6 +13,7 @@
 #include "base/log_components.h"
 #include "postgres/queries.h"
 #include "postgres/version_facts.h"
+#include "wal_transfer/processes.h"
 #include "wal_transfer/wait_for_wal.h"
 
 namespace barman::wal_transfer {
@@ -77,20 +78,31 @@ std::optional<postgres::WalSwitch> switch_or_explain(const server::Server& serve
   }
 }
 
-// Whoever has just started one ("cron") need not hear of it.
-void warn_without_receiver(const server::Server& server, Messages& messages) {
-  constexpr int kLooks = 20;
+// One that begins has no lock yet.
+bool has_receiver(const server::Server& server) {
+  return FileLock::holder(catalogue::receive_wal_lock(server.locks())).has_value() ||
+         is_receiver_starting(server);
+}
+
+// False when the WAL cannot come, which is said at once. `cron` may just have started a receiver.
+bool may_arrive(const server::Server& server, const SwitchRequest& request, Messages& messages) {
+  constexpr int kLooks = 3;
   constexpr int kLookPauseMs = 100;
-  if (!server.config().streaming_archiver || server.config().archiver) return;
+  if (!server.config().streaming_archiver || server.config().archiver) return true;
   for (int look = 0; look < kLooks; ++look) {
-    if (FileLock::holder(catalogue::receive_wal_lock(server.locks()))) return;
-    if (server.interrupt().is_requested()) return;
+    if (has_receiver(server) || server.interrupt().is_requested()) return true;
     sleep_unless_interrupted(kLookPauseMs, server.interrupt());
   }
-  messages.warning(fmt::format(
+  const std::string text = fmt::format(
       "No receive-wal runs for server '{0}': WAL does not come in. Start it (\"barman cron\"), and "
       "look at \"barman check {0}\".",
-      server.name()));
+      server.name());
+  if (request.without_receiver == SwitchRequest::WithoutReceiver::wait) {
+    messages.warning(text);
+    return true;
+  }
+  messages.error(text + " Nothing is waited for (--archive-timeout waits all the same).");
+  return false;
 }
 
 }  // namespace
@@ -117,7 +129,7 @@ void switch_wal(const server::Server& server, const SwitchRequest& request, Mess
     messages.info(fmt::format("No switch required for server '{}'", server.name()));
   }
   if (!request.archive_timeout) return;
-  warn_without_receiver(server, messages);
+  if (!may_arrive(server, request, messages)) return;
   if (result && result->closed) {
     wait_for_wal(server, *result->closed, *request.archive_timeout, messages);
   } else {

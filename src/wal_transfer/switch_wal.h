@@ -14,6 +14,9 @@ struct SwitchRequest {
   Checkpoint checkpoint = Checkpoint::no;
   // Set: wait so long until the closed segment is archived; zero means for ever.
   std::optional<std::chrono::seconds> archive_timeout;
+  // What is done when nobody is there who could receive it: a person need not wait.
+  enum class WithoutReceiver { fail, wait };
+  WithoutReceiver without_receiver = WithoutReceiver::fail;
 };
 
 // When conninfo leads to a primary server: primary_conninfo is of no use then.

@@ -27,6 +27,7 @@ using testing::Contains;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::MatchesRegex;
 using testing::Not;
 
 using Cures = nlohmann::json;
@@ -204,7 +205,8 @@ TEST(Doctor, AppliesWhatIsHarmlessWhenItIsAsked) {
   postgres.wait_until("count(*) = 1 FROM pg_replication_slots WHERE active");
   EXPECT_EQ(barman.run({"switch-wal", "--archive", "main"}).exit_code, 0);
   EXPECT_THAT(cures_of(barman), IsEmpty());
-  EXPECT_EQ(barman.run({"doctor", "main"}).out, "Server main: nothing to cure\n");
+  EXPECT_THAT(barman.run({"doctor", "main"}).out,
+              MatchesRegex("Server main: nothing to cure\nDisk: .* free \\([0-9]+ %\\)\n"));
 }
 
 // Programs read what check prints; a person gets one line more.
@@ -276,41 +278,153 @@ TEST(Init, WritesASectionThatOnlyNeedsWhatDoctorSays) {
   EXPECT_THAT(again.err, HasSubstr("server 'main' is configured already"));
 }
 
-// After pg_upgrade, say.
-TEST(Doctor, GoesOnWithAnotherClusterAndKeepsTheBackupsOfTheOldOne) {
-  StreamingSite site;
-  site.start_receiver();
-  site.archive_a_segment();
-  site.postgres.query("CREATE TABLE t AS SELECT 1 AS old");
-  site.take_backup();
-  site.stop_receiver();
-  site.postgres.stop();
+class DoctorOn : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Version, DoctorOn, testing::ValuesIn(all_majors()),
+                         [](const auto& major) { return std::to_string(major.param); });
 
-  PostgresServer upgraded;
-  const Settings connections = {{"conninfo", upgraded.conninfo("barman")},
-                                {"streaming_conninfo", upgraded.conninfo("streaming_barman")}};
-  for (const auto& [option, value] : connections) site.barman.set("main", option, value);
-  const Cures cures = cures_of(site.barman);
-  EXPECT_THAT(checks_of(cures), Contains("systemid coherence"));
-  EXPECT_THAT(cures.dump(), AllOf(HasSubstr("[main-17]"), HasSubstr("active = false")));
+// Without roles and rights, up to a check that is OK.
+TEST_P(DoctorOn, TheScriptMakesRolesAndRights) {
+  PostgresServer postgres({.major = GetParam()});
+  BarmanHome barman;
+  barman.add_streaming_server("main", postgres,
+                              {{"conninfo", postgres.conninfo("doctor")},
+                               {"streaming_conninfo", postgres.conninfo("doctor_stream")}});
+  Person person(barman, postgres);
+  Cures cures = cures_of(barman);
+  EXPECT_THAT(checks_of(cures), AllOf(Contains("PostgreSQL"), Contains("PostgreSQL streaming")));
+  person.run_script(cures);
+  // Only the rights that a backup needs.
+  postgres.query("DROP ROLE doctor_stream; CREATE ROLE doctor_stream LOGIN REPLICATION");
+  const std::string start = GetParam() >= 15 ? "pg_backup_start(text, boolean)"
+                                             : "pg_start_backup(text, boolean, boolean)";
+  postgres.query("REVOKE EXECUTE ON FUNCTION " + start +
+                 " FROM doctor; REVOKE pg_read_all_settings FROM doctor");
+  cures = cures_of(barman);
+  EXPECT_THAT(cures.dump(), AllOf(HasSubstr(replace_all(start, ", ", ", ")),
+                                  HasSubstr("GRANT pg_read_all_settings TO doctor;")));
+  person.run_script(cures);
+  barman.run({"doctor", "--apply", "main"});
+  EXPECT_EQ(barman.run({"switch-wal", "--archive", "main"}).exit_code, 0);
+  EXPECT_THAT(cures_of(barman), IsEmpty());
+  EXPECT_EQ(barman.run({"check", "main"}).exit_code, 0);
+}
 
-  site.barman.add_streaming_server("main-17", upgraded);
-  site.barman.set("main", "active", "false");
-  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-           {"receive-wal", "--create-slot", "--if-not-exists", "main-17"},
-           {"cron"},
-           {"switch-wal", "--archive", "main-17"},
-           {"backup", "--wait", "main-17"},
-           {"check", "main-17"}}) {
-    const CommandResult result = site.barman.run(command);
-    EXPECT_EQ(result.exit_code, 0) << join(command, " ") << result.out << result.err;
+// Worth having, and no failure: configuration files outside of the data directory.
+TEST(Doctor, AdvisesTheRightsToKeepConfigurationFiles) {
+  PostgresServer postgres;
+  const TempDir etc;
+  fs::create_directories(etc.path() / "conf.d");
+  postgres.move_configuration_to(etc.path());
+  BarmanHome barman;
+  barman.add_streaming_server("main", postgres);
+  barman.run({"doctor", "--apply", "main"});
+  EXPECT_EQ(barman.run({"switch-wal", "--archive", "main"}).exit_code, 0);
+  const CommandResult advice = barman.run({"doctor", "main"});
+  EXPECT_EQ(advice.exit_code, 0) << advice.out;
+  EXPECT_THAT(advice.out, AllOf(HasSubstr("Server main: nothing to cure\n"),
+                                HasSubstr("worth having, and no failure"),
+                                HasSubstr("GRANT pg_read_server_files TO barman;"),
+                                HasSubstr("barman doctor --sql main")));
+  EXPECT_THAT(cures_of(barman), IsEmpty());
+  const CommandResult script = barman.run({"doctor", "--sql", "main"});
+  EXPECT_EQ(script.exit_code, 0) << script.out;
+  const CommandResult psql =
+      run_command({.argv = {find_tool(kUsualMajor, "psql").string(), "-X", "-q", "-v",
+                            "ON_ERROR_STOP=1", "-d", postgres.conninfo(), "-f", "-"},
+                   .input = script.out});
+  EXPECT_EQ(psql.exit_code, 0) << psql.err;
+  EXPECT_THAT(barman.run({"doctor", "main"}).out, Not(HasSubstr("worth having")));
+  EXPECT_THAT(barman.run({"backup", "--wait", "main"}).err, Not(HasSubstr("manually backup")));
+}
+
+// The line of each server comes first.
+TEST(Doctor, ShowsAFleetAtAGlance) {
+  PostgresServer postgres;
+  BarmanHome barman;
+  barman.add_streaming_server("main", postgres);
+  barman.add_streaming_server("retired", postgres, {{"active", "false"}});
+  barman.add_streaming_server("second", postgres, {{"slot_name", "second"}});
+  barman.run({"doctor", "--apply", "main"});
+  EXPECT_EQ(barman.run({"switch-wal", "--archive", "main"}).exit_code, 0);
+  const CommandResult all = barman.run({"doctor", "all"});
+  EXPECT_EQ(all.exit_code, 1);
+  EXPECT_THAT(all.out, MatchesRegex("main     nothing to cure; disk [^\n]* free[^\n]*\n"
+                                    "retired  not in use \\(active = false\\)\n"
+                                    "second   [0-9]+ things to cure: [^\n]*replication slot[^\n]*\n"
+                                    "\nServer second: (.|\n)*"));
+  EXPECT_THAT(all.out, Not(HasSubstr("Server main")));
+  EXPECT_THAT(all.out, Not(HasSubstr("Server retired")));
+}
+
+// What ssh itself says decides.
+class DoctorOfSsh : public testing::Test {
+ protected:
+  DoctorOfSsh()
+      : ssh_(barman_, {.more_configuration = "Match all\n  AuthorizedKeysFile " +
+                                             (keys_.path() / "authorized").string() + "\n"}) {
+    run_checked({.argv = {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
+                          (keys_.path() / "key").string()}});
+    const std::vector<std::string> words = split(ssh_.shell(), ' ');
+    barman_.add_streaming_server(
+        "main", postgres_,
+        {{"backup_method", "rsync"},
+         {"ssh_command",
+          fmt::format("/usr/bin/ssh -F /dev/null -o IdentityFile={0}/key -o IdentitiesOnly=yes -o "
+                      "UserKnownHostsFile={0}/known -o StrictHostKeyChecking=yes {1} {2} {3}",
+                      keys_.path().string(), words.at(1), words.at(2), words.at(3))}});
   }
-  const TempDir restored;
-  const CommandResult restore =
-      site.barman.run({"restore", "main", "latest", (restored.path() / "data").string()});
-  EXPECT_EQ(restore.exit_code, 0) << restore.err;
-  PostgresServer old({.data_directory = restored.path() / "data"});
-  EXPECT_EQ(old.value("SELECT old FROM t"), "1");
+
+  // A new host key is what another sshd on that port would have.
+  void know_host(const std::string& key) {
+    write_text(keys_.path() / "known", fmt::format("[127.0.0.1]:{} {}\n", ssh_.port(), key));
+  }
+
+  Cures ssh_cures() {
+    Cures found = Cures::array();
+    for (const auto& cure : cures_of(barman_))
+      if (checks_of(Cures::array({cure})).contains("ssh")) found.push_back(cure);
+    return found;
+  }
+
+  void type(const Cures& cures) {
+    for (const auto& cure : cures) {
+      for (const std::string line : cure["lines"]) {
+        if (line.find("ssh-copy-id") != std::string::npos || line.starts_with("[ -e")) continue;
+        const CommandResult result = run_command({.argv = {"sh", "-c", line}});
+        EXPECT_EQ(result.exit_code, 0) << line << "\n" << result.err;
+      }
+    }
+  }
+
+  BarmanHome barman_;
+  TempDir keys_;
+  SshServer ssh_;
+  PostgresServer postgres_;
+};
+
+TEST_F(DoctorOfSsh, TellsARefusedKeyFromAnotherHostKey) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  // Not known.
+  Cures cures = ssh_cures();
+  EXPECT_THAT(cures.dump(), HasSubstr("is not known here"));
+  // Changed.
+  know_host(read_text(keys_.path() / "key.pub"));
+  cures = ssh_cures();
+  EXPECT_THAT(cures.dump(), AllOf(HasSubstr("has another host key than the known one"),
+                                  HasSubstr("-R '[127.0.0.1]:")));
+  write_text(keys_.path() / "authorized", read_text(keys_.path() / "key.pub"));
+  type(cures);
+  EXPECT_THAT(ssh_cures(), IsEmpty());
+  // Refused.
+  write_text(keys_.path() / "authorized", "");
+  cures = ssh_cures();
+  EXPECT_THAT(cures.dump(), AllOf(HasSubstr("the key of user "), HasSubstr("is not accepted there"),
+                                  HasSubstr("ssh-copy-id "), Not(HasSubstr("\\r"))));
+  write_text(keys_.path() / "authorized", read_text(keys_.path() / "key.pub"));
+  type(cures);
+  EXPECT_THAT(ssh_cures(), IsEmpty());
+  ssh_.stop();
+  EXPECT_THAT(ssh_cures().dump(), HasSubstr("sudo systemctl status ssh"));
 }
 
 }  // namespace

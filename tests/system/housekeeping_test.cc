@@ -54,6 +54,11 @@ class Housekeeping : public testing::Test {
     EXPECT_EQ(result.out + result.err, "") << testing::PrintToString(arguments);
   }
 
+  std::set<std::string> backup_set() const {
+    const std::vector<std::string> ids = site_.barman.backup_ids("main");
+    return {ids.begin(), ids.end()};
+  }
+
   std::vector<std::string> lines(const Arguments& arguments) {
     const CommandResult result = site_.barman.run(arguments);
     EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -272,6 +277,42 @@ TEST_F(Housekeeping, CleansTheLockDirectory) {
   EXPECT_EQ(site_.barman.run({"cron"}).exit_code, 0);
   expect_clean();
   EXPECT_TRUE(site_.receiver().is_running());
+}
+
+// FAILED backups that a later one has made useless; the newest attempt stays for a person to see.
+TEST_F(Housekeeping, CronRemovesSupersededFailuresWhenItIsAsked) {
+  const auto killed_backup = [&] {
+    const std::set<std::string> before = backup_set();
+    BackgroundCommand backup = site_.barman.spawn({"backup", "main"});
+    EXPECT_TRUE(eventually([&] { return backup_set().size() > before.size(); }));
+    backup.kill(SIGKILL);
+    backup.wait();
+    return site_.barman.backup_ids("main").back();
+  };
+  const std::string old_failure = killed_backup();
+  const std::string good = site_.take_backup();
+  const std::string new_failure = killed_backup();
+  // cron marks what has no process; the retention policy is none of this.
+  EXPECT_TRUE(eventually([&] {
+    site_.barman.run({"cron"});
+    return site_.status_of(new_failure) == "FAILED";
+  }));
+  EXPECT_EQ(site_.status_of(old_failure), "FAILED");
+  EXPECT_THAT(site_.barman.run({"check", "main"}).out, HasSubstr("failed backups: FAILED"));
+
+  const CommandResult preview = site_.barman.run({"cron", "--dry-run", "--remove-failed"});
+  EXPECT_THAT(preview.out, HasSubstr("delete  " + old_failure));
+  EXPECT_THAT(preview.out, Not(HasSubstr("delete  " + new_failure)));
+  EXPECT_THAT(backup_set(), Contains(old_failure));
+
+  const CommandResult removed = site_.barman.run({"cron", "--remove-failed"});
+  EXPECT_THAT(removed.out, HasSubstr("Deleting FAILED backup " + old_failure));
+  EXPECT_EQ(backup_set(), (std::set<std::string>{backup_, good, new_failure}));
+  // A good one supersedes it; the next cron takes it away, and check is OK again.
+  const std::string last = site_.take_backup();
+  EXPECT_EQ(site_.barman.run({"cron", "--remove-failed"}).exit_code, 0);
+  EXPECT_EQ(backup_set(), (std::set<std::string>{backup_, good, last}));
+  EXPECT_THAT(site_.barman.run({"check", "main"}).out, HasSubstr("failed backups: OK"));
 }
 
 }  // namespace

@@ -1,0 +1,188 @@
+// A server goes on with another cluster (pg_upgrade, initdb); the backups of the old one stay
+// restorable, and the WAL of the two never meets.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/file_lock.h"
+#include "base/text.h"
+#include "support/eventually.h"
+#include "support/fault_injection.h"
+#include "support/postgres_server.h"
+#include "support/ssh_server.h"
+#include "support/streaming_site.h"
+#include "support/temp_dir.h"
+
+namespace barman::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr int kOldMajor = 16;
+constexpr const char* kOldName = "main-16-old";
+
+std::set<std::string> tree_of(const fs::path& directory) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(directory))
+    names.insert(entry.path().lexically_relative(directory).string());
+  return names;
+}
+
+// A cluster with a backup and WAL behind it, and the one that has come in its place.
+class FollowUpgrade : public testing::Test {
+ protected:
+  FollowUpgrade() : site_({.postgres = {.major = kOldMajor}}) {
+    site_.start_receiver();
+    site_.archive_a_segment();
+    site_.postgres.query("CREATE TABLE t AS SELECT 'in the backup' AS old");
+    site_.take_backup();
+    site_.postgres.query("INSERT INTO t VALUES ('in the WAL')");
+    site_.wait_until_acknowledged();
+    site_.postgres.query("INSERT INTO t VALUES ('in the last segment')");
+    site_.wait_until_acknowledged(site_.postgres.value("SELECT pg_current_wal_flush_lsn()"));
+    // The receiver goes on trying.
+    site_.postgres.stop();
+    connect(upgraded_);
+    upgraded_.query("CREATE TABLE t AS SELECT 'new' AS new");
+  }
+
+  void connect(const PostgresServer& postgres) {
+    site_.barman.set("main", "conninfo", postgres.conninfo("barman"));
+    site_.barman.set("main", "streaming_conninfo", postgres.conninfo("streaming_barman"));
+  }
+
+  CommandResult must(const std::vector<std::string>& command) {
+    CommandResult result = site_.barman.run(command);
+    EXPECT_EQ(result.exit_code, 0) << join(command, " ") << "\n" << result.out << result.err;
+    return result;
+  }
+
+  std::string restored(const std::string& server, int major, const std::string& query) {
+    const TempDir place;
+    must({"restore", "--get-wal", server, "latest", (place.path() / "data").string()});
+    PostgresServer postgres({.major = major,
+                             .data_directory = place.path() / "data",
+                             .environment = site_.barman.environment_for_restore_command()});
+    return postgres.value(query);
+  }
+
+  // The new cluster is backed up as any other, and the old one can be restored up to its end.
+  void expect_both() {
+    must({"switch-wal", "--force", "--archive", "main"});
+    must({"backup", "--wait", "main"});
+    EXPECT_EQ(restored("main", kUsualMajor, "SELECT new FROM t"), "new");
+    EXPECT_EQ(restored(kOldName, kOldMajor, "SELECT string_agg(old, ', ') FROM t"),
+              "in the backup, in the WAL, in the last segment");
+    must({"catalogue-check", "main"});
+    must({"catalogue-check", kOldName});
+    must({"verify-wal", kOldName});
+    EXPECT_EQ(site_.barman.backup_ids("main").size(), 1U);
+    EXPECT_EQ(site_.barman.backup_ids(kOldName).size(), 1U);
+  }
+
+  StreamingSite site_;
+  PostgresServer upgraded_;
+};
+
+TEST_F(FollowUpgrade, GoesOnAndKeepsTheOldBackupsRestorable) {
+  const std::string advice = site_.barman.run({"doctor", "main"}).out;
+  EXPECT_THAT(advice, AllOf(HasSubstr("barman follow-upgrade main\n"),
+                            HasSubstr("correct it, and nothing else")));
+  EXPECT_THAT(site_.barman.run({"receive-wal", "main"}).err,
+              HasSubstr("After pg_upgrade, run: barman follow-upgrade main"));
+
+  const std::set<std::string> before = tree_of(site_.barman.home());
+  EXPECT_THAT(must({"follow-upgrade", "--dry-run", "main"}).out,
+              AllOf(HasSubstr("PostgreSQL 16"), HasSubstr("PostgreSQL 17"), HasSubstr(kOldName),
+                    HasSubstr("Nothing has been changed")));
+  EXPECT_EQ(tree_of(site_.barman.home()), before);
+
+  EXPECT_THAT(must({"follow-upgrade", "main"}).out, HasSubstr("barman list-backups main-16-old"));
+  expect_both();
+  // Names of segments meet; their WAL does not.
+  const std::set<std::string> old_wals = tree_of(site_.barman.server_directory(kOldName) / "wals");
+  const std::set<std::string> new_wals = tree_of(site_.barman.server_directory("main") / "wals");
+  EXPECT_THAT(old_wals, testing::Contains("main-16-old-xlog.db"));
+  EXPECT_THAT(old_wals, Not(testing::Contains("main-xlog.db")));
+  EXPECT_THAT(new_wals, testing::Contains("main-xlog.db"));
+
+  const CommandResult again = must({"follow-upgrade", "main"});
+  EXPECT_THAT(again.out, HasSubstr("nothing is to be put aside"));
+  EXPECT_EQ(site_.barman.backup_ids("main").size(), 1U);
+}
+
+TEST_F(FollowUpgrade, GoesOnAfterKill9) {
+  int kills = 0;
+  // The note, the section, the directory; then the index and the new identity. strace would wait
+  // for the receiver of a run that comes to its end.
+  for (const int when : {1, 2, 3, 4, 1, 2}) {
+    const CommandResult result = run_command(with_fault(
+        site_.barman.request({"follow-upgrade", "main"}), {.system_call = "rename", .when = when}));
+    if (result.exit_code != 0) ++kills;
+    // What cron does meanwhile makes nothing worse.
+    site_.barman.run({"cron"});
+  }
+  EXPECT_EQ(kills, 6);
+  must({"follow-upgrade", "main"});
+  expect_both();
+  EXPECT_FALSE(fs::exists(site_.barman.server_directory("main-16-old-2")));
+}
+
+TEST_F(FollowUpgrade, MovesNothingThatItShouldNot) {
+  {
+    // A restore reads the old catalogue.
+    const auto reader = FileLock::try_lock_shared(
+        site_.barman.home() / (".main-" + site_.barman.backup_ids("main").front() + ".lock"));
+    ASSERT_TRUE(reader);
+    EXPECT_THAT(site_.barman.run({"follow-upgrade", "main"}).err, HasSubstr("is in use"));
+  }
+  // The name of a directory that is somebody else's.
+  fs::create_directories(site_.barman.server_directory(kOldName));
+  write_text(site_.barman.server_directory(kOldName) / "mine", "");
+  EXPECT_THAT(site_.barman.run({"follow-upgrade", "main"}).err,
+              AllOf(HasSubstr("exists and is not empty"), HasSubstr("--old-name")));
+  EXPECT_EQ(site_.barman.backup_ids("main").size(), 1U);
+  // The cluster of the catalogue is back.
+  site_.postgres.start();
+  connect(site_.postgres);
+  EXPECT_THAT(must({"follow-upgrade", "main"}).out, HasSubstr("nothing is to be put aside"));
+  EXPECT_EQ(site_.barman.backup_ids("main").size(), 1U);
+}
+
+// The second site does as the first one did.
+TEST_F(FollowUpgrade, IsFollowedByAPassiveNode) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  SshServer ssh(site_.barman);
+  BarmanHome passive;
+  passive.add_section("main", {{"primary_ssh_command", ssh.shell()}});
+  const auto synchronise = [&](const std::string& id) {
+    return eventually([&] {
+      passive.run({"cron"});
+      return passive.run({"show-backup", "main", id}).out.find(": DONE") != std::string::npos;
+    });
+  };
+  const std::string old_backup = site_.barman.backup_ids("main").front();
+  ASSERT_TRUE(synchronise(old_backup)) << passive.log();
+
+  must({"follow-upgrade", "main"});
+  must({"switch-wal", "--force", "--archive", "main"});
+  must({"backup", "--wait", "main"});
+  const std::string new_backup = site_.barman.backup_ids("main").front();
+  const CommandResult refused = passive.run({"cron"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("Nothing of server main is copied"),
+                                 HasSubstr("barman follow-upgrade main")));
+  const CommandResult followed = passive.run({"follow-upgrade", "main"});
+  EXPECT_EQ(followed.exit_code, 0) << followed.err;
+  EXPECT_TRUE(synchronise(new_backup)) << passive.log();
+  EXPECT_EQ(passive.backup_ids(kOldName), std::vector<std::string>{old_backup});
+  EXPECT_EQ(passive.backup_ids("main"), std::vector<std::string>{new_backup});
+}
+
+}  // namespace
+}  // namespace barman::test
