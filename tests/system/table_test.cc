@@ -124,6 +124,17 @@ TEST_F(Tables, HaveColoursWhereTheyAreWelcome) {
   }
 }
 
+// Programs read stderr, too.
+TEST_F(Tables, AnUnknownServerIsAnsweredWithTheNamesForPeopleOnly) {
+  const std::string shown = run_on_terminal(barman_.request({"list-backups", "mian"})).out;
+  EXPECT_THAT(shown, HasSubstr("Unknown server 'mian'"));
+  EXPECT_THAT(shown, HasSubstr("HINT: "));
+  EXPECT_THAT(shown, HasSubstr("'main'"));
+  const CommandResult piped = barman_.run({"list-backups", "mian"});
+  EXPECT_EQ(piped.exit_code, 1);
+  EXPECT_EQ(piped.err, "ERROR: Unknown server 'mian'\n");
+}
+
 // One form of dates in what is ours, in the zone of who looks, whatever the zone of the backup.
 TEST_F(Tables, AndSurveysTellTheZone) {
   const auto shown = [&](const std::vector<std::string>& arguments) {
