@@ -4,7 +4,6 @@
 #include <chrono>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include <fmt/format.h>
 
@@ -23,12 +22,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr int kLookMs = 20;
+constexpr int kGlanceMs = 20;
 // The server is asked less and less often.
 constexpr milliseconds kFirstQuestion{50};
 constexpr milliseconds kLongestPause{1000};
 // A shorter wait needs no words.
 constexpr milliseconds kPatience{2000};
+// PostgreSQL tries a command that fails three times a minute.
+constexpr milliseconds kSayEvery{60000};
 
 bool archives(const postgres::ServerSettings& settings, postgres::Connection& connection) {
   if (settings.archive_mode == "always") return true;
@@ -71,10 +72,11 @@ void wait_until_archived(const server::Server& server, const postgres::ServerSet
   auto asked = begun;
   milliseconds pause = kFirstQuestion;
   std::string told;
+  milliseconds told_at = -kSayEvery;
   try {
     if (!archives(settings, connection)) return;
     while (!has_come(server, archive, wal_name)) {
-      sleep_unless_interrupted(kLookMs, server.interrupt());
+      sleep_unless_interrupted(kGlanceMs, server.interrupt());
       server.interrupt().throw_if_requested();
       const auto now = Clock::now();
       if (now - asked < pause) continue;
@@ -86,7 +88,10 @@ void wait_until_archived(const server::Server& server, const postgres::ServerSet
       if (duration < kPatience) continue;
       const std::string text = wait_text(archiver, since);
       help.look({.duration = duration, .text = text});
-      if (std::exchange(told, text) != text) messages.warning("The backup is " + text);
+      if (told == text || duration < told_at + kSayEvery) continue;
+      told = text;
+      told_at = duration;
+      messages.warning("The backup is " + text);
     }
   } catch (const Error& error) {  // The backup has ended on the server: its WAL will tell.
     if (error.kind() == ErrorKind::interrupted) throw;
