@@ -92,7 +92,7 @@ std::string describe_problem(const server::Server& server, const ReceiverProcess
   const wal_archive::ReceiverNote note =
       wal_archive::find_receiver_note(server.locations().backup_directory);
   const std::string source = mask_conninfo(config.streaming_conninfo.value_or(""));
-  if (process.pid && note.pid == *process.pid && note.source != source) {
+  if (process.pid && note.pid > 0 && note.pid == *process.pid && note.source != source) {
     return fmt::format(
         "{} from here: it began with \"{}\", and the configuration has \"{}\" now. {}", lives,
         note.source, source, restart_text(server));
