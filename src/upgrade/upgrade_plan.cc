@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "config/configuration.h"
+#include "wal_archive/wal_archive.h"
 
 namespace barman::upgrade {
 namespace {
@@ -155,11 +156,8 @@ UpgradePlan plan_upgrade(const UpgradeFacts& facts) {
   plan.moves = list_moves(facts, plan.old_name);
   const fs::path index = without_slash(config.xlogdb_location());
   const fs::path index_after = place_after(plan.moves, index);
-  const auto path_for = [&](const std::string& server) {
-    return catalogue::CatalogueLocations{.server_name = server, .xlogdb_directory = index_after}
-        .wal_index_path();
-  };
-  plan.index = {path_for(plan.server), path_for(plan.old_name)};
+  plan.index = {wal_archive::index_file(plan.server, index_after),
+                wal_archive::index_file(plan.old_name, index_after)};
   if (plan.stage == Stage::begins) plan.section = old_section(facts, plan);
   return plan;
 }

@@ -360,4 +360,10 @@ std::uint64_t WalArchive::remove(const WalRemovalPlan& plan,
   return remove_planned_wal(plan, lines, storage(), observer);
 }
 
+std::filesystem::path index_file(const std::string& server,
+                                 const std::filesystem::path& xlogdb_directory) {
+  return catalogue::CatalogueLocations{.server_name = server, .xlogdb_directory = xlogdb_directory}
+      .wal_index_path();
+}
+
 }  // namespace barman::wal_archive

@@ -166,4 +166,9 @@ class WalArchive {
   bool is_written_elsewhere_ = false;
 };
 
+// Where the index of a server of that name lies in the directory of indexes: it moves along when a
+// catalogue gets another name.
+std::filesystem::path index_file(const std::string& server,
+                                 const std::filesystem::path& xlogdb_directory);
+
 }  // namespace barman::wal_archive
