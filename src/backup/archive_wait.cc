@@ -13,6 +13,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/shown_time.h"
 #include "base/timestamp.h"
 #include "wal_archive/wal_archive.h"
 
@@ -49,7 +50,7 @@ std::string wait_text(const postgres::ArchiverStatistics& archiver, const std::s
   if (!archiver.is_archiving && archiver.last_failed_wal) {
     text += fmt::format(": its archive_command fails, last for {}", *archiver.last_failed_wal);
     if (archiver.last_failed_time) {
-      text += " at " + format_naive(in_local_zone(*archiver.last_failed_time));
+      text += " at " + shown_second(*archiver.last_failed_time);
     }
   }
   return text;
@@ -68,7 +69,7 @@ void wait_until_archived(const server::Server& server, const postgres::ServerSet
   const wal_archive::WalArchive archive(server);
   ArchiveHelp help(server, info, messages, PrimarySwitch::done);
   const auto begun = Clock::now();
-  const std::string since = format_naive(now_local());
+  const std::string since = shown_second(now_local());
   auto asked = begun;
   milliseconds pause = kFirstQuestion;
   std::string told;

@@ -84,8 +84,7 @@ void PostgresStream::keep_outside_files(BackupJob& job) const {
     log::info(log::kBackupComponent,
               "Configuration files outside of PGDATA cannot be kept with the backup: {}. To keep "
               "them: {}",
-              *fetched.refusal,
-              postgres::file_grants(connection.user()));
+              *fetched.refusal, postgres::file_grants(connection.user()));
   }
   if (!fetched.files.empty()) {
     log::info(log::kBackupComponent,

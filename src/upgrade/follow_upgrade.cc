@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/interrupt.h"
+#include "base/shown_time.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "catalogue/backup_turn.h"
@@ -111,7 +112,7 @@ UpgradeFacts gather(const server::Server& server, const config::Configuration& c
       .written = configuration.written_texts(server.name()),
       .taken_names = configuration.section_names(),
       .wanted_name = request.old_name,
-      .today = format_iso(now_local()).substr(0, std::string_view("2026-11-30").size())};
+      .today = shown_second(now_local()).substr(0, std::string_view("2026-11-30").size())};
   const auto absence = server.find_absence(catalogue::NewCatalogue::is_made);
   if (!absence) facts.known = find_known_cluster(server);
   if (!facts.known) facts.moved_name = find_moved(server, configuration);
