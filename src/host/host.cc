@@ -14,6 +14,7 @@
 #include "base/anonymous_file.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "host/ended_child.h"
 #include "host/shell_word.h"
 
 namespace barman::host {
@@ -103,6 +104,7 @@ HostAnswer Host::run(const std::vector<std::string>& argv, const Interrupt& inte
   const std::optional<int> exit_code = program.wait_unless_interrupted(interrupt);
   if (!exit_code) interrupt.throw_if_requested();
   answer.exit_code = exit_code.value_or(-1);
+  throw_if_interrupted_too(answer.exit_code, interrupt);
   answer.error = read_error_text(errors);
   if (::lseek(answer.output.get(), 0, SEEK_SET) < 0) throw_errno("cannot read an answer");
   return answer;

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "base/throttle.h"
 #include "compression/codec.h"
+#include "host/ended_child.h"
 #include "pipeline/relative_path.h"
 
 namespace barman::host {
@@ -89,6 +90,7 @@ void receive_tree(const Host& host, const RemoteTree& tree, pipeline::TarVisitor
   }
   pipe.read_end = Fd();
   const int exit_code = tar.wait();
+  throw_if_interrupted_too(exit_code, transfer.interrupt);
   if (exit_code != 0) {
     const std::string text = read_error_text(errors);
     throw Error(ErrorKind::remote,

@@ -11,6 +11,7 @@
 #include "base/anonymous_file.h"
 #include "base/error.h"
 #include "compression/codec.h"
+#include "host/ended_child.h"
 
 namespace barman::host {
 namespace fs = std::filesystem;
@@ -68,6 +69,7 @@ class TarSender::Pipe final : public pipeline::Sink {
   }
 
   [[noreturn]] void fail(int exit_code) const {
+    throw_if_interrupted_too(exit_code, interrupt_);
     const std::string text = read_error_text(errors_);
     throw Error(ErrorKind::remote,
                 fmt::format("cannot write \"{}\" of {}: \"{}\" ended with exit code {}{}",

@@ -32,7 +32,7 @@ std::string shown_to_a_person(const BarmanHome& barman, const std::vector<std::s
 TEST(NextStep, OfARestoreWithoutAnyBackup) {
   StreamingSite site;
   const TempDir place;
-  site.barman.run({"archive-wal", "main"});
+  site.barman.run({"check", "main"});
   const CommandResult result =
       site.barman.run({"restore", "main", "auto", (place.path() / "data").string()});
   EXPECT_EQ(result.exit_code, 1);
