@@ -183,6 +183,20 @@ TEST_F(BucketRestore, GoesOnAfterCutsAndResets) {
   expect_rows(place, rows_);
 }
 
+// The last one that reads these backups: it takes their indexes away.
+TEST_F(BucketRestore, WithoutItsIndexesTheChainComesBackAllTheSame) {
+  for (const std::string& name : site_->objects_of(child_)) {
+    if (name.starts_with("index/")) remove_objects("base/" + child_ + "/" + name);
+  }
+  EXPECT_THAT(site_->objects_of(child_), testing::Not(testing::Contains("index/data")));
+  expect_remote_rows(child_);
+  const Place place;
+  const CommandResult result = run_command(request(child_, place, {}));
+  ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+  expect_rows(place, rows_);
+}
+
+// Behind it there is encrypted WAL.
 TEST_F(BucketRestore, EncryptedOnesComeBackWithTheKeyOnly) {
   const encryption::TestKeyring keyring;
   for (const auto& [option, value] :
@@ -224,19 +238,6 @@ TEST_F(BucketRestore, EncryptedOnesComeBackWithTheKeyOnly) {
        {"encryption", "encryption_key_id", "encryption_passphrase_command"}) {
     site_->barman.set("main", option, "");
   }
-}
-
-// The last one: it takes the indexes away.
-TEST_F(BucketRestore, WithoutItsIndexesTheChainComesBackAllTheSame) {
-  for (const std::string& name : site_->objects_of(child_)) {
-    if (name.starts_with("index/")) remove_objects("base/" + child_ + "/" + name);
-  }
-  EXPECT_THAT(site_->objects_of(child_), testing::Not(testing::Contains("index/data")));
-  expect_remote_rows(child_);
-  const Place place;
-  const CommandResult result = run_command(request(child_, place, {}));
-  ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
-  expect_rows(place, rows_);
 }
 
 }  // namespace
