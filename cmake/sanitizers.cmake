@@ -5,8 +5,9 @@ set(BARMAN_SANITIZE "" CACHE STRING "sanitizers to build with")
 set(BARMAN_FUZZED_FOLDERS base command_line pipeline object_store compression wal client postgres replication config
   catalogue stored wal_archive wal_transfer backup)
 # Unit tests are without UBSan themselves (property BARMAN_TEST_CODE): what it adds to their own lines is a quarter of the
-# time of compiling them, and it is the code below that is looked at. AddressSanitizer stays: a test that
-# reads what a function has freed is how a defect of the function shows.
+# time of compiling them, and it is the code below that is looked at (inline functions of headers are so
+# looked at by the system tests only). AddressSanitizer stays: a test that reads what a function has freed
+# is how a defect of the function shows.
 # A target with the property BARMAN_BLACK_BOX is built without them: the system tests look at the
 # (sanitized) programs from outside, compile in half the time, and start and fork quickly. They link
 # the plain form of what they use (barman_plain_library).

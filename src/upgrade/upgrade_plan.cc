@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -47,12 +48,20 @@ fs::path place_beside(const fs::path& directory, const std::string& server,
   return directory.parent_path() / (name == server ? old_name : name + "-" + old_name);
 }
 
+// It is typed on command lines, and told in commands.
+bool is_plain_name(const std::string& name) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+  return config::Configuration::is_possible_section_name(name) && !name.starts_with('-') &&
+         name.find_first_not_of(kPlain) == std::string::npos;
+}
+
 std::string choose_name(const UpgradeFacts& facts) {
   if (facts.begun_name) return *facts.begun_name;
   const std::string& server = facts.config.name;
   if (facts.wanted_name) {
     const std::string& name = *facts.wanted_name;
-    if (!config::Configuration::is_possible_section_name(name)) {
+    if (!is_plain_name(name)) {
       throw Error(ErrorKind::usage, fmt::format("'{}' cannot be the name of a server", name),
                   "Use letters, digits, '-', '_' and '.'.");
     }

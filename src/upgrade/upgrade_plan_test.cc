@@ -103,8 +103,10 @@ TEST(UpgradePlan, TakesNoNameThatIsTaken) {
   EXPECT_EQ(plan_upgrade(facts).old_name, "main-15-old-2");
   facts.wanted_name = "main";
   EXPECT_THROW(plan_upgrade(facts), Error);
-  facts.wanted_name = "../x";
-  EXPECT_THROW(plan_upgrade(facts), Error);
+  for (const char* const name : {"../x", "a b", "-x", "all", "", "a'b"}) {
+    facts.wanted_name = name;
+    EXPECT_THROW(plan_upgrade(facts), Error) << name;
+  }
   facts.wanted_name = "before";
   EXPECT_EQ(plan_upgrade(facts).old_name, "before");
 }
