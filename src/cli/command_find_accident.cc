@@ -33,7 +33,10 @@ std::optional<Timestamp> moment_option(const ParsedArguments& arguments, std::st
   if (!text) return std::nullopt;
   const std::optional<ParsedTimestamp> parsed = parse_timestamp(*text);
   if (!parsed) {
-    throw Error(ErrorKind::usage, fmt::format("--{}: '{}' is not a time", option, *text),
+    const std::string wrong = find_wrong_part(*text);
+    throw Error(ErrorKind::usage,
+                fmt::format("--{}: '{}' is not a time{}", option, *text,
+                            wrong.empty() ? "" : ": there is no " + wrong),
                 "Give it like '2026-11-21 14:05:00', with +01:00 behind it for another zone than "
                 "that of this host.");
   }

@@ -143,8 +143,10 @@ cloud::RecoveryGoal make_goal(const ParsedArguments& arguments, const OpenBucket
   if (const auto text = arguments.find("target_time")) {
     const auto parsed = parse_timestamp(*text);
     if (!parsed) {
+      const std::string wrong = find_wrong_part(*text);
       throw Error(ErrorKind::config,
-                  fmt::format("Unable to parse the target time parameter '{}'", *text),
+                  fmt::format("Unable to parse the target time parameter '{}'{}", *text,
+                              wrong.empty() ? "" : ": there is no " + wrong),
                   "Write it as '2026-11-21 01:43:01+00:00'.");
     }
     goal.time = parsed->time;

@@ -146,6 +146,10 @@ TEST(FindAccidentIn, AServerWithoutABackupTellsWhatTheWalHas) {
   EXPECT_THAT(result.out,
               AllOf(HasSubstr("DROPPED: 2 relation files"), HasSubstr("public.orders (table"),
                     HasSubstr("no backup leads to the moment before it")));
+  const CommandResult wrong =
+      site.barman.run({"find-accident", "main", "--from", "2026-13-01 10:00:00"});
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_THAT(wrong.err, HasSubstr("there is no month 13"));
 }
 
 }  // namespace
