@@ -94,8 +94,9 @@ struct CatalogueFacts {
 
 CatalogueFacts gather(const server::Server& server) {
   CatalogueFacts facts;
-  catalogue::BackupList list = server.catalogue().list_backups();
-  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  catalogue::KnownBackups known = server.catalogue().load();
+  catalogue::BackupList& list = known.list;
+  const catalogue::Annotations& annotations = known.annotations;
   for (const catalogue::BrokenBackup& broken : list.broken) {
     facts.doubts.push_back(fmt::format("the metadata of backup {} cannot be read: {}",
                                        broken.id.value, broken.reason));
