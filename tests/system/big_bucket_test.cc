@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "support/barman_home.h"
 #include "support/catalogue_files.h"
 #include "support/fake_bucket.h"
+#include "support/privileges.h"
 #include "support/temp_dir.h"
 
 namespace barman::test {
@@ -64,6 +67,9 @@ class BigBucket : public testing::Test {
     request.environment["AWS_ACCESS_KEY_ID"] = "anybody";
     request.environment["AWS_SECRET_ACCESS_KEY"] = "anything";
     request.environment["AWS_REGION"] = "us-east-1";
+    for (const char* const name : {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"}) {
+      request.environment[name] = "/dev/null";
+    }
     bucket_.take_counts();
     Measured measured{.result = run_command(request), .counts = {}};
     measured.counts = bucket_.take_counts();
@@ -90,6 +96,7 @@ class BigBucket : public testing::Test {
   }
   // This host knows all of them, as one that has made them.
   void write_metadata() {
+    std::filesystem::create_directories(barman_.server_directory("main") / "meta");
     for (unsigned number = 0; number < size_.backups; ++number) {
       write_text(barman_.server_directory("main") / "meta" /
                      (bucket_.backup_id(number) + "-backup.info"),
