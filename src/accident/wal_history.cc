@@ -200,14 +200,12 @@ void WalHistory::read(const HistorySegment& segment, pipeline::Sink& sink) const
       return;
     }
   }
-  const std::optional<wal_archive::StoredWal> stored = archive_.find(segment.name);
-  if (!stored) {
+  if (!archive_.read_along(segment.name, sink)) {
     throw Error(
         ErrorKind::not_found,
         fmt::format("WAL file \"{}\" does not exist", archive_.path_of(segment.name).string()),
         "Run 'barman rebuild-xlogdb' if it was removed.");
   }
-  archive_.read(*stored, sink);
 }
 
 std::optional<Timestamp> WalHistory::find_first_ending(const HistorySegment& segment) const {
@@ -245,10 +243,8 @@ std::optional<wal::SegmentSize> find_segment_size(const server::Server& server) 
   constexpr std::size_t kMostTried = 8;
   names.resize(std::min(names.size(), kMostTried));
   for (const std::string& name : names) {
-    const auto stored =
-        wal::is_segment_name(name) ? archive.find(name) : std::optional<wal_archive::StoredWal>();
-    if (!stored) continue;
-    const auto size = size_in([&](pipeline::Sink& sink) { archive.read(*stored, sink); });
+    if (!wal::is_segment_name(name)) continue;
+    const auto size = size_in([&](pipeline::Sink& sink) { archive.read_along(name, sink); });
     if (size) return size;
   }
   const catalogue::CatalogueLocations& locations = server.locations();

@@ -1,5 +1,8 @@
 #include "backup/abandoned_backups.h"
 
+#include <chrono>
+#include <cstdint>
+
 #include "backup/free_space.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -40,6 +43,23 @@ void abort_uploads(const server::Server& server, const catalogue::BackupId& id) 
     if (error.kind() == ErrorKind::interrupted) throw;
     log::warning(log::kBackupComponent, "unfinished uploads of backup {} of server {} stay: {}",
                  id.value, server.name(), error.describe());
+  }
+}
+
+void abort_old_wal_uploads(const server::Server& server) {
+  constexpr std::int64_t kAge = std::chrono::microseconds(object_store::kLeftoverAge).count();
+  try {
+    const auto store = server.find_bucket(server::ObjectsOf::wal);
+    if (!store) return;
+    const auto gone =
+        store->remove_leftovers("", {.microseconds = server.clock().now().microseconds - kAge});
+    if (gone.empty()) return;
+    log::info(log::kBackupComponent, "{} unfinished uploads of WAL of server {} were given up",
+              gone.size(), server.name());
+  } catch (const Error& error) {  // Described in the header.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    log::warning(log::kBackupComponent, "unfinished uploads of WAL of server {} stay: {}",
+                 server.name(), error.describe());
   }
 }
 

@@ -16,4 +16,7 @@ void fail_abandoned_backups(const server::Server& server, const catalogue::Backu
 // A failure is a warning of the log: what is left costs space, and goes when the backup is deleted.
 void abort_uploads(const server::Server& server, const catalogue::BackupId& id);
 
+// The same for WAL that lies in a bucket: uploads that are older than a day.
+void abort_old_wal_uploads(const server::Server& server);
+
 }  // namespace barman::backup

@@ -30,8 +30,9 @@ constexpr int kFirstIncrementalVersion = postgres::kVersion17;
 }  // namespace
 
 BackupInfo choose_parent(const server::Server& server, const std::string& word) {
-  const catalogue::BackupList list = server.catalogue().list_backups();
-  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  const catalogue::KnownBackups known = server.catalogue().load();
+  const catalogue::BackupList& list = known.list;
+  const catalogue::Annotations& annotations = known.annotations;
   catalogue::Branches branches = wal_archive::read_branches(server, list.backups);
   ask_live_timeline(server, branches);
   BackupInfo parent;

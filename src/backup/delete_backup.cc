@@ -148,8 +148,9 @@ bool delete_one(const server::Server& server, const catalogue::BackupList& list,
   }
   if (plan.is_removing) {
     messages.info("Delete associated WAL segments:");
-    for (const std::string& name : wal_archive::remove_wals(server, plan))
-      messages.info("\t" + name);
+    const wal_archive::RemovedWals removed = wal_archive::remove_wals(server, plan);
+    for (const std::string& name : removed.names) messages.info("\t" + name);
+    if (!removed.left.empty()) messages.info(removed.left);
   } else if (plan.is_damage) {
     messages.warning(fmt::format("No WAL is deleted with backup {} of server {}: {}",
                                  backup.id.value, server.name(), plan.reason));
@@ -267,7 +268,15 @@ void warn_of_doubts(const server::Server& server, const DeletionFacts& facts, Me
   }
   for (const BackupInfo& backup : facts.list.backups) {
     if (facts.annotations.being_deleted.contains(backup.id)) continue;
-    if (catalogue::is_orphan(backup, facts.annotations)) {
+    if (facts.annotations.objects) {
+      const std::string doubt = catalogue::find_doubt(backup, facts.annotations);
+      if (doubt.empty()) continue;
+      messages.warning(fmt::format(
+          "Backup '{}' of server {} cannot be restored, and is left alone: {}, below \"{}/\". "
+          "'barman delete {} {}' removes what is left of it.",
+          backup.id.value, server.name(), doubt, server.catalogue().shown_directory(backup.id),
+          server.name(), backup.id.value));
+    } else if (catalogue::is_orphan(backup, facts.annotations)) {
       messages.warning(
           fmt::format("Backup '{}' is an orphan backup, it has metadata and no files. If its files "
                       "are gone for "

@@ -309,6 +309,7 @@ BackupInfo take_backup(const server::Server& server, const BackupRequest& reques
   const FileLock lock = catalogue::take_backup_turn_or_throw(
       server.locks(), "Another backup process is running", server.interrupt(), messages);
   fail_abandoned_backups(server, server.catalogue().list_backups(), messages);
+  abort_old_wal_uploads(server);
   const catalogue::Identity identity = identify(server, source);
   const std::string mode = source.title().mode;
   BackupJob job{.server = server,

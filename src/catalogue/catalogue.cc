@@ -220,6 +220,17 @@ BackupList Catalogue::list_backups() const {
   return list;
 }
 
+KnownBackups Catalogue::load() const {
+  if (!reads_bucket()) {
+    BackupList list = list_backups();
+    return {.list = std::move(list), .annotations = list_annotations()};
+  }
+  CloudBackups there = bucket()->load();
+  KnownBackups known = {.list = std::move(there.list), .annotations = list_local_annotations()};
+  add_bucket_annotations(std::move(there), known.annotations);
+  return known;
+}
+
 const BackupList& BackupListReader::read() {
   if (catalogue_.reads_bucket()) return list_ = catalogue_.list_backups();
   // After an exception nothing is known.
@@ -261,7 +272,8 @@ BackupInfo Catalogue::load_backup(const BackupId& id) const {
 
 BackupInfo Catalogue::resolve(std::string_view word) const {
   if (const std::optional<BackupId> id = parse_backup_id(word)) return load_backup(*id);
-  return resolve_backup(list_backups(), list_annotations(), word, server_name());
+  const KnownBackups known = load();
+  return resolve_backup(known.list, known.annotations, word, server_name());
 }
 
 BackupId Catalogue::make_next_id(Timestamp now) const {
@@ -362,18 +374,35 @@ bool Catalogue::has_oldest_layout(const BackupId& id) const {
 }
 
 bool is_orphan(const BackupInfo& backup, const Annotations& annotations) {
+  // The disks of a snapshot are elsewhere.
+  if (annotations.objects && backup.snapshots_info) return false;
   return backup.is_copy_done() && annotations.directories &&
          !annotations.directories->contains(backup.id);
 }
 
 std::string find_doubt(const BackupInfo& backup, const Annotations& annotations) {
   if (annotations.being_deleted.contains(backup.id)) return "its deletion has begun";
-  if (is_orphan(backup, annotations)) return "its directory is missing";
+  if (is_orphan(backup, annotations)) {
+    return annotations.objects ? "its archives are missing in the bucket"
+                               : "its directory is missing";
+  }
+  if (annotations.objects && backup.is_copy_done() && !backup.snapshots_info) {
+    const auto objects = annotations.objects->find(backup.id);
+    const std::string problem = find_archive_problem(
+        backup, objects == annotations.objects->end() ? BackupObjects{} : objects->second);
+    if (!problem.empty()) return fmt::format("it {} in the bucket", problem);
+  }
   const auto unreadable = annotations.unreadable.find(backup.id);
   return unreadable == annotations.unreadable.end() ? "" : unreadable->second;
 }
 
 Annotations Catalogue::list_annotations() const {
+  Annotations annotations = list_local_annotations();
+  if (locations_.bucket) ask_bucket(annotations);
+  return annotations;
+}
+
+Annotations Catalogue::list_local_annotations() const {
   std::set<BackupId> with_keep;
   Annotations annotations;
   if (locations_.has_local_backups) annotations.directories.emplace();
@@ -405,7 +434,6 @@ Annotations Catalogue::list_annotations() const {
       annotations.keeps[id] = *target;
     }
   }
-  if (locations_.bucket) add_bucket_annotations(annotations);
   return annotations;
 }
 

@@ -19,6 +19,7 @@
 #include "base/timestamp.h"
 #include "catalogue/backup_id.h"
 #include "catalogue/backup_info.h"
+#include "catalogue/backup_objects.h"
 #include "catalogue/locks.h"
 #include "storage/storage.h"
 
@@ -112,6 +113,8 @@ struct Annotations {
   std::map<BackupId, std::string> unreadable;
   // Backups that have a directory, or archives in the bucket; nullopt when that is not known.
   std::optional<std::set<BackupId>> directories;
+  // What lies in the bucket, of all backups there; nullopt where there is none, or it was not read.
+  std::optional<std::map<BackupId, BackupObjects>> objects = {};
   // Why the bucket could not be asked, so that keeps may be missing here; "" = it was.
   std::string unread_bucket = {};
   // Backups of the bucket without metadata on this host, where it rules: that was lost, or somebody
@@ -124,8 +127,14 @@ std::string find_gap(const Annotations& annotations, std::string_view server_nam
 // Throws `connection` or `conflict` when there is a gap.
 void require_complete(const Annotations& annotations, std::string_view server_name);
 
+// All of a catalogue, in one look: `list` was read before `annotations`.
+struct KnownBackups {
+  BackupList list;
+  Annotations annotations;
+};
+
 // Metadata without files, though the backup was complete: its directory was removed, or the file
-// system on which it is is not mounted.
+// system on which it is is not mounted; somebody has deleted its archives in the bucket.
 bool is_orphan(const BackupInfo& backup, const Annotations& annotations);
 // Why nobody should count on the backup, whatever its status is; "" when it can be counted on.
 std::string find_doubt(const BackupInfo& backup, const Annotations& annotations);
@@ -154,6 +163,9 @@ class Catalogue {
 
   // All backups of both metadata places, ascending by ID.
   BackupList list_backups() const;
+  // The same with list_annotations(): of a bucket one listing, and where it rules one small object
+  // for each backup.
+  KnownBackups load() const;
   // The metadata file in use of each.
   std::map<BackupId, std::filesystem::path> list_info_paths() const;
   // nullopt when there is no metadata; throws `corrupt` when it cannot be read.
@@ -213,7 +225,10 @@ class Catalogue {
   bool reads_bucket() const;
   std::optional<KeepTarget> find_local_keep(const BackupId& id) const;
   void save_in_bucket(const BackupInfo& info) const;
-  void add_bucket_annotations(Annotations& annotations) const;
+  // Without those of the bucket.
+  Annotations list_local_annotations() const;
+  void ask_bucket(Annotations& annotations) const;
+  void add_bucket_annotations(CloudBackups&& there, Annotations& annotations) const;
   std::vector<BackupId> list_unknown(const CloudBackups& there,
                                      const std::set<BackupId>& being_deleted) const;
   std::filesystem::path new_info_path(const BackupId& id) const;

@@ -73,32 +73,40 @@ std::vector<BackupId> Catalogue::list_unknown(const CloudBackups& there,
   std::vector<BackupId> unknown;
   for (const BackupId& id : there.described) {
     if (being_deleted.contains(id) || find_status(new_info_path(id))) continue;
-    // Unless it was deleted while the bucket was listed.
-    if (bucket()->storage().find(bucket()->layout().backup_info_key(id))) unknown.push_back(id);
+    // Unless it was deleted while the bucket was listed; one that is there is reason enough.
+    if (!unknown.empty() || bucket()->storage().find(bucket()->layout().backup_info_key(id))) {
+      unknown.push_back(id);
+    }
   }
   return unknown;
 }
 
-void Catalogue::add_bucket_annotations(Annotations& annotations) const {
+void Catalogue::ask_bucket(Annotations& annotations) const {
   // Listings show what this host knows when the bucket is away; who deletes looks at unread_bucket.
   try {
-    const CloudBackups there = bucket()->load_annotations();
-    for (const auto& [id, target] : there.annotations.keeps) {
-      const auto [entry, is_new] = annotations.keeps.emplace(id, target);
-      if (!is_new && target == KeepTarget::full) entry->second = target;
-    }
-    annotations.directories.emplace();
-    for (const auto& [id, objects] : there.objects) {
-      if (!objects.archives.empty()) annotations.directories->insert(id);
-    }
-    if (!reads_bucket())
-      annotations.unknown_backups = list_unknown(there, annotations.being_deleted);
+    add_bucket_annotations(bucket()->load_annotations(), annotations);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     annotations.unread_bucket = error.describe();
     log::warning(log::kCatalogueComponent, "the bucket of server {} cannot be read: {}",
                  server_name(), error.describe());
   }
+}
+
+void Catalogue::add_bucket_annotations(CloudBackups&& there, Annotations& annotations) const {
+  for (const auto& [id, target] : there.annotations.keeps) {
+    const auto [entry, is_new] = annotations.keeps.emplace(id, target);
+    if (!is_new && target == KeepTarget::full) entry->second = target;
+  }
+  std::vector<BackupId> unknown;
+  if (!reads_bucket()) unknown = list_unknown(there, annotations.being_deleted);
+  std::set<BackupId> with_archives;
+  for (const auto& [id, objects] : there.objects) {
+    if (!objects.archives.empty()) with_archives.insert(id);
+  }
+  annotations.unknown_backups = std::move(unknown);
+  annotations.directories = std::move(with_archives);
+  annotations.objects = std::move(there.objects);
 }
 
 std::filesystem::path Catalogue::manifest_copy_path(const BackupId& id) const {

@@ -26,7 +26,7 @@ class BucketCatalogueTest : public testing::Test {
     CatalogueLocations locations = default_locations("main", directory_.path() / host);
     locations.has_local_backups = false;
     locations.bucket = BucketLocation{.open = [this]() -> std::shared_ptr<storage::Storage> {
-                                        if (!is_away_) return storage_;
+                                        if (!is_away_) return counted_;
                                         throw Error(ErrorKind::connection, "the bucket is away");
                                       },
                                       .path = "path/main/base",
@@ -42,6 +42,8 @@ class BucketCatalogueTest : public testing::Test {
 
   TemporaryDirectory directory_;
   std::shared_ptr<storage::MemoryStorage> storage_ = std::make_shared<storage::MemoryStorage>();
+  std::shared_ptr<storage::CountingStorage> counted_ =
+      std::make_shared<storage::CountingStorage>(*storage_);
   bool is_away_ = false;
 };
 
@@ -93,6 +95,45 @@ TEST_F(BucketCatalogueTest, ABackupWithoutArchivesIsDoubtful) {
   EXPECT_TRUE(is_orphan(here.load_backup({kKeptId}), here.list_annotations()));
   put_object_text(*storage_, std::string(kKeptId) + "/data.tar", "x");
   EXPECT_FALSE(is_orphan(here.load_backup({kKeptId}), here.list_annotations()));
+}
+
+TEST_F(BucketCatalogueTest, ABackupThatSomebodyElseHasDeletedIsDoubtful) {
+  const Catalogue here = catalogue();
+  here.save(make_backup(kKeptId, kKeptWal, kKeptWal));
+  put_object_text(*storage_, std::string(kKeptId) + "/data_0001.tar", "x");
+  const auto doubt = [&] {
+    const KnownBackups known = here.load();
+    return find_doubt(known.list.backups.front(), known.annotations);
+  };
+  EXPECT_EQ(doubt(), "it lacks the archive \"data.tar\" in the bucket");
+  put_object_text(*storage_, std::string(kKeptId) + "/data.tar", "x");
+  EXPECT_EQ(doubt(), "");
+  const std::vector<std::string> all = {std::string(kKeptId) + "/data.tar",
+                                        std::string(kKeptId) + "/data_0001.tar",
+                                        std::string(kKeptId) + "/backup.info"};
+  storage_->remove(all);
+  EXPECT_EQ(doubt(), "its archives are missing in the bucket");
+  // Who cannot look does not know.
+  is_away_ = true;
+  EXPECT_EQ(doubt(), "");
+}
+
+TEST_F(BucketCatalogueTest, IsReadInOneListingAndOneObjectABackup) {
+  const Catalogue here = catalogue();
+  for (const char* const id : {"20261121T014301", "20261122T014301", "20261123T014301"}) {
+    here.save(make_backup(id, kKeptWal, kKeptWal));
+    put_object_text(*storage_, std::string(id) + "/data.tar", "x");
+  }
+  here.write_keep({"20261121T014301"}, KeepTarget::full);
+  here.write_keep({"20261122T014301"}, KeepTarget::standalone);
+  using Counts = storage::CountingStorage::Counts;
+  counted_->take_counts();
+  const KnownBackups known = here.load();
+  EXPECT_EQ(counted_->take_counts(), (Counts{.lists = 1, .opens = 1})) << "of the one keep";
+  EXPECT_EQ(known.annotations.keeps.at({"20261121T014301"}), KeepTarget::full);
+  EXPECT_EQ(known.annotations.keeps.at({"20261122T014301"}), KeepTarget::standalone);
+  EXPECT_EQ(catalogue(MetadataCopies::none, "other").load().list.backups.size(), 3U);
+  EXPECT_EQ(counted_->take_counts(), (Counts{.lists = 1, .opens = 4}));
 }
 
 TEST_F(BucketCatalogueTest, WithoutTheBucketNothingIsTakenForNotKept) {

@@ -101,7 +101,11 @@ CloudBackups CloudCatalogue::load() const {
 
 CloudBackups CloudCatalogue::load_annotations() const {
   CloudBackups result;
-  std::set<std::pair<BackupId, bool>> kept;  // true: in the doubled place
+  std::vector<KeepObject> kept;
+  const auto add_keep = [&](const storage::Storage& place, const BackupId& id,
+                            const storage::ObjectFacts& facts) {
+    kept.push_back({.place = &place, .id = id, .size_bytes = facts.size_bytes});
+  };
   const auto visit = [&](const storage::ObjectFacts& facts) {
     const auto object = layout_.parse_backup_key(facts.key);
     if (!object) return;
@@ -110,7 +114,7 @@ CloudBackups CloudCatalogue::load_annotations() const {
       std::int64_t& newest = result.objects[object->id].newest_seconds;
       newest = std::max(newest, facts.mtime_seconds);
     } else if (is_keep_of_any(object->name)) {
-      kept.emplace(object->id, false);
+      add_keep(storage_, object->id, facts);
     } else {
       add_object(facts, object->name, result.objects[object->id]);
     }
@@ -119,20 +123,41 @@ CloudBackups CloudCatalogue::load_annotations() const {
   if (doubled_ != nullptr) {
     doubled_->list(layout_.backups_prefix(), [&](const storage::ObjectFacts& facts) {
       const auto object = layout_.parse_backup_key(facts.key);
-      if (object && is_keep_of_any(object->name)) kept.emplace(object->id, true);
+      if (object && is_keep_of_any(object->name)) add_keep(*doubled_, object->id, facts);
     });
   }
   for (auto& [id, objects] : result.objects) sort_archives(objects);
-  for (const auto& [id, is_doubled] : kept) {
-    const storage::Storage& place = is_doubled ? *doubled_ : storage_;
-    const auto text = find_object_text(place, layout_.keep_key(id));
-    if (!text) continue;
-    const KeepTarget target = parse_keep(*text);
-    const auto [entry, is_new] = result.annotations.keeps.emplace(id, target);
+  read_keeps(kept, result.annotations);
+  return result;
+}
+
+void CloudCatalogue::read_keeps(const std::vector<KeepObject>& kept,
+                                Annotations& annotations) const {
+  std::mutex mutex;
+  const auto note = [&](const BackupId& id, KeepTarget target) {
+    const std::lock_guard lock(mutex);
+    const auto [entry, is_new] = annotations.keeps.emplace(id, target);
     // Of two annotations the one counts that keeps more.
     if (!is_new && target == KeepTarget::full) entry->second = target;
+  };
+  std::vector<const KeepObject*> unread;
+  for (const KeepObject& keep : kept) {
+    // Too short for the only word that means less.
+    if (keep.size_bytes < keep_text(KeepTarget::standalone).size()) {
+      note(keep.id, KeepTarget::full);
+    } else {
+      unread.push_back(&keep);
+    }
   }
-  return result;
+  if (unread.empty()) return;
+  WorkerPool readers(std::min(kReaders, unread.size()));
+  for (const KeepObject* const keep : unread) {
+    readers.submit([&, keep] {
+      const auto text = find_object_text(*keep->place, layout_.keep_key(keep->id));
+      if (text) note(keep->id, parse_keep(*text));
+    });
+  }
+  readers.wait();
 }
 
 void CloudCatalogue::read_infos(CloudBackups& result) const {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "catalogue/backup_info.h"
+#include "catalogue/backup_objects.h"
 #include "catalogue/bucket_layout.h"
 #include "catalogue/catalogue.h"
 #include "storage/storage.h"
@@ -23,22 +24,6 @@ namespace barman::catalogue {
 
 // The `error` of a FAILED backup whose archives may be gone already.
 inline constexpr const char* kDeletionBegun = "its deletion has begun";
-
-struct StoredArchive {
-  BucketArchiveName name;
-  std::string key;
-  std::uint64_t size_bytes = 0;
-  friend bool operator==(const StoredArchive&, const StoredArchive&) = default;
-};
-
-// All objects of one backup but its `backup.info` and its annotations.
-struct BackupObjects {
-  std::vector<StoredArchive> archives;   // the data directory first, then by OID and number
-  std::vector<std::string> other_names;  // "data.tar.rar", "backup_label"
-  // When the last of them, or the `backup.info`, was written, by the clock of who stores them; 0
-  // when there is none.
-  std::int64_t newest_seconds = 0;
-};
 
 struct CloudBackups {
   BackupList list;
@@ -93,8 +78,15 @@ class CloudCatalogue {
   void release_keep(const BackupId& id) const;
 
  private:
+  struct KeepObject {
+    const storage::Storage* place = nullptr;
+    BackupId id;
+    std::uint64_t size_bytes = 0;
+  };
+
   // Of all that are described.
   void read_infos(CloudBackups& result) const;
+  void read_keeps(const std::vector<KeepObject>& kept, Annotations& annotations) const;
 
   storage::Storage& storage_;
   storage::Storage& notes_;

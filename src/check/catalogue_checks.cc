@@ -86,6 +86,8 @@ struct CatalogueFacts {
   std::vector<BackupInfo> backups;
   // Of those that nobody should count on, a sentence each.
   std::vector<std::string> doubts;
+  // Why the bucket could not be listed; it has a row of its own.
+  std::string unread_bucket;
   catalogue::Branches branches;
   const BackupInfo* last = nullptr;  // the latest usable one
   std::int64_t failed_count = 0;
@@ -94,13 +96,14 @@ struct CatalogueFacts {
 
 CatalogueFacts gather(const server::Server& server) {
   CatalogueFacts facts;
-  catalogue::BackupList list = server.catalogue().list_backups();
-  const catalogue::Annotations annotations = server.catalogue().list_annotations();
+  catalogue::KnownBackups known = server.catalogue().load();
+  catalogue::BackupList& list = known.list;
+  const catalogue::Annotations& annotations = known.annotations;
   for (const catalogue::BrokenBackup& broken : list.broken) {
     facts.doubts.push_back(fmt::format("the metadata of backup {} cannot be read: {}",
                                        broken.id.value, broken.reason));
   }
-  // That a bucket is away has a row of its own.
+  facts.unread_bucket = annotations.unread_bucket;
   if (!annotations.unknown_backups.empty()) {
     facts.doubts.push_back(catalogue::find_gap(annotations, server.name()));
   }
@@ -377,7 +380,7 @@ std::optional<CatalogueFacts> gather_or_fail(const CheckRun& run) {
   } catch (const Error& error) {
     const bool has_bucket = config.has_cloud_basebackups() || config.has_cloud_wals();
     if (!has_bucket || error.kind() == ErrorKind::interrupted) throw;
-    check_cloud_storage(run);
+    check_cloud_storage(run, "");
     run.fail("readable backups", error.describe());
     return std::nullopt;
   }
@@ -394,7 +397,7 @@ void check_catalogue(const CheckRun& run) {
   check_backup_age(run, facts);
   check_backup_size(run, facts);
   if (run.server.config().encryption == config::Encryption::gpg) check_encryption(run);
-  check_cloud_storage(run);
+  check_cloud_storage(run, facts.unread_bucket);
   check_wal_sizes(run, facts);
   const std::string problem = wal_archive::WalCoding(run.server.config()).problem();
   if (problem.empty()) {

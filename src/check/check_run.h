@@ -51,7 +51,7 @@ void check_catalogue(const CheckRun& run);
 // `version` of PostgreSQL, unless it does not answer.
 void check_configuration(const CheckRun& run, std::optional<int> version);
 // Row 19b; none for servers without a bucket.
-void check_cloud_storage(const CheckRun& run);
+void check_cloud_storage(const CheckRun& run, const std::string& unread);
 void check_archiver_errors(const CheckRun& run);
 // A row for each background process whose last run has failed; none otherwise. That of the receiver
 // is told with its row.

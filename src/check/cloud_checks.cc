@@ -53,7 +53,7 @@ std::optional<std::string> find_backup_settings_problem(const config::ServerConf
 
 }  // namespace
 
-void check_cloud_storage(const CheckRun& run) {
+void check_cloud_storage(const CheckRun& run, const std::string& unread) {
   constexpr const char* kLabel = "cloud storage configuration";
   const config::ServerConfig& config = run.server.config();
   if (!config.has_cloud_basebackups() && !config.has_cloud_wals()) return;
@@ -64,6 +64,10 @@ void check_cloud_storage(const CheckRun& run) {
   }
   if (!problem && config.has_cloud_wals()) {
     problem = find_bucket_problem(run, server::ObjectsOf::wal, "WAL");
+  }
+  // It may answer the one question and not the other.
+  if (!problem && !unread.empty()) {
+    problem = "The bucket of the backups cannot be listed: " + unread;
   }
   if (problem) {
     run.fail(kLabel, *problem);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "backup/delete_backup.h"
+#include "backup/unlocked_wal.h"
 #include "base/fd.h"
 #include "base/file_lock.h"
 #include "base/hint.h"
@@ -74,6 +75,7 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
     report_trouble(context, config.name, error);
   }
   backup::enforce_retention(server, backups, context.reporter);
+  backup::remove_unlocked_wal(server, backups, context.reporter);
   if (context.arguments.is_set("remove_failed"))
     doctor::remove_superseded_failures(server, context.reporter);
 }

@@ -101,7 +101,8 @@ void run_find_accident(CommandContext& context) {
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
   const output::AccidentQuestion question = read_question(context, server);
-  const catalogue::BackupList list = server.catalogue().list_backups();
+  const catalogue::KnownBackups known = server.catalogue().load();
+  const catalogue::BackupList& list = known.list;
   const accident::WalHistory history(server, segment_size_of(list, server));
   const std::size_t workers =
       std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostReaders);
@@ -112,7 +113,7 @@ void run_find_accident(CommandContext& context) {
   accident::AccidentReport report = run_shown(context, server, work, [&](Progress& progress) {
     return accident::find_accidents(history, question.filter, workers, progress);
   });
-  accident::choose_backups(list, server.catalogue().list_annotations(),
+  accident::choose_backups(list, known.annotations,
                            wal_archive::read_branches(server, list.backups), report.accidents);
   accident::name_accidents(server, report.names, report.accidents);
   accident::ask_for_names(server, report.accidents);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "catalogue/chain_doubt.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -46,11 +47,12 @@ std::vector<WalStatistics> count_wal(const server::Server& server,
 }
 
 std::vector<output::BackupListRow> list_rows(const server::Server& server,
-                                             const std::vector<BackupInfo>& backups,
+                                             const catalogue::KnownBackups& known,
                                              std::optional<double>& newest_wal_mtime) {
+  const std::vector<BackupInfo>& backups = known.list.backups;
   const std::vector<WalStatistics> wal = count_wal(server, backups, newest_wal_mtime);
   const std::optional<facts::RetentionStatuses> retention =
-      facts::list_retention_statuses(server, backups);
+      facts::list_retention_statuses(server, backups, known.annotations);
   std::vector<output::BackupListRow> rows;
   rows.reserve(backups.size());
   for (std::size_t i = backups.size(); i-- > 0;) {
@@ -65,12 +67,9 @@ std::vector<output::BackupListRow> list_rows(const server::Server& server,
 }
 
 // A backup whose deletion has begun lacks files: nobody must choose it.
-void leave_out_deleted(CommandContext& context, const server::Server& server,
-                       std::vector<BackupInfo>& backups) {
-  const catalogue::Annotations annotations = server.catalogue().list_annotations();
-  facts::warn_of_unread_bucket(context.reporter, server, annotations);
-  std::erase_if(backups, [&](const BackupInfo& backup) {
-    return annotations.being_deleted.contains(backup.id);
+void leave_out_deleted(catalogue::KnownBackups& known) {
+  std::erase_if(known.list.backups, [&](const BackupInfo& backup) {
+    return known.annotations.being_deleted.contains(backup.id);
   });
 }
 
@@ -81,18 +80,20 @@ std::vector<output::BackupListRow> list_ids(const std::vector<BackupInfo>& backu
 }
 
 void show_table(CommandContext& context, const server::Server& server,
-                const std::vector<BackupInfo>& backups, const output::TableStyle& style) {
+                const catalogue::KnownBackups& known, const output::TableStyle& style) {
+  const std::vector<BackupInfo>& backups = known.list.backups;
   std::optional<double> newest_wal_mtime;
-  std::vector<output::BackupListRow> rows = list_rows(server, backups, newest_wal_mtime);
+  std::vector<output::BackupListRow> rows = list_rows(server, known, newest_wal_mtime);
   const catalogue::Branches branches = wal_archive::read_branches(server, backups);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     output::BackupListRow& row = rows[i];
     const BackupInfo& backup = backups[backups.size() - 1 - i];
     row.is_abandoned = backup.is_copy_done() && branches.standing_of(backup).is_abandoned();
+    row.is_restorable = !backup.is_copy_done() ||
+                        catalogue::find_chain_doubt(backups, known.annotations, backup).empty();
     if (row.sizes && row.sizes->end_time) row.sizes->end_time = in_local_zone(*row.sizes->end_time);
   }
-  const auto span =
-      facts::find_recovery_span(backups, server.catalogue().list_annotations(), newest_wal_mtime);
+  const auto span = facts::find_recovery_span(backups, known.annotations, newest_wal_mtime);
   for (const std::string& line : output::backup_table(server.name(), rows, span, style)) {
     context.reporter.result_line(line);
   }
@@ -105,21 +106,21 @@ void run_list_backups(CommandContext& context) {
   bool is_first = true;
   for_each_server(context, [&](const config::ServerConfig& config) {
     const server::Server server = make_server(context, config);
-    std::vector<BackupInfo> backups = facts::list_readable_backups(context.reporter, server);
-    leave_out_deleted(context, server, backups);
+    catalogue::KnownBackups known = facts::load_and_warn(context.reporter, server);
+    leave_out_deleted(known);
     if (context.arguments.is_set("minimal")) {
-      output::write_backup_list(context.reporter, config.name, list_ids(backups),
+      output::write_backup_list(context.reporter, config.name, list_ids(known.list.backups),
                                 output::ListStyle::minimal);
       return;
     }
     if (style) {
       if (!std::exchange(is_first, false)) context.reporter.result_line("");
-      show_table(context, server, backups, *style);
+      show_table(context, server, known, *style);
       return;
     }
     std::optional<double> newest_wal_mtime;
     output::write_backup_list(context.reporter, config.name,
-                              list_rows(server, backups, newest_wal_mtime),
+                              list_rows(server, known, newest_wal_mtime),
                               output::ListStyle::full);
   });
 }

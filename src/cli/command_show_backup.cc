@@ -41,8 +41,9 @@ std::optional<output::ShownChain> chain_of(const std::vector<BackupInfo>& backup
 }
 
 output::BackupDetails gather_details(CommandContext& context, const server::Server& server,
-                                     const std::vector<BackupInfo>& backups,
+                                     const catalogue::KnownBackups& known,
                                      const BackupInfo& backup) {
+  const std::vector<BackupInfo>& backups = known.list.backups;
   output::BackupDetails details;
   details.backup = backup;
   if (!backup.is_copy_done()) return details;
@@ -52,7 +53,7 @@ output::BackupDetails gather_details(CommandContext& context, const server::Serv
   const catalogue::Standing standing =
       wal_archive::read_branches(server, backup.xlog_segment_size).standing_of(backup);
   if (standing.is_abandoned()) details.abandoned = catalogue::describe_standing(standing);
-  if (const auto retention = facts::list_retention_statuses(server, backups)) {
+  if (const auto retention = facts::list_retention_statuses(server, backups, known.annotations)) {
     const auto found = retention->find(backup.id);
     details.retention =
         found == retention->end() ? catalogue::RetentionStatus::none : found->second;
@@ -88,13 +89,14 @@ void run_show_backup(CommandContext& context) {
   const config::ServerConfig* const config = select_server(context);
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
-  const catalogue::BackupList list = server.catalogue().list_backups();
-  const BackupInfo& backup =
-      catalogue::resolve_backup(list, server.catalogue().list_annotations(),
-                                context.arguments.get("backup_id"), config->name);
-  facts::warn_of_broken(context.reporter, list.broken);
+  const catalogue::KnownBackups known = server.catalogue().load();
+  const BackupInfo& backup = catalogue::resolve_backup(
+      known.list, known.annotations, context.arguments.get("backup_id"), config->name);
+  facts::warn_of_broken(context.reporter, known.list.broken);
+  facts::warn_of_unread_bucket(context.reporter, server, known.annotations);
+  facts::warn_of_doubt(context.reporter, server, known, backup);
   output::write_backup_details(context.reporter, config->name,
-                               gather_details(context, server, list.backups, backup));
+                               gather_details(context, server, known, backup));
   const std::string kept = kept_text(context, server, backup);
   if (!kept.empty()) context.reporter.result_line("  Kept configuration     : " + kept);
   const bool is_being_made = backup.status == catalogue::BackupStatus::empty ||

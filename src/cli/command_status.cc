@@ -28,7 +28,8 @@ std::optional<facts::ServerFacts> gather_facts(CommandContext& context,
 
 facts::ServerSummary summarize(const server::Server& server, const config::ServerConfig& config,
                                const std::optional<facts::ServerFacts>& facts,
-                               const std::vector<BackupInfo>& backups) {
+                               const catalogue::KnownBackups& known) {
+  const std::vector<BackupInfo>& backups = known.list.backups;
   const bool is_receiver_running = facts::find_receiver(server).is_running;
   facts::ServerSummary summary =
       facts::summarize_server(config, facts, backups, is_receiver_running);
@@ -38,8 +39,7 @@ facts::ServerSummary summarize(const server::Server& server, const config::Serve
     facts::watch_newest(facts::wal_lines(server), newest_wal_mtime)(
         [](const wal_archive::WalIndexLine&) { return wal_archive::Visit::proceed; });
   }
-  summary.span =
-      facts::find_recovery_span(backups, server.catalogue().list_annotations(), newest_wal_mtime);
+  summary.span = facts::find_recovery_span(backups, known.annotations, newest_wal_mtime);
   return summary;
 }
 
@@ -51,12 +51,10 @@ void run_status(CommandContext& context) {
   for_each_server(context, [&](const config::ServerConfig& config) {
     const server::Server server = make_server(context, config);
     const std::optional<facts::ServerFacts> facts = gather_facts(context, config, server);
-    const std::vector<BackupInfo> backups = facts::list_readable_backups(context.reporter, server);
-    if (config.has_cloud_basebackups()) {
-      facts::warn_of_unread_bucket(context.reporter, server, server.catalogue().list_annotations());
-    }
+    const catalogue::KnownBackups known = facts::load_and_warn(context.reporter, server);
+    const std::vector<BackupInfo>& backups = known.list.backups;
     if (style) {
-      summaries.push_back(summarize(server, config, facts, backups));
+      summaries.push_back(summarize(server, config, facts, known));
       return;
     }
     std::optional<facts::WalFlow> flow;

@@ -74,9 +74,6 @@ CommandSpec find_accident_spec() {
           "it. Without times the last 24 hours are read. Nothing is changed. The exit code is "
           "1 when a part of the WAL could not be read.",
       .servers = kAnyServer,
-      .needs = {.files = LocalFiles::wals,
-                .refusal = "Cannot look for accidents in the WAL of server '{server}': a cloud "
-                           "object storage is not available in this version"},
       .options = {{.names = {"from"},
                    .kind = ValueKind::text,
                    .help = "transactions that ended at this time or later",

@@ -31,6 +31,8 @@ constexpr int kExitNoRetry = 63;
 constexpr std::uint64_t kTebibyte = std::uint64_t{1} << 40;
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
 constexpr std::int64_t kUploadedWalMicroseconds = std::int64_t{24} * 3600 * 1'000'000;
+constexpr std::int64_t kUploadedHookMicroseconds =
+    std::chrono::microseconds(cloud::kDeadAfter).count();
 
 std::vector<OptionSpec> connection_options() {
   return {{.names = {"host"},
@@ -235,17 +237,21 @@ int upload_as_hook(const ParsedArguments& arguments, const HookCall& call) {
 }
 
 // Uploads that a killed program has left: they cost space, and nobody sees them. Those of a backup
-// that says STARTED may be under way, and so may those of WAL on their first day.
+// that says STARTED may be under way, and so may those of WAL on their first day, and those that
+// have no backup.info yet (hooks write it last) for a week.
 void abort_unfinished_uploads(const OpenBucket& bucket) {
   const cloud::CloudCatalogue catalogue = bucket.catalogue();
+  const Timestamp now = now_local();
   for (const auto& upload : bucket.store->list_unfinished(bucket.layout.backups_prefix())) {
     const auto object = bucket.layout.parse_backup_key(upload.key);
     if (!object) continue;
     const auto backup = catalogue.find(object->id);
-    if (!backup || backup->status == catalogue::BackupStatus::started) continue;
+    const std::int64_t age = now.microseconds - upload.begun.microseconds;
+    const bool may_be_running = backup ? backup->status == catalogue::BackupStatus::started
+                                       : age < kUploadedHookMicroseconds;
+    if (may_be_running) continue;
     bucket.store->abort_unfinished(upload);
   }
-  const Timestamp now = now_local();
   for (const auto& upload : bucket.store->list_unfinished(bucket.layout.wals_prefix())) {
     const std::int64_t age = now.microseconds - upload.begun.microseconds;
     if (age > kUploadedWalMicroseconds) bucket.store->abort_unfinished(upload);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "cloud/operation_failed.h"
 #include "cloud_cli/cloud_program.h"
 #include "cloud_cli/cloud_programs.h"
@@ -19,10 +20,24 @@ bool wants_console(const ParsedArguments& arguments) {
   return arguments.get("format") == "console";
 }
 
+// Somebody has deleted them, or a rule of the bucket: the status does not tell.
+void warn_of_lost_archives(const catalogue::BucketLayout& layout,
+                           const cloud::CloudBackups& backups) {
+  for (const catalogue::BackupInfo& backup : backups.list.backups) {
+    if (!backup.is_copy_done() || backup.snapshots_info) continue;
+    const std::string problem =
+        catalogue::find_archive_problem(backup, backups.objects_of(backup.id));
+    if (problem.empty()) continue;
+    log::warning("barman.cloud", "backup {} cannot be restored: it {} in {}", backup.id.value,
+                 problem, layout.shown(layout.backup_prefix(backup.id)));
+  }
+}
+
 int list_backups(const ParsedArguments& arguments) {
   const OpenBucket bucket = open_bucket(arguments);
   if (arguments.is_set("test")) return test_connection(*bucket.store);
   const cloud::CloudBackups backups = bucket.catalogue().load();
+  warn_of_lost_archives(bucket.layout, backups);
   print_result(wants_console(arguments) ? cloud_list_text(backups) : cloud_list_json(backups));
   return kExitDone;
 }

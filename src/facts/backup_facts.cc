@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "backup/delete_backup.h"
+#include "catalogue/chain_doubt.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/wal_archive.h"
 
@@ -29,6 +30,33 @@ void warn_of_unread_bucket(Messages& messages, const server::Server& server,
       fmt::format("the bucket of server {} cannot be read: {}. What is shown is what this host "
                   "knows",
                   server.name(), annotations.unread_bucket));
+}
+
+void warn_of_doubt(Messages& messages, const server::Server& server,
+                   const catalogue::KnownBackups& known, const BackupInfo& backup) {
+  if (!backup.is_copy_done() || known.annotations.being_deleted.contains(backup.id)) return;
+  const std::string doubt =
+      catalogue::find_chain_doubt(known.list.backups, known.annotations, backup);
+  // Deleted while it was looked at.
+  if (doubt.empty() || !server.catalogue().find_backup(backup.id)) return;
+  messages.warning(fmt::format(
+      "backup {} cannot be restored: {}. 'barman catalogue-check {}' tells what can be recovered",
+      backup.id.value, doubt, server.name()));
+}
+
+void warn_of_doubts(Messages& messages, const server::Server& server,
+                    const catalogue::KnownBackups& known) {
+  for (const BackupInfo& backup : known.list.backups) {
+    warn_of_doubt(messages, server, known, backup);
+  }
+}
+
+catalogue::KnownBackups load_and_warn(Messages& messages, const server::Server& server) {
+  catalogue::KnownBackups known = server.catalogue().load();
+  warn_of_broken(messages, known.list.broken);
+  warn_of_unread_bucket(messages, server, known.annotations);
+  warn_of_doubts(messages, server, known);
+  return known;
 }
 
 wal_archive::WalLines wal_lines(const server::Server& server) {
@@ -61,9 +89,9 @@ wal_archive::HistoryReader read_archived_history(Messages& messages, const serve
 }
 
 std::optional<RetentionStatuses> list_retention_statuses(const server::Server& server,
-                                                         const std::vector<BackupInfo>& backups) {
+                                                         const std::vector<BackupInfo>& backups,
+                                                         const catalogue::Annotations& annotations) {
   if (!server.config().retention_policy) return std::nullopt;
-  const catalogue::Annotations annotations = server.catalogue().list_annotations();
   RetentionStatuses statuses;
   for (const catalogue::RetentionVerdict& verdict :
        catalogue::apply_retention(backups, backup::retention_input(server, backups, annotations))) {

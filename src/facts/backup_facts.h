@@ -17,6 +17,15 @@ namespace barman::facts {
 std::vector<catalogue::BackupInfo> list_readable_backups(Messages& messages,
                                                          const server::Server& server);
 void warn_of_broken(Messages& messages, const std::vector<catalogue::BrokenBackup>& broken);
+// Of all backups, with the warnings of list_readable_backups(), warn_of_unread_bucket() and
+// warn_of_doubts(): what of the catalogue cannot be counted on.
+catalogue::KnownBackups load_and_warn(Messages& messages, const server::Server& server);
+// Complete backups that cannot be restored, as far as what is there tells: their files, or those
+// that they build on, are missing.
+void warn_of_doubts(Messages& messages, const server::Server& server,
+                    const catalogue::KnownBackups& known);
+void warn_of_doubt(Messages& messages, const server::Server& server,
+                   const catalogue::KnownBackups& known, const catalogue::BackupInfo& backup);
 // That a bucket could not be asked for `annotations`: what is shown is what this host knows.
 void warn_of_unread_bucket(Messages& messages, const server::Server& server,
                            const catalogue::Annotations& annotations);
@@ -32,6 +41,7 @@ wal_archive::HistoryReader read_archived_history(Messages& messages, const serve
 // nullopt without a retention policy.
 using RetentionStatuses = std::map<catalogue::BackupId, catalogue::RetentionStatus>;
 std::optional<RetentionStatuses> list_retention_statuses(
-    const server::Server& server, const std::vector<catalogue::BackupInfo>& backups);
+    const server::Server& server, const std::vector<catalogue::BackupInfo>& backups,
+    const catalogue::Annotations& annotations);
 
 }  // namespace barman::facts

@@ -38,6 +38,19 @@ TEST(BackupFacts, ABackupThatCannotBeReadIsAWarning) {
               ElementsAre(StartsWith("WARNING: backup 20261102T000000 is left out: ")));
 }
 
+TEST(BackupFacts, ABackupWithoutFilesIsAWarning) {
+  const TestServer site;
+  const server::Server server = site.make();
+  keep_backup(server, "20261101T000000");
+  keep_backup(server, "20261102T000000");
+  std::filesystem::create_directories(server.catalogue().base_directory({"20261101T000000"}));
+  RecordedMessages messages;
+  EXPECT_THAT(load_and_warn(messages, server).list.backups, SizeIs(2));
+  EXPECT_THAT(messages.lines,
+              ElementsAre("WARNING: backup 20261102T000000 cannot be restored: its directory is "
+                          "missing. 'barman catalogue-check main' tells what can be recovered"));
+}
+
 TEST(BackupFacts, ADamagedIndexTellsHowToMendIt) {
   const TestServer site;
   const server::Server server = site.make();
@@ -83,12 +96,13 @@ TEST(BackupFacts, RetentionIsToldOfServersWithAPolicy) {
   const std::vector<catalogue::BackupInfo> backups = {
       catalogue::make_backup("20261101T000000", kFirst, kFirst),
       catalogue::make_backup("20261102T000000", kSecond, kSecond)};
-  EXPECT_FALSE(list_retention_statuses(site.make(), backups).has_value());
+  EXPECT_FALSE(list_retention_statuses(site.make(), backups, {}).has_value());
   for (const catalogue::BackupInfo& backup : backups) {
     std::filesystem::create_directories(site.make().catalogue().base_directory(backup.id));
   }
   site.config.retention_policy = config::RetentionPolicy{.count = 1};
-  const auto statuses = list_retention_statuses(site.make(), backups);
+  const auto statuses = list_retention_statuses(
+      site.make(), backups, site.make().catalogue().list_annotations());
   ASSERT_TRUE(statuses.has_value());
   EXPECT_EQ(statuses->at({"20261101T000000"}), catalogue::RetentionStatus::obsolete);
   EXPECT_EQ(statuses->at({"20261102T000000"}), catalogue::RetentionStatus::valid);

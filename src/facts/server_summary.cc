@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "catalogue/chain_doubt.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::facts {
@@ -35,7 +36,9 @@ std::optional<RecoverySpan> find_recovery_span(const std::vector<BackupInfo>& ba
                                                std::optional<double> newest_wal_mtime) {
   std::vector<Timestamp> ends;
   for (const BackupInfo& backup : backups) {
-    if (!is_usable(backup) || annotations.being_deleted.contains(backup.id)) continue;
+    if (!is_usable(backup) || !catalogue::find_chain_doubt(backups, annotations, backup).empty()) {
+      continue;
+    }
     const auto keep = annotations.keeps.find(backup.id);
     const bool is_standalone =
         keep != annotations.keeps.end() && keep->second == catalogue::KeepTarget::standalone;

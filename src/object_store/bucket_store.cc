@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "base/worker_pool.h"
+#include "object_store/compact_listing.h"
 #include "object_store/range_reader.h"
 #include "pipeline/relative_path.h"
 
@@ -144,13 +145,12 @@ std::optional<storage::ObjectFacts> BucketStore::find(const std::string& key) co
                               .mtime_seconds = time->time.seconds()};
 }
 
-std::vector<ListedPage> BucketStore::list_pages(std::string_view prefix,
-                                                std::string_view delimiter) const {
+void BucketStore::for_each_page(std::string_view prefix, std::string_view delimiter,
+                                const std::function<void(const ListedPage&)>& visitor) const {
   storage::require_prefix(prefix, teller());
-  std::vector<ListedPage> pages;
   std::string token;
   do {
-    ListedPage page = in_context(fmt::format("listing {}", teller()), [&] {
+    const ListedPage page = in_context(fmt::format("listing {}", teller()), [&] {
       return list_page(shared_client_->full_key(prefix), delimiter, token);
     });
     // A store that hands out the same page for ever would never come to its end.
@@ -158,47 +158,41 @@ std::vector<ListedPage> BucketStore::list_pages(std::string_view prefix,
       throw Error(ErrorKind::corrupt, fmt::format("the listing of {} does not go on", teller()));
     }
     token = page.is_truncated ? page.next_token : "";
-    pages.push_back(std::move(page));
+    visitor(page);
   } while (!token.empty());
   has_seen_bucket();
-  return pages;
 }
 
+// Not every store keeps the order from page to page, or has one: nothing is told before all is
+// known.
 void BucketStore::list(std::string_view prefix, const storage::ObjectVisitor& visitor) const {
-  std::vector<storage::ObjectFacts> objects;
-  for (ListedPage& page : list_pages(prefix, "")) {
-    for (storage::ObjectFacts& object : page.objects) {
-      auto key = own_key(object.key);
+  CompactListing objects;
+  for_each_page(prefix, "", [&](const ListedPage& page) {
+    for (const storage::ObjectFacts& object : page.objects) {
+      const auto key = own_key(object.key);
       // Other programs make "directories" and names that are none of ours.
       if (!key || !pipeline::is_safe_relative_path(*key) ||
           key->ends_with(storage::kTemporarySuffix)) {
         continue;
       }
-      object.key = std::move(*key);
-      objects.push_back(std::move(object));
+      storage::ObjectFacts own = object;
+      own.key = *key;
+      objects.add(own);
     }
-  }
-  // Not every store keeps the order from page to page, or has one.
-  if (!std::ranges::is_sorted(objects, {}, &storage::ObjectFacts::key)) {
-    std::ranges::sort(objects, {}, &storage::ObjectFacts::key);
-  }
-  const auto is_same = [](const storage::ObjectFacts& a, const storage::ObjectFacts& b) {
-    return a.key == b.key;
-  };
-  objects.erase(std::unique(objects.begin(), objects.end(), is_same), objects.end());
-  for (const storage::ObjectFacts& object : objects) visitor(object);
+  });
+  objects.visit(visitor);
 }
 
 std::vector<std::string> BucketStore::list_directories(std::string_view prefix) const {
   std::set<std::string> directories;
-  for (const ListedPage& page : list_pages(prefix, "/")) {
+  for_each_page(prefix, "/", [&](const ListedPage& page) {
     for (const std::string& full_key : page.directories) {
       auto key = own_key(full_key);
       if (!key || !key->ends_with('/')) continue;
       key->pop_back();
       if (pipeline::is_safe_relative_path(*key)) directories.insert(std::move(*key));
     }
-  }
+  });
   return {directories.begin(), directories.end()};
 }
 

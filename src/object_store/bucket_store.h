@@ -67,7 +67,8 @@ class BucketStore : public ObjectStore {
 
  private:
   [[noreturn]] void throw_missing_bucket(ErrorKind kind) const;
-  std::vector<ListedPage> list_pages(std::string_view prefix, std::string_view delimiter) const;
+  void for_each_page(std::string_view prefix, std::string_view delimiter,
+                     const std::function<void(const ListedPage&)>& visitor) const;
 
   const std::shared_ptr<StoreClient> shared_client_;
   const Words words_;

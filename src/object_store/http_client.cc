@@ -24,6 +24,10 @@ namespace {
 // What is kept of a body that goes into memory: listings are the largest, of 1,000 names.
 constexpr std::size_t kMaxBodySize = std::size_t{32} << 20;
 constexpr long kBufferSize = 256L << 10;
+// Of an answer, bytes a second: what comes more slowly is no store, but something that is broken.
+constexpr long kSlowestAnswer = 256;
+// A multiple of the read timeout.
+constexpr int kAnswerTimeouts = 10;
 
 struct CurlDeleter {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -65,6 +69,9 @@ struct HttpTransfer {
   HttpAnswer answer = {};
   std::size_t sent_size = 0;
   bool is_interrupted = false;
+  bool is_too_slow = false;
+  // When all of the request had been sent.
+  std::optional<std::chrono::steady_clock::time_point> sent_at = {};
 
   static std::size_t read(char* buffer, std::size_t size, std::size_t count, void* self) {
     auto& transfer = *static_cast<HttpTransfer*>(self);
@@ -116,7 +123,17 @@ struct HttpTransfer {
         transfer.settings.interrupt.is_requested()) {
       transfer.is_interrupted = true;
     }
-    return transfer.is_interrupted ? 1 : 0;
+    transfer.look_at_clock();
+    return transfer.is_interrupted || transfer.is_too_slow ? 1 : 0;
+  }
+
+  // Who keeps the connection alive with a byte now and then has not answered either.
+  std::chrono::seconds answer_limit() const { return kAnswerTimeouts * settings.read_timeout; }
+  void look_at_clock() {
+    if (request.into || sent_size < request.body.size()) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (!sent_at) sent_at = now;
+    is_too_slow = now - *sent_at > answer_limit();
   }
 
   bool take_body(std::string_view data) {
@@ -184,7 +201,8 @@ void set_connection(const HttpTransfer& transfer) {
   curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(settings.connect_timeout.count()));
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT,
+                   transfer.request.body.empty() ? kSlowestAnswer : 1L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(settings.read_timeout.count()));
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, kBufferSize);
@@ -312,6 +330,10 @@ HttpAnswer HttpClient::send(const HttpRequest& request) const {
   transfer.answer.failure = failure_of(code);
   if (code != CURLE_OK) {
     transfer.answer.failure_text = text[0] != '\0' ? text.data() : curl_easy_strerror(code);
+    if (transfer.is_too_slow) {
+      transfer.answer.failure_text =
+          fmt::format("the answer was not whole after {} s", transfer.answer_limit().count());
+    }
   }
   return std::move(transfer.answer);
 }

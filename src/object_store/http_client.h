@@ -70,7 +70,8 @@ inline constexpr std::chrono::milliseconds kConnectTimeout = std::chrono::second
 
 struct HttpSettings {
   std::chrono::milliseconds connect_timeout = kConnectTimeout;
-  // Without a byte in either direction.
+  // Without a byte in either direction; of an answer without a few hundred bytes a second. One that
+  // is kept in memory must be whole within ten times as long.
   std::chrono::seconds read_timeout{60};
   std::string ca_file;
   // For http:// when only HTTP_PROXY is set, which libcurl does not look at.

@@ -36,6 +36,8 @@ struct BackupListRow {
   std::optional<BackupListSizes> sizes;
   // It does not lead to the present; for tables.
   bool is_abandoned = false;
+  // False: files of it, or of a backup that it builds on, are missing; for tables.
+  bool is_restorable = true;
   // none also without a retention policy.
   catalogue::RetentionStatus retention = catalogue::RetentionStatus::none;
 };

@@ -28,6 +28,13 @@ Color status_color(BackupStatus status) {
   return status == BackupStatus::failed ? Color::red : Color::yellow;
 }
 
+// What stands behind the status, and the color of both.
+std::pair<const char*, Color> remark_of(const BackupListRow& row) {
+  if (!row.is_restorable) return {", not restorable", Color::red};
+  if (row.is_abandoned) return {", abandoned", Color::yellow};
+  return {"", status_color(row.status)};
+}
+
 TableCell retention_cell(RetentionStatus status) {
   if (status == RetentionStatus::none) return {};
   const bool is_obsolete =
@@ -38,14 +45,13 @@ TableCell retention_cell(RetentionStatus status) {
 
 std::vector<TableCell> backup_cells(std::string_view server, const BackupListRow& row,
                                     Timestamp now) {
+  const auto [remark, color] = remark_of(row);
   std::vector<TableCell> cells = {
       {.text = std::string(server)},
       {.text = row.id.value},
       {.text = printable(row.name.value_or(""))},
       {.text = std::string(catalogue::type_text(row.type))},
-      {.text = std::string(catalogue::status_text(row.status)) +
-               (row.is_abandoned ? ", abandoned" : ""),
-       .color = row.is_abandoned ? Color::yellow : status_color(row.status)}};
+      {.text = std::string(catalogue::status_text(row.status)) + remark, .color = color}};
   if (row.sizes) {
     const std::optional<Timestamp>& end = row.sizes->end_time;
     cells.push_back({.text = end ? shown_second(*end) : "unknown"});

@@ -121,6 +121,14 @@ TEST(BackupTable, ShowsEverythingOnAWideTerminal) {
   EXPECT_THAT(lines[5], HasSubstr("Recovery window: 10d 0h"));
 }
 
+TEST(BackupTable, SaysOfABackupThatItCannotBeRestored) {
+  std::vector<BackupListRow> rows = table_rows();
+  rows[1].is_restorable = false;
+  rows[1].is_abandoned = true;
+  EXPECT_THAT(backup_table("main", rows, std::nullopt, style_of(160))[2],
+              HasSubstr("  DONE, not restorable  "));
+}
+
 TEST(BackupTable, FitsEightyColumnsAndLess) {
   EXPECT_EQ(backup_table("main", table_rows(), sample_span(), style_of(80))[2],
             "20261121T014915  nightly  full   DONE    10h 10m  22.4 MiB        0 B  VALID");

@@ -88,8 +88,9 @@ BackupChoice look_up(const server::Server& server, RestoreRequest& request) {
   const bool is_automatic =
       catalogue::parse_backup_word(request.backup) == catalogue::BackupWord::automatic;
   if (is_automatic) refuse_target_for_automatic_choice(request.target);
-  const catalogue::BackupList list = server.catalogue().list_backups();
-  catalogue::Annotations annotations = server.catalogue().list_annotations();
+  catalogue::KnownBackups known = server.catalogue().load();
+  const catalogue::BackupList& list = known.list;
+  catalogue::Annotations& annotations = known.annotations;
   const catalogue::Branches branches = wal_archive::read_branches(server, list.backups);
   BackupChoice choice;
   if (is_automatic) {

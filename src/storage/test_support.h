@@ -270,4 +270,49 @@ class DistantStorage final : public Storage {
   Storage& storage_;
 };
 
+// What another one is asked, counted.
+class CountingStorage final : public Storage {
+ public:
+  explicit CountingStorage(Storage& storage) : storage_(storage) {}
+
+  struct Counts {
+    unsigned lists = 0;
+    unsigned opens = 0;
+    unsigned others = 0;
+    friend bool operator==(const Counts&, const Counts&) = default;
+  };
+  // Since the last call.
+  Counts take_counts() {
+    return {.lists = lists_.exchange(0), .opens = opens_.exchange(0), .others = others_.exchange(0)};
+  }
+
+  std::unique_ptr<pipeline::Sink> create(const std::string& key, IfPresent if_present) override {
+    ++others_;
+    return storage_.create(key, if_present);
+  }
+  std::unique_ptr<pipeline::ContentFile> open(const std::string& key) const override {
+    ++opens_;
+    return storage_.open(key);
+  }
+  std::optional<ObjectFacts> find(const std::string& key) const override {
+    ++others_;
+    return storage_.find(key);
+  }
+  void list(std::string_view prefix, const ObjectVisitor& visitor) const override {
+    ++lists_;
+    storage_.list(prefix, visitor);
+  }
+  void remove(std::span<const std::string> keys) override {
+    ++others_;
+    storage_.remove(keys);
+  }
+  std::string describe(const std::string& key) const override { return storage_.describe(key); }
+
+ private:
+  Storage& storage_;
+  mutable std::atomic<unsigned> lists_ = 0;
+  mutable std::atomic<unsigned> opens_ = 0;
+  mutable std::atomic<unsigned> others_ = 0;
+};
+
 }  // namespace barman::storage

@@ -16,7 +16,6 @@
 #include "base/log_components.h"
 #include "base/worker_pool.h"
 #include "compression/codec.h"
-#include "pipeline/relative_path.h"
 #include "pipeline/tar_reader.h"
 #include "storage/object_text.h"
 #include "stored/archive_tree.h"
@@ -189,36 +188,20 @@ void read_archive(const storage::Storage& storage, const StoredArchive& archive,
   push_object(storage, archive.key, *sink);
 }
 
-std::vector<std::uint32_t> separate_oids(const catalogue::BackupInfo& backup) {
-  std::vector<std::uint32_t> oids;
-  for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
-    if (tablespace.location != pipeline::in_place_location(tablespace.oid)) {
-      oids.push_back(tablespace.oid);
-    }
-  }
-  return oids;
-}
-
 // Numbered from 0, without a gap.
 std::vector<StoredArchive> archives_of_tree(const catalogue::CloudCatalogue& bucket,
                                             const catalogue::BackupInfo& backup,
                                             const catalogue::BackupObjects& objects,
                                             std::uint32_t oid) {
+  const std::string place = bucket.layout().shown(bucket.layout().backup_prefix(backup.id));
+  if (const auto problem = catalogue::find_archive_problem(objects, oid, place); !problem.empty()) {
+    throw Error(ErrorKind::corrupt,
+                fmt::format("backup '{}' {} in the bucket", backup.id.value, problem),
+                kRestoreAnother);
+  }
   std::vector<StoredArchive> archives;
   for (const StoredArchive& archive : objects.archives) {
     if (archive.name.tablespace_oid == oid) archives.push_back(archive);
-  }
-  const std::string prefix = bucket.layout().shown(bucket.layout().backup_prefix(backup.id));
-  for (std::uint32_t number = 0; number < std::max<std::size_t>(archives.size(), 1); ++number) {
-    if (number < archives.size() && archives[number].name.number == number) continue;
-    const bool is_double = number < archives.size() && archives[number].name.number < number;
-    const std::string name = catalogue::format_archive_name(
-        {.tablespace_oid = oid, .number = is_double ? number - 1 : number});
-    throw Error(
-        ErrorKind::corrupt,
-        fmt::format("backup '{}' {} \"{}{}\" in the bucket", backup.id.value,
-                    is_double ? "has two forms of the archive" : "lacks the archive", prefix, name),
-        kRestoreAnother);
   }
   return archives;
 }
@@ -359,12 +342,10 @@ std::vector<BackupTree> open_bucket_backup(const catalogue::CloudCatalogue& buck
                                            const OpenOptions& options) {
   const catalogue::BackupObjects objects = bucket.list_objects(backup.id);
   warn_of_foreign(bucket.layout().shown(bucket.layout().backup_prefix(backup.id)), objects);
-  std::vector<std::uint32_t> oids = separate_oids(backup);
-  oids.push_back(0);
   const auto cache = std::make_shared<FrameCache>(
       std::min(kMaxCachedFrames, 2 * std::thread::hardware_concurrency() + 2));
   std::vector<BackupTree> trees;
-  for (const std::uint32_t oid : oids) {
+  for (const std::uint32_t oid : catalogue::trees_of(backup)) {
     std::vector<StoredArchive> archives = archives_of_tree(bucket, backup, objects, oid);
     refuse_secrets(bucket, archives, options.cipher);
     auto tree = open_indexed(bucket, backup.id, archives, objects, cache);
@@ -390,10 +371,9 @@ void require_decryptable(const catalogue::CloudCatalogue& bucket,
 void require_bucket_archives(const catalogue::CloudCatalogue& bucket,
                              const catalogue::BackupInfo& backup) {
   const catalogue::BackupObjects objects = bucket.list_objects(backup.id);
-  for (const std::uint32_t oid : separate_oids(backup)) {
+  for (const std::uint32_t oid : catalogue::trees_of(backup)) {
     archives_of_tree(bucket, backup, objects, oid);
   }
-  archives_of_tree(bucket, backup, objects, 0);
 }
 
 }  // namespace barman::stored

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "catalogue/backup_kind.h"
 #include "pipeline/relative_path.h"
+#include "postgres/versions.h"
 #include "stored/archive_file.h"
 #include "stored/backup_chain.h"
 #include "stored/backup_writer.h"
@@ -118,8 +119,10 @@ void require_files(const catalogue::Catalogue& catalogue, const BackupInfo& back
       require_directory(backup, catalogue.tablespace_directory(backup.id, tablespace.oid));
     }
   }
-  if (catalogue::source_of(backup) == catalogue::SourceKind::postgres_stream &&
-      !find_file(manifest_in(data))) {
+  const bool has_manifest =
+      catalogue::source_of(backup) == catalogue::SourceKind::postgres_stream &&
+      backup.version.value_or(postgres::kVersion13) >= postgres::kVersion13;
+  if (has_manifest && !find_file(manifest_in(data))) {
     refuse(backup, fmt::format("has lost \"{}\"", manifest_in(data).string()));
   }
 }

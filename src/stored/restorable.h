@@ -10,7 +10,7 @@
 namespace barman::stored {
 
 // Throws `corrupt` naming what is missing of this backup alone: the data directory or its archive,
-// those of its tablespaces, the manifest of a backup by streaming.
+// those of its tablespaces, the manifest of a backup by streaming (of PostgreSQL 13 and later).
 void require_files(const catalogue::Catalogue& catalogue, const catalogue::BackupInfo& backup);
 
 // Reads the metadata again. Throws `corrupt` or `not_found` when it lacks what a restore needs,

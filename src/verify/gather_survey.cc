@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "catalogue/backup_kind.h"
+#include "catalogue/cloud_catalogue.h"
 #include "postgres/versions.h"
 #include "stored/archive_file.h"
 #include "stored/backup_store.h"
@@ -41,9 +42,16 @@ bool has_plain_files(const BackupInfo& info) {
 
 std::string damaged_backup(const BackupInfo& info) { return "backup " + info.id.value; }
 
-void add_damage(SurveyedBackup& backup, std::string reason) {
-  backup.damage.push_back({Finding::Severity::error, damaged_backup(backup.info), std::move(reason),
-                           "Do not rely on this backup: take a new one, and look at the disk."});
+constexpr const char* kLookAtDisk =
+    "Do not rely on this backup: take a new one, and look at the disk.";
+constexpr const char* kLookAtBucket =
+    "Do not rely on this backup: take a new one, and find out who deletes in the bucket (its "
+    "lifecycle rules, other hosts with keys); versions that it keeps can be brought back.";
+
+void add_damage(SurveyedBackup& backup, std::string reason,
+                const std::string& next_step = kLookAtDisk) {
+  backup.damage.push_back(
+      {Finding::Severity::error, damaged_backup(backup.info), std::move(reason), next_step});
 }
 
 void compare_with_manifest(const server::Server& server, VerifyDepth depth, Progress& progress,
@@ -107,14 +115,19 @@ void survey_archives(const server::Server& server, VerifyDepth depth, Progress& 
 // Each archive is there; what is in them is read with --deep only.
 void survey_bucket(const server::Server& server, VerifyDepth depth, Progress& progress,
                    SurveyedBackup& backup) {
-  try {
-    stored::require_files(server.catalogue(), backup.info);
-  } catch (const Error& error) {  // Damage of this backup; the others are looked at.
-    if (error.kind() != ErrorKind::corrupt) throw;
-    return add_damage(backup, error.describe());
+  if (!backup.objects) {
+    backup.objects = server.catalogue().bucket()->list_objects(backup.info.id);
   }
-  const bool has_manifest =
-      is_there(stored::BackupStore(server.catalogue()).manifest_path(backup.info.id));
+  const std::string problem = catalogue::find_archive_problem(backup.info, *backup.objects);
+  if (!problem.empty()) {
+    const std::string place = server.catalogue().shown_directory(backup.info.id);
+    return add_damage(backup,
+                      fmt::format("it {} in the bucket, below \"{}/\"", problem, place),
+                      kLookAtBucket);
+  }
+  const bool has_manifest = std::ranges::find(backup.objects->other_names,
+                                              std::string(catalogue::kManifestObject)) !=
+                            backup.objects->other_names.end();
   if (depth == VerifyDepth::sizes || !has_manifest) {
     backup.not_looked_at = has_manifest ? "archives are there and were not read (--deep reads them)"
                                         : "archives are there, and no manifest tells what they "
@@ -227,8 +240,9 @@ void add_received(const catalogue::CatalogueLocations& locations, SurveyFacts& f
 SurveyFacts gather_wal_survey(const server::Server& server) {
   const catalogue::Catalogue& catalogue = server.catalogue();
   const catalogue::CatalogueLocations& locations = server.locations();
-  catalogue::BackupList list = catalogue.list_backups();
-  const catalogue::Annotations annotations = catalogue.list_annotations();
+  catalogue::KnownBackups known = catalogue.load();
+  catalogue::BackupList& list = known.list;
+  const catalogue::Annotations& annotations = known.annotations;
   SurveyFacts facts = {.server_name = server.name(),
                        .segment_size = segment_size_of(list.backups),
                        .broken = std::move(list.broken)};
@@ -250,6 +264,9 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
     const auto keep = annotations.keeps.find(backup.info.id);
     if (keep != annotations.keeps.end()) backup.keep = keep->second;
     backup.is_being_deleted = annotations.being_deleted.contains(backup.info.id);
+    if (known.annotations.objects) {
+      backup.objects = std::move((*known.annotations.objects)[backup.info.id]);
+    }
     facts.backups.push_back(std::move(backup));
   }
   return facts;

@@ -39,6 +39,8 @@ struct SurveyedBackup {
   catalogue::BackupInfo info;
   std::optional<catalogue::KeepTarget> keep;
   bool is_being_deleted = false;
+  // In a bucket that was listed: what lies there of it.
+  std::optional<catalogue::BackupObjects> objects = {};
   // What is wrong with its files.
   std::vector<Finding> damage;
   // What of it nobody has looked at: "its archives were not read"; "" = nothing.

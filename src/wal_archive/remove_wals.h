@@ -11,10 +11,18 @@
 
 namespace barman::wal_archive {
 
-// Returns the names removed, in the order of the index; telling them is the caller's business.
+struct RemovedWals {
+  // In the order of the index.
+  std::vector<std::string> names;
+  // A sentence about what the storage does not let go yet, with worm_mode or locked objects; "" =
+  // nothing.
+  std::string left;
+};
+
+// Telling both is the caller's business.
 // First the files go, durably, then, at one stroke, their lines: after a crash between, the next
-// removal ends the work. With worm_mode, what is immutable stays. Throws server::HookAborted before
-// anything is removed.
-std::vector<std::string> remove_wals(const server::Server& server, WalRemovalPlan plan);
+// removal ends the work. What is immutable stays, and what is locked in a bucket is noted
+// (locked_wal.h). Throws server::HookAborted before anything is removed.
+RemovedWals remove_wals(const server::Server& server, WalRemovalPlan plan);
 
 }  // namespace barman::wal_archive

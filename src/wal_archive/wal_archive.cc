@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "compression/codec.h"
 #include "compression/stored_file.h"
 #include "object_store/object_store.h"
 #include "server/server_storage.h"
@@ -77,6 +79,26 @@ catalogue::CatalogueLocations archive_locations(const server::Server& server) {
     locations.wals_directory = bucket->url().text();
   }
   return locations;
+}
+
+// Piece by piece.
+void push_decoded(pipeline::ContentFile& object, const WalStoredForm& form, const fs::path& path,
+                  pipeline::Sink& target) {
+  constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
+  pipeline::Sink* sink = &target;
+  std::unique_ptr<pipeline::Sink> decompressor;
+  if (form.algorithm) {
+    decompressor = compression::make_decompressor(*form.algorithm, target, path.string());
+    sink = decompressor.get();
+  }
+  std::vector<std::byte> buffer(kPieceBytes);
+  for (std::uint64_t offset = 0; offset < object.size_bytes();) {
+    const std::size_t size = object.read_at(offset, buffer);
+    if (size == 0) break;
+    sink->write(Bytes(buffer).first(size));
+    offset += size;
+  }
+  sink->finish();
 }
 
 std::string name_in(const std::string& key) { return key.substr(key.rfind('/') + 1); }
@@ -159,6 +181,28 @@ std::optional<WalIndexEntry> WalArchive::inspect(std::string_view name) const {
 
 void WalArchive::read(const StoredWal& wal, pipeline::Sink& sink) const {
   coding_.decode(wal.form, wal.file, wal.path, sink);
+}
+
+bool WalArchive::read_along(std::string_view name, pipeline::Sink& sink) const {
+  if (is_in_bucket()) {
+    std::unique_ptr<pipeline::ContentFile> object;
+    try {
+      object = storage_->open(key_of(name));
+    } catch (const Error& error) {  // Absence is an answer.
+      if (error.kind() != ErrorKind::not_found) throw;
+      return false;
+    }
+    std::array<std::byte, WalCoding::kIdentifyingBytes> first = {};
+    const WalStoredForm form = coding_.identify(Bytes(first).first(object->read_at(0, first)));
+    // Filters of others want files.
+    if (!form.is_custom && !form.encryption) {
+      push_decoded(*object, form, path_of(name), sink);
+      return true;
+    }
+  }
+  const std::optional<StoredWal> wal = find(name);
+  if (wal) read(*wal, sink);
+  return wal.has_value();
 }
 
 std::string WalArchive::read_text(std::string_view name) const {
@@ -354,8 +398,8 @@ void WalArchive::place(const fs::path& file, const WalIndexEntry& entry) const {
   remove_durably(file);
 }
 
-std::uint64_t WalArchive::remove(const WalRemovalPlan& plan,
-                                 const WalRemovalObserver& observer) const {
+WalRemovalResult WalArchive::remove(const WalRemovalPlan& plan,
+                                    const WalRemovalObserver& observer) const {
   WalIndex lines = index();
   return remove_planned_wal(plan, lines, storage(), observer);
 }

@@ -80,6 +80,10 @@ class WalArchive {
   std::optional<WalIndexEntry> inspect(std::string_view name) const;
   // Its plain content; the sink is finished. Throws as WalCoding::decode().
   void read(const StoredWal& wal, pipeline::Sink& sink) const;
+  // The same of the file of that name, without a copy of it: of a bucket in ranges, so that a sink
+  // that throws when it has enough saves the rest. False, and nothing written, when it is not
+  // there.
+  bool read_along(std::string_view name, pipeline::Sink& sink) const;
   // The plain content of a small one (timeline history, label); read_text() throws SystemError when
   // it does not exist.
   std::string read_text(std::string_view name) const;
@@ -148,8 +152,8 @@ class WalArchive {
   // Changes. Gives a durable file of another directory of the same file system its place, durably;
   // its line is the caller's next step.
   void place(const std::filesystem::path& file, const WalIndexEntry& entry) const;
-  // The files, for good; then their lines: the commit point. Returns how many lines went.
-  std::uint64_t remove(const WalRemovalPlan& plan, const WalRemovalObserver& observer) const;
+  // The files, for good; then their lines: the commit point.
+  WalRemovalResult remove(const WalRemovalPlan& plan, const WalRemovalObserver& observer) const;
 
  private:
   // nullptr when the files are none of this host.

@@ -29,7 +29,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kCustom = "custom";
-constexpr std::size_t kFirstBytes = 64;
 
 // "0x1f8b" as bytes; the configuration has checked the form.
 std::string parse_magic(const std::optional<std::string>& text) {
@@ -125,24 +124,28 @@ std::string WalCoding::problem() const {
 }
 
 WalStoredForm WalCoding::identify(const Fd& file, const fs::path& path) const {
-  WalStoredForm form = identify_received(file, path);
+  std::array<std::byte, kIdentifyingBytes> first = {};
+  return identify(Bytes(first).first(read_full_at(file, first, 0, path)));
+}
+WalStoredForm WalCoding::identify(Bytes first_bytes) const {
+  WalStoredForm form = identify_begin(first_bytes);
   if (!form.is_plain() || !is_custom_ || !magic_.empty()) return form;
-  std::array<std::byte, kFirstBytes> first = {};
-  const std::size_t size = read_full_at(file, first, 0, path);
-  form.is_custom = !looks_plain(as_text(Bytes(first).first(size)));
+  form.is_custom = !looks_plain(as_text(first_bytes.first(
+      std::min(first_bytes.size(), kIdentifyingBytes))));
   return form;
 }
-
 WalStoredForm WalCoding::identify_received(const Fd& file, const fs::path& path) const {
-  std::array<std::byte, kFirstBytes> first = {};
-  const Bytes bytes = Bytes(first).first(read_full_at(file, first, 0, path));
-  const WalEncoding encoding = detect_wal_encoding(bytes);
+  std::array<std::byte, kIdentifyingBytes> first = {};
+  return identify_begin(Bytes(first).first(read_full_at(file, first, 0, path)));
+}
+WalStoredForm WalCoding::identify_begin(Bytes first_bytes) const {
+  const WalEncoding encoding = detect_wal_encoding(first_bytes);
   // The words are tried in alphabetical order, and the first one wins.
-  const bool is_custom =
-      !magic_.empty() && as_text(bytes).starts_with(magic_) && encoding.compression != "bzip2";
+  const bool is_custom = !magic_.empty() && as_text(first_bytes).starts_with(magic_) &&
+                         encoding.compression != "bzip2";
   if (is_custom) return {.is_custom = true};
   if (encoding.encryption) return {.encryption = encoding.encryption};
-  return {.algorithm = compression::detect(bytes)};
+  return {.algorithm = compression::detect(first_bytes)};
 }
 
 CodingSteps WalCoding::steps_for(const WalStoredForm& received) const {

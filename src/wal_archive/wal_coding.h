@@ -58,6 +58,9 @@ class WalCoding {
   // plain.
   WalStoredForm identify(const Fd& file, const std::filesystem::path& path) const;
   WalStoredForm identify_received(const Fd& file, const std::filesystem::path& path) const;
+  // Of a file in the archive whose first bytes these are; kIdentifyingBytes are enough.
+  static constexpr std::size_t kIdentifyingBytes = 64;
+  WalStoredForm identify(Bytes first_bytes) const;
 
   // Compresses and encrypts as configured. `source` is read from its beginning; `target` is a file
   // that can be read, too, and is not fsynced. What a custom filter made is read back and compared.
@@ -76,6 +79,7 @@ class WalCoding {
                pipeline::Sink& target) const;
 
  private:
+  WalStoredForm identify_begin(Bytes first_bytes) const;
   void require_same_content(const Fd& source, const std::filesystem::path& source_path,
                             const Fd& compressed,
                             const std::filesystem::path& compressed_path) const;

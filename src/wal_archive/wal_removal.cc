@@ -110,6 +110,20 @@ WalRemovalPlan plan_first_backup_purge(const catalogue::BackupList& list,
   return make_plan(list.backups, first.id, &first, standalone);
 }
 
+WalRemovalPlan plan_unneeded_wal(const catalogue::BackupList& list,
+                                 const std::set<catalogue::BackupId>& standalone) {
+  if (!list.broken.empty()) return nothing_beside(list.broken.front());
+  const auto boundary = std::find_if(list.backups.begin(), list.backups.end(),
+                                     [&](const catalogue::BackupInfo& backup) {
+                                       return backup.is_copy_done() &&
+                                              !standalone.contains(backup.id);
+                                     });
+  if (boundary == list.backups.end() || !boundary->begin_wal) {
+    return nothing("no backup tells from where on WAL is needed");
+  }
+  return make_plan(list.backups, {}, &*boundary, standalone);
+}
+
 namespace {
 
 // Files of some directories at once: each directory is flushed once then.
@@ -149,6 +163,7 @@ class ObjectRemover {
   std::uint64_t count() const { return count_; }
   // Names.
   const std::set<std::string, std::less<>>& left() const { return left_; }
+  const std::string& refusal() const { return refusal_; }
 
  private:
   void remove_objects(const std::vector<std::string>& keys) {
@@ -161,6 +176,7 @@ class ObjectRemover {
           error.kind() == ErrorKind::remote || error.kind() == ErrorKind::permission;
       if (if_immutable_ == IfImmutable::fail || storage_.local() != nullptr || !is_refused) throw;
       log::info(log::kCatalogueComponent, "{}", error.describe());
+      refusal_ = error.describe();
       return note_left(keys);
     }
     // One by one, to know which.
@@ -169,6 +185,7 @@ class ObjectRemover {
         storage_.remove(std::span(keys).subspan(i, 1));
       } catch (const SystemError& error) {
         if (!means_immutable(error.error_number())) throw;
+        refusal_ = error.describe();
         left_.insert(entries_[i].name);
       }
     }
@@ -195,19 +212,20 @@ class ObjectRemover {
   const WalRemovalObserver& observer_;
   const IfImmutable if_immutable_;
   std::set<std::string, std::less<>> left_;
+  std::string refusal_;
   std::vector<WalIndexEntry> entries_;
   std::uint64_t count_ = 0;
 };
 
 }  // namespace
 
-std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
-                                 storage::Storage& storage, const WalRemovalObserver& observer) {
-  if (!plan.is_removing) return 0;
+WalRemovalResult remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
+                                    storage::Storage& storage, const WalRemovalObserver& observer) {
+  if (!plan.is_removing) return {};
   // A damaged index stops the removal before its first file, not in the middle.
   std::vector<LineRange> doomed =
       index.find_lines([&](const WalIndexLine& line) { return plan.removes(line.name); });
-  if (doomed.empty()) return 0;
+  if (doomed.empty()) return {};
   using IfImmutable = ObjectRemover::IfImmutable;
   ObjectRemover remover(storage, observer,
                         plan.leaves_immutable ? IfImmutable::leave : IfImmutable::fail);
@@ -215,16 +233,14 @@ std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
     index.for_each_of(range, [&](const WalIndexLine& line) { remover.add(line.entry()); });
   }
   remover.remove();
-  const std::uint64_t count = remover.count();
+  const WalRemovalResult result = {.count = remover.count(),
+                                   .left = {remover.left().begin(), remover.left().end()},
+                                   .refusal = remover.refusal()};
   if (!remover.left().empty()) {
-    log::warning(
-        log::kCatalogueComponent,
-        "{} WAL files, from {} on, are still immutable: they stay until WAL is removed again",
-        remover.left().size(), *remover.left().begin());
     doomed = index.find_lines([&](const WalIndexLine& line) {
       return plan.removes(line.name) && !remover.left().contains(line.name);
     });
-    if (doomed.empty()) return count;
+    if (doomed.empty()) return result;
   }
   // Commit point: the lines go once their files are gone for good.
   try {
@@ -233,9 +249,9 @@ std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
     // Lines of files that are gone do no harm, and go with the next removal.
     if (!is_out_of_space(error.error_number())) throw;
     log::warning(log::kCatalogueComponent, "{}: the lines of {} removed files stay for now",
-                 error.describe(), count);
+                 error.describe(), result.count);
   }
-  return count;
+  return result;
 }
 
 }  // namespace barman::wal_archive

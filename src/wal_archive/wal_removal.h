@@ -71,13 +71,26 @@ WalRemovalPlan plan_first_backup_purge(const catalogue::BackupList& list,
                                        const catalogue::BackupInfo& first,
                                        const std::set<catalogue::BackupId>& standalone);
 
+// What no backup of the list needs, whenever it should have gone: from before the oldest usable one
+// that is not kept standalone.
+WalRemovalPlan plan_unneeded_wal(const catalogue::BackupList& list,
+                                 const std::set<catalogue::BackupId>& standalone);
+
 // Hears of each file that is gone, in the order of the index; may be empty.
 using WalRemovalObserver = std::function<void(const WalIndexEntry& entry)>;
 
 // Removes the objects, then their lines: a crash in between leaves lines without files, which the
 // next removal takes. Files that are gone already are a log message, and so are those that stay
-// because they are immutable. Returns how many lines went.
-std::uint64_t remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
-                                 storage::Storage& storage, const WalRemovalObserver& observer);
+// because they are immutable.
+struct WalRemovalResult {
+  // Lines that went.
+  std::uint64_t count = 0;
+  // Of files that are still immutable, ascending: they keep their lines.
+  std::vector<std::string> left;
+  // What the storage has said of them.
+  std::string refusal;
+};
+WalRemovalResult remove_planned_wal(const WalRemovalPlan& plan, WalIndex& index,
+                                    storage::Storage& storage, const WalRemovalObserver& observer);
 
 }  // namespace barman::wal_archive

@@ -103,6 +103,22 @@ TEST(WalRemoval, TheFirstBackupPurgesWhatIsBeforeIt) {
   EXPECT_FALSE(plan_first_backup_purge(list, list.backups[1], {}).is_removing);
 }
 
+TEST(WalRemoval, NobodyNeedsWhatIsBeforeTheOldestBackupThatIsNotStandalone) {
+  catalogue::BackupList list = {.backups = {backup(1, 2, 3), backup(2, 5, 6), backup(3, 8, 9)},
+                                .broken = {}};
+  WalRemovalPlan plan = plan_unneeded_wal(list, {});
+  EXPECT_TRUE(plan.removes(segment(1)));
+  EXPECT_FALSE(plan.removes(segment(2)));
+  plan = plan_unneeded_wal(list, {list.backups[0].id});
+  EXPECT_TRUE(plan.removes(segment(1)));
+  EXPECT_FALSE(plan.removes(segment(3)));
+  EXPECT_TRUE(plan.removes(segment(4)));
+  EXPECT_FALSE(plan.removes(segment(5)));
+  EXPECT_FALSE(plan_unneeded_wal({}, {}).is_removing);
+  list.broken.push_back({.id = {"20261104T000000"}, .path = {}, .reason = "damaged"});
+  EXPECT_FALSE(plan_unneeded_wal(list, {}).is_removing);
+}
+
 // What the third one needs nobody knows.
 TEST(WalRemoval, RemovesNothingWhileABackupCannotBeRead) {
   const catalogue::BackupList list = {.backups = {backup(1, 3, 4), backup(2, 7, 8)},
@@ -152,6 +168,7 @@ class RandomCatalogue {
                           .cause = pick(2) == 0 ? Cause::command : Cause::retention,
                           .without_next = static_cast<WalRemovalInput::WithoutNext>(pick(2))});
     removing_ += plan.is_removing ? 1 : 0;
+    const WalRemovalPlan unneeded = plan_unneeded_wal(list_, standalone_);
     for (const catalogue::BackupInfo& info : list_.backups) {
       if (info.id == deleted || !info.needs_wal() || !info.begin_wal) continue;
       for (unsigned timeline = 1; timeline <= 4; ++timeline) {
@@ -161,6 +178,7 @@ class RandomCatalogue {
           const bool is_after = !standalone_.contains(info.id) && *info.begin_wal <= name;
           if (is_in_range || is_after) {
             ASSERT_FALSE(plan.removes(name)) << name << " for " << info.id.value;
+            ASSERT_FALSE(unneeded.removes(name)) << name << " for " << info.id.value;
           }
           removed_ += plan.removes(name) ? 1 : 0;
         }
@@ -217,7 +235,7 @@ TEST(WalRemoval, TakesFilesThenLinesAndOnlyEmptyDirectories) {
   std::vector<std::string> seen;
   const auto observer = [&](const WalIndexEntry& entry) { seen.push_back(entry.name); };
   storage::LocalStorage storage(locations.wals_directory);
-  EXPECT_EQ(remove_planned_wal(plan, index, storage, observer), 2U);
+  EXPECT_EQ(remove_planned_wal(plan, index, storage, observer).count, 2U);
   EXPECT_THAT(seen, testing::ElementsAre(segment(0xFE), segment(0xFC)));
   EXPECT_FALSE(std::filesystem::exists(path(segment(0xFE))));
   EXPECT_TRUE(std::filesystem::exists(path(segment(0xFD))));
@@ -225,7 +243,7 @@ TEST(WalRemoval, TakesFilesThenLinesAndOnlyEmptyDirectories) {
   EXPECT_EQ(index.find(segment(0xFE)), std::nullopt);
   EXPECT_EQ(index.find(segment(0xFC)), std::nullopt);
   plan.first_needed = segment(0x101);
-  EXPECT_EQ(remove_planned_wal(plan, index, storage, {}), 2U);
+  EXPECT_EQ(remove_planned_wal(plan, index, storage, {}).count, 2U);
   EXPECT_TRUE(std::filesystem::exists(path(segment(0xFF)).parent_path()));
   EXPECT_FALSE(std::filesystem::exists(path(segment(0x100)).parent_path()));
   EXPECT_EQ(get_file(locations.wal_index_path()), "");

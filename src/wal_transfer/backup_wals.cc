@@ -186,7 +186,7 @@ std::vector<std::string> purge(const server::Server& server, const catalogue::Ba
   }
   const wal_archive::WalRemovalPlan plan =
       wal_archive::plan_first_backup_purge(list, backup, std::move(standalone));
-  if (plan.is_removing) return wal_archive::remove_wals(server, plan);
+  if (plan.is_removing) return wal_archive::remove_wals(server, plan).names;
   log::info(log::kBackupComponent, "no WAL is removed before backup {}: {}", backup.id.value,
             plan.reason);
   return {};

@@ -179,7 +179,7 @@ TEST(RemoveWals, HooksRunAroundAndOutsideTheLock) {
   test.config.pre_wal_delete_script = script;
   test.config.post_wal_delete_script = script;
   const wal_archive::WalRemovalPlan plan = {.is_removing = true, .first_needed = wal_name(2)};
-  EXPECT_THAT(wal_archive::remove_wals(test.make(), plan), ElementsAre(wal_name(1)));
+  EXPECT_THAT(wal_archive::remove_wals(test.make(), plan).names, ElementsAre(wal_name(1)));
   EXPECT_EQ(get_file(output), "pre " + wal_name(1) + " free\npost " + wal_name(1) + " free\n");
 }
 

@@ -137,10 +137,8 @@ void StoreProxy::rewrite(Rewrite request, Rewrite answer) {
 }
 
 std::string StoreProxy::ask(const std::string& head, const std::string& body) const {
-  if (!rewrite_request_) return ask_store(target_port_, head, body);
-  const std::string rewritten = rewrite_request_(head);
-  if (rewritten.starts_with("HTTP/")) return rewritten;
-  const std::string answer = ask_store(target_port_, rewritten, body);
+  const std::string answer = ask_store(target_port_, head, body);
+  if (!rewrite_answer_) return answer;
   const std::size_t end = answer.find(kHeadEnd);
   if (end == std::string::npos) return answer;
   return rewrite_answer_(answer.substr(0, end)) + answer.substr(end);
@@ -229,7 +227,16 @@ bool StoreProxy::serve_request(const Fd& client, const std::string& head, const 
     const std::lock_guard lock(mutex_);
     bodies_.push_back(body);
   }
-  if (is_faulty && fault.kind == Kind::stall) {
+  if (is_faulty && (fault.kind == Kind::stall_behind || fault.kind == Kind::trickle)) {
+    send_all(client, fault.text);
+  }
+  if (is_faulty && fault.kind == Kind::trickle) {
+    while (send_all(client, " ")) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    return false;
+  }
+  if (is_faulty && (fault.kind == Kind::stall || fault.kind == Kind::stall_behind)) {
     // The client, or the end of the test, ends it.
     std::string ignored;
     while (receive_more(client, ignored)) {
@@ -243,7 +250,14 @@ bool StoreProxy::serve_request(const Fd& client, const std::string& head, const 
   if (is_faulty && fault.kind == Kind::answer) {
     return send_all(client, fault.text);
   }
-  std::string answer = ask(head, body);
+  const std::string rewritten = rewrite_request_ ? rewrite_request_(head) : head;
+  const bool is_answer = rewritten.starts_with("HTTP/");
+  if (is_answer && !is_faulty) {
+    answered_bytes_ += rewritten.size();
+    // The connection goes on where its end is not that of the body.
+    return send_all(client, rewritten) && rewritten.find("\r\nContent-Length:") < rewritten.find(kHeadEnd);
+  }
+  std::string answer = is_answer ? rewritten : ask(rewritten, body);
   if (is_faulty && fault.kind == Kind::answer_lost) {
     reset_peer(client);
     return false;

@@ -37,6 +37,10 @@ class StoreProxy {
     change_body,
     // Nothing comes, until the client gives up.
     stall,
+    // The store is not asked; `text` comes, and then nothing more.
+    stall_behind,
+    // The store is not asked; `text` comes, and then a blank now and then, for ever.
+    trickle,
   };
   struct Fault {
     std::string method = {};  // "" = any

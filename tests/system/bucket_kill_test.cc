@@ -4,18 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <atomic>
-#include <csignal>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "base/test_support.h"
 #include "support/bucket_site.h"
-#include "support/eventually.h"
 #include "support/object_server.h"
-#include "support/store_proxy.h"
+#include "support/request_killer.h"
 
 namespace barman::test {
 namespace {
@@ -24,6 +19,7 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
 
+using Moment = RequestKiller::Moment;
 using Words = std::vector<std::string>;
 
 class BucketKill : public testing::Test {
@@ -31,61 +27,27 @@ class BucketKill : public testing::Test {
   static void SetUpTestSuite() {
     if (!ObjectServer::is_available()) return;
     use_object_server();
-    proxy_ = std::make_unique<StoreProxy>(ObjectServer::shared().port());
-    proxy_->rewrite([](const std::string& head) { return meet(head, Moment::before); },
-                    [](const std::string& head) { return meet(head, Moment::after); });
+    killer_ = std::make_unique<RequestKiller>(ObjectServer::shared().port());
     site_ = std::make_unique<BucketSite>("kills", Settings{{"backup_compression", "zstd"}});
     full_ = site_->take_backup();
   }
   static void TearDownTestSuite() {
     site_.reset();
-    proxy_.reset();
+    killer_.reset();
   }
   void SetUp() override {
     if (!ObjectServer::is_available()) GTEST_SKIP() << ObjectServer::kUnavailable;
   }
 
-  enum class Moment { before, after };
-
-  // The request that is met kills whoever has sent it.
-  static std::string meet(const std::string& head, Moment moment) {
-    const int number = moment == Moment::before ? ++requests_ : requests_.load();
-    if (number != fatal_request_ || moment != fatal_moment_) return head;
-    eventually([] { return victim_ != 0; });
-    ::kill(-victim_, SIGKILL);
-    // The store does not get it.
-    return moment == Moment::before ? StoreProxy::error_answer(503, "SlowDown") : head;
-  }
-
-  // 0 = none of them. Returns how many requests there were.
-  static int run(const Words& words, int fatal_request, Moment moment = Moment::before) {
-    victim_ = 0;
-    requests_ = 0;
-    fatal_request_ = fatal_request;
-    fatal_moment_ = moment;
-    proxy_->reset();
+  static CommandRequest request_of(const Words& words) {
     CommandRequest request = site_->barman.request(words);
-    request.environment["AWS_ENDPOINT_URL_S3"] = proxy_->endpoint();
-    BackgroundCommand command(request);
-    victim_ = command.pid();
-    const auto result = command.wait();
-    EXPECT_TRUE(result);
-    if (fatal_request == 0 && result) {
-      EXPECT_EQ(result->exit_code, 0) << result->out << result->err;
-    }
-    return requests_;
+    request.environment["AWS_ENDPOINT_URL_S3"] = killer_->endpoint();
+    return request;
   }
-
-  // A few of them; all with BARMAN_THOROUGH.
-  template <typename Check>
-  static void at_each_request(int count, const Check& check) {
-    ASSERT_GT(count, 0);
-    const int step = stride(std::max(count / 2, 1));
-    for (int number = 1 + step / 3; number <= count; number += step) {
-      SCOPED_TRACE(number);
-      check(number, number % 2 == 0 ? Moment::before : Moment::after);
-      if (testing::Test::HasFailure()) return;
-    }
+  // Returns how many requests there were.
+  static int run(const Words& words) { return killer_->run(request_of(words)); }
+  static void run(const Words& words, int fatal_request, Moment moment) {
+    killer_->run(request_of(words), fatal_request, moment);
   }
 
   static std::string shown_in_bucket(const std::string& id) {
@@ -100,25 +62,17 @@ class BucketKill : public testing::Test {
     EXPECT_EQ(removed.exit_code, 0) << removed.out << removed.err;
   }
 
-  static std::unique_ptr<StoreProxy> proxy_;
+  static std::unique_ptr<RequestKiller> killer_;
   static std::unique_ptr<BucketSite> site_;
   static std::string full_;
-  static std::atomic<int> requests_;
-  static std::atomic<int> fatal_request_;
-  static std::atomic<Moment> fatal_moment_;
-  static std::atomic<pid_t> victim_;
 };
 
-std::unique_ptr<StoreProxy> BucketKill::proxy_;
+std::unique_ptr<RequestKiller> BucketKill::killer_;
 std::unique_ptr<BucketSite> BucketKill::site_;
 std::string BucketKill::full_;
-std::atomic<int> BucketKill::requests_ = 0;
-std::atomic<int> BucketKill::fatal_request_ = 0;
-std::atomic<BucketKill::Moment> BucketKill::fatal_moment_ = BucketKill::Moment::before;
-std::atomic<pid_t> BucketKill::victim_ = 0;
 
 TEST_F(BucketKill, ABackupIsWholeOrNone) {
-  const int count = run({"backup", "main"}, 0);
+  const int count = run({"backup", "main"});
   const std::string good = site_->listed_backups().front();
   at_each_request(count, [&](int number, Moment moment) {
     run({"backup", "main"}, number, moment);
@@ -142,7 +96,7 @@ TEST_F(BucketKill, ABackupIsWholeOrNone) {
 TEST_F(BucketKill, ADeletionLeavesAWholeBackupOrNone) {
   const std::string first = site_->take_backup();
   const std::size_t object_count = site_->objects_of(first).size();
-  const int count = run({"delete", "main", first}, 0);
+  const int count = run({"delete", "main", first});
   at_each_request(count, [&](int number, Moment moment) {
     const std::string id = site_->take_backup();
     run({"delete", "main", id}, number, moment);
@@ -158,15 +112,15 @@ TEST_F(BucketKill, ADeletionLeavesAWholeBackupOrNone) {
 }
 
 TEST_F(BucketKill, AKeepIsThereOrNot) {
-  const int count = run({"keep", "--target", "full", "main", full_}, 0);
-  EXPECT_EQ(run({"keep", "--release", "main", full_}, 0) > 0, true);
+  const int count = run({"keep", "--target", "full", "main", full_});
+  EXPECT_GT(run({"keep", "--release", "main", full_}), 0);
   at_each_request(count, [&](int number, Moment moment) {
     run({"keep", "--target", "full", "main", full_}, number, moment);
     EXPECT_EQ(site_->barman.run({"keep", "--status", "main", full_}).exit_code, 0);
-    run({"keep", "--target", "full", "main", full_}, 0);
+    run({"keep", "--target", "full", "main", full_});
     EXPECT_THAT(site_->barman.run({"keep", "--status", "main", full_}).out, HasSubstr("full"));
     run({"keep", "--release", "main", full_}, number, moment);
-    run({"keep", "--release", "main", full_}, 0);
+    run({"keep", "--release", "main", full_});
     EXPECT_THAT(site_->barman.run({"keep", "--status", "main", full_}).out, HasSubstr("nokeep"));
   });
 }
@@ -175,7 +129,7 @@ TEST_F(BucketKill, AConsolidationThatIsKilledLeavesItsChain) {
   const std::string base = site_->take_backup();
   site_->change("changed");
   const std::string child = site_->take_incremental(base);
-  const int count = run({"consolidate", "main", child}, 0);
+  const int count = run({"consolidate", "main", child});
   const std::string whole = site_->listed_backups().front();
   ASSERT_NE(whole, child);
   expect_good(whole);
@@ -183,7 +137,7 @@ TEST_F(BucketKill, AConsolidationThatIsKilledLeavesItsChain) {
   at_each_request(count, [&](int number, Moment moment) {
     run({"consolidate", "main", child}, number, moment);
     expect_good(child);
-    run({"consolidate", "main", child}, 0);
+    run({"consolidate", "main", child});
     expect_good(site_->listed_backups().front());
     for (const std::string& id : site_->listed_backups()) {
       if (id > child) remove(id);

@@ -4,12 +4,18 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <array>
 #include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "encryption/test_support.h"
 #include "support/bucket_site.h"
+#include "support/catalogue_files.h"
+#include "support/copied_site.h"
+#include "support/eventually.h"
 #include "support/object_server.h"
 #include "support/temp_dir.h"
 
@@ -99,6 +105,109 @@ TEST_F(BucketSettings, LockedBackupsAreDeletedByNobody) {
   const CommandResult hidden = site.barman.run({"delete", "main", first});
   EXPECT_EQ(hidden.exit_code, 0) << hidden.out << hidden.err;
   EXPECT_EQ(site.listed_backups(), std::vector<std::string>{second});
+}
+
+// Less than the day that is the least of the settings.
+void lock_for(const std::string& bucket, const std::string& key, std::chrono::seconds time) {
+  const ObjectServer& server = ObjectServer::shared();
+  const std::time_t until = std::time(nullptr) + time.count();
+  std::tm parts{};
+  gmtime_r(&until, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  run_checked({.argv = {"curl", "-sSf", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user",
+                        server.access_key() + ":" + server.secret_key(), "-X", "PUT", "-H",
+                        "x-amz-content-sha256: UNSIGNED-PAYLOAD", "--data",
+                        std::string("<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+                                    "<Mode>GOVERNANCE</Mode><RetainUntilDate>") +
+                            text.data() + "</RetainUntilDate></Retention>",
+                        server.endpoint() + "/" + bucket + "/" + key + "?retention="}});
+}
+
+TEST_F(BucketSettings, WhatIsLockedGoesWhenItsTimeIsOver) {
+  make_bucket_with_locks("expiring");
+  BucketSite site("expiring", {{"wals_directory", "s3://expiring/path/"}});
+  const std::string first = site.take_backup();
+  site.take_backup();
+  const auto index = [&] { return read_text(site.server_directory() / "meta/main-xlog.db"); };
+  const std::string begin = index().substr(0, index().find('\t'));
+  const std::string wal_key = "path/main/wals/" + begin.substr(0, 16) + "/" + begin;
+  site.barman.set("main", "aws_object_lock_mode", "governance");
+  site.barman.set("main", "aws_object_lock_days", "1");
+  lock_for("expiring", "path/main/base/" + first + "/data.tar", std::chrono::seconds(4));
+  lock_for("expiring", wal_key, std::chrono::seconds(10));
+
+  const CommandResult refused = site.barman.run({"delete", "main", first});
+  EXPECT_EQ(refused.exit_code, 1) << refused.out;
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("is still immutable, and stays as it was"),
+                                 HasSubstr("data.tar: Object is locked and can't be deleted until "),
+                                 HasSubstr("again by each cron")));
+  CommandResult deleted;
+  ASSERT_TRUE(eventually([&] {
+    deleted = site.barman.run({"delete", "main", first});
+    return deleted.exit_code == 0;
+  }));
+  // The backup is gone; its WAL is told once, and stays known as long as it is there.
+  EXPECT_THAT(deleted.out, AllOf(HasSubstr("WAL file " + begin +
+                                           " of server main is locked in the bucket until 20"),
+                                 HasSubstr("it stays in the index, and cron removes it then")));
+  EXPECT_THAT(index(), HasSubstr(begin));
+  const CommandResult early = site.barman.run({"cron"});
+  EXPECT_EQ(early.exit_code, 0);
+  EXPECT_THAT(early.out + early.err, Not(HasSubstr("locked")));
+  EXPECT_THAT(index(), HasSubstr(begin));
+  const CommandResult survey = site.barman.run({"catalogue-check", "main"});
+  EXPECT_EQ(survey.exit_code, 0) << survey.out << survey.err;
+  std::string told;
+  ASSERT_TRUE(eventually([&] {
+    told = site.barman.run({"cron"}).out;
+    return told.find("their locks have ended") != std::string::npos;
+  })) << told;
+  EXPECT_THAT(told, HasSubstr(begin));
+  EXPECT_THAT(index(), Not(HasSubstr(begin)));
+  const std::string left = ObjectServer::shared().admin({"bucket", "list", "--bucket=expiring"});
+  EXPECT_THAT(left, AllOf(Not(HasSubstr(begin)), Not(HasSubstr("base/" + first))))
+      << "in all its versions";
+  EXPECT_FALSE(fs::exists(site.server_directory() / ".locked-wal"));
+}
+
+TEST_F(BucketSettings, FilesOfThisHostAreEncryptedAndLockedToo) {
+  make_bucket_with_locks("localsecret");
+  const encryption::TestKeyring keyring;
+  CopiedSite site(kUsualMajor,
+                  bucket_settings("localsecret",
+                                  {{"wals_directory", "s3://localsecret/path/"},
+                                   {"backup_method", "local-to-cloud"},
+                                   {"backup_compression", "zstd"},
+                                   {"aws_object_lock_mode", "governance"},
+                                   {"aws_object_lock_days", "1"},
+                                   {"encryption", "gpg"},
+                                   {"encryption_key_id", encryption::TestKeyring::kKey}}));
+  const std::string id = site.take_backup();
+  EXPECT_THAT(site.barman.run({"show-backup", "main", id}).out,
+              AllOf(HasSubstr("local-to-cloud-concurrent"), HasSubstr("Encryption           : gpg")));
+  const std::string objects =
+      ObjectServer::shared().admin({"bucket", "list", "--bucket=localsecret"});
+  EXPECT_THAT(objects, AllOf(HasSubstr(id + "/data.tar.zst.gpg"), Not(HasSubstr("index/"))));
+  const CommandResult refused = site.barman.run({"delete", "main", id});
+  EXPECT_EQ(refused.exit_code, 1) << refused.out;
+  EXPECT_THAT(refused.err, HasSubstr("Object is locked and can't be deleted until "));
+  const TempDir place;
+  const auto restore = [&] {
+    return site.barman.run({"restore", "--tablespace", "ts:" + (place.path() / "ts").string(),
+                            "main", id, (place.path() / "data").string()});
+  };
+  const CommandResult secret = restore();
+  EXPECT_EQ(secret.exit_code, 1);
+  EXPECT_THAT(secret.err, HasSubstr("encryption_passphrase_command"));
+  site.barman.set("main", "encryption_passphrase_command", "echo open sesame");
+  const auto rows = all_rows(site.postgres);
+  const CommandResult restored = restore();
+  ASSERT_EQ(restored.exit_code, 0) << restored.out << restored.err;
+  const PostgresServer again({.data_directory = place.path() / "data",
+                              .environment = site.barman.environment_for_restore_command()});
+  again.wait_until("NOT pg_is_in_recovery()");
+  EXPECT_EQ(all_rows(again), rows);
 }
 
 TEST_F(BucketSettings, ALockThatLocksNothingIsTold) {

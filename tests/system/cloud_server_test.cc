@@ -16,6 +16,7 @@
 #include "support/fault_injection.h"
 #include "support/object_server.h"
 #include "support/privileges.h"
+#include "support/store_proxy.h"
 #include "support/temp_dir.h"
 
 namespace barman::test {
@@ -110,6 +111,61 @@ TEST_F(CloudServer, TheProgramsForBucketsReadWhatAServerHasWritten) {
               Not(HasSubstr("base/" + next)));
   EXPECT_EQ(site.barman.run({"delete", "main", next}).exit_code, 0);
   EXPECT_THAT(run_cloud("programs", "barman-cloud-backup-list").out, Not(HasSubstr(id)));
+}
+
+// "GET /bucket?…" of each request.
+std::vector<std::string> requests_of(BucketSite& site, const std::vector<std::string>& words) {
+  StoreProxy proxy(ObjectServer::shared().port());
+  CommandRequest request = site.barman.request(words);
+  request.environment["AWS_ENDPOINT_URL_S3"] = proxy.endpoint();
+  run_command(request);
+  return proxy.requests();
+}
+
+TEST_F(CloudServer, ABackupThatSomebodyElseHasDeletedIsToldByEverybody) {
+  BucketSite site("vanished", {{"backup_compression", "zstd"}, {"retention_policy", "REDUNDANCY 1"}});
+  const std::string first = site.take_backup();
+  const std::string second = site.take_backup();
+  EXPECT_EQ(site.barman.run({"list-backups", "main"}).err, "");
+  EXPECT_THAT(requests_of(site, {"list-backups", "main"}),
+              testing::ElementsAre(AllOf(testing::StartsWith("GET "), HasSubstr("list-type=2"))));
+  EXPECT_EQ(site.barman.run({"check-backup", "main", second}).exit_code, 0);
+  // As another host with keys, or a rule of the bucket, would.
+  ASSERT_EQ(run_cloud("vanished", "barman-cloud-backup-delete", {"--backup-id", second}).exit_code,
+            0);
+
+  const std::string doubt =
+      "backup " + second + " cannot be restored: its archives are missing in the bucket";
+  const CommandResult list = site.barman.run({"list-backups", "main"});
+  EXPECT_EQ(list.exit_code, 0);
+  EXPECT_THAT(list.err, AllOf(HasSubstr(doubt), Not(HasSubstr(first))));
+  EXPECT_THAT(list.out, AllOf(HasSubstr(first), HasSubstr(second)));
+  EXPECT_THAT(site.barman.run({"show-backup", "main", second}).err, HasSubstr(doubt));
+  EXPECT_EQ(site.barman.run({"show-backup", "main", first}).err, "");
+  EXPECT_THAT(site.barman.run({"status", "main"}).err, HasSubstr(doubt));
+  const CommandResult checked = site.barman.run({"check-backup", "main", second});
+  EXPECT_EQ(checked.exit_code, 1) << checked.out;
+  EXPECT_THAT(checked.err, AllOf(HasSubstr("lacks the archive"), HasSubstr("catalogue-check main")));
+  EXPECT_THAT(site.barman.run({"check", "main"}).out,
+              HasSubstr("readable backups: FAILED (backup " + second +
+                        ": its archives are missing in the bucket"));
+  const CommandResult survey = site.barman.run({"catalogue-check", "main"});
+  EXPECT_EQ(survey.exit_code, 1);
+  EXPECT_THAT(survey.out + survey.err, AllOf(HasSubstr("lacks the archive \"data.tar\""),
+                                             HasSubstr("path/main/base/" + second)));
+  const TempDir place;
+  const fs::path data = place.path() / "data";
+  const CommandResult restored = site.barman.run({"restore", "main", second, data.string()});
+  EXPECT_EQ(restored.exit_code, 1);
+  EXPECT_THAT(restored.err, HasSubstr("lacks the archive"));
+  EXPECT_FALSE(fs::exists(data));
+  // It counts for nothing, and goes by hand only.
+  EXPECT_THAT(site.barman.run({"cron"}).err,
+              HasSubstr("'barman delete main " + second + "' removes what is left of it"));
+  const CommandResult deleted = site.barman.run({"delete", "main", second});
+  EXPECT_EQ(deleted.exit_code, 0) << deleted.out << deleted.err;
+  EXPECT_EQ(site.barman.run({"list-backups", "main"}).err, "");
+  EXPECT_EQ(site.barman.run({"verify-backup", "main", first}).exit_code, 0);
 }
 
 TEST_F(CloudServer, AHostThatHasLostItsCatalogueGetsItBackAndConsolidates) {

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -339,6 +340,38 @@ TEST_F(CloudServerWal, ArchivesAndRestoresByCommand) {
     EXPECT_EQ(content_of(target), content_of(postgres.data_directory() / "pg_wal" / name));
   }
   EXPECT_EQ(barman.run({"cloud-wal-restore", "main", "foo", "x"}).exit_code, 1);
+}
+
+TEST_F(CloudServerWal, AnAccidentIsFoundInTheBucketAndUndone) {
+  const WalBucketSite bucket("accidents");
+  StreamingSite site(in_bucket(bucket, {{"compression", "zstd"}}));
+  site.start_receiver();
+  site.postgres.query("CREATE TABLE orders AS SELECT generate_series(1, 300) AS id");
+  site.archive_a_segment();
+  site.take_backup();
+  for (int i = 0; i < 4; ++i) site.archive_a_segment();
+  const std::string from = site.postgres.value("SELECT clock_timestamp()");
+  site.postgres.query("DROP TABLE orders");
+  site.archive_a_segment();
+  site.wait_until_acknowledged();
+  site.barman.run({"archive-wal", "main"});
+  EXPECT_FALSE(fs::exists(site.server_directory() / "wals"));
+  const CommandResult shown = site.barman.run({"find-accident", "main", "--from", from});
+  EXPECT_EQ(shown.exit_code, 0) << shown.out << shown.err;
+  EXPECT_THAT(shown.out, AllOf(HasSubstr("DROPPED: "), HasSubstr("public.orders")));
+  const CommandResult found = site.barman.run({"-f", "json", "find-accident", "main"});
+  const auto accidents = nlohmann::json::parse(found.out).at("main").at("accidents");
+  ASSERT_EQ(accidents.size(), 1U) << found.out;
+  const TempDir place;
+  std::vector<std::string> words = accidents.front().at("command");
+  words.erase(words.begin());
+  std::ranges::replace(words, std::string("DEST"), (place.path() / "data").string());
+  const CommandResult restored = site.barman.run(words);
+  ASSERT_EQ(restored.exit_code, 0) << restored.out << restored.err;
+  PostgresServer again({.data_directory = place.path() / "data",
+                        .environment = site.barman.environment_for_restore_command()});
+  again.wait_until_primary();
+  EXPECT_EQ(again.value("SELECT count(*) FROM orders"), "300");
 }
 
 }  // namespace
