@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "catalogue/catalogue.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -69,6 +72,16 @@ void leave_out_deleted(CommandContext& context, const server::Server& server,
                        std::vector<BackupInfo>& backups) {
   const catalogue::Annotations annotations = server.catalogue().list_annotations();
   facts::warn_of_unread_bucket(context.reporter, server, annotations);
+  for (const BackupInfo& backup : backups) {
+    if (annotations.being_deleted.contains(backup.id) ||
+        !catalogue::is_orphan(backup, annotations)) {
+      continue;
+    }
+    context.reporter.warning(fmt::format(
+        "backup {} has no files: its directory is missing. Mount the disk that it lies on; if its "
+        "files are gone for good, 'barman delete {} {}' removes the rest of it",
+        backup.id.value, server.name(), backup.id.value));
+  }
   std::erase_if(backups, [&](const BackupInfo& backup) {
     return annotations.being_deleted.contains(backup.id);
   });

@@ -92,7 +92,7 @@ void run_show_backup(CommandContext& context) {
   const BackupInfo& backup =
       catalogue::resolve_backup(list, server.catalogue().list_annotations(),
                                 context.arguments.get("backup_id"), config->name);
-  facts::warn_of_broken(context.reporter, list.broken);
+  facts::warn_of_left_out(context.reporter, list, config->name);
   output::write_backup_details(context.reporter, config->name,
                                gather_details(context, server, list.backups, backup));
   const std::string kept = kept_text(context, server, backup);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "backup/delete_backup.h"
+#include "catalogue/gone_backups.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/wal_archive.h"
 
@@ -10,15 +11,19 @@ namespace barman::facts {
 
 using catalogue::BackupInfo;
 
-void warn_of_broken(Messages& messages, const std::vector<catalogue::BrokenBackup>& broken) {
-  for (const catalogue::BrokenBackup& backup : broken) {
+void warn_of_left_out(Messages& messages, const catalogue::BackupList& list,
+                      const std::string& server_name) {
+  for (const catalogue::BrokenBackup& backup : list.broken) {
     messages.warning(fmt::format("backup {} is left out: {}", backup.id.value, backup.reason));
+  }
+  for (const BackupInfo& backup : list.gone) {
+    messages.warning(catalogue::describe_gone(backup, server_name));
   }
 }
 
 std::vector<BackupInfo> list_readable_backups(Messages& messages, const server::Server& server) {
   catalogue::BackupList list = server.catalogue().list_backups();
-  warn_of_broken(messages, list.broken);
+  warn_of_left_out(messages, list, server.name());
   return std::move(list.backups);
 }
 

@@ -16,7 +16,9 @@ namespace barman::facts {
 // All backups of the server, ascending by ID; metadata files that cannot be read become warnings.
 std::vector<catalogue::BackupInfo> list_readable_backups(Messages& messages,
                                                          const server::Server& server);
-void warn_of_broken(Messages& messages, const std::vector<catalogue::BrokenBackup>& broken);
+// Of metadata that cannot be read, and of what another program has deleted.
+void warn_of_left_out(Messages& messages, const catalogue::BackupList& list,
+                      const std::string& server_name);
 // That a bucket could not be asked for `annotations`: what is shown is what this host knows.
 void warn_of_unread_bucket(Messages& messages, const server::Server& server,
                            const catalogue::Annotations& annotations);
