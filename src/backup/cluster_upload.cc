@@ -10,8 +10,6 @@
 #include "backup/copied_names.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/log.h"
-#include "base/log_components.h"
 #include "postgres/version_facts.h"
 
 namespace barman::backup {
@@ -85,21 +83,10 @@ void ClusterUpload::copy_tablespace(const catalogue::Tablespace& tablespace) {
 void ClusterUpload::copy_data_directory() {
   const auto begun = UploadTime::now();
   const fs::path data = facts_.data_directory();
-  // Tablespaces whose locations are below the data directory.
-  std::vector<std::string> separate;
-  for (const catalogue::Tablespace& tablespace : info_.tablespaces) {
-    const fs::path relative =
-        fs::weakly_canonical(tablespace.location).lexically_relative(fs::canonical(data));
-    if (!relative.empty() && *relative.begin() != "..") separate.push_back(relative.string());
-  }
   stored::ArchiveSet& archives = add_set(0);
   const UploadedTree tree{.source = {.root = data,
-                                     .is_copied =
-                                         [&](std::string_view path) {
-                                           return is_copied_from_data_directory(path) &&
-                                                  std::find(separate.begin(), separate.end(),
-                                                            path) == separate.end();
-                                         },
+                                     .is_copied = copied_from_data_directory(list_tablespaces_inside(
+                                         data, info_.tablespaces, FilesLie::here)),
                                      .is_data_directory = true},
                           .prefix = {}};
   const double serial = upload_tree(tree, upload_options(), archives, damage_);
@@ -122,12 +109,7 @@ void ClusterUpload::copy_data_directory() {
 void ClusterUpload::copy_outside_files() {
   for (const OutsideFile& file : facts_.outside_files()) {
     const std::string name = "./" + fs::path(file.path).filename().string();
-    if (upload_file(file.path, name, *sets_.back())) continue;
-    if (!file.is_optional()) {
-      throw Error(ErrorKind::not_found, fmt::format("there is no file \"{}\"", file.path),
-                  fmt::format("Correct {} in the settings of PostgreSQL.", file.setting));
-    }
-    log::warning(log::kBackupComponent, "there is no \"{}\"", file.path);
+    if (!upload_file(file.path, name, *sets_.back())) tell_missing(file);
   }
 }
 

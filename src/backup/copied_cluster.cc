@@ -38,6 +38,12 @@ double micros(double seconds) { return std::round(seconds * 1e6) / 1e6; }
 
 }  // namespace
 
+CopiedItem item_since(std::string label, std::chrono::steady_clock::time_point begun) {
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  return {.label = std::move(label), .copy_seconds = seconds, .serial_seconds = seconds};
+}
+
 PythonDict copy_stats(const std::vector<CopiedItem>& items, double total_seconds,
                       std::size_t worker_count) {
   PythonDict analysis;
@@ -113,8 +119,12 @@ CopiedCluster::~CopiedCluster() {
   }
 }
 
-std::string CopiedCluster::mode() const {
-  return is_exclusive() ? "rsync-exclusive" : "rsync-concurrent";
+SourceTitle CopiedCluster::title() const {
+  // Of copied files, whatever has copied them.
+  return {.mode = is_exclusive() ? "rsync-exclusive" : "rsync-concurrent",
+          .finalising = "Asking PostgreSQL server to finalize the backup.",
+          .connection_option = "conninfo",
+          .has_manifest = false};
 }
 
 catalogue::Identity CopiedCluster::require_possible(postgres::Connection& connection) const {
@@ -159,6 +169,30 @@ void CopiedCluster::warn_of_included_files(const BackupJob& job) const {
   if (server_.config().backup_options.external_configuration) return;
   const std::string warning = facts_.included_files_warning();
   if (!warning.empty()) job.messages.warning(warning);
+}
+
+void CopiedCluster::begin_copy(const BackupJob& job, const std::string& method,
+                               const stored::BackupStore& store) const {
+  const std::string jobs = request_.jobs > 1 ? fmt::format(" ({} jobs)", request_.jobs) : "";
+  job.messages.info(
+      fmt::format("Starting backup copy via {} for {}{}", method, job.info.id.value, jobs));
+  warn_of_included_files(job);
+  store.clear(job.info.id);
+  const stored::BackupDirectories places = store.directories(job.info.id);
+  for (const catalogue::Tablespace& tablespace : job.info.tablespaces) {
+    make_directories(places.tablespace_directory(tablespace.oid), 0700);
+  }
+}
+
+void CopiedCluster::require_dropped(const BackupInfo& info,
+                                    const catalogue::Tablespace& tablespace,
+                                    const std::string& where) const {
+  if (!has_tablespace(tablespace.oid)) return;
+  throw Error(ErrorKind::not_found,
+              fmt::format("the location of tablespace '{}', \"{}\", holds no directory \"PG_{}_…\"",
+                          tablespace.name, tablespace.location,
+                          postgres::major_version_text(info.version.value_or(0))),
+              fmt::format("Check that its file system is mounted {}.", where));
 }
 
 void CopiedCluster::end(BackupJob& job) {

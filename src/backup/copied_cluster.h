@@ -2,6 +2,8 @@
 // low-level API, the facts of the cluster between them, and the statistics of the copy.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -15,6 +17,7 @@
 #include "postgres/connection.h"
 #include "postgres/queries.h"
 #include "server/server.h"
+#include "stored/backup_store.h"
 #include "wal/lsn.h"
 
 namespace barman::backup {
@@ -32,6 +35,9 @@ struct CopiedItem {
   // All workers together.
   double serial_seconds = 0;
 };
+
+// What was copied by one worker, without an analysis, since then.
+CopiedItem item_since(std::string label, std::chrono::steady_clock::time_point begun);
 
 // The field `copy_stats`.
 catalogue::PythonDict copy_stats(const std::vector<CopiedItem>& items, double total_seconds,
@@ -56,8 +62,7 @@ class CopiedCluster {
   CopiedCluster(const CopiedCluster&) = delete;
   CopiedCluster& operator=(const CopiedCluster&) = delete;
 
-  // "rsync-concurrent": of copied files, whatever has copied them.
-  std::string mode() const;
+  SourceTitle title() const;
   bool is_exclusive() const { return server_.config().backup_options.exclusive_backup; }
   // Asks the server. Throws `config` when it cannot be backed up so.
   catalogue::Identity require_possible(postgres::Connection& connection) const;
@@ -81,6 +86,14 @@ class CopiedCluster {
   bool has_tablespace(std::uint32_t oid) const;
   // Configuration files outside of the data directory are copied, but not what they include.
   void warn_of_included_files(const BackupJob& job) const;
+  // Tells that the copy begins. What an earlier attempt has left of the backup goes, and the
+  // directories of its tablespaces are made.
+  void begin_copy(const BackupJob& job, const std::string& method,
+                  const stored::BackupStore& store) const;
+  // Nothing of the server is in the location of a tablespace, "on this host" or "there". Throws
+  // unless it was dropped since the backup has begun.
+  void require_dropped(const catalogue::BackupInfo& info, const catalogue::Tablespace& tablespace,
+                       const std::string& where) const;
 
  private:
   const server::Server& server_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 
 #include "postgres/backup_manifest.h"
 
@@ -58,6 +59,30 @@ bool is_copied_from_data_directory(std::string_view path) {
   }
   if (std::find(kOtherFiles.begin(), kOtherFiles.end(), path) != kOtherFiles.end()) return false;
   return is_copied(path);
+}
+
+std::function<bool(std::string_view path)> copied_from_data_directory(
+    std::vector<std::string> tablespaces_inside) {
+  return [inside = std::move(tablespaces_inside)](std::string_view path) {
+    return is_copied_from_data_directory(path) &&
+           std::find(inside.begin(), inside.end(), path) == inside.end();
+  };
+}
+
+std::vector<std::string> list_tablespaces_inside(
+    const std::filesystem::path& data_directory,
+    const std::vector<catalogue::Tablespace>& tablespaces, FilesLie files_lie) {
+  namespace fs = std::filesystem;
+  const bool are_here = files_lie == FilesLie::here;
+  const fs::path data = are_here ? fs::canonical(data_directory) : data_directory;
+  std::vector<std::string> inside;
+  for (const catalogue::Tablespace& tablespace : tablespaces) {
+    const fs::path location =
+        are_here ? fs::weakly_canonical(tablespace.location) : fs::path(tablespace.location);
+    const fs::path relative = location.lexically_relative(data);
+    if (!relative.empty() && *relative.begin() != "..") inside.push_back(relative.string());
+  }
+  return inside;
 }
 
 bool is_copied_from_tablespace(std::string_view path, std::string_view major_version) {

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "base/test_support.h"
+
 namespace barman::backup {
 namespace {
 
@@ -72,6 +76,25 @@ TEST(CopiedNames, OfATablespaceAreInTheDirectoryOfTheVersion) {
   EXPECT_FALSE(is_copied_from_tablespace("PG_16_202307071/5/16385", "17"));
   EXPECT_FALSE(is_copied_from_tablespace("PG_1", "17"));
   EXPECT_FALSE(is_copied_from_tablespace("lost+found", "17"));
+}
+
+TEST(CopiedNames, AreWithoutTablespacesThatLieInTheDataDirectory) {
+  const TemporaryDirectory directory;
+  const auto data = directory.path() / "data";
+  std::filesystem::create_directories(data / "in place");
+  std::filesystem::create_directory_symlink(data, directory.path() / "link");
+  const std::vector<catalogue::Tablespace> tablespaces = {
+      {.name = "a", .oid = 1, .location = (data / "in place").string()},
+      {.name = "b", .oid = 2, .location = (directory.path() / "link" / "linked").string()},
+      {.name = "c", .oid = 3, .location = data.string() + "base"}};
+  const auto elsewhere = list_tablespaces_inside(data, tablespaces, FilesLie::elsewhere);
+  EXPECT_EQ(elsewhere, (std::vector<std::string>{"in place"}));
+  EXPECT_EQ(list_tablespaces_inside(data, tablespaces, FilesLie::here),
+            (std::vector<std::string>{"in place", "linked"}));
+  const auto is_copied = copied_from_data_directory(elsewhere);
+  EXPECT_FALSE(is_copied("in place"));
+  EXPECT_TRUE(is_copied("in"));
+  EXPECT_FALSE(is_copied("postmaster.pid"));
 }
 
 }  // namespace

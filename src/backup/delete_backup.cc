@@ -22,6 +22,7 @@
 #include "catalogue/backup_turn.h"
 #include "catalogue/cloud_catalogue.h"
 #include "catalogue/deletion.h"
+#include "catalogue/gone_backups.h"
 #include "catalogue/retention.h"
 #include "server/server_hooks.h"
 #include "stored/backup_store.h"
@@ -266,6 +267,9 @@ void warn_of_doubts(const server::Server& server, const DeletionFacts& facts, Me
                     "until it can: {}",
                     broken.id.value, server.name(), broken.reason));
   }
+  for (const BackupInfo& backup : facts.list.gone) {
+    messages.warning(catalogue::describe_gone(backup, server.name()));
+  }
   for (const BackupInfo& backup : facts.list.backups) {
     if (facts.annotations.being_deleted.contains(backup.id)) continue;
     if (facts.annotations.objects) {
@@ -328,6 +332,19 @@ void finish_deletion(const server::Server& server, const BackupId& id, Messages&
     if (error.kind() == ErrorKind::interrupted) throw;
     report_failure(server, id, error, messages);
   }
+}
+
+// Of a backup that another program has deleted: what that one did not know of.
+bool forget_gone(const server::Server& server, const BackupId& id, Messages& messages) {
+  const std::vector<BackupLock> locks = lock_backups(server, {id}, Cause::command, messages);
+  if (locks.empty()) return is_refused(server, id, messages);
+  messages.info(fmt::format(
+      "Removing the metadata of backup {} of server {}, whose files another program has removed",
+      id.value, server.name()));
+  server.catalogue().remove_keep(id);
+  server.catalogue().remove_metadata(id);
+  remove_durably(locks.front().path);
+  return true;
 }
 
 // nullopt when the backup may not be deleted (reported).
@@ -449,6 +466,9 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
     return is_refused(server, backup.id, messages);
   }
   catalogue::BackupListReader reader(server.catalogue());
+  if (reader.read().find_gone(backup.id) != nullptr) {
+    return forget_gone(server, backup.id, messages);
+  }
   const std::optional<catalogue::DeletionPlan> first =
       plan_or_refuse(server, reader, backup.id, messages);
   if (!first) return false;

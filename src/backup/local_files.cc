@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -19,11 +18,10 @@
 #include "backup/copy_steps.h"
 #include "backup/local_copy.h"
 #include "backup/reference_backup.h"
+#include "backup/single_files.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/log.h"
-#include "base/log_components.h"
 #include "base/text.h"
 #include "postgres/low_level_backup.h"
 #include "postgres/queries.h"
@@ -37,10 +35,6 @@ namespace fs = std::filesystem;
 
 using LocalClock = std::chrono::steady_clock;
 
-double elapsed(LocalClock::time_point begun) {
-  return std::chrono::duration<double>(LocalClock::now() - begun).count();
-}
-
 CopiedItem item_of(const std::string& label, const LocalCopyTimes& times) {
   return {.label = label,
           .analysis_seconds = 0,
@@ -48,21 +42,12 @@ CopiedItem item_of(const std::string& label, const LocalCopyTimes& times) {
           .serial_seconds = times.serial_seconds};
 }
 
-CopiedItem item_of(const std::string& label, double seconds) {
-  return item_of(label, {.total_seconds = seconds, .serial_seconds = seconds});
-}
-
 class LocalFiles final : public BackupSource {
  public:
   LocalFiles(const server::Server& server, const BackupRequest& request)
       : server_(server), request_(request), store_(server.catalogue()), cluster_(server, request) {}
 
-  SourceTitle title() const override {
-    return {.mode = cluster_.mode(),
-            .finalising = "Asking PostgreSQL server to finalize the backup.",
-            .connection_option = "conninfo",
-            .has_manifest = false};
-  }
+  SourceTitle title() const override { return cluster_.title(); }
   catalogue::Identity require_possible() override;
   void begin(BackupJob& job) override;
   CopyFacts copy(BackupJob& job) override;
@@ -71,8 +56,6 @@ class LocalFiles final : public BackupSource {
  private:
   void copy_tablespaces(BackupJob& job, LocalCopy& copy);
   void copy_data_directory(BackupJob& job, LocalCopy& copy);
-  void copy_outside_files(BackupJob& job, LocalCopy& copy);
-  void copy_label(const BackupJob& job, LocalCopy& copy);
   void copy_control_file(const BackupJob& job);
 
   const server::Server& server_;
@@ -125,69 +108,23 @@ void LocalFiles::copy_tablespaces(BackupJob& job, LocalCopy& copy) {
       if (error.kind() != ErrorKind::not_found || cluster_.has_tablespace(tablespace.oid)) throw;
       has_directory = true;
     }
-    if (!has_directory && cluster_.has_tablespace(tablespace.oid)) {
-      throw Error(ErrorKind::not_found,
-                  fmt::format("the location of tablespace '{}', \"{}\", holds no directory \"PG_{}_"
-                              "…\"",
-                              tablespace.name, tablespace.location, major),
-                  "Check that its file system is mounted on this host.");
-    }
+    if (!has_directory) cluster_.require_dropped(job.info, tablespace, "on this host");
     items_.push_back(item_of(tablespace.name, times));
   }
 }
 
 void LocalFiles::copy_data_directory(BackupJob& job, LocalCopy& copy) {
   const fs::path data = cluster_.data_directory();
-  // Tablespaces whose locations are below the data directory.
-  std::vector<std::string> separate;
-  for (const catalogue::Tablespace& tablespace : job.info.tablespaces) {
-    const fs::path relative =
-        fs::weakly_canonical(tablespace.location).lexically_relative(fs::canonical(data));
-    if (!relative.empty() && *relative.begin() != "..") separate.push_back(relative.string());
-  }
   job.progress.set_item("pgdata");
   const LocalTree tree{.source = data,
                        .destination = store_.directories(job.info.id).data_directory,
                        .references = references_.trees_of(0),
-                       .is_copied =
-                           [&](std::string_view path) {
-                             return is_copied_from_data_directory(path) &&
-                                    std::find(separate.begin(), separate.end(), path) ==
-                                        separate.end();
-                           },
+                       .is_copied = copied_from_data_directory(list_tablespaces_inside(
+                           data, job.info.tablespaces, FilesLie::here)),
                        .prefix = {},
                        .bandwidth_limit = request_.bandwidth_limit};
   steps_->run(steps_->take(1), "pgdata",
               [&] { items_.push_back(item_of("pgdata", copy.copy_tree(tree))); });
-}
-
-void LocalFiles::copy_outside_files(BackupJob& job, LocalCopy& copy) {
-  const fs::path data = store_.directories(job.info.id).data_directory;
-  for (const OutsideFile& file : cluster_.facts().outside_files()) {
-    const auto begun = LocalClock::now();
-    bool is_there = false;
-    steps_->run(steps_->take(1), file.setting, [&] {
-      is_there = copy.copy_file(file.path, data / fs::path(file.path).filename());
-    });
-    if (is_there) {
-      items_.push_back(item_of(file.setting, elapsed(begun)));
-    } else if (file.is_optional()) {
-      log::warning(log::kBackupComponent, "there is no \"{}\"", file.path);
-    } else {
-      throw Error(ErrorKind::not_found, fmt::format("there is no file \"{}\"", file.path),
-                  fmt::format("Correct {} in the settings of PostgreSQL.", file.setting));
-    }
-  }
-}
-
-void LocalFiles::copy_label(const BackupJob& job, LocalCopy& copy) {
-  const fs::path label = cluster_.data_directory() + "/" + kLabelFileName;
-  const fs::path data = store_.directories(job.info.id).data_directory;
-  if (copy.copy_file(label, data / kLabelFileName)) return;
-  throw Error(
-      ErrorKind::not_found,
-      fmt::format("there is no file \"{}\": the exclusive backup has ended", label.string()),
-      "Take the backup again.");
 }
 
 // The last file of all: a standby notes in it up to where the files that it has written need WAL.
@@ -197,48 +134,47 @@ void LocalFiles::copy_control_file(const BackupJob& job) {
   const fs::path destination = store_.directories(job.info.id).data_directory / kControlFileName;
   const std::string content = read_live_control_file(source, job.info.systemid);
   write_file_durably(destination, content, find_status(source).value().st_mode & 0777U);
-  items_.push_back(item_of("pg_control", elapsed(begun)));
+  items_.push_back(item_since("pg_control", begun));
 }
 
 CopyFacts LocalFiles::copy(BackupJob& job) {
   CopyFacts facts;
   with_failure_told(job, [&] {
-    const std::string jobs = request_.jobs > 1 ? fmt::format(" ({} jobs)", request_.jobs) : "";
-    job.messages.info(
-        fmt::format("Starting backup copy via local rsync for {}{}", job.info.id.value, jobs));
     const auto begun = LocalClock::now();
-    cluster_.warn_of_included_files(job);
-    store_.clear(job.info.id);
+    cluster_.begin_copy(job, "local rsync", store_);
     // Copying from here or from there is the same.
     references_.choose(job, UseUnfinished::with_reuse);
-    const stored::BackupDirectories places = store_.directories(job.info.id);
-    for (const catalogue::Tablespace& tablespace : job.info.tablespaces) {
-      make_directories(places.tablespace_directory(tablespace.oid), 0700);
-    }
+    const fs::path data = store_.directories(job.info.id).data_directory;
     const LocalCopyOptions options{
         .reuse = request_.reuse,
         .worker_count = request_.worker_count,
         .checks = {.checked_before = cluster_.facts().checked_before(job.info),
                    .digests = job.digests_for_manifest()}};
     job.progress.begin("backup", static_cast<std::uint64_t>(job.info.cluster_size.value_or(0)));
-    LocalCopy copy(options, places.data_directory.parent_path(), job.progress, [&] {
+    LocalCopy copy(options, data.parent_path(), job.progress, [&] {
       server_.interrupt().throw_if_requested();
       cluster_.require_alive();
     });
-    steps_.emplace(job.info.tablespaces.size() + 1 + cluster_.facts().outside_files().size() +
+    const std::vector<OutsideFile> outside = cluster_.facts().outside_files();
+    steps_.emplace(job.info.tablespaces.size() + 1 + outside.size() +
                    (cluster_.is_exclusive() ? 2 : 1));
     copy_tablespaces(job, copy);
     copy_data_directory(job, copy);
-    copy_outside_files(job, copy);
-    if (cluster_.is_exclusive()) {
-      steps_->run(steps_->take(1), kLabelFileName, [&] { copy_label(job, copy); });
+    const SingleFiles singles(*steps_, data,
+                              [&](const std::string& source, const fs::path& destination) {
+                                return copy.copy_file(source, destination);
+                              });
+    for (CopiedItem& item :
+         singles.copy_outside_files(outside, steps_->take(outside.size()))) {
+      items_.push_back(std::move(item));
     }
+    if (cluster_.is_exclusive()) singles.copy_label(cluster_.data_directory(), steps_->take(1));
     steps_->run(steps_->take(1), "pg_control", [&] { copy_control_file(job); });
     copy.make_durable();
     job.progress.end();
     cluster_.require_alive();
     // Files are listed while others are copied already: nothing is analysed before.
-    facts.stats = copy_stats(items_, elapsed(begun), request_.worker_count);
+    facts.stats = copy_stats(items_, item_since("", begun).copy_seconds, request_.worker_count);
     facts.page_damage = copy.damage().facts();
   });
   return facts;

@@ -3,6 +3,11 @@
 #include <cstdint>
 #include <filesystem>
 
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/log_components.h"
 #include "postgres/server_file.h"
 
 namespace barman::backup {
@@ -20,6 +25,14 @@ std::optional<std::string> name_beside(const fs::path& directory, const std::str
 }
 
 }  // namespace
+
+void tell_missing(const OutsideFile& file) {
+  if (!file.is_optional()) {
+    throw Error(ErrorKind::not_found, fmt::format("there is no file \"{}\"", file.path),
+                fmt::format("Correct {} in the settings of PostgreSQL.", file.setting));
+  }
+  log::warning(log::kBackupComponent, "there is no \"{}\"", file.path);
+}
 
 std::vector<OutsideFile> list_outside_files(const postgres::ServerSettings& settings) {
   std::vector<OutsideFile> files;

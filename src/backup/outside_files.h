@@ -26,6 +26,9 @@ struct OutsideFile {
   friend bool operator==(const OutsideFile&, const OutsideFile&) = default;
 };
 
+// It is not there: a warning where PostgreSQL starts without, else throws `not_found`.
+void tell_missing(const OutsideFile& file);
+
 // The three main files get PostgreSQL's own names. What they include keeps its place beside
 // postgresql.conf. In the order of Barman's warning. Pure.
 std::vector<OutsideFile> list_outside_files(const postgres::ServerSettings& settings);

@@ -17,6 +17,7 @@
 #include "backup/reference_backup.h"
 #include "backup/rsync_copy.h"
 #include "backup/rsync_run.h"
+#include "backup/single_files.h"
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -40,10 +41,6 @@ constexpr const char* kPostmasterFile = "postmaster.pid";
 constexpr const char* kLookedAt = ".server";
 // pg_control may be read while it is written.
 constexpr int kControlFileCopies = 10;
-
-double seconds_of(FilesClock::time_point begun) {
-  return std::chrono::duration<double>(FilesClock::now() - begun).count();
-}
 
 // For a file that is looked at and not kept.
 class PlaceToLook {
@@ -79,12 +76,7 @@ class RsyncFiles final : public BackupSource {
             [this] { require_going_on(); },
             host::ssh_words(server.config().ssh_command.value_or(""))) {}
 
-  SourceTitle title() const override {
-    return {.mode = cluster_.mode(),
-            .finalising = "Asking PostgreSQL server to finalize the backup.",
-            .connection_option = "conninfo",
-            .has_manifest = false};
-  }
+  SourceTitle title() const override { return cluster_.title(); }
   catalogue::Identity require_possible() override;
   void begin(BackupJob& job) override;
   CopyFacts copy(BackupJob& job) override;
@@ -96,8 +88,6 @@ class RsyncFiles final : public BackupSource {
   RsyncCopyOptions copy_options(BackupJob& job) const;
   void list_tablespaces(BackupJob& job, RsyncCopy& copy);
   void list_data_directory(BackupJob& job, RsyncCopy& copy);
-  void copy_outside_files(BackupJob& job, RsyncCopy& copy);
-  void copy_label(const BackupJob& job, RsyncCopy& copy);
   void copy_control_file(const BackupJob& job, RsyncCopy& copy);
   void copy_everything(BackupJob& job, RsyncCopy& copy);
 
@@ -210,52 +200,17 @@ void RsyncFiles::list_data_directory(BackupJob& job, RsyncCopy& copy) {
     tree.filters.push_back(fmt::format("--exclude=/{}/*", name));
   }
   // Tablespaces whose locations are below the data directory.
-  std::vector<std::string> separate;
-  for (const catalogue::Tablespace& tablespace : job.info.tablespaces) {
-    const fs::path relative = fs::path(tablespace.location).lexically_relative(data);
-    if (relative.empty() || *relative.begin() == "..") continue;
-    separate.push_back(relative.string());
-    tree.filters.push_back("--exclude=/" + rsync_pattern(separate.back()));
+  std::vector<std::string> inside =
+      list_tablespaces_inside(data, job.info.tablespaces, FilesLie::elsewhere);
+  for (const std::string& path : inside) {
+    tree.filters.push_back("--exclude=/" + rsync_pattern(path));
   }
-  tree.is_copied = [separate = std::move(separate)](std::string_view path) {
-    return is_copied_from_data_directory(path) &&
-           std::find(separate.begin(), separate.end(), path) == separate.end();
-  };
+  tree.is_copied = copied_from_data_directory(std::move(inside));
   job.progress.set_item("pgdata");
   if (copy.list_tree(tree)) return;
   throw Error(ErrorKind::not_found,
               fmt::format("there is no directory \"{}\" on {}", data, run_.places().remote),
               "Correct ssh_command or conninfo, so that both lead to the same server.");
-}
-
-void RsyncFiles::copy_outside_files(BackupJob& job, RsyncCopy& copy) {
-  const fs::path data = store_.directories(job.info.id).data_directory;
-  for (const OutsideFile& file : cluster_.facts().outside_files()) {
-    const auto begun = FilesClock::now();
-    bool is_there = false;
-    steps_->run(steps_->take(1), file.setting, [&] {
-      is_there = copy.copy_file(file.path, data / fs::path(file.path).filename());
-    });
-    if (is_there) {
-      items_.push_back({.label = file.setting,
-                        .copy_seconds = seconds_of(begun),
-                        .serial_seconds = seconds_of(begun)});
-    } else if (file.is_optional()) {
-      log::warning(log::kBackupComponent, "there is no \"{}\"", file.path);
-    } else {
-      throw Error(ErrorKind::not_found, fmt::format("there is no file \"{}\"", file.path),
-                  fmt::format("Correct {} in the settings of PostgreSQL.", file.setting));
-    }
-  }
-}
-
-void RsyncFiles::copy_label(const BackupJob& job, RsyncCopy& copy) {
-  const std::string label = cluster_.data_directory() + "/" + kLabelFileName;
-  const fs::path data = store_.directories(job.info.id).data_directory;
-  if (copy.copy_file(label, data / kLabelFileName)) return;
-  throw Error(ErrorKind::not_found,
-              fmt::format("there is no file \"{}\": the exclusive backup has ended", label),
-              "Take the backup again.");
 }
 
 // The last file of all: a standby notes in it up to where the files that it has written need WAL.
@@ -282,36 +237,33 @@ void RsyncFiles::copy_control_file(const BackupJob& job, RsyncCopy& copy) {
       if (error.kind() != ErrorKind::corrupt || attempt == kControlFileCopies) throw;
     }
   }
-  items_.push_back({.label = "pg_control",
-                    .copy_seconds = seconds_of(begun),
-                    .serial_seconds = seconds_of(begun)});
+  items_.push_back(item_since("pg_control", begun));
 }
 
 void RsyncFiles::copy_everything(BackupJob& job, RsyncCopy& copy) {
   list_tablespaces(job, copy);
   list_data_directory(job, copy);
   copy.copy_trees();
-  const std::string major = postgres::major_version_text(job.info.version.value_or(0));
   for (const RsyncTreeTimes& times : copy.times()) {
     const auto tablespace = std::find_if(job.info.tablespaces.begin(), job.info.tablespaces.end(),
                                          [&](const auto& one) { return one.name == times.label; });
-    if (!times.has_copied_names && tablespace != job.info.tablespaces.end() &&
-        cluster_.has_tablespace(tablespace->oid)) {
-      throw Error(ErrorKind::not_found,
-                  fmt::format("the location of tablespace '{}', \"{}\", holds no directory "
-                              "\"PG_{}_…\"",
-                              tablespace->name, tablespace->location, major),
-                  "Check that its file system is mounted there.");
+    if (!times.has_copied_names && tablespace != job.info.tablespaces.end()) {
+      cluster_.require_dropped(job.info, *tablespace, "there");
     }
     items_.push_back({.label = times.label,
                       .analysis_seconds = times.analysis_seconds,
                       .copy_seconds = times.copy_seconds,
                       .serial_seconds = times.serial_seconds});
   }
-  copy_outside_files(job, copy);
-  if (cluster_.is_exclusive()) {
-    steps_->run(steps_->take(1), kLabelFileName, [&] { copy_label(job, copy); });
+  const std::vector<OutsideFile> outside = cluster_.facts().outside_files();
+  const SingleFiles singles(*steps_, store_.directories(job.info.id).data_directory,
+                            [&](const std::string& source, const fs::path& destination) {
+                              return copy.copy_file(source, destination);
+                            });
+  for (CopiedItem& item : singles.copy_outside_files(outside, steps_->take(outside.size()))) {
+    items_.push_back(std::move(item));
   }
+  if (cluster_.is_exclusive()) singles.copy_label(cluster_.data_directory(), steps_->take(1));
   steps_->run(steps_->take(1), "pg_control", [&] { copy_control_file(job, copy); });
   copy.make_durable();
 }
@@ -319,27 +271,19 @@ void RsyncFiles::copy_everything(BackupJob& job, RsyncCopy& copy) {
 CopyFacts RsyncFiles::copy(BackupJob& job) {
   CopyFacts facts;
   with_failure_told(job, [&] {
-    const std::string jobs = request_.jobs > 1 ? fmt::format(" ({} jobs)", request_.jobs) : "";
-    job.messages.info(
-        fmt::format("Starting backup copy via rsync/SSH for {}{}", job.info.id.value, jobs));
     const auto begun = FilesClock::now();
-    cluster_.warn_of_included_files(job);
-    store_.clear(job.info.id);
+    cluster_.begin_copy(job, "rsync/SSH", store_);
     references_.choose(job, UseUnfinished::always);
-    const stored::BackupDirectories places = store_.directories(job.info.id);
-    for (const catalogue::Tablespace& tablespace : job.info.tablespaces) {
-      make_directories(places.tablespace_directory(tablespace.oid), 0700);
-    }
     job.progress.begin("backup", static_cast<std::uint64_t>(job.info.cluster_size.value_or(0)));
     const RsyncCopyOptions options = copy_options(job);
     steps_.emplace(RsyncCopy::kStepsOfTree * (job.info.tablespaces.size() + 1) +
                    cluster_.facts().outside_files().size() + (cluster_.is_exclusive() ? 2 : 1));
-    RsyncCopy copy(run_, options, places.data_directory.parent_path(), *steps_, job.progress,
+    RsyncCopy copy(run_, options, store_.directories(job.info.id).data_directory.parent_path(), *steps_, job.progress,
                    server_.interrupt(), [this] { require_going_on(); });
     copy_everything(job, copy);
     job.progress.end();
     cluster_.require_alive();
-    facts.stats = copy_stats(items_, seconds_of(begun), options.worker_count);
+    facts.stats = copy_stats(items_, item_since("", begun).copy_seconds, options.worker_count);
     facts.page_damage = copy.damage().facts();
   });
   return facts;

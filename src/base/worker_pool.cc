@@ -15,18 +15,12 @@ void throw_no_thread(int error_number) {
 WorkerPool::WorkerPool(std::size_t worker_count)
     : tasks_(std::max<std::size_t>(worker_count, 1) * 2) {
   worker_count = std::max<std::size_t>(worker_count, 1);
-  workers_.reserve(worker_count);
-  for (std::size_t i = 0; i < worker_count; ++i) {
-    try {
-      workers_.push_back(start_thread([this] { run(); }));
-    } catch (const Error& error) {
-      // Those that are there do the work of all.
-      if (workers_.empty()) throw;
-      log::warning("barman.threads", "{} instead of {} threads: {}", workers_.size(), worker_count,
-                   error.describe());
-      return;
-    }
-  }
+  workers_ = start_threads(
+      worker_count, [this](std::size_t) { run(); },
+      [&](const Error& error) {
+        log::warning("barman.threads", "fewer than {} threads: {}", worker_count,
+                     error.describe());
+      });
 }
 
 WorkerPool::~WorkerPool() {

@@ -32,6 +32,25 @@ std::jthread start_thread(Function&& function) {
   }
 }
 
+// `count` threads that run work(number), or as many as the system allows: those do the work of all,
+// and `on_fewer` gets the reason. Throws as start_thread() when there is not one.
+template <typename Work, typename OnFewer>
+std::vector<std::jthread> start_threads(std::size_t count, const Work& work,
+                                        const OnFewer& on_fewer) {
+  std::vector<std::jthread> threads;
+  threads.reserve(count);
+  while (threads.size() < count) {
+    try {
+      threads.push_back(start_thread([work, number = threads.size()] { work(number); }));
+    } catch (const Error& error) {  // Fewer are slower, and no failure.
+      if (threads.empty()) throw;
+      on_fewer(error);
+      break;
+    }
+  }
+  return threads;
+}
+
 template <typename T>
 class BoundedQueue {
  public:

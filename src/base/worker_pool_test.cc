@@ -4,9 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <future>
 
 #include <gtest/gtest.h>
 
@@ -54,6 +56,28 @@ TEST(WorkerPool, WithoutOneThreadIsAnErrorAndNoWait) {
                                      return error.hint().empty() ? 2 : 7;
                                    }
                                    return 1;
+                                 }),
+            7);
+}
+
+TEST(StartThreads, GivesEachItsNumber) {
+  std::array<std::atomic<int>, 3> seen{};
+  start_threads(3, [&](std::size_t number) { ++seen.at(number); }, [](const Error&) {});
+  for (const std::atomic<int>& count : seen) EXPECT_EQ(count, 1);
+}
+
+TEST(StartThreads, TellsWhyThereAreFewer) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs a user without other processes";
+  EXPECT_EQ(run_with_few_threads(3,
+                                 [] {
+                                   bool is_told = false;
+                                   std::promise<void> all_asked;
+                                   const std::shared_future<void> go_on(all_asked.get_future());
+                                   const auto threads = start_threads(
+                                       8, [go_on](std::size_t) { go_on.wait(); },
+                                       [&](const Error&) { is_told = true; });
+                                   all_asked.set_value();
+                                   return is_told && !threads.empty() && threads.size() < 8 ? 7 : 1;
                                  }),
             7);
 }

@@ -23,6 +23,7 @@
 #include "catalogue/backup_order.h"
 #include "catalogue/backup_word.h"
 #include "catalogue/cloud_catalogue.h"
+#include "catalogue/gone_backups.h"
 
 namespace barman::catalogue {
 namespace fs = std::filesystem;
@@ -157,19 +158,6 @@ fs::path CatalogueLocations::wal_index_path() const {
   return xlogdb_directory / (server_name + "-xlog.db");
 }
 
-CatalogueLocations default_locations(std::string server_name, const fs::path& backup_directory) {
-  return {.server_name = std::move(server_name),
-          .backup_directory = backup_directory,
-          .basebackups_directory = backup_directory / "base",
-          .wals_directory = backup_directory / "wals",
-          .xlogdb_directory = backup_directory / "wals",
-          .meta_directory = backup_directory / "meta",
-          .lock_directory = backup_directory.parent_path(),
-          .errors_directory = backup_directory / "errors",
-          .incoming_directory = backup_directory / "incoming",
-          .streaming_directory = backup_directory / "streaming"};
-}
-
 Error unknown_backup(std::string_view word, std::string_view server_name,
                      std::string_view nearest) {
   return {ErrorKind::not_found,
@@ -217,6 +205,11 @@ BackupList Catalogue::list_backups() const {
   BackupList list;
   list.backups.reserve(paths.size());
   for (const auto& [id, path] : paths) add_backup(list, id, path);
+  for (const BackupId& id : catalogue::find_gone(*this, list.backups)) {
+    const auto backup = list.backups.begin() + (list.find(id) - list.backups.data());
+    list.gone.push_back(std::move(*backup));
+    list.backups.erase(backup);
+  }
   return list;
 }
 
@@ -250,6 +243,12 @@ const BackupList& BackupListReader::read() {
       continue;
     }
     stamps.push_back(*stamp);
+  }
+  for (const BackupId& id : catalogue::find_gone(catalogue_, list.backups)) {
+    const auto index = list.find(id) - list.backups.data();
+    list.gone.push_back(std::move(list.backups[static_cast<std::size_t>(index)]));
+    list.backups.erase(list.backups.begin() + index);
+    stamps.erase(stamps.begin() + index);
   }
   list_ = std::move(list);
   stamps_ = std::move(stamps);
@@ -597,6 +596,10 @@ const BrokenBackup* BackupList::find_broken(const BackupId& id) const {
   const auto found =
       std::find_if(broken.begin(), broken.end(), [&](const auto& one) { return one.id == id; });
   return found == broken.end() ? nullptr : &*found;
+}
+
+const BackupInfo* BackupList::find_gone(const BackupId& id) const {
+  return catalogue::find_backup(gone, id);
 }
 
 const BackupInfo* BackupList::previous(const BackupId& id) const {

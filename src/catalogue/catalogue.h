@@ -76,10 +76,6 @@ struct CatalogueLocations {
   std::filesystem::path wal_index_path() const;
 };
 
-// The default layout below `backup_directory`, with lock files in its parent.
-CatalogueLocations default_locations(std::string server_name,
-                                     const std::filesystem::path& backup_directory);
-
 // A metadata file that cannot be read. It never hides the other backups.
 struct BrokenBackup {
   BackupId id;
@@ -91,6 +87,7 @@ struct BackupList {
   // nullptr when there is none of that ID.
   const BackupInfo* find(const BackupId& id) const;
   const BrokenBackup* find_broken(const BackupId& id) const;
+  const BackupInfo* find_gone(const BackupId& id) const;
   // Neighbours by ID among usable backups; nullptr when none.
   const BackupInfo* previous(const BackupId& id) const;
   const BackupInfo* next(const BackupId& id) const;
@@ -99,6 +96,9 @@ struct BackupList {
   // What these need and what builds on them nobody knows: as long as there are some, no WAL may be
   // removed.
   std::vector<BrokenBackup> broken;
+  // Metadata of backups that another program has deleted (gone_backups.h). They are no backups:
+  // they need no WAL, and only their deletion knows them.
+  std::vector<BackupInfo> gone = {};
 };
 
 enum class KeepTarget { full, standalone };

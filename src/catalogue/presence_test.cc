@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/test_support.h"
+#include "catalogue/test_support.h"
 
 namespace barman::catalogue {
 namespace {

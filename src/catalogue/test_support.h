@@ -1,13 +1,30 @@
-// Backups for the unit tests of this folder.
+// Backups and catalogues for unit tests.
 #pragma once
 
+#include <filesystem>
 #include <string>
+#include <utility>
 
 #include "base/test_support.h"
 #include "catalogue/backup_info.h"
 #include "catalogue/catalogue.h"
 
 namespace barman::catalogue {
+
+// The layout of a server without settings of its own, with lock files in the parent.
+inline CatalogueLocations default_locations(std::string server_name,
+                                            const std::filesystem::path& backup_directory) {
+  return {.server_name = std::move(server_name),
+          .backup_directory = backup_directory,
+          .basebackups_directory = backup_directory / "base",
+          .wals_directory = backup_directory / "wals",
+          .xlogdb_directory = backup_directory / "wals",
+          .meta_directory = backup_directory / "meta",
+          .lock_directory = backup_directory.parent_path(),
+          .errors_directory = backup_directory / "errors",
+          .incoming_directory = backup_directory / "incoming",
+          .streaming_directory = backup_directory / "streaming"};
+}
 
 // A finished backup of method postgres that needs the WAL from begin to end.
 inline BackupInfo make_backup(std::string id, std::string begin_wal, std::string end_wal,

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "catalogue/catalogue.h"
 #include "catalogue/chain_doubt.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"

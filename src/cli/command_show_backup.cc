@@ -92,7 +92,7 @@ void run_show_backup(CommandContext& context) {
   const catalogue::KnownBackups known = server.catalogue().load();
   const BackupInfo& backup = catalogue::resolve_backup(
       known.list, known.annotations, context.arguments.get("backup_id"), config->name);
-  facts::warn_of_broken(context.reporter, known.list.broken);
+  facts::warn_of_left_out(context.reporter, known.list, config->name);
   facts::warn_of_unread_bucket(context.reporter, server, known.annotations);
   facts::warn_of_doubt(context.reporter, server, known, backup);
   output::write_backup_details(context.reporter, config->name,

@@ -54,16 +54,10 @@ class Prefetcher {
       : spool_(spool), request_(request), last_(std::move(last)) {}
 
   void run() {
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < std::min(request_.limit, kConnections); ++i) {
-      try {
-        threads.push_back(start_thread([this, i] { run_connection(i); }));
-      } catch (const Error&) {
-        // One connection does the work of all, only slower.
-        if (threads.empty()) throw;
-        break;
-      }
-    }
+    // One connection does the work of all, only slower.
+    const std::vector<std::jthread> threads = start_threads(
+        std::min(request_.limit, kConnections), [this](std::size_t number) { run_connection(number); },
+        [](const Error&) {});
   }
 
  private:

@@ -4,6 +4,7 @@
 
 #include "backup/delete_backup.h"
 #include "catalogue/chain_doubt.h"
+#include "catalogue/gone_backups.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/wal_archive.h"
 
@@ -11,15 +12,19 @@ namespace barman::facts {
 
 using catalogue::BackupInfo;
 
-void warn_of_broken(Messages& messages, const std::vector<catalogue::BrokenBackup>& broken) {
-  for (const catalogue::BrokenBackup& backup : broken) {
+void warn_of_left_out(Messages& messages, const catalogue::BackupList& list,
+                      const std::string& server_name) {
+  for (const catalogue::BrokenBackup& backup : list.broken) {
     messages.warning(fmt::format("backup {} is left out: {}", backup.id.value, backup.reason));
+  }
+  for (const BackupInfo& backup : list.gone) {
+    messages.warning(catalogue::describe_gone(backup, server_name));
   }
 }
 
 std::vector<BackupInfo> list_readable_backups(Messages& messages, const server::Server& server) {
   catalogue::BackupList list = server.catalogue().list_backups();
-  warn_of_broken(messages, list.broken);
+  warn_of_left_out(messages, list, server.name());
   return std::move(list.backups);
 }
 
@@ -39,6 +44,13 @@ void warn_of_doubt(Messages& messages, const server::Server& server,
       catalogue::find_chain_doubt(known.list.backups, known.annotations, backup);
   // Deleted while it was looked at.
   if (doubt.empty() || !server.catalogue().find_backup(backup.id)) return;
+  if (!known.annotations.objects && catalogue::is_orphan(backup, known.annotations)) {
+    messages.warning(fmt::format(
+        "backup {} has no files: its directory is missing. Mount the disk that it lies on; if its "
+        "files are gone for good, 'barman delete {} {}' removes the rest of it",
+        backup.id.value, server.name(), backup.id.value));
+    return;
+  }
   messages.warning(fmt::format(
       "backup {} cannot be restored: {}. 'barman catalogue-check {}' tells what can be recovered",
       backup.id.value, doubt, server.name()));
@@ -53,7 +65,7 @@ void warn_of_doubts(Messages& messages, const server::Server& server,
 
 catalogue::KnownBackups load_and_warn(Messages& messages, const server::Server& server) {
   catalogue::KnownBackups known = server.catalogue().load();
-  warn_of_broken(messages, known.list.broken);
+  warn_of_left_out(messages, known.list, server.name());
   warn_of_unread_bucket(messages, server, known.annotations);
   warn_of_doubts(messages, server, known);
   return known;

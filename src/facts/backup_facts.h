@@ -16,7 +16,9 @@ namespace barman::facts {
 // All backups of the server, ascending by ID; metadata files that cannot be read become warnings.
 std::vector<catalogue::BackupInfo> list_readable_backups(Messages& messages,
                                                          const server::Server& server);
-void warn_of_broken(Messages& messages, const std::vector<catalogue::BrokenBackup>& broken);
+// Of metadata that cannot be read, and of what another program has deleted.
+void warn_of_left_out(Messages& messages, const catalogue::BackupList& list,
+                      const std::string& server_name);
 // Of all backups, with the warnings of list_readable_backups(), warn_of_unread_bucket() and
 // warn_of_doubts(): what of the catalogue cannot be counted on.
 catalogue::KnownBackups load_and_warn(Messages& messages, const server::Server& server);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/retry.h"
 #include "base/text.h"
 #include "object_store/aws_sso.h"
 #include "object_store/wire_text.h"
@@ -25,6 +27,7 @@ constexpr std::int64_t kRefreshAheadSeconds = 300;
 constexpr int kMaxRoles = 5;
 constexpr std::chrono::seconds kMetadataLimit{2};
 constexpr std::chrono::seconds kTokenServiceLimit{30};
+constexpr std::chrono::milliseconds kTokenServicePause{200};
 constexpr std::string_view kComponent = "barman.cloud";
 constexpr std::size_t kMaxTokenSize = std::size_t{64} << 10;
 
@@ -65,6 +68,24 @@ bool is_agent_address(std::string_view url) {
   constexpr std::array<std::string_view, 6> kAgents = {
       "127.0.0.1", "localhost", "[::1]", "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"};
   return std::ranges::find(kAgents, host) != kAgents.end();
+}
+
+// Of the service that gives keys for roles. What it refuses, it refuses the next time, too: the
+// user has to change something first.
+[[noreturn]] void throw_no_keys(const std::string& url, const HttpAnswer& answer) {
+  if (!answer.is_whole()) {
+    throw Error(ErrorKind::connection,
+                fmt::format("cannot ask \"{}\" for keys: {}", url, answer.failure_text));
+  }
+  constexpr std::array<int, 2> kPassing = {408, 429};
+  const auto error = find_aws_error(answer.body);
+  const bool is_refusal = answer.status >= 400 && answer.status < 500 &&
+                          std::ranges::find(kPassing, answer.status) == kPassing.end() &&
+                          !(error && error->code == "Throttling");
+  throw Error(is_refusal ? ErrorKind::permission : ErrorKind::remote,
+              fmt::format("\"{}\" gives no keys: {}: {}", url, error ? error->code : "",
+                          error ? error->message : fmt::format("HTTP status {}", answer.status)),
+              "Look at the role and at who may assume it.");
 }
 
 }  // namespace
@@ -356,25 +377,23 @@ SessionKeys AwsCredentialChain::ask_sts(const QueryParameters& form, const AwsKe
                                 .payload_hash = hex(sha256(as_bytes(body)))},
                                *keys, {.region = region, .service = "sts"}, clock_.now());
   }
-  HttpAnswer answer;
-  for (unsigned attempt = 1; attempt <= settings_.max_attempts; ++attempt) {
-    answer = http_.send({.method = "POST",
-                         .url = url + "/",
-                         .headers = headers,
-                         .body = as_bytes(body),
-                         .time_limit = kTokenServiceLimit});
-    if (answer.is_whole() && answer.status < 500) break;
-  }
-  if (answer.is_success()) return parse_session_keys(answer.body);
-  if (!answer.is_whole()) {
-    throw Error(ErrorKind::connection,
-                fmt::format("cannot ask \"{}\" for keys: {}", url, answer.failure_text));
-  }
-  const auto error = find_aws_error(answer.body);
-  throw Error(answer.status == 403 ? ErrorKind::permission : ErrorKind::remote,
-              fmt::format("\"{}\" gives no keys: {}: {}", url, error ? error->code : "",
-                          error ? error->message : fmt::format("HTTP status {}", answer.status)),
-              "Look at the role and at who may assume it.");
+  const HttpRequest request{.method = "POST",
+                            .url = url + "/",
+                            .headers = headers,
+                            .body = as_bytes(body),
+                            .time_limit = kTokenServiceLimit};
+  const RetryRules rules{.times = settings_.max_attempts - std::int64_t{1},
+                         .pause = kTokenServicePause};
+  return retry(
+      rules, http_.settings().interrupt,
+      [&] {
+        const HttpAnswer answer = http_.send(request);
+        if (!answer.is_success()) throw_no_keys(url, answer);
+        return parse_session_keys(answer.body);
+      },
+      [](const Error& error, std::int64_t attempt) {
+        log::debug(kComponent, "attempt {} has failed: {}", attempt + 1, error.describe());
+      });
 }
 
 }  // namespace barman::object_store

@@ -38,11 +38,7 @@ void copy_file(const Fd& source, const fs::path& source_path, const fs::path& pa
     throw_errno("cannot read \"" + source_path.string() + "\"");
   }
   send_file(source, source_path, target.get(), path);
-  const std::array<timespec, 2> times = {status.st_atim, status.st_mtim};
-  if (::fchmod(target.get(), status.st_mode & 07777) != 0 ||
-      ::futimens(target.get(), times.data()) != 0) {
-    throw_errno("cannot set mode and times of \"" + path.string() + "\"");
-  }
+  set_mode_and_times(target, path, status);
   sync_fd(target, path);
   target.close(path);
 }
@@ -71,6 +67,14 @@ bool is_unsupported(int error_number) {
 }
 
 }  // namespace
+
+void set_mode_and_times(const Fd& copy, const fs::path& path, const struct stat& original) {
+  const std::array<timespec, 2> times = {original.st_atim, original.st_mtim};
+  if (::fchmod(copy.get(), original.st_mode & 07777) != 0 ||
+      ::futimens(copy.get(), times.data()) != 0) {
+    throw_errno("cannot set mode and times of \"" + path.string() + "\"");
+  }
+}
 
 void link_or_copy(const Fd& source, const fs::path& source_path, const fs::path& path) {
   remove_old(path);

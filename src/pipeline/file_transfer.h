@@ -2,6 +2,7 @@
 // systems as durable copies, and to descriptors.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <filesystem>
@@ -15,6 +16,10 @@ namespace barman::pipeline {
 // fsynced. A file that `path` names is replaced. The directory is not flushed.
 void link_or_copy(const Fd& source, const std::filesystem::path& source_path,
                   const std::filesystem::path& path);
+
+// Of a copy: those of its original.
+void set_mode_and_times(const Fd& copy, const std::filesystem::path& path,
+                        const struct stat& original);
 
 // Whether both have the same bytes, from the beginning on.
 bool is_same_content(const Fd& a, const std::filesystem::path& a_path, const Fd& b,

@@ -36,11 +36,12 @@ constexpr int kNewestVersion = 990000;
 // Builds the parts of one plan; `request_` and `facts_` are only read.
 class Planner {
  public:
-  Planner(const RestoreFacts& facts, const RestoreRequest& request, const Relocations& relocations)
+  Planner(const RestoreFacts& facts, const RestoreRequest& request, const RecoveryTarget& target,
+          const Relocations& relocations)
       : facts_(facts),
         request_(request),
         relocations_(relocations),
-        target_(parse_target(request.target)),
+        target_(target),
         // A backup without version is treated like one of the newest server.
         version_(facts.backup.version.value_or(kNewestVersion)) {}
 
@@ -560,7 +561,7 @@ class Planner {
   const RestoreFacts& facts_;
   const RestoreRequest& request_;
   const Relocations& relocations_;
-  const RecoveryTarget target_;
+  const RecoveryTarget& target_;
   const int version_;
   TimelineChoice timeline_;
   std::vector<TimelineSpan> spans_;
@@ -593,8 +594,8 @@ std::vector<copy::TreeCopy> list_trees(const RestoreFacts& facts, const std::str
 }
 
 RestorePlan build_plan(const RestoreFacts& facts, const RestoreRequest& request,
-                       const Relocations& relocations) {
-  return Planner(facts, request, relocations).run();
+                       const RecoveryTarget& target, const Relocations& relocations) {
+  return Planner(facts, request, target, relocations).run();
 }
 
 }  // namespace barman::restore

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "config/server_config.h"
+#include "restore/recovery_target.h"
 #include "restore/restore_facts.h"
 #include "restore/restore_plan.h"
 #include "restore/restore_request.h"
@@ -27,7 +28,8 @@ std::string location_of(const catalogue::Tablespace& tablespace, const Relocatio
 std::vector<copy::TreeCopy> list_trees(const RestoreFacts& facts, const std::string& destination,
                                        const Relocations& relocations);
 
+// `target` is that of the request, read (parse_target()).
 RestorePlan build_plan(const RestoreFacts& facts, const RestoreRequest& request,
-                       const Relocations& relocations);
+                       const RecoveryTarget& target, const Relocations& relocations);
 
 }  // namespace barman::restore

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "catalogue/test_support.h"
 #include "restore/recovery_target.h"
 #include "stored/plain_tree.h"
 
@@ -53,6 +54,10 @@ RestoreFacts facts() {
 
 RestoreRequest request() { return {.backup = "latest", .destination = "/srv/pg"}; }
 
+RestorePlan plan_of(const RestoreFacts& given, const RestoreRequest& asked) {
+  return build_plan(given, asked, parse_target(asked.target), {});
+}
+
 std::string refusal(const std::function<void()>& action) {
   try {
     action();
@@ -63,7 +68,7 @@ std::string refusal(const std::function<void()>& action) {
 }
 
 std::string refusal_of(const RestoreFacts& given, const RestoreRequest& asked) {
-  return refusal([&] { build_plan(given, asked, {}); });
+  return refusal([&] { plan_of(given, asked); });
 }
 
 std::vector<std::string> names_of(const std::vector<WalFileCopy>& files) {
@@ -73,7 +78,7 @@ std::vector<std::string> names_of(const std::vector<WalFileCopy>& files) {
 }
 
 TEST(BuildPlan, WithoutTargetWalGoesToPgWalAndNothingIsConfigured) {
-  const RestorePlan plan = build_plan(facts(), request(), {});
+  const RestorePlan plan = plan_of(facts(), request());
   EXPECT_EQ(plan.wal.directory, "/srv/pg/pg_wal");
   EXPECT_TRUE(plan.wal.has_done_markers);
   EXPECT_EQ(plan.wal.files.size(), 4U);
@@ -107,7 +112,7 @@ TEST(BuildPlan, EachTargetIsWritten) {
             "timeline: '1'"}}) {
     RestoreRequest asked = request();
     asked.target = given.target;
-    const RestorePlan plan = build_plan(facts(), asked, {});
+    const RestorePlan plan = plan_of(facts(), asked);
     EXPECT_THAT(plan.recovery.settings, HasSubstr(given.setting + "\n"));
     EXPECT_EQ(plan.target_text, given.text);
     EXPECT_EQ(plan.recovery.signal_file, "recovery.signal");
@@ -122,7 +127,7 @@ TEST(BuildPlan, OldServersGetRecoveryConf) {
   given.backup.version = 90624;
   RestoreRequest asked = request();
   asked.target.name = "rp1";
-  const RestorePlan plan = build_plan(given, asked, {});
+  const RestorePlan plan = plan_of(given, asked);
   EXPECT_EQ(plan.recovery.settings_file, "recovery.conf");
   EXPECT_EQ(plan.recovery.signal_file, "");
   EXPECT_EQ(plan.pg_wal_name, "pg_xlog");
@@ -131,14 +136,14 @@ TEST(BuildPlan, OldServersGetRecoveryConf) {
 TEST(BuildPlan, ImmediateCopiesOnlyWhatConsistencyNeeds) {
   RestoreRequest asked = request();
   asked.target.immediate = true;
-  EXPECT_THAT(names_of(build_plan(facts(), asked, {}).wal.files),
+  EXPECT_THAT(names_of(plan_of(facts(), asked).wal.files),
               ElementsAre("000000010000000000000002", "000000010000000000000003"));
 }
 
 TEST(BuildPlan, StandbyWithoutTargetHasTheSignalFileOnly) {
   RestoreRequest asked = request();
   asked.standby_mode = true;
-  const RestorePlan plan = build_plan(facts(), asked, {});
+  const RestorePlan plan = plan_of(facts(), asked);
   EXPECT_EQ(plan.recovery.signal_file, "standby.signal");
   EXPECT_EQ(plan.recovery.settings, "");
   EXPECT_EQ(plan.wal.directory, "/srv/pg/pg_wal");
@@ -148,7 +153,7 @@ TEST(BuildPlan, GetWalCopiesNothing) {
   RestoreRequest asked = request();
   asked.get_wal = true;
   asked.partial_wal = true;
-  const RestorePlan plan = build_plan(facts(), asked, {});
+  const RestorePlan plan = plan_of(facts(), asked);
   EXPECT_FALSE(plan.wal.is_copied);
   EXPECT_THAT(plan.recovery.settings, HasSubstr("barman get-wal -P main %f > %p"));
   EXPECT_THAT(plan.warnings,
@@ -165,16 +170,16 @@ TEST(BuildPlan, TakesTheSegmentBeingReceived) {
       name,
       100,
       {"/barman/main/streaming/" + name, "/barman/main/wals/0000000100000000/" + name}};
-  const RestorePlan plan = build_plan(given, request(), {});
+  const RestorePlan plan = plan_of(given, request());
   EXPECT_THAT(plan.wal.partials, ElementsAre(copy));
   EXPECT_THAT(plan.notes, ElementsAre(HasSubstr("'" + name + "' is not complete yet")));
   RestoreRequest asked = request();
   asked.target.time = "2026-11-22 01:43:14+00:00";
-  EXPECT_THAT(build_plan(given, asked, {}).wal.partials, ElementsAre(copy));
+  EXPECT_THAT(plan_of(given, asked).wal.partials, ElementsAre(copy));
   asked.target = {.lsn = "0/6000100"};
-  EXPECT_THAT(build_plan(given, asked, {}).wal.partials, ElementsAre(copy));
+  EXPECT_THAT(plan_of(given, asked).wal.partials, ElementsAre(copy));
   given.received[0].path = "/barman/main/streaming/000000010000000000000007.partial";
-  EXPECT_THAT(build_plan(given, request(), {}).wal.partials, IsEmpty());
+  EXPECT_THAT(plan_of(given, request()).wal.partials, IsEmpty());
 }
 
 TEST(BuildPlan, GivesAStandbyNoUnfinishedSegmentUnlessAskedTo) {
@@ -182,22 +187,22 @@ TEST(BuildPlan, GivesAStandbyNoUnfinishedSegmentUnlessAskedTo) {
   given.received = {{.path = "/s/000000010000000000000006.partial", .size_bytes = 100}};
   RestoreRequest asked = request();
   asked.standby_mode = true;
-  EXPECT_THAT(build_plan(given, asked, {}).wal.partials, IsEmpty());
+  EXPECT_THAT(plan_of(given, asked).wal.partials, IsEmpty());
   asked.partial_wal = true;
-  EXPECT_EQ(build_plan(given, asked, {}).wal.partials.size(), 1U);
+  EXPECT_EQ(plan_of(given, asked).wal.partials.size(), 1U);
 }
 
 TEST(BuildPlan, WarnsOfABackupThatEndsInAnUnfinishedSegment) {
   RestoreFacts given = facts();
   given.backup.status = catalogue::BackupStatus::waiting_for_wals;
   given.wal.resize(1);
-  EXPECT_THAT(build_plan(given, request(), {}).warnings,
+  EXPECT_THAT(plan_of(given, request()).warnings,
               ElementsAre(HasSubstr("does not have yet all the WAL files")));
   given.received = {{.path = "/s/000000010000000000000003.partial", .size_bytes = 100}};
-  EXPECT_THAT(build_plan(given, request(), {}).warnings,
+  EXPECT_THAT(plan_of(given, request()).warnings,
               ElementsAre(HasSubstr("has not arrived completely")));
   given.received = {{.path = "/s/000000010000000000000003", .size_bytes = kSegmentBytes}};
-  EXPECT_THAT(build_plan(given, request(), {}).warnings, IsEmpty());
+  EXPECT_THAT(plan_of(given, request()).warnings, IsEmpty());
 }
 
 TEST(BuildPlan, RefusesTargetsBeforeTheEndOfTheBackup) {
@@ -264,7 +269,7 @@ TEST(BuildPlan, RefusesABackupWhoseOwnWalIsMissing) {
   fetching.skip_wal_check = true;
   EXPECT_EQ(refusal_of(given, fetching), "");
   given.backup.status = catalogue::BackupStatus::waiting_for_wals;
-  const RestorePlan plan = build_plan(given, request(), {});
+  const RestorePlan plan = plan_of(given, request());
   EXPECT_THAT(plan.warnings[0], HasSubstr("IMPORTANT: You have requested"));
   EXPECT_THAT(plan.warnings_after_copy[0], HasSubstr("IS NOT VALID"));
 }
@@ -272,11 +277,11 @@ TEST(BuildPlan, RefusesABackupWhoseOwnWalIsMissing) {
 TEST(BuildPlan, WarnsAboutGapsBehindTheBackup) {
   RestoreFacts given = facts();
   given.wal.erase(given.wal.begin() + 2);
-  EXPECT_THAT(build_plan(given, request(), {}).warnings,
+  EXPECT_THAT(plan_of(given, request()).warnings,
               ElementsAre(HasSubstr("'000000010000000000000004'")));
   RestoreRequest fetching = request();
   fetching.get_wal = true;
-  EXPECT_THAT(build_plan(given, fetching, {}).warnings,
+  EXPECT_THAT(plan_of(given, fetching).warnings,
               testing::Contains(HasSubstr("'000000010000000000000004'")));
 }
 
@@ -327,7 +332,7 @@ TEST(BuildPlan, TellsThatTheArchiveGoesOnElsewhere) {
   given.timelines.histories[wal::TimelineId{2}] = {
       wal::TimelineId{2}, {{wal::TimelineId{1}, wal::Lsn{5 * kSegmentBytes}, ""}}};
   given.timelines.last_segments[wal::TimelineId{2}] = "000000020000000000000005";
-  EXPECT_THAT(build_plan(given, request(), {}).warnings,
+  EXPECT_THAT(plan_of(given, request()).warnings,
               ElementsAre(HasSubstr("--target-tli latest")));
 }
 
@@ -353,7 +358,7 @@ TEST(BuildPlan, RefusesATimelineThatRecoveryDoesNotComeTo) {
   EXPECT_EQ(refusal_of(given, asked), reason);
   // The target may lie before the fork, or does.
   asked.target.time = "2026-11-21 01:50:00+00:00";
-  EXPECT_THAT(build_plan(given, asked, {}).warnings, testing::Contains(reason + "."));
+  EXPECT_THAT(plan_of(given, asked).warnings, testing::Contains(reason + "."));
   asked.target = {.lsn = "0/30FFFFF", .timeline = wal::parse_timeline_target("2")};
   EXPECT_EQ(refusal_of(given, asked), "");
   given.wal.push_back({.name = "000000020000000000000005", .size_bytes = kSegmentBytes});
@@ -376,7 +381,7 @@ TEST(BuildPlan, HidesADamagedHistoryOfItsOwnTimelineOnly) {
   given.timelines.last_segments = {{wal::TimelineId{2}, "000000020000000000000005"}};
   RestoreRequest asked = request();
   asked.target = {.immediate = true};
-  const RestorePlan plan = build_plan(given, asked, {});
+  const RestorePlan plan = plan_of(given, asked);
   EXPECT_EQ(plan.wal.files.front().name, "00000003.history");
   EXPECT_EQ(plan.wal.files.at(1).name, "000000020000000000000002");
   EXPECT_THAT(plan.warnings, testing::Contains(HasSubstr("00000002.history is garbage")));

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "catalogue/test_support.h"
+
 namespace barman::restore {
 namespace {
 

@@ -81,9 +81,15 @@ void leave_out_without_data(const catalogue::Catalogue& catalogue,
   }
 }
 
-BackupChoice look_up(const server::Server& server, RestoreRequest& request) {
+// Which backup, and its target when that has chosen it.
+struct LookUp {
+  BackupChoice choice;
+  std::optional<RecoveryTarget> target = {};
+};
+
+LookUp look_up(const server::Server& server, RestoreRequest& request) {
   if (!catalogue::asks_for_newest(request.backup)) {
-    return {.backup = server.catalogue().resolve(request.backup)};
+    return {.choice = {.backup = server.catalogue().resolve(request.backup)}};
   }
   const bool is_automatic =
       catalogue::parse_backup_word(request.backup) == catalogue::BackupWord::automatic;
@@ -92,10 +98,12 @@ BackupChoice look_up(const server::Server& server, RestoreRequest& request) {
   const catalogue::BackupList& list = known.list;
   catalogue::Annotations& annotations = known.annotations;
   const catalogue::Branches branches = wal_archive::read_branches(server, list.backups);
-  BackupChoice choice;
+  LookUp found;
+  BackupChoice& choice = found.choice;
   if (is_automatic) {
     leave_out_without_data(server.catalogue(), list, annotations);
-    choice = choose_backup(list, annotations, parse_target(request.target), branches);
+    found.target = parse_target(request.target);
+    choice = choose_backup(list, annotations, *found.target, branches);
   } else {
     catalogue::NewestBackup newest =
         catalogue::find_newest(list, annotations, branches, request.backup, server.name());
@@ -105,7 +113,7 @@ BackupChoice look_up(const server::Server& server, RestoreRequest& request) {
   request.target.timeline = request.target.timeline
                                 ? request.target.timeline
                                 : timeline_to_follow(request, choice.backup, branches);
-  return choice;
+  return found;
 }
 
 void archive_waiting(const server::Server& server, const RestoreRequest& request,
@@ -166,6 +174,7 @@ struct Chosen {
   // As it was given, with what the choice of the backup added and the places of the restore that it
   // goes on with.
   RestoreRequest request;
+  RecoveryTarget target;
   std::vector<std::string> notes;
   std::vector<std::string> warnings;
   Relocations relocations;
@@ -213,14 +222,18 @@ void take_places_of_interrupted(const server::Server& server, const BackupInfo& 
 
 Chosen choose(const server::Server& server, RestoreRequest request) {
   refuse_multiple_targets(request.target);
-  BackupChoice choice = look_up(server, request);
+  LookUp found = look_up(server, request);
+  BackupChoice& choice = found.choice;
   const BackupInfo& backup = choice.backup;
   Chosen chosen{.id = backup.id,
                 .request = request,
+                .target = {},
                 .notes = std::move(choice.notes),
                 .warnings = std::move(choice.warnings),
                 .relocations = check_request(request, backup, server.config()),
                 .locks = {}};
+  chosen.target = found.target ? *std::move(found.target) : parse_target(request.target);
+  chosen.target.timeline = request.target.timeline;
   take_places_of_interrupted(server, backup, chosen);
   for (const BackupInfo& link : stored::list_chain(server.catalogue(), backup)) {
     chosen.locks.push_back(server::share_backup(server, link.id, "restore from"));
@@ -280,7 +293,7 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
                     .manifest = chain.members().front().manifest,
                     .facts = gather_facts(server, chain, chosen.request, chosen.relocations),
                     .plan = {}};
-  prepared.plan = build_plan(prepared.facts, chosen.request, chosen.relocations);
+  prepared.plan = build_plan(prepared.facts, chosen.request, chosen.target, chosen.relocations);
   RestorePlan& plan = prepared.plan;
   stored::KeptConfiguration kept =
       stored::read_kept_configuration(server.catalogue(), prepared.backup.id,

@@ -16,10 +16,9 @@ namespace {
 // Hands on what goes into the object, and counts it.
 class ObjectTap final : public pipeline::Sink {
  public:
-  ObjectTap(pipeline::Sink& next, std::atomic<std::uint64_t>& total) : next_(next), total_(total) {}
+  explicit ObjectTap(pipeline::Sink& next) : next_(next) {}
   void write(Bytes data) override {
     size_bytes_ += data.size();
-    total_ += data.size();
     next_.write(data);
   }
   void finish() override { next_.finish(); }
@@ -27,7 +26,6 @@ class ObjectTap final : public pipeline::Sink {
 
  private:
   pipeline::Sink& next_;
-  std::atomic<std::uint64_t>& total_;
   std::uint64_t size_bytes_ = 0;
 };
 
@@ -138,7 +136,7 @@ class ArchiveSet::Lane final : public pipeline::TarVisitor {
                 .is_encrypted = form.cipher.has_value()}),
           object(set.storage_.create(set.backup_prefix_ + catalogue::format_archive_name(name),
                                      storage::IfPresent::replace)),
-          tap(*object, set.uploaded_bytes_),
+          tap(*object),
           stream(compressed_stream(), index),
           tar(stream) {
       if (!can_have_index(form)) return;

@@ -57,8 +57,6 @@ class ArchiveSet {
   // The last one, too; one that is empty when nothing was added. Called once.
   void finish();
 
-  std::uint64_t uploaded_bytes() const { return uploaded_bytes_; }
-
  private:
   class Lane;
 
@@ -71,7 +69,6 @@ class ArchiveSet {
   const std::uint32_t tablespace_oid_;
   const ArchiveForm form_;
   std::atomic<std::uint32_t> next_number_ = 0;
-  std::atomic<std::uint64_t> uploaded_bytes_ = 0;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::mutex mutex_;
   std::vector<Lane*> free_;  // the one to take next is the last

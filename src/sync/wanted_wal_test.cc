@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/test_support.h"
+#include "catalogue/test_support.h"
 #include "sync/primary_node.h"
 
 namespace barman::sync {

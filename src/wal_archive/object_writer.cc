@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <set>
 #include <utility>
@@ -97,11 +96,7 @@ void ObjectWriter::encode_file(const OpenWal& wal, const CodingSteps& steps,
   }
   Fd target = create_file(path, O_RDWR);
   coding_.encode(steps, wal.file, wal.path, target, path);
-  const std::array<timespec, 2> times = {status.st_atim, status.st_mtim};
-  if (::fchmod(target.get(), status.st_mode & 07777) != 0 ||
-      ::futimens(target.get(), times.data()) != 0) {
-    throw_errno("cannot set mode and times of \"" + path.string() + "\"");
-  }
+  pipeline::set_mode_and_times(target, path, status);
   sync_fd(target, path);
   target.close(path);
 }

@@ -12,6 +12,7 @@
 #include "base/test_support.h"
 #include "catalogue/catalogue.h"
 #include "catalogue/last_reason.h"
+#include "catalogue/test_support.h"
 #include "fuzz_target.h"
 
 namespace {

@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 // Both programs have the same configuration and home.
 class RealBarman : public testing::Test {
@@ -135,6 +136,7 @@ TEST_F(RealBarman, HasItsCatalogueContinued) {
     ours({"cron"});
     return !fs::exists(base(one));
   }));
+  EXPECT_THAT(barman34({"list-backup", "main"}), Not(HasSubstr("main " + one)));
   const TempDir place;
   ours({"restore", "--tablespace", "ts:" + (place.path() / "ts").string(), "main", two,
         (place.path() / "data").string()});
@@ -179,9 +181,16 @@ TEST_F(RealBarman, TakesOurBackupsBack) {
   }));
   EXPECT_THAT(barman34({"list-backup", "main"}), HasSubstr("main " + two));
   expect_recovered_by_barman(two);
-  // And back again.
-  EXPECT_THAT(ours({"list-backups", "main"}).out, HasSubstr("main " + two));
+  // And back again. Of its deletion Barman has left our metadata.
+  ASSERT_TRUE(fs::exists(ours_info));
+  const CommandResult list = ours({"list-backups", "main"});
+  EXPECT_THAT(list.out, AllOf(HasSubstr("main " + two), Not(HasSubstr(one))));
+  EXPECT_THAT(list.err, HasSubstr("backup " + one + " is gone: "));
+  EXPECT_THAT(barman_.run({"check", "main"}).out, Not(HasSubstr("readable backups")));
   ours({"check-backup", "main", two});
+  ours({"delete", "main", one});
+  EXPECT_FALSE(fs::exists(ours_info));
+  EXPECT_EQ(ours({"list-backups", "main"}).err, "");
 }
 
 }  // namespace

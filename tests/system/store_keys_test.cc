@@ -144,6 +144,35 @@ TEST_F(StoreKeys, ComeFromAWebIdentity) {
   }
 }
 
+// What may be better a moment later is asked again, and what is refused is not.
+TEST_F(StoreKeys, AreAskedForAgainWhereThatMayHelp) {
+  const TempDir directory;
+  write_text(directory.path() / "token", "jwt\n");
+  variables_["AWS_WEB_IDENTITY_TOKEN_FILE"] = (directory.path() / "token").string();
+  variables_["AWS_ROLE_ARN"] = "arn:aws:iam::1:role/backup";
+  variables_["AWS_ENDPOINT_URL_STS"] = others_.endpoint();
+  const auto refused = [](const std::string& code) {
+    return whole_answer(400, "<ErrorResponse><Error><Code>" + code +
+                                 "</Code><Message>no</Message></Error></ErrorResponse>");
+  };
+  answer("POST", "/", whole_answer(503, ""));
+  answer("POST", "/", refused("Throttling"));
+  answer("POST", "/", whole_answer(200, xml_keys("AssumeRoleWithWebIdentity")));
+  EXPECT_TRUE(store(server_.endpoint())->bucket_exists());
+  EXPECT_EQ(others_.count("POST"), 3U);
+
+  others_.reset();
+  answer("POST", "/", refused("InvalidIdentityToken"), 100);
+  try {
+    store(server_.endpoint())->check_bucket();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::permission);
+    EXPECT_THAT(error.message(), HasSubstr("gives no keys: InvalidIdentityToken: no"));
+  }
+  EXPECT_EQ(others_.count("POST"), 1U);
+}
+
 TEST_F(StoreKeys, ComeFromASignInThroughABrowser) {
   const TempDir home;
   const auto cache = home.path() / ".aws/sso/cache";
