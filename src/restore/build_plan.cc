@@ -440,6 +440,7 @@ class Planner {
                     .tablespaces = {}};
     plan_.archived_here = facts_.archived_here;
     plan_.received_here = facts_.received_here;
+    plan_.received_partials = facts_.received_partials;
     plan_.directories.push_back({plan_.destination, "data directory"});
     for (const TablespacePlan& tablespace : plan_.tablespaces) {
       plan_.directories.push_back({tablespace.location, "tablespace " + tablespace.name});
