@@ -17,9 +17,10 @@ void run_generate_manifest(CommandContext& context) {
   const catalogue::BackupInfo backup = server.catalogue().resolve(word);
   const ShownWork work = {.task = "generate-manifest",
                           .object = "of " + backup.id.value,
-                          .remains =
-                              "No manifest was written; give the same command to begin "
-                              "anew."};
+                          .remains = fmt::format(
+                              "No manifest was written: 'barman generate-manifest {} {}' begins "
+                              "anew.",
+                              server.name(), backup.id.value)};
   run_shown(context, server, work, [&](Progress& progress) {
     backup::generate_manifest(server, backup, {}, progress, context.interrupt);
   });
