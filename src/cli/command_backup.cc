@@ -62,6 +62,14 @@ backup::BackupRequest make_backup_request(const ParsedArguments& arguments,
   return request;
 }
 
+std::string next_step_after(const std::vector<check::CheckResult>& failures,
+                            const std::string& server) {
+  for (const check::CheckResult& failure : failures) {
+    if (!failure.next_step.empty()) return failure.next_step;
+  }
+  return fmt::format("For what mends it, run: barman doctor {}", server);
+}
+
 }  // namespace
 
 void run_backup(CommandContext& context) {
@@ -90,7 +98,7 @@ void run_backup(CommandContext& context) {
         if (!failure.hint.empty()) reasons.insert(reasons.begin(), failure.hint);
         text = with_hint(text, failure.label + ": " + join(reasons, "; "));
       }
-      context.reporter.error(text);
+      context.reporter.error(with_hint(text, next_step_after(failures, config.name)));
       return;
     }
     server::PublishedProgress progress(context.progress, server, "backup");

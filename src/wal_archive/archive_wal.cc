@@ -213,9 +213,10 @@ void ArchiverRun::count(const std::string& name, const FiledWal& filed) {
     case FiledAs::unfit:
       ++counts_.rejected;
       messages_.info(
-          fmt::format("\tError: {} is no WAL file of server {}: {}. File moved to errors "
+          fmt::format("\tError: {} is no WAL file of server {}: {}{} File moved to errors "
                       "directory.",
-                      name, server_.name(), filed.problem));
+                      name, server_.name(), filed.problem,
+                      filed.problem.ends_with('.') ? "" : "."));
       return;
     case FiledAs::unfinished:
       messages_.info(
