@@ -51,7 +51,7 @@ void run_receive_wal(CommandContext& context) {
   const ParsedArguments& arguments = context.arguments;
   if (arguments.is_set("stop") && arguments.is_set("reset")) {
     throw Error(ErrorKind::usage, "--stop and --reset options are not compatible",
-                "Give --stop first, then --reset.");
+                "Run 'barman terminate-process SERVER receive-wal' first, then --reset.");
   }
   const config::ServerConfig* config =
       is_starting(arguments) ? select_server(context) : select_server(context, kAlsoInactive);

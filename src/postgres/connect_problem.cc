@@ -24,7 +24,7 @@ struct Phrase {
 };
 
 // The order matters: the first one that is found wins.
-constexpr std::array<Phrase, 25> kPhrases = {{
+constexpr std::array<Phrase, 26> kPhrases = {{
     {"GSSAPI", ConnectCause::kerberos},
     {"password authentication failed", ConnectCause::password_wrong},
     {"no password supplied", ConnectCause::password_missing},
@@ -46,6 +46,7 @@ constexpr std::array<Phrase, 25> kPhrases = {{
     {"could not translate host name", ConnectCause::unknown_host},
     {"SSL", ConnectCause::tls},
     {"certificate", ConnectCause::tls},
+    {"private key file", ConnectCause::tls},
     {"Connection refused", ConnectCause::refused},
     {"timed out", ConnectCause::timeout},
     {"No such file or directory", ConnectCause::no_socket},

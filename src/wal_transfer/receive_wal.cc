@@ -190,7 +190,8 @@ void drop_slot(const server::Server& server, Messages& messages) {
     throw Error(error.kind(), fmt::format("Cannot drop replication slot '{}' on server '{}' "
                                           "because it is in use.",
                                           name, server.name()),
-                fmt::format("End its receiver first: barman receive-wal --stop {}", server.name()));
+                fmt::format("End its receiver first: barman terminate-process {} receive-wal",
+                            server.name()));
   }
   messages.info(fmt::format("Replication slot '{}' dropped", name));
 }

@@ -178,10 +178,14 @@ TEST_F(FollowUpgrade, GivesEachClusterItsOwnWal) {
   const TempDir place;
   const fs::path data = place.path() / "data";
   must({"restore", "--get-wal", "main", "latest", data.string()});
-  const std::string in_old = *list_segments("main").begin();
   must({"follow-upgrade", "main"});
   must({"switch-wal", "--force", "--archive", "main"});
-  const std::string in_new = *list_segments("main").rbegin();
+  const std::set<std::string> of_new = list_segments("main");
+  const std::string in_new = *of_new.rbegin();
+  std::set<std::string> of_old = list_segments(kOldName);
+  std::erase_if(of_old, [&](const std::string& name) { return of_new.contains(name); });
+  ASSERT_FALSE(of_old.empty());
+  const std::string in_old = *of_old.begin();
   const auto get = [&](const std::vector<std::string>& words, const fs::path& directory) {
     CommandRequest request = site_.barman.request(words);
     request.argv.insert(request.argv.begin(), {"env", "-C", directory.string()});
@@ -196,8 +200,10 @@ TEST_F(FollowUpgrade, GivesEachClusterItsOwnWal) {
   const std::string new_id = upgraded_.value("SELECT system_identifier FROM pg_control_system()");
   // By the data directory that it is called in, by its name, or by what only one of them has.
   EXPECT_EQ(id_of(get({"get-wal", "main", in_old}, data)), old_id);
-  EXPECT_EQ(id_of(get({"get-wal", "main", in_old}, upgraded_.data_directory())), new_id);
+  EXPECT_EQ(id_of(get({"get-wal", "main", in_new}, upgraded_.data_directory())), new_id);
+  EXPECT_EQ(get({"get-wal", "main", in_old}, upgraded_.data_directory()).exit_code, 1);
   EXPECT_EQ(id_of(get({"get-wal", "--cluster", old_id, "main", in_old}, "/")), old_id);
+  EXPECT_EQ(id_of(get({"get-wal", "main", in_old}, "/")), old_id);
   EXPECT_EQ(id_of(get({"get-wal", "main", in_new}, "/")), new_id);
   // One that has no backup here must not take that for the end of its WAL.
   const CommandResult strange = get({"get-wal", "--cluster", "42", "main", in_new}, "/");

@@ -173,7 +173,10 @@ class TlsCures : public testing::Test {
   static std::pair<std::string, std::string> told(const std::string& words) {
     BarmanHome barman;
     const std::string conninfo = postgres_->tcp_conninfo("barman") + " " + words;
-    barman.add_section("main", {{"conninfo", conninfo}, {"archiver", "on"}});
+    barman.add_section("main", {{"conninfo", conninfo},
+                                {"streaming_conninfo", conninfo},
+                                {"backup_method", "postgres"},
+                                {"archiver", "on"}});
     const CommandResult result = barman.run({"switch-wal", "main"});
     if (result.exit_code == 0) return {};
     return {result.err, barman.run({"doctor", "main"}).out};
