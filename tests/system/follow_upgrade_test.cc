@@ -235,7 +235,7 @@ TEST_F(FollowUpgrade, EveryCommandSaysHowToGoOn) {
   }));
   const std::string segment = upgraded_.value("SELECT pg_walfile_name(pg_switch_wal())");
   fs::copy_file(upgraded_.data_directory() / "pg_wal" / segment,
-                site_.barman.server_directory("main") / "incoming" / segment);
+                site_.barman.server_directory("main") / "streaming" / segment);
   EXPECT_THAT(site_.barman.run({"archive-wal", "main"}).out, HasSubstr(step));
 }
 
