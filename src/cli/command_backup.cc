@@ -68,9 +68,8 @@ std::string refusal_of(const std::vector<check::CheckResult>& failures, const st
   std::string text =
       fmt::format("Impossible to start the backup. {} 'barman check {}'",
                   log::has_file() ? "Check the log for more details, or run" : "Run", server);
-  const auto cause = std::find_if(failures.begin(), failures.end(), [](const auto& failure) {
-    return !failure.next_step.empty();
-  });
+  const auto cause = std::find_if(failures.begin(), failures.end(),
+                                  [](const auto& failure) { return !failure.next_step.empty(); });
   for (auto failure = failures.begin(); failure != failures.end(); ++failure) {
     if (cause != failures.end() && failure != cause) continue;
     std::vector<std::string> reasons = failure->details;

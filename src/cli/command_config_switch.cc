@@ -66,8 +66,9 @@ void run_config_switch(CommandContext& context) {
   const std::optional<std::string> model = context.arguments.find("model_name");
   const bool is_reset = context.arguments.is_set("reset");
   if (!is_reset && !model) {
-    throw Error(ErrorKind::usage, "Either a model name or '--reset' flag need to be given",
-                "Models are the sections with 'model = true'; 'barman list-servers' names servers.");
+    throw Error(
+        ErrorKind::usage, "Either a model name or '--reset' flag need to be given",
+        "Models are the sections with 'model = true'; 'barman list-servers' names servers.");
   }
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;

@@ -106,12 +106,12 @@ void run_find_accident(CommandContext& context) {
   const std::size_t workers =
       std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostReaders);
   warn_of_no_backup(context, list, server);
-  const ShownWork work = {.task = "find-accident",
-                          .object = "",
-                          .remains = fmt::format(
-                              "Nothing was changed, and nothing is known yet: 'barman "
-                              "find-accident {}' begins anew; --from and --to read less WAL.",
-                              server.name())};
+  const ShownWork work = {
+      .task = "find-accident",
+      .object = "",
+      .remains = fmt::format("Nothing was changed, and nothing is known yet: 'barman "
+                             "find-accident {}' begins anew; --from and --to read less WAL.",
+                             server.name())};
   accident::AccidentReport report = run_shown(context, server, work, [&](Progress& progress) {
     accident::AccidentReport found =
         accident::find_accidents(history, question.filter, workers, progress);

@@ -31,9 +31,10 @@ verify::VerifyWalRequest make_archive_request(CommandContext& context,
       std::find_if(backups.rbegin(), backups.rend(),
                    [](const catalogue::BackupInfo& backup) { return backup.is_copy_done(); });
   if (newest == backups.rend()) {
-    throw Error(ErrorKind::not_found, fmt::format("No backup found for server '{}': cannot "
-                                                  "determine WAL segment size",
-                                                  server.name()),
+    throw Error(ErrorKind::not_found,
+                fmt::format("No backup found for server '{}': cannot "
+                            "determine WAL segment size",
+                            server.name()),
                 fmt::format("Take one: barman backup {}.", server.name()));
   }
   const ParsedArguments& arguments = context.arguments;
@@ -140,20 +141,19 @@ void run_verify_wal(CommandContext& context) {
   const server::Server server = make_server(context, *config);
   const verify::VerifyWalRequest request = make_archive_request(context, server);
   context.reporter.info("Verifying the WAL archive of server " + server.name());
-  const ShownWork work = {.task = "verify-wal",
-                          .object = "",
-                          .remains = fmt::format(
-                              "Nothing was changed, and no verdict was reached: 'barman verify-wal "
-                              "{}' begins anew; --from and --to read a part of the archive.",
-                              server.name())};
+  const ShownWork work = {
+      .task = "verify-wal",
+      .object = "",
+      .remains = fmt::format("Nothing was changed, and no verdict was reached: 'barman verify-wal "
+                             "{}' begins anew; --from and --to read a part of the archive.",
+                             server.name())};
   const verify::ArchiveVerdict verdict = run_shown(context, server, work, [&](Progress& progress) {
     return verify::verify_wal_archive(server, request, progress);
   });
   catalogue::note_minimal_wal(server.locations().backup_directory, verdict.minimal);
   tell_minimal(verdict, context.reporter);
-  const verify::SurveyReport survey = telling_what_remains(work.remains, [&] {
-    return verify::survey_catalogue(verify::gather_wal_survey(server));
-  });
+  const verify::SurveyReport survey = telling_what_remains(
+      work.remains, [&] { return verify::survey_catalogue(verify::gather_wal_survey(server)); });
   const std::size_t hole_count = tell_holes(survey, request, context.reporter);
   tell_gaps(verdict, survey, request.segment_size, context.reporter);
   tell_verdict(verdict, hole_count, context.reporter);

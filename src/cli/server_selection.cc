@@ -185,9 +185,8 @@ std::vector<const ServerConfig*> select_servers(CommandContext& context) {
 const ServerConfig* select_server(CommandContext& context, const ServerPolicy& policy) {
   const std::string& name = context.arguments.get("server_name");
   if (name == "all") {
-    context.reporter.error(
-        with_hint("You cannot use 'all' in a single server context",
-                  "Give one name of 'barman list-servers'."));
+    context.reporter.error(with_hint("You cannot use 'all' in a single server context",
+                                     "Give one name of 'barman list-servers'."));
     return nullptr;
   }
   report_conflicts(context, {name});

@@ -155,8 +155,8 @@ int map_exit_code(const RemoteBarman& barman, const GetWalRequest& wal, int exit
   return kExitFailure;
 }
 
-// A server of that name may be another cluster by now (follow-upgrade): then the barman there is told
-// who asks. Only then, since others do not know the option.
+// A server of that name may be another cluster by now (follow-upgrade): then the barman there is
+// told who asks. Only then, since others do not know the option.
 int fetch_of_own_cluster(const RemoteBarman& barman, const RestoreWalRequest& request,
                          WalDestination& destination) {
   try {

@@ -42,8 +42,9 @@ TEST(PageImage, ReadsPglz) {
                     1 + 18 + 5 + 6 + 3),
             "a" + std::string(23, 'a') + "bcdefgfgf");
   // A distance of more than a byte.
-  std::string far("\x00"
-                  "12345678"s);
+  std::string far(
+      "\x00"
+      "12345678"s);
   for (int i = 0; i < 32; ++i) far += "\x00"s + "ABCDEFGH";
   far += "\x01\x15\x08";
   EXPECT_EQ(of_pglz(far, 264 + 8)->substr(264), "12345678");
@@ -59,23 +60,26 @@ TEST(PageImage, RefusesDamagedPglz) {
   for (std::size_t size = 0; size < good.size(); ++size)
     EXPECT_FALSE(of_pglz(good.substr(0, size), 12)) << size;
   // From in front of the beginning, and from nowhere.
-  EXPECT_FALSE(of_pglz("\x08"
-                       "abc\x06\x04",
-                       12));
-  EXPECT_FALSE(of_pglz("\x08"
-                       "abc\x06\x00"s,
-                       12));
-  EXPECT_FALSE(of_pglz("\x02"
-                       "a\x0F\x01",
-                       19));
+  EXPECT_FALSE(
+      of_pglz("\x08"
+              "abc\x06\x04",
+              12));
+  EXPECT_FALSE(
+      of_pglz("\x08"
+              "abc\x06\x00"s,
+              12));
+  EXPECT_FALSE(
+      of_pglz("\x02"
+              "a\x0F\x01",
+              19));
 }
 
 TEST(PageImage, ReadsWhatTheLibrariesWrite) {
   const std::string page = "head" + std::string(5000, 'x') + "tail";
-  std::string lz4(static_cast<std::size_t>(::LZ4_compressBound(static_cast<int>(page.size()))), '\0');
-  lz4.resize(static_cast<std::size_t>(
-      ::LZ4_compress_default(page.data(), lz4.data(), static_cast<int>(page.size()),
-                             static_cast<int>(lz4.size()))));
+  std::string lz4(static_cast<std::size_t>(::LZ4_compressBound(static_cast<int>(page.size()))),
+                  '\0');
+  lz4.resize(static_cast<std::size_t>(::LZ4_compress_default(
+      page.data(), lz4.data(), static_cast<int>(page.size()), static_cast<int>(lz4.size()))));
   std::string zstd(::ZSTD_compressBound(page.size()), '\0');
   zstd.resize(::ZSTD_compress(zstd.data(), zstd.size(), page.data(), page.size(), 3));
   for (const auto& [form, bytes] :

@@ -131,10 +131,10 @@ Cure other_principal(const ConnectProblem& problem) {
           .cause = fmt::format("the Kerberos principal of this user may not be role {}: 'klist' "
                                "here names it",
                                quoted_name(problem.user)),
-          .lines = {fmt::format("# into pg_ident.conf:   barman PRINCIPAL {}",
-                                quoted_name(problem.user)),
-                    "# behind gss in the line of pg_hba.conf:   map=barman",
-                    "sudo -u postgres psql -c 'SELECT pg_reload_conf()'"}};
+          .lines = {
+              fmt::format("# into pg_ident.conf:   barman PRINCIPAL {}", quoted_name(problem.user)),
+              "# behind gss in the line of pg_hba.conf:   map=barman",
+              "sudo -u postgres psql -c 'SELECT pg_reload_conf()'"}};
 }
 
 Cure of_tls(const ConnectProblem& problem) {

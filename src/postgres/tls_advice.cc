@@ -49,16 +49,16 @@ TlsAdvice other_name(const ConnectProblem& problem) {
 }
 
 TlsAdvice no_root(const ConnectProblem& problem) {
-  return {.side = TlsSide::here,
-          .cause = fmt::format("the authority's certificate is not there: \"{}\"",
-                               root_file(problem)),
-          .lines = {fmt::format("# copy the certificate of the authority to {}, or name its place "
-                                "in the connection string: sslrootcert=PATH",
-                                root_file(problem))},
-          .next_step = fmt::format("Put the certificate of the authority that has signed "
-                                   "PostgreSQL's into {}, or name its place: sslrootcert=PATH in "
-                                   "the connection string.",
-                                   root_file(problem))};
+  return {
+      .side = TlsSide::here,
+      .cause = fmt::format("the authority's certificate is not there: \"{}\"", root_file(problem)),
+      .lines = {fmt::format("# copy the certificate of the authority to {}, or name its place "
+                            "in the connection string: sslrootcert=PATH",
+                            root_file(problem))},
+      .next_step = fmt::format("Put the certificate of the authority that has signed "
+                               "PostgreSQL's into {}, or name its place: sslrootcert=PATH in "
+                               "the connection string.",
+                               root_file(problem))};
 }
 
 TlsAdvice no_tls_there(const ConnectProblem& problem) {
@@ -67,9 +67,10 @@ TlsAdvice no_tls_there(const ConnectProblem& problem) {
                    problem.ssl_mode + ")",
           .lines = {"ALTER SYSTEM SET ssl = on;   -- with ssl_cert_file and ssl_key_file",
                     "SELECT pg_reload_conf();", "SHOW ssl;"},
-          .next_step = "As superuser, in psql: ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf(); "
-                       "(it needs ssl_cert_file and ssl_key_file: SHOW ssl tells), or "
-                       "sslmode=prefer in the connection string."};
+          .next_step =
+              "As superuser, in psql: ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf(); "
+              "(it needs ssl_cert_file and ssl_key_file: SHOW ssl tells), or "
+              "sslmode=prefer in the connection string."};
 }
 
 TlsAdvice no_client_certificate(const ConnectProblem& problem) {
@@ -104,18 +105,21 @@ TlsAdvice open_key() {
   return {.side = TlsSide::here,
           .cause = "the private key of this client can be read by others",
           .lines = {"chmod 0600 ~/.postgresql/postgresql.key   # or the file in sslkey"},
-          .next_step = "Run: chmod 0600 FILE, with the file of sslkey "
-                       "(~/.postgresql/postgresql.key)."};
+          .next_step =
+              "Run: chmod 0600 FILE, with the file of sslkey "
+              "(~/.postgresql/postgresql.key)."};
 }
 
 TlsAdvice refused_client() {
   return {.side = TlsSide::configuration,
-          .cause = "PostgreSQL does not accept the certificate of this client: not signed by the "
-                   "authority in its ssl_ca_file, or expired",
+          .cause =
+              "PostgreSQL does not accept the certificate of this client: not signed by the "
+              "authority in its ssl_ca_file, or expired",
           .lines = {"openssl x509 -noout -issuer -enddate -in FILE.crt   # the file in sslcert"},
-          .next_step = "The certificate in sslcert must be signed by the authority in PostgreSQL's "
-                       "ssl_ca_file and not be expired: openssl x509 -noout -issuer -enddate -in "
-                       "FILE.crt"};
+          .next_step =
+              "The certificate in sslcert must be signed by the authority in PostgreSQL's "
+              "ssl_ca_file and not be expired: openssl x509 -noout -issuer -enddate -in "
+              "FILE.crt"};
 }
 
 }  // namespace

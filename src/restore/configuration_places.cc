@@ -24,7 +24,8 @@ bool has_configuration_outside(const catalogue::BackupInfo& backup) {
 }
 
 bool is_of_debian(const catalogue::BackupInfo& backup) {
-  return backup.version && backup.config_file && backup.config_file->starts_with("/etc/postgresql/");
+  return backup.version && backup.config_file &&
+         backup.config_file->starts_with("/etc/postgresql/");
 }
 
 // pg_createcluster moves the three main files of a directory to /etc/postgresql. What they include
@@ -36,10 +37,9 @@ std::string debian_advice(const RestorePlan& plan, const std::vector<std::string
     others.insert(host::shell_word((plan.destination / file.substr(0, file.find('/'))).string()));
   }
   const std::string version = postgres::major_version_text(*plan.restored.version);
-  const std::string copy =
-      others.empty() ? ""
-                     : fmt::format("cp -a {} /etc/postgresql/{}/restored/ && ",
-                                   fmt::join(others, " "), version);
+  const std::string copy = others.empty() ? ""
+                                          : fmt::format("cp -a {} /etc/postgresql/{}/restored/ && ",
+                                                        fmt::join(others, " "), version);
   return fmt::format(
       "Or, as root, let Debian take it over, with its files in /etc/postgresql/{0}/restored: "
       "pg_createcluster -d {1} {0} restored && {2}pg_ctlcluster {0} restored start",

@@ -103,14 +103,14 @@ void drop_shorter_partials(RestoreFacts& facts) {
 }
 
 bool has_content_of(const fs::path& received, Bytes own) {
-  return has_all_of(
-      read_received_copy({.path = received, .size_bytes = fs::file_size(received)}), own);
+  return has_all_of(read_received_copy({.path = received, .size_bytes = fs::file_size(received)}),
+                    own);
 }
 
 bool has_content_of(const fs::path& received, const fs::path& own) {
   try {
-    return has_content_of(
-        received, read_received_copy({.path = own, .size_bytes = fs::file_size(own)}));
+    return has_content_of(received,
+                          read_received_copy({.path = own, .size_bytes = fs::file_size(own)}));
   } catch (const std::exception& error) {  // It is kept then, and told.
     log::debug(kCopiesComponent, "{}", error.what());
     return false;

@@ -203,8 +203,7 @@ bool RemoteClearing::is_received(const std::string& name) const {
   } catch (const std::exception& any) {
     const Error error = as_error(any);
     if (error.kind() == ErrorKind::interrupted) throw;
-    log::debug(log::kServerComponent, "cannot compare \"{}\": {}", path.string(),
-               error.describe());
+    log::debug(log::kServerComponent, "cannot compare \"{}\": {}", path.string(), error.describe());
     return false;
   }
 }

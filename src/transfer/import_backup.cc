@@ -100,8 +100,7 @@ constexpr const char* kGiveFile = "Give the path of a file that 'barman export-b
 Fd open_tarball(const fs::path& path, std::optional<compression::Algorithm>& algorithm) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) {
-    throw refused(fmt::format("Tarball file '{}' does not exist", path.string()),
-                  kGiveFile);
+    throw refused(fmt::format("Tarball file '{}' does not exist", path.string()), kGiveFile);
   }
   if (!S_ISREG(status.st_mode)) {
     throw refused(fmt::format("Tarball path '{}' is not a file", path.string()), kGiveFile);

@@ -103,10 +103,10 @@ void start_wal_check(const server::Server& server, catalogue::BackupListReader& 
 void terminate_process(const server::Server& server, const std::string& task, Messages& messages) {
   const std::optional<pid_t> pid = find_process(server, task);
   if (!pid) {
-    throw Error(ErrorKind::not_found,
-                fmt::format("Termination of {} failed: no such process for server {}", task,
-                            server.name()),
-                fmt::format("'barman list-processes {}' names those that run.", server.name()));
+    throw Error(
+        ErrorKind::not_found,
+        fmt::format("Termination of {} failed: no such process for server {}", task, server.name()),
+        fmt::format("'barman list-processes {}' names those that run.", server.name()));
   }
   // systemd would start again what ends by itself.
   const std::optional<std::string> unit = server::find_unit_of_process(*pid);

@@ -85,11 +85,11 @@ class WalStream final : public pipeline::TarVisitor {
   using Files = std::map<std::string, ReceivedWal>;
 
   [[noreturn]] void refuse(const std::string& what, const std::string& name) const {
-    throw Error(ErrorKind::usage,
-                fmt::format("{} '{}' in put-wal for server '{}'{}", what, name, server_.name(),
-                            caller_),
-                "put-wal takes what barman-wal-archive sends: a tar of files of pg_wal, and their "
-                "checksums in SHA256SUMS or MD5SUMS.");
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{} '{}' in put-wal for server '{}'{}", what, name, server_.name(), caller_),
+        "put-wal takes what barman-wal-archive sends: a tar of files of pg_wal, and their "
+        "checksums in SHA256SUMS or MD5SUMS.");
   }
   void parse_checksums();
   void verify_checksum(const std::string& name, const ReceivedWal& wal);
@@ -215,8 +215,9 @@ void WalStream::verify_content(const std::string& name, const ReceivedWal& wal) 
   throw Error(ErrorKind::corrupt,
               fmt::format("WAL file '{}' is refused for server '{}': {}{}", name, server_.name(),
                           problem->text, caller_),
-              is_other ? wal_archive::other_cluster_step(server_.name(), "archive_command")
-                       : "Check the server name in archive_command, and the cluster that calls it.");
+              is_other
+                  ? wal_archive::other_cluster_step(server_.name(), "archive_command")
+                  : "Check the server name in archive_command, and the cluster that calls it.");
 }
 
 void WalStream::verify() {

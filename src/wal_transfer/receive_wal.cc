@@ -187,9 +187,10 @@ void drop_slot(const server::Server& server, Messages& messages) {
                   "there are.");
     }
     if (error.kind() != ErrorKind::conflict) throw;
-    throw Error(error.kind(), fmt::format("Cannot drop replication slot '{}' on server '{}' "
-                                          "because it is in use.",
-                                          name, server.name()),
+    throw Error(error.kind(),
+                fmt::format("Cannot drop replication slot '{}' on server '{}' "
+                            "because it is in use.",
+                            name, server.name()),
                 fmt::format("End its receiver first: barman terminate-process {} receive-wal",
                             server.name()));
   }

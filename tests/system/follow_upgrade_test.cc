@@ -230,9 +230,8 @@ TEST_F(FollowUpgrade, EveryCommandSaysHowToGoOn) {
   // The next receiver told it; what comes is refused.
   site_.receiver().kill(SIGKILL);
   site_.receiver().wait();
-  EXPECT_TRUE(eventually([&] {
-    return site_.barman.run({"cron"}).err.find(step) != std::string::npos;
-  }));
+  EXPECT_TRUE(
+      eventually([&] { return site_.barman.run({"cron"}).err.find(step) != std::string::npos; }));
   const std::string segment = upgraded_.value("SELECT pg_walfile_name(pg_switch_wal())");
   fs::copy_file(upgraded_.data_directory() / "pg_wal" / segment,
                 site_.barman.server_directory("main") / "streaming" / segment);

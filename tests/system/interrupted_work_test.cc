@@ -166,11 +166,11 @@ ReadingWork reading_work(const std::string& command, const std::string& backup) 
   const std::string calls = "pread64,read,openat,mmap";
   const std::string begun = command + " \\(pid [0-9]+\\)";
   if (command == "generate-manifest") {
-    return {{command, "main", backup},
-            calls,
-            command + " of " + backup,
-            "No manifest was written: 'barman generate-manifest main " + backup +
-                "' begins anew.\n"};
+    return {
+        {command, "main", backup},
+        calls,
+        command + " of " + backup,
+        "No manifest was written: 'barman generate-manifest main " + backup + "' begins anew.\n"};
   }
   if (command == "find-accident") {
     return {{command, "main"},
@@ -208,8 +208,8 @@ TEST_F(InterruptedWork, OfWhatReadsLeavesNothing) {
 // It knows what the first one has.
 struct SecondSite {
   explicit SecondSite(const BarmanHome& first) : ssh(first) {
-    barman.add_section("main", {{"primary_ssh_command", fmt::format("ssh -p {} {}@127.0.0.1",
-                                                                    ssh.port(), user_name())}});
+    barman.add_section("main", {{"primary_ssh_command",
+                                 fmt::format("ssh -p {} {}@127.0.0.1", ssh.port(), user_name())}});
     const CommandResult told = run({"sync-info", "--primary", "main"});
     EXPECT_EQ(told.exit_code, 0) << told.err;
     // As cron keeps it, which would begin to copy.
@@ -244,9 +244,9 @@ TEST_F(InterruptedWork, OfSyncWalsGoesOn) {
   if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
   SecondSite second(site_->barman);
   ASSERT_EQ(second.run({"sync-backup", "main", full_}).exit_code, 0);
-  const std::string text = interrupt(second.request({"sync-wals", "main"}),
-                                     "write,pwrite64,openat,renameat,rename,linkat",
-                                     "sync-wals \\(pid [0-9]+\\): sync: [0-9]+ % of ", second.barman);
+  const std::string text = interrupt(
+      second.request({"sync-wals", "main"}), "write,pwrite64,openat,renameat,rename,linkat",
+      "sync-wals \\(pid [0-9]+\\): sync: [0-9]+ % of ", second.barman);
   EXPECT_THAT(text, HasSubstr("HINT: The WAL that has come stays: 'barman sync-wals main', or the "
                               "next cron, goes on behind it.\n"));
   const CommandResult result = second.run({"sync-wals", "main"});

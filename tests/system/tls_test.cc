@@ -98,9 +98,7 @@ void openssl(const std::vector<std::string>& words) {
 // An authority, and what it signs: NAME.key, NAME.crt.
 class Authority {
  public:
-  Authority() {
-    openssl(with_new_key("ca", {"-x509", "-days", "2", "-out", file("ca.crt")}));
-  }
+  Authority() { openssl(with_new_key("ca", {"-x509", "-days", "2", "-out", file("ca.crt")})); }
   std::string file(const std::string& name) const { return (directory_.path() / name).string(); }
 
   // `names`: "DNS:pg,IP:127.0.0.1".
@@ -116,9 +114,9 @@ class Authority {
  private:
   std::vector<std::string> with_new_key(const std::string& name,
                                         const std::vector<std::string>& more) const {
-    std::vector<std::string> words = {"req",   "-newkey",    "ec",           "-pkeyopt",
-                                      "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=" + name,
-                                      "-keyout", file(name + ".key")};
+    std::vector<std::string> words = {
+        "req",    "-newkey", "ec",          "-pkeyopt", "ec_paramgen_curve:prime256v1",
+        "-nodes", "-subj",   "/CN=" + name, "-keyout",  file(name + ".key")};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
@@ -150,8 +148,8 @@ class TlsCures : public testing::Test {
     } else {
       postgres_->query("ALTER SYSTEM SET ssl_cert_file = '" +
                        authority_->file(certificate + ".crt") + "'");
-      postgres_->query("ALTER SYSTEM SET ssl_key_file = '" + authority_->file(certificate + ".key") +
-                       "'");
+      postgres_->query("ALTER SYSTEM SET ssl_key_file = '" +
+                       authority_->file(certificate + ".key") + "'");
       postgres_->query("ALTER SYSTEM SET ssl = on");
     }
     reload(certificate.empty() ? "off" : "on");
@@ -168,7 +166,8 @@ class TlsCures : public testing::Test {
     postgres_->wait_until("pg_conf_load_time() > '" + before + "'");
     postgres_->wait_until("current_setting('ssl') = '" + ssl + "'");
   }
-  // The error of a session with this behind its connection string, and what doctor says of it; "" and
+  // The error of a session with this behind its connection string, and what doctor says of it; ""
+  // and
   // "" when it is let in.
   static std::pair<std::string, std::string> told(const std::string& words) {
     BarmanHome barman;
