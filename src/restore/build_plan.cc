@@ -451,9 +451,8 @@ class Planner {
       plan_.marker.staging_wal = plan_.wal.directory;
     }
     if (!plan_.updates_existing) return;
-    if (facts_.destination.wal_link) {
+    if (facts_.destination.wal_link)
       plan_.directories.push_back({*facts_.destination.wal_link, plan_.pg_wal_name});
-    }
     warn_about_left_tablespaces();
   }
 
