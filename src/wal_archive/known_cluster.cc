@@ -49,9 +49,22 @@ std::optional<catalogue::Identity> read_cluster_of(const WalArchive& archive,
                              .version = major ? std::to_string(*major) : ""};
 }
 
+std::optional<catalogue::Identity> find_cluster_of_backups(const server::Server& server) {
+  const catalogue::BackupList list = server.catalogue().list_backups();
+  for (auto backup = list.backups.rbegin(); backup != list.backups.rend(); ++backup) {
+    if (!backup->systemid) continue;
+    return catalogue::Identity{
+        .system_id = *backup->systemid,
+        .version = backup->version ? postgres::major_version_text(*backup->version) : ""};
+  }
+  return std::nullopt;
+}
+
 std::optional<catalogue::Identity> find_cluster_of_archive(const server::Server& server) {
   constexpr int kTries = 3;
   const WalArchive archive(server);
+  // Each would be fetched as a whole.
+  if (archive.is_in_bucket()) return std::nullopt;
   int tries = 0;
   const std::vector<std::string> names = archive.list_newest_names();
   for (auto name = names.rbegin(); name != names.rend(); ++name) {
@@ -66,14 +79,17 @@ std::optional<catalogue::Identity> find_cluster_of_archive(const server::Server&
 
 std::optional<catalogue::Identity> find_known_cluster(const server::Server& server) {
   if (auto identity = server.catalogue().find_identity()) return identity;
-  const catalogue::BackupList list = server.catalogue().list_backups();
-  for (auto backup = list.backups.rbegin(); backup != list.backups.rend(); ++backup) {
-    if (!backup->systemid) continue;
-    return catalogue::Identity{
-        .system_id = *backup->systemid,
-        .version = backup->version ? postgres::major_version_text(*backup->version) : ""};
+  // Of a new server. A bucket that is away, or a damaged file, must not keep WAL from coming in.
+  try {
+    if (auto identity = find_cluster_of_backups(server)) return identity;
+    return find_cluster_of_archive(server);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    log::warning(log::kWalArchiverComponent,
+                 "which cluster the catalogue of server '{}' is of is not known: {}", server.name(),
+                 error.describe());
+    return std::nullopt;
   }
-  return find_cluster_of_archive(server);
 }
 
 std::optional<std::uint64_t> known_system_id(const server::Server& server) {
