@@ -30,6 +30,7 @@
 #include "stored/backup_store.h"
 #include "stored/restorable.h"
 #include "wal_archive/archive_wal.h"
+#include "wal_archive/known_cluster.h"
 #include "wal_transfer/backup_wals.h"
 #include "wal_transfer/wait_for_wal.h"
 
@@ -255,15 +256,7 @@ void write_manifest(BackupJob& job) {
 // Nothing of another cluster gets into the catalogue.
 catalogue::Identity identify(const server::Server& server, BackupSource& source) {
   catalogue::Identity identity = source.require_possible();
-  const std::optional<catalogue::Identity> known = server.catalogue().find_identity();
-  if (known && known->system_id != identity.system_id) {
-    throw Error(ErrorKind::conflict,
-                "the catalogue of server '" + server.name() +
-                    "' belongs to the cluster with system identifier " + known->system_id +
-                    ", but PostgreSQL answers with " + identity.system_id,
-                fmt::format("After pg_upgrade, run: barman follow-upgrade {}. Else correct {}.",
-                            server.name(), source.title().connection_option));
-  }
+  wal_archive::refuse_other_cluster(server, identity.system_id, source.title().connection_option);
   server.catalogue().write_identity_once(identity);
   return identity;
 }

@@ -23,6 +23,8 @@ struct CheckResult {
   bool is_critical = true;
   // The configuration messages below the line.
   std::vector<std::string> details{};
+  // For commands that it stops; `check` has no place for it.
+  std::string next_step{};
   // When it failed because a session with PostgreSQL could not be opened.
   std::optional<postgres::ConnectProblem> connect_problem{};
 };

@@ -17,6 +17,7 @@
 #include "postgres/version_facts.h"
 #include "postgres/versions.h"
 #include "replication/system_identity.h"
+#include "wal_archive/known_cluster.h"
 #include "wal_transfer/slot_care.h"
 
 namespace barman::check {
@@ -239,19 +240,24 @@ void check_system_id(const CheckRun& run, const Source& source, const SqlIdentit
   }
   const std::optional<postgres::SystemId> current = by_sql ? by_sql : by_streaming;
   if (!current) return run.pass(label, "no system Id available");
-  std::optional<catalogue::Identity> known;
+  std::optional<Error> other;
+  bool is_stored = false;
   try {
-    known = run.server.catalogue().find_identity();
+    is_stored = run.server.catalogue().find_identity().has_value();
+    other = wal_archive::find_other_cluster(run.server, postgres::format_system_id(*current),
+                                            "the connection strings");
   } catch (const Error& error) {
     return run.fail(label, error);
   }
-  if (!known) return run.pass(label, "no system Id stored on disk");
-  if (known->system_id != postgres::format_system_id(*current)) {
-    return run.fail(label,
-                    "the system Id of the connected PostgreSQL server changed, stored in \"" +
-                        run.server.config().backup_directory + "/identity.json\"");
-  }
-  run.pass(label);
+  if (!other) return run.pass(label, is_stored ? "" : "no system Id stored on disk");
+  const std::string place =
+      is_stored ? "stored in \"" + run.server.config().backup_directory + "/identity.json\""
+                : "backups and WAL in \"" + run.server.config().backup_directory +
+                      "\" are of another one";
+  run.on_result({.label = label,
+                 .ok = false,
+                 .hint = "the system Id of the connected PostgreSQL server changed, " + place,
+                 .next_step = other->hint()});
 }
 
 // Row 13.

@@ -62,6 +62,25 @@ backup::BackupRequest make_backup_request(const ParsedArguments& arguments,
   return request;
 }
 
+// Why no backup is taken, and what mends it. What names its own next step is the reason of the
+// others: another cluster has neither the slot nor a receiver.
+std::string refusal_of(const std::vector<check::CheckResult>& failures, const std::string& server) {
+  std::string text =
+      fmt::format("Impossible to start the backup. {} 'barman check {}'",
+                  log::has_file() ? "Check the log for more details, or run" : "Run", server);
+  const auto cause = std::find_if(failures.begin(), failures.end(),
+                                  [](const auto& failure) { return !failure.next_step.empty(); });
+  for (auto failure = failures.begin(); failure != failures.end(); ++failure) {
+    if (cause != failures.end() && failure != cause) continue;
+    std::vector<std::string> reasons = failure->details;
+    if (!failure->hint.empty()) reasons.insert(reasons.begin(), failure->hint);
+    text = with_hint(text, failure->label + ": " + join(reasons, "; "));
+  }
+  return with_hint(text, cause == failures.end()
+                             ? fmt::format("For what mends it, run: barman doctor {}", server)
+                             : cause->next_step);
+}
+
 }  // namespace
 
 void run_backup(CommandContext& context) {
@@ -82,15 +101,7 @@ void run_backup(CommandContext& context) {
         context.arguments.find_integer("check_timeout").value_or(config.check_timeout);
     const auto failures = check::find_critical_failures(server, std::chrono::seconds(limit));
     if (!failures.empty()) {
-      std::string text = fmt::format(
-          "Impossible to start the backup. {} 'barman check {}'",
-          log::has_file() ? "Check the log for more details, or run" : "Run", config.name);
-      for (const check::CheckResult& failure : failures) {
-        std::vector<std::string> reasons = failure.details;
-        if (!failure.hint.empty()) reasons.insert(reasons.begin(), failure.hint);
-        text = with_hint(text, failure.label + ": " + join(reasons, "; "));
-      }
-      context.reporter.error(text);
+      context.reporter.error(refusal_of(failures, config.name));
       return;
     }
     server::PublishedProgress progress(context.progress, server, "backup");

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -13,9 +15,12 @@ void run_catalogue_check(CommandContext& context) {
                                         : verify::VerifyDepth::sizes;
   for_each_server(context, [&](const config::ServerConfig& config) {
     const server::Server server = make_server(context, config);
-    const ShownWork work = {.task = "catalogue-check",
-                            .object = "",
-                            .remains = "Nothing was changed, and no verdict was reached."};
+    const ShownWork work = {
+        .task = "catalogue-check",
+        .object = "",
+        .remains = fmt::format("Nothing was changed, and no verdict was reached: 'barman "
+                               "catalogue-check {}' begins anew.",
+                               config.name)};
     const verify::SurveyReport report = run_shown(context, server, work, [&](Progress& progress) {
       return verify::survey_catalogue(verify::gather_survey(server, depth, progress));
     });

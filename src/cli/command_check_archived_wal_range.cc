@@ -29,7 +29,8 @@ void run_check_archived_wal_range(CommandContext& context) {
   const output::CheckedWalRange range = {.begin_wal = arguments.get("begin_wal"),
                                          .end_wal = arguments.get("end_wal")};
   if (const auto problem = wal_archive::find_range_problem(range.begin_wal, range.end_wal)) {
-    throw Error(ErrorKind::usage, *problem);
+    throw Error(ErrorKind::usage, *problem,
+                "Give two names of segments of one timeline, the first one first.");
   }
   const server::Server server = make_server(context, *config);
   std::optional<std::vector<std::string>> missing;

@@ -29,7 +29,10 @@ bool apply_model(CommandContext& context, const config::ServerConfig& config,
     return false;
   }
   if (const auto mismatch = config::find_cluster_mismatch(config, *model)) {
-    context.reporter.error(*mismatch);
+    context.reporter.error(with_hint(
+        *mismatch, fmt::format("Set the same 'cluster' in sections [{}] and [{}], if the model is "
+                               "meant for that server.",
+                               config.name, name)));
     return false;
   }
   if (config.active_model == name) {
@@ -63,7 +66,9 @@ void run_config_switch(CommandContext& context) {
   const std::optional<std::string> model = context.arguments.find("model_name");
   const bool is_reset = context.arguments.is_set("reset");
   if (!is_reset && !model) {
-    throw Error(ErrorKind::usage, "Either a model name or '--reset' flag need to be given");
+    throw Error(
+        ErrorKind::usage, "Either a model name or '--reset' flag need to be given",
+        "Models are the sections with 'model = true'; 'barman list-servers' names servers.");
   }
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;

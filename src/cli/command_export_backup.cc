@@ -25,7 +25,8 @@ void run_export_backup(CommandContext& context) {
   const std::optional<std::string> level = arguments.find("compression_level");
   if (compression) request.compression = compression::parse_algorithm(*compression);
   if (level && !request.compression) {
-    throw Error(ErrorKind::usage, "--compression-level requires --compression to be set");
+    throw Error(ErrorKind::usage, "--compression-level requires --compression to be set",
+                "Add --compression gzip, bzip2 or xz.");
   }
   if (level) request.compression_level = transfer::parse_export_level(*request.compression, *level);
   const ShownWork work = {

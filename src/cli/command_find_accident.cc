@@ -107,17 +107,22 @@ void run_find_accident(CommandContext& context) {
   const std::size_t workers =
       std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostReaders);
   warn_of_no_backup(context, list, server);
-  const ShownWork work = {.task = "find-accident",
-                          .object = "",
-                          .remains = "Nothing was changed; --from and --to read less WAL."};
+  const ShownWork work = {
+      .task = "find-accident",
+      .object = "",
+      .remains = fmt::format("Nothing was changed, and nothing is known yet: 'barman "
+                             "find-accident {}' begins anew; --from and --to read less WAL.",
+                             server.name())};
   accident::AccidentReport report = run_shown(context, server, work, [&](Progress& progress) {
-    return accident::find_accidents(history, question.filter, workers, progress);
+    accident::AccidentReport found =
+        accident::find_accidents(history, question.filter, workers, progress);
+    accident::choose_backups(list, known.annotations,
+                             wal_archive::read_branches(server, list.backups), found.accidents);
+    accident::name_accidents(server, found.names, found.accidents);
+    accident::ask_for_names(server, found.accidents);
+    accident::name_by_reading_through(server, found.names, found.accidents, progress);
+    return found;
   });
-  accident::choose_backups(list, known.annotations,
-                           wal_archive::read_branches(server, list.backups), report.accidents);
-  accident::name_accidents(server, report.names, report.accidents);
-  accident::ask_for_names(server, report.accidents);
-  accident::name_by_reading_through(server, report.names, report.accidents, context.progress);
   keep_database(context.arguments.find("database"), report.accidents);
   output::write_accidents(context.reporter, config->name, report, question);
   // What could not be read may have held what was looked for.

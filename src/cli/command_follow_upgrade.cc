@@ -53,6 +53,10 @@ void tell_end(output::Reporter& reporter, const upgrade::UpgradePlan& plan) {
                   "'{0}': barman list-backups {0}",
                   plan.old_name));
   reporter.info(
+      fmt::format("Clusters that were restored from them and still fetch WAL from '{}': name '{}' "
+                  "in their restore_command",
+                  plan.server, plan.old_name));
+  reporter.info(
       fmt::format("Next, a first backup of the new one: barman switch-wal --force "
                   "--archive {0}; barman backup --wait {0}",
                   plan.server));

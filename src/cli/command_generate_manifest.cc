@@ -15,11 +15,12 @@ void run_generate_manifest(CommandContext& context) {
   const std::string& word = context.arguments.get("backup_id");
   const server::Server server = make_server(context, *config);
   const catalogue::BackupInfo backup = server.catalogue().resolve(word);
-  const ShownWork work = {.task = "generate-manifest",
-                          .object = "of " + backup.id.value,
-                          .remains =
-                              "No manifest was written; give the same command to begin "
-                              "anew."};
+  const ShownWork work = {
+      .task = "generate-manifest",
+      .object = "of " + backup.id.value,
+      .remains = fmt::format("No manifest was written: 'barman generate-manifest {} {}' begins "
+                             "anew.",
+                             server.name(), backup.id.value)};
   run_shown(context, server, work, [&](Progress& progress) {
     backup::generate_manifest(server, backup, {}, progress, context.interrupt);
   });

@@ -4,6 +4,8 @@
 #include "cli/exit_code.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/wal_of_caller.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::cli {
 namespace {
@@ -42,6 +44,27 @@ void serve(const server::Server& server, CommandContext& context) {
   }
 }
 
+// Barman's texts know the server by the name that was asked for.
+void serve_caller(const server::Server& server, CommandContext& context) {
+  const std::optional<std::uint64_t> caller = find_caller(context.arguments);
+  if (caller) return serve(server_of_caller(context, server, *caller), context);
+  try {
+    serve(server, context);
+  } catch (const wal_transfer::WalNotFound&) {  // The name is the old cluster's, perhaps.
+    // History files do not tell whose they are.
+    if (context.arguments.find("peek") || !wal::is_segment_name(context.arguments.get("wal_name")))
+      throw;
+    for (const server::Server& old : predecessors_of(context, server)) {
+      try {
+        return serve(old, context);
+      } catch (const wal_transfer::WalNotFound&) {
+        continue;
+      }
+    }
+    throw;
+  }
+}
+
 }  // namespace
 
 void run_get_wal(CommandContext& context) {
@@ -55,10 +78,11 @@ void run_get_wal(CommandContext& context) {
   const auto compression = arguments.find("compression");
   if (compression && arguments.is_set("keep_compression")) {
     throw Error(ErrorKind::usage,
-                "argument `" + *compression + "` not allowed with argument `keep-compression`");
+                "argument `" + *compression + "` not allowed with argument `keep-compression`",
+                "Give one of the two.");
   }
   try {
-    serve(make_server(context, *config), context);
+    serve_caller(make_server(context, *config), context);
   } catch (const wal_transfer::BadWalRequest& error) {  // Has an exit code of its own.
     report_error(context.reporter, error);
     context.reporter.set_exit_code(kExitBadWalRequest);

@@ -24,7 +24,8 @@ void set_keep(const server::Server& server, const catalogue::BackupId& id,
               const std::string& target) {
   if (server.catalogue().is_being_deleted(id)) {
     throw Error(ErrorKind::conflict,
-                "Cannot add keep to backup " + id.value + " because it is being deleted.");
+                "Cannot add keep to backup " + id.value + " because it is being deleted.",
+                "Choose another one of 'barman list-backups " + server.name() + "'.");
   }
   const FileLock lock = server::share_backup(server, id, "keep");
   const catalogue::BackupInfo backup = server.catalogue().load_backup(id);
@@ -42,7 +43,8 @@ void run_keep(CommandContext& context) {
   const std::optional<std::string> target = arguments.find("target");
   if (!arguments.is_set("status") && !arguments.is_set("release") && !target) {
     throw Error(ErrorKind::usage,
-                "one of the arguments -r/--release -s/--status --target is required");
+                "one of the arguments -r/--release -s/--status --target is required",
+                "--target full keeps it with all WAL behind it, --target standalone by itself.");
   }
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;

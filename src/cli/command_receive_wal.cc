@@ -50,7 +50,8 @@ void stop(const server::Server& server, CommandContext& context) {
 void run_receive_wal(CommandContext& context) {
   const ParsedArguments& arguments = context.arguments;
   if (arguments.is_set("stop") && arguments.is_set("reset")) {
-    throw Error(ErrorKind::usage, "--stop and --reset options are not compatible");
+    throw Error(ErrorKind::usage, "--stop and --reset options are not compatible",
+                "Run 'barman terminate-process SERVER receive-wal' first, then --reset.");
   }
   const config::ServerConfig* config =
       is_starting(arguments) ? select_server(context) : select_server(context, kAlsoInactive);

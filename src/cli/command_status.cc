@@ -1,3 +1,4 @@
+#include "base/hint.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
@@ -9,6 +10,8 @@
 #include "facts/server_facts.h"
 #include "facts/server_summary.h"
 #include "facts/status_rows.h"
+#include "postgres/system_id.h"
+#include "wal_archive/known_cluster.h"
 #include "wal_archive/read_branches.h"
 
 namespace barman::cli {
@@ -43,6 +46,13 @@ facts::ServerSummary summarize(const server::Server& server, const config::Serve
   return summary;
 }
 
+std::optional<Error> find_other_cluster(const server::Server& server,
+                                        const std::optional<facts::ServerFacts>& facts) {
+  if (!facts || !facts->system_id) return std::nullopt;
+  return wal_archive::find_other_cluster(server, postgres::format_system_id(*facts->system_id),
+                                         "conninfo");
+}
+
 }  // namespace
 
 void run_status(CommandContext& context) {
@@ -60,6 +70,11 @@ void run_status(CommandContext& context) {
     std::optional<facts::WalFlow> flow;
     if (facts) flow = facts::gather_wal_flow(server, facts->stream);
     std::vector<facts::StatusRow> rows = facts::make_status_rows(config, facts, backups, flow);
+    if (const auto other = find_other_cluster(server, facts)) {
+      rows.push_back({.key = "other_cluster",
+                      .label = "Cluster",
+                      .message = with_hint_inside(other->describe(), other->hint())});
+    }
     for (const catalogue::LastReason& reason : facts::list_current_reasons(server)) {
       rows.push_back({.key = "last_failure_of_" + replace_all(reason.task, "-", "_"),
                       .label = "Last failure of " + reason.task,

@@ -1,5 +1,6 @@
 #include "wal_transfer/switch_wal.h"
 
+#include "base/hint.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -20,7 +21,9 @@ void run_switch_wal(CommandContext& context) {
   }
   for_each_server(context, [&](const config::ServerConfig& config) {
     if (config.is_passive()) {
-      context.reporter.error("switch-wal is not possible on passive server '" + config.name + "'");
+      context.reporter.error(
+          with_hint("switch-wal is not possible on passive server '" + config.name + "'",
+                    "Run it on the primary node: this one copies what that one has."));
       return;
     }
     wal_transfer::switch_wal(make_server(context, config), request, context.reporter);

@@ -31,9 +31,11 @@ verify::VerifyWalRequest make_archive_request(CommandContext& context,
       std::find_if(backups.rbegin(), backups.rend(),
                    [](const catalogue::BackupInfo& backup) { return backup.is_copy_done(); });
   if (newest == backups.rend()) {
-    throw Error(ErrorKind::not_found, fmt::format("No backup found for server '{}': cannot "
-                                                  "determine WAL segment size",
-                                                  server.name()));
+    throw Error(ErrorKind::not_found,
+                fmt::format("No backup found for server '{}': cannot "
+                            "determine WAL segment size",
+                            server.name()),
+                fmt::format("Take one: barman backup {}.", server.name()));
   }
   const ParsedArguments& arguments = context.arguments;
   verify::VerifyWalRequest request = {
@@ -45,7 +47,8 @@ verify::VerifyWalRequest make_archive_request(CommandContext& context,
       .worker_count = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxWorkers)};
   for (const std::optional<std::string>& name : {request.first, request.last}) {
     if (!name || wal::parse_segment_name(*name, request.segment_size)) continue;
-    throw Error(ErrorKind::usage, "Invalid WAL segment name: " + *name);
+    throw Error(ErrorKind::usage, "Invalid WAL segment name: " + *name,
+                "Give 24 hexadecimal digits, as 'barman list-files' shows them.");
   }
   return request;
 }
@@ -82,10 +85,13 @@ std::size_t tell_holes(const verify::SurveyReport& survey, const verify::VerifyW
 
 void tell_minimal(const verify::ArchiveVerdict& verdict, output::Reporter& reporter) {
   for (const catalogue::MinimalWal& place : verdict.minimal) {
-    reporter.error(fmt::format(
-        "The server ran with wal_level = minimal from {} on (WAL file '{}'): changes without WAL "
-        "were made then, and no backup taken before can be recovered beyond {}",
-        wal::format_lsn(place.begin), place.segment, wal::format_lsn(place.last_good_record)));
+    reporter.error(with_hint(
+        fmt::format("The server ran with wal_level = minimal from {} on (WAL file '{}'): changes "
+                    "without WAL were made then, and no backup taken before can be recovered "
+                    "beyond {}",
+                    wal::format_lsn(place.begin), place.segment,
+                    wal::format_lsn(place.last_good_record)),
+        "Set wal_level = replica for good, and take a new backup."));
   }
 }
 
@@ -135,17 +141,19 @@ void run_verify_wal(CommandContext& context) {
   const server::Server server = make_server(context, *config);
   const verify::VerifyWalRequest request = make_archive_request(context, server);
   context.reporter.info("Verifying the WAL archive of server " + server.name());
-  const ShownWork work = {.task = "verify-wal",
-                          .object = "",
-                          .remains =
-                              "Nothing was changed, and no verdict was reached; --from and "
-                              "--to read a part of the archive."};
+  const ShownWork work = {
+      .task = "verify-wal",
+      .object = "",
+      .remains = fmt::format("Nothing was changed, and no verdict was reached: 'barman verify-wal "
+                             "{}' begins anew; --from and --to read a part of the archive.",
+                             server.name())};
   const verify::ArchiveVerdict verdict = run_shown(context, server, work, [&](Progress& progress) {
     return verify::verify_wal_archive(server, request, progress);
   });
   catalogue::note_minimal_wal(server.locations().backup_directory, verdict.minimal);
   tell_minimal(verdict, context.reporter);
-  const verify::SurveyReport survey = verify::survey_catalogue(verify::gather_wal_survey(server));
+  const verify::SurveyReport survey = telling_what_remains(
+      work.remains, [&] { return verify::survey_catalogue(verify::gather_wal_survey(server)); });
   const std::size_t hole_count = tell_holes(survey, request, context.reporter);
   tell_gaps(verdict, survey, request.segment_size, context.reporter);
   tell_verdict(verdict, hole_count, context.reporter);

@@ -2,6 +2,7 @@
 
 #include "backup/delete_backup.h"
 #include "backup/deletion_preview.h"
+#include "base/hint.h"
 #include "doctor/failed_backups.h"
 #include "output/deletion_views.h"
 #include "wal_archive/wal_archive.h"
@@ -49,8 +50,10 @@ void preview_cron(CommandContext& context, const server::Server& server) {
     }
   }
   if (facts.retention_doubt) {
-    context.reporter.error("No backup of server '" + server.name() +
-                           "' is deleted by a retention policy: " + *facts.retention_doubt);
+    context.reporter.error(
+        "No backup of server '" + server.name() + "' is deleted by a retention policy: " +
+        with_hint(*facts.retention_doubt, "Correct the setting; 'barman check " + server.name() +
+                                              "' tells whether it is understood."));
   }
   write(context, server, facts, backup::preview_retention(facts, read_only_lines(server)));
 }

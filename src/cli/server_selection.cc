@@ -67,13 +67,21 @@ void report_disabled(CommandContext& context, const ServerConfig& server) {
   }
 }
 
+std::string next_step_of(std::string_view refusal, const std::string& server) {
+  if (refusal == "Passive") return "Run this on the primary node: this one copies what that has.";
+  return refusal == "Inactive"
+             ? fmt::format("Without 'active = false' in section [{}] it is in use again.", server)
+             : fmt::format("'barman check {}' tells what is wrong with its settings.", server);
+}
+
 // Tells why a server is left out; true when the command is to work on it.
 bool is_admitted(CommandContext& context, const ServerConfig& server, const ServerPolicy& policy) {
   const auto left_out = [&](ServerAction action, std::string_view word, std::string_view refusal) {
     if (action == ServerAction::skip) {
       context.reporter.info(fmt::format("Skipping {} server '{}'", word, server.name));
     } else if (action == ServerAction::refuse) {
-      context.reporter.error(fmt::format("{} server: {}", refusal, server.name));
+      context.reporter.error(with_hint(fmt::format("{} server: {}", refusal, server.name),
+                                       next_step_of(refusal, server.name)));
     }
     return action != ServerAction::run;
   };
@@ -115,7 +123,8 @@ std::set<std::string> requested_names(CommandContext& context) {
   const std::set<std::string> names(given.begin(), given.end());
   if (!names.contains("all")) return names;
   if (names.size() > 1) {
-    context.reporter.error("You cannot use 'all' with other server names");
+    context.reporter.error(with_hint("You cannot use 'all' with other server names",
+                                     "Give 'all' alone, or the names without it."));
   }
   const std::vector<std::string> all = context.configuration.server_names();
   return {all.begin(), all.end()};
@@ -176,7 +185,8 @@ std::vector<const ServerConfig*> select_servers(CommandContext& context) {
 const ServerConfig* select_server(CommandContext& context, const ServerPolicy& policy) {
   const std::string& name = context.arguments.get("server_name");
   if (name == "all") {
-    context.reporter.error("You cannot use 'all' in a single server context");
+    context.reporter.error(with_hint("You cannot use 'all' in a single server context",
+                                     "Give one name of 'barman list-servers'."));
     return nullptr;
   }
   report_conflicts(context, {name});

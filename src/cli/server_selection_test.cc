@@ -107,7 +107,9 @@ TEST_F(ServerSelectionTest, TakesAllServers) {
 TEST_F(ServerSelectionTest, TakesAllServersButFailsWhenAllIsNotAlone) {
   EXPECT_EQ(select_many("list-backups", {"all", "beta"}).size(), 5U);
   EXPECT_EQ(exit_code(), 1);
-  EXPECT_EQ(output_.err(), "ERROR: You cannot use 'all' with other server names\n");
+  EXPECT_EQ(output_.err(),
+            "ERROR: You cannot use 'all' with other server names\nHINT: Give 'all' alone, or the "
+            "names without it.\n");
 }
 
 TEST_F(ServerSelectionTest, GoesOnAfterAnUnknownServer) {
@@ -150,13 +152,18 @@ TEST_F(ServerSelectionTest, SkippingIsNoFailure) {
 TEST_F(ServerSelectionTest, RefusesAllWhereOneServerIsMeant) {
   EXPECT_EQ(select_one("show-backup", {"all", "last"}), "");
   EXPECT_EQ(exit_code(), 1);
-  EXPECT_EQ(output_.err(), "ERROR: You cannot use 'all' in a single server context\n");
+  EXPECT_EQ(
+      output_.err(),
+      "ERROR: You cannot use 'all' in a single server context\nHINT: Give one name of 'barman "
+      "list-servers'.\n");
 }
 
 TEST_F(ServerSelectionTest, RefusesWalForAnInactiveServer) {
   EXPECT_EQ(select_one("put-wal", {"resting"}), "");
   EXPECT_EQ(exit_code(), 1);
-  EXPECT_EQ(output_.err(), "ERROR: Inactive server: resting\n");
+  EXPECT_EQ(output_.err(),
+            "ERROR: Inactive server: resting\nHINT: Without 'active = false' in section [resting] "
+            "it is in use again.\n");
 }
 
 TEST_F(ServerSelectionTest, ReadsFromServersThatAreNotInService) {

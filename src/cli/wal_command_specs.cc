@@ -56,6 +56,11 @@ CommandSpec get_wal_spec() {
             .kind = ValueKind::positive,
             .help = "list up to that many archived files from this one on",
             .metavar = "SIZE"},
+           {.names = {"cluster"},
+            .kind = ValueKind::text,
+            .help = "system identifier of the cluster that asks; known by itself in a data "
+                    "directory",
+            .metavar = "SYSTEM_ID"},
            {.names = {"test"}, .short_names = "t", .help = "only test that WAL could be fetched"}},
       .positionals = {one_server(), wal_name("name of the WAL file")}};
 }

@@ -145,7 +145,13 @@ class Prefetcher {
     GetWalRequest request;
     request.wal_name = name;
     request.compression_options = request_.compression_options;
-    const int exit_code = fetch_wal(barman, request, file.file(), file.temporary_path());
+    request.system_id = request_.system_id;
+    int exit_code = 0;
+    try {
+      exit_code = fetch_wal(barman, request, file.file(), file.temporary_path());
+    } catch (const OtherCluster&) {  // The call for this file asks in another way.
+      return false;
+    }
     if (exit_code != 0) {
       if (exit_code != kNothingThere) throw failure(barman, name, exit_code, "");
       return false;
@@ -187,7 +193,8 @@ class CheckingSink final : public pipeline::Sink {
       : barman_(barman), name_(request.wal_name), next_(next) {
     // Another name is refused at the other side.
     if (const auto parsed = wal::parse_wal_file_name(name_)) {
-      check_.emplace(*parsed, wal::ContentExpectation{.may_be_unwritten = request.takes_partial});
+      check_.emplace(*parsed, wal::ContentExpectation{.system_id = request.system_id,
+                                                      .may_be_unwritten = request.takes_partial});
     }
   }
 
@@ -199,6 +206,16 @@ class CheckingSink final : public pipeline::Sink {
     next_.finish();
     const auto problem = check_ ? check_->find_problem() : std::nullopt;
     if (!problem) return;
+    if (problem->fault == wal::ContentProblem::Fault::other_cluster) {
+      throw OtherCluster(
+          ErrorKind::conflict,
+          fmt::format("WAL file {} of server '{}' on \"{}\" is not of this cluster: {}", name_,
+                      barman_.server, barman_.host, problem->text),
+          fmt::format("After 'barman follow-upgrade {0}' there, the WAL of the old cluster is that "
+                      "of another server ('barman list-servers'; {0}-VERSION-old): name it in "
+                      "restore_command.",
+                      barman_.server));
+    }
     throw Error(
         ErrorKind::corrupt,
         fmt::format("what came from \"{}\" as WAL file {} is none: {}", barman_.host, name_,

@@ -4,25 +4,35 @@
 // there.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/fd.h"
 #include "client/remote_barman.h"
 #include "client/spool.h"
 
 namespace barman::client {
 
+// What came is a segment of another cluster than the one that asks.
+class OtherCluster final : public Error {
+ public:
+  using Error::Error;
+};
+
 // Runs the remote get-wal and writes what it sends to `target`, decompressed if it begins like one
 // of the known formats. Returns what ssh exits with. Throws `corrupt` for damaged data and for
-// what cannot be the file that was asked for, SystemError for `target`.
+// what cannot be the file that was asked for, OtherCluster, SystemError for `target`.
 int fetch_wal(const RemoteBarman& barman, const GetWalRequest& request, const Fd& target,
               const std::filesystem::path& target_path);
 
 struct PrefetchRequest {
   RemoteBarman barman;
   std::vector<std::string> compression_options;
+  std::optional<std::uint64_t> system_id{};
   // How many files may lie in the spool.
   std::size_t limit = 1;
 };

@@ -50,6 +50,8 @@ std::vector<std::string> get_wal_command(const RemoteBarman& barman, const GetWa
   if (request.peek) words += fmt::format(" --peek '{}'", *request.peek);
   for (const std::string& option : request.compression_options) words += " " + option;
   if (request.takes_partial) words += " --partial";
+  if (request.names_cluster && request.system_id)
+    words += fmt::format(" --cluster {}", *request.system_id);
   words += " " + shell_quote(barman.server) + " " + shell_quote(request.wal_name);
   argv.push_back(std::move(words));
   return argv;

@@ -44,6 +44,10 @@ struct GetWalRequest {
   // "--gzip", "--bzip2", "--zstd", "--lz4", "--keep-compression"
   std::vector<std::string> compression_options;
   bool takes_partial = false;
+  // Of the cluster that asks: what comes is compared with it.
+  std::optional<std::uint64_t> system_id{};
+  // Says it to the other side, too: only a barman that knows follow-upgrade understands that.
+  bool names_cluster = false;
 };
 std::vector<std::string> get_wal_command(const RemoteBarman& barman, const GetWalRequest& request);
 

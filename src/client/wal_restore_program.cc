@@ -1,5 +1,6 @@
 #include "client/wal_restore_program.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,7 +15,9 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/hint.h"
+#include "client/caller_cluster.h"
 #include "client/client_program.h"
 #include "client/prefetch.h"
 #include "client/recovery_end.h"
@@ -23,6 +26,7 @@
 #include "client/wal_destination.h"
 #include "command_line/run_program.h"
 #include "host/shared_connection.h"
+#include "wal/segment_header.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
@@ -98,7 +102,8 @@ RestoreWalRequest make_restore_request(const ParsedArguments& arguments) {
   request.barman = remote_barman(arguments);
   const std::string compression = arguments.find("compression").value_or("");
   request.wal = {.wal_name = arguments.get("wal_name"),
-                 .takes_partial = arguments.is_set("partial")};
+                 .takes_partial = arguments.is_set("partial"),
+                 .system_id = find_caller_system_id()};
   if (!compression.empty()) request.wal.compression_options.push_back("--" + compression);
   if (arguments.is_set("test")) {
     request.wal = {.wal_name = "dummy_wal_name", .mode = RemoteMode::test};
@@ -150,6 +155,21 @@ int map_exit_code(const RemoteBarman& barman, const GetWalRequest& wal, int exit
   return kExitFailure;
 }
 
+// A server of that name may be another cluster by now (follow-upgrade): then the barman there is
+// told who asks. Only then, since others do not know the option.
+int fetch_of_own_cluster(const RemoteBarman& barman, const RestoreWalRequest& request,
+                         WalDestination& destination) {
+  try {
+    return fetch_wal(barman, request.wal, destination.begin(), request.destination);
+  } catch (const OtherCluster& other) {
+    GetWalRequest again = request.wal;
+    again.names_cluster = true;
+    const int exit_code = fetch_wal(barman, again, destination.begin(), request.destination);
+    if (exit_code == 0 || exit_code == kExitNotFound) return exit_code;
+    throw OtherCluster(other);
+  }
+}
+
 int fetch_to_destination(const RestoreWalRequest& request, WalDestination& destination) {
   RemoteBarman barman = request.barman;
   barman.ssh_options = host::SharedConnection(barman.ssh_target()).options();
@@ -160,7 +180,7 @@ int fetch_to_destination(const RestoreWalRequest& request, WalDestination& desti
   for (int attempt = 1;; ++attempt) {
     // Half a file, or what is no WAL, must not stay under the name that PostgreSQL reads.
     try {
-      exit_code = fetch_wal(barman, request.wal, destination.begin(), request.destination);
+      exit_code = fetch_of_own_cluster(barman, request, destination);
       if (exit_code == 0) destination.keep();
     } catch (...) {
       destination.remove();
@@ -174,16 +194,27 @@ int fetch_to_destination(const RestoreWalRequest& request, WalDestination& desti
   return fail(request, map_exit_code(barman, request.wal, exit_code));
 }
 
+// Two clusters of this host may fetch from one server.
+bool is_of_other_cluster(const fs::path& segment, std::optional<std::uint64_t> system_id) {
+  if (!system_id) return false;
+  std::vector<std::byte> begin(wal::kSegmentHeaderSize);
+  begin.resize(read_full_at(open_file(segment, O_RDONLY), begin, 0, segment));
+  const std::optional<wal::SegmentHeader> header = wal::parse_segment_header(begin);
+  return header && header->system_id != *system_id;
+}
+
 // True when the process in the background brought the file while we waited for it.
 bool take_from_spool(const Spool& spool, const RestoreWalRequest& request) {
   const std::string& name = request.wal.wal_name;
   const auto end = std::chrono::steady_clock::now() + kLongestWait;
   while (std::chrono::steady_clock::now() < end) {
-    if (spool.take(name, request.destination)) return true;
+    if (spool.take(name, request.destination))
+      return !is_of_other_cluster(request.destination, request.wal.system_id);
     if (!spool.is_on_its_way(name)) break;
     std::this_thread::sleep_for(kRestorePoll);
   }
-  return spool.take(name, request.destination);
+  return spool.take(name, request.destination) &&
+         !is_of_other_cluster(request.destination, request.wal.system_id);
 }
 
 // What is wrong with the spool costs its advantage, not the recovery.
@@ -213,6 +244,7 @@ int restore_with_spool(const RestoreWalRequest& request, WalDestination& destina
     start_prefetching(*spool,
                       {.barman = request.barman,
                        .compression_options = request.wal.compression_options,
+                       .system_id = request.wal.system_id,
                        .limit = request.parallel - 1},
                       request.wal.wal_name);
   });

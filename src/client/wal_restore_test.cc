@@ -7,8 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+
+#include <fmt/format.h>
 
 #include "base/test_support.h"
 #include "wal/test_support.h"
@@ -98,6 +101,38 @@ TEST_F(WalRestore, NothingElseGetsTheNameOfASegment) {
   EXPECT_EQ(restore({}, "000000010000000000000004"), 2);
   EXPECT_EQ(restore({}, "00000002.history"), 2);
   EXPECT_THAT(delivered(), IsEmpty());
+}
+
+// The server of that name is another cluster by now.
+TEST_F(WalRestore, AsksForTheWalOfTheClusterThatCalls) {
+  const fs::path before = fs::current_path();
+  fs::create_directories(directory_.path() / "data/global");
+  const std::uint64_t own = wal::kSystem;
+  std::string control(sizeof own, '\0');
+  wal::store(control, 0, own);
+  put_file(directory_.path() / "data/global/pg_control", control);
+  fs::current_path(directory_.path() / "data");
+  put_file(directory_.path() / "other",
+           wal::make_segment(kName, {.text = "other", .system_id = own + 1}));
+  const std::string other = "cat " + (directory_.path() / "other").string();
+  const std::string own_words = fmt::format("--cluster {} ", own);
+
+  answer("case \"$*\" in *'" + own_words + "'*) cat $WAL;; *) " + other + ";; esac");
+  EXPECT_EQ(restore(), 0) << said_;
+  EXPECT_EQ(wal::text_of_segment(get_file(data_ / "RECOVERYXLOG")), "content");
+  // One that does not know the option, one that has no such WAL, and one that has not understood.
+  answer("case \"$*\" in *--cluster*) exit 2;; *) " + other + ";; esac");
+  EXPECT_EQ(restore(), 2);
+  EXPECT_THAT(said_, AllOf(HasSubstr("is not of this cluster"), HasSubstr("main-VERSION-old")));
+  answer("case \"$*\" in *--cluster*) exit 1;; *) " + other + ";; esac");
+  EXPECT_EQ(restore(), 1);
+  answer(other);
+  EXPECT_EQ(restore(), 2);
+  // In a recovery that would end there.
+  put_file(directory_.path() / "data/recovery.signal", "");
+  EXPECT_EQ(restore(), 126);
+  EXPECT_THAT(delivered(), IsEmpty());
+  fs::current_path(before);
 }
 
 TEST_F(WalRestore, APartialFileMayBeUnwritten) {

@@ -53,7 +53,10 @@ void refuse_mixed_checksums(const server::Server& server, const stored::BackupCh
 // The time of the ID and one second, in the local zone, in which IDs are.
 catalogue::BackupId id_after(const catalogue::Catalogue& catalogue, const catalogue::BackupId& id) {
   const auto parsed = parse_timestamp(id.value);
-  if (!parsed) throw Error(ErrorKind::corrupt, fmt::format("'{}' is no backup ID", id.value));
+  if (!parsed) {
+    throw Error(ErrorKind::corrupt, fmt::format("'{}' is no backup ID", id.value),
+                "'barman list-backups' names those that there are.");
+  }
   Timestamp time = parsed->time;
   time.microseconds += 1'000'000;
   return catalogue.make_unused_id(time);

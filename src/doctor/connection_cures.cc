@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "postgres/grants.h"
+#include "postgres/tls_advice.h"
 
 namespace barman::doctor {
 namespace {
@@ -125,6 +126,33 @@ std::vector<Cure> role_cures(const ConnectProblem& problem) {
        "SET password_encryption = 'scram-sha-256';", "\\password " + role})};
 }
 
+Cure other_principal(const ConnectProblem& problem) {
+  return {.place = CurePlace::database_host,
+          .cause = fmt::format("the Kerberos principal of this user may not be role {}: 'klist' "
+                               "here names it",
+                               quoted_name(problem.user)),
+          .lines = {
+              fmt::format("# into pg_ident.conf:   barman PRINCIPAL {}", quoted_name(problem.user)),
+              "# behind gss in the line of pg_hba.conf:   map=barman",
+              "sudo -u postgres psql -c 'SELECT pg_reload_conf()'"}};
+}
+
+Cure of_tls(const ConnectProblem& problem) {
+  postgres::TlsAdvice advice = postgres::tls_advice(problem);
+  CurePlace place = CurePlace::here;
+  switch (advice.side) {
+    case postgres::TlsSide::here:
+      break;
+    case postgres::TlsSide::configuration:
+      place = CurePlace::configuration;
+      break;
+    case postgres::TlsSide::psql:
+      place = CurePlace::psql;
+      break;
+  }
+  return {.place = place, .cause = std::move(advice.cause), .lines = std::move(advice.lines)};
+}
+
 std::vector<Cure> server_cures(const ConnectProblem& problem, const Site& site) {
   if (problem.cause == ConnectCause::wal_senders) return {more_wal_senders(problem, site)};
   if (problem.cause == ConnectCause::too_many_sessions) {
@@ -132,10 +160,7 @@ std::vector<Cure> server_cures(const ConnectProblem& problem, const Site& site) 
                     {"SHOW max_connections;",
                      "-- ALTER SYSTEM SET max_connections = MORE;   -- then restart PostgreSQL"})};
   }
-  if (problem.cause == ConnectCause::tls) {
-    return {in_psql("TLS between this host and PostgreSQL fails: " + problem.message,
-                    {"SHOW ssl;", "SHOW ssl_cert_file;"})};
-  }
+  if (problem.cause == ConnectCause::tls) return {of_tls(problem)};
   return {{.place = CurePlace::database_host,
            .cause = "PostgreSQL is starting, stopping or in recovery: " + problem.message,
            .lines = {"pg_lsclusters", "sudo journalctl -u 'postgresql*' -n 50"}}};
@@ -196,6 +221,7 @@ std::vector<Cure> connection_cures(const ConnectProblem& problem, const Site& si
     case ConnectCause::tls:
       return server_cures(problem, site);
     case ConnectCause::kerberos:
+      if (postgres::is_other_principal(problem)) return {other_principal(problem)};
       return {{.place = CurePlace::here,
                .cause = "Kerberos refuses: " + problem.message,
                .lines = {"klist", "kinit -k -t KEYTAB PRINCIPAL"}}};

@@ -23,6 +23,7 @@
 #include "postgres/conninfo.h"
 #include "postgres/grants.h"
 #include "postgres/queries.h"
+#include "wal_archive/known_cluster.h"
 #include "wal_transfer/slot_care.h"
 
 namespace barman::doctor {
@@ -129,7 +130,7 @@ void try_streaming(const server::Server& server, Examination& examination) {
 
 void look_at_catalogue(const server::Server& server, Site& site) {
   ask([&] {
-    if (const auto identity = server.catalogue().find_identity())
+    if (const auto identity = wal_archive::find_known_cluster(server))
       site.stored_system_id = identity->system_id;
   });
   ask([&] {

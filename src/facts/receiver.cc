@@ -155,6 +155,7 @@ ReceiverProcess find_receiver(const server::Server& server) {
     process.next_step = "Run 'barman cron'";
     const auto reason =
         catalogue::find_last_reason(server.config().backup_directory, "receive-wal");
+    process.has_reason = reason.has_value();
     if (reason) {
       process.problem += ": " + reason->describe();
       process.next_step = "Mend that, then run 'barman cron'";
@@ -232,7 +233,9 @@ void warn_of_idle_receiver(const server::Server& server, const ReceiverProcess& 
 
 void warn_of_ended_receiver(const server::Server& server, const ReceiverProcess& process,
                             Messages& messages) {
-  if (process.is_running || !process.pid || !server.config().streaming_archiver) return;
+  // One that fails before it has its lock leaves its reason only.
+  if (process.is_running || !server.config().streaming_archiver) return;
+  if (!process.pid && !process.has_reason) return;
   const bool is_free = !FileLock::holder(catalogue::receive_wal_lock(server.locks()));
   messages.warning(fmt::format("receive-wal for server '{}' is not running: {}. {}", server.name(),
                                process.problem,

@@ -24,6 +24,8 @@ struct ReceiverProcess {
   bool is_running = false;
   // As the lock file has it, so of the last receiver when none runs.
   std::optional<pid_t> pid;
+  // Whether it is known why the last one failed.
+  bool has_reason = false;
   // When it does not run: why, and what to do.
   std::string problem;
   std::string next_step;

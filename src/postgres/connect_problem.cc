@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "postgres/tls_advice.h"
 
 namespace barman::postgres {
 namespace {
@@ -23,12 +24,13 @@ struct Phrase {
 };
 
 // The order matters: the first one that is found wins.
-constexpr std::array<Phrase, 24> kPhrases = {{
+constexpr std::array<Phrase, 26> kPhrases = {{
     {"GSSAPI", ConnectCause::kerberos},
     {"password authentication failed", ConnectCause::password_wrong},
     {"no password supplied", ConnectCause::password_missing},
     {"pg_hba.conf rejects", ConnectCause::hba_rejects},
     {"no pg_hba.conf entry", ConnectCause::no_hba_entry},
+    {"certificate authentication failed", ConnectCause::tls},
     {"authentication failed", ConnectCause::authentication},
     {"must be superuser or replication role", ConnectCause::not_replication},
     {"permission denied to start WAL sender", ConnectCause::not_replication},
@@ -44,6 +46,7 @@ constexpr std::array<Phrase, 24> kPhrases = {{
     {"could not translate host name", ConnectCause::unknown_host},
     {"SSL", ConnectCause::tls},
     {"certificate", ConnectCause::tls},
+    {"private key file", ConnectCause::tls},
     {"Connection refused", ConnectCause::refused},
     {"timed out", ConnectCause::timeout},
     {"No such file or directory", ConnectCause::no_socket},
@@ -141,7 +144,24 @@ std::string create_step(const ConnectProblem& problem) {
       role, problem.is_replication ? " REPLICATION" : "");
 }
 
+std::string kerberos_step(const ConnectProblem& problem) {
+  if (is_other_principal(problem)) {
+    return fmt::format(
+        "The ticket is of a principal that may not be {0}: 'klist' names it. Put the line "
+        "'MAP PRINCIPAL {0}' into pg_ident.conf and map=MAP behind gss in pg_hba.conf, then "
+        "reload, or get a ticket of the right one.",
+        quoted_name(known_or(problem.user, "ROLE")));
+  }
+  return "Get a Kerberos ticket for the user that runs this program (kinit -k -t KEYTAB "
+         "PRINCIPAL; k5start renews it), or let its line in pg_hba.conf ask for scram-sha-256.";
+}
+
 }  // namespace
+
+bool is_other_principal(const ConnectProblem& problem) {
+  return problem.cause == ConnectCause::kerberos &&
+         problem.message.find("authentication failed for user") != std::string::npos;
+}
 
 std::string quoted_name(std::string_view name) {
   const bool is_plain = !name.empty() && (name.front() < '0' || name.front() > '9') &&
@@ -243,9 +263,7 @@ std::string connect_next_step(const ConnectProblem& problem) {
     case ConnectCause::authentication:
       return "Check the user in the connection string. " + hba_step(problem);
     case ConnectCause::kerberos:
-      return "Get a Kerberos ticket for the user that runs this program (kinit -k -t KEYTAB "
-             "PRINCIPAL; k5start renews it), or let its line in pg_hba.conf ask for "
-             "scram-sha-256.";
+      return kerberos_step(problem);
     case ConnectCause::role_missing:
       return create_step(problem);
     case ConnectCause::login_forbidden:
@@ -267,7 +285,7 @@ std::string connect_next_step(const ConnectProblem& problem) {
     case ConnectCause::unknown_service:
       return "Add the service to ~/.pg_service.conf, or correct its name.";
     case ConnectCause::tls:
-      return "Check sslmode and the certificates of both sides: psql -c 'SHOW ssl'";
+      return tls_advice(problem).next_step;
     case ConnectCause::other:
       break;
   }

@@ -51,6 +51,7 @@ struct ConnectProblem {
   std::string user{};
   std::string database{};
   std::string ssl_mode{};
+  std::string root_certificate{};
   bool is_replication = false;
   // This host as the server names it; "[local]" for a socket, "" when it has not said.
   std::string client_address{};
@@ -70,6 +71,8 @@ PasswordFile look_at_password_file(const std::string& path);
 std::string hba_line(const ConnectProblem& problem);
 // "pg:5432:*:barman:PASSWORD", with the escapes of the file.
 std::string password_line(const ConnectProblem& problem);
+// Kerberos knows who it is, and PostgreSQL does not let that one be the role.
+bool is_other_principal(const ConnectProblem& problem);
 // For max_wal_senders: more than the number that PostgreSQL has told.
 int enough_wal_senders(const ConnectProblem& problem);
 // What the user does next, one line.

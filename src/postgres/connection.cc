@@ -51,6 +51,7 @@ ConnectProblem describe_attempt(PGconn* handle) {
     if (keyword == "user") problem.user = option->val;
     if (keyword == "dbname") problem.database = option->val;
     if (keyword == "sslmode") problem.ssl_mode = option->val;
+    if (keyword == "sslrootcert") problem.root_certificate = option->val;
     if (keyword == "passfile") problem.password_file = option->val;
     if (keyword == "replication") problem.is_replication = option->val[0] != '\0';
   }

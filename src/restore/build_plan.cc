@@ -441,6 +441,7 @@ class Planner {
                     .tablespaces = {}};
     plan_.archived_here = facts_.archived_here;
     plan_.received_here = facts_.received_here;
+    plan_.received_partials = facts_.received_partials;
     plan_.directories.push_back({plan_.destination, "data directory"});
     for (const TablespacePlan& tablespace : plan_.tablespaces) {
       plan_.directories.push_back({tablespace.location, "tablespace " + tablespace.name});
@@ -451,9 +452,8 @@ class Planner {
       plan_.marker.staging_wal = plan_.wal.directory;
     }
     if (!plan_.updates_existing) return;
-    if (facts_.destination.wal_link) {
+    if (facts_.destination.wal_link)
       plan_.directories.push_back({*facts_.destination.wal_link, plan_.pg_wal_name});
-    }
     warn_about_left_tablespaces();
   }
 

@@ -1,12 +1,14 @@
 #include "restore/configuration_places.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "host/shell_word.h"
+#include "postgres/version_facts.h"
 
 namespace barman::restore {
 namespace {
@@ -19,6 +21,29 @@ bool has_usual_name(const std::optional<std::string>& path, std::string_view nam
 bool has_configuration_outside(const catalogue::BackupInfo& backup) {
   return backup.pgdata && backup.config_file &&
          !backup.config_file->starts_with(*backup.pgdata + "/");
+}
+
+bool is_of_debian(const catalogue::BackupInfo& backup) {
+  return backup.version && backup.config_file &&
+         backup.config_file->starts_with("/etc/postgresql/");
+}
+
+// pg_createcluster moves the three main files of a directory to /etc/postgresql. What they include
+// it leaves, and makes an empty conf.d in its place.
+std::string debian_advice(const RestorePlan& plan, const std::vector<std::string>& laid_files) {
+  std::set<std::string> others;
+  for (const std::string& file : laid_files) {
+    if (file == "postgresql.conf" || file == "pg_hba.conf" || file == "pg_ident.conf") continue;
+    others.insert(host::shell_word((plan.destination / file.substr(0, file.find('/'))).string()));
+  }
+  const std::string version = postgres::major_version_text(*plan.restored.version);
+  const std::string copy = others.empty() ? ""
+                                          : fmt::format("cp -a {} /etc/postgresql/{}/restored/ && ",
+                                                        fmt::join(others, " "), version);
+  return fmt::format(
+      "Or, as root, let Debian take it over, with its files in /etc/postgresql/{0}/restored: "
+      "pg_createcluster -d {1} {0} restored && {2}pg_ctlcluster {0} restored start",
+      version, host::shell_word(plan.destination.string()), copy);
 }
 
 }  // namespace
@@ -45,6 +70,7 @@ std::vector<std::string> start_advice(const RestorePlan& plan,
                     fmt::join(laid_files, ", ")));
     lines.push_back(
         fmt::format("Start it, as the user it belongs to, with: pg_ctl -D {} start", destination));
+    if (is_of_debian(plan.restored)) lines.push_back(debian_advice(plan, laid_files));
   }
   const bool lacks_settings = std::find(missing_files.begin(), missing_files.end(),
                                         "postgresql.conf") != missing_files.end();

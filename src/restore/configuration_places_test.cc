@@ -6,7 +6,9 @@
 namespace barman::restore {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::IsEmpty;
 
 catalogue::BackupInfo backup_of_debian() {
@@ -45,7 +47,17 @@ TEST(ConfigurationPlaces, TheAdviceIsACommand) {
       ElementsAre("Configuration files that lay outside of PGDATA are in the directory now: "
                   "pg_hba.conf, postgresql.conf",
                   "Start it, as the user it belongs to, with: pg_ctl -D '/srv/my data' start"));
+  plan.restored.version = 150018;
+  EXPECT_THAT(
+      start_advice(plan, {"conf.d/a.conf", "conf.d/b.conf", "pg_hba.conf"}, {}),
+      Contains("Or, as root, let Debian take it over, with its files in "
+               "/etc/postgresql/15/restored: pg_createcluster -d '/srv/my data' 15 restored && "
+               "cp -a '/srv/my data/conf.d' /etc/postgresql/15/restored/ && pg_ctlcluster 15 "
+               "restored start"));
   plan.destination = "/srv/restored";
+  EXPECT_THAT(start_advice(plan, {"pg_hba.conf"}, {}),
+              Contains(EndsWith("pg_createcluster -d /srv/restored 15 restored && pg_ctlcluster 15 "
+                                "restored start")));
   EXPECT_THAT(start_advice(plan, {}, {"postgresql.conf"}),
               ElementsAre("On a host that has /etc/postgresql/15/main/postgresql.conf, start it "
                           "with: pg_ctl -D /srv/restored -o '-c "

@@ -144,6 +144,16 @@ void find_received_partials(const server::Server& server, RestoreFacts& facts) {
   }
 }
 
+void list_received_partials(const server::Server& server, RestoreFacts& facts) {
+  const fs::path directory = server.locations().streaming_directory;
+  if (!find_status(directory)) return;
+  for (const std::string& name : list_directory(directory)) {
+    const auto parsed = wal::parse_wal_file_name(name);
+    if (parsed && parsed->kind == wal::WalFileKind::partial)
+      facts.received_partials.emplace(parsed->segment(), directory / name);
+  }
+}
+
 // Bytes by the time in which they moved. `total_time` has waits for checkpoints and for archiving,
 // too; where it is the same, as in backups of other programs, nobody knows how much of it they
 // were.
@@ -280,7 +290,11 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
   }
   inspect_any_places(server, request, relocations, facts);
   find_archived(server, facts);
-  if (!request.remote_ssh_command) find_received_partials(server, facts);
+  if (request.remote_ssh_command) {
+    list_received_partials(server, facts);
+  } else {
+    find_received_partials(server, facts);
+  }
   facts.archive = wal_archive::WalArchive(server);
   facts.wal_coding = wal_archive::WalCoding(server.config());
   facts.streaming_directory = server.locations().streaming_directory;

@@ -47,7 +47,7 @@ CopyContent read_received_copy(const wal_archive::ReceivedWal& received) {
 }
 
 // Behind the end the receiver's has zeroes, and the server's may have old records.
-bool has_all_of(const CopyContent& copy, const CopyContent& content) {
+bool has_all_of(const CopyContent& copy, Bytes content) {
   const auto end = std::find_if(content.rbegin(), content.rend(),
                                 [](std::byte byte) { return byte != std::byte{0}; });
   return content.rend() - end <= static_cast<std::ptrdiff_t>(copy.size()) &&
@@ -102,12 +102,15 @@ void drop_shorter_partials(RestoreFacts& facts) {
   }
 }
 
+bool has_content_of(const fs::path& received, Bytes own) {
+  return has_all_of(read_received_copy({.path = received, .size_bytes = fs::file_size(received)}),
+                    own);
+}
+
 bool has_content_of(const fs::path& received, const fs::path& own) {
   try {
-    const auto read = [](const fs::path& path) {
-      return read_received_copy({.path = path, .size_bytes = fs::file_size(path)});
-    };
-    return has_all_of(read(received), read(own));
+    return has_content_of(received,
+                          read_received_copy({.path = own, .size_bytes = fs::file_size(own)}));
   } catch (const std::exception& error) {  // It is kept then, and told.
     log::debug(kCopiesComponent, "{}", error.what());
     return false;

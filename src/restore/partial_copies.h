@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/fd.h"
 #include "restore/restore_facts.h"
 
 namespace barman::restore {
@@ -15,5 +16,7 @@ void drop_shorter_partials(RestoreFacts& facts);
 // Whether a received file has all that this one has, zeroes behind its end aside. False also for
 // what cannot be read.
 bool has_content_of(const std::filesystem::path& received, const std::filesystem::path& own);
+// The same of a file elsewhere. Throws what reading says.
+bool has_content_of(const std::filesystem::path& received, Bytes own);
 
 }  // namespace barman::restore

@@ -10,11 +10,17 @@
 
 #include "base/anonymous_file.h"
 #include "base/error.h"
+#include "base/log.h"
+#include "base/log_components.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "base/unexpected.h"
+#include "compression/codec.h"
+#include "restore/partial_copies.h"
 #include "restore/remote_script.h"
 #include "restore/save_aside.h"
 #include "wal/segment_header.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::restore {
 namespace fs = std::filesystem;
@@ -46,6 +52,10 @@ bytes=$1 exec xargs -0 sh -c '
 )sh";
 static_assert(wal::kSegmentHeaderSize < 4096);
 
+constexpr std::string_view kSendFile = R"sh(
+if command -v gzip >/dev/null 2>&1; then exec gzip -1 -c -- "$1"; else exec cat -- "$1"; fi
+)sh";
+
 constexpr std::string_view kListChecksums = R"sh(
 cd "$1" || exit
 sha256sum -- [0-9A-F]* | while read -r sum name; do echo "$sum *${name#\*}"; done > SHA256SUMS
@@ -62,6 +72,22 @@ Fd list_file(const std::vector<std::string>& fields) {
   if (::lseek(file.get(), 0, SEEK_SET) < 0) throw_errno("cannot read a list");
   return file;
 }
+
+class SentFile final : public pipeline::Sink {
+ public:
+  explicit SentFile(std::uintmax_t most_bytes) : most_bytes_(most_bytes) {}
+  void write(Bytes data) override {
+    if (bytes_.size() + data.size() > most_bytes_)
+      throw Error(ErrorKind::corrupt, "it is larger than expected");
+    bytes_.insert(bytes_.end(), data.begin(), data.end());
+  }
+  void finish() override {}
+  Bytes bytes() const { return bytes_; }
+
+ private:
+  const std::uintmax_t most_bytes_;
+  std::vector<std::byte> bytes_;
+};
 
 std::string bytes_of(std::string_view hex_words) {
   std::string bytes;
@@ -146,11 +172,39 @@ void RemoteClearing::judge_wal() {
   }
   for (std::size_t i = 0; i < asked_names.size(); ++i) {
     const std::string bytes = bytes_of(beginnings[i]);
-    if (is_own_wal(asked_names[i], as_bytes(bytes))) {
+    if (is_own_wal(asked_names[i], as_bytes(bytes)) && !is_received(asked_names[i])) {
       saved_wal_.insert(asked_names[i]);
     } else {
       remove(directory / asked_names[i]);
     }
+  }
+}
+
+// Whether the receiver's unfinished segment has all of it, which an earlier restore has laid there,
+// perhaps. One file, so it comes here. What cannot be compared is kept, and told.
+bool RemoteClearing::is_received(const std::string& name) const {
+  constexpr std::uintmax_t kLargest = std::uintmax_t{64} << 20;
+  const auto parsed = wal::parse_wal_file_name(name);
+  const auto received = plan_.received_partials.find(parsed ? parsed->segment() : name);
+  if (received == plan_.received_partials.end()) return false;
+  const fs::path path = plan_.destination / plan_.pg_wal_name / name;
+  try {
+    if (fs::file_size(received->second) > kLargest) return false;
+    const host::HostAnswer answer =
+        run_script(host_, std::string(kPrintMark) + std::string(kSendFile), {path.string()},
+                   interrupt_, fmt::format("cannot read \"{}\"", path.string()));
+    const std::optional<std::string> sent = answer_behind_mark(answer.read_output());
+    if (!sent) return false;
+    SentFile content(kLargest);
+    const auto reader = compression::make_detecting_decompressor(content, path.string());
+    reader->write(as_bytes(*sent));
+    reader->finish();
+    return has_content_of(received->second, content.bytes());
+  } catch (const std::exception& any) {
+    const Error error = as_error(any);
+    if (error.kind() == ErrorKind::interrupted) throw;
+    log::debug(log::kServerComponent, "cannot compare \"{}\": {}", path.string(), error.describe());
+    return false;
   }
 }
 

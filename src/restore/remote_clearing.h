@@ -34,6 +34,7 @@ class RemoteClearing {
 
  private:
   void judge_wal();
+  bool is_received(const std::string& name) const;
   void move_all();
 
   const host::Host& host_;

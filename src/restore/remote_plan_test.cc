@@ -303,6 +303,23 @@ TEST_F(RemoteUpdatePlan, SendsWhatDiffersAndRemovesWhatDoesNotBelong) {
                           HasSubstr("'run me.sh'")));
 }
 
+// An earlier restore has laid it there: the receiver has it, and more by now.
+TEST_F(RemoteUpdatePlan, DoesNotSaveWhatTheReceiverHas) {
+  make_older_state();
+  const std::string zeroes(1000, '\0');
+  put("pg/pg_wal/000000010000000000000005", "received" + zeroes);
+  put("pg/pg_wal/000000010000000000000006", "received, and written by that server" + zeroes);
+  put("streaming/000000010000000000000005.partial", "received and more");
+  put("streaming/000000010000000000000006.partial", "received and more");
+  RestorePlan asked = update_plan();
+  for (const char* name : {"000000010000000000000005", "000000010000000000000006"})
+    asked.received_partials[name] = root_ / "streaming" / (std::string(name) + ".partial");
+  execute_there(asked, ssh_.host());
+  EXPECT_EQ(saved("pg_wal/000000010000000000000005"), "(not there)");
+  EXPECT_FALSE(exists("pg/pg_wal/000000010000000000000005"));
+  EXPECT_THAT(saved("pg_wal/000000010000000000000006.partial"), HasSubstr("written by that"));
+}
+
 // WAL for a recovery with a target, in a directory of its own.
 TEST_F(RemoteUpdatePlan, SendsOnlyTheWalThatDiffers) {
   put("wals/000000010000000000000003", "segment three");

@@ -109,6 +109,9 @@ struct RestoreFacts {
   std::set<std::string> archived_here;
   // Those of which the receiver's unfinished segment has everything.
   std::set<std::string> received_here;
+  // Of a destination on another host, whose files are not read for that: the receiver's unfinished
+  // segments, by the name of the segment.
+  std::map<std::string, std::filesystem::path> received_partials;
   std::vector<LiveCluster> live_clusters;
 };
 

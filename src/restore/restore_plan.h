@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -109,6 +110,8 @@ struct RestorePlan {
   std::set<std::string> archived_here;
   // The same, whatever it was to be archived as: the receiver has all of its content.
   std::set<std::string> received_here;
+  // On another host: the receiver's unfinished segments, to compare with (RestoreFacts).
+  std::map<std::string, std::filesystem::path> received_partials;
   // Newest first, when the backup is incremental and put together from these; else empty.
   std::vector<catalogue::BackupId> chain;
   // The older ones, newest first, when they cannot be read at random and are passed through.

@@ -19,7 +19,7 @@
 #include "sync/primary_node.h"
 #include "sync/sync_backup.h"
 #include "sync/sync_wals.h"
-#include "wal_archive/received_content.h"
+#include "wal_archive/known_cluster.h"
 #include "wal_transfer/processes.h"
 
 namespace barman::sync {

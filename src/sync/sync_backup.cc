@@ -162,7 +162,8 @@ LocalBackups gather_local_backups(const server::Server& server) {
 
 Fd open_primary_info(const server::Server& server) {
   if (!server.config().is_passive()) {
-    throw Error(ErrorKind::conflict, fmt::format("server {} is not passive", server.name()));
+    throw Error(ErrorKind::conflict, fmt::format("server {} is not passive", server.name()),
+                "Run this on the passive node: the server whose section has primary_ssh_command.");
   }
   const fs::path path = primary_info_path(server.locations());
   std::optional<Fd> file = find_file(path);
@@ -187,7 +188,10 @@ void sync_backup(const server::Server& server, const BackupId& id, Messages& mes
   switch (gather_local_backups(server).judge(id, primary)) {
     case SyncVerdict::absent:
       throw Error(ErrorKind::not_found,
-                  fmt::format("Backup {} is absent on {} server", id.value, server.name()));
+                  fmt::format("Backup {} is absent on {} server", id.value, server.name()),
+                  fmt::format("'barman list-backups {}' on the primary node names those that there "
+                              "are; 'barman cron' here asks for them.",
+                              server.name()));
     case SyncVerdict::purge:
       messages.warning(fmt::format(
           "Backup {} is absent on {} server and is incomplete locally, purging local backup",
@@ -208,7 +212,8 @@ void sync_backup(const server::Server& server, const BackupId& id, Messages& mes
     case SyncVerdict::orphan:
       throw Error(ErrorKind::conflict,
                   fmt::format("Backup {} is not copied: its parent is absent on {} server",
-                              id.value, server.name()));
+                              id.value, server.name()),
+                  "Copy a full backup instead: this one could not be restored without its parent.");
     case SyncVerdict::copy: {
       // Whoever deletes the backup meanwhile would leave one that is DONE and has no files.
       const FileLock id_lock = server::lock_or_throw(

@@ -27,6 +27,7 @@
 #include "sync/primary_node.h"
 #include "sync/sync_backup.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/known_cluster.h"
 #include "wal_archive/received_content.h"
 #include "wal_archive/wal_archive.h"
 
@@ -100,7 +101,8 @@ class WalFiles final : public pipeline::TarVisitor {
     const std::string name = fs::path(member.path).filename().string();
     if (!wal::parse_wal_file_name(name) || relative_path(name) != member.path) {
       throw Error(ErrorKind::corrupt,
-                  fmt::format("the primary node sent \"{}\", which is no WAL file", member.path));
+                  fmt::format("the primary node sent \"{}\", which is no WAL file", member.path),
+                  "Look at what primary_ssh_command starts there: a wrapper may answer otherwise.");
     }
     fs::create_directories((root_ / member.path).parent_path());
     tree_.begin_member(member);

@@ -68,32 +68,52 @@ void require_exportable(const server::Server& server, const BackupInfo& backup,
     throw Error(ErrorKind::conflict,
                 fmt::format("Cannot export backup {} from server {}: it is an incremental "
                             "backup.\nOnly full backups are eligible for exporting.",
-                            backup.id.value, server.name()));
+                            backup.id.value, server.name()),
+                fmt::format("Make a full one of it with 'barman consolidate {} {}', and export "
+                            "that.",
+                            server.name(), backup.id.value));
   }
   if (backup.status != catalogue::BackupStatus::done) {
     throw Error(
         ErrorKind::conflict,
         fmt::format("Cannot export backup '{}' from server '{}': backup status is '{}', "
                     "expected 'DONE'",
-                    request.backup_word, server.name(), catalogue::status_text(backup.status)));
+                    request.backup_word, server.name(), catalogue::status_text(backup.status)),
+        backup.status == catalogue::BackupStatus::waiting_for_wals
+            ? fmt::format("'barman check-backup {} {}' tells what it waits for.", server.name(),
+                          backup.id.value)
+            : fmt::format("Choose another one of 'barman list-backups {}'.", server.name()));
   }
   if (backup.type() == catalogue::BackupType::snapshot) {
     throw Error(ErrorKind::conflict,
                 fmt::format("Cannot export backup '{}' from server '{}': the files of a snapshot "
                             "backup are at the cloud provider",
-                            request.backup_word, server.name()));
+                            request.backup_word, server.name()),
+                "Copy the snapshots there, with the provider's own tools.");
   }
+}
+
+bool is_tarball_name(const fs::path& path) {
+  return path.filename().string().find(".tar") != std::string::npos;
 }
 
 void require_directory(const fs::path& directory) {
   const auto status = find_status(directory);
-  const auto refuse = [&](const char* reason) -> Error {
-    return {ErrorKind::usage, fmt::format("Output directory '{}' {}", directory.string(), reason)};
+  const auto refuse = [&](const char* reason, const std::string& next_step) -> Error {
+    return {ErrorKind::usage, fmt::format("Output directory '{}' {}", directory.string(), reason),
+            next_step};
   };
-  if (!status) throw refuse("does not exist");
-  if (!S_ISDIR(status->st_mode)) throw refuse("is not a directory");
+  constexpr const char* kName =
+      "Give the directory that the file is to lie in: its name is made, and ends with its "
+      "checksum.";
+  const std::string word = shell_quote(directory.string());
+  if (!status && is_tarball_name(directory)) throw refuse("does not exist", kName);
+  if (!status) throw refuse("does not exist", fmt::format("Create it: mkdir -p {}", word));
+  if (!S_ISDIR(status->st_mode)) throw refuse("is not a directory", kName);
   if (::access(directory.c_str(), W_OK | X_OK) != 0) {
-    throw refuse("does not have the required write and execute permissions");
+    throw refuse("does not have the required write and execute permissions",
+                 fmt::format("As root: chown {} {}; or choose another directory.",
+                             ::geteuid() == 0 ? "root" : "barman", word));
   }
 }
 
@@ -203,7 +223,8 @@ class Export {
     if (!S_ISDIR(status.st_mode)) {
       throw Error(
           ErrorKind::corrupt,
-          fmt::format("\"{}\" of the backup is neither a file nor a directory", path.string()));
+          fmt::format("\"{}\" of the backup is neither a file nor a directory", path.string()),
+          look_at_it());
     }
     member.type = TarMemberType::directory;
     writer_.begin_member(member);
@@ -211,6 +232,11 @@ class Export {
     for (const std::string& entry : list_directory(path, IfAbsent::is_error)) {
       add_tree(path / entry, name + "/" + entry);
     }
+  }
+
+  std::string look_at_it() const {
+    return fmt::format("'barman verify-backup {} {}' tells what else differs from the manifest.",
+                       server_.name(), backup_.id.value);
   }
 
   void add_regular(const fs::path& path, TarMember member) {
@@ -228,7 +254,8 @@ class Export {
       const std::size_t size = read_full(file, MutableBytes(buffer_).first(wanted), path);
       if (size == 0) {
         throw Error(ErrorKind::corrupt,
-                    fmt::format("\"{}\" became shorter while it was read", path.string()));
+                    fmt::format("\"{}\" became shorter while it was read", path.string()),
+                    look_at_it());
       }
       writer_.write(Bytes(buffer_).first(size));
       progress_.advance(size);
@@ -274,7 +301,8 @@ int parse_export_level(compression::Algorithm algorithm, const std::string& leve
   for (int valid = lowest; valid <= kHighest; ++valid) levels.push_back(valid);
   throw Error(ErrorKind::usage,
               fmt::format("Invalid compression level '{}' for algorithm '{}'. Valid levels are: {}",
-                          level, compression::to_text(algorithm), fmt::join(levels, ", ")));
+                          level, compression::to_text(algorithm), fmt::join(levels, ", ")),
+              "Without --compression-level the usual one is taken.");
 }
 
 fs::path export_backup(const server::Server& server, const BackupInfo& backup,

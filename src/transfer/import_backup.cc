@@ -46,7 +46,10 @@ constexpr std::size_t kImportBufferSize = std::size_t{1} << 20;
 constexpr std::string_view kStagingPrefix = ".import-";
 constexpr std::array<std::string_view, 4> kExtensions = {".tar", ".tar.gz", ".tar.bz2", ".tar.xz"};
 
-Error refused(const std::string& text, const std::string& hint = {}) {
+constexpr const char* kCopyAnew =
+    "Copy the file anew from where 'barman export-backup' has made it.";
+
+Error refused(const std::string& text, const std::string& hint = kCopyAnew) {
   return {ErrorKind::corrupt, text, hint};
 }
 
@@ -61,7 +64,10 @@ TarballName parse_tarball_name(const std::string& name, const std::string& serve
         fmt::format("Tarball filename does not match the expected export format "
                     "'backup-export-SERVER_NAME-BACKUP_ID-TIMESTAMP-CHECKSUM.tar': "
                     "'{}'. {}",
-                    name, reason));
+                    name, reason),
+        fmt::format("Give it the name back that 'barman export-backup {}' has given it: its "
+                    "checksum is a part of it.",
+                    server_name));
   };
   const std::string prefix = fmt::format("backup-export-{}-", server_name);
   std::string_view stem = name;
@@ -88,17 +94,20 @@ TarballName parse_tarball_name(const std::string& name, const std::string& serve
   return {.id = {parts[0]}, .checksum = parts[2]};
 }
 
+constexpr const char* kGiveFile = "Give the path of a file that 'barman export-backup' has made.";
+
 // Opens the file and looks whether it can be a tar archive.
 Fd open_tarball(const fs::path& path, std::optional<compression::Algorithm>& algorithm) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) {
-    throw refused(fmt::format("Tarball file '{}' does not exist", path.string()));
+    throw refused(fmt::format("Tarball file '{}' does not exist", path.string()), kGiveFile);
   }
   if (!S_ISREG(status.st_mode)) {
-    throw refused(fmt::format("Tarball path '{}' is not a file", path.string()));
+    throw refused(fmt::format("Tarball path '{}' is not a file", path.string()), kGiveFile);
   }
   if (::access(path.c_str(), R_OK) != 0) {
-    throw refused(fmt::format("Tarball file '{}' is not readable", path.string()));
+    throw refused(fmt::format("Tarball file '{}' is not readable", path.string()),
+                  "Let the user that runs barman read it (chown, chmod).");
   }
   Fd file = open_file(path, O_RDONLY, 0600, Links::follow);
   constexpr std::size_t kHeader = 512;

@@ -29,6 +29,8 @@
 #include "server/server_directories.h"
 #include "sync/primary_info.h"
 #include "wal_archive/archive_wal.h"
+#include "wal_archive/known_cluster.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_transfer/processes.h"
 #include "wal_transfer/receive_wal.h"
 
@@ -56,15 +58,6 @@ std::optional<Note> find_note(const fs::path& directory) {
 catalogue::Identity identity_of(const catalogue::BackupInfo& backup) {
   return {.system_id = backup.systemid.value(),
           .version = backup.version ? postgres::major_version_text(*backup.version) : ""};
-}
-
-std::optional<catalogue::Identity> find_known_cluster(const server::Server& server) {
-  if (auto identity = server.catalogue().find_identity()) return identity;
-  const catalogue::BackupList backups = server.catalogue().list_backups();
-  for (auto backup = backups.backups.rbegin(); backup != backups.backups.rend(); ++backup) {
-    if (backup->systemid) return identity_of(*backup);
-  }
-  return std::nullopt;
 }
 
 // A passive node does as its primary node did.
@@ -95,13 +88,8 @@ catalogue::Identity ask_cluster(const server::Server& server) {
 // The server that an earlier run has given the catalogue of this one to.
 std::optional<std::string> find_moved(const server::Server& server,
                                       const config::Configuration& configuration) {
-  for (const std::string& name : configuration.server_names()) {
-    const config::ServerConfig* const other = configuration.find_server(name);
-    if (name == server.name() || other->active) continue;
-    const auto note = find_note(other->backup_directory);
-    if (note && note->server == server.name() && note->old_name == name) return name;
-  }
-  return std::nullopt;
+  const std::vector<std::string> names = list_predecessors(server.name(), configuration);
+  return names.empty() ? std::nullopt : std::optional(names.front());
 }
 
 UpgradeFacts gather(const server::Server& server, const config::Configuration& configuration,
@@ -114,9 +102,10 @@ UpgradeFacts gather(const server::Server& server, const config::Configuration& c
       .wanted_name = request.old_name,
       .today = shown_second(now_local()).substr(0, std::string_view("2026-11-30").size())};
   const auto absence = server.find_absence(catalogue::NewCatalogue::is_made);
-  if (!absence) facts.known = find_known_cluster(server);
+  if (!absence) facts.known = wal_archive::find_known_cluster(server);
   if (!facts.known) facts.moved_name = find_moved(server, configuration);
   if (absence && !facts.moved_name) throw Error(*absence);
+  if (!absence) facts.has_wal = !wal_archive::WalArchive(server).is_empty();
   if (const auto note = find_note(server.config().backup_directory);
       note && note->server == server.name())
     facts.begun_name = note->old_name;
@@ -288,6 +277,18 @@ void start_streaming(const server::Server& server, Messages& messages) {
 }
 
 }  // namespace
+
+std::vector<std::string> list_predecessors(const std::string& server,
+                                           const config::Configuration& configuration) {
+  std::vector<std::string> names;
+  for (const std::string& name : configuration.server_names()) {
+    const config::ServerConfig* const other = configuration.find_server(name);
+    if (name == server || other->active) continue;
+    const auto note = find_note(other->backup_directory);
+    if (note && note->server == server && note->old_name == name) names.push_back(name);
+  }
+  return names;
+}
 
 UpgradePlan prepare_upgrade(const server::Server& server,
                             const config::Configuration& configuration,

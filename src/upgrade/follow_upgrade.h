@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/progress.h"
 #include "config/configuration.h"
@@ -17,6 +18,10 @@
 #include "upgrade/upgrade_plan.h"
 
 namespace barman::upgrade {
+
+// The servers that have got catalogues which were this server's.
+std::vector<std::string> list_predecessors(const std::string& server,
+                                           const config::Configuration& configuration);
 
 struct UpgradeRequest {
   std::optional<std::string> old_name{};

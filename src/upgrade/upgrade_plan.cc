@@ -150,11 +150,16 @@ UpgradePlan plan_upgrade(const UpgradeFacts& facts) {
                    .new_cluster = facts.cluster};
   if (!facts.moved_name) {
     if (!facts.known) {
-      throw Error(ErrorKind::conflict,
-                  fmt::format("nothing in the catalogue of server '{}' tells to which cluster it "
-                              "belongs: there is no backup in it",
-                              config.name),
-                  fmt::format("Take one: barman backup --wait {}.", config.name));
+      throw Error(
+          ErrorKind::conflict,
+          fmt::format("nothing in the catalogue of server '{}' tells to which cluster it "
+                      "belongs: there is no backup in it, and no WAL{}",
+                      config.name, facts.has_wal ? " that can be read" : ""),
+          facts.has_wal
+              ? "If that WAL is of another cluster: " + other_way(config.name, facts.cluster)
+              : fmt::format("Nothing has to be put aside. Take a first backup: barman "
+                            "backup --wait {}.",
+                            config.name));
     }
     if (facts.known->system_id == facts.cluster.system_id) {
       plan.stage = Stage::done;

@@ -26,8 +26,10 @@ struct UpgradeFacts {
   std::map<std::string, std::string> written;
   // Names of all sections.
   std::set<std::string> taken_names;
-  // The cluster of the catalogue: identity.json, else the newest backup.
+  // The cluster of the catalogue (wal_archive/known_cluster.h).
   std::optional<catalogue::Identity> known;
+  // Whether WAL is archived.
+  bool has_wal = false;
   // The cluster that conninfo leads to; of a passive node that of the primary's newest backup.
   catalogue::Identity cluster;
   // What an earlier run that was killed has left: the name that it had chosen, while the directory

@@ -114,7 +114,17 @@ TEST(UpgradePlan, TakesNoNameThatIsTaken) {
 TEST(UpgradePlan, RefusesWhatItCannotTell) {
   UpgradeFacts facts = upgraded();
   facts.known.reset();
-  EXPECT_THROW(plan_upgrade(facts), Error);
+  const auto hint_of = [&] {
+    try {
+      plan_upgrade(facts);
+    } catch (const Error& error) {
+      return error.hint();
+    }
+    return std::string("no error");
+  };
+  EXPECT_THAT(hint_of(), HasSubstr("barman backup --wait main"));
+  facts.has_wal = true;
+  EXPECT_THAT(hint_of(), HasSubstr("[main-17]"));
   facts = upgraded();
   facts.written["pre_backup_script"] = "a\nb";
   EXPECT_THROW(plan_upgrade(facts), Error);

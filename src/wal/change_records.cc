@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compression/page_image.h"
 #include "wal/record_fields.h"
 
 namespace barman::wal {
@@ -20,10 +21,27 @@ constexpr std::uint8_t kTopTransactionId = 252;
 constexpr std::uint8_t kForkMask = 0x0F;
 constexpr std::uint8_t kHasImage = 0x10;
 constexpr std::uint8_t kSameRelation = 0x80;
-// Of an image; before 15 there is one bit for "compressed".
+constexpr std::size_t kPageBytes = 8192;
+
+using compression::PageCompression;
+
+// Of an image; before 15 there is one bit for "compressed", which is pglz.
 constexpr std::uint8_t kHasHole = 0x01;
 constexpr std::uint8_t kCompressedBefore15 = 0x02;
-constexpr std::uint8_t kCompressedSince15 = 0x1C;
+constexpr std::uint8_t kPglzSince15 = 0x04;
+constexpr std::uint8_t kLz4Since15 = 0x08;
+constexpr std::uint8_t kZstdSince15 = 0x10;
+
+std::optional<PageCompression> compression_of(std::uint8_t image_bits, int major) {
+  if (major < 15) {
+    return (image_bits & kCompressedBefore15) != 0 ? std::optional(PageCompression::pglz)
+                                                   : std::nullopt;
+  }
+  if ((image_bits & kPglzSince15) != 0) return PageCompression::pglz;
+  if ((image_bits & kLz4Since15) != 0) return PageCompression::lz4;
+  if ((image_bits & kZstdSince15) != 0) return PageCompression::zstd;
+  return std::nullopt;
+}
 
 FileOfRelation take_relation(RecordFields& fields) {
   FileOfRelation file;
@@ -38,9 +56,11 @@ struct BlockParts {
   ChangedBlock block;
   std::uint16_t data_bytes = 0;
   bool has_image = false;
-  bool is_compressed = false;
+  std::optional<PageCompression> compression;
   std::uint16_t image_bytes = 0;
   std::uint16_t hole_offset = 0;
+  // Of a compressed one; else it is what the image lacks of a page.
+  std::uint16_t hole_bytes = 0;
 };
 
 void take_image_header(RecordFields& fields, int major, BlockParts& parts) {
@@ -48,9 +68,8 @@ void take_image_header(RecordFields& fields, int major, BlockParts& parts) {
   parts.image_bytes = fields.take<std::uint16_t>();
   parts.hole_offset = fields.take<std::uint16_t>();
   const auto info = fields.take<std::uint8_t>();
-  const std::uint8_t compressed = major < 15 ? kCompressedBefore15 : kCompressedSince15;
-  parts.is_compressed = (info & compressed) != 0;
-  if ((info & kHasHole) != 0 && parts.is_compressed) fields.skip(sizeof(std::uint16_t));
+  parts.compression = compression_of(info, major);
+  if ((info & kHasHole) != 0 && parts.compression) parts.hole_bytes = fields.take<std::uint16_t>();
 }
 
 // `id` is taken already.
@@ -275,15 +294,22 @@ std::optional<Bytes> find_inserted_columns(const RecordView& record) {
   return row.subspan(columns - kRowHeader);
 }
 
-// The hole between the pointers and the rows is left out.
+// The hole between the pointers and the rows is left out, of compressed ones, too.
 std::vector<std::byte> find_page_image(const RecordView& record) {
-  constexpr std::size_t kPage = 8192;
   const std::optional<FirstBlock> first = find_first_block(record);
-  if (!first || !first->parts.has_image || first->parts.is_compressed) return {};
-  const Bytes image = first->image;
-  const std::size_t hole = first->parts.hole_offset;
-  if (image.size() > kPage || hole > image.size()) return {};
-  std::vector<std::byte> page(kPage);
+  if (!first || !first->parts.has_image) return {};
+  const BlockParts& parts = first->parts;
+  Bytes image = first->image;
+  std::vector<std::byte> decompressed;
+  if (parts.compression) {
+    if (parts.hole_bytes > kPageBytes) return {};
+    decompressed.resize(kPageBytes - parts.hole_bytes);
+    if (!compression::decompress_page(*parts.compression, image, decompressed)) return {};
+    image = decompressed;
+  }
+  const std::size_t hole = parts.hole_offset;
+  if (image.size() > kPageBytes || hole > image.size()) return {};
+  std::vector<std::byte> page(kPageBytes);
   std::ranges::copy(image.first(hole), page.begin());
   const Bytes behind = image.subspan(hole);
   std::ranges::copy(behind, page.end() - static_cast<std::ptrdiff_t>(behind.size()));

@@ -62,7 +62,8 @@ std::optional<std::uint16_t> find_row_number(const RecordView& record);
 // Of a record that inserts one row: its columns, as they lie behind the row's header. nullopt when
 // only an image of the page has them.
 std::optional<Bytes> find_inserted_columns(const RecordView& record);
-// The first block as the record leaves it; empty when it has no image of it, or a compressed one.
+// The first block as the record leaves it, decompressed if wal_compression is on; empty when it has
+// no image of it.
 std::vector<std::byte> find_page_image(const RecordView& record);
 
 // Whether it writes a page as a whole, as those who build relations do.

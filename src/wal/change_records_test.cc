@@ -131,6 +131,16 @@ TEST(ChangeRecords, PutTheHoleBackIntoAnImage) {
   EXPECT_EQ(as_text(Bytes(page).last(3)), "end");
   const std::string compressed = content_with(0x04);
   EXPECT_TRUE(find_page_image(record_of(compressed, kXlogManager, 0xB0)).empty());
+  // Its bits mean another thing before 15.
+  for (const auto& [major, bits] : {std::pair(17, 0x05), std::pair(14, 0x03)}) {
+    const std::string pglz = std::string("\x00\x10", 2) + raw(std::uint16_t{0}) +
+                             raw(std::uint16_t{8}) + raw(std::uint16_t{4}) +
+                             raw(static_cast<std::uint8_t>(bits)) +
+                             raw(static_cast<std::uint16_t>(8192 - 7)) +
+                             raw_list({1663, 5, 1259, 7}) + std::string("\x00headend", 8);
+    EXPECT_EQ(find_page_image(record_of(pglz, kXlogManager, 0xB0, major)), page) << major;
+    EXPECT_NE(find_page_image(record_of(pglz, kXlogManager, 0xB0, 31 - major)), page) << major;
+  }
   EXPECT_TRUE(is_page_image(record_of(content, kXlogManager, 0xB0)));
   EXPECT_TRUE(is_hint_image(record_of(content, kXlogManager, 0xA0)));
 }

@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "wal/segment_header.h"
 
 namespace barman::wal {
 namespace {
@@ -47,29 +48,6 @@ constexpr std::uint8_t kLastBuiltInManager = 21;
 constexpr std::uint8_t kFirstCustomManager = 128;
 constexpr int kFirstWithCustomManagers = 15;
 
-// XLOG_PAGE_MAGIC of a version.
-struct VersionMagic {
-  int major = 0;
-  std::uint16_t magic = 0;
-};
-constexpr std::array kMagics = {VersionMagic{13, 0xD106}, VersionMagic{14, 0xD10D},
-                                VersionMagic{15, 0xD110}, VersionMagic{16, 0xD113},
-                                VersionMagic{17, 0xD116}, VersionMagic{18, 0xD118}};
-
-// 0 = not known.
-std::uint16_t magic_of(std::optional<int> major) {
-  for (const VersionMagic& version : kMagics) {
-    if (version.major == major) return version.magic;
-  }
-  return 0;
-}
-int major_of(std::uint16_t magic) {
-  for (const VersionMagic& version : kMagics) {
-    if (version.magic == magic) return version.major;
-  }
-  return 0;
-}
-
 bool is_manager(std::uint8_t id, std::optional<int> major) {
   return id <= kLastBuiltInManager ||
          (id >= kFirstCustomManager &&
@@ -99,7 +77,7 @@ RecordChecker::RecordChecker(const WalRange& range, Observer observer, const Wan
       end_(before_page_header(range.end, range.segment_size)),
       observer_(std::move(observer)),
       wanted_(wanted),
-      magic_(magic_of(range.server_major)),
+      magic_(magic_of_major(range.server_major)),
       system_id_(range.system_id),
       is_seeking_(range.first_record == FirstRecord::anywhere),
       position_(range.begin.value),
@@ -400,7 +378,7 @@ void RecordChecker::end_record() {
        .info = info,
        .content = content_,
        .content_bytes = load<std::uint32_t>(header, 0) - static_cast<std::uint32_t>(kRecordHeader),
-       .server_major = major_of(magic_)});
+       .server_major = major_of_magic(magic_)});
 }
 
 }  // namespace barman::wal

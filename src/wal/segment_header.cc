@@ -1,5 +1,7 @@
 #include "wal/segment_header.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "wal/wal_file_name.h"
@@ -12,6 +14,14 @@ constexpr std::uint64_t kLongHeader = 0x0002;
 constexpr std::uint64_t kFirstMagic = 0xD061;
 constexpr std::uint64_t kLastMagic = 0xD1FF;
 
+struct VersionMagic {
+  int major = 0;
+  std::uint16_t magic = 0;
+};
+constexpr std::array kMagics = {VersionMagic{13, 0xD106}, VersionMagic{14, 0xD10D},
+                                VersionMagic{15, 0xD110}, VersionMagic{16, 0xD113},
+                                VersionMagic{17, 0xD116}, VersionMagic{18, 0xD118}};
+
 // PostgreSQL writes in the order of its host, which is little-endian on all that we build for.
 std::uint64_t number_at(Bytes bytes, std::size_t offset, std::size_t size) {
   std::uint64_t value = 0;
@@ -22,6 +32,26 @@ std::uint64_t number_at(Bytes bytes, std::size_t offset, std::size_t size) {
 }
 
 }  // namespace
+
+std::uint16_t magic_of_major(std::optional<int> major) {
+  for (const VersionMagic& version : kMagics) {
+    if (version.major == major) return version.magic;
+  }
+  return 0;
+}
+
+int major_of_magic(std::uint16_t magic) {
+  for (const VersionMagic& version : kMagics) {
+    if (version.magic == magic) return version.major;
+  }
+  return 0;
+}
+
+std::optional<int> find_server_major(Bytes first_bytes) {
+  if (first_bytes.size() < sizeof(std::uint16_t)) return std::nullopt;
+  const int major = major_of_magic(static_cast<std::uint16_t>(number_at(first_bytes, 0, 2)));
+  return major == 0 ? std::nullopt : std::optional<int>(major);
+}
 
 bool has_segment_magic(Bytes first_bytes) {
   if (first_bytes.size() < 2) return false;

@@ -21,6 +21,12 @@ struct SegmentHeader {
   std::uint32_t segment_size = 0;
 };
 
+// XLOG_PAGE_MAGIC of a version; 0 = not known.
+std::uint16_t magic_of_major(std::optional<int> major);
+int major_of_magic(std::uint16_t magic);
+// Of who has written the page; nullopt for a version that is not known.
+std::optional<int> find_server_major(Bytes first_bytes);
+
 // Whether they begin with the number that PostgreSQL gives to WAL pages; false for less than two
 // bytes.
 bool has_segment_magic(Bytes first_bytes);

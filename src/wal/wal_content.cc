@@ -102,7 +102,10 @@ std::optional<ContentProblem> ContentCheck::find_segment_problem() const {
   const std::optional<SegmentHeader> header = parse_segment_header(as_bytes(begin_));
   if (!header) return ContentProblem{Fault::foreign, "the header of its first page is damaged"};
   std::string text = segment_problem(name_.name, *header, expectation_.system_id);
-  if (!text.empty()) return ContentProblem{Fault::foreign, std::move(text)};
+  if (!text.empty()) {
+    const bool is_other = expectation_.system_id && header->system_id != *expectation_.system_id;
+    return ContentProblem{is_other ? Fault::other_cluster : Fault::foreign, std::move(text)};
+  }
   if (size_bytes_ == header->segment_size || (is_partial && size_bytes_ < header->segment_size)) {
     return std::nullopt;
   }

@@ -22,8 +22,9 @@ inline constexpr std::uint64_t kMaxWalTextBytes = std::uint64_t{16} << 20;
 
 struct ContentProblem {
   enum class Fault {
-    unfinished,  // what is there does not contradict the name: somebody may still be writing it
-    foreign,     // it never becomes that file
+    unfinished,     // what is there does not contradict the name: somebody may still be writing it
+    foreign,        // it never becomes that file
+    other_cluster,  // nor this one, which is a segment of another cluster
   };
   Fault fault = Fault::foreign;
   // "it is empty": the rest of a sentence about the file.

@@ -212,10 +212,10 @@ void ArchiverRun::count(const std::string& name, const FiledWal& filed) {
       return;
     case FiledAs::unfit:
       ++counts_.rejected;
-      messages_.info(
-          fmt::format("\tError: {} is no WAL file of server {}: {}. File moved to errors "
-                      "directory.",
-                      name, server_.name(), filed.problem));
+      messages_.info(fmt::format(
+          "\tError: {} is no WAL file of server {}: {}{} File moved to errors "
+          "directory.",
+          name, server_.name(), filed.problem, filed.problem.ends_with('.') ? "" : "."));
       return;
     case FiledAs::unfinished:
       messages_.info(

@@ -8,10 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/log.h"
-#include "base/log_components.h"
 #include "compression/stored_file.h"
-#include "postgres/system_id.h"
 
 namespace barman::wal_archive {
 namespace fs = std::filesystem;
@@ -45,30 +42,7 @@ void check_plain(const Fd& file, const fs::path& path, ContentCheck& check) {
   check.set_size(size_bytes);
 }
 
-std::optional<std::uint64_t> parse_id(const std::string& text) {
-  const std::optional<postgres::SystemId> id = postgres::parse_system_id(text);
-  if (!id) return std::nullopt;
-  return id->value;
-}
-
 }  // namespace
-
-std::optional<std::uint64_t> known_system_id(const server::Server& server) {
-  // A damaged file of the catalogue must not keep WAL away from the archive.
-  try {
-    if (const auto identity = server.catalogue().find_identity()) {
-      return parse_id(identity->system_id);
-    }
-    const catalogue::BackupList backups = server.catalogue().list_backups();
-    for (auto backup = backups.backups.rbegin(); backup != backups.backups.rend(); ++backup) {
-      if (backup->systemid) return parse_id(*backup->systemid);
-    }
-  } catch (const Error& error) {
-    log::warning(log::kWalArchiverComponent, "the system id of server '{}' is not known: {}",
-                 server.name(), error.describe());
-  }
-  return std::nullopt;
-}
 
 std::optional<ContentProblem> find_content_problem(const Fd& file, const fs::path& path,
                                                    const wal::WalFileName& name,

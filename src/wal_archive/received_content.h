@@ -9,15 +9,10 @@
 #include <string>
 
 #include "base/fd.h"
-#include "server/server.h"
 #include "wal/wal_content.h"
 #include "wal_archive/wal_coding.h"
 
 namespace barman::wal_archive {
-
-// Of identity.json; before that is written, of the newest backup. What cannot be read counts as not
-// known, with a warning in the log: archiving goes on.
-std::optional<std::uint64_t> known_system_id(const server::Server& server);
 
 // nullopt when nothing speaks against the file, which is stored in this form. Throws SystemError
 // when it cannot be read.

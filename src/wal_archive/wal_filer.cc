@@ -20,6 +20,7 @@
 #include "base/worker_pool.h"
 #include "pipeline/file_transfer.h"
 #include "wal/wal_content.h"
+#include "wal_archive/known_cluster.h"
 #include "wal_archive/received_content.h"
 #include "wal_archive/rejected_file.h"
 #include "wal_archive/wal_level_watch.h"
@@ -216,6 +217,8 @@ bool WalFiler::is_fit(Item& item, const std::string& name, const WalStoredForm& 
                         was_just_written(item.file, clock_.now());
   item.outcome = may_grow ? FiledAs::unfinished : FiledAs::unfit;
   item.problem = problem->text;
+  if (problem->fault == wal::ContentProblem::Fault::other_cluster)
+    item.problem += ". " + other_cluster_step(locations_.server_name, "archive_command");
   return false;
 }
 

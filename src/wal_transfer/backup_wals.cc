@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file_lock.h"
+#include "base/hint.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "catalogue/locks.h"
@@ -161,8 +162,11 @@ BackupWals check_backup_wals(const server::Server& server, const catalogue::Back
               backup.id.value, server.name(), catalogue::status_text(backup.status));
   }
   if (result.outcome == Outcome::failed) {
-    messages.error("This backup has been marked as FAILED due to the following reason: " +
-                   result.reason);
+    messages.error(with_hint(
+        "This backup has been marked as FAILED due to the following reason: " + result.reason,
+        fmt::format("Take another one: barman backup {}. When the WAL comes after all, "
+                    "check-backup takes it back.",
+                    server.name())));
   }
   // All WAL of the backup is here, and with it what was closed before.
   if (result.outcome == Outcome::done && !was_done) purge_before(server, backup, messages);

@@ -51,7 +51,9 @@ TEST(BackupWals, StatusFollowsTheArchive) {
       messages.lines,
       ElementsAre("ERROR: This backup has been marked as FAILED due to the following "
                   "reason: At least one WAL file is missing. The first missing WAL file is " +
-                  wal_name(2)));
+                  wal_name(2) +
+                  "\nHINT: Take another one: barman backup main. When the WAL comes after all, "
+                  "check-backup takes it back."));
   EXPECT_THROW(check_backup_wals(server, kId, messages), Error);
 }
 

@@ -40,8 +40,10 @@ constexpr std::uint64_t kMostSegmentsInLog = 4096;
 wal::WalFileName require_name(const std::string& wal_name) {
   std::optional<wal::WalFileName> name = wal::parse_wal_file_name(wal_name);
   if (name) return std::move(*name);
-  throw BadWalRequest(ErrorKind::usage, fmt::format("'{}' is not a valid wal file name{}", wal_name,
-                                                    ssh_caller_text()));
+  throw BadWalRequest(
+      ErrorKind::usage,
+      fmt::format("'{}' is not a valid wal file name{}", wal_name, ssh_caller_text()),
+      "Give %f of restore_command: 24 hexadecimal digits, or a history file.");
 }
 
 // Where a file may be.

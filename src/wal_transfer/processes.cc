@@ -103,9 +103,10 @@ void start_wal_check(const server::Server& server, catalogue::BackupListReader& 
 void terminate_process(const server::Server& server, const std::string& task, Messages& messages) {
   const std::optional<pid_t> pid = find_process(server, task);
   if (!pid) {
-    throw Error(ErrorKind::not_found,
-                fmt::format("Termination of {} failed: no such process for server {}", task,
-                            server.name()));
+    throw Error(
+        ErrorKind::not_found,
+        fmt::format("Termination of {} failed: no such process for server {}", task, server.name()),
+        fmt::format("'barman list-processes {}' names those that run.", server.name()));
   }
   // systemd would start again what ends by itself.
   const std::optional<std::string> unit = server::find_unit_of_process(*pid);
@@ -123,7 +124,10 @@ void terminate_process(const server::Server& server, const std::string& task, Me
       server.interrupt().throw_if_requested();
     }
   }
-  throw Error(ErrorKind::conflict, fmt::format("Cannot terminate process {}({})", task, *pid));
+  throw Error(ErrorKind::conflict, fmt::format("Cannot terminate process {}({})", task, *pid),
+              fmt::format("It has got SIGINT and goes on: look at it ('ps -p {0}', the log), and "
+                          "end it with 'kill {0}'.",
+                          *pid));
 }
 
 std::vector<std::string> child_command(const server::Server& server,

@@ -26,6 +26,7 @@
 #include "base/timestamp.h"
 #include "pipeline/tar_reader.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/known_cluster.h"
 #include "wal_archive/received_content.h"
 #include "wal_archive/rejected_file.h"
 #include "wal_archive/wal_coding.h"
@@ -84,8 +85,11 @@ class WalStream final : public pipeline::TarVisitor {
   using Files = std::map<std::string, ReceivedWal>;
 
   [[noreturn]] void refuse(const std::string& what, const std::string& name) const {
-    throw Error(ErrorKind::usage, fmt::format("{} '{}' in put-wal for server '{}'{}", what, name,
-                                              server_.name(), caller_));
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{} '{}' in put-wal for server '{}'{}", what, name, server_.name(), caller_),
+        "put-wal takes what barman-wal-archive sends: a tar of files of pg_wal, and their "
+        "checksums in SHA256SUMS or MD5SUMS.");
   }
   void parse_checksums();
   void verify_checksum(const std::string& name, const ReceivedWal& wal);
@@ -197,7 +201,9 @@ void WalStream::verify_checksum(const std::string& name, const ReceivedWal& wal)
   throw Error(ErrorKind::corrupt,
               fmt::format("Bad file checksum '{}' (should be {}) for file '{}' in put-wal for "
                           "server '{}'{}",
-                          computed, announced->second, name, server_.name(), caller_));
+                          computed, announced->second, name, server_.name(), caller_),
+              "It was damaged on its way, and PostgreSQL sends it again; if that recurs, look at "
+              "the network and the memory of both hosts.");
 }
 
 void WalStream::verify_content(const std::string& name, const ReceivedWal& wal) const {
@@ -205,10 +211,13 @@ void WalStream::verify_content(const std::string& name, const ReceivedWal& wal) 
   const auto problem = wal_archive::find_content_problem(
       wal.file, wal.temporary, wal::parse_wal_file_name(name).value(), form, coding_, system_id_);
   if (!problem) return;
+  const bool is_other = problem->fault == wal::ContentProblem::Fault::other_cluster;
   throw Error(ErrorKind::corrupt,
               fmt::format("WAL file '{}' is refused for server '{}': {}{}", name, server_.name(),
                           problem->text, caller_),
-              "Check the server name in archive_command, and the cluster that calls it.");
+              is_other
+                  ? wal_archive::other_cluster_step(server_.name(), "archive_command")
+                  : "Check the server name in archive_command, and the cluster that calls it.");
 }
 
 void WalStream::verify() {

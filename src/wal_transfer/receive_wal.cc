@@ -18,6 +18,7 @@
 #include "postgres/queries.h"
 #include "replication/slot.h"
 #include "replication/system_identity.h"
+#include "wal_archive/known_cluster.h"
 #include "wal_transfer/receive_loop.h"
 #include "wal_transfer/wal_session.h"
 
@@ -29,17 +30,9 @@ std::string reason_and_hint(const Error& error) {
   return with_hint_inside(error.describe(), error.hint());
 }
 
-// The system that this catalogue belongs to, or the one found when streaming began.
 void check_system(const server::Server& server, postgres::SystemId found) {
-  const std::optional<catalogue::Identity> identity = server.catalogue().find_identity();
-  if (!identity || identity->system_id == postgres::format_system_id(found)) return;
-  throw Error(ErrorKind::conflict,
-              fmt::format("the PostgreSQL server has the system identifier {}, but the backups of "
-                          "server '{}' are of {}",
-                          postgres::format_system_id(found), server.name(), identity->system_id),
-              fmt::format("After pg_upgrade, run: barman follow-upgrade {}. Else correct the "
-                          "connection strings.",
-                          server.name()));
+  wal_archive::refuse_other_cluster(server, postgres::format_system_id(found),
+                                    "the connection strings");
 }
 
 postgres::SystemId check_prerequisites(const server::Server& server) {
@@ -87,10 +80,12 @@ postgres::SystemId check_or_explain(const server::Server& server) {
 const std::string& require_slot_settings(const server::Server& server, std::string_view action) {
   const std::string prefix = fmt::format("Unable to {} a physical replication slot: ", action);
   if (!server.config().streaming_conninfo) {
-    throw Error(ErrorKind::config, prefix + "streaming connection not configured");
+    throw Error(ErrorKind::config, prefix + "streaming connection not configured",
+                fmt::format("Set streaming_conninfo in section [{}].", server.name()));
   }
   if (!server.config().slot_name) {
-    throw Error(ErrorKind::config, prefix + "slot_name configuration option required");
+    throw Error(ErrorKind::config, prefix + "slot_name configuration option required",
+                fmt::format("Set slot_name = barman in section [{}].", server.name()));
   }
   return *server.config().slot_name;
 }
@@ -112,7 +107,10 @@ int receive_wal(const server::Server& server, Messages& messages) {
   if (!server.config().streaming_archiver) {
     throw Error(ErrorKind::config,
                 "Unable to start receive-wal process: streaming_archiver option set to 'off' in "
-                "barman configuration file");
+                "barman configuration file",
+                fmt::format("Set streaming_archiver = on in section [{}]; with archiver = on WAL "
+                            "comes by archive_command, without receive-wal.",
+                            server.name()));
   }
   const postgres::SystemId system_id = check_or_explain(server);
   messages.info(fmt::format("Starting receive-wal for server {}", server.name()));
@@ -148,12 +146,17 @@ void create_slot(const server::Server& server, WhenSlotExists when_exists, Messa
                               "increase the max_replication_slots value on your PostgreSQL server.",
                               server.name()));
     }
-    throw Error(error.kind(), fmt::format("Cannot create replication slot '{}' on server '{}': {}",
-                                          name, server.name(), error.message()));
+    throw Error(error.kind(),
+                fmt::format("Cannot create replication slot '{}' on server '{}': {}", name,
+                            server.name(), error.message()),
+                fmt::format("For what is missing, run: barman doctor {}", server.name()));
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::conflict) throw;
     if (when_exists == WhenSlotExists::fail) {
-      throw Error(error.kind(), fmt::format("Replication slot '{}' already exists", name));
+      throw Error(error.kind(), fmt::format("Replication slot '{}' already exists", name),
+                  fmt::format("If it is barman's, nothing is to be done (--if-not-exists says so); "
+                              "else set another slot_name in section [{}].",
+                              server.name()));
     }
     messages.info(
         fmt::format("Replication slot '{}' already exists and --if-not-exists was "
@@ -173,16 +176,23 @@ void drop_slot(const server::Server& server, Messages& messages) {
   try {
     replication::drop_slot(connection, name);
   } catch (const postgres::SqlError& error) {
-    throw Error(error.kind(), fmt::format("Cannot drop replication slot '{}' on server '{}': {}",
-                                          name, server.name(), error.message()));
+    throw Error(error.kind(),
+                fmt::format("Cannot drop replication slot '{}' on server '{}': {}", name,
+                            server.name(), error.message()),
+                fmt::format("For what is missing, run: barman doctor {}", server.name()));
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::not_found) {
-      throw Error(error.kind(), fmt::format("Replication slot '{}' does not exist", name));
+      throw Error(error.kind(), fmt::format("Replication slot '{}' does not exist", name),
+                  "Nothing has to be dropped. SELECT * FROM pg_replication_slots names those that "
+                  "there are.");
     }
     if (error.kind() != ErrorKind::conflict) throw;
-    throw Error(error.kind(), fmt::format("Cannot drop replication slot '{}' on server '{}' "
-                                          "because it is in use.",
-                                          name, server.name()));
+    throw Error(error.kind(),
+                fmt::format("Cannot drop replication slot '{}' on server '{}' "
+                            "because it is in use.",
+                            name, server.name()),
+                fmt::format("End its receiver first: barman terminate-process {} receive-wal",
+                            server.name()));
   }
   messages.info(fmt::format("Replication slot '{}' dropped", name));
 }

@@ -12,7 +12,9 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "postgres/queries.h"
+#include "postgres/system_id.h"
 #include "postgres/version_facts.h"
+#include "wal_archive/known_cluster.h"
 #include "wal_transfer/processes.h"
 #include "wal_transfer/wait_for_wal.h"
 
@@ -32,7 +34,9 @@ void checkpoint_with_rights(postgres::Connection& connection) {
   const postgres::Privileges privileges = postgres::query_privileges(connection);
   if (!privileges.superuser && !privileges.checkpoint) {
     throw Error(ErrorKind::permission,
-                "Barman switch-wal --force requires superuser rights or the 'pg_checkpoint' role");
+                "Barman switch-wal --force requires superuser rights or the 'pg_checkpoint' role",
+                fmt::format("GRANT pg_checkpoint TO {}; (before 15: leave --force out).",
+                            connection.user()));
   }
   postgres::request_checkpoint(connection);
 }
@@ -47,11 +51,24 @@ void require_privileges(postgres::Connection& connection) {
               "Grant it EXECUTE on pg_switch_wal() and the role pg_monitor.");
 }
 
+// WAL of a strange cluster does not come in, and is not ours to close.
+void refuse_strange_cluster(const server::Server& server, postgres::Connection& connection) {
+  std::optional<postgres::SystemId> found;
+  try {
+    found = postgres::query_system_id(connection);
+  } catch (const Error& error) {  // Without the right to read it the switch is possible.
+    if (error.kind() != ErrorKind::permission) throw;
+  }
+  if (!found) return;
+  wal_archive::refuse_other_cluster(server, postgres::format_system_id(*found), "conninfo");
+}
+
 // nullopt when the server is a standby whose primary is not configured.
 std::optional<postgres::WalSwitch> switch_segment(const server::Server& server,
                                                   const SwitchRequest& request,
                                                   Messages& messages) {
   postgres::Connection connection = server.connect();
+  refuse_strange_cluster(server, connection);
   if (postgres::is_in_recovery(connection)) {
     if (!server.config().primary_conninfo) return std::nullopt;
     if (request.checkpoint == SwitchRequest::Checkpoint::first) checkpoint_with_rights(connection);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/hint.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/archive_wal.h"
 #include "wal_archive/wal_archive.h"
@@ -56,8 +57,11 @@ WaitOutcome wait_for_wal(const server::Server& server, const std::string& wal_na
   const auto is_archived = [&] { return archive.holds(wal_name); };
   const WaitOutcome outcome = wait_until(server, is_archived, timeout, messages, on_wait);
   if (outcome == WaitOutcome::timed_out) {
-    messages.error(fmt::format("The WAL file {} has not been received in {} seconds", wal_name,
-                               timeout.count()));
+    messages.error(with_hint(fmt::format("The WAL file {} has not been received in {} seconds",
+                                         wal_name, timeout.count()),
+                             fmt::format("'barman status {0}' tells how far WAL has come, 'barman "
+                                         "doctor {0}' what keeps it.",
+                                         server.name())));
   } else if (outcome == WaitOutcome::interrupted) {
     messages.info(
         fmt::format("Got CTRL-C. Continuing without waiting for '{}' to be archived", wal_name));

@@ -13,6 +13,7 @@
 #include "encryption/test_support.h"
 #include "support/catalogue_files.h"
 #include "support/incremental_site.h"
+#include "support/postgres_version.h"
 #include "support/streaming_site.h"
 #include "support/temp_dir.h"
 
@@ -130,6 +131,40 @@ TEST(FindAccidentIn, WhatIsEncryptedHasNames) {
   EXPECT_EQ(accidents.at(0).at("relations").front().at("size_bytes"), 16384);
   EXPECT_EQ(rows_before(site, accidents.at(0), "orders"), "300");
   EXPECT_THAT(site.barman.log(), Not(HasSubstr("open sesame")));
+}
+
+// Where only the image of a page of pg_class has the name, and wal_compression has compressed that.
+struct PageCase {
+  int major = 0;
+  std::string compression;
+};
+std::string name_of_page_case(const testing::TestParamInfo<PageCase>& info) {
+  return std::to_string(info.param.major) + info.param.compression;
+}
+std::vector<PageCase> list_page_cases() {
+  std::vector<PageCase> cases;
+  for (const int major : all_majors()) cases.push_back({major, "on"});
+  for (const char* form : {"pglz", "lz4", "zstd"}) cases.push_back({15, form});
+  return cases;
+}
+class FindAccidentInPages : public testing::TestWithParam<PageCase> {};
+INSTANTIATE_TEST_SUITE_P(Forms, FindAccidentInPages, testing::ValuesIn(list_page_cases()),
+                         name_of_page_case);
+
+TEST_P(FindAccidentInPages, ThatAreCompressedKnowsNames) {
+  PostgresOptions postgres = {.major = GetParam().major,
+                              .settings = {{"wal_compression", GetParam().compression}}};
+  // The others are built without lz4 and zstd.
+  if (GetParam().compression != "on") postgres.bin_directory = get_debian_version().bin_directory;
+  StreamingSite site({.postgres = postgres});
+  site.start_receiver();
+  site.archive_a_segment();
+  site.postgres.query("CHECKPOINT");
+  site.postgres.query("CREATE TABLE orders (id int PRIMARY KEY)");
+  site.postgres.query("DROP TABLE orders");
+  const json accidents = find_in(site).at("accidents");
+  ASSERT_EQ(accidents.size(), 1U) << accidents;
+  EXPECT_EQ(first_name(accidents.at(0)), "public.orders");
 }
 
 TEST(FindAccidentIn, AServerWithoutABackupTellsWhatTheWalHas) {

@@ -2,7 +2,9 @@
 // restorable, and the WAL of the two never meets.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <cstring>
 #include <set>
 
 #include "base/file_lock.h"
@@ -33,6 +35,13 @@ std::set<std::string> tree_of(const fs::path& directory) {
   return names;
 }
 
+// A system identifier in a file of PostgreSQL's.
+std::string id_at(const std::string& bytes, std::size_t offset) {
+  std::uint64_t id = 0;
+  if (bytes.size() >= offset + sizeof id) std::memcpy(&id, bytes.data() + offset, sizeof id);
+  return std::to_string(id);
+}
+
 // A cluster with a backup and WAL behind it, and the one that has come in its place.
 class FollowUpgrade : public testing::Test {
  protected:
@@ -60,6 +69,15 @@ class FollowUpgrade : public testing::Test {
     CommandResult result = site_.barman.run(command);
     EXPECT_EQ(result.exit_code, 0) << join(command, " ") << "\n" << result.out << result.err;
     return result;
+  }
+
+  std::set<std::string> list_segments(const std::string& server) {
+    std::set<std::string> names;
+    for (const std::string& path : tree_of(site_.barman.server_directory(server) / "wals")) {
+      const std::string name = fs::path(path).filename();
+      if (name.size() == 24) names.insert(name);
+    }
+    return names;
   }
 
   std::string restored(const std::string& server, int major, const std::string& query) {
@@ -152,6 +170,92 @@ TEST_F(FollowUpgrade, MovesNothingThatItShouldNot) {
   connect(site_.postgres);
   EXPECT_THAT(must({"follow-upgrade", "main"}).out, HasSubstr("nothing is to be put aside"));
   EXPECT_EQ(site_.barman.backup_ids("main").size(), 1U);
+}
+
+// What was restored from the old backups asks for the WAL of `main`, which is another cluster's by
+// now: it gets its own, and nobody gets the other one's.
+TEST_F(FollowUpgrade, GivesEachClusterItsOwnWal) {
+  const TempDir place;
+  const fs::path data = place.path() / "data";
+  must({"restore", "--get-wal", "main", "latest", data.string()});
+  must({"follow-upgrade", "main"});
+  must({"switch-wal", "--force", "--archive", "main"});
+  const std::set<std::string> of_new = list_segments("main");
+  const std::string in_new = *of_new.rbegin();
+  std::set<std::string> of_old = list_segments(kOldName);
+  std::erase_if(of_old, [&](const std::string& name) { return of_new.contains(name); });
+  ASSERT_FALSE(of_old.empty());
+  const std::string in_old = *of_old.begin();
+  const auto get = [&](const std::vector<std::string>& words, const fs::path& directory) {
+    CommandRequest request = site_.barman.request(words);
+    request.argv.insert(request.argv.begin(), {"env", "-C", directory.string()});
+    return run_command(request);
+  };
+  constexpr std::size_t kIdInSegment = 24;
+  const auto id_of = [&](const CommandResult& result) {
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return id_at(result.out, kIdInSegment);
+  };
+  const std::string old_id = id_at(read_text(data / "global/pg_control"), 0);
+  const std::string new_id = upgraded_.value("SELECT system_identifier FROM pg_control_system()");
+  // By the data directory that it is called in, by its name, or by what only one of them has.
+  EXPECT_EQ(id_of(get({"get-wal", "main", in_old}, data)), old_id);
+  EXPECT_EQ(id_of(get({"get-wal", "main", in_new}, upgraded_.data_directory())), new_id);
+  EXPECT_EQ(get({"get-wal", "main", in_old}, upgraded_.data_directory()).exit_code, 1);
+  EXPECT_EQ(id_of(get({"get-wal", "--cluster", old_id, "main", in_old}, "/")), old_id);
+  EXPECT_EQ(id_of(get({"get-wal", "main", in_old}, "/")), old_id);
+  EXPECT_EQ(id_of(get({"get-wal", "main", in_new}, "/")), new_id);
+  // One that has no backup here must not take that for the end of its WAL.
+  const CommandResult strange = get({"get-wal", "--cluster", "42", "main", in_new}, "/");
+  EXPECT_EQ(strange.exit_code, 126);
+  EXPECT_THAT(strange.err, AllOf(HasSubstr("has the system identifier 42"), HasSubstr("HINT: ")));
+
+  PostgresServer old({.major = kOldMajor,
+                      .data_directory = data,
+                      .environment = site_.barman.environment_for_restore_command()});
+  EXPECT_EQ(old.value("SELECT string_agg(old, ', ') FROM t"),
+            "in the backup, in the WAL, in the last segment");
+}
+
+// Every command that meets another cluster says what follows it.
+TEST_F(FollowUpgrade, EveryCommandSaysHowToGoOn) {
+  const std::string step = "After pg_upgrade, run: barman follow-upgrade main. Else correct ";
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"backup", "main"}, {"switch-wal", "main"}, {"receive-wal", "main"}}) {
+    const CommandResult result = site_.barman.run(command);
+    EXPECT_EQ(result.exit_code, 1) << command.front();
+    EXPECT_THAT(result.err, HasSubstr(step)) << command.front();
+  }
+  EXPECT_THAT(site_.barman.run({"status", "main"}).out, HasSubstr(step));
+  // The next receiver told it; what comes is refused.
+  site_.receiver().kill(SIGKILL);
+  site_.receiver().wait();
+  EXPECT_TRUE(
+      eventually([&] { return site_.barman.run({"cron"}).err.find(step) != std::string::npos; }));
+  const std::string segment = upgraded_.value("SELECT pg_walfile_name(pg_switch_wal())");
+  fs::copy_file(upgraded_.data_directory() / "pg_wal" / segment,
+                site_.barman.server_directory("main") / "streaming" / segment);
+  EXPECT_THAT(site_.barman.run({"archive-wal", "main"}).out, HasSubstr(step));
+}
+
+// Before its first backup a server has WAL only, which tells whose it is.
+TEST(FollowUpgradeWithoutBackup, PutsTheWalAside) {
+  StreamingSite site({.postgres = {.major = kOldMajor}});
+  site.start_receiver();
+  site.archive_a_segment();
+  site.stop_receiver();
+  PostgresServer upgraded;
+  site.barman.set("main", "conninfo", upgraded.conninfo("barman"));
+  site.barman.set("main", "streaming_conninfo", upgraded.conninfo("streaming_barman"));
+  EXPECT_THAT(site.barman.run({"check", "main"}).out,
+              HasSubstr("systemid coherence: FAILED (the system Id of the connected PostgreSQL "
+                        "server changed, backups and WAL in "));
+  EXPECT_THAT(site.barman.run({"doctor", "main"}).out, HasSubstr("barman follow-upgrade main\n"));
+  const CommandResult result = site.barman.run({"follow-upgrade", "main"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(fs::exists(site.barman.server_directory(kOldName) / "wals"));
+  EXPECT_EQ(site.barman.run({"switch-wal", "--force", "--archive", "main"}).exit_code, 0);
+  EXPECT_EQ(site.barman.run({"backup", "--wait", "main"}).exit_code, 0);
 }
 
 // The second site does as the first one did.

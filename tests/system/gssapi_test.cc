@@ -25,6 +25,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr const char* kClient = "client.keytab";
+constexpr const char* kStranger = "stranger.keytab";
 constexpr const char* kServer = "server.keytab";
 
 // A realm of its own with the principals barman and postgres/localhost.
@@ -50,8 +51,10 @@ class KerberosRealm {
             "\n[logging]\n kdc = FILE:" + here + "/kdc.log\n");
     admin("kdb5_util", {"create", "-s", "-r", "BARMAN.TEST", "-P", "secret"});
     admin("kadmin.local", {"addprinc", "-randkey", "barman"});
+    admin("kadmin.local", {"addprinc", "-randkey", "stranger"});
     admin("kadmin.local", {"addprinc", "-randkey", "postgres/localhost"});
     admin("kadmin.local", {"ktadd", "-k", keytab(kClient), "barman"});
+    admin("kadmin.local", {"ktadd", "-k", keytab(kStranger), "stranger"});
     admin("kadmin.local", {"ktadd", "-k", keytab(kServer), "postgres/localhost"});
     kdc_.emplace(CommandRequest{.argv = {(kerberos_programs() / "krb5kdc").string(), "-n"},
                                 .environment = environment()});
@@ -108,17 +111,30 @@ TEST(Gssapi, LetsInWhoHasATicketAndTellsWhoHasNot) {
   barman.add_streaming_server(
       "main", postgres,
       {{"conninfo", place + "barman"}, {"streaming_conninfo", place + "streaming_barman"}});
-  const auto run = [&](const std::vector<std::string>& arguments, bool has_ticket) {
+  // `keytab`: where libkrb5 gets a ticket from; none without.
+  const auto run_as = [&](const std::vector<std::string>& arguments, const std::string& keytab) {
     CommandRequest request = barman.request(arguments);
     request.environment.insert_or_assign("KRB5_CONFIG", realm.environment().at("KRB5_CONFIG"));
-    request.environment.insert_or_assign("KRB5CCNAME", realm.environment().at("KRB5CCNAME"));
-    if (has_ticket) request.environment["KRB5_CLIENT_KTNAME"] = realm.keytab(kClient);
+    request.environment.insert_or_assign(
+        "KRB5CCNAME", "FILE:" + realm.keytab("tickets" + (keytab.empty() ? "" : "." + keytab)));
+    if (!keytab.empty()) request.environment["KRB5_CLIENT_KTNAME"] = realm.keytab(keytab);
     return request;
+  };
+  const auto run = [&](const std::vector<std::string>& arguments, bool has_ticket) {
+    return run_as(arguments, has_ticket ? kClient : "");
   };
   const CommandResult refused = run_command(run({"receive-wal", "--create-slot", "main"}, false));
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.err,
               AllOf(HasSubstr("GSSAPI"), HasSubstr("Get a Kerberos ticket for the user")));
+  EXPECT_THAT(run_command(run({"doctor", "main"}, false)).out,
+              AllOf(HasSubstr("Kerberos refuses"), HasSubstr("kinit -k -t KEYTAB PRINCIPAL")));
+  // Somebody else's ticket.
+  EXPECT_THAT(run_command(run_as({"switch-wal", "main"}, kStranger)).err,
+              AllOf(HasSubstr("GSSAPI authentication failed for user"),
+                    HasSubstr("'MAP PRINCIPAL barman' into pg_ident.conf")));
+  EXPECT_THAT(run_command(run_as({"doctor", "main"}, kStranger)).out,
+              HasSubstr("barman PRINCIPAL barman\n"));
   ASSERT_EQ(run_command(run({"receive-wal", "--create-slot", "main"}, true)).exit_code, 0);
   BackgroundCommand receiver(run({"receive-wal", "main"}, true));
   postgres.wait_until(

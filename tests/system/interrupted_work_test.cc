@@ -155,29 +155,103 @@ TEST_F(InterruptedWork, OfARestoreIsResumed) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
 }
 
-TEST_F(InterruptedWork, OfSyncBackupGoesOn) {
-  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
-  const SshServer ssh(site_->barman);
-  BarmanHome passive;
-  passive.add_section("main", {{"primary_ssh_command",
-                                fmt::format("ssh -p {} {}@127.0.0.1", ssh.port(), user_name())}});
-  const auto request = [&](const Arguments& arguments) {
-    CommandRequest made = passive.request(arguments);
+// What reads only, or writes at its end: nothing is left behind.
+struct ReadingWork {
+  Arguments command;
+  std::string calls;
+  std::string work;
+  std::string hint;
+};
+ReadingWork reading_work(const std::string& command, const std::string& backup) {
+  const std::string calls = "pread64,read,openat,mmap";
+  const std::string begun = command + " \\(pid [0-9]+\\)";
+  if (command == "generate-manifest") {
+    return {
+        {command, "main", backup},
+        calls,
+        command + " of " + backup,
+        "No manifest was written: 'barman generate-manifest main " + backup + "' begins anew.\n"};
+  }
+  if (command == "find-accident") {
+    return {{command, "main"},
+            calls,
+            begun + ": Reading WAL: [0-9]+ % of ",
+            "Nothing was changed, and nothing is known yet: 'barman find-accident main' begins "
+            "anew; --from and --to read less WAL.\n"};
+  }
+  const std::string remains =
+      "Nothing was changed, and no verdict was reached: 'barman " + command + " main' begins anew";
+  if (command == "verify-wal") {
+    return {{command, "main"}, calls, begun + ": verify WAL: [0-9]+ % of ", remains + "; --from "};
+  }
+  return {{command, "--deep", "main"}, calls, begun + ": .*[0-9]+ % of ", remains + ".\n"};
+}
+
+TEST_F(InterruptedWork, OfWhatReadsLeavesNothing) {
+  // The one that PostgreSQL made would be in the way.
+  const fs::path manifest = site_->base(full_) / "data/backup_manifest";
+  const std::string content = read_text(manifest);
+  for (const std::string command :
+       {"catalogue-check", "find-accident", "verify-wal", "generate-manifest"}) {
+    SCOPED_TRACE(command);
+    const ReadingWork work = reading_work(command, full_);
+    if (command == "generate-manifest") fs::remove(manifest);
+    EXPECT_THAT(interrupt(work.command, work.calls, work.work), HasSubstr("HINT: " + work.hint));
+    EXPECT_EQ(fs::exists(manifest), command != "generate-manifest");
+    const CommandResult again = run(work.command);
+    EXPECT_EQ(again.exit_code, 0) << again.out << again.err;
+  }
+  EXPECT_TRUE(fs::exists(manifest));
+  write_text(manifest, content);
+}
+
+// It knows what the first one has.
+struct SecondSite {
+  explicit SecondSite(const BarmanHome& first) : ssh(first) {
+    barman.add_section("main", {{"primary_ssh_command",
+                                 fmt::format("ssh -p {} {}@127.0.0.1", ssh.port(), user_name())}});
+    const CommandResult told = run({"sync-info", "--primary", "main"});
+    EXPECT_EQ(told.exit_code, 0) << told.err;
+    // As cron keeps it, which would begin to copy.
+    fs::create_directories(barman.server_directory("main"));
+    write_text(barman.server_directory("main") / "primary.info", told.out);
+  }
+  CommandRequest request(const Arguments& arguments) const {
+    CommandRequest made = barman.request(arguments);
     made.environment.merge(ssh.environment());
     return made;
-  };
-  const CommandResult told = run_command(request({"sync-info", "--primary", "main"}));
-  ASSERT_EQ(told.exit_code, 0) << told.err;
-  // As cron keeps it, which would begin to copy.
-  fs::create_directories(passive.server_directory("main"));
-  write_text(passive.server_directory("main") / "primary.info", told.out);
-  const std::string text = interrupt(request({"sync-backup", "main", full_}), "write,pwrite64",
-                                     "sync-backup of " + full_ + " .*sync: [0-9]+ % of ", passive);
+  }
+  CommandResult run(const Arguments& arguments) const { return run_command(request(arguments)); }
+
+  SshServer ssh;
+  BarmanHome barman;
+};
+
+TEST_F(InterruptedWork, OfSyncBackupGoesOn) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  SecondSite second(site_->barman);
+  const std::string text =
+      interrupt(second.request({"sync-backup", "main", full_}), "write,pwrite64",
+                "sync-backup of " + full_ + " .*sync: [0-9]+ % of ", second.barman);
   EXPECT_THAT(text, HasSubstr("HINT: What was copied stays: 'barman sync-backup main " + full_ +
                               "', or the next cron, goes on with it."));
-  const CommandResult result = run_command(request({"sync-backup", "main", full_}));
+  const CommandResult result = second.run({"sync-backup", "main", full_});
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(read_backup_info(passive, "main", full_).at("status"), "DONE");
+  EXPECT_EQ(read_backup_info(second.barman, "main", full_).at("status"), "DONE");
+}
+
+TEST_F(InterruptedWork, OfSyncWalsGoesOn) {
+  if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
+  SecondSite second(site_->barman);
+  ASSERT_EQ(second.run({"sync-backup", "main", full_}).exit_code, 0);
+  const std::string text = interrupt(
+      second.request({"sync-wals", "main"}), "write,pwrite64,openat,renameat,rename,linkat",
+      "sync-wals \\(pid [0-9]+\\): sync: [0-9]+ % of ", second.barman);
+  EXPECT_THAT(text, HasSubstr("HINT: The WAL that has come stays: 'barman sync-wals main', or the "
+                              "next cron, goes on behind it.\n"));
+  const CommandResult result = second.run({"sync-wals", "main"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(second.run({"verify-wal", "main"}).exit_code, 0);
 }
 
 }  // namespace
