@@ -25,6 +25,7 @@
 #include "cloud/unpack_archives.h"
 #include "postgres/version_facts.h"
 #include "postgres/versions.h"
+#include "restore/configuration_places.h"
 #include "restore/place_locks.h"
 #include "restore/restore_marker.h"
 #include "stored/backup_evidence.h"
@@ -284,19 +285,31 @@ std::map<std::string, UnpackedFile> CloudRestore::unpack(const UnpackPlan& plan)
 
 // The files are there, under their names; only pg_control is not.
 CloudRestoreResult CloudRestore::configure(const std::map<std::string, UnpackedFile>& files) const {
-  if (!recovery_) return {};
+  const restore::FilePlaces places = restore::file_places_of(info_);
+  if (!recovery_ && places == restore::FilePlaces::as_set) return {};
   constexpr mode_t kOwner = 0600;
   const mode_t mode = kOwner | (files.at(backup::kControlFileName).mode & S_IRGRP);
-  CloudRestoreResult result{
-      .missing_files = restore::list_missing_configuration(places_.data_directory),
-      .settings_file = recovery_->settings_file};
-  result.configuration =
-      restore::review_configuration({.data_directory = places_.data_directory,
-                                     .files = {"postgresql.conf", "postgresql.auto.conf"},
-                                     .settings_file = recovery_->settings_file,
-                                     .settings = recovery_->settings,
-                                     .file_mode = mode,
-                                     .restore_command = restore::RestoreCommand::ours});
+  restore::ConfigurationRequest request = {
+      .data_directory = places_.data_directory,
+      .files = {"postgresql.conf", "postgresql.auto.conf"},
+      .settings_file = "",
+      .settings = "",
+      .file_mode = mode,
+      .rules = {.places = places, .scope = restore::ReviewScope::places}};
+  CloudRestoreResult result;
+  if (!recovery_) {
+    result.configuration = restore::review_configuration(request);
+    // What is yours to review is yours to find, as ever.
+    result.configuration.warnings.clear();
+    return result;
+  }
+  request.settings_file = recovery_->settings_file;
+  request.settings = recovery_->settings;
+  request.rules.scope = restore::ReviewScope::all;
+  request.rules.restore_command = restore::RestoreCommand::ours;
+  result.missing_files = restore::list_missing_configuration(places_.data_directory);
+  result.settings_file = recovery_->settings_file;
+  result.configuration = restore::review_configuration(request);
   if (!recovery_->signal_file.empty()) {
     write_file_durably(places_.data_directory / recovery_->signal_file, "", mode);
   }

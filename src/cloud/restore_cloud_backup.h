@@ -1,9 +1,10 @@
 // A backup in a bucket becomes a data directory on this host. Nothing is staged: archives are
 // unpacked where they belong, several at once.
 //
-// Without a recovery that is asked for, all files are as they were backed up. With one its settings
-// are written, and settings that would do harm in the restored cluster are reviewed, as `barman
-// restore` does.
+// Without a recovery that is asked for, all files are as they were backed up, but for settings that
+// would lead the cluster to the files of its old place, where configuration that lay outside of the
+// data directory lies in it now. With one its settings are written, and all settings that would do
+// harm in the restored cluster are reviewed, as `barman restore` does.
 //
 // Until everything is there and durable, each directory that is written has `.barman-restoring` and
 // the data directory no `global/pg_control`, so that no server starts in it.
@@ -40,7 +41,7 @@ struct CloudRestoreRequest {
   Progress* progress = nullptr;
 };
 
-// Of the recovery that was asked for; empty without one.
+// `missing_files` and `settings_file` of the recovery that was asked for; empty without one.
 struct CloudRestoreResult {
   restore::ConfigurationReview configuration = {};
   std::vector<std::string> missing_files = {};

@@ -207,12 +207,17 @@ std::optional<cloud::CloudRecovery> find_recovery(const ParsedArguments& argumen
                               .restore_command = restore_command(arguments)};
 }
 
-void tell_recovery(const cloud::CloudRestoreResult& result) {
+std::string configuration_text(const cloud::CloudRestoreResult& result) {
   std::string text;
   for (const std::string& line :
        output::configuration_lines(result.configuration, result.missing_files)) {
     text += line + "\n";
   }
+  return text;
+}
+
+void tell_recovery(const cloud::CloudRestoreResult& result) {
+  const std::string text = configuration_text(result);
   print_result(
       fmt::format("{}\n{}\n\nYour PostgreSQL server has been successfully prepared for "
                   "recovery!\n",
@@ -236,7 +241,11 @@ int restore_backup(const ParsedArguments& arguments) {
        .interrupt = options.interrupt,
        .recovery = recovery,
        .progress = &progress});
-  if (recovery) tell_recovery(result);
+  if (recovery) {
+    tell_recovery(result);
+  } else {
+    print_result(configuration_text(result));
+  }
   return kExitDone;
 }
 
@@ -252,7 +261,9 @@ const command_line::ProgramSpec& cloud_restore_program() {
            "--get-wal, --standby-mode or a target the settings of recovery are written, with a "
            "restore_command that fetches from the bucket, and settings that would do harm in the "
            "restored cluster are changed and told. Otherwise they are yours: restore_command = "
-           "'barman-cloud-wal-restore URL SERVER %f %p' and recovery.signal.",
+           "'barman-cloud-wal-restore URL SERVER %f %p' and recovery.signal; only settings that "
+           "lead to the files of the old place (data_directory) become comments, when the "
+           "configuration lay outside of the data directory.",
        .options = restore_options(),
        .positionals = {{.key = "backup_id",
                         .metavar = "backup_id",

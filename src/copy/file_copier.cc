@@ -45,6 +45,28 @@ void separate(const std::filesystem::path& path) {
   if (::unlink(path.c_str()) != 0) throw_errno(fmt::format("cannot remove \"{}\"", path.string()));
 }
 
+// What lies at the destination.
+class PresentFile final : public stored::ContentFile {
+ public:
+  PresentFile(const Fd& file, const std::filesystem::path& path) : file_(file), path_(path) {}
+  std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override {
+    return read_full_at(file_, buffer, offset, path_);
+  }
+  std::uint64_t size_bytes() const override { return size_of(file_, path_); }
+
+  static std::uint64_t size_of(const Fd& file, const std::filesystem::path& path) {
+    struct stat status = {};
+    if (::fstat(file.get(), &status) != 0) {
+      throw_errno(fmt::format("cannot look at \"{}\"", path.string()));
+    }
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+ private:
+  const Fd& file_;
+  const std::filesystem::path& path_;
+};
+
 }  // namespace
 
 FileCopier::FileCopier(const CopyOptions& options, Progress& progress, const Interrupt& interrupt)
@@ -95,8 +117,9 @@ void FileCopier::copy(const CopyTask& task) {
   }
   if (!task.updates_existing || !is_right_already(destination, task)) {
     const std::unique_ptr<stored::ContentFile> source = open_source(task);
+    PresentFile present(destination, task.destination);
     if (task.updates_existing) {
-      update_content(*source, destination, task);
+      if (!is_proved(*source, present, task)) update_content(*source, destination, task);
     } else {
       copy_content(*source, destination, task);
     }
@@ -119,13 +142,8 @@ void FileCopier::copy_content(stored::ContentFile& source, const Fd& destination
   const Fd* const on_disk = source.descriptor();
   const bool needs_digest = algorithm_for(task) != DigestAlgorithm::none || task.on_checksum;
   if (on_disk != nullptr && task.size_bytes > 0 && share_blocks(*on_disk, destination)) {
-    struct stat status = {};
-    if (::fstat(destination.get(), &status) != 0) {
-      throw_errno(fmt::format("cannot look at \"{}\"", task.destination.string()));
-    }
-    if (static_cast<std::uint64_t>(status.st_size) != task.size_bytes) {
-      throw wrong_size(task, static_cast<std::uint64_t>(status.st_size));
-    }
+    const std::uint64_t shared = PresentFile::size_of(destination, task.destination);
+    if (shared != task.size_bytes) throw wrong_size(task, shared);
     if (needs_digest) {
       copy_through_buffer(source, nullptr, task);
     } else {
@@ -142,12 +160,8 @@ void FileCopier::copy_content(stored::ContentFile& source, const Fd& destination
 
 bool FileCopier::is_right_already(const Fd& destination, const CopyTask& task) {
   const DigestAlgorithm algorithm = algorithm_for(task);
-  struct stat status = {};
-  if (::fstat(destination.get(), &status) != 0) {
-    throw_errno(fmt::format("cannot look at \"{}\"", task.destination.string()));
-  }
   if (algorithm == DigestAlgorithm::none || task.on_checksum ||
-      static_cast<std::uint64_t>(status.st_size) != task.size_bytes) {
+      PresentFile::size_of(destination, task.destination) != task.size_bytes) {
     return false;
   }
   Digest digest(algorithm);
@@ -159,9 +173,25 @@ bool FileCopier::is_right_already(const Fd& destination, const CopyTask& task) {
     offset += size;
   }
   if (digest.finish() != task.expected->checksum) return false;
-  kept_bytes_ += task.size_bytes;
-  progress_.advance(task.size_bytes);
+  note_kept(task.size_bytes);
   return true;
+}
+
+// Of files that no manifest lists. What is right of one that is not is not read from the backup.
+bool FileCopier::is_proved(stored::ContentFile& source, stored::ContentFile& present,
+                           const CopyTask& task) {
+  if (!task.on_checksum || present.size_bytes() == 0) return false;
+  const std::optional<pipeline::JudgedCopy> judged = source.judge(present);
+  source.borrow(present);
+  if (!judged || !judged->is_right || present.size_bytes() != task.size_bytes) return false;
+  task.on_checksum(task.size_bytes, judged->crc32c);
+  note_kept(task.size_bytes);
+  return true;
+}
+
+void FileCopier::note_kept(std::uint64_t size_bytes) {
+  kept_bytes_ += size_bytes;
+  progress_.advance(size_bytes);
 }
 
 void FileCopier::update_content(stored::ContentFile& source, const Fd& destination,

@@ -55,6 +55,8 @@ class FileCopier {
   void read_through(stored::ContentFile& source, const CopyTask& task,
                     const std::function<void(Bytes, std::uint64_t offset)>& take);
   bool is_right_already(const Fd& destination, const CopyTask& task);
+  bool is_proved(stored::ContentFile& source, stored::ContentFile& present, const CopyTask& task);
+  void note_kept(std::uint64_t size_bytes);
   void update_content(stored::ContentFile& source, const Fd& destination, const CopyTask& task);
   std::uint64_t write_differences(const Fd& destination, Bytes data, std::uint64_t offset,
                                   const CopyTask& task);

@@ -8,6 +8,9 @@
 #include "base/test_interrupt.h"
 
 #include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
 
 #include "copy/test_support.h"
 #include "stored/plain_tree.h"
@@ -135,6 +138,47 @@ TEST_F(FileCopierTest, WhatIsRightAlreadyIsNotReadFromTheBackup) {
   // Right by its size alone is not right.
   put_file(root_ / "copy", with_last_byte_changed(content));
   EXPECT_THAT(refusal_of([&] { copy(task); }), HasSubstr("that nobody needs"));
+}
+
+// As a file of a chain, which has no checksum of its own.
+class ProvedFile final : public stored::ContentFile {
+ public:
+  explicit ProvedFile(std::string content) : content_(std::move(content)) {}
+  std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override {
+    return (lender_ != nullptr ? *lender_ : *stored::make_text_file(content_))
+        .read_at(offset, buffer);
+  }
+  std::uint64_t size_bytes() const override { return content_.size(); }
+  std::optional<pipeline::JudgedCopy> judge(stored::ContentFile& copy) override {
+    std::string found(content_.size() + 1, '\0');
+    found.resize(copy.read_at(0, std::as_writable_bytes(std::span(found))));
+    return pipeline::JudgedCopy{.is_right = found == content_, .crc32c = 17};
+  }
+  void borrow(stored::ContentFile& copy) override {
+    if (copy.size_bytes() == 1) lender_ = &copy;
+  }
+
+ private:
+  const std::string content_;
+  stored::ContentFile* lender_ = nullptr;
+};
+
+TEST_F(FileCopierTest, WhatIsProvedToBeRightIsNotReadFromTheBackup) {
+  CopyTask task = task_for("content");
+  task.open = [] { return std::make_unique<ProvedFile>("content"); };
+  task.expected.reset();
+  task.updates_existing = true;
+  std::uint32_t told = 0;
+  task.on_checksum = [&](std::uint64_t, std::uint32_t crc32c) { told = crc32c; };
+  put_file(root_ / "copy", "content");
+  EXPECT_EQ(copy(task), 7U);
+  EXPECT_EQ(told, 17U);
+  for (const char* const present : {"CONTENT", "content and more", ""}) {
+    put_file(root_ / "copy", present);
+    copy(task);
+    EXPECT_EQ(get_file(root_ / "copy"), "content");
+    EXPECT_NE(told, 17U);
+  }
 }
 
 TEST_F(FileCopierTest, OfAFileThatDiffersTheBlocksThatDifferAreWritten) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -26,5 +27,11 @@ DigestAlgorithm algorithm_for(const CopyTask& task);
 // those of the task: whoever took the bytes must not call them complete before.
 void read_verified(stored::ContentFile& source, const CopyTask& task, const Interrupt& interrupt,
                    const std::function<void(Bytes, std::uint64_t offset)>& take);
+
+// Whether a file elsewhere, read once from its beginning on, is the copy that the task would make,
+// by its checksums where there are some; what they do not tell is read from the backup. The CRC-32C
+// of a right one where the task wants it (0 otherwise); nullopt when it is not right.
+std::optional<std::uint32_t> judge_copy(const CopyTask& task, stored::ContentFile& copy,
+                                        const Interrupt& interrupt);
 
 }  // namespace barman::copy

@@ -20,8 +20,18 @@ namespace {
 
 constexpr const char* kCurlLibrary = "libcurl.so.4";
 
+// Its thirty libraries look for their symbols among themselves first: that takes a quarter less
+// time. AddressSanitizer cannot have it.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr int kBinding = 0;
+#elif defined(__has_feature)
+constexpr int kBinding = __has_feature(address_sanitizer) ? 0 : RTLD_DEEPBIND;
+#else
+constexpr int kBinding = RTLD_DEEPBIND;
+#endif
+
 void* find_curl_symbol(const char* name) {
-  static void* const library = ::dlopen(kCurlLibrary, RTLD_LAZY | RTLD_LOCAL);
+  static void* const library = ::dlopen(kCurlLibrary, RTLD_LAZY | RTLD_LOCAL | kBinding);
   void* const symbol = library != nullptr ? ::dlsym(library, name) : nullptr;
   if (symbol == nullptr) {
     const char* const reason = ::dlerror();

@@ -79,6 +79,20 @@ std::string rsa_signature(const std::string& pem, const std::string& text) {
   return signature;
 }
 
+void read_subject_source(const nlohmann::json& source, GoogleAccount& account) {
+  account.subject_file = member(source, "file");
+  account.subject_url = member(source, "url");
+  if (!source.is_object()) return;
+  if (const auto headers = source.find("headers"); headers != source.end()) {
+    for (const auto& [name, value] : headers->items()) {
+      if (value.is_string()) account.subject_headers.emplace_back(name, value.get<std::string>());
+    }
+  }
+  const auto format = source.find("format");
+  if (format == source.end() || member(*format, "type") != "json") return;
+  account.subject_member = member(*format, "subject_token_field_name");
+}
+
 }  // namespace
 
 GoogleAccount parse_google_account(const std::string& text, const std::string& path) {
@@ -99,16 +113,18 @@ GoogleAccount parse_google_account(const std::string& text, const std::string& p
   if (account.token_url.empty()) account.token_url = member(document, "token_url");
   if (account.token_url.empty()) account.token_url = kTokenUrl;
   if (document.is_object() && document.contains("credential_source")) {
-    account.subject_file = member(document["credential_source"], "file");
+    read_subject_source(document["credential_source"], account);
   }
   const bool is_usable = (account.type == "service_account" && !account.client_email.empty() &&
                           !account.private_key.empty()) ||
                          (account.type == "authorized_user" && !account.refresh_token.empty()) ||
-                         (account.type == "external_account" && !account.subject_file.empty());
+                         (account.type == "external_account" &&
+                          !(account.subject_file.empty() && account.subject_url.empty()));
   if (!is_usable) {
-    throw Error(ErrorKind::config,
-                fmt::format("\"{}\" has no credentials of Google Cloud that can be used", path),
-                "Use the key of a service account as JSON, or a workload identity with a file.");
+    throw Error(
+        ErrorKind::config,
+        fmt::format("\"{}\" has no credentials of Google Cloud that can be used", path),
+        "Use the key of a service account as JSON, or a workload identity with a file or a URL.");
   }
   return account;
 }
@@ -183,7 +199,7 @@ AccessToken GoogleKeys::ask_for_account(const GoogleAccount& account) const {
                                          {"refresh_token", account.refresh_token}});
     return post(account.token_url, body, kFormType, "");
   }
-  const std::string subject(strip(read_file(account.subject_file, kMaxAccountFile, Links::follow)));
+  const std::string subject = subject_token(account);
   const bool is_last = account.impersonation_url.empty();
   const std::string body =
       query_text({{"grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"},
@@ -194,6 +210,36 @@ AccessToken GoogleKeys::ask_for_account(const GoogleAccount& account) const {
                   {"subject_token", subject}});
   const AccessToken token = post(account.token_url, body, kFormType, "");
   return is_last ? token : impersonate(account, token);
+}
+
+// What proves to Google who this is elsewhere: of Kubernetes a file, of Azure an answer.
+std::string GoogleKeys::subject_token(const GoogleAccount& account) const {
+  const bool is_file = !account.subject_file.empty();
+  const std::string& source = is_file ? account.subject_file : account.subject_url;
+  std::string text;
+  if (is_file) {
+    text = read_file(source, kMaxAccountFile, Links::follow);
+  } else {
+    const HttpAnswer answer = http_.send({.url = source,
+                                          .headers = account.subject_headers,
+                                          .time_limit = kGoogleLimit,
+                                          .route = HttpRequest::Route::direct});
+    if (!answer.is_success()) {
+      throw Error(answer.is_whole() ? ErrorKind::permission : ErrorKind::connection,
+                  fmt::format("\"{}\" gives no token: {}", source,
+                              answer.is_whole() ? fmt::format("HTTP status {}", answer.status)
+                                                : answer.failure_text),
+                  "Look at credential_source in the file of credentials.");
+    }
+    text = answer.body;
+  }
+  if (account.subject_member.empty()) return std::string(strip(text));
+  std::string token =
+      member(nlohmann::json::parse(text, nullptr, false), account.subject_member.c_str());
+  if (!token.empty()) return token;
+  throw Error(ErrorKind::config,
+              fmt::format("\"{}\" has no \"{}\"", source, account.subject_member),
+              "Correct subject_token_field_name in the file of credentials.");
 }
 
 AccessToken GoogleKeys::impersonate(const GoogleAccount& account, const AccessToken& token) const {

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/timestamp.h"
 #include "base/wall_clock.h"
@@ -28,7 +30,11 @@ struct GoogleAccount {
   // Of an external account.
   std::string audience;
   std::string subject_token_type;
+  // Where its token is: a file, or the answer to a GET; "" or the member of a JSON document.
   std::string subject_file;
+  std::string subject_url;
+  std::vector<std::pair<std::string, std::string>> subject_headers;
+  std::string subject_member;
   std::string impersonation_url;
   std::string quota_project;
   std::string project;
@@ -58,6 +64,7 @@ class GoogleKeys {
   std::optional<AccessToken> ask_metadata() const;
   AccessToken post(const std::string& url, const std::string& body, const std::string& type,
                    const std::string& bearer) const;
+  std::string subject_token(const GoogleAccount& account) const;
   AccessToken impersonate(const GoogleAccount& account, const AccessToken& token) const;
 
   const Environment environment_;

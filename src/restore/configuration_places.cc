@@ -48,14 +48,17 @@ std::string debian_advice(const RestorePlan& plan, const std::vector<std::string
 
 }  // namespace
 
-void plan_configuration(const catalogue::BackupInfo& backup, std::vector<stored::KeptFile> kept,
-                        RestorePlan& plan) {
+FilePlaces file_places_of(const catalogue::BackupInfo& backup) {
   const bool has_usual_names = has_usual_name(backup.config_file, "postgresql.conf") &&
                                has_usual_name(backup.hba_file, "pg_hba.conf") &&
                                has_usual_name(backup.ident_file, "pg_ident.conf");
-  if ((has_configuration_outside(backup) && has_usual_names) || !kept.empty()) {
-    plan.file_places = FilePlaces::data_directory;
-  }
+  return has_configuration_outside(backup) && has_usual_names ? FilePlaces::data_directory
+                                                              : FilePlaces::as_set;
+}
+
+void plan_configuration(const catalogue::BackupInfo& backup, std::vector<stored::KeptFile> kept,
+                        RestorePlan& plan) {
+  plan.file_places = kept.empty() ? file_places_of(backup) : FilePlaces::data_directory;
   plan.kept_configuration = std::move(kept);
 }
 

@@ -10,6 +10,9 @@
 
 namespace barman::restore {
 
+// Where a restored cluster finds its files, when the backup has those that lay outside.
+FilePlaces file_places_of(const catalogue::BackupInfo& backup);
+
 // `kept` was kept with the backup. What the configuration says about places is made harmless: it
 // would lead the restored cluster to the directory and the files of the old one.
 void plan_configuration(const catalogue::BackupInfo& backup, std::vector<stored::KeptFile> kept,

@@ -189,14 +189,14 @@ class Execution {
     result_.missing_files = list_missing_configuration(directory);
     if (plan_.recovery.is_written) messages_.info("Generating recovery configuration");
     messages_.info("Identify dangerous settings in destination directory.");
-    result_.configuration = review_configuration({.data_directory = directory,
-                                                  .final_directory = plan_.destination,
-                                                  .files = plan_.examined_files,
-                                                  .settings_file = plan_.recovery.settings_file,
-                                                  .settings = plan_.recovery.settings,
-                                                  .file_mode = modes_.file,
-                                                  .restore_command = plan_.restore_command,
-                                                  .places = plan_.file_places});
+    result_.configuration = review_configuration(
+        {.data_directory = directory,
+         .final_directory = plan_.destination,
+         .files = plan_.examined_files,
+         .settings_file = plan_.recovery.settings_file,
+         .settings = plan_.recovery.settings,
+         .file_mode = modes_.file,
+         .rules = {.restore_command = plan_.restore_command, .places = plan_.file_places}});
     if (!plan_.recovery.signal_file.empty()) {
       write_own_file(plan_.recovery.signal_file, "");
     }

@@ -53,7 +53,7 @@ class RemoteDestination final : public Destination {
   void prepare() override {
     guard_.emplace(host_, plan_, interrupt_);
     if (plan_.updates_existing) {
-      update_.emplace(host_, plan_, progress_, interrupt_);
+      update_.emplace(host_, plan_, options_, progress_, interrupt_);
       for (const std::string& told : update_->clear()) {
         messages_.warning("On the destination host: " + told);
       }

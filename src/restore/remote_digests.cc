@@ -3,13 +3,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "base/anonymous_file.h"
 #include "base/error.h"
 #include "base/worker_pool.h"
 #include "restore/remote_script.h"
@@ -25,11 +23,9 @@ exec xargs -0 "$2"
 )sh";
 // xargs: some of what it has started has failed, as for a file that went away or cannot be read.
 constexpr int kSomeFailed = 123;
-constexpr std::size_t kDigestRead = std::size_t{64} << 10;
 constexpr std::size_t kSha256Digits = 64;
 constexpr std::size_t kBlake2bDigits = 128;
 constexpr std::size_t kHexDigitsKept = 16;
-constexpr int kWithoutLimit = -1;
 
 }  // namespace
 
@@ -87,52 +83,30 @@ void RemoteDigests::start(const OnDigest& on_digest, const OnEnd& on_end) {
 
 void RemoteDigests::run(const Fd& names, const OnDigest& on_digest) const {
   if (::lseek(names.get(), 0, SEEK_SET) < 0) throw_errno("cannot read a list of names");
-  PipeEnds pipe = make_pipe();
-  const Fd errors = open_anonymous_file(fs::temp_directory_path());
   const std::string program = checksum_ == RemoteChecksum::b2sum ? "b2sum" : "sha256sum";
-  ChildProcess session = host_.start_call(
-      script_command(std::string(kPrintMark) + std::string(kDigest),
-                     {directory_.string(), program}),
-      {.input = names.get(), .output = pipe.write_end.get(), .error = errors.get()});
-  pipe.write_end = Fd();
-  std::string text;
-  bool is_behind_mark = false;
+  const std::string text = std::string(kPrintMark) + std::string(kDigest);
+  std::string lines;
   std::string name;
-  for (;;) {
-    if (wait_for_fd(pipe.read_end.get(), WaitFor::readable, kWithoutLimit, interrupt_) ==
-        WaitResult::interrupted) {
-      interrupt_.throw_if_requested();
-    }
-    const std::size_t size = text.size();
-    text.resize(size + kDigestRead);
-    const ssize_t count = ::read(pipe.read_end.get(), text.data() + size, kDigestRead);
-    text.resize(size + (count > 0 ? static_cast<std::size_t>(count) : 0));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_errno("cannot read checksums");
-    if (count == 0) break;
-    if (!is_behind_mark) {
-      std::optional<std::string> answer = answer_behind_mark(text);
-      if (!answer) continue;
-      is_behind_mark = true;
-      text = std::move(*answer);
-    }
-    std::size_t begin = 0;
-    for (std::size_t end = text.find('\n'); end != std::string::npos;
-         end = text.find('\n', begin)) {
-      std::uint64_t digest = 0;
-      if (parse_digest_line(std::string_view(text).substr(begin, end - begin), checksum_, name,
-                            digest)) {
-        on_digest(name, digest);
-      }
-      begin = end + 1;
-    }
-    text.erase(0, begin);
-  }
-  const int exit_code = session.wait();
-  if (exit_code != 0 && exit_code != kSomeFailed) {
-    throw script_failure(host_, fmt::format("cannot compare \"{}\"", directory_.string()),
-                         exit_code, host::read_error_text(errors));
-  }
+  stream_script(host_,
+                {.text = text,
+                 .arguments = {directory_.string(), program},
+                 .input = names.get(),
+                 .what = fmt::format("cannot compare \"{}\"", directory_.string()),
+                 .tolerated_exit_code = kSomeFailed},
+                interrupt_, [&](std::string_view piece) {
+                  lines += piece;
+                  std::size_t begin = 0;
+                  for (std::size_t end = lines.find('\n'); end != std::string::npos;
+                       end = lines.find('\n', begin)) {
+                    std::uint64_t digest = 0;
+                    if (parse_digest_line(std::string_view(lines).substr(begin, end - begin),
+                                          checksum_, name, digest)) {
+                      on_digest(name, digest);
+                    }
+                    begin = end + 1;
+                  }
+                  lines.erase(0, begin);
+                });
 }
 
 void RemoteDigests::wait() {

@@ -19,11 +19,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// The checksum program; then groups of entries: how many, their modes and sizes, a line each, and
-// their names. stat(1) is started for many at a time.
+// The checksum program; whether tar is GNU's; then groups of entries: how many, their modes and
+// sizes, a line each, and their names. stat(1) is started for many at a time.
 constexpr std::string_view kList = R"sh(
 cd "$1" || exit
 command -v b2sum >/dev/null && printf 'b2sum\000' || printf 'sha256sum\000'
+tar --version 2>/dev/null | grep -q 'GNU tar' && printf 'gnu\000' || printf 'other\000'
 walk() {
   find "$@" -exec sh -c '
     facts=$(stat -c "%f %s" -- "$@") || exit
@@ -97,12 +98,15 @@ class ListingReader {
       : fields_(answer), wal_name_(std::move(wal_name)), visit_(visit) {}
 
   // False when it is no listing.
-  bool run(RemoteChecksum& checksum) {
+  bool run(RemoteMeans& means) {
     std::optional<std::string> field = fields_.next();
     while (field && *field != "barman-answer") field = fields_.next();
     field = fields_.next();
     if (!field) return false;
-    checksum = *field == "b2sum" ? RemoteChecksum::b2sum : RemoteChecksum::sha256sum;
+    means.checksum = *field == "b2sum" ? RemoteChecksum::b2sum : RemoteChecksum::sha256sum;
+    field = fields_.next();
+    if (!field) return false;
+    means.has_gnu_tar = *field == "gnu";
     while ((field = fields_.next())) {
       const std::optional<std::int64_t> count = parse_integer(*field);
       const std::optional<std::string> facts = fields_.next();
@@ -152,19 +156,19 @@ class ListingReader {
 
 }  // namespace
 
-RemoteChecksum list_remote_tree(const host::Host& host, const fs::path& directory,
-                                const std::string& wal_name,
-                                const std::function<void(const ListedEntry&)>& visit,
-                                const Interrupt& interrupt) {
+RemoteMeans list_remote_tree(const host::Host& host, const fs::path& directory,
+                             const std::string& wal_name,
+                             const std::function<void(const ListedEntry&)>& visit,
+                             const Interrupt& interrupt) {
   const std::string what = fmt::format("cannot list \"{}\"", directory.string());
   const host::HostAnswer answer = run_script(host, std::string(kPrintMark) + std::string(kList),
                                              {directory.string(), wal_name}, interrupt, what);
-  RemoteChecksum checksum = RemoteChecksum::sha256sum;
-  if (!ListingReader(answer.output, wal_name, visit).run(checksum)) {
+  RemoteMeans means;
+  if (!ListingReader(answer.output, wal_name, visit).run(means)) {
     throw script_failure(host, what, answer.exit_code,
                          "what it printed is not a list of files; " + answer.error);
   }
-  return checksum;
+  return means;
 }
 
 }  // namespace barman::restore

@@ -23,11 +23,18 @@ struct ListedEntry {
   std::uint64_t size_bytes = 0;
 };
 
+// What that host has to compare files with.
+struct RemoteMeans {
+  RemoteChecksum checksum = RemoteChecksum::sha256sum;
+  // tar that takes names with a NUL behind each.
+  bool has_gnu_tar = false;
+};
+
 // A directory comes before what it contains, and what it contains at once behind it. `wal_name`
 // ("pg_wal"): a link of this name is followed, and no other; "" = none. Throws `remote`.
-RemoteChecksum list_remote_tree(const host::Host& host, const std::filesystem::path& directory,
-                                const std::string& wal_name,
-                                const std::function<void(const ListedEntry&)>& visit,
-                                const Interrupt& interrupt);
+RemoteMeans list_remote_tree(const host::Host& host, const std::filesystem::path& directory,
+                             const std::string& wal_name,
+                             const std::function<void(const ListedEntry&)>& visit,
+                             const Interrupt& interrupt);
 
 }  // namespace barman::restore

@@ -1,11 +1,53 @@
 #include "restore/remote_script.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <exception>
+#include <filesystem>
+#include <utility>
+
 #include <fmt/format.h>
+
+#include "base/anonymous_file.h"
+#include "base/fd.h"
+#include "base/process.h"
 
 namespace barman::restore {
 namespace {
 
 constexpr std::string_view kScriptMark{"\0barman-answer\0", 15};
+
+constexpr std::size_t kAnswerRead = std::size_t{64} << 10;
+constexpr int kWithoutLimit = -1;
+
+// To the end of what the script prints.
+void pump_answer(const Fd& output, const Interrupt& interrupt,
+                 const std::function<void(std::string_view)>& take) {
+  std::string text;
+  bool is_behind_mark = false;
+  for (;;) {
+    if (wait_for_fd(output.get(), WaitFor::readable, kWithoutLimit, interrupt) ==
+        WaitResult::interrupted) {
+      interrupt.throw_if_requested();
+    }
+    const std::size_t size = text.size();
+    text.resize(size + kAnswerRead);
+    const ssize_t count = ::read(output.get(), text.data() + size, kAnswerRead);
+    text.resize(size + (count > 0 ? static_cast<std::size_t>(count) : 0));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_errno("cannot read what another host says");
+    if (count == 0) return;
+    if (!is_behind_mark) {
+      std::optional<std::string> answer = answer_behind_mark(text);
+      if (!answer) continue;
+      is_behind_mark = true;
+      text = std::move(*answer);
+    }
+    take(text);
+    text.clear();
+  }
+}
 
 }  // namespace
 
@@ -36,6 +78,32 @@ host::HostAnswer run_script(const host::Host& host, std::string_view text,
   host::HostAnswer answer = host.run(script_command(text, arguments), interrupt, standard_input);
   if (answer.exit_code == 0) return answer;
   throw script_failure(host, what, answer.exit_code, answer.error);
+}
+
+void stream_script(const host::Host& host, const StreamedScript& script, const Interrupt& interrupt,
+                   const std::function<void(std::string_view)>& take) {
+  PipeEnds pipe = make_pipe();
+  const Fd errors = open_anonymous_file(std::filesystem::temp_directory_path());
+  const std::vector<std::string> command = script_command(script.text, script.arguments);
+  const ChildProcess::Streams streams = {
+      .input = script.input, .output = pipe.write_end.get(), .error = errors.get()};
+  ChildProcess session =
+      script.is_large ? host.start(command, streams) : host.start_call(command, streams);
+  pipe.write_end = Fd();
+  // When the script has failed, that is the reason why its answer is cut off.
+  std::exception_ptr failure;
+  try {
+    pump_answer(pipe.read_end, interrupt, take);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corrupt) throw;
+    failure = std::current_exception();
+  }
+  pipe.read_end = Fd();
+  const int exit_code = session.wait();
+  if (exit_code != 0 && exit_code != script.tolerated_exit_code) {
+    throw script_failure(host, script.what, exit_code, host::read_error_text(errors));
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace barman::restore

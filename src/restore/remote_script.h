@@ -2,6 +2,7 @@
 // NUL behind it. What a login shell there says beforehand (a .bashrc that talks) is left out.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,23 @@ Error script_failure(const host::Host& host, std::string_view what, int exit_cod
 host::HostAnswer run_script(const host::Host& host, std::string_view text,
                             const std::vector<std::string>& arguments, const Interrupt& interrupt,
                             std::string_view what, int standard_input = -1);
+
+// A script whose answer is long, or comes slowly.
+struct StreamedScript {
+  std::string_view text;  // prints the mark first
+  std::vector<std::string> arguments;
+  int input = -1;
+  // "cannot compare "/srv/data"", for messages.
+  std::string what;
+  // With it the script has done what it could.
+  int tolerated_exit_code = 0;
+  // Over a connection of its own, made for much (Host::start).
+  bool is_large = false;
+};
+// `take` gets the answer piece by piece, as it comes. Throws script_failure(), `interrupted`, and
+// what `take` throws, unless it is `corrupt` because the script has failed.
+void stream_script(const host::Host& host, const StreamedScript& script, const Interrupt& interrupt,
+                   const std::function<void(std::string_view)>& take);
 
 // Defines `flush PLACE...` and `flush_files FILE...`. What sync(1) cannot do for single file
 // systems it does for all.

@@ -168,7 +168,7 @@ std::vector<std::string> RemoteUpdate::clear() {
   RemoteClearing clearing(host_, plan_, interrupt_);
   for (const copy::TreeCopy& tree : plan_.trees) {
     TreeClearing one(*this, tree, clearing);
-    checksum_ = list_remote_tree(
+    means_ = list_remote_tree(
         host_, tree.destination, tree.is_data_directory ? plan_.pg_wal_name : "",
         [&](const ListedEntry& entry) { one.treat(entry); }, interrupt_);
   }
@@ -178,11 +178,11 @@ std::vector<std::string> RemoteUpdate::clear() {
 }
 
 WalThere RemoteUpdate::digest_wal() {
-  WalThere there{.checksum = checksum_, .digests = {}};
+  WalThere there{.checksum = means_.checksum, .digests = {}};
   if (kept_wal_.empty()) return there;
   NameLists lists(std::min(plan_.worker_count, kept_wal_.size()));
   for (const std::string& name : kept_wal_) lists.add(name);
-  RemoteDigests digests(host_, plan_.wal.directory, checksum_, lists.finish(), interrupt_);
+  RemoteDigests digests(host_, plan_.wal.directory, means_.checksum, lists.finish(), interrupt_);
   digests.start(
       [&](const std::string& name, std::uint64_t digest) {
         const std::lock_guard lock(mutex_);
@@ -212,10 +212,21 @@ bool RemoteUpdate::begin_comparison(const copy::TreeCopy& tree) {
   std::vector<Fd> lists = list_comparable(tree, count);
   if (count == 0) return false;
   if (lists.size() > count) lists.resize(count);
+  if (tree.source->is_far() && means_.has_gnu_tar) {
+    copies_ =
+        std::make_unique<RemoteCopies>(host_, tree.destination,
+                                       RemoteCopying{.is_compressed = options_.is_compressed,
+                                                     .bandwidth_limit = plan_.bandwidth_limit},
+                                       interrupt_);
+    copies_->start(std::move(lists), [this](const copy::CopyTask& task, std::uint32_t crc32c) {
+      note_right(task, crc32c);
+    });
+    return true;
+  }
   stop_.emplace(interrupt_);
   running_sessions_ = lists.size();
-  digests_ = std::make_unique<RemoteDigests>(host_, tree.destination, checksum_, std::move(lists),
-                                             stop_->get());
+  digests_ = std::make_unique<RemoteDigests>(host_, tree.destination, means_.checksum,
+                                             std::move(lists), stop_->get());
   digests_->start([this, &tree](const std::string& name,
                                 std::uint64_t digest) { note_digest(tree, name, digest); },
                   [this] {
@@ -248,33 +259,45 @@ std::optional<std::uint64_t> RemoteUpdate::wait_for_digest(const std::string& pa
 
 void RemoteUpdate::compare(copy::CopyTask task) {
   interrupt_.throw_if_requested();
-  if (workers_->has_failed()) end_comparison();
-  {
-    const std::lock_guard lock(mutex_);
-    const File* const file = files_.find(task.destination.string());
-    if (file == nullptr || file->state == State::wanted) return;
-  }
+  if (workers_ && workers_->has_failed()) end_comparison();
+  if (!is_comparable(task)) return;
+  if (copies_) return copies_->judge(std::move(task));
   workers_->submit([this, task = std::move(task)] { compare_content(task); });
+}
+
+bool RemoteUpdate::is_comparable(const copy::CopyTask& task) {
+  const std::lock_guard lock(mutex_);
+  const File* const file = files_.find(task.destination.string());
+  return file != nullptr && file->state != State::wanted;
+}
+
+void RemoteUpdate::note_right(const copy::CopyTask& task, std::uint32_t crc32c) {
+  progress_.advance(task.size_bytes);
+  const std::lock_guard lock(mutex_);
+  File* const file = files_.find(task.destination.string());
+  file->crc32c = crc32c;
+  file->state = State::right;
+  kept_bytes_ += task.size_bytes;
 }
 
 void RemoteUpdate::compare_content(const copy::CopyTask& task) {
   copy::CopyTask read = task;
   std::uint32_t crc = 0;
   if (task.on_checksum) read.on_checksum = [&](std::uint64_t, std::uint32_t found) { crc = found; };
-  RunningDigest digest(checksum_);
+  RunningDigest digest(means_.checksum);
   copy::read_verified(*copy::open_source(read), read, stop_->get(),
                       [&](Bytes data, std::uint64_t) { digest.update(data); });
   const std::string path = task.destination.string();
   if (wait_for_digest(path) != digest.finish()) return;
-  progress_.advance(task.size_bytes);
-  const std::lock_guard lock(mutex_);
-  File* const file = files_.find(path);
-  file->crc32c = crc;
-  file->state = State::right;
-  kept_bytes_ += task.size_bytes;
+  note_right(task, crc);
 }
 
 void RemoteUpdate::end_comparison() {
+  if (copies_) {
+    copies_->wait();
+    copies_.reset();
+    return;
+  }
   std::exception_ptr failure;
   try {
     workers_->wait();

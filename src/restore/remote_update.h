@@ -4,7 +4,8 @@
 //
 // A file that differs in size is never read there. Of the others the checksum is computed there
 // and, beside it, here from the backup, which is verified by its manifest on the way; both sides
-// read at the same time. 32 bytes a file are kept.
+// read at the same time. Of a backup that lies far away (a bucket) the checksums are compared
+// instead, with files that are sent here for it (remote_copies.h). 32 bytes a file are kept.
 #pragma once
 
 #include <condition_variable>
@@ -23,7 +24,10 @@
 #include "copy/backup_tree.h"
 #include "copy/copy_task.h"
 #include "host/host.h"
+#include "host/tar_sender.h"
+#include "restore/remote_copies.h"
 #include "restore/remote_digests.h"
+#include "restore/remote_listing.h"
 #include "restore/restore_plan.h"
 #include "restore/wal_members.h"
 #include "stored/path_table.h"
@@ -33,9 +37,9 @@ namespace barman::restore {
 class RemoteUpdate {
  public:
   // All of it lives longer.
-  RemoteUpdate(const host::Host& host, const RestorePlan& plan, Progress& progress,
-               const Interrupt& interrupt)
-      : host_(host), plan_(plan), progress_(progress), interrupt_(interrupt) {}
+  RemoteUpdate(const host::Host& host, const RestorePlan& plan, const host::TarSending& options,
+               Progress& progress, const Interrupt& interrupt)
+      : host_(host), plan_(plan), options_(options), progress_(progress), interrupt_(interrupt) {}
   RemoteUpdate(const RemoteUpdate&) = delete;
   RemoteUpdate& operator=(const RemoteUpdate&) = delete;
   ~RemoteUpdate();
@@ -74,16 +78,19 @@ class RemoteUpdate {
   void note_wanted(const copy::TreeCopy& tree);
   std::vector<Fd> list_comparable(const copy::TreeCopy& tree, std::size_t& count);
   void note_digest(const copy::TreeCopy& tree, const std::string& name, std::uint64_t digest);
+  bool is_comparable(const copy::CopyTask& task);
   void compare_content(const copy::CopyTask& task);
+  void note_right(const copy::CopyTask& task, std::uint32_t crc32c);
   std::optional<std::uint64_t> wait_for_digest(const std::string& path);
 
   const host::Host& host_;
   const RestorePlan& plan_;
+  const host::TarSending options_;
   Progress& progress_;
   const Interrupt& interrupt_;
   bool has_wal_link_ = false;
   std::set<std::string> kept_wal_;
-  RemoteChecksum checksum_ = RemoteChecksum::sha256sum;
+  RemoteMeans means_;
   // By the complete path; directories with a slash behind it.
   stored::PathTable<File> files_;
   // Guards the files while they are compared.
@@ -95,6 +102,8 @@ class RemoteUpdate {
   std::optional<LinkedInterrupt> stop_;
   std::unique_ptr<RemoteDigests> digests_;
   std::optional<WorkerPool> workers_;
+  // Instead of these two.
+  std::unique_ptr<RemoteCopies> copies_;
 };
 
 }  // namespace barman::restore

@@ -66,16 +66,17 @@ class Reviewer {
     const std::optional<struct stat> status = find_status(path);
     if (!status || !S_ISREG(status->st_mode)) return;
     const std::string original = read_file(path);
-    ReviewedSettings reviewed =
-        review_settings(original, file, request_.restore_command, request_.places);
+    ReviewedSettings reviewed = review_settings(original, file, request_.rules);
     if (file == request_.settings_file) {
       reviewed.content = append_settings(reviewed.content, request_.settings);
       has_written_settings_ = true;
     }
-    const mode_t mode = mode_of(path);
-    // A copy, not a rename: at each moment there is a complete file under the usual name.
-    write_with_mode(path.string() + ".origin", original, mode);
-    write_with_mode(path, reviewed.content, mode);
+    if (request_.rules.scope == ReviewScope::all || !reviewed.changes.empty()) {
+      const mode_t mode = mode_of(path);
+      // A copy, not a rename: at each moment there is a complete file under the usual name.
+      write_with_mode(path.string() + ".origin", original, mode);
+      write_with_mode(path, reviewed.content, mode);
+    }
     for (SettingNote& note : reviewed.changes) result_.changes.push_back(std::move(note));
     for (SettingNote& note : reviewed.warnings) result_.warnings.push_back(std::move(note));
     for (const IncludeDirective& include : reviewed.includes) follow(file, include);
@@ -94,7 +95,7 @@ class Reviewer {
       enqueue(relative.string());
       return;
     }
-    if (request_.places == FilePlaces::data_directory) {
+    if (request_.rules.places == FilePlaces::data_directory) {
       make_directories(request_.data_directory / relative, 0700);
     }
     for (const std::string& name : list_directory(request_.data_directory / relative)) {

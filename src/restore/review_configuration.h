@@ -1,6 +1,7 @@
-// Rewrites the configuration files of a restored data directory: each examined file F is kept as
-// F.origin and written anew with harmful settings neutralised, recovery settings appended. Files
-// that are included from inside the data directory are treated likewise.
+// Rewrites the configuration files of a restored data directory: each examined file F (with
+// ReviewScope::places: each that changes) is kept as F.origin and written anew with harmful
+// settings neutralised, recovery settings appended. Files that are included from inside the data
+// directory are treated likewise.
 #pragma once
 
 #include <sys/types.h>
@@ -24,10 +25,9 @@ struct ConfigurationRequest {
   std::string settings;
   // Of files that are created.
   mode_t file_mode = 0600;
-  RestoreCommand restore_command = RestoreCommand::theirs;
-  // With those in the data directory, a directory that is included there is made when it is
+  // With places in the data directory, a directory that is included there is made when it is
   // missing: PostgreSQL does not start without it, and an empty one is not kept with a backup.
-  FilePlaces places = FilePlaces::as_set;
+  ReviewRules rules{};
 };
 
 struct ConfigurationReview {

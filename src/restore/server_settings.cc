@@ -83,14 +83,13 @@ bool is_in(const Names& names, std::string_view name) {
 
 class Review {
  public:
-  Review(const std::string& file, RestoreCommand restore_command, FilePlaces places)
-      : file_(file), restore_command_(restore_command), places_(places) {}
+  Review(const std::string& file, const ReviewRules& rules) : file_(file), rules_(rules) {}
 
   // `line` without its newline, which is added unless it is the unfinished last line.
   void take(std::string_view line, std::string_view newline) {
     ++original_line_;
     const std::optional<Setting> setting = parse_setting(line);
-    if (setting && setting->name == "archive_command") {
+    if (setting && setting->name == "archive_command" && rules_.scope == ReviewScope::all) {
       note_change(*setting, "false");
       put("#BARMAN#", line, "\n");
       put("", "archive_command = false", newline);
@@ -117,8 +116,9 @@ class Review {
 
  private:
   bool is_removed(std::string_view name) const {
-    if (name == "restore_command") return restore_command_ == RestoreCommand::ours;
-    if (places_ == FilePlaces::data_directory && is_in(kPlaces, name)) return true;
+    if (rules_.places == FilePlaces::data_directory && is_in(kPlaces, name)) return true;
+    if (rules_.scope == ReviewScope::places) return false;
+    if (name == "restore_command") return rules_.restore_command == RestoreCommand::ours;
     return is_in(kRemoved, name);
   }
   bool is_reported(std::string_view name) const {
@@ -133,8 +133,7 @@ class Review {
   }
 
   const std::string& file_;
-  const RestoreCommand restore_command_;
-  const FilePlaces places_;
+  const ReviewRules& rules_;
   std::size_t original_line_ = 0;
   std::size_t rewritten_line_ = 0;
   ReviewedSettings result_;
@@ -143,8 +142,8 @@ class Review {
 }  // namespace
 
 ReviewedSettings review_settings(std::string_view content, const std::string& file,
-                                 RestoreCommand restore_command, FilePlaces places) {
-  Review review(file, restore_command, places);
+                                 const ReviewRules& rules) {
+  Review review(file, rules);
   while (!content.empty()) {
     const std::size_t end = content.find('\n');
     if (end == std::string_view::npos) {

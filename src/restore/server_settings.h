@@ -40,7 +40,17 @@ enum class RestoreCommand { ours, theirs };
 // lay outside of it lies there now.
 enum class FilePlaces { as_set, data_directory };
 
+// What is changed: all that would do harm, or only what leads to the files of the old place, where
+// the settings are the user's own work.
+enum class ReviewScope { all, places };
+
+struct ReviewRules {
+  RestoreCommand restore_command = RestoreCommand::theirs;
+  FilePlaces places = FilePlaces::as_set;
+  ReviewScope scope = ReviewScope::all;
+};
+
 ReviewedSettings review_settings(std::string_view content, const std::string& file,
-                                 RestoreCommand restore_command, FilePlaces places);
+                                 const ReviewRules& rules);
 
 }  // namespace barman::restore

@@ -10,7 +10,7 @@ using testing::ElementsAre;
 
 ReviewedSettings review(std::string_view content,
                         RestoreCommand restore_command = RestoreCommand::theirs) {
-  return review_settings(content, "postgresql.conf", restore_command, FilePlaces::as_set);
+  return review_settings(content, "postgresql.conf", {.restore_command = restore_command});
 }
 
 TEST(ServerSettings, DisablesArchiving) {
@@ -69,13 +69,25 @@ TEST(ServerSettings, ReplacesTheirRestoreCommandOnlyByOurs) {
 TEST(ServerSettings, DoNotLeadToTheFilesOfTheOldPlace) {
   const ReviewedSettings reviewed =
       review_settings("data_directory = '/old'\nhba_file='/etc/hba'\nport = 5432\n",
-                      "postgresql.conf", RestoreCommand::theirs, FilePlaces::data_directory);
+                      "postgresql.conf", {.places = FilePlaces::data_directory});
   EXPECT_EQ(reviewed.content,
             "#BARMAN#data_directory = '/old'\n#BARMAN#hba_file='/etc/hba'\nport = 5432\n");
   EXPECT_THAT(reviewed.changes,
               ElementsAre(SettingNote{"postgresql.conf", 1, "data_directory", std::nullopt},
                           SettingNote{"postgresql.conf", 2, "hba_file", std::nullopt}));
   EXPECT_TRUE(reviewed.warnings.empty());
+}
+
+TEST(ServerSettings, OfAUserAreHisOwnButForPlaces) {
+  const ReviewedSettings reviewed = review_settings(
+      "data_directory = '/old'\narchive_command = 'cp'\nrestore_command = 'x'\n"
+      "recovery_target_xid = 5\n",
+      "postgresql.conf",
+      {.restore_command = RestoreCommand::ours,
+       .places = FilePlaces::data_directory,
+       .scope = ReviewScope::places});
+  EXPECT_THAT(reviewed.changes,
+              ElementsAre(SettingNote{"postgresql.conf", 1, "data_directory", std::nullopt}));
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ class ArchiveTree final : public ContentTree {
               ArchiveIndex index, std::shared_ptr<FrameCache> cache, Reading reading);
 
   void walk(const EntryVisitor& visit) const override;
+  bool is_far() const override { return reading_ == Reading::in_pieces; }
   bool has_file(const std::string& path) const override;
   std::unique_ptr<ContentFile> open(const std::string& path) const override;
   // `…/base.tar.zst:base/1/1259`

@@ -23,6 +23,11 @@ class CheckedReader final : public ContentFile {
   std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override;
   std::uint64_t size_bytes() const override { return file_->size_bytes(); }
   const std::string& name() const { return name_; }
+  const std::optional<ExpectedFile>& expected() const { return expected_; }
+  // Leaves the forward reading, and its checksum, as they are.
+  std::size_t read_aside(std::uint64_t offset, MutableBytes buffer) {
+    return file_->read_at(offset, buffer);
+  }
   // Fills all of `buffer`; throws `corrupt` when the file is too short.
   void read_exactly(std::uint64_t offset, MutableBytes buffer);
   // Reads what is left; throws `corrupt` when size or checksum are not those of the manifest.

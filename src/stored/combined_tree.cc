@@ -24,7 +24,20 @@ std::string CombinedTree::complete_label() const {
   return postgres::without_incremental_lines(read_content(newest(), std::string(kCombinedLabel)));
 }
 
+std::uint32_t CombinedTree::block_count_of(std::size_t number, const std::string& path) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (number < block_counts_.size()) return block_counts_[number];
+  }
+  const std::unique_ptr<ContentFile> file = newest().open(path);
+  const std::uint32_t count = read_incremental_header(*file, newest().describe(path)).block_count();
+  const std::lock_guard lock(mutex_);
+  if (number == block_counts_.size()) block_counts_.push_back(count);
+  return count;
+}
+
 void CombinedTree::walk(const EntryVisitor& visit) const {
+  std::size_t number = 0;
   newest().walk([&](const Entry& entry) {
     if (entry.is_directory) return visit(entry);
     if (is_data_directory() && entry.path == postgres::kBackupManifest) return;
@@ -37,11 +50,8 @@ void CombinedTree::walk(const EntryVisitor& visit) const {
     const std::optional<std::string> complete =
         holds_relations(prefix_, entry.path) ? complete_name(entry.path) : std::nullopt;
     if (!complete) return visit(entry);
-    const std::unique_ptr<ContentFile> file = newest().open(entry.path);
     derived.path = *complete;
-    derived.size_bytes =
-        std::uint64_t{read_incremental_header(*file, newest().describe(entry.path)).block_count()} *
-        kBlockSize;
+    derived.size_bytes = std::uint64_t{block_count_of(number++, entry.path)} * kBlockSize;
     visit(derived);
   });
 }

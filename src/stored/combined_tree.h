@@ -2,7 +2,9 @@
 // they stand for, reconstructed from the chain while they are read.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -25,7 +27,9 @@ class CombinedTree final : public ContentTree {
   // and whose backup_label loses what makes it incremental.
   CombinedTree(std::vector<ChainLink> links, std::string manifest_prefix);
 
+  // Reads the header of each incremental file, the first time; then 4 bytes a file are kept.
   void walk(const EntryVisitor& visit) const override;
+  bool is_far() const override { return newest().is_far(); }
   bool has_file(const std::string& path) const override;
   std::unique_ptr<ContentFile> open(const std::string& path) const override;
   std::string describe(const std::string& path) const override;
@@ -36,8 +40,13 @@ class CombinedTree final : public ContentTree {
   std::unique_ptr<ContentFile> reconstruct(const std::string& path) const;
   const ContentTree& newest() const { return *links_.front().tree; }
 
+  // Of the incremental file that walk() meets as the n-th one.
+  std::uint32_t block_count_of(std::size_t number, const std::string& path) const;
+
   const std::vector<ChainLink> links_;
   const std::string prefix_;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::uint32_t> block_counts_;
 };
 
 }  // namespace barman::stored

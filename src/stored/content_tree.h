@@ -43,6 +43,9 @@ class ContentTree {
   virtual void walk(const EntryVisitor& visit) const = 0;
   // Whether walk(), has_file() and open() cost little. If not, read_through() is the way.
   virtual bool has_random_access() const { return true; }
+  // Whether each byte that is read comes from far away, and is paid for: what checksums can tell is
+  // not read then.
+  virtual bool is_far() const { return false; }
   // As walk(), with the content of the files. Each is read from its beginning to its end, in other
   // threads than the one that calls, in the order of the visits; what is not wanted is dropped with
   // its opener. Throws `corrupt`.

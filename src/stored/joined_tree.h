@@ -21,6 +21,7 @@ class JoinedTree final : public ContentTree {
 
   // Memory: the names of all directories.
   void walk(const EntryVisitor& visit) const override;
+  bool is_far() const override { return archives_.front()->is_far(); }
   bool has_file(const std::string& path) const override;
   std::unique_ptr<ContentFile> open(const std::string& path) const override;
   std::string describe(const std::string& path) const override;

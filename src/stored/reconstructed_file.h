@@ -6,6 +6,9 @@
 // the checksum of every source with the manifest of its backup: a damaged link of the chain is
 // found while it is used. Reads elsewhere are served, but leave the sources unchecked.
 //
+// Where a copy of the file is there already, judge() tells by the checksums of the manifests which
+// of its blocks are right (chain_proof.h), and borrow() takes those from it.
+//
 // Memory: 12 bytes for each change of the source within the file; while it is opened, 8 for each of
 // its blocks.
 #pragma once
@@ -15,18 +18,10 @@
 #include <optional>
 #include <vector>
 
-#include "stored/checked_reader.h"
+#include "stored/chain_proof.h"
 #include "stored/content_tree.h"
-#include "stored/incremental_file.h"
 
 namespace barman::stored {
-
-// Where one backup of the chain has the file.
-struct ReconstructionSource {
-  std::unique_ptr<CheckedReader> file;
-  // Absent for a complete file.
-  std::optional<IncrementalHeader> header;
-};
 
 class ReconstructedFile final : public ContentFile {
  public:
@@ -36,20 +31,20 @@ class ReconstructedFile final : public ContentFile {
   std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override;
   std::uint64_t size_bytes() const override { return std::uint64_t{block_count_} * kBlockSize; }
 
- private:
-  // Consecutive blocks from consecutive places of one source, or zeroes.
-  struct Run {
-    std::uint32_t first_block = 0;
-    std::uint32_t source = 0;
-    std::uint32_t first_slot = 0;
-  };
-  static constexpr std::uint32_t kZeroes = UINT32_MAX;
+  std::optional<pipeline::JudgedCopy> judge(ContentFile& copy) override;
+  void borrow(ContentFile& copy) override { lender_ = &copy; }
 
+ private:
   void plan();
-  std::uint64_t source_offset(const Run& run, std::uint64_t offset) const;
+  std::uint64_t source_offset(const BlockRun& run, std::uint64_t offset) const;
+  void read_run(const BlockRun& run, std::uint64_t offset, MutableBytes part);
+  bool is_borrowed(std::uint32_t source) const;
 
   std::vector<ReconstructionSource> sources_;
-  std::vector<Run> runs_;
+  std::vector<BlockRun> runs_;
+  // By source, once there was a copy: its blocks are right there.
+  std::vector<bool> is_right_;
+  ContentFile* lender_ = nullptr;
   std::uint32_t block_count_ = 0;
   bool is_finished_ = false;
 };

@@ -86,6 +86,89 @@ TEST(ReconstructedFile, ChecksItsSourcesWithTheLastReadOnly) {
   }
 }
 
+// Counts what is read of it.
+class CountedFile final : public ContentFile {
+ public:
+  CountedFile(std::string content, std::uint64_t& count)
+      : file_(make_text_file(std::move(content))), count_(count) {}
+  std::size_t read_at(std::uint64_t offset, MutableBytes buffer) override {
+    const std::size_t size = file_->read_at(offset, buffer);
+    count_ += size;
+    return size;
+  }
+  std::uint64_t size_bytes() const override { return file_->size_bytes(); }
+
+ private:
+  std::unique_ptr<ContentFile> file_;
+  std::uint64_t& count_;
+};
+
+ReconstructionSource counted_link_of(const std::string& content, std::uint64_t& count) {
+  ReconstructionSource source = link_of(content);
+  source.file = std::make_unique<CheckedReader>(std::make_unique<CountedFile>(content, count),
+                                                "of a backup", source.file->expected());
+  if (source.header) source.header = read_incremental_header(*source.file, "of a backup");
+  return source;
+}
+
+TEST(ReconstructedFile, ACopyIsProvedByTheChecksumsOfItsSources) {
+  std::uint64_t read_of_full = 0;
+  const std::string full = blocks_of("aa") + std::string(8192, '\0') + blocks_of("aaa") + "end";
+  ReconstructedFile file =
+      chain_of(link_of(incremental_content({3, 4}, 6, 'c')),
+               link_of(incremental_content({1, 3}, 6, 'b')), counted_link_of(full, read_of_full));
+  const auto copy = make_text_file(kComplete);
+  const auto judged = file.judge(*copy);
+  ASSERT_TRUE(judged);
+  EXPECT_TRUE(judged->is_right);
+  EXPECT_EQ(crc32c_text(judged->crc32c), digest_of(DigestAlgorithm::crc32c, kComplete));
+  EXPECT_EQ(read_of_full, 3 * 8192U + 3U) << "what newer backups have replaced, and what is behind";
+}
+
+// A byte of each source in turn, and more or less than there should be.
+TEST(ReconstructedFile, OfACopyThatIsNotRightTheRightPartsAreBorrowed) {
+  std::vector<std::string> copies = {kComplete + "more", kComplete.substr(0, 20000), "x"};
+  for (const std::size_t place : {0U, 9000U, 20000U, 30000U, 49000U}) {
+    copies.push_back(kComplete);
+    copies.back()[place] = 'x';
+  }
+  for (const std::string& content : copies) {
+    ReconstructedFile file = complete_chain();
+    const auto copy = make_text_file(content);
+    const auto judged = file.judge(*copy);
+    ASSERT_TRUE(judged);
+    EXPECT_FALSE(judged->is_right);
+    file.borrow(*copy);
+    EXPECT_EQ(read(file, 0, 60000), kComplete);
+  }
+}
+
+TEST(ReconstructedFile, WhatIsBorrowedIsNotReadAgain) {
+  std::uint64_t read_of_full = 0;
+  const std::string full = blocks_of(std::string(100, 'a'));
+  ReconstructedFile file =
+      chain_of(link_of(incremental_content({5}, 100, 'b')), counted_link_of(full, read_of_full));
+  std::string content = full;
+  const auto copy = make_text_file(content);  // the block of the incremental backup is missing
+  EXPECT_FALSE(file.judge(*copy)->is_right);
+  file.borrow(*copy);
+  content.replace(5 * std::size_t{8192}, 8192, blocks_of("b"));
+  EXPECT_EQ(read(file, 0, content.size() + 1), content);
+  EXPECT_EQ(read_of_full, 8192U);
+}
+
+TEST(ReconstructedFile, WithoutAChecksumNothingIsProved) {
+  ReconstructedFile file =
+      chain_of(link_of(incremental_content({0}, 2, 'b')),
+               ReconstructionSource{std::make_unique<CheckedReader>(make_text_file(blocks_of("aa")),
+                                                                    "of a backup", std::nullopt),
+                                    std::nullopt});
+  const auto copy = make_text_file(blocks_of("ba"));
+  EXPECT_FALSE(file.judge(*copy)->is_right);
+  file.borrow(*copy);
+  EXPECT_EQ(read(file, 0, 20000), blocks_of("ba"));
+}
+
 TEST(ReconstructedFile, MayBeEmpty) {
   ReconstructedFile file =
       chain_of(link_of(incremental_content({}, 0, 'b')), link_of(blocks_of("aaa")));

@@ -111,6 +111,43 @@ TEST_F(Cloud, ABackupUnderLoadIsRestoredToAPointInTime) {
   }
 }
 
+// As Debian has it: what was restored must not start the old cluster.
+TEST_F(Cloud, ConfigurationFromOutsideStartsWhatWasRestored) {
+  const CloudSite site("outside");
+  PostgresServer postgres(archiving_options(site));
+  const TempDir outside;
+  const fs::path etc = outside.path() / "etc";
+  fs::create_directories(etc / "conf.d");
+  postgres.move_configuration_to(etc);
+  const fs::path conf = etc / "postgresql.conf";
+  write_text(conf, read_text(conf) + "include_dir 'conf.d'\n");
+  postgres.restart();
+  postgres.query("CREATE TABLE kept AS SELECT generate_series(1, 1000) id");
+  ASSERT_EQ(site.run("barman-cloud-backup", {}, site.back_up_options(postgres)).exit_code, 0);
+  const std::string last = postgres.value("SELECT pg_walfile_name(pg_switch_wal())");
+  postgres.wait_until(fmt::format("last_archived_wal >= '{}' FROM pg_stat_archiver", last));
+  for (const bool is_by_hand : {true, false}) {
+    const TempDir place;
+    const fs::path data = place.path() / "data";
+    std::vector<std::string> options = {"--tablespace", "ts:" + (place.path() / "ts").string()};
+    if (!is_by_hand) options.emplace_back("--get-wal");
+    const CommandResult restored =
+        site.run("barman-cloud-restore", {"last", data.string()}, options);
+    ASSERT_EQ(restored.exit_code, 0) << restored.err;
+    EXPECT_EQ(restored.err, "");
+    EXPECT_THAT(restored.out,
+                AllOf(HasSubstr("These settings have been modified to prevent data losses"),
+                      HasSubstr("data_directory = None"), HasSubstr("hba_file = None")));
+    EXPECT_EQ(restored.out.find("archive_command") == std::string::npos, is_by_hand);
+    if (is_by_hand) prepare_recovery(site, data, "");
+    const PostgresServer again({.data_directory = data, .environment = site.environment()});
+    again.wait_until("NOT pg_is_in_recovery()");
+    EXPECT_EQ(again.value("SHOW data_directory"), data.string());
+    EXPECT_EQ(again.value("SHOW hba_file"), (data / "pg_hba.conf").string());
+    EXPECT_EQ(again.value("SELECT count(*) FROM kept"), "1000");
+  }
+}
+
 TEST_F(Cloud, ProgramsTellOfBackupsAndDeleteThem) {
   const CloudSite site("programs");
   const PostgresServer postgres(archiving_options(site));

@@ -13,8 +13,6 @@
 namespace barman::test {
 namespace {
 
-constexpr const char* kToken = "ya29.the-token";
-
 object_store::QueryParameters query_of(const std::string& target) {
   object_store::QueryParameters query;
   const std::size_t mark = target.find('?');

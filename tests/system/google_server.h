@@ -14,6 +14,9 @@ namespace barman::test {
 
 class GoogleServer {
  public:
+  // What it takes.
+  static constexpr const char* kToken = "ya29.the-token";
+
   // Started at the first call, and ended with the program.
   static GoogleServer& shared();
 
