@@ -111,6 +111,9 @@ CommandSpec keep_spec() {
 CommandSpec list_files_spec() {
   return {.name = "list-files",
           .summary = "list the files of a backup",
+          .description =
+              "Their paths on this host, one a line, for a program that copies them elsewhere: "
+              "barman list-files main latest | tar -cf copy.tar -T -",
           .servers = kAnyServer,
           .options = {{.names = {"target"},
                        .kind = ValueKind::choice,
@@ -241,6 +244,16 @@ CommandSpec rebuild_catalogue_spec() {
           .positionals = {one_server()}};
 }
 
+CommandSpec check_backup_spec() {
+  CommandSpec command =
+      on_one_backup("check-backup", "check that the WAL a backup needs is archived", kAnyServer);
+  command.description =
+      "A backup that waits for WAL (WAITING_FOR_WALS) becomes DONE when all of it is there, and "
+      "FAILED when a file is missing that will not come any more. cron does it by itself. "
+      "verify-backup reads the backup, too.";
+  return command;
+}
+
 CommandSpec verify_backup_spec() {
   CommandSpec command =
       on_one_backup("verify-backup", "check a backup against its manifest", kAnyServer);
@@ -266,7 +279,7 @@ std::vector<CommandSpec> backup_command_specs() {
                                           .disabled = ServerAction::refuse};
   return {
       backup_spec(),
-      on_one_backup("check-backup", "check that the WAL a backup needs is archived", kAnyServer),
+      check_backup_spec(),
       consolidate_spec(),
       delete_spec(),
       export_backup_spec(),

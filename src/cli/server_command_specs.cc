@@ -23,6 +23,9 @@ CommandSpec check_spec() {
 CommandSpec replication_status_spec() {
   return {.name = "replication-status",
           .summary = "show the clients that stream from servers",
+          .description =
+              "Standbys and receivers of WAL, as pg_stat_replication of the server has them: what "
+              "each has received, written to disk and replayed, and how far it is behind.",
           .servers = {.arity = ServerArity::multiple,
                       .inactive = ServerAction::skip,
                       .disabled = ServerAction::refuse,
@@ -168,12 +171,20 @@ std::vector<CommandSpec> configuration_specs() {
                         .arity = Arity::optional}}},
       {.name = "config-update",
        .summary = "change configuration options",
+       .description =
+           "For programs that manage servers: the changes go to .barman.auto.conf in barman_home, "
+           "which is read last; files that people write are not touched. A running receive-wal is "
+           "started anew with them.",
        .positionals = {{.key = "json_changes",
                         .metavar = "json_changes",
                         .help = "the changes: '[{\"scope\": \"server\", \"server_name\": \"main\", "
                                 "\"check_timeout\": \"60\"}]'"}}},
       {.name = "diagnose",
        .summary = "print everything known about all servers as JSON",
+       .description =
+           "For a report to somebody who cannot look: this host, the configuration, what each "
+           "PostgreSQL and each backup says. Passwords are masked. 'barman status' and 'barman "
+           "check' are for reading.",
        .options = {{.names = {"show-config-source"},
                     .help = "show for each option the file that defines it"}}},
   };
@@ -204,9 +215,16 @@ std::vector<CommandSpec> process_specs() {
            "they are: phase, rate, time left. terminate-process ends one.",
        .servers = kAnyServer,
        .positionals = {one_server()}},
-      {.name = "lock-directory-cleanup", .summary = "remove lock files that are not in use"},
+      {.name = "lock-directory-cleanup",
+       .summary = "remove lock files that are not in use",
+       .description =
+           "Lock files without a process do no harm, and nothing waits for them; this removes "
+           "them. Those of running processes stay."},
       {.name = "terminate-process",
        .summary = "end a running process of a server",
+       .description =
+           "As Ctrl-C would, and waits ten seconds for the end. A receive-wal that is ended is "
+           "started again by cron within a minute; a backup becomes FAILED.",
        .servers = kAnyServer,
        .positionals = {one_server(),
                        {.key = "task_name",
@@ -233,11 +251,15 @@ std::vector<CommandSpec> server_command_specs() {
       {.name = "list-servers",
        .aliases = {"list-server"},
        .summary = "list the configured servers",
+       .description = "A line each: its name, and its description.",
        .options = {{.names = {"minimal"}, .help = "show the names only"}}},
       replication_status_spec(),
       {.name = "show-servers",
        .aliases = {"show-server"},
        .summary = "show all settings of servers",
+       .description =
+           "Each option with the value that counts, also those that are not in the configuration "
+           "files, and what PostgreSQL says of itself. 'barman status' tells how it goes.",
        .servers = kAnyServers,
        .positionals = {server_list()}},
       {.name = "status",

@@ -22,6 +22,10 @@ CommandSpec get_wal_spec() {
   return {
       .name = "get-wal",
       .summary = "write a WAL file to standard output or into a directory",
+      .description =
+          "For the restore_command of PostgreSQL, which barman-wal-restore calls from another "
+          "host. The exit code is 1 when there is no such file, which ends a recovery, and 126 "
+          "when that cannot be told or the file is damaged, which stops it.",
       .servers = kUsableServer,
       .options =
           {{.names = {"output-directory"},
@@ -152,6 +156,9 @@ std::vector<CommandSpec> cloud_wal_specs() {
   return {
       {.name = "cloud-wal-archive",
        .summary = "archive a WAL file of this host in the cloud (for archive_command)",
+       .description =
+           "On the host of PostgreSQL, for a server whose WAL lives in a bucket: archive_command = "
+           "'barman cloud-wal-archive main %p'. It succeeds when the file is safe there.",
        .servers = {.arity = ServerArity::single,
                    .inactive = ServerAction::refuse,
                    .disabled = ServerAction::refuse,
@@ -161,6 +168,10 @@ std::vector<CommandSpec> cloud_wal_specs() {
                        {.key = "wal_path", .metavar = "wal_path", .help = "path of the file"}}},
       {.name = "cloud-wal-restore",
        .summary = "fetch a WAL file from the cloud (for restore_command)",
+       .description =
+           "restore_command = 'barman cloud-wal-restore main %f %p'. The exit code is 1 when there "
+           "is no such file, and 2 when that cannot be told (126, which stops PostgreSQL, in a "
+           "recovery that is no standby's).",
        .servers = kUsableServer,
        .options = {parallel_option("number of WAL files fetched at the same time"),
                    {.names = {"spool-dir"},
@@ -178,6 +189,10 @@ std::vector<CommandSpec> wal_check_specs() {
   return {
       {.name = "check-archived-wal-range",
        .summary = "check that no WAL file of a range is missing in the archive",
+       .description =
+           "By name and on one timeline, both ends included: barman check-archived-wal-range main "
+           "000000010000000000000003 00000001000000000000000A. catalogue-check looks for holes in "
+           "all of the archive, and verify-wal reads the files.",
        .servers = kAnyServer,
        .positionals = {one_server(),
                        {.key = "begin_wal", .metavar = "begin_wal", .help = "first WAL segment"},
@@ -229,6 +244,9 @@ std::vector<CommandSpec> wal_command_specs() {
       get_wal_spec(),
       {.name = "put-wal",
        .summary = "take WAL files from a tar stream on standard input",
+       .description =
+           "barman-wal-archive, the archive_command of another host, calls it through ssh; a "
+           "person has no use for it but --test.",
        .servers = {.arity = ServerArity::single,
                    .inactive = ServerAction::refuse,
                    .disabled = ServerAction::refuse},
@@ -238,6 +256,10 @@ std::vector<CommandSpec> wal_command_specs() {
        .positionals = {one_server()}},
       {.name = "rebuild-xlogdb",
        .summary = "write the WAL index anew from the archived files",
+       .description =
+           "When xlog.db is lost or damaged, or WAL files were put into the archive or taken out of "
+           "it by hand: every file there is read for its size and time. The archive itself is not "
+           "changed.",
        .servers = {.arity = ServerArity::multiple,
                    .inactive = ServerAction::skip,
                    .disabled = ServerAction::refuse},

@@ -112,7 +112,7 @@ class PageReader {
       rules_.is_repeated = true;
     } else if (word == "fails") {
       rules_.fails = true;
-    } else if (word == "skip") {
+    } else if (text.starts_with("not run: ")) {
       rules_.is_skipped = true;
     } else {
       fail("this comment is not understood: " + text);
@@ -132,6 +132,9 @@ class PageReader {
       page_.steps.push_back(std::move(step));
     } else if (language == "console") {
       take_console(begin, end, rules);
+    } else {
+      at_ = begin;
+      fail("a block that nobody runs: make it a console, or the input of a command, or say why");
     }
   }
 

@@ -24,7 +24,9 @@
 //   <!-- until -->                           the next block is repeated until one sees what it
 //   shows
 //   <!-- fails -->                           commands of the next block end with an error
-//   <!-- skip -->                            the next block is not done
+//   <!-- not run: why -->                    the next block is not done
+//
+// Every other block is a mistake of the page: what is shown there would rot.
 #pragma once
 
 #include <filesystem>

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "support/eventually.h"
 #include "support/page.h"
+#include "support/postgres_server.h"
 #include "support/temp_dir.h"
 #include "support/two_hosts.h"
 
@@ -74,13 +75,25 @@ class PageRun {
   std::map<std::string, std::string> values_;
 };
 
-std::vector<std::string> runbooks() {
+std::vector<std::string> pages_in(const fs::path& directory) {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(kRepository / "docs" / "runbooks")) {
+  for (const auto& entry : fs::directory_iterator(kRepository / directory)) {
     const std::string name = entry.path().stem().string();
     if (entry.path().extension() == ".md" && name != "index") names.push_back(name);
   }
   std::ranges::sort(names);
+  return names;
+}
+
+std::vector<std::string> runbooks() { return pages_in("docs/runbooks"); }
+
+// Other pages that name hosts to be run on.
+std::vector<std::string> documents() {
+  std::vector<std::string> names = pages_in("docs");
+  std::erase_if(names, [](const std::string& name) {
+    return read_text(kRepository / "docs" / (name + ".md")).find("\n<!-- needs: ") ==
+           std::string::npos;
+  });
   return names;
 }
 
@@ -122,7 +135,7 @@ TEST(Page, IsReadAsCommandsAndWhatTheyPrint) {
       file,
       "<!-- needs: ssh on backup pg new -->\nText.\n\n<!-- fails -->\n```console\n"
       "barman@backup$ barman check \\\n  main\nServer main:\n...\npostgres=# SELECT 1;\n```\n"
-      "<!-- stdin root@pg# tee /etc/x -->\n```\none\n```\n<!-- skip -->\n```console\nroot@pg# "
+      "<!-- stdin root@pg# tee /etc/x -->\n```\none\n```\n<!-- not run: no reason -->\n```console\nroot@pg# "
       "false\n```\n");
   const Page page = load_page(file);
   EXPECT_EQ(page.setup, "ssh");
@@ -136,6 +149,8 @@ TEST(Page, IsReadAsCommandsAndWhatTheyPrint) {
   EXPECT_EQ(page.steps[2].input, "one\n");
   write_text(file, "<!-- untill -->\n");
   EXPECT_THROW(load_page(file), Error);
+  write_text(file, "```\nwhat nobody runs\n```\n");
+  EXPECT_THROW(load_page(file), Error);
 }
 
 TEST(Runbooks, AreAllInTheirIndex) {
@@ -143,6 +158,14 @@ TEST(Runbooks, AreAllInTheirIndex) {
   for (const std::string& name : runbooks()) {
     EXPECT_NE(index.find("(" + name + ".md)"), std::string::npos) << name;
   }
+}
+
+TEST(Documents, HoldNoBlockThatNobodyRunsWithoutAReason) {
+  std::vector<fs::path> files = {"README.md"};
+  for (const fs::path& directory : {"docs", "docs/runbooks"}) {
+    for (const std::string& name : pages_in(directory)) files.push_back(directory / (name + ".md"));
+  }
+  for (const fs::path& file : files) EXPECT_NO_THROW(load_page(kRepository / file)) << file;
 }
 
 class Runbook : public testing::TestWithParam<std::string> {};
@@ -154,9 +177,42 @@ TEST_P(Runbook, DoesWhatItSays) {
 
 INSTANTIATE_TEST_SUITE_P(Pages, Runbook, testing::ValuesIn(runbooks()), name_of);
 
+class Document : public testing::TestWithParam<std::string> {};
+
+TEST_P(Document, DoesWhatItSays) {
+  if (!TwoHosts::is_available()) GTEST_SKIP() << TwoHosts::kUnavailable;
+  PageRun(kRepository / "docs" / (GetParam() + ".md")).run();
+}
+
+INSTANTIATE_TEST_SUITE_P(Pages, Document, testing::ValuesIn(documents()), name_of);
+
 TEST(Readme, LeadsToARestoredDatabase) {
   if (!TwoHosts::is_available()) GTEST_SKIP() << TwoHosts::kUnavailable;
   PageRun(kRepository / "README.md").run();
+}
+
+// "instead of the last two lines", says the README.
+TEST(Readme, HasTheGrantsOfOldVersions) {
+  std::vector<std::vector<std::string>> blocks;
+  bool is_inside = false;
+  for (const std::string& line : split(read_text(kRepository / "README.md"), '\n')) {
+    if (line.starts_with("```")) {
+      is_inside = line == "```sql";
+      if (is_inside) blocks.emplace_back();
+    } else if (is_inside && !strip(line).empty()) {
+      blocks.back().push_back(line);
+    }
+  }
+  ASSERT_EQ(blocks.size(), 2U);
+  std::vector<std::string> statements(blocks[0].begin(), blocks[0].end() - 2);
+  statements.insert(statements.end(), blocks[1].begin(), blocks[1].end());
+  for (const int major : {13, 14}) {
+    const PostgresServer server({.major = major});
+    for (const std::string& statement : statements) {
+      // Roles of that name are there.
+      EXPECT_NO_THROW(server.query(replace_all(statement, "barman", "new_barman"))) << statement;
+    }
+  }
 }
 
 }  // namespace
