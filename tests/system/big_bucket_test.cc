@@ -127,11 +127,12 @@ TEST_F(BigBucket, IsListedOnceAndEachBackupReadOnce) {
       run_program("barman-cloud-backup-delete", {"-r", "RECOVERY WINDOW OF 36500 DAYS"});
   EXPECT_EQ(deletion.result.exit_code, 0) << deletion.result.err;
   EXPECT_EQ(deletion.counts, once);
-  const Measured all_but_one =
-      run_program("barman-cloud-backup-delete", {"-r", "REDUNDANCY 1", "--dry-run"});
-  EXPECT_EQ(all_but_one.result.exit_code, 0) << all_but_one.result.err;
-  EXPECT_EQ(all_but_one.counts.pages, backup_pages_ + wal_pages_) << "no WAL listing is read twice";
-  EXPECT_EQ(all_but_one.counts.infos, size_.backups);
+  const Measured some =
+      run_program("barman-cloud-backup-delete",
+                  {"-r", fmt::format("REDUNDANCY {}", size_.backups - 50), "--dry-run"});
+  EXPECT_EQ(some.result.exit_code, 0) << some.result.err;
+  EXPECT_EQ(some.counts.pages, backup_pages_ + wal_pages_) << "no WAL listing is read twice";
+  EXPECT_EQ(some.counts.infos, size_.backups);
 }
 
 TEST_F(BigBucket, IsAskedOfWhatAServerDoesNotKnowOnly) {
