@@ -49,12 +49,11 @@ std::string find_archive_problem(const BackupObjects& objects, std::uint32_t tab
 }
 
 std::string find_archive_problem(const BackupInfo& backup, const BackupObjects& objects) {
+  std::string problem = find_archive_problem(objects, 0, "");
   for (const std::uint32_t oid : trees_of(backup)) {
-    if (std::string problem = find_archive_problem(objects, oid, ""); !problem.empty()) {
-      return problem;
-    }
+    if (problem.empty()) problem = find_archive_problem(objects, oid, "");
   }
-  return {};
+  return problem;
 }
 
 }  // namespace barman::catalogue

@@ -37,7 +37,7 @@ std::vector<std::uint32_t> trees_of(const BackupInfo& backup);
 // same: nothing else tells how many there were.
 std::string find_archive_problem(const BackupObjects& objects, std::uint32_t tablespace_oid,
                                  std::string_view place);
-// The first one of all trees.
+// The first one of all trees, that of the data directory before others.
 std::string find_archive_problem(const BackupInfo& backup, const BackupObjects& objects);
 
 }  // namespace barman::catalogue

@@ -330,6 +330,11 @@ HttpAnswer HttpClient::send(const HttpRequest& request) const {
   transfer.answer.failure = failure_of(code);
   if (code != CURLE_OK) {
     transfer.answer.failure_text = text[0] != '\0' ? text.data() : curl_easy_strerror(code);
+    // libcurl's words for it are of speeds, which nobody has asked about.
+    if (std::string_view(text.data()).starts_with("Operation too slow")) {
+      transfer.answer.failure_text =
+          fmt::format("nothing, or hardly anything, came for {} s", settings_.read_timeout.count());
+    }
     if (transfer.is_too_slow) {
       transfer.answer.failure_text =
           fmt::format("the answer was not whole after {} s", transfer.answer_limit().count());

@@ -49,7 +49,7 @@ class BigBucket : public testing::Test {
                                  {"streaming_conninfo", "host=127.0.0.1 port=1 user=nobody"},
                                  {"backup_method", "postgres"},
                                  {"archiver", "on"},
-                                 {"retention_policy", "RECOVERY WINDOW OF 100 YEARS"},
+                                 {"retention_policy", "RECOVERY WINDOW OF 5000 WEEKS"},
                                  {"basebackups_directory", "s3://big/path/"},
                                  {"wals_directory", "s3://big/path/"}});
   }
@@ -127,11 +127,12 @@ TEST_F(BigBucket, IsListedOnceAndEachBackupReadOnce) {
       run_program("barman-cloud-backup-delete", {"-r", "RECOVERY WINDOW OF 36500 DAYS"});
   EXPECT_EQ(deletion.result.exit_code, 0) << deletion.result.err;
   EXPECT_EQ(deletion.counts, once);
-  const Measured all_but_one =
-      run_program("barman-cloud-backup-delete", {"-r", "REDUNDANCY 1", "--dry-run"});
-  EXPECT_EQ(all_but_one.result.exit_code, 0) << all_but_one.result.err;
-  EXPECT_EQ(all_but_one.counts.pages, backup_pages_ + wal_pages_) << "no WAL listing is read twice";
-  EXPECT_EQ(all_but_one.counts.infos, size_.backups);
+  const Measured some =
+      run_program("barman-cloud-backup-delete",
+                  {"-r", fmt::format("REDUNDANCY {}", size_.backups - 50), "--dry-run"});
+  EXPECT_EQ(some.result.exit_code, 0) << some.result.err;
+  EXPECT_EQ(some.counts.pages, backup_pages_ + wal_pages_) << "no WAL listing is read twice";
+  EXPECT_EQ(some.counts.infos, size_.backups);
 }
 
 TEST_F(BigBucket, IsAskedOfWhatAServerDoesNotKnowOnly) {
@@ -146,13 +147,13 @@ TEST_F(BigBucket, IsAskedOfWhatAServerDoesNotKnowOnly) {
     EXPECT_LT(measured.kib, most_kib_);
   };
   const std::string newest = bucket_.backup_id(size_.backups - 1);
-  // Of WAL in the bucket: the index is made anew from a listing once.
-  expect({"rebuild-xlogdb", "main"}, wal_pages_, 1);
+  // One makes the index that is missing, the other one makes it anew.
+  expect({"rebuild-xlogdb", "main"}, 2 * wal_pages_, 1);
   expect({"list-backups", "main"}, backup_pages_, 1);
   expect({"list-backups", "--table", "main"}, backup_pages_, 1);
   expect({"show-backup", "main", newest}, backup_pages_ + 1, 3);
   expect({"check-backup", "main", newest}, 3, 3);
-  expect({"status", "main"}, backup_pages_, 1, 1);
+  expect({"status", "main"}, backup_pages_, 1);
   expect({"delete", "--dry-run", "main", bucket_.backup_id(0)}, backup_pages_, 1);
   expect({"keep", "--status", "main", newest}, 1, 3);
   expect({"catalogue-check", "main"}, backup_pages_ + wal_pages_, 2);
