@@ -64,9 +64,7 @@ void FileCopier::submit(CopyTask task) {
   workers_.submit([this, task = std::move(task)] { copy(task); });
 }
 
-void FileCopier::add_root(const std::filesystem::path& path) {
-  roots_.emplace_back(path);
-}
+void FileCopier::add_root(const std::filesystem::path& path) { roots_.emplace_back(path); }
 
 bool FileCopier::is_flushed_at_end(const Fd& fd, const std::filesystem::path& path) const {
   return std::any_of(roots_.begin(), roots_.end(),

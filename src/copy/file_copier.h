@@ -1,5 +1,5 @@
-// Copies files by several workers, verified on the way, made durable in the background: large ones by
-// an fsync each, small ones by one flush of their file system at the end, where that covers them
+// Copies files by several workers, verified on the way, made durable in the background: large ones
+// by an fsync each, small ones by one flush of their file system at the end, where that covers them
 // (base/file_system_sync.h), and with their directories.
 //
 // The source is read once: a file is shared with the source where the file system can (FICLONE),

@@ -74,8 +74,8 @@ TEST_F(FileCopierTest, ManySmallFilesBelowARootBecomeDurableTogether) {
   copier.add_root(root_);
   copier.add_directory(root_ / "below");
   for (int i = 0; i < 200; ++i) {
-    copier.submit(task_for(std::string(static_cast<std::size_t>(i) * 50, 'x'),
-                           "below/" + std::to_string(i)));
+    copier.submit(
+        task_for(std::string(static_cast<std::size_t>(i) * 50, 'x'), "below/" + std::to_string(i)));
   }
   copier.submit(task_for(std::string(std::size_t{3} << 20, 'y'), "below/large"));
   copier.wait();
