@@ -84,11 +84,12 @@ void ClusterUpload::copy_data_directory() {
   const auto begun = UploadTime::now();
   const fs::path data = facts_.data_directory();
   stored::ArchiveSet& archives = add_set(0);
-  const UploadedTree tree{.source = {.root = data,
-                                     .is_copied = copied_from_data_directory(list_tablespaces_inside(
-                                         data, info_.tablespaces, FilesLie::here)),
-                                     .is_data_directory = true},
-                          .prefix = {}};
+  const UploadedTree tree{
+      .source = {.root = data,
+                 .is_copied = copied_from_data_directory(
+                     list_tablespaces_inside(data, info_.tablespaces, FilesLie::here)),
+                 .is_data_directory = true},
+      .prefix = {}};
   const double serial = upload_tree(tree, upload_options(), archives, damage_);
   // What follows is in the last of its archives.
   archives.close_all_but_last();

@@ -184,8 +184,7 @@ void CopiedCluster::begin_copy(const BackupJob& job, const std::string& method,
   }
 }
 
-void CopiedCluster::require_dropped(const BackupInfo& info,
-                                    const catalogue::Tablespace& tablespace,
+void CopiedCluster::require_dropped(const BackupInfo& info, const catalogue::Tablespace& tablespace,
                                     const std::string& where) const {
   if (!has_tablespace(tablespace.oid)) return;
   throw Error(ErrorKind::not_found,

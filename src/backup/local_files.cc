@@ -119,8 +119,8 @@ void LocalFiles::copy_data_directory(BackupJob& job, LocalCopy& copy) {
   const LocalTree tree{.source = data,
                        .destination = store_.directories(job.info.id).data_directory,
                        .references = references_.trees_of(0),
-                       .is_copied = copied_from_data_directory(list_tablespaces_inside(
-                           data, job.info.tablespaces, FilesLie::here)),
+                       .is_copied = copied_from_data_directory(
+                           list_tablespaces_inside(data, job.info.tablespaces, FilesLie::here)),
                        .prefix = {},
                        .bandwidth_limit = request_.bandwidth_limit};
   steps_->run(steps_->take(1), "pgdata",
@@ -164,8 +164,7 @@ CopyFacts LocalFiles::copy(BackupJob& job) {
                               [&](const std::string& source, const fs::path& destination) {
                                 return copy.copy_file(source, destination);
                               });
-    for (CopiedItem& item :
-         singles.copy_outside_files(outside, steps_->take(outside.size()))) {
+    for (CopiedItem& item : singles.copy_outside_files(outside, steps_->take(outside.size()))) {
       items_.push_back(std::move(item));
     }
     if (cluster_.is_exclusive()) singles.copy_label(cluster_.data_directory(), steps_->take(1));

@@ -278,8 +278,8 @@ CopyFacts RsyncFiles::copy(BackupJob& job) {
     const RsyncCopyOptions options = copy_options(job);
     steps_.emplace(RsyncCopy::kStepsOfTree * (job.info.tablespaces.size() + 1) +
                    cluster_.facts().outside_files().size() + (cluster_.is_exclusive() ? 2 : 1));
-    RsyncCopy copy(run_, options, store_.directories(job.info.id).data_directory.parent_path(), *steps_, job.progress,
-                   server_.interrupt(), [this] { require_going_on(); });
+    RsyncCopy copy(run_, options, store_.directories(job.info.id).data_directory.parent_path(),
+                   *steps_, job.progress, server_.interrupt(), [this] { require_going_on(); });
     copy_everything(job, copy);
     job.progress.end();
     cluster_.require_alive();

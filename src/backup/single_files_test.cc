@@ -42,9 +42,8 @@ class SingleFilesOfACluster : public testing::Test {
 
 TEST_F(SingleFilesOfACluster, AreCopiedIntoTheRootOfTheDataDirectory) {
   const std::vector<CopiedItem> items = files().copy_outside_files(outside_, 1);
-  EXPECT_THAT(copied_,
-              ElementsAre(Pair("/etc/pg/postgresql.conf", "/backup/data/postgresql.conf"),
-                          Pair("/etc/pg/pg_ident.conf", "/backup/data/pg_ident.conf")));
+  EXPECT_THAT(copied_, ElementsAre(Pair("/etc/pg/postgresql.conf", "/backup/data/postgresql.conf"),
+                                   Pair("/etc/pg/pg_ident.conf", "/backup/data/pg_ident.conf")));
   ASSERT_EQ(items.size(), 2U);
   EXPECT_EQ(items[0].label, "config_file");
   EXPECT_EQ(items[0].copy_seconds, items[0].serial_seconds);

@@ -18,8 +18,7 @@ WorkerPool::WorkerPool(std::size_t worker_count)
   workers_ = start_threads(
       worker_count, [this](std::size_t) { run(); },
       [&](const Error& error) {
-        log::warning("barman.threads", "fewer than {} threads: {}", worker_count,
-                     error.describe());
+        log::warning("barman.threads", "fewer than {} threads: {}", worker_count, error.describe());
       });
 }
 

@@ -62,7 +62,8 @@ TEST(WorkerPool, WithoutOneThreadIsAnErrorAndNoWait) {
 
 TEST(StartThreads, GivesEachItsNumber) {
   std::array<std::atomic<int>, 3> seen{};
-  start_threads(3, [&](std::size_t number) { ++seen.at(number); }, [](const Error&) {});
+  start_threads(
+      3, [&](std::size_t number) { ++seen.at(number); }, [](const Error&) {});
   for (const std::atomic<int>& count : seen) EXPECT_EQ(count, 1);
 }
 

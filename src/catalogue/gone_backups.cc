@@ -31,7 +31,8 @@ std::set<BackupId> find_gone(const Catalogue& catalogue, const std::vector<Backu
     if (!backup.is_copy_done() || !backup.begin_wal || backup.type() == BackupType::snapshot) {
       continue;
     }
-    const bool is_there = find_status(catalogue.base_directory(backup.id), Links::refuse).has_value();
+    const bool is_there =
+        find_status(catalogue.base_directory(backup.id), Links::refuse).has_value();
     (is_there ? present : missing).push_back(&backup);
   }
   const auto has_wal = [&](const BackupInfo* backup) { return has_first_wal(locations, *backup); };
@@ -46,7 +47,8 @@ std::set<BackupId> find_gone(const Catalogue& catalogue, const std::vector<Backu
 
 std::string describe_gone(const BackupInfo& backup, std::string_view server_name) {
   return fmt::format(
-      "backup {} is gone: its directory and its WAL were removed by another program, which has left "
+      "backup {} is gone: its directory and its WAL were removed by another program, which has "
+      "left "
       "its metadata. 'barman delete {} {}' removes them, too",
       backup.id.value, server_name, backup.id.value);
 }

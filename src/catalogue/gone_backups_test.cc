@@ -22,7 +22,8 @@ const BackupId kYoungestOne{"20261103T000000"};
 class GoneBackups : public testing::Test {
  protected:
   GoneBackups() {
-    for (const auto& [id, number] : {std::pair(kOldestOne, 2), {kMiddleOne, 4}, {kYoungestOne, 6}}) {
+    for (const auto& [id, number] :
+         {std::pair(kOldestOne, 2), {kMiddleOne, 4}, {kYoungestOne, 6}}) {
       BackupInfo info = make_backup(id.value, wal(number), wal(number));
       info.version = 150000;
       catalogue_.save(info);

@@ -56,8 +56,8 @@ class Prefetcher {
   void run() {
     // One connection does the work of all, only slower.
     const std::vector<std::jthread> threads = start_threads(
-        std::min(request_.limit, kConnections), [this](std::size_t number) { run_connection(number); },
-        [](const Error&) {});
+        std::min(request_.limit, kConnections),
+        [this](std::size_t number) { run_connection(number); }, [](const Error&) {});
   }
 
  private:

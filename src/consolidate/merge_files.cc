@@ -60,6 +60,7 @@ class MergeOfFiles final : public ChainMerge {
     // The copier, which can share blocks with the chain, puts the files into the directories.
     const std::unique_ptr<stored::BackupWriter> writer = store.create(target.id, options);
     directories_ = store.directories(target.id);
+    copier.add_root(catalogue_.base_directory(target.id));
     if (!chain_.has_random_access()) {
       const std::vector<stored::ChainMember>& members = chain_.members();
       passed_.emplace(std::vector(members.begin() + 1, members.end()),

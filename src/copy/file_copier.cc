@@ -15,6 +15,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/umask.h"
 #include "copy/verified_read.h"
 #include "pipeline/bulk_writer.h"
 
@@ -74,6 +75,7 @@ FileCopier::FileCopier(const CopyOptions& options, Progress& progress, const Int
       progress_(progress),
       interrupt_(interrupt),
       throttle_(options.bandwidth_limit),
+      umask_(current_umask()),
       flushers_(kFlusherCount),
       workers_(options.worker_count) {}
 
@@ -84,6 +86,13 @@ void FileCopier::submit(CopyTask task) {
   workers_.submit([this, task = std::move(task)] { copy(task); });
 }
 
+void FileCopier::add_root(const std::filesystem::path& path) { roots_.emplace_back(path); }
+
+bool FileCopier::is_flushed_at_end(const Fd& fd, const std::filesystem::path& path) const {
+  return std::any_of(roots_.begin(), roots_.end(),
+                     [&](const Root& root) { return root.file_system.covers(fd, path); });
+}
+
 void FileCopier::add_directory(std::filesystem::path path) {
   directories_.push_back(std::move(path));
 }
@@ -91,9 +100,17 @@ void FileCopier::add_directory(std::filesystem::path path) {
 void FileCopier::wait() {
   workers_.wait();
   for (const std::filesystem::path& path : directories_) {
-    flush_later(open_file(path, O_RDONLY | O_DIRECTORY), path);
+    Fd directory = open_file(path, O_RDONLY | O_DIRECTORY);
+    if (!is_flushed_at_end(directory, path)) flush_later(std::move(directory), path);
   }
   flushers_.wait();
+  for (const Root& root : roots_) {
+    const Fd directory = open_file(root.path, O_RDONLY | O_DIRECTORY);
+    if (!root.file_system.covers(directory, root.path)) continue;
+    root.file_system.sync();
+    // Old kernels do not tell in it that the journal could not be written.
+    sync_fd(directory, root.path);
+  }
 }
 
 void FileCopier::flush_later(Fd fd, const std::filesystem::path& path) {
@@ -107,14 +124,7 @@ void FileCopier::flush_later(Fd fd, const std::filesystem::path& path) {
 void FileCopier::copy(const CopyTask& task) {
   interrupt_.throw_if_requested();
   if (flushers_.has_failed()) return;  // wait() tells
-  if (task.updates_existing) separate(task.destination);
-  const int how = task.updates_existing ? O_RDWR | O_CREAT | O_NOFOLLOW
-                                        : O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
-  Fd destination = open_file(task.destination, how, task.mode);
-  // The umask must not take away what the cluster's own files grant.
-  if (::fchmod(destination.get(), task.mode) != 0) {
-    throw_errno(fmt::format("cannot set permissions of \"{}\"", task.destination.string()));
-  }
+  Fd destination = create(task);
   if (!task.updates_existing || !is_right_already(destination, task)) {
     const std::unique_ptr<stored::ContentFile> source = open_source(task);
     PresentFile present(destination, task.destination);
@@ -134,7 +144,33 @@ void FileCopier::copy(const CopyTask& task) {
       throw_errno(fmt::format("cannot set the time of \"{}\"", task.destination.string()));
     }
   }
-  flush_later(std::move(destination), task.destination);
+  if (task.size_bytes < pipeline::BulkWriter::kMinimumSize &&
+      is_flushed_at_end(destination, task.destination)) {
+    destination.close(task.destination);
+  } else {
+    flush_later(std::move(destination), task.destination);
+  }
+}
+
+Fd FileCopier::create(const CopyTask& task) const {
+  if (!task.updates_existing) {
+    constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    Fd created(::open(task.destination.c_str(), kNew, task.mode));
+    if (created.is_open() && (task.mode & umask_) == 0) return created;
+    if (!created.is_open() && errno != EEXIST) {
+      throw_errno(fmt::format("cannot open \"{}\"", task.destination.string()));
+    }
+  } else {
+    separate(task.destination);
+  }
+  const int how = task.updates_existing ? O_RDWR | O_CREAT | O_NOFOLLOW
+                                        : O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+  Fd destination = open_file(task.destination, how, task.mode);
+  // The umask must not take away what the cluster's own files grant.
+  if (::fchmod(destination.get(), task.mode) != 0) {
+    throw_errno(fmt::format("cannot set permissions of \"{}\"", task.destination.string()));
+  }
+  return destination;
 }
 
 void FileCopier::copy_content(stored::ContentFile& source, const Fd& destination,

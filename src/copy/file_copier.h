@@ -1,4 +1,6 @@
-// Copies files by several workers, verified on the way, made durable in the background.
+// Copies files by several workers, verified on the way, made durable in the background: large ones
+// by an fsync each, small ones by one flush of their file system at the end, where that covers them
+// (base/file_system_sync.h), and with their directories.
 //
 // The source is read once: a file is shared with the source where the file system can (FICLONE),
 // else copied by the kernel when nothing says what it must contain, else through a buffer while its
@@ -10,12 +12,15 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "base/fd.h"
+#include "base/file_system_sync.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/throttle.h"
@@ -35,6 +40,8 @@ class FileCopier {
   FileCopier(const CopyOptions& options, Progress& progress, const Interrupt& interrupt);
 
   void submit(CopyTask task);
+  // Before the first file: an existing directory below which files will come.
+  void add_root(const std::filesystem::path& path);
   // Copies in the calling thread; durable with wait() like the others.
   void copy(const CopyTask& task);
   // To be flushed at the end, when its entries are complete.
@@ -60,6 +67,8 @@ class FileCopier {
   void update_content(stored::ContentFile& source, const Fd& destination, const CopyTask& task);
   std::uint64_t write_differences(const Fd& destination, Bytes data, std::uint64_t offset,
                                   const CopyTask& task);
+  Fd create(const CopyTask& task) const;
+  bool is_flushed_at_end(const Fd& fd, const std::filesystem::path& path) const;
   void flush_later(Fd fd, const std::filesystem::path& path);
 
   CopyOptions options_;
@@ -69,6 +78,14 @@ class FileCopier {
   std::atomic<bool> can_share_ = true;
   std::atomic<std::uint64_t> kept_bytes_ = 0;
   Throttle throttle_;
+  const mode_t umask_;
+  // One a file system, with the directories that are flushed with it.
+  struct Root {
+    explicit Root(const std::filesystem::path& root) : file_system(root), path(root) {}
+    FileSystemSync file_system;
+    std::filesystem::path path;
+  };
+  std::deque<Root> roots_;
   std::vector<std::filesystem::path> directories_;
   // fsync of finished files runs beside the copying, and concurrent ones share the commits of the
   // file system's journal.

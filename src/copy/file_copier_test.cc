@@ -69,6 +69,26 @@ TEST_F(FileCopierTest, ACopyHasTheContentTheModeAndTheTimeOfItsSource) {
   }
 }
 
+// Without an fsync of its own, when a flush of the file system covers it.
+TEST_F(FileCopierTest, ManySmallFilesBelowARootBecomeDurableTogether) {
+  NoProgress progress;
+  FileCopier copier({.worker_count = 3}, progress, {});
+  fs::create_directories(root_ / "below");
+  copier.add_root(root_);
+  copier.add_directory(root_ / "below");
+  for (int i = 0; i < 200; ++i) {
+    copier.submit(
+        task_for(std::string(static_cast<std::size_t>(i) * 50, 'x'), "below/" + std::to_string(i)));
+  }
+  copier.submit(task_for(std::string(std::size_t{3} << 20, 'y'), "below/large"));
+  copier.wait();
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(get_file(root_ / "below" / std::to_string(i)).size(),
+              static_cast<std::size_t>(i) * 50);
+  }
+  EXPECT_EQ(get_file(root_ / "below/large").size(), std::size_t{3} << 20);
+}
+
 TEST_F(FileCopierTest, WhatIsNotTheFileOfTheManifestIsRefusedByName) {
   const std::string content(100'000, 'x');
   CopyTask damaged = task_for(content);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -18,10 +19,17 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kNoTimeout = -1;
+// Also of the pipe: what an unprivileged process may have.
+constexpr std::size_t kSendSize = std::size_t{1} << 20;
+
+// What can be read of it at once becomes the packets of ssh. sshd there, whose buffer grows by the
+// size of a packet when tar is slower than ssh, copies all of it each time: many small packets cost
+// it more than anything else. Only a hint.
+void enlarge(const Fd& pipe) { ::fcntl(pipe.get(), F_SETPIPE_SZ, static_cast<int>(kSendSize)); }
 
 }  // namespace
 
-// What tar reads there.
+// What tar reads there. Small pieces wait until they are worth a packet.
 class TarSender::Pipe final : public pipeline::Sink {
  public:
   Pipe(const Host& host, fs::path directory, bool is_compressed, const Interrupt& interrupt)
@@ -35,12 +43,42 @@ class TarSender::Pipe final : public pipeline::Sink {
             untar_command(directory_, is_compressed),
             {.input = pipe_.read_end.get(), .output = nothing_.get(), .error = errors_.get()})) {
     pipe_.read_end = Fd();
+    enlarge(pipe_.write_end);
     if (::fcntl(pipe_.write_end.get(), F_SETFL, O_NONBLOCK) != 0) {
       throw_errno("cannot prepare a pipe");
     }
   }
 
   void write(Bytes data) override {
+    while (!data.empty()) {
+      if (gathered_.empty() && data.size() >= kSendSize) {
+        const Bytes whole = data.first(data.size() - data.size() % kSendSize);
+        send(whole);
+        data = data.subspan(whole.size());
+        continue;
+      }
+      const Bytes part = data.first(std::min(data.size(), kSendSize - gathered_.size()));
+      gathered_.insert(gathered_.end(), part.begin(), part.end());
+      data = data.subspan(part.size());
+      if (gathered_.size() == kSendSize) send_gathered();
+    }
+  }
+
+  void finish() override {
+    send_gathered();
+    pipe_.write_end = Fd();
+    const std::optional<int> exit_code = tar_.wait_unless_interrupted(interrupt_);
+    if (!exit_code) interrupt_.throw_if_requested();
+    if (exit_code != 0) fail(exit_code.value_or(-1));
+  }
+
+ private:
+  void send_gathered() {
+    send(gathered_);
+    gathered_.clear();
+  }
+
+  void send(Bytes data) {
     while (!data.empty()) {
       if (wait_for_fd(pipe_.write_end.get(), WaitFor::writable, kNoTimeout, interrupt_) ==
           WaitResult::interrupted) {
@@ -54,14 +92,6 @@ class TarSender::Pipe final : public pipeline::Sink {
     }
   }
 
-  void finish() override {
-    pipe_.write_end = Fd();
-    const std::optional<int> exit_code = tar_.wait_unless_interrupted(interrupt_);
-    if (!exit_code) interrupt_.throw_if_requested();
-    if (exit_code != 0) fail(exit_code.value_or(-1));
-  }
-
- private:
   // Nobody reads any more.
   [[noreturn]] void end() {
     pipe_.write_end = Fd();
@@ -82,6 +112,7 @@ class TarSender::Pipe final : public pipeline::Sink {
   const fs::path directory_;
   const Interrupt interrupt_;
   PipeEnds pipe_;
+  std::vector<std::byte> gathered_;
   const Fd errors_;
   const Fd nothing_;
   ChildProcess tar_;

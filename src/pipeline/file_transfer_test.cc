@@ -44,8 +44,8 @@ TEST(FileTransfer, LinksWithinAFileSystem) {
   ASSERT_EQ(::stat(original.c_str(), &a), 0);
   ASSERT_EQ(::stat(other.c_str(), &b), 0);
   EXPECT_EQ(a.st_ino, b.st_ino);
-  EXPECT_TRUE(is_same_content(open_file(original, O_RDONLY), original,
-                              open_file(other, O_RDONLY), other));
+  EXPECT_TRUE(
+      is_same_content(open_file(original, O_RDONLY), original, open_file(other, O_RDONLY), other));
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <ctime>
 
@@ -15,6 +14,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/umask.h"
 
 namespace barman::pipeline {
 namespace {
@@ -23,25 +23,6 @@ namespace fs = std::filesystem;
 
 // More do not make a batch cheaper, and other threads have nothing to do meanwhile.
 constexpr std::size_t kMaxFilesInBatch = 64;
-constexpr mode_t kAllPermissions = 0777;
-
-// The umask of this process; where it is not told, all that it could take away. umask(2) tells it
-// only by changing it, which other threads would notice.
-mode_t current_umask() {
-  constexpr std::string_view kLabel = "Umask:";
-  const std::string text = find_and_read_file("/proc/self/status").value_or("");
-  std::size_t begin = text.find(kLabel);
-  if (begin == std::string::npos) return kAllPermissions;
-  begin = text.find_first_not_of(" \t", begin + kLabel.size());
-  mode_t value = 0;
-  constexpr int kOctal = 8;
-  if (begin == std::string::npos ||
-      std::from_chars(text.data() + begin, text.data() + text.size(), value, kOctal).ec !=
-          std::errc()) {
-    return kAllPermissions;
-  }
-  return value & kAllPermissions;
-}
 
 void remove_old_file(const NewFile& file) {
   struct stat status = {};

@@ -13,7 +13,6 @@
 #include "postgres/version_facts.h"
 #include "postgres/versions.h"
 #include "restore/recovery_settings.h"
-#include "restore/recovery_target.h"
 #include "restore/refuse_places.h"
 #include "wal_archive/wal_selection.h"
 

@@ -332,8 +332,7 @@ TEST(BuildPlan, TellsThatTheArchiveGoesOnElsewhere) {
   given.timelines.histories[wal::TimelineId{2}] = {
       wal::TimelineId{2}, {{wal::TimelineId{1}, wal::Lsn{5 * kSegmentBytes}, ""}}};
   given.timelines.last_segments[wal::TimelineId{2}] = "000000020000000000000005";
-  EXPECT_THAT(plan_of(given, request()).warnings,
-              ElementsAre(HasSubstr("--target-tli latest")));
+  EXPECT_THAT(plan_of(given, request()).warnings, ElementsAre(HasSubstr("--target-tli latest")));
 }
 
 // Timeline 2 begins in segment 5 of timeline 1.

@@ -43,6 +43,10 @@ class LocalDestination final : public Destination {
       }
     }
     prepare_tablespaces();
+    copier_.add_root(plan_.destination);
+    for (const TablespacePlan& tablespace : plan_.tablespaces) {
+      copier_.add_root(tablespace.location);
+    }
   }
 
   void begin_tree(const copy::TreeCopy& tree) override {

@@ -173,6 +173,7 @@ TEST_F(RemoteRestore, EveryCompressionOfBackupsAndWalBecomesACluster) {
                                           "\xfd"
                                           "7zXZ"},
                                          {"gzip", "client", "zstd", "", kEncrypted},
+                                         {"lz4", "client", "lz4", "", kEncrypted},
                                          {"none", "client", "none", "", kEncrypted}};
   for (const RemoteForm& form : forms) {
     SCOPED_TRACE(form.algorithm + " " + form.location + " " + form.wal);
