@@ -135,7 +135,8 @@ TEST(Page, IsReadAsCommandsAndWhatTheyPrint) {
       file,
       "<!-- needs: ssh on backup pg new -->\nText.\n\n<!-- fails -->\n```console\n"
       "barman@backup$ barman check \\\n  main\nServer main:\n...\npostgres=# SELECT 1;\n```\n"
-      "<!-- stdin root@pg# tee /etc/x -->\n```\none\n```\n<!-- not run: no reason -->\n```console\nroot@pg# "
+      "<!-- stdin root@pg# tee /etc/x -->\n```\none\n```\n<!-- not run: no reason "
+      "-->\n```console\nroot@pg# "
       "false\n```\n");
   const Page page = load_page(file);
   EXPECT_EQ(page.setup, "ssh");
