@@ -257,7 +257,8 @@ std::vector<CommandSpec> wal_command_specs() {
       {.name = "rebuild-xlogdb",
        .summary = "write the WAL index anew from the archived files",
        .description =
-           "When xlog.db is lost or damaged, or WAL files were put into the archive or taken out of "
+           "When xlog.db is lost or damaged, or WAL files were put into the archive or taken out "
+           "of "
            "it by hand: every file there is read for its size and time. The archive itself is not "
            "changed.",
        .servers = {.arity = ServerArity::multiple,

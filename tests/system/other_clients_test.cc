@@ -24,12 +24,13 @@ constexpr const char* kRepmgr = "/usr/lib/postgresql/15/bin/repmgr";
 
 StreamingSite::Options options_for_repmgr() {
   const fs::path debian = get_debian_version(15).bin_directory;
-  return {.postgres = {.major = 15,
-                       .bin_directory = debian,
-                       .settings = {{"shared_preload_libraries", fs::exists(kRepmgr) ? "repmgr" : ""},
-                                    {"hot_standby", "on"},
-                                    {"max_wal_senders", "10"}},
-                       .tablespaces = {"fast"}}};
+  return {
+      .postgres = {.major = 15,
+                   .bin_directory = debian,
+                   .settings = {{"shared_preload_libraries", fs::exists(kRepmgr) ? "repmgr" : ""},
+                                {"hot_standby", "on"},
+                                {"max_wal_senders", "10"}},
+                   .tablespaces = {"fast"}}};
 }
 
 class Repmgr : public testing::Test {

@@ -135,7 +135,8 @@ TEST(Page, IsReadAsCommandsAndWhatTheyPrint) {
       file,
       "<!-- needs: ssh on backup pg new -->\nText.\n\n<!-- fails -->\n```console\n"
       "barman@backup$ barman check \\\n  main\nServer main:\n...\npostgres=# SELECT 1;\n```\n"
-      "<!-- stdin root@pg# tee /etc/x -->\n```\none\n```\n<!-- not run: no reason -->\n```console\nroot@pg# "
+      "<!-- stdin root@pg# tee /etc/x -->\n```\none\n```\n<!-- not run: no reason "
+      "-->\n```console\nroot@pg# "
       "false\n```\n");
   const Page page = load_page(file);
   EXPECT_EQ(page.setup, "ssh");
@@ -166,6 +167,32 @@ TEST(Documents, HoldNoBlockThatNobodyRunsWithoutAReason) {
     for (const std::string& name : pages_in(directory)) files.push_back(directory / (name + ".md"));
   }
   for (const fs::path& file : files) EXPECT_NO_THROW(load_page(kRepository / file)) << file;
+}
+
+TEST(Documents, AreInTheIndexAndOnTheSite) {
+  const std::string index = read_text(kRepository / "docs" / "index.md");
+  const std::string site = read_text(kRepository / "mkdocs.yml");
+  for (const std::string& name : pages_in("docs")) {
+    EXPECT_NE(index.find("(" + name + ".md)"), std::string::npos) << name;
+    EXPECT_NE(site.find(": " + name + ".md\n"), std::string::npos) << name;
+  }
+}
+
+// What a reader sees of it: no comments, no fences, no empty lines.
+TEST(Runbooks, AreAtMostAScreen) {
+  for (const std::string& name : runbooks()) {
+    int shown = 0;
+    bool is_hidden = false;
+    for (const std::string& line :
+         split(read_text(kRepository / "docs" / "runbooks" / (name + ".md")), '\n')) {
+      if (line == "<!--") is_hidden = true;
+      if (!is_hidden && !line.empty() && !line.starts_with("<!-- ") && !line.starts_with("```")) {
+        ++shown;
+      }
+      if (line == "-->") is_hidden = false;
+    }
+    EXPECT_LE(shown, 50) << name;
+  }
 }
 
 class Runbook : public testing::TestWithParam<std::string> {};
