@@ -111,7 +111,6 @@ void SilentStore::expect_ends(const StoreProxy::Fault& fault) {
     SCOPED_TRACE(one.words.front());
     const auto result = one.command.wait(std::chrono::seconds(60));
     ASSERT_TRUE(result) << "it waits for ever";
-    fmt::print("[ TIME ] {}: {} ms\n", one.words.front(), result->duration.count());
     if (one.words.front() != "show-backup") {
       EXPECT_NE(result->exit_code, 0) << result->out << result->err;
     }
