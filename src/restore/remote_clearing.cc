@@ -73,9 +73,9 @@ Fd list_file(const std::vector<std::string>& fields) {
   return file;
 }
 
-class SentFile final : public pipeline::Sink {
+class KeptContent final : public pipeline::Sink {
  public:
-  explicit SentFile(std::uintmax_t most_bytes) : most_bytes_(most_bytes) {}
+  explicit KeptContent(std::uintmax_t most_bytes) : most_bytes_(most_bytes) {}
   void write(Bytes data) override {
     if (bytes_.size() + data.size() > most_bytes_)
       throw Error(ErrorKind::corrupt, "it is larger than expected");
@@ -195,7 +195,7 @@ bool RemoteClearing::is_received(const std::string& name) const {
                    interrupt_, fmt::format("cannot read \"{}\"", path.string()));
     const std::optional<std::string> sent = answer_behind_mark(answer.read_output());
     if (!sent) return false;
-    SentFile content(kLargest);
+    KeptContent content(kLargest);
     const auto reader = compression::make_detecting_decompressor(content, path.string());
     reader->write(as_bytes(*sent));
     reader->finish();
