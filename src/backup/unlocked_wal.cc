@@ -46,10 +46,10 @@ void remove_unlocked_wal(const server::Server& server, catalogue::BackupListRead
   }
   const wal_archive::RemovedWals removed = wal_archive::remove_wals(server, plan);
   if (!removed.names.empty()) {
-    messages.info(fmt::format("{} WAL files of server {}, from {} to {}, were removed: nobody needs "
-                              "them, and their locks have ended",
-                              removed.names.size(), server.name(), removed.names.front(),
-                              removed.names.back()));
+    messages.info(fmt::format(
+        "{} WAL files of server {}, from {} to {}, were removed: nobody needs "
+        "them, and their locks have ended",
+        removed.names.size(), server.name(), removed.names.front(), removed.names.back()));
   }
   if (!removed.left.empty()) messages.info(removed.left);
 }

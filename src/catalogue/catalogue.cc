@@ -18,10 +18,7 @@
 #include "base/json_text.h"
 #include "base/log.h"
 #include "base/log_components.h"
-#include "base/nearest.h"
 #include "base/text.h"
-#include "catalogue/backup_order.h"
-#include "catalogue/backup_word.h"
 #include "catalogue/cloud_catalogue.h"
 #include "catalogue/gone_backups.h"
 
@@ -105,47 +102,6 @@ std::optional<FileStamp> stamp_of(const fs::path& path) {
                    .size_bytes = status.st_size,
                    .modified_ns = nanoseconds(status.st_mtim),
                    .changed_ns = nanoseconds(status.st_ctim)};
-}
-
-Error no_backups(std::string_view word, std::string_view server_name, std::size_t count) {
-  const Error unknown = unknown_backup(word, server_name);
-  const std::string there_are =
-      count == 0 ? fmt::format("Server '{}' has no backups.", server_name)
-                 : fmt::format(
-                       "Server '{}' has no complete backup ('barman list-backups {}' shows "
-                       "what became of the others).",
-                       server_name, server_name);
-  return {unknown.kind(), unknown.message(),
-          fmt::format("{} Take one: 'barman backup {}'.", there_are, server_name)};
-}
-
-// nullptr when there is none.
-template <typename Iterator, typename Predicate>
-const BackupInfo* first_of(Iterator begin, Iterator end, const Predicate& matches) {
-  const auto found =
-      std::find_if(begin, end, [&](const BackupInfo* const backup) { return matches(*backup); });
-  return found == end ? nullptr : *found;
-}
-
-const BackupInfo* find_named(const std::vector<BackupInfo>& backups, std::string_view name) {
-  std::vector<const BackupInfo*> named;
-  for (const BackupInfo& backup : backups) {
-    if (backup.is_copy_done() && backup.backup_name == name) named.push_back(&backup);
-  }
-  if (named.size() <= 1) return named.empty() ? nullptr : named.front();
-  std::string ids;
-  for (const BackupInfo* const backup : named) ids += " " + backup->id.value;
-  throw Error(
-      ErrorKind::conflict,
-      fmt::format("Multiple backups found matching name '{}' (try using backup ID instead):{}",
-                  name, ids));
-}
-
-bool is_answer(const BackupInfo& backup, BackupWord word) {
-  if (word == BackupWord::newest_failed) return backup.status == BackupStatus::failed;
-  if (!backup.is_copy_done()) return false;
-  if (word != BackupWord::newest_full) return true;
-  return backup.type() == BackupType::full || backup.type() == BackupType::rsync;
 }
 
 bool is_before_wanted(const BackupInfo& backup, const BackupId& wanted) {
@@ -535,54 +491,6 @@ void Catalogue::write_annotation(const BackupId& id, std::string_view key,
 void Catalogue::remove_annotation(const BackupId& id, std::string_view key) const {
   if (is_named(old_annotation_path(id, key))) remove_durably(old_annotation_path(id, key));
   if (is_named(annotation_path(id, key))) remove_durably(annotation_path(id, key));
-}
-
-namespace {
-
-// Two letters at most: IDs are like each other.
-std::string nearest_backup(const BackupList& list, std::string_view word) {
-  constexpr std::size_t kMost = 2;
-  std::vector<std::string_view> known = {"latest", "last",        "latest-full", "last-full",
-                                         "oldest", "last-failed", "first"};
-  for (const BackupInfo& backup : list.backups) {
-    known.emplace_back(backup.id.value);
-    if (backup.backup_name) known.emplace_back(*backup.backup_name);
-  }
-  return did_you_mean(word, known, kMost);
-}
-
-}  // namespace
-
-const BackupInfo& resolve_backup(const BackupList& list, const Annotations& annotations,
-                                 std::string_view word, std::string_view server_name) {
-  const std::vector<BackupInfo>& backups = list.backups;
-  const BackupInfo* found = nullptr;
-  const std::optional<BackupWord> asked = parse_backup_word(word);
-  const auto matches = [&](const BackupInfo& backup) {
-    return is_answer(backup, *asked) && !annotations.being_deleted.contains(backup.id);
-  };
-  if (const std::optional<BackupId> id = parse_backup_id(word)) {
-    found = list.find(*id);
-    const BrokenBackup* const broken = list.find_broken(*id);
-    if (found == nullptr && broken != nullptr) throw Error(ErrorKind::corrupt, broken->reason);
-  } else if (asked == BackupWord::oldest) {
-    const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
-    found = first_of(by_age.begin(), by_age.end(), matches);
-  } else if (asked && asked != BackupWord::automatic) {
-    const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
-    found = first_of(by_age.rbegin(), by_age.rend(), matches);
-  } else {
-    found = find_named(backups, word);
-  }
-  if (found != nullptr) return *found;
-  if (!asked) throw unknown_backup(word, server_name, nearest_backup(list, word));
-  if (asked == BackupWord::newest_failed || !list.broken.empty()) {
-    throw unknown_backup(word, server_name);
-  }
-  const bool has_any = std::any_of(backups.begin(), backups.end(),
-                                   [](const BackupInfo& backup) { return backup.is_copy_done(); });
-  if (has_any) throw unknown_backup(word, server_name);
-  throw no_backups(word, server_name, backups.size());
 }
 
 const BackupInfo* find_backup(const std::vector<BackupInfo>& backups, const BackupId& id) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "catalogue/test_support.h"
 
 namespace barman::catalogue {
@@ -63,6 +64,12 @@ TEST_F(GoneBackups, AreSetAsideWithoutFilesAndWithoutWal) {
     EXPECT_THAT(ids(reader.read().gone), ElementsAre(kOldestOne.value));
   }
   EXPECT_EQ(catalogue_.resolve("oldest").id, kMiddleOne);
+  try {
+    resolve_backup(list, {}, kOldestOne.value, "main");
+    FAIL() << "it was found";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.hint(), testing::HasSubstr("is gone"));
+  }
 }
 
 // A disk that is not mounted must not cost a backup the WAL that it needs.

@@ -121,8 +121,7 @@ void run_list_backups(CommandContext& context) {
     }
     std::optional<double> newest_wal_mtime;
     output::write_backup_list(context.reporter, config.name,
-                              list_rows(server, known, newest_wal_mtime),
-                              output::ListStyle::full);
+                              list_rows(server, known, newest_wal_mtime), output::ListStyle::full);
   });
 }
 

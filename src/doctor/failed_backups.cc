@@ -33,8 +33,7 @@ std::vector<BackupInfo> list_superseded_failures(const std::vector<BackupInfo>& 
 
 void remove_superseded_failures(const server::Server& server, Messages& messages) {
   const catalogue::KnownBackups known = server.catalogue().load();
-  for (const BackupInfo& backup :
-       list_superseded_failures(known.list.backups, known.annotations)) {
+  for (const BackupInfo& backup : list_superseded_failures(known.list.backups, known.annotations)) {
     messages.info(fmt::format("Deleting FAILED backup {} of server {}: a later one is DONE",
                               backup.id.value, server.name()));
     backup::delete_backup(server, backup, messages);

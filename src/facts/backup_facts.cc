@@ -100,9 +100,9 @@ wal_archive::HistoryReader read_archived_history(Messages& messages, const serve
   };
 }
 
-std::optional<RetentionStatuses> list_retention_statuses(const server::Server& server,
-                                                         const std::vector<BackupInfo>& backups,
-                                                         const catalogue::Annotations& annotations) {
+std::optional<RetentionStatuses> list_retention_statuses(
+    const server::Server& server, const std::vector<BackupInfo>& backups,
+    const catalogue::Annotations& annotations) {
   if (!server.config().retention_policy) return std::nullopt;
   RetentionStatuses statuses;
   for (const catalogue::RetentionVerdict& verdict :

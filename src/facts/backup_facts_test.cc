@@ -46,9 +46,11 @@ TEST(BackupFacts, ABackupWithoutFilesIsAWarning) {
   std::filesystem::create_directories(server.catalogue().base_directory({"20261101T000000"}));
   RecordedMessages messages;
   EXPECT_THAT(load_and_warn(messages, server).list.backups, SizeIs(2));
-  EXPECT_THAT(messages.lines,
-              ElementsAre("WARNING: backup 20261102T000000 cannot be restored: its directory is "
-                          "missing. 'barman catalogue-check main' tells what can be recovered"));
+  EXPECT_THAT(
+      messages.lines,
+      ElementsAre("WARNING: backup 20261102T000000 has no files: its directory is missing. Mount "
+                  "the disk that it lies on; if its files are gone for good, 'barman delete main "
+                  "20261102T000000' removes the rest of it"));
 }
 
 TEST(BackupFacts, ADamagedIndexTellsHowToMendIt) {
@@ -101,8 +103,8 @@ TEST(BackupFacts, RetentionIsToldOfServersWithAPolicy) {
     std::filesystem::create_directories(site.make().catalogue().base_directory(backup.id));
   }
   site.config.retention_policy = config::RetentionPolicy{.count = 1};
-  const auto statuses = list_retention_statuses(
-      site.make(), backups, site.make().catalogue().list_annotations());
+  const auto statuses =
+      list_retention_statuses(site.make(), backups, site.make().catalogue().list_annotations());
   ASSERT_TRUE(statuses.has_value());
   EXPECT_EQ(statuses->at({"20261101T000000"}), catalogue::RetentionStatus::obsolete);
   EXPECT_EQ(statuses->at({"20261102T000000"}), catalogue::RetentionStatus::valid);

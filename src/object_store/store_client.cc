@@ -177,10 +177,10 @@ void StoreClient::fail(const StoreCall& call, const HttpAnswer& answer) const {
   const std::string object = fmt::format("\"{}\"", url_.text(call.key));
   if (!answer.is_whole()) {
     throw Error(ErrorKind::connection,
-                visible_text(fmt::format("{} {}: {} \"{}\": {} ({})", call.action, object,
-                                         answer.failure == HttpFailure::cut ? "no whole answer of"
-                                                                            : "cannot reach",
-                                         place(), answer.failure_text, call.operation)),
+                visible_text(fmt::format(
+                    "{} {}: {} \"{}\": {} ({})", call.action, object,
+                    answer.failure == HttpFailure::cut ? "no whole answer of" : "cannot reach",
+                    place(), answer.failure_text, call.operation)),
                 answer.failure == HttpFailure::unusable
                     ? authority_hint()
                     : "Look at the endpoint, the network and the proxy.");

@@ -283,7 +283,8 @@ class CountingStorage final : public Storage {
   };
   // Since the last call.
   Counts take_counts() {
-    return {.lists = lists_.exchange(0), .opens = opens_.exchange(0), .others = others_.exchange(0)};
+    return {
+        .lists = lists_.exchange(0), .opens = opens_.exchange(0), .others = others_.exchange(0)};
   }
 
   std::unique_ptr<pipeline::Sink> create(const std::string& key, IfPresent if_present) override {

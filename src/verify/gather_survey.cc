@@ -121,13 +121,12 @@ void survey_bucket(const server::Server& server, VerifyDepth depth, Progress& pr
   const std::string problem = catalogue::find_archive_problem(backup.info, *backup.objects);
   if (!problem.empty()) {
     const std::string place = server.catalogue().shown_directory(backup.info.id);
-    return add_damage(backup,
-                      fmt::format("it {} in the bucket, below \"{}/\"", problem, place),
+    return add_damage(backup, fmt::format("it {} in the bucket, below \"{}/\"", problem, place),
                       kLookAtBucket);
   }
-  const bool has_manifest = std::ranges::find(backup.objects->other_names,
-                                              std::string(catalogue::kManifestObject)) !=
-                            backup.objects->other_names.end();
+  const bool has_manifest =
+      std::ranges::find(backup.objects->other_names, std::string(catalogue::kManifestObject)) !=
+      backup.objects->other_names.end();
   if (depth == VerifyDepth::sizes || !has_manifest) {
     backup.not_looked_at = has_manifest ? "archives are there and were not read (--deep reads them)"
                                         : "archives are there, and no manifest tells what they "

@@ -39,7 +39,8 @@ std::optional<Timestamp> find_end_of_locks(const server::Server& server, const W
   // Nobody knows when somebody ends a legal hold.
   constexpr std::int64_t kDay = std::int64_t{86'400} * 1'000'000;
   const Timestamp tomorrow = {.microseconds = server.clock().now().microseconds + kDay};
-  if (lock && lock->has_legal_hold) return std::max(tomorrow, lock->retain_until.value_or(tomorrow));
+  if (lock && lock->has_legal_hold)
+    return std::max(tomorrow, lock->retain_until.value_or(tomorrow));
   return lock ? lock->retain_until : std::nullopt;
 }
 
@@ -63,12 +64,13 @@ std::string note_left(const server::Server& server, const WalArchive& archive,
     return fmt::format("{} cannot be removed yet, and {} until WAL is removed again: {}", files,
                        is_one ? "stays" : "stay", result.refusal);
   }
-  note_locked_wal(directory, LockedWal{.count = result.left.size(),
-                                       .first = result.left.front(),
-                                       .until = *until});
-  return fmt::format("{} {} locked in the bucket until {}: {} in the index, and cron removes {} then",
-                     files, is_one ? "is" : "are", shown_time(*until),
-                     is_one ? "it stays" : "they stay", is_one ? "it" : "them");
+  note_locked_wal(
+      directory,
+      LockedWal{.count = result.left.size(), .first = result.left.front(), .until = *until});
+  return fmt::format(
+      "{} {} locked in the bucket until {}: {} in the index, and cron removes {} then", files,
+      is_one ? "is" : "are", shown_time(*until), is_one ? "it stays" : "they stay",
+      is_one ? "it" : "them");
 }
 
 }  // namespace

@@ -130,8 +130,8 @@ WalStoredForm WalCoding::identify(const Fd& file, const fs::path& path) const {
 WalStoredForm WalCoding::identify(Bytes first_bytes) const {
   WalStoredForm form = identify_begin(first_bytes);
   if (!form.is_plain() || !is_custom_ || !magic_.empty()) return form;
-  form.is_custom = !looks_plain(as_text(first_bytes.first(
-      std::min(first_bytes.size(), kIdentifyingBytes))));
+  form.is_custom =
+      !looks_plain(as_text(first_bytes.first(std::min(first_bytes.size(), kIdentifyingBytes))));
   return form;
 }
 WalStoredForm WalCoding::identify_received(const Fd& file, const fs::path& path) const {

@@ -113,11 +113,10 @@ WalRemovalPlan plan_first_backup_purge(const catalogue::BackupList& list,
 WalRemovalPlan plan_unneeded_wal(const catalogue::BackupList& list,
                                  const std::set<catalogue::BackupId>& standalone) {
   if (!list.broken.empty()) return nothing_beside(list.broken.front());
-  const auto boundary = std::find_if(list.backups.begin(), list.backups.end(),
-                                     [&](const catalogue::BackupInfo& backup) {
-                                       return backup.is_copy_done() &&
-                                              !standalone.contains(backup.id);
-                                     });
+  const auto boundary = std::find_if(
+      list.backups.begin(), list.backups.end(), [&](const catalogue::BackupInfo& backup) {
+        return backup.is_copy_done() && !standalone.contains(backup.id);
+      });
   if (boundary == list.backups.end() || !boundary->begin_wal) {
     return nothing("no backup tells from where on WAL is needed");
   }

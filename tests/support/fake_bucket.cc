@@ -77,8 +77,7 @@ std::string FakeBucket::wal_name(unsigned number) const {
 }
 
 std::string FakeBucket::backup_info(unsigned number) const {
-  const std::uint64_t segment =
-      std::uint64_t{size_.wals} * number / std::max(size_.backups, 1U);
+  const std::uint64_t segment = std::uint64_t{size_.wals} * number / std::max(size_.backups, 1U);
   const std::string wal = wal_name(static_cast<unsigned>(segment));
   const std::string lsn =
       fmt::format("{:X}/{:X}", segment / kSegmentsOfDirectory,
@@ -89,7 +88,8 @@ std::string FakeBucket::backup_info(unsigned number) const {
   return fmt::format(
       "backup_label=None\nbegin_offset=40\nbegin_time={0}:01+00:00\nbegin_wal={1}\nbegin_xlog={2}\n"
       "children_backup_ids=None\ncluster_size=23506633\ncompression=None\nconfig_file=None\n"
-      "copy_stats=None\ndata_checksums=on\ndeduplicated_size=1000\nencryption=None\nend_offset=312\n"
+      "copy_stats=None\ndata_checksums=on\ndeduplicated_size=1000\nencryption=None\nend_offset="
+      "312\n"
       "end_time={0}:02+00:00\nend_wal={1}\nend_xlog={2}\nerror=None\nhba_file=None\n"
       "ident_file=None\nincluded_files=None\nmode=postgres\nparent_backup_id=None\n"
       "pgdata=/srv/data\nserver_name=main\nsize=1000\nstatus=DONE\nsummarize_wal=None\n"
@@ -101,8 +101,7 @@ std::string FakeBucket::backup_info(unsigned number) const {
 std::string FakeBucket::key_at(std::uint64_t index) const {
   const std::uint64_t of_backups = std::uint64_t{size_.backups} * kNames.size();
   if (index < of_backups) {
-    return fmt::format("{}{}/{}", kBackups,
-                       backup_id(static_cast<unsigned>(index / kNames.size())),
+    return fmt::format("{}{}/{}", kBackups, backup_id(static_cast<unsigned>(index / kNames.size())),
                        kNames.at(index % kNames.size()));
   }
   const std::string name = wal_name(static_cast<unsigned>(index - of_backups));
@@ -127,8 +126,9 @@ std::string FakeBucket::listing(const std::string& query) {
   ++pages_;
   const std::string prefix = parameter(query, "prefix");
   const std::string token = parameter(query, "continuation-token");
-  std::uint64_t index = token.empty() ? first_at_or_behind(prefix)
-                                      : static_cast<std::uint64_t>(parse_integer(token).value_or(0));
+  std::uint64_t index = token.empty()
+                            ? first_at_or_behind(prefix)
+                            : static_cast<std::uint64_t>(parse_integer(token).value_or(0));
   const std::uint64_t end = std::uint64_t{size_.backups} * kNames.size() + size_.wals;
   std::string objects;
   std::uint64_t count = 0;
@@ -166,8 +166,7 @@ std::string FakeBucket::object(const std::string& method, const std::string& key
   if (method == "DELETE") return http_answer(204, "", "");
   if (method == "POST") return http_answer(200, "", "<DeleteResult></DeleteResult>");
   if (!is_there) {
-    return method == "HEAD" ? http_answer(404, "", "")
-                            : StoreProxy::error_answer(404, "NoSuchKey");
+    return method == "HEAD" ? http_answer(404, "", "") : StoreProxy::error_answer(404, "NoSuchKey");
   }
   const std::string content =
       is_info ? backup_info(static_cast<unsigned>(index / kNames.size())) : std::string("x");
@@ -175,10 +174,10 @@ std::string FakeBucket::object(const std::string& method, const std::string& key
     return fmt::format("HTTP/1.1 200 Answer\r\n{}Content-Length: {}\r\n\r\n", kHeaders,
                        content.size());
   }
-  return http_answer(
-      206, fmt::format("{}Content-Range: bytes 0-{}/{}\r\n", kHeaders, content.size() - 1,
-                       content.size()),
-      content);
+  return http_answer(206,
+                     fmt::format("{}Content-Range: bytes 0-{}/{}\r\n", kHeaders, content.size() - 1,
+                                 content.size()),
+                     content);
 }
 
 std::string FakeBucket::answer(const std::string& head) {

@@ -22,8 +22,8 @@ class FakeBucket {
   };
   // Requests by what they want.
   struct Counts {
-    unsigned pages = 0;    // of listings, of 1,000 names each
-    unsigned infos = 0;    // backup.info
+    unsigned pages = 0;  // of listings, of 1,000 names each
+    unsigned infos = 0;  // backup.info
     unsigned others = 0;
     friend bool operator==(const Counts&, const Counts&) = default;
   };

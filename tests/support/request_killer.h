@@ -2,8 +2,8 @@
 // it, or after it has done what it says.
 //
 //   RequestKiller killer(server.port());
-//   const int count = killer.run(request);            // undisturbed; the store is killer.endpoint()
-//   at_each_request(count, [&](int number, RequestKiller::Moment moment) {
+//   const int count = killer.run(request);            // undisturbed; the store is
+//   killer.endpoint() at_each_request(count, [&](int number, RequestKiller::Moment moment) {
 //     killer.run(request, number, moment); …
 //   });
 #pragma once
@@ -60,8 +60,7 @@ void at_each_request(int count, const Check& check) {
   const int step = request_step(count);
   for (int number = first_request(step); number <= count; number += step) {
     SCOPED_TRACE(number);
-    check(number,
-          number % 2 == 0 ? RequestKiller::Moment::before : RequestKiller::Moment::after);
+    check(number, number % 2 == 0 ? RequestKiller::Moment::before : RequestKiller::Moment::after);
     if (testing::Test::HasFailure()) return;
   }
 }

@@ -255,7 +255,8 @@ bool StoreProxy::serve_request(const Fd& client, const std::string& head, const 
   if (is_answer && !is_faulty) {
     answered_bytes_ += rewritten.size();
     // The connection goes on where its end is not that of the body.
-    return send_all(client, rewritten) && rewritten.find("\r\nContent-Length:") < rewritten.find(kHeadEnd);
+    return send_all(client, rewritten) &&
+           rewritten.find("\r\nContent-Length:") < rewritten.find(kHeadEnd);
   }
   std::string answer = is_answer ? rewritten : ask(rewritten, body);
   if (is_faulty && fault.kind == Kind::answer_lost) {

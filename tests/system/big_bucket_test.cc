@@ -98,9 +98,9 @@ class BigBucket : public testing::Test {
   void write_metadata() {
     std::filesystem::create_directories(barman_.server_directory("main") / "meta");
     for (unsigned number = 0; number < size_.backups; ++number) {
-      write_text(barman_.server_directory("main") / "meta" /
-                     (bucket_.backup_id(number) + "-backup.info"),
-                 bucket_.backup_info(number));
+      write_text(
+          barman_.server_directory("main") / "meta" / (bucket_.backup_id(number) + "-backup.info"),
+          bucket_.backup_info(number));
     }
   }
 

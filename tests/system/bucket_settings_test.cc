@@ -139,9 +139,10 @@ TEST_F(BucketSettings, WhatIsLockedGoesWhenItsTimeIsOver) {
 
   const CommandResult refused = site.barman.run({"delete", "main", first});
   EXPECT_EQ(refused.exit_code, 1) << refused.out;
-  EXPECT_THAT(refused.err, AllOf(HasSubstr("is still immutable, and stays as it was"),
-                                 HasSubstr("data.tar: Object is locked and can't be deleted until "),
-                                 HasSubstr("again by each cron")));
+  EXPECT_THAT(refused.err,
+              AllOf(HasSubstr("is still immutable, and stays as it was"),
+                    HasSubstr("data.tar: Object is locked and can't be deleted until "),
+                    HasSubstr("again by each cron")));
   CommandResult deleted;
   ASSERT_TRUE(eventually([&] {
     deleted = site.barman.run({"delete", "main", first});
@@ -174,18 +175,19 @@ TEST_F(BucketSettings, WhatIsLockedGoesWhenItsTimeIsOver) {
 TEST_F(BucketSettings, FilesOfThisHostAreEncryptedAndLockedToo) {
   make_bucket_with_locks("localsecret");
   const encryption::TestKeyring keyring;
-  CopiedSite site(kUsualMajor,
-                  bucket_settings("localsecret",
-                                  {{"wals_directory", "s3://localsecret/path/"},
-                                   {"backup_method", "local-to-cloud"},
-                                   {"backup_compression", "zstd"},
-                                   {"aws_object_lock_mode", "governance"},
-                                   {"aws_object_lock_days", "1"},
-                                   {"encryption", "gpg"},
-                                   {"encryption_key_id", encryption::TestKeyring::kKey}}));
+  CopiedSite site(
+      kUsualMajor,
+      bucket_settings("localsecret", {{"wals_directory", "s3://localsecret/path/"},
+                                      {"backup_method", "local-to-cloud"},
+                                      {"backup_compression", "zstd"},
+                                      {"aws_object_lock_mode", "governance"},
+                                      {"aws_object_lock_days", "1"},
+                                      {"encryption", "gpg"},
+                                      {"encryption_key_id", encryption::TestKeyring::kKey}}));
   const std::string id = site.take_backup();
-  EXPECT_THAT(site.barman.run({"show-backup", "main", id}).out,
-              AllOf(HasSubstr("local-to-cloud-concurrent"), HasSubstr("Encryption           : gpg")));
+  EXPECT_THAT(
+      site.barman.run({"show-backup", "main", id}).out,
+      AllOf(HasSubstr("local-to-cloud-concurrent"), HasSubstr("Encryption           : gpg")));
   const std::string objects =
       ObjectServer::shared().admin({"bucket", "list", "--bucket=localsecret"});
   EXPECT_THAT(objects, AllOf(HasSubstr(id + "/data.tar.zst.gpg"), Not(HasSubstr("index/"))));

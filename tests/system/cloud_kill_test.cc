@@ -217,8 +217,7 @@ TEST_F(CloudKill, WalIsThereAsAWholeOrNotAtAll) {
   };
   constexpr std::size_t kSmall = std::size_t{1} << 20;
   const int count = archive_one(kSmall, 0, Moment::before);
-  at_each_request(count,
-                  [&](int number, Moment moment) { archive_one(kSmall, number, moment); });
+  at_each_request(count, [&](int number, Moment moment) { archive_one(kSmall, number, moment); });
 }
 
 }  // namespace

@@ -123,7 +123,8 @@ std::vector<std::string> requests_of(BucketSite& site, const std::vector<std::st
 }
 
 TEST_F(CloudServer, ABackupThatSomebodyElseHasDeletedIsToldByEverybody) {
-  BucketSite site("vanished", {{"backup_compression", "zstd"}, {"retention_policy", "REDUNDANCY 1"}});
+  BucketSite site("vanished",
+                  {{"backup_compression", "zstd"}, {"retention_policy", "REDUNDANCY 1"}});
   const std::string first = site.take_backup();
   const std::string second = site.take_backup();
   EXPECT_EQ(site.barman.run({"list-backups", "main"}).err, "");
@@ -145,7 +146,8 @@ TEST_F(CloudServer, ABackupThatSomebodyElseHasDeletedIsToldByEverybody) {
   EXPECT_THAT(site.barman.run({"status", "main"}).err, HasSubstr(doubt));
   const CommandResult checked = site.barman.run({"check-backup", "main", second});
   EXPECT_EQ(checked.exit_code, 1) << checked.out;
-  EXPECT_THAT(checked.err, AllOf(HasSubstr("lacks the archive"), HasSubstr("catalogue-check main")));
+  EXPECT_THAT(checked.err,
+              AllOf(HasSubstr("lacks the archive"), HasSubstr("catalogue-check main")));
   EXPECT_THAT(site.barman.run({"check", "main"}).out,
               HasSubstr("readable backups: FAILED (backup " + second +
                         ": its archives are missing in the bucket"));

@@ -77,18 +77,18 @@ void SilentStore::expect_ends(const StoreProxy::Fault& fault) {
     request.environment["AWS_MAX_ATTEMPTS"] = "2";
     running.push_back({words, BackgroundCommand(request)});
   };
-  for (const Words& words : std::vector<Words>{
-           {"show-backup", "main", id},
-           {"check-backup", "main", id},
-           {"list-files", "main", id},
-           {"catalogue-check", "main"},
-           {"verify-backup", "main", id},
-           {"get-wal", "main", kWal},
-           {"restore", "main", id, (place.path() / "data").string()},
-           {"delete", "main", id},
-           {"keep", "--target", "full", "main", id},
-           {"backup", "main"},
-           {"check", "main"}}) {
+  for (const Words& words :
+       std::vector<Words>{{"show-backup", "main", id},
+                          {"check-backup", "main", id},
+                          {"list-files", "main", id},
+                          {"catalogue-check", "main"},
+                          {"verify-backup", "main", id},
+                          {"get-wal", "main", kWal},
+                          {"restore", "main", id, (place.path() / "data").string()},
+                          {"delete", "main", id},
+                          {"keep", "--target", "full", "main", id},
+                          {"backup", "main"},
+                          {"check", "main"}}) {
     start(site.barman.request(words), words);
   }
   const auto start_program = [&](const std::string& name, const Words& words) {
@@ -115,10 +115,9 @@ void SilentStore::expect_ends(const StoreProxy::Fault& fault) {
       EXPECT_NE(result->exit_code, 0) << result->out << result->err;
     }
     const std::string told = result->out + result->err;
-    EXPECT_THAT(told, AllOf(HasSubstr("s3://silence"), AnyOf(HasSubstr("ListObjectsV2"),
-                                                               HasSubstr("Object"),
-                                                               HasSubstr("HeadBucket"),
-                                                               HasSubstr("ListMultipartUploads"))));
+    EXPECT_THAT(told, AllOf(HasSubstr("s3://silence"),
+                            AnyOf(HasSubstr("ListObjectsV2"), HasSubstr("Object"),
+                                  HasSubstr("HeadBucket"), HasSubstr("ListMultipartUploads"))));
   }
   // These tell what this host knows.
   for (const Words& words : std::vector<Words>{{"list-backups", "main"}, {"status", "main"}}) {
