@@ -376,8 +376,9 @@ TEST(OtherCluster, IsNotMixedIntoTheCatalogue) {
   site.barman.set("main", "conninfo", other.conninfo("barman"));
   site.barman.set("main", "streaming_conninfo", other.conninfo("streaming_barman"));
 
-  expect_refusal(site.barman.run({"receive-wal", "--create-slot", "main"}),
-                 "the PostgreSQL server has the system identifier " + system_id);
+  const CommandResult slot = site.barman.run({"receive-wal", "--create-slot", "main"});
+  expect_refusal(slot, "the catalogue of server 'main' is of the cluster with system identifier ");
+  EXPECT_THAT(slot.err, HasSubstr(", but PostgreSQL answers with " + system_id));
   EXPECT_EQ(other.value("SELECT count(*) FROM pg_replication_slots"), "0");
   other.query("SELECT pg_create_physical_replication_slot('barman')");
 
