@@ -104,6 +104,7 @@ void require_parent(const server::Server& server, const BackupInfo& parent) {
   for (const BackupInfo& link : stored::list_chain(server.catalogue(), parent)) {
     try {
       stored::require_files(server.catalogue(), link);
+      stored::require_manifest(server.catalogue(), link);
     } catch (const Error& error) {
       refuse(fmt::format("the chain of {} is broken: {}", name, error.describe()),
              "Choose a parent that does not build on it, or take a full backup.");

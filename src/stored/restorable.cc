@@ -119,11 +119,16 @@ void require_files(const catalogue::Catalogue& catalogue, const BackupInfo& back
       require_directory(backup, catalogue.tablespace_directory(backup.id, tablespace.oid));
     }
   }
+}
+
+void require_manifest(const catalogue::Catalogue& catalogue, const BackupInfo& backup) {
+  if (catalogue.bucket()) return;
+  const fs::path manifest = manifest_in(catalogue.data_directory(backup.id));
   const bool has_manifest =
       catalogue::source_of(backup) == catalogue::SourceKind::postgres_stream &&
       backup.version.value_or(postgres::kVersion13) >= postgres::kVersion13;
-  if (has_manifest && !find_file(manifest_in(data))) {
-    refuse(backup, fmt::format("has lost \"{}\"", manifest_in(data).string()));
+  if (has_manifest && !find_file(manifest)) {
+    refuse(backup, fmt::format("has lost \"{}\"", manifest.string()));
   }
 }
 
@@ -134,6 +139,7 @@ void require_restorable(const catalogue::Catalogue& catalogue, const catalogue::
   bool is_hidden = false;
   for (const BackupInfo& link : list_chain(catalogue, backup)) {
     require_files(catalogue, link);
+    require_manifest(catalogue, link);
     is_hidden = is_hidden || link.encryption.has_value();
   }
   // This host may be one that only encrypts.

@@ -10,8 +10,10 @@
 namespace barman::stored {
 
 // Throws `corrupt` naming what is missing of this backup alone: the data directory or its archive,
-// those of its tablespaces, the manifest of a backup by streaming (of PostgreSQL 13 and later).
+// those of its tablespaces.
 void require_files(const catalogue::Catalogue& catalogue, const catalogue::BackupInfo& backup);
+// The same of the manifest of a backup by streaming, of PostgreSQL 13 and later, on a local disk.
+void require_manifest(const catalogue::Catalogue& catalogue, const catalogue::BackupInfo& backup);
 
 // Reads the metadata again. Throws `corrupt` or `not_found` when it lacks what a restore needs,
 // when the chain of backups is broken, when a tree cannot be opened, and when files that the
