@@ -17,7 +17,8 @@ CopyTask make_copy_task(const TaskOrigin& origin, const stored::Entry& entry,
       .destination = std::move(destination),
       .mode = entry.mode | kCopiedFileMode,
       .size_bytes = entry.size_bytes,
-      .modified = timespec{.tv_sec = entry.mtime_seconds, .tv_nsec = entry.mtime_nanoseconds}};
+      .modified = timespec{.tv_sec = entry.mtime_seconds, .tv_nsec = entry.mtime_nanoseconds},
+      .is_at_hand = origin.tree.has_random_access() && !origin.tree.is_far()};
   const std::string listed = origin.manifest_prefix + entry.path;
   if (entry.is_derived) {
     task.on_checksum = [combined = &origin.combined, listed](std::uint64_t size_bytes,

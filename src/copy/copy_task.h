@@ -29,6 +29,8 @@ struct CopyTask {
   std::optional<stored::ExpectedFile> expected;
   // Gets the CRC-32C of the copy, in the thread of a worker; for content that no manifest lists.
   std::function<void(std::uint64_t size_bytes, std::uint32_t crc32c)> on_checksum;
+  // The source can be opened at any time and is not far away: such tasks may wait for one another.
+  bool is_at_hand = false;
   // The destination may exist: what is right in it stays, blocks that differ are written.
   bool updates_existing = false;
   // The copy is filled up with zeroes to this size.

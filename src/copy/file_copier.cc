@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -26,6 +27,11 @@ namespace {
 constexpr std::size_t kKernelCopyStep = std::size_t{8} << 20;
 
 constexpr std::size_t kFlusherCount = 8;
+
+// A group is filled while the next one is made: large enough that waking a worker does not count.
+constexpr std::size_t kGroupFiles = 32;
+constexpr std::uint64_t kGroupBytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t kGroupedFileBytes = std::uint64_t{1} << 16;
 
 // What is written of an existing file when something in it differs.
 constexpr std::size_t kComparedBlock = 8192;
@@ -83,7 +89,37 @@ void FileCopier::submit(CopyTask task) {
   interrupt_.throw_if_requested();
   // Nothing more needs to be read; this throws the failure.
   if (workers_.has_failed()) workers_.wait();
-  workers_.submit([this, task = std::move(task)] { copy(task); });
+  if (!task.is_at_hand || task.size_bytes > kGroupedFileBytes) {
+    workers_.submit([this, task = std::move(task)] { copy(task); });
+    return;
+  }
+  group_bytes_ += task.size_bytes;
+  group_.push_back(std::move(task));
+  if (group_.size() == kGroupFiles || group_bytes_ >= kGroupBytes) submit_group();
+}
+
+void FileCopier::submit_group() {
+  if (group_.empty()) return;
+  // Shared, because tasks of the pool are copied.
+  workers_.submit([this, group = std::make_shared<const Group>(std::exchange(group_, {}))] {
+    copy_group(*group);
+  });
+  group_bytes_ = 0;
+}
+
+void FileCopier::copy_group(const Group& group) {
+  interrupt_.throw_if_requested();
+  if (flushers_.has_failed()) return;  // wait() tells
+  std::vector<Fd> files;
+  files.reserve(group.size());
+  {
+    const std::lock_guard lock(creating_);
+    for (const CopyTask& task : group) files.push_back(create(task));
+  }
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    interrupt_.throw_if_requested();
+    fill(group[i], std::move(files[i]));
+  }
 }
 
 void FileCopier::add_root(const std::filesystem::path& path) { roots_.emplace_back(path); }
@@ -98,6 +134,7 @@ void FileCopier::add_directory(std::filesystem::path path) {
 }
 
 void FileCopier::wait() {
+  submit_group();
   workers_.wait();
   for (const std::filesystem::path& path : directories_) {
     Fd directory = open_file(path, O_RDONLY | O_DIRECTORY);
@@ -124,7 +161,10 @@ void FileCopier::flush_later(Fd fd, const std::filesystem::path& path) {
 void FileCopier::copy(const CopyTask& task) {
   interrupt_.throw_if_requested();
   if (flushers_.has_failed()) return;  // wait() tells
-  Fd destination = create(task);
+  fill(task, create(task));
+}
+
+void FileCopier::fill(const CopyTask& task, Fd destination) {
   if (!task.updates_existing || !is_right_already(destination, task)) {
     const std::unique_ptr<stored::ContentFile> source = open_source(task);
     PresentFile present(destination, task.destination);

@@ -6,6 +6,10 @@
 // else copied by the kernel when nothing says what it must contain, else through a buffer while its
 // checksum is computed. submit() blocks while the workers are busy; the first failure names its
 // file and comes out of wait().
+//
+// Small files that are at hand are copied in groups: a worker is woken once a group, and while it
+// fills its files another one makes its own. The kernel lets one thread at a time make a file in a
+// directory, and the others burn a processor while they wait for it.
 #pragma once
 
 #include <sys/types.h>
@@ -16,6 +20,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -39,6 +44,7 @@ class FileCopier {
  public:
   FileCopier(const CopyOptions& options, Progress& progress, const Interrupt& interrupt);
 
+  // A small file may wait for the next ones, until wait() at most.
   void submit(CopyTask task);
   // Before the first file: an existing directory below which files will come.
   void add_root(const std::filesystem::path& path);
@@ -52,6 +58,12 @@ class FileCopier {
   void wait();
 
  private:
+  using Group = std::vector<CopyTask>;
+
+  void submit_group();
+  void copy_group(const Group& group);
+  // Into the file that create() has opened.
+  void fill(const CopyTask& task, Fd destination);
   void copy_content(stored::ContentFile& source, const Fd& destination, const CopyTask& task);
   bool share_blocks(const Fd& source, const Fd& destination);
   bool copy_in_kernel(const Fd& source, const Fd& destination, const CopyTask& task);
@@ -86,6 +98,9 @@ class FileCopier {
     std::filesystem::path path;
   };
   std::deque<Root> roots_;
+  Group group_;
+  std::uint64_t group_bytes_ = 0;
+  std::mutex creating_;
   std::vector<std::filesystem::path> directories_;
   // fsync of finished files runs beside the copying, and concurrent ones share the commits of the
   // file system's journal.

@@ -89,6 +89,40 @@ TEST_F(FileCopierTest, ManySmallFilesBelowARootBecomeDurableTogether) {
   EXPECT_EQ(get_file(root_ / "below/large").size(), std::size_t{3} << 20);
 }
 
+// Small ones in groups, large ones between them; the last group is not full.
+TEST_F(FileCopierTest, FilesAtHandAreCopiedInGroups) {
+  NoProgress progress;
+  FileCopier copier({.worker_count = 3}, progress, {});
+  copier.add_root(root_);
+  const auto size_of = [](int i) {
+    return static_cast<std::size_t>(i % 10 == 9 ? 70'000 : i * 50);
+  };
+  for (int i = 0; i < 333; ++i) {
+    CopyTask task =
+        task_for(std::string(size_of(i), static_cast<char>('a' + i % 26)), std::to_string(i));
+    task.is_at_hand = true;
+    copier.submit(std::move(task));
+  }
+  copier.wait();
+  for (int i = 0; i < 333; ++i) {
+    EXPECT_EQ(get_file(root_ / std::to_string(i)),
+              std::string(size_of(i), static_cast<char>('a' + i % 26)));
+  }
+}
+
+TEST_F(FileCopierTest, ADamagedFileOfAGroupIsRefusedByName) {
+  NoProgress progress;
+  FileCopier copier({}, progress, {});
+  for (int i = 0; i < 40; ++i) {
+    CopyTask task = task_for("content", std::to_string(i));
+    task.is_at_hand = true;
+    if (i == 35) task.open = in_memory("CONTENT");
+    copier.submit(std::move(task));
+  }
+  EXPECT_THAT(refusal_of([&] { copier.wait(); }),
+              AllOf(StartsWith("corrupt: "), HasSubstr("\"backup/35\" is damaged")));
+}
+
 TEST_F(FileCopierTest, WhatIsNotTheFileOfTheManifestIsRefusedByName) {
   const std::string content(100'000, 'x');
   CopyTask damaged = task_for(content);
