@@ -32,16 +32,14 @@ void enlarge(const Fd& pipe) { ::fcntl(pipe.get(), F_SETPIPE_SZ, static_cast<int
 // What tar reads there. Small pieces wait until they are worth a packet.
 class TarSender::Pipe final : public pipeline::Sink {
  public:
-  Pipe(const Host& host, fs::path directory, bool is_compressed, const Interrupt& interrupt)
+  Pipe(const Host& host, fs::path directory, const TarSending& options, const Interrupt& interrupt)
       : host_(host),
         directory_(std::move(directory)),
         interrupt_(interrupt),
         pipe_(make_pipe()),
         errors_(open_anonymous_file(fs::temp_directory_path())),
         nothing_(open_file("/dev/null", O_WRONLY)),
-        tar_(host.start(
-            untar_command(directory_, is_compressed),
-            {.input = pipe_.read_end.get(), .output = nothing_.get(), .error = errors_.get()})) {
+        tar_(start(options)) {
     pipe_.read_end = Fd();
     enlarge(pipe_.write_end);
     if (::fcntl(pipe_.write_end.get(), F_SETFL, O_NONBLOCK) != 0) {
@@ -73,6 +71,13 @@ class TarSender::Pipe final : public pipeline::Sink {
   }
 
  private:
+  ChildProcess start(const TarSending& options) const {
+    const std::vector<std::string> command = untar_command(directory_, options.is_compressed);
+    const ChildProcess::Streams streams = {
+        .input = pipe_.read_end.get(), .output = nothing_.get(), .error = errors_.get()};
+    return options.is_short ? host_.start_call(command, streams) : host_.start(command, streams);
+  }
+
   void send_gathered() {
     send(gathered_);
     gathered_.clear();
@@ -120,7 +125,7 @@ class TarSender::Pipe final : public pipeline::Sink {
 
 TarSender::TarSender(const Host& host, fs::path directory, const TarSending& options,
                      const Interrupt& interrupt)
-    : pipe_(std::make_unique<Pipe>(host, std::move(directory), options.is_compressed, interrupt)) {
+    : pipe_(std::make_unique<Pipe>(host, std::move(directory), options, interrupt)) {
   if (options.is_compressed) {
     constexpr auto kAlgorithm = compression::Algorithm::gzip;
     compressor_ = compression::make_compressor(

@@ -18,6 +18,8 @@ namespace barman::host {
 struct TarSending {
   // By gzip on the way.
   bool is_compressed = false;
+  // Over the connection that calls share: a handshake would take longer.
+  bool is_short = false;
 };
 
 class TarSender {

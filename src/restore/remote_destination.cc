@@ -44,6 +44,7 @@ class RemoteDestination final : public Destination {
       : plan_(plan),
         host_(host),
         options_({.is_compressed = options.is_compressed}),
+        short_options_({.is_compressed = options.is_compressed, .is_short = true}),
         messages_(reporting.messages),
         progress_(reporting.progress),
         interrupt_(interrupt),
@@ -141,7 +142,7 @@ class RemoteDestination final : public Destination {
   const fs::path& small_files() const override { return small_files_.directory(); }
 
   void commit() override {
-    host::TarSender stream(host_, plan_.destination, options_, interrupt_);
+    host::TarSender stream(host_, plan_.destination, short_options_, interrupt_);
     small_files_.send(stream.archive());
     stream.finish();
     std::vector<fs::path> places = {plan_.destination};
@@ -167,7 +168,7 @@ class RemoteDestination final : public Destination {
           copy::fate_of(tree, entry.path) != copy::EntryFate::copy) {
         return;
       }
-      if (!stream) stream.emplace(host_, tree.destination, options_, interrupt_);
+      if (!stream) stream.emplace(host_, tree.destination, short_options_, interrupt_);
       stream->archive().begin_member(
           directory_member(entry.path, entry.mode | ClusterModes().directory));
     });
@@ -202,6 +203,7 @@ class RemoteDestination final : public Destination {
   const RestorePlan& plan_;
   const host::Host& host_;
   const host::TarSending options_;
+  const host::TarSending short_options_;
   Messages& messages_;
   Progress& progress_;
   const Interrupt& interrupt_;
