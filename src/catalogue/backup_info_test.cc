@@ -91,9 +91,9 @@ TEST(BackupInfo, InitialFileHasNullsAndNoHiddenKeys) {
 // Barman 3.4 gives up a catalogue with any other key.
 TEST(BackupInfo, IsForOldReadersWithoutWhatTheyRefuse) {
   const auto text_for = [](const std::string& more) {
-    return format_for_old_readers(parse_backup_info(
-        "cluster_size=7\ndata_checksums=on\nmode=postgres\nstatus=DONE\n" + more,
-        {"20261101T000000"}, "file"));
+    return format_for_old_readers(
+        parse_backup_info("cluster_size=7\ndata_checksums=on\nmode=postgres\nstatus=DONE\n" + more,
+                          {"20261101T000000"}, "file"));
   };
   const std::string full = text_for("");
   EXPECT_THAT(full, testing::HasSubstr("mode=postgres\n"));

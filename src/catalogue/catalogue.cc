@@ -275,8 +275,8 @@ void Catalogue::save(const BackupInfo& info) const {
     remove_copy(copy);
     return;
   }
-  // repmgr clones standbys from the directory of a plain backup and reads its metadata there, and so
-  // does a Barman before 3.13.2. The file in meta/ rules, so the disk may be full, or the backup
+  // repmgr clones standbys from the directory of a plain backup and reads its metadata there, and
+  // so does Barman before 3.13.2. The file in meta/ rules, so the disk may be full, or the backup
   // immutable by now.
   try {
     write_file_durably(copy, format_for_old_readers(info));

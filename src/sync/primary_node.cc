@@ -24,7 +24,8 @@ void require_document(const Fd& output, const std::string& server_name,
   if (strip(begin).starts_with('{')) return;
   std::string line(strip(begin));
   line.resize(std::min(line.find('\n'), line.size()));
-  std::replace_if(line.begin(), line.end(), [](unsigned char letter) { return letter < ' '; }, '?');
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char letter) { return letter < ' '; }, '?');
   throw Error(
       ErrorKind::remote,
       fmt::format("what the primary node of server '{}' has answered (\"{}\") is not barman's: {}",

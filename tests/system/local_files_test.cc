@@ -277,8 +277,9 @@ void LocalFilesUnderWay::fail_with_postgres() {
   site_.postgres.kill_9();
   expect_failed(ended(command), "Connection to the Postgres server was lost during the backup.");
   site_.postgres.start();
-  ASSERT_TRUE(
-      eventually([&] { return site_.barman.run({"backup", "--wait", "main"}).exit_code == 0; }));
+  ASSERT_TRUE(eventually([&] {
+    return site_.barman.run({"backup", "--wait", "main"}).exit_code == 0;
+  }));
 }
 
 void LocalFilesUnderWay::fail_at_a_file_that_cannot_be_read() {

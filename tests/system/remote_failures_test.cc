@@ -69,6 +69,8 @@ class RemoteFailure : public testing::Test {
   }
   enum class Victim { ssh_here, tar_there };
   void expect_end(const std::vector<std::string>& options, Victim victim) {
+    // What the last end has left there ends with its connection.
+    ASSERT_TRUE(eventually([&] { return receiving().empty(); }));
     BackgroundCommand command = site_->barman.spawn(restore(options));
     ASSERT_TRUE(eventually([&] {
       return (fs::exists(data_ / "base/1") && !receiving().empty()) || !command.is_running();
