@@ -123,6 +123,8 @@ RsyncVerdict RsyncRun::run(const std::string& ssh_words, const std::vector<std::
   look();
   std::vector<std::string> argv = rsync_program();
   argv.insert(argv.end(), options.begin(), options.end());
+  // rsync's own quoting for the shell there loses line breaks. rrsync refuses this option.
+  if (paths.front().find('\n') != std::string::npos) argv.emplace_back("--protect-args");
   // rsync gives the host, which is in the command already, and then the program.
   const std::string script =
       fmt::format("shift; exec {} {} {} \"$@\"", host::with_words(ssh_command_, ssh_words),

@@ -22,6 +22,18 @@ ErrorKind kind_of(int error_number) {
   }
 }
 
+// Where nobody knows more.
+std::string hint_of(int error_number) {
+  switch (error_number) {
+    case ENOSPC:
+      return "Free space or inodes on its file system, and try again.";
+    case EDQUOT:
+      return "Remove files of this user there, or raise its quota, and try again.";
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 std::string Error::describe() const {
@@ -54,7 +66,8 @@ std::string errno_text(int error_number) {
 }
 
 SystemError::SystemError(int error_number, const std::string& message)
-    : Error(kind_of(error_number), message + ": " + errno_text(error_number)),
+    : Error(kind_of(error_number), message + ": " + errno_text(error_number),
+            hint_of(error_number)),
       error_number_(error_number) {}
 
 void throw_errno(const std::string& message) {

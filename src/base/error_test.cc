@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <new>
 #include <stdexcept>
 
@@ -17,6 +18,13 @@ TEST(Error, IsToldWithItsContextAndItsHint) {
   EXPECT_EQ(error.describe_with_hint(),
             "restoring 'x': cannot open \"y\"\nHINT: Look at the disk.");
   EXPECT_EQ(Error(ErrorKind::io, "cannot open \"y\"").describe_with_hint(), "cannot open \"y\"");
+}
+
+TEST(SystemError, SaysWhatToDoAboutAFullDisk) {
+  EXPECT_EQ(SystemError(ENOSPC, "cannot write \"y\"").describe_with_hint(),
+            "cannot write \"y\": No space left on device\n"
+            "HINT: Free space or inodes on its file system, and try again.");
+  EXPECT_EQ(SystemError(EIO, "cannot write \"y\"").hint(), "");
 }
 
 TEST(AsError, NamesWhatNobodyExpected) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <concepts>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -376,9 +377,21 @@ BackupInfo parse_backup_info(std::string_view text, const BackupId& id,
   return info;
 }
 
-std::string format_backup_info(const BackupInfo& info) {
+namespace {
+
+// Barman up to 3.10 reads no catalogue that has a key which it does not know.
+bool is_known_to_every_barman(std::string_view key) {
+  constexpr std::array<std::string_view, 6> kNewer = {"children_backup_ids", "cluster_size",
+                                                      "data_checksums",      "encryption",
+                                                      "parent_backup_id",    "summarize_wal"};
+  return std::find(kNewer.begin(), kNewer.end(), key) == kNewer.end();
+}
+
+std::string format_keys(const BackupInfo& info,
+                        const std::function<bool(std::string_view key)>& is_wanted) {
   std::map<std::string_view, std::string> lines;
   for (const Field& field : kFields) {
+    if (!is_wanted(field.key)) continue;
     std::optional<std::string> value = field.write(info);
     if (!value && field.when_null == WhenNull::leave_out) continue;
     lines.emplace(field.key, value ? std::move(*value) : std::string(kNull));
@@ -387,6 +400,17 @@ std::string format_backup_info(const BackupInfo& info) {
   std::string text;
   for (const auto& [key, value] : lines) text.append(key).append("=").append(value).append("\n");
   return text;
+}
+
+}  // namespace
+
+std::string format_backup_info(const BackupInfo& info) {
+  return format_keys(info, [](std::string_view) { return true; });
+}
+
+std::string format_for_old_readers(const BackupInfo& info) {
+  if (info.parent_backup_id || info.encryption) return format_backup_info(info);
+  return format_keys(info, is_known_to_every_barman);
 }
 
 }  // namespace barman::catalogue

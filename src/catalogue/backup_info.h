@@ -93,5 +93,8 @@ struct BackupInfo {
 BackupInfo parse_backup_info(std::string_view text, const BackupId& id,
                              const std::filesystem::path& path);
 std::string format_backup_info(const BackupInfo& info);
+// Where Barman before 3.13.2 looks: without the keys at which those before 3.11 (Debian 12: 3.4)
+// give up the whole catalogue. What they must not take for a full backup keeps these keys.
+std::string format_for_old_readers(const BackupInfo& info);
 
 }  // namespace barman::catalogue

@@ -88,6 +88,24 @@ TEST(BackupInfo, InitialFileHasNullsAndNoHiddenKeys) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 33);
 }
 
+// Barman 3.4 gives up a catalogue with any other key.
+TEST(BackupInfo, IsForOldReadersWithoutWhatTheyRefuse) {
+  const auto text_for = [](const std::string& more) {
+    return format_for_old_readers(
+        parse_backup_info("cluster_size=7\ndata_checksums=on\nmode=postgres\nstatus=DONE\n" + more,
+                          {"20261101T000000"}, "file"));
+  };
+  const std::string full = text_for("");
+  EXPECT_THAT(full, testing::HasSubstr("mode=postgres\n"));
+  for (const char* const key : {"children_backup_ids", "cluster_size", "data_checksums",
+                                "encryption", "parent_backup_id", "summarize_wal"}) {
+    EXPECT_THAT(full, testing::Not(testing::HasSubstr(key)));
+  }
+  // They must not take these for full backups in clear.
+  EXPECT_THAT(text_for("parent_backup_id=20261031T000000\n"), testing::HasSubstr("data_checksums"));
+  EXPECT_THAT(text_for("encryption=gpg\n"), testing::HasSubstr("encryption=gpg\n"));
+}
+
 TEST(BackupInfo, NameAndSnapshotsAreWrittenWhenKnown) {
   const std::string text =
       "backup_name=my backup = nightly\nsnapshots_info={'provider': 'gcp', 'provider_info': "

@@ -275,10 +275,11 @@ void Catalogue::save(const BackupInfo& info) const {
     remove_copy(copy);
     return;
   }
-  // repmgr clones standbys from the directory of a plain backup and reads its metadata there. The
-  // file in meta/ rules, so the disk may be full, or the backup immutable by now.
+  // repmgr clones standbys from the directory of a plain backup and reads its metadata there, and
+  // so does Barman before 3.13.2. The file in meta/ rules, so the disk may be full, or the backup
+  // immutable by now.
   try {
-    write_file_durably(copy, format_backup_info(info));
+    write_file_durably(copy, format_for_old_readers(info));
   } catch (const Error& error) {
     log::debug(log::kCatalogueComponent, "no copy of the metadata of backup {}: {}", info.id.value,
                error.describe());

@@ -1,14 +1,41 @@
 #include "sync/primary_node.h"
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
 #include "host/ssh_words.h"
 
 namespace barman::sync {
 namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kShownBytes = 60;
+
+// A login shell that talks, or another program in the place of barman.
+void require_document(const Fd& output, const std::string& server_name,
+                      const host::SshHost& primary) {
+  std::string begin(kShownBytes, '\0');
+  begin.resize(read_full_at(output, std::as_writable_bytes(std::span(begin)), 0, "answer"));
+  if (strip(begin).starts_with('{')) return;
+  std::string line(strip(begin));
+  line.resize(std::min(line.find('\n'), line.size()));
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char letter) { return letter < ' '; }, '?');
+  throw Error(
+      ErrorKind::remote,
+      fmt::format("what the primary node of server '{}' has answered (\"{}\") is not barman's: {}",
+                  server_name, primary.describe(),
+                  line.empty() ? "it is empty" : fmt::format("it begins with \"{}\"", line)),
+      "Run primary_ssh_command with the command \"true\" behind it: nothing may be printed. Let "
+      ".bashrc and the like be silent in sessions without a terminal.");
+}
+
+}  // namespace
 
 host::SshHost primary_host(const config::ServerConfig& config) {
   return host::SshHost({.command = *config.primary_ssh_command,
@@ -63,6 +90,7 @@ Fd ask_primary(const server::Server& server, const SyncRequest& request, Message
                             server.name(), primary.describe(), answer.exit_code, answer.reason()),
                 primary.hint());
   }
+  require_document(answer.output, server.name(), primary);
   return std::move(answer.output);
 }
 

@@ -3,6 +3,7 @@
 // before, changed ones never; what ends the session of the backup ends the backup.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -192,6 +193,109 @@ TEST(LocalFiles, AreRefusedAndFailWithReasons) {
   write_text(pid_file, text);
   EXPECT_NE(refused.exit_code, 0);
   EXPECT_THAT(refused.out, HasSubstr("another server runs in it"));
+}
+
+// One server for several stories: each of them ends as it should, and the next backup is taken.
+class LocalFilesUnderWay : public testing::Test {
+ protected:
+  // It is copying the table `bulk`, for five seconds; `fresh` has arrived already.
+  BackgroundCommand slow_backup() {
+    site_.postgres.query("DROP TABLE IF EXISTS bulk, fresh");
+    site_.postgres.query("CREATE TABLE fresh TABLESPACE ts AS SELECT generate_series(1, 9) AS id");
+    site_.postgres.query(
+        "CREATE TABLE bulk AS SELECT g AS id, repeat(md5(g::text), 12) AS text "
+        "FROM generate_series(1, 24000) g");
+    site_.postgres.query("CHECKPOINT");
+    const std::string bulk = site_.file_of("bulk");
+    const std::string fresh = site_.file_of("fresh");
+    const std::size_t before = site_.barman.backup_ids("main").size();
+    BackgroundCommand command = site_.barman.spawn({"backup", "--bwlimit", "2000", "main"});
+    EXPECT_TRUE(eventually([&] {
+      const std::vector<std::string> ids = site_.barman.backup_ids("main");
+      return ids.size() > before && fs::exists(site_.base(ids.back()) / bulk) &&
+             fs::exists(site_.base(ids.back()) / fresh);
+    })) << command.err();
+    return command;
+  }
+  static CommandResult ended(BackgroundCommand& command) {
+    const std::optional<CommandResult> result = command.wait();
+    EXPECT_TRUE(result);
+    return result.value_or(CommandResult());
+  }
+  void expect_failed(const CommandResult& result, const std::string& reason) {
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, AllOf(HasSubstr("ERROR: "), HasSubstr(reason)));
+    EXPECT_EQ(site_.status_of(site_.newest()), "FAILED");
+  }
+  void expect_restored(const std::string& id) {
+    const CopiedRestore restored(site_, id);
+    ASSERT_EQ(restored.result.exit_code, 0) << restored.result.out << restored.result.err;
+    expect_rows(restored.data, kUsualMajor, all_rows(site_.postgres));
+  }
+  void hold_what_is_left();
+  void go_on_after_a_kill();
+  void fail_with_postgres();
+  void fail_at_a_file_that_cannot_be_read();
+
+  LocalSite site_{kUsualMajor, {{"reuse_backup", "link"}}};
+};
+
+void LocalFilesUnderWay::hold_what_is_left() {
+  site_.postgres.query("CREATE DATABASE gone");
+  BackgroundCommand command = slow_backup();
+  site_.postgres.query("DROP DATABASE gone");
+  site_.postgres.query("DELETE FROM bulk WHERE id > 10");
+  site_.postgres.query("VACUUM (TRUNCATE) bulk");
+  site_.postgres.query("INSERT INTO fresh SELECT generate_series(10, 50000)");
+  EXPECT_TRUE(command.is_running());
+  const CommandResult second = site_.barman.run({"backup", "main"});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.err, HasSubstr("ERROR: Another backup process is running\n"));
+  const CommandResult result = ended(command);
+  ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+  site_.archive_a_segment();
+  expect_restored(site_.newest());
+}
+
+void LocalFilesUnderWay::go_on_after_a_kill() {
+  BackgroundCommand command = slow_backup();
+  command.kill(SIGKILL);
+  ended(command);
+  const std::string killed = site_.newest();
+  const CommandResult next = site_.barman.run({"backup", "--wait", "--manifest", "main"});
+  ASSERT_EQ(next.exit_code, 0) << next.out << next.err;
+  EXPECT_EQ(site_.status_of(killed), "FAILED");
+  const std::string id = site_.newest();
+  EXPECT_TRUE(site_.is_shared(killed, id, site_.file_of("fresh")));
+  EXPECT_EQ(site_.barman.run({"delete", "main", killed}).exit_code, 0);
+  EXPECT_EQ(site_.barman.run({"verify-backup", "main", id}).exit_code, 0);
+  expect_restored(id);
+}
+
+void LocalFilesUnderWay::fail_with_postgres() {
+  BackgroundCommand command = slow_backup();
+  site_.postgres.kill_9();
+  expect_failed(ended(command), "Connection to the Postgres server was lost during the backup.");
+  site_.postgres.start();
+  ASSERT_TRUE(eventually([&] {
+    return site_.barman.run({"backup", "--wait", "main"}).exit_code == 0;
+  }));
+}
+
+void LocalFilesUnderWay::fail_at_a_file_that_cannot_be_read() {
+  const fs::path unreadable = site_.postgres.data_directory() / "base/unreadable";
+  write_text(unreadable, "x");
+  fs::permissions(unreadable, fs::perms::none);
+  const CommandResult result = site_.barman.run({"backup", "main"});
+  fs::remove(unreadable);
+  expect_failed(result, "\"" + unreadable.string() + "\": Permission denied");
+}
+
+TEST_F(LocalFilesUnderWay, EndAsTheyShouldAndTheNextBackupIsTaken) {
+  hold_what_is_left();
+  go_on_after_a_kill();
+  fail_at_a_file_that_cannot_be_read();
+  fail_with_postgres();
 }
 
 }  // namespace

@@ -142,24 +142,12 @@ TEST_F(RealBarman, HasItsCatalogueContinued) {
   expect_rows(place.path() / "data");
 }
 
-// Metadata of Barman 3.13.2 and later lies where 3.4 does not look, and has keys that it refuses:
-// who goes back so far puts it there without them, from our catalogue as from that of Barman 3.20.
+// Barman 3.4 looks for metadata where ours keeps a copy that it can read.
 TEST_F(RealBarman, TakesOurBackupsBack) {
   ours({"switch-wal", "--force", "--archive", "main"});
   ours({"backup", "--wait", "--manifest", "main"});
   const std::string one = last_id();
   const fs::path ours_info = barman_.server_directory("main") / "meta" / (one + "-backup.info");
-  std::string known;
-  for (const std::string& line : split(read_text(ours_info), '\n')) {
-    const std::string key = line.substr(0, line.find('='));
-    static const std::vector<std::string> kNewer = {"children_backup_ids", "cluster_size",
-                                                    "data_checksums",      "encryption",
-                                                    "parent_backup_id",    "summarize_wal"};
-    if (std::find(kNewer.begin(), kNewer.end(), key) == kNewer.end() && !line.empty()) {
-      known += line + "\n";
-    }
-  }
-  write_text(base(one) / "backup.info", known);
   // Its index of the WAL has a column less.
   barman34({"rebuild-xlogdb", "main"});
   EXPECT_THAT(barman34({"list-backup", "main"}), HasSubstr("main " + one));

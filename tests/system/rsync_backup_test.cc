@@ -292,6 +292,10 @@ TEST_F(RsyncBackup, HoldsWhatIsLeftOfADatabaseThatIsDroppedMeanwhile) {
   site_->postgres.query("CREATE TABLE grows AS SELECT 1 AS id");
   BackgroundCommand command = slow_backup();
   site_->postgres.query("DROP DATABASE gone");
+  // Cut while rsync is at it.
+  site_->postgres.query("DELETE FROM bulk WHERE id > 10");
+  site_->postgres.query("VACUUM (TRUNCATE) bulk");
+  EXPECT_TRUE(command.is_running());
   site_->postgres.query("TRUNCATE there");
   site_->postgres.query("INSERT INTO grows SELECT generate_series(2, 100000)");
   site_->postgres.query("INSERT INTO there SELECT g, 'again' FROM generate_series(1, 100) g");
@@ -303,7 +307,7 @@ TEST_F(RsyncBackup, HoldsWhatIsLeftOfADatabaseThatIsDroppedMeanwhile) {
 TEST_F(RsyncBackup, HoldsTablespacesInsideAndFilesOutside) {
   PostgresServer& postgres = site_->postgres;
   const TempDir outside;
-  const fs::path inner = postgres.data_directory() / "inner [1]";
+  const fs::path inner = postgres.data_directory() / "inner\n[1]";
   fs::create_directory(inner);
   postgres.query("CREATE TABLESPACE inner_one LOCATION '" + inner.string() + "'");
   postgres.query("ALTER SYSTEM SET allow_in_place_tablespaces = on");
@@ -329,7 +333,7 @@ TEST_F(RsyncBackup, HoldsTablespacesInsideAndFilesOutside) {
                     HasSubstr("\t" + (outside.path() / "included.conf").string() + "\n")));
   const std::string id = site_->newest();
   EXPECT_TRUE(fs::exists(site_->base(id) / "data/hba.conf"));
-  EXPECT_FALSE(fs::exists(site_->base(id) / "data/inner [1]"));
+  EXPECT_FALSE(fs::exists(site_->base(id) / "data/inner\n[1]"));
   EXPECT_TRUE(fs::exists(site_->base(id) / site_->file_of("inside")));
   EXPECT_FALSE(fs::is_empty(site_->base(id) / "data/pg_tblspc" / site_->oid_of("in_place")));
   {

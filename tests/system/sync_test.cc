@@ -22,6 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -112,8 +113,9 @@ TEST_F(SyncInfo, IsAskedByAPassiveNodeThroughSsh) {
   if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
   const SshServer ssh(primary_);
   BarmanHome passive;
-  passive.add_section("main", {{"primary_ssh_command", "ssh -p " + std::to_string(ssh.port()) +
-                                                           " " + user_name() + "@127.0.0.1"}});
+  const std::string command =
+      "ssh -p " + std::to_string(ssh.port()) + " " + user_name() + "@127.0.0.1";
+  passive.add_section("main", {{"primary_ssh_command", command}});
   const auto run = [&](const Arguments& arguments) {
     CommandRequest request = passive.request(arguments);
     request.environment.merge(ssh.environment());
@@ -136,7 +138,13 @@ TEST_F(SyncInfo, IsAskedByAPassiveNodeThroughSsh) {
   const CommandResult nonsense = run({"sync-info", "--primary", "main"});
   EXPECT_EQ(nonsense.exit_code, 1);
   EXPECT_EQ(nonsense.out, "");
-  EXPECT_THAT(nonsense.err, HasSubstr("the answer of the primary node is not a JSON object"));
+  EXPECT_THAT(nonsense.err, HasSubstr("is not barman's: it begins with \"barman"));
+  // A login shell that talks.
+  passive.set("main", "primary_ssh_command", "echo 'Welcome to db1!';" + command);
+  const CommandResult talking = run({"cron"});
+  EXPECT_EQ(talking.exit_code, 1);
+  EXPECT_THAT(talking.err, AllOf(HasSubstr("it begins with \"Welcome to db1!\"\n"),
+                                 HasSubstr("HINT: Run primary_ssh_command with the command")));
   passive.set("main", "primary_ssh_command", "echo gone >&2; exit 255;");
   const CommandResult gone = run({"sync-info", "--primary", "main"});
   EXPECT_EQ(gone.exit_code, 1);
