@@ -178,14 +178,14 @@ bool is_history(const std::string& name) {
   return parsed && parsed->kind == wal::WalFileKind::history;
 }
 
-// A history file tells nothing of its cluster. Where the barman there knows another one of that name
-// it says so, and is told who asks.
+// A history file tells nothing of its cluster. Where the barman there knows another one of that
+// name it says so, and is told who asks.
 int fetch_history(const RemoteBarman& barman, const RestoreWalRequest& request,
                   WalDestination& destination) {
   const Fd said(::memfd_create("said", MFD_CLOEXEC));
   if (said.get() < 0) throw_errno("cannot keep what ssh says");
-  const int exit_code = fetch_wal(barman, request.wal, destination.begin(), request.destination,
-                                  said.get());
+  const int exit_code =
+      fetch_wal(barman, request.wal, destination.begin(), request.destination, said.get());
   const std::string text = host::read_error_text(said);
   const bool is_answer = exit_code == kExitSuccess || exit_code == kExitNotFound;
   if (is_answer && text.find(kClusterOption) != std::string::npos) {

@@ -145,9 +145,8 @@ TEST_F(WalRestore, SaysWhoAsksForAHistoryFile) {
   fs::current_path(directory_.path() / "data");
   const std::string name = "00000002.history";
   const std::string several = "echo 'WARNING: say who asks: --cluster SYSTEM_ID' >&2;";
-  const std::string own =
-      fmt::format("case \"$*\" in *'--cluster {} '*) printf '1\\t0/3000000\\town\\n'; exit 0;; ",
-                  wal::kSystem);
+  const std::string own = fmt::format(
+      "case \"$*\" in *'--cluster {} '*) printf '1\\t0/3000000\\town\\n'; exit 0;; ", wal::kSystem);
   for (const char* first : {"exit 1", "printf '1\\t0/5000000\\tother\\n'"}) {
     answer(own + "esac; " + several + first);
     EXPECT_EQ(restore({}, name), 0) << said_;
