@@ -178,13 +178,16 @@ class FileDescriber {
   std::uint64_t shared_count_ = 0;
 };
 
+constexpr const char* kHint =
+    "The backup has its manifest: 'barman verify-backup' compares it with the files.";
+
 bool is_present(const fs::path& path) { return find_status(path, Links::refuse).has_value(); }
 
 fs::path require_data_directory(const stored::BackupStore& store, const catalogue::BackupId& id) {
   const fs::path data = store.directories(id).data_directory;
   if (is_present(store.manifest_path(id))) {
     throw Error(ErrorKind::internal,
-                fmt::format("File {} already exists.", store.manifest_path(id).string()));
+                fmt::format("File {} already exists.", store.manifest_path(id).string()), kHint);
   }
   if (fs::is_symlink(fs::symlink_status(data))) {
     throw Error(ErrorKind::corrupt,
@@ -307,7 +310,7 @@ void generate_in_bucket(const server::Server& server, const BackupInfo& backup, 
   const auto bucket = server.catalogue().bucket();
   const fs::path path = stored::BackupStore(server.catalogue()).manifest_path(backup.id);
   if (is_present(path)) {
-    throw Error(ErrorKind::internal, fmt::format("File {} already exists.", path.string()));
+    throw Error(ErrorKind::internal, fmt::format("File {} already exists.", path.string()), kHint);
   }
   make_directories(path.parent_path());
   AtomicFile file(path);

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/hint.h"
+
 namespace barman::catalogue {
 namespace {
 
@@ -32,10 +34,11 @@ const BrokenBackup* unreadable_relative(const BackupList& list, const BackupInfo
 }
 
 std::string keep_refusal(const BackupId& id, std::string_view server_name) {
-  return fmt::format(
-      "Skipping delete of backup {} for server {} as it has a current keep request. If you really "
-      "want to delete this backup please remove the keep and try again.",
-      id.value, server_name);
+  return with_hint(
+      fmt::format("Skipping delete of backup {} for server {} as it has a current keep request. If "
+                  "you really want to delete this backup please remove the keep and try again.",
+                  id.value, server_name),
+      fmt::format("barman keep --release {} {}", server_name, id.value));
 }
 
 std::string redundancy_not_understood(const BackupId& id, std::string_view server_name) {

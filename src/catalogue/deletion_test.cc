@@ -25,7 +25,7 @@ TEST(Deletion, RefusesAKeptBackup) {
   EXPECT_EQ(plan.refusal,
             "Skipping delete of backup 20261101T000000 for server main as it has a current keep "
             "request. If you really want to delete this backup please remove the keep and try "
-            "again.");
+            "again.\nHINT: barman keep --release main 20261101T000000");
   EXPECT_TRUE(plan.order.empty());
 }
 

@@ -94,7 +94,9 @@ void keeping_last_reason(const fs::path& backup_directory, std::string_view task
     run();
   } catch (const Error& error) {
     const bool is_busy = error.kind() == ErrorKind::conflict && FileLock::holder(lock).has_value();
-    if (error.kind() != ErrorKind::interrupted && !is_busy) {
+    // A call that was a mistake tells nothing of the task, and nothing would end it.
+    const bool is_told = error.kind() == ErrorKind::usage;
+    if (error.kind() != ErrorKind::interrupted && !is_busy && !is_told) {
       keep_last_reason(backup_directory, task, error);
     }
     throw;

@@ -40,6 +40,7 @@ TEST_F(Reasons, AreKeptUntilARunEndsWell) {
 
 TEST_F(Reasons, AreThoseOfTheRunThatCounts) {
   fail(ErrorKind::interrupted);
+  fail(ErrorKind::usage);
   EXPECT_EQ(find_last_reason(home_.path(), "archive-wal"), std::nullopt);
   const auto lock = FileLock::try_lock(home_.path() / "lock");
   fail(ErrorKind::conflict);

@@ -18,12 +18,12 @@
 #include "base/log_components.h"
 #include "base/text.h"
 #include "base/timestamp.h"
-#include "catalogue/last_reason.h"
 #include "catalogue/minimal_wal.h"
 #include "check/check_run.h"
 #include "compression/stored_file.h"
 #include "config/validation.h"
 #include "encryption/cipher.h"
+#include "facts/receiver.h"
 #include "facts/wal_flow.h"
 #include "postgres/queries.h"
 #include "server/server_directories.h"
@@ -463,8 +463,7 @@ void check_archiver_errors(const CheckRun& run) {
 }
 
 void check_last_reasons(const CheckRun& run) {
-  for (const catalogue::LastReason& reason :
-       catalogue::list_last_reasons(run.server.config().backup_directory)) {
+  for (const catalogue::LastReason& reason : facts::list_current_reasons(run.server)) {
     if (reason.task == "receive-wal") continue;
     run.fail_uncritically("last run of " + reason.task, reason.describe());
   }

@@ -199,6 +199,11 @@ CommandSpec on_one_backup(std::string_view name, std::string_view summary, Serve
           .positionals = {one_server(), one_backup()}};
 }
 
+CommandSpec described(CommandSpec command, std::string_view description) {
+  command.description = description;
+  return command;
+}
+
 CommandSpec needing(CommandSpec command, LocalFiles files, std::string_view refusal) {
   command.needs = {.files = files, .refusal = refusal, .next_step = kSecondHost};
   return command;
@@ -283,8 +288,11 @@ std::vector<CommandSpec> backup_command_specs() {
       consolidate_spec(),
       delete_spec(),
       export_backup_spec(),
-      on_one_backup("generate-manifest", "write the backup manifest of an rsync backup",
-                    kActiveServer),
+      described(on_one_backup("generate-manifest", "write the backup manifest of an rsync backup",
+                              kActiveServer),
+                "Reads every file of the backup once and writes the list of their checksums, which "
+                "verify-backup, --delta-restore and pg_verifybackup use. It proves what changes "
+                "from now on, not what was copied. A backup that has a manifest is refused."),
       {.name = "import-backup",
        .summary = "register a backup from a file made by export-backup",
        .description =
@@ -305,11 +313,18 @@ std::vector<CommandSpec> backup_command_specs() {
       list_backups_spec(),
       list_files_spec(),
       rebuild_catalogue_spec(),
-      with_aliases(on_one_backup("show-backup", "show the details of a backup", kAnyServer),
-                   {"show-backups"}),
-      needing(on_one_backup("sync-backup", "copy a backup from the primary node", kActiveServer),
-              LocalFiles::backups,
-              "'sync-backup' is not supported for servers using cloud storage"),
+      with_aliases(
+          described(on_one_backup("show-backup", "show the details of a backup", kAnyServer),
+                    "Its status, its size and that of its WAL, when and from where to where it was "
+                    "taken, and what the retention policy says of it. What a failed one failed of "
+                    "stands there, too; of one that runs, how far it is."),
+          {"show-backups"}),
+      needing(
+          described(
+              on_one_backup("sync-backup", "copy a backup from the primary node", kActiveServer),
+              "For a passive node (see sync-info); its cron does it. A copy that was "
+              "interrupted goes on with what has arrived."),
+          LocalFiles::backups, "'sync-backup' is not supported for servers using cloud storage"),
       sync_info_spec(),
       {.name = "sync-wals",
        .summary = "copy WAL from the primary node",

@@ -91,7 +91,7 @@ command_line::ProgramSpec make_program() {
                  "on when it is started again; lower codes are the end of the WAL to it."}},
       .files = {{"~/.barman.conf, /etc/barman.conf, /etc/barman/barman.conf",
                  "The configuration; the first that can be read is used."}},
-      .see_also = {"barman (5)"},
+      .see_also = {"barman (5)", "barman-incidents (7)"},
       .completion = completion_scripts()};
   for (const CommandSpec& command : command_table()) {
     program.commands.push_back({.name = command.name,

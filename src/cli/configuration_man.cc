@@ -58,7 +58,10 @@ std::string configuration_man_page() {
     text += command_line::man_entry(option.name, help);
   }
   text += ".SH OPTIONS OF SERVERS\n";
-  for (const Option& option : config::server_options()) text += server_entry(option);
+  for (const Option& option : config::server_options()) {
+    // Others are no options of files.
+    if (option.scopes != Scope::none) text += server_entry(option);
+  }
   return text + ".SH SEE ALSO\n.BR barman (1)\n";
 }
 

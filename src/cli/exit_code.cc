@@ -21,7 +21,7 @@ int failure_code(std::string_view command, const command_line::ParsedArguments& 
 
 void report_error(Messages& messages, const Error& error) {
   if (error.kind() == ErrorKind::internal) {
-    messages.exception(error.describe());
+    messages.exception(error.describe_with_hint());
     return;
   }
   messages.error(error.describe_with_hint());

@@ -6,8 +6,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 namespace barman::client {
+
+// Of get-wal; a barman that is asked for a file that does not tell whose it is (a history file),
+// and knows several of that name, says so on its error output with these words. The first call does
+// not have the option: other versions, and restricted keys, do not know it.
+inline constexpr std::string_view kClusterOption = "--cluster SYSTEM_ID";
 
 // The system identifier of the data directory that is the current one; nullopt when it is none, or
 // must not be read.

@@ -236,10 +236,11 @@ class CheckingSink final : public pipeline::Sink {
 }  // namespace
 
 int fetch_wal(const RemoteBarman& barman, const GetWalRequest& request, const Fd& target,
-              const fs::path& target_path) {
+              const fs::path& target_path, int error_output) {
   PipeEnds pipe = make_pipe();
-  ChildProcess ssh(get_wal_command(barman, request),
-                   {.output = pipe.write_end.get(), .directory = host::kSshDirectory});
+  ChildProcess ssh(
+      get_wal_command(barman, request),
+      {.output = pipe.write_end.get(), .error = error_output, .directory = host::kSshDirectory});
   pipe.write_end = Fd();
   ::fcntl(pipe.read_end.get(), F_SETPIPE_SZ, 1 << 20);
   compression::FdSink file(target.get(), target_path);

@@ -25,9 +25,10 @@ class OtherCluster final : public Error {
 
 // Runs the remote get-wal and writes what it sends to `target`, decompressed if it begins like one
 // of the known formats. Returns what ssh exits with. Throws `corrupt` for damaged data and for
-// what cannot be the file that was asked for, OtherCluster, SystemError for `target`.
+// what cannot be the file that was asked for, OtherCluster, SystemError for `target`. What ssh and
+// the barman there say goes to `error_output`, -1 = ours.
 int fetch_wal(const RemoteBarman& barman, const GetWalRequest& request, const Fd& target,
-              const std::filesystem::path& target_path);
+              const std::filesystem::path& target_path, int error_output = -1);
 
 struct PrefetchRequest {
   RemoteBarman barman;

@@ -1,6 +1,7 @@
 #include "client/wal_restore_program.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,8 +26,10 @@
 #include "client/spool.h"
 #include "client/wal_destination.h"
 #include "command_line/run_program.h"
+#include "host/host.h"
 #include "host/shared_connection.h"
 #include "wal/segment_header.h"
+#include "wal/wal_file_name.h"
 
 namespace barman::client {
 namespace fs = std::filesystem;
@@ -170,6 +173,30 @@ int fetch_of_own_cluster(const RemoteBarman& barman, const RestoreWalRequest& re
   }
 }
 
+bool is_history(const std::string& name) {
+  const std::optional<wal::WalFileName> parsed = wal::parse_wal_file_name(name);
+  return parsed && parsed->kind == wal::WalFileKind::history;
+}
+
+// A history file tells nothing of its cluster. Where the barman there knows another one of that
+// name it says so, and is told who asks.
+int fetch_history(const RemoteBarman& barman, const RestoreWalRequest& request,
+                  WalDestination& destination) {
+  const Fd said(::memfd_create("said", MFD_CLOEXEC));
+  if (said.get() < 0) throw_errno("cannot keep what ssh says");
+  const int exit_code =
+      fetch_wal(barman, request.wal, destination.begin(), request.destination, said.get());
+  const std::string text = host::read_error_text(said);
+  const bool is_answer = exit_code == kExitSuccess || exit_code == kExitNotFound;
+  if (is_answer && text.find(kClusterOption) != std::string::npos) {
+    GetWalRequest again = request.wal;
+    again.names_cluster = true;
+    return fetch_wal(barman, again, destination.begin(), request.destination);
+  }
+  if (!text.empty()) tell(text);
+  return exit_code;
+}
+
 int fetch_to_destination(const RestoreWalRequest& request, WalDestination& destination) {
   RemoteBarman barman = request.barman;
   barman.ssh_options = host::SharedConnection(barman.ssh_target()).options();
@@ -180,7 +207,9 @@ int fetch_to_destination(const RestoreWalRequest& request, WalDestination& desti
   for (int attempt = 1;; ++attempt) {
     // Half a file, or what is no WAL, must not stay under the name that PostgreSQL reads.
     try {
-      exit_code = fetch_of_own_cluster(barman, request, destination);
+      exit_code = request.wal.system_id && is_history(request.wal.wal_name)
+                      ? fetch_history(barman, request, destination)
+                      : fetch_of_own_cluster(barman, request, destination);
       if (exit_code == 0) destination.keep();
     } catch (...) {
       destination.remove();

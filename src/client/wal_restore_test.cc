@@ -135,6 +135,39 @@ TEST_F(WalRestore, AsksForTheWalOfTheClusterThatCalls) {
   fs::current_path(before);
 }
 
+// History files do not tell whose they are; a barman that knows several of that name says so.
+TEST_F(WalRestore, SaysWhoAsksForAHistoryFile) {
+  const fs::path before = fs::current_path();
+  fs::create_directories(directory_.path() / "data/global");
+  std::string control(sizeof(std::uint64_t), '\0');
+  wal::store(control, 0, wal::kSystem);
+  put_file(directory_.path() / "data/global/pg_control", control);
+  fs::current_path(directory_.path() / "data");
+  const std::string name = "00000002.history";
+  const std::string several = "echo 'WARNING: say who asks: --cluster SYSTEM_ID' >&2;";
+  const std::string own = fmt::format(
+      "case \"$*\" in *'--cluster {} '*) printf '1\\t0/3000000\\town\\n'; exit 0;; ", wal::kSystem);
+  for (const char* first : {"exit 1", "printf '1\\t0/5000000\\tother\\n'"}) {
+    answer(own + "esac; " + several + first);
+    EXPECT_EQ(restore({}, name), 0) << said_;
+    EXPECT_EQ(get_file(data_ / "RECOVERYXLOG"), "1\t0/3000000\town\n");
+    EXPECT_THAT(said_, Not(HasSubstr("WARNING")));
+    // Its own cluster has none.
+    answer("case \"$*\" in *--cluster*) exit 1;; esac; " + several + first);
+    EXPECT_EQ(restore({}, name), 1);
+    EXPECT_THAT(delivered(), IsEmpty());
+    // A restricted key: whose the file is, is not known.
+    answer("case \"$*\" in *--cluster*) echo 'not allowed' >&2; exit 2;; esac; " + several + first);
+    EXPECT_EQ(restore({}, name), 2);
+    EXPECT_THAT(delivered(), IsEmpty());
+  }
+  // Who has one only is not asked again, and what is said there is told.
+  answer(own + "esac; echo 'no such file' >&2; exit 1");
+  EXPECT_EQ(restore({}, name), 1);
+  EXPECT_THAT(said_, HasSubstr("no such file"));
+  fs::current_path(before);
+}
+
 TEST_F(WalRestore, APartialFileMayBeUnwritten) {
   answer("head -c 1048576 /dev/zero");
   EXPECT_EQ(restore({"--partial"}), 0) << said_;

@@ -107,8 +107,8 @@ OptionSpec customer_key_option() {
   return {.names = {"sse-customer-key"},
           .kind = ValueKind::text,
           .help =
-              "file:///PATH of a key of 32 bytes in base64: S3 encrypts with it and keeps it "
-              "not (SSE-C)",
+              "file:///PATH of a key of 32 bytes in base64: S3 encrypts with it and does not "
+              "keep it (SSE-C)",
           .metavar = "SSE_CUSTOMER_KEY",
           .words = "files"};
 }

@@ -207,6 +207,11 @@ std::vector<catalogue::LastReason> list_current_reasons(const server::Server& se
   if (find_receiver(server).is_running) {
     std::erase_if(reasons, [](const auto& reason) { return reason.task == "receive-wal"; });
   }
+  // No later run would end them: a passive node copies, the others archive.
+  const bool is_passive = server.config().is_passive();
+  std::erase_if(reasons, [&](const auto& reason) {
+    return reason.task.starts_with("sync-") ? !is_passive : is_passive;
+  });
   return reasons;
 }
 

@@ -61,7 +61,7 @@ std::string find_stream_problem(const server::Server& server, postgres::Connecti
                                 const ReceiverProcess& process, std::chrono::milliseconds patience);
 
 // Why background processes failed (catalogue/last_reason.h). What a receiver said before the one
-// that runs is not told.
+// that runs is not told, nor what a server does not do any more (a passive node).
 std::vector<catalogue::LastReason> list_current_reasons(const server::Server& server);
 
 // For cron: warns of a running receiver that does not stream. Silent when PostgreSQL cannot tell.

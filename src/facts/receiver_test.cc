@@ -85,6 +85,20 @@ TEST(Receiver, ThatDoesNotRunTellsWhyAndWhatToDo) {
   EXPECT_THAT(messages.lines.front(), testing::EndsWith(". It is started again"));
 }
 
+TEST(Reasons, AreThoseOfWhatTheServerDoes) {
+  wal_archive::TestServer site;
+  for (const char* task : {"archive-wal", "sync-wals"}) {
+    catalogue::keep_last_reason(site.config.backup_directory, task,
+                                Error(ErrorKind::io, "the disk is full"));
+  }
+  const auto only = [](const std::vector<catalogue::LastReason>& reasons) {
+    return reasons.size() == 1 ? reasons.front().task : "";
+  };
+  EXPECT_EQ(only(list_current_reasons(site.make())), "archive-wal");
+  site.config.primary_ssh_command = "ssh primary";
+  EXPECT_EQ(only(list_current_reasons(site.make())), "sync-wals");
+}
+
 TEST(Receiver, ThatRunsHidesTheReasonOfTheOneBefore) {
   const wal_archive::TestServer site;
   const server::Server server = site.make();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hint.h"
 #include "output/server_views.h"
 
 namespace barman::output {
@@ -11,7 +12,10 @@ void write_archive_check(Reporter& reporter, std::string_view server,
   write_server_header(reporter, server);
   if (problem) {
     reporter.add_json(server, JsonValue::object());
-    reporter.error(fmt::format("WAL archive check failed for server {}: {}", server, *problem));
+    reporter.error(with_hint(
+        fmt::format("WAL archive check failed for server {}: {}", server, *problem),
+        "The archive has WAL already. A new cluster needs a server of its own, or 'barman "
+        "follow-upgrade' after pg_upgrade; after a failover give --timeline."));
     return;
   }
   const std::string passed = fmt::format("WAL archive check for server {} passed", server);

@@ -200,9 +200,10 @@ std::vector<std::string> recovery_lines(const restore::RecoveryTarget& target,
     case restore::TargetAction::pause:
       break;
   }
+  // With functions that all of 13 to 18 have.
   for (const char* const line :
        {"There PostgreSQL pauses, and can be read. Look whether it is what you want:",
-        "    SELECT pg_get_wal_replay_pause_state(), pg_last_wal_replay_lsn(), "
+        "    SELECT pg_is_wal_replay_paused(), pg_last_wal_replay_lsn(), "
         "pg_last_xact_replay_timestamp();",
         "Tables that a transaction unfinished at that moment has locked (DROP, TRUNCATE, ALTER "
         "TABLE) make queries wait: SET lock_timeout = '1s' first.",

@@ -381,7 +381,9 @@ class Planner {
                     "up to segment '{}' only",
                     target_.lsn_text,
                     wal::segment_name({.timeline = timeline_.timeline, .number = last}, size)),
-        "Run 'barman switch-wal --archive', or add --skip-wal-check to prepare it nevertheless.");
+        fmt::format("Run 'barman switch-wal --archive {}', or add --skip-wal-check to prepare it "
+                    "nevertheless.",
+                    facts_.server_name));
   }
 
   std::string settings_file() const {

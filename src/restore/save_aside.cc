@@ -122,14 +122,17 @@ std::optional<std::string> unfinished_segment(const std::set<std::string>& names
 }
 
 std::string tell_saved_wal(const fs::path& data_directory, const std::set<std::string>& names,
-                           const fs::path& place, const std::string& server_name) {
+                           const fs::path& place, const std::string& server_name,
+                           const std::string& remote_command) {
+  std::string send = fmt::format("cd {} && tar -cf - SHA256SUMS 0*", shell_quote(place.string()));
+  // barman is here, not there.
+  if (!remote_command.empty()) send = fmt::format("{} {}", remote_command, shell_quote(send));
   return fmt::format(
       "'{}' had {} WAL file(s) that are not in the archive, from {} to {}: they were moved to "
       "'{}'. This restore does not replay them. If the newest transactions are needed, do not "
-      "start this server: run \"cd {} && tar -cf - SHA256SUMS 0* | barman put-wal {}\", then "
-      "restore again.",
+      "start this server: run {}\"{} | barman put-wal {}\", then restore again.",
       data_directory.string(), names.size(), *names.begin(), *names.rbegin(), place.string(),
-      shell_quote(place.string()), server_name);
+      remote_command.empty() ? "" : "on the host of barman ", send, server_name);
 }
 
 std::string tell_saved_files(const fs::path& data_directory, const std::vector<std::string>& names,

@@ -39,10 +39,10 @@ bool is_own_wal(const std::string& name, Bytes beginning);
 std::optional<std::string> unfinished_segment(const std::set<std::string>& names,
                                               const std::set<std::string>& complete);
 
-// What to tell of what was moved aside.
+// What to tell of what was moved aside; on another host with the command that leads there.
 std::string tell_saved_wal(const std::filesystem::path& data_directory,
                            const std::set<std::string>& names, const std::filesystem::path& place,
-                           const std::string& server_name);
+                           const std::string& server_name, const std::string& remote_command = {});
 std::string tell_saved_files(const std::filesystem::path& data_directory,
                              const std::vector<std::string>& names,
                              const std::filesystem::path& place);

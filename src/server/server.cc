@@ -66,11 +66,12 @@ catalogue::NotePlaces note_places(const config::GlobalConfig& global) {
   return {.barman_home = global.barman_home, .log_directory = log_file.parent_path()};
 }
 
-const std::string& required(const std::optional<std::string>& conninfo, const std::string& option,
+const std::string& required(const std::optional<std::string>& conninfo, const char* option,
                             const std::string& server) {
   if (!conninfo) {
-    throw Error(ErrorKind::config, "Missing '" + option + "' parameter for server '" + server + "'",
-                "Set " + option + " in the section of the server.");
+    throw Error(ErrorKind::config,
+                fmt::format("Missing '{}' parameter for server '{}'", option, server),
+                fmt::format("Set {} in the section of the server.", option));
   }
   return *conninfo;
 }

@@ -67,7 +67,7 @@ std::vector<std::string> primary_command(const config::ServerConfig& config,
 
 Fd ask_primary(const server::Server& server, const SyncRequest& request, Messages& messages) {
   if (!server.config().is_passive()) {
-    throw Error(ErrorKind::conflict, fmt::format("server {} is not passive", server.name()),
+    throw Error(ErrorKind::usage, fmt::format("server {} is not passive", server.name()),
                 "Run this on the passive node: the server whose section has primary_ssh_command.");
   }
   const fs::path& path = server.program().configuration_path;

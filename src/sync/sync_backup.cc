@@ -162,7 +162,7 @@ LocalBackups gather_local_backups(const server::Server& server) {
 
 Fd open_primary_info(const server::Server& server) {
   if (!server.config().is_passive()) {
-    throw Error(ErrorKind::conflict, fmt::format("server {} is not passive", server.name()),
+    throw Error(ErrorKind::usage, fmt::format("server {} is not passive", server.name()),
                 "Run this on the passive node: the server whose section has primary_ssh_command.");
   }
   const fs::path path = primary_info_path(server.locations());

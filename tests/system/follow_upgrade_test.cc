@@ -103,6 +103,46 @@ class FollowUpgrade : public testing::Test {
     EXPECT_EQ(site_.barman.backup_ids(kOldName).size(), 1U);
   }
 
+  // A history file does not tell whose it is: a timeline that only the old cluster has is its own,
+  // and of one that both have each gets its own, also through ssh.
+  void expect_own_histories(const fs::path& old_data) {
+    if (!SshServer::is_available()) return;
+    const TempDir place;
+    const std::string in_old = "1\t0/3000000\tof the old cluster\n";
+    const std::string in_new = "1\t0/5000000\tof the new cluster\n";
+    const auto write_history = [&](const std::string& server, const std::string& text) {
+      write_text(site_.barman.server_directory(server) / "wals/00000002.history", text);
+    };
+    write_history(kOldName, in_old);
+    const std::vector<std::string> get_wal = {"get-wal", "main", "00000002.history"};
+    const CommandResult nobodys = site_.barman.run(get_wal);
+    EXPECT_EQ(nobodys.exit_code, 1);
+    EXPECT_THAT(nobodys.err, AllOf(HasSubstr("which cluster asks for 00000002.history is not"),
+                                   HasSubstr("name it in restore_command"), HasSubstr(kOldName)));
+    const SshServer ssh(site_.barman);
+    const auto fetch = [&](const fs::path& directory) {
+      std::vector<std::string> argv = {"env", "-C", directory.string()};
+      for (const std::string& word : ssh.argv("barman-wal-restore")) argv.push_back(word);
+      argv.insert(argv.end(), {"main", "00000002.history", (place.path() / "file").string()});
+      fs::remove(place.path() / "file");
+      return run_command({.argv = argv, .environment = ssh.environment()});
+    };
+    EXPECT_EQ(fetch(upgraded_.data_directory()).exit_code, 1);
+    for (const bool both : {false, true}) {
+      if (both) write_history("main", in_new);
+      const CommandResult fetched = fetch(old_data);
+      EXPECT_EQ(fetched.exit_code, 0) << fetched.err;
+      EXPECT_EQ(read_text(place.path() / "file"), in_old);
+    }
+    EXPECT_EQ(fetch(upgraded_.data_directory()).exit_code, 0);
+    EXPECT_EQ(read_text(place.path() / "file"), in_new);
+    const CommandResult first = site_.barman.run(get_wal);
+    EXPECT_EQ(first.out, in_new);
+    EXPECT_THAT(first.err, HasSubstr("this is the answer for the cluster of server 'main'"));
+    for (const std::string server : {"main", kOldName})
+      fs::remove(site_.barman.server_directory(server) / "wals/00000002.history");
+  }
+
   StreamingSite site_;
   PostgresServer upgraded_;
 };
@@ -209,6 +249,8 @@ TEST_F(FollowUpgrade, GivesEachClusterItsOwnWal) {
   const CommandResult strange = get({"get-wal", "--cluster", "42", "main", in_new}, "/");
   EXPECT_EQ(strange.exit_code, 126);
   EXPECT_THAT(strange.err, AllOf(HasSubstr("has the system identifier 42"), HasSubstr("HINT: ")));
+
+  expect_own_histories(data);
 
   PostgresServer old({.major = kOldMajor,
                       .data_directory = data,

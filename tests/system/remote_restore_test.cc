@@ -371,6 +371,7 @@ TEST_F(RemoteRestore, DeltaRestoreBringsAClusterBack) {
   const Place place;
   ASSERT_EQ(run_command(request(full_, place)).exit_code, 0);
   std::map<std::string, Rows> rows;
+  std::string newest;
   {
     PostgresServer copy({.data_directory = place.data});
     copy.wait_until_primary();
@@ -382,6 +383,8 @@ TEST_F(RemoteRestore, DeltaRestoreBringsAClusterBack) {
     EXPECT_EQ(running.exit_code, 1);
     EXPECT_THAT(running.err, HasSubstr("PostgreSQL runs on it (pid "));
     EXPECT_EQ(copy.value("SELECT count(*) FROM later"), "1000");
+    newest = copy.value("SELECT pg_walfile_name(pg_current_wal_lsn())");
+    copy.kill_9();
   }
   write_text(place.data / "of somebody", "x");
   const CommandResult planned =
@@ -392,7 +395,17 @@ TEST_F(RemoteRestore, DeltaRestoreBringsAClusterBack) {
       request(full_, place, {"--delta-restore", "--jobs", "2", "--staging-path", "/tmp"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr(" were there already."));
-  EXPECT_THAT(result.err, HasSubstr("On the destination host: "));
+  // Its own newest segment, which nothing else has, can be fetched from there.
+  EXPECT_THAT(result.err, AllOf(HasSubstr("On the destination host: "), HasSubstr(newest)));
+  const std::string begin = "run on the host of barman \"";
+  const std::size_t at = result.err.find(begin);
+  ASSERT_NE(at, std::string::npos) << result.err;
+  const std::string command = result.err.substr(
+      at + begin.size(), result.err.find(" | barman put-wal main", at) - at - begin.size());
+  const CommandResult fetched = run_command(
+      {.argv = {"/bin/sh", "-c", command + " | tar -tf -"}, .environment = ssh_->environment()});
+  EXPECT_THAT(fetched.out, AllOf(HasSubstr("SHA256SUMS"), HasSubstr(newest + ".partial\n")))
+      << command << fetched.err;
   {
     PostgresServer copy({.data_directory = place.data});
     EXPECT_EQ(all_rows(copy), rows);
