@@ -321,15 +321,7 @@ PlaceLocks lock_places(const server::Server& server, const Chosen& chosen, Prepa
     refuse_places(prepared.facts, chosen.request, prepared.plan);
     return PlaceLocks::take({});
   }
-  const fs::path destination = fs::weakly_canonical(prepared.plan.destination);
-  std::vector<fs::path> directories = {destination};
-  for (const WrittenDirectory& directory : prepared.plan.directories) {
-    // What lies in the destination is locked with it.
-    const fs::path place = fs::weakly_canonical(directory.path);
-    const fs::path inside = place.lexically_relative(destination);
-    if (inside.empty() || *inside.begin() == "..") directories.push_back(place);
-  }
-  PlaceLocks locks = PlaceLocks::take(directories);
+  PlaceLocks locks = PlaceLocks::take_for(prepared.plan);
   inspect_places(chosen.request, chosen.relocations, prepared.facts);
   refuse_places(prepared.facts, chosen.request, prepared.plan);
   return locks;

@@ -143,6 +143,7 @@ struct RestorePlan {
   // none of that name.
   std::vector<stored::KeptFile> kept_configuration;
   FilePlaces file_places = FilePlaces::as_set;
+  ReviewScope review_scope = ReviewScope::all;
   // What the complete directory is compared with; without a parent, as it is put together.
   catalogue::BackupInfo restored;
   // Content of .barman-recover.info.
