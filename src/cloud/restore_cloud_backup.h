@@ -42,6 +42,8 @@ struct CloudRestoreRequest {
   std::optional<CloudRecovery> recovery = {};
   // Over a data directory of the same cluster that is there: only what differs is read and written.
   bool delta_restore = false;
+  // Archives the file whose name comes behind it.
+  std::string archive_command = {};
   // Hears of the bytes that come from the bucket; may be nullptr.
   Progress* progress = nullptr;
 };

@@ -168,6 +168,7 @@ CloudRestoreResult restore_over(const CloudCatalogue& catalogue,
   restore::RestorePlan plan =
       refusing([&] { return restore::build_plan(facts, request, {}, relocations); });
   plan_settings(backup, recovery, plan);
+  plan.put_back_wal = fmt::format("for f in 0*; do {} $f || break; done", asked.archive_command);
 
   LoggedMessages messages;
   for (const std::string& warning : plan.warnings) messages.warning(warning);

@@ -178,20 +178,28 @@ catalogue::BackupId choose_id(const ParsedArguments& arguments, const OpenBucket
 }
 
 // With what this call needs to get at the bucket; credentials are those of the environment.
-std::string restore_command(const ParsedArguments& arguments) {
-  std::string command = "barman-cloud-wal-restore";
+std::string wal_command(std::string command, const ParsedArguments& arguments) {
   for (const std::string_view name :
        {"cloud-provider", "endpoint-url", "addressing-style", "aws-profile", "read-timeout",
-        "azure-credential", "sse-customer-key"}) {
+        "azure-credential"}) {
     const auto value = arguments.find(replace_all(std::string(name), "-", "_"));
     if (!value || (name == "cloud-provider" && *value == kDefaultProvider)) continue;
     command += fmt::format(" --{} {}", name, restore::quote_command_path(*value));
   }
-  if (arguments.is_set("standby_mode")) command += " --no-partial";
-  const std::int64_t jobs = arguments.find_integer("jobs").value_or(1);
-  if (jobs > 1) command += fmt::format(" -p {}", jobs);
-  return command + fmt::format(" {} {} %f %p", restore::quote_command_path(arguments.get("url")),
+  return command + fmt::format(" {} {}", restore::quote_command_path(arguments.get("url")),
                                restore::quote_command_path(arguments.get("server_name")));
+}
+
+std::string restore_command(const ParsedArguments& arguments) {
+  std::string program = "barman-cloud-wal-restore";
+  if (arguments.is_set("standby_mode")) program += " --no-partial";
+  const std::int64_t jobs = arguments.find_integer("jobs").value_or(1);
+  if (jobs > 1) program += fmt::format(" -p {}", jobs);
+  // Written into a file of the cluster only.
+  if (const auto key = arguments.find("sse_customer_key")) {
+    program += " --sse-customer-key " + restore::quote_command_path(*key);
+  }
+  return wal_command(program, arguments) + " %f %p";
 }
 
 // Scripts that use `auto` with a target write the settings themselves.
@@ -253,6 +261,7 @@ int restore_backup(const ParsedArguments& arguments) {
        .interrupt = options.interrupt,
        .recovery = recovery,
        .delta_restore = arguments.is_set("delta_restore"),
+       .archive_command = wal_command("barman-cloud-wal-archive", arguments),
        .progress = &progress});
   if (recovery) {
     tell_recovery(result);

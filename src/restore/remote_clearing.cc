@@ -239,7 +239,7 @@ std::vector<std::string> RemoteClearing::run() {
     const fs::path place = plan_.destination / saved_directory_ / plan_.pg_wal_name;
     run_script(host_, kListChecksums, {place.string()}, interrupt_,
                "cannot list the checksums of WAL that was moved aside");
-    told.push_back(tell_saved_wal(plan_.destination, kept_names, place, plan_.server_name));
+    told.push_back(tell_saved_wal(plan_.destination, kept_names, place, plan_.put_back_wal));
   }
   if (!saved_names_.empty()) {
     told.push_back(

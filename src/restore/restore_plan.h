@@ -106,6 +106,8 @@ struct RestorePlan {
   std::vector<WrittenDirectory> directories;
   // What is written into each of them while the restore is not complete.
   RestoreMarker marker;
+  // The command that archives WAL which was moved aside, run in the directory where it is then.
+  std::string put_back_wal;
   // Of the WAL that the destination has: what need not be saved before it goes.
   std::set<std::string> archived_here;
   // The same, whatever it was to be archived as: the receiver has all of its content.

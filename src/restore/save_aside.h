@@ -42,14 +42,15 @@ std::optional<std::string> unfinished_segment(const std::set<std::string>& names
 // What to tell of what was moved aside.
 std::string tell_saved_wal(const std::filesystem::path& data_directory,
                            const std::set<std::string>& names, const std::filesystem::path& place,
-                           const std::string& server_name);
+                           const std::string& put_back);
 std::string tell_saved_files(const std::filesystem::path& data_directory,
                              const std::vector<std::string>& names,
                              const std::filesystem::path& place);
 
 class SaveAside {
  public:
-  SaveAside(std::filesystem::path data_directory, std::string server_name);
+  // `put_back` is RestorePlan::put_back_wal.
+  SaveAside(std::filesystem::path data_directory, std::string put_back);
 
   // Moves a file or a directory away. `name`: its path below the data directory. On another file
   // system, as a WAL directory behind a link may be, it stays beside where it was. The newest
@@ -69,7 +70,7 @@ class SaveAside {
   void list_checksums(const std::filesystem::path& place) const;
 
   std::filesystem::path data_directory_;
-  std::string server_name_;
+  std::string put_back_;
   std::string directory_name_;
   std::set<std::filesystem::path> changed_;
   // Where each one is now.
