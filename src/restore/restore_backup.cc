@@ -100,8 +100,8 @@ LookUp look_up(const server::Server& server, RestoreRequest& request) {
   const catalogue::Branches branches = wal_archive::read_branches(server, list.backups);
   LookUp found;
   BackupChoice& choice = found.choice;
+  leave_out_without_data(server.catalogue(), list, annotations);
   if (is_automatic) {
-    leave_out_without_data(server.catalogue(), list, annotations);
     found.target = parse_target(request.target);
     choice = choose_backup(list, annotations, *found.target, branches);
   } else {
@@ -109,6 +109,7 @@ LookUp look_up(const server::Server& server, RestoreRequest& request) {
         catalogue::find_newest(list, annotations, branches, request.backup, server.name());
     choice.backup = std::move(newest.backup);
     if (!newest.note.empty()) choice.notes.push_back(std::move(newest.note));
+    choice.warnings = std::move(newest.warnings);
   }
   request.target.timeline = request.target.timeline
                                 ? request.target.timeline
