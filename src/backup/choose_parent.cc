@@ -40,6 +40,9 @@ BackupInfo choose_parent(const server::Server& server, const std::string& word) 
     catalogue::NewestBackup newest =
         catalogue::find_newest(list, annotations, branches, word, server.name());
     if (!newest.note.empty()) log::info(log::kBackupComponent, "{}", newest.note);
+    for (const std::string& text : newest.warnings) {
+      log::warning(log::kBackupComponent, "{}", text);
+    }
     parent = std::move(newest.backup);
   } else {
     parent = catalogue::resolve_backup(list, annotations, word, server.name());

@@ -161,11 +161,7 @@ BackupList Catalogue::list_backups() const {
   BackupList list;
   list.backups.reserve(paths.size());
   for (const auto& [id, path] : paths) add_backup(list, id, path);
-  for (const BackupId& id : catalogue::find_gone(*this, list.backups)) {
-    const auto backup = list.backups.begin() + (list.find(id) - list.backups.data());
-    list.gone.push_back(std::move(*backup));
-    list.backups.erase(backup);
-  }
+  take_gone_out(*this, list);
   return list;
 }
 
@@ -184,28 +180,23 @@ const BackupList& BackupListReader::read() {
   if (catalogue_.reads_bucket()) return list_ = catalogue_.list_backups();
   // After an exception nothing is known.
   std::vector<BackupInfo> known = std::exchange(list_, {}).backups;
-  const std::vector<FileStamp> known_stamps = std::exchange(stamps_, {});
+  const std::map<BackupId, FileStamp> known_stamps = std::exchange(stamps_, {});
   BackupList list;
   list.backups.reserve(known.size());
-  std::vector<FileStamp> stamps;
+  std::map<BackupId, FileStamp> stamps;
   for (const auto& [id, path] : catalogue_.list_info_paths()) {
     const std::optional<FileStamp> stamp = stamp_of(path);
     if (!stamp) continue;  // another process deleted the backup meanwhile
     const auto before = std::lower_bound(known.begin(), known.end(), id, is_before_wanted);
     const bool is_known = before != known.end() && before->id == id;
-    if (is_known && known_stamps[static_cast<std::size_t>(before - known.begin())] == *stamp) {
+    if (is_known && known_stamps.at(id) == *stamp) {
       list.backups.push_back(std::move(*before));
     } else if (!add_backup(list, id, path)) {
       continue;
     }
-    stamps.push_back(*stamp);
+    stamps.emplace(id, *stamp);
   }
-  for (const BackupId& id : catalogue::find_gone(catalogue_, list.backups)) {
-    const auto index = list.find(id) - list.backups.data();
-    list.gone.push_back(std::move(list.backups[static_cast<std::size_t>(index)]));
-    list.backups.erase(list.backups.begin() + index);
-    stamps.erase(stamps.begin() + index);
-  }
+  take_gone_out(catalogue_, list);
   list_ = std::move(list);
   stamps_ = std::move(stamps);
   return list_;
@@ -228,7 +219,11 @@ BackupInfo Catalogue::load_backup(const BackupId& id) const {
 BackupInfo Catalogue::resolve(std::string_view word) const {
   if (const std::optional<BackupId> id = parse_backup_id(word)) return load_backup(*id);
   const KnownBackups known = load();
-  return resolve_backup(known.list, known.annotations, word, server_name());
+  std::vector<std::string> passed_over;
+  const BackupInfo& found =
+      resolve_backup(known.list, known.annotations, word, server_name(), &passed_over);
+  for (const std::string& text : passed_over) log::warning(log::kCatalogueComponent, "{}", text);
+  return found;
 }
 
 BackupId Catalogue::make_next_id(Timestamp now) const {

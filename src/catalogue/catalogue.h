@@ -263,12 +263,15 @@ class BackupListReader {
  private:
   const Catalogue& catalogue_;
   BackupList list_;
-  std::vector<FileStamp> stamps_;  // of list_.backups
+  std::map<BackupId, FileStamp> stamps_;  // of list_.backups, at least
 };
 
-// resolve() on a list already read.
+// resolve() on a list already read. A word for the newest backup is the newest one that can be
+// restored, as far as find_chain_doubt() knows; the newest one when there is none. `passed_over`
+// gets a sentence for each newer one.
 const BackupInfo& resolve_backup(const BackupList& list, const Annotations& annotations,
-                                 std::string_view word, std::string_view server_name);
+                                 std::string_view word, std::string_view server_name,
+                                 std::vector<std::string>* passed_over = nullptr);
 
 // The same as in BackupList, of a part of the list; `backups` ascending.
 const BackupInfo* find_backup(const std::vector<BackupInfo>& backups, const BackupId& id);

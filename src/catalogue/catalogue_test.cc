@@ -107,6 +107,9 @@ TEST_F(CatalogueTest, ResolvesWords) {
           "status=DONE\nmode=postgres\nparent_backup_id=20261101T000000\nbackup_name=one\n");
   put_new("20261105T000000", "status=FAILED\nmode=postgres\nbackup_name=bad\n");
   put_new("20261106T000000", "status=STARTED\nmode=postgres\n");
+  for (int day = 1; day < 7; ++day) {
+    fs::create_directories(root() / "base" / ("2026110" + std::to_string(day) + "T000000"));
+  }
   for (const auto& [word, id] :
        std::vector<std::pair<const char*, const char*>>{{"latest", "20261104T000000"},
                                                         {"last", "20261104T000000"},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 
 #include <fmt/format.h>
@@ -43,6 +44,16 @@ std::set<BackupId> find_gone(const Catalogue& catalogue, const std::vector<Backu
     if (!has_wal(backup) && !catalogue.is_being_deleted(backup->id)) gone.insert(backup->id);
   }
   return gone;
+}
+
+void take_gone_out(const Catalogue& catalogue, BackupList& list) {
+  const std::set<BackupId> gone = find_gone(catalogue, list.backups);
+  if (gone.empty()) return;
+  const auto first_gone =
+      std::stable_partition(list.backups.begin(), list.backups.end(),
+                            [&](const BackupInfo& backup) { return !gone.contains(backup.id); });
+  std::move(first_gone, list.backups.end(), std::back_inserter(list.gone));
+  list.backups.erase(first_gone, list.backups.end());
 }
 
 std::string describe_gone(const BackupInfo& backup, std::string_view server_name) {

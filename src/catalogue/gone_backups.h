@@ -18,6 +18,9 @@ namespace barman::catalogue {
 // disk that is not mounted. Empty where backups or WAL lie in a bucket. `backups` ascending.
 std::set<BackupId> find_gone(const Catalogue& catalogue, const std::vector<BackupInfo>& backups);
 
+// Moves them from `list.backups` to `list.gone`.
+void take_gone_out(const Catalogue& catalogue, BackupList& list);
+
 // What is told of one.
 std::string describe_gone(const BackupInfo& backup, std::string_view server_name);
 

@@ -1,6 +1,9 @@
 #include "catalogue/gone_backups.h"
 
 #include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -70,6 +73,29 @@ TEST_F(GoneBackups, AreSetAsideWithoutFilesAndWithoutWal) {
   } catch (const Error& error) {
     EXPECT_THAT(error.hint(), testing::HasSubstr("is gone"));
   }
+}
+
+// As the newest of a restore: what can be restored, and why not the other one.
+TEST_F(GoneBackups, ArePassedOverByWordsForTheNewest) {
+  const auto newest = [&] {
+    std::vector<std::string> passed_over;
+    const KnownBackups known = catalogue_.load();
+    const BackupId id =
+        resolve_backup(known.list, known.annotations, "latest", "main", &passed_over).id;
+    return std::pair(id, passed_over);
+  };
+  EXPECT_EQ(newest(), std::pair(kYoungestOne, std::vector<std::string>{}));
+  fs::remove_all(directory(kYoungestOne));
+  EXPECT_EQ(newest().first, kMiddleOne);
+  EXPECT_THAT(newest().second,
+              ElementsAre("Backup 20261103T000000 is passed over, it cannot be restored: its "
+                          "directory is missing."));
+  fs::remove(wal_path(6));
+  EXPECT_EQ(newest().first, kMiddleOne);
+  EXPECT_THAT(newest().second, ElementsAre(testing::HasSubstr("removed by another program")));
+  // None can be restored: who wants one tells why.
+  for (const BackupId& id : {kOldestOne, kMiddleOne}) fs::remove_all(directory(id));
+  EXPECT_EQ(newest(), std::pair(kYoungestOne, std::vector<std::string>{}));
 }
 
 // A disk that is not mounted must not cost a backup the WAL that it needs.

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "catalogue/branches.h"
 #include "catalogue/catalogue.h"
@@ -15,8 +16,10 @@ bool asks_for_newest(std::string_view word);
 
 struct NewestBackup {
   BackupInfo backup;
-  // A newer one that was passed over, in a sentence; "" = none.
+  // A newer one of another branch that was passed over, in a sentence; "" = none.
   std::string note;
+  // The same of those that cannot be restored.
+  std::vector<std::string> warnings = {};
 };
 
 // `word` as typed, but not "auto". When no backup leads to the present, the word means what it

@@ -1,8 +1,10 @@
 // Of catalogue.h: what a word of a command stands for.
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,6 +14,7 @@
 #include "catalogue/backup_order.h"
 #include "catalogue/backup_word.h"
 #include "catalogue/catalogue.h"
+#include "catalogue/chain_doubt.h"
 #include "catalogue/gone_backups.h"
 
 namespace barman::catalogue {
@@ -58,6 +61,38 @@ bool is_answer(const BackupInfo& backup, BackupWord word) {
   return backup.type() == BackupType::full || backup.type() == BackupType::rsync;
 }
 
+std::string passed_over_text(const BackupInfo& backup, std::string_view doubt) {
+  return fmt::format("Backup {} is passed over, it cannot be restored: {}.", backup.id.value,
+                     doubt);
+}
+
+// The newest one of those that match that can be restored, or that matches at all. nullptr when
+// none does.
+const BackupInfo* find_newest_usable(const BackupList& list, const Annotations& annotations,
+                                     const std::function<bool(const BackupInfo&)>& matches,
+                                     std::vector<std::string>& passed_over) {
+  const std::vector<const BackupInfo*> by_age = in_order_of_age(list.backups);
+  const BackupInfo* newest = nullptr;
+  for (auto next = by_age.rbegin(); next != by_age.rend(); ++next) {
+    const BackupInfo& backup = **next;
+    if (!matches(backup)) continue;
+    const std::string doubt = find_chain_doubt(list.backups, annotations, backup);
+    if (doubt.empty()) {
+      for (const BackupInfo& gone : list.gone) {
+        if (!(backup.id < gone.id) || !matches(gone)) continue;
+        passed_over.push_back(
+            passed_over_text(gone, "its directory and its WAL were removed by another program"));
+      }
+      return &backup;
+    }
+    if (newest == nullptr) newest = &backup;
+    passed_over.push_back(passed_over_text(backup, doubt));
+  }
+  // What is wrong with it is told by who wants it.
+  passed_over.clear();
+  return newest;
+}
+
 // Two letters at most: IDs are like each other.
 std::string nearest_backup(const BackupList& list, std::string_view word) {
   constexpr std::size_t kMost = 2;
@@ -73,7 +108,8 @@ std::string nearest_backup(const BackupList& list, std::string_view word) {
 }  // namespace
 
 const BackupInfo& resolve_backup(const BackupList& list, const Annotations& annotations,
-                                 std::string_view word, std::string_view server_name) {
+                                 std::string_view word, std::string_view server_name,
+                                 std::vector<std::string>* passed_over) {
   const std::vector<BackupInfo>& backups = list.backups;
   const BackupInfo* found = nullptr;
   const std::optional<BackupWord> asked = parse_backup_word(word);
@@ -91,6 +127,10 @@ const BackupInfo& resolve_backup(const BackupList& list, const Annotations& anno
   } else if (asked == BackupWord::oldest) {
     const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
     found = first_of(by_age.begin(), by_age.end(), matches);
+  } else if (asked == BackupWord::newest || asked == BackupWord::newest_full) {
+    std::vector<std::string> notes;
+    found = find_newest_usable(list, annotations, matches, notes);
+    if (passed_over != nullptr) *passed_over = std::move(notes);
   } else if (asked && asked != BackupWord::automatic) {
     const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
     found = first_of(by_age.rbegin(), by_age.rend(), matches);

@@ -90,8 +90,11 @@ void run_show_backup(CommandContext& context) {
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
   const catalogue::KnownBackups known = server.catalogue().load();
-  const BackupInfo& backup = catalogue::resolve_backup(
-      known.list, known.annotations, context.arguments.get("backup_id"), config->name);
+  std::vector<std::string> passed_over;
+  const BackupInfo& backup =
+      catalogue::resolve_backup(known.list, known.annotations, context.arguments.get("backup_id"),
+                                config->name, &passed_over);
+  for (const std::string& text : passed_over) context.reporter.warning(text);
   facts::warn_of_left_out(context.reporter, known.list, config->name);
   facts::warn_of_unread_bucket(context.reporter, server, known.annotations);
   facts::warn_of_doubt(context.reporter, server, known, backup);

@@ -4,6 +4,8 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -64,6 +66,14 @@ class CloudDeletion {
   void remove_wals();
 
  private:
+  struct Doomed {
+    BackupInfo backup;
+    WalRemovalInput::Cause cause;
+    std::set<BackupId> standalone;
+  };
+
+  void take_out(const BackupId& id) { gone_.insert(id); }
+  void plan_wals();
   bool is_long_over(const BackupId& id) const;
   void tell_of_nameless() const;
   void remove_leftover(const BackupInfo& backup, Wals wals);
@@ -80,6 +90,10 @@ class CloudDeletion {
   const CloudCatalogue& catalogue_;
   CloudBackups backups_;
   const CloudDeletionOptions& options_;
+  // That are gone, with what decides on their WAL.
+  std::map<BackupId, Doomed> doomed_;
+  // Those and leftovers: they may still be in the list.
+  std::set<BackupId> gone_;
   std::vector<WalRemovalPlan> plans_;
   // No plan takes a name from here on; nullopt: one may.
   std::optional<std::string> last_needed_;
@@ -203,9 +217,6 @@ void CloudDeletion::remove_backup(const BackupInfo& backup, WalRemovalInput::Cau
                     backup.id.value),
         "Delete it with the program that made it.");
   }
-  // The backup is still in the list: it says where its WAL begins.
-  WalRemovalPlan plan = wal_archive::plan_wal_removal(
-      {.list = backups_.list, .deleted = backup.id, .standalone = standalone, .cause = cause});
   try {
     remove_objects(backup);
   } catch (const OperationFailed&) {
@@ -216,11 +227,37 @@ void CloudDeletion::remove_backup(const BackupInfo& backup, WalRemovalInput::Cau
         fmt::format("Could not delete backup {}: {}", backup.id.value, error.describe()),
         error.hint());
   }
-  log::info(log::kBackupComponent, "Deleted backup {}{}", backup.id.value,
-            plan.is_removing ? "" : "; all WAL stays: " + plan.reason);
-  if (plan.is_removing) plans_.push_back(std::move(plan));
-  const BackupId id = backup.id;
-  std::erase_if(backups_.list.backups, [&](const BackupInfo& one) { return one.id == id; });
+  log::info(log::kBackupComponent, "Deleted backup {}", backup.id.value);
+  doomed_.emplace(backup.id, Doomed{backup, cause, standalone});
+  take_out(backup.id);
+}
+
+// What a deletion lets go depends on what stays, and on where in it the deleted backup was: of
+// those between two that stay the last one says it for all.
+void CloudDeletion::plan_wals() {
+  std::vector<BackupInfo>& stay = backups_.list.backups;
+  std::erase_if(stay, [&](const BackupInfo& one) { return gone_.contains(one.id); });
+  const auto by_id = [](const BackupInfo& one, const BackupId& id) { return one.id < id; };
+  for (auto one = doomed_.begin(); one != doomed_.end(); ++one) {
+    const auto& [id, doomed] = *one;
+    const auto place = std::lower_bound(stay.begin(), stay.end(), id, by_id);
+    const auto next = std::next(one);
+    const bool is_last = next == doomed_.end() || next->second.cause != doomed.cause ||
+                         (place != stay.end() && place->id < next->first);
+    if (!is_last) continue;
+    // In the list it says where its WAL begins.
+    const auto inserted = stay.insert(place, doomed.backup);
+    WalRemovalPlan plan = wal_archive::plan_wal_removal({.list = backups_.list,
+                                                         .deleted = id,
+                                                         .standalone = doomed.standalone,
+                                                         .cause = doomed.cause});
+    stay.erase(inserted);
+    if (plan.is_removing) {
+      plans_.push_back(std::move(plan));
+    } else {
+      log::info(log::kBackupComponent, "All WAL of backup {} stays: {}", id.value, plan.reason);
+    }
+  }
 }
 
 bool CloudDeletion::is_long_over(const BackupId& id) const {
@@ -258,8 +295,7 @@ void CloudDeletion::remove_leftover(const BackupInfo& backup, Wals wals) {
         catalogue::standalone_backups(backups_.list.backups, backups_.annotations, nullptr));
   }
   remove_objects(backup);
-  const BackupId id = backup.id;
-  std::erase_if(backups_.list.backups, [&](const BackupInfo& one) { return one.id == id; });
+  take_out(backup.id);
 }
 
 // What cannot be deleted stays for the next time: nobody has asked for it now.
@@ -276,6 +312,8 @@ void CloudDeletion::remove_leftovers(Wals wals) {
       log::warning(log::kBackupComponent, "{}", error.describe_with_hint());
     }
   }
+  std::erase_if(backups_.list.backups,
+                [&](const BackupInfo& one) { return gone_.contains(one.id); });
 }
 
 // Most names are needed by all plans, or taken by the last one: there may be many of both.
@@ -300,6 +338,7 @@ void CloudDeletion::end_directory(WalDirectory& directory, std::vector<std::stri
 }
 
 void CloudDeletion::remove_wals() {
+  plan_wals();
   if (plans_.empty()) return;
   // Without one is less than with one.
   const auto [first, last] = std::minmax_element(
@@ -423,7 +462,10 @@ void delete_obsolete_cloud_backups(const CloudCatalogue& catalogue,
   const auto standalone = catalogue::standalone_outside_policy(verdicts);
   deletion.remove_leftovers(CloudDeletion::Wals::plan);
   for (const BackupId& id : catalogue::obsolete_in_order(backups.list.backups, verdicts)) {
-    const BackupInfo backup = *backups.list.find(id);
+    // What was left of a deletion is gone already.
+    const BackupInfo* const found = backups.list.find(id);
+    if (found == nullptr) continue;
+    const BackupInfo backup = *found;
     deletion.remove_backup(backup, WalRemovalInput::Cause::retention, standalone);
   }
   deletion.remove_wals();

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/log_components.h"
 #include "cloud/operation_failed.h"
+#include "cloud/restore_over.h"
 #include "cloud/unpack_archives.h"
 #include "postgres/version_facts.h"
 #include "postgres/versions.h"
@@ -61,6 +62,7 @@ class CloudRestore {
 
  private:
   void require_restorable() const;
+  bool is_anything_there() const;
   void choose_places();
   UnpackPlan plan_archives() const;
   void require_whole(const BackupObjects& objects) const;
@@ -150,6 +152,11 @@ void CloudRestore::require_restorable() const {
   }
 }
 
+fs::path location_of(const catalogue::Tablespace& tablespace, const CloudRestoreRequest& request) {
+  const auto rule = request.locations.find(tablespace.name);
+  return rule == request.locations.end() ? fs::path(tablespace.location) : rule->second;
+}
+
 // Absent, or without entries.
 void require_empty(const fs::path& directory) {
   const auto status = find_status(directory);
@@ -161,7 +168,10 @@ void require_empty(const fs::path& directory) {
   if (list_directory(directory).empty()) return;
   throw OperationFailed(
       fmt::format("Destination {} already exists and it is not empty", directory.string()),
-      "Empty it, or name another one.");
+      find_status(directory / "PG_VERSION")
+          ? "Name another one. If it is a data directory of this cluster: --delta-restore restores "
+            "over it, and fetches only what differs."
+          : "Empty it, or name another one.");
 }
 
 bool is_inside(const fs::path& path, const fs::path& directory) {
@@ -169,13 +179,22 @@ bool is_inside(const fs::path& path, const fs::path& directory) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
+bool CloudRestore::is_anything_there() const {
+  const auto has_entries = [](const fs::path& place) {
+    return find_status(place) && (!fs::is_directory(place) || !list_directory(place).empty());
+  };
+  return has_entries(request_.destination) ||
+         std::any_of(info_.tablespaces.begin(), info_.tablespaces.end(),
+                     [&](const catalogue::Tablespace& tablespace) {
+                       return has_entries(location_of(tablespace, request_));
+                     });
+}
+
 void CloudRestore::choose_places() {
   places_.data_directory = fs::weakly_canonical(fs::absolute(request_.destination));
   for (const catalogue::Tablespace& tablespace : info_.tablespaces) {
-    const auto rule = request_.locations.find(tablespace.name);
-    const fs::path location =
-        rule == request_.locations.end() ? fs::path(tablespace.location) : rule->second;
-    places_.tablespaces[tablespace.oid] = fs::weakly_canonical(fs::absolute(location));
+    places_.tablespaces[tablespace.oid] =
+        fs::weakly_canonical(fs::absolute(location_of(tablespace, request_)));
   }
   const std::vector<fs::path> all = places_.all();
   for (const fs::path& place : all) {
@@ -358,6 +377,9 @@ CloudRestoreResult CloudRestore::run() {
   info_ = *std::move(info);
   require_restorable();
   if (request_.recovery) recovery_ = plan_cloud_recovery(*request_.recovery, info_);
+  if (request_.delta_restore && is_anything_there()) {
+    return restore_over(catalogue_, info_, request_, recovery_);
+  }
   choose_places();
   const UnpackPlan plan = plan_archives();
   for (const fs::path& place : places_.all()) make_private(place);

@@ -6,11 +6,14 @@
 // data directory lies in it now. With one its settings are written, and all settings that would do
 // harm in the restored cluster are reviewed, as `barman restore` does.
 //
+// Over a directory that is there already: restore_over.h.
+//
 // Until everything is there and durable, each directory that is written has `.barman-restoring` and
 // the data directory no `global/pg_control`, so that no server starts in it.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -37,6 +40,10 @@ struct CloudRestoreRequest {
   std::size_t jobs = 2;
   Interrupt interrupt = {};
   std::optional<CloudRecovery> recovery = {};
+  // Over a data directory of the same cluster that is there: only what differs is read and written.
+  bool delta_restore = false;
+  // Archives the file whose name comes behind it.
+  std::string archive_command = {};
   // Hears of the bytes that come from the bucket; may be nullptr.
   Progress* progress = nullptr;
 };
@@ -46,11 +53,14 @@ struct CloudRestoreResult {
   restore::ConfigurationReview configuration = {};
   std::vector<std::string> missing_files = {};
   std::string settings_file = {};
+  // Of a restore over a directory: how much of it was right already, and of how much (0 = unknown).
+  std::optional<std::uint64_t> kept_bytes = {};
+  std::uint64_t total_bytes = 0;
 };
 
 // Throws OperationFailed when there is no such backup, when it cannot be restored, and when the
-// places are not empty; `corrupt` when what is in the bucket is damaged; `usage` for a target that
-// the backup cannot reach.
+// places are not empty and it is no delta restore; `corrupt` when what is in the bucket is damaged;
+// `usage` for a target that the backup cannot reach.
 CloudRestoreResult restore_cloud_backup(const CloudCatalogue& catalogue,
                                         const CloudRestoreRequest& request);
 

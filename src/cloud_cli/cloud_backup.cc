@@ -17,6 +17,7 @@
 #include "cloud_cli/hook_call.h"
 #include "command_line/argument_value.h"
 #include "command_line/run_program.h"
+#include "compression/piece_codec.h"
 #include "postgres/conninfo.h"
 
 namespace barman::cloud_cli {
@@ -86,6 +87,9 @@ std::vector<OptionSpec> archive_options() {
            .help = "size behind which a new archive is begun",
            .metavar = "MAX_ARCHIVE_SIZE",
            .default_text = "100GB"},
+          {.names = {"index"},
+           .help = "an index beside each archive, which Barman passes over: restores read several "
+                   "parts of an archive at once, and --delta-restore only what differs"},
           {.names = {"immediate-checkpoint"}, .help = "do not spread the checkpoint at the begin"},
           {.names = {"min-chunk-size"},
            .kind = ValueKind::transfer_size,
@@ -171,6 +175,14 @@ cloud::ArchiveForm archive_form(const ParsedArguments& arguments) {
   }
   if (const auto word = arguments.find("compression")) {
     form.compression = compression::parse_algorithm(*word);
+  }
+  form.has_index = arguments.is_set("index");
+  if (form.has_index && form.compression && !compression::has_pieces(*form.compression)) {
+    throw ProgramEnd(
+        kExitBadLine,
+        fmt::format("archives of {} can be read as a whole only: an index is of no use",
+                    compression::to_text(*form.compression)),
+        "Leave out --index, or choose --gzip, --lz4 or --zstd.");
   }
   return form;
 }

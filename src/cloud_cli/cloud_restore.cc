@@ -37,70 +37,74 @@ constexpr std::string_view kAutomatic = "auto";
 constexpr std::string_view kDefaultProvider = "aws-s3";
 
 std::vector<command_line::OptionSpec> restore_options() {
-  return {{.names = {"tablespace"},
-           .kind = ValueKind::text,
-           .help = "where a tablespace goes; may be repeated. Without it: where it was",
-           .metavar = "NAME:LOCATION",
-           .repetition = command_line::Repetition::accumulate},
-          {.names = {"jobs"},
-           .short_names = "J",
-           .kind = ValueKind::positive,
-           .help = "archives that are unpacked at once",
-           .metavar = "JOBS",
-           .default_text = "4"},
-          {.names = {"get-wal"},
-           .help = "write settings of recovery: PostgreSQL fetches WAL from the bucket, to the end "
-                   "or to the target. Without them all files are as they were"},
-          {.names = {"standby-mode"}, .help = "the same, and the cluster becomes a standby"},
-          {.names = {"target-tli"},
-           .kind = ValueKind::timeline,
-           .help = "timeline to follow: a number, latest or current; with backup ID auto also that "
-                   "of the backup",
-           .metavar = "TARGET_TLI"},
-          {.names = {"target-lsn"},
-           .kind = ValueKind::text,
-           .help = "recover up to this place in the WAL",
-           .metavar = "TARGET_LSN",
-           .group = "target"},
-          {.names = {"target-time"},
-           .kind = ValueKind::text,
-           .help = "recover up to this moment",
-           .metavar = "TARGET_TIME",
-           .group = "target"},
-          {.names = {"target-xid"},
-           .kind = ValueKind::text,
-           .help = "recover up to this transaction",
-           .metavar = "TARGET_XID",
-           .group = "target"},
-          {.names = {"target-name"},
-           .kind = ValueKind::text,
-           .help = "recover up to this restore point",
-           .metavar = "TARGET_NAME",
-           .group = "target"},
-          {.names = {"target-immediate"},
-           .help = "recover only until the data is consistent",
-           .group = "target"},
-          {.names = {"exclusive"}, .help = "stop just before the target, not after it"},
-          {.names = {"target-action"},
-           .kind = ValueKind::choice,
-           .help = "what PostgreSQL does at the target",
-           .choices = {"pause", "shutdown", "promote"}},
-          {.names = {"snapshot-recovery-instance"},
-           .kind = ValueKind::text,
-           .help = "for backups by snapshots, which this version cannot restore",
-           .metavar = "VALUE"},
-          {.names = {"gcp-zone", "snapshot-recovery-zone"},
-           .kind = ValueKind::text,
-           .help = "for backups by snapshots, which this version cannot restore",
-           .metavar = "VALUE"},
-          {.names = {"aws-region"},
-           .kind = ValueKind::text,
-           .help = "for backups by snapshots, which this version cannot restore",
-           .metavar = "VALUE"},
-          {.names = {"azure-resource-group"},
-           .kind = ValueKind::text,
-           .help = "for backups by snapshots, which this version cannot restore",
-           .metavar = "VALUE"}};
+  return {
+      {.names = {"tablespace"},
+       .kind = ValueKind::text,
+       .help = "where a tablespace goes; may be repeated. Without it: where it was",
+       .metavar = "NAME:LOCATION",
+       .repetition = command_line::Repetition::accumulate},
+      {.names = {"delta-restore"},
+       .help = "a data directory of this cluster that is there is made right: only what differs "
+               "is fetched and written, what the backup does not have is removed"},
+      {.names = {"jobs"},
+       .short_names = "J",
+       .kind = ValueKind::positive,
+       .help = "archives that are unpacked, or files that are written, at once",
+       .metavar = "JOBS",
+       .default_text = "4"},
+      {.names = {"get-wal"},
+       .help = "write settings of recovery: PostgreSQL fetches WAL from the bucket, to the end "
+               "or to the target. Without them all files are as they were"},
+      {.names = {"standby-mode"}, .help = "the same, and the cluster becomes a standby"},
+      {.names = {"target-tli"},
+       .kind = ValueKind::timeline,
+       .help = "timeline to follow: a number, latest or current; with backup ID auto also that "
+               "of the backup",
+       .metavar = "TARGET_TLI"},
+      {.names = {"target-lsn"},
+       .kind = ValueKind::text,
+       .help = "recover up to this place in the WAL",
+       .metavar = "TARGET_LSN",
+       .group = "target"},
+      {.names = {"target-time"},
+       .kind = ValueKind::text,
+       .help = "recover up to this moment",
+       .metavar = "TARGET_TIME",
+       .group = "target"},
+      {.names = {"target-xid"},
+       .kind = ValueKind::text,
+       .help = "recover up to this transaction",
+       .metavar = "TARGET_XID",
+       .group = "target"},
+      {.names = {"target-name"},
+       .kind = ValueKind::text,
+       .help = "recover up to this restore point",
+       .metavar = "TARGET_NAME",
+       .group = "target"},
+      {.names = {"target-immediate"},
+       .help = "recover only until the data is consistent",
+       .group = "target"},
+      {.names = {"exclusive"}, .help = "stop just before the target, not after it"},
+      {.names = {"target-action"},
+       .kind = ValueKind::choice,
+       .help = "what PostgreSQL does at the target",
+       .choices = {"pause", "shutdown", "promote"}},
+      {.names = {"snapshot-recovery-instance"},
+       .kind = ValueKind::text,
+       .help = "for backups by snapshots, which this version cannot restore",
+       .metavar = "VALUE"},
+      {.names = {"gcp-zone", "snapshot-recovery-zone"},
+       .kind = ValueKind::text,
+       .help = "for backups by snapshots, which this version cannot restore",
+       .metavar = "VALUE"},
+      {.names = {"aws-region"},
+       .kind = ValueKind::text,
+       .help = "for backups by snapshots, which this version cannot restore",
+       .metavar = "VALUE"},
+      {.names = {"azure-resource-group"},
+       .kind = ValueKind::text,
+       .help = "for backups by snapshots, which this version cannot restore",
+       .metavar = "VALUE"}};
 }
 
 // Before anything is asked for.
@@ -174,20 +178,28 @@ catalogue::BackupId choose_id(const ParsedArguments& arguments, const OpenBucket
 }
 
 // With what this call needs to get at the bucket; credentials are those of the environment.
-std::string restore_command(const ParsedArguments& arguments) {
-  std::string command = "barman-cloud-wal-restore";
+std::string wal_command(std::string command, const ParsedArguments& arguments) {
   for (const std::string_view name :
        {"cloud-provider", "endpoint-url", "addressing-style", "aws-profile", "read-timeout",
-        "azure-credential", "sse-customer-key"}) {
+        "azure-credential"}) {
     const auto value = arguments.find(replace_all(std::string(name), "-", "_"));
     if (!value || (name == "cloud-provider" && *value == kDefaultProvider)) continue;
     command += fmt::format(" --{} {}", name, restore::quote_command_path(*value));
   }
-  if (arguments.is_set("standby_mode")) command += " --no-partial";
-  const std::int64_t jobs = arguments.find_integer("jobs").value_or(1);
-  if (jobs > 1) command += fmt::format(" -p {}", jobs);
-  return command + fmt::format(" {} {} %f %p", restore::quote_command_path(arguments.get("url")),
+  return command + fmt::format(" {} {}", restore::quote_command_path(arguments.get("url")),
                                restore::quote_command_path(arguments.get("server_name")));
+}
+
+std::string restore_command(const ParsedArguments& arguments) {
+  std::string program = "barman-cloud-wal-restore";
+  if (arguments.is_set("standby_mode")) program += " --no-partial";
+  const std::int64_t jobs = arguments.find_integer("jobs").value_or(1);
+  if (jobs > 1) program += fmt::format(" -p {}", jobs);
+  // Written into a file of the cluster only.
+  if (const auto key = arguments.find("sse_customer_key")) {
+    program += " --sse-customer-key " + restore::quote_command_path(*key);
+  }
+  return wal_command(program, arguments) + " %f %p";
 }
 
 // Scripts that use `auto` with a target write the settings themselves.
@@ -209,6 +221,14 @@ std::optional<cloud::CloudRecovery> find_recovery(const ParsedArguments& argumen
 
 std::string configuration_text(const cloud::CloudRestoreResult& result) {
   std::string text;
+  if (result.kept_bytes) {
+    const auto shown = [](std::uint64_t size) {
+      return human_size(static_cast<std::int64_t>(size));
+    };
+    text = fmt::format(
+        "{}{} were there already.\n", shown(*result.kept_bytes),
+        result.total_bytes > 0 ? fmt::format(" of {}", shown(result.total_bytes)) : std::string());
+  }
   for (const std::string& line :
        output::configuration_lines(result.configuration, result.missing_files)) {
     text += line + "\n";
@@ -240,6 +260,8 @@ int restore_backup(const ParsedArguments& arguments) {
        .jobs = static_cast<std::size_t>(arguments.find_integer("jobs").value_or(1)),
        .interrupt = options.interrupt,
        .recovery = recovery,
+       .delta_restore = arguments.is_set("delta_restore"),
+       .archive_command = wal_command("barman-cloud-wal-archive", arguments),
        .progress = &progress});
   if (recovery) {
     tell_recovery(result);
@@ -256,7 +278,11 @@ const command_line::ProgramSpec& cloud_restore_program() {
       {.name = "barman-cloud-restore",
        .summary = "restore a backup from a bucket into a data directory",
        .description =
-           "The places must be empty. Archives are unpacked straight into them, several at once; "
+           "The places must be empty, or with --delta-restore a data directory of the cluster that "
+           "was backed up, where PostgreSQL does not run: files that have the checksums of the "
+           "backup stay, of others the blocks that differ are written, and what is not in the "
+           "backup goes; WAL that is in no archive is moved aside. Run it as the owner of the "
+           "directory. Archives are unpacked straight into them, several at once; "
            "global/pg_control comes last, so that no server starts before all is there. With "
            "--get-wal, --standby-mode or a target the settings of recovery are written, with a "
            "restore_command that fetches from the bucket, and settings that would do harm in the "
@@ -265,14 +291,16 @@ const command_line::ProgramSpec& cloud_restore_program() {
            "lead to the files of the old place (data_directory) become comments, when the "
            "configuration lay outside of the data directory.",
        .options = restore_options(),
-       .positionals = {{.key = "backup_id",
-                        .metavar = "backup_id",
-                        .help = "ID or name of a backup, last, first, or auto: the newest one from "
-                                "which the target can be reached"},
-                       {.key = "recovery_dir",
-                        .metavar = "recovery_dir",
-                        .help = "the data directory, absent or empty",
-                        .words = "directories"}}});
+       .positionals = {
+           {.key = "backup_id",
+            .metavar = "backup_id",
+            .help = "ID or name of a backup, last, first, or auto: the newest one from "
+                    "which the target can be reached"},
+           {.key = "recovery_dir",
+            .metavar = "recovery_dir",
+            .help = "the data directory, absent or empty, or with --delta-restore one of "
+                    "this cluster",
+            .words = "directories"}}});
   return program;
 }
 

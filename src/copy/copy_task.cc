@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/digest.h"
+
 namespace barman::copy {
 namespace {
 
@@ -27,6 +29,13 @@ CopyTask make_copy_task(const TaskOrigin& origin, const stored::Entry& entry,
     };
   } else if (origin.manifest != nullptr) {
     task.expected = origin.manifest->find(listed);
+  }
+  // What no manifest lists, an index may.
+  if (!entry.is_derived && !task.expected && entry.content_crc32c) {
+    task.expected = stored::ExpectedFile{.size_bytes = entry.size_bytes,
+                                         .algorithm = DigestAlgorithm::crc32c,
+                                         .checksum = crc32c_text(*entry.content_crc32c)};
+    task.told_by = "the index of its archive";
   }
   return task;
 }

@@ -27,6 +27,8 @@ struct CopyTask {
   // Unset: the time of copying.
   std::optional<timespec> modified;
   std::optional<stored::ExpectedFile> expected;
+  // Who says so, for messages.
+  const char* told_by = "backup_manifest";
   // Gets the CRC-32C of the copy, in the thread of a worker; for content that no manifest lists.
   std::function<void(std::uint64_t size_bytes, std::uint32_t crc32c)> on_checksum;
   // The source can be opened at any time and is not far away: such tasks may wait for one another.

@@ -16,8 +16,8 @@ namespace {
 void verify_checksum(const CopyTask& task, const std::string& found) {
   if (found == task.expected->checksum) return;
   throw Error(ErrorKind::corrupt,
-              fmt::format("\"{}\" is damaged: its checksum is {}, backup_manifest says {}",
-                          task.source.string(), found, task.expected->checksum),
+              fmt::format("\"{}\" is damaged: its checksum is {}, {} says {}", task.source.string(),
+                          found, task.told_by, task.expected->checksum),
               "Restore another backup, or put an intact copy of the file in place.");
 }
 

@@ -440,6 +440,8 @@ class Planner {
                     .backup_id = plan_.backup_id,
                     .destination = facts_.destination.resolved,
                     .tablespaces = {}};
+    plan_.wal_return = {.read = "tar -cf - SHA256SUMS 0*",
+                        .store = fmt::format("barman put-wal {}", plan_.server_name)};
     plan_.archived_here = facts_.archived_here;
     plan_.received_here = facts_.received_here;
     plan_.received_partials = facts_.received_partials;

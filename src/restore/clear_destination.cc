@@ -156,7 +156,7 @@ std::vector<std::string> clear_destination(const RestorePlan& plan, const Interr
   // PostgreSQL itself respects, then by its absence.
   if (fs::exists(control_file)) claim_data_directory(plan.destination);
   remove_durably(control_file);
-  SaveAside saved(plan.destination, plan.server_name);
+  SaveAside saved(plan.destination, plan.wal_return);
   for (const copy::TreeCopy& tree : plan.trees) Clearing(tree, plan, saved, interrupt).run();
   return saved.finish();
 }

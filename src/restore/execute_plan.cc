@@ -75,9 +75,10 @@ class Execution {
     destination_->end_trees();
     progress_.end();
     destination_->set_modes(modes_);
+    result_.kept_bytes = destination_->kept_bytes();
     if (plan_.updates_existing) {
       messages_.info(fmt::format("{} of {} were there already.",
-                                 human_size(static_cast<std::int64_t>(destination_->kept_bytes())),
+                                 human_size(static_cast<std::int64_t>(result_.kept_bytes)),
                                  human_size(static_cast<std::int64_t>(plan_.total_bytes))));
     }
     if (is_combined) {
@@ -189,14 +190,16 @@ class Execution {
     result_.missing_files = list_missing_configuration(directory);
     if (plan_.recovery.is_written) messages_.info("Generating recovery configuration");
     messages_.info("Identify dangerous settings in destination directory.");
-    result_.configuration = review_configuration(
-        {.data_directory = directory,
-         .final_directory = plan_.destination,
-         .files = plan_.examined_files,
-         .settings_file = plan_.recovery.settings_file,
-         .settings = plan_.recovery.settings,
-         .file_mode = modes_.file,
-         .rules = {.restore_command = plan_.restore_command, .places = plan_.file_places}});
+    result_.configuration =
+        review_configuration({.data_directory = directory,
+                              .final_directory = plan_.destination,
+                              .files = plan_.examined_files,
+                              .settings_file = plan_.recovery.settings_file,
+                              .settings = plan_.recovery.settings,
+                              .file_mode = modes_.file,
+                              .rules = {.restore_command = plan_.restore_command,
+                                        .places = plan_.file_places,
+                                        .scope = plan_.review_scope}});
     if (!plan_.recovery.signal_file.empty()) {
       write_own_file(plan_.recovery.signal_file, "");
     }

@@ -5,6 +5,7 @@
 // PostgreSQL refuses to start on the directory, after it the restore is complete.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct ExecutedRestore {
   std::vector<std::string> missing_files;
   // Configuration files from outside of the data directory of the backup, now in it.
   std::vector<std::string> laid_files;
+  // Of the files, how much was right already.
+  std::uint64_t kept_bytes = 0;
 };
 
 // `manifest` may be nullptr: then only sizes are verified.

@@ -35,6 +35,17 @@ PlaceLocks PlaceLocks::take(const std::vector<fs::path>& directories) {
   return locks;
 }
 
+PlaceLocks PlaceLocks::take_for(const RestorePlan& plan) {
+  const fs::path destination = fs::weakly_canonical(plan.destination);
+  std::vector<fs::path> directories = {destination};
+  for (const WrittenDirectory& directory : plan.directories) {
+    const fs::path place = fs::weakly_canonical(directory.path);
+    const fs::path inside = place.lexically_relative(destination);
+    if (inside.empty() || *inside.begin() == "..") directories.push_back(place);
+  }
+  return take(directories);
+}
+
 PlaceLocks::~PlaceLocks() {
   // While it is held: who opens the file meanwhile finds, once locked, that its name is gone.
   for (const Held& held : held_) ::unlink(held.path.c_str());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/file_lock.h"
+#include "restore/restore_plan.h"
 
 namespace barman::restore {
 
@@ -18,6 +19,8 @@ class PlaceLocks {
   // Without waiting. Directories that are missing are made. Throws `conflict` naming the directory
   // and the process that writes there.
   static PlaceLocks take(const std::vector<std::filesystem::path>& directories);
+  // Of all that the plan writes on this host; what lies in the destination is locked with it.
+  static PlaceLocks take_for(const RestorePlan& plan);
 
   PlaceLocks(PlaceLocks&&) noexcept = default;
   PlaceLocks& operator=(PlaceLocks&&) = delete;

@@ -240,7 +240,7 @@ std::vector<std::string> RemoteClearing::run() {
     run_script(host_, kListChecksums, {place.string()}, interrupt_,
                "cannot list the checksums of WAL that was moved aside");
     told.push_back(
-        tell_saved_wal(plan_.destination, kept_names, place, plan_.server_name, host_.describe()));
+        tell_saved_wal(plan_.destination, kept_names, place, plan_.wal_return, host_.describe()));
   }
   if (!saved_names_.empty()) {
     told.push_back(

@@ -100,8 +100,8 @@ LookUp look_up(const server::Server& server, RestoreRequest& request) {
   const catalogue::Branches branches = wal_archive::read_branches(server, list.backups);
   LookUp found;
   BackupChoice& choice = found.choice;
+  leave_out_without_data(server.catalogue(), list, annotations);
   if (is_automatic) {
-    leave_out_without_data(server.catalogue(), list, annotations);
     found.target = parse_target(request.target);
     choice = choose_backup(list, annotations, *found.target, branches);
   } else {
@@ -109,6 +109,7 @@ LookUp look_up(const server::Server& server, RestoreRequest& request) {
         catalogue::find_newest(list, annotations, branches, request.backup, server.name());
     choice.backup = std::move(newest.backup);
     if (!newest.note.empty()) choice.notes.push_back(std::move(newest.note));
+    choice.warnings = std::move(newest.warnings);
   }
   request.target.timeline = request.target.timeline
                                 ? request.target.timeline
@@ -321,15 +322,7 @@ PlaceLocks lock_places(const server::Server& server, const Chosen& chosen, Prepa
     refuse_places(prepared.facts, chosen.request, prepared.plan);
     return PlaceLocks::take({});
   }
-  const fs::path destination = fs::weakly_canonical(prepared.plan.destination);
-  std::vector<fs::path> directories = {destination};
-  for (const WrittenDirectory& directory : prepared.plan.directories) {
-    // What lies in the destination is locked with it.
-    const fs::path place = fs::weakly_canonical(directory.path);
-    const fs::path inside = place.lexically_relative(destination);
-    if (inside.empty() || *inside.begin() == "..") directories.push_back(place);
-  }
-  PlaceLocks locks = PlaceLocks::take(directories);
+  PlaceLocks locks = PlaceLocks::take_for(prepared.plan);
   inspect_places(chosen.request, chosen.relocations, prepared.facts);
   refuse_places(prepared.facts, chosen.request, prepared.plan);
   return locks;

@@ -16,6 +16,7 @@
 #include "restore/recovery_target.h"
 #include "restore/restore_marker.h"
 #include "restore/restore_rates.h"
+#include "restore/save_aside.h"
 #include "restore/server_settings.h"
 #include "stored/backup_chain.h"
 #include "stored/kept_configuration.h"
@@ -106,6 +107,7 @@ struct RestorePlan {
   std::vector<WrittenDirectory> directories;
   // What is written into each of them while the restore is not complete.
   RestoreMarker marker;
+  WalReturn wal_return;
   // Of the WAL that the destination has: what need not be saved before it goes.
   std::set<std::string> archived_here;
   // The same, whatever it was to be archived as: the receiver has all of its content.
@@ -143,6 +145,7 @@ struct RestorePlan {
   // none of that name.
   std::vector<stored::KeptFile> kept_configuration;
   FilePlaces file_places = FilePlaces::as_set;
+  ReviewScope review_scope = ReviewScope::all;
   // What the complete directory is compared with; without a parent, as it is put together.
   catalogue::BackupInfo restored;
   // Content of .barman-recover.info.

@@ -122,17 +122,18 @@ std::optional<std::string> unfinished_segment(const std::set<std::string>& names
 }
 
 std::string tell_saved_wal(const fs::path& data_directory, const std::set<std::string>& names,
-                           const fs::path& place, const std::string& server_name,
+                           const fs::path& place, const WalReturn& way_back,
                            const std::string& remote_command) {
-  std::string send = fmt::format("cd {} && tar -cf - SHA256SUMS 0*", shell_quote(place.string()));
+  std::string command = fmt::format("cd {} && {}", shell_quote(place.string()), way_back.read);
   // barman is here, not there.
-  if (!remote_command.empty()) send = fmt::format("{} {}", remote_command, shell_quote(send));
+  if (!remote_command.empty()) command = fmt::format("{} {}", remote_command, shell_quote(command));
+  if (!way_back.store.empty()) command += " | " + way_back.store;
   return fmt::format(
       "'{}' had {} WAL file(s) that are not in the archive, from {} to {}: they were moved to "
       "'{}'. This restore does not replay them. If the newest transactions are needed, do not "
-      "start this server: run {}\"{} | barman put-wal {}\", then restore again.",
+      "start this server: run {}\"{}\", then restore again.",
       data_directory.string(), names.size(), *names.begin(), *names.rbegin(), place.string(),
-      remote_command.empty() ? "" : "on the host of barman ", send, server_name);
+      remote_command.empty() ? "" : "on the host of barman ", command);
 }
 
 std::string tell_saved_files(const fs::path& data_directory, const std::vector<std::string>& names,
@@ -143,8 +144,8 @@ std::string tell_saved_files(const fs::path& data_directory, const std::vector<s
       data_directory.string(), names.size(), join_names(names), place.string());
 }
 
-SaveAside::SaveAside(fs::path data_directory, std::string server_name)
-    : data_directory_(std::move(data_directory)), server_name_(std::move(server_name)) {
+SaveAside::SaveAside(fs::path data_directory, WalReturn way_back)
+    : data_directory_(std::move(data_directory)), way_back_(std::move(way_back)) {
   const std::string stamp = std::string(kSavedPrefix) + format_compact(now_local());
   directory_name_ = stamp;
   for (int number = 2; fs::exists(data_directory_ / directory_name_); ++number) {
@@ -221,7 +222,7 @@ std::vector<std::string> SaveAside::finish() {
   }
   std::vector<std::string> told;
   for (const fs::path& place : places) {
-    told.push_back(tell_saved_wal(data_directory_, wal_names(), place, server_name_));
+    told.push_back(tell_saved_wal(data_directory_, wal_names(), place, way_back_));
   }
   if (!others_.empty()) {
     told.push_back(tell_saved_files(data_directory_, others_, data_directory_ / directory_name_));

@@ -15,6 +15,13 @@
 
 namespace barman::restore {
 
+// How WAL that was moved aside comes into the archive: `read` runs in the directory where it is
+// then, and what it writes goes to `store` on the host of the archive ("" = it does all itself).
+struct WalReturn {
+  std::string read;
+  std::string store = {};
+};
+
 inline constexpr std::string_view kSavedPrefix = ".barman-saved-";
 
 // Whether a path of a data directory is of those that PostgreSQL, or a restore, makes: what a
@@ -42,14 +49,15 @@ std::optional<std::string> unfinished_segment(const std::set<std::string>& names
 // What to tell of what was moved aside; on another host with the command that leads there.
 std::string tell_saved_wal(const std::filesystem::path& data_directory,
                            const std::set<std::string>& names, const std::filesystem::path& place,
-                           const std::string& server_name, const std::string& remote_command = {});
+                           const WalReturn& way_back, const std::string& remote_command = {});
 std::string tell_saved_files(const std::filesystem::path& data_directory,
                              const std::vector<std::string>& names,
                              const std::filesystem::path& place);
 
 class SaveAside {
  public:
-  SaveAside(std::filesystem::path data_directory, std::string server_name);
+  // `way_back` is RestorePlan::wal_return.
+  SaveAside(std::filesystem::path data_directory, WalReturn way_back);
 
   // Moves a file or a directory away. `name`: its path below the data directory. On another file
   // system, as a WAL directory behind a link may be, it stays beside where it was. The newest
@@ -69,7 +77,7 @@ class SaveAside {
   void list_checksums(const std::filesystem::path& place) const;
 
   std::filesystem::path data_directory_;
-  std::string server_name_;
+  WalReturn way_back_;
   std::string directory_name_;
   std::set<std::filesystem::path> changed_;
   // Where each one is now.

@@ -26,6 +26,8 @@ constexpr std::string_view kMagic = "BARMANIX";
 constexpr std::uint32_t kVersion = 1;
 // The frames are pieces of one stream.
 constexpr std::uint32_t kOneStreamVersion = 2;
+// The same, with a checksum of each regular file.
+constexpr std::uint32_t kFileChecksumVersion = 3;
 // Six numbers of 8 bytes, three of 4, the magic.
 constexpr std::size_t kFooterSize = 68;
 constexpr std::size_t kChecksumOffset = 56;
@@ -89,7 +91,7 @@ void ArchiveIndexWriter::flush() {
   pending_.clear();
 }
 
-void ArchiveIndexWriter::add(const TarMember& member) {
+void ArchiveIndexWriter::add(const TarMember& member, std::optional<std::uint32_t> content_crc32c) {
   const auto shared =
       static_cast<std::size_t>(std::mismatch(member.path.begin(), member.path.end(),
                                              previous_path_.begin(), previous_path_.end())
@@ -105,6 +107,7 @@ void ArchiveIndexWriter::add(const TarMember& member) {
   put_number(zigzag(member.mtime - previous_mtime_));
   put_number(member.content_offset - previous_offset_);
   put_number(member.size_bytes);
+  if (content_crc32c && member.type == TarMemberType::regular) put_fixed(*content_crc32c, 4);
   if (member.type == TarMemberType::symlink) {
     put_number(member.link_target.size());
     pending_.append(member.link_target);
@@ -137,7 +140,10 @@ void ArchiveIndexWriter::commit(const ArchiveFacts& facts,
   put_fixed(static_cast<std::uint64_t>(facts.stamp.mtime_seconds), 8);
   put_fixed(facts.stream_size, 8);
   put_fixed(static_cast<std::uint64_t>(algorithm - kIndexedAlgorithms.begin()), 4);
-  put_fixed(is_one_stream ? kOneStreamVersion : kVersion, 4);
+  put_fixed(facts.has_file_checksums ? kFileChecksumVersion
+            : is_one_stream          ? kOneStreamVersion
+                                     : kVersion,
+            4);
   flush();
   put_fixed(crc32c_finish(crc_), 4);
   pending_ += kMagic;
@@ -211,7 +217,7 @@ void ArchiveIndex::fail(std::string_view reason) const {
 }
 
 void ArchiveIndex::parse_members(Input& input, const MemberVisitor& visit) const {
-  TarMember member;
+  IndexedMember member;
   for (std::uint64_t i = 0; i < member_count_; ++i) {
     const char type_letter = static_cast<char>(input.get_byte());
     const auto* const type = std::find_if(kTypes.begin(), kTypes.end(), [&](const auto& entry) {
@@ -235,6 +241,10 @@ void ArchiveIndex::parse_members(Input& input, const MemberVisitor& visit) const
       fail("a member lies behind the end of the archive");
     }
     member.content_offset += step;
+    member.content_crc32c.reset();
+    if (facts_.has_file_checksums && member.type == TarMemberType::regular) {
+      member.content_crc32c = input.get_fixed_32();
+    }
     member.link_target.clear();
     if (member.type == TarMemberType::symlink) {
       input.get_text(member.link_target, 0, input.get_number());
@@ -285,7 +295,7 @@ std::optional<ArchiveIndex> ArchiveIndex::parse(ReadAt read_at, std::uint64_t si
     index.fail("it does not end as an index does");
   }
   const std::uint64_t version = get_fixed(footer, 52, 4);
-  if (version != kVersion && version != kOneStreamVersion) return std::nullopt;
+  if (version < kVersion || version > kFileChecksumVersion) return std::nullopt;
   const std::uint64_t frame_count = get_fixed(footer, 16, 8);
   const std::uint64_t algorithm = get_fixed(footer, 48, 4);
   index.members_end_ = get_fixed(footer, 0, 8);
@@ -293,8 +303,9 @@ std::optional<ArchiveIndex> ArchiveIndex::parse(ReadAt read_at, std::uint64_t si
   index.facts_ = {.stamp = {.size_bytes = get_fixed(footer, 24, 8),
                             .mtime_seconds = static_cast<std::int64_t>(get_fixed(footer, 32, 8))},
                   .stream_size = get_fixed(footer, 40, 8),
-                  .joining = version == kOneStreamVersion ? compression::Joining::one_stream
-                                                          : compression::Joining::frames};
+                  .joining = version == kVersion ? compression::Joining::frames
+                                                 : compression::Joining::one_stream,
+                  .has_file_checksums = version == kFileChecksumVersion};
   if (index.members_end_ < kMagic.size() || index.members_end_ > footer_begin ||
       algorithm >= kIndexedAlgorithms.size()) {
     index.fail("its footer makes no sense");

@@ -38,6 +38,13 @@ struct ArchiveFacts {
   compression::Joining joining = compression::Joining::frames;
   // Behind the head of the stream; 0 for a row of frames.
   std::uint64_t first_frame_offset = 0;
+  // Each regular file has that of its content.
+  bool has_file_checksums = false;
+};
+
+// What an index says of a member.
+struct IndexedMember : pipeline::TarMember {
+  std::optional<std::uint32_t> content_crc32c = {};
 };
 
 // Writes the index while the archive comes in.
@@ -52,8 +59,8 @@ class ArchiveIndexWriter {
   ArchiveIndexWriter(const ArchiveIndexWriter&) = delete;
   ArchiveIndexWriter& operator=(const ArchiveIndexWriter&) = delete;
 
-  // In the order of the archive.
-  void add(const pipeline::TarMember& member);
+  // In the order of the archive. With the CRC-32C of the content of all regular files, or of none.
+  void add(const pipeline::TarMember& member, std::optional<std::uint32_t> content_crc32c = {});
   // No frames: the archive can be read from its beginning only, or is not compressed.
   void commit(const ArchiveFacts& facts, const std::vector<compression::FrameSize>& frames);
   std::uint64_t size_bytes() const { return size_bytes_; }
@@ -89,7 +96,7 @@ class ArchiveIndex {
     std::uint64_t content_offset = 0;
     std::uint64_t size_bytes = 0;
   };
-  using MemberVisitor = std::function<void(const pipeline::TarMember&)>;
+  using MemberVisitor = std::function<void(const IndexedMember&)>;
 
   // The index of this archive; nullopt when there is none, or when it is of another version or of
   // another state of the archive. Throws `corrupt` when it is damaged.

@@ -94,6 +94,32 @@ TEST(ArchiveIndex, GivesBackWhatWasWritten) {
   EXPECT_EQ(index->frames()[2].stream_offset, 3003904U);
 }
 
+TEST(ArchiveIndex, TellsTheChecksumsOfFiles) {
+  const TemporaryDirectory directory;
+  ArchiveIndexWriter writer(directory.path() / "base.index");
+  std::uint32_t crc = 0xFFFFFF00U;
+  for (const TarMember& member : members()) writer.add(member, crc++);
+  writer.commit({.stamp = {.size_bytes = 3003904},
+                 .stream_size = 3003904,
+                 .joining = compression::Joining::one_stream,
+                 .has_file_checksums = true},
+                {});
+  const std::string bytes = get_file(directory.path() / "base.index");
+  const auto index = ArchiveIndex::parse(reader_of(bytes), bytes.size(), "base.index");
+  ASSERT_TRUE(index);
+  EXPECT_TRUE(index->has_random_access());
+  std::size_t count = 0;
+  index->for_each([&](const IndexedMember& member) {
+    const bool is_file = member.type == TarMemberType::regular;
+    EXPECT_EQ(member.path, members()[count].path);
+    EXPECT_EQ(
+        member.content_crc32c,
+        is_file ? std::optional(static_cast<std::uint32_t>(0xFFFFFF00U + count)) : std::nullopt);
+    ++count;
+  });
+  EXPECT_EQ(count, members().size());
+}
+
 TEST(ArchiveIndex, HasNoRandomAccessWithoutFrames) {
   const std::string bytes = written({});
   const auto index = ArchiveIndex::parse(reader_of(bytes), bytes.size(), "base.index");

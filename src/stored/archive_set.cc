@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "compression/codec.h"
 #include "compression/parallel_compressor.h"
@@ -29,21 +30,27 @@ class ObjectTap final : public pipeline::Sink {
   std::uint64_t size_bytes_ = 0;
 };
 
-// Members go into the index only.
+// Members go into the index only, with the checksums of their content.
 class IndexedMembers final : public pipeline::TarVisitor {
  public:
   explicit IndexedMembers(ArchiveIndexWriter& index) : index_(index) {}
   void begin_member(const pipeline::TarMember& member) override {
     using enum pipeline::TarMemberType;
-    const bool is_indexed =
-        member.type == regular || member.type == directory || member.type == symlink;
-    if (is_indexed && pipeline::is_safe_relative_path(member.path)) index_.add(member);
+    is_indexed_ = (member.type == regular || member.type == directory || member.type == symlink) &&
+                  pipeline::is_safe_relative_path(member.path);
+    member_ = member;
+    crc_ = kCrc32cInitial;
   }
-  void write(Bytes) override {}
-  void end_member() override {}
+  void write(Bytes data) override { crc_ = crc32c_extend(crc_, data); }
+  void end_member() override {
+    if (is_indexed_) index_.add(member_, crc32c_finish(crc_));
+  }
 
  private:
   ArchiveIndexWriter& index_;
+  bool is_indexed_ = false;
+  pipeline::TarMember member_;
+  std::uint32_t crc_ = kCrc32cInitial;
 };
 
 // The index of one archive, as the archive is written.
@@ -167,7 +174,8 @@ class ArchiveSet::Lane final : public pipeline::TarVisitor {
       // Nobody says when the store will have written the archive: its time is left out.
       ArchiveFacts facts{.stamp = {.size_bytes = tap.size_bytes()},
                          .algorithm = form.compression,
-                         .joining = compression::Joining::one_stream};
+                         .joining = compression::Joining::one_stream,
+                         .has_file_checksums = true};
       if (pieces) facts.first_frame_offset = pieces->first_frame_offset();
       index->finish(facts, pieces ? pieces->frames() : std::vector<compression::FrameSize>());
     }

@@ -155,7 +155,15 @@ FrameContent ArchiveTree::decode(std::size_t frame) const {
 
 void ArchiveTree::walk(const EntryVisitor& visit) const {
   visit(root_);
-  index_.for_each([&](const TarMember& member) { visit_as_entry(member, visit, name_); });
+  index_.for_each([&](const IndexedMember& member) {
+    visit_as_entry(
+        member,
+        [&](Entry entry) {
+          entry.content_crc32c = member.content_crc32c;
+          visit(entry);
+        },
+        name_);
+  });
 }
 
 bool ArchiveTree::has_file(const std::string& path) const { return index_.find(path).has_value(); }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/fd.h"
@@ -25,6 +26,8 @@ struct Entry {
   // Its content is made from several files, or changed on the way: no manifest of the backup tells
   // its checksum.
   bool is_derived = false;
+  // As it is stored, where that is known without reading it.
+  std::optional<std::uint32_t> content_crc32c = {};
 };
 
 using pipeline::ContentFile;

@@ -387,7 +387,9 @@ void WalArchive::index_object(std::string_view name, double mtime) const {
 }
 
 RebuildCounts WalArchive::rebuild_index(const Interrupt& interrupt) const {
-  return index().rebuild(interrupt);
+  // One that was missing is new already, and the archive was listed for it.
+  WalIndex lines = WalIndex::open(locations_, storage_);
+  return lines.made() ? *lines.made() : lines.rebuild(interrupt);
 }
 
 void WalArchive::place(const fs::path& file, const WalIndexEntry& entry) const {

@@ -286,7 +286,7 @@ WalIndex WalIndex::open(const catalogue::CatalogueLocations& locations, Archived
   }
   if (errno != ENOENT) throw_errno("cannot access \"" + index.path_.string() + "\"");
   try {
-    index.rebuild();
+    index.made_ = index.rebuild();
   } catch (const SystemError& error) {
     if (error.error_number() != EROFS) throw;
     const fs::path old = locations.wals_directory / "xlog.db";

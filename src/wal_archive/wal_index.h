@@ -112,6 +112,8 @@ class WalIndex {
   static WalIndex open(const catalogue::CatalogueLocations& locations);
 
   const std::filesystem::path& path() const { return path_; }
+  // What was counted when open() has made a missing one.
+  const std::optional<RebuildCounts>& made() const { return made_; }
   void for_each(const WalIndexVisitor& visitor, std::uint64_t offset = 0) const;
   std::optional<WalIndexEntry> find(std::string_view name) const;
   // Where the lines are that `wanted` is true for, neighbours together. Reads every line.
@@ -145,6 +147,7 @@ class WalIndex {
   ArchivedObjects objects_;
   std::filesystem::path path_;
   std::uint64_t readable_end_ = ~std::uint64_t{0};
+  std::optional<RebuildCounts> made_ = {};
 };
 
 // The path of an archived file: `wals/<hash directory>/<name>`, history files in `wals/` itself.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -50,9 +51,34 @@ std::string parameter(const std::string& query, const std::string& name) {
 
 }  // namespace
 
-FakeBucket::FakeBucket(Size size) : size_(size), proxy_(0) {
+FakeBucket::FakeBucket(Size size, std::vector<Upload> uploads)
+    : size_(size), uploads_(std::move(uploads)), proxy_(0) {
   proxy_.rewrite([this](const std::string& head) { return answer(head); },
                  [](const std::string& head) { return head; });
+}
+
+std::vector<std::string> FakeBucket::aborted() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> keys = aborted_;
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+std::string FakeBucket::list_uploads(const std::string& prefix) const {
+  std::string text = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>";
+  const std::lock_guard lock(mutex_);
+  for (const Upload& upload : uploads_) {
+    if (!upload.key.starts_with(prefix)) continue;
+    const std::time_t begun = std::time(nullptr) - std::chrono::seconds(upload.age).count();
+    std::tm parts{};
+    gmtime_r(&begun, &parts);
+    std::array<char, 32> time{};
+    std::strftime(time.data(), time.size(), "%Y-%m-%dT%H:%M:%S.000Z", &parts);
+    text += fmt::format(
+        "<Upload><Key>{0}</Key><UploadId>{0}</UploadId><Initiated>{1}</Initiated></Upload>",
+        upload.key, time.data());
+  }
+  return http_answer(200, "", text + "</ListMultipartUploadsResult>");
 }
 
 FakeBucket::Counts FakeBucket::take_counts() {
@@ -191,13 +217,17 @@ std::string FakeBucket::answer(const std::string& head) {
   if (words[0] == "GET" && parameter(query, "list-type") == "2") return listing(query);
   if (words[0] == "GET" && key.empty()) {
     ++others_;
-    return http_answer(200, "",
-                       "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>"
-                       "</ListMultipartUploadsResult>");
+    return list_uploads(parameter(query, "prefix"));
   }
   if (key.empty() && words[0] != "POST") {
     ++others_;
     return http_answer(200, "", "");
+  }
+  if (words[0] == "DELETE" && !parameter(query, "uploadId").empty()) {
+    ++others_;
+    const std::lock_guard lock(mutex_);
+    aborted_.push_back(key);
+    return http_answer(204, "", "");
   }
   return object(words[0], key);
 }

@@ -6,9 +6,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "support/store_proxy.h"
 
@@ -28,7 +31,16 @@ class FakeBucket {
     friend bool operator==(const Counts&, const Counts&) = default;
   };
 
-  explicit FakeBucket(Size size);
+  // Somebody has begun it and not finished.
+  struct Upload {
+    std::string key;  // "path/main/wals/…"
+    std::chrono::hours age{};
+  };
+
+  explicit FakeBucket(Size size, std::vector<Upload> uploads = {});
+
+  // The keys of the uploads that were given up, ascending.
+  std::vector<std::string> aborted() const;
 
   std::string endpoint() const { return proxy_.endpoint(); }
   // Since the last call.
@@ -41,11 +53,15 @@ class FakeBucket {
  private:
   std::string answer(const std::string& head);
   std::string listing(const std::string& query);
+  std::string list_uploads(const std::string& prefix) const;
   std::string object(const std::string& method, const std::string& key);
   std::string key_at(std::uint64_t index) const;
   std::uint64_t first_at_or_behind(std::string_view key) const;
 
   const Size size_;
+  mutable std::mutex mutex_;
+  std::vector<Upload> uploads_;
+  std::vector<std::string> aborted_;
   std::atomic<unsigned> pages_ = 0;
   std::atomic<unsigned> infos_ = 0;
   std::atomic<unsigned> others_ = 0;

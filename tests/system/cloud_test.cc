@@ -111,6 +111,60 @@ TEST_F(Cloud, ABackupUnderLoadIsRestoredToAPointInTime) {
   }
 }
 
+// With the index of ours only what differs is read; without one, as of Barman's, all of it is. The
+// destination is the cluster itself, which went on.
+TEST_F(Cloud, ADeltaRestoreFetchesWhatDiffers) {
+  const CloudSite site("delta");
+  PostgresServer postgres(archiving_options(site));
+  postgres.query(
+      "CREATE TABLE there TABLESPACE ts AS SELECT g AS id, md5(g::text) || repeat(md5((g * "
+      "7)::text), 10) AS text FROM generate_series(1, 60000) g");
+  auto options = site.back_up_options(postgres);
+  options.insert(options.end(), {"--zstd", "--index", "-n", "one"});
+  ASSERT_EQ(site.run("barman-cloud-backup", {}, options).exit_code, 0);
+  const std::string id =
+      split(split(site.run("barman-cloud-backup-list").out, '\n').at(1), ' ').front();
+  postgres.query("CREATE TABLE later (id integer)");
+  postgres.query("UPDATE there SET id = -1 WHERE id = 1");
+  const fs::path data = postgres.data_directory();
+  const fs::path tablespace =
+      postgres.value("SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'ts'");
+  const auto request = [&](const StoreProxy& proxy, const std::string& place) {
+    return site.request_at(
+        proxy.endpoint(), "barman-cloud-restore", {"one", place},
+        {"--delta-restore", "--target-immediate", "--target-action", "promote", "--tablespace",
+         "ts:" + (place == data ? tablespace.string() : place + "-ts")});
+  };
+  StoreProxy proxy(site.server().port());
+  CommandResult result = run_command(request(proxy, data));
+  EXPECT_EQ(result.exit_code, 1) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("PostgreSQL runs on it"));
+  postgres.stop();
+  const TempDir place;
+  proxy.reset();
+  result = run_command(request(proxy, (place.path() / "new").string()));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::uint64_t all = proxy.answered_bytes();
+
+  for (const bool has_index : {true, false}) {
+    SCOPED_TRACE(has_index);
+    if (!has_index) {
+      site.server().admin(
+          {"object", "rm", "--bucket=delta", "--object=path/main/base/" + id + "/index/data"});
+    }
+    proxy.reset();
+    result = run_command(request(proxy, data));
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(result.err, "");
+    EXPECT_THAT(result.out, HasSubstr(" were there already.\n"));
+    if (has_index) EXPECT_LT(proxy.answered_bytes(), all / 2) << "instead of " << all;
+    const PostgresServer again({.data_directory = data, .environment = site.environment()});
+    again.wait_until("NOT pg_is_in_recovery()");
+    EXPECT_EQ(again.value("SELECT count(*) || ' ' || min(id) FROM there"), "60000 1");
+    EXPECT_EQ(again.value("SELECT to_regclass('later') IS NULL"), "t");
+  }
+}
+
 // As Debian has it: what was restored must not start the old cluster.
 TEST_F(Cloud, ConfigurationFromOutsideStartsWhatWasRestored) {
   const CloudSite site("outside");
