@@ -22,6 +22,21 @@ ErrorKind kind_of(int error_number) {
   }
 }
 
+// Where the reason itself tells what to do next, whatever was tried.
+std::string next_step_of(int error_number) {
+  switch (error_number) {
+    case ENOSPC:
+    case EDQUOT:
+      return "Free space there (the quota counts, too), or enlarge it; then do it again.";
+    case EROFS:
+      return "Find out why it is read-only (a damaged disk? 'dmesg' tells), and make it writable.";
+    case EIO:
+      return "Look at the disk, or the network that it is behind: 'dmesg' tells more.";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 std::string Error::describe() const {
@@ -54,7 +69,8 @@ std::string errno_text(int error_number) {
 }
 
 SystemError::SystemError(int error_number, const std::string& message)
-    : Error(kind_of(error_number), message + ": " + errno_text(error_number)),
+    : Error(kind_of(error_number), message + ": " + errno_text(error_number),
+            next_step_of(error_number)),
       error_number_(error_number) {}
 
 void throw_errno(const std::string& message) {

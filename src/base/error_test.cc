@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <new>
 #include <stdexcept>
 
@@ -17,6 +18,15 @@ TEST(Error, IsToldWithItsContextAndItsHint) {
   EXPECT_EQ(error.describe_with_hint(),
             "restoring 'x': cannot open \"y\"\nHINT: Look at the disk.");
   EXPECT_EQ(Error(ErrorKind::io, "cannot open \"y\"").describe_with_hint(), "cannot open \"y\"");
+}
+
+TEST(SystemError, TellsWhatToDoWhereTheReasonDoes) {
+  const SystemError full(ENOSPC, "cannot write \"y\"");
+  EXPECT_EQ(full.describe(), "cannot write \"y\": No space left on device");
+  for (const int number : {ENOSPC, EDQUOT, EROFS, EIO}) {
+    EXPECT_NE(SystemError(number, "cannot write").hint(), "") << number;
+  }
+  EXPECT_EQ(SystemError(ENOENT, "cannot open").hint(), "");
 }
 
 TEST(AsError, NamesWhatNobodyExpected) {
