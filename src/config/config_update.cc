@@ -206,7 +206,9 @@ UpdateRequest parse_update_request(std::string_view json, const Configuration& c
       document.is_array() && std::all_of(document.begin(), document.end(),
                                          [](const Json& item) { return item.is_object(); });
   if (!is_list_of_objects) {
-    throw Error(ErrorKind::internal, "the changes are not a JSON array of objects");
+    throw Error(ErrorKind::internal, "the changes are not a JSON array of objects",
+                "Give a list, in single quotes: '[{\"scope\": \"server\", \"server_name\": "
+                "\"main\", \"check_timeout\": \"60\"}]'.");
   }
   const RequestReader reader(configuration);
   for (const Json& object : document) {
