@@ -15,6 +15,7 @@
 #include "wal/record_content.h"
 #include "wal/segment_header.h"
 #include "wal_archive/read_branches.h"
+#include "wal_archive/segment_beginning.h"
 
 namespace barman::accident {
 namespace fs = std::filesystem;
@@ -64,33 +65,17 @@ class FirstEndingSink final : public pipeline::Sink {
   const std::optional<Timestamp>& found_;
 };
 
-class SegmentHeaderSink final : public pipeline::Sink {
- public:
-  void write(Bytes data) override {
-    bytes_ += as_text(data.first(std::min(data.size(), wal::kSegmentHeaderSize - bytes_.size())));
-    if (bytes_.size() == wal::kSegmentHeaderSize) throw EnoughRead();
-  }
-  void finish() override {}
-  std::optional<wal::SegmentSize> segment_size() const {
-    const auto header = wal::parse_segment_header(as_bytes(bytes_));
-    if (!header || !wal::is_valid_segment_size(header->segment_size)) return std::nullopt;
-    return wal::SegmentSize{header->segment_size};
-  }
-
- private:
-  std::string bytes_;
-};
-
 // What `read` puts into a sink begins with it; nullopt for what cannot be read.
 std::optional<wal::SegmentSize> size_in(const std::function<void(pipeline::Sink&)>& read) {
-  SegmentHeaderSink sink;
   try {
-    read(sink);
-  } catch (const EnoughRead&) {   // The rest of it is of no interest.
+    const auto header = wal::parse_segment_header(wal_archive::read_segment_beginning(read));
+    if (header && wal::is_valid_segment_size(header->segment_size)) {
+      return wal::SegmentSize{header->segment_size};
+    }
   } catch (const Error& error) {  // Another file tells the same.
     if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::not_found) throw;
   }
-  return sink.segment_size();
+  return std::nullopt;
 }
 
 // Where each timeline of a history begins and ends, in numbers of segments, both included.

@@ -81,6 +81,11 @@ void make_directories(const fs::path& path, mode_t mode) {
   if (error_number == 0) return sync_directory(directory_of(path));
   struct stat status = {};
   if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return;
+  if (error_number == EEXIST) {
+    throw Error(ErrorKind::conflict,
+                "cannot create directory \"" + path.string() + "\": something else has that name",
+                "Look at who has put it there, and move it away.");
+  }
   throw SystemError(error_number, "cannot create directory \"" + path.string() + "\"");
 }
 

@@ -22,15 +22,18 @@ ErrorKind kind_of(int error_number) {
   }
 }
 
-// Where nobody knows more.
-std::string hint_of(int error_number) {
+// Where the reason itself tells what to do next, whatever was tried.
+std::string next_step_of(int error_number) {
   switch (error_number) {
     case ENOSPC:
-      return "Free space or inodes on its file system, and try again.";
     case EDQUOT:
-      return "Remove files of this user there, or raise its quota, and try again.";
+      return "Free space or inodes there (the quota counts, too), or enlarge it; then do it again.";
+    case EROFS:
+      return "Find out why it is read-only (a damaged disk? 'dmesg' tells), and make it writable.";
+    case EIO:
+      return "Look at the disk, or the network that it is behind: 'dmesg' tells more.";
     default:
-      return {};
+      return "";
   }
 }
 
@@ -67,7 +70,7 @@ std::string errno_text(int error_number) {
 
 SystemError::SystemError(int error_number, const std::string& message)
     : Error(kind_of(error_number), message + ": " + errno_text(error_number),
-            hint_of(error_number)),
+            next_step_of(error_number)),
       error_number_(error_number) {}
 
 void throw_errno(const std::string& message) {

@@ -57,7 +57,7 @@ class Error : public std::exception {
   std::vector<std::string> context_;
 };
 
-// A failed system call: "<message>: <strerror>".
+// A failed system call: "<message>: <strerror>". A full, read-only or failing disk brings its hint.
 class SystemError : public Error {
  public:
   SystemError(int error_number, const std::string& message);

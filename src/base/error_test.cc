@@ -20,11 +20,13 @@ TEST(Error, IsToldWithItsContextAndItsHint) {
   EXPECT_EQ(Error(ErrorKind::io, "cannot open \"y\"").describe_with_hint(), "cannot open \"y\"");
 }
 
-TEST(SystemError, SaysWhatToDoAboutAFullDisk) {
-  EXPECT_EQ(SystemError(ENOSPC, "cannot write \"y\"").describe_with_hint(),
-            "cannot write \"y\": No space left on device\n"
-            "HINT: Free space or inodes on its file system, and try again.");
-  EXPECT_EQ(SystemError(EIO, "cannot write \"y\"").hint(), "");
+TEST(SystemError, TellsWhatToDoWhereTheReasonDoes) {
+  const SystemError full(ENOSPC, "cannot write \"y\"");
+  EXPECT_EQ(full.describe(), "cannot write \"y\": No space left on device");
+  for (const int number : {ENOSPC, EDQUOT, EROFS, EIO}) {
+    EXPECT_NE(SystemError(number, "cannot write").hint(), "") << number;
+  }
+  EXPECT_EQ(SystemError(ENOENT, "cannot open").hint(), "");
 }
 
 TEST(AsError, NamesWhatNobodyExpected) {

@@ -71,6 +71,7 @@ Fd take_regular(int fd, const std::filesystem::path& path) {
                           ::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) &&
                           !S_ISDIR(status.st_mode);
     if (is_other) throw_wrong_kind(path, file_type_text(status.st_mode));
+    if (error_number == EISDIR) throw_wrong_kind(path, "a directory");
     throw SystemError(error_number, "cannot open \"" + path.string() + "\"");
   }
   Fd file(fd);
@@ -116,6 +117,15 @@ std::optional<struct stat> find_status(const std::filesystem::path& path, Links 
   throw_errno("cannot access \"" + path.string() + "\"");
 }
 
+namespace {
+
+[[noreturn]] void throw_unread(const std::filesystem::path& path) {
+  if (errno == EISDIR) throw_wrong_kind(path, "a directory");
+  throw_errno("cannot read \"" + path.string() + "\"");
+}
+
+}  // namespace
+
 bool is_out_of_space(int error_number) { return error_number == ENOSPC || error_number == EDQUOT; }
 
 std::size_t read_full(const Fd& fd, MutableBytes buffer, const std::filesystem::path& path) {
@@ -123,7 +133,7 @@ std::size_t read_full(const Fd& fd, MutableBytes buffer, const std::filesystem::
   while (done < buffer.size()) {
     const ssize_t count = ::read(fd.get(), buffer.data() + done, buffer.size() - done);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_errno("cannot read \"" + path.string() + "\"");
+    if (count < 0) throw_unread(path);
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
   }
@@ -137,7 +147,7 @@ std::size_t read_full_at(const Fd& fd, MutableBytes buffer, std::uint64_t offset
     const ssize_t count = ::pread(fd.get(), buffer.data() + done, buffer.size() - done,
                                   static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_errno("cannot read \"" + path.string() + "\"");
+    if (count < 0) throw_unread(path);
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
   }

@@ -56,6 +56,15 @@ TEST_F(ForeignFile, IsRefusedInsteadOfWaitedFor) {
   EXPECT_THAT(refusal_of([&] { FileLock::holder(fifo); }), HasSubstr("it is a FIFO"));
 }
 
+TEST_F(ForeignFile, IsToldWhenItIsADirectory) {
+  fs::create_directory(path("directory"));
+  const fs::path directory = path("directory");
+  EXPECT_THAT(refusal_of([&] { read_file(directory); }), HasSubstr("it is a directory"));
+  EXPECT_THAT(refusal_of([&] { find_and_read_file(directory); }), HasSubstr("it is a directory"));
+  EXPECT_THAT(refusal_of([&] { open_file(directory, O_RDWR); }), HasSubstr("it is a directory"));
+  EXPECT_TRUE(open_file(directory, O_RDONLY | O_DIRECTORY).is_open());
+}
+
 TEST_F(ForeignFile, OfTheKindLinkIsFollowedOnlyWhereAUserNamesIt) {
   const fs::path link = make_link();
   EXPECT_THAT(refusal_of([&] { open_file(link, O_WRONLY | O_TRUNC); }),

@@ -84,7 +84,9 @@ Opened open_lock_file(const fs::path& path) {
   }
   if (fd < 0 && errno == EACCES) {
     throw Error(ErrorKind::permission,
-                "Permission denied, unable to access '" + path.string() + "'");
+                "Permission denied, unable to access '" + path.string() + "'",
+                "Run barman as the user that owns \"" + path.parent_path().string() +
+                    "\" (barman_user), or let this user write there.");
   }
   if (fd < 0 && is_out_of_space(errno)) {
     std::optional<Fd> name = take_name(path);

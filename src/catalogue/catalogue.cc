@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "catalogue/cloud_catalogue.h"
 #include "catalogue/gone_backups.h"
+#include "postgres/system_id.h"
 
 namespace barman::catalogue {
 namespace fs = std::filesystem;
@@ -433,6 +434,10 @@ void Catalogue::mark_being_deleted(const BackupId& id) const {
 }
 void Catalogue::clear_being_deleted(const BackupId& id) const { remove_annotation(id, kDeleteKey); }
 
+namespace {
+constexpr const char* kRemoveIdentity = "Remove the file; the next backup writes it again.";
+}  // namespace
+
 std::optional<Identity> Catalogue::find_identity() const {
   const fs::path path = locations_.backup_directory / "identity.json";
   const std::optional<std::string> text = find_and_read_file(path);
@@ -440,13 +445,19 @@ std::optional<Identity> Catalogue::find_identity() const {
   const nlohmann::json json = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) {
     throw Error(ErrorKind::corrupt, "\"" + path.string() + "\" is not a JSON object",
-                "Remove the file; the next backup writes it again.");
+                kRemoveIdentity);
   }
   const auto text_of = [&](const char* key) {
     const auto found = json.find(key);
     return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
-  return Identity{.system_id = text_of("systemid"), .version = text_of("version")};
+  Identity identity = {.system_id = text_of("systemid"), .version = text_of("version")};
+  if (!postgres::parse_system_id(identity.system_id)) {
+    throw Error(ErrorKind::corrupt,
+                "\"" + path.string() + "\" has no system identifier as \"systemid\"",
+                kRemoveIdentity);
+  }
+  return identity;
 }
 
 void Catalogue::write_identity_once(const Identity& identity) const {

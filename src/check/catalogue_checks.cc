@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -246,7 +247,8 @@ void check_wal_sizes(const CheckRun& run, const CatalogueFacts& facts) {
     check_wal_age(run, &statistics);
     run.pass("wal size", human_size(static_cast<std::int64_t>(statistics.wal_until_next_size)));
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::corrupt) throw;
+    if (error.kind() == ErrorKind::interrupted) throw;
+    if (error.kind() != ErrorKind::corrupt) return run.fail("WAL index", error);
     run.fail("WAL index", fmt::format("{}. Please run \"barman rebuild-xlogdb {}\"",
                                       error.describe(), run.server.name()));
   }
@@ -296,13 +298,31 @@ void check_redundancy(const CheckRun& run, const CatalogueFacts& facts) {
   }
 }
 
+// Of an empty index. The first segment of a server gets its line a moment after its place, and a
+// missing index is made anew by whoever needs it.
+bool has_lost_lines(const wal_archive::WalArchive& archive,
+                    const std::vector<BackupInfo>& backups) {
+  const bool has_backup = std::any_of(backups.begin(), backups.end(), [](const auto& backup) {
+    return backup.status == BackupStatus::done;
+  });
+  return has_backup && archive.is_local() && archive.find_index_status() &&
+         !archive.list_last_segments().empty();
+}
+
 }  // namespace
 
 void check_wal_archive(const CheckRun& run) {
   const server::Server& server = run.server;
   const wal_archive::WalArchive archive(server);
   if (!archive.is_empty()) return;
-  for (const BackupInfo& backup : server.catalogue().list_backups().backups) {
+  const std::vector<BackupInfo> backups = server.catalogue().list_backups().backups;
+  if (has_lost_lines(archive, backups)) {
+    return run.fail("WAL index",
+                    fmt::format("it has no line, and there is WAL in \"{}\". Please run "
+                                "\"barman rebuild-xlogdb {}\"",
+                                server.config().wals_directory, server.name()));
+  }
+  for (const BackupInfo& backup : backups) {
     if (backup.status == BackupStatus::waiting_for_wals) return;
   }
   if (run.effects == Effects::none) {

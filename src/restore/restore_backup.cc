@@ -34,6 +34,7 @@
 #include "stored/backup_chain.h"
 #include "stored/bucket_tree.h"
 #include "stored/kept_configuration.h"
+#include "stored/restorable.h"
 #include "wal_archive/archive_wal.h"
 #include "wal_archive/read_branches.h"
 
@@ -276,8 +277,14 @@ void check_wal(const server::Server& server, const RestoreRequest& request, Prog
 
 Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& progress) {
   // Read again: archiving may have completed the backup.
+  const BackupInfo backup = server.catalogue().load_backup(chosen.id);
+  if (!server.catalogue().bucket()) {
+    for (const BackupInfo& link : stored::list_chain(server.catalogue(), backup)) {
+      stored::require_files(server.catalogue(), link);
+    }
+  }
   const stored::BackupChain chain =
-      stored::BackupChain::open(server.catalogue(), server.catalogue().load_backup(chosen.id),
+      stored::BackupChain::open(server.catalogue(), backup,
                                 {.interrupt = server.interrupt(), .cipher = server.cipher()});
   // A wrong passphrase is told before anything is written.
   for (const stored::ChainMember& member : chain.members()) {

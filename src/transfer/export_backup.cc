@@ -112,8 +112,7 @@ void require_directory(const fs::path& directory) {
   if (!S_ISDIR(status->st_mode)) throw refuse("is not a directory", kName);
   if (::access(directory.c_str(), W_OK | X_OK) != 0) {
     throw refuse("does not have the required write and execute permissions",
-                 fmt::format("As root: chown {} {}; or choose another directory.",
-                             ::geteuid() == 0 ? "root" : "barman", word));
+                 "Let the user that runs barman write there, or choose another directory.");
   }
 }
 

@@ -155,6 +155,19 @@ void add_archive(const server::Server& server, SurveyFacts& facts) {
   }
 }
 
+void add_identity(const server::Server& server, SurveyFacts& facts) {
+  try {
+    static_cast<void>(server.catalogue().find_identity());
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    facts.catalogue_damage.push_back(
+        {.object = "identity of the cluster",
+         .reason = error.describe(),
+         .next_step = error.hint().empty() ? "Let the user that runs barman read it."
+                                           : error.hint()});
+  }
+}
+
 void survey_files(const server::Server& server, VerifyDepth depth, Progress& progress,
                   SurveyedBackup& backup) {
   const BackupInfo& info = backup.info;
@@ -244,7 +257,8 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
   const catalogue::Annotations& annotations = known.annotations;
   SurveyFacts facts = {.server_name = server.name(),
                        .segment_size = segment_size_of(list.backups),
-                       .broken = std::move(list.broken)};
+                       .broken = std::move(list.broken),
+                       .gone = std::move(list.gone)};
   for (const fs::path& path :
        {locations.backup_directory, locations.basebackups_directory, locations.wals_directory}) {
     const bool is_local =
@@ -273,6 +287,7 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
 
 SurveyFacts gather_survey(const server::Server& server, VerifyDepth depth, Progress& progress) {
   SurveyFacts facts = gather_wal_survey(server);
+  add_identity(server, facts);
   const auto present = facts.branches.present();
   const auto last =
       present ? facts.branches.last_segments.find(*present) : facts.branches.last_segments.end();

@@ -232,10 +232,10 @@ class Survey {
       check_history(timeline);
       if (!is_covered_by_descendant(facts_, timeline)) survey_path(timeline);
     }
-    report_.findings.insert(report_.findings.end(), facts_.wal_damage.begin(),
-                            facts_.wal_damage.end());
-    report_.findings.insert(report_.findings.end(), facts_.stopped_wal.begin(),
-                            facts_.stopped_wal.end());
+    for (const auto* const known :
+         {&facts_.wal_damage, &facts_.catalogue_damage, &facts_.stopped_wal}) {
+      report_.findings.insert(report_.findings.end(), known->begin(), known->end());
+    }
     std::stable_sort(report_.findings.begin(), report_.findings.end(),
                      [](const Finding& a, const Finding& b) { return a.severity < b.severity; });
     return std::move(report_);
@@ -318,6 +318,11 @@ class Survey {
   }
 
   void survey_backups() {
+    for (const BackupInfo& gone : facts_.gone) {
+      add(Severity::notice, object_of(gone),
+          "its directory and its WAL were removed by another program, which has left its metadata",
+          delete_command(gone));
+    }
     for (const catalogue::BrokenBackup& broken : facts_.broken) {
       add(Severity::error, "backup " + broken.id.value,
           "its metadata cannot be read: " + broken.reason,

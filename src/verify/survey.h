@@ -59,6 +59,8 @@ struct SurveyFacts {
   wal::SegmentSize segment_size;
   std::vector<SurveyedBackup> backups;  // ascending by ID
   std::vector<catalogue::BrokenBackup> broken;
+  // Deleted by another program (gone_backups.h).
+  std::vector<catalogue::BackupInfo> gone = {};
   std::map<wal::TimelineId, std::vector<SegmentRun>> segments;  // ascending
   std::map<wal::TimelineId, postgres::TimelineHistory> histories;
   // Archived, but with a finding instead.
@@ -69,6 +71,8 @@ struct SurveyFacts {
   std::uint64_t wal_size_bytes = 0;
   // Of the files of the archive and of the index.
   std::vector<Finding> wal_damage;
+  // Of the other files of the catalogue.
+  std::vector<Finding> catalogue_damage;
   // Why no WAL comes in any more.
   std::vector<Finding> stopped_wal;
   // Directories of the catalogue that do not exist.

@@ -240,6 +240,14 @@ TEST_F(Surveyed, FailedAndUnfinishedBackupsAreNotices) {
   EXPECT_EQ(survey().findings[0].severity, Severity::error);
 }
 
+TEST_F(Surveyed, BackupsThatAnotherProgramHasDeletedAreNotices) {
+  facts_.gone = {catalogue::make_backup("20260101T000000", segment(1, 2), segment(1, 3))};
+  ASSERT_THAT(survey().findings, SizeIs(1));
+  EXPECT_EQ(survey().findings[0].severity, Severity::notice);
+  EXPECT_THAT(survey().findings[0].reason, HasSubstr("removed by another program"));
+  EXPECT_THAT(survey().findings[0].next_step, HasSubstr("delete"));
+}
+
 TEST_F(Surveyed, MinimalWalEndsAWindow) {
   add("20260101T000000", 2, 2).end_xlog = wal::Lsn{3 * kSegment};
   add("20260102T000000", 6, 6).end_xlog = wal::Lsn{7 * kSegment};

@@ -194,8 +194,8 @@ class DirectoryComparison {
       for (; is_before(line, file.item); ++line) check_absent(*line, part);
       const bool is_indexed = line != index_.segments.end() && !(file.item < *line);
       check_file(file, is_indexed ? &*line : nullptr, part);
+      if (is_whole(file, is_indexed ? &*line : nullptr)) add_to_runs(file, part);
       if (is_indexed) ++line;
-      add_to_runs(file, part);
     }
     for (; line != index_.segments.end() && line->key_high == high; ++line) {
       check_absent(*line, part);
@@ -234,10 +234,14 @@ class DirectoryComparison {
     const std::string name = name_of(file.item);
     if (file.item.size_bytes == 0) return part.add(Trouble::empty, name);
     if (line == nullptr) return part.add(Trouble::not_indexed, name);
-    if (line->size_bytes != file.item.size_bytes) return part.add(Trouble::index_size, name);
-    if (line->is_plain && file.item.size_bytes != segment_size_.bytes) {
-      part.add(Trouble::segment_size, name);
-    }
+    if (!is_whole(file, line)) return part.add(Trouble::segment_size, name);
+    if (line->size_bytes != file.item.size_bytes) part.add(Trouble::index_size, name);
+  }
+
+  // Recovery ends at one that is cut off.
+  bool is_whole(const File& file, const Item* line) const {
+    if (file.item.size_bytes == 0) return false;
+    return line == nullptr || !line->is_plain || file.item.size_bytes == segment_size_.bytes;
   }
 
   void check_absent(const Item& line, Part& part) const {
@@ -247,7 +251,7 @@ class DirectoryComparison {
 
   void add_to_runs(const File& file, Part& part) const {
     const auto segment = wal::parse_segment_name(name_of(file.item), segment_size_);
-    if (!segment || file.item.size_bytes == 0) return;
+    if (!segment) return;
     if (!part.runs.empty() && part.runs.back().last + 1 == segment->number) {
       part.runs.back().last = segment->number;
       part.runs.back().last_mtime = file.mtime;
@@ -460,11 +464,13 @@ ArchiveCheck WalArchive::check(wal::SegmentSize segment_size, const Interrupt& i
   try {
     index = read_index(locations_.wal_index_path(), total);
   } catch (const Error& error) {  // The files are worth a look nevertheless.
-    if (error.kind() != ErrorKind::corrupt) throw;
+    if (error.kind() == ErrorKind::interrupted) throw;
     is_index_readable = false;
+    const bool can_be_rebuilt = error.kind() == ErrorKind::corrupt || error.hint().empty();
     result.damage.push_back(
         {"WAL index", error.describe(),
-         fmt::format("Run \"barman rebuild-xlogdb {}\".", locations_.server_name)});
+         can_be_rebuilt ? fmt::format("Run \"barman rebuild-xlogdb {}\".", locations_.server_name)
+                        : error.hint()});
   }
   const auto describe = [this](const std::string& key) {
     return is_local() ? (locations_.wals_directory / key).string() : storage_->describe(key);

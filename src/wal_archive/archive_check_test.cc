@@ -109,6 +109,8 @@ TEST_P(ArchiveCheckTest, ComparesFilesWithLines) {
   index(segment(4), 100);
   put(segment(5), 100);
   index(segment(5), 100, "gzip");
+  put(segment(8), 100);
+  index(segment(8), 101, "gzip");
   put(segment(6), 0);
   index(segment(6), 0);
   put_indexed(7);
@@ -118,10 +120,22 @@ TEST_P(ArchiveCheckTest, ComparesFilesWithLines) {
               ElementsAre(HasSubstr(segment(1) + ": it has no line"),
                           HasSubstr(segment(2) + ": the index has a line"),
                           HasSubstr("000000020000000000000001: the index has a line"),
-                          HasSubstr(segment(3) + ": its size is not the one in the index"),
+                          HasSubstr(segment(8) + ": its size is not the one in the index"),
+                          HasSubstr(segment(3) + ": its size is not that of a segment"),
                           HasSubstr(segment(4) + ": its size is not that of a segment"),
                           HasSubstr(segment(6) + ": it is empty"),
                           HasSubstr(segment(7) + ": the index has more than one line")));
+}
+
+// Nobody gets through it.
+TEST_P(ArchiveCheckTest, ASegmentThatIsCutOffIsAHole) {
+  for (const unsigned number : {1U, 2U, 3U}) put_indexed(number);
+  put(segment(2), kMegabyte / 2);
+  EXPECT_EQ(damage().size(), 1U);
+  const std::vector<SegmentRun>& runs = check_.segments.at(wal::TimelineId{1});
+  ASSERT_EQ(runs.size(), 2U);
+  EXPECT_EQ(runs[0].last, 1U);
+  EXPECT_EQ(runs[1].first, 3U);
 }
 
 TEST_P(ArchiveCheckTest, CountsWhatIsTooMuchToShow) {

@@ -1,6 +1,6 @@
 #include "wal_archive/known_cluster.h"
 
-#include <algorithm>
+#include <cstddef>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,39 +12,27 @@
 #include "postgres/version_facts.h"
 #include "wal/segment_header.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/segment_beginning.h"
 #include "wal_archive/wal_archive.h"
 
 namespace barman::wal_archive {
 namespace {
 
-class BeginningSink final : public pipeline::Sink {
- public:
-  void write(Bytes data) override {
-    const Bytes wanted = data.first(std::min(data.size(), wal::kSegmentHeaderSize - bytes_.size()));
-    bytes_.insert(bytes_.end(), wanted.begin(), wanted.end());
-  }
-  void finish() override {}
-  Bytes bytes() const { return bytes_; }
-
- private:
-  std::vector<std::byte> bytes_;
-};
-
 // nullopt for one that cannot be decrypted or is damaged.
 std::optional<catalogue::Identity> read_cluster_of(const WalArchive& archive,
                                                    const std::string& segment) {
-  BeginningSink beginning;
+  std::vector<std::byte> beginning;
   try {
     const std::optional<StoredWal> stored = archive.find(segment);
     if (!stored || stored->form.encryption) return std::nullopt;
-    archive.read(*stored, beginning);
+    beginning = read_segment_beginning([&](pipeline::Sink& sink) { archive.read(*stored, sink); });
   } catch (const Error& error) {  // Another one may tell.
     if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::config) throw;
     return std::nullopt;
   }
-  const std::optional<wal::SegmentHeader> header = wal::parse_segment_header(beginning.bytes());
+  const std::optional<wal::SegmentHeader> header = wal::parse_segment_header(beginning);
   if (!header) return std::nullopt;
-  const std::optional<int> major = wal::find_server_major(beginning.bytes());
+  const std::optional<int> major = wal::find_server_major(beginning);
   return catalogue::Identity{.system_id = postgres::format_system_id({header->system_id}),
                              .version = major ? std::to_string(*major) : ""};
 }
@@ -75,11 +63,24 @@ std::optional<catalogue::Identity> find_cluster_of_archive(const server::Server&
   return std::nullopt;
 }
 
+// What is damaged does not keep WAL from coming in while backups and WAL tell the same; `check` and
+// catalogue-check tell of it.
+std::optional<catalogue::Identity> find_stored_identity(const server::Server& server) {
+  try {
+    return server.catalogue().find_identity();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    log::warning(log::kWalArchiverComponent, "{}", error.describe_with_hint());
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 std::optional<catalogue::Identity> find_known_cluster(const server::Server& server) {
-  if (auto identity = server.catalogue().find_identity()) return identity;
-  // Of a new server. A bucket that is away, or a damaged file, must not keep WAL from coming in.
+  if (auto identity = find_stored_identity(server)) return identity;
+  // Of a new server, or without that file. A bucket that is away, or a damaged file, must not keep
+  // WAL from coming in.
   try {
     if (auto identity = find_cluster_of_backups(server)) return identity;
     return find_cluster_of_archive(server);

@@ -174,6 +174,11 @@ std::optional<struct stat> WalArchive::find_status(std::string_view name) const 
   return status;
 }
 
+bool WalArchive::holds(std::string_view name) const {
+  const auto status = find_status(name);
+  return status && S_ISREG(status->st_mode) && status->st_size > 0;
+}
+
 std::optional<WalIndexEntry> WalArchive::inspect(std::string_view name) const {
   if (!storage_) return std::nullopt;
   return inspect_archived_wal(*storage_, name);
@@ -346,6 +351,10 @@ std::vector<std::string> WalArchive::list_newest_names() const {
   const std::optional<Fd> file = find_file(path);
   struct stat status = {};
   if (!file || ::fstat(file->get(), &status) != 0) return {};
+  if (!S_ISREG(status.st_mode)) {  // Says what is there instead.
+    std::array<std::byte, 1> any{};
+    read_full_at(*file, any, 0, path);
+  }
   const auto size = static_cast<std::uint64_t>(status.st_size);
   const std::uint64_t offset = size > kIndexTail ? size - kIndexTail : 0;
   std::vector<std::byte> tail(static_cast<std::size_t>(size - offset));

@@ -68,7 +68,8 @@ class WalArchive {
 
   // One file. A name that is none of a WAL file throws `corrupt`; not to know (EIO, EACCES) throws.
   std::optional<StoredWal> find(std::string_view name) const;
-  bool holds(std::string_view name) const { return find_status(name).has_value(); }
+  // Whether it has content, too: what lies under the name may be something else.
+  bool holds(std::string_view name) const;
   // A file that a plan names by path_of(), or any other file of this host; nullopt when it is not
   // there. Of a bucket it is fetched as a whole.
   std::optional<Fd> find_at(const std::filesystem::path& path) const;

@@ -57,6 +57,25 @@ TEST(BackupWals, StatusFollowsTheArchive) {
   EXPECT_THROW(check_backup_wals(server, kId, messages), Error);
 }
 
+// What lies under its name is none of it.
+TEST(BackupWals, AnEmptyFileAndADirectoryAreMissing) {
+  for (const bool is_directory : {false, true}) {
+    TestServer test;
+    const server::Server server = test.make();
+    server.catalogue().save(make_backup(1, 2));
+    archive_wals(test, {1, 2, 3});
+    const std::filesystem::path place = test.archived(wal_name(2));
+    std::filesystem::remove(place);
+    if (is_directory) {
+      std::filesystem::create_directory(place);
+    } else {
+      put_file(place, "");
+    }
+    RecordedMessages messages;
+    EXPECT_NE(check_backup_wals(server, kId, messages), BackupWals::done) << is_directory;
+  }
+}
+
 TEST(BackupWals, OutOfOrderIsNoFailure) {
   TestServer test;
   const server::Server server = test.make();
