@@ -227,6 +227,13 @@ BackupInfo Catalogue::resolve(std::string_view word) const {
   return found;
 }
 
+BackupInfo Catalogue::resolve_to_judge(std::string_view word) const {
+  if (const std::optional<BackupId> id = parse_backup_id(word)) return load_backup(*id);
+  const KnownBackups known = load();
+  return resolve_backup(known.list, known.annotations, word, server_name(), nullptr,
+                        Unusable::accept);
+}
+
 BackupId Catalogue::make_next_id(Timestamp now) const {
   const BackupId by_clock = make_backup_id(now);
   std::optional<BackupId> last;

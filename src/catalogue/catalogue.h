@@ -175,6 +175,8 @@ class Catalogue {
   // What a user typed: an ID, latest/last, oldest/first, latest-full/last-full, last-failed, or a
   // name. Backups whose deletion has begun are no answer to the words.
   BackupInfo resolve(std::string_view word) const;
+  // The same for who judges a backup: a word for the newest one is the newest one, restorable or not.
+  BackupInfo resolve_to_judge(std::string_view word) const;
   // The ID for a backup that begins now. It is later than every ID there is, whatever the clock
   // says (set back, or the hour that comes twice in autumn): everybody, the real Barman too, takes
   // the last ID for the newest backup.
@@ -268,10 +270,12 @@ class BackupListReader {
 
 // resolve() on a list already read. A word for the newest backup is the newest one that can be
 // restored, as far as find_chain_doubt() knows; the newest one when there is none. `passed_over`
-// gets a sentence for each newer one.
+// gets a sentence for each newer one. Who judges backups must not pass over a bad one.
+enum class Unusable { pass_over, accept };
 const BackupInfo& resolve_backup(const BackupList& list, const Annotations& annotations,
                                  std::string_view word, std::string_view server_name,
-                                 std::vector<std::string>* passed_over = nullptr);
+                                 std::vector<std::string>* passed_over = nullptr,
+                                 Unusable unusable = Unusable::pass_over);
 
 // The same as in BackupList, of a part of the list; `backups` ascending.
 const BackupInfo* find_backup(const std::vector<BackupInfo>& backups, const BackupId& id);

@@ -90,6 +90,8 @@ TEST_F(GoneBackups, ArePassedOverByWordsForTheNewest) {
   EXPECT_THAT(newest().second,
               ElementsAre("Backup 20261103T000000 is passed over, it cannot be restored: its "
                           "directory is missing."));
+  EXPECT_EQ(catalogue_.resolve_to_judge("latest").id, kYoungestOne)
+      << "nobody is told of an older one that it is good";
   fs::remove(wal_path(6));
   EXPECT_EQ(newest().first, kMiddleOne);
   EXPECT_THAT(newest().second, ElementsAre(testing::HasSubstr("removed by another program")));

@@ -109,7 +109,7 @@ std::string nearest_backup(const BackupList& list, std::string_view word) {
 
 const BackupInfo& resolve_backup(const BackupList& list, const Annotations& annotations,
                                  std::string_view word, std::string_view server_name,
-                                 std::vector<std::string>* passed_over) {
+                                 std::vector<std::string>* passed_over, Unusable unusable) {
   const std::vector<BackupInfo>& backups = list.backups;
   const BackupInfo* found = nullptr;
   const std::optional<BackupWord> asked = parse_backup_word(word);
@@ -127,7 +127,8 @@ const BackupInfo& resolve_backup(const BackupList& list, const Annotations& anno
   } else if (asked == BackupWord::oldest) {
     const std::vector<const BackupInfo*> by_age = in_order_of_age(backups);
     found = first_of(by_age.begin(), by_age.end(), matches);
-  } else if (asked == BackupWord::newest || asked == BackupWord::newest_full) {
+  } else if (unusable == Unusable::pass_over &&
+             (asked == BackupWord::newest || asked == BackupWord::newest_full)) {
     std::vector<std::string> notes;
     found = find_newest_usable(list, annotations, matches, notes);
     if (passed_over != nullptr) *passed_over = std::move(notes);

@@ -42,7 +42,8 @@ void run_check_backup(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
-  const catalogue::BackupInfo info = server.catalogue().resolve(context.arguments.get("backup_id"));
+  const catalogue::BackupInfo info =
+      server.catalogue().resolve_to_judge(context.arguments.get("backup_id"));
   if (!has_files(context, server, info)) return;
   wal_transfer::check_backup_wals(server, info.id, context.reporter);
   const stored::KeptSurvey kept = stored::survey_kept_configuration(server.catalogue(), info.id);

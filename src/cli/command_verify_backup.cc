@@ -55,7 +55,7 @@ void run_verify_backup(CommandContext& context) {
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
   const std::string& word = context.arguments.get("backup_id");
-  const catalogue::BackupInfo backup = server.catalogue().resolve(word);
+  const catalogue::BackupInfo backup = server.catalogue().resolve_to_judge(word);
   context.reporter.info(fmt::format("Verifying backup '{}' on server {}", word, server.name()));
   if (backup.status == catalogue::BackupStatus::waiting_for_wals) {
     context.reporter.warning(
