@@ -46,6 +46,18 @@ facts::ServerSummary summarize(const server::Server& server, const config::Serve
   return summary;
 }
 
+// An index that cannot be read leaves the other rows as they are.
+std::optional<facts::WalFlow> find_wal_flow(CommandContext& context, const server::Server& server,
+                                            std::optional<facts::StreamLook> stream) {
+  try {
+    return facts::gather_wal_flow(server, stream);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    context.reporter.error(error.describe_with_hint());
+    return std::nullopt;
+  }
+}
+
 std::optional<Error> find_other_cluster(const server::Server& server,
                                         const std::optional<facts::ServerFacts>& facts) {
   if (!facts || !facts->system_id) return std::nullopt;
@@ -68,7 +80,7 @@ void run_status(CommandContext& context) {
       return;
     }
     std::optional<facts::WalFlow> flow;
-    if (facts) flow = facts::gather_wal_flow(server, facts->stream);
+    if (facts) flow = find_wal_flow(context, server, facts->stream);
     std::vector<facts::StatusRow> rows = facts::make_status_rows(config, facts, backups, flow);
     if (const auto other = find_other_cluster(server, facts)) {
       rows.push_back({.key = "other_cluster",

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/hint.h"
 #include "config/configuration.h"
 
 namespace barman::cli {
@@ -49,7 +50,8 @@ void switch_user(const std::string& user) {
   const std::optional<Account> account = find_account(user);
   if (!account) {
     throw config::StartupError(
-        fmt::format("ERROR: the configured user '{}' does not exists", user));
+        with_hint(fmt::format("ERROR: the configured user '{}' does not exists", user),
+                  "Set barman_user to the user that owns barman_home, or create it."));
   }
   if (::geteuid() == account->uid) return;
   if (::geteuid() != 0) {
