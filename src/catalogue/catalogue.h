@@ -175,7 +175,8 @@ class Catalogue {
   // What a user typed: an ID, latest/last, oldest/first, latest-full/last-full, last-failed, or a
   // name. Backups whose deletion has begun are no answer to the words.
   BackupInfo resolve(std::string_view word) const;
-  // The same for who judges a backup: a word for the newest one is the newest one, restorable or not.
+  // The same for who judges a backup: a word for the newest one is the newest one, restorable or
+  // not.
   BackupInfo resolve_to_judge(std::string_view word) const;
   // The ID for a backup that begins now. It is later than every ID there is, whatever the clock
   // says (set back, or the hour that comes twice in autumn): everybody, the real Barman too, takes

@@ -202,8 +202,8 @@ TEST_F(CatalogueTest, IdentityIsWrittenOnce) {
             "{\n    \"systemid\": \"7710434044080967591\",\n    \"version\": \"15\"\n}\n");
   EXPECT_EQ(catalogue_.find_identity()->system_id, "7710434044080967591");
   EXPECT_EQ(catalogue_.find_identity()->version, "15");
-  for (const char* const damaged : {"{", "", "[]", "{}", "{\"systemid\": \"\"}",
-                                    "{\"systemid\": null, \"version\": \"15\"}"}) {
+  for (const char* const damaged :
+       {"{", "", "[]", "{}", "{\"systemid\": \"\"}", "{\"systemid\": null, \"version\": \"15\"}"}) {
     put_file(root() / "identity.json", damaged);
     EXPECT_THROW(catalogue_.find_identity(), Error) << damaged;
   }

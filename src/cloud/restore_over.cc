@@ -157,8 +157,8 @@ CloudRestoreResult restore_over(const CloudCatalogue& catalogue,
   restore::RestoreFacts facts = gather(catalogue, backup, request, relocations, asked.interrupt);
   const ScratchDirectory scratch("barman-cloud-restore");
   std::optional<stored::ManifestIndex> manifest;
-  if (stored::fetch_manifest(catalogue, backup.id, scratch.path() / "backup_manifest")) {
-    manifest = stored::ManifestIndex::load(scratch.path() / "backup_manifest");
+  if (stored::fetch_manifest(catalogue, backup.id, scratch.path() / "manifest")) {
+    manifest = stored::ManifestIndex::load(scratch.path() / "manifest");
   }
   stored::ManifestIndex* const index = manifest ? &*manifest : nullptr;
   stored::require_consistent(backup,

@@ -179,9 +179,8 @@ catalogue::BackupId choose_id(const ParsedArguments& arguments, const OpenBucket
 
 // With what this call needs to get at the bucket; credentials are those of the environment.
 std::string wal_command(std::string command, const ParsedArguments& arguments) {
-  for (const std::string_view name :
-       {"cloud-provider", "endpoint-url", "addressing-style", "aws-profile", "read-timeout",
-        "azure-credential"}) {
+  for (const std::string_view name : {"cloud-provider", "endpoint-url", "addressing-style",
+                                      "aws-profile", "read-timeout", "azure-credential"}) {
     const auto value = arguments.find(replace_all(std::string(name), "-", "_"));
     if (!value || (name == "cloud-provider" && *value == kDefaultProvider)) continue;
     command += fmt::format(" --{} {}", name, restore::quote_command_path(*value));

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "pipeline/relative_path.h"
-#include "postgres/backup_manifest.h"
 #include "postgres/system_id.h"
 #include "postgres/version_facts.h"
 #include "postgres/versions.h"
@@ -575,26 +574,6 @@ class Planner {
 };
 
 }  // namespace
-
-std::vector<copy::TreeCopy> list_trees(const RestoreFacts& facts, const std::string& destination,
-                                       const Relocations& relocations) {
-  std::vector<copy::TreeCopy> trees;
-  for (const stored::BackupTree& tree : facts.content) {
-    trees.push_back(
-        {.source = tree.content,
-         .destination = destination,
-         .manifest_prefix = tree.manifest_prefix(),
-         .label = "data directory",
-         .is_data_directory = tree.is_data_directory(),
-         .manifest_name = std::string(postgres::kBackupManifest) + "." + facts.backup.id.value});
-    for (const catalogue::Tablespace& tablespace : facts.backup.tablespaces) {
-      if (tablespace.oid != tree.oid) continue;
-      trees.back().destination = location_of(tablespace, relocations);
-      trees.back().label = "tablespace " + tablespace.name;
-    }
-  }
-  return trees;
-}
 
 RestorePlan build_plan(const RestoreFacts& facts, const RestoreRequest& request,
                        const RecoveryTarget& target, const Relocations& relocations) {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "postgres/backup_manifest.h"
 #include "restore/build_plan.h"
 
 namespace barman::restore {
@@ -159,6 +160,26 @@ Relocations check_request(const RestoreRequest& request, const BackupInfo& backu
 std::string location_of(const catalogue::Tablespace& tablespace, const Relocations& relocations) {
   const auto found = relocations.find(tablespace.name);
   return found != relocations.end() ? found->second : tablespace.location;
+}
+
+std::vector<copy::TreeCopy> list_trees(const RestoreFacts& facts, const std::string& destination,
+                                       const Relocations& relocations) {
+  std::vector<copy::TreeCopy> trees;
+  for (const stored::BackupTree& tree : facts.content) {
+    trees.push_back(
+        {.source = tree.content,
+         .destination = destination,
+         .manifest_prefix = tree.manifest_prefix(),
+         .label = "data directory",
+         .is_data_directory = tree.is_data_directory(),
+         .manifest_name = std::string(postgres::kBackupManifest) + "." + facts.backup.id.value});
+    for (const catalogue::Tablespace& tablespace : facts.backup.tablespaces) {
+      if (tablespace.oid != tree.oid) continue;
+      trees.back().destination = location_of(tablespace, relocations);
+      trees.back().label = "tablespace " + tablespace.name;
+    }
+  }
+  return trees;
 }
 
 }  // namespace barman::restore

@@ -283,9 +283,8 @@ Prepared prepare(const server::Server& server, const Chosen& chosen, Progress& p
       stored::require_files(server.catalogue(), link);
     }
   }
-  const stored::BackupChain chain =
-      stored::BackupChain::open(server.catalogue(), backup,
-                                {.interrupt = server.interrupt(), .cipher = server.cipher()});
+  const stored::BackupChain chain = stored::BackupChain::open(
+      server.catalogue(), backup, {.interrupt = server.interrupt(), .cipher = server.cipher()});
   // A wrong passphrase is told before anything is written.
   for (const stored::ChainMember& member : chain.members()) {
     if (!member.info.encryption) continue;

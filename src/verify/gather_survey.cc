@@ -160,11 +160,11 @@ void add_identity(const server::Server& server, SurveyFacts& facts) {
     static_cast<void>(server.catalogue().find_identity());
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    facts.catalogue_damage.push_back(
-        {.object = "identity of the cluster",
-         .reason = error.describe(),
-         .next_step = error.hint().empty() ? "Let the user that runs barman read it."
-                                           : error.hint()});
+    facts.catalogue_damage.push_back({.object = "identity of the cluster",
+                                      .reason = error.describe(),
+                                      .next_step = error.hint().empty()
+                                                       ? "Let the user that runs barman read it."
+                                                       : error.hint()});
   }
 }
 

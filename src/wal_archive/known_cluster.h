@@ -15,8 +15,8 @@
 namespace barman::wal_archive {
 
 // Of identity.json, which the first backup writes; before that, and when it is damaged, of the
-// newest backup, else of the newest archived segment of this host that can be read. nullopt: nothing
-// tells. Throws `interrupted` only.
+// newest backup, else of the newest archived segment of this host that can be read. nullopt:
+// nothing tells. Throws `interrupted` only.
 std::optional<catalogue::Identity> find_known_cluster(const server::Server& server);
 
 // For who compares WAL with it. What cannot be read counts as not known, with a warning in the log:

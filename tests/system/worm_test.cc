@@ -139,7 +139,7 @@ TEST_F(Worm, WhatIsImmutableStaysUntilItsTimeIsOver) {
   EXPECT_FALSE(fs::exists(base(one)));
   EXPECT_EQ(index(), index_before);
   EXPECT_THAT(site_->barman.log(),
-              HasSubstr("are still immutable: they stay until WAL is removed"));
+              HasSubstr("cannot be removed yet, and stay until WAL is removed again"));
   EXPECT_EQ(run({"catalogue-check", "main"}).exit_code, 0);
 
   // With the next deletion it goes.
