@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "cli/backup_selection.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -14,8 +15,7 @@ void run_consolidate(CommandContext& context) {
   const config::ServerConfig* const config = select_server(context);
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
-  const catalogue::BackupInfo backup =
-      server.catalogue().resolve(context.arguments.get("backup_id"));
+  const catalogue::BackupInfo backup = select_backup(context, server);
   const ShownWork work = {
       .task = "consolidate",
       .object = "of " + backup.id.value,

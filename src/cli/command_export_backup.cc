@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "cli/backup_selection.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -15,7 +16,7 @@ void run_export_backup(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
-  const catalogue::BackupInfo backup = server.catalogue().resolve(arguments.get("backup_id"));
+  const catalogue::BackupInfo backup = select_backup(context, server);
   transfer::ExportRequest request = {
       .backup_word = arguments.get("backup_id"),
       .output_directory = arguments.get("output_directory"),

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/backup_selection.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -14,7 +15,7 @@ void run_generate_manifest(CommandContext& context) {
   if (config == nullptr) return;
   const std::string& word = context.arguments.get("backup_id");
   const server::Server server = make_server(context, *config);
-  const catalogue::BackupInfo backup = server.catalogue().resolve(word);
+  const catalogue::BackupInfo backup = select_backup(context, server);
   const ShownWork work = {
       .task = "generate-manifest",
       .object = "of " + backup.id.value,

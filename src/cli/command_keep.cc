@@ -1,4 +1,5 @@
 #include "catalogue/keep_rules.h"
+#include "cli/backup_selection.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -49,7 +50,7 @@ void run_keep(CommandContext& context) {
   const config::ServerConfig* config = select_server(context);
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
-  const catalogue::BackupInfo backup = server.catalogue().resolve(arguments.get("backup_id"));
+  const catalogue::BackupInfo backup = select_backup(context, server);
   if (arguments.is_set("status")) return show(context, server, backup.id);
   if (arguments.is_set("release")) return server.catalogue().remove_keep(backup.id);
   set_keep(server, backup.id, *target);

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "catalogue/backup_files.h"
 #include "catalogue/cloud_catalogue.h"
+#include "cli/backup_selection.h"
 #include "cli/commands.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
@@ -87,8 +88,7 @@ void run_list_files(CommandContext& context) {
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
   const std::string& target = context.arguments.get("target");
-  const catalogue::BackupInfo backup =
-      server.catalogue().resolve(context.arguments.get("backup_id"));
+  const catalogue::BackupInfo backup = select_backup(context, server);
   if (target != "wal") list_data(context, server, backup.id);
   if (target == "standalone") list_wals(context, server, wal_archive::required_segments(backup));
   if (target == "wal" || target == "full") {
