@@ -409,7 +409,8 @@ std::string format_backup_info(const BackupInfo& info) {
 }
 
 std::string format_for_old_readers(const BackupInfo& info) {
-  if (info.parent_backup_id || info.encryption) return format_backup_info(info);
+  const bool is_alone = !info.parent_backup_id && info.children_backup_ids.empty();
+  if (!is_alone || info.encryption) return format_backup_info(info);
   return format_keys(info, is_known_to_every_barman);
 }
 

@@ -103,6 +103,9 @@ TEST(BackupInfo, IsForOldReadersWithoutWhatTheyRefuse) {
   }
   // They must not take these for full backups in clear.
   EXPECT_THAT(text_for("parent_backup_id=20261031T000000\n"), testing::HasSubstr("data_checksums"));
+  EXPECT_THAT(text_for("children_backup_ids=20261102T000000\n"),
+              testing::HasSubstr("children_backup_ids=20261102T000000\n"))
+      << "who deletes it must delete these first";
   EXPECT_THAT(text_for("encryption=gpg\n"), testing::HasSubstr("encryption=gpg\n"));
 }
 

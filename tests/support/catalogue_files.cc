@@ -25,6 +25,21 @@ Fields read_backup_info(const BarmanHome& barman, const std::string& server,
   return fields;
 }
 
+std::string problem_of_old_copy(const BarmanHome& barman, const std::string& server,
+                                const std::string& backup_id, const fs::path& copy) {
+  const fs::path file = barman.server_directory(server) / "meta" / (backup_id + "-backup.info");
+  std::string expected;
+  for (const std::string& line : split(read_text(file), '\n')) {
+    const std::string key = line.substr(0, line.find('='));
+    const bool is_newer = key == "children_backup_ids" || key == "cluster_size" ||
+                          key == "data_checksums" || key == "encryption" ||
+                          key == "parent_backup_id" || key == "summarize_wal";
+    if (!line.empty() && !is_newer) expected += line + "\n";
+  }
+  const std::string found = read_text(copy);
+  return found == expected ? "" : copy.string() + " is\n" + found + "instead of\n" + expected;
+}
+
 std::vector<IndexedWal> read_wal_index(const BarmanHome& barman, const std::string& server) {
   const fs::path file = barman.server_directory(server) / "wals" / (server + "-xlog.db");
   std::vector<IndexedWal> wals;

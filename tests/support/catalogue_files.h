@@ -16,6 +16,10 @@ namespace barman::test {
 using Fields = std::map<std::string, std::string>;
 Fields read_backup_info(const BarmanHome& barman, const std::string& server,
                         const std::string& backup_id);
+// base/<id>/backup.info of a full backup in clear must be that file without the keys at which
+// Barman before 3.11 gives up: what is wrong with it, or "".
+std::string problem_of_old_copy(const BarmanHome& barman, const std::string& server,
+                                const std::string& backup_id, const std::filesystem::path& copy);
 
 struct IndexedWal {
   std::string name;

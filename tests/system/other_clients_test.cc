@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "support/catalogue_files.h"
 #include "support/postgres_version.h"
 #include "support/privileges.h"
 #include "support/ssh_server.h"
@@ -81,7 +82,7 @@ TEST_F(Repmgr, ClonesAStandbyFromTheCatalogue) {
   const CommandResult listed = site_.barman.run({"list-files", "--target=data", "main", "latest"});
   const fs::path copy = site_.server_directory() / "base" / id / kMetadata;
   EXPECT_THAT(listed.out, StartsWith(copy.string() + "\n"));
-  EXPECT_EQ(read_text(copy), read_text(site_.server_directory() / "meta" / (id + "-" + kMetadata)));
+  EXPECT_EQ(problem_of_old_copy(site_.barman, "main", id, copy), "");
 
   const fs::path standby = directory_.path() / "standby";
   const std::string standby_file = configure(2, primary.conninfo(), standby);
