@@ -9,8 +9,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "copy/combined_manifest.h"
+#include "postgres/backup_manifest.h"
 #include "stored/content_tree.h"
 #include "stored/manifest_index.h"
 
@@ -28,7 +30,7 @@ struct CopyTask {
   std::optional<timespec> modified;
   std::optional<stored::ExpectedFile> expected;
   // Who says so, for messages.
-  const char* told_by = "backup_manifest";
+  std::string_view told_by = postgres::kBackupManifest;
   // Gets the CRC-32C of the copy, in the thread of a worker; for content that no manifest lists.
   std::function<void(std::uint64_t size_bytes, std::uint32_t crc32c)> on_checksum;
   // The source can be opened at any time and is not far away: such tasks may wait for one another.

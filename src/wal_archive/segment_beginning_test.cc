@@ -34,9 +34,9 @@ TEST(SegmentBeginning, IsShortWhereThereIsNoMore) {
 }
 
 TEST(SegmentBeginning, IsNotMadeUpOfWhatCannotBeRead) {
-  EXPECT_THROW(read_segment_beginning(
-                   [](pipeline::Sink&) { throw Error(ErrorKind::corrupt, "damaged"); }),
-               Error);
+  EXPECT_THROW(
+      read_segment_beginning([](pipeline::Sink&) { throw Error(ErrorKind::corrupt, "damaged"); }),
+      Error);
 }
 
 }  // namespace
