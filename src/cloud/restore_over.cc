@@ -125,13 +125,20 @@ void plan_settings(const catalogue::BackupInfo& backup,
                    .signal_file = recovery->signal_file};
 }
 
+// Links, which a restore into an empty directory makes, are found in an archive without an index
+// only when it is read: the same command would fail again.
+std::string next_step(const Error& error) {
+  if (error.kind() == ErrorKind::corrupt) {
+    return "Empty it, and restore without --delta-restore; if the backup is damaged, another one.";
+  }
+  return (error.hint().empty() ? "" : error.hint() + " ") + "The same command goes on with it.";
+}
+
 Error explain(const Error& error, const fs::path& destination) {
-  const std::string hint = error.hint().empty() ? "" : error.hint() + " ";
-  return {
-      error.kind(), error.describe(),
-      hint + fmt::format("'{}' is incomplete: it has no global/pg_control, so PostgreSQL cannot "
-                         "start there. The same command goes on with it.",
-                         destination.string())};
+  return {error.kind(), error.describe(),
+          fmt::format("'{}' is incomplete: it has no global/pg_control, so PostgreSQL cannot start "
+                      "there. {}",
+                      destination.string(), next_step(error))};
 }
 
 // Places that are refused are no failure of the program.
