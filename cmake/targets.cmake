@@ -5,7 +5,7 @@ option(BARMAN_TOGETHER "compile several sources of a folder as one" OFF)
 
 function(barman_together target)
   if(BARMAN_TOGETHER)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       # It takes the sources, which are included here, for headers.
       target_compile_options(${target} PRIVATE -Wno-subobject-linkage)

@@ -286,11 +286,11 @@ struct WantedFiles {
 void name_accidents(const server::Server& server, const WalNames& names,
                     std::vector<Accident>& accidents) {
   for (const auto& [id, hit] : by_backup(accidents)) {
-    name_if_possible(id, [&, id = id, &hit = hit] {
-      if (id.empty()) return;
-      const stored::BackupChain chain = open_chain(server, id);
+    name_if_possible(id, [&, backup = id, &unnamed = hit] {
+      if (backup.empty()) return;
+      const stored::BackupChain chain = open_chain(server, backup);
       CatalogueOfBackup catalogue(chain, chain.complete_trees(), names);
-      for (Accident* accident : hit) name_accident(catalogue, *accident);
+      for (Accident* accident : unnamed) name_accident(catalogue, *accident);
     });
   }
   // Of no backup, or of one that cannot be opened.
@@ -316,11 +316,11 @@ void name_by_reading_through(const server::Server& server, const WalNames& names
         })) {
       continue;
     }
-    name_if_possible(id, [&, id = id, &hit = hit] {
-      const stored::BackupChain chain = open_chain(server, id);
+    name_if_possible(id, [&, backup = id, &unnamed = hit] {
+      const stored::BackupChain chain = open_chain(server, backup);
       if (chain.is_incremental() || chain.has_random_access()) return;
-      const WantedFiles wanted(hit);
-      progress.begin(fmt::format("names in backup {}", id),
+      const WantedFiles wanted(unnamed);
+      progress.begin(fmt::format("names in backup {}", backup),
                      static_cast<std::uint64_t>(
                          std::max<std::int64_t>(chain.backup().cluster_size.value_or(0), 0)));
       std::vector<stored::BackupTree> trees = chain.complete_trees();
@@ -332,7 +332,7 @@ void name_by_reading_through(const server::Server& server, const WalNames& names
       }
       progress.end();
       CatalogueOfBackup catalogue(chain, std::move(trees), names);
-      for (Accident* accident : hit) name_accident(catalogue, *accident);
+      for (Accident* accident : unnamed) name_accident(catalogue, *accident);
     });
   }
 }

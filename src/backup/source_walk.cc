@@ -11,13 +11,12 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "pipeline/relative_path.h"
 
 namespace barman::backup {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kTablespaceLinks = "pg_tblspc/";
 
 class SourceWalk {
  public:
@@ -54,7 +53,8 @@ class SourceWalk {
     if (!tree_.is_copied(path)) return;
     const fs::path source = tree_.root / path;
     // Tablespaces elsewhere are trees of their own, or come with WAL.
-    if (tree_.is_data_directory && path.starts_with(kTablespaceLinks) && fs::is_symlink(source)) {
+    if (tree_.is_data_directory && path.starts_with(pipeline::kTablespaceLinks) &&
+        fs::is_symlink(source)) {
       return;
     }
     const auto status = find_status(source);

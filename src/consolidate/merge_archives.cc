@@ -115,7 +115,7 @@ class TreePass {
     WorkerPool worker(1);  // files are read in another thread than the one that visits them
     if (full_) pass_full(worker);
     for (const auto& [path, entry] : pending_) {
-      worker.submit([this, &entry = entry] { write_file(entry); });
+      worker.submit([this, &file = entry] { write_file(file); });
     }
     worker.wait();
   }

@@ -131,7 +131,7 @@ void ChainPass::finish(CombinedManifest& manifest) {
                       listed),
           "Choose another backup.");
     }
-    workers.submit([this, &file = file, &manifest] { complete(file, manifest); });
+    workers.submit([this, &pending = file, &manifest] { complete(pending, manifest); });
   }
   workers.wait();
 }

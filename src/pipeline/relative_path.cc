@@ -8,11 +8,6 @@
 #include "base/error.h"
 
 namespace barman::pipeline {
-namespace {
-
-constexpr std::string_view kTablespaces = "pg_tblspc/";
-
-}  // namespace
 
 bool is_safe_relative_path(std::string_view path) {
   if (path.find('\0') != std::string_view::npos) return false;
@@ -35,8 +30,8 @@ std::filesystem::path path_below(const std::filesystem::path& directory, std::st
 }
 
 std::optional<std::uint32_t> tablespace_oid_of(std::string_view path) {
-  if (!path.starts_with(kTablespaces)) return std::nullopt;
-  const std::string_view digits = path.substr(kTablespaces.size());
+  if (!path.starts_with(kTablespaceLinks)) return std::nullopt;
+  const std::string_view digits = path.substr(kTablespaceLinks.size());
   std::uint32_t oid = 0;
   const char* const end = digits.data() + digits.size();
   const auto [stop, error] = std::from_chars(digits.data(), end, oid);
@@ -44,7 +39,7 @@ std::optional<std::uint32_t> tablespace_oid_of(std::string_view path) {
   return oid;
 }
 
-std::string in_place_location(std::uint32_t oid) { return fmt::format("{}{}", kTablespaces, oid); }
+std::string in_place_location(std::uint32_t oid) { return fmt::format("{}{}", kTablespaceLinks, oid); }
 
 bool is_tablespace_location(std::string_view location, std::uint32_t oid) {
   if (location.starts_with('/')) return location.find('\0') == std::string_view::npos;

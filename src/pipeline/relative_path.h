@@ -28,6 +28,9 @@ bool is_safe_relative_path(std::string_view path);
 std::filesystem::path path_below(const std::filesystem::path& directory, std::string_view told,
                                  std::string_view teller);
 
+// Where tablespaces are, or the links to them, below the data directory.
+inline constexpr std::string_view kTablespaceLinks = "pg_tblspc/";
+
 // 16384 for exactly "pg_tblspc/16384", as PostgreSQL writes it: digits without a leading zero, not
 // 0, 32 bits.
 std::optional<std::uint32_t> tablespace_oid_of(std::string_view path);

@@ -461,9 +461,9 @@ class Planner {
 
   void warn_about_left_tablespaces() {
     for (const auto& [oid, place] : facts_.destination.tablespace_links) {
-      const auto is_same = [&, oid = oid, &place = place](const TablespacePlan& tablespace) {
-        return tablespace.oid == oid &&
-               facts_.tablespace_targets.at(tablespace.name).resolved == place;
+      const auto is_same = [&, left = oid, &where = place](const TablespacePlan& tablespace) {
+        return tablespace.oid == left &&
+               facts_.tablespace_targets.at(tablespace.name).resolved == where;
       };
       if (std::any_of(plan_.tablespaces.begin(), plan_.tablespaces.end(), is_same)) continue;
       plan_.warnings.push_back(fmt::format(

@@ -90,8 +90,8 @@ TEST_P(ArchiveTreeTest, IsReadByManyThreads) {
   ASSERT_NE(tree, nullptr);
   WorkerPool workers(4);
   for (const auto& [path, content] : sample.files)
-    workers.submit([&tree, &path = path, &content = content] {
-      if (read_content(*tree, path) != content) throw Error(ErrorKind::corrupt, path);
+    workers.submit([&tree, &file = path, &expected = content] {
+      if (read_content(*tree, file) != expected) throw Error(ErrorKind::corrupt, file);
     });
   EXPECT_NO_THROW(workers.wait());
 }

@@ -61,10 +61,10 @@ std::unique_ptr<pipeline::Sink> make_file(const ArchiveFile& archive) {
 
 // One archive: its bytes go into the file, compressed here or by the server, and its members into
 // the index. Durable with finish().
-class StoredArchive final : public pipeline::Sink {
+class WrittenArchive final : public pipeline::Sink {
  public:
-  StoredArchive(ArchiveFile archive, const WriterOptions& options,
-                const BackupWriter::MemberTap& tap)
+  WrittenArchive(ArchiveFile archive, const WriterOptions& options,
+                 const BackupWriter::MemberTap& tap)
       : archive_(std::move(archive)),
         is_from_server_(options.coding.place == CompressionPlace::server),
         expected_end_(options.stream_end),
@@ -174,7 +174,7 @@ class ArchiveWriter final : public BackupWriter {
  private:
   const BackupDirectories directories_;
   const WriterOptions options_;
-  std::optional<StoredArchive> archive_;
+  std::optional<WrittenArchive> archive_;
   std::optional<ArchivedTree> tree_;
 };
 

@@ -12,7 +12,6 @@ namespace {
 
 // A label has some 200 bytes.
 constexpr std::size_t kMaxLabel = 65536;
-constexpr std::string_view kTablespaces = "pg_tblspc/";
 
 }  // namespace
 
@@ -28,8 +27,9 @@ void ArrivalTap::require_place(const pipeline::TarMember& member) const {
   const bool is_link = member.type == pipeline::TarMemberType::symlink;
   if (is_link && (!prefix_.empty() || !pipeline::tablespace_oid_of(member.path)))
     refuse("unexpected symbolic link");
-  if (is_link || !prefix_.empty() || !member.path.starts_with(kTablespaces)) return;
-  const std::string place = member.path.substr(0, member.path.find('/', kTablespaces.size()));
+  if (is_link || !prefix_.empty() || !member.path.starts_with(pipeline::kTablespaceLinks)) return;
+  const std::string place =
+      member.path.substr(0, member.path.find('/', pipeline::kTablespaceLinks.size()));
   for (const replication::BackupArchive& archive : arrivals_.archives) {
     if (archive.is_base() || place != pipeline::in_place_location(archive.oid)) continue;
     // PostgreSQL lists the directory itself where it is one.

@@ -6,7 +6,6 @@
 #include <mutex>
 #include <optional>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,7 +33,6 @@ constexpr mode_t kDirectoryMode = 0700;
 // Each has its connection and its decompressor.
 constexpr std::size_t kArchivesAtOnce = 4;
 // As of archives on a disk.
-constexpr unsigned kMaxCachedFrames = 18;
 // Larger ones at the root are handed on at once, the first time.
 constexpr std::uint64_t kMaxHeldMember = std::uint64_t{1} << 20;
 constexpr std::string_view kHeldControlFile = "global/pg_control";
@@ -342,8 +340,7 @@ std::vector<BackupTree> open_bucket_backup(const catalogue::CloudCatalogue& buck
                                            const OpenOptions& options) {
   const catalogue::BackupObjects objects = bucket.list_objects(backup.id);
   warn_of_foreign(bucket.layout().shown(bucket.layout().backup_prefix(backup.id)), objects);
-  const auto cache = std::make_shared<FrameCache>(
-      std::min(kMaxCachedFrames, 2 * std::thread::hardware_concurrency() + 2));
+  const auto cache = std::make_shared<FrameCache>();
   std::vector<BackupTree> trees;
   for (const std::uint32_t oid : catalogue::trees_of(backup)) {
     std::vector<StoredArchive> archives = archives_of_tree(bucket, backup, objects, oid);

@@ -1,8 +1,18 @@
 #include "stored/frame_cache.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace barman::stored {
+namespace {
+
+// More processors than need them do not make memory for more frames.
+constexpr unsigned kMaxCachedFrames = 18;
+
+}  // namespace
+
+FrameCache::FrameCache()
+    : FrameCache(std::min(kMaxCachedFrames, 2 * std::thread::hardware_concurrency() + 2)) {}
 
 std::shared_ptr<const FrameContent> FrameCache::get(const void* archive, std::size_t frame,
                                                     const std::function<FrameContent()>& decode) {

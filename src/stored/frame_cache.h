@@ -23,6 +23,8 @@ struct FrameContent {
 
 class FrameCache {
  public:
+  // As many frames as the processors of this host need, at most 18.
+  FrameCache();
   explicit FrameCache(std::size_t capacity) : capacity_(capacity) {}
 
   // The frame of this archive, made by `decode` unless it is there. Who asks while another thread

@@ -4,12 +4,11 @@
 
 #include "base/hex.h"
 #include "base/text.h"
+#include "pipeline/relative_path.h"
 #include "postgres/backup_manifest.h"
 
 namespace barman::stored {
 namespace {
-
-constexpr std::string_view kTablespacesDirectory = "pg_tblspc/";
 
 class UnseenVisitor final : public postgres::ManifestVisitor {
  public:
@@ -47,8 +46,8 @@ class ManifestIndex::Collector final : public postgres::ManifestVisitor {
 
  private:
   void note_tablespace(std::string_view path) {
-    if (!path.starts_with(kTablespacesDirectory)) return;
-    path.remove_prefix(kTablespacesDirectory.size());
+    if (!path.starts_with(pipeline::kTablespaceLinks)) return;
+    path.remove_prefix(pipeline::kTablespaceLinks.size());
     const auto oid = parse_integer(path.substr(0, path.find('/')));
     if (oid) index_.facts_.tablespaces.insert(static_cast<std::uint32_t>(*oid));
   }

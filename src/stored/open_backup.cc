@@ -6,7 +6,6 @@
 #include <set>
 #include <string>
 #include <system_error>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -23,8 +22,6 @@
 namespace barman::stored {
 
 namespace {
-
-constexpr std::string_view kTablespaces = "pg_tblspc/";
 
 // Those whose place is outside of the data directory.
 std::vector<catalogue::Tablespace> separate_tablespaces(const catalogue::BackupInfo& backup) {
@@ -43,7 +40,8 @@ std::set<std::uint32_t> list_in_place(const std::filesystem::path& data_director
   // Without the directory there is no archive of the data directory either, which is told.
   for (const std::string& name : list_directory(data_directory)) {
     const std::size_t dot = name.find('.');
-    const auto oid = pipeline::tablespace_oid_of(std::string(kTablespaces) + name.substr(0, dot));
+    const auto oid =
+        pipeline::tablespace_oid_of(std::string(pipeline::kTablespaceLinks) + name.substr(0, dot));
     if (oid && dot != std::string::npos && name.substr(dot).starts_with(".tar") &&
         find_archive(data_directory, *oid)) {
       oids.insert(*oid);
@@ -71,7 +69,7 @@ class ArchivedDataDirectory final : public ContentTree {
   void walk(const EntryVisitor& visit) const override {
     std::set<std::string> directories;
     archive_->walk([&](const Entry& entry) {
-      if (entry.is_directory && entry.path.starts_with(kTablespaces))
+      if (entry.is_directory && entry.path.starts_with(pipeline::kTablespaceLinks))
         directories.insert(entry.path);
       visit(entry);
     });
@@ -91,7 +89,7 @@ class ArchivedDataDirectory final : public ContentTree {
   void read_through(const ContentVisitor& visit) const override {
     std::set<std::string> directories;
     archive_->read_through([&](const Entry& entry, const ContentOpener& open) {
-      if (entry.is_directory && entry.path.starts_with(kTablespaces))
+      if (entry.is_directory && entry.path.starts_with(pipeline::kTablespaceLinks))
         directories.insert(entry.path);
       visit(entry, open);
     });
@@ -151,14 +149,10 @@ class ArchivedDataDirectory final : public ContentTree {
   const std::filesystem::path manifest_;
 };
 
-// More processors than this do not make memory for more frames.
-constexpr unsigned kMaxCachedFrames = 18;
-
 std::vector<BackupTree> open_archives(const std::filesystem::path& data_directory,
                                       const catalogue::BackupInfo& backup,
                                       const OpenOptions& options) {
-  const auto cache = std::make_shared<FrameCache>(
-      std::min(kMaxCachedFrames, 2 * std::thread::hardware_concurrency() + 2));
+  const auto cache = std::make_shared<FrameCache>();
   const auto open_tree = [&](std::uint32_t oid) -> std::shared_ptr<const ContentTree> {
     const std::optional<ArchiveFile> archive = find_archive(data_directory, oid);
     if (!archive) {

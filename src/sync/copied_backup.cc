@@ -25,7 +25,6 @@ using catalogue::BackupInfo;
 
 namespace {
 
-constexpr std::string_view kTablespaces = "pg_tblspc/";
 constexpr std::size_t kSha256Size = 64;
 
 Error refused(const std::string& text) {
@@ -145,8 +144,8 @@ void CopiedBackup::seal() {
 CopiedBackup::Arrival* CopiedBackup::find_listed(const std::string& path, std::string& stored) {
   stored = data_directory_ + "/" + path;
   Arrival* arrival = arrivals_.find(stored);
-  if (arrival == nullptr && path.starts_with(kTablespaces)) {
-    const std::string in_tablespace = path.substr(kTablespaces.size());
+  if (arrival == nullptr && path.starts_with(pipeline::kTablespaceLinks)) {
+    const std::string in_tablespace = path.substr(pipeline::kTablespaceLinks.size());
     arrival = arrivals_.find(in_tablespace);
     if (arrival != nullptr) stored = in_tablespace;
   }
@@ -190,7 +189,7 @@ void CopiedBackup::require_whole() const {
     const std::string oid = std::to_string(tablespace.oid);
     const bool is_here =
         std::find(directories_.begin(), directories_.end(), oid) != directories_.end() ||
-        fs::is_directory(root_ / data_directory_ / kTablespaces / oid);
+        fs::is_directory(root_ / data_directory_ / pipeline::kTablespaceLinks / oid);
     if (!is_here) {
       throw refused(fmt::format("the primary node sent backup {} without its tablespace '{}' ({})",
                                 backup_.id.value, tablespace.name, oid));

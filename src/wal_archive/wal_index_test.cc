@@ -151,8 +151,8 @@ TEST_F(WalIndexTest, CutsOutLinesAndLeavesTheOthersAsTheyAre) {
   for (const auto& [doomed, left] : cases) {
     put_file(locations_.wal_index_path(), lines);
     WalIndex index = WalIndex::open(locations_);
-    const auto ranges = index.find_lines([&doomed = doomed](const WalIndexLine& line) {
-      return doomed.find(line.name) != std::string::npos;
+    const auto ranges = index.find_lines([&names = doomed](const WalIndexLine& line) {
+      return names.find(line.name) != std::string::npos;
     });
     std::string visited;
     for (const LineRange& range : ranges) {

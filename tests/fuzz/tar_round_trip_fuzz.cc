@@ -30,7 +30,7 @@ class Memory final : public Sink {
   std::string bytes;
 };
 
-class Collector final : public TarVisitor {
+class MemberCollector final : public TarVisitor {
  public:
   void begin_member(const TarMember& member) override { entries.push_back({member, ""}); }
   void write(barman::Bytes data) override { entries.back().content += barman::as_text(data); }
@@ -80,7 +80,7 @@ std::string write_archive(const std::vector<Entry>& entries) {
 
 BARMAN_FUZZ_TARGET(tar_round_trip) {
   const std::vector<Entry> entries = make_entries({reinterpret_cast<const char*>(data), size});
-  Collector collector;
+  MemberCollector collector;
   TarReader reader(collector, "archive");
   reader.write(barman::as_bytes(write_archive(entries)));
   reader.finish();
