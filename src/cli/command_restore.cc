@@ -19,6 +19,7 @@
 namespace barman::cli {
 namespace {
 
+using restore::NetworkCompression;
 using restore::RestoreRequest;
 using restore::RestoreResult;
 using restore::SettingNote;
@@ -59,9 +60,12 @@ RestoreRequest read_request(CommandContext& context, const config::ServerConfig&
       .worker_count = worker_count(arguments, config),
   };
   // The configured value is meant for remote restores; only the option can be out of place.
-  request.network_compression =
-      arguments.choice_of("network_compression")
-          .value_or(config.network_compression && request.remote_ssh_command);
+  const std::optional<bool> wish = arguments.choice_of("network_compression");
+  if (wish.value_or(config.network_compression && request.remote_ssh_command)) {
+    request.network_compression = NetworkCompression::always;
+  } else if (wish) {
+    request.network_compression = NetworkCompression::never;
+  }
   const std::optional<std::int64_t> limit = arguments.find_integer("bwlimit");
   request.bandwidth_limit = TransferLimit::of(limit ? limit : config.bandwidth_limit);
   return request;

@@ -66,7 +66,8 @@ Options copy_options() {
              {.names = {"dry-run"}, .help = "print what would be done, and write nothing"},
          } +
          flag_pair("network-compression", "no-network-compression",
-                   "compress data on its way to another host",
+                   "compress data on its way to another host; without one of both it is done where "
+                   "that host has zstd, which is quicker than not to compress",
                    "do not compress data on its way to another host") +
          Options{
              {.names = {"staging-path"},

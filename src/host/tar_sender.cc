@@ -22,6 +22,11 @@ constexpr int kNoTimeout = -1;
 // Also of the pipe: what an unprivileged process may have.
 constexpr std::size_t kSendSize = std::size_t{1} << 20;
 
+// Not every tar knows zstd. A shell tells only how the last program of a pipe has ended: those that
+// have failed write it to descriptor 3. One line, without "!", for every login shell.
+constexpr std::string_view kUnpackZstd =
+    R"sh(codes=$({ { zstd -dcq || echo $? >&3; } | tar -xpof - -C "$1" || echo $? >&3; } 3>&1 1>&2); for code in $codes; do exit "$code"; done)sh";
+
 // What can be read of it at once becomes the packets of ssh. sshd there, whose buffer grows by the
 // size of a packet when tar is slower than ssh, copies all of it each time: many small packets cost
 // it more than anything else. Only a hint.
@@ -72,7 +77,7 @@ class TarSender::Pipe final : public pipeline::Sink {
 
  private:
   ChildProcess start(const TarSending& options) const {
-    const std::vector<std::string> command = untar_command(directory_, options.is_compressed);
+    const std::vector<std::string> command = untar_command(directory_, options.compression);
     const ChildProcess::Streams streams = {
         .input = pipe_.read_end.get(), .output = nothing_.get(), .error = errors_.get()};
     return options.is_short ? host_.start_call(command, streams) : host_.start(command, streams);
@@ -126,10 +131,9 @@ class TarSender::Pipe final : public pipeline::Sink {
 TarSender::TarSender(const Host& host, fs::path directory, const TarSending& options,
                      const Interrupt& interrupt)
     : pipe_(std::make_unique<Pipe>(host, std::move(directory), options, interrupt)) {
-  if (options.is_compressed) {
-    constexpr auto kAlgorithm = compression::Algorithm::gzip;
+  if (options.compression) {
     compressor_ = compression::make_compressor(
-        kAlgorithm, compression::resolve_level(kAlgorithm, "low"), *pipe_);
+        *options.compression, compression::resolve_level(*options.compression, "low"), *pipe_);
   }
   archive_ = std::make_unique<pipeline::TarWriter>(compressor_ ? *compressor_ : *pipe_);
 }
@@ -138,9 +142,14 @@ TarSender::~TarSender() = default;
 
 void TarSender::finish() { archive_->finish(); }
 
-std::vector<std::string> untar_command(const fs::path& directory, bool is_compressed) {
+std::vector<std::string> untar_command(const fs::path& directory,
+                                       std::optional<compression::Algorithm> compression) {
+  if (compression == compression::Algorithm::zstd) {
+    return {"sh", "-c", std::string(kUnpackZstd), "barman", directory.string()};
+  }
   // -o: the user there owns what arrives; -p: modes are those of the archive, whatever the umask.
-  return {"tar", is_compressed ? "-xzpof" : "-xpof", "-", "-C", directory.string()};
+  const bool is_gzip = compression == compression::Algorithm::gzip;
+  return {"tar", is_gzip ? "-xzpof" : "-xpof", "-", "-C", directory.string()};
 }
 
 }  // namespace barman::host

@@ -5,10 +5,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/interrupt.h"
+#include "compression/algorithm.h"
 #include "host/host.h"
 #include "pipeline/sink.h"
 #include "pipeline/tar_writer.h"
@@ -16,8 +18,8 @@
 namespace barman::host {
 
 struct TarSending {
-  // By gzip on the way.
-  bool is_compressed = false;
+  // On the way: gzip, or zstd, whose program is needed there.
+  std::optional<compression::Algorithm> compression;
   // Over the connection that calls share: a handshake would take longer.
   bool is_short = false;
 };
@@ -46,7 +48,8 @@ class TarSender {
   std::unique_ptr<pipeline::TarWriter> archive_;
 };
 
-// What runs there.
-std::vector<std::string> untar_command(const std::filesystem::path& directory, bool is_compressed);
+// What runs there. Its exit code is not 0 either when zstd has failed.
+std::vector<std::string> untar_command(const std::filesystem::path& directory,
+                                       std::optional<compression::Algorithm> compression);
 
 }  // namespace barman::host

@@ -36,9 +36,9 @@ class Sending : public testing::Test {
     sender.finish();
   }
 
-  std::string failure(const Host& host) {
+  std::string failure(const Host& host, const TarSending& options = {}) {
     try {
-      TarSender sender(host, target(), {}, interrupt_);
+      TarSender sender(host, target(), options, interrupt_);
       const std::string piece(1 << 20, 'x');
       for (int i = 0; i < 20; ++i) {
         sender.archive().add_file({.path = "f", .mode = 0600, .link_target = {}}, piece);
@@ -55,11 +55,14 @@ class Sending : public testing::Test {
 };
 
 TEST_F(Sending, FilesArriveWithNamesModesAndTimes) {
-  for (const bool is_compressed : {false, true}) {
+  using compression::Algorithm;
+  for (const std::optional<Algorithm> form :
+       {std::optional<Algorithm>(), std::optional(Algorithm::gzip),
+        std::optional(Algorithm::zstd)}) {
     std::filesystem::remove_all(target());
     std::filesystem::create_directory(target());
     const mode_t umask = ::umask(077);
-    send(ssh_.host(), {.is_compressed = is_compressed});
+    send(ssh_.host(), {.compression = form});
     ::umask(umask);
     const std::filesystem::path file = target() / "sub/-Zürich\nnew";
     EXPECT_EQ(get_file(file), "content");
@@ -87,6 +90,35 @@ TEST_F(Sending, TellsWhyNothingArrived) {
               HasSubstr("ended with exit code 0"));
   std::filesystem::remove(target());
   EXPECT_THAT(failure(ssh_.host()), HasSubstr("it's -here\" of the other host: "));
+}
+
+// The end of a pipe decides for a shell: each program of it must have ended well.
+TEST_F(Sending, TellsThatOneOfTwoProgramsHasFailed) {
+  const TarSending zstd = {.compression = compression::Algorithm::zstd};
+  int count = 0;
+  const auto with_program = [&](const std::string& name, const std::string& does) {
+    const std::filesystem::path programs =
+        ssh_.directory() / ("programs " + std::to_string(++count));
+    std::filesystem::create_directory(programs);
+    for (const char* other : {"tar", "zstd", "sh"}) {
+      std::filesystem::create_symlink(std::filesystem::path("/usr/bin") / other, programs / other);
+    }
+    std::filesystem::remove(programs / name);
+    put_file(programs / name, "#!/bin/sh\n" + does + "\n");
+    std::filesystem::permissions(programs / name, std::filesystem::perms::owner_all);
+    return failure(SshHost({.command = "env 'PATH=" + programs.string() + ":/usr/bin' sh -c",
+                            .title = "the other host",
+                            .option = "x"}),
+                   zstd);
+  };
+  EXPECT_EQ(with_program("tar", "exec /usr/bin/tar \"$@\""), "");
+  EXPECT_THAT(with_program("zstd", "exit 7"), HasSubstr("ended with exit code 7"));
+  // Half of it, and an end that looks like one.
+  EXPECT_THAT(with_program("zstd", "/usr/bin/zstd -dcq | /usr/bin/head -c 3000000; exit 5"),
+              HasSubstr("ended with exit code "));
+  EXPECT_THAT(with_program("tar", "echo full >&2; exit 2"), HasSubstr("full"));
+  // It has read nothing: nothing is unpacked.
+  EXPECT_THAT(with_program("tar", "exit 0"), HasSubstr("ended with exit code "));
 }
 
 }  // namespace

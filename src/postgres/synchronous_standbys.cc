@@ -16,7 +16,7 @@ struct Word {
 };
 
 // A name in double quotes; `i` is behind the first one, and then behind the last.
-std::string quoted_name(std::string_view setting, std::size_t& i) {
+std::string quoted_member(std::string_view setting, std::size_t& i) {
   std::string name;
   for (; i < setting.size(); ++i) {
     if (setting[i] == '"' && setting.substr(i + 1, 1) != "\"") break;
@@ -33,7 +33,7 @@ std::vector<Word> words_of(std::string_view setting) {
   while (i < setting.size()) {
     const char next = setting[i];
     if (next == '"') {
-      words.push_back({.text = quoted_name(setting, ++i)});
+      words.push_back({.text = quoted_member(setting, ++i)});
     } else if (next == ',' || next == '(' || next == ')') {
       words.push_back({.text = std::string(1, next), .is_sign = true});
       ++i;

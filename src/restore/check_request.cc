@@ -146,7 +146,7 @@ Relocations check_request(const RestoreRequest& request, const BackupInfo& backu
                 "The destination directory parameter cannot contain the ':' character",
                 kRemoteHint);
   }
-  if (request.network_compression && !request.remote_ssh_command) {
+  if (request.network_compression == NetworkCompression::always && !request.remote_ssh_command) {
     throw Error(ErrorKind::usage, "Network compression can only be used with remote recovery.",
                 kRemoteHint);
   }

@@ -43,8 +43,7 @@ class RemoteDestination final : public Destination {
                     const RestoreReporting& reporting, const Interrupt& interrupt)
       : plan_(plan),
         host_(host),
-        options_({.is_compressed = options.is_compressed}),
-        short_options_({.is_compressed = options.is_compressed, .is_short = true}),
+        compression_(options.compression),
         messages_(reporting.messages),
         progress_(reporting.progress),
         interrupt_(interrupt),
@@ -53,8 +52,10 @@ class RemoteDestination final : public Destination {
 
   void prepare() override {
     guard_.emplace(host_, plan_, interrupt_);
+    choose_compression();
     if (plan_.updates_existing) {
-      update_.emplace(host_, plan_, options_, progress_, interrupt_);
+      update_.emplace(host_, plan_, compression_ == NetworkCompression::always, progress_,
+                      interrupt_);
       for (const std::string& told : update_->clear()) {
         messages_.warning("On the destination host: " + told);
       }
@@ -156,6 +157,17 @@ class RemoteDestination final : public Destination {
   }
 
  private:
+  // zstd costs less than the ssh of what it saves, on both sides (docs/performance.md).
+  void choose_compression() {
+    if (compression_ == NetworkCompression::never) return;
+    if (guard_->has_zstd()) {
+      options_.compression = compression::Algorithm::zstd;
+    } else if (compression_ == NetworkCompression::always) {
+      options_.compression = compression::Algorithm::gzip;
+    }
+    short_options_.compression = options_.compression;
+  }
+
   bool is_wal_link(const std::string& name) const {
     return is_data_directory_ && name == plan_.pg_wal_name && update_ && update_->has_wal_link();
   }
@@ -202,8 +214,9 @@ class RemoteDestination final : public Destination {
 
   const RestorePlan& plan_;
   const host::Host& host_;
-  const host::TarSending options_;
-  const host::TarSending short_options_;
+  const NetworkCompression compression_;
+  host::TarSending options_;
+  host::TarSending short_options_ = {.is_short = true};
   Messages& messages_;
   Progress& progress_;
   const Interrupt& interrupt_;

@@ -9,12 +9,12 @@
 
 #include "host/host.h"
 #include "restore/destination.h"
+#include "restore/restore_request.h"
 
 namespace barman::restore {
 
 struct RemoteOptions {
-  // gzip on the way.
-  bool is_compressed = false;
+  NetworkCompression compression = NetworkCompression::automatic;
 };
 
 // `host` lives longer. The plan's trees can be read one after the other: no chain is passed

@@ -19,7 +19,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kHeld = "held";
+// What the script answers.
+constexpr std::string_view kHeld("held\0", 5);
+constexpr std::string_view kHeldWithZstd("held zstd\0", 10);
 constexpr int kInUse = 4;
 constexpr std::size_t kMaxGuardAnswer = 64 << 10;
 constexpr int kNoLimit = -1;
@@ -84,7 +86,7 @@ if [ -e "$data/global/pg_control" ]; then
   flush_files "$data/global"
   rm -f -- "$data/postmaster.pid"
 fi
-printf 'held\000'
+if command -v zstd >/dev/null; then printf 'held zstd\000'; else printf 'held\000'; fi
 while read -r line; do :; done
 )sh";
 
@@ -121,7 +123,8 @@ void RemoteGuard::wait_until_held(const host::Host& host, const Interrupt& inter
   std::string text;
   for (;;) {
     const std::optional<std::string> answer = answer_behind_mark(text);
-    if (answer && answer->starts_with(kHeld)) return;
+    has_zstd_ = answer && answer->starts_with(kHeldWithZstd);
+    if (has_zstd_ || (answer && answer->starts_with(kHeld))) return;
     if (wait_for_fd(output_.read_end.get(), WaitFor::readable, kNoLimit, interrupt) ==
         WaitResult::interrupted) {
       interrupt.throw_if_requested();

@@ -23,6 +23,8 @@ class RemoteGuard {
   RemoteGuard& operator=(const RemoteGuard&) = delete;
   ~RemoteGuard() = default;
 
+  // There is a zstd(1).
+  bool has_zstd() const { return has_zstd_; }
   // The restore is complete; nothing that fails here matters.
   void release(const Interrupt& interrupt);
 
@@ -33,6 +35,7 @@ class RemoteGuard {
   PipeEnds output_;
   Fd errors_;
   ChildProcess session_;
+  bool has_zstd_ = false;
 };
 
 }  // namespace barman::restore

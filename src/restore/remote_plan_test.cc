@@ -73,7 +73,8 @@ class RemotePlan : public PlannedRestore {
 };
 
 TEST_F(RemotePlan, MakesTheSameDirectoryThere) {
-  for (const bool is_compressed : {false, true}) {
+  for (const NetworkCompression form :
+       {NetworkCompression::never, NetworkCompression::automatic, NetworkCompression::always}) {
     const mode_t umask_before = ::umask(077);
     messages_.infos.clear();
     const ExecutedRestore here = execute(remote_plan());
@@ -82,8 +83,7 @@ TEST_F(RemotePlan, MakesTheSameDirectoryThere) {
     const std::vector<std::string> told = std::exchange(messages_.infos, {});
     fs::remove_all(root_ / "pg");
     fs::remove_all(root_ / "new_tbs");
-    const ExecutedRestore there =
-        execute_there(remote_plan(), ssh_.host(), {.is_compressed = is_compressed});
+    const ExecutedRestore there = execute_there(remote_plan(), ssh_.host(), {.compression = form});
     ::umask(umask_before);
     EXPECT_EQ(listing(root_ / "pg"), data);
     EXPECT_EQ(listing(root_ / "new_tbs"), tablespace);
@@ -91,7 +91,7 @@ TEST_F(RemotePlan, MakesTheSameDirectoryThere) {
     EXPECT_EQ(there.configuration.changes, here.configuration.changes);
     EXPECT_EQ(there.configuration.warnings, here.configuration.warnings);
     EXPECT_EQ(there.missing_files, here.missing_files);
-    EXPECT_EQ(mode_of(root_ / "pg"), is_compressed ? 0750U : 0700U);
+    EXPECT_EQ(mode_of(root_ / "pg"), form == NetworkCompression::never ? 0700U : 0750U);
     fs::remove_all(root_ / "pg");
     fs::remove_all(root_ / "new_tbs");
     for (const char* const name : {"data/global/pg_control", "data/postgresql.conf", "data/base"}) {
@@ -136,7 +136,7 @@ TEST_F(RemotePlan, BusyBoxIsEnoughThere) {
   const auto data = listing(root_ / "pg");
   fs::remove_all(root_ / "pg");
   fs::remove_all(root_ / "new_tbs");
-  execute_there(remote_plan(), host, {.is_compressed = true});
+  execute_there(remote_plan(), host, {.compression = NetworkCompression::always});
   EXPECT_EQ(listing(root_ / "pg"), data);
 }
 

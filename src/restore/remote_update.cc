@@ -213,11 +213,10 @@ bool RemoteUpdate::begin_comparison(const copy::TreeCopy& tree) {
   if (count == 0) return false;
   if (lists.size() > count) lists.resize(count);
   if (tree.source->is_far() && means_.has_gnu_tar) {
-    copies_ =
-        std::make_unique<RemoteCopies>(host_, tree.destination,
-                                       RemoteCopying{.is_compressed = options_.is_compressed,
-                                                     .bandwidth_limit = plan_.bandwidth_limit},
-                                       interrupt_);
+    copies_ = std::make_unique<RemoteCopies>(
+        host_, tree.destination,
+        RemoteCopying{.is_compressed = is_compressed_, .bandwidth_limit = plan_.bandwidth_limit},
+        interrupt_);
     copies_->start(std::move(lists), [this](const copy::CopyTask& task, std::uint32_t crc32c) {
       note_right(task, crc32c);
     });

@@ -36,10 +36,14 @@ namespace barman::restore {
 
 class RemoteUpdate {
  public:
-  // All of it lives longer.
-  RemoteUpdate(const host::Host& host, const RestorePlan& plan, const host::TarSending& options,
+  // All of it lives longer. What is read there is compressed on the way, by gzip, if wished.
+  RemoteUpdate(const host::Host& host, const RestorePlan& plan, bool is_compressed,
                Progress& progress, const Interrupt& interrupt)
-      : host_(host), plan_(plan), options_(options), progress_(progress), interrupt_(interrupt) {}
+      : host_(host),
+        plan_(plan),
+        is_compressed_(is_compressed),
+        progress_(progress),
+        interrupt_(interrupt) {}
   RemoteUpdate(const RemoteUpdate&) = delete;
   RemoteUpdate& operator=(const RemoteUpdate&) = delete;
   ~RemoteUpdate();
@@ -85,7 +89,7 @@ class RemoteUpdate {
 
   const host::Host& host_;
   const RestorePlan& plan_;
-  const host::TarSending options_;
+  const bool is_compressed_;
   Progress& progress_;
   const Interrupt& interrupt_;
   bool has_wal_link_ = false;

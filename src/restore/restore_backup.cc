@@ -370,7 +370,7 @@ ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
     ExecutedRestore executed =
         execute_plan(plan,
                      host ? make_remote_destination(
-                                plan, *host, {.is_compressed = chosen.request.network_compression},
+                                plan, *host, {.compression = chosen.request.network_compression},
                                 reporting, interrupt)
                           : make_local_destination(plan, reporting, interrupt),
                      prepared.manifest.get(), reporting, interrupt);

@@ -26,6 +26,9 @@ struct TargetRequest {
   std::optional<std::string> action;
 };
 
+// On the way to another host. `automatic`: where that host has zstd.
+enum class NetworkCompression { automatic, always, never };
+
 // Options of features that need a remote host, staging or snapshots. They are validated in the
 // order of Barman, whatever becomes of them.
 struct StagingRequest {
@@ -62,7 +65,7 @@ struct RestoreRequest {
   bool resume = false;
   // Only plan; nothing is written.
   bool dry_run = false;
-  bool network_compression = false;
+  NetworkCompression network_compression = NetworkCompression::automatic;
   StagingRequest staging;
   std::optional<std::string> snapshot_recovery_instance;
   std::size_t worker_count = 2;
