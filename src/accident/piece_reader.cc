@@ -5,11 +5,11 @@
 #include <optional>
 #include <utility>
 
+#include "postgres/catalogue_rows.h"
+
 namespace barman::accident {
 namespace {
 
-// OIDs below are those of the system; so are the numbers of its files, until they are rewritten.
-constexpr std::uint32_t kFirstUserNumber = 16384;
 constexpr std::uint32_t kTypeCatalogue = 1247;
 constexpr std::uint32_t kSharedTablespace = 1664;
 constexpr std::uint64_t kMarkDistance = std::uint64_t{16} << 20;
@@ -77,10 +77,10 @@ void PieceReader::look_at_heap(const wal::RecordView& record) {
   const std::optional<wal::ChangedBlock> block = wal::find_changed_block(record);
   if (!block) return;
   const wal::FileOfRelation& file = block->relation;
-  if (file.number < kFirstUserNumber) facts_.names.learn(record, *block);
+  if (file.number < postgres::kFirstUserNumber) facts_.names.learn(record, *block);
   if (file.tablespace == kSharedTablespace) return look_at_shared(record, *block);
   if (is_overwritten) return;
-  if (file.number < kFirstUserNumber) {
+  if (file.number < postgres::kFirstUserNumber) {
     if (file.number == kTypeCatalogue) look_at_type(record, *block);
     return;
   }
@@ -145,7 +145,7 @@ void PieceReader::look_at_pages(const wal::RecordView& record) {
   }
   const std::optional<wal::ChangedBlock> block = wal::find_changed_block(record);
   if (!block) return;
-  if (is_image && block->relation.number < kFirstUserNumber) facts_.names.learn(record, *block);
+  if (is_image && block->relation.number < postgres::kFirstUserNumber) facts_.names.learn(record, *block);
   if (record.transaction == 0 || wal::is_hint_image(record)) return;
   if (record.manager != wal::kXlogManager) {
     const auto changes = facts_.open.find(record.transaction);

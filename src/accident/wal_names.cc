@@ -55,8 +55,7 @@ void WalNames::learn(const wal::RecordView& record, const wal::ChangedBlock& blo
 
 void WalNames::keep(std::uint32_t database, const postgres::ClassRow& row) {
   // Views have none; catalogues are no loss that somebody asks for.
-  constexpr std::uint32_t kFirstUserNumber = 16384;
-  if (row.file_number < kFirstUserNumber || row.common.name.empty()) return;
+  if (row.file_number < postgres::kFirstUserNumber || row.common.name.empty()) return;
   const Key key(database, row.file_number);
   const auto known = relations_.find(key);
   if (known != relations_.end() && known->second.is_latest && !row.common.is_latest) return;

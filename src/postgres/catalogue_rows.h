@@ -16,6 +16,8 @@ namespace barman::postgres {
 inline constexpr std::uint32_t kClassCatalogue = 1259;
 inline constexpr std::uint32_t kDatabaseCatalogue = 1262;
 inline constexpr std::uint32_t kNamespaceCatalogue = 2615;
+// OIDs below are those of the system; so are the numbers of its files, until they are rewritten.
+inline constexpr std::uint32_t kFirstUserNumber = 16384;
 
 // `pg_filenode.map`: of catalogues whose file number stands nowhere else, by their OID. Empty for
 // anything else.
