@@ -145,7 +145,8 @@ void PieceReader::look_at_pages(const wal::RecordView& record) {
   }
   const std::optional<wal::ChangedBlock> block = wal::find_changed_block(record);
   if (!block) return;
-  if (is_image && block->relation.number < postgres::kFirstUserNumber) facts_.names.learn(record, *block);
+  if (is_image && block->relation.number < postgres::kFirstUserNumber)
+    facts_.names.learn(record, *block);
   if (record.transaction == 0 || wal::is_hint_image(record)) return;
   if (record.manager != wal::kXlogManager) {
     const auto changes = facts_.open.find(record.transaction);
