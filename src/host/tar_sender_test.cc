@@ -106,7 +106,8 @@ TEST_F(Sending, TellsThatOneOfTwoProgramsHasFailed) {
     std::filesystem::remove(programs / name);
     put_file(programs / name, "#!/bin/sh\n" + does + "\n");
     std::filesystem::permissions(programs / name, std::filesystem::perms::owner_all);
-    return failure(SshHost({.command = "env 'PATH=" + programs.string() + ":/usr/bin' sh -c",
+    return failure(SshHost({.command = "env 'PATH=" + programs.string() +
+                                       ":/usr/bin' sh -c 'exec sh -c \"$*\"' there",
                             .title = "the other host",
                             .option = "x"}),
                    zstd);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -30,7 +31,10 @@ struct PseudoTerminal {
     line = open_file(name.data(), O_RDWR | O_NOCTTY);
     ::fcntl(screen.get(), F_SETFL, O_NONBLOCK);
   }
+  // What has been written last: the kernel hands it over in a thread of its own.
   std::string shown() const {
+    pollfd screen_event = {.fd = screen.get(), .events = POLLIN, .revents = 0};
+    ::poll(&screen_event, 1, 10'000);
     std::array<char, 4096> buffer{};
     const ssize_t count = ::read(screen.get(), buffer.data(), buffer.size());
     return count > 0 ? std::string(buffer.data(), static_cast<std::size_t>(count)) : std::string();
