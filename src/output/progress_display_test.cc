@@ -23,6 +23,7 @@ struct PseudoTerminal {
   Fd line;
 
   PseudoTerminal() {
+    ::setenv("TERM", "xterm", 1);  // whatever the tests are started from
     std::array<char, 64> name{};
     if (::grantpt(screen.get()) != 0 || ::unlockpt(screen.get()) != 0 ||
         ::ptsname_r(screen.get(), name.data(), name.size()) != 0) {
