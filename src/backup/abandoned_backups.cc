@@ -105,8 +105,8 @@ void abort_old_wal_uploads_daily(const server::Server& server) {
   const std::int64_t now = server.clock().now().microseconds / 1'000'000;
   constexpr std::int64_t kDay = std::chrono::seconds(std::chrono::hours(24)).count();
   const auto status = find_status(note);
-  const bool is_done = status && status->st_mtim.tv_sec <= now &&
-                       now - status->st_mtim.tv_sec < kDay;
+  const bool is_done =
+      status && status->st_mtim.tv_sec <= now && now - status->st_mtim.tv_sec < kDay;
   if (is_done) return;
   const std::optional<FileLock> archiving =
       FileLock::try_lock(catalogue::archive_wal_lock(server.locks()));

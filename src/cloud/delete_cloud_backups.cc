@@ -478,8 +478,7 @@ void delete_obsolete_cloud_backups(const CloudCatalogue& catalogue,
                                         .branches = {},
                                         .now = now};
   if (backups.list.backups.empty()) {
-    log::warning(log::kBackupComponent,
-                 "There is no backup of server {} in {}: nothing is deleted",
+    log::warning(log::kBackupComponent, "There is no backup of server {} in {}: nothing is deleted",
                  catalogue.layout().server_name(),
                  catalogue.layout().shown(catalogue.layout().backups_prefix()));
   }

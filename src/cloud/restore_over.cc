@@ -173,9 +173,9 @@ void prove(restore::RestorePlan& plan, stored::ManifestIndex* manifest,
 CloudRestoreResult execute(const restore::RestorePlan& plan, stored::ManifestIndex* manifest,
                            const restore::RestoreReporting& reporting, const Interrupt& interrupt) {
   try {
-    restore::ExecutedRestore executed = restore::execute_plan(
-        plan, restore::make_local_destination(plan, reporting, interrupt), manifest, reporting,
-        interrupt);
+    restore::ExecutedRestore executed =
+        restore::execute_plan(plan, restore::make_local_destination(plan, reporting, interrupt),
+                              manifest, reporting, interrupt);
     return {.configuration = std::move(executed.configuration),
             .missing_files = std::move(executed.missing_files),
             .settings_file = {},

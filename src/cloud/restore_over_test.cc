@@ -170,18 +170,17 @@ TEST(RestoreOver, OfIncompleteArchivesChangesNothing) {
     add_file(tar, "./PG_VERSION", "17\n");
     add_file(tar, "global/pg_control", "control");
   });
-  EXPECT_THAT(without_label.restore_over(),
-              AllOf(HasSubstr("none of its archives has \"backup_label\""),
-                    HasSubstr("was changed.")));
+  EXPECT_THAT(
+      without_label.restore_over(),
+      AllOf(HasSubstr("none of its archives has \"backup_label\""), HasSubstr("was changed.")));
   without_label.expect_unchanged();
 
   OverBucket with_doubles;
   with_doubles.add_data();
-  with_doubles.add_archive({.number = 1}, [](pipeline::TarWriter& tar) {
-    add_file(tar, "base/1/2619", "again");
-  });
-  EXPECT_THAT(with_doubles.restore_over(), AllOf(HasSubstr("base/1/2619\" comes twice"),
-                                                 HasSubstr("was changed.")));
+  with_doubles.add_archive({.number = 1},
+                           [](pipeline::TarWriter& tar) { add_file(tar, "base/1/2619", "again"); });
+  EXPECT_THAT(with_doubles.restore_over(),
+              AllOf(HasSubstr("base/1/2619\" comes twice"), HasSubstr("was changed.")));
   with_doubles.expect_unchanged();
 }
 
@@ -191,9 +190,9 @@ TEST(RestoreOver, OfAManifestThatDoesNotFitChangesNothing) {
   auto files = with_other_content.content();
   files["base/1/2619"] = std::string(3'000'000, 'z');
   with_other_content.put_manifest(files);
-  EXPECT_THAT(with_other_content.restore_over(),
-              AllOf(HasSubstr("base/1/2619\" is damaged: its checksum is"),
-                    HasSubstr("was changed.")));
+  EXPECT_THAT(
+      with_other_content.restore_over(),
+      AllOf(HasSubstr("base/1/2619\" is damaged: its checksum is"), HasSubstr("was changed.")));
   with_other_content.expect_unchanged();
 
   OverBucket with_more;

@@ -41,7 +41,7 @@ inline void add_file(pipeline::TarWriter& tar, const std::string& path, std::str
 }
 
 inline void add_link(pipeline::TarWriter& tar, const std::string& path, TarMemberType type,
-              const std::string& target) {
+                     const std::string& target) {
   TarMember member;
   member.path = path;
   member.type = type;
@@ -71,9 +71,9 @@ struct RestoreBucket : LocalBucket {
   void add_archive(const BucketArchiveName& name, const FillArchive& fill) {
     const auto sink =
         storage.create(layout.archive_key(kRestoreId, name), storage::IfPresent::refuse);
-    const auto compressor = name.compression
-                                ? compression::make_archive_compressor(*name.compression, {}, 1, *sink)
-                                : nullptr;
+    const auto compressor =
+        name.compression ? compression::make_archive_compressor(*name.compression, {}, 1, *sink)
+                         : nullptr;
     pipeline::TarWriter tar(compressor ? *compressor : *sink);
     fill(tar);
     tar.finish();

@@ -58,10 +58,10 @@ void require_wal(const WalSource& source, const WalUpload& upload) {
   check.set_size(source.size_bytes);
   const auto problem = check.find_problem();
   if (!problem) return;
-  throw Error(ErrorKind::corrupt,
-              fmt::format("\"{}\" is not what its name says: {}", upload.file.string(),
-                          problem->text),
-              "It is not archived. Look who has written it, and at the disk of pg_wal.");
+  throw Error(
+      ErrorKind::corrupt,
+      fmt::format("\"{}\" is not what its name says: {}", upload.file.string(), problem->text),
+      "It is not archived. Look who has written it, and at the disk of pg_wal.");
 }
 
 // As `corrupt` errors of decompression put it between quotes.

@@ -30,9 +30,8 @@ void keep_backup(const cloud::CloudCatalogue& catalogue, const catalogue::Backup
   }
   // Somebody else has deleted them, or a rule of the bucket: the status does not tell.
   const std::string problem =
-      backup->snapshots_info
-          ? ""
-          : catalogue::find_archive_problem(*backup, catalogue.list_objects(id));
+      backup->snapshots_info ? ""
+                             : catalogue::find_archive_problem(*backup, catalogue.list_objects(id));
   if (!problem.empty()) {
     throw cloud::OperationFailed(
         fmt::format("Cannot add keep to backup {} because it cannot be restored: it {} in {}",

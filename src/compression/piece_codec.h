@@ -1,7 +1,7 @@
 // Pieces of archives that are one compressed stream from its beginning to its end: one member of
-// gzip, one frame of LZ4 or Zstandard, one stream of xz, as readers want that stop at the end of the first one
-// (Python's). Each piece is compressed without a look at its neighbours, by whichever thread, and
-// can be unpacked alone; head, pieces in their order, and tail are the stream.
+// gzip, one frame of LZ4 or Zstandard, one stream of xz, as readers want that stop at the end of
+// the first one (Python's). Each piece is compressed without a look at its neighbours, by whichever
+// thread, and can be unpacked alone; head, pieces in their order, and tail are the stream.
 //
 // A codec belongs to one thread.
 #pragma once

@@ -148,8 +148,7 @@ TEST(PieceCodecXz, IsAStreamThatXzLists) {
   compressor.write(as_bytes(content));
   compressor.finish();
   put_file(path, target.text);
-  const ProcessResult listed =
-      run_process({.argv = {"xz", "--robot", "--list", path.string()}});
+  const ProcessResult listed = run_process({.argv = {"xz", "--robot", "--list", path.string()}});
   ASSERT_EQ(listed.exit_code, 0) << listed.standard_error;
   EXPECT_NE(listed.standard_output.find("totals\t1\t4\t"), std::string::npos)
       << listed.standard_output;

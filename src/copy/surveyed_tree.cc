@@ -66,9 +66,8 @@ class SurveyedTree final : public stored::ContentTree {
     });
   }
   void read_through(const stored::ContentVisitor& visit) const override {
-    tree_->read_through([&](const Entry& entry, const ContentOpener& open) {
-      visit(with_checksum(entry), open);
-    });
+    tree_->read_through(
+        [&](const Entry& entry, const ContentOpener& open) { visit(with_checksum(entry), open); });
   }
   bool has_file(const std::string& path) const override {
     return found_.files.find(path) != nullptr;
@@ -82,8 +81,7 @@ class SurveyedTree final : public stored::ContentTree {
 
  private:
   Entry with_checksum(Entry entry) const {
-    const Findings::File* const file =
-        entry.is_directory ? nullptr : found_.files.find(entry.path);
+    const Findings::File* const file = entry.is_directory ? nullptr : found_.files.find(entry.path);
     if (file != nullptr) entry.content_crc32c = file->crc32c;
     return entry;
   }
@@ -113,8 +111,8 @@ class Survey {
     workers_.wait();
     names_.commit({.stream_size = offset_}, {});
     found_.names = stored::ArchiveIndex::parse(
-        [file = std::make_shared<const Fd>(std::move(listing_))](
-            std::uint64_t offset, MutableBytes buffer) {
+        [file = std::make_shared<const Fd>(std::move(listing_))](std::uint64_t offset,
+                                                                 MutableBytes buffer) {
           return read_full_at(*file, buffer, offset, kListing);
         },
         names_.size_bytes(), kListing);
@@ -148,8 +146,8 @@ class Survey {
   void note_name(const Entry& entry) {
     pipeline::TarMember member;
     member.path = entry.path;
-    member.type = entry.is_directory ? pipeline::TarMemberType::directory
-                                     : pipeline::TarMemberType::regular;
+    member.type =
+        entry.is_directory ? pipeline::TarMemberType::directory : pipeline::TarMemberType::regular;
     member.mode = entry.mode;
     member.size_bytes = entry.size_bytes;
     member.mtime = entry.mtime_seconds;

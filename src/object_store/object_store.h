@@ -109,7 +109,7 @@ class ObjectStore : public storage::Storage {
   virtual void abort_unfinished(const UnfinishedUpload& upload) = 0;
 
   // Aborts those below `prefix` that were begun before that moment, and returns them: a run that
-  // goes on for so long loses its upload. kLeftoverAge is a careful distance. Not more than so many.
+  // goes on for so long loses its upload. kLeftoverAge is a careful distance. At most so many.
   std::vector<UnfinishedUpload> remove_leftovers(std::string_view prefix, Timestamp begun_before,
                                                  std::size_t max_count = SIZE_MAX);
 

@@ -171,10 +171,9 @@ S3Client::Verdict S3Client::judge(const StoreCall&, const HttpAnswer& answer,
     const auto date = parse_timestamp(answer.header("date"));
     const std::int64_t ahead = date ? date->time.seconds() - now_local().seconds() : 0;
     // The answer to HEAD has no body that would tell the code.
-    const bool is_skewed =
-        error.code == "RequestTimeTooSkewed" ||
-        (answer.status == 403 && error.code.empty() &&
-         std::abs(ahead - clock_ahead_seconds_.load()) > kMaxSkewSeconds);
+    const bool is_skewed = error.code == "RequestTimeTooSkewed" ||
+                           (answer.status == 403 && error.code.empty() &&
+                            std::abs(ahead - clock_ahead_seconds_.load()) > kMaxSkewSeconds);
     if (date && is_skewed) {
       state.has_new_clock = true;
       clock_ahead_seconds_ = ahead;
@@ -212,9 +211,9 @@ std::string S3Client::hint_for(const StoreCall& call, const StoreError::Answer& 
     const std::string allow = fmt::format(
         "llow {} for these keys, in the policy of the user or of the bucket.", action_of(call));
     // An answer without a body does not tell which of the two it is.
-    return answer.code.empty() ? "Look at the keys (a wrong secret is refused like this), and a" +
-                                     allow
-                               : "A" + allow;
+    return answer.code.empty()
+               ? "Look at the keys (a wrong secret is refused like this), and a" + allow
+               : "A" + allow;
   }
   return {};
 }

@@ -143,8 +143,8 @@ class ArchiveReading final : public pipeline::TarVisitor {
   enum class Target { feeder, held, nowhere };
 
   Target target_of(const TarMember& member) const {
-    const bool is_other_link = member.type == TarMemberType::symlink &&
-                               !member.path.starts_with(kLinksOfTablespaces);
+    const bool is_other_link =
+        member.type == TarMemberType::symlink && !member.path.starts_with(kLinksOfTablespaces);
     if (is_other_link || member.type == TarMemberType::hard_link) {
       throw Error(ErrorKind::corrupt,
                   fmt::format("\"{}:{}\" is {}", name_, member.path,

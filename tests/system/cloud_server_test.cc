@@ -281,12 +281,12 @@ TEST_F(CloudServer, CronGivesUpOldUploadsOfWalOnceADay) {
   const std::string body = "<?xml version=\"1.0\"?><ListMultipartUploadsResult>" +
                            upload("old", "2020-01-01T00:00:00.000Z") + upload("new", now) +
                            "<IsTruncated>false</IsTruncated></ListMultipartUploadsResult>";
-  proxy.add({.method = "GET",
-             .target = "uploads",
-             .times = 2,
-             .kind = StoreProxy::Kind::answer,
-             .text = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(),
-                                 body)});
+  proxy.add(
+      {.method = "GET",
+       .target = "uploads",
+       .times = 2,
+       .kind = StoreProxy::Kind::answer,
+       .text = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body)});
   CommandRequest request = site.barman.request({"cron"});
   request.environment["AWS_ENDPOINT_URL_S3"] = proxy.endpoint();
   for (int run = 0; run < 2; ++run) {
