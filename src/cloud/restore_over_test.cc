@@ -221,7 +221,9 @@ TEST(RestoreOver, GoesOnWithAnotherBackup) {
   const std::string prefix = bucket.layout.backup_prefix(damaged);
   {
     stored::ArchiveSet set(bucket.storage, prefix, 0,
-                           {.compression = Algorithm::gzip, .has_index = true});
+                           {.compression = Algorithm::gzip,
+                            .max_archive_bytes = std::uint64_t{1} << 30,
+                            .has_index = true});
     pipeline::TarVisitor& archive = set.only_archive();
     const auto add = [&](const std::string& path, const std::string& content) {
       TarMember member;

@@ -15,6 +15,7 @@
 #include "cloud/test_support.h"
 #include "compression/codec.h"
 #include "pipeline/tar_writer.h"
+#include "postgres/versions.h"
 
 namespace barman::cloud {
 
@@ -66,7 +67,7 @@ struct RestoreBucket : LocalBucket {
     info.begin_xlog = wal::Lsn{0x2000028};
     info.begin_wal = "000000010000000000000002";
     info.timeline = wal::TimelineId{1};
-    info.version = 170000;
+    info.version = postgres::kVersion17;
   }
   void add_archive(const BucketArchiveName& name, const FillArchive& fill) {
     const auto sink =

@@ -269,7 +269,7 @@ TEST_F(CloudServer, AKilledBackupIsNoneAndTheNextRunGoesOn) {
 
 // What programs have left that were killed while they uploaded WAL in parts, whoever they were.
 TEST_F(CloudServer, CronGivesUpOldUploadsOfWalOnceADay) {
-  BucketSite site("uploads");
+  BucketSite site("dead-wal");
   StoreProxy proxy(ObjectServer::shared().port());
   const auto upload = [](const std::string& id, const std::string& begun) {
     return fmt::format(
