@@ -1,17 +1,27 @@
 #include "backup/abandoned_backups.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
 
 #include "backup/free_space.h"
+#include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
+#include "base/file_lock.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "catalogue/cloud_catalogue.h"
+#include "catalogue/locks.h"
 #include "object_store/object_store.h"
 #include "server/server_storage.h"
 
 namespace barman::backup {
+
+namespace fs = std::filesystem;
 
 using catalogue::BackupStatus;
 
@@ -46,21 +56,63 @@ void abort_uploads(const server::Server& server, const catalogue::BackupId& id) 
   }
 }
 
-void abort_old_wal_uploads(const server::Server& server) {
-  constexpr std::int64_t kAge = std::chrono::microseconds(object_store::kLeftoverAge).count();
+namespace {
+
+// Requests of one run.
+constexpr std::size_t kMostUploads = 1000;
+constexpr std::chrono::hours kBusyAge = 7 * object_store::kLeftoverAge;
+
+// Where WAL of the server may have been uploaded in parts; nullptr: nowhere.
+std::shared_ptr<object_store::ObjectStore> find_wal_bucket(const server::Server& server) {
+  if (auto store = server.find_bucket(server::ObjectsOf::wal)) return store;
+  if (!server.config().has_cloud_basebackups()) return nullptr;
+  config::ServerConfig config = server.config();
+  config.wals_directory = config.basebackups_directory;
+  return object_store::open_store(
+      server::bucket_url(config, server::ObjectsOf::wal),
+      server::bucket_options(config, server::ObjectsOf::wal, server.interrupt()));
+}
+
+// How many went.
+std::size_t abort_wal_uploads(const server::Server& server, std::chrono::hours age) {
   try {
-    const auto store = server.find_bucket(server::ObjectsOf::wal);
-    if (!store) return;
-    const auto gone =
-        store->remove_leftovers("", {.microseconds = server.clock().now().microseconds - kAge});
-    if (gone.empty()) return;
+    const auto store = find_wal_bucket(server);
+    if (!store) return 0;
+    const std::int64_t begun_before =
+        server.clock().now().microseconds - std::chrono::microseconds(age).count();
+    const auto gone = store->remove_leftovers("", {.microseconds = begun_before}, kMostUploads);
+    if (gone.empty()) return 0;
     log::info(log::kBackupComponent, "{} unfinished uploads of WAL of server {} were given up",
               gone.size(), server.name());
+    return gone.size();
   } catch (const Error& error) {  // Described in the header.
     if (error.kind() == ErrorKind::interrupted) throw;
     log::warning(log::kBackupComponent, "unfinished uploads of WAL of server {} stay: {}",
                  server.name(), error.describe());
+    return 0;
   }
+}
+
+}  // namespace
+
+void abort_old_wal_uploads(const server::Server& server) {
+  abort_wal_uploads(server, object_store::kLeftoverAge);
+}
+
+void abort_old_wal_uploads_daily(const server::Server& server) {
+  if (!server.config().has_cloud_wals() && !server.config().has_cloud_basebackups()) return;
+  const fs::path note = server.locations().backup_directory / ".uploads-looked-at";
+  const std::int64_t now = server.clock().now().microseconds / 1'000'000;
+  constexpr std::int64_t kDay = std::chrono::seconds(std::chrono::hours(24)).count();
+  const auto status = find_status(note);
+  const bool is_done =
+      status && status->st_mtim.tv_sec <= now && now - status->st_mtim.tv_sec < kDay;
+  if (is_done) return;
+  const std::optional<FileLock> archiving =
+      FileLock::try_lock(catalogue::archive_wal_lock(server.locks()));
+  const std::size_t gone =
+      abort_wal_uploads(server, archiving ? object_store::kLeftoverAge : kBusyAge);
+  if (gone < kMostUploads) write_file_durably(note, "");
 }
 
 }  // namespace barman::backup

@@ -18,5 +18,10 @@ void abort_uploads(const server::Server& server, const catalogue::BackupId& id);
 
 // The same for WAL that lies in a bucket: uploads that are older than a day.
 void abort_old_wal_uploads(const server::Server& server);
+// The same for who comes every minute: once a day, noted by the time of `.uploads-looked-at` in the
+// backup directory; at most a thousand of them, the others a minute later. Those of the WAL of a
+// server whose backups alone lie in the bucket, too, where barman-cloud-wal-archive puts it. While
+// WAL is being archived here, those of a week only.
+void abort_old_wal_uploads_daily(const server::Server& server);
 
 }  // namespace barman::backup

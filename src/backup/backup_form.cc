@@ -38,6 +38,7 @@ stored::ArchiveForm plan_bucket_archives(const config::ServerConfig& config,
                                  ? std::min(config.cloud_upload_max_archive_size, kMaxBucketArchive)
                                  : kMaxBucketArchive;
   return {.compression = coding.algorithm,
+          .compression_level = coding.level,
           .max_archive_bytes = static_cast<std::uint64_t>(limit),
           .compression_threads = coding.worker_count,
           .has_index = true};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "backup/abandoned_backups.h"
 #include "backup/delete_backup.h"
 #include "backup/unlocked_wal.h"
 #include "base/fd.h"
@@ -76,6 +77,7 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
   }
   backup::enforce_retention(server, backups, context.reporter);
   backup::remove_unlocked_wal(server, backups, context.reporter);
+  if (!config.is_passive()) backup::abort_old_wal_uploads_daily(server);
   if (context.arguments.is_set("remove_failed"))
     doctor::remove_superseded_failures(server, context.reporter);
 }

@@ -375,10 +375,33 @@ void CloudDeletion::remove_wals() {
   }
 }
 
-std::size_t count_done(const std::vector<BackupInfo>& backups) {
-  return static_cast<std::size_t>(
-      std::count_if(backups.begin(), backups.end(),
-                    [](const BackupInfo& backup) { return backup.status == BackupStatus::done; }));
+// With the objects of all backups: somebody else may have deleted archives, which no status tells.
+catalogue::Annotations annotations_of(const CloudBackups& backups) {
+  catalogue::Annotations annotations = backups.annotations;
+  annotations.objects = backups.objects;
+  return annotations;
+}
+
+// Those that can be restored, as far as is known.
+std::size_t count_done(const CloudBackups& backups) {
+  const catalogue::Annotations annotations = annotations_of(backups);
+  const auto is_whole = [&](const BackupInfo& backup) {
+    return backup.status == BackupStatus::done &&
+           catalogue::find_doubt(backup, annotations).empty();
+  };
+  return static_cast<std::size_t>(std::ranges::count_if(backups.list.backups, is_whole));
+}
+
+void warn_of_doubts(const CloudCatalogue& catalogue, const CloudBackups& backups,
+                    const catalogue::Annotations& annotations) {
+  for (const BackupInfo& backup : backups.list.backups) {
+    const std::string doubt =
+        backup.is_copy_done() ? catalogue::find_doubt(backup, annotations) : "";
+    if (doubt.empty()) continue;
+    log::warning(log::kBackupComponent,
+                 "Backup {} of server {} does not count for the retention policy, and stays: {}",
+                 backup.id.value, catalogue.layout().server_name(), doubt);
+  }
 }
 
 void refuse_deletion(const CloudCatalogue& catalogue, const CloudBackups& backups,
@@ -392,9 +415,10 @@ void refuse_deletion(const CloudCatalogue& catalogue, const CloudBackups& backup
         " as it has a current keep request. If you really want to delete this backup "
         "please remove the keep and try again.");
   }
-  const std::size_t redundancy = count_done(backups.list.backups);
-  if (options.minimum_redundancy > 0 && backup.status == BackupStatus::done &&
-      options.minimum_redundancy >= redundancy) {
+  const std::size_t redundancy = count_done(backups);
+  const bool counts = backup.status == BackupStatus::done &&
+                      catalogue::find_doubt(backup, annotations_of(backups)).empty();
+  if (options.minimum_redundancy > 0 && counts && options.minimum_redundancy >= redundancy) {
     throw OperationFailed(fmt::format(
         "{} due to minimum redundancy requirements (minimum redundancy = {}, current redundancy = "
         "{})",
@@ -450,9 +474,15 @@ void delete_obsolete_cloud_backups(const CloudCatalogue& catalogue,
   }
   const catalogue::RetentionInput input{.rule = rule,
                                         .minimum_redundancy = options.minimum_redundancy,
-                                        .annotations = backups.annotations,
+                                        .annotations = annotations_of(backups),
                                         .branches = {},
                                         .now = now};
+  if (backups.list.backups.empty()) {
+    log::warning(log::kBackupComponent, "There is no backup of server {} in {}: nothing is deleted",
+                 catalogue.layout().server_name(),
+                 catalogue.layout().shown(catalogue.layout().backups_prefix()));
+  }
+  warn_of_doubts(catalogue, backups, input.annotations);
   const auto verdicts = catalogue::apply_retention(backups.list.backups, input);
   for (const catalogue::RetentionVerdict& verdict : verdicts) {
     if (verdict.status != catalogue::RetentionStatus::potentially_obsolete) continue;

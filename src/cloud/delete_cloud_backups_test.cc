@@ -279,6 +279,21 @@ TEST(DeleteObsoleteCloudBackups, LeavesThePolicyAndWhatIsKept) {
   EXPECT_TRUE(bucket.has_wal(segment(4, 5)));
 }
 
+// Somebody else has deleted them, or a rule of the bucket.
+TEST(DeleteObsoleteCloudBackups, DoesNotCountWhatHasLostItsArchives) {
+  DeletionBucket bucket;
+  bucket.add_all();
+  bucket.storage.remove(std::vector<std::string>{bucket.layout.archive_key(kFour, {})});
+  bucket.apply(1);
+  EXPECT_FALSE(bucket.has(kTwo));
+  EXPECT_TRUE(bucket.has(kThree)) << "the newest that can be restored";
+  EXPECT_TRUE(bucket.has(kFour)) << "its owner may bring it back";
+  EXPECT_TRUE(bucket.has_wal(segment(3, 5)));
+  bucket.options.minimum_redundancy = 1;
+  EXPECT_THAT(bucket.refusal_of(kThree), testing::HasSubstr("current redundancy = 1"));
+  EXPECT_EQ(bucket.refusal_of(kFour), "deleted");
+}
+
 TEST(DeleteObsoleteCloudBackups, HasItsMinimum) {
   DeletionBucket bucket;
   bucket.add_all();

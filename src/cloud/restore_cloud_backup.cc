@@ -69,6 +69,7 @@ class CloudRestore {
   void make_tablespace_links() const;
   std::map<std::string, UnpackedFile> unpack(const UnpackPlan& plan) const;
   void put_held(const std::map<std::string, UnpackedFile>& files) const;
+  CloudRestoreResult fill(const UnpackPlan& plan) const;
   CloudRestoreResult configure(const std::map<std::string, UnpackedFile>& files) const;
   void give_owner(const std::map<std::string, UnpackedFile>& files) const;
   [[noreturn]] void fail_damaged(const std::string& reason) const;
@@ -367,6 +368,15 @@ void CloudRestore::give_owner(const std::map<std::string, UnpackedFile>& files) 
   }
 }
 
+Error explain_incomplete(const Error& error, const fs::path& destination) {
+  const std::string step =
+      error.kind() == ErrorKind::corrupt ? "Restore another backup." : error.hint();
+  return {error.kind(), error.describe(),
+          fmt::format("{}{}'{}' is incomplete: it has no global/pg_control, so PostgreSQL cannot "
+                      "start there. Empty it before you restore into it again.",
+                      step, step.empty() ? "" : " ", destination.string())};
+}
+
 CloudRestoreResult CloudRestore::run() {
   auto info = catalogue_.find(request_.id);
   if (!info) {
@@ -384,6 +394,17 @@ CloudRestoreResult CloudRestore::run() {
   const UnpackPlan plan = plan_archives();
   for (const fs::path& place : places_.all()) make_private(place);
   const restore::PlaceLocks locks = restore::PlaceLocks::take(places_.all());
+  try {
+    return fill(plan);
+  } catch (const OperationFailed&) {
+    throw;
+  } catch (const Error& error) {  // Only here it is known what is left behind.
+    throw explain_incomplete(error, places_.data_directory);
+  }
+}
+
+// Of places that this process alone writes to.
+CloudRestoreResult CloudRestore::fill(const UnpackPlan& plan) const {
   for (const fs::path& place : places_.all()) {
     restore::write_restore_marker(place, {.server_name = catalogue_.layout().server_name(),
                                           .backup_id = info_.id,

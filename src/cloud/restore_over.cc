@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "backup/copied_cluster.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_components.h"
@@ -21,6 +22,7 @@
 #include "restore/inspect_places.h"
 #include "restore/place_locks.h"
 #include "restore/refuse_places.h"
+#include "restore/survey_plan.h"
 #include "stored/backup_evidence.h"
 #include "stored/bucket_tree.h"
 #include "stored/bucket_writer.h"
@@ -125,11 +127,11 @@ void plan_settings(const catalogue::BackupInfo& backup,
                    .signal_file = recovery->signal_file};
 }
 
-// Links, which a restore into an empty directory makes, are found in an archive without an index
-// only when it is read: the same command would fail again.
+// Damage of an archive with an index is found when it is read, and is there the next time, too.
 std::string next_step(const Error& error) {
   if (error.kind() == ErrorKind::corrupt) {
-    return "Empty it, and restore without --delta-restore; if the backup is damaged, another one.";
+    return "The same command goes on with it with the ID of another backup "
+           "(barman-cloud-backup-list shows them).";
   }
   return (error.hint().empty() ? "" : error.hint() + " ") + "The same command goes on with it.";
 }
@@ -149,6 +151,41 @@ auto refusing(Function&& function) {
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::conflict) throw;
     throw OperationFailed(error.describe(), error.hint());
+  }
+}
+
+// Everything that can refuse the backup is known when it returns.
+void prove(restore::RestorePlan& plan, stored::ManifestIndex* manifest,
+           const restore::RestoreReporting& reporting, const Interrupt& interrupt) {
+  try {
+    restore::survey_plan(plan, manifest, reporting, interrupt);
+    if (plan.trees.back().source->has_file(backup::kLabelFileName)) return;
+    throw Error(ErrorKind::corrupt,
+                fmt::format("Backup {} for server {} is damaged: none of its archives has \"{}\"",
+                            plan.backup_id.value, plan.server_name, backup::kLabelFileName),
+                "Restore another backup.");
+  } catch (const Error& error) {  // It takes long: what became of the directory is asked then.
+    reporting.progress.end();
+    throw restore::explain_unchanged(error, plan);
+  }
+}
+
+CloudRestoreResult execute(const restore::RestorePlan& plan, stored::ManifestIndex* manifest,
+                           const restore::RestoreReporting& reporting, const Interrupt& interrupt) {
+  try {
+    restore::ExecutedRestore executed =
+        restore::execute_plan(plan, restore::make_local_destination(plan, reporting, interrupt),
+                              manifest, reporting, interrupt);
+    return {.configuration = std::move(executed.configuration),
+            .missing_files = std::move(executed.missing_files),
+            .settings_file = {},
+            .kept_bytes = executed.kept_bytes,
+            .total_bytes = plan.total_bytes};
+  } catch (const Error& error) {  // Only here it is known what is left behind.
+    reporting.progress.end();
+    // Somebody else has the directory: nothing in it was changed.
+    if (error.kind() == ErrorKind::conflict) throw OperationFailed(error.describe(), error.hint());
+    throw explain(error, plan.destination);
   }
 }
 
@@ -180,31 +217,22 @@ CloudRestoreResult restore_over(const CloudCatalogue& catalogue,
 
   LoggedMessages messages;
   for (const std::string& warning : plan.warnings) messages.warning(warning);
-  const restore::PlaceLocks locks = refusing([&] {
-    restore::PlaceLocks taken = restore::PlaceLocks::take_for(plan);
-    // Nothing has changed since the plan was made.
-    restore::inspect_places(request, relocations, facts);
-    restore::refuse_places(facts, request, plan);
-    return taken;
-  });
   NoProgress nobody;
   const restore::RestoreReporting reporting{messages,
                                             asked.progress != nullptr ? *asked.progress : nobody};
-  CloudRestoreResult result;
-  try {
-    restore::ExecutedRestore executed = restore::execute_plan(
-        plan, restore::make_local_destination(plan, reporting, asked.interrupt), index, reporting,
-        asked.interrupt);
-    result.configuration = std::move(executed.configuration);
-    result.missing_files = std::move(executed.missing_files);
-    result.kept_bytes = executed.kept_bytes;
-  } catch (const Error& error) {  // Only here it is known what is left behind.
-    reporting.progress.end();
-    // Somebody else has the directory: nothing in it was changed.
-    if (error.kind() == ErrorKind::conflict) throw OperationFailed(error.describe(), error.hint());
-    throw explain(error, plan.destination);
-  }
-  result.total_bytes = plan.total_bytes;
+  // Places are refused before the long reading, and again after it.
+  const auto refuse_places = [&] {
+    restore::inspect_places(request, relocations, facts);
+    restore::refuse_places(facts, request, plan);
+  };
+  refusing(refuse_places);
+  prove(plan, index, reporting, asked.interrupt);
+  const restore::PlaceLocks locks = refusing([&] {
+    restore::PlaceLocks taken = restore::PlaceLocks::take_for(plan);
+    refuse_places();
+    return taken;
+  });
+  CloudRestoreResult result = execute(plan, index, reporting, asked.interrupt);
   if (recovery) {
     result.settings_file = recovery->settings_file;
   } else {

@@ -48,6 +48,29 @@ WalSource open_wal_source(const fs::path& path) {
   return source;
 }
 
+// PostgreSQL keeps a file that is refused, and does not reuse it for other WAL.
+void require_wal(const WalSource& source, const WalUpload& upload) {
+  wal::ContentCheck check(upload.name, {.system_id = {}, .may_be_unwritten = false});
+  std::vector<std::byte> begin(
+      static_cast<std::size_t>(std::min(check.wanted_bytes(), source.size_bytes)));
+  begin.resize(read_full_at(source.file, begin, 0, upload.file));
+  check.add(begin);
+  check.set_size(source.size_bytes);
+  const auto problem = check.find_problem();
+  if (!problem) return;
+  throw Error(
+      ErrorKind::corrupt,
+      fmt::format("\"{}\" is not what its name says: {}", upload.file.string(), problem->text),
+      "It is not archived. Look who has written it, and at the disk of pg_wal.");
+}
+
+// As `corrupt` errors of decompression put it between quotes.
+std::string name_of(const storage::Storage& storage, const std::string& key) {
+  std::string name = storage.describe(key);
+  const bool is_quoted = name.size() > 1 && name.front() == '"' && name.back() == '"';
+  return is_quoted ? name.substr(1, name.size() - 2) : name;
+}
+
 // Compares what comes with a file, from its beginning on.
 class ComparingSink final : public pipeline::Sink {
  public:
@@ -153,7 +176,7 @@ std::optional<bool> is_same_object(const storage::Storage& storage, const WalObj
   try {
     if (object.name.compression) {
       const auto decompressor = compression::make_decompressor(*object.name.compression, compared,
-                                                               storage.describe(object.key));
+                                                               name_of(storage, object.key));
       push_object(storage, object.key, *decompressor);
     } else {
       push_object(storage, object.key, compared);
@@ -229,6 +252,7 @@ Archived archive_wal_object(storage::Storage& storage, const BucketLayout& layou
   const WalObject own{.key = layout.wal_key(upload.name, upload.compression),
                       .name = {.name = upload.name, .compression = upload.compression}};
   const WalSource source = open_wal_source(upload.file);
+  require_wal(source, upload);
   FormSearch search(storage, layout, upload.name);
   std::vector<WalObject> forms;
   try {
@@ -302,7 +326,7 @@ void fetch_wal_object(const storage::Storage& storage, const WalObject& object, 
   ContentTap content(object.name.name, system_id, file);
   if (object.name.compression) {
     const auto decompressor = compression::make_decompressor(*object.name.compression, content,
-                                                             storage.describe(object.key));
+                                                             name_of(storage, object.key));
     push_object(storage, object.key, *decompressor);
   } else {
     push_object(storage, object.key, content);

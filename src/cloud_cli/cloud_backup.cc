@@ -65,6 +65,11 @@ std::vector<OptionSpec> archive_options() {
           cloud_compression_option("snappy"),
           cloud_compression_option("lz4"),
           cloud_compression_option("zstd"),
+          cloud_compression_option("xz"),
+          {.names = {"compression-level"},
+           .kind = ValueKind::compression_level,
+           .help = "low, medium, high or a number: of bzip2, lz4, zstd and xz",
+           .metavar = "COMPRESSION_LEVEL"},
           {.names = {"name"},
            .short_names = "n",
            .kind = ValueKind::backup_name,
@@ -164,6 +169,21 @@ std::uint64_t size_option(const ParsedArguments& arguments, std::string_view key
   return text ? command_line::parse_transfer_size(*text).value() : 0;
 }
 
+std::optional<int> archive_level(const ParsedArguments& arguments,
+                                 std::optional<compression::Algorithm> algorithm) {
+  using compression::Algorithm;
+  const auto level = arguments.find("compression_level");
+  if (!level) return std::nullopt;
+  if (!algorithm || *algorithm == Algorithm::gzip || *algorithm == Algorithm::snappy) {
+    throw ProgramEnd(kExitBadLine,
+                     fmt::format("archives {} have no levels: --compression-level is of no use",
+                                 algorithm ? fmt::format("of {}", to_text(*algorithm))
+                                           : std::string("that are not compressed")),
+                     "Leave it out, or choose --zstd, --lz4, --xz or --bzip2.");
+  }
+  return compression::resolve_level(*algorithm, *level);
+}
+
 cloud::ArchiveForm archive_form(const ParsedArguments& arguments) {
   cloud::ArchiveForm form{
       .compression = {},
@@ -176,13 +196,14 @@ cloud::ArchiveForm archive_form(const ParsedArguments& arguments) {
   if (const auto word = arguments.find("compression")) {
     form.compression = compression::parse_algorithm(*word);
   }
+  form.compression_level = archive_level(arguments, form.compression);
   form.has_index = arguments.is_set("index");
   if (form.has_index && form.compression && !compression::has_pieces(*form.compression)) {
     throw ProgramEnd(
         kExitBadLine,
         fmt::format("archives of {} can be read as a whole only: an index is of no use",
                     compression::to_text(*form.compression)),
-        "Leave out --index, or choose --gzip, --lz4 or --zstd.");
+        "Leave out --index, or choose --gzip, --lz4, --zstd or --xz.");
   }
   return form;
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "catalogue/backup_objects.h"
 #include "catalogue/keep_rules.h"
 #include "cloud/operation_failed.h"
 #include "cloud_cli/cloud_program.h"
@@ -26,6 +27,17 @@ void keep_backup(const cloud::CloudCatalogue& catalogue, const catalogue::Backup
   }
   if (const auto refusal = catalogue::find_keep_refusal(*backup)) {
     throw cloud::OperationFailed(*refusal);
+  }
+  // Somebody else has deleted them, or a rule of the bucket: the status does not tell.
+  const std::string problem =
+      backup->snapshots_info ? ""
+                             : catalogue::find_archive_problem(*backup, catalogue.list_objects(id));
+  if (!problem.empty()) {
+    throw cloud::OperationFailed(
+        fmt::format("Cannot add keep to backup {} because it cannot be restored: it {} in {}",
+                    id.value, problem,
+                    catalogue.layout().shown(catalogue.layout().backup_prefix(id))),
+        "Keep another backup (barman-cloud-backup-list warns of those that are not whole).");
   }
   catalogue.write_keep(id, target);
 }

@@ -1,9 +1,12 @@
 // `barman-cloud-backup-list` and `barman-cloud-backup-show`.
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "cloud/operation_failed.h"
 #include "cloud_cli/cloud_program.h"
 #include "cloud_cli/cloud_programs.h"
@@ -33,11 +36,28 @@ void warn_of_lost_archives(const catalogue::BucketLayout& layout,
   }
 }
 
+// A mistyped URL or name looks like a server without backups.
+void warn_of_nothing(const OpenBucket& bucket) {
+  constexpr std::size_t kMostNames = 5;
+  std::vector<std::string> servers = bucket.store->list_directories("");
+  const bool has_more = servers.size() > kMostNames;
+  servers.resize(std::min(servers.size(), kMostNames));
+  log::warning("barman.cloud", "there is no backup of server {} in {}: {}",
+               bucket.layout.server_name(), bucket.layout.shown(bucket.layout.backups_prefix()),
+               servers.empty() ? "nothing lies below this URL"
+                               : fmt::format("below this URL lie {}{}", join(servers, ", "),
+                                             has_more ? ", ..." : ""));
+}
+
 int list_backups(const ParsedArguments& arguments) {
   const OpenBucket bucket = open_bucket(arguments);
   if (arguments.is_set("test")) return test_connection(*bucket.store);
   const cloud::CloudBackups backups = bucket.catalogue().load();
   warn_of_lost_archives(bucket.layout, backups);
+  // Programs read JSON, and ask before there is a backup.
+  if (wants_console(arguments) && backups.list.backups.empty() && backups.list.broken.empty()) {
+    warn_of_nothing(bucket);
+  }
   print_result(wants_console(arguments) ? cloud_list_text(backups) : cloud_list_json(backups));
   return kExitDone;
 }

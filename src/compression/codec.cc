@@ -78,24 +78,25 @@ std::unique_ptr<Sink> make_compressor(Algorithm algorithm, int level, Sink& next
   throw_codec_failure("unknown algorithm");
 }
 
-std::unique_ptr<Sink> make_archive_compressor(Algorithm algorithm, std::size_t threads,
-                                              Sink& next) {
+std::unique_ptr<Sink> make_archive_compressor(Algorithm algorithm, std::optional<int> level,
+                                              std::size_t threads, Sink& next) {
   constexpr int kBzip2Level = 9;
   constexpr int kZstdLevel = 3;
   switch (algorithm) {
     case Algorithm::gzip:
       return make_gzip_stream_compressor(next);
     case Algorithm::zstd:
-      return make_zstd_compressor(kZstdLevel, next, threads);
+      return make_zstd_compressor(level.value_or(kZstdLevel), next, threads);
     case Algorithm::bzip2:
-      return make_bzip2_compressor(kBzip2Level, next);
+      return make_bzip2_compressor(level.value_or(kBzip2Level), next);
     case Algorithm::lz4:
+      return make_lz4_compressor(level.value_or(0), next);
     case Algorithm::snappy:
+      return make_snappy_compressor(next);
     case Algorithm::xz:
       break;
   }
-  return make_compressor(algorithm, algorithm == Algorithm::lz4 ? 0 : resolve_level(algorithm, ""),
-                         next);
+  return make_xz_compressor(level.value_or(resolve_level(algorithm, "")), next);
 }
 
 std::unique_ptr<Sink> make_decompressor(Algorithm algorithm, Sink& next, std::string source_name,

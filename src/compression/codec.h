@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/fd.h"
@@ -21,11 +22,12 @@ namespace barman::compression {
 // `level` as from resolve_level(). `next` must live longer.
 std::unique_ptr<pipeline::Sink> make_compressor(Algorithm algorithm, int level,
                                                 pipeline::Sink& next);
-// The same as one stream from its beginning to its end, at the level that suits large archives:
-// readers that stop at the end of the first gzip member or zstd frame (Python's tarfile) read all
-// of it. zstd works with `threads` threads.
-std::unique_ptr<pipeline::Sink> make_archive_compressor(Algorithm algorithm, std::size_t threads,
-                                                        pipeline::Sink& next);
+// The same as one stream from its beginning to its end: readers that stop at the end of the first
+// gzip member or zstd frame (Python's tarfile) read all of it. Without a level at the one that
+// suits large archives; gzip and snappy have no other. zstd works with `threads` threads.
+std::unique_ptr<pipeline::Sink> make_archive_compressor(Algorithm algorithm,
+                                                        std::optional<int> level,
+                                                        std::size_t threads, pipeline::Sink& next);
 // Called when a frame (a member of gzip) is complete and its content handed on, with the number of
 // bytes of the current write() that are behind its end. gzip, lz4 and zstd only.
 using FrameEnd = std::function<void(std::size_t unread_bytes)>;

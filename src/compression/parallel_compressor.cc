@@ -78,7 +78,7 @@ void ParallelCompressor::throw_failure() {
 void ParallelCompressor::run() {
   try {
     const std::unique_ptr<FrameEncoder> encoder =
-        stream_ ? make_piece_encoder(algorithm_) : make_frame_encoder(algorithm_, level_);
+        stream_ ? make_piece_encoder(algorithm_, level_) : make_frame_encoder(algorithm_, level_);
     while (const std::optional<Piece*> next = full_.pop()) {
       Piece& piece = **next;
       piece.frame.resize(encoder->bound(kContentSize));
@@ -114,11 +114,12 @@ void ParallelCompressor::hand_on(Piece& finished) {
 
 void ParallelCompressor::write_out(const Piece& piece) {
   const Bytes content = Bytes(piece.content).first(piece.content_size);
-  next_.write(Bytes(piece.frame).first(piece.frame_size));
+  const Bytes frame = Bytes(piece.frame).first(piece.frame_size);
+  next_.write(frame);
   FrameSize size{.frame_bytes = static_cast<std::uint32_t>(piece.frame_size),
                  .content_bytes = static_cast<std::uint32_t>(piece.content_size)};
   if (stream_) {
-    stream_->add(content);
+    stream_->add(content, frame);
     size.content_crc = crc32c_finish(crc32c_extend(kCrc32cInitial, content));
   }
   frames_.push_back(size);

@@ -36,8 +36,7 @@ class ParallelCompressor final : public pipeline::Sink {
  public:
   static constexpr std::size_t kContentSize = std::size_t{2} << 20;
 
-  // `level` as make_frame_encoder() takes it; parts of one stream take none. `next` must live
-  // longer.
+  // `level` as make_frame_encoder() takes it, or make_piece_encoder(). `next` must live longer.
   ParallelCompressor(Algorithm algorithm, std::optional<int> level, std::size_t worker_count,
                      pipeline::Sink& next, Joining joining = Joining::frames);
   ParallelCompressor(const ParallelCompressor&) = delete;

@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "compression/codecs.h"
 #include "compression/xxh64.h"
+#include "compression/xz_pieces.h"
 
 namespace barman::compression {
 namespace {
@@ -30,6 +32,7 @@ constexpr std::string_view kZstdEnd = "\x01\0\0"sv;
 constexpr std::size_t kZstdWindow = std::size_t{2} << 20;
 constexpr std::string_view kLz4End = "\0\0\0\0"sv;
 
+constexpr int kXzLevel = 3;
 constexpr int kZstdLevel = 3;
 constexpr int kZstdWindowLog = 21;
 constexpr std::size_t kZstdSlack = 256;
@@ -96,11 +99,12 @@ class GzipPieceDecoder final : public FrameDecoder {
   inflate_state state_ = {};
 };
 
-LZ4F_preferences_t lz4_preferences() {
+LZ4F_preferences_t lz4_preferences(int level) {
   LZ4F_preferences_t preferences = LZ4F_INIT_PREFERENCES;
   preferences.frameInfo.blockSizeID = LZ4F_max1MB;
   preferences.frameInfo.blockMode = LZ4F_blockIndependent;
   preferences.frameInfo.blockChecksumFlag = LZ4F_blockChecksumEnabled;
+  preferences.compressionLevel = level;
   return preferences;
 }
 
@@ -111,7 +115,7 @@ std::size_t check_lz4(std::size_t result) {
 
 class Lz4PieceEncoder final : public FrameEncoder {
  public:
-  Lz4PieceEncoder() {
+  explicit Lz4PieceEncoder(int level) : preferences_(lz4_preferences(level)) {
     LZ4F_cctx* context = nullptr;
     check_lz4(::LZ4F_createCompressionContext(&context, LZ4F_VERSION));
     context_.reset(context);
@@ -140,7 +144,7 @@ class Lz4PieceEncoder final : public FrameEncoder {
   struct Free {
     void operator()(LZ4F_cctx* context) const { ::LZ4F_freeCompressionContext(context); }
   };
-  const LZ4F_preferences_t preferences_ = lz4_preferences();
+  const LZ4F_preferences_t preferences_;
   std::unique_ptr<LZ4F_cctx, Free> context_;
   std::string head_;
 };
@@ -158,7 +162,7 @@ class Lz4PieceDecoder final : public FrameDecoder {
   }
 
  private:
-  const std::string head_ = Lz4PieceEncoder().head();
+  const std::string head_ = Lz4PieceEncoder(0).head();
   const std::unique_ptr<FrameDecoder> decoder_;
   std::vector<std::byte> whole_;
 };
@@ -173,10 +177,10 @@ std::size_t check_zstd(std::size_t result) {
 // last one" are never those of another job. So the piece becomes the second job of a frame.
 class ZstdPieceEncoder final : public FrameEncoder {
  public:
-  ZstdPieceEncoder() : context_(::ZSTD_createCCtx()) {
+  explicit ZstdPieceEncoder(int level) : context_(::ZSTD_createCCtx()) {
     constexpr int kNoLookBehind = 1;
     if (!context_) throw_codec_failure("libzstd");
-    set(ZSTD_c_compressionLevel, kZstdLevel);
+    set(ZSTD_c_compressionLevel, level);
     set(ZSTD_c_windowLog, kZstdWindowLog);
     set(ZSTD_c_nbWorkers, 1);
     set(ZSTD_c_jobSize, static_cast<int>(2 * kZstdWindow));
@@ -234,23 +238,28 @@ struct PieceStream::Checksum {
   Xxh64 xxh64;
   std::uint32_t crc32 = 0;
   std::uint64_t size_bytes = 0;
+  std::optional<XzBlocks> blocks;
 };
 
 bool has_pieces(Algorithm algorithm) {
   if (algorithm == Algorithm::zstd) {
     return ::ZSTD_cParam_getBounds(ZSTD_c_nbWorkers).upperBound > 0;
   }
-  return algorithm == Algorithm::gzip || algorithm == Algorithm::lz4;
+  return algorithm == Algorithm::gzip || algorithm == Algorithm::lz4 || algorithm == Algorithm::xz;
 }
 
-std::unique_ptr<FrameEncoder> make_piece_encoder(Algorithm algorithm) {
+bool is_always_in_pieces(Algorithm algorithm) { return algorithm == Algorithm::xz; }
+
+std::unique_ptr<FrameEncoder> make_piece_encoder(Algorithm algorithm, std::optional<int> level) {
   switch (algorithm) {
     case Algorithm::gzip:
       return std::make_unique<GzipPieceEncoder>();
     case Algorithm::lz4:
-      return std::make_unique<Lz4PieceEncoder>();
+      return std::make_unique<Lz4PieceEncoder>(level.value_or(0));
+    case Algorithm::xz:
+      return make_xz_piece_encoder(level.value_or(kXzLevel));
     case Algorithm::zstd:
-      return std::make_unique<ZstdPieceEncoder>();
+      return std::make_unique<ZstdPieceEncoder>(level.value_or(kZstdLevel));
     default:
       throw_codec_failure("no pieces of this algorithm");
   }
@@ -262,6 +271,8 @@ std::unique_ptr<FrameDecoder> make_piece_decoder(Algorithm algorithm) {
       return std::make_unique<GzipPieceDecoder>();
     case Algorithm::lz4:
       return std::make_unique<Lz4PieceDecoder>();
+    case Algorithm::xz:
+      return make_xz_piece_decoder();
     case Algorithm::zstd:
       return std::make_unique<ZstdPieceDecoder>();
     default:
@@ -270,18 +281,22 @@ std::unique_ptr<FrameDecoder> make_piece_decoder(Algorithm algorithm) {
 }
 
 PieceStream::PieceStream(Algorithm algorithm)
-    : algorithm_(algorithm), checksum_(std::make_unique<Checksum>()) {}
+    : algorithm_(algorithm), checksum_(std::make_unique<Checksum>()) {
+  if (algorithm == Algorithm::xz) checksum_->blocks.emplace();
+}
 
 PieceStream::~PieceStream() = default;
 
 std::string PieceStream::head() const {
   if (algorithm_ == Algorithm::gzip) return std::string(kGzipHead);
   if (algorithm_ == Algorithm::zstd) return std::string(kZstdHead);
-  return Lz4PieceEncoder().head();
+  if (algorithm_ == Algorithm::xz) return XzBlocks::head();
+  return Lz4PieceEncoder(0).head();
 }
 
-void PieceStream::add(Bytes content) {
+void PieceStream::add(Bytes content, Bytes piece) {
   checksum_->size_bytes += content.size();
+  if (checksum_->blocks) checksum_->blocks->add(piece);
   if (algorithm_ == Algorithm::zstd) checksum_->xxh64.add(content);
   if (algorithm_ == Algorithm::gzip) {
     checksum_->crc32 = ::crc32_gzip_refl(
@@ -292,6 +307,7 @@ void PieceStream::add(Bytes content) {
 // The blocks of LZ4 have checksums of their own.
 std::string PieceStream::tail() const {
   if (algorithm_ == Algorithm::lz4) return std::string(kLz4End);
+  if (checksum_->blocks) return checksum_->blocks->tail();
   if (algorithm_ == Algorithm::zstd) {
     return std::string(kZstdEnd) + little_endian(checksum_->xxh64.value(), 4);
   }

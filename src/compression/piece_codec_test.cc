@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/process.h"
+#include "base/test_support.h"
 #include "compression/parallel_compressor.h"
 #include "compression/test_support.h"
 #include "compression/xxh64.h"
@@ -42,7 +45,8 @@ std::string pages(std::size_t size) {
 
 class PieceCodec : public testing::TestWithParam<Algorithm> {};
 INSTANTIATE_TEST_SUITE_P(Algorithms, PieceCodec,
-                         testing::Values(Algorithm::gzip, Algorithm::lz4, Algorithm::zstd),
+                         testing::Values(Algorithm::gzip, Algorithm::lz4, Algorithm::xz,
+                                         Algorithm::zstd),
                          [](const auto& param_info) {
                            return std::string(to_text(param_info.param));
                          });
@@ -66,7 +70,8 @@ TEST_P(PieceCodec, MakesOneStreamOfWhichEachPieceCanBeReadAlone) {
     decompressor->write(as_bytes(target.text));
     decompressor->finish();
     EXPECT_TRUE(text.take() == content) << size;
-    EXPECT_EQ(streams, 1) << size;
+    // Of xz nobody asks where streams end.
+    EXPECT_EQ(streams, GetParam() == Algorithm::xz ? 0 : 1) << size;
 
     const auto decoder = make_piece_decoder(GetParam());
     std::size_t at = compressor.first_frame_offset();
@@ -119,6 +124,35 @@ TEST_P(PieceCodec, RefusesOtherSizesAndDamage) {
                    ->decode(as_bytes(piece).first(piece.size() / 2),
                             std::as_writable_bytes(std::span(half)), "piece"),
                Error);
+}
+
+TEST(PieceCodecLevels, MakeLargerAndSmallerPieces) {
+  const std::string content = pages(kPiece);
+  const auto size_at = [&](Algorithm algorithm, int level) {
+    const auto encoder = make_piece_encoder(algorithm, level);
+    std::string piece(encoder->bound(content.size()), '\0');
+    return encoder->encode(as_bytes(content), std::as_writable_bytes(std::span(piece)));
+  };
+  EXPECT_LT(size_at(Algorithm::xz, 9), size_at(Algorithm::xz, 1));
+  EXPECT_LT(size_at(Algorithm::zstd, 19), size_at(Algorithm::zstd, 1));
+  EXPECT_LT(size_at(Algorithm::lz4, 12), size_at(Algorithm::lz4, 0));
+}
+
+// As other programs read it: by its own index, which tells sizes and number of blocks.
+TEST(PieceCodecXz, IsAStreamThatXzLists) {
+  TemporaryDirectory directory;
+  const std::filesystem::path path = directory.path() / "archive.xz";
+  const std::string content = pages(3 * kPiece + 77);
+  PieceTarget target;
+  ParallelCompressor compressor(Algorithm::xz, 1, 3, target, Joining::one_stream);
+  compressor.write(as_bytes(content));
+  compressor.finish();
+  put_file(path, target.text);
+  const ProcessResult listed = run_process({.argv = {"xz", "--robot", "--list", path.string()}});
+  ASSERT_EQ(listed.exit_code, 0) << listed.standard_error;
+  EXPECT_NE(listed.standard_output.find("totals\t1\t4\t"), std::string::npos)
+      << listed.standard_output;
+  EXPECT_EQ(run_process({.argv = {"xz", "-t", path.string()}}).exit_code, 0);
 }
 
 TEST(Xxh64, IsThatOfItsSpecification) {

@@ -237,8 +237,11 @@ class MergeOfArchives final : public ChainMerge {
     stored::WriterOptions options;
     options.bucket_form = settings_.bucket_form;
     const auto archives = bucket.list_objects(settings_.chain.backup().id).archives;
-    options.bucket_form.compression =
-        archives.empty() ? std::nullopt : archives.front().name.compression;
+    const auto compression = archives.empty() ? std::nullopt : archives.front().name.compression;
+    // The level belongs to the algorithm that is configured.
+    if (compression != options.bucket_form.compression)
+      options.bucket_form.compression_level.reset();
+    options.bucket_form.compression = compression;
     return options;
   }
 

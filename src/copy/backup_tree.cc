@@ -25,7 +25,7 @@ class Scanner {
 
   void scan(const TreeCopy& tree) {
     // Its files show up while they are copied; until then the manifest tells about them.
-    if (!tree.source->has_random_access()) {
+    if (!tree.source->is_listed()) {
       has_unread_trees_ = true;
       return;
     }

@@ -47,8 +47,8 @@ struct TreeScan {
   std::vector<std::string> problems;
 };
 
-// Reads directories and indexes only; trees that can only be read through are passed over, and the
-// total is the manifest's then. `manifest` may be nullptr.
+// Reads directories and indexes only; trees that are not listed are passed over, and the total is
+// the manifest's then. `manifest` may be nullptr.
 TreeScan scan_trees(const std::vector<TreeCopy>& trees, stored::ManifestIndex* manifest,
                     const Interrupt& interrupt);
 // The same of one backup of a chain, with its own manifest.

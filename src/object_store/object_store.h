@@ -18,6 +18,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -108,8 +109,9 @@ class ObjectStore : public storage::Storage {
   virtual void abort_unfinished(const UnfinishedUpload& upload) = 0;
 
   // Aborts those below `prefix` that were begun before that moment, and returns them: a run that
-  // goes on for so long loses its upload. kLeftoverAge is a careful distance.
-  std::vector<UnfinishedUpload> remove_leftovers(std::string_view prefix, Timestamp begun_before);
+  // goes on for so long loses its upload. kLeftoverAge is a careful distance. At most so many.
+  std::vector<UnfinishedUpload> remove_leftovers(std::string_view prefix, Timestamp begun_before,
+                                                 std::size_t max_count = SIZE_MAX);
 
   // nullopt when nothing forbids to delete the object; always with Google, whose locks are told
   // when something is deleted. Throws `not_found`.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,6 +20,8 @@ namespace {
 constexpr std::chrono::seconds kUsualReadTimeout{60};
 constexpr unsigned kMaxRedirects = 3;
 constexpr std::string_view kS3Component = "barman.cloud";
+// Requests are good for a quarter of an hour.
+constexpr std::int64_t kMaxSkewSeconds = 300;
 
 struct CodeHint {
   std::string_view code;
@@ -25,6 +29,10 @@ struct CodeHint {
 };
 constexpr std::array kHints = {
     CodeHint{"NoSuchBucket", "Create the bucket, or correct its name."},
+    CodeHint{"InvalidBucketName",
+             "Correct the name of the bucket, the first word of the URL: 3 to 63 small letters, "
+             "digits, dots and hyphens."},
+    CodeHint{"BucketAlreadyExists", "The bucket is another account's: choose another name."},
     CodeHint{"InvalidAccessKeyId",
              "Look at AWS_ACCESS_KEY_ID or at the profile, and at the endpoint: this provider does "
              "not know the access key."},
@@ -50,6 +58,26 @@ HttpSettings s3_http_settings(const StoreOptions& options, const AwsSettings& se
                       .interrupt = options.interrupt};
   if (settings.variable("http_proxy").empty()) result.http_proxy = settings.variable("HTTP_PROXY");
   return result;
+}
+
+// What policies call the right to an operation, where that is not its own name.
+std::string action_of(const StoreCall& call) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kActions = {
+      {{"HeadObject", "s3:GetObject and s3:ListBucket"},
+       {"HeadBucket", "s3:ListBucket"},
+       {"ListObjectsV2", "s3:ListBucket"},
+       {"ListObjectVersions", "s3:ListBucketVersions"},
+       {"ListMultipartUploads", "s3:ListBucketMultipartUploads"},
+       {"CreateMultipartUpload", "s3:PutObject"},
+       {"UploadPart", "s3:PutObject"},
+       {"CompleteMultipartUpload", "s3:PutObject"},
+       {"DeleteObjects", "s3:DeleteObject"},
+       {"GetObjectRetention", "s3:GetObjectRetention"},
+       {"CopyObject", "s3:PutObject"}}};
+  const auto found = std::ranges::find(kActions, std::string_view(call.operation),
+                                       &std::pair<std::string_view, std::string_view>::first);
+  return found == kActions.end() ? fmt::format("s3:{}", call.operation)
+                                 : std::string(found->second);
 }
 
 // It becomes a part of a host's name.
@@ -139,10 +167,16 @@ S3Client::Verdict S3Client::judge(const StoreCall&, const HttpAnswer& answer,
     state.has_new_keys = true;
     if (credentials_.forget()) return Verdict::try_at_once;
   }
-  if (error.code == "RequestTimeTooSkewed" && !state.has_new_clock) {
-    state.has_new_clock = true;
-    if (const auto date = parse_timestamp(answer.header("date"))) {
-      clock_ahead_seconds_ = date->time.seconds() - now_local().seconds();
+  if (!state.has_new_clock) {
+    const auto date = parse_timestamp(answer.header("date"));
+    const std::int64_t ahead = date ? date->time.seconds() - now_local().seconds() : 0;
+    // The answer to HEAD has no body that would tell the code.
+    const bool is_skewed = error.code == "RequestTimeTooSkewed" ||
+                           (answer.status == 403 && error.code.empty() &&
+                            std::abs(ahead - clock_ahead_seconds_.load()) > kMaxSkewSeconds);
+    if (date && is_skewed) {
+      state.has_new_clock = true;
+      clock_ahead_seconds_ = ahead;
       log::warning(kS3Component, "the clock of this host differs from that of {} by {} s",
                    endpoint().host, clock_ahead_seconds_.load());
       return Verdict::try_at_once;
@@ -174,8 +208,12 @@ std::string S3Client::hint_for(const StoreCall& call, const StoreError::Answer& 
   const auto found = std::ranges::find(kHints, answer.code, &CodeHint::code);
   if (found != kHints.end()) return std::string(found->hint);
   if (answer.http_status == 403 || answer.http_status == 401) {
-    return fmt::format("Allow {} for these keys, in the policy of the user or of the bucket.",
-                       call.operation);
+    const std::string allow = fmt::format(
+        "llow {} for these keys, in the policy of the user or of the bucket.", action_of(call));
+    // An answer without a body does not tell which of the two it is.
+    return answer.code.empty()
+               ? "Look at the keys (a wrong secret is refused like this), and a" + allow
+               : "A" + allow;
   }
   return {};
 }

@@ -2,9 +2,11 @@
 // (Kerberos, LDAP, GnuTLS) loading it takes as long as all the rest of a short command: get-wal and
 // put-wal, which never ask PostgreSQL anything, run once for each WAL segment.
 //
-// Each function here has the name and the type of libpq's own and hands the call on.
+// Each function here has the name and the type of libpq's own and hands the call on; so has the one
+// that is asked of libssl, which nothing else here needs.
 #include <dlfcn.h>
 #include <libpq-fe.h>
+#include <openssl/ssl.h>
 
 #include <string>
 
@@ -121,6 +123,8 @@ int PQsocket(const PGconn* conn) { return libpq<&PQsocket>("PQsocket")(conn); }
 void* PQsslStruct(PGconn* conn, const char* struct_name) {
   return libpq<&PQsslStruct>("PQsslStruct")(conn, struct_name);
 }
+// Of the library that libpq has loaded: the type of the pointer is its own.
+int SSL_pending(const SSL* tls) { return libpq<&SSL_pending>("SSL_pending")(tls); }
 ConnStatusType PQstatus(const PGconn* conn) { return libpq<&PQstatus>("PQstatus")(conn); }
 char* PQuser(const PGconn* conn) { return libpq<&PQuser>("PQuser")(conn); }
 unsigned char* PQunescapeBytea(const unsigned char* strtext, size_t* retbuflen) {

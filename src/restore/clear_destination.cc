@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <deque>
 #include <vector>
 
 #include <fmt/format.h>
@@ -151,13 +152,18 @@ class Clearing {
 }  // namespace
 
 std::vector<std::string> clear_destination(const RestorePlan& plan, const Interrupt& interrupt) {
+  SaveAside saved(plan.destination, plan.wal_return);
+  // What a tree cannot tell is told before anything has changed.
+  std::deque<Clearing> clearings;
+  for (const copy::TreeCopy& tree : plan.trees) {
+    clearings.emplace_back(tree, plan, saved, interrupt);
+  }
   const fs::path control_file = plan.destination / "global" / "pg_control";
   // From here on no server can be started on it: while pg_control is there by the lock file that
   // PostgreSQL itself respects, then by its absence.
   if (fs::exists(control_file)) claim_data_directory(plan.destination);
   remove_durably(control_file);
-  SaveAside saved(plan.destination, plan.wal_return);
-  for (const copy::TreeCopy& tree : plan.trees) Clearing(tree, plan, saved, interrupt).run();
+  for (Clearing& clearing : clearings) clearing.run();
   return saved.finish();
 }
 

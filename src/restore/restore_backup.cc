@@ -28,6 +28,7 @@
 #include "restore/remote_places.h"
 #include "restore/replayed_tablespaces.h"
 #include "restore/restore_rates.h"
+#include "restore/survey_plan.h"
 #include "restore/wal_reading.h"
 #include "server/server_hooks.h"
 #include "stored/archive_file.h"
@@ -361,8 +362,13 @@ ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
   try {
     announce(plan, reporting.messages);
     const auto begin = std::chrono::steady_clock::now();
-    locks.emplace(lock_places(server, chosen, prepared));
     make_sendable(chosen, server.interrupt(), prepared, reporting.messages);
+    try {
+      survey_plan(prepared.plan, prepared.manifest.get(), reporting, server.interrupt());
+    } catch (const Error& error) {  // It takes long: what became of the directory is asked then.
+      throw explain_unchanged(error, plan);
+    }
+    locks.emplace(lock_places(server, chosen, prepared));
     const std::optional<host::SshHost> host =
         plan.remote_command.empty() ? std::nullopt
                                     : std::optional(destination_host(plan.remote_command));

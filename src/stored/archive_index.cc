@@ -38,8 +38,8 @@ constexpr const char* kAnonymous = "index of an archive";
 constexpr std::array<std::pair<TarMemberType, char>, 3> kTypes = {{{TarMemberType::regular, 'f'},
                                                                    {TarMemberType::directory, 'd'},
                                                                    {TarMemberType::symlink, 'l'}}};
-constexpr std::array<std::optional<Algorithm>, 4> kIndexedAlgorithms = {
-    std::nullopt, Algorithm::gzip, Algorithm::lz4, Algorithm::zstd};
+constexpr std::array<std::optional<Algorithm>, 5> kIndexedAlgorithms = {
+    std::nullopt, Algorithm::gzip, Algorithm::lz4, Algorithm::zstd, Algorithm::xz};
 
 std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1U) ^ static_cast<std::uint64_t>(value >> 63);

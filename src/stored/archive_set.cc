@@ -159,12 +159,12 @@ class ArchiveSet::Lane final : public pipeline::TarVisitor {
     pipeline::Sink& compressed_stream() {
       pipeline::Sink& target = stored_stream();
       if (!form.compression) return target;
-      if (can_have_index(form)) {
-        return pieces.emplace(*form.compression, std::nullopt, form.compression_threads, target,
-                              compression::Joining::one_stream);
+      if (can_have_index(form) || compression::is_always_in_pieces(*form.compression)) {
+        return pieces.emplace(*form.compression, form.compression_level, form.compression_threads,
+                              target, compression::Joining::one_stream);
       }
-      compressor =
-          compression::make_archive_compressor(*form.compression, form.compression_threads, target);
+      compressor = compression::make_archive_compressor(*form.compression, form.compression_level,
+                                                        form.compression_threads, target);
       return *compressor;
     }
 

@@ -27,6 +27,8 @@ namespace barman::stored {
 
 struct ArchiveForm {
   std::optional<compression::Algorithm> compression = {};
+  // As make_archive_compressor() takes it.
+  std::optional<int> compression_level = {};
   // Of the object; asked between two files only.
   std::uint64_t max_archive_bytes = 0;
   // Of the compressor of one archive.

@@ -159,8 +159,8 @@ class Comparison {
 
 BackupEvidence gather_evidence(const ContentTree* data_directory, const ManifestIndex* manifest) {
   const Reader read = [&](const std::string& name) -> std::optional<std::string> {
-    const bool is_readable = data_directory != nullptr && data_directory->has_random_access() &&
-                             data_directory->has_file(name);
+    const bool is_readable =
+        data_directory != nullptr && data_directory->is_listed() && data_directory->has_file(name);
     if (!is_readable) return std::nullopt;
     try {
       return read_content(*data_directory, name);

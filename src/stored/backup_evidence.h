@@ -25,7 +25,7 @@ struct BackupEvidence {
   std::string label_damage;
 };
 
-// `data_directory` and `manifest` may be nullptr. Of a tree without random access nothing is read;
+// `data_directory` and `manifest` may be nullptr. Of a tree that is not listed nothing is read;
 // its manifest speaks for the files, which are compared with it whenever they are read.
 BackupEvidence gather_evidence(const ContentTree* data_directory, const ManifestIndex* manifest);
 // The same of a directory that holds the files themselves; pg_control by its name there.

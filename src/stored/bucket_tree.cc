@@ -35,6 +35,7 @@ constexpr std::size_t kArchivesAtOnce = 4;
 // As of archives on a disk.
 // Larger ones at the root are handed on at once, the first time.
 constexpr std::uint64_t kMaxHeldMember = std::uint64_t{1} << 20;
+constexpr std::string_view kLinksOfTablespaces = "pg_tblspc/";
 constexpr std::string_view kHeldControlFile = "global/pg_control";
 constexpr const char* kRestoreAnother = "Restore another backup.";
 
@@ -140,15 +141,18 @@ class ArchiveReading final : public pipeline::TarVisitor {
   enum class Target { feeder, held, nowhere };
 
   Target target_of(const TarMember& member) const {
+    const bool is_other_link =
+        member.type == TarMemberType::symlink && !member.path.starts_with(kLinksOfTablespaces);
+    if (is_other_link || member.type == TarMemberType::hard_link) {
+      throw Error(ErrorKind::corrupt,
+                  fmt::format("\"{}:{}\" is {}", name_, member.path,
+                              is_other_link ? "a link" : "a second name of another file"),
+                  "'barman-cloud-restore' restores such a backup, into an empty directory.");
+    }
     if (member.type == TarMemberType::fifo) {
       log::warning(log::kContentComponent, "\"{}:{}\" is no file, and left out", name_,
                    member.path);
       return Target::nowhere;
-    }
-    if (member.type == TarMemberType::hard_link) {
-      throw Error(ErrorKind::corrupt,
-                  fmt::format("\"{}:{}\" is a second name of another file", name_, member.path),
-                  "PostgreSQL makes none. 'barman-cloud-restore' restores such a backup.");
     }
     if (member.type != TarMemberType::regular || archive_.name.tablespace_oid != 0) {
       return Target::feeder;

@@ -46,6 +46,9 @@ class ContentTree {
   virtual void walk(const EntryVisitor& visit) const = 0;
   // Whether walk(), has_file() and open() cost little. If not, read_through() is the way.
   virtual bool has_random_access() const { return true; }
+  // Whether walk() and has_file() cost little, and open() has backup_label and pg_control, be it
+  // because the tree was read through before (copy/surveyed_tree.h).
+  virtual bool is_listed() const { return has_random_access(); }
   // Whether each byte that is read comes from far away, and is paid for: what checksums can tell is
   // not read then.
   virtual bool is_far() const { return false; }

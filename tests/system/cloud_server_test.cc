@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/timestamp.h"
 #include "support/bucket_site.h"
 #include "support/copied_site.h"
 #include "support/eventually.h"
@@ -264,6 +265,39 @@ TEST_F(CloudServer, AKilledBackupIsNoneAndTheNextRunGoesOn) {
   EXPECT_EQ(site.barman.run({"delete", "main", dead}).exit_code, 0);
   EXPECT_THAT(run_cloud("killed", "barman-cloud-backup-list").out,
               AllOf(HasSubstr(good), HasSubstr(next), Not(HasSubstr(dead))));
+}
+
+// What programs have left that were killed while they uploaded WAL in parts, whoever they were.
+TEST_F(CloudServer, CronGivesUpOldUploadsOfWalOnceADay) {
+  BucketSite site("dead-wal");
+  StoreProxy proxy(ObjectServer::shared().port());
+  const auto upload = [](const std::string& id, const std::string& begun) {
+    return fmt::format(
+        "<Upload><Key>path/main/wals/0000000100000000/{0}</Key><UploadId>{0}</UploadId>"
+        "<Initiated>{1}</Initiated></Upload>",
+        id, begun);
+  };
+  const std::string now = format_iso(now_local()).substr(0, 19) + "Z";
+  const std::string body = "<?xml version=\"1.0\"?><ListMultipartUploadsResult>" +
+                           upload("old", "2020-01-01T00:00:00.000Z") + upload("new", now) +
+                           "<IsTruncated>false</IsTruncated></ListMultipartUploadsResult>";
+  proxy.add(
+      {.method = "GET",
+       .target = "uploads",
+       .times = 2,
+       .kind = StoreProxy::Kind::answer,
+       .text = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body)});
+  CommandRequest request = site.barman.request({"cron"});
+  request.environment["AWS_ENDPOINT_URL_S3"] = proxy.endpoint();
+  for (int run = 0; run < 2; ++run) {
+    EXPECT_EQ(run_command(request).exit_code, 0);
+    EXPECT_EQ(proxy.count("GET", "path%2Fmain%2Fwals"), 1U) << "once a day";
+    EXPECT_EQ(proxy.count("DELETE", "uploadId=old"), 1U);
+    EXPECT_EQ(proxy.count("DELETE"), 1U);
+  }
+  fs::remove(site.barman.home() / "main/.uploads-looked-at");
+  EXPECT_EQ(run_command(request).exit_code, 0);
+  EXPECT_EQ(proxy.count("DELETE", "uploadId=old"), 2U);
 }
 
 // The metadata of this host rules: what it does not know may need the WAL that nobody else needs.

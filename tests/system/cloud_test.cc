@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -354,6 +356,19 @@ TEST_F(Cloud, ExitCodesTellWhatWentWrong) {
   EXPECT_EQ(restore(unreachable), 2) << "a standby asks again";
 }
 
+// Of a cluster whose segments have 64 MiB: too large for one request.
+std::string large_segment(const std::string& name) {
+  constexpr std::uint32_t kSize = std::uint32_t{64} << 20U;
+  constexpr std::size_t kSizeAt = 32;
+  constexpr std::size_t kAddressAt = 8;
+  const std::uint64_t address = kSize * std::stoull(name.substr(16), nullptr, 16);
+  std::string content = wal_segment(name, "content");
+  std::memcpy(content.data() + kSizeAt, &kSize, sizeof(kSize));
+  std::memcpy(content.data() + kAddressAt, &address, sizeof(address));
+  content.resize(kSize, 'x');
+  return content;
+}
+
 // PostgreSQL takes exit codes for answers about the file, and stops when its command was ended by a
 // signal. Nothing half is left in either place.
 TEST_F(Cloud, SignalsEndTheProgramsForWal) {
@@ -381,7 +396,7 @@ TEST_F(Cloud, SignalsEndTheProgramsForWal) {
   proxy.reset();
   proxy.add({.method = "PUT", .target = "partNumber=2", .times = 100, .kind = Kind::stall});
   const std::string large = "000000010000000000000002";
-  write_text(place.path() / large, std::string(std::size_t{64} << 20U, 'x'));
+  write_text(place.path() / large, large_segment(large));
   BackgroundCommand archive(site.request_at(proxy.endpoint(), "barman-cloud-wal-archive",
                                             {(place.path() / large).string()}));
   ASSERT_TRUE(eventually([&] { return proxy.count("PUT", "partNumber=2") >= 1; }));
@@ -400,10 +415,20 @@ TEST_F(Cloud, WhatIsNoWalIsNotHandedOut) {
   const std::string second = "000000010000000000000002";
   write_text(place.path() / first, wal_segment(second, "content"));
   write_text(place.path() / second, wal_segment(second, "content"));
-  for (const std::string& name : {first, second}) {
-    const std::string path = (place.path() / name).string();
-    ASSERT_EQ(site.run("barman-cloud-wal-archive", {path}, {"--zstd"}).exit_code, 0);
-  }
+  const std::string path = (place.path() / first).string();
+  const CommandResult kept = site.run("barman-cloud-wal-archive", {path}, {"--zstd"});
+  EXPECT_EQ(kept.exit_code, 4);
+  EXPECT_THAT(kept.err, HasSubstr(first + "\" is not what its name says: "));
+  ASSERT_EQ(site.run("barman-cloud-wal-archive", {(place.path() / second).string()}, {"--zstd"})
+                .exit_code,
+            0);
+  // Barman's own program has archived it.
+  run_checked({.argv = {"zstd", "-q", path}});
+  run_checked({.argv = {"curl", "-sSf", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user",
+                        site.server().access_key() + ":" + site.server().secret_key(), "-T",
+                        path + ".zst", "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD",
+                        site.server().endpoint() + "/damaged/path/main/wals/0000000100000000/" +
+                            first + ".zst"}});
   // Called as PostgreSQL does, in a data directory.
   const fs::path data = place.path() / "data";
   fs::create_directories(data);

@@ -256,6 +256,14 @@ TEST_F(FaultyStore, MayThinkThatOurClockIsWrong) {
   EXPECT_THAT(error.message(), HasSubstr("RequestTimeTooSkewed"))
       << "the real store does not believe the other time";
   EXPECT_EQ(proxy_.count("PUT"), 2U);
+  // The answer to HEAD has no code: its time tells.
+  proxy_.reset();
+  proxy_.add({.method = "HEAD",
+              .kind = Kind::answer,
+              .text = "HTTP/1.1 403 Forbidden\r\nDate: Fri, 01 Jan 2010 00:00:00 GMT\r\n"
+                      "Content-Length: 0\r\n\r\n"});
+  EXPECT_THAT(error_of([&] { store_->check_bucket(); }).message(), HasSubstr("Permission denied"));
+  EXPECT_EQ(proxy_.count("HEAD"), 2U);
 }
 
 TEST_F(FaultyStore, MayCallTheTokenExpired) {
