@@ -108,6 +108,19 @@ std::optional<EntryKind> kind_of(const DirectoryHandle& directory, const dirent&
 
 }  // namespace
 
+bool is_directory_there(const fs::path& directory) {
+  struct stat status = {};
+  if (::stat(directory.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) return true;
+    errno = ENOTDIR;
+    fail(directory);
+  }
+  const int error_number = errno;
+  if (is_allowed(directory, IfAbsent::is_empty, error_number)) return false;
+  errno = error_number;
+  fail(directory);
+}
+
 std::vector<std::string> list_directory(const fs::path& directory, IfAbsent if_absent) {
   return list_names(open_directory(directory, if_absent), directory);
 }

@@ -17,6 +17,9 @@ namespace barman {
 // `or_other_is_empty` is for directories that belong to somebody else, who may have anything there.
 enum class IfAbsent { is_empty, or_other_is_empty, is_error };
 
+// False when there is nothing of that name; throws where listing it would, but looks at it only.
+bool is_directory_there(const std::filesystem::path& directory);
+
 // The names in it, ascending.
 std::vector<std::string> list_directory(const std::filesystem::path& directory,
                                         IfAbsent if_absent = IfAbsent::is_empty);

@@ -77,6 +77,15 @@ TEST_F(Directory, ThatIsNotThereIsEmptyOrAnError) {
   }
 }
 
+TEST_F(Directory, IsThereOrNotOrNobodyCanTell) {
+  EXPECT_TRUE(is_directory_there(path("a")));
+  EXPECT_TRUE(is_directory_there(path("to-a")));
+  EXPECT_FALSE(is_directory_there(path("missing")));
+  for (const char* const name : {"b", "b/below", "dangling", "loop", "link"}) {
+    EXPECT_THROW(is_directory_there(path(name)), SystemError) << name;
+  }
+}
+
 TEST_F(Directory, IsNotEmptyWhereSomethingElseHasItsName) {
   const auto error_of = [&](const char* name) {
     try {

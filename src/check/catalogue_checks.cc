@@ -359,7 +359,7 @@ void check_wal_archive(const CheckRun& run) {
     if (wal_archive::WalArchive(server).is_empty()) provoke_wal(run);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    return run.fail("WAL archive", error.describe());
+    return run.fail("WAL archive", error);
   }
   if (wal_archive::WalArchive(server).is_empty())
     run.fail("WAL archive", "please make sure WAL shipping is setup");

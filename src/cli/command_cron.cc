@@ -64,6 +64,7 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
   if (!config.active)
     return wal_transfer::stop_receiver_of_inactive_server(server, context.reporter);
   catalogue::BackupListReader backups(server.catalogue());
+  std::string trouble;
   try {
     // Of a new server; what lacks in an old one is made when it is needed.
     if (!find_status(config.backup_directory)) server.create_directories();
@@ -73,9 +74,15 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
     const Error error = as_error(any);
     if (error.kind() == ErrorKind::interrupted) throw;
     report_trouble(context, config.name, error);
+    trouble = error.describe();
   }
-  backup::enforce_retention(server, backups, context.reporter);
-  backup::remove_unlocked_wal(server, backups, context.reporter);
+  try {
+    backup::enforce_retention(server, backups, context.reporter);
+    backup::remove_unlocked_wal(server, backups, context.reporter);
+  } catch (const Error& error) {  // The same directory that cannot be read is told once.
+    if (error.kind() == ErrorKind::interrupted || error.describe() != trouble) throw;
+    return;
+  }
   if (context.arguments.is_set("remove_failed"))
     doctor::remove_superseded_failures(server, context.reporter);
 }
