@@ -281,6 +281,7 @@ std::string end_words(const WalReading& reading, const RecoveryTarget& target) {
   std::string text = "the end of the backup";
   if (!target.immediate)
     text = "LSN " + wal::format_lsn(reading.target_record.value_or(reading.end));
+  if (target.name && reading.target_record) text += ", the first restore point of that name,";
   if (target.immediate || !reading.last_transaction_end) return text;
   return text + fmt::format(" (the last transaction up to there ended at {})",
                             shown_time(*reading.last_transaction_end));

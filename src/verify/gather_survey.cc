@@ -253,7 +253,9 @@ void add_received(const catalogue::CatalogueLocations& locations, SurveyFacts& f
       add_received(directory, facts);
     } catch (const SystemError& error) {
       facts.stopped_wal.push_back(
-          {.object = "received WAL", .reason = error.describe(), .next_step = error.hint()});
+          {.object = "received WAL",
+           .reason = error.describe(),
+           .next_step = error.hint().empty() ? "Look at that directory." : error.hint()});
     }
   }
 }
@@ -280,8 +282,9 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
     }
   }
   facts.minimal_wal = catalogue::list_minimal_wal(locations.backup_directory);
-  add_archive(server, facts);
+  // In this order nothing is overlooked that is archived meanwhile.
   add_received(locations, facts);
+  add_archive(server, facts);
   facts.branches = wal_archive::read_branches(server, facts.segment_size);
   for (BackupInfo& info : list.backups) {
     SurveyedBackup backup = {.info = std::move(info)};
