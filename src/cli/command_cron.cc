@@ -109,6 +109,10 @@ void run_for_all_servers(CommandContext& context) {
     const config::ServerConfig& config = *context.configuration.find_server(name);
     if (config.active && config.disabled) {
       context.reporter.info("Skipping temporarily disabled server '" + name + "'");
+      for (const std::string& reason : config.messages) {
+        context.reporter.warning(fmt::format(
+            "nothing is done for server '{}', neither WAL nor retention: {}", name, reason));
+      }
       continue;
     }
     const log::ServerScope scope(name);
