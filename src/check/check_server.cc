@@ -84,9 +84,12 @@ void run_checks(const server::Server& server, std::chrono::seconds limit, Effect
     const char* label;  // of what ends it
     void (*run)(const CheckRun&);
   };
-  for (const Step& step : {Step{"WAL archive", &check_wal_archive}, {"WAL queue", &check_queues},
-                           {"PostgreSQL", &check_postgres}, {"catalogue", &check_catalogue},
-                           {"ssh", &check_ssh}, {"WAL receiver", &check_clients_and_identity},
+  for (const Step& step : {Step{"WAL archive", &check_wal_archive},
+                           {"WAL queue", &check_queues},
+                           {"PostgreSQL", &check_postgres},
+                           {"catalogue", &check_catalogue},
+                           {"ssh", &check_ssh},
+                           {"WAL receiver", &check_clients_and_identity},
                            {"WAL delivery", &check_wal_delivery},
                            {"archiver errors", &check_archiver_errors},
                            {"last runs", &check_last_reasons}}) {

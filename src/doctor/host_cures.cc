@@ -86,9 +86,10 @@ std::vector<Cure> directory_cures(const CheckResult& failure, const Site& site) 
   std::vector<std::string> lines;
   for (const server::DirectoryProblem& problem : site.directories) {
     if (problem.defect == server::DirectoryDefect::read_only) {
-      lines.push_back(fmt::format("mount -o remount,rw \"$(findmnt -n -o TARGET -T {})\"   # if "
-                                  "'dmesg' tells of no damaged disk",
-                                  problem.path));
+      lines.push_back(
+          fmt::format("mount -o remount,rw \"$(findmnt -n -o TARGET -T {})\"   # if "
+                      "'dmesg' tells of no damaged disk",
+                      problem.path));
       continue;
     }
     if (problem.defect == server::DirectoryDefect::forbidden) {
