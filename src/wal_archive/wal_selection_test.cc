@@ -135,7 +135,7 @@ TEST(WalSelection, FindsWhatIsMissing) {
   WalSelectionRequest request = request_for(spans);
   const auto before_received = [&] {
     return select_wal({entry("000000010000000000000002"), entry("000000010000000000000003")},
-                      {received("000000010000000000000005.partial")}, request)
+                      {{.path = "/s/000000010000000000000005.partial", .size_bytes = 1}}, request)
         .first_gap;
   };
   request.partial_files = PartialFiles::skip;
