@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/hint.h"
 
 namespace barman {
 namespace fs = std::filesystem;
@@ -22,19 +23,41 @@ struct CloseDirectory {
 };
 using DirectoryHandle = std::unique_ptr<DIR, CloseDirectory>;
 
-[[noreturn]] void fail(const fs::path& path) {
-  throw_errno("cannot read directory \"" + path.string() + "\"");
+bool is_link(const fs::path& path) {
+  struct stat status = {};
+  return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
 }
 
-bool is_absence(int error_number) { return error_number == ENOENT || error_number == ENOTDIR; }
+[[noreturn]] void fail(const fs::path& path) {
+  const int error_number = errno;
+  const std::string message = "cannot read directory \"" + path.string() + "\"";
+  if (error_number == ENOENT && is_link(path)) {
+    throw SystemError(error_number, message + ", a symbolic link that leads nowhere",
+                      kHintOfLostLink);
+  }
+  throw SystemError(error_number, message);
+}
+
+bool is_allowed(const fs::path& path, IfAbsent if_absent, int error_number) {
+  switch (if_absent) {
+    case IfAbsent::is_empty:
+      return error_number == ENOENT && !is_link(path);
+    case IfAbsent::or_other_is_empty:
+      return error_number == ENOENT || error_number == ENOTDIR;
+    case IfAbsent::is_error:
+      return false;
+  }
+  return false;
+}
 
 // nullptr when there is none.
 DirectoryHandle open_directory(const fs::path& path, IfAbsent if_absent) {
   DirectoryHandle directory(::opendir(path.c_str()));
-  const bool is_fine =
-      directory != nullptr || (is_absence(errno) && if_absent == IfAbsent::is_empty);
-  if (!is_fine) fail(path);
-  return directory;
+  if (directory != nullptr) return directory;
+  const int error_number = errno;
+  if (is_allowed(path, if_absent, error_number)) return nullptr;
+  errno = error_number;
+  fail(path);
 }
 
 // Without a handle there is nothing.
@@ -84,6 +107,19 @@ std::optional<EntryKind> kind_of(const DirectoryHandle& directory, const dirent&
 }
 
 }  // namespace
+
+bool is_directory_there(const fs::path& directory) {
+  struct stat status = {};
+  if (::stat(directory.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) return true;
+    errno = ENOTDIR;
+    fail(directory);
+  }
+  const int error_number = errno;
+  if (is_allowed(directory, IfAbsent::is_empty, error_number)) return false;
+  errno = error_number;
+  fail(directory);
+}
 
 std::vector<std::string> list_directory(const fs::path& directory, IfAbsent if_absent) {
   return list_names(open_directory(directory, if_absent), directory);

@@ -12,8 +12,13 @@
 
 namespace barman {
 
-// What it means that there is no such directory, or something else has its name.
-enum class IfAbsent { is_empty, is_error };
+// What it means that there is no such directory. With `is_empty`, something else that has its name,
+// and a link that leads nowhere, are errors all the same: something was there, or is elsewhere.
+// `or_other_is_empty` is for directories that belong to somebody else, who may have anything there.
+enum class IfAbsent { is_empty, or_other_is_empty, is_error };
+
+// False when there is nothing of that name; throws where listing it would, but looks at it only.
+bool is_directory_there(const std::filesystem::path& directory);
 
 // The names in it, ascending.
 std::vector<std::string> list_directory(const std::filesystem::path& directory,

@@ -68,12 +68,37 @@ TEST_F(Directory, HasEntriesOfFourKinds) {
 }
 
 TEST_F(Directory, ThatIsNotThereIsEmptyOrAnError) {
+  EXPECT_THAT(list_directory(path("missing")), IsEmpty());
+  EXPECT_THAT(list_entries(path("missing")), IsEmpty());
   for (const char* const name : {"missing", "b", "b/below", "dangling"}) {
-    EXPECT_THAT(list_directory(path(name)), IsEmpty()) << name;
-    EXPECT_THAT(list_entries(path(name)), IsEmpty()) << name;
+    EXPECT_THAT(list_directory(path(name), IfAbsent::or_other_is_empty), IsEmpty()) << name;
     EXPECT_THROW(list_directory(path(name), IfAbsent::is_error), SystemError) << name;
     EXPECT_THROW(list_entries(path(name), IfAbsent::is_error), SystemError) << name;
   }
+}
+
+TEST_F(Directory, IsThereOrNotOrNobodyCanTell) {
+  EXPECT_TRUE(is_directory_there(path("a")));
+  EXPECT_TRUE(is_directory_there(path("to-a")));
+  EXPECT_FALSE(is_directory_there(path("missing")));
+  for (const char* const name : {"b", "b/below", "dangling", "loop", "link"}) {
+    EXPECT_THROW(is_directory_there(path(name)), SystemError) << name;
+  }
+}
+
+TEST_F(Directory, IsNotEmptyWhereSomethingElseHasItsName) {
+  const auto error_of = [&](const char* name) {
+    try {
+      list_directory(path(name));
+    } catch (const SystemError& error) {
+      return error.describe_with_hint();
+    }
+    return std::string("empty");
+  };
+  EXPECT_THAT(error_of("b"), HasSubstr("b\": Not a directory\nHINT: A part of that path is no"));
+  EXPECT_THAT(error_of("b/below"), HasSubstr("b/below\": Not a directory\nHINT: "));
+  EXPECT_THAT(error_of("dangling"), HasSubstr("dangling\", a symbolic link that leads nowhere: No "
+                                              "such file or directory\nHINT: Is the disk mounted"));
 }
 
 TEST_F(Directory, ThatCannotBeReadIsNeverEmpty) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/hint.h"
 
 namespace barman {
 namespace fs = std::filesystem;
@@ -80,8 +81,15 @@ void make_directories(const fs::path& path, mode_t mode) {
   }
   if (error_number == 0) return sync_directory(directory_of(path));
   struct stat status = {};
-  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return;
+  const bool leads_somewhere = ::stat(path.c_str(), &status) == 0;
+  if (leads_somewhere && S_ISDIR(status.st_mode)) return;
   if (error_number == EEXIST) {
+    if (!leads_somewhere) {
+      throw Error(ErrorKind::conflict,
+                  "cannot create directory \"" + path.string() +
+                      "\": a symbolic link that leads nowhere has that name",
+                  kHintOfLostLink);
+    }
     throw Error(ErrorKind::conflict,
                 "cannot create directory \"" + path.string() + "\": something else has that name",
                 "Look at who has put it there, and move it away.");

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/hint.h"
 
@@ -30,6 +31,11 @@ std::string next_step_of(int error_number) {
       return "Free space or inodes there (the quota counts, too), or enlarge it; then do it again.";
     case EROFS:
       return "Find out why it is read-only (a damaged disk? 'dmesg' tells), and make it writable.";
+    case EACCES:
+      return "Run it as the user whose files these are, or give this one ('id -un') the right: "
+             "'namei -l' with that path shows whose each part of it is.";
+    case ENOTDIR:
+      return "A part of that path is no directory: look at who has put it there, and move it away.";
     case EIO:
       return "Look at the disk, or the network that it is behind: 'dmesg' tells more.";
     default:
@@ -69,8 +75,10 @@ std::string errno_text(int error_number) {
 }
 
 SystemError::SystemError(int error_number, const std::string& message)
-    : Error(kind_of(error_number), message + ": " + errno_text(error_number),
-            next_step_of(error_number)),
+    : SystemError(error_number, message, next_step_of(error_number)) {}
+
+SystemError::SystemError(int error_number, const std::string& message, std::string hint)
+    : Error(kind_of(error_number), message + ": " + errno_text(error_number), std::move(hint)),
       error_number_(error_number) {}
 
 void throw_errno(const std::string& message) {

@@ -57,10 +57,12 @@ class Error : public std::exception {
   std::vector<std::string> context_;
 };
 
-// A failed system call: "<message>: <strerror>". A full, read-only or failing disk brings its hint.
+// A failed system call: "<message>: <strerror>". A full, read-only or failing disk, what this user
+// may not do, and a file in the place of a directory bring their hints.
 class SystemError : public Error {
  public:
   SystemError(int error_number, const std::string& message);
+  SystemError(int error_number, const std::string& message, std::string hint);
   int error_number() const noexcept { return error_number_; }
 
  private:

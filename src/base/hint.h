@@ -6,6 +6,10 @@
 
 namespace barman {
 
+// What to do about a symbolic link that leads nowhere.
+constexpr const char* kHintOfLostLink =
+    "Is the disk mounted that it leads to? 'ls -l' with that path shows where.";
+
 // "<message>\nHINT: <hint>"; without a hint the message alone.
 std::string with_hint(std::string message, std::string_view hint);
 // The same for where there is room for one text only: "<message>. <hint>".

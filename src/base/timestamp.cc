@@ -419,9 +419,16 @@ std::optional<ParsedTimestamp> parse_timestamp(std::string_view text) {
   return to_timestamp(*fields);
 }
 
+// Also "time zone XYZ on this host".
 std::string find_wrong_part(std::string_view text) {
   const std::optional<Fields> fields = parse_fields(text);
-  return fields ? wrong_part(*fields) : std::string();
+  if (!fields) return "";
+  std::string wrong = wrong_part(*fields);
+  const bool has_zone = !fields->zone.empty();
+  if (wrong.empty() && has_zone && !find_offset_of(fields->zone, clock_seconds(*fields))) {
+    wrong = fmt::format("time zone {} on this host", to_upper(fields->zone));
+  }
+  return wrong;
 }
 
 }  // namespace barman

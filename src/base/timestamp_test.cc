@@ -110,6 +110,8 @@ TEST(FindWrongPart, NamesIt) {
   EXPECT_EQ(find_wrong_part("2026-02-03 5:61"), "minute 61");
   EXPECT_EQ(find_wrong_part("Nov 31 2026 1:43"), "day 31 of month 11");
   EXPECT_EQ(find_wrong_part("2026-02-03 5:31"), "");
+  EXPECT_EQ(find_wrong_part("2026-02-03 5:31 XYZ"), "time zone XYZ on this host");
+  EXPECT_EQ(find_wrong_part("2026-02-03 5:31 UTC"), "");
   EXPECT_EQ(find_wrong_part("yesterday"), "");
 }
 

@@ -53,16 +53,6 @@ void remove_copy(const fs::path& path) {
   }
 }
 
-// The names in a directory of the catalogue, none when there is none. A file in its place is no
-// catalogue without backups.
-std::vector<std::string> list_names(const fs::path& directory) {
-  const auto status = find_status(directory);
-  if (status && !S_ISDIR(status->st_mode)) {
-    throw SystemError(ENOTDIR, "cannot read directory \"" + directory.string() + "\"");
-  }
-  return list_directory(directory);
-}
-
 // Also true for a link to nowhere.
 bool is_named(const fs::path& path) { return find_status(path, Links::refuse).has_value(); }
 
@@ -134,12 +124,12 @@ std::string_view keep_text(KeepTarget target) {
 
 std::map<BackupId, fs::path> Catalogue::list_info_paths() const {
   std::map<BackupId, fs::path> paths;
-  for (const std::string& name : list_names(locations_.meta_directory)) {
+  for (const std::string& name : list_directory(locations_.meta_directory)) {
     if (const std::optional<BackupId> id = id_before(name, kInfoSuffix)) {
       paths[*id] = new_info_path(*id);
     }
   }
-  for (const std::string& name : list_names(locations_.basebackups_directory)) {
+  for (const std::string& name : list_directory(locations_.basebackups_directory)) {
     const std::optional<BackupId> id = parse_backup_id(name);
     if (!id || paths.contains(*id)) continue;
     // The new place once more: save() may have moved it there after that was listed.
@@ -203,8 +193,13 @@ const BackupList& BackupListReader::read() {
   return list_;
 }
 
+void Catalogue::require_metadata() const {
+  static_cast<void>(is_directory_there(locations_.meta_directory));
+}
+
 std::optional<BackupInfo> Catalogue::find_backup(const BackupId& id) const {
   if (reads_bucket()) return bucket()->find(id);
+  require_metadata();
   const fs::path path = backup_info_path(id);
   const std::optional<std::string> text = find_and_read_file(path);
   if (!text) return std::nullopt;
@@ -238,7 +233,7 @@ BackupId Catalogue::make_next_id(Timestamp now) const {
   const BackupId by_clock = make_backup_id(now);
   std::optional<BackupId> last;
   for (const auto& [id, path] : list_info_paths()) last = id;
-  for (const std::string& name : list_names(locations_.basebackups_directory)) {
+  for (const std::string& name : list_directory(locations_.basebackups_directory)) {
     std::optional<BackupId> id = parse_backup_id(name);
     if (id && (!last || *last < *id)) last = std::move(id);
   }
@@ -365,13 +360,13 @@ Annotations Catalogue::list_local_annotations() const {
   std::set<BackupId> with_keep;
   Annotations annotations;
   if (locations_.has_local_backups) annotations.directories.emplace();
-  for (const std::string& name : list_names(locations_.meta_directory)) {
+  for (const std::string& name : list_directory(locations_.meta_directory)) {
     if (const auto id = id_before(name, "-" + std::string(kKeepKey))) with_keep.insert(*id);
     if (const auto id = id_before(name, "-" + std::string(kDeleteKey))) {
       annotations.being_deleted.insert(*id);
     }
   }
-  const std::vector<std::string> names = list_names(locations_.basebackups_directory);
+  const std::vector<std::string> names = list_directory(locations_.basebackups_directory);
   const Fd base = names.empty() ? Fd() : open_file(locations_.basebackups_directory, O_RDONLY);
   for (const std::string& name : names) {
     const std::optional<BackupId> id = parse_backup_id(name);
@@ -425,6 +420,7 @@ void Catalogue::remove_keep(const BackupId& id) const {
 }
 
 bool Catalogue::is_being_deleted(const BackupId& id) const {
+  require_metadata();
   return is_present(annotation_path(id, kDeleteKey)) ||
          is_present(old_annotation_path(id, kDeleteKey));
 }
@@ -489,6 +485,7 @@ fs::path Catalogue::old_annotation_path(const BackupId& id, std::string_view key
 
 std::optional<std::string> Catalogue::find_annotation(const BackupId& id,
                                                       std::string_view key) const {
+  require_metadata();
   if (std::optional<std::string> value = find_and_read_file(annotation_path(id, key))) {
     return value;
   }

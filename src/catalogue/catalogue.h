@@ -238,6 +238,8 @@ class Catalogue {
   std::filesystem::path old_info_path(const BackupId& id) const;
   std::filesystem::path annotation_path(const BackupId& id, std::string_view key) const;
   std::filesystem::path old_annotation_path(const BackupId& id, std::string_view key) const;
+  // Nothing is absent from a place that cannot be looked into.
+  void require_metadata() const;
   std::optional<std::string> find_annotation(const BackupId& id, std::string_view key) const;
   void write_annotation(const BackupId& id, std::string_view key, std::string_view value) const;
   void remove_annotation(const BackupId& id, std::string_view key) const;

@@ -161,6 +161,23 @@ TEST_F(CatalogueTest, KeepsInBothPlaces) {
   EXPECT_EQ(catalogue_.find_keep(id), std::nullopt);
 }
 
+// A disk that is not mounted, behind a link; or a file that somebody has put there.
+TEST_F(CatalogueTest, NothingIsAbsentFromAPlaceThatCannotBeLookedInto) {
+  const BackupId id{"20261101T000000"};
+  fs::remove_all(root() / "meta");
+  const auto expect_errors = [&] {
+    EXPECT_THROW(catalogue_.find_keep(id), SystemError);
+    EXPECT_THROW(catalogue_.find_backup(id), SystemError);
+    EXPECT_THROW(static_cast<void>(catalogue_.is_being_deleted(id)), SystemError);
+    EXPECT_THROW(catalogue_.list_backups(), SystemError);
+  };
+  fs::create_directory_symlink("/nowhere/at/all", root() / "meta");
+  expect_errors();
+  fs::remove(root() / "meta");
+  put_file(root() / "meta", "x");
+  expect_errors();
+}
+
 TEST_F(CatalogueTest, PathsFollowTheLayout) {
   const BackupId id{"20261101T000000"};
   EXPECT_EQ(catalogue_.data_directory(id), root() / "base/20261101T000000/data");

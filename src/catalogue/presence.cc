@@ -96,25 +96,25 @@ std::optional<Error> judge(const CatalogueLocations& locations, const NotePlaces
   if (is_catalogue(locations)) return std::nullopt;
   const fs::path& directory = locations.backup_directory;
   const bool exists = is_there_as_directory(directory);
+  const std::string_view state = exists                   ? "holds no catalogue"
+                                 : find_status(directory) ? "is no directory"
+                                                          : "is not there";
   const Notes notes = find_notes(locations, places);
   if (!notes.paths.empty()) {
-    return absent(locations,
-                  fmt::format("{}, and held a catalogue at {}",
-                              exists ? "holds no catalogue" : "is not there", notes.time),
+    return absent(locations, fmt::format("{}, and held a catalogue at {}", state, notes.time),
                   fmt::format("Is its disk mounted? If the catalogue was removed on purpose, let "
                               "barman forget it: rm \"{}\"",
                               join(notes.paths, "\" \"")));
   }
   if (const std::string mount = find_unmounted_here(directory); !mount.empty()) {
     return absent(locations,
-                  fmt::format("{}, and \"{}\" of /etc/fstab is not mounted",
-                              exists ? "holds no catalogue" : "is not there", mount),
+                  fmt::format("{}, and \"{}\" of /etc/fstab is not mounted", state, mount),
                   fmt::format("Mount its disk: mount \"{}\"", mount));
   }
   // A second host needs nothing here of backups that live in a bucket.
   if (!locations.has_local_backups) return std::nullopt;
   if (exists || new_catalogue != NewCatalogue::is_error) return std::nullopt;
-  return absent(locations, "is not there",
+  return absent(locations, state,
                 fmt::format("Is its disk mounted? For a new server, \"barman check {}\" makes it.",
                             locations.server_name));
 }

@@ -169,18 +169,23 @@ void check_histories(const CheckRun& run, const CatalogueFacts& facts) {
 
 void check_directories(const CheckRun& run) {
   if (run.server.config().disabled) return;
-  if (run.effects == Effects::none) {
-    const auto problems = server::find_directory_problems(run.server.config());
-    if (problems.empty()) return run.pass("directories");
-    return run.fail("directories",
-                    fmt::format("\"{}\" {}", problems.front().path, problems.front().reason));
-  }
   try {
-    run.server.create_directories();
-    run.pass("directories");
+    if (run.effects == Effects::allowed) run.server.create_directories();
   } catch (const Error& error) {
-    run.fail("directories", error.describe());
+    return run.fail("directories", error);
   }
+  const auto problems = server::find_directory_problems(run.server.config());
+  if (problems.empty()) return run.pass("directories");
+  const auto is_gone = [](const server::DirectoryProblem& problem) {
+    return problem.defect == server::DirectoryDefect::absent ||
+           problem.defect == server::DirectoryDefect::other_kind;
+  };
+  const auto gone = std::find_if(problems.begin(), problems.end(), is_gone);
+  const server::DirectoryProblem& told = gone == problems.end() ? problems.front() : *gone;
+  const std::string text = fmt::format("\"{}\" {}", told.path, told.reason);
+  if (gone != problems.end()) return run.fail("directories", text);
+  // A backup needs some of them only, and tells what it cannot write.
+  run.fail_uncritically("directories", text);
 }
 
 void check_retention(const CheckRun& run) {
@@ -191,6 +196,21 @@ void check_retention(const CheckRun& run) {
   }
 }
 
+// Clocks of two hosts are not the same.
+constexpr double kClockTolerance = 600;
+
+// What a clock that was wrong has dated into the future hides for how long nothing has come.
+std::string age_text(double seconds) {
+  if (seconds >= 0) return human_duration(seconds);
+  if (seconds >= -kClockTolerance) return human_duration(0);
+  return fmt::format("unknown, its time is {} ahead of this host's clock: one of them is wrong",
+                     human_duration(-seconds));
+}
+
+bool is_within(double seconds, const config::Interval& limit) {
+  return seconds >= -kClockTolerance && seconds <= static_cast<double>(limit.seconds());
+}
+
 void check_backup_age(const CheckRun& run, const CatalogueFacts& facts) {
   const std::string label = "backup maximum age";
   const auto& limit = run.server.config().last_backup_maximum_age;
@@ -199,8 +219,8 @@ void check_backup_age(const CheckRun& run, const CatalogueFacts& facts) {
   bool ok = false;
   if (facts.last != nullptr && facts.last->end_time) {
     const double seconds = run.server.clock().now().as_double() - facts.last->end_time->as_double();
-    age = "latest backup age: " + human_duration(seconds);
-    ok = seconds <= static_cast<double>(limit->seconds());
+    age = "latest backup age: " + age_text(seconds);
+    ok = is_within(seconds, *limit);
   }
   const std::string hint = "interval provided: " + limit->human_text() + ", " + age;
   if (ok) return run.pass(label, hint);
@@ -229,8 +249,8 @@ void check_wal_age(const CheckRun& run, const wal_archive::WalStatistics* statis
   }
   const double seconds = run.server.clock().now().as_double() - statistics->last->mtime;
   const std::string hint =
-      "interval provided: " + limit->human_text() + ", latest wal age: " + human_duration(seconds);
-  if (seconds <= static_cast<double>(limit->seconds())) return run.pass(label, hint);
+      "interval provided: " + limit->human_text() + ", latest wal age: " + age_text(seconds);
+  if (is_within(seconds, *limit)) return run.pass(label, hint);
   run.fail_uncritically(label, hint);
 }
 
@@ -339,7 +359,7 @@ void check_wal_archive(const CheckRun& run) {
     if (wal_archive::WalArchive(server).is_empty()) provoke_wal(run);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
-    return run.fail("WAL archive", error.describe());
+    return run.fail("WAL archive", error);
   }
   if (wal_archive::WalArchive(server).is_empty())
     run.fail("WAL archive", "please make sure WAL shipping is setup");
@@ -392,16 +412,15 @@ void check_queues(const CheckRun& run) {
 
 namespace {
 
-// nullopt, with its row, when a bucket cannot tell them.
+// nullopt, with its row, when the catalogue or its bucket cannot tell them.
 std::optional<CatalogueFacts> gather_or_fail(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
   try {
     return gather(run.server);
   } catch (const Error& error) {
-    const bool has_bucket = config.has_cloud_basebackups() || config.has_cloud_wals();
-    if (!has_bucket || error.kind() == ErrorKind::interrupted) throw;
-    check_cloud_storage(run, "");
-    run.fail("readable backups", error.describe());
+    if (error.kind() == ErrorKind::interrupted) throw;
+    if (config.has_cloud_basebackups() || config.has_cloud_wals()) check_cloud_storage(run, "");
+    run.fail("readable backups", error);
     return std::nullopt;
   }
 }

@@ -1,5 +1,7 @@
 #include "check/check_server.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/hint.h"
 #include "base/log.h"
@@ -78,12 +80,27 @@ void run_checks(const server::Server& server, std::chrono::seconds limit, Effect
                      .effects = effects,
                      .messages = messages,
                      .on_result = on_result};
-  using Step = void (*)(const CheckRun&);
-  for (const Step step : {&check_wal_archive, &check_queues, &check_postgres, &check_catalogue,
-                          &check_ssh, &check_clients_and_identity, &check_wal_delivery,
-                          &check_archiver_errors, &check_last_reasons}) {
+  struct Step {
+    const char* label;  // of what ends it
+    void (*run)(const CheckRun&);
+  };
+  for (const Step& step : {Step{"WAL archive", &check_wal_archive},
+                           {"WAL queue", &check_queues},
+                           {"PostgreSQL", &check_postgres},
+                           {"catalogue", &check_catalogue},
+                           {"ssh", &check_ssh},
+                           {"WAL receiver", &check_clients_and_identity},
+                           {"WAL delivery", &check_wal_delivery},
+                           {"archiver errors", &check_archiver_errors},
+                           {"last runs", &check_last_reasons}}) {
     if (deadline.has_passed()) break;
-    step(run);
+    // A question without an answer is a row, and the others are still asked.
+    try {
+      step.run(run);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      run.fail(step.label, error);
+    }
   }
   if (deadline.has_passed()) run.fail("check timeout", "barman check command timed out");
 }
@@ -140,22 +157,20 @@ std::vector<CheckResult> look_for_failures(const server::Server& server,
 
 SizeFacts measure_last_backup(const server::Server& server) {
   SizeFacts facts;
-  const std::vector<catalogue::BackupInfo> backups = server.catalogue().list_backups().backups;
-  const catalogue::BackupInfo* last = nullptr;
-  for (const catalogue::BackupInfo& backup : backups) {
-    if (backup.is_copy_done()) last = &backup;
-  }
-  if (last == nullptr) return facts;
-  facts.backup_size_bytes = static_cast<std::uint64_t>(last->size.value_or(0));
   try {
+    const std::vector<catalogue::BackupInfo> backups = server.catalogue().list_backups().backups;
+    const auto last = std::find_if(backups.rbegin(), backups.rend(),
+                                   [](const auto& backup) { return backup.is_copy_done(); });
+    if (last == backups.rend()) return facts;
+    facts.backup_size_bytes = static_cast<std::uint64_t>(last->size.value_or(0));
     const wal_archive::WalIndex index = wal_archive::WalArchive(server).index();
     facts.wal_size_bytes =
         wal_archive::wal_statistics_of(
             backups, last->id,
             [&](const wal_archive::WalIndexVisitor& visitor) { index.for_each(visitor); })
             .wal_until_next_size;
-  } catch (const Error& error) {  // A damaged index is an item of check.
-    if (error.kind() != ErrorKind::corrupt) throw;
+  } catch (const Error& error) {  // What cannot be read is a row of check.
+    if (error.kind() == ErrorKind::interrupted) throw;
   }
   return facts;
 }

@@ -52,10 +52,15 @@ class GatedMessages final : public Messages {
   const Gate& gate_;
 };
 
-// For people; "" when nobody can tell.
+// For people; "" when nobody can tell: what cannot be read is a row of check.
 std::string space_text(const server::Server& server) {
-  const auto space = facts::find_disk_space(server, server.catalogue().list_backups().backups);
-  return space ? facts::describe_space(*space) : std::string();
+  try {
+    const auto space = facts::find_disk_space(server, server.catalogue().list_backups().backups);
+    return space ? facts::describe_space(*space) : std::string();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return "";
+  }
 }
 
 // Programs read the hints of Barman. A new server has nothing to ship before its first switch.

@@ -65,6 +65,7 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
   if (!config.active)
     return wal_transfer::stop_receiver_of_inactive_server(server, context.reporter);
   catalogue::BackupListReader backups(server.catalogue());
+  std::string trouble;
   try {
     // Of a new server; what lacks in an old one is made when it is needed.
     if (!find_status(config.backup_directory)) server.create_directories();
@@ -74,9 +75,15 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
     const Error error = as_error(any);
     if (error.kind() == ErrorKind::interrupted) throw;
     report_trouble(context, config.name, error);
+    trouble = error.describe();
   }
-  backup::enforce_retention(server, backups, context.reporter);
-  backup::remove_unlocked_wal(server, backups, context.reporter);
+  try {
+    backup::enforce_retention(server, backups, context.reporter);
+    backup::remove_unlocked_wal(server, backups, context.reporter);
+  } catch (const Error& error) {  // The same directory that cannot be read is told once.
+    if (error.kind() == ErrorKind::interrupted || error.describe() != trouble) throw;
+    return;
+  }
   if (!config.is_passive()) backup::abort_old_wal_uploads_daily(server);
   if (context.arguments.is_set("remove_failed"))
     doctor::remove_superseded_failures(server, context.reporter);
@@ -104,6 +111,10 @@ void run_for_all_servers(CommandContext& context) {
     const config::ServerConfig& config = *context.configuration.find_server(name);
     if (config.active && config.disabled) {
       context.reporter.info("Skipping temporarily disabled server '" + name + "'");
+      for (const std::string& reason : config.messages) {
+        context.reporter.warning(fmt::format(
+            "nothing is done for server '{}', neither WAL nor retention: {}", name, reason));
+      }
       continue;
     }
     const log::ServerScope scope(name);

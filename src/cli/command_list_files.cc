@@ -15,6 +15,7 @@
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
 #include "facts/backup_facts.h"
+#include "stored/restorable.h"
 #include "wal_archive/wal_archive.h"
 #include "wal_archive/wal_check.h"
 #include "wal_archive/wal_listing.h"
@@ -56,25 +57,36 @@ void list_wals(CommandContext& context, const server::Server& server,
   }
 }
 
+// A backup that failed before its copy began has metadata only; that another one has lost its files
+// is an error, not a short list.
+void require_nothing(const server::Server& server, const catalogue::BackupInfo& backup) {
+  if (!backup.is_copy_done() || backup.type() == catalogue::BackupType::snapshot) return;
+  stored::require_files(server.catalogue(), backup);
+}
+
 // As "s3://bucket/path/main/base/ID/data.tar".
-void list_objects(CommandContext& context, const catalogue::CloudCatalogue& bucket,
-                  const std::string& place, const catalogue::BackupId& id) {
-  bucket.storage().list(bucket.layout().backup_prefix(id), [&](const storage::ObjectFacts& object) {
-    context.reporter.info_unlogged(fmt::format("{}/{}", place, object.key));
-  });
+void list_objects(CommandContext& context, const server::Server& server,
+                  const catalogue::CloudCatalogue& bucket, const catalogue::BackupInfo& backup) {
+  const std::string place = server.locations().basebackups_directory.string();
+  bool is_empty = true;
+  bucket.storage().list(bucket.layout().backup_prefix(backup.id),
+                        [&](const storage::ObjectFacts& object) {
+                          is_empty = false;
+                          context.reporter.info_unlogged(fmt::format("{}/{}", place, object.key));
+                        });
+  if (is_empty) require_nothing(server, backup);
 }
 
 void list_data(CommandContext& context, const server::Server& server,
-               const catalogue::BackupId& id) {
+               const catalogue::BackupInfo& backup) {
   if (const auto bucket = server.catalogue().bucket()) {
-    return list_objects(context, *bucket, server.locations().basebackups_directory.string(), id);
+    return list_objects(context, server, *bucket, backup);
   }
   const auto empty_directories = context.arguments.is_set("list_empty_directories")
                                      ? catalogue::EmptyDirectories::list
                                      : catalogue::EmptyDirectories::leave_out;
-  const fs::path directory = server.catalogue().base_directory(id);
-  // A backup that failed before its copy began has metadata only.
-  if (!find_status(directory, Links::refuse)) return;
+  const fs::path directory = server.catalogue().base_directory(backup.id);
+  if (!find_status(directory, Links::refuse)) return require_nothing(server, backup);
   catalogue::visit_files(directory, empty_directories, [&](const fs::path& path) {
     context.interrupt.throw_if_requested();
     context.reporter.info_unlogged(path.string());
@@ -89,7 +101,7 @@ void run_list_files(CommandContext& context) {
   const server::Server server = make_server(context, *config);
   const std::string& target = context.arguments.get("target");
   const catalogue::BackupInfo backup = select_backup(context, server);
-  if (target != "wal") list_data(context, server, backup.id);
+  if (target != "wal") list_data(context, server, backup);
   if (target == "standalone") list_wals(context, server, wal_archive::required_segments(backup));
   if (target == "wal" || target == "full") {
     const std::vector<catalogue::BackupInfo> backups =

@@ -175,8 +175,8 @@ std::optional<std::string> value_problem(ValueKind kind, std::span<const std::st
     case ValueKind::positive:
       return integer_problem(value, 1);
     case ValueKind::timeline:
-      if (value == "current" || value == "latest") return std::nullopt;
-      return integer_problem(value, 1);
+      if (value == "current" || value == "latest" || !integer_problem(value, 1)) return {};
+      return *integer_problem(value, 1) + " (give a number, 'current' or 'latest')";
     case ValueKind::backup_name:
       return backup_name_problem(value);
     case ValueKind::absolute_path:

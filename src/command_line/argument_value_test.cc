@@ -13,8 +13,10 @@ TEST(ArgumentValue, ChecksTimelines) {
   EXPECT_EQ(problem(ValueKind::timeline, "current"), "");
   EXPECT_EQ(problem(ValueKind::timeline, "latest"), "");
   EXPECT_EQ(problem(ValueKind::timeline, "3"), "");
-  EXPECT_EQ(problem(ValueKind::timeline, "0"), "'0' is not a valid positive integer");
-  EXPECT_EQ(problem(ValueKind::timeline, "newest"), "'newest' is not a valid input");
+  EXPECT_EQ(problem(ValueKind::timeline, "0"),
+            "'0' is not a valid positive integer (give a number, 'current' or 'latest')");
+  EXPECT_EQ(problem(ValueKind::timeline, "newest"),
+            "'newest' is not a valid input (give a number, 'current' or 'latest')");
 }
 
 TEST(ArgumentValue, ChecksNumbers) {

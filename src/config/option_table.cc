@@ -83,7 +83,7 @@ constexpr std::array kServerOptions = std::to_array<Option>({
     {"combine_mode", kAll, OptionType::word, "copy", &ServerConfig::combine_mode, "copy link clone copy-file-range", "How unchanged files enter a combined incremental backup."},
     {"local_staging_path", kAll, OptionType::absolute_path, "", &ServerConfig::local_staging_path, "", "Local directory for combining and decrypting (deprecated)."},
     {"max_incoming_wals_queue", kAll, OptionType::natural, "", &ServerConfig::max_incoming_wals_queue, "", "WAL files waiting in the incoming directory above which check fails."},
-    {"minimum_redundancy", kAll, OptionType::count, "0", &ServerConfig::minimum_redundancy, "", "Backups that are never deleted."},
+    {"minimum_redundancy", kAll, OptionType::count, "0", &ServerConfig::minimum_redundancy, "", "How many backups that are DONE and not incremental stay, whatever retention or delete ask for."},
     {"network_compression", kAll, OptionType::boolean, "false", &ServerConfig::network_compression, "", "Compress data on its way through the network (rsync)."},
     {"parallel_jobs", kAll, OptionType::positive, "1", &ServerConfig::parallel_jobs, "", "Workers of a copy."},
     {"parallel_jobs_start_batch_period", kAll, OptionType::natural, "1", &ServerConfig::parallel_jobs_start_batch_period, "", "Seconds in which one batch of jobs is started."},

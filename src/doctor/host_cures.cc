@@ -85,6 +85,19 @@ std::vector<Cure> directory_cures(const CheckResult& failure, const Site& site) 
   }
   std::vector<std::string> lines;
   for (const server::DirectoryProblem& problem : site.directories) {
+    if (problem.defect == server::DirectoryDefect::read_only) {
+      lines.push_back(
+          fmt::format("mount -o remount,rw \"$(findmnt -n -o TARGET -T {})\"   # if "
+                      "'dmesg' tells of no damaged disk",
+                      problem.path));
+      continue;
+    }
+    if (problem.defect == server::DirectoryDefect::forbidden) {
+      lines.push_back(fmt::format("namei -l {}   # whose is each part of it?", problem.path));
+    }
+    if (problem.defect == server::DirectoryDefect::other_kind) {
+      lines.push_back(fmt::format("ls -l {0} && mv {0} {0}.moved-away", problem.path));
+    }
     lines.push_back(
         fmt::format("install -d -m 0700 -o {0} -g \"$(id -gn {0})\" {1}", site.user, problem.path));
   }

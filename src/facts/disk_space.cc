@@ -64,12 +64,17 @@ std::optional<DiskSpace> find_disk_space(const server::Server& server,
   const auto space = find_space(server.locations().basebackups_directory);
   if (!space) return std::nullopt;
   const wal_archive::WalArchive archive(server);
-  return measure_growth(
-      *space, backups,
-      [&](const wal_archive::WalIndexVisitor& visitor) {
-        if (archive.is_local()) archive.visit_lines(visitor);
-      },
-      server.clock().now().as_double());
+  try {
+    return measure_growth(
+        *space, backups,
+        [&](const wal_archive::WalIndexVisitor& visitor) {
+          if (archive.is_local()) archive.visit_lines(visitor);
+        },
+        server.clock().now().as_double());
+  } catch (const Error& error) {  // An index that cannot be read is told elsewhere.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return DiskSpace{.space = *space, .bytes_a_day = std::nullopt};
+  }
 }
 
 std::string describe_space(const DiskSpace& disk) {

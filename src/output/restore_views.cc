@@ -174,7 +174,8 @@ std::vector<std::string> configuration_lines(const restore::ConfigurationReview&
 }
 
 std::vector<std::string> recovery_lines(const restore::RecoveryTarget& target,
-                                        const std::string& end_text) {
+                                        const std::string& end_text,
+                                        const std::string& settings_file) {
   if (!target.is_pitr()) {
     return {"",
             "If this takes the place of the primary: that one must not come back, not by a reboot "
@@ -193,9 +194,12 @@ std::vector<std::string> recovery_lines(const restore::RecoveryTarget& target,
       lines.emplace_back("There PostgreSQL begins a new timeline, and takes changes.");
       return lines;
     case restore::TargetAction::shutdown:
-      lines.emplace_back(
-          "There PostgreSQL shuts down. To go on from there, remove recovery.signal and start it; "
-          "for another moment, restore again with --delta-restore.");
+      // Without recovery.signal it would replay the WAL behind that point, too, which it has.
+      lines.push_back(fmt::format(
+          "There PostgreSQL shuts down. To go on from there, add \"recovery_target_action = "
+          "'promote'\" to {} and start it (it replays the WAL up to there once more; leave "
+          "recovery.signal where it is). For another moment, restore again with --delta-restore.",
+          settings_file.empty() ? "its configuration" : settings_file));
       return lines;
     case restore::TargetAction::pause:
       break;

@@ -22,7 +22,8 @@ std::vector<std::string> configuration_lines(const restore::ConfigurationReview&
 // For people, after a restore with a target: where recovery will end, what it does there, and what
 // is to be done then. Empty without a target.
 std::vector<std::string> recovery_lines(const restore::RecoveryTarget& target,
-                                        const std::string& end_text);
+                                        const std::string& end_text,
+                                        const std::string& settings_file);
 // With settings of recovery in that file, which fetch WAL.
 std::string restore_command_advice(const std::string& settings_file);
 

@@ -15,7 +15,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 std::string told(const RecoveryTarget& target) {
-  return join(recovery_lines(target, "LSN 0/5000060"), "\n");
+  return join(recovery_lines(target, "LSN 0/5000060", "postgresql.auto.conf"), "\n");
 }
 
 TEST(RecoveryLines, TellWhatToDoWhereRecoveryPauses) {
@@ -28,7 +28,11 @@ TEST(RecoveryLines, TellWhatToDoWhereRecoveryPauses) {
   target.action = TargetAction::promote;
   EXPECT_THAT(told(target), AllOf(HasSubstr("takes changes"), Not(HasSubstr("pauses"))));
   target.action = TargetAction::shutdown;
-  EXPECT_THAT(told(target), HasSubstr("shuts down"));
+  // It has the WAL behind that point, and would replay it without the target.
+  EXPECT_THAT(told(target),
+              HasSubstr("shuts down. To go on from there, add \"recovery_target_action = "
+                        "'promote'\" to postgresql.auto.conf and start it"));
+  EXPECT_THAT(told(target), HasSubstr("leave recovery.signal where it is"));
 }
 
 TEST(RecoveryLines, OfATimelineAloneEndInANewOne) {

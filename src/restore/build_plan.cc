@@ -508,6 +508,7 @@ class Planner {
           "assumed the same time zone from the Barman host.");
     }
     if (!target_.zone_doubt.empty()) plan_.warnings.push_back(target_.zone_doubt);
+    if (is_exclusive_in_vain(target_)) plan_.warnings.emplace_back(kExclusiveInVain);
     if (request_.restore_command && request_.get_wal) {
       plan_.notes.push_back(fmt::format("Custom restore command override: restore_command = '{}'",
                                         *request_.restore_command));
@@ -530,7 +531,8 @@ class Planner {
                                            facts_.backup.id.value,
                                            catalogue::describe_standing(standing)));
     }
-    if (timeline_.setting &&
+    const bool is_told = warn_about_present();
+    if (!is_told && timeline_.setting &&
         (!target_.timeline || target_.timeline->kind == wal::TimelineTarget::Kind::latest)) {
       plan_.warnings.push_back(fmt::format(
           "The latest timeline in the archive does not descend from the backup, or is not reached "
@@ -549,6 +551,19 @@ class Planner {
                           ? "latest"
                           : fmt::to_string(newest.value)));
     }
+  }
+
+  // To who wants all there is; false when there is nothing to tell.
+  bool warn_about_present() {
+    const bool wants_latest =
+        target_.timeline && target_.timeline->kind == wal::TimelineTarget::Kind::latest;
+    const bool has_stop =
+        target_.time || target_.xid || target_.lsn || target_.name || target_.immediate;
+    if (!wants_latest && (target_.timeline || has_stop)) return false;
+    std::string text = wal_archive::describe_left_out(facts_.timelines, timeline_.timeline);
+    if (text.empty()) return false;
+    plan_.warnings.push_back(std::move(text));
+    return true;
   }
 
   void refuse_damaged_backup() const {

@@ -13,9 +13,11 @@
 namespace barman::restore {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr std::uint64_t kSegmentBytes = std::uint64_t{16} << 20;
 
@@ -345,6 +347,27 @@ RestoreFacts forked_facts() {
   given.wal.insert(given.wal.begin(), {.name = "00000002.history", .size_bytes = 40});
   given.wal.push_back({.name = "000000020000000000000006", .size_bytes = kSegmentBytes});
   return given;
+}
+
+TEST(BuildPlan, TellsOfNewestWalThatNobodyCanPlace) {
+  RestoreFacts given = forked_facts();
+  given.timelines.histories.erase(wal::TimelineId{2});
+  const std::string text =
+      "The newest WAL in the archive is of timeline 2, and whether it continues";
+  EXPECT_THAT(plan_of(given, request()).warnings, Contains(HasSubstr(text)));
+  RestoreRequest asked = request();
+  asked.target.timeline = wal::TimelineTarget{.kind = wal::TimelineTarget::Kind::latest};
+  EXPECT_THAT(plan_of(given, asked).warnings, Contains(HasSubstr(text)));
+  asked.target.timeline->kind = wal::TimelineTarget::Kind::current;
+  EXPECT_THAT(plan_of(given, asked).warnings, Not(Contains(HasSubstr(text))));
+}
+
+TEST(BuildPlan, TellsThatExclusiveIsInVain) {
+  RestoreRequest asked = request();
+  asked.target.immediate = true;
+  asked.target.exclusive = true;
+  EXPECT_THAT(plan_of(facts(), asked).warnings,
+              ElementsAre(HasSubstr("--exclusive has no effect")));
 }
 
 TEST(BuildPlan, RefusesATimelineThatRecoveryDoesNotComeTo) {

@@ -94,7 +94,7 @@ class Clearing {
 
   void clear_wal(const fs::path& directory) {
     std::vector<fs::path> removed;
-    for (const DirectoryEntry& wal : list_entries(directory)) {
+    for (const DirectoryEntry& wal : list_entries(directory, IfAbsent::or_other_is_empty)) {
       if (wal.name.starts_with(".barman-")) continue;
       const fs::path path = directory / wal.name;
       if (wal.kind == EntryKind::file && !plan_.received_here.contains(wal.name) &&

@@ -300,9 +300,10 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
   facts.streaming_directory = server.locations().streaming_directory;
   facts.timelines = wal_archive::read_branches(server, backup.xlog_segment_size);
   if (!request.get_wal || !request.skip_wal_check) {
-    add_wal_reading(server, facts);
+    // In this order nothing is overlooked that is archived meanwhile.
     read_received(server.locations().streaming_directory, facts);
     read_received(server.locations().incoming_directory, facts);
+    add_wal_reading(server, facts);
     drop_shorter_partials(facts);
   }
   for (const wal_archive::ReceivedWal& file : facts.received) {

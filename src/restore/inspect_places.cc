@@ -68,7 +68,8 @@ std::optional<postgres::SystemId> find_system_id(const fs::path& directory) {
 
 std::map<std::uint32_t, fs::path> find_tablespace_links(const fs::path& directory) {
   std::map<std::uint32_t, fs::path> links;
-  for (const std::string& name : list_directory(directory / "pg_tblspc")) {
+  for (const std::string& name :
+       list_directory(directory / "pg_tblspc", IfAbsent::or_other_is_empty)) {
     const std::optional<std::int64_t> oid = parse_integer(name);
     if (!oid || *oid <= 0 || *oid > std::numeric_limits<std::uint32_t>::max()) continue;
     const fs::path link = directory / "pg_tblspc" / name;
@@ -91,7 +92,7 @@ void inspect_wal(const fs::path& directory, DirectoryFacts& facts) {
       fs::path place = fs::canonical(path, code);
       if (!code) facts.wal_link = std::move(place);
     }
-    for (std::string& file : list_directory(path)) {
+    for (std::string& file : list_directory(path, IfAbsent::or_other_is_empty)) {
       if (wal::parse_wal_file_name(file)) facts.wal_names.push_back(std::move(file));
     }
   }

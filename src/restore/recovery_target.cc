@@ -130,6 +130,10 @@ RecoveryTarget parse_target(const TargetRequest& request) {
   return target;
 }
 
+bool is_exclusive_in_vain(const RecoveryTarget& target) {
+  return target.exclusive && !target.time && !target.xid && !target.lsn;
+}
+
 std::string with_zone_doubt(const RecoveryTarget& target, const std::string& hint) {
   return target.zone_doubt.empty() ? hint : target.zone_doubt + " " + hint;
 }

@@ -46,6 +46,11 @@ void refuse_multiple_targets(const TargetRequest& request);
 // Throws `usage` for what PostgreSQL could not read.
 RecoveryTarget parse_target(const TargetRequest& request);
 
+// PostgreSQL ends behind a restore point, and at the end of a backup, whatever it says.
+bool is_exclusive_in_vain(const RecoveryTarget& target);
+constexpr const char* kExclusiveInVain =
+    "--exclusive has no effect: it goes with --target-time, --target-xid and --target-lsn only.";
+
 // The hint of a refusal; it begins with the other moment that the user may have meant.
 std::string with_zone_doubt(const RecoveryTarget& target, const std::string& hint);
 

@@ -21,7 +21,8 @@ std::string find_obstacle(const fs::path& location) {
   try {
     const std::vector<std::string> names = list_directory(location);
     const bool is_used = std::ranges::any_of(names, [&](const std::string& name) {
-      return name.starts_with("PG_") && !list_directory(location / name).empty();
+      return name.starts_with("PG_") &&
+             !list_directory(location / name, IfAbsent::or_other_is_empty).empty();
     });
     return is_used ? "That directory holds files of a cluster, which recovery would write into"
                    : "";

@@ -40,6 +40,8 @@ class TargetMatcher {
   }
 
   bool is_exclusive() const { return target_.exclusive; }
+  // The record at which recovery stops; a time is passed by the transaction behind it.
+  bool is_replayed() const { return !target_.exclusive && !target_.time; }
   Stop match(const wal::RecordView& record, const std::optional<wal::TransactionEnd>& end) const {
     if (target_.lsn) return record.begin >= *target_.lsn ? Stop::here : Stop::no;
     if (target_.name) {
@@ -160,6 +162,12 @@ class Reader {
     }
   }
 
+  static void note_transaction(const wal::TransactionEnd& end, const wal::RecordView& record,
+                               WalReading& reading) {
+    reading.last_transaction_end = Timestamp{.microseconds = end.microseconds};
+    reading.last_transaction_lsn = record.begin;
+  }
+
   void look_at(const wal::RecordView& record, WalReading& reading) const {
     if (reading.target_record) return;
     const std::optional<wal::TransactionEnd> end = wal::find_transaction_end(record);
@@ -174,12 +182,10 @@ class Reader {
     if (stop == Stop::here) {
       reading.target_record = record.begin;
       reading.target_segment = (record.end.value - 1) / plan_.segment_size.bytes;
+      if (end && matcher_.is_replayed()) note_transaction(*end, record, reading);
       return;
     }
-    if (end) {
-      reading.last_transaction_end = Timestamp{.microseconds = end->microseconds};
-      reading.last_transaction_lsn = record.begin;
-    }
+    if (end) note_transaction(*end, record, reading);
     if (reading.minimal) return;
     const std::optional<wal::LevelRecord> level = wal::find_wal_level(record);
     if (level && level->is_minimal) {
@@ -281,6 +287,7 @@ std::string end_words(const WalReading& reading, const RecoveryTarget& target) {
   std::string text = "the end of the backup";
   if (!target.immediate)
     text = "LSN " + wal::format_lsn(reading.target_record.value_or(reading.end));
+  if (target.name && reading.target_record) text += ", the first restore point of that name,";
   if (target.immediate || !reading.last_transaction_end) return text;
   return text + fmt::format(" (the last transaction up to there ended at {})",
                             shown_time(*reading.last_transaction_end));

@@ -132,6 +132,11 @@ TEST_F(ReadWal, FindsEachKindOfTarget) {
   // The upper bits are an epoch.
   xid.xid = "4294967315";
   EXPECT_EQ(read(xid).target_segment, 19U);
+  // The transaction itself is the last one, unless it is excluded.
+  EXPECT_EQ(read(xid).last_transaction_lsn, read(xid).target_record);
+  RecoveryTarget before_xid = xid;
+  before_xid.exclusive = true;
+  EXPECT_LT(read(before_xid).last_transaction_lsn, read(before_xid).target_record);
   RecoveryTarget lsn;
   lsn.lsn = wal::Lsn{5 * wal::kSegment + 4000};
   EXPECT_EQ(read(lsn).target_segment, 5U);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
+#include <utility>
 
 #include "base/error.h"
 
@@ -23,17 +25,29 @@ std::vector<std::string> local_directories(const config::ServerConfig& config) {
   return directories;
 }
 
+namespace {
+
+std::optional<DirectoryProblem> find_problem(const std::string& path) {
+  using enum DirectoryDefect;
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) {
+    const int error_number = errno;
+    if (error_number != ENOENT) return DirectoryProblem{path, errno_text(error_number), forbidden};
+    if (::lstat(path.c_str(), &status) != 0) return DirectoryProblem{path, "does not exist"};
+    return DirectoryProblem{path, "is a symbolic link that leads nowhere", other_kind};
+  }
+  if (!S_ISDIR(status.st_mode)) return DirectoryProblem{path, "is no directory", other_kind};
+  if (::access(path.c_str(), R_OK | W_OK | X_OK) == 0) return std::nullopt;
+  if (errno == EROFS) return DirectoryProblem{path, "is on a read-only file system", read_only};
+  return DirectoryProblem{path, "cannot be read and written by this user", forbidden};
+}
+
+}  // namespace
+
 std::vector<DirectoryProblem> find_directory_problems(const config::ServerConfig& config) {
   std::vector<DirectoryProblem> problems;
   for (const std::string& directory : local_directories(config)) {
-    struct stat status = {};
-    if (::stat(directory.c_str(), &status) != 0) {
-      problems.push_back({directory, errno == ENOENT ? "does not exist" : errno_text(errno)});
-    } else if (!S_ISDIR(status.st_mode)) {
-      problems.push_back({directory, "is no directory"});
-    } else if (::access(directory.c_str(), R_OK | W_OK | X_OK) != 0) {
-      problems.push_back({directory, "cannot be written by this user"});
-    }
+    if (auto problem = find_problem(directory)) problems.push_back(*std::move(problem));
   }
   return problems;
 }

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -224,25 +225,37 @@ void survey_backup_files(const server::Server& server, VerifyDepth depth, Progre
 
 namespace {
 
+void add_received(const fs::path& directory, SurveyFacts& facts) {
+  for (const std::string& name : list_directory(directory)) {
+    const auto parsed = wal::parse_wal_file_name(name);
+    const bool is_segment = parsed && (parsed->kind == wal::WalFileKind::segment ||
+                                       parsed->kind == wal::WalFileKind::partial);
+    if (!is_segment) continue;
+    const auto segment = wal::parse_segment_name(
+        std::string_view(name).substr(0, wal::kSegmentNameLength), facts.segment_size);
+    // Gone meanwhile: it was archived.
+    const auto status = find_status(directory / name);
+    if (!segment || !status || status->st_size <= 0) continue;
+    ReceivedSegment& known = facts.received[segment->timeline][segment->number];
+    const auto size = static_cast<std::uint64_t>(status->st_size);
+    if (size <= known.size_bytes) continue;
+    known = {.file_name = name,
+             .size_bytes = std::min(size, facts.segment_size.bytes),
+             .mtime = static_cast<double>(status->st_mtim.tv_sec)};
+  }
+}
+
+// What can be recovered without them is told all the same.
 void add_received(const catalogue::CatalogueLocations& locations, SurveyFacts& facts) {
   if (!locations.has_local_wals) return;
   for (const fs::path& directory : {locations.streaming_directory, locations.incoming_directory}) {
-    for (const std::string& name : list_directory(directory)) {
-      const auto parsed = wal::parse_wal_file_name(name);
-      const bool is_segment = parsed && (parsed->kind == wal::WalFileKind::segment ||
-                                         parsed->kind == wal::WalFileKind::partial);
-      if (!is_segment) continue;
-      const auto segment = wal::parse_segment_name(
-          std::string_view(name).substr(0, wal::kSegmentNameLength), facts.segment_size);
-      // Gone meanwhile: it was archived.
-      const auto status = find_status(directory / name);
-      if (!segment || !status || status->st_size <= 0) continue;
-      ReceivedSegment& known = facts.received[segment->timeline][segment->number];
-      const auto size = static_cast<std::uint64_t>(status->st_size);
-      if (size <= known.size_bytes) continue;
-      known = {.file_name = name,
-               .size_bytes = std::min(size, facts.segment_size.bytes),
-               .mtime = static_cast<double>(status->st_mtim.tv_sec)};
+    try {
+      add_received(directory, facts);
+    } catch (const SystemError& error) {
+      facts.stopped_wal.push_back(
+          {.object = "received WAL",
+           .reason = error.describe(),
+           .next_step = error.hint().empty() ? "Look at that directory." : error.hint()});
     }
   }
 }
@@ -269,8 +282,9 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
     }
   }
   facts.minimal_wal = catalogue::list_minimal_wal(locations.backup_directory);
-  add_archive(server, facts);
+  // In this order nothing is overlooked that is archived meanwhile.
   add_received(locations, facts);
+  add_archive(server, facts);
   facts.branches = wal_archive::read_branches(server, facts.segment_size);
   for (BackupInfo& info : list.backups) {
     SurveyedBackup backup = {.info = std::move(info)};
@@ -291,8 +305,9 @@ SurveyFacts gather_survey(const server::Server& server, VerifyDepth depth, Progr
   const auto present = facts.branches.present();
   const auto last =
       present ? facts.branches.last_segments.find(*present) : facts.branches.last_segments.end();
-  facts.stopped_wal =
-      find_stopped_wal(server, last == facts.branches.last_segments.end() ? "" : last->second);
+  std::ranges::move(
+      find_stopped_wal(server, last == facts.branches.last_segments.end() ? "" : last->second),
+      std::back_inserter(facts.stopped_wal));
   std::uint64_t total_bytes = 0;
   for (const SurveyedBackup& backup : facts.backups) {
     total_bytes +=

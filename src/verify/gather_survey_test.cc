@@ -43,6 +43,18 @@ TEST_F(GatherSurvey, FilesOfABackupThatCannotBeLookedAtAreDamage) {
   EXPECT_THAT(backup_.damage.front().reason, HasSubstr("Too many levels of symbolic links"));
 }
 
+TEST_F(GatherSurvey, ReceivedWalThatCannotBeLookedAtIsToldWithTheRest) {
+  config_.streaming_wals_directory = config_.backup_directory + "/streaming";
+  config_.incoming_wals_directory = config_.backup_directory + "/incoming";
+  config_.xlogdb_directory = config_.wals_directory;
+  std::filesystem::create_directories(config_.wals_directory);
+  put_file(config_.streaming_wals_directory, "x");
+  const SurveyFacts facts = gather_wal_survey(make());
+  ASSERT_EQ(facts.stopped_wal.size(), 1U);
+  EXPECT_THAT(facts.stopped_wal.front().reason, HasSubstr("streaming\": Not a directory"));
+  EXPECT_EQ(facts.stopped_wal.front().severity, Finding::Severity::error);
+}
+
 TEST_F(GatherSurvey, ArchivesThatAreNotCompressedHoldTheTablespaces) {
   const server::Server server = make();
   backup_.info.compression = "none";

@@ -232,6 +232,12 @@ class Survey {
       check_history(timeline);
       if (!is_covered_by_descendant(facts_, timeline)) survey_path(timeline);
     }
+    // What was received of a timeline of which nothing is archived may lie behind a hole, too.
+    for (const auto& received : facts_.received) {
+      const wal::TimelineId timeline = received.first;
+      const bool is_new = !facts_.segments.contains(timeline);
+      if (is_new && facts_.histories.contains(timeline)) survey_received(timeline);
+    }
     for (const auto* const known :
          {&facts_.wal_damage, &facts_.catalogue_damage, &facts_.stopped_wal}) {
       report_.findings.insert(report_.findings.end(), known->begin(), known->end());
@@ -412,6 +418,41 @@ class Survey {
       add_window(timeline, path, backups, run);
       expected = run.last + 1;
     }
+    find_hole_before_received(path, backups, expected);
+  }
+
+  void survey_received(wal::TimelineId timeline) {
+    const Path path = path_to(facts_, timeline);
+    std::vector<const UsableBackup*> backups;
+    for (const UsableBackup& backup : usable_) {
+      if (is_on_path(backup, path)) backups.push_back(&backup);
+    }
+    if (backups.empty()) return;
+    std::uint64_t expected = backups.front()->begin;
+    for (const SegmentRun& run : runs_along(facts_, path)) {
+      expected = std::max(expected, run.last + 1);
+    }
+    find_hole_before_received(path, backups, expected);
+  }
+
+  bool is_received(const Path& path, std::uint64_t number) const {
+    const auto timeline = facts_.received.find(part_at(path, number).timeline);
+    return timeline != facts_.received.end() && timeline->second.contains(number);
+  }
+
+  // Behind the last archived segment, up to something that was received.
+  void find_hole_before_received(const Path& path, const std::vector<const UsableBackup*>& backups,
+                                 std::uint64_t expected) {
+    while (is_received(path, expected)) ++expected;
+    std::optional<std::uint64_t> next;
+    for (const auto& [timeline, segments] : facts_.received) {
+      for (auto known = segments.lower_bound(expected); known != segments.end(); ++known) {
+        if (part_at(path, known->first).timeline != timeline) continue;
+        next = std::min(next.value_or(known->first), known->first);
+        break;
+      }
+    }
+    if (next) add_hole(path, backups, expected, *next - 1);
   }
 
   void add_hole(const Path& path, const std::vector<const UsableBackup*>& backups,

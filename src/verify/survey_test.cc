@@ -72,6 +72,29 @@ TEST_F(Surveyed, WhatWasReceivedLeadsFurther) {
   EXPECT_FALSE(survey().windows[0].received) << "a gap";
 }
 
+// What came behind it says that it was there.
+TEST_F(Surveyed, AHoleBeforeWhatWasReceivedIsOne) {
+  add("20261121T101112", 1, 2);
+  facts_.segments[kOne] = {{.first = 1, .last = 3}};
+  facts_.received[kOne][4] = {.file_name = segment(1, 4), .size_bytes = facts_.segment_size.bytes};
+  EXPECT_THAT(errors(), IsEmpty());
+  facts_.received[kOne][7] = {.file_name = segment(1, 7) + ".partial", .size_bytes = 100};
+  ASSERT_THAT(errors(), SizeIs(1));
+  EXPECT_EQ(errors()[0].object, "WAL " + segment(1, 5) + " to " + segment(1, 6));
+  EXPECT_THAT(survey().holes, SizeIs(1));
+}
+
+TEST_F(Surveyed, SoIsOneAtTheBeginningOfATimelineThatWasReceivedOnly) {
+  add("20261121T101112", 1, 2);
+  facts_.segments[kOne] = {{.first = 1, .last = 3}};
+  fork_at(4);
+  facts_.received[kTwo][4] = {.file_name = segment(2, 4) + ".partial", .size_bytes = 100};
+  EXPECT_THAT(errors(), IsEmpty());
+  facts_.received[kTwo] = {{5, {.file_name = segment(2, 5) + ".partial", .size_bytes = 100}}};
+  ASSERT_THAT(errors(), SizeIs(1));
+  EXPECT_EQ(errors()[0].object, "WAL " + segment(2, 4));
+}
+
 TEST_F(Surveyed, NothingIsNoError) {
   EXPECT_FALSE(survey().has_errors());
   EXPECT_THAT(survey().windows, IsEmpty());

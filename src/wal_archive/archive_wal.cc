@@ -20,6 +20,7 @@
 #include "catalogue/locks.h"
 #include "config/cloud_rules.h"
 #include "server/server_hooks.h"
+#include "wal/wal_file_name.h"
 #include "wal_archive/receiver_note.h"
 #include "wal_archive/rejected_file.h"
 #include "wal_archive/wal_archive.h"
@@ -248,6 +249,22 @@ void ArchiverRun::reject_unknown(const std::vector<std::string>& names) {
   }
 }
 
+// WAL that was put there by hand, or by an archive_command that is still set, waits for ever.
+void warn_of_ignored(const server::Server& server, const fs::path& directory,
+                     std::string_view option, Messages& messages) {
+  const std::vector<ReceivedFile> files = list_received_files(directory);
+  const auto count = std::count_if(files.begin(), files.end(), [](const ReceivedFile& file) {
+    const auto name = wal::parse_wal_file_name(file.name);
+    return name && name->kind != wal::WalFileKind::partial;
+  });
+  if (count == 0) return;
+  messages.warning(
+      fmt::format("{} WAL file{} in \"{}\" {} not archived, since {} = off. Set {} = on in section "
+                  "[{}]; it may be on together with the other one.",
+                  count, count == 1 ? "" : "s", directory.string(), count == 1 ? "is" : "are",
+                  option, option, server.name()));
+}
+
 }  // namespace
 
 ArchiveCounts archive_pending_wal(const server::Server& server, const ArchiveRequest& request,
@@ -282,6 +299,13 @@ ArchiveCounts archive_pending_wal(const server::Server& server, const ArchiveReq
   };
   if (server.config().streaming_archiver) run(WalSource::streaming);
   if (server.config().archiver) run(WalSource::incoming);
+  if (request.when_idle == ArchiveRequest::WhenIdle::tell) {
+    const catalogue::CatalogueLocations& places = server.locations();
+    if (!server.config().streaming_archiver)
+      warn_of_ignored(server, places.streaming_directory, "streaming_archiver", messages);
+    if (!server.config().archiver)
+      warn_of_ignored(server, places.incoming_directory, "archiver", messages);
+  }
   return counts;
 }
 

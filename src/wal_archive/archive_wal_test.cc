@@ -65,6 +65,29 @@ TEST(ArchiveWal, TellsThatNothingWaitsOnlyWhenAsked) {
                                           "\tno file found"));
 }
 
+TEST(ArchiveWal, TellsOfWalThatIsNotLookedAt) {
+  TestServer test;
+  test.config.archiver = false;
+  put_wal_file(test.incoming(wal_name(1)), "one");
+  RecordedMessages messages;
+  archive_pending_wal(test.make(), kTelling, messages);
+  EXPECT_THAT(messages.lines.back(),
+              HasSubstr("1 WAL file in \"" + test.config.incoming_wals_directory +
+                        "\" is not archived, since archiver = off. Set archiver = on in section "
+                        "[main]"));
+  RecordedMessages silent;
+  archive_pending_wal(test.make(), {}, silent);
+  EXPECT_THAT(silent.lines, IsEmpty());
+}
+
+TEST(ArchiveWal, AFileInThePlaceOfADirectoryIsNotNothing) {
+  TestServer test;
+  std::filesystem::remove_all(test.config.streaming_wals_directory);
+  put_file(test.config.streaming_wals_directory, "x");
+  RecordedMessages messages;
+  EXPECT_THROW(archive_pending_wal(test.make(), kTelling, messages), SystemError);
+}
+
 TEST(ArchiveWal, LimitedBatchSaysSo) {
   TestServer test;
   test.config.archiver_batch_size = 1;

@@ -94,4 +94,16 @@ TimelineChoice choose_timeline(const Branches& branches, const BackupInfo& backu
   return choice;
 }
 
+std::string describe_left_out(const Branches& branches, TimelineId followed) {
+  const std::optional<TimelineId> present = branches.present();
+  if (!present || *present == followed) return "";
+  const std::string problem = branches.history_problem(*present);
+  if (problem.empty()) return "";
+  return fmt::format(
+      "The newest WAL in the archive is of timeline {}, and whether it continues this backup "
+      "cannot be told: {}. It is left out, and recovery follows timeline {}. Archive {} from "
+      "pg_wal of the server, and restore again.",
+      present->value, problem, followed.value, wal::history_file_name(*present));
+}
+
 }  // namespace barman::wal_archive

@@ -36,4 +36,8 @@ TimelineChoice choose_timeline(const catalogue::Branches& branches,
                                const std::optional<wal::TimelineTarget>& requested,
                                TimelineDefault when_not_given);
 
+// That the newest WAL belongs to a timeline whose history file is missing or damaged, so that a
+// recovery along `followed` leaves it out; "" when that is not so.
+std::string describe_left_out(const catalogue::Branches& branches, wal::TimelineId followed);
+
 }  // namespace barman::wal_archive

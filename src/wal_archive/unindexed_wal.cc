@@ -22,9 +22,9 @@ using SegmentTest = std::function<bool(std::string_view)>;
 std::vector<WalIndexEntry> look_through_files(const fs::path& wals, const SegmentTest& is_missing) {
   constexpr std::size_t kHashDirectoryLength = 16;
   std::vector<WalIndexEntry> entries;
-  for (const std::string& top : list_directory(wals)) {
-    if (top.size() != kHashDirectoryLength) continue;
-    const fs::path directory = wals / top;
+  for (const DirectoryEntry& top : list_entries(wals)) {
+    if (top.name.size() != kHashDirectoryLength || top.kind == EntryKind::file) continue;
+    const fs::path directory = wals / top.name;
     for (const std::string& name : list_directory(directory)) {
       if (!is_missing(name)) continue;
       const auto status = find_status(directory / name, Links::refuse);

@@ -81,6 +81,7 @@ std::optional<std::string> find_range_problem(std::string_view begin_wal,
 std::vector<std::string> list_missing_segments(const fs::path& wals_directory,
                                                std::string_view begin_wal, std::string_view end_wal,
                                                wal::SegmentSize size) {
+  static_cast<void>(is_directory_there(wals_directory));
   return list_missing_segments(
       [&](const std::string& directory) { return list_files(wals_directory / directory); },
       begin_wal, end_wal, size);

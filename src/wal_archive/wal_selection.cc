@@ -138,6 +138,15 @@ class Selector {
     return segments_.contains(segment) || partial_segments_.contains(segment);
   }
 
+  // The number of the last segment of which something is there, behind a gap or not; 0: none.
+  std::uint64_t last_known() const {
+    std::uint64_t last = result_.last_segment ? result_.last_segment->number : 0;
+    if (request_.partial_files != PartialFiles::take) return last;
+    for (const auto& partial : received_partials_) last = std::max(last, partial.first.number);
+    for (const auto& partial : archived_partials_) last = std::max(last, partial.first.number);
+    return last;
+  }
+
   void find_gaps() {
     const TimelineSpan& required = request_.required;
     for (std::uint64_t number = required.first; number <= required.last; ++number) {
@@ -147,9 +156,8 @@ class Selector {
       result_.missing_for_consistency = segment;
       return;
     }
-    if (!result_.last_segment) return;
-    for (std::uint64_t number = required.last + 1; number < result_.last_segment->number;
-         ++number) {
+    const std::uint64_t last = last_known();
+    for (std::uint64_t number = required.last + 1; number < last; ++number) {
       const std::optional<wal::TimelineId> timeline = timeline_for(request_.spans, number);
       if (!timeline || has({.timeline = *timeline, .number = number})) continue;
       result_.first_gap = wal::Segment{.timeline = *timeline, .number = number};

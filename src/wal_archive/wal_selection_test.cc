@@ -131,6 +131,17 @@ TEST(WalSelection, FindsWhatIsMissing) {
                   entry("000000010000000000000006")},
                  {}, request_for(spans));
   EXPECT_EQ(gap.first_gap, (wal::Segment{wal::TimelineId{1}, 4}));
+  // What was received behind it says that it was there; a standby may still get it.
+  WalSelectionRequest request = request_for(spans);
+  const auto before_received = [&] {
+    return select_wal({entry("000000010000000000000002"), entry("000000010000000000000003")},
+                      {{.path = "/s/000000010000000000000005.partial", .size_bytes = 1}}, request)
+        .first_gap;
+  };
+  request.partial_files = PartialFiles::skip;
+  EXPECT_FALSE(before_received());
+  request.partial_files = PartialFiles::take;
+  EXPECT_EQ(before_received(), (wal::Segment{wal::TimelineId{1}, 4}));
 }
 
 TEST(WalSelection, NoticesStoredEncodings) {

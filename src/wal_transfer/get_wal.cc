@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.h"
 #include "base/durable.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -99,6 +100,22 @@ std::optional<FoundWal> open_place(const wal_archive::WalArchive& archive, const
   return wal;
 }
 
+// A file is missing only where its place can be looked into: to PostgreSQL it means the end of the
+// WAL, with which it ends its recovery.
+void require_places(const server::Server& server, const wal_archive::WalArchive& archive) {
+  const catalogue::CatalogueLocations& locations = server.locations();
+  static_cast<void>(is_directory_there(locations.incoming_directory));
+  static_cast<void>(is_directory_there(locations.streaming_directory));
+  if (!archive.is_local() || is_directory_there(locations.wals_directory)) return;
+  // A new server has none yet.
+  if (!list_directory(locations.meta_directory).empty()) {
+    throw Error(ErrorKind::io,
+                fmt::format("the WAL archive of server '{}', \"{}\", is not there", server.name(),
+                            locations.wals_directory.string()),
+                "Is its disk mounted?");
+  }
+}
+
 FoundWal open_wal(const server::Server& server, const std::string& wal_name,
                   PartialWal partial_files) {
   require_name(wal_name);
@@ -109,6 +126,7 @@ FoundWal open_wal(const server::Server& server, const std::string& wal_name,
     if (!wal || (is_partial(*wal) && size_of(wal->file) == 0)) continue;
     return std::move(*wal);
   }
+  require_places(server, archive);
   throw WalNotFound(ErrorKind::not_found, fmt::format("WAL file '{}' not found in server '{}'{}",
                                                       wal_name, server.name(), ssh_caller_text()));
 }

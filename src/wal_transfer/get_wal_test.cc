@@ -51,6 +51,37 @@ TEST(GetWal, ArchiveComesBeforeIncomingBeforeStreaming) {
   EXPECT_EQ(sent(test, wal_name(1), PartialWal::ignore), "archive");
 }
 
+// Not found ends a recovery; it must not be said of what cannot be looked at.
+TEST(GetWal, NothingIsMissingWhereItsPlaceIsNotThere) {
+  namespace fs = std::filesystem;
+  TestServer test;
+  const auto ask = [&] { find_wal(test.make(), {.wal_name = wal_name(1)}); };
+  EXPECT_THROW(ask(), WalNotFound);
+  for (const std::string& place : {test.config.wals_directory, test.config.streaming_wals_directory,
+                                   test.config.incoming_wals_directory}) {
+    fs::rename(place, place + "-aside");
+    fs::create_symlink("/nowhere/at/all", place);
+    EXPECT_THROW(ask(), SystemError) << place;
+    fs::remove(place);
+    put_file(place, "x");
+    EXPECT_THROW(ask(), SystemError) << place;
+    fs::remove(place);
+    EXPECT_THROW(ask(), WalNotFound) << "a new server";
+    fs::rename(place + "-aside", place);
+  }
+  put_file(fs::path(test.config.meta_directory()) / "20260101T000000-backup.info", "");
+  fs::remove_all(test.config.wals_directory);
+  try {
+    ask();
+    ADD_FAILURE();
+  } catch (const WalNotFound&) {
+    ADD_FAILURE() << "with a backup there was an archive";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.message(), HasSubstr("the WAL archive of server 'main'"));
+    EXPECT_EQ(error.hint(), "Is its disk mounted?");
+  }
+}
+
 TEST(GetWal, PartialFilesOnlyWhenAsked) {
   TestServer test;
   put_file(test.streaming(wal_name(1) + ".partial"), "partial");

@@ -12,6 +12,7 @@
 #include "postgres/queries.h"
 #include "replication/held_wal.h"
 #include "replication/resume_position.h"
+#include "wal_archive/wal_archive.h"
 #include "wal_transfer/receive_wal.h"
 #include "wal_transfer/slot_care.h"
 #include "wal_transfer/stream_files.h"
@@ -65,6 +66,17 @@ bool has_wal_at(const server::Server& server, const StreamPosition& position,
       server.connect_streaming(server.config().streaming_archiver_name);
   return replication::read_wal(connection, position, 1, kReadTimeout, server.interrupt())
       .has_value();
+}
+
+// What came otherwise, by archive_command or by hand, is not lost.
+void skip_archived(const server::Server& server, wal::Lsn to, wal::SegmentSize size,
+                   StreamPosition& from) {
+  const wal_archive::WalArchive archive(server);
+  wal::Segment segment = wal::segment_of(from.timeline, from.lsn, size);
+  while (from.lsn < to && archive.find(wal::segment_name(segment, size))) {
+    ++segment.number;
+    from.lsn = wal::segment_begin(segment, size);
+  }
 }
 
 void tell_of_gap(const server::Server& server, const StreamPosition& from, wal::Lsn to,
@@ -149,8 +161,10 @@ void reset_receive_wal(const server::Server& server, Messages& messages) {
     if (held) lost_from->lsn = held->end();
   }
   move_mark(directory, *newest, target_name, messages);
-  if (lost_from)
-    tell_of_gap(server, *lost_from, wal::segment_begin(target, side.segment_size), side, messages);
+  if (!lost_from) return;
+  const wal::Lsn begin = wal::segment_begin(target, side.segment_size);
+  skip_archived(server, begin, side.segment_size, *lost_from);
+  tell_of_gap(server, *lost_from, begin, side, messages);
 }
 
 }  // namespace barman::wal_transfer

@@ -8,6 +8,7 @@
 
 #include "support/catalogue_files.h"
 #include "support/streaming_site.h"
+#include "support/temp_dir.h"
 
 namespace barman::test {
 namespace {
@@ -48,6 +49,25 @@ class CatalogueCheck : public testing::Test {
   std::string first_;
   std::string second_;
 };
+
+// WAL and backups tell whose the catalogue is.
+TEST_F(CatalogueCheck, ADamagedIdentityIsToldAndStopsNothing) {
+  write_text(site_.server_directory() / "identity.json", "{}");
+  const CommandResult result = check({});
+  EXPECT_EQ(result.exit_code, 1) << result.out;
+  EXPECT_THAT(result.out, HasSubstr("identity of the cluster: "));
+  EXPECT_THAT(result.out, HasSubstr("Remove the file; the next backup writes it again."));
+  EXPECT_EQ(site_.barman.run({"status", "main"}).exit_code, 0);
+  EXPECT_EQ(site_.barman.run({"switch-wal", "--force", "main"}).exit_code, 0);
+}
+
+TEST_F(CatalogueCheck, AnIndexWithoutLinesIsToldByCheck) {
+  const fs::path index = site_.server_directory() / "wals/main-xlog.db";
+  write_text(index, "");
+  EXPECT_THAT(site_.barman.run({"check", "main"}).out, HasSubstr("barman rebuild-xlogdb main"));
+  EXPECT_EQ(site_.barman.run({"rebuild-xlogdb", "main"}).exit_code, 0);
+  EXPECT_EQ(check({}).exit_code, 0);
+}
 
 TEST_F(CatalogueCheck, SoundCatalogueHasOneWindow) {
   const CommandResult result = check({"--deep"});

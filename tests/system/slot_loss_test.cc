@@ -115,6 +115,37 @@ TEST_P(LostSlotAndAutomaticOne, IsMadeAnewAndTheGapTold) {
 }
 
 // Dropped, and the WAL gone: --reset makes it and moves the position.
+// An archive_command, or somebody, has kept what the slot has let go.
+TEST(LostSlotBesideAnArchive, LosesNothingThatCameOtherwise) {
+  const TempDir kept;
+  StreamingSite site(
+      {.postgres = {.settings = {{"wal_keep_size", "0"},
+                                 {"max_slot_wal_keep_size", "1MB"},
+                                 {"archive_mode", "on"},
+                                 {"archive_command", "cp %p " + kept.path().string() + "/%f"}}}});
+  site.start_receiver();
+  site.wait_until_acknowledged();
+  site.postgres.query("CREATE TABLE t (id int)");
+  site.stop_receiver();
+  let_wal_go(site.postgres);
+  ASSERT_EQ(site.postgres.value("SELECT wal_status FROM pg_replication_slots"), "lost");
+  ASSERT_TRUE(eventually([&] {
+    return site.postgres.value(
+               "SELECT pg_walfile_name(pg_current_wal_lsn() - 16777216) <= last_archived_wal "
+               "FROM pg_stat_archiver") == "t";
+  }));
+  const fs::path incoming = site.barman.server_directory("main") / "incoming";
+  fs::create_directories(incoming);
+  for (const auto& entry : fs::directory_iterator(kept.path())) {
+    fs::copy(entry.path(), incoming / entry.path().filename());
+  }
+  site.barman.set("main", "archiver", "on");
+  ASSERT_EQ(site.barman.run({"archive-wal", "main"}).exit_code, 0);
+  const CommandResult reset = site.barman.run({"receive-wal", "--reset", "main"});
+  EXPECT_EQ(reset.exit_code, 0) << reset.err;
+  EXPECT_THAT(reset.err, Not(HasSubstr("has not been received")));
+}
+
 TEST(DroppedSlot, IsMadeByReset) {
   StreamingSite site({.postgres = {.settings = {{"wal_keep_size", "0"}}}});
   site.start_receiver();
