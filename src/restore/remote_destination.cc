@@ -20,6 +20,7 @@
 #include "restore/remote_update.h"
 #include "restore/small_files.h"
 #include "restore/tar_streams.h"
+#include "restore/uncertain_failure.h"
 #include "restore/wal_members.h"
 
 namespace barman::restore {
@@ -52,7 +53,7 @@ class RemoteDestination final : public Destination {
         small_files_(plan.is_encrypted, plan.examined_files) {}
 
   void prepare() override {
-    guard_.emplace(host_, plan_, interrupt_);
+    hold_places();
     if (plan_.updates_existing) {
       update_.emplace(host_, plan_, options_, progress_, interrupt_);
       for (const std::string& told : update_->clear()) {
@@ -156,6 +157,20 @@ class RemoteDestination final : public Destination {
   }
 
  private:
+  void hold_places() {
+    try {
+      guard_.emplace(host_, plan_, interrupt_);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::conflict) throw;  // nothing was changed
+      throw UncertainFailure(
+          error,
+          fmt::format("Whether anything was changed in '{}' on the destination host is not "
+                      "known: give the same command again, and add --resume when it finds an "
+                      "interrupted restore there.",
+                      plan_.destination.string()));
+    }
+  }
+
   bool is_wal_link(const std::string& name) const {
     return is_data_directory_ && name == plan_.pg_wal_name && update_ && update_->has_wal_link();
   }
