@@ -7,8 +7,6 @@
 #include "backup/live_timeline.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/log.h"
-#include "base/log_components.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/newest_backup.h"
 #include "postgres/queries.h"
@@ -29,7 +27,8 @@ constexpr int kFirstIncrementalVersion = postgres::kVersion17;
 
 }  // namespace
 
-BackupInfo choose_parent(const server::Server& server, const std::string& word) {
+BackupInfo choose_parent(const server::Server& server, const std::string& word,
+                         Messages& messages) {
   const catalogue::KnownBackups known = server.catalogue().load();
   const catalogue::BackupList& list = known.list;
   const catalogue::Annotations& annotations = known.annotations;
@@ -39,10 +38,8 @@ BackupInfo choose_parent(const server::Server& server, const std::string& word) 
   if (catalogue::asks_for_newest(word)) {
     catalogue::NewestBackup newest =
         catalogue::find_newest(list, annotations, branches, word, server.name());
-    if (!newest.note.empty()) log::info(log::kBackupComponent, "{}", newest.note);
-    for (const std::string& text : newest.warnings) {
-      log::warning(log::kBackupComponent, "{}", text);
-    }
+    if (!newest.note.empty()) messages.info(newest.note);
+    for (const std::string& text : newest.warnings) messages.warning(text);
     parent = std::move(newest.backup);
   } else {
     parent = catalogue::resolve_backup(list, annotations, word, server.name());

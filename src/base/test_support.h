@@ -11,29 +11,21 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/scratch_directory.h"
 
 namespace barman {
 
 // Goes away with the object.
-class TemporaryDirectory {
+class TemporaryDirectory : public ScratchDirectory {
  public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "barman-unit-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw_errno("cannot create \"" + name + "\"");
-    path_ = name;
-  }
+  TemporaryDirectory() : ScratchDirectory("barman-locked-unit") {}
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
   ~TemporaryDirectory() {
     // Sockets of an agent that is just ending may go away while the directory is read.
     std::error_code code;
-    std::filesystem::remove_all(path_, code);
-    if (code) std::filesystem::remove_all(path_, code);
+    std::filesystem::remove_all(path(), code);
   }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 // A long walk over cases: all of them with BARMAN_THOROUGH=1 (`./test --all`), else each `step`th.

@@ -93,7 +93,7 @@ void run_backup(CommandContext& context) {
     backup::BackupRequest request = make_backup_request(context.arguments, config);
     if (const auto parent = context.arguments.find("incremental")) {
       is_stopped = true;
-      request.parent = backup::choose_parent(server, *parent);
+      request.parent = backup::choose_parent(server, *parent, context.reporter);
       is_stopped = false;
       backup::require_parent(server, *request.parent);
     }

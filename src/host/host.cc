@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kMaxErrorText = 4096;
+constexpr std::size_t kShownBytes = 60;
 
 // Which shell a user has there is unknown: in quotes, csh does not accept line breaks and replaces
 // what begins with "!". Words with these are sent with all that shells differ in written as octal
@@ -63,6 +64,20 @@ std::string HostAnswer::read_output() const {
   std::string text(static_cast<std::size_t>(status.st_size), '\0');
   text.resize(read_full_at(output, std::as_writable_bytes(std::span(text)), 0, "answer"));
   return text;
+}
+
+std::string describe_beginning(std::string_view output) {
+  std::string line(strip(output));
+  line.resize(std::min({line.find('\n'), line.size(), kShownBytes}));
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char letter) { return letter < ' '; }, '?');
+  return line.empty() ? "it is empty" : fmt::format("it begins with \"{}\"", line);
+}
+
+std::string read_beginning(const Fd& output) {
+  std::string begin(kShownBytes, '\0');
+  begin.resize(read_full_at(output, std::as_writable_bytes(std::span(begin)), 0, "answer"));
+  return begin;
 }
 
 std::string Host::next_step(const std::string& said) const {
@@ -147,6 +162,14 @@ std::string SshHost::describe() const { return mask_passwords(route_.command); }
 
 std::string SshHost::hint() const {
   return fmt::format("Try {} by hand, as the user that runs barman.", route_.option);
+}
+
+std::string SshHost::silence_hint() const {
+  return fmt::format(
+      "Run {} with the command \"true\" behind it: nothing may be printed. Let .bashrc and the "
+      "like "
+      "be silent in sessions without a terminal.",
+      route_.option);
 }
 
 }  // namespace barman::host

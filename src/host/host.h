@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -30,6 +31,11 @@ struct HostAnswer {
   std::string read_output() const;
 };
 
+// Of output that is not what was expected: "it is empty", or "it begins with" and its first line.
+std::string describe_beginning(std::string_view output);
+// The first bytes of an output, enough for that.
+std::string read_beginning(const Fd& output);
+
 class Host {
  public:
   virtual ~Host() = default;
@@ -46,6 +52,9 @@ class Host {
   virtual std::string describe() const = 0;
   // What the user does when it is not reached.
   virtual std::string hint() const = 0;
+  // The same when something else is printed than what the program that was asked for prints: a
+  // login shell that talks, or another program in its place.
+  virtual std::string silence_hint() const { return hint(); }
 
   // What the user does after a program there has failed, which said this.
   std::string next_step(const std::string& said) const;
@@ -90,6 +99,7 @@ class SshHost final : public Host {
   std::string title() const override { return route_.title; }
   std::string describe() const override;
   std::string hint() const override;
+  std::string silence_hint() const override;
 
  private:
   std::vector<std::string> there(const std::string& words,

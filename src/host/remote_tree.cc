@@ -25,10 +25,12 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kReadSize = std::size_t{256} << 10;
+constexpr std::size_t kBeginSize = 512;
 constexpr int kForever = -1;
 
+// `begin` gets the first bytes.
 void pump(const Fd& input, pipeline::Sink& sink, const std::string& name,
-          const TreeTransfer& transfer) {
+          const TreeTransfer& transfer, std::string& begin) {
   Throttle throttle(transfer.bandwidth_limit);
   std::vector<std::byte> buffer(kReadSize);
   for (;;) {
@@ -41,12 +43,17 @@ void pump(const Fd& input, pipeline::Sink& sink, const std::string& name,
     if (count < 0) throw_errno("cannot read what is sent of " + name);
     if (count == 0) break;
     const auto size = static_cast<std::size_t>(count);
+    if (begin.empty()) begin = as_text(Bytes(buffer).first(std::min(size, kBeginSize)));
     sink.write(Bytes(buffer).first(size));
     transfer.progress.advance(size);
     throttle.take(size, transfer.interrupt);
   }
   sink.finish();
 }
+
+// Lines of text: the name that an archive begins with ends with a NUL, as a gzip stream has one.
+// Whoever writes the rest may have failed since nobody reads it.
+bool is_talk(std::string_view begin) { return begin.find('\n') < begin.find('\0'); }
 
 }  // namespace
 
@@ -82,8 +89,9 @@ void receive_tree(const Host& host, const RemoteTree& tree, pipeline::TarVisitor
   pipe.write_end = Fd();
   // When ssh or tar has failed, that is the reason why the archive is cut off.
   std::exception_ptr failure;
+  std::string begin;
   try {
-    pump(pipe.read_end, decompressor ? *decompressor : reader, name, transfer);
+    pump(pipe.read_end, decompressor ? *decompressor : reader, name, transfer, begin);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::corrupt) throw;
     failure = std::current_exception();
@@ -91,6 +99,12 @@ void receive_tree(const Host& host, const RemoteTree& tree, pipeline::TarVisitor
   pipe.read_end = Fd();
   const int exit_code = tar.wait();
   throw_if_interrupted_too(exit_code, transfer.interrupt);
+  if (failure && is_talk(begin)) {
+    throw Error(ErrorKind::remote,
+                fmt::format("cannot copy {}: what \"{}\" has printed is no tar archive: {}", name,
+                            host.describe(), describe_beginning(begin)),
+                host.silence_hint());
+  }
   if (exit_code != 0) {
     const std::string text = read_error_text(errors);
     throw Error(ErrorKind::remote,
@@ -110,16 +124,53 @@ void receive_tree(const Host& host, const RemoteTree& tree, pipeline::TarVisitor
   }
 }
 
+namespace {
+
+// What shells do not answer, nor the programs that are asked here: there is no connection, or it
+// was cut, or a signal has ended the program.
+bool is_cut_off(int exit_code) {
+  constexpr int kFirstSignal = 128;
+  return exit_code > kFirstSignal;
+}
+
+Error listing_failed(const Host& host, const fs::path& directory, const HostAnswer& answer) {
+  return {
+      ErrorKind::remote,
+      fmt::format("cannot list \"{}\" of {}: \"{}\" ended with exit code {}{}", directory.string(),
+                  host.title(), host.describe(), answer.exit_code, answer.reason()),
+      host.next_step(answer.error)};
+}
+
+// Whether it is the GNU program: others have none of what is needed.
+bool is_gnu(const Host& host, const std::string& program, const fs::path& directory,
+            const Interrupt& interrupt) {
+  const HostAnswer answer = host.run({program, "--version"}, interrupt);
+  if (is_cut_off(answer.exit_code)) throw listing_failed(host, directory, answer);
+  return answer.exit_code == 0 && answer.read_output().find("GNU ") != std::string::npos;
+}
+
+}  // namespace
+
 std::optional<Fd> list_remote_files(const Host& host, const fs::path& directory,
                                     const Interrupt& interrupt) {
   constexpr std::string_view kForm = "%y %s %T@ %D:%i %P\\0";
-  HostAnswer version = host.run({"tar", "--version"}, interrupt);
-  if (version.exit_code != 0 || version.read_output().find("GNU tar") == std::string::npos) {
-    return std::nullopt;
-  }
+  if (!is_gnu(host, "tar", directory, interrupt)) return std::nullopt;
   HostAnswer answer = host.run(
       {"find", directory.string(), "-mindepth", "1", "-printf", std::string(kForm)}, interrupt);
-  if (answer.exit_code != 0) return std::nullopt;
+  if (answer.exit_code != 0) {
+    if (is_cut_off(answer.exit_code) || is_gnu(host, "find", directory, interrupt)) {
+      throw listing_failed(host, directory, answer);
+    }
+    return std::nullopt;
+  }
+  const std::string begin = read_beginning(answer.output);
+  if (!begin.empty() && (begin.size() < 2 || begin[1] != ' ')) {
+    throw Error(
+        ErrorKind::remote,
+        fmt::format("what {} has answered (\"{}\") is no list of the files of \"{}\": {}",
+                    host.title(), host.describe(), directory.string(), describe_beginning(begin)),
+        host.silence_hint());
+  }
   return std::move(answer.output);
 }
 

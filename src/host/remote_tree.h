@@ -54,6 +54,7 @@ void receive_tree(const Host& host, const RemoteTree& tree, pipeline::TarVisitor
 
 // Everything below `directory` of that host, directories before what is in them; in a file without
 // a name, for visit_remote_files(). nullopt when there is no GNU find, or no GNU tar. Throws
+// `remote` when that is not known, since the host is not reached, or when it cannot be listed;
 // `interrupted`.
 std::optional<Fd> list_remote_files(const Host& host, const std::filesystem::path& directory,
                                     const Interrupt& interrupt);

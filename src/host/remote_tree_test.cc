@@ -88,6 +88,40 @@ TEST_F(HostTree, TellsWhyNothingCame) {
               HasSubstr("is not a whole tar archive"));
 }
 
+// A primary without GNU's programs is asked in another way, one that is not reached is not.
+TEST_F(HostTree, ListIsRefusedByAHostThatIsNotReached) {
+  ASSERT_TRUE(list_remote_files(ssh_.host(), tree(), interrupt_));
+  EXPECT_THROW(list_remote_files(ssh_.host("away"), tree(), interrupt_), Error);
+  EXPECT_THROW(list_remote_files(ssh_.host(), tree() / "absent", interrupt_), Error);
+  const auto with = [&](const std::string& programs) {
+    put_file(ssh_.directory() / "run", programs + "\neval \"$@\"\n");
+    return SshHost({.command = "sh " + shell_quote((ssh_.directory() / "run").string()),
+                    .title = "there",
+                    .option = "ssh_command"});
+  };
+  EXPECT_FALSE(list_remote_files(with("tar() { echo 'tar (busybox) 1.35'; }"), tree(), interrupt_));
+  EXPECT_FALSE(list_remote_files(
+      with("find() { echo 'find: unrecognized: -printf' >&2; return 1; }"), tree(), interrupt_));
+}
+
+TEST_F(HostTree, TellsOfALoginShellThatTalks) {
+  const SshHost host({.command = "echo 'Welcome to db1!';" + ssh_.host().describe(),
+                      .title = "there",
+                      .option = "primary_ssh_command"});
+  const auto expect_told = [](const auto& action) {
+    try {
+      action();
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_THAT(error.describe(), HasSubstr("it begins with \"Welcome to db1!\""));
+      EXPECT_THAT(error.hint(), HasSubstr("Run primary_ssh_command with the command \"true\""));
+    }
+  };
+  expect_told([&] { list_remote_files(host, tree(), interrupt_); });
+  expect_told([&] { receive_tree(host, {.directory = tree()}, received_, transfer()); });
+  expect_told([&] { receive_tree(host, {.directory = tree()}, received_, transfer(true)); });
+}
+
 TEST_F(HostTree, CommandIsTheOneThatRestrictedKeysKnow) {
   const auto line = [](const RemoteTree& tree, bool is_compressed) {
     return SshHost({.command = "ssh barman@primary", .title = {}, .option = {}})

@@ -45,6 +45,20 @@ std::string value_of(std::string_view configuration, std::string_view option) {
   return "";
 }
 
+// Whoever waits for a host that has gone, or hangs, would wait for ever. Behind ours, the user's
+// would not count.
+std::vector<std::string> bounds_of_silence(const std::string& configuration) {
+  std::vector<std::string> options;
+  if (value_of(configuration, "connecttimeout") == "none") {
+    options.insert(options.end(), {"-o", "ConnectTimeout=30"});
+  }
+  if (value_of(configuration, "serveraliveinterval") == "0") {
+    options.insert(options.end(), {"-o", "ServerAliveInterval=15"});
+  }
+  return options;
+}
+
+// They are given already.
 void drop_life_signs(std::vector<std::string>& options) {
   for (std::size_t index = options.size(); index-- > 0;) {
     if (!options[index].starts_with("ServerAlive")) continue;
@@ -76,15 +90,16 @@ class SshUse {
       std::vector<std::string> show = command_;
       show.insert(show.begin() + 1, "-G");
       const std::string configuration = run_process({.argv = show}).standard_output;
+      std::vector<std::string> options = bounds_of_silence(configuration);
       const std::string ciphers = quicker_ciphers(value_of(configuration, "ciphers"));
-      if (!ciphers.empty()) words_.streams = shell_words({"-o", "Ciphers=" + ciphers});
+      if (!ciphers.empty()) options.insert(options.end(), {"-o", "Ciphers=" + ciphers});
+      words_.streams = shell_words(options);
       words_.calls = words_.streams;
       const std::string control_path = value_of(configuration, "controlpath");
       if (!control_path.empty() && control_path != "none") return;
       socket_ = socket_of_this_process(command);
       std::vector<std::string> kept = kept_connection_options(socket_);
-      // Behind ours, the user's would not count.
-      if (value_of(configuration, "serveraliveinterval") != "0") drop_life_signs(kept);
+      drop_life_signs(kept);
       if (shell_words(kept).find_first_not_of(kPlainCharacters) == std::string::npos) {
         words_.calls += shell_words(kept);
       }

@@ -4,10 +4,11 @@
 // A handshake takes a quarter of a second and more, and a restore onto another host makes a dozen
 // short calls: these share one connection (ControlMaster of ssh_config(5)), which is of this
 // process alone and ends with it. Streams of files have each a connection of their own, with a
-// cipher that is quick here (host/ssh_ciphers.h).
+// cipher that is quick here (host/ssh_ciphers.h). A host that does not answer, or answers no more,
+// is given up after 30 and 45 seconds.
 //
 // Only where the first word is ssh and the others are words for any shell: anything else is the
-// user's, and gets nothing. So do a cipher that it names itself, and a ControlPath of the user.
+// user's, and gets nothing. What the user has set stays: ciphers, limits and a ControlPath.
 #pragma once
 
 #include <string>

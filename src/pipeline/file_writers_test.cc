@@ -4,13 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/scratch_directory.h"
 #include "pipeline/test_support.h"
 
 namespace barman::pipeline {
@@ -24,12 +24,8 @@ constexpr std::size_t kBlock = FileWriters::kBlockSize;
 class FileWritersTest : public testing::TestWithParam<std::string> {
  protected:
   FileWritersTest() {
-    std::string name = GetParam() + "/barman-file-writers.XXXXXX";
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    root_ = name;
     parent_ = std::make_shared<const Fd>(open_file(root_, O_RDONLY | O_DIRECTORY));
   }
-  ~FileWritersTest() override { remove_tree(root_); }
 
   NewFile file(const std::string& name, std::uint64_t size_bytes, mode_t mode = 0600) const {
     return {.parent = parent_,
@@ -55,7 +51,8 @@ class FileWritersTest : public testing::TestWithParam<std::string> {
     return content;
   }
 
-  fs::path root_;
+  const ScratchDirectory scratch_{GetParam(), "barman-locked-file-writers."};
+  const fs::path root_ = scratch_.path();
   std::shared_ptr<const Fd> parent_;
 };
 
@@ -151,11 +148,9 @@ TEST_P(FileWritersTest, RefusesAnotherSizeThanWasAnnounced) {
 INSTANTIATE_TEST_SUITE_P(FileSystems, FileWritersTest, testing::Values("/var/tmp", "/dev/shm"));
 
 TEST(FileWriters, LeavesThePageCacheAlone) {
-  std::string name = "/var/tmp/barman-file-writers.XXXXXX";
-  ASSERT_NE(::mkdtemp(name.data()), nullptr);
-  const fs::path root = name;
+  const ScratchDirectory scratch("/var/tmp", "barman-locked-file-writers.");
+  const fs::path& root = scratch.path();
   if (!takes_direct_writes(root)) {
-    remove_tree(root);
     GTEST_SKIP() << "this file system writes through the page cache only";
   }
   FileWriters writers(root);
@@ -170,7 +165,6 @@ TEST(FileWriters, LeavesThePageCacheAlone) {
   writers.end();
   writers.wait();
   EXPECT_LT(cached_bytes(root / "large"), FileWriters::kMaxBlocks * kBlock + 1);
-  remove_tree(root);
 }
 
 }  // namespace

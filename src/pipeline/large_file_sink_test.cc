@@ -1,11 +1,9 @@
 #include "pipeline/large_file_sink.h"
 
-#include <stdlib.h>
-
 #include <gtest/gtest.h>
 
-#include "base/durable.h"
 #include "base/error.h"
+#include "base/scratch_directory.h"
 #include "pipeline/test_support.h"
 
 namespace barman::pipeline {
@@ -16,13 +14,6 @@ constexpr std::size_t kSinkBlock = BlockPool::kBlockSize;
 // A directory on a disk and one in memory.
 class LargeFileSinkTest : public testing::TestWithParam<std::string> {
  protected:
-  LargeFileSinkTest() {
-    std::string name = GetParam() + "/barman-large-file.XXXXXX";
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    root_ = name;
-  }
-  ~LargeFileSinkTest() override { remove_tree(root_); }
-
   // In pieces as they come from a compressor.
   static void write(LargeFileSink& sink, const std::string& content) {
     constexpr std::size_t kPiece = 700'001;
@@ -38,7 +29,8 @@ class LargeFileSinkTest : public testing::TestWithParam<std::string> {
     return content;
   }
 
-  std::filesystem::path root_;
+  const ScratchDirectory scratch_{GetParam(), "barman-locked-large-file."};
+  const std::filesystem::path root_ = scratch_.path();
 };
 
 TEST_P(LargeFileSinkTest, WritesFilesOfAnySize) {
@@ -82,11 +74,9 @@ TEST_P(LargeFileSinkTest, TellsTheFileThatCannotBeWritten) {
 INSTANTIATE_TEST_SUITE_P(FileSystems, LargeFileSinkTest, testing::Values("/var/tmp", "/dev/shm"));
 
 TEST(LargeFileSink, LeavesThePageCacheAlone) {
-  std::string name = "/var/tmp/barman-large-file.XXXXXX";
-  ASSERT_NE(::mkdtemp(name.data()), nullptr);
-  const std::filesystem::path root = name;
+  const ScratchDirectory scratch("/var/tmp", "barman-locked-large-file.");
+  const std::filesystem::path& root = scratch.path();
   if (!takes_direct_writes(root)) {
-    remove_tree(root);
     GTEST_SKIP() << "this file system writes through the page cache only";
   }
   LargeFileSink sink(root / "large");
@@ -95,7 +85,6 @@ TEST(LargeFileSink, LeavesThePageCacheAlone) {
   sink.finish();
   EXPECT_EQ(std::filesystem::file_size(root / "large"), 30'000'000U);
   EXPECT_LE(cached_bytes(root / "large"), kSinkBlock) << "its end";
-  remove_tree(root);
 }
 
 }  // namespace

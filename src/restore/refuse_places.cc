@@ -58,12 +58,28 @@ std::string reason_of(const DirectoryFacts& place) {
   return place.owner_text.empty() ? "" : ": " + place.owner_text;
 }
 
+std::string user_of(const DirectoryFacts& place) {
+  if (!place.remote_user) return "this user";
+  return place.remote_user->empty() ? "the user that ssh logs in as"
+                                    : fmt::format("'{}'", *place.remote_user);
+}
+
+std::string tried_by(const DirectoryFacts& place) {
+  return user_of(place) + (place.remote_user ? " on the destination host" : "") + reason_of(place);
+}
+
 // Nothing else is known of such a place.
 void refuse_unreadable(const RestoreFacts& facts, const DirectoryFacts& place,
                        const std::string& what) {
   if (place.is_readable) return;
-  throw Error(ErrorKind::permission,
-              fmt::format("The {} cannot be looked into by this user{}", what, reason_of(place)),
+  const std::string text = fmt::format("The {} cannot be looked into by {}", what, tried_by(place));
+  if (place.remote_user) {
+    throw Error(ErrorKind::permission, text,
+                fmt::format("Give it there to {}, let --remote-ssh-command log in as its owner, or "
+                            "choose another directory.",
+                            user_of(place)));
+  }
+  throw Error(ErrorKind::permission, text,
               fmt::format("Give it to {0}, or restore as its owner: --remote-ssh-command 'ssh "
                           "postgres@localhost'.",
                           facts.barman_user.empty() ? "the user of barman" : facts.barman_user));
@@ -87,8 +103,9 @@ void refuse_place(const RestoreFacts& facts, const RestoreRequest& request,
   const bool is_yet_to_come = request.dry_run && !place.exists;
   if (!place.is_writable && !is_yet_to_come) {
     throw Error(ErrorKind::permission,
-                fmt::format("The {} cannot be written by this user{}", what, reason_of(place)),
-                "Create it and give it to this user, or choose another one.");
+                fmt::format("The {} cannot be written by {}", what, tried_by(place)),
+                fmt::format("Create it{} and give it to {}, or choose another one.",
+                            place.remote_user ? " there" : "", user_of(place)));
   }
 }
 
@@ -352,10 +369,13 @@ void refuse_places(const RestoreFacts& facts, const RestoreRequest& request,
 void warn_of_places_to_come(const RestoreFacts& facts, RestorePlan& plan) {
   const auto warn = [&](const DirectoryFacts& place, const fs::path& path) {
     if (place.exists || place.is_writable) return;
+    const std::string& owner = place.remote_user ? *place.remote_user : facts.barman_user;
     plan.warnings.push_back(fmt::format(
-        "\"{}\" does not exist, and this user cannot make it: make it before the restore, for "
-        "example as root: install -d -m 700 -o {} \"{}\"",
-        path.string(), facts.barman_user.empty() ? "barman" : facts.barman_user, path.string()));
+        "\"{}\" does not exist{}, and {} cannot make it: make it before the restore, for example "
+        "as "
+        "root{}: install -d -m 700 -o {} \"{}\"",
+        path.string(), place.remote_user ? " on the destination host" : "", user_of(place),
+        place.remote_user ? " there" : "", owner.empty() ? "barman" : owner, path.string()));
   };
   warn(facts.destination, plan.destination);
   for (const TablespacePlan& tablespace : plan.tablespaces) {

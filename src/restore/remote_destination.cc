@@ -20,6 +20,7 @@
 #include "restore/remote_update.h"
 #include "restore/small_files.h"
 #include "restore/tar_streams.h"
+#include "restore/uncertain_failure.h"
 #include "restore/wal_members.h"
 
 namespace barman::restore {
@@ -51,7 +52,7 @@ class RemoteDestination final : public Destination {
         small_files_(plan.is_encrypted, plan.examined_files) {}
 
   void prepare() override {
-    guard_.emplace(host_, plan_, interrupt_);
+    hold_places();
     choose_compression();
     if (plan_.updates_existing) {
       update_.emplace(host_, plan_, compression_ == NetworkCompression::always, progress_,
@@ -166,6 +167,20 @@ class RemoteDestination final : public Destination {
       options_.compression = compression::Algorithm::gzip;
     }
     short_options_.compression = options_.compression;
+  }
+
+  void hold_places() {
+    try {
+      guard_.emplace(host_, plan_, interrupt_);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::conflict) throw;  // nothing was changed
+      throw UncertainFailure(
+          error,
+          fmt::format("Whether anything was changed in '{}' on the destination host is not "
+                      "known: give the same command again, and add --resume when it finds an "
+                      "interrupted restore there.",
+                      plan_.destination.string()));
+    }
   }
 
   bool is_wal_link(const std::string& name) const {

@@ -12,6 +12,7 @@
 #include "host/ssh_words.h"
 #include "postgres/control_file.h"
 #include "restore/remote_script.h"
+#include "restore/uncertain_failure.h"
 #include "stored/path_table.h"
 #include "wal/wal_file_name.h"
 
@@ -21,12 +22,14 @@ namespace fs = std::filesystem;
 namespace {
 
 // $1: programs that must be there. Prints for each place, each with a NUL behind it: d (directory),
-// f (something else) or -; whether it is empty, for ls; whether it, or what it would be made in,
-// can be written (r: nobody can, its file system is read-only); the pid of a postmaster that lives;
-// the line of df; its path, links resolved as far as it exists; what an interrupted restore has
-// left; whether it has PG_VERSION; whether it has only what PostgreSQL makes for tablespaces; its
-// pg_control in hexadecimal; where its pg_wal is a link to; for each tablespace its OID and where
-// its link leads, and an empty field; names of WAL, and an empty field.
+// x (one that cannot be looked into), f (something else) or -; whether it is empty, for ls; whether
+// it, or what it would be made in, can be written (r: nobody can, its file system is read-only); if
+// not, who has tried, and in further lines the directory that is there and what ls says of it; the
+// pid of a postmaster that lives; the line of df; its path, links resolved as far as it exists;
+// what an interrupted restore has left; whether it has PG_VERSION; whether it has only what
+// PostgreSQL makes for tablespaces; its pg_control in hexadecimal; where its pg_wal is a link to;
+// for each tablespace its OID and where its link leads, and an empty field; names of WAL, and an
+// empty field.
 constexpr std::string_view kInspect = R"sh(
 for program in $1; do
   command -v $program >/dev/null || { echo "there is no $program" >&2; exit 3; }
@@ -36,6 +39,7 @@ resolve() { (cd -P "$1" 2>/dev/null && pwd -P && echo .); }
 for place; do
   kind=-; [ ! -e "$place" ] && [ ! -L "$place" ] || kind=f; [ ! -d "$place" ] || kind=d
   empty=1
+  [ $kind != d ] || { [ -r "$place" ] && [ -x "$place" ]; } || kind=x
   if [ $kind = d ]; then names=$(ls "$place") && [ -z "$names" ] || empty=0; fi
   here=$place; rest=
   while [ ! -d "$here" ] && [ -n "$here" ]; do rest=/${here##*/}$rest; here=${here%/*}; done
@@ -47,11 +51,18 @@ for place; do
       *"Read-only file system") writable=r ;;
     esac
   fi
+  who=
+  if [ $writable = 0 ] || [ $kind = x ]; then
+    who=$(id -un 2>/dev/null)"
+${here:-/}
+"$(LC_ALL=C ls -ld -- "${here:-/}" 2>/dev/null)
+  fi
   pid=; [ ! -f "$place/postmaster.pid" ] || read -r pid < "$place/postmaster.pid" || :
   pid=${pid#-}
   [ -d "/proc/${pid:-none}" ] || kill -0 "${pid:-none}" 2>/dev/null || pid=
   space=$(df -Pk "${here:-/}" 2>/dev/null) || space=
-  where=$(resolve "${here:-/}") || exit
+  where=$(resolve "${here:-/}") || where=${here:-/}"
+."
   where=${where%??}; [ "$where" != / ] || where=
   marker=; [ ! -f "$place/.barman-restoring" ] || marker=$(cat "$place/.barman-restoring")
   version=0; control=
@@ -68,7 +79,7 @@ for place; do
   for name in pg_wal pg_xlog; do
     [ ! -L "$place/$name" ] || { wal=$(resolve "$place/$name") && wal=${wal%??}; } || wal=
   done
-  printf '%s\000' $kind $empty $writable "$pid" "$space" "$where$rest" "$marker" $version $only \
+  printf '%s\000' $kind $empty $writable "$who" "$pid" "$space" "$where$rest" "$marker" $version $only \
     "$control" "$wal"
   for link in "$place"/pg_tblspc/*; do
     [ -L "$link" ] && target=$(resolve "$link") || continue
@@ -183,15 +194,31 @@ std::optional<postgres::SystemId> system_id_of(const std::string& control_file) 
   }
 }
 
+// "postgres", the directory, and "drwxr-xr-x 2 root root 4096 Nov 30 17:24 /etc". A directory may
+// have a line break in its name: then only who has tried is told.
+void take_owner(const std::string& text, DirectoryFacts& facts) {
+  if (text.empty()) return;
+  const std::vector<std::string> lines = split(text, '\n');
+  facts.remote_user = lines.front();
+  if (lines.size() != 3) return;
+  const std::vector<std::string> words = split_blanks(lines[2]);
+  constexpr std::size_t kOwner = 2;
+  if (words.size() <= kOwner) return;
+  facts.owner_text =
+      fmt::format("'{}' belongs to {}, mode {}", lines[1], words[kOwner], words.front());
+}
+
 DirectoryFacts read_place(FieldReader& fields) {
   DirectoryFacts facts;
   const std::string kind = fields.next();
   facts.exists = kind != "-";
-  facts.is_directory = kind == "d";
+  facts.is_directory = kind == "d" || kind == "x";
+  facts.is_readable = kind != "x";
   facts.is_empty = fields.next() == "1";
   const std::string writable = fields.next();
   facts.is_writable = writable == "1";
   facts.is_on_read_only_disk = writable == "r";
+  take_owner(fields.next(), facts);
   if (const std::optional<std::int64_t> pid = parse_integer(fields.next())) {
     facts.running_postmaster = static_cast<int>(*pid);
   }
@@ -322,8 +349,16 @@ void complete_remote_places(const host::Host& host, const std::vector<fs::path>&
   arguments.insert(arguments.begin(),
                    {(places.front() / waiting).string(), (places.front() / final).string()});
   // Commit point. Not to be interrupted: nobody would know on which side of it.
-  run_script(host, std::string(kDefineFlush) + std::string(kComplete), arguments, {},
-             fmt::format("it is not known whether \"{}\" is there", final));
+  try {
+    run_script(host, std::string(kDefineFlush) + std::string(kComplete), arguments, {},
+               fmt::format("it is not known whether \"{}\" is there", final));
+  } catch (const Error& error) {
+    throw UncertainFailure(
+        error,
+        fmt::format("Look on the destination host: with '{}' the restore is complete; without "
+                    "it, complete it with --delta-restore, added to the same command.",
+                    (places.front() / final).string()));
+  }
 }
 
 }  // namespace barman::restore

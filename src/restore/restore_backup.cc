@@ -29,6 +29,7 @@
 #include "restore/replayed_tablespaces.h"
 #include "restore/restore_rates.h"
 #include "restore/survey_plan.h"
+#include "restore/uncertain_failure.h"
 #include "restore/wal_reading.h"
 #include "server/server_hooks.h"
 #include "stored/archive_file.h"
@@ -390,10 +391,12 @@ ExecutedRestore run_with_hooks(const server::Server& server, Prepared& prepared,
       scripts.run_post(variables, error.describe());
       throw;
     }
-    if (error.kind() == ErrorKind::interrupted) throw explain_failure(error, plan);
-    scripts.run_post(variables, error.describe());
-    // Somebody else has the directory: nothing in it was changed.
-    if (error.kind() == ErrorKind::conflict) throw;
+    const bool is_interrupted = error.kind() == ErrorKind::interrupted;
+    if (!is_interrupted) scripts.run_post(variables, error.describe());
+    // Somebody else has the directory: nothing in it was changed. Or it says by itself what to do.
+    const bool is_told = error.kind() == ErrorKind::conflict ||
+                         dynamic_cast<const UncertainFailure*>(&error) != nullptr;
+    if (is_told) throw;
     throw explain_failure(error, plan);
   }
 }

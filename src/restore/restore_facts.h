@@ -37,8 +37,10 @@ struct DirectoryFacts {
   bool is_writable = true;
   // False: this user cannot look into it, or into a directory on the way; nothing else is known.
   bool is_readable = true;
-  // "it belongs to postgres, mode 0700"; "" when nobody can tell.
+  // "'/srv/pg' belongs to postgres, mode 0700"; "" when nobody can tell.
   std::string owner_text;
+  // Who cannot write or look there, on another host; "" when nobody can tell. This user otherwise.
+  std::optional<std::string> remote_user;
   // Not writable, whoever asks.
   bool is_on_read_only_disk = false;
   // Only directories that PostgreSQL makes for a tablespace ("PG_17_202406281").

@@ -109,6 +109,21 @@ TEST_F(RefusePlaces, ADirectoryThatCannotBeLookedIntoIsRefusedByItsOwner) {
                                HasSubstr("Give it to barman, or restore as its owner")));
 }
 
+TEST_F(RefusePlaces, WhoCannotWriteOnAnotherHostIsNamed) {
+  facts_.destination.is_readable = false;
+  facts_.destination.remote_user = "postgres";
+  facts_.destination.owner_text = "'/srv/pg' belongs to root, mode drwx------";
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("cannot be looked into by 'postgres' on the destination "
+                                         "host: '/srv/pg' belongs to root, mode drwx------"),
+                               HasSubstr("Give it there to 'postgres'")));
+  facts_.destination.is_readable = true;
+  facts_.destination.is_writable = false;
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("cannot be written by 'postgres' on the destination host"),
+                               HasSubstr("Create it there and give it to 'postgres'")));
+  facts_.destination.remote_user = "";
+  EXPECT_THAT(refusal(), HasSubstr("give it to the user that ssh logs in as"));
+}
+
 TEST_F(RefusePlaces, ADryRunAcceptsADirectoryThatIsToBeMade) {
   plan_.updates_existing = false;
   request_.delta_restore = false;

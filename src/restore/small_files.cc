@@ -1,13 +1,12 @@
 #include "restore/small_files.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <system_error>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,30 +30,24 @@ constexpr const char* kMemoryDirectory = "/dev/shm";
 constexpr std::uint64_t kMaxWaitingFile = std::uint64_t{1} << 20;
 constexpr std::uint64_t kMaxWaitingBytes = std::uint64_t{64} << 20;
 
-fs::path make_waiting_directory(bool is_secret) {
+// Not Barman's own name for it: what a killed program has left of ours is removed.
+constexpr std::string_view kWaitingPrefix = "barman-restore-";
+
+fs::path place_to_wait(bool is_secret) {
   const bool has_memory = ::access(kMemoryDirectory, W_OK | X_OK) == 0;
-  if (!has_memory && is_secret) {
-    throw Error(ErrorKind::io,
-                fmt::format("'{}' cannot be written: what waits of an encrypted backup to be sent "
-                            "must not lie on a disk",
-                            kMemoryDirectory),
-                "Mount a tmpfs there.");
-  }
-  const fs::path parent = has_memory ? fs::path(kMemoryDirectory) : fs::temp_directory_path();
-  std::string name = (parent / "barman_recovery-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw_errno("cannot create \"" + name + "\"");
-  return name;
+  if (has_memory) return kMemoryDirectory;
+  if (!is_secret) return fs::temp_directory_path();
+  throw Error(ErrorKind::io,
+              fmt::format("'{}' cannot be written: what waits of an encrypted backup to be sent "
+                          "must not lie on a disk",
+                          kMemoryDirectory),
+              "Mount a tmpfs there.");
 }
 
 }  // namespace
 
 SmallFiles::SmallFiles(bool is_secret, std::vector<std::string> needed)
-    : directory_(make_waiting_directory(is_secret)), needed_(std::move(needed)) {}
-
-SmallFiles::~SmallFiles() {
-  std::error_code code;  // What cannot be removed is in memory, and of this user only.
-  fs::remove_all(directory_, code);
-}
+    : directory_(place_to_wait(is_secret), kWaitingPrefix), needed_(std::move(needed)) {}
 
 bool SmallFiles::may_want(const std::string& name, std::uint64_t size_bytes) {
   const bool is_outside = name.find('/') == std::string::npos || !is_of_cluster(name);
@@ -73,7 +66,7 @@ bool SmallFiles::wants(const std::string& name, std::uint64_t size_bytes) {
 
 void SmallFiles::put(const std::string& name, const copy::CopyTask& task, Progress& progress,
                      const Interrupt& interrupt) const {
-  const fs::path path = directory_ / name;
+  const fs::path path = directory() / name;
   make_directories(path.parent_path(), ClusterModes().directory);
   Fd file = open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, task.mode);
   set_mode(path, task.mode);
@@ -91,8 +84,8 @@ void SmallFiles::put(const std::string& name, const copy::CopyTask& task, Progre
 }
 
 void SmallFiles::send(pipeline::TarWriter& archive) const {
-  walk_directory(directory_, [&](const fs::path& path, EntryKind) {
-    send_file(path, path.lexically_relative(directory_).string(), archive);
+  walk_directory(directory(), [&](const fs::path& path, EntryKind) {
+    send_file(path, path.lexically_relative(directory()).string(), archive);
     return Descend::yes;
   });
 }

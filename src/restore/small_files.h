@@ -13,6 +13,7 @@
 
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "base/scratch_directory.h"
 #include "copy/copy_task.h"
 #include "pipeline/tar_writer.h"
 
@@ -23,11 +24,8 @@ class SmallFiles {
   // Nothing of an encrypted backup may lie on a disk in clear: `is_secret` throws `io` where no
   // directory in memory is to be had. `needed`: what stays here in any case.
   SmallFiles(bool is_secret, std::vector<std::string> needed);
-  SmallFiles(const SmallFiles&) = delete;
-  SmallFiles& operator=(const SmallFiles&) = delete;
-  ~SmallFiles();
 
-  const std::filesystem::path& directory() const { return directory_; }
+  const std::filesystem::path& directory() const { return directory_.path(); }
 
   // Whether a file of the data directory is of those that stay here: outside of PostgreSQL's own
   // directories, or something that may be included as configuration.
@@ -47,7 +45,7 @@ class SmallFiles {
   void send_file(const std::filesystem::path& path, const std::string& name,
                  pipeline::TarWriter& archive) const;
 
-  std::filesystem::path directory_;
+  const ScratchDirectory directory_;
   const std::vector<std::string> needed_;
   std::uint64_t total_bytes_ = 0;
   std::set<std::string> sent_directories_;

@@ -97,7 +97,7 @@ class BackupCopy {
         primary_(primary),
         backup_(backup),
         progress_(progress),
-        host_(primary_of_streams(server.config())),
+        host_(primary_host(server.config())),
         store_(server.catalogue()),
         target_(server.catalogue().base_directory(backup.id)),
         directory_(catalogue::backup_directory_below(primary.basebackups_directory, backup.id)) {}

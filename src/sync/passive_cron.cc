@@ -56,9 +56,26 @@ PrimaryInfo ask(const server::Server& server, Messages& messages) {
   return primary;
 }
 
+// Of backups that were deleted on the primary while they were copied.
+void remove_left_overs(const server::Server& server, const PrimaryInfo& primary,
+                       const LocalBackups& local, DaemonOutputs outputs, Messages& messages) {
+  for (const catalogue::BackupInfo& backup : local.backups) {
+    if (!local.is_left_over(backup, primary) ||
+        is_held(catalogue::sync_backup_lock(server.locks(), backup.id))) {
+      continue;
+    }
+    messages.info(
+        fmt::format("Removing what was copied of backup {} for server {}: it is not on the "
+                    "primary node any more",
+                    backup.id.value, server.name()));
+    wal_transfer::start_child(server, {"sync-backup", server.name(), backup.id.value}, outputs);
+  }
+}
+
 void start_backup(const server::Server& server, const PrimaryInfo& primary, DaemonOutputs outputs,
                   Messages& messages) {
   const LocalBackups local = gather_local_backups(server);
+  remove_left_overs(server, primary, local, outputs, messages);
   for (const catalogue::BackupInfo& backup : primary.backups) {
     const SyncVerdict verdict = local.judge(backup.id, primary);
     if (verdict == SyncVerdict::synced) continue;

@@ -1,7 +1,6 @@
 #include "sync/primary_node.h"
 
 #include <algorithm>
-#include <span>
 
 #include <fmt/format.h>
 
@@ -14,36 +13,21 @@ namespace barman::sync {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t kShownBytes = 60;
-
 // A login shell that talks, or another program in the place of barman.
 void require_document(const Fd& output, const std::string& server_name,
                       const host::SshHost& primary) {
-  std::string begin(kShownBytes, '\0');
-  begin.resize(read_full_at(output, std::as_writable_bytes(std::span(begin)), 0, "answer"));
+  const std::string begin = host::read_beginning(output);
   if (strip(begin).starts_with('{')) return;
-  std::string line(strip(begin));
-  line.resize(std::min(line.find('\n'), line.size()));
-  std::replace_if(
-      line.begin(), line.end(), [](unsigned char letter) { return letter < ' '; }, '?');
-  throw Error(
-      ErrorKind::remote,
-      fmt::format("what the primary node of server '{}' has answered (\"{}\") is not barman's: {}",
-                  server_name, primary.describe(),
-                  line.empty() ? "it is empty" : fmt::format("it begins with \"{}\"", line)),
-      "Run primary_ssh_command with the command \"true\" behind it: nothing may be printed. Let "
-      ".bashrc and the like be silent in sessions without a terminal.");
+  throw Error(ErrorKind::remote,
+              fmt::format("what the primary node of server '{}' has answered (\"{}\") is not "
+                          "barman's: {}",
+                          server_name, primary.describe(), host::describe_beginning(begin)),
+              primary.silence_hint());
 }
 
 }  // namespace
 
 host::SshHost primary_host(const config::ServerConfig& config) {
-  return host::SshHost({.command = *config.primary_ssh_command,
-                        .title = "the primary node",
-                        .option = "primary_ssh_command"});
-}
-
-host::SshHost primary_of_streams(const config::ServerConfig& config) {
   return host::SshHost({.command = *config.primary_ssh_command,
                         .title = "the primary node",
                         .option = "primary_ssh_command",
@@ -102,7 +86,7 @@ void receive_from_primary(const server::Server& server, const host::RemoteTree& 
   if (limit && *limit > 0) {
     limit = std::max<std::int64_t>(*limit / static_cast<std::int64_t>(connections), 1);
   }
-  host::receive_tree(primary_of_streams(config), tree, visitor,
+  host::receive_tree(primary_host(config), tree, visitor,
                      {.is_compressed = config.network_compression,
                       .bandwidth_limit = TransferLimit::of(limit),
                       .progress = progress,

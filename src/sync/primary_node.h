@@ -22,8 +22,6 @@ Fd ask_primary(const server::Server& server, const SyncRequest& request, Message
 
 // Where primary_ssh_command leads.
 host::SshHost primary_host(const config::ServerConfig& config);
-// The same for streams of files, with a cipher that is quick here.
-host::SshHost primary_of_streams(const config::ServerConfig& config);
 
 // What runs there.
 std::vector<std::string> primary_command(const config::ServerConfig& config,

@@ -1,10 +1,12 @@
 #include "sync/sync_backup.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "backup/delete_backup.h"
+#include "backup/free_space.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file_lock.h"
@@ -16,6 +18,7 @@
 #include "stored/backup_evidence.h"
 #include "sync/backup_copy.h"
 #include "sync/primary_keeps.h"
+#include "sync/primary_node.h"
 #include "sync/sync_wals.h"
 #include "wal_archive/wal_archive.h"
 
@@ -27,6 +30,8 @@ using catalogue::BackupInfo;
 using catalogue::BackupStatus;
 
 namespace {
+
+constexpr std::string_view kSyncFailure = "failure syncing server ";
 
 const BackupInfo* find(const std::vector<BackupInfo>& backups, const BackupId& id) {
   const auto found = std::lower_bound(
@@ -92,13 +97,38 @@ void copy_with_retries(const server::Server& server, const PrimaryInfo& primary,
       tell);
 }
 
+// False when it is not known.
+bool was_deleted_there(const server::Server& server, const BackupId& id, Messages& messages) {
+  try {
+    const Fd answer = ask_primary(server, load_sync_position(server.locations()), messages);
+    const PrimaryInfo now = read_primary_info(answer, "the answer of the primary node");
+    return now.find_backup(id) == nullptr;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return false;
+  }
+}
+
+// What a copy fails with when its files go meanwhile is no reason.
+Error reason_of_failure(const server::Server& server, const BackupId& id, const Error& error,
+                        Messages& messages) {
+  if (error.kind() != ErrorKind::remote || !was_deleted_there(server, id, messages)) return error;
+  return {
+      ErrorKind::not_found, "it was deleted on the primary node while it was copied",
+      fmt::format("The next 'barman cron' removes what has arrived of it; so does 'barman delete "
+                  "{} {}'.",
+                  server.name(), id.value)};
+}
+
 void copy_backup(const server::Server& server, const PrimaryInfo& primary, const BackupInfo& remote,
-                 Progress& progress) {
+                 Messages& messages, Progress& progress) {
   server.create_directories();
   BackupInfo info = remote;
   info.error.reset();
   info.status = BackupStatus::syncing;
   server.catalogue().save(info);
+  backup::ReservedRoom::remove_left(server, info.id);
+  backup::ReservedRoom room(server, info.id);
   try {
     progress.begin("sync",
                    static_cast<std::uint64_t>(std::max<std::int64_t>(info.size.value_or(0), 0)));
@@ -106,11 +136,18 @@ void copy_backup(const server::Server& server, const PrimaryInfo& primary, const
     progress.end();
     stored::require_parts_of(remote, server.catalogue().data_directory(info.id));
   } catch (const Error& error) {
+    const Error reason = reason_of_failure(server, info.id, error, messages);
     info.status = BackupStatus::failed;
-    info.error = fmt::format("failure syncing server {} backup {}: {}", server.name(),
-                             info.id.value, error.describe());
-    server.catalogue().save(info);
-    throw Error(error.kind(), *info.error, error.hint());
+    info.error = fmt::format("{}{} backup {}: {}", kSyncFailure, server.name(), info.id.value,
+                             reason.describe());
+    room.free();
+    try {
+      server.catalogue().save(info);
+    } catch (const Error& second) {  // It stays SYNCING, and is copied again.
+      log::error(log::kServerComponent, "cannot record the failure of the copy of backup {}: {}",
+                 info.id.value, second.describe());
+    }
+    throw Error(reason.kind(), *info.error, reason.hint());
   }
   // Commit point: all files are durable, and proven.
   info.status = remote.status;
@@ -158,6 +195,16 @@ LocalBackups gather_local_backups(const server::Server& server) {
     local.policy->annotations.directories.reset();
   }
   return local;
+}
+
+bool LocalBackups::is_left_over(const catalogue::BackupInfo& backup,
+                                const PrimaryInfo& primary) const {
+  const bool is_of_a_copy = backup.status == BackupStatus::syncing ||
+                            (backup.status == BackupStatus::failed &&
+                             backup.error.value_or("").starts_with(kSyncFailure));
+  // One that tells none at all may have lost more than a backup.
+  return is_of_a_copy && !primary.backups.empty() &&
+         judge(backup.id, primary) == SyncVerdict::purge;
 }
 
 Fd open_primary_info(const server::Server& server) {
@@ -220,7 +267,7 @@ void sync_backup(const server::Server& server, const BackupId& id, Messages& mes
           catalogue::backup_id_lock(server.locks(), id),
           fmt::format("Another process is holding the lock for backup {} of server {}.", id.value,
                       server.name()));
-      return copy_backup(server, primary, *primary.find_backup(id), progress);
+      return copy_backup(server, primary, *primary.find_backup(id), messages, progress);
     }
   }
 }

@@ -35,6 +35,8 @@ struct LocalBackups {
   SyncVerdict judge(const catalogue::BackupId& id, const PrimaryInfo& primary) const {
     return judge_backup(id, primary, backups, policy ? &*policy : nullptr);
   }
+  // A copy that was begun and that the primary cannot complete any more.
+  bool is_left_over(const catalogue::BackupInfo& backup, const PrimaryInfo& primary) const;
 };
 LocalBackups gather_local_backups(const server::Server& server);
 

@@ -40,6 +40,24 @@ TEST(JudgeBackup, CopiesWhatIsNotCompleteHere) {
   EXPECT_EQ(judge(kOld, {}, {}), SyncVerdict::absent);
 }
 
+TEST(LocalBackups, OnlyCopiesThatNobodyCanCompleteAreLeftOver) {
+  PrimaryInfo primary;
+  const LocalBackups local = {.backups = {backup(kOld, BackupStatus::syncing)}};
+  EXPECT_FALSE(local.is_left_over(local.backups.front(), primary));
+  primary.backups = {backup(kNew)};
+  EXPECT_TRUE(local.is_left_over(local.backups.front(), primary));
+  primary.backups = {backup(kOld), backup(kNew)};
+  EXPECT_FALSE(local.is_left_over(local.backups.front(), primary));
+  primary.backups = {backup(kNew)};
+  // Of the time before this node was passive.
+  LocalBackups failed = {.backups = {backup(kOld, BackupStatus::failed)}};
+  EXPECT_FALSE(failed.is_left_over(failed.backups.front(), primary));
+  failed.backups.front().error = "failure syncing server main backup 20260101T000000: gone";
+  EXPECT_TRUE(failed.is_left_over(failed.backups.front(), primary));
+  const LocalBackups complete = {.backups = {backup(kOld)}};
+  EXPECT_FALSE(complete.is_left_over(complete.backups.front(), primary));
+}
+
 TEST(JudgeBackup, LeavesWhatThePolicyWouldDelete) {
   const catalogue::RetentionInput policy = {.rule = {.count = 1}};
   EXPECT_EQ(judge(kOld, {backup(kOld), backup(kNew)}, {backup(kNew)}, &policy),

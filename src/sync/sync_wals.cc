@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <thread>
 
@@ -15,9 +14,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/file_lock.h"
-#include "base/immutable.h"
-#include "base/log.h"
-#include "base/log_components.h"
+#include "base/scratch_directory.h"
 #include "base/text.h"
 #include "base/worker_pool.h"
 #include "catalogue/locks.h"
@@ -59,36 +56,6 @@ fs::path position_path(const catalogue::CatalogueLocations& locations) {
 std::string relative_path(const std::string& name) {
   return WalArchive::relative_path(name).string();
 }
-
-// A directory that goes away with the object, whatever is in it.
-class StagingDirectory {
- public:
-  explicit StagingDirectory(const fs::path& parent) {
-    // Of a run that was killed; the lock says that none is running.
-    for (const std::string& name : list_directory(parent)) {
-      if (!name.starts_with(kStagingPrefix)) continue;
-      try {
-        remove_tree(parent / name);
-      } catch (const SystemError& error) {  // Immutable for now; a later run removes it.
-        if (!means_immutable(error.error_number())) throw;
-        log::warning(log::kServerComponent, "{}", error.describe());
-      }
-    }
-    std::string pattern = (parent / (std::string(kStagingPrefix) + "XXXXXXXX")).string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw_errno("cannot create \"" + pattern + "\"");
-    path_ = pattern;
-  }
-  StagingDirectory(const StagingDirectory&) = delete;
-  StagingDirectory& operator=(const StagingDirectory&) = delete;
-  ~StagingDirectory() {
-    std::error_code code;
-    fs::remove_all(path_, code);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 // Only the files that were asked for, under their names; directories appear as they are needed.
 class WalFiles final : public pipeline::TarVisitor {
@@ -187,7 +154,7 @@ class WalSync {
   }
 
   void receive(const std::string& names, std::uint64_t size_bytes) {
-    const StagingDirectory staging(archive_.directory());
+    const ScratchDirectory staging(archive_.directory(), kStagingPrefix);
     const Fd list = open_anonymous_file(fs::temp_directory_path());
     write_full(list, as_bytes(names), "list of WAL files");
     if (::lseek(list.get(), 0, SEEK_SET) != 0) throw_errno("cannot rewind the list of WAL files");

@@ -132,14 +132,14 @@ TEST_F(Selection, SnapshotDoesNotSeeWhatComesLater) {
 TEST(PrimaryCommand, QuotesForBothShells) {
   config::ServerConfig config;
   config.name = "main";
-  config.primary_ssh_command = "ssh -p 22 barman@primary";
+  config.primary_ssh_command = "env ssh -p 22 barman@primary";
   const auto line = [&](const std::string& path, const SyncRequest& request) {
     return primary_host(config).command(primary_command(config, path, request)).back();
   };
-  EXPECT_EQ(line("/etc/barman.conf", {}), "ssh -p 22 barman@primary barman sync-info main");
+  EXPECT_EQ(line("/etc/barman.conf", {}), "env ssh -p 22 barman@primary barman sync-info main");
   config.forward_config_path = true;
   EXPECT_EQ(line("/etc/b c.conf", {.last_wal = "A", .last_position = 7}),
-            "ssh -p 22 barman@primary barman -c ''\\''/etc/b c.conf'\\''' sync-info main A 7");
+            "env ssh -p 22 barman@primary barman -c ''\\''/etc/b c.conf'\\''' sync-info main A 7");
 }
 
 }  // namespace

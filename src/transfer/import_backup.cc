@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
@@ -20,9 +20,9 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/immutable.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "base/scratch_directory.h"
 #include "base/text.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/backup_turn.h"
@@ -163,46 +163,20 @@ class Import {
 
   void run(const Fd& file, const std::optional<compression::Algorithm>& algorithm,
            const catalogue::Identity& identity) {
-    const fs::path base = server_.locations().basebackups_directory;
-    remove_old_staging(base);
-    std::string pattern = (base / (std::string(kStagingPrefix) + "XXXXXXXX")).string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw_errno("cannot create \"" + pattern + "\"");
-    staging_ = pattern;
-    try {
-      unpack(file, algorithm);
-      check_identity(identity);
-      BackupInfo info = check_backup();
-      stored::require_parts_of(info, staged_places().data_directory);
-      check_wals(info);
-      publish(info);
-    } catch (const Error&) {
-      // Nothing is to be written any more.
-      content_.reset();
-      writer_.reset();
-      remove_tree(staging_);
-      throw;
-    }
-    remove_tree(staging_);
+    staging_.emplace(server_.locations().basebackups_directory, kStagingPrefix);
+    unpack(file, algorithm);
+    check_identity(identity);
+    BackupInfo info = check_backup();
+    stored::require_parts_of(info, staged_places().data_directory);
+    check_wals(info);
+    publish(info);
   }
 
  private:
-  // Of an import that was killed; the lock of the server says that none is running.
-  static void remove_old_staging(const fs::path& base) {
-    for (const std::string& name : list_directory(base)) {
-      if (!name.starts_with(kStagingPrefix)) continue;
-      try {
-        remove_tree(base / name);
-      } catch (const SystemError& error) {  // Immutable for now; a later import removes it.
-        if (!means_immutable(error.error_number())) throw;
-        log::warning(log::kCatalogueComponent, "{}", error.describe());
-      }
-    }
-  }
-
   // What is wrong inside is told only when the file itself is the one that was exported.
   void unpack(const Fd& file, const std::optional<compression::Algorithm>& algorithm) {
-    writer_ = stored::make_copy_writer(staging_, stored::CopiedLinks::refuse);
-    content_ = std::make_unique<Staging>(staging_, writer_->begin_tree({}));
+    writer_ = stored::make_copy_writer(staging(), stored::CopiedLinks::refuse);
+    content_ = std::make_unique<Staging>(staging(), writer_->begin_tree({}));
     pipeline::TarReader reader(*content_, tarball_.string());
     std::unique_ptr<pipeline::Sink> decompressor;
     if (algorithm) {
@@ -334,7 +308,7 @@ class Import {
       log::warning(log::kBackupComponent, "removing \"{}\", which an interrupted import has left",
                    target.string());
     }
-    stored::BackupStore(server_.catalogue()).publish(staging_ / "backup", name_.id);
+    stored::BackupStore(server_.catalogue()).publish(staging() / "backup", name_.id);
     try {
       server_.catalogue().write_keep(name_.id, catalogue::KeepTarget::standalone);
     } catch (const Error& error) {
@@ -362,11 +336,12 @@ class Import {
     stored::link_tablespaces(places, oids);
   }
 
+  const fs::path& staging() const { return staging_->path(); }
   stored::BackupDirectories staged_places() const {
-    return stored::directories_below(staging_ / "backup");
+    return stored::directories_below(staging() / "backup");
   }
   fs::path staged_wal(const std::string& name) const {
-    return staging_ / "wals" / wal_archive::WalArchive::relative_path(name);
+    return staging() / "wals" / wal_archive::WalArchive::relative_path(name);
   }
 
   void publish_wals() {
@@ -387,7 +362,7 @@ class Import {
   const TarballName name_;
   Messages& messages_;
   Progress& progress_;
-  fs::path staging_;
+  std::optional<ScratchDirectory> staging_;       // before what writes there
   std::unique_ptr<stored::BackupWriter> writer_;  // before content_, which refers to it
   std::unique_ptr<Staging> content_;
   std::vector<WalIndexEntry> wals_;  // required ones, by name

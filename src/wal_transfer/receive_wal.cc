@@ -104,6 +104,11 @@ postgres::Connection connect_for_slot(const server::Server& server) {
 }  // namespace
 
 int receive_wal(const server::Server& server, Messages& messages) {
+  if (server.config().is_passive()) {
+    throw Error(ErrorKind::config,
+                fmt::format("receive-wal is not possible on passive server '{}'", server.name()),
+                "Run it on the primary node: this one copies what that one has.");
+  }
   if (!server.config().streaming_archiver) {
     throw Error(ErrorKind::config,
                 "Unable to start receive-wal process: streaming_archiver option set to 'off' in "

@@ -329,6 +329,25 @@ TEST(IncrementalRestore, RefusesAnIncompleteChain) {
               AllOf(HasSubstr(first), HasSubstr(full), HasSubstr("not in the catalogue")));
 }
 
+// Told to whoever typed the word, and in the log.
+TEST(IncrementalBackup, TellsWhichParentItPassesOver) {
+  IncrementalSite site;
+  const std::string full = site.take_backup();
+  const std::string next = site.take_backup();
+  fs::rename(site.base(next), site.barman.directory() / "away");
+  const std::string told =
+      "WARNING: Backup " + next + " is passed over, it cannot be restored: its directory";
+  for (const std::string word : {"last", "latest", "last-full", "latest-full"}) {
+    const CommandResult result = site.barman.run({"backup", "--incremental", word, "main"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(told));
+    EXPECT_THAT(site.barman.log(), HasSubstr(told.substr(sizeof("WARNING:"))));
+    const std::string id = site.barman.backup_ids("main").back();
+    EXPECT_EQ(read_backup_info(site.barman, "main", id).at("parent_backup_id"), full);
+    EXPECT_EQ(site.barman.run({"delete", "main", id}).exit_code, 0);
+  }
+}
+
 TEST(IncrementalBackupRefusal, NamesWhatIsMissing) {
   IncrementalSite site;
   const auto expect_refusal = [&](const std::string& parent, const std::string& reason) {

@@ -291,6 +291,35 @@ void LocalFilesUnderWay::fail_at_a_file_that_cannot_be_read() {
   expect_failed(result, "\"" + unreadable.string() + "\": Permission denied");
 }
 
+// The clock of the copy itself tells: what a tablespace may not be copied faster than, by rules
+// with blanks and commas, and what has no rule.
+TEST(LocalFiles, OfATablespaceAreCopiedAtItsOwnRate) {
+  LocalSite site(kUsualMajor, {{"tablespace_bandwidth_limit", "absent:1,ts:1000 other:2"}});
+  site.postgres.query(
+      "CREATE TABLE bulk AS SELECT g AS id, repeat('b', 300) AS text "
+      "FROM generate_series(1, 20000) g");
+  const CommandResult result = site.barman.run({"backup", "--wait", "main"});
+  ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+  const fs::path base = site.base(site.newest());
+  const auto size_of = [](const fs::path& directory) {
+    double size = 0;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory)) {
+      if (entry.is_regular_file()) size += static_cast<double>(entry.file_size());
+    }
+    return size;
+  };
+  const std::string stats = read_backup_info(site.barman, "main", site.newest()).at("copy_stats");
+  const auto seconds_of = [&](const std::string& item) {
+    const std::size_t list = stats.find("'copy_time_per_item'");
+    const std::string name = "'" + item + "': ";
+    return std::stod(stats.substr(stats.find(name, list) + name.size()));
+  };
+  constexpr double kRate = 1000 * 1024;
+  const double limited = size_of(base / site.oid_of("ts")) / seconds_of("ts");
+  EXPECT_LT(limited, kRate * 1.2) << stats;
+  EXPECT_GT(size_of(base / "data") / seconds_of("pgdata"), kRate * 2) << stats;
+}
+
 TEST_F(LocalFilesUnderWay, EndAsTheyShouldAndTheNextBackupIsTaken) {
   hold_what_is_left();
   go_on_after_a_kill();

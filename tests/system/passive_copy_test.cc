@@ -211,6 +211,35 @@ TEST_F(PassiveCopy, GoesOnWhereItWasCutOffAndProvesWhatWasHere) {
   expect_same_files(id);
 }
 
+TEST_F(PassiveCopy, OfABackupThatIsDeletedMeanwhileSaysSoAndGoes) {
+  const std::string gone = primary_->take_backup();
+  const std::string other = primary_->take_backup();
+  EXPECT_EQ(copy(other).exit_code, 0);
+  std::string remove;
+  for (const std::string& word : primary_->barman.request({"delete", "main", gone}).argv) {
+    remove += " " + shell_quote(word);
+  }
+  relay_is("exec " + ssh_command() + " \"$@\"");
+  write_text(relay(), "case \"$*\" in *no-recursion*)" + remove + " >/dev/null 2>&1;; esac\nexec " +
+                          ssh_command() + " \"$@\"\n");
+  const CommandResult result = copy(gone);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, testing::AllOf(HasSubstr("backup " + gone +
+                                                   ": it was deleted on the primary node while it "
+                                                   "was copied\n"),
+                                         HasSubstr("HINT: The next 'barman cron' removes what has "
+                                                   "arrived of it")));
+  EXPECT_EQ(status_of(gone), "FAILED");
+  const CommandResult cron = run({"cron"});
+  EXPECT_EQ(cron.exit_code, 0) << cron.err;
+  EXPECT_THAT(cron.out, HasSubstr("Removing what was copied of backup " + gone));
+  ASSERT_TRUE(eventually([&] {
+    return list_processes(passive_.configuration_file().string()).empty() &&
+           !fs::exists(base(gone));
+  }));
+  EXPECT_EQ(status_of(other), "DONE");
+}
+
 TEST_F(PassiveCopy, KeepsWhatThePrimaryKeeps) {
   const std::string one = primary_->take_backup();
   EXPECT_EQ(primary_->barman.run({"keep", "--target", "full", "main", one}).exit_code, 0);

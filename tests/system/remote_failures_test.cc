@@ -1,10 +1,12 @@
-// What ends a restore onto another host from outside: the ssh that carries it is killed. Nothing
-// that starts is left, and the next run goes on.
+// What ends a restore onto another host from outside: the ssh that carries it is killed, or the tar
+// that writes there. Nothing that starts is left, and the next run goes on.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +26,12 @@ using testing::HasSubstr;
 bool is_program(pid_t pid, const std::string& name) {
   std::error_code gone;
   return fs::read_symlink(fs::path("/proc") / std::to_string(pid) / "exe", gone).filename() == name;
+}
+
+bool unpacks(pid_t pid) {
+  std::ifstream file(fs::path("/proc") / std::to_string(pid) / "cmdline");
+  const std::string words((std::istreambuf_iterator<char>(file)), {});
+  return words.find("-xpof") != std::string::npos;
 }
 
 std::vector<pid_t> list_descendants(pid_t parent) {
@@ -52,11 +60,22 @@ class RemoteFailure : public testing::Test {
     arguments.insert(arguments.end(), {"main", site_->newest(), data_.string()});
     return arguments;
   }
-  // Of this test: what sshd starts has barman's directory in its environment.
+  // The connection is cut as soon as a script with these words is to be run there, or has run.
+  CommandResult restore_cut_off(const std::string& words, bool has_run) {
+    const fs::path relay = place_.path() / "relay";
+    const std::string cut = has_run ? site_->ssh.shell() + " \"$@\"; exit 255" : "exit 255";
+    write_text(relay, "case \"$*\" in *'" + words + "'*) " + cut + ";; esac\nexec " +
+                          site_->ssh.shell() + " \"$@\"\n");
+    std::vector<std::string> arguments = restore({"--tablespace", rule_});
+    arguments[2] = "sh " + relay.string();
+    return site_->barman.run(arguments);
+  }
+  // Of this test: what sshd starts has barman's directory in its environment. One that says what it
+  // can do is none.
   std::vector<pid_t> receiving() const {
     std::vector<pid_t> found;
     for (const pid_t pid : list_processes("tar", site_->barman.directory().string())) {
-      if (is_program(pid, "tar")) found.push_back(pid);
+      if (is_program(pid, "tar") && unpacks(pid)) found.push_back(pid);
     }
     return found;
   }
@@ -67,12 +86,18 @@ class RemoteFailure : public testing::Test {
     }
     return found;
   }
-  void expect_end(const std::vector<std::string>& options) {
+  enum class Victim { ssh, tar };
+  void expect_end(Victim victim, const std::vector<std::string>& options) {
+    SCOPED_TRACE(victim == Victim::ssh ? "ssh" : "tar");
+    // Not that of the last one.
+    ASSERT_TRUE(eventually([&] { return receiving().empty(); }));
     BackgroundCommand command = site_->barman.spawn(restore(options));
     ASSERT_TRUE(eventually([&] {
       return (fs::exists(data_ / "base/1") && !receiving().empty()) || !command.is_running();
     }));
-    for (const pid_t pid : sending(command)) ::kill(pid, SIGKILL);
+    const std::vector<pid_t> victims = victim == Victim::ssh ? sending(command) : receiving();
+    EXPECT_FALSE(victims.empty());
+    for (const pid_t pid : victims) ::kill(pid, SIGKILL);
     const auto result = command.wait();
     ASSERT_TRUE(result);
     EXPECT_EQ(result->exit_code, 1) << result->out;
@@ -91,10 +116,45 @@ class RemoteFailure : public testing::Test {
 };
 
 TEST_F(RemoteFailure, OfWhatCarriesItIsGoneOnWith) {
-  expect_end({"--jobs", "2", "--bwlimit", "2000", "--tablespace", rule_});
+  expect_end(Victim::ssh, {"--jobs", "2", "--bwlimit", "2000", "--tablespace", rule_});
+  expect_end(Victim::tar, {"--resume", "--bwlimit", "2000"});
   const CommandResult resumed = site_->barman.run(restore({"--resume"}));
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_THAT(resumed.out, HasSubstr(" were there already."));
+  PostgresServer copy({.data_directory = data_});
+  copy.wait_until_primary();
+  EXPECT_EQ(all_rows(copy), all_rows(site_->postgres));
+}
+
+// Nobody here knows what is there then, and nothing is said that may be wrong.
+TEST_F(RemoteFailure, ThatNobodyKnowsTheOutcomeOfSaysSo) {
+  const std::string prepare = "marker=$1; update=$2";
+  const std::string complete = "waiting=$1; final=$2";
+  const std::string claim = "is incomplete: it has no global/pg_control";
+  const CommandResult first = restore_cut_off(prepare, false);
+  EXPECT_EQ(first.exit_code, 1);
+  EXPECT_THAT(first.err, AllOf(HasSubstr("Whether anything was changed in '" + data_.string() +
+                                         "' on the destination host is not known"),
+                               testing::Not(HasSubstr(claim))));
+  EXPECT_FALSE(fs::exists(data_));
+  const CommandResult before = restore_cut_off(complete, false);
+  EXPECT_EQ(before.exit_code, 1);
+  const std::string told = "it is not known whether \"global/pg_control\" is there";
+  EXPECT_THAT(before.err, AllOf(HasSubstr(told), HasSubstr("--delta-restore, added to the same"),
+                                testing::Not(HasSubstr(claim))));
+  EXPECT_FALSE(fs::exists(data_ / "global/pg_control"));
+  const CommandResult completed =
+      site_->barman.run(restore({"--delta-restore", "--tablespace", rule_}));
+  ASSERT_EQ(completed.exit_code, 0) << completed.err;
+  EXPECT_TRUE(fs::exists(data_ / "global/pg_control"));
+  fs::remove_all(data_);
+  fs::remove_all(rule_.substr(rule_.find('/')));
+  const CommandResult behind = restore_cut_off(complete, true);
+  EXPECT_EQ(behind.exit_code, 1);
+  EXPECT_THAT(behind.err, AllOf(HasSubstr(told),
+                                HasSubstr("with '" + (data_ / "global/pg_control").string() +
+                                          "' the restore is complete"),
+                                testing::Not(HasSubstr(claim))));
   PostgresServer copy({.data_directory = data_});
   copy.wait_until_primary();
   EXPECT_EQ(all_rows(copy), all_rows(site_->postgres));

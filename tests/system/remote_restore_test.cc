@@ -531,7 +531,14 @@ TEST_F(RemoteRestore, TellsWhatIsWrongWithTheConnection) {
   fs::permissions(place.root / "closed", fs::perms(0555));
   CommandRequest closed = request(full_, place);
   closed.argv.back() = (place.root / "closed" / "data").string();
-  EXPECT_THAT(refusal(closed, place), HasSubstr("cannot be written by this user"));
+  EXPECT_THAT(refusal(closed, place),
+              AllOf(HasSubstr("cannot be written by '" + user_name() + "' on the destination host"),
+                    HasSubstr("closed' belongs to " + user_name() + ", mode dr-xr-xr-x")));
+  fs::permissions(place.root / "closed", fs::perms(0000));
+  closed.argv.back() = (place.root / "closed").string();
+  EXPECT_THAT(refusal(closed, place),
+              AllOf(HasSubstr("cannot be looked into by '"), HasSubstr("mode d---------"),
+                    HasSubstr("HINT: Give it there to ")));
   fs::permissions(place.root / "closed", fs::perms(0755));
   EXPECT_FALSE(fs::exists(place.data));
 }

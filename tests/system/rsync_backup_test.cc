@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "support/catalogue_files.h"
 #include "support/eventually.h"
 #include "support/incremental_site.h"
@@ -354,6 +355,47 @@ TEST_F(RsyncBackup, HoldsTablespacesInsideAndFilesOutside) {
   postgres.query("DROP TABLESPACE in_place");
   fs::remove_all(inner);
   postgres.restart();
+}
+
+// Rules are separated by blanks, as Barman accepts them, or by commas, as its manual shows them.
+TEST_F(RsyncBackup, LimitsEachTablespaceByItsOwnRule) {
+  const TempDir places;
+  for (const std::string name : {"two", "three"}) {
+    fs::create_directory(places.path() / name);
+    site_->postgres.query("CREATE TABLESPACE " + name + " LOCATION '" +
+                          (places.path() / name).string() + "'");
+    site_->postgres.query("CREATE TABLE in_" + name + " TABLESPACE " + name +
+                          " AS SELECT generate_series(1, 9) AS id");
+  }
+  site_->barman.set("main", "bandwidth_limit", "90000");
+  site_->barman.set("main", "tablespace_bandwidth_limit", "ts:3001,two:20002 absent:1");
+  const CommandResult result = backup({"--wait", "--jobs", "1"});
+  ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+  const fs::path base = site_->base(site_->newest());
+  // Of the first rsync that has written files there and had one; small files at the end have none.
+  const std::vector<std::string> lines = split(site_->barman.log(), '\n');
+  const auto limit_of = [&](const std::string& name) -> std::string {
+    const std::string directory = " " + (base / name).string() + "/";
+    constexpr std::string_view kOption = " --bwlimit=";
+    for (const std::string& line : lines) {
+      const std::size_t option = line.find(kOption);
+      if (option == std::string::npos || line.find(directory) == std::string::npos) continue;
+      const std::size_t value = option + kOption.size();
+      return line.substr(value, line.find(' ', value) - value);
+    }
+    return "none";
+  };
+  EXPECT_EQ(limit_of(site_->oid_of("ts")), "3001");
+  EXPECT_EQ(limit_of(site_->oid_of("two")), "20002");
+  EXPECT_EQ(limit_of(site_->oid_of("three")), "90000");
+  EXPECT_EQ(limit_of("data"), "90000");
+  for (const char* option : {"bandwidth_limit", "tablespace_bandwidth_limit"}) {
+    site_->barman.set("main", option, "");
+  }
+  for (const std::string name : {"two", "three"}) {
+    site_->postgres.query("DROP TABLE in_" + name);
+    site_->postgres.query("DROP TABLESPACE " + name);
+  }
 }
 
 TEST_F(RsyncBackup, NeedsAKeyForRsyncOnly) {

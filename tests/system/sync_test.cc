@@ -170,8 +170,10 @@ class PassiveNode : public testing::Test {
   }
   void SetUp() override {
     if (!SshServer::is_available()) GTEST_SKIP() << SshServer::kUnavailable;
-    passive_.add_section("main", {{"primary_ssh_command", "ssh -p " + std::to_string(ssh_->port()) +
-                                                              " " + user_name() + "@127.0.0.1"}});
+    passive_.add_section("main", {{"primary_ssh_command", ssh_command()}});
+  }
+  static std::string ssh_command() {
+    return "ssh -p " + std::to_string(ssh_->port()) + " " + user_name() + "@127.0.0.1";
   }
   // The next test finds a primary without backups.
   void TearDown() override {
@@ -180,10 +182,34 @@ class PassiveNode : public testing::Test {
       EXPECT_EQ(primary_->barman.run({"delete", "main", id}).exit_code, 0) << id;
     }
   }
-  CommandResult run(const Arguments& arguments) {
-    CommandRequest request = passive_.request(arguments);
+  CommandResult run(const Arguments& arguments) { return run_on(passive_, arguments); }
+  static CommandResult run_on(BarmanHome& node, const Arguments& arguments) {
+    CommandRequest request = node.request(arguments);
     request.environment.merge(ssh_->environment());
     return run_command(request);
+  }
+  // What cron asks first, and nothing else.
+  static void ask_primary(BarmanHome& node) {
+    fs::create_directories(node.server_directory("main"));
+    write_text(node.server_directory("main") / "primary.info",
+               run_on(node, {"sync-info", "--primary", "main"}).out);
+  }
+  // A copy whose connection breaks when a part has come.
+  void copy_a_part_of(const std::string& id) {
+    const TempDir place;
+    const std::string again = (place.path() / "directories").string();
+    write_text(place.path() / "relay",
+               "case \"$*\" in *no-recursion*)\nif mkdir " + again + " 2>/dev/null; then exec " +
+                   ssh_command() + " \"$@\"; fi\n" + ssh_command() +
+                   " \"$@\" | head -c 2500000; exit;; esac\nexec " + ssh_command() + " \"$@\"\n");
+    passive_.set("main", "primary_ssh_command", "sh " + (place.path() / "relay").string());
+    EXPECT_EQ(run({"sync-backup", "main", id}).exit_code, 1);
+    EXPECT_EQ(status_of(id), "FAILED");
+    passive_.set("main", "primary_ssh_command", ssh_command());
+  }
+  static std::ptrdiff_t count_files(const fs::path& directory) {
+    return std::distance(fs::recursive_directory_iterator(directory),
+                         fs::recursive_directory_iterator());
   }
   std::string status_of(const std::string& id) {
     const fs::path meta = passive_.server_directory("main") / "meta";
@@ -293,6 +319,87 @@ TEST_F(PassiveNode, BeginsAgainAfterAFailure) {
   passive_.set("main", "primary_ssh_command", command);
   synchronise();
   EXPECT_EQ(status_of(id), "DONE");
+}
+
+TEST_F(PassiveNode, KeepsWhatHasArrivedWhileThePrimaryIsNotReached) {
+  primary_->take_backup();
+  EXPECT_EQ(run({"cron"}).exit_code, 0);
+  synchronise();
+  const std::string id = primary_->take_backup();
+  primary_->archive_a_segment();
+  ask_primary(passive_);
+  copy_a_part_of(id);
+  const fs::path base = passive_.server_directory("main") / "base" / id;
+  const std::ptrdiff_t arrived = count_files(base);
+  ASSERT_GT(arrived, 20);
+  const auto expect_told = [&](const std::string& reason, const std::string& hint) {
+    for (const Arguments& arguments :
+         {Arguments{"sync-info", "--primary", "main"}, Arguments{"sync-backup", "main", id},
+          Arguments{"sync-wals", "main"}, Arguments{"cron"}}) {
+      SCOPED_TRACE(testing::PrintToString(arguments));
+      const CommandResult result = run(arguments);
+      EXPECT_EQ(result.exit_code, 1);
+      EXPECT_THAT(result.err, AllOf(HasSubstr(reason), HasSubstr("HINT: " + hint)));
+      EXPECT_EQ(count_files(base), arrived);
+    }
+    EXPECT_EQ(status_of(id), "FAILED");
+  };
+  ssh_->stop();
+  expect_told("Connection refused", "Try primary_ssh_command by hand");
+  ssh_->start();
+  // The host was another one when it was met first.
+  const TempDir known;
+  run_checked({.argv = {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
+                        (known.path() / "key").string()}});
+  write_text(known.path() / "hosts", "[127.0.0.1]:" + std::to_string(ssh_->port()) + " " +
+                                         read_text(known.path() / "key.pub"));
+  passive_.set("main", "primary_ssh_command",
+               ssh_command() + " -o StrictHostKeyChecking=yes -o UserKnownHostsFile=" +
+                   (known.path() / "hosts").string());
+  expect_told("Host key verification failed", "");
+  passive_.set("main", "primary_ssh_command", ssh_command());
+  // A .bashrc that talks.
+  ssh_->force_command("echo Welcome to db1; eval \"$SSH_ORIGINAL_COMMAND\"");
+  expect_told("it begins with \"Welcome to db1\"", "Run primary_ssh_command with the command");
+  ssh_->force_command("");
+  synchronise();
+  EXPECT_EQ(status_of(id), "DONE");
+  EXPECT_THAT(passive_.log(),
+              HasSubstr(" files of backup " + id + " are here from an earlier attempt"));
+  expect_same_archive();
+}
+
+TEST_F(PassiveNode, GoesOnWhenItsDiskHasSpaceAgain) {
+  if (!Tmpfs::is_available()) GTEST_SKIP() << Tmpfs::kUnavailable;
+  constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20;
+  Tmpfs disk(8 * kMegabyte);
+  BarmanHome node({.barman_home = disk.path() / "home"});
+  node.add_section("main", {{"primary_ssh_command", ssh_command()}});
+  const std::string id = primary_->take_backup();
+  primary_->archive_a_segment();
+  const auto expect_told = [&](const Arguments& arguments) {
+    SCOPED_TRACE(testing::PrintToString(arguments));
+    const CommandResult result = run_on(node, arguments);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, AllOf(HasSubstr(disk.path().string()),
+                                  HasSubstr("No space left on device"), HasSubstr("HINT: ")));
+  };
+  ask_primary(node);
+  expect_told({"sync-backup", "main", id});
+  const fs::path base = node.server_directory("main") / "base" / id;
+  EXPECT_THAT(run_on(node, {"list-backups", "main"}).out, HasSubstr(id + " - F - FAILED"));
+  EXPECT_GT(count_files(base), 5);
+  disk.fill_up(0);
+  expect_told({"cron"});
+  disk.resize(80 * kMegabyte);
+  EXPECT_EQ(run_on(node, {"sync-backup", "main", id}).exit_code, 0);
+  EXPECT_THAT(node.log(), HasSubstr(" are here from an earlier attempt"));
+  EXPECT_EQ(read_backup_info(node, "main", id).at("status"), "DONE");
+  disk.fill_up(0);
+  expect_told({"sync-wals", "main"});
+  fs::remove(disk.path() / "filler");
+  EXPECT_EQ(run_on(node, {"sync-wals", "main"}).exit_code, 0);
+  EXPECT_THAT(archived_wal_names(node, "main"), testing::IsSupersetOf(needed_names()));
 }
 
 // Whatever comes through the user's command: DONE is what proves to be the backup.
