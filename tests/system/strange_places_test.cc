@@ -19,18 +19,18 @@ using testing::Not;
 
 using Arguments = std::vector<std::string>;
 
-struct Place {
+struct StrangePlace {
   std::string name;
   // Those that cannot do without it; others may work.
   std::vector<Arguments> commands;
 };
-std::ostream& operator<<(std::ostream& out, const Place& place) { return out << place.name; }
+std::ostream& operator<<(std::ostream& out, const StrangePlace& place) { return out << place.name; }
 
-const std::vector<Place>& places() {
+const std::vector<StrangePlace>& places() {
   const std::string id = OldCatalogue::kRoot;
   const std::string absent_wal = "0000000100000000000000FE";
   const Arguments get_absent = {"get-wal", "main", absent_wal};
-  static const std::vector<Place> all = {
+  static const std::vector<StrangePlace> all = {
       {"meta",
        {{"list-backups", "main"},
         {"show-backup", "main", id},
@@ -70,7 +70,7 @@ const std::vector<Place>& places() {
   return all;
 }
 
-class StrangePlaces : public testing::TestWithParam<Place> {
+class StrangePlaces : public testing::TestWithParam<StrangePlace> {
  protected:
   StrangePlaces() {
     barman_.add_section("main", {{"conninfo", "host=/nonexistent user=barman connect_timeout=2"},
