@@ -23,9 +23,10 @@ constexpr int kNoTimeout = -1;
 constexpr std::size_t kSendSize = std::size_t{1} << 20;
 
 // Not every tar knows zstd. A shell tells only how the last program of a pipe has ended: those that
-// have failed write it to descriptor 3. One line, without "!", for every login shell.
+// have failed write it to descriptor 3. 141: nobody has read what zstd wrote, which is no reason.
+// One line, without "!", for every login shell.
 constexpr std::string_view kUnpackZstd =
-    R"sh(codes=$({ { zstd -dcq || echo $? >&3; } | tar -xpof - -C "$1" || echo $? >&3; } 3>&1 1>&2); for code in $codes; do exit "$code"; done)sh";
+    R"sh(codes=$({ { zstd -dcq || echo $? >&3; } | tar -xpof - -C "$1" || echo $? >&3; } 3>&1 1>&2); for code in $codes; do [ "$code" = 141 ] || exit "$code"; done; [ -z "$codes" ])sh";
 
 // What can be read of it at once becomes the packets of ssh. sshd there, whose buffer grows by the
 // size of a packet when tar is slower than ssh, copies all of it each time: many small packets cost

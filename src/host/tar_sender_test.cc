@@ -118,6 +118,8 @@ TEST_F(Sending, TellsThatOneOfTwoProgramsHasFailed) {
   EXPECT_THAT(with_program("zstd", "/usr/bin/zstd -dcq | /usr/bin/head -c 3000000; exit 5"),
               HasSubstr("ended with exit code "));
   EXPECT_THAT(with_program("tar", "echo full >&2; exit 2"), HasSubstr("full"));
+  EXPECT_THAT(with_program("tar", "head -c 100000 > /dev/null; kill -9 $$"),
+              HasSubstr("ended with exit code 137"));
   // It has read nothing: nothing is unpacked.
   EXPECT_THAT(with_program("tar", "exit 0"), HasSubstr("ended with exit code "));
 }
