@@ -171,6 +171,7 @@ TEST_F(CatalogueTest, NothingIsAbsentFromAPlaceThatCannotBeLookedInto) {
     EXPECT_THROW(static_cast<void>(catalogue_.is_being_deleted(id)), SystemError);
     EXPECT_THROW(catalogue_.list_backups(), SystemError);
   };
+  fs::create_directories(root());
   fs::create_directory_symlink("/nowhere/at/all", root() / "meta");
   expect_errors();
   fs::remove(root() / "meta");

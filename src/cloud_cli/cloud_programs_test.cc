@@ -71,7 +71,7 @@ TEST(CloudPrograms, RefuseWrongLines) {
               HasSubstr("not allowed with"));
   EXPECT_THAT(refusal(cloud_backup_program(), {"-n", "last", "s3://b", "s"}),
               HasSubstr("reserved word"));
-  EXPECT_THAT(refusal(cloud_backup_program(), {"--xz", "s3://b", "s"}), HasSubstr("--xz"));
+  EXPECT_THAT(refusal(cloud_backup_program(), {"--brotli", "s3://b", "s"}), HasSubstr("--brotli"));
   EXPECT_THAT(refusal(cloud_backup_list_program(), {"-v", "-q", "s3://b", "s"}),
               HasSubstr("not allowed with"));
   EXPECT_THAT(refusal(cloud_check_wal_archive_program(),

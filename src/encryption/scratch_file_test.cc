@@ -32,7 +32,7 @@ std::string content_of_open_files(const fs::path& directory) {
     std::error_code error;
     const fs::path target = fs::read_symlink(entry.path(), error);
     if (error || !target.string().starts_with(directory.string())) continue;
-    content += read_file(entry.path());
+    if (!fs::is_directory(target)) content += read_file(entry.path());
   }
   return content;
 }

@@ -39,7 +39,9 @@ std::optional<std::uint32_t> tablespace_oid_of(std::string_view path) {
   return oid;
 }
 
-std::string in_place_location(std::uint32_t oid) { return fmt::format("{}{}", kTablespaceLinks, oid); }
+std::string in_place_location(std::uint32_t oid) {
+  return fmt::format("{}{}", kTablespaceLinks, oid);
+}
 
 bool is_tablespace_location(std::string_view location, std::uint32_t oid) {
   if (location.starts_with('/')) return location.find('\0') == std::string_view::npos;

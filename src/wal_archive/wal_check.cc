@@ -51,6 +51,8 @@ std::optional<std::string> find_last_archived_segment(const fs::path& wals_direc
     return parsed.kind == wal::ArchiveName::Kind::hash_directory && parsed.timeline == timeline;
   };
   for (const std::string& directory : list_descending(wals_directory, is_of_timeline)) {
+    const auto status = find_status(wals_directory / directory);
+    if (status && !S_ISDIR(status->st_mode)) continue;  // no WAL of ours is in it
     const auto is_segment_here = [&](const std::string& name) {
       return name.starts_with(directory) && wal::is_segment_name(name);
     };
