@@ -124,9 +124,9 @@ TEST_F(RsyncBackup, ReadsNothingTwiceForItsManifest) {
   EXPECT_EQ(verified_by_postgres(site_->base(id) / "data", "backup_manifest"), "");
   EXPECT_EQ(site_->barman.run({"verify-backup", "main", id}).exit_code, 0);
   EXPECT_THAT(site_->barman.log(),
-              AllOf(HasSubstr("Copy step 1 of 9: [global] starting list of ts\n"),
+              AllOf(HasSubstr("Copy step 1 of 9: [global] starting list of ts [main]\n"),
                     HasSubstr("Copy step 7 of 9: [bucket "),
-                    HasSubstr("Copy step 9 of 9: [global] starting pg_control\n")));
+                    HasSubstr("Copy step 9 of 9: [global] starting pg_control [main]\n")));
 }
 
 // One story: each of them fails with its reason, and the next one is taken.
