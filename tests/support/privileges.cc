@@ -54,6 +54,8 @@ std::filesystem::path built_program() {
   return named != nullptr ? named : BARMAN_BUILT_PROGRAM;
 }
 
+bool is_of_this_build() { return built_program() == BARMAN_BUILT_PROGRAM; }
+
 bool user_can_execute(const std::filesystem::path& program) {
   return faccessat(AT_FDCWD, program.c_str(), X_OK, AT_EACCESS) == 0;
 }
@@ -95,6 +97,8 @@ void set_effective_user(uid_t user) {
 }
 
 }  // namespace
+
+bool is_sanitized_program() { return BARMAN_BUILD_IS_SANITIZED && is_of_this_build(); }
 
 void become_unprivileged() {
   if (geteuid() != 0) return;

@@ -22,6 +22,8 @@ std::string user_name();
 // $BARMAN_SHARE) the one of this build; when the unprivileged user cannot reach it, a second name
 // or a copy. Throws when there is none.
 std::filesystem::path barman_program();
+// Whether it has sanitizers: it takes several times the memory.
+bool is_sanitized_program();
 
 // While it lives the calling process acts as root; has_root() tells whether that is possible.
 bool has_root();

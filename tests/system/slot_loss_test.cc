@@ -131,7 +131,8 @@ TEST(LostSlotBesideAnArchive, LosesNothingThatCameOtherwise) {
   ASSERT_EQ(site.postgres.value("SELECT wal_status FROM pg_replication_slots"), "lost");
   ASSERT_TRUE(eventually([&] {
     return site.postgres.value(
-               "SELECT pg_walfile_name(pg_current_wal_lsn() - 16777216) <= last_archived_wal "
+               "SELECT pg_walfile_name(pg_current_wal_lsn() - "
+               "pg_size_bytes(current_setting('wal_segment_size'))) <= last_archived_wal "
                "FROM pg_stat_archiver") == "t";
   }));
   const fs::path incoming = site.barman.server_directory("main") / "incoming";
