@@ -84,9 +84,10 @@ void run_for_server(CommandContext& context, const config::ServerConfig& config,
     if (error.kind() == ErrorKind::interrupted || error.describe() != trouble) throw;
     return;
   }
-  if (!config.is_passive()) backup::abort_old_wal_uploads_daily(server);
   if (context.arguments.is_set("remove_failed"))
     doctor::remove_superseded_failures(server, context.reporter);
+  // It writes a note, which a full disk refuses: behind all that frees space.
+  if (!config.is_passive()) backup::abort_old_wal_uploads_daily(server);
 }
 
 // The changes that config-update could not write; the names of the sections they are in.

@@ -86,7 +86,7 @@ if [ -e "$data/global/pg_control" ]; then
   flush_files "$data/global"
   rm -f -- "$data/postmaster.pid"
 fi
-if command -v zstd >/dev/null; then printf 'held zstd\000'; else printf 'held\000'; fi
+if zstd -V >/dev/null 2>&1; then printf 'held zstd\000'; else printf 'held\000'; fi
 while read -r line; do :; done
 )sh";
 

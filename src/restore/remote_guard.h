@@ -23,7 +23,7 @@ class RemoteGuard {
   RemoteGuard& operator=(const RemoteGuard&) = delete;
   ~RemoteGuard() = default;
 
-  // There is a zstd(1).
+  // There is a zstd(1) that can be started.
   bool has_zstd() const { return has_zstd_; }
   // The restore is complete; nothing that fails here matters.
   void release(const Interrupt& interrupt);

@@ -403,12 +403,17 @@ class Survey {
         "Copy " + name + " from PostgreSQL's pg_wal into incoming/, and run \"barman cron\".");
   }
 
-  void survey_path(wal::TimelineId timeline) {
-    const Path path = path_to(facts_, timeline);
+  std::vector<const UsableBackup*> backups_on(const Path& path) const {
     std::vector<const UsableBackup*> backups;
     for (const UsableBackup& backup : usable_) {
       if (is_on_path(backup, path)) backups.push_back(&backup);
     }
+    return backups;
+  }
+
+  void survey_path(wal::TimelineId timeline) {
+    const Path path = path_to(facts_, timeline);
+    const std::vector<const UsableBackup*> backups = backups_on(path);
     if (backups.empty()) return;
     const std::vector<SegmentRun> runs = runs_along(facts_, path);
     std::uint64_t expected = backups.front()->begin;
@@ -423,10 +428,7 @@ class Survey {
 
   void survey_received(wal::TimelineId timeline) {
     const Path path = path_to(facts_, timeline);
-    std::vector<const UsableBackup*> backups;
-    for (const UsableBackup& backup : usable_) {
-      if (is_on_path(backup, path)) backups.push_back(&backup);
-    }
+    const std::vector<const UsableBackup*> backups = backups_on(path);
     if (backups.empty()) return;
     std::uint64_t expected = backups.front()->begin;
     for (const SegmentRun& run : runs_along(facts_, path)) {
