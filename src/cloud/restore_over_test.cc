@@ -12,13 +12,12 @@
 #include <string>
 #include <string_view>
 
-#include "base/digest.h"
 #include "base/directory.h"
 #include "base/fd.h"
 #include "base/process.h"
 #include "cloud/restore_test_support.h"
-#include "postgres/backup_manifest.h"
 #include "stored/archive_set.h"
+#include "stored/test_support.h"
 
 namespace barman::cloud {
 namespace {
@@ -88,17 +87,8 @@ struct OverBucket : RestoreBucket {
   }
   // As the server of a backup by streaming leaves it.
   void put_manifest(const std::map<std::string, std::string>& files) {
-    std::string text;
-    postgres::ManifestWriter writer([&](std::string_view part) { text += part; }, std::nullopt);
-    for (const auto& [path, content] : files) {
-      writer.add_file({.path = path,
-                       .size_bytes = content.size(),
-                       .last_modified = "2026-11-21 01:42:37 GMT",
-                       .algorithm = DigestAlgorithm::sha256,
-                       .checksum = digest_of(DigestAlgorithm::sha256, content)});
-    }
-    writer.finish();
-    put(layout.backup_prefix(kRestoreId).append(catalogue::kManifestObject), text);
+    put(layout.backup_prefix(kRestoreId).append(catalogue::kManifestObject),
+        stored::manifest_of(files));
   }
   std::map<std::string, std::string> content() const {
     return {{"PG_VERSION", "17\n"},
