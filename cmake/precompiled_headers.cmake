@@ -31,6 +31,9 @@ function(barman_precompiled_headers kind)
 endfunction()
 
 function(barman_precompile target kind)
+  if(kind STREQUAL fuzzed_source AND NOT BARMAN_BUILD_FUZZERS)
+    set(kind source)   # compiled in the same way
+  endif()
   if(BARMAN_PRECOMPILE)
     if(NOT TARGET barman_precompiled_${kind})
       barman_precompiled_headers(${kind})

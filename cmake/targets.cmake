@@ -46,18 +46,39 @@ function(barman_plain_library folder)
   barman_together(barman_${folder}_plain)
 endfunction()
 
+# With BARMAN_UNIT_TESTS_TOGETHER (./test sets it) they are one program, `unit_tests`: thirty-five programs with
+# sanitizers take a minute of processor time to link, and 3 GB. Names of suites are unique; a folder that shares one
+# with another says ALONE.
+option(BARMAN_UNIT_TESTS_TOGETHER "the unit tests of all folders are one program" OFF)
+
 function(barman_unit_tests folder)
   if(NOT BARMAN_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
-  add_executable(${folder}_test ${arg_SOURCES})
-  target_link_libraries(${folder}_test PRIVATE barman_options barman_${folder} ${arg_LINKS}
-    GTest::gmock GTest::gtest_main)
+  cmake_parse_arguments(arg "ALONE" "" "SOURCES;LINKS" ${ARGN})
+  set(links barman_options barman_${folder} ${arg_LINKS} GTest::gmock GTest::gtest_main)
+  if(BARMAN_UNIT_TESTS_TOGETHER AND NOT arg_ALONE)
+    add_library(${folder}_test OBJECT ${arg_SOURCES})
+    set_property(GLOBAL APPEND PROPERTY BARMAN_UNIT_TEST_OBJECTS $<TARGET_OBJECTS:${folder}_test>)
+    set_property(GLOBAL APPEND PROPERTY BARMAN_UNIT_TEST_LINKS ${links})
+  else()
+    add_executable(${folder}_test ${arg_SOURCES})
+    barman_discover_unit_tests(${folder}_test)
+  endif()
+  target_link_libraries(${folder}_test PRIVATE ${links})
   set_target_properties(${folder}_test PROPERTIES BARMAN_TEST_CODE ON)
   barman_precompile(${folder}_test unit_test)
   barman_together(${folder}_test)
-  barman_discover_unit_tests(${folder}_test)
+endfunction()
+
+# Behind all folders.
+function(barman_one_unit_test_program)
+  get_property(objects GLOBAL PROPERTY BARMAN_UNIT_TEST_OBJECTS)
+  get_property(links GLOBAL PROPERTY BARMAN_UNIT_TEST_LINKS)
+  list(REMOVE_DUPLICATES links)
+  add_executable(unit_tests ${objects})
+  target_link_libraries(unit_tests PRIVATE ${links})
+  barman_discover_unit_tests(unit_tests)
 endfunction()
 
 # Each test is a test of ctest; and the programs stand in unit_tests.txt, for `./test`, which runs

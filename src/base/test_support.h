@@ -33,6 +33,13 @@ inline int stride(int step) {
   return ::getenv("BARMAN_THOROUGH") != nullptr ? 1 : step;  // NOLINT(concurrency-mt-unsafe)
 }
 
+// The first case (from 0) of such a walk: another one at each commit (BARMAN_TURN, as ./test sets
+// it).
+inline int first_of_stride(int step) {
+  const char* const turn = ::getenv("BARMAN_TURN");  // NOLINT(concurrency-mt-unsafe)
+  return turn == nullptr ? 0 : std::atoi(turn) % stride(step);
+}
+
 inline void put_file(const std::filesystem::path& path, std::string_view content) {
   std::filesystem::create_directories(path.parent_path());
   std::ofstream(path, std::ios::binary) << content;

@@ -19,7 +19,7 @@ const BackupList kList = {.backups =
                           .broken = {}};
 const std::vector<BackupInfo>& kBackups = kList.backups;
 
-TEST(Deletion, RefusesAKeptBackup) {
+TEST(PlanDeletion, RefusesAKeptBackup) {
   const Annotations annotations = {.keeps = {{kBackups[0].id, KeepTarget::full}}};
   const DeletionPlan plan = plan_deletion(kList, kBackups[0], annotations, 0, "main");
   EXPECT_EQ(plan.refusal,
@@ -29,7 +29,7 @@ TEST(Deletion, RefusesAKeptBackup) {
   EXPECT_TRUE(plan.order.empty());
 }
 
-TEST(Deletion, RefusesBelowMinimumRedundancy) {
+TEST(PlanDeletion, RefusesBelowMinimumRedundancy) {
   EXPECT_EQ(plan_deletion(kList, kBackups[0], {}, 1, "main").refusal,
             "Skipping delete of backup 20261101T000000 for server main due to minimum redundancy "
             "requirements (minimum redundancy = 1, current redundancy = 1)");
@@ -37,7 +37,7 @@ TEST(Deletion, RefusesBelowMinimumRedundancy) {
   EXPECT_EQ(plan_deletion(kList, kBackups[1], {}, 1, "main").refusal, std::nullopt);
 }
 
-TEST(Deletion, TakesTheTreeLeavesFirst) {
+TEST(PlanDeletion, TakesTheTreeLeavesFirst) {
   const DeletionPlan plan = plan_deletion(kList, kBackups[0], {}, 0, "main");
   EXPECT_EQ(plan.warning,
             "Backup 20261101T000000 has incremental backups which depend on it. Deleting all "
@@ -49,7 +49,7 @@ TEST(Deletion, TakesTheTreeLeavesFirst) {
 }
 
 // With the one the other may lose what it needs, or what tells that it is there.
-TEST(Deletion, RefusesARelativeOfWhatCannotBeRead) {
+TEST(PlanDeletion, RefusesARelativeOfWhatCannotBeRead) {
   BackupList list = kList;
   list.backups.erase(list.backups.begin());
   list.broken = {{.id = kBackups[0].id, .path = "/meta/x", .reason = "it is empty"}};
@@ -71,7 +71,7 @@ TEST(Deletion, RefusesARelativeOfWhatCannotBeRead) {
 }
 
 // A deletion that has begun, files that are gone: the number of backups must not lie.
-TEST(Deletion, DoesNotCountABackupThatNobodyCanRestore) {
+TEST(PlanDeletion, DoesNotCountABackupThatNobodyCanRestore) {
   BackupList list = kList;
   list.backups.push_back(make_backup("20261105T000000", "", ""));
   const BackupInfo& good = list.backups.front();
@@ -84,7 +84,7 @@ TEST(Deletion, DoesNotCountABackupThatNobodyCanRestore) {
   EXPECT_EQ(plan_deletion(list, other, orphan, 1, "main").refusal, std::nullopt);
 }
 
-TEST(Deletion, RefusesWhereAKeepMayBe) {
+TEST(PlanDeletion, RefusesWhereAKeepMayBe) {
   const Annotations annotations = {.unreadable = {{kBackups[2].id, "\"base/x\" cannot be read"}}};
   EXPECT_THAT(plan_deletion(kList, kBackups[0], annotations, 0, "main").refusal.value_or(""),
               testing::HasSubstr("\"base/x\" cannot be read"));

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "wal_archive/test_support.h"
 
 namespace barman::facts {
@@ -85,7 +87,7 @@ TEST(Receiver, ThatDoesNotRunTellsWhyAndWhatToDo) {
   EXPECT_THAT(messages.lines.front(), testing::EndsWith(". It is started again"));
 }
 
-TEST(Reasons, AreThoseOfWhatTheServerDoes) {
+TEST(ReceiverReasons, AreThoseOfWhatTheServerDoes) {
   wal_archive::TestServer site;
   for (const char* task : {"archive-wal", "sync-wals"}) {
     catalogue::keep_last_reason(site.config.backup_directory, task,
@@ -112,7 +114,7 @@ TEST(Receiver, ThatRunsHidesTheReasonOfTheOneBefore) {
   ASSERT_TRUE(lock.has_value());
   const ReceiverProcess process = find_receiver(server);
   if (!process.is_running) {
-    EXPECT_THAT(process.problem, testing::HasSubstr("facts_test"));
+    EXPECT_THAT(process.problem, testing::HasSubstr(::program_invocation_short_name));
     return;
   }
   const auto reasons = list_current_reasons(server);
