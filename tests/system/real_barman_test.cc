@@ -1,6 +1,7 @@
-// A catalogue of Barman (3.4, as Debian 12 has it, and 3.20) with rsync backups is continued: listed,
-// restored, the next backup shares files with Barman's, which is deleted then. And the reverse, as
-// far as the old version knows where to look. Both reach PostgreSQL's files through ssh.
+// A catalogue of Barman (3.4, as Debian 12 has it, and 3.20) with rsync backups is continued:
+// listed, restored, the next backup shares files with Barman's, which is deleted then. And the
+// reverse, as far as the old version knows where to look. Both reach PostgreSQL's files through
+// ssh.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -26,6 +27,12 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
+
+// "" while there is no such backup, or while its metadata is being written.
+std::string find_status(const BarmanHome& home, const std::string& id) {
+  const fs::path file = home.server_directory("main") / "meta" / (id + "-backup.info");
+  return fs::exists(file) ? read_backup_info(home, "main", id)["status"] : "";
+}
 
 // Both programs have the same configuration and home.
 class RealBarman : public testing::TestWithParam<const char*> {
@@ -60,8 +67,11 @@ class RealBarman : public testing::TestWithParam<const char*> {
   // It has its metadata and its annotations beside the files of a backup.
   static bool is_old() { return std::string(GetParam()) == "3.4"; }
   std::string theirs(std::vector<std::string> arguments) {
+    return theirs_at(barman_, std::move(arguments));
+  }
+  static std::string theirs_at(const BarmanHome& home, std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(),
-                     {program().string(), "-c", barman_.configuration_file().string()});
+                     {program().string(), "-c", home.configuration_file().string()});
     return run_checked({.argv = arguments});
   }
   CommandResult ours(const std::vector<std::string>& arguments) {
@@ -91,10 +101,27 @@ class RealBarman : public testing::TestWithParam<const char*> {
     EXPECT_EQ(server.value("SELECT count(*) FROM u"), "5000");
   }
 
+  // A command by which a passive node reaches this catalogue, whose barman is that program.
+  std::string way_to_primary(const fs::path& barman) const {
+    const fs::path way = barman_.directory() / ("way-" + barman.parent_path().filename().string());
+    write_text(way, "#!/bin/bash\nwords=()\nfor word; do\n  [[ $word != barman\\ * ]] || word=\"" +
+                        barman.string() + " -c " + barman_.configuration_file().string() +
+                        " ${word#barman }\"\n  words+=(\"$word\")\ndone\nexec " + ssh_->shell() +
+                        " -o LogLevel=ERROR \"${words[@]}\"\n");
+    fs::permissions(way, fs::perms(0755));
+    return way.string();
+  }
+  void expect_same_files(const BarmanHome& passive, const std::string& id) const {
+    const CommandResult result = run_command(
+        {.argv = {"diff", "-r", "--no-dereference", "-x", "backup.info", "-x", "pg_tblspc",
+                  base(id).string(), (passive.server_directory("main") / "base" / id).string()}});
+    EXPECT_EQ(result.exit_code, 0) << result.out;
+  }
+
   void expect_recovered_by_barman(const std::string& id) {
     const TempDir place;
     theirs({"recover", "--tablespace", "ts:" + (place.path() / "ts").string(), "main", id,
-              (place.path() / "data").string()});
+            (place.path() / "data").string()});
     expect_rows(place.path() / "data");
   }
 
@@ -183,6 +210,46 @@ TEST_P(RealBarman, TakesOurBackupsBack) {
   if (is_old()) ours({"delete", "main", one});
   EXPECT_FALSE(fs::exists(metadata(one)));
   EXPECT_EQ(ours({"list-backups", "main"}).err, "");
+}
+
+// A second site: each copies from the other.
+TEST_P(RealBarman, IsAPrimaryOfOursAndTheReverse) {
+  theirs({"switch-wal", "--force", "--archive", "main"});
+  theirs({"backup", "--wait", "main"});
+  const std::string id = last_id();
+  const auto has_all = [&](const BarmanHome& passive) {
+    return find_status(passive, id) == "DONE" &&
+           fs::exists(
+               archived_wal(passive, "main", read_backup_info(passive, "main", id).at("end_wal")));
+  };
+  BarmanHome passive;
+  passive.add_section("main", {{"primary_ssh_command", way_to_primary(program())}});
+  ASSERT_TRUE(eventually([&] {
+    EXPECT_EQ(passive.run({"cron"}).err, "");
+    return has_all(passive);
+  })) << passive.log();
+  expect_same_files(passive, id);
+  EXPECT_THAT(passive.run({"list-backups", "main"}).out, HasSubstr("main " + id + " - R - "));
+  {
+    const TempDir place;
+    const CommandResult restored =
+        passive.run({"restore", "--tablespace", "ts:" + (place.path() / "ts").string(), "main", id,
+                     (place.path() / "data").string()});
+    ASSERT_EQ(restored.exit_code, 0) << restored.err;
+    expect_rows(place.path() / "data");
+  }
+  if (is_old()) return;  // It knows fewer attributes than Barman 3.20 tells.
+  ours({"check-backup", "main", id});
+  BarmanHome reverse;
+  reverse.add_section("main", {{"primary_ssh_command", way_to_primary(barman_program())}});
+  ASSERT_TRUE(eventually([&] {
+    theirs_at(reverse, {"cron"});
+    return has_all(reverse);
+  })) << reverse.log();
+  expect_same_files(reverse, id);
+  // And what Barman has copied is ours to go on with.
+  EXPECT_THAT(reverse.run({"list-backups", "main"}).out, HasSubstr("main " + id));
+  EXPECT_EQ(reverse.run({"catalogue-check", "main"}).exit_code, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, RealBarman, testing::Values("3.4", "3.20"),

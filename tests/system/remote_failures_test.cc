@@ -1,6 +1,6 @@
-// What ends a restore onto another host from outside: the ssh that carries it is killed, or the
-// connection is cut when nobody can know what is there. Nothing that starts is left unsaid, and the
-// next run goes on.
+// What ends a restore onto another host from outside: the ssh that carries it is killed, or the tar
+// that writes there, or the connection is cut when nobody can know what is there. Nothing that
+// starts is left unsaid, and the next run goes on.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -87,17 +87,34 @@ class RemoteFailure : public testing::Test {
     }
     return found;
   }
-  void expect_end(const std::vector<std::string>& options) {
+  enum class Victim { ssh, tar };
+  void expect_end(Victim victim, const std::vector<std::string>& options) {
+    SCOPED_TRACE(victim == Victim::ssh ? "ssh" : "tar");
+    // Not that of the last one.
+    ASSERT_TRUE(eventually([&] { return receiving().empty(); }));
     BackgroundCommand command = site_->barman.spawn(restore(options));
     ASSERT_TRUE(eventually([&] {
       return (fs::exists(data_ / "base/1") && !receiving().empty()) || !command.is_running();
     }));
-    const std::vector<pid_t> victims = sending(command);
-    EXPECT_FALSE(victims.empty());
-    for (const pid_t pid : victims) ::kill(pid, SIGKILL);
+    bool has_killed = false;
+    const auto kill_all = [&] {
+      for (const pid_t pid : victim == Victim::ssh ? sending(command) : receiving()) {
+        if (::kill(pid, SIGKILL) == 0) has_killed = true;
+      }
+    };
+    kill_all();
+    // A tar that has just taken all of its part is no loss: the next one is killed, too.
+    if (victim == Victim::tar) {
+      eventually([&] {
+        kill_all();
+        return !command.is_running();
+      });
+    }
+    EXPECT_TRUE(has_killed);
     const auto result = command.wait();
     ASSERT_TRUE(result);
     EXPECT_EQ(result->exit_code, 1) << result->out;
+    if (victim == Victim::tar) EXPECT_THAT(result->err, HasSubstr(" ended with exit code 137"));
     EXPECT_THAT(result->err, AllOf(HasSubstr("Failure copying base backup: "),
                                    HasSubstr("is incomplete: it has no global/pg_control"),
                                    HasSubstr("Go on with --resume")));
@@ -113,7 +130,8 @@ class RemoteFailure : public testing::Test {
 };
 
 TEST_F(RemoteFailure, OfWhatCarriesItIsGoneOnWith) {
-  expect_end({"--jobs", "2", "--bwlimit", "2000", "--tablespace", rule_});
+  expect_end(Victim::tar, {"--bwlimit", "2000", "--tablespace", rule_});
+  expect_end(Victim::ssh, {"--resume", "--jobs", "2", "--bwlimit", "2000"});
   const CommandResult resumed = site_->barman.run(restore({"--resume"}));
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_THAT(resumed.out, HasSubstr(" were there already."));
