@@ -103,7 +103,8 @@ class RemoteFailure : public testing::Test {
       }
     };
     kill_all();
-    // A tar that has just taken all of its part is no loss: the next one is killed, too.
+    // A tar that has just taken all of its part (first that of the directories) is no loss: the
+    // next one is killed, too.
     if (victim == Victim::tar) {
       eventually([&] {
         kill_all();
@@ -130,8 +131,8 @@ class RemoteFailure : public testing::Test {
 };
 
 TEST_F(RemoteFailure, OfWhatCarriesItIsGoneOnWith) {
-  expect_end(Victim::tar, {"--bwlimit", "2000", "--tablespace", rule_});
-  expect_end(Victim::ssh, {"--resume", "--jobs", "2", "--bwlimit", "2000"});
+  expect_end(Victim::ssh, {"--jobs", "2", "--bwlimit", "2000", "--tablespace", rule_});
+  expect_end(Victim::tar, {"--resume", "--bwlimit", "2000"});
   const CommandResult resumed = site_->barman.run(restore({"--resume"}));
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_THAT(resumed.out, HasSubstr(" were there already."));
