@@ -502,17 +502,11 @@ TEST_F(RemoteRestore, AnyLoginShellWillDo) {
 // Whether there is enough space is not known then, which is no reason to refuse.
 TEST_F(RemoteRestore, NeedsNoDfThere) {
   const Place place;
-  const fs::path programs = place.directory.path() / "bin";
-  fs::create_directory(programs);
-  for (const fs::directory_entry& program : fs::directory_iterator("/usr/bin")) {
-    if (program.path().filename() == "df") continue;
-    fs::create_symlink(program.path(), programs / program.path().filename());
-  }
-  const CommandResult result =
-      run_command(request(full_, place, {"--get-wal"},
-                          remote_command(ssh_->port()) + " env PATH=" + programs.string()));
+  const std::string bin = (place.directory.path() / "bin").string();
+  run_checked({.argv = {"sh", "-c", "mkdir $0; ln -s /usr/bin/* $0; rm $0/df", bin}});
+  const std::string command = remote_command(ssh_->port()) + " env PATH=" + bin;
+  const CommandResult result = run_command(request(full_, place, {"--get-wal"}, command));
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(result.err, "");
   EXPECT_TRUE(fs::exists(place.data / "global/pg_control"));
 }
 
