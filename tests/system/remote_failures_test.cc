@@ -87,9 +87,10 @@ class RemoteFailure : public testing::Test {
     }
     return found;
   }
-  enum class Victim { ssh, tar };
+  // The guard is the session that keeps other restores out.
+  enum class Victim { ssh, tar, guard };
   void expect_end(Victim victim, const std::vector<std::string>& options) {
-    SCOPED_TRACE(victim == Victim::ssh ? "ssh" : "tar");
+    SCOPED_TRACE(static_cast<int>(victim));
     // Not that of the last one.
     ASSERT_TRUE(eventually([&] { return receiving().empty(); }));
     BackgroundCommand command = site_->barman.spawn(restore(options));
@@ -98,7 +99,8 @@ class RemoteFailure : public testing::Test {
     }));
     bool has_killed = false;
     const auto kill_all = [&] {
-      for (const pid_t pid : victim == Victim::ssh ? sending(command) : receiving()) {
+      for (const pid_t pid : victim == Victim::tar ? receiving() : sending(command)) {
+        if (victim == Victim::guard && unpacks(pid)) continue;
         if (::kill(pid, SIGKILL) == 0) has_killed = true;
       }
     };
@@ -115,9 +117,12 @@ class RemoteFailure : public testing::Test {
     const auto result = command.wait();
     ASSERT_TRUE(result);
     EXPECT_EQ(result->exit_code, 1) << result->out;
-    if (victim == Victim::tar) EXPECT_THAT(result->err, HasSubstr(" ended with exit code 137"));
-    EXPECT_THAT(result->err, AllOf(HasSubstr("Failure copying base backup: "),
-                                   HasSubstr("is incomplete: it has no global/pg_control"),
+    if (victim == Victim::guard) EXPECT_THAT(result->err, HasSubstr("kept other restores out"));
+    if (victim == Victim::tar) {
+      EXPECT_THAT(result->err, AllOf(HasSubstr("Failure copying base backup: "),
+                                     HasSubstr(" ended with exit code 137")));
+    }
+    EXPECT_THAT(result->err, AllOf(HasSubstr("is incomplete: it has no global/pg_control"),
                                    HasSubstr("Go on with --resume")));
     EXPECT_FALSE(fs::exists(data_ / "global/pg_control"));
     EXPECT_FALSE(fs::exists(data_ / "postgresql.auto.conf"));
@@ -133,6 +138,7 @@ class RemoteFailure : public testing::Test {
 TEST_F(RemoteFailure, OfWhatCarriesItIsGoneOnWith) {
   expect_end(Victim::ssh, {"--jobs", "2", "--bwlimit", "2000", "--tablespace", rule_});
   expect_end(Victim::tar, {"--resume", "--bwlimit", "2000"});
+  expect_end(Victim::guard, {"--resume", "--bwlimit", "20000"});
   const CommandResult resumed = site_->barman.run(restore({"--resume"}));
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_THAT(resumed.out, HasSubstr(" were there already."));
