@@ -53,7 +53,7 @@ PythonDict copy_stats(const std::vector<CopiedItem>& items, double total_seconds
   double copy_seconds = 0;
   double serial_seconds = 0;
   for (const CopiedItem& item : items) {
-    analysis.set(item.label, {micros(item.analysis_seconds)});
+    if (item.analysis_seconds > 0) analysis.set(item.label, {micros(item.analysis_seconds)});
     copied.set(item.label, {micros(item.copy_seconds)});
     serial.set(item.label, {micros(item.serial_seconds)});
     analysis_seconds += item.analysis_seconds;

@@ -70,6 +70,9 @@ void run_receive_wal(CommandContext& context) {
   }
   if (arguments.is_set("drop_slot")) return wal_transfer::drop_slot(server, context.reporter);
   if (arguments.is_set("reset")) return wal_transfer::reset_receive_wal(server, context.reporter);
+  // What the configuration excludes is no failure of a receiver, which `status` would tell for
+  // ever.
+  wal_transfer::require_receiver(server);
   int signal = SIGINT;
   // Of a receiver that is killed nobody says what an earlier one has said.
   const auto lock = catalogue::receive_wal_lock(server.locks());

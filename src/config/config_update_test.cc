@@ -131,6 +131,13 @@ TEST_F(ConfigUpdate, ShowsNoKey) {
   }
 }
 
+TEST_F(ConfigUpdate, SaysThatNothingWasSet) {
+  EXPECT_THAT(
+      apply_change_set(configuration_, {"new", {{"conninfo", "host=db"}}}),
+      ElementsAre("Changing value of option 'conninfo' for section 'new' from 'None' to 'host=db' "
+                  "through config-update."));
+}
+
 TEST_F(ConfigUpdate, WritesTheAutomaticFile) {
   EXPECT_THAT(apply_change_set(configuration_,
                                {"main", {{"check_timeout", "31"}, {"minimum_redundancy", "1"}}}),

@@ -123,6 +123,7 @@ ShownOptions list_exported_options(const ServerConfig& config) {
 
 std::string mask_secret_option(std::string_view option, std::string text) {
   constexpr std::string_view kMask = "*REDACTED*";
+  if (text.empty() || text == "None") return text;  // That nothing is set is no secret.
   if (is_secret(option, text)) return std::string(kMask);
   return option.ends_with("conninfo") ? mask_conninfo(text) : std::move(text);
 }

@@ -511,7 +511,7 @@ class Planner {
     if (is_exclusive_in_vain(target_)) plan_.warnings.emplace_back(kExclusiveInVain);
     if (request_.restore_command && request_.get_wal) {
       plan_.notes.push_back(fmt::format("Custom restore command override: restore_command = '{}'",
-                                        *request_.restore_command));
+                                        replace_all(*request_.restore_command, "'", "''")));
     } else if (request_.restore_command && !request_.standby_mode) {
       plan_.warnings.push_back(
           "The provided custom restore command was ignored as it only works with get-wal mode.");

@@ -41,7 +41,7 @@ std::string list_names(const BackupInfo& backup) {
   for (const catalogue::Tablespace& tablespace : backup.tablespaces) {
     names.push_back(tablespace.name);
   }
-  return join(names, " ");
+  return join(names, ", ");
 }
 
 Relocations parse_relocations(const RestoreRequest& request, const BackupInfo& backup) {

@@ -144,6 +144,7 @@ class RemoteDestination final : public Destination {
   const fs::path& small_files() const override { return small_files_.directory(); }
 
   void commit() override {
+    guard_->require_held();
     host::TarSender stream(host_, plan_.destination, short_options_, interrupt_);
     small_files_.send(stream.archive());
     stream.finish();

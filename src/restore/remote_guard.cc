@@ -1,5 +1,6 @@
 #include "restore/remote_guard.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -111,6 +112,7 @@ RemoteGuard::RemoteGuard(const host::Host& host, const RestorePlan& plan,
     : input_(make_pipe()),
       output_(make_pipe()),
       errors_(open_anonymous_file(fs::temp_directory_path())),
+      place_(plan.destination.string()),
       session_(host.start_call(guard_command(plan), {.input = input_.read_end.get(),
                                                      .output = output_.write_end.get(),
                                                      .error = errors_.get()})) {
@@ -144,6 +146,16 @@ void RemoteGuard::wait_until_held(const host::Host& host, const Interrupt& inter
                 std::string("Nothing was changed. ") + kRunningClusterHint);
   }
   throw script_failure(host, "cannot prepare the directories", exit_code, reason);
+}
+
+void RemoteGuard::require_held() const {
+  // It says nothing more, and its output ends with it.
+  pollfd ended = {.fd = output_.read_end.get(), .events = POLLIN, .revents = 0};
+  if (::poll(&ended, 1, 0) == 0 || (ended.revents & POLLHUP) == 0) return;
+  throw Error(ErrorKind::remote,
+              fmt::format("the connection that kept other restores out of '{}' of the destination "
+                          "host has ended",
+                          place_));
 }
 
 void RemoteGuard::release(const Interrupt& interrupt) {

@@ -6,6 +6,8 @@
 // durably, after the markers are there.
 #pragma once
 
+#include <string>
+
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/process.h"
@@ -25,6 +27,8 @@ class RemoteGuard {
 
   // There is a zstd(1) that can be started.
   bool has_zstd() const { return has_zstd_; }
+  // Throws `remote` when the session has ended: another restore may have written there since.
+  void require_held() const;
   // The restore is complete; nothing that fails here matters.
   void release(const Interrupt& interrupt);
 
@@ -34,6 +38,7 @@ class RemoteGuard {
   PipeEnds input_;
   PipeEnds output_;
   Fd errors_;
+  std::string place_;
   ChildProcess session_;
   bool has_zstd_ = false;
 };

@@ -103,7 +103,7 @@ postgres::Connection connect_for_slot(const server::Server& server) {
 
 }  // namespace
 
-int receive_wal(const server::Server& server, Messages& messages) {
+void require_receiver(const server::Server& server) {
   if (server.config().is_passive()) {
     throw Error(ErrorKind::config,
                 fmt::format("receive-wal is not possible on passive server '{}'", server.name()),
@@ -117,6 +117,10 @@ int receive_wal(const server::Server& server, Messages& messages) {
                             "comes by archive_command, without receive-wal.",
                             server.name()));
   }
+}
+
+int receive_wal(const server::Server& server, Messages& messages) {
+  require_receiver(server);
   const postgres::SystemId system_id = check_or_explain(server);
   messages.info(fmt::format("Starting receive-wal for server {}", server.name()));
   const FileLock lock = server::lock_or_throw(

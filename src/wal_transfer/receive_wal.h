@@ -13,7 +13,11 @@ namespace barman::wal_transfer {
 // identity.json says. Returns the signal that ended it.
 int receive_wal(const server::Server& server, Messages& messages);
 
-// Makes the streaming directory begin at the server's current position again.
+// Throws where no receiver runs by configuration: on a passive node, without streaming_archiver.
+void require_receiver(const server::Server& server);
+
+// Makes the streaming directory begin at the server's current position again. Throws as
+// require_receiver().
 void reset_receive_wal(const server::Server& server, Messages& messages);
 
 enum class WhenSlotExists { fail, skip };

@@ -32,6 +32,8 @@ TEST(ReceiveWal, NeedsItsSettingsAndAServer) {
   test.config.streaming_archiver = false;
   EXPECT_THAT(refusal_of(ErrorKind::config, receive),
               HasSubstr("streaming_archiver option set to"));
+  EXPECT_THAT(refusal_of(ErrorKind::config, [&] { reset_receive_wal(test.make(), messages); }),
+              HasSubstr("streaming_archiver option set to"));
   test.config.streaming_archiver = true;
   const std::string nowhere = "host=" + (test.home.path() / "no_socket").string() + " user=x";
   test.config.conninfo = nowhere;

@@ -113,6 +113,7 @@ void move_mark(const fs::path& directory, const std::string& newest, const std::
 }  // namespace
 
 void reset_receive_wal(const server::Server& server, Messages& messages) {
+  require_receiver(server);
   const FileLock lock = server::lock_or_throw(
       catalogue::receive_wal_lock(server.locks()),
       fmt::format("Unable to reset the status of receive-wal for server {}. Process is still "

@@ -49,6 +49,8 @@ std::filesystem::path find_tool(int major, const std::string& name) {
 std::filesystem::path kerberos_programs() { return test_cache() / "kerberos" / "usr" / "sbin"; }
 std::filesystem::path ceph_directory() { return test_cache() / "ceph"; }
 std::filesystem::path azurite_directory() { return test_cache() / "azurite"; }
-std::filesystem::path real_barman() { return test_cache() / "barman-3.4" / "barman"; }
+std::filesystem::path real_barman(const std::string& version) {
+  return test_cache() / ("barman-" + version) / "barman";
+}
 
 }  // namespace barman::test

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace barman::test {
@@ -24,8 +25,8 @@ PostgresVersion get_debian_version(int major = 15);
 // A program of Debian for that version: pg_verifybackup, pg_combinebackup, pg_waldump,
 // pg_basebackup, postgres. There are those of 15 and 17; throws otherwise.
 std::filesystem::path find_tool(int major, const std::string& name);
-// Debian's Barman 3.4, which need not be installed.
-std::filesystem::path real_barman();
+// Barman "3.4" (of Debian 12) or "3.20" (of the next one); they need not be installed.
+std::filesystem::path real_barman(const std::string& version);
 // The programs of Debian's Kerberos KDC, which need not be installed.
 std::filesystem::path kerberos_programs();
 // Where Ceph is unpacked; it need not be.

@@ -1,6 +1,6 @@
-// What ends a restore onto another host from outside: the ssh that carries it is killed, or the
-// connection is cut when nobody can know what is there. Nothing that starts is left unsaid, and the
-// next run goes on.
+// What ends a restore onto another host from outside: the ssh that carries it is killed, or the tar
+// that writes there, or the connection is cut when nobody can know what is there. Nothing that
+// starts is left unsaid, and the next run goes on.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -87,19 +87,42 @@ class RemoteFailure : public testing::Test {
     }
     return found;
   }
-  void expect_end(const std::vector<std::string>& options) {
+  // The guard is the session that keeps other restores out.
+  enum class Victim { ssh, tar, guard };
+  void expect_end(Victim victim, const std::vector<std::string>& options) {
+    SCOPED_TRACE(static_cast<int>(victim));
+    // Not that of the last one.
+    ASSERT_TRUE(eventually([&] { return receiving().empty(); }));
     BackgroundCommand command = site_->barman.spawn(restore(options));
     ASSERT_TRUE(eventually([&] {
       return (fs::exists(data_ / "base/1") && !receiving().empty()) || !command.is_running();
     }));
-    const std::vector<pid_t> victims = sending(command);
-    EXPECT_FALSE(victims.empty());
-    for (const pid_t pid : victims) ::kill(pid, SIGKILL);
+    bool has_killed = false;
+    const auto kill_all = [&] {
+      for (const pid_t pid : victim == Victim::tar ? receiving() : sending(command)) {
+        if (victim == Victim::guard && unpacks(pid)) continue;
+        if (::kill(pid, SIGKILL) == 0) has_killed = true;
+      }
+    };
+    kill_all();
+    // A tar that has just taken all of its part (first that of the directories) is no loss: the
+    // next one is killed, too.
+    if (victim == Victim::tar) {
+      eventually([&] {
+        kill_all();
+        return !command.is_running();
+      });
+    }
+    EXPECT_TRUE(has_killed);
     const auto result = command.wait();
     ASSERT_TRUE(result);
     EXPECT_EQ(result->exit_code, 1) << result->out;
-    EXPECT_THAT(result->err, AllOf(HasSubstr("Failure copying base backup: "),
-                                   HasSubstr("is incomplete: it has no global/pg_control"),
+    if (victim == Victim::guard) EXPECT_THAT(result->err, HasSubstr("kept other restores out"));
+    if (victim == Victim::tar) {
+      EXPECT_THAT(result->err, AllOf(HasSubstr("Failure copying base backup: "),
+                                     HasSubstr(" ended with exit code 137")));
+    }
+    EXPECT_THAT(result->err, AllOf(HasSubstr("is incomplete: it has no global/pg_control"),
                                    HasSubstr("Go on with --resume")));
     EXPECT_FALSE(fs::exists(data_ / "global/pg_control"));
     EXPECT_FALSE(fs::exists(data_ / "postgresql.auto.conf"));
@@ -113,7 +136,9 @@ class RemoteFailure : public testing::Test {
 };
 
 TEST_F(RemoteFailure, OfWhatCarriesItIsGoneOnWith) {
-  expect_end({"--jobs", "2", "--bwlimit", "2000", "--tablespace", rule_});
+  expect_end(Victim::ssh, {"--jobs", "2", "--bwlimit", "2000", "--tablespace", rule_});
+  expect_end(Victim::tar, {"--resume", "--bwlimit", "2000"});
+  expect_end(Victim::guard, {"--resume", "--bwlimit", "20000"});
   const CommandResult resumed = site_->barman.run(restore({"--resume"}));
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_THAT(resumed.out, HasSubstr(" were there already."));

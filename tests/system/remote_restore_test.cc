@@ -502,6 +502,17 @@ TEST_F(RemoteRestore, AnyLoginShellWillDo) {
   EXPECT_EQ(copy.value("SELECT count(*) > 0 FROM changing"), "t");
 }
 
+// Whether there is enough space is not known then, which is no reason to refuse.
+TEST_F(RemoteRestore, NeedsNoDfThere) {
+  const Place place;
+  const std::string bin = (place.directory.path() / "bin").string();
+  run_checked({.argv = {"sh", "-c", "mkdir $0; ln -s /usr/bin/* $0; rm $0/df", bin}});
+  const std::string command = remote_command(ssh_->port()) + " env PATH=" + bin;
+  const CommandResult result = run_command(request(full_, place, {"--get-wal"}, command));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(fs::exists(place.data / "global/pg_control"));
+}
+
 TEST_F(RemoteRestore, TellsWhatIsWrongWithTheConnection) {
   const Place place;
   const fs::path other_key = place.directory.path() / "other_key";

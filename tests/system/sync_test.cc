@@ -464,6 +464,31 @@ TEST_F(PassiveNode, RefusesWhatCannotBe) {
   EXPECT_THAT(run({"sync-wals", "main"}).err, HasSubstr("WARNING: No base backup for server main"));
 }
 
+// Installed anew, or somebody in between: nothing is asked until somebody has looked.
+TEST_F(PassiveNode, AsksNoHostThatHasAnotherKey) {
+  const TempDir place;
+  const std::string known = (place.path() / "known_hosts").string();
+  passive_.set("main", "primary_ssh_command",
+               ssh_command() + " -o StrictHostKeyChecking=yes -o UserKnownHostsFile=" + known);
+  const std::string key = (place.path() / "key").string();
+  run_checked({.argv = {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key}});
+  write_text(known, "[127.0.0.1]:" + std::to_string(ssh_->port()) + " " + read_text(key + ".pub"));
+  const CommandResult asked = run({"cron"});
+  EXPECT_EQ(asked.exit_code, 1);
+  EXPECT_THAT(asked.err, AllOf(HasSubstr("cannot ask the primary node of server 'main'"),
+                               HasSubstr("Host key verification failed")));
+  EXPECT_THAT(run({"check", "main"}).out,
+              AllOf(HasSubstr("\tssh: FAILED (Connection failed using 'ssh "),
+                    HasSubstr("has changed and you have requested strict checking")));
+  EXPECT_FALSE(fs::exists(passive_.server_directory("main") / "primary.info"));
+  // Somebody has looked.
+  write_text(
+      known,
+      run_checked({.argv = {"ssh-keyscan", "-p", std::to_string(ssh_->port()), "127.0.0.1"}}));
+  const CommandResult again = run({"cron"});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+}
+
 TEST_F(PassiveNode, AnswersAsTheGoldenFilesSay) {
   const std::string id = primary_->take_backup();
   primary_->archive_a_segment();
