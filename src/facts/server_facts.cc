@@ -211,10 +211,9 @@ void add_settings(LiveValues& values, const ServerFacts& facts) {
 void add_connection(LiveValues& values, const ServerFacts& facts) {
   using postgres::Privileges;
   // libpq tells a cause on several lines; here one key is one line.
-  values.add("connection_error",
-             facts.connection_error
-                 ? OptionValue{join(split_blanks(*facts.connection_error), " ")}
-                 : OptionValue{nullptr});
+  values.add("connection_error", facts.connection_error
+                                     ? OptionValue{join(split_blanks(*facts.connection_error), " ")}
+                                     : OptionValue{nullptr});
   values.add("server_txt_version", facts.version_text);
   values.add("version_supported", facts.version
                                       ? OptionValue{*facts.version >= postgres::kMinimumVersion}

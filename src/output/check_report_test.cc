@@ -137,8 +137,7 @@ TEST(NagiosReport, IgnoresInactiveServers) {
 TEST(NagiosReport, TellsNoNumbersWhereEachServerIsIgnored) {
   CapturedOutput output;
   output.reporter().use_nagios();
-  EXPECT_EQ(
-      report(output.reporter(), {{"inact", facts::ServerState::inactive, {kNoWal}, {}}}), 0);
+  EXPECT_EQ(report(output.reporter(), {{"inact", facts::ServerState::inactive, {kNoWal}, {}}}), 0);
   EXPECT_EQ(output.out(), "BARMAN OK - No server configured * IGNORING: inact\n");
 }
 
