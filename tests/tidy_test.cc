@@ -287,6 +287,44 @@ TEST(Tidy, NoShellIsStartedBehindTheBackOfProcess) {
   }
 }
 
+// The names that programs use; the table of options and the struct that it fills only list them.
+std::set<std::string> names_in_use() {
+  static const std::set<std::string> lists{"src/config/option_table.cc",
+                                           "src/config/server_config.h"};
+  std::set<std::string> names;
+  for (const SourceFile& file : cpp_files()) {
+    if (!file.is_in("src") || file.is_unit_test() || lists.contains(file.name)) continue;
+    for (std::string line : file.lines) {
+      std::ranges::replace_if(
+          line, [](unsigned char c) { return !std::isalnum(c) && c != '_'; }, ' ');
+      names.merge([&] {
+        const std::vector<std::string> words = split_blanks(line);
+        return std::set<std::string>(words.begin(), words.end());
+      }());
+    }
+  }
+  return names;
+}
+
+// barman(5) is made of the table: it says of no option that it does what nobody reads.
+TEST(Tidy, OptionsThatNobodyReadSaySo) {
+  const std::set<std::string> used = names_in_use();
+  int count = 0;
+  for (const SourceFile& file : cpp_files()) {
+    if (file.name != "src/config/option_table.cc") continue;
+    for (const std::string& line : file.lines) {
+      constexpr std::string_view kMember = "&ServerConfig::";
+      const std::size_t at = line.find(kMember);
+      if (at == std::string::npos) continue;
+      const std::size_t begin = at + kMember.size();
+      const std::string name = line.substr(begin, line.find(',', begin) - begin);
+      ++count;
+      EXPECT_TRUE(used.contains(name) || line.find("without effect") != std::string::npos) << name;
+    }
+  }
+  EXPECT_GT(count, 100);
+}
+
 TEST(Tidy, NothingIsLeftForLater) {
   // Written in two parts, so that this file keeps its own rule.
   expect_no_line(std::string(R"(\b(TO)") + R"(DO|FIX)" + R"(ME|X)" + R"(XX)\b)",

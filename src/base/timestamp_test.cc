@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/shown_time.h"
+#include "base/test_zone.h"
 
 namespace barman {
 namespace {
@@ -40,24 +41,9 @@ TEST(Timestamp, RefusesNonsense) {
   }
 }
 
-// Central European time, by its rules, so that no zone files are needed.
 class DaylightSaving : public testing::Test {
  protected:
-  DaylightSaving() { set("CET-1CEST,M3.5.0,M10.5.0/3"); }
-  ~DaylightSaving() override {
-    if (before_.empty()) {
-      ::unsetenv("TZ");
-      ::tzset();
-    } else {
-      set(before_);
-    }
-  }
-  static void set(const std::string& zone) {
-    ::setenv("TZ", zone.c_str(), 1);
-    ::tzset();
-  }
-
-  const std::string before_ = std::getenv("TZ") == nullptr ? "" : std::getenv("TZ");
+  const LocalZone zone_{kCentralEurope};
 };
 
 TEST_F(DaylightSaving, ATimeThatComesTwiceIsTheFirstOneAndSaysSo) {
@@ -72,7 +58,7 @@ TEST_F(DaylightSaving, ATimeThatComesTwiceIsTheFirstOneAndSaysSo) {
     EXPECT_EQ(format_naive(parse_timestamp(text)->time), text);
   }
   // The same rule where summer is in winter, and the clock goes by half an hour.
-  set("LHST-10:30LHDT-11,M10.1.0,M4.1.0");
+  const LocalZone zone("LHST-10:30LHDT-11,M10.1.0,M4.1.0");
   const auto southern = parse_timestamp("2026-04-05 01:45:00");
   EXPECT_EQ(format_iso(southern->time), "2026-04-05 01:45:00+11:00");
   EXPECT_EQ(format_iso(*southern->second_time), "2026-04-05 01:45:00+10:30");

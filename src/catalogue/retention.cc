@@ -44,6 +44,15 @@ RetentionVerdict not_counted(const BackupInfo& backup, const RetentionInput& inp
   return verdict;
 }
 
+// A day of the window is at least as long as the clock of this host shows it: behind the end of
+// summer time, when one has 25 hours, "at this time yesterday" is still within a window of a day.
+Timestamp by_the_clock(Timestamp begin, const RetentionInput& input) {
+  const std::int64_t shift_seconds = std::int64_t{in_local_zone(begin).utc_offset_seconds} -
+                                     in_local_zone(input.now).utc_offset_seconds;
+  if (shift_seconds > 0) begin.microseconds -= shift_seconds * 1'000'000;
+  return begin;
+}
+
 // The earliest time there is when the window is longer than all times.
 Timestamp window_begin(const RetentionInput& input) {
   constexpr std::int64_t kMicroseconds = 1'000'000;
@@ -52,10 +61,10 @@ Timestamp window_begin(const RetentionInput& input) {
   if (__builtin_mul_overflow(input.rule.seconds, kMicroseconds, &length) ||
       length > begin.microseconds) {
     begin.microseconds = 0;
-  } else {
-    begin.microseconds -= length;
+    return begin;
   }
-  return begin;
+  begin.microseconds -= length;
+  return by_the_clock(begin, input);
 }
 
 // Kept, though it is none of those that were counted.

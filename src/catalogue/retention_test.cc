@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/test_zone.h"
+#include "base/timestamp.h"
 #include "catalogue/test_support.h"
 
 namespace barman::catalogue {
@@ -123,6 +125,27 @@ TEST(Retention, KnowsTheOrderInTheRepeatedHour) {
   BackupInfo winter = on(make_backup("20261025T021500", "", ""), 1, 900);
   winter.begin_time = parse_timestamp("2026-10-25 02:15:00+01:00")->time;
   EXPECT_THAT(words({summer, winter}, redundancy(1)), testing::ElementsAre("VALID", "OBSOLETE"));
+}
+
+// A day has 25 hours when summer time ends: at 19:10 what was there at 19:10 of the day before is
+// still within a window of a day. When it begins, a day of the window has its 24 hours.
+TEST(Retention, ADayOfTheWindowIsNoShorterThanThatOfTheClock) {
+  const LocalZone zone(kCentralEurope);
+  const auto verdicts = [](const std::string& newer_end, const std::string& now) {
+    BackupInfo newer = aged(1);
+    newer.end_time = parse_timestamp(newer_end)->time;
+    BackupInfo older = aged(2);
+    older.end_time = Timestamp{.microseconds = newer.end_time->microseconds - 1'000'000};
+    RetentionInput input = window(1);
+    input.now = parse_timestamp(now)->time;
+    return words({older, newer}, input);
+  };
+  const auto both = testing::ElementsAre("VALID", "VALID");
+  const auto newer_only = testing::ElementsAre("OBSOLETE", "VALID");
+  EXPECT_THAT(verdicts("2026-10-24 20:00:00", "2026-10-25 19:10:00"), both);
+  EXPECT_THAT(verdicts("2026-10-24 20:00:00", "2026-10-25 20:10:00"), newer_only);
+  EXPECT_THAT(verdicts("2026-03-28 20:00:00", "2026-03-29 20:30:00"), both);
+  EXPECT_THAT(verdicts("2026-03-28 20:00:00", "2026-03-29 21:10:00"), newer_only);
 }
 
 // Neither ID nor time tell of a clock that somebody set back; WAL does, and so does a server that

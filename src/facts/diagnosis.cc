@@ -115,6 +115,9 @@ config::ShownOptions list_diagnosed_values(const server::Server& server, const S
                             lsn ? OptionValue{wal::format_lsn(*lsn)} : OptionValue{nullptr}}});
   }
   if (facts.archiver) {
+    if (const std::optional<double>& rate = facts.archiver->current_archived_wals_per_second) {
+      values.emplace_back("current_archived_wals_per_second", OptionValue{*rate});
+    }
     values.emplace_back("last_archived_time", iso_time(facts.archiver->last_archived_time));
     values.emplace_back("last_failed_time", iso_time(facts.archiver->last_failed_time));
     values.emplace_back("stats_reset", iso_time(facts.archiver->stats_reset));

@@ -94,6 +94,8 @@ TEST_F(DiagnosisTest, LiveValuesAreThoseThatProgramsRead) {
   ServerFacts facts;
   facts.size_bytes = 42;
   facts.slot = {.name = "barman", .active = true, .restart_lsn = wal::Lsn{0x3000060}};
+  facts.version = 170000;
+  facts.archiver.emplace().current_archived_wals_per_second = 0.5;
   const config::ShownOptions values = diagnose(facts).live_values;
   // The later one of a key counts.
   const auto last = [&](std::string_view key) {
@@ -104,6 +106,7 @@ TEST_F(DiagnosisTest, LiveValuesAreThoseThatProgramsRead) {
     return value;
   };
   EXPECT_EQ(last("current_size"), OptionValue{42.0});
+  EXPECT_EQ(last("current_archived_wals_per_second"), OptionValue{0.5});
   EXPECT_EQ(last("replication_slot"),
             (OptionValue{
                 OptionValue::List{{std::string("barman")}, {true}, {std::string("0/3000060")}}}));

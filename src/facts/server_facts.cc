@@ -131,9 +131,6 @@ OptionValue value_of(const std::optional<bool>& flag) {
 OptionValue value_of(const std::optional<std::int64_t>& number) {
   return number ? OptionValue{*number} : OptionValue{nullptr};
 }
-OptionValue value_of(const std::optional<double>& number) {
-  return number ? OptionValue{*number} : OptionValue{nullptr};
-}
 OptionValue value_of(const std::optional<Timestamp>& time) {
   return time ? OptionValue{format_iso(*time)} : OptionValue{nullptr};
 }
@@ -213,7 +210,10 @@ void add_settings(LiveValues& values, const ServerFacts& facts) {
 
 void add_connection(LiveValues& values, const ServerFacts& facts) {
   using postgres::Privileges;
-  values.add("connection_error", facts.connection_error);
+  // libpq tells a cause on several lines; here one key is one line.
+  values.add("connection_error", facts.connection_error
+                                     ? OptionValue{join(split_blanks(*facts.connection_error), " ")}
+                                     : OptionValue{nullptr});
   values.add("server_txt_version", facts.version_text);
   values.add("version_supported", facts.version
                                       ? OptionValue{*facts.version >= postgres::kMinimumVersion}
@@ -268,6 +268,15 @@ OptionValue is_synchronous(const server::Server& server, const ServerFacts& fact
                                            wal_transfer::receiver_name(server.config()))};
 }
 
+// As Barman shows what PostgreSQL computes: a numeric, as which EXTRACT has its result since
+// PostgreSQL 14, is text (so is current_size), a double precision is a number.
+OptionValue archiving_rate(const ServerFacts& facts) {
+  if (!facts.archiver || !facts.archiver->current_archived_wals_per_second) return {nullptr};
+  const double rate = *facts.archiver->current_archived_wals_per_second;
+  if (facts.version.value_or(0) >= postgres::kExtractIsNumeric) return {shortest_float(rate)};
+  return {rate};
+}
+
 void add_archiver(LiveValues& values, const ServerFacts& facts) {
   using postgres::ArchiverStatistics;
   using postgres::ServerSettings;
@@ -282,8 +291,7 @@ void add_archiver(LiveValues& values, const ServerFacts& facts) {
   values.add("last_failed_time", part_of(archiver, &ArchiverStatistics::last_failed_time));
   values.add("stats_reset", part_of(archiver, &ArchiverStatistics::stats_reset));
   values.add("is_archiving", part_of(archiver, &ArchiverStatistics::is_archiving));
-  values.add("current_archived_wals_per_second",
-             part_of(archiver, &ArchiverStatistics::current_archived_wals_per_second));
+  values.add("current_archived_wals_per_second", archiving_rate(facts));
 }
 
 }  // namespace

@@ -108,6 +108,27 @@ TEST(ServerFacts, TheReceiverIsSynchronousWhenPostgresqlWaitsForIt) {
   EXPECT_EQ(is_synchronous("other"), OptionValue{false});
 }
 
+TEST(ServerFacts, TheRateOfArchivingHasTheTypeThatPostgresqlGivesIt) {
+  config::ServerConfig config = streaming_config();
+  config.archiver = true;
+  ServerFacts facts;
+  facts.archiver.emplace();
+  const std::string key = "current_archived_wals_per_second";
+  EXPECT_EQ(shown(config, facts, key), OptionValue{nullptr});
+  facts.archiver->current_archived_wals_per_second = 0.125;
+  facts.version = 130020;
+  EXPECT_EQ(shown(config, facts, key), OptionValue{0.125});
+  facts.version = 140000;
+  EXPECT_EQ(shown(config, facts, key), OptionValue{std::string("0.125")});
+}
+
+TEST(ServerFacts, ACauseOnSeveralLinesIsShownOnOne) {
+  ServerFacts facts;
+  facts.connection_error = "connection failed: No such file\n\tIs the server running?";
+  EXPECT_EQ(shown(streaming_config(), facts, "connection_error"),
+            OptionValue{std::string("connection failed: No such file Is the server running?")});
+}
+
 // No fact is worth a failure.
 TEST(ServerFacts, AServerThatCannotBeReachedTellsWhy) {
   wal_archive::TestServer site;

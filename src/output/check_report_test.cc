@@ -134,6 +134,13 @@ TEST(NagiosReport, IgnoresInactiveServers) {
             "|inact=0B inact_wals=0B main=0B main_wals=0B\n");
 }
 
+TEST(NagiosReport, TellsNoNumbersWhereEachServerIsIgnored) {
+  CapturedOutput output;
+  output.reporter().use_nagios();
+  EXPECT_EQ(report(output.reporter(), {{"inact", facts::ServerState::inactive, {kNoWal}, {}}}), 0);
+  EXPECT_EQ(output.out(), "BARMAN OK - No server configured * IGNORING: inact\n");
+}
+
 TEST(NagiosReport, IsOkWithoutServers) {
   CapturedOutput output;
   output.reporter().use_nagios();

@@ -59,7 +59,9 @@ class NagiosWriter final : public Writer {
         ignored += fmt::format(" * IGNORING: {}", server.name);
       }
     }
-    print(fmt::format("BARMAN OK - {}{}{}", ready_text(healthy), ignored, performance_data()));
+    // Numbers belong to a server that is watched: where each one is ignored, there are none.
+    const std::string numbers = healthy.empty() ? std::string() : performance_data();
+    print(fmt::format("BARMAN OK - {}{}{}", ready_text(healthy), ignored, numbers));
   }
 
   void print_critical() {

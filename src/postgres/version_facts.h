@@ -15,6 +15,9 @@ inline constexpr int kMinimumVersion = kVersion9_6;
 // The oldest server whose BASE_BACKUP and START_REPLICATION are spoken here.
 inline constexpr int kOldestStreamingVersion = kVersion10;
 
+// From here on EXTRACT gives a numeric, before a double precision.
+inline constexpr int kExtractIsNumeric = kVersion14;
+
 // "15.20", "9.6.5".
 std::string version_text(int version);
 // "15", "9.6": as it appears in "PG_15_202209061".
