@@ -218,6 +218,9 @@ class RestoreCall {
 
   bool take(const fs::path& destination) const {
     try {
+      if (const auto reason = spool_->take_reason()) {
+        log::warning(log::kServerComponent, "fetching files in advance has ended: {}", *reason);
+      }
       spool_->prune(name_);
       return spool_->take(name_, destination);
     } catch (const Error& error) {  // It is in the bucket, too.
@@ -256,20 +259,24 @@ class RestoreCall {
     client::run_in_background([&] {
       // The descriptors of this process are closed: that of the log, and of the interrupt.
       log::open_log(std::nullopt, static_cast<int>(log::Level::critical));
-      server::ProgramContext program = server_.program();
-      program.interrupt = {};
-      const server::Server server(config_, server_.global(), program);
-      WorkerPool workers(std::min(kSegmentFetchers, names.size()));
-      for (const std::string& name : names) {
-        workers.submit([&server, &name, this] {
-          const wal_transfer::FoundWal found = wal_transfer::find_wal(server, {.wal_name = name});
-          client::SpooledFile file(spool_->directory(), name);
-          wal_transfer::copy_wal(server, found, file.file(), file.temporary_path());
-          file.keep();
-        });
-      }
-      workers.wait();
+      spool_->keep_reason_of([&] { fetch_into_spool(names); });
     });
+  }
+
+  void fetch_into_spool(const std::vector<std::string>& names) const {
+    server::ProgramContext program = server_.program();
+    program.interrupt = {};
+    const server::Server server(config_, server_.global(), program);
+    WorkerPool workers(std::min(kSegmentFetchers, names.size()));
+    for (const std::string& name : names) {
+      workers.submit([&server, &name, this] {
+        const wal_transfer::FoundWal found = wal_transfer::find_wal(server, {.wal_name = name});
+        client::SpooledFile file(spool_->directory(), name);
+        wal_transfer::copy_wal(server, found, file.file(), file.temporary_path());
+        file.keep();
+      });
+    }
+    workers.wait();
   }
 
   // Of the same directory of the bucket: one listing.

@@ -265,16 +265,13 @@ void start_prefetching(const Spool& spool, const PrefetchRequest& request,
                        const std::string& wal_name) {
   if (wal_name.size() != wal::kSegmentNameLength || is_prefetching(spool)) return;
   run_in_background([&] {
-    try {
+    spool.keep_reason_of([&] {
       const std::optional<FileLock> lock = FileLock::try_lock(spool.lock_path());
       if (!lock) return;
       const std::vector<std::string> spooled = spool.list();
       const std::string last = spooled.empty() ? wal_name : std::max(wal_name, spooled.back());
       Prefetcher(spool, request, last).run();
-    } catch (const std::exception& error) {
-      spool.keep_reason(describe_exception(error));
-      throw;
-    }
+    });
   });
 }
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <exception>
 #include <optional>
 #include <system_error>
 
@@ -17,10 +18,12 @@
 #include "base/directory.h"
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/hint.h"
 #include "base/private_directory.h"
 #include "base/shown_time.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "base/unexpected.h"
 #include "compression/stored_file.h"
 #include "wal/segment_header.h"
 #include "wal/wal_content.h"
@@ -119,9 +122,9 @@ Spool::Spool(const fs::path& directory, std::string_view server, const std::stri
   }
   const std::string hash =
       digest_of(DigestAlgorithm::sha256, identity + "\n" + boot_id()).substr(0, 16);
-  directory_ = directory / fmt::format("{}-{}", server, hash);
+  directory_ = fs::absolute(directory) / fmt::format("{}-{}", server, hash);
   const bool is_new = make_private_directory(directory_, "--spool-dir");
-  if (is_new) remove_forgotten(directory, std::string(server), directory_);
+  if (is_new) remove_forgotten(directory_.parent_path(), std::string(server), directory_);
 }
 
 bool Spool::take(const std::string& name, const fs::path& destination) const {
@@ -176,6 +179,16 @@ void Spool::keep_reason(const std::string& text) const {
                        fmt::format("{} (at {})\n", replace_all(std::string(strip(text)), "\n", " "),
                                    shown_second(now_local())));
   } catch (const Error&) {  // It only makes the next call say more.
+  }
+}
+
+void Spool::keep_reason_of(const std::function<void()>& work) const {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    const Error reason = as_error(error);
+    keep_reason(with_hint_inside(reason.describe(), reason.hint()));
+    throw;
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +45,7 @@ class Spool {
   Spool(const std::filesystem::path& directory, std::string_view server,
         const std::string& identity);
 
+  // Absolute: what fills it in the background has another working directory.
   const std::filesystem::path& directory() const { return directory_; }
   std::filesystem::path lock_path() const { return directory_ / ".fetching"; }
   // Moves the file onto `destination`; false when it is not there.
@@ -57,6 +59,8 @@ class Spool {
   // Why the process in the background ended before its time: nobody sees what it says, so the next
   // call tells it. Keeping never fails: a full disk may be the reason itself.
   void keep_reason(const std::string& text) const;
+  // Keeps what `work` throws, and lets it pass.
+  void keep_reason_of(const std::function<void()>& work) const;
   // "<text> (at <time>)", once.
   std::optional<std::string> take_reason() const;
 

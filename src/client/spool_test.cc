@@ -56,6 +56,26 @@ TEST_F(SpoolTest, ServersAndPlacesDoNotMix) {
   EXPECT_TRUE(Spool(root_.path(), barman_).take("W1", root_.path() / "to"));
 }
 
+// What fills it in the background has "/" as its working directory.
+TEST_F(SpoolTest, ItsDirectoryIsAbsolute) {
+  const fs::path before = fs::current_path();
+  fs::current_path(root_.path());
+  const Spool spool("spool", barman_);
+  fs::current_path("/");
+  put(spool, "W1", "one");
+  fs::current_path(before);
+  EXPECT_EQ(spool.directory().parent_path(), fs::canonical(root_.path()) / "spool");
+  EXPECT_THAT(spool.list(), ElementsAre("W1"));
+}
+
+TEST_F(SpoolTest, WhyTheBackgroundHasEndedIsToldOnce) {
+  const Spool spool(root_.path(), barman_);
+  const auto fail = [] { throw Error(ErrorKind::connection, "no store", "Start it."); };
+  EXPECT_THROW(spool.keep_reason_of(fail), Error);
+  EXPECT_THAT(spool.take_reason().value_or(""), testing::HasSubstr("no store"));
+  EXPECT_EQ(spool.take_reason(), std::nullopt);
+}
+
 TEST_F(SpoolTest, WhatIsNoWalAnyMoreIsNotTaken) {
   const Spool spool(root_.path(), barman_);
   const std::string name = "000000010000000000000001";

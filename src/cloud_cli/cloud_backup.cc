@@ -247,13 +247,14 @@ int upload_as_hook(const ParsedArguments& arguments, const HookCall& call) {
   }
   const std::string directory = require_hook_variable("BARMAN_BACKUP_DIR");
   const std::string id_text = require_hook_variable("BARMAN_BACKUP_ID");
-  const std::string status = require_hook_variable("BARMAN_STATUS");
-  const std::string info_path = require_hook_variable("BARMAN_BACKUP_INFO_PATH");
+  // Before anything else that may be wrong: other codes make a retry hook try again.
+  const std::string status = find_hook_variable("BARMAN_STATUS").value_or("None");
   if (status != "DONE") {
     throw ProgramEnd(
         kExitNoRetry,
         fmt::format("backup in '{}' has status '{}' (status should be: DONE)", directory, status));
   }
+  const std::string info_path = require_hook_variable("BARMAN_BACKUP_INFO_PATH");
   const auto id = catalogue::parse_backup_id(id_text);
   if (!id) {
     throw Error(ErrorKind::config, fmt::format("BARMAN_BACKUP_ID '{}' is no backup ID", id_text));

@@ -36,10 +36,12 @@ void warn_of_lost_archives(const catalogue::BucketLayout& layout,
   }
 }
 
-// A mistyped URL or name looks like a server without backups.
+// A mistyped URL or name looks like a server without backups. One that has WAL is no such name: its
+// first backup is not made yet, or its last one was deleted.
 void warn_of_nothing(const OpenBucket& bucket) {
   constexpr std::size_t kMostNames = 5;
   std::vector<std::string> servers = bucket.store->list_directories("");
+  if (std::ranges::find(servers, bucket.layout.server_name()) != servers.end()) return;
   const bool has_more = servers.size() > kMostNames;
   servers.resize(std::min(servers.size(), kMostNames));
   log::warning("barman.cloud", "there is no backup of server {} in {}: {}",

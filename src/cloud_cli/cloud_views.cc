@@ -173,10 +173,7 @@ std::string cloud_show_text(const BackupInfo& backup) {
     show_tablespaces(backup, text);
     show_base_backup(backup, text);
   }
-  if (backup.error) {
-    text.row("Error", backup.error);
-    text.blank();
-  }
+  text.row("Error", backup.error);
   return text.take();
 }
 

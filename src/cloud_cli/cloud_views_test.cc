@@ -123,8 +123,7 @@ TEST(CloudViews, ShowAFailedBackup) {
             "  Server information:\n"
             "    Checksums            : on\n"
             "\n"
-            "  Error                  : failure uploading data (reason)\n"
-            "\n");
+            "  Error                  : failure uploading data (reason)\n");
   EXPECT_TRUE(cloud_show_json(info).starts_with("{\"cloud\": {\"backup_label\": null, "));
 }
 

@@ -66,6 +66,9 @@ std::optional<client::Spool> find_spool(const ParsedArguments& arguments) {
 bool take_from_spool(const client::Spool& spool, const std::string& name,
                      const fs::path& destination) {
   try {
+    if (const auto reason = spool.take_reason()) {
+      log::warning(kWalRestoreComponent, "fetching files in advance has ended: {}", *reason);
+    }
     spool.prune(name);
     return spool.take(name, destination);
   } catch (const Error& error) {  // It is in the bucket, too.
@@ -113,17 +116,19 @@ void fetch_following(const ParsedArguments& arguments, const client::Spool& spoo
   }
   if (wanted.empty()) return;
   client::run_in_background([&] {
-    const OpenBucket bucket = open_bucket(arguments);
-    WorkerPool workers(std::min(kFetchers, wanted.size()));
-    for (const cloud::WalObject& object : wanted) {
-      workers.submit([&] {
-        client::SpooledFile file(spool.directory(), object.name.name.name);
-        cloud::fetch_wal_object(*bucket.store, object, file.file(), file.temporary_path(),
-                                system_id);
-        file.keep();
-      });
-    }
-    workers.wait();
+    spool.keep_reason_of([&] {
+      const OpenBucket bucket = open_bucket(arguments);
+      WorkerPool workers(std::min(kFetchers, wanted.size()));
+      for (const cloud::WalObject& object : wanted) {
+        workers.submit([&] {
+          client::SpooledFile file(spool.directory(), object.name.name.name);
+          cloud::fetch_wal_object(*bucket.store, object, file.file(), file.temporary_path(),
+                                  system_id);
+          file.keep();
+        });
+      }
+      workers.wait();
+    });
   });
 }
 

@@ -7,18 +7,15 @@
 #include "base/error.h"
 
 namespace barman::cloud_cli {
-namespace {
 
-std::optional<std::string> find_variable(const char* name) {
+std::optional<std::string> find_hook_variable(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets it
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-}  // namespace
-
 std::optional<HookCall> find_hook_call() {
-  auto hook = find_variable("BARMAN_HOOK");
-  auto phase = find_variable("BARMAN_PHASE");
+  auto hook = find_hook_variable("BARMAN_HOOK");
+  auto phase = find_hook_variable("BARMAN_PHASE");
   if (!hook || !phase) return std::nullopt;
   return HookCall{.phase = *std::move(phase), .hook = *std::move(hook)};
 }
@@ -29,7 +26,7 @@ bool is_call_of(const HookCall& call, std::string_view phase, std::string_view b
 }
 
 std::string require_hook_variable(const char* name) {
-  auto value = find_variable(name);
+  auto value = find_hook_variable(name);
   if (value) return *std::move(value);
   throw Error(ErrorKind::config, fmt::format("{} environment variable not set", name),
               "Barman sets it for its hook scripts.");

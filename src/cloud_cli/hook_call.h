@@ -16,6 +16,7 @@ struct HookCall {
 std::optional<HookCall> find_hook_call();
 // Whether it is `<base>_script` or its retrying form in that phase.
 bool is_call_of(const HookCall& call, std::string_view phase, std::string_view base);
+std::optional<std::string> find_hook_variable(const char* name);
 // Throws `config`: "NAME environment variable not set".
 std::string require_hook_variable(const char* name);
 

@@ -1,6 +1,7 @@
 #include "object_store/http_client.h"
 
 #include <curl/curl.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -252,6 +253,9 @@ std::string HttpAnswer::header(const std::string& lower_case_name) const {
 }
 
 void load_http_ahead() {
+  // A program that makes no request ends before the thread does. OpenSSL would clean up then, since
+  // its handler of exit() is younger than the thread's, and the thread would use what is gone.
+  ::OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
   // Its signals are the business of others.
   sigset_t all;
   sigset_t usual;

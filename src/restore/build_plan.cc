@@ -251,7 +251,9 @@ class Planner {
   WalFileCopy copy_of(const SelectedWal& file) const {
     WalFileCopy copy = {.source = facts_.archive.path_of(file.source_name),
                         .name = file.name,
-                        .size_bytes = file.size_bytes};
+                        .size_bytes = file.size_bytes,
+                        .moves_to = {},
+                        .is_coded = file.is_coded};
     if (file.received_path.empty()) return copy;
     copy.source = file.received_path;
     if (file.source_name != file.name) {

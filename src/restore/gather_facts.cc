@@ -28,6 +28,7 @@
 #include "restore/remote_places.h"
 #include "stored/backup_store.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/archive_bucket.h"
 #include "wal_archive/read_branches.h"
 #include "wal_archive/wal_archive.h"
 
@@ -320,44 +321,50 @@ RestoreFacts gather_facts(const server::Server& server, const stored::BackupChai
 
 namespace {
 
-// Of planned files: nullopt for those that are not there. Each directory of a bucket is listed
-// once.
-class WalSizes {
+// Each directory of a bucket is listed once.
+class ArchivedWal {
  public:
-  explicit WalSizes(const wal_archive::WalArchive& archive) : archive_(archive) {}
+  explicit ArchivedWal(const wal_archive::WalArchive& archive) : archive_(archive) {}
 
-  std::optional<std::uint64_t> find(const fs::path& path) {
+  // Whether what is there can be the file of that line.
+  bool is_there(const WalFileCopy& file) {
+    const std::optional<storage::ObjectFacts> found = find(file.source);
+    if (!found) return false;
+    if (!file.is_coded && wal_archive::has_coded_name(*found)) return found->size_bytes != 0;
+    return found->size_bytes == file.size_bytes;
+  }
+
+ private:
+  std::optional<storage::ObjectFacts> find(const fs::path& path) {
     if (!archive_.is_elsewhere(path)) {
       const auto status = find_status(path);
       if (!status || !S_ISREG(status->st_mode)) return std::nullopt;
-      return static_cast<std::uint64_t>(status->st_size);
+      return storage::ObjectFacts{.size_bytes = static_cast<std::uint64_t>(status->st_size)};
     }
     const std::string key = wal_archive::WalArchive::key_of(path.filename().string());
     const std::size_t slash = key.rfind('/');
     // History files lie beside the directories.
     const std::string prefix = slash == std::string::npos ? key : key.substr(0, slash + 1);
     if (listed_.insert(prefix).second) {
-      archive_.storage().list(prefix, [&](const storage::ObjectFacts& object) {
-        sizes_[object.key] = object.size_bytes;
-      });
+      archive_.storage().list(
+          prefix, [&](const storage::ObjectFacts& object) { objects_[object.key] = object; });
     }
-    const auto size = sizes_.find(key);
-    return size == sizes_.end() ? std::nullopt : std::optional(size->second);
+    const auto object = objects_.find(key);
+    return object == objects_.end() ? std::nullopt : std::optional(object->second);
   }
 
- private:
   const wal_archive::WalArchive& archive_;
   std::set<std::string> listed_;
-  std::map<std::string, std::uint64_t> sizes_;
+  std::map<std::string, storage::ObjectFacts> objects_;
 };
 
 }  // namespace
 
 void verify_wal_files(const RestorePlan& plan) {
-  WalSizes sizes(plan.wal.archive);
+  ArchivedWal archived(plan.wal.archive);
   for (const WalFileCopy& file : plan.wal.files) {
     if (!file.moves_to.empty()) continue;
-    if (sizes.find(file.source) == file.size_bytes) continue;
+    if (archived.is_there(file)) continue;
     throw Error(
         ErrorKind::corrupt,
         fmt::format("archived WAL file \"{}\" is missing, or its size is not the {} bytes that the "

@@ -38,6 +38,8 @@ struct WalFileCopy {
   std::uint64_t size_bytes = 0;
   // Received files are renamed and archived at any time: where `source` is then, in this order.
   std::vector<std::filesystem::path> moves_to;
+  // Compressed or encrypted, as the index says.
+  bool is_coded = false;
   friend bool operator==(const WalFileCopy&, const WalFileCopy&) = default;
 };
 

@@ -87,6 +87,11 @@ StoredName parse_stored_name(std::string_view stored_key) {
   return name;
 }
 
+bool has_coded_name(const storage::ObjectFacts& object) {
+  return !object.stored_key.empty() &&
+         parse_stored_name(object.stored_key).encoding != WalEncoding();
+}
+
 // Waits for the first bytes, which say what its name is.
 class ArchiveBucket::NewObject final : public pipeline::Sink {
  public:

@@ -57,5 +57,10 @@ struct StoredName {
   WalEncoding encoding;
 };
 StoredName parse_stored_name(std::string_view stored_key);
+// Whether an object of a bucket is compressed or encrypted, by its name; false for what is no
+// object of a bucket. `barman cloud-wal-archive` of Barman notes the file that it has compressed as
+// plain, with its size: where this is true, a line of the index that knows of neither says nothing
+// of the object's size.
+bool has_coded_name(const storage::ObjectFacts& object);
 
 }  // namespace barman::wal_archive

@@ -19,6 +19,7 @@
 #include "base/foreign_names.h"
 #include "base/worker_pool.h"
 #include "wal/wal_file_name.h"
+#include "wal_archive/archive_bucket.h"
 #include "wal_archive/wal_archive.h"
 
 namespace barman::wal_archive {
@@ -66,7 +67,8 @@ constexpr std::array<TroubleText, kTroubleCount> kTexts = {{
 struct Item {
   std::uint64_t key_high = 0;  // timeline and the log number: the hash directory
   std::uint32_t key_low = 0;   // the last eight digits
-  bool is_plain = false;       // neither compressed nor encrypted
+  // Neither compressed nor encrypted, as far as is known.
+  bool is_plain = false;
   std::uint64_t size_bytes = 0;
 
   friend bool operator<(const Item& a, const Item& b) {
@@ -115,6 +117,7 @@ struct Found {
   std::uint64_t size_bytes = 0;
   double mtime = 0;
   bool is_file = true;
+  bool is_coded = false;  // as its name in a bucket tells
 };
 
 struct IndexLines {
@@ -223,6 +226,7 @@ class DirectoryComparison {
       part.size_bytes += file.size_bytes;
       if (parsed->kind == wal::WalFileKind::segment) {
         files.push_back({item_of(file.name, file.size_bytes), file.mtime});
+        files.back().item.is_plain = !file.is_coded;
       } else {
         note_other(file.name, index_, part);
       }
@@ -235,13 +239,21 @@ class DirectoryComparison {
     if (file.item.size_bytes == 0) return part.add(Trouble::empty, name);
     if (line == nullptr) return part.add(Trouble::not_indexed, name);
     if (!is_whole(file, line)) return part.add(Trouble::segment_size, name);
-    if (line->size_bytes != file.item.size_bytes) part.add(Trouble::index_size, name);
+    const std::uint64_t size_bytes =
+        is_line_of_source(file, *line) ? segment_size_.bytes : file.item.size_bytes;
+    if (line->size_bytes != size_bytes) part.add(Trouble::index_size, name);
+  }
+
+  // has_coded_name()
+  static bool is_line_of_source(const File& file, const Item& line) {
+    return line.is_plain && !file.item.is_plain;
   }
 
   // Recovery ends at one that is cut off.
   bool is_whole(const File& file, const Item* line) const {
     if (file.item.size_bytes == 0) return false;
-    return line == nullptr || !line->is_plain || file.item.size_bytes == segment_size_.bytes;
+    if (line == nullptr || !line->is_plain || is_line_of_source(file, *line)) return true;
+    return file.item.size_bytes == segment_size_.bytes;
   }
 
   void check_absent(const Item& line, Part& part) const {
@@ -355,7 +367,8 @@ Contents read_objects(const storage::Storage& objects, const DirectoryComparison
     directory = object.key.substr(0, slash);
     found.push_back({.name = object.key.substr(slash + 1),
                      .size_bytes = object.size_bytes,
-                     .mtime = seconds_of(object.mtime_seconds, object.mtime_nanoseconds)});
+                     .mtime = seconds_of(object.mtime_seconds, object.mtime_nanoseconds),
+                     .is_coded = has_coded_name(object)});
   });
   compare_directory();
   return contents;

@@ -212,6 +212,34 @@ TEST(ArchiveCheckOfObjects, ListsOnce) {
   EXPECT_EQ(counted->operations(), 1U);
 }
 
+// barman cloud-wal-archive of Barman 3.20: "X\t16777216\t...\tNone\tNone" for the object X.gz.
+TEST(ArchiveCheckOfObjects, ALineOfWhatBarmanHasCompressedSaysNothingOfTheObject) {
+  const TemporaryDirectory directory;
+  const auto locations = catalogue::default_locations("main", directory.path() / "main");
+  const auto objects = std::make_shared<storage::MemoryStorage>();
+  const auto put = [&](const std::string& key, const std::string& text) {
+    const auto sink = objects->create(key, storage::IfPresent::refuse);
+    sink->write(as_bytes(text));
+    sink->finish();
+  };
+  put("0000000100000000/000000010000000000000001.gz", "small");
+  put("0000000100000000/000000010000000000000002.gz", "small");
+  put("0000000100000000/000000010000000000000003.gz", "small");
+  put("0000000100000000/000000010000000000000004", "small");
+  put_file(locations.wal_index_path(),
+           "000000010000000000000001\t1048576\t1.5\tNone\tNone\n"
+           "000000010000000000000002\t5\t1.5\tgzip\tNone\n"
+           "000000010000000000000003\t1048570\t1.5\tNone\tNone\n"
+           "000000010000000000000004\t1048576\t1.5\tNone\tNone\n");
+  const ArchiveCheck check =
+      WalArchive(locations, {}, std::make_shared<ArchiveBucket>(objects)).check({kMegabyte}, {});
+  ASSERT_EQ(check.damage.size(), 2U);
+  EXPECT_EQ(check.damage.front().object, "WAL file 000000010000000000000003");
+  EXPECT_EQ(check.damage.back().object, "WAL file 000000010000000000000004");
+  ASSERT_EQ(check.segments.at({1}).size(), 1U);
+  EXPECT_EQ(check.segments.at({1}).front().last, 3U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Storages, ArchiveCheckTest,
                          testing::Values(StorageKind::local, StorageKind::distant,
                                          StorageKind::memory),

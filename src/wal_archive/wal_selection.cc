@@ -86,7 +86,9 @@ class Selector {
         if (entry.encryption && !result_.encrypted) result_.encrypted = entry;
         add_partial(segment, {.source_name = entry.name,
                               .name = entry.name.substr(0, wal::kSegmentNameLength),
-                              .size_bytes = entry.size_bytes});
+                              .size_bytes = entry.size_bytes,
+                              .received_path = {},
+                              .is_coded = is_coded(entry)});
       }
     }
     if (!segments_.empty()) result_.last_segment = last_segment();
@@ -120,11 +122,19 @@ class Selector {
     partial_segments_.insert(segment);
   }
 
+  static bool is_coded(const WalIndexEntry& entry) {
+    return entry.compression.has_value() || entry.encryption.has_value();
+  }
+
   SelectedWal take(const WalIndexEntry& entry, std::string name) {
     if (entry.encryption && !result_.encrypted) result_.encrypted = entry;
     const bool is_compressed_segment = entry.compression && name.size() == wal::kSegmentNameLength;
     result_.total_bytes += is_compressed_segment ? request_.segment_size.bytes : entry.size_bytes;
-    return {.source_name = entry.name, .name = std::move(name), .size_bytes = entry.size_bytes};
+    return {.source_name = entry.name,
+            .name = std::move(name),
+            .size_bytes = entry.size_bytes,
+            .received_path = {},
+            .is_coded = is_coded(entry)};
   }
 
   wal::Segment last_segment() const {

@@ -44,6 +44,8 @@ struct SelectedWal {
   std::uint64_t size_bytes = 0;
   // Where it was received; "" = it is in the archive.
   std::filesystem::path received_path;
+  // Compressed or encrypted, as the index says.
+  bool is_coded = false;
   friend bool operator==(const SelectedWal&, const SelectedWal&) = default;
 };
 

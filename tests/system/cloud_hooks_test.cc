@@ -60,6 +60,18 @@ TEST(CloudHooks, CopyBackupsAndWalIntoABucket) {
   const CommandResult refused = run_command(wrong);
   EXPECT_EQ(refused.exit_code, 4);
   EXPECT_THAT(refused.err, HasSubstr("called as unsupported hook script: pre_backup_script"));
+  // A backup that is not DONE is the end of it, whatever else is missing: 63 stops a retry hook.
+  wrong.environment["BARMAN_PHASE"] = "post";
+  wrong.environment["BARMAN_BACKUP_DIR"] = "/nowhere";
+  wrong.environment["BARMAN_BACKUP_ID"] = id;
+  const CommandResult ended = run_command(wrong);
+  EXPECT_EQ(ended.exit_code, 63);
+  EXPECT_THAT(ended.err, HasSubstr("has status 'None' (status should be: DONE)"));
+
+  // Whose WAL is there is no mistyped server.
+  const CommandResult deleted = bucket.run("barman-cloud-backup-delete", {}, {"-b", id});
+  EXPECT_EQ(deleted.exit_code, 0) << deleted.err;
+  EXPECT_EQ(bucket.run("barman-cloud-backup-list", {}).err, "");
 }
 
 }  // namespace

@@ -84,6 +84,18 @@ std::vector<std::string> index_names(const BarmanHome& barman) {
   return names;
 }
 
+// Barman's `cloud-wal-archive` notes what it has compressed with the size of the file, and without
+// its compression.
+void note_wal_as_barman_does(StreamingSite& site) {
+  const fs::path path = site.server_directory() / "meta/main-xlog.db";
+  std::string lines;
+  for (const std::string& name : index_names(site.barman)) {
+    lines += fmt::format("{}\t{}\t1796073754.354846\tNone\tNone\n", name,
+                         fs::file_size(site.postgres.data_directory() / "pg_wal" / name));
+  }
+  std::ofstream(path, std::ios::binary) << lines;
+}
+
 std::string content_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -183,6 +195,9 @@ TEST_F(CloudServerWal, StreamsIntoTheBucketAndComesBack) {
   EXPECT_EQ(rebuilt.exit_code, 0) << rebuilt.err;
   EXPECT_EQ(index_names(site.barman), names);
 
+  note_wal_as_barman_does(site);
+  const CommandResult surveyed = site.barman.run({"catalogue-check", "main"});
+  EXPECT_EQ(surveyed.exit_code, 0) << surveyed.out << surveyed.err;
   expect_rows(site, {"--target-lsn", target.lsn, "--target-action", "promote"},
               ids_until(commits, target.id));
   expect_rows(site, {"--get-wal"}, ids_until(commits, commits.back().id));
@@ -324,8 +339,9 @@ TEST_F(CloudServerWal, ArchivesAndRestoresByCommand) {
   EXPECT_EQ(barman.run({"cloud-wal-archive", "main", wal.string()}).exit_code, 0);
   EXPECT_EQ(index_names(barman).size(), indexed.size());
   const TempDir place;
-  std::ofstream(place.path() / names.front(), std::ios::binary)
-      << content_of(postgres.data_directory() / "pg_wal" / names[1]);
+  std::string changed = content_of(wal);
+  changed.back() = changed.back() == 'x' ? 'y' : 'x';
+  std::ofstream(place.path() / names.front(), std::ios::binary) << changed;
   const CommandResult other =
       barman.run({"cloud-wal-archive", "main", (place.path() / names.front()).string()});
   EXPECT_EQ(other.exit_code, 1);
