@@ -29,8 +29,15 @@ std::vector<std::string> as_real_root(std::vector<std::string> argv) {
 
 }  // namespace
 
+std::string TwoHosts::postgres_major() {
+  for (const char* const major : {"15", "17"}) {
+    if (fs::exists(fs::path("/usr/lib/postgresql") / major / "bin/postgres")) return major;
+  }
+  return "";
+}
+
 bool TwoHosts::is_available() {
-  if (!has_root() || !fs::exists("/usr/lib/postgresql/15/bin/postgres")) return false;
+  if (!has_root() || postgres_major().empty()) return false;
   if (!fs::exists("/usr/sbin/ip") && !fs::exists("/sbin/ip")) return false;
   const ActAsRoot as_root;
   return run_command(

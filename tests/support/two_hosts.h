@@ -19,8 +19,10 @@ namespace barman::test {
 class TwoHosts {
  public:
   static constexpr const char* kUnavailable =
-      "namespaces and overlays need root, Debian's PostgreSQL 15, and iproute2";
+      "namespaces and overlays need root, Debian's PostgreSQL (15 or 17), and iproute2";
   static bool is_available();
+  // Of Debian 12 "15", else of Debian 13 "17"; empty where neither is.
+  static std::string postgres_major();
 
   // Throws with what the script says when the set-up fails.
   TwoHosts(const std::string& setup, const std::vector<std::string>& hosts);
