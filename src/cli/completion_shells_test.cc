@@ -92,6 +92,16 @@ std::vector<Place> all_places() {
   return places;
 }
 
+// A shell takes some ten milliseconds for each.
+std::vector<Place> places_of_turn() {
+  const std::vector<Place> all = all_places();
+  std::vector<Place> places;
+  for (auto place = all.begin() + first_of_stride(3); place < all.end(); place += stride(3)) {
+    places.push_back(*place);
+  }
+  return places;
+}
+
 // "backup main ''"
 std::string quoted(const std::string& line) {
   return line.empty() || line.ends_with(' ') ? line + "''" : line;
@@ -144,7 +154,7 @@ class CompletionInShells : public ::testing::Test {
   }
 
   const TemporaryDirectory directory_;
-  const std::vector<Place> places_ = all_places();
+  const std::vector<Place> places_ = places_of_turn();
 };
 
 TEST_F(CompletionInShells, Bash) {
