@@ -213,6 +213,9 @@ TEST_F(ChainOutputs, OfIncrementalBackups) {
   golden("consolidate/full", {"consolidate", "main", backup_});
   golden("backup/incremental", {"backup", "--wait", "--incremental", "last", "main"});
   golden("list-backups/chain", {"list-backups", "main"});
+  // Two after the backup, at different times: a rate of WAL.
+  site_.archive_a_segment();
+  site_.archive_a_segment();
   golden("show-backup/incremental", {"show-backup", "main", "last"});
   golden("verify-backup/incremental", {"verify-backup", "main", "last"});
   begin_a_segment();
