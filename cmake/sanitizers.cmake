@@ -1,9 +1,6 @@
 # BARMAN_SANITIZE: a comma separated list for -fsanitize= ("address,undefined", "thread").
 set(BARMAN_SANITIZE "" CACHE STRING "sanitizers to build with")
-# With BARMAN_BUILD_FUZZERS, folders with parsers of foreign bytes tell the fuzzer which way an input
-# took, which is a quarter of the time of compiling them (property BARMAN_FUZZED).
-set(BARMAN_FUZZED_FOLDERS base command_line pipeline object_store compression wal client postgres replication config
-  catalogue stored wal_archive wal_transfer backup)
+# Folders with parsers of foreign bytes tell the fuzzer which way an input took: BARMAN_FUZZED_FOLDERS (fuzz_targets.cmake).
 # Unit tests are without UBSan themselves (property BARMAN_TEST_CODE): what it adds to their own lines is a quarter of the
 # time of compiling them, and it is the code below that is looked at (inline functions of headers are so
 # looked at by the system tests only). AddressSanitizer stays: a test that reads what a function has freed
