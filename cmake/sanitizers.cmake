@@ -12,6 +12,9 @@ if(BARMAN_SANITIZE)
   set(flags -fsanitize=${BARMAN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   set(sanitized "$<NOT:$<BOOL:$<TARGET_PROPERTY:BARMAN_BLACK_BOX>>>")
   target_compile_options(barman_options INTERFACE "$<${sanitized}:${flags}>")
+  # A fifth of the time of compiling them; a failed expectation says its line itself.
+  target_compile_options(barman_options INTERFACE
+    "$<$<OR:$<BOOL:$<TARGET_PROPERTY:BARMAN_TEST_CODE>>,$<BOOL:$<TARGET_PROPERTY:BARMAN_BLACK_BOX>>>:-g0>")
   if(BARMAN_SANITIZE MATCHES "undefined")
     target_compile_options(barman_options INTERFACE "$<$<BOOL:$<TARGET_PROPERTY:BARMAN_TEST_CODE>>:-fno-sanitize=undefined>")
   endif()
