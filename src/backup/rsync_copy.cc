@@ -28,7 +28,6 @@ namespace fs = std::filesystem;
 
 using RsyncClock = std::chrono::steady_clock;
 
-// rsync keeps a hundred bytes of each name.
 constexpr std::uint64_t kMostNames = 100'000;
 constexpr std::uint64_t kMostBytes = std::uint64_t{10} << 30;
 // What a file costs beside its bytes, in bytes.
@@ -259,6 +258,25 @@ void RsyncCopy::take_turn() {
   }
 }
 
+void RsyncCopy::get(NameList& names, const RsyncTransfer& transfer,
+                    const RsyncRun::OnFile& on_file) {
+  if (names.count() <= options_.names_of_run) {
+    get_with_retries(names, transfer, on_file);
+    return;
+  }
+  NameList part(root_);
+  const auto get_part = [&] {
+    if (part.count() == 0) return;
+    get_with_retries(part, transfer, on_file);
+    part = NameList(root_);
+  };
+  names.for_each([&](const std::string& name) {
+    part.add(name, 0);
+    if (part.count() == options_.names_of_run) get_part();
+  });
+  get_part();
+}
+
 void RsyncCopy::get_with_retries(NameList& names, const RsyncTransfer& transfer,
                                  const RsyncRun::OnFile& on_file) {
   RsyncTransfer next = transfer;
@@ -283,12 +301,12 @@ void RsyncCopy::settle_pages(const ListedTree& tree, std::vector<std::string> su
     NameList names(root_);
     for (const std::string& name : suspects) names.add(name, 0);
     std::set<std::string> still_there;
-    get_with_retries(names,
-                     {.source = tree.tree.source,
-                      .destination = tree.tree.destination,
-                      .options = {"--ignore-times"},
-                      .is_repeated = true},
-                     [&](const ReportedFile& file) { still_there.insert(file.name); });
+    get(names,
+        {.source = tree.tree.source,
+         .destination = tree.tree.destination,
+         .options = {"--ignore-times"},
+         .is_repeated = true},
+        [&](const ReportedFile& file) { still_there.insert(file.name); });
     std::vector<std::string> damaged;
     for (const std::string& name : still_there) {
       const std::vector<std::uint32_t> blocks =
@@ -332,7 +350,7 @@ void RsyncCopy::copy_bucket(ListedTree& tree, Bucket& bucket) {
   std::set<std::string> suspects;
   // rsync gives a file its time behind the report of it, and before the report of the next one.
   std::optional<std::string> arrived;
-  get_with_retries(bucket.names, transfer, [&](const ReportedFile& file) {
+  get(bucket.names, transfer, [&](const ReportedFile& file) {
     if (!file.is_file) return;
     tree.has_arrived = true;
     progress_.advance(file.size_bytes);

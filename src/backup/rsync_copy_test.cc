@@ -289,6 +289,26 @@ TEST_F(RsyncCopyTest, StartsNotMoreAtOnceThanItMay) {
   EXPECT_EQ(files().size(), 2U);
 }
 
+TEST_F(RsyncCopyTest, AsksForAFewFilesAtATime) {
+  std::map<std::string, std::string> expected;
+  for (int i = 0; i < 11; ++i) {
+    const std::string name = std::to_string(i);
+    put_file(source(name), "content of " + name);
+    expected[name] = "content of " + name;
+  }
+  put_file(place_.path() / "rsync-ssh", get_file(place_.path() / "ssh"));
+  put_file(place_.path() / "ssh", "#!/bin/sh\necho >>'" + (place_.path() / "runs").string() +
+                                      "'\nexec '" + (place_.path() / "rsync-ssh").string() +
+                                      "' \"$@\"\n");
+  ::chmod((place_.path() / "rsync-ssh").c_str(), 0755);
+  options_.worker_count = 1;
+  options_.names_of_run = 4;
+  copy();
+  EXPECT_EQ(files(), expected);
+  // One lists the files, three get them.
+  EXPECT_EQ(get_file(place_.path() / "runs"), "\n\n\n\n");
+}
+
 TEST_F(RsyncCopyTest, MissesADirectoryThatIsNotThere) {
   RsyncRun run((place_.path() / "ssh").string(), false, require_going_on_);
   RsyncCopy copy(run, options_, place_.path(), steps_, progress_, Interrupt(), require_going_on_);

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -110,11 +111,12 @@ void FileCopier::submit_group() {
 void FileCopier::copy_group(const Group& group) {
   interrupt_.throw_if_requested();
   if (flushers_.has_failed()) return;  // wait() tells
-  std::vector<Fd> files;
+  std::vector<Created> files;
   files.reserve(group.size());
   {
+    Directory directory;
     const std::lock_guard lock(creating_);
-    for (const CopyTask& task : group) files.push_back(create(task));
+    for (const CopyTask& task : group) files.push_back(create(task, &directory));
   }
   for (std::size_t i = 0; i < group.size(); ++i) {
     interrupt_.throw_if_requested();
@@ -161,10 +163,11 @@ void FileCopier::flush_later(Fd fd, const std::filesystem::path& path) {
 void FileCopier::copy(const CopyTask& task) {
   interrupt_.throw_if_requested();
   if (flushers_.has_failed()) return;  // wait() tells
-  fill(task, create(task));
+  fill(task, create(task, nullptr));
 }
 
-void FileCopier::fill(const CopyTask& task, Fd destination) {
+void FileCopier::fill(const CopyTask& task, Created created) {
+  Fd& destination = created.file;
   if (!task.updates_existing || !is_right_already(destination, task)) {
     const std::unique_ptr<stored::ContentFile> source = open_source(task);
     PresentFile present(destination, task.destination);
@@ -184,19 +187,38 @@ void FileCopier::fill(const CopyTask& task, Fd destination) {
       throw_errno(fmt::format("cannot set the time of \"{}\"", task.destination.string()));
     }
   }
-  if (task.size_bytes < pipeline::BulkWriter::kMinimumSize &&
-      is_flushed_at_end(destination, task.destination)) {
+  if (task.size_bytes < pipeline::BulkWriter::kMinimumSize && created.is_flushed_at_end) {
     destination.close(task.destination);
   } else {
     flush_later(std::move(destination), task.destination);
   }
 }
 
-Fd FileCopier::create(const CopyTask& task) const {
+void FileCopier::enter_directory_of(const CopyTask& task, Directory& directory) const {
+  const std::string_view path = task.destination.native();
+  const std::string_view parent = path.substr(0, path.rfind('/') + 1);
+  if (directory.fd.is_open() && directory.path == parent) return;
+  directory.path = parent.empty() ? "./" : parent;
+  directory.fd = open_file(directory.path, O_RDONLY | O_DIRECTORY);
+  directory.is_flushed_at_end = is_flushed_at_end(directory.fd, directory.path);
+}
+
+FileCopier::Created FileCopier::create(const CopyTask& task, Directory* group) const {
   if (!task.updates_existing) {
     constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    Fd created(::open(task.destination.c_str(), kNew, task.mode));
-    if (created.is_open() && (task.mode & umask_) == 0) return created;
+    Fd created;
+    if (group == nullptr) {
+      created = Fd(::open(task.destination.c_str(), kNew, task.mode));
+    } else {
+      enter_directory_of(task, *group);
+      const char* const name = task.destination.c_str() + task.destination.native().rfind('/') + 1;
+      created = Fd(::openat(group->fd.get(), name, kNew, task.mode));
+    }
+    if (created.is_open() && (task.mode & umask_) == 0) {
+      const bool is_flushed = group != nullptr ? group->is_flushed_at_end
+                                               : is_flushed_at_end(created, task.destination);
+      return {.file = std::move(created), .is_flushed_at_end = is_flushed};
+    }
     if (!created.is_open() && errno != EEXIST) {
       throw_errno(fmt::format("cannot open \"{}\"", task.destination.string()));
     }
@@ -210,7 +232,8 @@ Fd FileCopier::create(const CopyTask& task) const {
   if (::fchmod(destination.get(), task.mode) != 0) {
     throw_errno(fmt::format("cannot set permissions of \"{}\"", task.destination.string()));
   }
-  return destination;
+  const bool is_flushed = is_flushed_at_end(destination, task.destination);
+  return {.file = std::move(destination), .is_flushed_at_end = is_flushed};
 }
 
 void FileCopier::copy_content(stored::ContentFile& source, const Fd& destination,

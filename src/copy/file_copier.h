@@ -22,6 +22,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/fd.h"
@@ -60,10 +61,22 @@ class FileCopier {
  private:
   using Group = std::vector<CopyTask>;
 
+  // Where the last file of a group was made: of the next one only the name is looked up.
+  struct Directory {
+    std::string path;
+    Fd fd;
+    bool is_flushed_at_end = false;
+  };
+  struct Created {
+    Fd file;
+    // Otherwise it needs an fsync of its own.
+    bool is_flushed_at_end = false;
+  };
+
   void submit_group();
   void copy_group(const Group& group);
   // Into the file that create() has opened.
-  void fill(const CopyTask& task, Fd destination);
+  void fill(const CopyTask& task, Created created);
   void copy_content(stored::ContentFile& source, const Fd& destination, const CopyTask& task);
   bool share_blocks(const Fd& source, const Fd& destination);
   bool copy_in_kernel(const Fd& source, const Fd& destination, const CopyTask& task);
@@ -79,7 +92,9 @@ class FileCopier {
   void update_content(stored::ContentFile& source, const Fd& destination, const CopyTask& task);
   std::uint64_t write_differences(const Fd& destination, Bytes data, std::uint64_t offset,
                                   const CopyTask& task);
-  Fd create(const CopyTask& task) const;
+  // `group`: of the tasks of a group that are created one after the other.
+  Created create(const CopyTask& task, Directory* group) const;
+  void enter_directory_of(const CopyTask& task, Directory& directory) const;
   bool is_flushed_at_end(const Fd& fd, const std::filesystem::path& path) const;
   void flush_later(Fd fd, const std::filesystem::path& path);
 
