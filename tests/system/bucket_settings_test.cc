@@ -213,7 +213,7 @@ TEST_F(BucketSettings, FilesOfThisHostAreEncryptedAndLockedToo) {
 }
 
 TEST_F(BucketSettings, ArchivesOfXzServeEveryCommand) {
-  BucketSite site("xz", {{"backup_compression", "xz"}, {"backup_compression_level", "1"}});
+  BucketSite site("xzserver", {{"backup_compression", "xz"}, {"backup_compression_level", "1"}});
   const std::string full = site.take_backup();
   site.change("second");
   const std::string child = site.take_incremental(full);
@@ -229,7 +229,7 @@ TEST_F(BucketSettings, ArchivesOfXzServeEveryCommand) {
   }
   const TempDir place;
   const CommandResult unpacked =
-      run_cloud("xz", "barman-cloud-restore",
+      run_cloud("xzserver", "barman-cloud-restore",
                 {full, (place.path() / "data").string(), "--tablespace",
                  "ts:" + (place.path() / "ts").string()});
   EXPECT_EQ(unpacked.exit_code, 0) << unpacked.err;
