@@ -70,8 +70,9 @@ BackupForm plan_local_form(const config::ServerConfig& config, const encryption:
   }
   form.coding.place = stored::CompressionPlace::client;
   form.coding.level = to_int(config.backup_compression_level);
-  const std::size_t most =
-      form.coding.algorithm == compression::Algorithm::xz ? kMaxDefaultXzWorkers : kMaxDefaultWorkers;
+  const std::size_t most = form.coding.algorithm == compression::Algorithm::xz
+                               ? kMaxDefaultXzWorkers
+                               : kMaxDefaultWorkers;
   form.coding.worker_count = static_cast<std::size_t>(std::max<std::int64_t>(
       workers.value_or(static_cast<std::int64_t>(std::min(processor_count, most))), 1));
   return form;

@@ -132,8 +132,9 @@ void fetch_following(const ParsedArguments& arguments, const client::Spool& spoo
   });
 }
 
-// A recovery takes it for the end of the WAL: who has mistyped the place is told so. PostgreSQL asks
-// for other files in vain, and a standby again and again: of a segment only, by one more listing.
+// A recovery takes it for the end of the WAL: who has mistyped the place is told so. PostgreSQL
+// asks for other files in vain, and a standby again and again: of a segment only, by one more
+// listing.
 [[noreturn]] void end_without(const OpenBucket& bucket, const wal::WalFileName& name) {
   std::string hint;
   const std::string place = bucket.layout.wals_prefix();
@@ -147,8 +148,10 @@ void fetch_following(const ParsedArguments& arguments, const client::Spool& spoo
   } catch (const Error& error) {  // That the file is not there was answered before.
     log::debug(kWalRestoreComponent, "{}", error.describe());
   }
-  throw ProgramEnd(kExitOperationFailed, fmt::format("WAL file {} for server {} does not exist",
-                                                     name.name, bucket.layout.server_name()), hint);
+  throw ProgramEnd(kExitOperationFailed,
+                   fmt::format("WAL file {} for server {} does not exist", name.name,
+                               bucket.layout.server_name()),
+                   hint);
 }
 
 int restore_wal(const ParsedArguments& arguments) {

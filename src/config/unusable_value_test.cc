@@ -177,8 +177,8 @@ TEST(UnusableValue, IsXzWhereBackupsAreNotInABucket) {
               ElementsAre(HasSubstr("'xz' for key backup_compression in [barman] section: ")));
   EXPECT_FALSE(inherited.config.backup_compression);
 
-  const Resolved bucket = resolve_text(
-      "[barman]\nbackup_compression = xz\n[main]\nbasebackups_directory = s3://b/x\n");
+  const Resolved bucket =
+      resolve_text("[barman]\nbackup_compression = xz\n[main]\nbasebackups_directory = s3://b/x\n");
   EXPECT_THAT(bucket.warnings, IsEmpty());
   EXPECT_EQ(bucket.config.backup_compression, BackupCompression::xz);
   EXPECT_EQ(bucket.config.find_unusable("backup_compression"), nullptr);
@@ -187,9 +187,9 @@ TEST(UnusableValue, IsXzWhereBackupsAreNotInABucket) {
 TEST(UnusableValue, IsXzOfAModelToo) {
   std::vector<std::string> warnings;
   const auto apply = [&](const std::string& server) {
-    const IniDocument document = document_with(
-        "[main]\nbackup_compression = gzip\n" + server +
-        "[m]\nmodel = on\ncluster = main\nbackup_compression = xz\n");
+    const IniDocument document =
+        document_with("[main]\nbackup_compression = gzip\n" + server +
+                      "[m]\nmodel = on\ncluster = main\nbackup_compression = xz\n");
     ServerConfig config = resolve_server(document, "main", "/home", warnings);
     apply_model(config, *resolve_model(document, "m", warnings));
     return config;

@@ -144,11 +144,14 @@ TEST(Validation, BackupCompression) {
 
 TEST(Validation, XzInABucket) {
   const std::string xz = "backup_compression = xz\n";
-  for (const std::string& method : {std::string(), std::string("backup_method = local-to-cloud\n")}) {
+  for (const std::string& method :
+       {std::string(), std::string("backup_method = local-to-cloud\n")}) {
     const std::string server =
         (method.empty() ? kCloud
                         : "conninfo = a=b\narchiver = on\nbasebackups_directory = s3://b/x\n"
-                          "wals_directory = s3://b/x\n" + method) + xz;
+                          "wals_directory = s3://b/x\n" +
+                              method) +
+        xz;
     EXPECT_THAT(messages(server), IsEmpty());
     EXPECT_THAT(messages(server + "backup_compression_level = 9\nbackup_compression_workers = 2\n"),
                 IsEmpty());

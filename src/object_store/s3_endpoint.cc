@@ -110,8 +110,8 @@ S3Endpoint s3_endpoint(const AwsSettings& settings, const std::string& bucket) {
                                 settings.uses_dual_stack ? ".dualstack" : "", endpoint.scope.region,
                                 aws_domain(endpoint.scope.region));
   }
-  const bool is_wanted = style == AddressingStyle::virtual_host ||
-                         (style == AddressingStyle::automatic && !is_custom);
+  const bool is_wanted =
+      style == AddressingStyle::virtual_host || (style == AddressingStyle::automatic && !is_custom);
   const bool is_virtual = is_wanted && is_host_label(bucket) && !is_address(endpoint.host);
   if (is_virtual) {
     endpoint.host = bucket + "." + endpoint.host;

@@ -218,8 +218,7 @@ TEST_F(BucketSettings, ArchivesOfXzServeEveryCommand) {
   site.change("second");
   const std::string child = site.take_incremental(full);
   EXPECT_THAT(site.objects_of(full), Contains("data.tar.xz"));
-  EXPECT_THAT(site.barman.run({"show-servers", "main"}).out,
-              HasSubstr("backup_compression: xz\n"));
+  EXPECT_THAT(site.barman.run({"show-servers", "main"}).out, HasSubstr("backup_compression: xz\n"));
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{"verify-backup", "main", child},
                                              {"generate-manifest", "main", full},
@@ -228,10 +227,9 @@ TEST_F(BucketSettings, ArchivesOfXzServeEveryCommand) {
     EXPECT_EQ(result.exit_code, 0) << words.front() << result.out << result.err;
   }
   const TempDir place;
-  const CommandResult unpacked =
-      run_cloud("xzserver", "barman-cloud-restore",
-                {full, (place.path() / "data").string(), "--tablespace",
-                 "ts:" + (place.path() / "ts").string()});
+  const CommandResult unpacked = run_cloud("xzserver", "barman-cloud-restore",
+                                           {full, (place.path() / "data").string(), "--tablespace",
+                                            "ts:" + (place.path() / "ts").string()});
   EXPECT_EQ(unpacked.exit_code, 0) << unpacked.err;
   EXPECT_TRUE(fs::exists(place.path() / "data/global/pg_control"));
   site.expect_restored(child);

@@ -286,8 +286,8 @@ TEST_F(Cloud, WalComesBackAndIsNeverReplaced) {
   };
   EXPECT_TRUE(is_archived(7));
   EXPECT_FALSE(is_archived(8));
-  // Of what was noted, and below of what was fetched ahead, nothing is asked: libcurl and its thirty
-  // libraries, most of a start, are not even loaded.
+  // Of what was noted, and below of what was fetched ahead, nothing is asked: libcurl and its
+  // thirty libraries, most of a start, are not even loaded.
   const auto loads_curl = [&](const std::string& program, const std::vector<std::string>& words,
                               const std::vector<std::string>& options) {
     CommandRequest request = site.request(program, words, options);
@@ -334,7 +334,8 @@ TEST_F(Cloud, WalComesBackAndIsNeverReplaced) {
   EXPECT_THAT(absent.err, Not(HasSubstr("no WAL segment at all")));
   CommandRequest mistyped =
       site.request("barman-cloud-wal-restore", {"0000000100000000000000AA", to});
-  std::replace(mistyped.argv.begin(), mistyped.argv.end(), std::string("main"), std::string("mian"));
+  std::replace(mistyped.argv.begin(), mistyped.argv.end(), std::string("main"),
+               std::string("mian"));
   const CommandResult elsewhere = run_command(mistyped);
   EXPECT_EQ(elsewhere.exit_code, 1) << "as with Barman";
   EXPECT_THAT(elsewhere.err, HasSubstr("/path/mian/wals/\" holds no WAL segment at all: compare"));
