@@ -146,6 +146,7 @@ void fetch_following(const ParsedArguments& arguments, const client::Spool& spoo
           bucket.store->describe(place));
     }
   } catch (const Error& error) {  // That the file is not there was answered before.
+    if (error.kind() == ErrorKind::interrupted) throw;
     log::debug(kWalRestoreComponent, "{}", error.describe());
   }
   throw ProgramEnd(kExitOperationFailed,
