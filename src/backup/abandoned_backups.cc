@@ -4,8 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "backup/free_space.h"
 #include "base/durable.h"
@@ -73,18 +76,30 @@ std::shared_ptr<object_store::ObjectStore> find_wal_bucket(const server::Server&
       server::bucket_options(config, server::ObjectsOf::wal, server.interrupt()));
 }
 
-// How many went.
-std::size_t abort_wal_uploads(const server::Server& server, std::chrono::hours age) {
+struct OldUploads {
+  std::shared_ptr<object_store::ObjectStore> store;
+  std::vector<object_store::UnfinishedUpload> uploads;
+};
+
+OldUploads find_wal_uploads(const server::Server& server, std::chrono::hours age) {
+  OldUploads old{.store = find_wal_bucket(server), .uploads = {}};
+  if (!old.store) return old;
+  const std::int64_t begun_before =
+      server.clock().now().microseconds - std::chrono::microseconds(age).count();
+  old.uploads = old.store->list_leftovers("", {.microseconds = begun_before}, kMostUploads);
+  return old;
+}
+
+// Those that `find` gives. How many went.
+std::size_t abort_wal_uploads(const server::Server& server,
+                              const std::function<OldUploads()>& find) {
   try {
-    const auto store = find_wal_bucket(server);
-    if (!store) return 0;
-    const std::int64_t begun_before =
-        server.clock().now().microseconds - std::chrono::microseconds(age).count();
-    const auto gone = store->remove_leftovers("", {.microseconds = begun_before}, kMostUploads);
-    if (gone.empty()) return 0;
+    const OldUploads old = find();
+    for (const auto& upload : old.uploads) old.store->abort_unfinished(upload);
+    if (old.uploads.empty()) return 0;
     log::info(log::kBackupComponent, "{} unfinished uploads of WAL of server {} were given up",
-              gone.size(), server.name());
-    return gone.size();
+              old.uploads.size(), server.name());
+    return old.uploads.size();
   } catch (const Error& error) {  // Described in the header.
     if (error.kind() == ErrorKind::interrupted) throw;
     log::warning(log::kBackupComponent, "unfinished uploads of WAL of server {} stay: {}",
@@ -96,7 +111,7 @@ std::size_t abort_wal_uploads(const server::Server& server, std::chrono::hours a
 }  // namespace
 
 void abort_old_wal_uploads(const server::Server& server) {
-  abort_wal_uploads(server, object_store::kLeftoverAge);
+  abort_wal_uploads(server, [&] { return find_wal_uploads(server, object_store::kLeftoverAge); });
 }
 
 void abort_old_wal_uploads_daily(const server::Server& server) {
@@ -108,10 +123,13 @@ void abort_old_wal_uploads_daily(const server::Server& server) {
   const bool is_done =
       status && status->st_mtim.tv_sec <= now && now - status->st_mtim.tv_sec < kDay;
   if (is_done) return;
-  const std::optional<FileLock> archiving =
-      FileLock::try_lock(catalogue::archive_wal_lock(server.locks()));
-  const std::size_t gone =
-      abort_wal_uploads(server, archiving ? object_store::kLeftoverAge : kBusyAge);
+  // Of whoever archives, while the lock is ours: whatever is begun later is not among them, so WAL
+  // need not wait until they are gone.
+  const std::size_t gone = abort_wal_uploads(server, [&] {
+    const std::optional<FileLock> archiving =
+        FileLock::try_lock(catalogue::archive_wal_lock(server.locks()));
+    return find_wal_uploads(server, archiving ? object_store::kLeftoverAge : kBusyAge);
+  });
   if (gone < kMostUploads) write_file_durably(note, "");
 }
 

@@ -9,6 +9,8 @@ namespace {
 
 // More only compete with the threads that receive and write.
 constexpr std::size_t kMaxDefaultWorkers = 8;
+// Each of them takes about 25 MiB.
+constexpr std::size_t kMaxDefaultXzWorkers = 4;
 
 // So that several are read at once when they are restored.
 constexpr std::int64_t kMaxBucketArchive = std::int64_t{1} << 30;
@@ -21,6 +23,8 @@ std::optional<compression::Algorithm> algorithm_of(config::BackupCompression wor
       return compression::Algorithm::lz4;
     case config::BackupCompression::zstd:
       return compression::Algorithm::zstd;
+    case config::BackupCompression::xz:
+      return compression::Algorithm::xz;
     case config::BackupCompression::none:
       break;
   }
@@ -66,9 +70,11 @@ BackupForm plan_local_form(const config::ServerConfig& config, const encryption:
   }
   form.coding.place = stored::CompressionPlace::client;
   form.coding.level = to_int(config.backup_compression_level);
+  const std::size_t most = form.coding.algorithm == compression::Algorithm::xz
+                               ? kMaxDefaultXzWorkers
+                               : kMaxDefaultWorkers;
   form.coding.worker_count = static_cast<std::size_t>(std::max<std::int64_t>(
-      workers.value_or(static_cast<std::int64_t>(std::min(processor_count, kMaxDefaultWorkers))),
-      1));
+      workers.value_or(static_cast<std::int64_t>(std::min(processor_count, most))), 1));
   return form;
 }
 

@@ -28,7 +28,8 @@ struct BackupForm {
   bool is_encrypted() const { return cipher().has_value(); }
 };
 
-// `processor_count` threads compress on the client unless backup_compression_workers is set.
+// `processor_count` threads, 8 at most (of xz 4), compress on the client unless
+// backup_compression_workers is set.
 // `cipher` is used with encryption = gpg.
 BackupForm plan_form(const config::ServerConfig& config, const encryption::Cipher& cipher,
                      std::size_t processor_count);

@@ -69,5 +69,16 @@ TEST(BackupForm, CompressesWithAllProcessorsUnlessToldOtherwise) {
   EXPECT_FALSE(form.server_compression);
 }
 
+TEST(BackupForm, ArchivesInABucketMayBeOfXz) {
+  config::ServerConfig config = configured(BackupCompression::xz);
+  config.basebackups_directory = "s3://b/x";
+  config.backup_compression_level = 9;
+  const BackupForm form = plan_form(config, encryption::Cipher(), 64);
+  EXPECT_EQ(form.bucket_archives.compression, compression::Algorithm::xz);
+  EXPECT_EQ(form.bucket_archives.compression_level, 9);
+  EXPECT_EQ(form.bucket_archives.compression_threads, 4U) << "25 MiB each";
+  EXPECT_TRUE(form.bucket_archives.has_index);
+}
+
 }  // namespace
 }  // namespace barman::backup

@@ -6,7 +6,8 @@
 namespace barman::client {
 
 // Runs `work` in a process of its own session, with no descriptor of ours, "/" as its directory and
-// no output. Returns at once; what goes wrong in there is told to nobody.
+// no output; variables of the environment that name files of credentials and certificates mean the
+// same there. Returns at once; what goes wrong in there is told to nobody.
 void run_in_background(const std::function<void()>& work);
 
 }  // namespace barman::client

@@ -371,10 +371,11 @@ StoreOptions upload_store_options(const ParsedArguments& arguments) {
   return options;
 }
 
-OpenBucket open_bucket(const ParsedArguments& arguments, const StoreOptions& options) {
+OpenBucket open_bucket(const ParsedArguments& arguments, const StoreOptions& options,
+                       FirstRequest request) {
   const auto provider = object_store::find_provider(arguments.get("cloud_provider")).value();
   const object_store::StoreUrl url = object_store::parse_store_url(arguments.get("url"), provider);
-  object_store::prepare_requests();
+  if (request == FirstRequest::is_certain) object_store::prepare_requests();
   const std::string& server = arguments.get("server_name");
   OpenBucket bucket{.store = object_store::open_store(url, options),
                     .doubled = nullptr,

@@ -92,8 +92,12 @@ object_store::StoreOptions store_options(const command_line::ParsedArguments& ar
 object_store::StoreOptions keyed_store_options(const command_line::ParsedArguments& arguments);
 // And with what upload_options() say. Throws `config` for what does not go together.
 object_store::StoreOptions upload_store_options(const command_line::ParsedArguments& arguments);
+// What takes long before a first request, begins at once, in the background, or when one is
+// certain: a program that may end without a request waits for it, too.
+enum class FirstRequest { is_certain, perhaps };
 OpenBucket open_bucket(const command_line::ParsedArguments& arguments,
-                       const object_store::StoreOptions& options);
+                       const object_store::StoreOptions& options,
+                       FirstRequest request = FirstRequest::is_certain);
 OpenBucket open_bucket(const command_line::ParsedArguments& arguments);
 
 // --test: what it finds out, as an exit code.

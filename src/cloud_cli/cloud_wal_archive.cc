@@ -132,7 +132,11 @@ int archive(const ParsedArguments& arguments) {
     throw ProgramEnd(kExitBadLine,
                      fmt::format("{} is an invalid name for a WAL file", path.string()));
   }
-  const OpenBucket bucket = open_bucket(arguments, wal_store_options(arguments, path, *name));
+  const std::int64_t parallel = arguments.find_integer("parallel").value_or(0);
+  // It may have been archived ahead.
+  const OpenBucket bucket =
+      open_bucket(arguments, wal_store_options(arguments, path, *name),
+                  parallel > 1 ? FirstRequest::perhaps : FirstRequest::is_certain);
   if (arguments.is_set("test")) return test_connection(*bucket.store);
   cloud::WalUpload upload{.file = path,
                           .name = *std::move(name),
@@ -141,7 +145,6 @@ int archive(const ParsedArguments& arguments) {
   if (const auto word = arguments.find("compression")) {
     upload.compression = compression::parse_algorithm(*word);
   }
-  const std::int64_t parallel = arguments.find_integer("parallel").value_or(0);
   if (parallel > 1) {
     archive_in_parallel(bucket, upload,
                         {.count = static_cast<std::size_t>(parallel),

@@ -132,6 +132,29 @@ void fetch_following(const ParsedArguments& arguments, const client::Spool& spoo
   });
 }
 
+// A recovery takes it for the end of the WAL: who has mistyped the place is told so. PostgreSQL
+// asks for other files in vain, and a standby again and again: of a segment only, by one more
+// listing.
+[[noreturn]] void end_without(const OpenBucket& bucket, const wal::WalFileName& name) {
+  std::string hint;
+  const std::string place = bucket.layout.wals_prefix();
+  try {
+    if (name.kind == wal::WalFileKind::segment && bucket.store->list_directories(place).empty()) {
+      hint = fmt::format(
+          "{} holds no WAL segment at all: compare the URL and the name of the server with those "
+          "of archive_command.",
+          bucket.store->describe(place));
+    }
+  } catch (const Error& error) {  // That the file is not there was answered before.
+    if (error.kind() == ErrorKind::interrupted) throw;
+    log::debug(kWalRestoreComponent, "{}", error.describe());
+  }
+  throw ProgramEnd(kExitOperationFailed,
+                   fmt::format("WAL file {} for server {} does not exist", name.name,
+                               bucket.layout.server_name()),
+                   hint);
+}
+
 int restore_wal(const ParsedArguments& arguments) {
   const std::string& wal_name = arguments.get("wal_name");
   const auto name = wal::parse_wal_file_name(wal_name);
@@ -140,24 +163,23 @@ int restore_wal(const ParsedArguments& arguments) {
   }
   object_store::StoreOptions options = keyed_store_options(arguments);
   options.interrupt = cloud_interrupt();
-  const OpenBucket bucket = open_bucket(arguments, options);
+  const std::int64_t parallel = arguments.find_integer("parallel").value_or(0);
+  const bool prefetches = parallel > 1 && name->kind == wal::WalFileKind::segment;
+  const OpenBucket bucket = open_bucket(
+      arguments, options, prefetches ? FirstRequest::perhaps : FirstRequest::is_certain);
   if (arguments.is_set("test")) return test_connection(*bucket.store);
   const fs::path destination = arguments.get("wal_dest");
   const auto system_id = find_system_id(destination);
-  const std::int64_t parallel = arguments.find_integer("parallel").value_or(0);
-  const bool prefetches = parallel > 1 && name->kind == wal::WalFileKind::segment;
   const auto spool = prefetches ? find_spool(arguments) : std::nullopt;
   const bool is_taken = spool && take_from_spool(*spool, wal_name, destination);
   if (is_taken && !spool->list().empty()) return kExitDone;
+  if (prefetches) object_store::prepare_requests();
   const cloud::FoundWalObjects found = cloud::find_wal_objects(
       *bucket.store, bucket.layout,
       {.name = *name,
        .partials = arguments.is_set("no_partial") ? cloud::Partials::refuse : cloud::Partials::take,
        .following = spool ? static_cast<std::size_t>(parallel - 1) : std::size_t{0}});
-  if (!is_taken && !found.wanted) {
-    throw ProgramEnd(kExitOperationFailed, fmt::format("WAL file {} for server {} does not exist",
-                                                       wal_name, bucket.layout.server_name()));
-  }
+  if (!is_taken && !found.wanted) end_without(bucket, *name);
   if (!is_taken) fetch_to(bucket, found, destination, system_id);
   if (spool) fetch_following(arguments, *spool, found.following, system_id);
   return kExitDone;

@@ -91,6 +91,7 @@ void archive_in_parallel(const OpenBucket& bucket, const cloud::WalUpload& uploa
   if (notes->holds(name, open_file(upload.file, O_RDONLY, 0600, Links::follow), upload.file)) {
     return;
   }
+  object_store::prepare_requests();
   std::map<std::string, SentFile> archived;
   std::mutex mutex;
   const std::vector<cloud::WalUpload> following = list_following(upload, archiving.count - 1);

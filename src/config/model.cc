@@ -1,5 +1,7 @@
 #include "config/model.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/fd.h"
@@ -30,11 +32,19 @@ std::optional<std::string> find_cluster_mismatch(const ServerConfig& config, con
 
 void apply_model(ServerConfig& config, const Model& model) {
   const bool streaming_follows = config.streaming_conninfo == config.conninfo;
-  for (const auto& [name, value] : model.values) set_option(config, *find_option(name), value);
+  UnusableValues unusable_values = model.unusable_values;
+  for (const auto& [name, value] : model.values) {
+    if (auto unusable = find_local_xz(config, model.name, name, value)) {
+      config.warnings.push_back(ignored_value_warning(unusable->text));
+      unusable_values.insert_or_assign(name, std::move(*unusable));
+      continue;
+    }
+    set_option(config, *find_option(name), value);
+  }
   if (streaming_follows && !model.values.contains("streaming_conninfo"))
     config.streaming_conninfo = config.conninfo;
   for (const auto& [name, value] : model.values) config.unusable_values.erase(name);
-  for (const auto& [name, value] : model.unusable_values) {
+  for (const auto& [name, value] : unusable_values) {
     config.unusable_values.insert_or_assign(name, value);
     choose_careful_value(config, name);
   }

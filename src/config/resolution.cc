@@ -50,9 +50,10 @@ class ServerResolver {
       disable_server(config_, *value->problem);
       return false;
     }
-    ParsedOption parsed = parse_option(option, value->text);
+    const Option& allowed = allowed_option(option);
+    ParsedOption parsed = parse_option(allowed, value->text);
     if (parsed.refusal || !parsed.log_lines.empty())
-      report_unusable(section, option, value->text, parsed);
+      report_unusable(section, allowed, value->text, parsed);
     if (parsed.refusal) return false;
     if (std::holds_alternative<std::monostate>(parsed.value)) {
       const bool cancels = is_own_section || !parsed.log_lines.empty() || parsed.is_none;
@@ -68,6 +69,22 @@ class ServerResolver {
                       value->text, option.name, section));
     set_option(config_, option, std::move(parsed.value));
     return true;
+  }
+
+  const Option& allowed_option(const Option& option) const {
+    const Option& local = local_backup_compression();
+    return option.name == local.name && !has_bucket() ? local : option;
+  }
+
+  // The option comes later, and from this section only.
+  bool has_bucket() const {
+    constexpr std::string_view kOption = "basebackups_directory";
+    if (own_keys_.find(kOption) == own_keys_.end()) return false;
+    const auto value = document_.find_value(config_.name, kOption);
+    if (!value || value->problem) return false;
+    const OptionData parsed = parse_option(*find_option(kOption), value->text).value;
+    const auto* text = std::get_if<std::string>(&parsed);
+    return text != nullptr && is_cloud_url(*text);
   }
 
   void report_unusable(std::string_view section, const Option& option, const std::string& text,

@@ -34,7 +34,7 @@ std::string_view to_text(BackupMethod method) {
 }
 
 std::string_view to_text(BackupCompression compression) {
-  constexpr std::array<std::string_view, 4> kWords = {"gzip", "lz4", "zstd", "none"};
+  constexpr std::array<std::string_view, 5> kWords = {"gzip", "lz4", "zstd", "xz", "none"};
   return word_of(kWords, compression);
 }
 

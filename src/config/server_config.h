@@ -19,7 +19,7 @@ namespace barman::config {
 // Enumerators stand in the order of the words in the option table, which is how one becomes the
 // other.
 enum class BackupMethod { rsync, postgres, local_rsync, snapshot, local_to_cloud };
-enum class BackupCompression { gzip, lz4, zstd, none };
+enum class BackupCompression { gzip, lz4, zstd, xz, none };
 enum class BackupFormat { plain, tar };
 enum class CompressionSide { client, server };
 enum class Encryption { none, gpg };

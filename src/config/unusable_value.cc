@@ -13,6 +13,9 @@
 namespace barman::config {
 namespace {
 
+constexpr std::string_view kBackupCompression = "backup_compression";
+constexpr std::string_view kXz = "xz";
+
 std::string place_text(const IniDocument& document, std::string_view section,
                        std::string_view key) {
   const IniSetting* setting = document.find_setting(section, key);
@@ -45,6 +48,35 @@ std::string_view consequence(std::string_view option) {
 
 }  // namespace
 
+const Option& local_backup_compression() {
+  static const Option kLocal = [] {
+    Option option = *find_option(kBackupCompression);
+    option.words = "gzip lz4 zstd none";
+    return option;
+  }();
+  return kLocal;
+}
+
+std::string xz_advice(const Option& option, std::string_view text) {
+  if (option.name != kBackupCompression || to_lower(without_inline_comment(text)) != kXz) return {};
+  return " It is for backups in a bucket (basebackups_directory = s3://...).";
+}
+
+std::optional<UnusableValue> find_local_xz(const ServerConfig& config, std::string_view model,
+                                           std::string_view option, const OptionData& value) {
+  const auto* word = std::get_if<std::string>(&value);
+  if (option != kBackupCompression || word == nullptr || *word != kXz ||
+      config.has_cloud_basebackups()) {
+    return std::nullopt;
+  }
+  const Option& local = local_backup_compression();
+  return UnusableValue{
+      .written = *word,
+      .text = describe_value(option, model, *word,
+                             parse_option(local, *word).refusal.value_or("it is not understood")) +
+              "." + xz_advice(local, *word) + " Correct it."};
+}
+
 std::string describe_unusable(const IniDocument& document, std::string_view section,
                               const Option& option, std::string_view text,
                               const ParsedOption& parsed) {
@@ -62,6 +94,7 @@ std::string describe_unusable(const IniDocument& document, std::string_view sect
     told += fmt::format("allowed: {}; ", allowed_values(option));
   told += fmt::format("for example: {} = {}).", option.name, example);
   if (meant) told += fmt::format(" Did you mean '{}'?", *meant);
+  told += xz_advice(option, text);
   const std::string_view follows = consequence(option.name);
   return follows.empty() ? told + " Correct it." : fmt::format("{} Correct it. {}", told, follows);
 }

@@ -31,6 +31,15 @@ std::string ignored_value_warning(std::string_view described);
 // Replaces what took the place of a value that is not understood by the careful choice.
 void choose_careful_value(ServerConfig& config, std::string_view option);
 
+// backup_compression = xz, which Barman does not know, is for backups in a bucket. Of other servers
+// it is not understood: this is their option.
+const Option& local_backup_compression();
+// What follows the reason then, or nothing.
+std::string xz_advice(const Option& option, std::string_view text);
+// The same of a model that is active for such a server; its value does not count.
+std::optional<UnusableValue> find_local_xz(const ServerConfig& config, std::string_view model,
+                                           std::string_view option, const OptionData& value);
+
 // "Did you mean 'backup_method'?", or nothing.
 std::string nearest_key(std::string_view key, bool (*is_known)(std::string_view key));
 // "Invalid configuration option "bakup_method" in [main] section. Did you mean 'backup_method'?"

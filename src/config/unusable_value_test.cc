@@ -160,6 +160,52 @@ TEST(UnusableValue, NamesTheWordThatWasMeant) {
                                 HasSubstr("Until then no backup is taken."))));
 }
 
+TEST(UnusableValue, IsXzWhereBackupsAreNotInABucket) {
+  const Resolved own =
+      resolve_text("[barman]\nbackup_compression = gzip\n[main]\nbackup_compression = xz\n");
+  EXPECT_THAT(own.warnings,
+              ElementsAre("Ignoring invalid configuration value 'xz' for key backup_compression in "
+                          "[main] section: Invalid value 'xz' (must be one in: gzip, lz4, zstd, "
+                          "none) (\"/etc/barman.conf\", line 4; for example: backup_compression = "
+                          "gzip). It is for backups in a bucket (basebackups_directory = "
+                          "s3://...). Correct it."));
+  EXPECT_NE(own.config.find_unusable("backup_compression"), nullptr);
+  EXPECT_EQ(own.config.backup_compression, BackupCompression::gzip) << "as with Barman";
+
+  const Resolved inherited = resolve_text("[barman]\nbackup_compression = xz\n[main]\n");
+  EXPECT_THAT(inherited.warnings,
+              ElementsAre(HasSubstr("'xz' for key backup_compression in [barman] section: ")));
+  EXPECT_FALSE(inherited.config.backup_compression);
+
+  const Resolved bucket =
+      resolve_text("[barman]\nbackup_compression = xz\n[main]\nbasebackups_directory = s3://b/x\n");
+  EXPECT_THAT(bucket.warnings, IsEmpty());
+  EXPECT_EQ(bucket.config.backup_compression, BackupCompression::xz);
+  EXPECT_EQ(bucket.config.find_unusable("backup_compression"), nullptr);
+}
+
+TEST(UnusableValue, IsXzOfAModelToo) {
+  std::vector<std::string> warnings;
+  const auto apply = [&](const std::string& server) {
+    const IniDocument document =
+        document_with("[main]\nbackup_compression = gzip\n" + server +
+                      "[m]\nmodel = on\ncluster = main\nbackup_compression = xz\n");
+    ServerConfig config = resolve_server(document, "main", "/home", warnings);
+    apply_model(config, *resolve_model(document, "m", warnings));
+    return config;
+  };
+  const ServerConfig local = apply("");
+  EXPECT_EQ(local.backup_compression, BackupCompression::gzip);
+  EXPECT_THAT(local.warnings,
+              ElementsAre(HasSubstr("'xz' for key backup_compression in [m] section: ")));
+  EXPECT_NE(local.find_unusable("backup_compression"), nullptr);
+
+  const ServerConfig bucket = apply("basebackups_directory = s3://b/x\n");
+  EXPECT_EQ(bucket.backup_compression, BackupCompression::xz);
+  EXPECT_THAT(bucket.warnings, IsEmpty());
+  EXPECT_THAT(warnings, IsEmpty());
+}
+
 TEST(UnusableValue, HasTheLineOfTheFileThatCounts) {
   const TemporaryDirectory directory;
   const std::string root = directory.path().string();

@@ -107,6 +107,7 @@ class Validator {
         check_snapshot_options();
         break;
       case BackupMethod::local_to_cloud:
+        check_compressor();
         break;
     }
     if (config_.active) complete_backup_options();
@@ -129,8 +130,7 @@ class Validator {
 
   // What such a method lacks is not worth correcting.
   void name_unavailable_method() {
-    const bool is_unavailable = config_.backup_method == BackupMethod::snapshot ||
-                                config_.backup_method == BackupMethod::local_to_cloud;
+    const bool is_unavailable = config_.backup_method == BackupMethod::snapshot;
     if (!is_unavailable || config_.is_passive() || config_.messages.empty()) return;
     config_.messages.insert(
         config_.messages.begin(),
@@ -182,16 +182,21 @@ class Validator {
   }
 
   void check_compression() {
-    if (!config_.backup_compression) return;
-    const BackupCompression compression = *config_.backup_compression;
-    const std::string_view algorithm = to_text(compression);
-    if (config_.backup_compression_format == BackupFormat::plain &&
+    if (config_.backup_compression && config_.backup_compression_format == BackupFormat::plain &&
         config_.backup_compression_location != CompressionSide::server)
       add_problem(fmt::format(
           "backup_compression_format plain is not compatible with "
           "backup_compression_location {}",
           config_.backup_compression_location ? to_text(*config_.backup_compression_location)
                                               : "None"));
+    check_compressor();
+  }
+
+  // Whoever compresses: the client of a stream, its server, or what reads the files.
+  void check_compressor() {
+    if (!config_.backup_compression) return;
+    const BackupCompression compression = *config_.backup_compression;
+    const std::string_view algorithm = to_text(compression);
     switch (compression) {
       case BackupCompression::gzip:
         check_level(algorithm, 1, 9, true);
@@ -202,13 +207,22 @@ class Validator {
       case BackupCompression::zstd:
         check_level(algorithm, -131072, 22, false);
         break;
+      case BackupCompression::xz:
+        check_level(algorithm, 1, 9, false);
+        if (config_.backup_method == BackupMethod::postgres &&
+            config_.backup_compression_location == CompressionSide::server) {
+          add_problem(
+              "backup_compression xz is not known to PostgreSQL: leave out "
+              "backup_compression_location = server");
+        }
+        break;
       case BackupCompression::none:
         check_level(algorithm, 0, 0, false);
         break;
     }
     const auto workers = config_.backup_compression_workers;
     if (!workers) return;
-    if (compression != BackupCompression::zstd) {
+    if (compression != BackupCompression::zstd && compression != BackupCompression::xz) {
       add_problem(fmt::format(
           "backup_compression_workers is not supported by {} backup_compression", algorithm));
     } else if (*workers < 0) {

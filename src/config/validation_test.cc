@@ -142,6 +142,27 @@ TEST(Validation, BackupCompression) {
   EXPECT_EQ(count("none", "backup_compression_level = 1\n"), 1U);
 }
 
+TEST(Validation, XzInABucket) {
+  const std::string xz = "backup_compression = xz\n";
+  for (const std::string& method :
+       {std::string(), std::string("backup_method = local-to-cloud\n")}) {
+    const std::string server =
+        (method.empty() ? kCloud
+                        : "conninfo = a=b\narchiver = on\nbasebackups_directory = s3://b/x\n"
+                          "wals_directory = s3://b/x\n" +
+                              method) +
+        xz;
+    EXPECT_THAT(messages(server), IsEmpty());
+    EXPECT_THAT(messages(server + "backup_compression_level = 9\nbackup_compression_workers = 2\n"),
+                IsEmpty());
+    EXPECT_THAT(messages(server + "backup_compression_level = 10\n"),
+                ElementsAre("backup_compression_level 10 is not supported by xz backup_compression "
+                            "(must be 1 to 9)"));
+  }
+  EXPECT_THAT(messages(kCloud + xz + "backup_compression_location = server\n"),
+              ElementsAre(HasSubstr("backup_compression xz is not known to PostgreSQL")));
+}
+
 TEST(Validation, SnapshotMethod) {
   // What it lacks is told behind the reason why none of it matters.
   EXPECT_THAT(messages(kSnapshot).front(),
@@ -174,8 +195,8 @@ TEST(Validation, CloudDestinationsMayBeMixed) {
   EXPECT_THAT(messages(kPostgres + "wals_directory = s3://b/x\n"), IsEmpty());
   EXPECT_THAT(messages(kPostgres + "basebackups_directory = s3://b/x\n"), IsEmpty());
   EXPECT_THAT(messages("conninfo = a=b\narchiver = on\nbackup_method = local-to-cloud\n"),
-              ElementsAre(HasSubstr("backup_method = local-to-cloud is not available"),
-                          HasSubstr("must be cloud URLs with local-to-cloud")));
+              ElementsAre("basebackups_directory and wals_directory must be cloud URLs with "
+                          "local-to-cloud backup_method for server b"));
   const ServerConfig cloud = validate(kCloud);
   EXPECT_EQ(cloud.xlogdb_directory, "s3://b/x");
   EXPECT_EQ(cloud.xlogdb_location(), "/home/b/meta");

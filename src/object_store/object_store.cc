@@ -32,15 +32,13 @@ std::string reason_of_lock(const ObjectLock& lock, Timestamp now) {
                              : "";
 }
 
-std::vector<UnfinishedUpload> ObjectStore::remove_leftovers(std::string_view prefix,
-                                                            Timestamp begun_before,
-                                                            std::size_t max_count) {
+std::vector<UnfinishedUpload> ObjectStore::list_leftovers(std::string_view prefix,
+                                                          Timestamp begun_before,
+                                                          std::size_t max_count) const {
   std::vector<UnfinishedUpload> leftovers;
   for (UnfinishedUpload& upload : list_unfinished(prefix)) {
     if (leftovers.size() >= max_count) break;
-    if (upload.begun >= begun_before) continue;
-    abort_unfinished(upload);
-    leftovers.push_back(std::move(upload));
+    if (upload.begun < begun_before) leftovers.push_back(std::move(upload));
   }
   return leftovers;
 }

@@ -108,10 +108,10 @@ class ObjectStore : public storage::Storage {
   // What is gone already is no error.
   virtual void abort_unfinished(const UnfinishedUpload& upload) = 0;
 
-  // Aborts those below `prefix` that were begun before that moment, and returns them: a run that
-  // goes on for so long loses its upload. kLeftoverAge is a careful distance. At most so many.
-  std::vector<UnfinishedUpload> remove_leftovers(std::string_view prefix, Timestamp begun_before,
-                                                 std::size_t max_count = SIZE_MAX);
+  // Those below `prefix` that were begun before that moment: whoever aborts them takes the upload
+  // of a run that goes on for so long. kLeftoverAge is a careful distance. At most so many.
+  std::vector<UnfinishedUpload> list_leftovers(std::string_view prefix, Timestamp begun_before,
+                                               std::size_t max_count = SIZE_MAX) const;
 
   // nullopt when nothing forbids to delete the object; always with Google, whose locks are told
   // when something is deleted. Throws `not_found`.

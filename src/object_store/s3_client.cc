@@ -207,6 +207,11 @@ bool S3Client::follow_region(const HttpAnswer& answer, const ProviderError& erro
 std::string S3Client::hint_for(const StoreCall& call, const StoreError::Answer& answer) const {
   const auto found = std::ranges::find(kHints, answer.code, &CodeHint::code);
   if (found != kHints.end()) return std::string(found->hint);
+  // "... Server Side Encryption with Customer provided keys ...", "The encryption parameters ...".
+  if (answer.http_status == 400 && answer.message.find("ncryption") != std::string::npos) {
+    return "Give the key with which it was written (--sse-customer-key, aws_sse_customer_key), or "
+           "none, when it was written without.";
+  }
   if (answer.http_status == 403 || answer.http_status == 401) {
     const std::string allow = fmt::format(
         "llow {} for these keys, in the policy of the user or of the bucket.", action_of(call));

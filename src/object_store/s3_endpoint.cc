@@ -44,6 +44,14 @@ void set_custom_host(S3Endpoint& endpoint, const std::string& url) {
   endpoint.is_custom = true;
 }
 
+// "127.0.0.1:9000", "[::1]:9000": nothing can stand before it, whatever style is asked for.
+bool is_address(std::string_view host) {
+  if (host.starts_with('[')) return true;
+  const std::string_view name = host.substr(0, host.find(':'));
+  return !name.empty() &&
+         std::ranges::all_of(name, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+}
+
 S3Endpoint arn_endpoint(const AwsSettings& settings, const S3Arn& arn) {
   if (settings.addressing_style == AddressingStyle::path) {
     throw Error(ErrorKind::config, "an access point cannot be addressed in path style",
@@ -102,9 +110,9 @@ S3Endpoint s3_endpoint(const AwsSettings& settings, const std::string& bucket) {
                                 settings.uses_dual_stack ? ".dualstack" : "", endpoint.scope.region,
                                 aws_domain(endpoint.scope.region));
   }
-  const bool is_virtual =
-      style == AddressingStyle::virtual_host ||
-      (style == AddressingStyle::automatic && !is_custom && is_host_label(bucket));
+  const bool is_wanted =
+      style == AddressingStyle::virtual_host || (style == AddressingStyle::automatic && !is_custom);
+  const bool is_virtual = is_wanted && is_host_label(bucket) && !is_address(endpoint.host);
   if (is_virtual) {
     endpoint.host = bucket + "." + endpoint.host;
   } else {

@@ -32,7 +32,15 @@ TEST(S3Endpoint, UsesPathsWithAnEndpointOfTheUser) {
   AwsSettings settings{.endpoint_url = "http://127.0.0.1:9000/"};
   EXPECT_EQ(url_of(s3_endpoint(settings, "backups"), "k"), "http://127.0.0.1:9000/backups/k");
   settings.addressing_style = AddressingStyle::virtual_host;
-  EXPECT_EQ(url_of(s3_endpoint(settings, "backups"), "k"), "http://backups.127.0.0.1:9000/k");
+  EXPECT_EQ(url_of(s3_endpoint(settings, "backups"), "k"), "http://127.0.0.1:9000/backups/k")
+      << "nothing stands before an address, with Barman neither";
+  settings.endpoint_url = "http://[::1]:9000";
+  EXPECT_EQ(url_of(s3_endpoint(settings, "backups"), "k"), "http://[::1]:9000/backups/k");
+  settings.endpoint_url = "http://10.store.example:9000";
+  EXPECT_EQ(url_of(s3_endpoint(settings, "backups"), "k"),
+            "http://backups.10.store.example:9000/k");
+  EXPECT_EQ(url_of(s3_endpoint(settings, "my.backups"), "k"),
+            "http://10.store.example:9000/my.backups/k");
   settings.addressing_style = AddressingStyle::path;
   settings.endpoint_url = "https://store.example:443/s3/";
   EXPECT_EQ(url_of(s3_endpoint(settings, "backups"), "k"), "https://store.example/s3/backups/k");

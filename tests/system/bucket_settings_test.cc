@@ -212,6 +212,30 @@ TEST_F(BucketSettings, FilesOfThisHostAreEncryptedAndLockedToo) {
   EXPECT_EQ(all_rows(again), rows);
 }
 
+TEST_F(BucketSettings, ArchivesOfXzServeEveryCommand) {
+  BucketSite site("xzserver", {{"backup_compression", "xz"}, {"backup_compression_level", "1"}});
+  const std::string full = site.take_backup();
+  site.change("second");
+  const std::string child = site.take_incremental(full);
+  EXPECT_THAT(site.objects_of(full), Contains("data.tar.xz"));
+  EXPECT_THAT(site.barman.run({"show-servers", "main"}).out, HasSubstr("backup_compression: xz\n"));
+  const CommandResult verified = site.barman.run({"verify-backup", "main", child});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  const TempDir place;
+  const CommandResult unpacked = run_cloud("xzserver", "barman-cloud-restore",
+                                           {full, (place.path() / "data").string(), "--tablespace",
+                                            "ts:" + (place.path() / "ts").string()});
+  EXPECT_EQ(unpacked.exit_code, 0) << unpacked.err;
+  EXPECT_TRUE(fs::exists(place.path() / "data/global/pg_control"));
+  site.expect_restored(child);
+
+  const CommandResult merged = site.barman.run({"consolidate", "main", child});
+  ASSERT_EQ(merged.exit_code, 0) << merged.out << merged.err;
+  const std::string synthetic = site.listed_backups().front();
+  ASSERT_NE(synthetic, child);
+  EXPECT_THAT(site.objects_of(synthetic), Contains("data.tar.xz"));
+}
+
 TEST_F(BucketSettings, ALockThatLocksNothingIsTold) {
   BucketSite site("unlocked");
   site.barman.set("main", "aws_object_lock_mode", "compliance");
