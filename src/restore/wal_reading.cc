@@ -331,7 +331,7 @@ std::string end_words(const WalReading& reading, const RecoveryTarget& target,
   if (is_named) text += ", the first restore point of that name";
   if (target.immediate || !reading.last_transaction_end) return text;
   return text + fmt::format("{} (the last transaction up to there ended at {})",
-                            shown_time(*reading.last_transaction_end));
+                            is_named ? "," : "", shown_time(*reading.last_transaction_end));
 }
 
 void judge_target(const WalReading& reading, const RecoveryTarget& target, RestorePlan& plan) {
@@ -346,9 +346,8 @@ void judge_target(const WalReading& reading, const RecoveryTarget& target, Resto
   }
   if (reading.target_record) return;
   const std::string way = way_words(plan);
-  const std::string finding =
-      fmt::format("The requested {} is not in the WAL of this backup{}: {}", target_words(target),
-                  way, reachable_words(reading));
+  const std::string finding = fmt::format("The requested {} is not in the WAL of this backup{}: {}",
+                                          target_words(target), way, reachable_words(reading));
   if (plan.replay.may_more_come || reading.may_be_reached) {
     plan.warnings.push_back(finding +
                             ". Unless more WAL comes, PostgreSQL ends with \"recovery ended before "
@@ -360,9 +359,9 @@ void judge_target(const WalReading& reading, const RecoveryTarget& target, Resto
       restore_point_words(reading, target) +
           (way.empty() ? "" : "--target-tli current stays on the backup's own timeline. ") +
           "PostgreSQL would end with \"recovery ended before configured recovery target was "
-      "reached\". Give a target before that, or --target-tli latest alone for all there is; "
-      "bring more WAL ('barman switch-wal --archive', 'barman put-wal'); or add "
-      "--skip-wal-check to prepare it nevertheless.");
+          "reached\". Give a target before that, or --target-tli latest alone for all there is; "
+          "bring more WAL ('barman switch-wal --archive', 'barman put-wal'); or add "
+          "--skip-wal-check to prepare it nevertheless.");
 }
 
 void judge_minimal(const WalReading& reading, const RestorePlan& plan) {

@@ -89,10 +89,9 @@ TEST(NextStep, OfALostPrimaryIsThatItStaysAway) {
   EXPECT_THAT(shown_to_a_person(site.barman,
                                 {"restore", "main", "latest", (place.path() / "new").string()}),
               HasSubstr("that one must not come back"));
-  EXPECT_THAT(
-      shown_to_a_person(site.barman, {"restore", "--standby-mode", "main", "latest",
-                                      (place.path() / "standby").string()}),
-      AllOf(HasSubstr("This is a standby"), Not(HasSubstr("that one must not come back"))));
+  EXPECT_THAT(shown_to_a_person(site.barman, {"restore", "--standby-mode", "main", "latest",
+                                              (place.path() / "standby").string()}),
+              AllOf(HasSubstr("This is a standby"), Not(HasSubstr("that one must not come back"))));
 }
 
 TEST(NextStep, OfATargetWithoutHotStandbyIsNoPause) {
