@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/shown_time.h"
 #include "base/worker_pool.h"
 #include "pipeline/sink.h"
 #include "wal/record_checker.h"
@@ -75,6 +76,7 @@ class AccidentSearch {
     report_.names = std::move(fold_).take_names();
     report_.accidents = std::move(fold_).take();
     for (auto& [place, text] : unread_) report_.unread.push_back(std::move(text));
+    tell_borders(span);
     return std::move(report_);
   }
 
@@ -110,6 +112,37 @@ class AccidentSearch {
     const wal::SegmentSize size = history_.segment_size();
     note(index, fmt::format("WAL is missing from {} to {}: what was done there is not known",
                             wal::segment_name(first, size), wal::segment_name(last, size)));
+  }
+
+  // An empty answer about a time of which there is no WAL would be taken for "nothing happened".
+  void tell_borders(const SegmentSpan& span) {
+    const HistorySegment& first = segments_[span.begin];
+    const bool is_of_new_cluster =
+        first.segment == wal::Segment{.timeline = wal::TimelineId{1}, .number = 1};
+    if (span.begin == 0 && !is_of_new_cluster && first_ending_ && filter_.from &&
+        *filter_.from < *first_ending_) {
+      const bool is_all_before = filter_.to && *filter_.to < *first_ending_;
+      (is_all_before ? report_.unread : report_.beyond)
+          .push_back(fmt::format("the WAL that is here begins with {}, whose first transaction "
+                                 "ended at {}: what was done before is not in it",
+                                 first.name, shown_time(*first_ending_)));
+    }
+    const std::optional<Timestamp>& latest = filter_.to ? filter_.to : filter_.from;
+    if (span.end == segments_.size() && last_ending_ && latest && *latest > *last_ending_) {
+      report_.beyond.push_back(fmt::format(
+          "the WAL that is here ends with {}, whose last transaction ended at {}: if something was "
+          "done later, it is not in it yet ('barman switch-wal --archive {}' fetches it)",
+          segments_[span.end - 1].name, shown_time(*last_ending_), history_.server().name()));
+    }
+  }
+
+  void note_endings(const std::vector<TransactionEnding>& endings) {
+    const std::lock_guard lock(mutex_);
+    for (const TransactionEnding& ending : endings) {
+      const Timestamp time = {.microseconds = ending.microseconds};
+      if (!first_ending_ || time < *first_ending_) first_ending_ = time;
+      if (!last_ending_ || *last_ending_ < time) last_ending_ = time;
+    }
   }
 
   void note(std::size_t index, std::string text) {
@@ -150,6 +183,7 @@ class AccidentSearch {
     }
     PieceFacts facts = std::move(reader).take();
     facts.timeline = segments_[piece.end - 1].segment.timeline;
+    note_endings(facts.endings);
     return facts;
   }
 
@@ -192,6 +226,9 @@ class AccidentSearch {
   Progress& progress_;
   std::mutex mutex_;
   std::map<std::size_t, std::string> unread_;
+  // By the clock.
+  std::optional<Timestamp> first_ending_;
+  std::optional<Timestamp> last_ending_;
   std::mutex fold_mutex_;
   std::map<std::size_t, PieceFacts> waiting_;
   std::size_t next_ = 0;

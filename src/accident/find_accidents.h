@@ -26,8 +26,11 @@ struct AccidentReport {
   std::string last_segment;
   std::optional<wal::Lsn> counted_from;
   std::uint64_t segment_count = 0;
-  // Of what was read no answer can be given: gaps, damage.
+  // Of what was read no answer can be given: gaps, damage; or all that was asked for lies before
+  // the WAL.
   std::vector<std::string> unread;
+  // What was asked for reaches further than the WAL that is here.
+  std::vector<std::string> beyond;
   WalNames names;
 };
 

@@ -14,6 +14,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/file_lock.h"
+#include "base/hint.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
@@ -195,8 +196,9 @@ std::vector<BackupLock> lock_backups(const server::Server& server, const std::ve
       messages.warning("Another action is in progress for the backup " + id.value + " of server " +
                        server.name() + ", skipping retention policy application");
     } else {
-      messages.error("Another process is holding the lock for backup " + id.value + " of server " +
-                     server.name() + ".");
+      messages.error(with_hint("Another process is holding the lock for backup " + id.value +
+                                   " of server " + server.name() + ".",
+                               catalogue::busy_hint(server.locks(), path)));
     }
     return {};
   }
@@ -461,8 +463,10 @@ bool delete_backup(const server::Server& server, const BackupInfo& backup, Messa
   const std::optional<FileLock> lock =
       catalogue::take_backup_turn(server.locks(), server.interrupt(), messages);
   if (!lock) {
-    messages.error("Another process in running on server " + server.name() +
-                   ". Impossible to delete the backup.");
+    messages.error(
+        with_hint("Another process in running on server " + server.name() +
+                      ". Impossible to delete the backup.",
+                  catalogue::busy_hint(server.locks(), catalogue::backup_lock(server.locks()))));
     return is_refused(server, backup.id, messages);
   }
   catalogue::BackupListReader reader(server.catalogue());

@@ -217,7 +217,8 @@ TEST_F(Deletion, CommandDeletesATreeWholeOrNotAtAll) {
   }
   EXPECT_THAT(messages_.lines,
               ElementsAre("ERROR: Another process is holding the lock for backup " + kRoot.value +
-                              " of server main.",
+                              " of server main.\nHINT: Try again when it has ended. What runs is "
+                              "shown by 'barman list-processes main'.",
                           "ERROR: Cannot delete backup (main " + kRoot.value + ")"));
   EXPECT_THAT(left(), testing::SizeIs(5));
   EXPECT_TRUE(remove(kRoot));

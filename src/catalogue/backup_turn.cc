@@ -39,10 +39,20 @@ std::optional<FileLock> take_backup_turn(const LockLocation& location, const Int
   }
 }
 
+std::string busy_hint(const LockLocation& location, const std::filesystem::path& lock) {
+  std::string hint = "Try again when it has ended.";
+  const std::optional<pid_t> pid = FileLock::holder(lock);
+  if (pid && *pid > 0) hint += fmt::format(" It is process {}.", *pid);
+  return hint +
+         fmt::format(" What runs is shown by 'barman list-processes {}'.", location.server_name);
+}
+
 FileLock take_backup_turn_or_throw(const LockLocation& location, const std::string& busy_message,
                                    const Interrupt& interrupt, Messages& messages) {
   std::optional<FileLock> lock = take_backup_turn(location, interrupt, messages);
-  if (!lock) throw Error(ErrorKind::conflict, busy_message, "Try again when it has ended.");
+  if (!lock) {
+    throw Error(ErrorKind::conflict, busy_message, busy_hint(location, backup_lock(location)));
+  }
   return *std::move(lock);
 }
 

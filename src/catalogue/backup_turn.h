@@ -4,7 +4,9 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
+#include <string>
 
 #include "base/file_lock.h"
 #include "base/interrupt.h"
@@ -21,6 +23,8 @@ inline constexpr std::chrono::minutes kRetentionPatience{60};
 std::optional<FileLock> take_backup_turn(const LockLocation& location, const Interrupt& interrupt,
                                          Messages& messages,
                                          std::chrono::milliseconds patience = kRetentionPatience);
+// What who was not let in by that lock file can do.
+std::string busy_hint(const LockLocation& location, const std::filesystem::path& lock);
 // The same, or throws `conflict` with `busy_message`.
 FileLock take_backup_turn_or_throw(const LockLocation& location, const std::string& busy_message,
                                    const Interrupt& interrupt, Messages& messages);

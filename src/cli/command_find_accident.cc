@@ -47,6 +47,7 @@ output::AccidentQuestion read_question(CommandContext& context, const server::Se
   output::AccidentQuestion question = {.filter = {.from = moment_option(context.arguments, "from"),
                                                   .to = moment_option(context.arguments, "to")}};
   accident::AccidentFilter& filter = question.filter;
+  question.names_time = filter.from || filter.to;
   filter.min_rows = static_cast<std::uint64_t>(
       context.arguments.find_integer("min_rows").value_or(kUsualMinRows));
   question.shows_all = context.arguments.is_set("all");

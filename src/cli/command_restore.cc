@@ -103,10 +103,7 @@ void write_console(CommandContext& context, const RestoreResult& result) {
                    format_iso(result.begin_time), human_duration(result.elapsed_seconds)));
   line("Your PostgreSQL server has been successfully prepared for recovery!");
   if (!is_for_people(context)) return;
-  for (const std::string& text :
-       output::recovery_lines(result.target, result.end_text, result.settings_file)) {
-    reporter.result_line(text);
-  }
+  for (const std::string& text : output::recovery_lines(result)) reporter.result_line(text);
 }
 
 void write_json(output::Reporter& reporter, const RestoreResult& result) {

@@ -242,6 +242,9 @@ void write_accidents(Reporter& reporter, const std::string& server,
                     counted(question.filter.min_rows, "row")));
   }
   for (const std::string& text : report.unread) reporter.result_line("\tnot known: " + text);
+  if (shown == 0 || question.names_time) {
+    for (const std::string& text : report.beyond) reporter.result_line("\tnot here: " + text);
+  }
   JsonValue json = JsonValue::object();
   json.add("from", time_json(question.filter.from));
   json.add("to", time_json(question.filter.to));
@@ -255,6 +258,7 @@ void write_accidents(Reporter& reporter, const std::string& server,
            report.counted_from ? JsonValue(wal::format_lsn(*report.counted_from)) : JsonValue());
   json.add("accidents", std::move(accidents));
   json.add("unread", JsonValue(report.unread));
+  json.add("beyond", JsonValue(report.beyond));
   reporter.add_json(server, std::move(json));
 }
 

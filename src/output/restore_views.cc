@@ -173,9 +173,34 @@ std::vector<std::string> configuration_lines(const restore::ConfigurationReview&
   return lines;
 }
 
-std::vector<std::string> recovery_lines(const restore::RecoveryTarget& target,
-                                        const std::string& end_text,
-                                        const std::string& settings_file) {
+namespace {
+
+std::vector<std::string> standby_lines(const restore::RestoreResult& result) {
+  const std::string source =
+      result.uses_get_wal
+          ? "It fetches what is archived here. For what is not yet, set primary_conninfo"
+          : "It has the WAL that was copied. For what comes later, set primary_conninfo (or "
+            "restore with --get-wal, for what is archived here)";
+  return {"", "This is a standby: it replays WAL, and takes no changes until it is promoted.",
+          fmt::format("{} in {}.", source,
+                      result.settings_file.empty() ? "its configuration" : result.settings_file),
+          "To promote it: pg_ctl promote. The primary must be stopped for good before that."};
+}
+
+// Without recovery.signal it would replay the WAL behind that point, too, which it has.
+std::string shutdown_line(const std::string& settings_file) {
+  return fmt::format(
+      "There PostgreSQL shuts down. To go on from there, add \"recovery_target_action = "
+      "'promote'\" to {} and start it (it replays the WAL up to there once more; leave "
+      "recovery.signal where it is). For another moment, restore again with --delta-restore.",
+      settings_file.empty() ? "its configuration" : settings_file);
+}
+
+}  // namespace
+
+std::vector<std::string> recovery_lines(const restore::RestoreResult& result) {
+  const restore::RecoveryTarget& target = result.target;
+  if (!target.is_pitr() && result.is_standby) return standby_lines(result);
   if (!target.is_pitr()) {
     return {"",
             "If this takes the place of the primary: that one must not come back, not by a reboot "
@@ -184,25 +209,26 @@ std::vector<std::string> recovery_lines(const restore::RecoveryTarget& target,
             "conninfo to the new place, and take a backup of the new timeline."};
   }
   std::vector<std::string> lines = {""};
-  if (!end_text.empty()) lines.push_back(fmt::format("Recovery will end at {}.", end_text));
+  if (!result.end_text.empty()) {
+    lines.push_back(fmt::format("Recovery will end at {}.", result.end_text));
+  }
   const bool stops = target.time || target.xid || target.lsn || target.name || target.immediate;
-  // The default of PostgreSQL, with hot_standby on, which is its default too.
   const auto action =
       target.action.value_or(stops ? restore::TargetAction::pause : restore::TargetAction::promote);
-  switch (action) {
-    case restore::TargetAction::promote:
-      lines.emplace_back("There PostgreSQL begins a new timeline, and takes changes.");
-      return lines;
-    case restore::TargetAction::shutdown:
-      // Without recovery.signal it would replay the WAL behind that point, too, which it has.
-      lines.push_back(fmt::format(
-          "There PostgreSQL shuts down. To go on from there, add \"recovery_target_action = "
-          "'promote'\" to {} and start it (it replays the WAL up to there once more; leave "
-          "recovery.signal where it is). For another moment, restore again with --delta-restore.",
-          settings_file.empty() ? "its configuration" : settings_file));
-      return lines;
-    case restore::TargetAction::pause:
-      break;
+  if (action == restore::TargetAction::promote) {
+    lines.emplace_back("There PostgreSQL begins a new timeline, and takes changes.");
+    return lines;
+  }
+  const std::optional<restore::SettingNote>& off = result.hot_standby_off;
+  if (action == restore::TargetAction::pause && off) {
+    lines.push_back(
+        fmt::format("It does not pause there, since hot_standby is off ({} line {}). To look at it "
+                    "first, set hot_standby = on there before you start it.",
+                    off->file, off->line_number));
+  }
+  if (action == restore::TargetAction::shutdown || off) {
+    lines.push_back(shutdown_line(result.settings_file));
+    return lines;
   }
   // With functions that all of 13 to 18 have.
   for (const char* const line :

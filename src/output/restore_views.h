@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "output/reporter.h"
+#include "restore/restore_backup.h"
 #include "restore/restore_plan.h"
 #include "restore/review_configuration.h"
 
@@ -19,11 +20,9 @@ void write_restore_plan(Reporter& reporter, const restore::RestorePlan& plan);
 // part begins with an empty line; nothing when there is nothing to tell.
 std::vector<std::string> configuration_lines(const restore::ConfigurationReview& review,
                                              const std::vector<std::string>& missing_files);
-// For people, after a restore with a target: where recovery will end, what it does there, and what
-// is to be done then. Empty without a target.
-std::vector<std::string> recovery_lines(const restore::RecoveryTarget& target,
-                                        const std::string& end_text,
-                                        const std::string& settings_file);
+// For people, after a restore: where recovery will end, what it does there, and what is to be done
+// then. Each begins with an empty line.
+std::vector<std::string> recovery_lines(const restore::RestoreResult& result);
 // With settings of recovery in that file, which fetch WAL.
 std::string restore_command_advice(const std::string& settings_file);
 

@@ -439,6 +439,8 @@ RestoreResult restore_backup(const server::Server& server, const RestoreRequest&
   result.settings_file = plan.recovery.settings_file;
   result.target = plan.target;
   result.end_text = plan.end_text;
+  result.is_standby = request.standby_mode;
+  result.hot_standby_off = std::move(executed.configuration.hot_standby_off);
   result.elapsed_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;

@@ -6,6 +6,7 @@
 // killed leaves a directory without global/pg_control, on which PostgreSQL does not start.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ struct RestoreResult {
   RecoveryTarget target;
   // Where it ends, as RestorePlan::end_text.
   std::string end_text;
+  bool is_standby = false;
+  // As ConfigurationReview::hot_standby_off.
+  std::optional<SettingNote> hot_standby_off;
   Timestamp begin_time;
   double elapsed_seconds = 0;
 };

@@ -20,6 +20,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr std::string_view kLastFile = "postgresql.auto.conf";
+
 mode_t mode_of(const fs::path& path) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) throw_errno("cannot look at \"" + path.string() + "\"");
@@ -77,9 +79,17 @@ class Reviewer {
       write_with_mode(path.string() + ".origin", original, mode);
       write_with_mode(path, reviewed.content, mode);
     }
+    note_hot_standby(reviewed.hot_standby);
     for (SettingNote& note : reviewed.changes) result_.changes.push_back(std::move(note));
     for (SettingNote& note : reviewed.warnings) result_.warnings.push_back(std::move(note));
     for (const IncludeDirective& include : reviewed.includes) follow(file, include);
+  }
+
+  // Includes come last here, and PostgreSQL reads postgresql.auto.conf behind everything else.
+  void note_hot_standby(const std::optional<SettingNote>& setting) {
+    if (!setting || has_final_hot_standby_) return;
+    has_final_hot_standby_ = setting->file == kLastFile;
+    result_.hot_standby_off = is_off(setting->value.value_or("")) ? setting : std::nullopt;
   }
 
   // Includes that lead out of the data directory belong to the host; they are reported only.
@@ -109,6 +119,7 @@ class Reviewer {
   std::deque<std::string> pending_;
   std::set<std::string> seen_;
   bool has_written_settings_ = false;
+  bool has_final_hot_standby_ = false;
 };
 
 }  // namespace

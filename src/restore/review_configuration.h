@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct ConfigurationRequest {
 struct ConfigurationReview {
   std::vector<SettingNote> changes;
   std::vector<SettingNote> warnings;
+  // With it PostgreSQL cannot be read while it recovers, and shuts down where it would pause.
+  std::optional<SettingNote> hot_standby_off;
 };
 
 // Durable when it returns.

@@ -102,6 +102,9 @@ class Review {
     }
     put("", line, newline);
     if (!setting) return;
+    if (setting->name == "hot_standby") {
+      result_.hot_standby = {file_, rewritten_line_, setting->name, unquote_value(setting->value)};
+    }
     if (is_reported(setting->name)) {
       result_.warnings.push_back({file_, rewritten_line_, setting->name, setting->value});
     }
@@ -140,6 +143,13 @@ class Review {
 };
 
 }  // namespace
+
+bool is_off(std::string_view value) {
+  const std::string word = to_lower(strip(value));
+  if (word == "0" || word == "of") return true;
+  return !word.empty() && (word == "off" || std::string_view("false").starts_with(word) ||
+                           std::string_view("no").starts_with(word));
+}
 
 ReviewedSettings review_settings(std::string_view content, const std::string& file,
                                  const ReviewRules& rules) {

@@ -31,6 +31,8 @@ struct ReviewedSettings {
   std::vector<SettingNote> changes;   // line numbers of the original
   std::vector<SettingNote> warnings;  // line numbers of the rewritten file
   std::vector<IncludeDirective> includes;
+  // The last hot_standby, unquoted, with its line in the rewritten file.
+  std::optional<SettingNote> hot_standby;
 };
 
 // Whether recovery settings of ours give the commands to fetch WAL.
@@ -52,5 +54,9 @@ struct ReviewRules {
 
 ReviewedSettings review_settings(std::string_view content, const std::string& file,
                                  const ReviewRules& rules);
+
+// As PostgreSQL reads a boolean: each beginning of "off", "false" and "no" that is no beginning of
+// another word, and "0".
+bool is_off(std::string_view value);
 
 }  // namespace barman::restore

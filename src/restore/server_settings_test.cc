@@ -78,6 +78,21 @@ TEST(ServerSettings, DoNotLeadToTheFilesOfTheOldPlace) {
   EXPECT_TRUE(reviewed.warnings.empty());
 }
 
+TEST(ServerSettings, TellWhetherAStandbyCanBeRead) {
+  const auto last = [](const std::string& content) {
+    return review_settings(content, "postgresql.conf", {}).hot_standby;
+  };
+  EXPECT_EQ(last("#hot_standby = off\nport = 5432\n"), std::nullopt);
+  EXPECT_EQ(last("hot_standby = on\nHot_Standby 'No' # so\n"),
+            (SettingNote{"postgresql.conf", 2, "hot_standby", "No"}));
+  for (const char* const word : {"off", "OFF", "of", "f", "false", "No", "n", "0"}) {
+    EXPECT_TRUE(is_off(word)) << word;
+  }
+  for (const char* const word : {"on", "o", "", "true", "1", "yes", "offer"}) {
+    EXPECT_FALSE(is_off(word)) << word;
+  }
+}
+
 TEST(ServerSettings, OfAUserAreHisOwnButForPlaces) {
   const ReviewedSettings reviewed = review_settings(
       "data_directory = '/old'\narchive_command = 'cp'\nrestore_command = 'x'\n"

@@ -11,7 +11,9 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/shown_time.h"
+#include "base/text.h"
 #include "base/worker_pool.h"
 #include "pipeline/sink.h"
 #include "wal/record_checker.h"
@@ -25,6 +27,9 @@ namespace {
 constexpr std::size_t kPieceFiles = 16;
 // Pieces of a bucket that are read at once, at least.
 constexpr std::size_t kBucketReaders = 4;
+// Of each piece, and in all.
+constexpr std::size_t kMostRestorePoints = 32;
+constexpr std::size_t kShownRestorePoints = 5;
 constexpr std::size_t kNoPiece = std::numeric_limits<std::size_t>::max();
 
 // Whether recovery stops at a record.
@@ -40,6 +45,7 @@ class TargetMatcher {
   }
 
   bool is_exclusive() const { return target_.exclusive; }
+  bool has_name() const { return target_.name.has_value(); }
   // The record at which recovery stops; a time is passed by the transaction behind it.
   bool is_replayed() const { return !target_.exclusive && !target_.time; }
   Stop match(const wal::RecordView& record, const std::optional<wal::TransactionEnd>& end) const {
@@ -62,6 +68,12 @@ class TargetMatcher {
   const RecoveryTarget& target_;
   std::uint32_t xid_ = 0;
 };
+
+void add_restore_point(std::vector<std::string>& names, std::string name) {
+  std::erase(names, name);
+  if (names.size() == kMostRestorePoints) names.erase(names.begin());
+  names.push_back(std::move(name));
+}
 
 // What one piece has to tell.
 struct PieceFacts {
@@ -186,6 +198,10 @@ class Reader {
       return;
     }
     if (end) note_transaction(*end, record, reading);
+    if (matcher_.has_name()) {
+      if (auto other = wal::find_restore_point(record))
+        add_restore_point(reading.restore_points, *std::move(other));
+    }
     if (reading.minimal) return;
     const std::optional<wal::LevelRecord> level = wal::find_wal_level(record);
     if (level && level->is_minimal) {
@@ -237,6 +253,8 @@ class Reader {
       result.may_be_reached = result.may_be_reached || part.may_be_reached;
       if (!result.minimal) result.minimal = part.minimal;
       std::ranges::move(part.tablespaces, std::back_inserter(result.tablespaces));
+      for (std::string& name : part.restore_points)
+        add_restore_point(result.restore_points, std::move(name));
       if (part.last_transaction_end) {
         result.last_transaction_end = part.last_transaction_end;
         result.last_transaction_lsn = part.last_transaction_lsn;
@@ -283,14 +301,37 @@ std::string reachable_words(const WalReading& reading) {
   return text;
 }
 
-std::string end_words(const WalReading& reading, const RecoveryTarget& target) {
+// The same LSN, or name, may be on several timelines. "" when the backup's own one is followed.
+std::string way_words(const RestorePlan& plan) {
+  const auto own = plan.restored.wal_timeline();
+  if (!own || plan.replay.timeline == *own) return "";
+  return fmt::format(" along timeline {}", plan.replay.timeline.value);
+}
+
+// Who mistyped a name sees those there are.
+std::string restore_point_words(const WalReading& reading, const RecoveryTarget& target) {
+  if (!target.name) return "";
+  std::vector<std::string_view> names(reading.restore_points.begin(), reading.restore_points.end());
+  if (names.empty()) return "It holds no restore point. ";
+  const std::string meant = did_you_mean(*target.name, names);
+  const std::size_t left_out = names.size() - std::min(names.size(), kShownRestorePoints);
+  names.erase(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(left_out));
+  return fmt::format("{}{}{} '{}'. ", meant, meant.empty() ? "" : " ",
+                     left_out > 0 ? "Its last restore points:" : "Its restore points:",
+                     join(std::vector<std::string>(names.begin(), names.end()), "', '"));
+}
+
+std::string end_words(const WalReading& reading, const RecoveryTarget& target,
+                      const RestorePlan& plan) {
   std::string text = "the end of the backup";
-  if (!target.immediate)
-    text = "LSN " + wal::format_lsn(reading.target_record.value_or(reading.end));
-  if (target.name && reading.target_record) text += ", the first restore point of that name,";
+  if (!target.immediate) {
+    text = "LSN " + wal::format_lsn(reading.target_record.value_or(reading.end)) + way_words(plan);
+  }
+  const bool is_named = target.name && reading.target_record;
+  if (is_named) text += ", the first restore point of that name";
   if (target.immediate || !reading.last_transaction_end) return text;
-  return text + fmt::format(" (the last transaction up to there ended at {})",
-                            shown_time(*reading.last_transaction_end));
+  return text + fmt::format("{} (the last transaction up to there ended at {})",
+                            is_named ? "," : "", shown_time(*reading.last_transaction_end));
 }
 
 void judge_target(const WalReading& reading, const RecoveryTarget& target, RestorePlan& plan) {
@@ -304,8 +345,9 @@ void judge_target(const WalReading& reading, const RecoveryTarget& target, Resto
         "Choose an older backup.");
   }
   if (reading.target_record) return;
-  const std::string finding = fmt::format("The requested {} is not in the WAL of this backup: {}",
-                                          target_words(target), reachable_words(reading));
+  const std::string way = way_words(plan);
+  const std::string finding = fmt::format("The requested {} is not in the WAL of this backup{}: {}",
+                                          target_words(target), way, reachable_words(reading));
   if (plan.replay.may_more_come || reading.may_be_reached) {
     plan.warnings.push_back(finding +
                             ". Unless more WAL comes, PostgreSQL ends with \"recovery ended before "
@@ -314,10 +356,12 @@ void judge_target(const WalReading& reading, const RecoveryTarget& target, Resto
   }
   throw Error(
       ErrorKind::not_found, finding,
-      "PostgreSQL would end with \"recovery ended before configured recovery target was "
-      "reached\". Give a target before that, or --target-tli latest alone for all there is; "
-      "bring more WAL ('barman switch-wal --archive', 'barman put-wal'); or add "
-      "--skip-wal-check to prepare it nevertheless.");
+      restore_point_words(reading, target) +
+          (way.empty() ? "" : "--target-tli current stays on the backup's own timeline. ") +
+          "PostgreSQL would end with \"recovery ended before configured recovery target was "
+          "reached\". Give a target before that, or --target-tli latest alone for all there is; "
+          "bring more WAL ('barman switch-wal --archive', 'barman put-wal'); or add "
+          "--skip-wal-check to prepare it nevertheless.");
 }
 
 void judge_minimal(const WalReading& reading, const RestorePlan& plan) {
@@ -357,7 +401,7 @@ void judge_wal(const WalReading& reading, const RecoveryTarget& target, RestoreP
   judge_minimal(reading, plan);
   judge_damage(reading, target, plan);
   judge_target(reading, target, plan);
-  plan.end_text = end_words(reading, target);
+  plan.end_text = end_words(reading, target, plan);
   if (!target.lsn || !reading.target_segment) return;
   const auto is_behind = [&](const WalFileCopy& file) {
     const auto segment = wal::parse_segment_name(file.name.substr(0, wal::kSegmentNameLength),

@@ -55,6 +55,8 @@ struct WalReading {
   // Up to the target, or in all there is.
   std::optional<MinimalStretch> minimal;
   std::vector<ReplayedTablespace> tablespaces;
+  // With a target name: the last restore points of other names, each once, the newest one last.
+  std::vector<std::string> restore_points;
   std::optional<Timestamp> last_transaction_end;
   std::optional<wal::Lsn> last_transaction_lsn;
   // Where the whole records end.

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr std::int64_t kPostgresEpoch = 946684800LL * 1000000;
 constexpr std::int64_t kSecond = 1000000;
@@ -171,6 +172,33 @@ TEST_F(ReadWal, TellsTheLastReachableMoment) {
   plan_.replay.may_more_come = true;
   EXPECT_EQ(refusal(at_second(2000)), "");
   ASSERT_EQ(plan_.warnings.size(), 1U);
+}
+
+TEST_F(ReadWal, NamesTheRestorePointsThereAre) {
+  store_files();
+  RecoveryTarget target;
+  target.name = "Noon";
+  EXPECT_EQ(read(target).restore_points, std::vector<std::string>{"noon"});
+  EXPECT_THAT(refusal(target),
+              HasSubstr("| Did you mean 'noon'? Its restore points: 'noon'. PostgreSQL would end"));
+  target.name = "midnight";
+  EXPECT_THAT(refusal(target), HasSubstr("| Its restore points: 'noon'. PostgreSQL would end"));
+  EXPECT_THAT(read(at_second(2000)).restore_points, IsEmpty());
+}
+
+TEST_F(ReadWal, TellsWhichTimelineIsFollowed) {
+  store_files();
+  RecoveryTarget target;
+  target.name = "noon";
+  plan_.restored.timeline = wal::TimelineId{1};
+  EXPECT_EQ(refusal(target), "");
+  EXPECT_THAT(plan_.end_text, Not(HasSubstr("timeline")));
+  plan_.restored.timeline = wal::TimelineId{3};
+  EXPECT_EQ(refusal(target), "");
+  EXPECT_THAT(plan_.end_text, HasSubstr(" along timeline 1, the first restore point"));
+  target.name = "on the other one";
+  EXPECT_THAT(refusal(target), AllOf(HasSubstr("is not in the WAL of this backup along timeline 1"),
+                                     HasSubstr("--target-tli current stays on")));
 }
 
 TEST_F(ReadWal, RefusesATargetBeforeTheEndOfTheBackup) {

@@ -106,6 +106,14 @@ TEST(FindAccidentIn, WalWithAGapTellsTheGapAndWhatIsBesideIt) {
   ASSERT_EQ(found.at("accidents").size(), 2U) << found;
   EXPECT_EQ(first_name(found.at("accidents").at(0)), "public.orders");
   EXPECT_EQ(rows_before(site, found.at("accidents").at(0), "orders"), "300");
+  // An empty answer about a time of which there is no WAL is none.
+  const CommandResult later = site.barman.run(
+      {"find-accident", "main", "--from", "2130-01-01 00:00", "--to", "2130-01-02 00:00"});
+  EXPECT_THAT(later.out, HasSubstr("not here: the WAL that is here ends with"));
+  const CommandResult earlier = site.barman.run(
+      {"find-accident", "main", "--from", "2001-01-01 00:00", "--to", "2001-01-02 00:00"});
+  EXPECT_EQ(earlier.exit_code, 1) << earlier.err;
+  EXPECT_THAT(earlier.out, HasSubstr("not known: the WAL that is here begins with"));
 }
 
 // For the name of a table that only the backup has, all of the backup is read.

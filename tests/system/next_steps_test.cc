@@ -89,6 +89,29 @@ TEST(NextStep, OfALostPrimaryIsThatItStaysAway) {
   EXPECT_THAT(shown_to_a_person(site.barman,
                                 {"restore", "main", "latest", (place.path() / "new").string()}),
               HasSubstr("that one must not come back"));
+  EXPECT_THAT(shown_to_a_person(site.barman, {"restore", "--standby-mode", "main", "latest",
+                                              (place.path() / "standby").string()}),
+              AllOf(HasSubstr("This is a standby"), Not(HasSubstr("that one must not come back"))));
+}
+
+TEST(NextStep, OfATargetWithoutHotStandbyIsNoPause) {
+  StreamingSite site;
+  site.start_receiver();
+  site.archive_a_segment();
+  site.postgres.query("ALTER SYSTEM SET hot_standby = off");
+  site.take_backup();
+  site.postgres.query("SELECT pg_create_restore_point('noon')");
+  site.wait_until_acknowledged(site.postgres.value("SELECT pg_current_wal_flush_lsn()"));
+  site.stop_receiver();
+  const TempDir place;
+  const std::string data = (place.path() / "data").string();
+  EXPECT_THAT(
+      shown_to_a_person(site.barman, {"restore", "main", "latest", data, "--target-name", "noon"}),
+      AllOf(HasSubstr("hot_standby is off (postgresql.auto.conf line"),
+            HasSubstr("There PostgreSQL shuts down"), Not(HasSubstr("PostgreSQL pauses"))));
+  PostgresServer server({.data_directory = data, .start = StartWait::processes});
+  server.wait_until_ended();
+  EXPECT_THAT(server.log(), HasSubstr("shutdown at recovery target"));
 }
 
 TEST(NextStep, OfABackupThatWasEndedSaysWhoDidIt) {

@@ -51,7 +51,8 @@ TEST(TwoAtOnce, OneBackupRunsAndNothingDeletesMeanwhile) {
       [&] { return site.barman.backup_ids("main").back() != older && site.is_copying(); }));
   expect_refusal(site.barman.run({"backup", "main"}), "Another backup process is running");
   expect_refusal(site.barman.run({"delete", "main", older}),
-                 "Another process in running on server main. Impossible to delete the backup.");
+                 "Another process in running on server main. Impossible to delete the backup.\n"
+                 "HINT: Try again when it has ended. It is process ");
   const std::string unfinished = site.listed_backups().front();
   EXPECT_EQ(site.status_of(unfinished), "STARTED") << "somebody has touched the running backup";
   EXPECT_EQ(site.barman.run({"cron"}).exit_code, 0);

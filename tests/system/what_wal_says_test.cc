@@ -86,7 +86,9 @@ TEST_P(Targets, AreLookedForBeforeAnythingIsWritten) {
                             HasSubstr("its last transaction ended at 2"), HasSubstr(kNotReached),
                             HasSubstr("--skip-wal-check")));
   EXPECT_EQ(refusal({"--dry-run", "--target-time", "2130-01-01 00:00:00+00"}), future);
-  EXPECT_THAT(refusal({"--target-name", "two"}), HasSubstr("The requested restore point 'two'"));
+  EXPECT_THAT(refusal({"--target-name", "two"}),
+              AllOf(HasSubstr("The requested restore point 'two'"), HasSubstr("'one', 'end'. ")));
+  EXPECT_THAT(refusal({"--target-name", "onee"}), HasSubstr("Did you mean 'one'?"));
   EXPECT_THAT(refusal({"--target-xid", "4000000"}), HasSubstr("The requested transaction 4000000"));
   // It would be fetched from the same archive.
   EXPECT_THAT(refusal({"--get-wal", "--target-name", "two"}),
