@@ -19,9 +19,10 @@ void require_complete(const server::Server& server, const catalogue::BackupInfo&
               fmt::format("Cannot generate the manifest of backup '{}' of server '{}': its status "
                           "is {}",
                           backup.id.value, server.name(), catalogue::status_text(backup.status)),
-              is_failed ? fmt::format("Its files are not complete. Take a new one: barman backup {}",
-                                      server.name())
-                        : "Only a complete backup gets one: run this again when it is done.");
+              is_failed
+                  ? fmt::format("Its files are not complete. Take a new one: barman backup {}",
+                                server.name())
+                  : "Only a complete backup gets one: run this again when it is done.");
 }
 
 }  // namespace

@@ -40,8 +40,8 @@ struct LowLevelStop {
 enum class ArchiveWaiter { server, caller };
 LowLevelStop stop_low_level_backup(Connection& connection, ArchiveWaiter waiter,
                                    LowLevelForm form = LowLevelForm::concurrent);
-// The label with which the exclusive backup that runs was started; "" when none runs. Superusers may
-// read it, and who was granted pg_read_file().
+// The label with which the exclusive backup that runs was started; "" when none runs. Superusers
+// may read it, and who was granted pg_read_file().
 std::string query_exclusive_label(Connection& connection);
 // Ends an exclusive backup that has failed; waits for no WAL.
 void abort_exclusive_backup(Connection& connection);

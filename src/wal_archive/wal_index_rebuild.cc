@@ -156,11 +156,12 @@ class Rebuilder {
     Lines lines;
     if (entry.kind == EntryKind::file && is_segment_directory(entry.name)) {
       // The WAL that was below that name may lie elsewhere: its lines are all that is left of it.
-      throw Error(ErrorKind::conflict,
-                  fmt::format("\"{}\" is a file in the place of a directory of WAL; the index stays "
-                              "as it is",
-                              (wals_ / entry.name).string()),
-                  "Look at who has put it there, and move it away; then run this again.");
+      throw Error(
+          ErrorKind::conflict,
+          fmt::format("\"{}\" is a file in the place of a directory of WAL; the index stays "
+                      "as it is",
+                      (wals_ / entry.name).string()),
+          "Look at who has put it there, and move it away; then run this again.");
     }
     if (is_segment_directory(entry.name)) {
       for (const std::string& file : list_directory(wals_ / entry.name)) {
