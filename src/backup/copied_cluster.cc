@@ -107,6 +107,14 @@ std::string require_data_directory_name(postgres::Connection& connection) {
   return *data;
 }
 
+namespace {
+
+std::string label_of(const server::Server& server, const catalogue::BackupId& id) {
+  return fmt::format("Barman backup {} {}", server.name(), id.value);
+}
+
+}  // namespace
+
 CopiedCluster::~CopiedCluster() {
   if (!is_running_exclusively_) return;
   try {
@@ -142,14 +150,36 @@ catalogue::Identity CopiedCluster::require_possible(postgres::Connection& connec
           .version = version};
 }
 
+// An exclusive backup of ours whose process was killed goes on in the server, and lets no other
+// begin. Of anybody else's backup PostgreSQL tells.
+void CopiedCluster::end_abandoned(const BackupJob& job, postgres::Connection& connection) const {
+  std::string label;
+  try {
+    label = postgres::query_exclusive_label(connection);
+  } catch (const postgres::SqlError& error) {  // Not everybody may read it.
+    log::debug(log::kBackupComponent, "{}", error.describe());
+    return;
+  }
+  const auto id = catalogue::parse_backup_id(std::string_view(label).substr(label.rfind(' ') + 1));
+  if (!id || label != label_of(server_, *id)) return;
+  const auto known = server_.catalogue().find_backup(*id);
+  if (!known || known->status != catalogue::BackupStatus::failed) return;
+  postgres::abort_exclusive_backup(connection);
+  job.messages.warning(
+      fmt::format("Backup {} of server {}, which has failed, still went on in PostgreSQL: it has "
+                  "been ended there",
+                  id->value, server_.name()));
+}
+
 void CopiedCluster::begin(BackupJob& job, const RequirePlace& require_place) {
   job.action = "issuing start backup command";
   postgres::Connection connection = server_.connect();
   // The session itself: conninfo may name several hosts.
   require_place(connection);
+  if (is_exclusive()) end_abandoned(job, connection);
   log::info(log::kBackupComponent, "waiting for the checkpoint at the start of the backup");
   const postgres::LowLevelStart start = postgres::start_low_level_backup(
-      connection, fmt::format("Barman backup {} {}", server_.name(), job.info.id.value),
+      connection, label_of(server_, job.info.id),
       request_.checkpoint == replication::CheckpointMode::fast ? postgres::StartCheckpoint::fast
                                                                : postgres::StartCheckpoint::spread,
       is_exclusive() ? postgres::LowLevelForm::exclusive : postgres::LowLevelForm::concurrent);

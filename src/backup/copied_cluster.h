@@ -103,6 +103,7 @@ class CopiedCluster {
   std::optional<HeldSession> session_;
   bool is_running_exclusively_ = false;
 
+  void end_abandoned(const BackupJob& job, postgres::Connection& connection) const;
   void stop(BackupJob& job, postgres::Connection& connection);
   std::string stop_on_server(BackupJob& job, postgres::Connection& connection,
                              const std::string& exclusive_label);

@@ -218,8 +218,8 @@ class RestoreCall {
 
   bool take(const fs::path& destination) const {
     try {
-      if (const auto reason = spool_->take_reason()) {
-        log::warning(log::kServerComponent, "fetching files in advance has ended: {}", *reason);
+      if (const auto warning = spool_->take_warning()) {
+        log::warning(log::kServerComponent, "{}", *warning);
       }
       spool_->prune(name_);
       return spool_->take(name_, destination);

@@ -192,12 +192,12 @@ void Spool::keep_reason_of(const std::function<void()>& work) const {
   }
 }
 
-std::optional<std::string> Spool::take_reason() const {
+std::optional<std::string> Spool::take_warning() const {
   const fs::path path = directory_ / kReasonName;
   const std::optional<std::string> text = find_and_read_file(path);
   if (!text) return std::nullopt;
   ::unlink(path.c_str());
-  return std::string(strip(*text));
+  return fmt::format("fetching files in advance has ended: {}", strip(*text));
 }
 
 }  // namespace barman::client

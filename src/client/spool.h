@@ -61,8 +61,8 @@ class Spool {
   void keep_reason(const std::string& text) const;
   // Keeps what `work` throws, and lets it pass.
   void keep_reason_of(const std::function<void()>& work) const;
-  // "<text> (at <time>)", once.
-  std::optional<std::string> take_reason() const;
+  // The sentence that tells it, "… <text> (at <time>)", once.
+  std::optional<std::string> take_warning() const;
 
  private:
   std::filesystem::path directory_;

@@ -72,8 +72,10 @@ TEST_F(SpoolTest, WhyTheBackgroundHasEndedIsToldOnce) {
   const Spool spool(root_.path(), barman_);
   const auto fail = [] { throw Error(ErrorKind::connection, "no store", "Start it."); };
   EXPECT_THROW(spool.keep_reason_of(fail), Error);
-  EXPECT_THAT(spool.take_reason().value_or(""), testing::HasSubstr("no store"));
-  EXPECT_EQ(spool.take_reason(), std::nullopt);
+  EXPECT_THAT(spool.take_warning().value_or(""),
+              testing::AllOf(testing::StartsWith("fetching files in advance has ended: "),
+                             testing::HasSubstr("no store")));
+  EXPECT_EQ(spool.take_warning(), std::nullopt);
 }
 
 TEST_F(SpoolTest, WhatIsNoWalAnyMoreIsNotTaken) {

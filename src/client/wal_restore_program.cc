@@ -261,8 +261,8 @@ int restore_with_spool(const RestoreWalRequest& request, WalDestination& destina
   bool is_taken = false;
   try_spool([&] {
     spool.emplace(request.spool_directory, request.barman);
-    if (const auto reason = spool->take_reason()) {
-      tell("WARNING: fetching files in advance has ended: " + *reason);
+    if (const auto warning = spool->take_warning()) {
+      tell("WARNING: " + *warning);
     }
     spool->prune(request.wal.wal_name);
     is_taken = take_from_spool(*spool, request);

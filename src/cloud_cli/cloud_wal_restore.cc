@@ -66,8 +66,8 @@ std::optional<client::Spool> find_spool(const ParsedArguments& arguments) {
 bool take_from_spool(const client::Spool& spool, const std::string& name,
                      const fs::path& destination) {
   try {
-    if (const auto reason = spool.take_reason()) {
-      log::warning(kWalRestoreComponent, "fetching files in advance has ended: {}", *reason);
+    if (const auto warning = spool.take_warning()) {
+      log::warning(kWalRestoreComponent, "{}", *warning);
     }
     spool.prune(name);
     return spool.take(name, destination);

@@ -77,6 +77,16 @@ OptionValue without_secret(const Option& option, OptionValue value) {
   return value;
 }
 
+// What both forms show of any other value.
+OptionValue shown_value(const Option& option, const OptionData& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (text != nullptr && option.type == OptionType::level) {
+    if (const auto number = parse_integer(*text)) return {*number};
+  }
+  if (text != nullptr && option.name == "encryption" && *text == "none") return {nullptr};
+  return without_secret(option, std::visit(Renderer{}, value));
+}
+
 // A function of its own: g++ 12 at -O2 takes the variant's unused members for uninitialised data
 // when it is built in the argument list.
 [[gnu::noinline]] OptionValue boolean_value(bool value) { return OptionValue{value}; }
@@ -91,13 +101,13 @@ OptionValue native_value(const Option& option, const OptionData& value) {
   if (option.name == "last_backup_maximum_age")
     return text_value(interval != nullptr ? interval->human_text() : "None");
   if (interval != nullptr) return text_value(interval->clock_text());
-  return without_secret(option, std::visit(Renderer{}, value));
+  return shown_value(option, value);
 }
 
 OptionValue exported_value(const Option& option, const OptionData& value) {
   const auto* words = std::get_if<std::vector<std::string>>(&value);
   if (option.type == OptionType::word_set && words != nullptr) return text_value(join(*words, ","));
-  return without_secret(option, std::visit(Renderer{}, value));
+  return shown_value(option, value);
 }
 
 ShownOptions list_native_options(const ServerConfig& config) {

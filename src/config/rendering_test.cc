@@ -60,10 +60,19 @@ TEST(Rendering, ShowsNoSecretAndNoMistypedOne) {
   EXPECT_EQ(python_text(find(shown, "conninfo")), "host=pg pasword=*REDACTED*");
   EXPECT_EQ(python_text(find(shown, "wal_conninfo")), "host=pg");
   EXPECT_EQ(python_text(find(shown, "encryption_passphrase_command")), "*REDACTED*");
-  EXPECT_EQ(python_text(find(shown, "encryption")), "none");
+  EXPECT_EQ(find(shown, "encryption"), OptionValue{nullptr}) << "as Barman shows it";
   const ShownOptions unset = list_native_options(resolve(""));
   EXPECT_EQ(find(unset, "encryption_passphrase_command"), OptionValue{nullptr});
   EXPECT_EQ(find(unset, "encryption"), OptionValue{nullptr});
+}
+
+TEST(Rendering, ALevelThatIsANumberIsShownAsOne) {
+  const auto level = [](const std::string& written) {
+    return find(list_native_options(resolve("compression_level = " + written + "\n")),
+                "compression_level");
+  };
+  EXPECT_EQ(level("-5"), OptionValue{std::int64_t{-5}});
+  EXPECT_EQ(level("HIGH"), OptionValue{std::string("high")});
 }
 
 TEST(Rendering, AnUnsetBackupAgeIsTheTextNone) {

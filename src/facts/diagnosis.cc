@@ -165,6 +165,8 @@ std::map<std::string, std::vector<DiagnosedOption>> diagnose_models(
               : masked_option(option.name, config::exported_value(option, value->second)));
     }
     add("cluster", {model.cluster});
+    // Of servers only, and in Barman's list of both.
+    add("disabled", {nullptr});
     add("model", {true});
   }
   return models;

@@ -60,6 +60,7 @@ TEST_F(DiagnosisTest, OptionsComeWithTheFileThatDefinesThem) {
   EXPECT_EQ(timeout.source, file.string());
   EXPECT_EQ(find_option(models.at("fast"), "conninfo").value, OptionValue{nullptr});
   EXPECT_EQ(find_option(models.at("fast"), "cluster").value, OptionValue{std::string("main")});
+  EXPECT_EQ(find_option(models.at("fast"), "disabled").key, "disabled") << "as Barman has it";
 }
 
 TEST_F(DiagnosisTest, TellsBackupsAndTheLastWalOfEachTimeline) {

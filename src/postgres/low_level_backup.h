@@ -40,6 +40,9 @@ struct LowLevelStop {
 enum class ArchiveWaiter { server, caller };
 LowLevelStop stop_low_level_backup(Connection& connection, ArchiveWaiter waiter,
                                    LowLevelForm form = LowLevelForm::concurrent);
+// The label with which the exclusive backup that runs was started; "" when none runs. Superusers
+// may read it, and who was granted pg_read_file().
+std::string query_exclusive_label(Connection& connection);
 // Ends an exclusive backup that has failed; waits for no WAL.
 void abort_exclusive_backup(Connection& connection);
 // For a session that is only held: waits at most so long for the server to end it. Throws

@@ -429,6 +429,14 @@ LowLevelStop stop_low_level_backup(Connection& connection, ArchiveWaiter waiter,
           .backup_label = row.text(1)};
 }
 
+std::string query_exclusive_label(Connection& connection) {
+  const ResultHandle result =
+      execute(connection,
+              "SELECT coalesce(substring(pg_read_file('backup_label', 0, 65536, true) FROM"
+              " 'LABEL: ([^\n]*)'), '') WHERE pg_is_in_backup()");
+  return PQntuples(result.get()) == 0 ? "" : Row(result.get(), 0).text(0);
+}
+
 void abort_exclusive_backup(Connection& connection) {
   execute(connection, "SELECT pg_stop_backup(true, false)");
 }

@@ -150,7 +150,9 @@ void add_archive(const server::Server& server, SurveyFacts& facts) {
   facts.wal_count = archive.file_count;
   facts.wal_size_bytes = archive.size_bytes;
   for (wal_archive::ArchiveDamage& damage : archive.damage) {
-    facts.wal_damage.push_back({.object = std::move(damage.object),
+    using Severity = Finding::Severity;
+    facts.wal_damage.push_back({.severity = damage.is_harmless ? Severity::notice : Severity::error,
+                                .object = std::move(damage.object),
                                 .reason = std::move(damage.reason),
                                 .next_step = std::move(damage.next_step)});
   }

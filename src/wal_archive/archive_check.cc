@@ -38,14 +38,16 @@ enum class Trouble {
   segment_size,
   empty,
   duplicate_line,
+  differing_lines,
   strange_file,
   history,
 };
-constexpr std::size_t kTroubleCount = 8;
+constexpr std::size_t kTroubleCount = 9;
 
 struct TroubleText {
   std::string_view reason;
   std::string_view next_step;
+  bool is_harmless = false;
 };
 
 // {} in the next step is the name of the server.
@@ -58,7 +60,10 @@ constexpr std::array<TroubleText, kTroubleCount> kTexts = {{
     {"its size is not that of a segment",
      "Replace it by PostgreSQL's copy, or take a new backup of server {}."},
     {"it is empty", "Replace it by PostgreSQL's copy, or take a new backup of server {}."},
-    {"the index has more than one line for it", "Run \"barman rebuild-xlogdb {}\"."},
+    // What Barman writes when it ends between a file and its line, and archives the file again.
+    {"the index has more than one line for it, which say the same",
+     "Run \"barman rebuild-xlogdb {}\": it keeps one.", true},
+    {"the index has lines for it that differ", "Run \"barman rebuild-xlogdb {}\"."},
     {"it is no file of the WAL archive", "Move it out of the WAL archive of server {}."},
     {"it cannot be read as a timeline history", "Replace it by PostgreSQL's copy ({})."},
 }};
@@ -138,8 +143,9 @@ IndexLines read_index(const fs::path& path, Part& part) {
       Item item = item_of(line.name, line.size_bytes);
       item.is_plain = line.compression.empty() && line.encryption.empty();
       lines.segments.push_back(item);
-    } else {
-      lines.others[parsed->name] = line.size_bytes;
+    } else if (!lines.others.emplace(parsed->name, line.size_bytes).second) {
+      const bool is_same = lines.others[parsed->name] == line.size_bytes;
+      part.add(is_same ? Trouble::duplicate_line : Trouble::differing_lines, parsed->name);
     }
     return Visit::proceed;
   });
@@ -149,7 +155,9 @@ IndexLines read_index(const fs::path& path, Part& part) {
   const auto same = [](const Item& a, const Item& b) { return !(a < b) && !(b < a); };
   for (auto at = lines.segments.begin();
        (at = std::adjacent_find(at, lines.segments.end(), same)) != lines.segments.end(); ++at) {
-    part.add(Trouble::duplicate_line, name_of(*at));
+    const Item& next = *std::next(at);
+    const bool is_same = at->size_bytes == next.size_bytes && at->is_plain == next.is_plain;
+    part.add(is_same ? Trouble::duplicate_line : Trouble::differing_lines, name_of(*at));
   }
   lines.segments.erase(std::unique(lines.segments.begin(), lines.segments.end(), same),
                        lines.segments.end());
@@ -387,9 +395,11 @@ void read_history(const WalArchive& archive, const Found& file, const wal::WalFi
     if (error.kind() == ErrorKind::interrupted) throw;
     result.unread_histories.insert(parsed.timeline);
     if (error.kind() == ErrorKind::corrupt) return part.add(Trouble::history, file.name);
-    result.damage.push_back(
-        {"WAL file " + file.name, error.describe(),
-         error.hint().empty() ? "Look at the file and its permissions." : error.hint()});
+    result.damage.push_back({.object = "WAL file " + file.name,
+                             .reason = error.describe(),
+                             .next_step = error.hint().empty()
+                                              ? "Look at the file and its permissions."
+                                              : error.hint()});
   }
 }
 
@@ -455,15 +465,17 @@ void add_lines_without_file(const WalArchive& archive, const IndexLines& index,
 
 void tell_damage(const Part& part, const std::string& server_name, ArchiveCheck& result) {
   for (std::size_t i = 0; i < kTroubleCount; ++i) {
-    const std::string next = fmt::format(fmt::runtime(kTexts.at(i).next_step), server_name);
-    for (const std::string& name : part.names.at(i)) {
-      result.damage.push_back({"WAL file " + name, std::string(kTexts.at(i).reason), next});
-    }
+    const TroubleText& text = kTexts.at(i);
+    const std::string next = fmt::format(fmt::runtime(text.next_step), server_name);
+    const auto tell = [&](std::string object) {
+      result.damage.push_back({.object = std::move(object),
+                               .reason = std::string(text.reason),
+                               .next_step = next,
+                               .is_harmless = text.is_harmless});
+    };
+    for (const std::string& name : part.names.at(i)) tell("WAL file " + name);
     const std::uint64_t more = part.counts.at(i) - part.names.at(i).size();
-    if (more > 0) {
-      result.damage.push_back(
-          {fmt::format("{} more WAL files", more), std::string(kTexts.at(i).reason), next});
-    }
+    if (more > 0) tell(fmt::format("{} more WAL files", more));
   }
 }
 
@@ -481,9 +493,11 @@ ArchiveCheck WalArchive::check(wal::SegmentSize segment_size, const Interrupt& i
     is_index_readable = false;
     const bool can_be_rebuilt = error.kind() == ErrorKind::corrupt || error.hint().empty();
     result.damage.push_back(
-        {"WAL index", error.describe(),
-         can_be_rebuilt ? fmt::format("Run \"barman rebuild-xlogdb {}\".", locations_.server_name)
-                        : error.hint()});
+        {.object = "WAL index",
+         .reason = error.describe(),
+         .next_step = can_be_rebuilt
+                          ? fmt::format("Run \"barman rebuild-xlogdb {}\".", locations_.server_name)
+                          : error.hint()});
   }
   const auto describe = [this](const std::string& key) {
     return is_local() ? (locations_.wals_directory / key).string() : storage_->describe(key);
@@ -495,6 +509,12 @@ ArchiveCheck WalArchive::check(wal::SegmentSize segment_size, const Interrupt& i
   read_histories(*this, contents.top, index, total, result);
   for (const std::string& name : contents.strange) {
     total.add(Trouble::strange_file, describe(name));
+  }
+  // In a bucket it is in nobody's way.
+  for (const Found& file : contents.top) {
+    if (is_local() && is_hash_directory(file.name)) {
+      total.add(Trouble::strange_file, describe(file.name));
+    }
   }
   for (std::size_t i = 0; i < contents.directories.size(); ++i) {
     const auto timeline =

@@ -24,11 +24,13 @@ struct SegmentRun {
   bool ends_recovery = false;
 };
 
-// Something is missing or damaged.
+// Something is missing or damaged, or not as it should be.
 struct ArchiveDamage {
   std::string object;  // "WAL file 0000…"
   std::string reason;
   std::string next_step;
+  // All is there and can be restored.
+  bool is_harmless = false;
 };
 
 struct ArchiveCheck {

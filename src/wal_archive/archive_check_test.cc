@@ -114,7 +114,7 @@ TEST_P(ArchiveCheckTest, ComparesFilesWithLines) {
   put(segment(6), 0);
   index(segment(6), 0);
   put_indexed(7);
-  index(segment(7));
+  index(segment(7), 100, "gzip");
   index("000000020000000000000001");
   EXPECT_THAT(damage(),
               ElementsAre(HasSubstr(segment(1) + ": it has no line"),
@@ -124,7 +124,28 @@ TEST_P(ArchiveCheckTest, ComparesFilesWithLines) {
                           HasSubstr(segment(3) + ": its size is not that of a segment"),
                           HasSubstr(segment(4) + ": its size is not that of a segment"),
                           HasSubstr(segment(6) + ": it is empty"),
-                          HasSubstr(segment(7) + ": the index has more than one line")));
+                          HasSubstr(segment(7) + ": the index has lines for it that differ")));
+}
+
+TEST_P(ArchiveCheckTest, TellsAFileInThePlaceOfADirectory) {
+  put_file(locations_.wals_directory / "0000000100000000", "x");
+  const std::vector<std::string> told = damage();
+  if (GetParam() != StorageKind::local) return;
+  EXPECT_THAT(told, ElementsAre(HasSubstr("/0000000100000000: it is no file of the WAL archive")));
+}
+
+TEST_P(ArchiveCheckTest, ALineThatIsThereTwiceIsHarmless) {
+  for (const std::string& name : {segment(1), segment(1) + ".00000028.backup"}) {
+    put(name);
+    index(name);
+    index(name);
+  }
+  EXPECT_EQ(damage().size(), 2U);
+  for (const ArchiveDamage& each : check_.damage) {
+    EXPECT_TRUE(each.is_harmless) << each.object;
+    EXPECT_THAT(each.reason, HasSubstr("more than one line"));
+    EXPECT_THAT(each.next_step, HasSubstr("rebuild-xlogdb"));
+  }
 }
 
 // Nobody gets through it.

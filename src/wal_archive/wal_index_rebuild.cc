@@ -7,8 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "base/directory.h"
 #include "base/durable.h"
+#include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/log_components.h"
@@ -151,7 +154,16 @@ class Rebuilder {
   // A directory of segments, or one file.
   Lines inspect(const DirectoryEntry& entry) const {
     Lines lines;
-    if (entry.kind != EntryKind::file && is_segment_directory(entry.name)) {
+    if (entry.kind == EntryKind::file && is_segment_directory(entry.name)) {
+      // The WAL that was below that name may lie elsewhere: its lines are all that is left of it.
+      throw Error(
+          ErrorKind::conflict,
+          fmt::format("\"{}\" is a file in the place of a directory of WAL; the index stays "
+                      "as it is",
+                      (wals_ / entry.name).string()),
+          "Look at who has put it there, and move it away; then run this again.");
+    }
+    if (is_segment_directory(entry.name)) {
       for (const std::string& file : list_directory(wals_ / entry.name)) {
         interrupt_.throw_if_requested();
         add_file(file, entry.name, lines);

@@ -214,6 +214,15 @@ TEST_F(WalIndexTest, RebuildCounts) {
   EXPECT_EQ(names().size(), 3U);
 }
 
+TEST_F(WalIndexTest, IsNotRebuiltWhileAFileIsInThePlaceOfADirectory) {
+  const std::string line = "000000010000000000000001\t5\t1.0\tNone\tNone\n";
+  put_file(locations_.wal_index_path(), line);
+  put_file(locations_.wals_directory / "0000000100000000", "x");
+  WalIndex index = WalIndex::open(locations_);
+  EXPECT_THROW(index.rebuild(), Error);
+  EXPECT_EQ(get_file(locations_.wal_index_path()), line);
+}
+
 TEST_F(WalIndexTest, ALineCutOffByACrashIsMadeAnew) {
   put_file(wal("000000010000000000000001"), "plain");
   set_mtime(wal("000000010000000000000001"), 1795225416, 0);

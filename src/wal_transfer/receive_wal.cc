@@ -120,7 +120,6 @@ void require_receiver(const server::Server& server) {
 }
 
 int receive_wal(const server::Server& server, Messages& messages) {
-  require_receiver(server);
   const postgres::SystemId system_id = check_or_explain(server);
   messages.info(fmt::format("Starting receive-wal for server {}", server.name()));
   const FileLock lock = server::lock_or_throw(
@@ -140,11 +139,11 @@ int receive_wal(const server::Server& server, Messages& messages) {
 
 void create_slot(const server::Server& server, WhenSlotExists when_exists, Messages& messages) {
   const std::string& name = require_slot_settings(server, "create");
-  messages.info(
-      fmt::format("Creating physical replication slot '{}' on server '{}'", name, server.name()));
   postgres::Connection connection = connect_for_slot(server);
   // Nobody would stream from it: the slot of a foreign cluster fills that cluster's disk.
   check_system(server, replication::identify_system(connection).system_id);
+  messages.info(
+      fmt::format("Creating physical replication slot '{}' on server '{}'", name, server.name()));
   // Outcomes with texts that scripts know.
   try {
     replication::create_physical_slot(connection, name);
@@ -178,9 +177,9 @@ void create_slot(const server::Server& server, WhenSlotExists when_exists, Messa
 
 void drop_slot(const server::Server& server, Messages& messages) {
   const std::string& name = require_slot_settings(server, "drop");
+  postgres::Connection connection = connect_for_slot(server);
   messages.info(
       fmt::format("Dropping physical replication slot '{}' on server '{}'", name, server.name()));
-  postgres::Connection connection = connect_for_slot(server);
   // Outcomes with texts that scripts know.
   try {
     replication::drop_slot(connection, name);

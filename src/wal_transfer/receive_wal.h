@@ -6,10 +6,10 @@
 
 namespace barman::wal_transfer {
 
-// Runs until interrupted, under the receive-wal lock. Completed segments are archived at once by
-// children (archive_trigger.h). A lost session is opened again, for ever
-// (receive_loop.h). Throws for what will not pass by itself: another process is
-// receiving, the slot does not exist, the WAL was removed, the server is another cluster than
+// Of a server that require_receiver() lets pass. Runs until interrupted, under the receive-wal
+// lock. Completed segments are archived at once by children (archive_trigger.h). A lost session is
+// opened again, for ever (receive_loop.h). Throws for what will not pass by itself: another process
+// is receiving, the slot does not exist, the WAL was removed, the server is another cluster than
 // identity.json says. Returns the signal that ended it.
 int receive_wal(const server::Server& server, Messages& messages);
 

@@ -28,9 +28,8 @@ std::string refusal_of(ErrorKind kind, const std::function<void()>& action) {
 TEST(ReceiveWal, NeedsItsSettingsAndAServer) {
   TestServer test;
   RecordedMessages messages;
-  const auto receive = [&] { receive_wal(test.make(), messages); };
   test.config.streaming_archiver = false;
-  EXPECT_THAT(refusal_of(ErrorKind::config, receive),
+  EXPECT_THAT(refusal_of(ErrorKind::config, [&] { require_receiver(test.make()); }),
               HasSubstr("streaming_archiver option set to"));
   EXPECT_THAT(refusal_of(ErrorKind::config, [&] { reset_receive_wal(test.make(), messages); }),
               HasSubstr("streaming_archiver option set to"));
@@ -39,7 +38,7 @@ TEST(ReceiveWal, NeedsItsSettingsAndAServer) {
   test.config.conninfo = nowhere;
   test.config.streaming_conninfo = nowhere;
   EXPECT_THAT(
-      refusal_of(ErrorKind::connection, receive),
+      refusal_of(ErrorKind::connection, [&] { receive_wal(test.make(), messages); }),
       testing::AllOf(HasSubstr("Impossible to start WAL streaming"), HasSubstr("no_socket")));
   EXPECT_THAT(messages.lines, IsEmpty()) << "nothing has been started";
 }
@@ -58,7 +57,11 @@ TEST(ReceiveWal, ASlotNeedsItsSettings) {
     test.config.slot_name.reset();
     EXPECT_THAT(refusal_of(ErrorKind::config, action),
                 HasSubstr("slot_name configuration option required"));
+    test.config.slot_name = "barman";
+    EXPECT_THAT(refusal_of(ErrorKind::connection, action),
+                HasSubstr("Cannot connect to server 'main'"));
   }
+  EXPECT_THAT(messages.lines, IsEmpty()) << "nothing has been begun";
 }
 
 }  // namespace

@@ -133,6 +133,11 @@ TEST_F(Outputs, OfVerification) {
   fs::remove(data() / "backup_manifest");
   golden("generate-manifest/made", {"generate-manifest", "main", backup_},
          [&] { fs::remove(data() / "backup_manifest"); });
+  fs::remove(data() / "backup_manifest");
+  const fs::path info = site_.barman.server_directory("main") / "meta" / (backup_ + "-backup.info");
+  write_text(info, replace_all(read_text(info), "status=DONE", "status=FAILED"));
+  golden("generate-manifest/failed", {"generate-manifest", "main", backup_});
+  EXPECT_FALSE(fs::exists(data() / "backup_manifest"));
 }
 
 TEST_F(Outputs, OfBackupsThatTravel) {

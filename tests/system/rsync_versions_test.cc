@@ -149,6 +149,15 @@ TEST(ExclusiveRsyncBackup, IsTakenAndRestoredAndEndsWithItsFailure) {
   EXPECT_EQ(failed.exit_code, 1) << failed.out;
   EXPECT_EQ(site.postgres.value("SELECT pg_is_in_backup()"), "f");
   fs::remove(unreadable);
+  // That of somebody else goes on; one of ours, whose process was killed, does not.
+  site.postgres.query("SELECT pg_start_backup('another tool', true)");
+  EXPECT_THAT(site.barman.run({"backup", "main"}).err,
+              HasSubstr("a backup is already in progress"));
+  EXPECT_EQ(site.postgres.value("SELECT pg_is_in_backup()"), "t");
+  site.postgres.query("SELECT pg_stop_backup(true, false)");
+  const std::string killed = site.barman.backup_ids("main").back();
+  ASSERT_EQ(site.status_of(killed), "FAILED");
+  site.postgres.query("SELECT pg_start_backup('Barman backup main " + killed + "', true)");
   // The same of files on this host.
   site.barman.set("main", "backup_method", "local-rsync");
   site.barman.set("main", "ssh_command", "");
