@@ -129,6 +129,21 @@ storage::Storage& WalArchive::storage() const {
               "Set wals_directory.");
 }
 
+namespace {
+
+// What should be below it is not missing: that would end a recovery.
+void require_no_file_above(const fs::path& path) {
+  const fs::path directory = path.parent_path();
+  const auto status = barman::find_status(directory);
+  if (!status || S_ISDIR(status->st_mode)) return;
+  throw Error(
+      ErrorKind::conflict,
+      fmt::format("\"{}\" is a file in the place of a directory of WAL", directory.string()),
+      "Look at who has put it there, and move it away.");
+}
+
+}  // namespace
+
 std::optional<StoredWal> WalArchive::find(std::string_view name) const {
   StoredWal wal{.name = std::string(name), .path = path_of(name), .file = {}, .form = {}};
   if (!storage_) return std::nullopt;
@@ -136,6 +151,7 @@ std::optional<StoredWal> WalArchive::find(std::string_view name) const {
   // Most names that are asked for are new: the question is cheaper than an exception.
   const storage::LocalDirectory* const files = local();
   if (files != nullptr && !barman::find_status(files->path_of(key), Links::refuse)) {
+    require_no_file_above(files->path_of(key));
     return std::nullopt;
   }
   try {

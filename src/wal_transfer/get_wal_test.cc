@@ -69,6 +69,12 @@ TEST(GetWal, NothingIsMissingWhereItsPlaceIsNotThere) {
     EXPECT_THROW(ask(), WalNotFound) << "a new server";
     fs::rename(place + "-aside", place);
   }
+  const fs::path hash_directory = fs::path(test.archived(wal_name(1))).parent_path();
+  fs::remove_all(hash_directory);
+  put_file(hash_directory, "x");
+  EXPECT_THAT(ask, testing::ThrowsMessage<Error>(HasSubstr("in the place of a directory of WAL")));
+  fs::remove(hash_directory);
+  EXPECT_THROW(ask(), WalNotFound);
   put_file(fs::path(test.config.meta_directory()) / "20260101T000000-backup.info", "");
   fs::remove_all(test.config.wals_directory);
   try {
