@@ -102,11 +102,13 @@ void warn_unexpected(std::string_view name, const std::string& place) {
 // in the order of the names.
 class Rebuilder {
  public:
+  // `replaces`: there is an index, whose lines would be lost.
   Rebuilder(const storage::Storage& objects, AtomicFile& file, EntriesByName hidden_facts,
-            const Interrupt& interrupt)
+            bool replaces, const Interrupt& interrupt)
       : objects_(objects),
         file_(file),
         hidden_facts_(std::move(hidden_facts)),
+        replaces_(replaces),
         interrupt_(interrupt) {}
 
   RebuildCounts run_through_files(const fs::path& wals) {
@@ -154,7 +156,7 @@ class Rebuilder {
   // A directory of segments, or one file.
   Lines inspect(const DirectoryEntry& entry) const {
     Lines lines;
-    if (entry.kind == EntryKind::file && is_segment_directory(entry.name)) {
+    if (replaces_ && entry.kind == EntryKind::file && is_segment_directory(entry.name)) {
       // The WAL that was below that name may lie elsewhere: its lines are all that is left of it.
       throw Error(
           ErrorKind::conflict,
@@ -163,7 +165,7 @@ class Rebuilder {
                       (wals_ / entry.name).string()),
           "Look at who has put it there, and move it away; then run this again.");
     }
-    if (is_segment_directory(entry.name)) {
+    if (entry.kind != EntryKind::file && is_segment_directory(entry.name)) {
       for (const std::string& file : list_directory(wals_ / entry.name)) {
         interrupt_.throw_if_requested();
         add_file(file, entry.name, lines);
@@ -207,6 +209,7 @@ class Rebuilder {
   const storage::Storage& objects_;
   AtomicFile& file_;
   const EntriesByName hidden_facts_;
+  const bool replaces_;
   const Interrupt& interrupt_;
   // Of files that are here.
   fs::path wals_;
@@ -221,10 +224,11 @@ RebuildCounts WalIndex::rebuild(const Interrupt& interrupt) {
   if (are_files_here) collect_hidden_facts(locations_.wals_directory / "xlog.db", hidden_facts);
   collect_hidden_facts(path_, hidden_facts);
   make_directories(path_.parent_path());
+  const bool is_replaced = find_status(path_, Links::follow).has_value();
   AtomicFile file(path_);
   RebuildCounts counts;
   if (objects_) {
-    Rebuilder rebuilder(*objects_, file, std::move(hidden_facts), interrupt);
+    Rebuilder rebuilder(*objects_, file, std::move(hidden_facts), is_replaced, interrupt);
     counts = are_files_here ? rebuilder.run_through_files(locations_.wals_directory)
                             : rebuilder.run_through_objects();
   }

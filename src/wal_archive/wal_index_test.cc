@@ -221,6 +221,11 @@ TEST_F(WalIndexTest, IsNotRebuiltWhileAFileIsInThePlaceOfADirectory) {
   WalIndex index = WalIndex::open(locations_);
   EXPECT_THROW(index.rebuild(), Error);
   EXPECT_EQ(get_file(locations_.wal_index_path()), line);
+  // Without an index there is nothing to lose, and what else is there needs one.
+  std::filesystem::remove(locations_.wal_index_path());
+  put_file(wal("000000020000000000000001"), "x");
+  index.rebuild();
+  EXPECT_THAT(names(), testing::ElementsAre("000000020000000000000001"));
 }
 
 TEST_F(WalIndexTest, ALineCutOffByACrashIsMadeAnew) {
