@@ -80,7 +80,9 @@ TEST_F(EveryOption, IsShownWithItsValue) {
       continue;
     }
     ASSERT_TRUE(values.contains(key)) << key;
-    EXPECT_FALSE(values.at(key).is_null()) << key;
+    // As Barman shows it.
+    const bool is_none = line == "encryption = none";
+    EXPECT_EQ(values.at(key).is_null(), is_none) << line;
     ++count;
   }
   EXPECT_GT(count, 100U);
