@@ -251,7 +251,8 @@ TEST_P(RealBarman, IsAPrimaryOfOursAndTheReverse) {
   // And what Barman has copied is ours to go on with.
   EXPECT_THAT(reverse.run({"list-backups", "main"}).out, HasSubstr("main " + id));
   EXPECT_THAT(reverse.run({"catalogue-check", "main"}).out,  // A defect of Barman.
-              HasSubstr("the index has more than one line for it. Run \"barman rebuild-xlogdb "));
+              HasSubstr("the index has more than one line for it, which say the same. Run \"barman "
+                        "rebuild-xlogdb "));
   EXPECT_EQ(reverse.run({"rebuild-xlogdb", "main"}).exit_code, 0);
   const CommandResult checked = reverse.run({"catalogue-check", "main"});
   EXPECT_EQ(checked.exit_code, 0) << checked.out;
