@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <exception>
 #include <mutex>
 #include <tuple>
 #include <utility>
@@ -165,8 +164,6 @@ void CloudCatalogue::read_infos(CloudBackups& result) const {
   const std::set<BackupId>& ids = result.described;
   if (ids.empty()) return;
   std::mutex mutex;
-  std::exception_ptr refusal;
-  std::size_t refused_count = 0;
   WorkerPool readers(std::min(kReaders, ids.size()));
   for (const BackupId& id : ids) {
     readers.submit([&, id] {
@@ -175,20 +172,15 @@ void CloudCatalogue::read_infos(CloudBackups& result) const {
         const std::lock_guard lock(mutex);
         if (info) result.list.backups.push_back(std::move(*info));
       } catch (const Error& error) {
-        // Of one backup, which is damaged, or which the provider does not give: it was encrypted
-        // with another key of the customer, or with none. That none can be read is another matter.
-        if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::remote) throw;
+        // Of one backup; that the bucket cannot be read is another matter.
+        if (error.kind() != ErrorKind::corrupt) throw;
         const std::lock_guard lock(mutex);
         result.list.broken.push_back(
             {.id = id, .path = layout_.backup_info_key(id), .reason = error.describe()});
-        if (error.kind() != ErrorKind::remote) return;
-        refusal = std::current_exception();
-        ++refused_count;
       }
     });
   }
   readers.wait();
-  if (refused_count == ids.size()) std::rethrow_exception(refusal);
   const auto by_id = [](const auto& a, const auto& b) { return a.id < b.id; };
   std::sort(result.list.backups.begin(), result.list.backups.end(), by_id);
   std::sort(result.list.broken.begin(), result.list.broken.end(), by_id);

@@ -52,8 +52,7 @@ class CloudCatalogue {
   const BucketLayout& layout() const { return layout_; }
   storage::Storage& storage() const { return storage_; }
 
-  // What cannot be read is among the broken ones, and a warning of the log; throws when the
-  // provider gives none of them.
+  // What cannot be read is among the broken ones, and a warning of the log.
   CloudBackups load() const;
   // Objects and annotations only, in one listing: the list of backups stays empty.
   CloudBackups load_annotations() const;

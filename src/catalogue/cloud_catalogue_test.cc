@@ -3,13 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
-#include <optional>
-#include <set>
-#include <span>
-#include <string>
-#include <utility>
-
 #include "base/error.h"
 #include "catalogue/bucket_test_support.h"
 
@@ -73,49 +66,6 @@ TEST(CloudCatalogue, TellsWhatCannotBeRead) {
   ASSERT_EQ(found.list.broken.size(), 1U);
   EXPECT_EQ(found.list.broken[0].id, kSecond);
   EXPECT_THROW(bucket.catalogue.find(kSecond), Error);
-}
-
-// A store that does not give what was encrypted with another key.
-class KeyedStorage final : public storage::Storage {
- public:
-  KeyedStorage(storage::Storage& storage, std::set<std::string> refused)
-      : storage_(storage), refused_(std::move(refused)) {}
-  std::unique_ptr<pipeline::Sink> create(const std::string& key,
-                                         storage::IfPresent if_present) override {
-    return storage_.create(key, if_present);
-  }
-  std::unique_ptr<pipeline::ContentFile> open(const std::string& key) const override {
-    if (refused_.contains(key)) throw Error(ErrorKind::remote, "encrypted with another key");
-    return storage_.open(key);
-  }
-  std::optional<storage::ObjectFacts> find(const std::string& key) const override {
-    return storage_.find(key);
-  }
-  void list(std::string_view prefix, const storage::ObjectVisitor& visitor) const override {
-    storage_.list(prefix, visitor);
-  }
-  void remove(std::span<const std::string> keys) override { storage_.remove(keys); }
-  std::string describe(const std::string& key) const override { return storage_.describe(key); }
-
- private:
-  storage::Storage& storage_;
-  const std::set<std::string> refused_;
-};
-
-TEST(CloudCatalogue, TellsOfBackupsThatTheProviderDoesNotGive) {
-  BackupBucket bucket;
-  bucket.add(kFirst, BackupStatus::done);
-  bucket.add(kSecond, BackupStatus::done);
-  KeyedStorage some(bucket.storage, {bucket.layout.backup_info_key(kSecond)});
-  const CloudBackups found = CloudCatalogue(some, bucket.layout).load();
-  EXPECT_EQ(found.list.backups.size(), 1U);
-  ASSERT_EQ(found.list.broken.size(), 1U);
-  EXPECT_EQ(found.list.broken[0].id, kSecond);
-  EXPECT_EQ(found.list.broken[0].reason, "encrypted with another key");
-
-  KeyedStorage none(bucket.storage, {bucket.layout.backup_info_key(kFirst),
-                                     bucket.layout.backup_info_key(kSecond)});
-  EXPECT_THROW(CloudCatalogue(none, bucket.layout).load(), Error);
 }
 
 TEST(CloudCatalogue, KeepsUnknownFields) {
