@@ -287,8 +287,8 @@ TEST_F(FileCopierTest, NothingBeginsAfterAnInterrupt) {
 
 TEST_F(FileCopierTest, TheLimitOfTheRateIsThatOfAllWorkersTogether) {
   NoProgress progress;
-  FileCopier copier({.worker_count = 4, .bandwidth_limit = {.kib_per_second = 2000}}, progress, {});
   const auto begin = std::chrono::steady_clock::now();
+  FileCopier copier({.worker_count = 4, .bandwidth_limit = {.kib_per_second = 2000}}, progress, {});
   for (const char* const name : {"1", "2", "3", "4"}) {
     copier.submit(task_for(std::string(50'000, 'x'), name));
   }

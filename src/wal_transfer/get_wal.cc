@@ -102,8 +102,10 @@ std::optional<FoundWal> open_place(const wal_archive::WalArchive& archive, const
 
 // A file is missing only where its place can be looked into: to PostgreSQL it means the end of the
 // WAL, with which it ends its recovery.
-void require_places(const server::Server& server, const wal_archive::WalArchive& archive) {
+void require_places(const server::Server& server, const wal_archive::WalArchive& archive,
+                    const std::string& wal_name) {
   const catalogue::CatalogueLocations& locations = server.locations();
+  if (archive.is_local()) static_cast<void>(archive.find(wal_name));
   static_cast<void>(is_directory_there(locations.incoming_directory));
   static_cast<void>(is_directory_there(locations.streaming_directory));
   if (!archive.is_local() || is_directory_there(locations.wals_directory)) return;
@@ -126,7 +128,7 @@ FoundWal open_wal(const server::Server& server, const std::string& wal_name,
     if (!wal || (is_partial(*wal) && size_of(wal->file) == 0)) continue;
     return std::move(*wal);
   }
-  require_places(server, archive);
+  require_places(server, archive, wal_name);
   throw WalNotFound(ErrorKind::not_found, fmt::format("WAL file '{}' not found in server '{}'{}",
                                                       wal_name, server.name(), ssh_caller_text()));
 }
@@ -247,7 +249,8 @@ class HeldSegments {
  private:
   bool is_there(const WalPlace& place) {
     if (place.archived_name.empty() || !archive_.is_in_bucket()) {
-      return find_status(place.path).has_value();
+      if (find_status(place.path)) return true;
+      return !place.archived_name.empty() && archive_.find(place.archived_name);
     }
     const std::string key = wal_archive::WalArchive::key_of(place.archived_name);
     const std::string directory = key.substr(0, key.rfind('/') + 1);
