@@ -40,7 +40,7 @@ bool archives(const postgres::ServerSettings& settings, postgres::Connection& co
 // By streaming; what an archive_command is just writing may be half of the file.
 bool has_come(const server::Server& server, const wal_archive::WalArchive& archive,
               const std::string& wal_name) {
-  return find_status(server.locations().streaming_directory / wal_name).has_value() ||
+  return find_status(server.locations().streamed_wal(wal_name)).has_value() ||
          (!archive.is_in_bucket() && find_status(archive.path_of(wal_name)).has_value());
 }
 

@@ -105,6 +105,14 @@ fs::path CatalogueLocations::wal_index_path() const {
   return xlogdb_directory / (server_name + "-xlog.db");
 }
 
+fs::path CatalogueLocations::incoming_wal(std::string_view name) const {
+  return incoming_directory / name;
+}
+
+fs::path CatalogueLocations::streamed_wal(std::string_view name) const {
+  return streaming_directory / name;
+}
+
 Error unknown_backup(std::string_view word, std::string_view server_name,
                      std::string_view nearest) {
   return {ErrorKind::not_found,

@@ -74,6 +74,9 @@ struct CatalogueLocations {
   LockLocation locks() const { return {.directory = lock_directory, .server_name = server_name}; }
   // `<xlogdb_directory>/<server>-xlog.db`
   std::filesystem::path wal_index_path() const;
+  // Where a WAL file that `archive_command` sends, or that is streamed, lies until it is archived.
+  std::filesystem::path incoming_wal(std::string_view name) const;
+  std::filesystem::path streamed_wal(std::string_view name) const;
 };
 
 // A metadata file that cannot be read. It never hides the other backups.

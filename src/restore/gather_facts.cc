@@ -138,8 +138,7 @@ void find_received_partials(const server::Server& server, RestoreFacts& facts) {
     if (!parsed || facts.archived_here.contains(name)) continue;
     const std::string segment =
         name.ends_with(kPartial) ? name.substr(0, name.size() - kPartial.size()) : name;
-    const fs::path received =
-        server.locations().streaming_directory / (segment + std::string(kPartial));
+    const fs::path received = server.locations().streamed_wal(segment + std::string(kPartial));
     if (find_status(received) && has_content_of(received, own / name))
       facts.received_here.insert(name);
   }
@@ -151,7 +150,7 @@ void list_received_partials(const server::Server& server, RestoreFacts& facts) {
   for (const std::string& name : list_directory(directory)) {
     const auto parsed = wal::parse_wal_file_name(name);
     if (parsed && parsed->kind == wal::WalFileKind::partial)
-      facts.received_partials.emplace(parsed->segment(), directory / name);
+      facts.received_partials.emplace(parsed->segment(), server.locations().streamed_wal(name));
   }
 }
 

@@ -60,17 +60,17 @@ std::vector<WalPlace> wal_places(const wal_archive::WalArchive& archive,
   const auto archived = [&](const std::string& name) {
     return WalPlace{.path = archive.path_of(name), .archived_name = name};
   };
-  const fs::path streamed = locations.streaming_directory / wal_name;
+  const fs::path streamed = locations.streamed_wal(wal_name);
   const std::string partial = wal_name + std::string(kPartialSuffix);
   std::vector<WalPlace> places = {
-      archived(wal_name), {.path = locations.incoming_directory / wal_name}, {.path = streamed}};
+      archived(wal_name), {.path = locations.incoming_wal(wal_name)}, {.path = streamed}};
   const auto kind = wal::parse_wal_file_name(wal_name)->kind;
   if (partial_files == PartialWal::accept && kind == wal::WalFileKind::segment) {
-    places.push_back({.path = locations.streaming_directory / partial});
+    places.push_back({.path = locations.streamed_wal(partial)});
     // Completed while we looked.
     places.push_back({.path = streamed});
     places.push_back(archived(partial));
-    places.push_back({.path = locations.incoming_directory / partial});
+    places.push_back({.path = locations.incoming_wal(partial)});
   }
   // Archived while we looked.
   places.push_back(archived(wal_name));
