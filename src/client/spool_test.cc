@@ -8,6 +8,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/test_support.h"
+#include "wal/segment_header.h"
 #include "wal/test_support.h"
 
 namespace barman::client {
