@@ -169,9 +169,9 @@ void CloudDeletion::mark(const BackupInfo& backup) const {
 // Somebody may have kept it since all was read. Behind the mark, which whoever keeps a backup looks
 // for behind the keep: one of both sees the other.
 void CloudDeletion::require_not_kept(const BackupInfo& backup) const {
-  if (!backup.is_copy_done() || !catalogue_.find_keep(backup.id)) return;
-  unmark_if_whole(backup);
-  throw refusal_of_kept(catalogue_, backup.id);
+  if (backup.is_copy_done() && catalogue_.find_keep(backup.id)) {
+    throw refusal_of_kept(catalogue_, backup.id);
+  }
 }
 
 // Nothing could be deleted: it is a backup as before.
@@ -221,8 +221,8 @@ void CloudDeletion::remove_objects(const BackupInfo& backup) const {
     options_.abort_uploads(catalogue_.layout().backup_prefix(backup.id));
   }
   mark(backup);
-  require_not_kept(backup);
   try {
+    require_not_kept(backup);
     remove_keys(keys);
   } catch (const Error& error) {  // Told by the caller; what is whole must not look damaged.
     if (error.kind() != ErrorKind::interrupted) unmark_if_whole(backup);
