@@ -203,7 +203,11 @@ TEST(FindAccidentIn, AServerWithoutABackupTellsWhatTheWalHas) {
 
 // A script would take an empty answer for "nothing happened".
 TEST(FindAccidentIn, AServerWithoutWalTellsThatNothingIsKnown) {
-  const BarmanHome barman;
+  BarmanHome barman;
+  barman.add_section("main", {{"conninfo", "host=/nonexistent user=barman connect_timeout=2"},
+                              {"streaming_conninfo", "host=/nonexistent user=streaming"},
+                              {"backup_method", "postgres"},
+                              {"archiver", "on"}});
   const OldCatalogue catalogue(barman.server_directory("main"), old_layouts().back());
   catalogue.add_all();
   const fs::path wals = barman.server_directory("main") / "wals";
