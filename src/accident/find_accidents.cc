@@ -59,8 +59,14 @@ class AccidentSearch {
         fold_(filter) {}
 
   AccidentReport run() {
+    if (segments_.empty()) {
+      report_.unread.push_back(
+          fmt::format("no WAL of server '{0}' is archived, so nothing tells what was done ('barman "
+                      "check {0}' tells why none arrives)",
+                      history_.server().name()));
+      return std::move(report_);
+    }
     const SegmentSpan span = find_span(history_, filter_.from, filter_.to);
-    if (span.begin >= span.end) return std::move(report_);
     report_.first_segment = segments_[span.begin].name;
     report_.last_segment = segments_[span.end - 1].name;
     report_.segment_count = span.end - span.begin;

@@ -102,6 +102,8 @@ struct CopyFacts {
   std::optional<PageDamage> page_damage;
   // What the server warned of, in its language. With page_damage they are about that.
   std::vector<std::string> warnings;
+  // Symbolic links that lead nowhere: they are not in the backup, and nor is what they led to.
+  std::vector<std::string> dead_links = {};
 };
 
 class BackupSource {

@@ -70,7 +70,16 @@ wal_archive::WalRemovalPlan plan_wals(const server::Server& server,
                                           : wal_archive::WalRemovalInput::Cause::command});
 }
 
-void remove_objects(const server::Server& server, const BackupId& id) {
+// Somebody has kept it on another host, where nobody sees the locks of this one. It is as it was.
+class KeptElsewhere final : public Error {
+ public:
+  explicit KeptElsewhere(std::string message) : Error(ErrorKind::conflict, std::move(message)) {}
+};
+
+// Whether something of it may be gone already.
+enum class Deletion { begins, goes_on };
+
+void remove_objects(const server::Server& server, const BackupId& id, Deletion deletion) {
   const catalogue::Catalogue& catalogue = server.catalogue();
   const auto bucket = catalogue.bucket();
   require_unlocked(server, id);
@@ -78,13 +87,19 @@ void remove_objects(const server::Server& server, const BackupId& id) {
   std::optional<BackupInfo> info = catalogue.find_backup(id);
   if (!info) info = bucket->find(id);
   // For other hosts, and for this one if it loses its catalogue.
-  if (info) bucket->save_as_deleted(*std::move(info));
+  if (info) bucket->save_as_deleted(*info);
+  // Behind the mark, which whoever keeps a backup looks for behind the keep.
+  if (info && deletion == Deletion::begins && info->is_copy_done() && bucket->find_keep(id)) {
+    bucket->save(*info);
+    throw KeptElsewhere(catalogue::keep_refusal(id, server.name()));
+  }
   stored::BackupStore(catalogue).remove(id);
 }
 
-// With worm_mode throws StillImmutable when the storage does not let the files go yet.
-void remove_files(const server::Server& server, const BackupId& id) {
-  if (!server.locations().has_local_backups) return remove_objects(server, id);
+// With worm_mode throws StillImmutable when the storage does not let the files go yet, for a backup
+// in a bucket KeptElsewhere.
+void remove_files(const server::Server& server, const BackupId& id, Deletion deletion) {
+  if (!server.locations().has_local_backups) return remove_objects(server, id, deletion);
   if (server.config().worm_mode) return remove_immutable_files(server, id);
   const std::filesystem::path directory = server.catalogue().base_directory(id);
   try {
@@ -140,10 +155,14 @@ bool delete_one(const server::Server& server, const catalogue::BackupList& list,
 
   const wal_archive::WalRemovalPlan plan = plan_wals(server, list, backup, cause);
   try {
-    remove_files(server, backup.id);
+    remove_files(server, backup.id, has_begun_before ? Deletion::goes_on : Deletion::begins);
   } catch (const StillImmutable& refusal) {
     if (refusal.is_whole() && !has_begun_before) withdraw_mark(catalogue, backup.id);
     throw;
+  } catch (const KeptElsewhere& refusal) {
+    withdraw_mark(catalogue, backup.id);
+    messages.warning(refusal.describe());
+    return false;
   }
   if (std::filesystem::exists(server.config().basebackups_directory)) {
     sync_directory(server.config().basebackups_directory);
@@ -324,7 +343,7 @@ void finish_deletion(const server::Server& server, const BackupId& id, Messages&
     const std::optional<FileLock> lock =
         FileLock::try_lock(catalogue::backup_id_lock(server.locks(), id));
     if (!lock) return;
-    remove_files(server, id);
+    remove_files(server, id, Deletion::goes_on);
     if (const auto bucket = catalogue.bucket()) bucket->remove(id);
     catalogue.clear_being_deleted(id);
     remove_durably(catalogue::backup_id_lock(server.locks(), id));

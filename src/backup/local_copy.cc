@@ -128,8 +128,7 @@ class LocalCopy::Walk final : public SourceVisitor {
     workers_.submit([&copy = copy_, task = std::move(task)] { copy.copy_task(task); });
   }
   void dangling_link(const std::string& path) override {
-    log::warning(log::kBackupComponent, "\"{}\" leads nowhere and is left out",
-                 (tree_.source / path).string());
+    copy_.dead_links_.push_back((tree_.source / path).string());
   }
   bool goes_on() override {
     copy_.require_going_on_();

@@ -74,6 +74,8 @@ class LocalCopy {
 
   // Returns when all files of the tree are there.
   LocalCopyTimes copy_tree(const LocalTree& tree);
+  // Links that lead nowhere, of all trees so far.
+  const std::vector<std::string>& dead_links() const { return dead_links_; }
   // One file, followed when it is a link. False when there is none of that name.
   bool copy_file(const std::filesystem::path& source, const std::filesystem::path& destination);
   // Everything that was copied is durable when it returns.
@@ -120,6 +122,7 @@ class LocalCopy {
   std::atomic<std::int64_t> serial_ns_ = 0;
   // That one flush at the end does not cover.
   std::vector<std::filesystem::path> directories_;
+  std::vector<std::string> dead_links_;
   PageDamageList damage_;
   std::shared_ptr<pipeline::BlockPool> blocks_;
 };

@@ -142,6 +142,15 @@ TEST_F(LocalCopyTest, CopiesWhatBelongsToTheBackup) {
   EXPECT_EQ(status->st_mtim.tv_nsec, 123'456'789);
 }
 
+TEST_F(LocalCopyTest, TellsLinksThatLeadNowhere) {
+  put_file(source("file"), "x");
+  fs::create_symlink(place_.path() / "nowhere", source("dangling"));
+  LocalCopy copy(options_, place_.path(), progress_, [] {});
+  copy.copy_tree(tree());
+  ASSERT_EQ(copy.dead_links().size(), 1U);
+  EXPECT_EQ(copy.dead_links().front(), source("dangling").string());
+}
+
 TEST_F(LocalCopyTest, LinksOnlyWhatIsTheSame) {
   options_.reuse = config::ReuseBackup::link;
   horizon_ = soon();

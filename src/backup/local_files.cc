@@ -175,6 +175,7 @@ CopyFacts LocalFiles::copy(BackupJob& job) {
     // Files are listed while others are copied already: nothing is analysed before.
     facts.stats = copy_stats(items_, item_since("", begun).copy_seconds, request_.worker_count);
     facts.page_damage = copy.damage().facts();
+    facts.dead_links = copy.dead_links();
   });
   return facts;
 }

@@ -285,6 +285,7 @@ CopyFacts RsyncFiles::copy(BackupJob& job) {
     cluster_.require_alive();
     facts.stats = copy_stats(items_, item_since("", begun).copy_seconds, options.worker_count);
     facts.page_damage = copy.damage().facts();
+    facts.dead_links = run_.dead_links();
   });
   return facts;
 }

@@ -68,6 +68,8 @@ bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
+constexpr std::string_view kDeadLink = "symlink has no referent: ";
+
 enum class Complaint { none, gone, closed, moving, other };
 
 Complaint judge_line(std::string_view line) {
@@ -79,7 +81,7 @@ Complaint judge_line(std::string_view line) {
   // The other side ends at once when there is nothing of what was asked for.
   if (has(line, "[Receiver] write error: Broken pipe (32)")) return Complaint::closed;
   if (line.starts_with("file has vanished: ") || has(line, "(code 23) at ") ||
-      has(line, "(code 24) at ") || line.starts_with("symlink has no referent: ")) {
+      has(line, "(code 24) at ") || line.starts_with(kDeadLink)) {
     return Complaint::none;
   }
   // A file that was cut while it was read; its checksum makes rsync read it again.
@@ -207,6 +209,19 @@ RsyncVerdict judge(const RsyncEnd& end) {
   }
   if (is_closed && !is_gone) return RsyncVerdict::failed;
   return is_moving ? RsyncVerdict::again : RsyncVerdict::done;
+}
+
+std::vector<std::string> dead_links_of(const RsyncEnd& end) {
+  std::vector<std::string> links;
+  for (const std::string& line : split(end.errors, '\n')) {
+    if (!line.starts_with(kDeadLink)) continue;
+    std::string_view link = strip(std::string_view(line).substr(kDeadLink.size()));
+    if (link.size() > 1 && link.front() == '"' && link.back() == '"') {
+      link = link.substr(1, link.size() - 2);
+    }
+    links.push_back(unescape_rsync_name(link));
+  }
+  return links;
 }
 
 Error rsync_error(const RsyncEnd& end, const RsyncPlaces& places) {

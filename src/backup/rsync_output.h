@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 
@@ -57,6 +58,8 @@ enum class RsyncVerdict {
 // Files that go, shrink and grow while they are copied are no failure: WAL puts that right.
 // Whatever else rsync could not do is one.
 RsyncVerdict judge(const RsyncEnd& end);
+// Links that it has followed to nothing: their paths there.
+std::vector<std::string> dead_links_of(const RsyncEnd& end);
 struct RsyncPlaces {
   std::string remote;  // "the host of PostgreSQL (ssh postgres@pg)"
   std::string option;  // "ssh_command"

@@ -156,6 +156,16 @@ TEST(RsyncEnd, SaysWhatTheUserCanDo) {
             ErrorKind::permission);
 }
 
+TEST(RsyncOutput, TellsLinksThatLeadNowhere) {
+  const std::set<std::string> noise;
+  const RsyncEnd end{.exit_code = 23,
+                     .errors =
+                         "Welcome\nsymlink has no referent: \"/pg/base/1/a\\#012b\"\n"
+                         "symlink has no referent: \"/pg/it\"\n",
+                     .noise = noise};
+  EXPECT_THAT(dead_links_of(end), testing::ElementsAre("/pg/base/1/a\nb", "/pg/it"));
+}
+
 TEST(RsyncPattern, MatchesNothingElse) {
   EXPECT_EQ(rsync_pattern("base/spaces"), "base/spaces");
   EXPECT_EQ(rsync_pattern("a\\b"), "a\\b");

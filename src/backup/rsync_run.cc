@@ -167,10 +167,16 @@ RsyncVerdict RsyncRun::run(const std::string& ssh_words, const std::vector<std::
   const RsyncEnd end{.exit_code = exit_code, .errors = text, .noise = noise_};
   const RsyncVerdict verdict = judge(end);
   if (verdict == RsyncVerdict::failed) throw rsync_error(end, places());
+  for (std::string& link : dead_links_of(end)) dead_links_.insert(std::move(link));
   if (exit_code == 0) {
     for (const std::string& line : split(text, '\n')) noise_.insert(line);
   }
   return verdict;
+}
+
+std::vector<std::string> RsyncRun::dead_links() {
+  const std::lock_guard lock(noise_mutex_);
+  return {dead_links_.begin(), dead_links_.end()};
 }
 
 // What was linked may differ now, and rsync would write through the link into another backup.

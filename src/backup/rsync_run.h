@@ -74,6 +74,8 @@ class RsyncRun {
   void list(const std::string& source, const std::vector<std::string>& options,
             const std::function<void(const ListedFile&)>& on_file);
   RsyncPlaces places() const;
+  // Links there that lead nowhere, of all that was asked for so far.
+  std::vector<std::string> dead_links();
   // All that run, and those to come, end with an error.
   void end_all() { is_ended_ = true; }
 
@@ -94,6 +96,7 @@ class RsyncRun {
   std::atomic<bool> is_ended_ = false;
   std::mutex noise_mutex_;
   std::set<std::string> noise_;
+  std::set<std::string> dead_links_;
 };
 
 }  // namespace barman::backup

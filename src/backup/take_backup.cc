@@ -1,5 +1,6 @@
 #include "backup/take_backup.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <memory>
@@ -69,7 +70,21 @@ std::string damage_text(const PageDamage& damage) {
   return fmt::format("{} the backup: {}", damage.finder, damage.details);
 }
 
+void tell_dead_links(BackupJob& job, const std::vector<std::string>& links) {
+  constexpr std::size_t kShownLinks = 20;
+  for (std::size_t i = 0; i < std::min(links.size(), kShownLinks); ++i) {
+    job.messages.warning(fmt::format(
+        "\"{}\" is a symbolic link to nothing: it is not in the backup. If something was there, "
+        "mend the link, and take another backup.",
+        links[i]));
+  }
+  if (links.size() <= kShownLinks) return;
+  job.messages.warning(
+      fmt::format("{} more symbolic links lead to nothing.", links.size() - kShownLinks));
+}
+
 void tell_what_came(BackupJob& job, const CopyFacts& facts) {
+  tell_dead_links(job, facts.dead_links);
   if (facts.page_damage) {  // Of pages with wrong checksums there is a summary.
     job.messages.warning(
         fmt::format("{} backup {}: {}. The backup holds those pages as they are{}.",

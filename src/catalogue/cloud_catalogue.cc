@@ -286,6 +286,14 @@ void CloudCatalogue::write_keep(const BackupId& id, KeepTarget target) const {
   if (doubled_ != nullptr && doubled_->find(key)) {
     put_object_text(*doubled_, key, keep_text(target));
   }
+  const auto kept = find(id);
+  const bool is_going =
+      !kept || (kept->status == BackupStatus::failed && kept->error == kDeletionBegun);
+  if (!is_going) return;
+  release_keep(id);
+  throw Error(ErrorKind::conflict,
+              fmt::format("Cannot add keep to backup {} because it is being deleted.", id.value),
+              "Choose another one.");
 }
 
 void CloudCatalogue::release_keep(const BackupId& id) const {

@@ -74,6 +74,8 @@ class CloudCatalogue {
   void remove(const BackupId& id) const;
 
   std::optional<KeepTarget> find_keep(const BackupId& id) const;
+  // Throws `conflict`, and leaves no keep, when there is no such backup (any more) or its deletion
+  // has begun meanwhile: who deletes marks it (save_as_deleted) before looking for a keep.
   void write_keep(const BackupId& id, KeepTarget target) const;
   void release_keep(const BackupId& id) const;
 

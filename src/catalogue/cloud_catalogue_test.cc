@@ -105,6 +105,17 @@ TEST(CloudCatalogue, KeepsAndReleases) {
   EXPECT_TRUE(bucket.catalogue.load().annotations.keeps.empty());
 }
 
+// Who deletes marks the backup first, and looks for a keep then.
+TEST(CloudCatalogue, KeepsNothingThatIsBeingDeleted) {
+  BackupBucket bucket;
+  bucket.add(kFirst, BackupStatus::done);
+  bucket.catalogue.save_as_deleted(*bucket.catalogue.find(kFirst));
+  for (const BackupId& id : {kFirst, BackupId{"20991231T000000"}}) {
+    EXPECT_THROW(bucket.catalogue.write_keep(id, KeepTarget::full), Error);
+    EXPECT_FALSE(bucket.catalogue.find_keep(id));
+  }
+}
+
 // Of a URL with a slash at its end Barman makes "PATH//SRV/…" for annotations only.
 TEST(CloudCatalogue, SeesWhatIsKeptInTheOtherSpelling) {
   BackupBucket bucket;
@@ -112,7 +123,7 @@ TEST(CloudCatalogue, SeesWhatIsKeptInTheOtherSpelling) {
   const CloudCatalogue catalogue(bucket.storage, bucket.layout, &doubled);
   bucket.add(kFirst, BackupStatus::done);
   const CloudCatalogue of_barman(doubled, bucket.layout);
-  of_barman.write_keep(kFirst, KeepTarget::full);
+  put_object_text(doubled, bucket.layout.keep_key(kFirst), "full");
   EXPECT_EQ(catalogue.load().annotations.keeps.at(kFirst), KeepTarget::full);
   catalogue.write_keep(kFirst, KeepTarget::standalone);
   EXPECT_EQ(of_barman.find_keep(kFirst), KeepTarget::standalone);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -24,7 +25,9 @@
 #include "cli/exit_code.h"
 #include "cli/server_factory.h"
 #include "cli/server_selection.h"
+#include "cli/wal_of_caller.h"
 #include "client/background.h"
+#include "client/caller_cluster.h"
 #include "client/recovery_end.h"
 #include "client/spool.h"
 #include "client/wal_destination.h"
@@ -188,8 +191,9 @@ class RestoreCall {
  public:
   RestoreCall(const CommandContext& context, const config::ServerConfig& config)
       : context_(context),
-        config_(config),
-        server_(make_server(context, config)),
+        caller_(client::find_caller_system_id()),
+        server_(server_for(context, config, caller_)),
+        config_(server_.config()),
         name_(context.arguments.get("wal_name")) {}
 
   // Throws WalNotFound.
@@ -205,6 +209,14 @@ class RestoreCall {
   }
 
  private:
+  // PostgreSQL would take WAL of another cluster for the end of its own.
+  static server::Server server_for(const CommandContext& context,
+                                   const config::ServerConfig& config,
+                                   const std::optional<std::uint64_t>& caller) {
+    if (!caller) return make_server(context, config);
+    return server_of_caller(context, make_server(context, config), *caller);
+  }
+
   // What is wrong with the spool costs its advantage, not the recovery.
   void find_spool() {
     try {
@@ -222,7 +234,7 @@ class RestoreCall {
         log::warning(log::kServerComponent, "{}", *warning);
       }
       spool_->prune(name_);
-      return spool_->take(name_, destination);
+      return spool_->take(name_, destination, caller_);
     } catch (const Error& error) {  // It is in the bucket, too.
       log::warning(log::kServerComponent, "{}", error.describe());
       return false;
@@ -301,8 +313,9 @@ class RestoreCall {
   }
 
   const CommandContext& context_;
-  const config::ServerConfig& config_;
+  const std::optional<std::uint64_t> caller_;
   const server::Server server_;
+  const config::ServerConfig& config_;
   const std::string name_;
   std::optional<client::Spool> spool_;
 };

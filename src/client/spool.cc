@@ -80,12 +80,12 @@ std::optional<Temporary> parse_temporary(const std::string& file_name) {
 bool is_alive(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
 
 // It was checked when it came; somebody may have cut it off since. True for what is not there.
-bool is_wal(const fs::path& path, const std::string& name) {
+bool is_wal(const fs::path& path, const std::string& name, std::optional<std::uint64_t> system_id) {
   const auto parsed = wal::parse_wal_file_name(name);
   const std::optional<Fd> file = find_file(path);
   struct stat status = {};
   if (!parsed || !file || ::fstat(file->get(), &status) != 0) return true;
-  wal::ContentCheck check(*parsed, {});
+  wal::ContentCheck check(*parsed, {.system_id = system_id});
   std::vector<std::byte> begin(wal::kSegmentHeaderSize);
   check.add(Bytes(begin).first(read_full_at(*file, begin, 0, path)));
   check.set_size(static_cast<std::uint64_t>(status.st_size));
@@ -127,9 +127,10 @@ Spool::Spool(const fs::path& directory, std::string_view server, const std::stri
   if (is_new) remove_forgotten(directory_.parent_path(), std::string(server), directory_);
 }
 
-bool Spool::take(const std::string& name, const fs::path& destination) const {
+bool Spool::take(const std::string& name, const fs::path& destination,
+                 std::optional<std::uint64_t> system_id) const {
   const fs::path path = directory_ / name;
-  if (!is_wal(path, name)) {
+  if (!is_wal(path, name, system_id)) {
     ::unlink(path.c_str());
     return false;
   }

@@ -48,8 +48,11 @@ class Spool {
   // Absolute: what fills it in the background has another working directory.
   const std::filesystem::path& directory() const { return directory_; }
   std::filesystem::path lock_path() const { return directory_ / ".fetching"; }
-  // Moves the file onto `destination`; false when it is not there.
-  bool take(const std::string& name, const std::filesystem::path& destination) const;
+  // Moves the file onto `destination`; false when it is not there. What is no WAL any more is
+  // removed instead, and what is another cluster's than that of `system_id`, if that is known: two
+  // clusters of this host may fetch from one place.
+  bool take(const std::string& name, const std::filesystem::path& destination,
+            std::optional<std::uint64_t> system_id = {}) const;
   bool is_on_its_way(const std::string& name) const;
   // Complete files, ascending.
   std::vector<std::string> list() const;

@@ -8,6 +8,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/test_support.h"
+#include "wal/segment_header.h"
 #include "wal/test_support.h"
 
 namespace barman::client {
@@ -87,6 +88,19 @@ TEST_F(SpoolTest, WhatIsNoWalAnyMoreIsNotTaken) {
   EXPECT_THAT(spool.list(), IsEmpty());
   put(spool, name, segment);
   EXPECT_TRUE(spool.take(name, root_.path() / "to"));
+}
+
+// Two clusters of this host may fetch from one place.
+TEST_F(SpoolTest, WhatIsOfAnotherClusterIsNotTaken) {
+  const Spool spool(root_.path(), barman_);
+  const std::string name = "000000010000000000000001";
+  const std::string segment = wal::make_segment(name);
+  const std::uint64_t own = wal::parse_segment_header(as_bytes(segment))->system_id;
+  put(spool, name, segment);
+  EXPECT_FALSE(spool.take(name, root_.path() / "to", own + 1));
+  EXPECT_FALSE(fs::exists(root_.path() / "to"));
+  put(spool, name, segment);
+  EXPECT_TRUE(spool.take(name, root_.path() / "to", own));
 }
 
 TEST_F(SpoolTest, RefusesADirectoryThatOthersCanChange) {

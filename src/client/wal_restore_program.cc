@@ -28,7 +28,6 @@
 #include "command_line/run_program.h"
 #include "host/host.h"
 #include "host/shared_connection.h"
-#include "wal/segment_header.h"
 #include "wal/wal_file_name.h"
 
 namespace barman::client {
@@ -223,27 +222,16 @@ int fetch_to_destination(const RestoreWalRequest& request, WalDestination& desti
   return fail(request, map_exit_code(barman, request.wal, exit_code));
 }
 
-// Two clusters of this host may fetch from one server.
-bool is_of_other_cluster(const fs::path& segment, std::optional<std::uint64_t> system_id) {
-  if (!system_id) return false;
-  std::vector<std::byte> begin(wal::kSegmentHeaderSize);
-  begin.resize(read_full_at(open_file(segment, O_RDONLY), begin, 0, segment));
-  const std::optional<wal::SegmentHeader> header = wal::parse_segment_header(begin);
-  return header && header->system_id != *system_id;
-}
-
 // True when the process in the background brought the file while we waited for it.
 bool take_from_spool(const Spool& spool, const RestoreWalRequest& request) {
   const std::string& name = request.wal.wal_name;
   const auto end = std::chrono::steady_clock::now() + kLongestWait;
   while (std::chrono::steady_clock::now() < end) {
-    if (spool.take(name, request.destination))
-      return !is_of_other_cluster(request.destination, request.wal.system_id);
+    if (spool.take(name, request.destination, request.wal.system_id)) return true;
     if (!spool.is_on_its_way(name)) break;
     std::this_thread::sleep_for(kRestorePoll);
   }
-  return spool.take(name, request.destination) &&
-         !is_of_other_cluster(request.destination, request.wal.system_id);
+  return spool.take(name, request.destination, request.wal.system_id);
 }
 
 // What is wrong with the spool costs its advantage, not the recovery.

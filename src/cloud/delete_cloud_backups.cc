@@ -37,6 +37,19 @@ std::string python_list(std::span<const std::string> texts) {
   return fmt::format("[{}]", join(quoted, ", "));
 }
 
+// Of one backup; a policy goes on with the next one.
+class KeptBackup final : public OperationFailed {
+ public:
+  using OperationFailed::OperationFailed;
+};
+
+KeptBackup refusal_of_kept(const CloudCatalogue& catalogue, const BackupId& id) {
+  return KeptBackup(fmt::format(
+      "Skipping delete of backup {} for server {} as it has a current keep request. If you really "
+      "want to delete this backup please remove the keep and try again.",
+      id.value, catalogue.layout().server_name()));
+}
+
 bool is_half_deleted(const BackupInfo& backup) {
   return backup.status == BackupStatus::failed && backup.error == catalogue::kDeletionBegun;
 }
@@ -78,6 +91,7 @@ class CloudDeletion {
   void tell_of_nameless() const;
   void remove_leftover(const BackupInfo& backup, Wals wals);
   void mark(const BackupInfo& backup) const;
+  void require_not_kept(const BackupInfo& backup) const;
   void unmark_if_whole(const BackupInfo& backup) const;
   void remove_objects(const BackupInfo& backup) const;
   void require_unlocked(const BackupId& id, const std::vector<std::string>& keys) const;
@@ -152,6 +166,14 @@ void CloudDeletion::mark(const BackupInfo& backup) const {
   catalogue_.save_as_deleted(backup);
 }
 
+// Somebody may have kept it since all was read. Behind the mark, which whoever keeps a backup looks
+// for behind the keep: one of both sees the other.
+void CloudDeletion::require_not_kept(const BackupInfo& backup) const {
+  if (backup.is_copy_done() && catalogue_.find_keep(backup.id)) {
+    throw refusal_of_kept(catalogue_, backup.id);
+  }
+}
+
 // Nothing could be deleted: it is a backup as before.
 void CloudDeletion::unmark_if_whole(const BackupInfo& backup) const {
   if (!backup.is_copy_done()) return;
@@ -200,6 +222,7 @@ void CloudDeletion::remove_objects(const BackupInfo& backup) const {
   }
   mark(backup);
   try {
+    require_not_kept(backup);
     remove_keys(keys);
   } catch (const Error& error) {  // Told by the caller; what is whole must not look damaged.
     if (error.kind() != ErrorKind::interrupted) unmark_if_whole(backup);
@@ -409,12 +432,7 @@ void refuse_deletion(const CloudCatalogue& catalogue, const CloudBackups& backup
   const std::string& server = catalogue.layout().server_name();
   const std::string skipping =
       fmt::format("Skipping delete of backup {} for server {}", backup.id.value, server);
-  if (backups.annotations.keeps.contains(backup.id)) {
-    throw OperationFailed(
-        skipping +
-        " as it has a current keep request. If you really want to delete this backup "
-        "please remove the keep and try again.");
-  }
+  if (backups.annotations.keeps.contains(backup.id)) throw refusal_of_kept(catalogue, backup.id);
   const std::size_t redundancy = count_done(backups);
   const bool counts = backup.status == BackupStatus::done &&
                       catalogue::find_doubt(backup, annotations_of(backups)).empty();
@@ -496,7 +514,11 @@ void delete_obsolete_cloud_backups(const CloudCatalogue& catalogue,
     const BackupInfo* const found = backups.list.find(id);
     if (found == nullptr) continue;
     const BackupInfo backup = *found;
-    deletion.remove_backup(backup, WalRemovalInput::Cause::retention, standalone);
+    try {
+      deletion.remove_backup(backup, WalRemovalInput::Cause::retention, standalone);
+    } catch (const KeptBackup& refusal) {  // Since this run began; the others are not.
+      log::warning(log::kBackupComponent, "{}", refusal.describe());
+    }
   }
   deletion.remove_wals();
 }

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -279,6 +280,52 @@ TEST(DeleteObsoleteCloudBackups, LeavesThePolicyAndWhatIsKept) {
   EXPECT_TRUE(bucket.has_wal(segment(4, 5)));
 }
 
+// Somebody keeps the oldest backup when all has been read.
+class KeptMeanwhile final : public PassingStorage {
+ public:
+  explicit KeptMeanwhile(DeletionBucket& bucket)
+      : PassingStorage(bucket.storage), bucket_(bucket) {}
+  void list(std::string_view prefix, const storage::ObjectVisitor& visitor) const override {
+    PassingStorage::list(prefix, visitor);
+    if (!std::exchange(is_kept_, true)) bucket_.catalogue.write_keep(kOne, KeepTarget::full);
+  }
+
+ private:
+  DeletionBucket& bucket_;
+  mutable bool is_kept_ = false;
+};
+
+TEST(DeleteObsoleteCloudBackups, LeavesWhatIsKeptMeanwhile) {
+  DeletionBucket bucket;
+  bucket.add_all();
+  KeptMeanwhile kept(bucket);
+  const CloudCatalogue catalogue(kept, bucket.layout);
+  delete_obsolete_cloud_backups(
+      catalogue, {.kind = catalogue::RetentionRule::Kind::redundancy, .count = 1, .seconds = 0},
+      parse_timestamp("20261105T000000")->time, bucket.options);
+  ASSERT_TRUE(bucket.has(kOne));
+  EXPECT_EQ(bucket.catalogue.find(kOne)->status, BackupStatus::done);
+  EXPECT_THAT(bucket.keys("main/base/" + kOne.value), Contains(HasSubstr("data.tar")));
+  EXPECT_TRUE(bucket.has_wal(segment(1, 5)));
+  EXPECT_FALSE(bucket.has(kTwo));
+  EXPECT_FALSE(bucket.has(kThree));
+}
+
+TEST(DeleteCloudBackup, IsRefusedForWhatIsKeptMeanwhile) {
+  DeletionBucket bucket;
+  bucket.add_all();
+  KeptMeanwhile kept(bucket);
+  const CloudCatalogue catalogue(kept, bucket.layout);
+  try {
+    delete_cloud_backup(catalogue, kOne, bucket.options);
+    FAIL() << "it is deleted";
+  } catch (const OperationFailed& error) {
+    EXPECT_THAT(error.message(), HasSubstr("as it has a current keep request"));
+  }
+  EXPECT_EQ(bucket.catalogue.find(kOne)->status, BackupStatus::done);
+  EXPECT_TRUE(bucket.has_wal(segment(1, 5)));
+}
+
 // Somebody else has deleted them, or a rule of the bucket.
 TEST(DeleteObsoleteCloudBackups, DoesNotCountWhatHasLostItsArchives) {
   DeletionBucket bucket;
@@ -379,7 +426,7 @@ TEST(DeleteObsoleteCloudBackups, AsksForEachThingOnce) {
                                  .seconds = 0},
                                 parse_timestamp("20270101T000000")->time, {});
   EXPECT_EQ(bucket.listed, 3U) << "the backups, and the WAL, once";
-  EXPECT_EQ(bucket.opened, 2 * LargeBucket::kBackups);
+  EXPECT_EQ(bucket.opened, 2 * LargeBucket::kBackups + kObsolete) << "each, and keeps of what goes";
   EXPECT_EQ(bucket.removed, kObsolete * (2 + LargeBucket::kWalOfEach));
   EXPECT_EQ(bucket.removals, 2 * kObsolete + kObsolete * LargeBucket::kWalOfEach / 1000);
 }

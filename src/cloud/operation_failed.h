@@ -9,7 +9,7 @@
 
 namespace barman::cloud {
 
-class OperationFailed final : public Error {
+class OperationFailed : public Error {
  public:
   explicit OperationFailed(std::string message, std::string hint = {})
       : Error(ErrorKind::conflict, std::move(message), std::move(hint)) {}

@@ -39,7 +39,12 @@ void keep_backup(const cloud::CloudCatalogue& catalogue, const catalogue::Backup
                     catalogue.layout().shown(catalogue.layout().backup_prefix(id))),
         "Keep another backup (barman-cloud-backup-list warns of those that are not whole).");
   }
-  catalogue.write_keep(id, target);
+  try {
+    catalogue.write_keep(id, target);
+  } catch (const Error& error) {  // With the code of what cannot be done.
+    if (error.kind() != ErrorKind::conflict) throw;
+    throw cloud::OperationFailed(error.describe(), "barman-cloud-backup-list shows the others.");
+  }
 }
 
 int keep(const ParsedArguments& arguments) {

@@ -64,13 +64,13 @@ std::optional<client::Spool> find_spool(const ParsedArguments& arguments) {
 }
 
 bool take_from_spool(const client::Spool& spool, const std::string& name,
-                     const fs::path& destination) {
+                     const fs::path& destination, std::optional<std::uint64_t> system_id) {
   try {
     if (const auto warning = spool.take_warning()) {
       log::warning(kWalRestoreComponent, "{}", *warning);
     }
     spool.prune(name);
-    return spool.take(name, destination);
+    return spool.take(name, destination, system_id);
   } catch (const Error& error) {  // It is in the bucket, too.
     log::warning(kWalRestoreComponent, "{}", error.describe());
     return false;
@@ -171,7 +171,7 @@ int restore_wal(const ParsedArguments& arguments) {
   const fs::path destination = arguments.get("wal_dest");
   const auto system_id = find_system_id(destination);
   const auto spool = prefetches ? find_spool(arguments) : std::nullopt;
-  const bool is_taken = spool && take_from_spool(*spool, wal_name, destination);
+  const bool is_taken = spool && take_from_spool(*spool, wal_name, destination, system_id);
   if (is_taken && !spool->list().empty()) return kExitDone;
   if (prefetches) object_store::prepare_requests();
   const cloud::FoundWalObjects found = cloud::find_wal_objects(

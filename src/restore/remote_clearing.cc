@@ -34,9 +34,10 @@ constexpr std::string_view kRemove = R"sh(
 exec xargs -0 rm -rf --
 )sh";
 
-// Pairs of paths.
+// Pairs of paths. Six, however long, are within the limits of each xargs (BusyBox has 32 KiB): what
+// is beyond them divides a pair.
 constexpr std::string_view kMove = R"sh(
-xargs -0 -n 200 sh -c '
+xargs -0 -n 6 sh -c '
   while [ $# -gt 1 ]; do
     mkdir -p -m 700 -- "${2%/*}" && mv -- "$1" "$2" || exit 255
     shift 2
@@ -44,10 +45,14 @@ xargs -0 -n 200 sh -c '
 ' sh
 )sh";
 
-// $1: how many bytes; a field of hexadecimal for each of the files.
+// $1: how many bytes; a field of hexadecimal for each of the files. One that cannot be read must
+// not pass for an empty one, which is removed.
 constexpr std::string_view kShowBeginnings = R"sh(
 bytes=$1 exec xargs -0 sh -c '
-  for file; do printf "%s\000" "$(od -An -v -tx1 -N "$bytes" "$file")"; done
+  for file; do
+    text=$(od -An -v -tx1 -N "$bytes" "$file") || exit 255
+    printf "%s\000" "$text"
+  done
 ' sh
 )sh";
 static_assert(wal::kSegmentHeaderSize < 4096);
@@ -88,14 +93,6 @@ class KeptContent final : public pipeline::Sink {
   const std::uintmax_t most_bytes_;
   std::vector<std::byte> bytes_;
 };
-
-std::string bytes_of(std::string_view hex_words) {
-  std::string bytes;
-  for (const std::string& word : split_blanks(hex_words)) {
-    bytes += static_cast<char>(std::stoul(word, nullptr, 16));
-  }
-  return bytes;
-}
 
 }  // namespace
 
@@ -171,7 +168,11 @@ void RemoteClearing::judge_wal() {
     throw script_failure(host_, what, answer.exit_code, answer.error);
   }
   for (std::size_t i = 0; i < asked_names.size(); ++i) {
-    const std::string bytes = bytes_of(beginnings[i]);
+    const std::string bytes = bytes_of_hex(beginnings[i]);
+    if (bytes.empty() && !strip(beginnings[i]).empty()) {
+      throw script_failure(host_, what, answer.exit_code,
+                           "what it printed is no hexadecimal; " + answer.error);
+    }
     if (is_own_wal(asked_names[i], as_bytes(bytes)) && !is_received(asked_names[i])) {
       saved_wal_.insert(asked_names[i]);
     } else {

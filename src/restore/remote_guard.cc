@@ -33,7 +33,38 @@ constexpr std::string_view kHold = R"sh(
 marker=$1; update=$2; data=$3; shift 3
 lives() { [ -d "/proc/$1" ] || kill -0 "$1" 2>/dev/null; }
 take() { (set -C; umask 077; echo $$ > "$1") 2>/dev/null; }
-holder_of() { holder=; read -r holder < "$1" || :; holder=${holder#-}; }
+holder_of() { holder=; read -r holder 2>/dev/null < "$1" || :; holder=${holder#-}; }
+# Functions return what fails: where one exits, bash takes its words for those of the script.
+# What nobody holds goes, but not the lock of one who was quicker.
+break_lock() {
+  mv -f -- "$1" "$1.$$" 2>/dev/null || return 0
+  stale=$holder
+  holder_of "$1.$$"
+  [ "$holder" = "$stale" ] || ln -- "$1.$$" "$1" 2>/dev/null || :
+  rm -f -- "$1.$$"
+}
+hold() {
+  mkdir -p -m 700 -- "$1" || return 1
+  lock=$1/.barman-restore.pid
+  tries=0
+  until take "$lock"; do
+    [ -f "$lock" ] || { take "$lock" && break; } || [ -f "$lock" ] || {
+      echo "cannot create $lock" >&2; return 1; }
+    holder_of "$lock"
+    [ "$holder" != $$ ] || break
+    # Without a number it is being written.
+    if { [ -z "$holder" ] && [ $tries -lt 2 ]; } || lives "${holder:-none}"; then
+      # One that was cut off ends soon.
+      tries=$((tries + 1))
+      [ $tries -lt 15 ] || {
+        echo "another restore writes into $1 (process $holder; if it is none, remove $lock)" >&2
+        return 4; }
+      sleep 1 || :
+    else
+      break_lock "$lock"
+    fi
+  done
+}
 prepare() {
   mkdir -p -m 700 -- "$1"
   : > "$1/.barman_write_check"
@@ -42,23 +73,30 @@ prepare() {
   (umask 077; printf %s "$marker" > "$1/.barman-restoring.new")
   mv -f -- "$1/.barman-restoring.new" "$1/.barman-restoring"
 }
-mkdir -p -m 700 -- "$data"
-lock=$data/.barman-restore.pid
-tries=0
-until take "$lock"; do
-  [ -f "$lock" ] || { echo "cannot create $lock" >&2; exit 1; }
-  holder_of "$lock"
-  if lives "${holder:-none}"; then
-    # One that was cut off ends soon.
-    tries=$((tries + 1)); [ $tries -lt 15 ] || {
-      echo "another restore writes into $data (process $holder; if it is none, remove $lock)" >&2; exit 4; }
-    sleep 1 || :
-  else
-    mv -f -- "$lock" "$lock.$$" && rm -f -- "$lock.$$"
-  fi
-done
-trap 'rm -f -- "$lock"' EXIT
+release() {
+  holder_of "$1/.barman-restore.pid"
+  [ "$holder" != $$ ] || rm -f -- "$1/.barman-restore.pid"
+}
+release_all() {
+  release "$data"
+  while [ $# -gt 0 ]; do release "$2"; shift 2; done
+}
+# Since it was looked at another restore may have been there, and be over.
+require_empty() {
+  [ "$update" = 1 ] || [ -z "$(ls -- "$1")" ] || { echo "$1 is not empty any more" >&2; return 4; }
+}
+trap 'release_all "$@"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
+hold "$data" || exit
+require_empty "$data" || exit
+# The directory of a tablespace may be another restore's, into another data directory.
+key=
+for word; do
+  if [ -z "$key" ]; then key=$word; continue; fi
+  hold "$word" || exit
+  [ "$key" = - ] || require_empty "$word" || exit
+  key=
+done
 # No server can be started on it: while pg_control is there by the lock file that PostgreSQL itself
 # respects; then by its absence.
 if [ -e "$data/global/pg_control" ]; then
@@ -73,14 +111,15 @@ fi
 prepare "$data"
 if [ "$update" = 1 ]; then mkdir -p -m 700 -- "$data/global"; else mkdir -m 700 -- "$data/global"; fi
 flush_files "$data/.barman-restoring" "$data"
-while [ $# -gt 0 ]; do
-  prepare "$2"
-  flush_files "$2/.barman-restoring" "$2"
-  if [ "$1" != - ] && [ "$update" = 0 ]; then
+for word; do
+  if [ -z "$key" ]; then key=$word; continue; fi
+  prepare "$word"
+  flush_files "$word/.barman-restoring" "$word"
+  if [ "$key" != - ] && [ "$update" = 0 ]; then
     [ -d "$data/pg_tblspc" ] || mkdir -m 700 -- "$data/pg_tblspc"
-    ln -s -- "$2" "$data/pg_tblspc/$1"
+    ln -s -- "$word" "$data/pg_tblspc/$key"
   fi
-  shift 2
+  key=
 done
 if [ -e "$data/global/pg_control" ]; then
   rm -f -- "$data/global/pg_control"

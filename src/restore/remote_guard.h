@@ -1,6 +1,7 @@
 // The directories of a restore on another host, made, marked and held: a session there that lives
-// as long as the restore, so that no other restore writes into the same data directory, and that
-// ends with its connection, whatever ends that.
+// as long as the restore, so that no other restore writes into one of them (.barman-restore.pid in
+// each), and that ends with its connection, whatever ends that. What a new cluster goes into must
+// still be empty then.
 //
 // What the update of an existing directory begins with happens in it, too: global/pg_control goes,
 // durably, after the markers are there.
@@ -18,8 +19,9 @@ namespace barman::restore {
 
 class RemoteGuard {
  public:
-  // Throws `remote` with the reason: a directory cannot be made, another restore holds it, a server
-  // is being started on it.
+  // Throws `remote` with the reason when a directory cannot be made, `conflict` when another
+  // restore holds it or has filled it meanwhile, or a server is being started on it; then nothing
+  // was changed, though directories that were absent may be there.
   RemoteGuard(const host::Host& host, const RestorePlan& plan, const Interrupt& interrupt);
   RemoteGuard(const RemoteGuard&) = delete;
   RemoteGuard& operator=(const RemoteGuard&) = delete;

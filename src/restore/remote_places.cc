@@ -1,6 +1,5 @@
 #include "restore/remote_places.h"
 
-#include <charconv>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -174,17 +173,6 @@ class FieldReader {
  private:
   std::string_view rest_;
 };
-
-std::string bytes_of_hex(const std::string& text) {
-  std::string bytes;
-  for (const std::string& word : split_blanks(text)) {
-    unsigned value = 0;
-    const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value, 16);
-    if (code != std::errc() || end != word.data() + word.size() || value > 0xFF) return "";
-    bytes += static_cast<char>(value);
-  }
-  return bytes;
-}
 
 std::optional<postgres::SystemId> system_id_of(const std::string& control_file) {
   try {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,8 +22,10 @@
 #include "host/test_support.h"
 #include "restore/planned_restore_test_support.h"
 #include "restore/remote_destination.h"
+#include "restore/remote_guard.h"
 #include "restore/remote_places.h"
 #include "restore/restore_marker.h"
+#include "wal/test_support.h"
 
 namespace barman::restore {
 namespace {
@@ -113,6 +116,40 @@ TEST_F(RemotePlan, ADamagedFileLeavesNeitherControlFileNorTheSettingsOfTheSource
   EXPECT_FALSE(exists("pg/global/pg_control"));
   EXPECT_FALSE(exists("pg/postgresql.conf"));
   EXPECT_TRUE(exists("pg/.barman-restoring"));
+}
+
+// Between the look at the places and the lock somebody else may have had them.
+TEST_F(RemotePlan, LeavesPlacesAloneThatHaveFilledMeanwhile) {
+  for (const char* const place : {"pg", "new_tbs"}) {
+    put(fmt::format("{}/PG_15_202209061/1", place), "of another restore");
+    try {
+      execute_there(remote_plan(), ssh_.host());
+      FAIL() << "it was written into " << place;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::conflict);
+      EXPECT_THAT(error.describe(), HasSubstr(fmt::format("/{} is not empty any more", place)));
+    }
+    EXPECT_FALSE(exists("pg/global"));
+    for (const char* const one : {"pg", "new_tbs"}) {
+      EXPECT_FALSE(exists(fmt::format("{}/.barman-restoring", one)));
+      EXPECT_FALSE(exists(fmt::format("{}/.barman-restore.pid", one)));
+      fs::remove_all(root_ / one);
+    }
+  }
+}
+
+TEST_F(RemotePlan, HoldsTablespacesToo) {
+  constexpr const char* kLock = "new_tbs/.barman-restore.pid";
+  put(kLock, "4999999\n");  // of nobody
+  std::optional<RemoteGuard> guard;
+  const RestorePlan asked = remote_plan();
+  const host::SshHost host = ssh_.host();
+  guard.emplace(host, asked, Interrupt());
+  EXPECT_NE(content(kLock), "4999999\n");
+  EXPECT_EQ(content(kLock), content("pg/.barman-restore.pid"));
+  guard->release({});
+  EXPECT_FALSE(exists(kLock));
+  EXPECT_FALSE(exists("pg/.barman-restore.pid"));
 }
 
 TEST_F(RemotePlan, BusyBoxIsEnoughThere) {
@@ -390,6 +427,27 @@ TEST_F(RemoteUpdatePlan, LeavesAHeldDirectoryAndAServerThatStartsAlone) {
   EXPECT_TRUE(exists("pg/base/1/later"));
   EXPECT_FALSE(exists("pg/.barman-restoring"));
   EXPECT_FALSE(exists("pg/.barman-restore.pid"));
+}
+
+// It may be the only copy.
+TEST_F(RemoteUpdatePlan, LeavesWalAloneThatCannotBeRead) {
+  make_older_state();
+  const std::string kept = "pg/pg_wal/000000010000000000000009";
+  put(kept, wal::make_segment("000000010000000000000009"));
+  fs::create_directory(root_ / "programs");
+  write_file_durably(root_ / "programs/od", "#!/bin/sh\necho 'od: no' >&2\nexit 1\n", 0700);
+  const host::SshHost host({.command = "env PATH=" + (root_ / "programs").string() +
+                                       ":/usr/bin:/bin " + (ssh_.directory() / "ssh").string() +
+                                       " there",
+                            .title = "the other host",
+                            .option = "ssh_command"});
+  try {
+    execute_there(update_plan(), host);
+    FAIL() << "it does not matter what is in it";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.describe(), HasSubstr("cannot look at the WAL in"));
+  }
+  EXPECT_TRUE(exists(kept));
 }
 
 TEST_F(RemoteUpdatePlan, BusyBoxIsEnoughToUpdate) {

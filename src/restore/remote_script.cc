@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <exception>
 #include <filesystem>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "base/anonymous_file.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "base/text.h"
 
 namespace barman::restore {
 namespace {
@@ -62,6 +64,17 @@ std::optional<std::string> answer_behind_mark(const std::string& output) {
   const std::size_t mark = output.find(kScriptMark);
   if (mark == std::string::npos) return std::nullopt;
   return output.substr(mark + kScriptMark.size());
+}
+
+std::string bytes_of_hex(const std::string& text) {
+  std::string bytes;
+  for (const std::string& word : split_blanks(text)) {
+    unsigned value = 0;
+    const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value, 16);
+    if (code != std::errc() || end != word.data() + word.size() || value > 0xFF) return "";
+    bytes += static_cast<char>(value);
+  }
+  return bytes;
 }
 
 Error script_failure(const host::Host& host, std::string_view what, int exit_code,

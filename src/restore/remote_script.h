@@ -24,6 +24,9 @@ std::vector<std::string> script_command(std::string_view text,
 // failed before.
 std::optional<std::string> answer_behind_mark(const std::string& output);
 
+// "00 ff 0a", as od(1) prints it; nothing where the text is something else.
+std::string bytes_of_hex(const std::string& text);
+
 // What a script that has failed throws: "what: ... ended with exit code 3: reason".
 Error script_failure(const host::Host& host, std::string_view what, int exit_code,
                      const std::string& reason);

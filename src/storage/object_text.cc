@@ -45,7 +45,12 @@ void push_object(const Storage& storage, const std::string& key, pipeline::Sink&
   std::uint64_t offset = 0;
   while (offset < file->size_bytes()) {
     const std::size_t size = file->read_at(offset, buffer);
-    if (size == 0) break;
+    // What is not the whole object must not become visible as if it were.
+    if (size == 0) {
+      throw Error(ErrorKind::io,
+                  fmt::format("{} has become shorter while it was read", storage.describe(key)),
+                  "Try again.");
+    }
     sink.write(Bytes(buffer).first(size));
     offset += size;
   }

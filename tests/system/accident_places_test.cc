@@ -13,6 +13,7 @@
 #include "encryption/test_support.h"
 #include "support/catalogue_files.h"
 #include "support/incremental_site.h"
+#include "support/old_catalogue.h"
 #include "support/postgres_version.h"
 #include "support/streaming_site.h"
 #include "support/temp_dir.h"
@@ -198,6 +199,26 @@ TEST(FindAccidentIn, AServerWithoutABackupTellsWhatTheWalHas) {
       site.barman.run({"find-accident", "main", "--from", "2026-13-01 10:00:00"});
   EXPECT_EQ(wrong.exit_code, 1);
   EXPECT_THAT(wrong.err, HasSubstr("there is no month 13"));
+}
+
+// A script would take an empty answer for "nothing happened".
+TEST(FindAccidentIn, AServerWithoutWalTellsThatNothingIsKnown) {
+  BarmanHome barman;
+  barman.add_section("main", {{"conninfo", "host=/nonexistent user=barman connect_timeout=2"},
+                              {"streaming_conninfo", "host=/nonexistent user=streaming"},
+                              {"backup_method", "postgres"},
+                              {"archiver", "on"}});
+  const OldCatalogue catalogue(barman.server_directory("main"), old_layouts().back());
+  catalogue.add_all();
+  const fs::path wals = barman.server_directory("main") / "wals";
+  fs::remove_all(wals);
+  fs::create_directory(wals);
+  write_text(wals / "main-xlog.db", "");
+  const CommandResult result = barman.run({"find-accident", "main"});
+  EXPECT_EQ(result.exit_code, 1) << result.out << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("\tno WAL is there to be read\n\tnot known: no WAL of "
+                                          "server 'main' is archived"),
+                                HasSubstr("'barman check main' tells why none arrives")));
 }
 
 }  // namespace

@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/file_lock.h"
 #include "base/timestamp.h"
 #include "support/bucket_site.h"
 #include "support/copied_site.h"
@@ -287,6 +289,17 @@ TEST_F(CloudServer, CronGivesUpOldUploadsOfWalOnceADay) {
        .times = 2,
        .kind = StoreProxy::Kind::answer,
        .text = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body)});
+  // WAL that arrives need not wait meanwhile: whoever archives gets the lock.
+  const fs::path lock = site.barman.home() / ".main-archive-wal.lock";
+  std::atomic<int> beside_archiving = 0;
+  proxy.rewrite(
+      [&](const std::string& head) {
+        const bool is_free = head.starts_with("DELETE ") &&
+                             eventually([&] { return !FileLock::holder(lock).has_value(); });
+        if (is_free) ++beside_archiving;
+        return head;
+      },
+      {});
   CommandRequest request = site.barman.request({"cron"});
   request.environment["AWS_ENDPOINT_URL_S3"] = proxy.endpoint();
   for (int run = 0; run < 2; ++run) {
@@ -298,6 +311,8 @@ TEST_F(CloudServer, CronGivesUpOldUploadsOfWalOnceADay) {
   fs::remove(site.barman.home() / "main/.uploads-looked-at");
   EXPECT_EQ(run_command(request).exit_code, 0);
   EXPECT_EQ(proxy.count("DELETE", "uploadId=old"), 2U);
+  EXPECT_TRUE(fs::exists(lock));
+  EXPECT_EQ(beside_archiving, 2);
 }
 
 // The metadata of this host rules: what it does not know may need the WAL that nobody else needs.

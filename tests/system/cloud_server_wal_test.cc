@@ -358,6 +358,33 @@ TEST_F(CloudServerWal, ArchivesAndRestoresByCommand) {
   EXPECT_EQ(barman.run({"cloud-wal-restore", "main", "foo", "x"}).exit_code, 1);
 }
 
+// PostgreSQL would take it for the end of its own.
+TEST_F(CloudServerWal, HandsOutNoWalToAnotherCluster) {
+  const WalBucketSite bucket("whose");
+  StreamingSite site(in_bucket(bucket));
+  site.start_receiver();
+  site.archive_a_segment();
+  site.take_backup();
+  const std::string name = index_names(site.barman).front();
+  const TempDir place;
+  fs::create_directory(place.path() / "global");
+  const auto restore_wal = [&] {
+    CommandRequest request = site.barman.request({"cloud-wal-restore", "main", name, "wal"});
+    request.argv.insert(request.argv.begin(), {"env", "--chdir=" + place.path().string()});
+    return run_command(request);
+  };
+  fs::copy_file(site.postgres.data_directory() / "global/pg_control",
+                place.path() / "global/pg_control");
+  EXPECT_EQ(restore_wal().exit_code, 0);
+  fs::remove(place.path() / "wal");
+  write_text(place.path() / "global/pg_control", "of another cluster");
+  const CommandResult refused = restore_wal();
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("the cluster that asks has the system identifier"),
+                                 HasSubstr("HINT: Name the server")));
+  EXPECT_FALSE(fs::exists(place.path() / "wal"));
+}
+
 TEST_F(CloudServerWal, AnAccidentIsFoundInTheBucketAndUndone) {
   const WalBucketSite bucket("accidents");
   StreamingSite site(in_bucket(bucket, {{"compression", "zstd"}}));

@@ -108,6 +108,17 @@ TEST_F(RsyncBackup, KilledIsGoneOnWith) {
   EXPECT_EQ(site_->barman.run({"verify-backup", "main", id}).exit_code, 0);
 }
 
+TEST_F(RsyncBackup, TellsALinkThatLeadsNowhere) {
+  const fs::path link = site_->postgres.data_directory() / "a link";
+  fs::create_symlink("/nowhere", link);
+  const CommandResult result = backup({"--wait"});
+  fs::remove(link);
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_THAT(result.err,
+              HasSubstr(link.string() + "\" is a symbolic link to nothing: it is not in"));
+  EXPECT_EQ(site_->status_of(site_->newest()), "DONE");
+}
+
 // What has arrived is read once, and what is linked not at all.
 TEST_F(RsyncBackup, ReadsNothingTwiceForItsManifest) {
   for (int round = 0; round < 2; ++round) {
