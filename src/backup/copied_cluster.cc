@@ -150,18 +150,25 @@ catalogue::Identity CopiedCluster::require_possible(postgres::Connection& connec
           .version = version};
 }
 
-// An exclusive backup of ours whose process was killed goes on in the server, and lets no other
-// begin. Of anybody else's backup PostgreSQL tells.
-void CopiedCluster::end_abandoned(const BackupJob& job, postgres::Connection& connection) const {
+std::optional<catalogue::BackupId> find_exclusive_backup(const server::Server& server,
+                                                         postgres::Connection& connection) {
   std::string label;
   try {
     label = postgres::query_exclusive_label(connection);
   } catch (const postgres::SqlError& error) {  // Not everybody may read it.
     log::debug(log::kBackupComponent, "{}", error.describe());
-    return;
+    return std::nullopt;
   }
   const auto id = catalogue::parse_backup_id(std::string_view(label).substr(label.rfind(' ') + 1));
-  if (!id || label != label_of(server_, *id)) return;
+  if (!id || label != label_of(server, *id)) return std::nullopt;
+  return id;
+}
+
+// An exclusive backup of ours whose process was killed goes on in the server, and lets no other
+// begin. Of anybody else's backup PostgreSQL tells.
+void CopiedCluster::end_abandoned(const BackupJob& job, postgres::Connection& connection) const {
+  const auto id = find_exclusive_backup(server_, connection);
+  if (!id) return;
   const auto known = server_.catalogue().find_backup(*id);
   if (!known || known->status != catalogue::BackupStatus::failed) return;
   postgres::abort_exclusive_backup(connection);

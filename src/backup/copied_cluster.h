@@ -52,6 +52,11 @@ std::optional<std::string> find_other_postmaster(const std::optional<std::string
 // As the server tells. Throws when it does not.
 std::string require_data_directory_name(postgres::Connection& connection);
 
+// The exclusive backup of this server, taken by us, in whose mode PostgreSQL is (until 14): it
+// stays in it when the process is killed. nullopt also when the user of conninfo may not see it.
+std::optional<catalogue::BackupId> find_exclusive_backup(const server::Server& server,
+                                                         postgres::Connection& connection);
+
 class CopiedCluster {
  public:
   // Both arguments must live longer.

@@ -200,7 +200,8 @@ void preview_backups(const DeletionFacts& facts, const Doomed& doomed, DeletionP
       fate.reason += "; waits for the incremental backup that is being taken";
     } else if (fate.status == catalogue::RetentionStatus::obsolete && !facts.is_enforced) {
       fate.reason += facts.retention_doubt
-                         ? "; the policy is not enforced (a setting is not understood)"
+                         ? "; the policy is not enforced (a setting is not understood, or a "
+                           "file not read)"
                          : "; the policy is not enforced (retention_policy_mode)";
     }
     preview.backups.push_back(std::move(fate));

@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 
 #include "backup/choose_source.h"
+#include "backup/copied_cluster.h"
 #include "backup/local_files.h"
 #include "base/error.h"
 #include "base/hint.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "catalogue/locks.h"
 #include "check/check_run.h"
 #include "facts/receiver.h"
 #include "postgres/queries.h"
@@ -403,6 +405,22 @@ void check_local_data_directory(const CheckRun& run) {
   }
 }
 
+// Row 25d, only when it fails: the process of an exclusive backup was killed, and PostgreSQL does
+// not know. The next backup ends it.
+void check_abandoned_backup(const CheckRun& run, postgres::Connection& connection) {
+  const auto id = backup::find_exclusive_backup(run.server, connection);
+  if (!id) return;
+  for (const catalogue::ServerProcess& process : catalogue::list_processes(run.server.locks())) {
+    if (process.task == "backup") return;
+  }
+  run.fail_uncritically(
+      "exclusive backup",
+      fmt::format("PostgreSQL is still in the backup mode of backup {}, whose process is gone: "
+                  "after a crash it may not start before its file backup_label is removed. The "
+                  "next backup ends that, or SQL: SELECT pg_stop_backup(true, false)",
+                  id->value));
+}
+
 // Row 25c.
 void check_exclusive_backup(const CheckRun& run) {
   const config::ServerConfig& config = run.server.config();
@@ -415,7 +433,10 @@ void check_exclusive_backup(const CheckRun& run) {
     } else {
       run.pass("not in recovery");
     }
-    if (connection.server_version() < kFirstWithoutExclusiveBackup) return run.pass(label);
+    if (connection.server_version() < kFirstWithoutExclusiveBackup) {
+      run.pass(label);
+      return check_abandoned_backup(run, connection);
+    }
     run.fail(label, "exclusive backups not supported on PostgreSQL " +
                         postgres::major_version_text(connection.server_version()));
   } catch (const Error& error) {

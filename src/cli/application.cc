@@ -25,6 +25,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/server_factory.h"
+#include "cli/server_selection.h"
 #include "cli/told_before.h"
 #include "cli/user_switch.h"
 #include "command_line/help.h"
@@ -186,10 +187,6 @@ int run_configured(const command_line::ParsedLine& line, const GlobalArguments& 
   reporter.set_failure_code(failure_code(line.command->name, line.arguments));
   reporter.set_progress_display(&progress);
   configuration.load_rest(postgres::conninfo_error);
-  for (const std::string& text : configuration.warnings()) reporter.warning(text);
-  for (const std::string& text : command_line::unused_options(barman_program(), line))
-    reporter.warning(text);
-
   const CommandFunction function = find_command_function(line.command->name);
   if (function == nullptr) {
     throw std::logic_error(fmt::format("no function for command '{}'", line.command->name));
@@ -208,6 +205,10 @@ int run_configured(const command_line::ParsedLine& line, const GlobalArguments& 
       return told->is_new(level, text);
     });
   }
+  for (const std::string& text : configuration.warnings()) reporter.warning(text);
+  warn_of_gaps(context);
+  for (const std::string& text : command_line::unused_options(barman_program(), line))
+    reporter.warning(text);
   run_command(function, context);
   reporter.set_filter({});
   if (told) told->keep();

@@ -84,7 +84,8 @@ CommandSpec backup_spec() {
           .servers = {.arity = ServerArity::multiple,
                       .inactive = ServerAction::skip,
                       .disabled = ServerAction::refuse,
-                      .passive = ServerAction::skip},
+                      .passive = ServerAction::skip,
+                      .must_have_all = true},
           .options = backup_copy_options() + backup_end_options(),
           .positionals = {server_list()}};
 }

@@ -113,8 +113,11 @@ void run_for_all_servers(CommandContext& context) {
     if (config.active && config.disabled) {
       context.reporter.info("Skipping temporarily disabled server '" + name + "'");
       for (const std::string& reason : config.messages) {
-        context.reporter.warning(fmt::format(
-            "nothing is done for server '{}', neither WAL nor retention: {}", name, reason));
+        context.reporter.warning(
+            fmt::format("nothing is done for server '{}', neither WAL nor retention: {}", name,
+                        is_conflict(context, reason)
+                            ? "it shares a directory with another one, see \"Conflicting path\""
+                            : reason));
       }
       continue;
     }

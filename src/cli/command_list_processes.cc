@@ -12,8 +12,7 @@ void run_list_processes(CommandContext& context) {
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
   output::write_processes(context.reporter, server.name(),
-                          catalogue::list_processes(server.locks()));
-  for (const std::string& line : work_lines(context, server)) context.reporter.result_line(line);
+                          catalogue::list_processes(server.locks()), work_lines(context, server));
 }
 
 }  // namespace barman::cli

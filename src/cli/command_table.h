@@ -34,6 +34,10 @@ struct ServerPolicy {
   ServerAction inactive = ServerAction::run;
   ServerAction disabled = ServerAction::run;
   ServerAction passive = ServerAction::run;
+  // Of all servers (`all`, or a command without server argument): that a part of the configuration
+  // could not be read is an error, since a server that nobody looks at must not seem to be fine.
+  // Elsewhere it is a warning.
+  bool must_have_all = false;
 };
 
 // What of a server a command needs as files of this host.

@@ -52,7 +52,7 @@ void preview_cron(CommandContext& context, const server::Server& server) {
   if (facts.retention_doubt) {
     context.reporter.error(
         "No backup of server '" + server.name() + "' is deleted by a retention policy: " +
-        with_hint(*facts.retention_doubt, "Correct the setting; 'barman check " + server.name() +
+        with_hint(*facts.retention_doubt, "Correct it; 'barman check " + server.name() +
                                               "' tells whether it is understood."));
   }
   write(context, server, facts, backup::preview_retention(facts, read_only_lines(server)));

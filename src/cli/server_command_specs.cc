@@ -4,6 +4,7 @@ namespace barman::cli {
 namespace {
 
 constexpr ServerPolicy kAnyServers = {.arity = ServerArity::multiple};
+constexpr ServerPolicy kJudgedServers = {.arity = ServerArity::multiple, .must_have_all = true};
 
 CommandSpec check_spec() {
   return {
@@ -11,8 +12,10 @@ CommandSpec check_spec() {
       .summary = "check that servers can be backed up",
       .description =
           "Looks at configuration, connections, WAL and backups of each server, a line for each "
-          "item. The exit code is 1 when one is FAILED; 'barman doctor' tells what cures it.",
-      .servers = kAnyServers,
+          "item. The exit code is 1 when one is FAILED; 'barman doctor' tells what cures it. Of "
+          "all servers it is an error, too, when a file of the configuration cannot be read: the "
+          "servers in it are not looked at.",
+      .servers = kJudgedServers,
       .options = {{.names = {"nagios"},
                    .help =
                        "print one line for all servers, with the exit codes of a Nagios plugin"},
@@ -82,7 +85,7 @@ CommandSpec doctor_spec() {
           "Of several servers there is a line each first. The exit code is 0 when there is nothing "
           "to cure, else "
           "1. What depends on a connection is told when that works: run it again afterwards.",
-      .servers = kAnyServers,
+      .servers = kJudgedServers,
       .options = {{.names = {"sql"}, .help = "print a script for psql only"},
                   {.names = {"apply"},
                    .help = "do what needs no root: directories, replication slot, receiver"},
@@ -199,7 +202,10 @@ std::vector<CommandSpec> process_specs() {
            "starts receive-wal where that is not running, archives the WAL that has arrived, marks "
            "backups FAILED whose process died, and deletes what the retention policy does not need "
            "any more. --dry-run does nothing of this: it prints for each server which backups and "
-           "WAL files the policy would delete, which ones it keeps, and why.",
+           "WAL files the policy would delete, which ones it keeps, and why. While a file of the "
+           "configuration cannot be read, which is an error, nothing is deleted: it may ask for "
+           "longer retention.",
+       .servers = {.must_have_all = true},
        .options = {{.names = {"keep-descriptors"},
                     .help = "leave standard output and error to the processes it starts"},
                    {.names = {"remove-failed"},

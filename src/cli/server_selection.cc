@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/hint.h"
 #include "base/log.h"
+#include "base/log_components.h"
 #include "base/nearest.h"
 #include "base/text.h"
 #include "base/unexpected.h"
@@ -53,15 +54,30 @@ void report_conflicts(CommandContext& context, const std::set<std::string>& sele
   }
 }
 
+// Whether nothing must be missing from what this command works on.
+bool must_have_all(const CommandContext& context) {
+  const ServerPolicy& policy = policy_of(context);
+  if (!policy.must_have_all || policy.arity == ServerArity::none) return policy.must_have_all;
+  const std::vector<std::string> names = context.arguments.list("server_name");
+  return std::find(names.begin(), names.end(), "all") != names.end();
+}
+
+void report_gaps(CommandContext& context) {
+  if (!must_have_all(context)) return;
+  for (const config::ConfigurationGap& gap : context.configuration.gaps())
+    context.reporter.error(with_hint(gap.text, gap.hint));
+}
+
 bool serves_several(const CommandContext& context) {
   const std::vector<std::string> names = context.arguments.list("server_name");
   return names.size() > 1 || (names.size() == 1 && names.front() == "all");
 }
 
-// Among several servers each message has to say which one it is about.
+// Among several servers each message has to say which one it is about. Conflicts have been told.
 void report_disabled(CommandContext& context, const ServerConfig& server) {
   const std::string name = fmt::format("'{}'", server.name);
   for (const std::string& text : server.messages) {
+    if (is_conflict(context, text)) continue;
     const bool is_clear = !serves_several(context) || text.find(name) != std::string::npos;
     context.reporter.error(is_clear ? text : fmt::format("{} (server {})", text, name));
   }
@@ -144,6 +160,25 @@ const ServerConfig* find_or_report(CommandContext& context, const std::string& n
 
 }  // namespace
 
+void warn_of_gaps(CommandContext& context) {
+  if (must_have_all(context)) return;
+  for (const config::ConfigurationGap& gap : context.configuration.gaps()) {
+    if (context.reporter.has_reader()) {
+      context.reporter.warning(with_hint(gap.text, gap.hint));
+    } else if (gap.is_for_log) {
+      log::write(log::Level::warning, log::kConfigComponent, gap.text);
+    } else {
+      context.reporter.warning(gap.text);
+    }
+  }
+}
+
+bool is_conflict(const CommandContext& context, const std::string& reason) {
+  const std::vector<PathConflict>& conflicts = context.configuration.global_errors();
+  return std::any_of(conflicts.begin(), conflicts.end(),
+                     [&](const PathConflict& conflict) { return conflict.text == reason; });
+}
+
 void tell_first_step(CommandContext& context) {
   if (!context.configuration.server_names().empty()) return;
   if (context.reporter.format() != output::OutputFormat::console) return;
@@ -170,6 +205,7 @@ std::string unknown_name_hint(std::string_view kind, std::string_view name,
 
 std::vector<const ServerConfig*> select_servers(CommandContext& context) {
   const std::set<std::string> names = requested_names(context);
+  report_gaps(context);
   tell_first_step(context);
   report_conflicts(context, names);
   std::vector<const ServerConfig*> servers;
@@ -222,6 +258,7 @@ void for_each_server(CommandContext& context,
 }
 
 void announce_all_servers(CommandContext& context) {
+  report_gaps(context);
   const std::vector<std::string> names = context.configuration.server_names();
   report_conflicts(context, {names.begin(), names.end()});
   for (const std::string& name : names) announce(context, *context.configuration.find_server(name));

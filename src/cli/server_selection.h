@@ -33,8 +33,16 @@ const config::ServerConfig* select_server(CommandContext& context, const ServerP
 void for_each_server(CommandContext& context,
                      const std::function<void(const config::ServerConfig&)>& action);
 
+// What of the configuration was left out, unless the command tells that itself, as an error
+// (ServerPolicy::must_have_all).
+void warn_of_gaps(CommandContext& context);
+
 // On a terminal: what comes next when no server is configured. Programs get nothing, as ever.
 void tell_first_step(CommandContext& context);
+
+// Whether a reason why a server is disabled is that it shares a directory with another one: each
+// command tells that once, before it begins.
+bool is_conflict(const CommandContext& context, const std::string& reason);
 
 // Commands without server argument: what the configuration has to tell of all servers.
 void announce_all_servers(CommandContext& context);

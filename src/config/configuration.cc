@@ -14,6 +14,7 @@
 #include "base/directory.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/hint.h"
 #include "base/log.h"
 #include "base/log_components.h"
 #include "base/text.h"
@@ -205,10 +206,15 @@ void Configuration::merge_include_directory() {
     throw SystemError(code.value(), fmt::format("cannot read directory \"{}\"", directory));
   }
   if (!is_directory) {
-    log::warning(
-        log::kConfigComponent,
-        "Ignoring the \"configuration_files_directory\" option as \"{}\" is not a directory",
-        directory);
+    gaps_.push_back(
+        {.text = fmt::format("Ignoring the \"configuration_files_directory\" option as \"{}\" is "
+                             "not a directory",
+                             directory),
+         .hint = fmt::format("The servers of its files are missing: is its disk mounted? Without "
+                             "such files, make an empty one (mkdir {}), or take the option out of "
+                             "\"{}\".",
+                             shell_quote(directory), global_.config_file),
+         .is_for_log = true});
     return;
   }
   for (const std::string& name : list_directory(directory, IfAbsent::is_error)) {
@@ -217,9 +223,13 @@ void Configuration::merge_include_directory() {
     const bool is_file = fs::is_regular_file(path, code);
     if (is_file || (code && code != std::errc::no_such_file_or_directory)) {
       merge_file_below_main(path, name);
+    } else if (fs::exists(path, code)) {  // /dev/null, for example: on purpose
+      log::warning(log::kConfigComponent, "Discarding configuration file: {} (not a file)", name);
     } else {
-      log::warning(log::kConfigComponent, "Discarding configuration file: {} ({})", name,
-                   fs::exists(path, code) ? "not a file" : "not found");
+      gaps_.push_back({.text = fmt::format("Discarding configuration file: {} (not found)", name),
+                       .hint = fmt::format("\"{}\" is a link. {} Without it: rm {}", path,
+                                           kHintOfLostLink, shell_quote(path)),
+                       .is_for_log = true});
     }
   }
 }
@@ -227,10 +237,14 @@ void Configuration::merge_include_directory() {
 // An unreadable file takes its own servers out of the configuration, not the others.
 void Configuration::merge_file_below_main(const std::string& path, const std::string& shown_name) {
   if (!is_readable(path)) {
-    const std::string text =
-        fmt::format("Discarding configuration file: {} ({})", shown_name, errno_text(errno));
-    log::write(log::Level::warning, log::kConfigComponent, text);
-    warn_once(text);
+    const int reason = errno;
+    if (!unread_file_) unread_file_ = shown_name;
+    gaps_.push_back({.text = fmt::format("Discarding configuration file: {} ({})", shown_name,
+                                         errno_text(reason)),
+                     .hint = fmt::format("What it configures is missing until the user that runs "
+                                         "barman can read it: namei -l {} shows whose each part "
+                                         "of the path is.",
+                                         shell_quote(path))});
     return;
   }
   const IniKeys before = document_.keys(kGlobalSection);
@@ -249,10 +263,10 @@ void Configuration::classify_sections() {
       throw StartupError(
           "FATAL: the reserved word 'all' is not allowed as server name.Please rename it.");
     if (!is_safe_name(name)) {
-      warn_once(
-          fmt::format("Ignoring section [{}]: the name of a server must not begin with '.' "
-                      "nor contain '/' or control characters",
-                      name));
+      ignore_section(name,
+                     "the name of a server must not begin with '.' nor contain '/' or control "
+                     "characters",
+                     fmt::format("Correct the line [{}].", name));
       continue;
     }
     const auto model = document_.find_value(name, "model");
@@ -263,10 +277,11 @@ void Configuration::classify_sections() {
     }
     const auto is_model = parse_boolean(word);
     if (!is_model) {
-      warn_once(
-          fmt::format("Ignoring section [{}]: invalid configuration value '{}' for key "
-                      "model: {}",
-                      name, model->text, boolean_refusal()));
+      ignore_section(name,
+                     fmt::format("invalid configuration value '{}' for key model: {}", model->text,
+                                 boolean_refusal()),
+                     fmt::format("Correct it in \"{}\": model = true; a server has no such line.",
+                                 section_source(name, "model")));
     } else if (*is_model) {
       model_sections_.push_back(name);
     } else {
@@ -313,6 +328,7 @@ void Configuration::build_servers(const ConninfoCheck& check_conninfo) {
     std::vector<std::string> warnings;
     ServerConfig server = resolve_server(document_, name, global_.barman_home, warnings);
     for (std::string& text : warnings) warn_once(std::move(text));
+    server.unread_file = unread_file_;
     switch_to_active_model(server);
     servers_.emplace(name, std::move(server));
   }
@@ -375,6 +391,12 @@ std::string Configuration::global_source(std::string_view key) const {
 std::string Configuration::section_source(std::string_view section, std::string_view key) const {
   const IniSetting* setting = document_.find_setting(section, key);
   return setting != nullptr ? setting->file : "default";
+}
+
+void Configuration::ignore_section(const std::string& name, std::string_view reason,
+                                   std::string hint) {
+  gaps_.push_back(
+      {.text = fmt::format("Ignoring section [{}]: {}", name, reason), .hint = std::move(hint)});
 }
 
 void Configuration::warn_once(std::string text) {

@@ -53,12 +53,23 @@ struct MainFileLookup {
   std::vector<std::string> defaults = {"/etc/barman.conf", "/etc/barman/barman.conf"};
 };
 
+// A part of the configuration that was not read, so that servers or settings may be missing. The
+// others are served all the same; who serves or judges all of them has to say so.
+struct ConfigurationGap {
+  std::string text;
+  std::string hint;
+  // What Barman tells in its log only: programs that know it expect nothing on stderr.
+  bool is_for_log = false;
+};
+
 class Configuration {
  public:
   void load_main_file(const MainFileLookup& lookup);
   void load_rest(const ConninfoCheck& check_conninfo);
 
   const GlobalConfig& global() const noexcept { return global_; }
+  // In the order in which they were met.
+  const std::vector<ConfigurationGap>& gaps() const noexcept { return gaps_; }
   // For stderr at each run, without the prefix "WARNING: ".
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
@@ -97,9 +108,12 @@ class Configuration {
   void build_servers(const ConninfoCheck& check_conninfo);
   void switch_to_active_model(ServerConfig& server);
   void warn_once(std::string text);
+  void ignore_section(const std::string& name, std::string_view reason, std::string hint);
 
   IniDocument document_;
   GlobalConfig global_;
+  std::vector<ConfigurationGap> gaps_;
+  std::optional<std::string> unread_file_;  // ServerConfig::unread_file
   std::vector<std::string> warnings_;
   std::set<std::string> known_warnings_;
   std::vector<std::string> server_sections_;

@@ -224,7 +224,7 @@ TEST_F(ConfigurationTest, NamesTheOptionThatWasMeant) {
 TEST_F(ConfigurationTest, RefusesNamesThatCannotBePartOfPaths) {
   const Configuration configuration = load("[a/b]\n[.x]\n[ok é]\n");
   EXPECT_THAT(configuration.server_names(), ElementsAre("ok é"));
-  EXPECT_EQ(configuration.warnings().size(), 2U);
+  EXPECT_EQ(configuration.gaps().size(), 2U);
 }
 
 TEST_F(ConfigurationTest, EmptyOrNoneInAServerCancelsTheGlobalValue) {
@@ -408,6 +408,54 @@ TEST_F(ConfigurationTest, ConflictingPathsDisableTheServersConcernedOnly) {
   EXPECT_THAT(configuration.find_server("d")->messages,
               ElementsAre("Conflicting path: wals_directory=/d/ conflicts with "
                           "'basebackups_directory' for server 'd'"));
+}
+
+TEST_F(ConfigurationTest, ServersThatShareADirectoryAreToldOnce) {
+  const std::string common =
+      "conninfo = host=x\nbackup_method = postgres\narchiver = on\nbackup_directory = /x\n";
+  const Configuration configuration = load("[a]\n" + common + "[b]\n" + common);
+  ASSERT_EQ(configuration.global_errors().size(), 1U);
+  EXPECT_EQ(configuration.global_errors()[0].text,
+            "Conflicting path: backup_directory=/x for server 'b' conflicts with "
+            "'backup_directory' for server 'a' (and so on: basebackups_directory, "
+            "errors_directory, incoming_wals_directory, streaming_wals_directory, wals_directory)");
+  EXPECT_TRUE(configuration.find_server("a")->disabled);
+  EXPECT_THAT(configuration.find_server("b")->messages,
+              ElementsAre(configuration.global_errors()[0].text));
+}
+
+TEST_F(ConfigurationTest, WhatIsNotReadIsAGap) {
+  write("conf.d/a.conf", "[a]\nconninfo = host=x\nretention_policy = REDUNDANCY 2\n");
+  std::filesystem::create_symlink(root_ / "gone", root_ / "conf.d/b.conf");
+  std::filesystem::create_symlink("/dev/null", root_ / "conf.d/c.conf");  // on purpose
+  write("conf.d/d.conf", "[d]\nmodel = perhaps\n");
+  const Configuration configuration = load("");
+  ASSERT_EQ(configuration.gaps().size(), 2U);
+  EXPECT_EQ(configuration.gaps()[0].text, "Discarding configuration file: b.conf (not found)");
+  EXPECT_TRUE(configuration.gaps()[0].is_for_log);
+  EXPECT_THAT(configuration.gaps()[0].hint, HasSubstr(path("conf.d/b.conf")));
+  EXPECT_THAT(configuration.gaps()[1].text, HasSubstr("Ignoring section [d]: "));
+  EXPECT_THAT(configuration.gaps()[1].hint, HasSubstr(path("conf.d/d.conf")));
+  EXPECT_FALSE(configuration.find_server("a")->find_retention_doubt());
+}
+
+TEST_F(ConfigurationTest, ADirectoryOfFilesThatIsNotThereIsAGap) {
+  std::filesystem::remove_all(root_ / "conf.d");
+  const Configuration configuration = load("");
+  ASSERT_EQ(configuration.gaps().size(), 1U);
+  EXPECT_THAT(configuration.gaps()[0].text, HasSubstr("is not a directory"));
+  EXPECT_THAT(configuration.gaps()[0].hint, HasSubstr("mkdir '" + path("conf.d")));
+}
+
+TEST_F(ConfigurationTest, NoPolicyDeletesByHalfOfTheConfiguration) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
+  write("conf.d/a.conf", "[a]\nconninfo = host=x\nretention_policy = REDUNDANCY 2\n");
+  write("conf.d/b.conf", "[a]\nretention_policy = REDUNDANCY 9\n");
+  std::filesystem::permissions(root_ / "conf.d/b.conf", std::filesystem::perms::none);
+  const Configuration configuration = load("[plain]\nconninfo = host=x\n");
+  EXPECT_THAT(configuration.find_server("a")->find_retention_doubt().value_or(""),
+              HasSubstr("b.conf"));
+  EXPECT_FALSE(configuration.find_server("plain")->find_retention_doubt());
 }
 
 TEST_F(ConfigurationTest, TheGlobalSectionIsKeptAsWritten) {

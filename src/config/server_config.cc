@@ -78,8 +78,13 @@ const UnusableValue* ServerConfig::find_unusable(std::string_view option) const 
 std::optional<std::string> ServerConfig::find_retention_doubt() const {
   // Without a policy the others decide about nothing.
   if (!retention_policy && find_unusable("retention_policy") == nullptr) return std::nullopt;
-  return first_text(*this, {"retention_policy", "retention_policy_mode", "wal_retention_policy",
-                            "minimum_redundancy"});
+  if (auto text = first_text(*this, {"retention_policy", "retention_policy_mode",
+                                     "wal_retention_policy", "minimum_redundancy"})) {
+    return text;
+  }
+  if (!unread_file) return std::nullopt;
+  return fmt::format("configuration file {} is not read, and may ask for longer retention",
+                     *unread_file);
 }
 
 std::optional<std::string> ServerConfig::find_deletion_doubt() const {

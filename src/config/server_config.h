@@ -231,10 +231,13 @@ struct ServerConfig {
   // What was written and is not understood: `check` fails, and nothing that cannot be taken back is
   // done by a value that takes its place.
   UnusableValues unusable_values;
+  // Of the configuration, not only of this server: a file that could not be read. It may change
+  // what the others say, the retention policy above all.
+  std::optional<std::string> unread_file;
 
   const UnusableValue* find_unusable(std::string_view option) const;
   // Why no retention policy may delete anything; of `delete`, why it may not; why no backup is
-  // taken: an option that decides about it is not understood.
+  // taken: an option that decides about it is not understood, or a file is not read.
   std::optional<std::string> find_retention_doubt() const;
   std::optional<std::string> find_deletion_doubt() const;
   std::optional<std::string> find_backup_doubt() const;

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/secrets.h"
+#include "base/text.h"
 #include "config/cloud_rules.h"
 #include "config/resolution.h"
 #include "postgres/versions.h"
@@ -347,6 +349,8 @@ std::vector<PathConflict> find_path_conflicts(ServerMap& servers) {
                        {"streaming_wals_directory", &ServerConfig::streaming_wals_directory},
                        {"wals_directory", &ServerConfig::wals_directory}}};
   std::vector<PathConflict> conflicts;
+  // The options that conflict, by server and other server.
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> also;
   std::map<std::string, UsedPath> used;
   RealPaths real_paths;
   for (auto& [name, server] : servers) {
@@ -364,12 +368,22 @@ std::vector<PathConflict> find_path_conflicts(ServerMap& servers) {
                                            other.option, name));
         continue;
       }
-      conflicts.push_back({fmt::format("{} for server '{}' conflicts with '{}' for server '{}'",
-                                       subject, name, other.option, other.server),
-                           name, other.server});
-      disable_server(server, conflicts.back().text);
-      disable_server(servers.at(other.server), conflicts.back().text);
+      // One of a pair is enough: who shares backup_directory shares all that is below it.
+      std::vector<std::string>& others = also[{name, other.server}];
+      if (others.empty()) {
+        conflicts.push_back({fmt::format("{} for server '{}' conflicts with '{}' for server '{}'",
+                                         subject, name, other.option, other.server),
+                             name, other.server});
+      }
+      others.emplace_back(option);
     }
+  }
+  for (PathConflict& conflict : conflicts) {
+    std::vector<std::string>& others = also.at({conflict.server, conflict.other_server});
+    others.erase(others.begin());
+    if (!others.empty()) conflict.text += fmt::format(" (and so on: {})", join(others, ", "));
+    disable_server(servers.find(conflict.server)->second, conflict.text);
+    disable_server(servers.find(conflict.other_server)->second, conflict.text);
   }
   return conflicts;
 }

@@ -20,7 +20,8 @@ using ConninfoCheck = std::function<std::optional<std::string>(const std::string
 // (archiver, backup_options). An inactive server only gets the messages.
 void validate_server(ServerConfig& config, const ConninfoCheck& check_conninfo);
 
-// Two servers that use the same directory. Both are disabled, with this text among their messages.
+// Two servers that use the same directory, or several, which the text lists. Both are disabled,
+// with this text among their messages.
 struct PathConflict {
   std::string text;  // "Conflicting path: ..."
   std::string server;

@@ -67,6 +67,7 @@ constexpr std::array kTable = {
     Entry{"local PGDATA", data_directory_cures},
     Entry{"not in recovery", exclusive_cures},
     Entry{"exclusive backup supported", exclusive_cures},
+    Entry{"exclusive backup", abandoned_backup_cures},
     Entry{"systemid coherence", system_id_cures},
     Entry{"receive-wal running", receiver_cures},
     Entry{"archive_mode", archive_mode_cures},
@@ -123,6 +124,8 @@ void add(std::vector<Cure>& cures, Cure cure, const std::string& label) {
   const auto same = std::find_if(cures.begin(), cures.end(), [&](const Cure& known) {
     return known.place == cure.place && known.lines == cure.lines;
   });
+  // An idle slot is only what comes of it: why the receiver has ended stands in its own row.
+  if (same != cures.end() && label == "receive-wal running") same->cause = cure.cause;
   Cure& kept = same == cures.end() ? cures.emplace_back(std::move(cure)) : *same;
   kept.checks.push_back(label);
 }

@@ -170,6 +170,24 @@ TEST(FindCures, TheSlotComesBeforeItsReceiverAndThatBeforeWal) {
   EXPECT_THAT(cures.at(2).lines, ElementsAre("barman switch-wal --force --archive main"));
 }
 
+TEST(FindCures, TheReasonOfAReceiverThatHasEndedIsToldNotOnlyItsIdleSlot) {
+  Site site = reached_site();
+  site.slot = SlotState::idle;
+  const check::CheckResult receiver =
+      failure_of("receive-wal running", "its process has ended: No space left on device");
+  const std::vector<Cure> cures = find_cures({failure_of("replication slot"), receiver}, site);
+  ASSERT_THAT(cures, SizeIs(1));
+  EXPECT_EQ(cures.front().cause, receiver.hint);
+}
+
+TEST(FindCures, ADeadExclusiveBackupIsEndedInPsql) {
+  const std::vector<Cure> cures =
+      cures_of("exclusive backup", "still in the backup mode", reached_site());
+  ASSERT_THAT(cures, SizeIs(1));
+  EXPECT_EQ(cures.front().place, CurePlace::psql);
+  EXPECT_THAT(cures.front().lines, ElementsAre("SELECT pg_stop_backup(true, false);"));
+}
+
 TEST(FindCures, OneCureForSeveralChecks) {
   Site site = reached_site();
   site.missing_grants = {"GRANT pg_read_all_stats TO barman;"};

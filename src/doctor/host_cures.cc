@@ -167,6 +167,12 @@ std::vector<Cure> option_cures(const CheckResult& failure, const Site& site) {
                                  site.configuration_file)}}};
 }
 
+std::vector<Cure> abandoned_backup_cures(const CheckResult& failure, const Site&) {
+  return {{.place = CurePlace::psql,
+           .cause = failure.hint,
+           .lines = {"SELECT pg_stop_backup(true, false);"}}};
+}
+
 std::vector<Cure> exclusive_cures(const CheckResult& failure, const Site& site) {
   return {{.place = CurePlace::configuration,
            .cause = failure.hint,

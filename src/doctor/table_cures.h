@@ -40,6 +40,7 @@ std::vector<Cure> failed_backup_cures(const check::CheckResult& failure, const S
 std::vector<Cure> catalogue_cures(const check::CheckResult& failure, const Site& site);
 std::vector<Cure> encryption_cures(const check::CheckResult& failure, const Site& site);
 std::vector<Cure> option_cures(const check::CheckResult& failure, const Site& site);
+std::vector<Cure> abandoned_backup_cures(const check::CheckResult& failure, const Site& site);
 std::vector<Cure> exclusive_cures(const check::CheckResult& failure, const Site& site);
 std::vector<Cure> ssh_cures(const check::CheckResult& failure, const Site& site);
 std::vector<Cure> label_cures(const check::CheckResult& failure, const Site& site);

@@ -87,6 +87,8 @@ void add_archiver_rows(Rows& rows, const ServerFacts& facts) {
 }
 
 std::string retention_text(const ServerConfig& config) {
+  if (config.retention_policy && config.unread_file)
+    return fmt::format("not enforced (configuration file {} is not read)", *config.unread_file);
   if (config.find_retention_doubt()) return "not enforced (a setting is not understood)";
   if (!config.retention_policy) return "not enforced";
   return fmt::format("enforced (mode: {}, retention: {}, WAL retention: {})",

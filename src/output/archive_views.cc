@@ -52,9 +52,10 @@ void write_wal_range_check(Reporter& reporter, std::string_view server,
 }
 
 void write_processes(Reporter& reporter, std::string_view server,
-                     const std::vector<catalogue::ServerProcess>& processes) {
+                     const std::vector<catalogue::ServerProcess>& processes,
+                     const std::vector<std::string>& work) {
   JsonValue list = JsonValue::array();
-  reporter.result_line(processes.empty()
+  reporter.result_line(processes.empty() && work.empty()
                            ? fmt::format("No active subprocesses found for server {}.", server)
                            : fmt::format("Active subprocesses for server {}:", server));
   for (const catalogue::ServerProcess& process : processes) {
@@ -64,6 +65,7 @@ void write_processes(Reporter& reporter, std::string_view server,
     entry.add("pid", process.pid);
     list.push_back(std::move(entry));
   }
+  for (const std::string& line : work) reporter.result_line(line);
   reporter.add_json(server, std::move(list));
 }
 

@@ -25,7 +25,10 @@ void write_wal_range_check(Reporter& reporter, std::string_view server,
                            const CheckedWalRange& range,
                            const std::optional<std::vector<std::string>>& missing);
 
+// `work`: lines about work that is under way, for people. Not all of it holds a lock, which is what
+// makes one of the processes.
 void write_processes(Reporter& reporter, std::string_view server,
-                     const std::vector<catalogue::ServerProcess>& processes);
+                     const std::vector<catalogue::ServerProcess>& processes,
+                     const std::vector<std::string>& work);
 
 }  // namespace barman::output

@@ -153,7 +153,8 @@ TEST(NagiosReport, IsCriticalAfterAnErrorOutsideOfTheChecks) {
   output.reporter().use_nagios();
   output.reporter().error("Unknown server 'x'");
   EXPECT_EQ(report(output.reporter(), {{"main", facts::ServerState::active, {kGood}, {}}}), 2);
-  EXPECT_EQ(output.out(), "BARMAN CRITICAL - Global configuration errors\n");
+  EXPECT_EQ(output.out(),
+            "BARMAN CRITICAL - Global configuration errors\nERROR: Unknown server 'x'\n");
 }
 
 }  // namespace

@@ -24,20 +24,23 @@ std::string ready_text(const std::vector<std::string>& healthy) {
   return fmt::format("{} {} servers * {}", kReady, healthy.size(), join(healthy, " * "));
 }
 
-// Collects the servers and prints one status line, plus one line per failure when critical. All
-// messages are dropped: a Nagios plugin has one voice.
+// Collects the servers and prints one status line, plus one line per failure and per error when
+// critical. Other messages are dropped: a Nagios plugin has one voice.
 class NagiosWriter final : public Writer {
  public:
   explicit NagiosWriter(OutputStreams& streams) : streams_(streams) {}
 
-  void message(MessageLevel, const std::string&) override {}
+  void message(MessageLevel level, const std::string& text) override {
+    if (level == MessageLevel::error || level == MessageLevel::exception)
+      errors_ += "\nERROR: " + replace_all(text, "\n", " ");
+  }
   void add_nagios(NagiosServer&& server) override { servers_.push_back(std::move(server)); }
 
   std::optional<int> finish(bool has_failed) override {
     const auto is_failing = [](const NagiosServer& s) { return !s.failures.empty(); };
     const bool has_failing_server = std::any_of(servers_.begin(), servers_.end(), is_failing);
     if (has_failed && !has_failing_server) {
-      print("BARMAN CRITICAL - Global configuration errors");
+      print("BARMAN CRITICAL - Global configuration errors" + errors_);
       return kExitCritical;
     }
     if (has_failed) {
@@ -80,7 +83,7 @@ class NagiosWriter final : public Writer {
             ? fmt::format("server {} has issues", servers_.front().name)
             : fmt::format("{} server out of {} have issues", summaries.size(), servers_.size());
     print(fmt::format("BARMAN CRITICAL - {} * {}{}{}", who, join(summaries, " * "),
-                      performance_data(), details));
+                      performance_data(), details + errors_));
   }
 
   std::string performance_data() const {
@@ -98,6 +101,7 @@ class NagiosWriter final : public Writer {
 
   OutputStreams& streams_;
   std::vector<NagiosServer> servers_;
+  std::string errors_;  // a line each
 };
 
 }  // namespace

@@ -262,6 +262,27 @@ void add_received(const catalogue::CatalogueLocations& locations, SurveyFacts& f
   }
 }
 
+// Directories of backups that have files and no metadata, neither there nor in meta/.
+std::vector<fs::path> list_nameless(const catalogue::Catalogue& catalogue,
+                                    const catalogue::Annotations& annotations) {
+  std::vector<fs::path> nameless;
+  if (!annotations.directories) return nameless;
+  for (const catalogue::BackupId& id : *annotations.directories) {
+    const fs::path directory = catalogue.base_directory(id);
+    // Asked now: a backup may have begun after the list was read.
+    if (annotations.being_deleted.contains(id) || is_there(catalogue.backup_info_path(id)) ||
+        !has_directory(directory)) {
+      continue;
+    }
+    try {
+      if (list_directory(directory).empty()) continue;
+    } catch (const Error&) {  // It is there, and nobody knows what it holds.
+    }
+    nameless.push_back(directory);
+  }
+  return nameless;
+}
+
 }  // namespace
 
 SurveyFacts gather_wal_survey(const server::Server& server) {
@@ -273,7 +294,8 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
   SurveyFacts facts = {.server_name = server.name(),
                        .segment_size = segment_size_of(list.backups),
                        .broken = std::move(list.broken),
-                       .gone = std::move(list.gone)};
+                       .gone = std::move(list.gone),
+                       .nameless = list_nameless(catalogue, annotations)};
   for (const fs::path& path :
        {locations.backup_directory, locations.basebackups_directory, locations.wals_directory}) {
     const bool is_local =

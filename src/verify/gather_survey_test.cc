@@ -55,6 +55,18 @@ TEST_F(GatherSurvey, ReceivedWalThatCannotBeLookedAtIsToldWithTheRest) {
   EXPECT_EQ(facts.stopped_wal.front().severity, Finding::Severity::error);
 }
 
+TEST_F(GatherSurvey, FilesOfABackupWhoseMetadataAreLostAreFound) {
+  const server::Server server = make();
+  std::filesystem::create_directories(config_.wals_directory);
+  put_file(server.catalogue().base_directory({"20260101T000000"}) / "data/PG_VERSION", "17");
+  put_file(server.catalogue().base_directory({"20260102T000000"}) / "data/PG_VERSION", "17");
+  put_file(server.catalogue().backup_info_path({"20260102T000000"}), "status=STARTED\n");
+  std::filesystem::create_directories(server.catalogue().base_directory({"20260103T000000"}));
+  const SurveyFacts facts = gather_wal_survey(server);
+  ASSERT_EQ(facts.nameless.size(), 1U);
+  EXPECT_EQ(facts.nameless.front().filename(), "20260101T000000");
+}
+
 TEST_F(GatherSurvey, ArchivesThatAreNotCompressedHoldTheTablespaces) {
   const server::Server server = make();
   backup_.info.compression = "none";

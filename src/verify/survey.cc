@@ -334,6 +334,16 @@ class Survey {
           "its metadata cannot be read: " + broken.reason,
           "Repair \"" + broken.path.string() + "\", or restore it from a copy.");
     }
+    for (const std::filesystem::path& directory : facts_.nameless) {
+      const std::string id = directory.filename().string();
+      add(Severity::error, "backup " + id,
+          "\"" + directory.string() +
+              "\" has files, and the metadata of the backup are missing: no "
+              "command knows of it",
+          fmt::format("Unless an import is at work: bring meta/{}-backup.info back from a copy of "
+                      "the catalogue, or remove the directory.",
+                      id));
+    }
     for (const SurveyedBackup& backup : facts_.backups) survey_backup(backup);
   }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
@@ -61,6 +62,8 @@ struct SurveyFacts {
   std::vector<catalogue::BrokenBackup> broken;
   // Deleted by another program (gone_backups.h).
   std::vector<catalogue::BackupInfo> gone = {};
+  // Directories of backups that have files and no metadata.
+  std::vector<std::filesystem::path> nameless = {};
   std::map<wal::TimelineId, std::vector<SegmentRun>> segments;  // ascending
   std::map<wal::TimelineId, postgres::TimelineHistory> histories;
   // Archived, but with a finding instead.

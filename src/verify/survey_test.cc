@@ -271,6 +271,13 @@ TEST_F(Surveyed, BackupsThatAnotherProgramHasDeletedAreNotices) {
   EXPECT_THAT(survey().findings[0].next_step, HasSubstr("delete"));
 }
 
+TEST_F(Surveyed, FilesWithoutMetadataAreAnError) {
+  facts_.nameless = {"/c/main/base/20260101T000000"};
+  ASSERT_THAT(errors(), SizeIs(1));
+  EXPECT_THAT(errors()[0].object, HasSubstr("20260101T000000"));
+  EXPECT_THAT(errors()[0].next_step, HasSubstr("meta/20260101T000000-backup.info"));
+}
+
 TEST_F(Surveyed, MinimalWalEndsAWindow) {
   add("20260101T000000", 2, 2).end_xlog = wal::Lsn{3 * kSegment};
   add("20260102T000000", 6, 6).end_xlog = wal::Lsn{7 * kSegment};

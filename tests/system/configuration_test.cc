@@ -82,6 +82,35 @@ TEST_F(ConfigurationCommands, TellWhatHasNoEffectAndWriteTheLogInItsForm) {
   EXPECT_THAT(barman_.log(), HasSubstr("<DEBUG> Initialised Barman version "));
 }
 
+TEST_F(ConfigurationCommands, HalfOfAConfigurationIsNotFine) {
+  const fs::path directory = barman_.directory() / "conf.d";
+  fs::create_directories(directory);
+  write_text(directory / "second.conf", "[second]\nconninfo = host=/nowhere\narchiver = on\n");
+  barman_.set("barman", "configuration_files_directory", directory.string());
+  const auto expect_told = [&](const std::string& text) {
+    const CommandResult nagios = barman_.run({"check", "--nagios", "all"});
+    EXPECT_EQ(nagios.exit_code, 2);
+    EXPECT_THAT(nagios.out, HasSubstr("\nERROR: " + text));
+    const CommandResult cron = barman_.run({"cron"});
+    EXPECT_EQ(cron.exit_code, 1);
+    EXPECT_THAT(cron.err, HasSubstr("ERROR: " + text));
+    EXPECT_THAT(cron.out, HasSubstr("Starting WAL archiving for server main"));
+    EXPECT_EQ(barman_.run({"-q", "cron"}).exit_code, 1);
+    EXPECT_EQ(barman_.run({"-q", "cron"}).err, "") << "told once a day";
+    EXPECT_EQ(barman_.run({"list-servers"}).exit_code, 0);
+  };
+  fs::permissions(directory / "second.conf", fs::perms::none);
+  expect_told("Discarding configuration file: second.conf (Permission denied)");
+  fs::remove(directory / "second.conf");
+  EXPECT_EQ(barman_.run({"cron"}).exit_code, 0);
+  fs::create_symlink(barman_.directory() / "gone", directory / "second.conf");
+  expect_told("Discarding configuration file: second.conf (not found)");
+  fs::remove_all(directory);
+  expect_told("Ignoring the \"configuration_files_directory\" option as ");
+  // What programs get of it is what Barman gives them.
+  EXPECT_EQ(barman_.run({"list-servers"}).err, "");
+}
+
 TEST_F(ConfigurationCommands, SwitchModels) {
   golden("config-switch/nothing_asked", {"config-switch", "main"});
   golden("config-switch/unknown_model", {"config-switch", "main", "x"});

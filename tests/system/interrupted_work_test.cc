@@ -59,6 +59,7 @@ class InterruptedWork : public testing::Test {
       return testing::Matches(ContainsRegex(work))(processes);
     });
     EXPECT_TRUE(is_seen) << work << " is not in:\n" << processes << running.err();
+    EXPECT_THAT(processes, Not(HasSubstr("No active subprocesses")));
     EXPECT_THAT(shown({"status", "main"}, barman), ContainsRegex("Running: " + work));
     running.kill_group(SIGINT);
     const auto result = running.wait();

@@ -158,6 +158,12 @@ TEST(ExclusiveRsyncBackup, IsTakenAndRestoredAndEndsWithItsFailure) {
   const std::string killed = site.barman.backup_ids("main").back();
   ASSERT_EQ(site.status_of(killed), "FAILED");
   site.postgres.query("SELECT pg_start_backup('Barman backup main " + killed + "', true)");
+  EXPECT_THAT(site.barman.run({"check", "main"}).out,
+              HasSubstr("\texclusive backup: FAILED (PostgreSQL is still in the backup mode of "
+                        "backup " +
+                        killed));
+  EXPECT_THAT(site.barman.run({"doctor", "--sql", "main"}).out,
+              HasSubstr("\nSELECT pg_stop_backup(true, false);\n"));
   // The same of files on this host.
   site.barman.set("main", "backup_method", "local-rsync");
   site.barman.set("main", "ssh_command", "");
