@@ -150,12 +150,10 @@ CommandSpec export_backup_spec() {
               "The file holds everything that a restore needs: the backup, the WAL until it is "
               "consistent, and what the catalogue knows of it. Its name has the checksum of its "
               "content, and it gets this name only when it is complete. The backup is read once "
-              "and stays in the catalogue. Bring the file back with import-backup, on this host "
-              "or another one.",
+              "and stays in the catalogue; out of a bucket it comes straight, with nothing else on "
+              "the disk, compared with its manifest, unpacked and decrypted. Bring the file back "
+              "with import-backup, on this host or another one.",
           .servers = kAnyServer,
-          .needs = {.files = LocalFiles::backups_and_wals,
-                    .refusal = "Backup export is not supported for cloud storage",
-                    .next_step = kSecondHost},
           .options = {{.names = {"compression"},
                        .kind = ValueKind::choice,
                        .help = "how the file is compressed",
@@ -297,17 +295,14 @@ std::vector<CommandSpec> backup_command_specs() {
       {.name = "import-backup",
        .summary = "register a backup from a file made by export-backup",
        .description =
-           "Reads the file once and compares it with the checksum in its name; nothing is visible "
+           "Reads the file and compares it with the checksum in its name; nothing is visible "
            "before all of it was checked. The backup gets its old ID, and its WAL is added to the "
            "archive of the server; the file stays. A backup of another PostgreSQL system is "
-           "refused. After a crash, import it again.",
+           "refused. Into a bucket the file is read twice, to check it and to send it straight up, "
+           "in the form in which the server keeps its backups. After a crash, import it again.",
        .servers = {.arity = ServerArity::single,
                    .inactive = ServerAction::refuse,
                    .disabled = ServerAction::refuse},
-       .needs = {.files = LocalFiles::backups_and_wals,
-                 .refusal = "Backup import is not supported for cloud storage",
-                 .next_step = "Import it for a server whose basebackups_directory and "
-                              "wals_directory are directories of this host."},
        .positionals = {one_server(),
                        {.key = "tarball", .metavar = "tarball", .help = "the exported file"}}},
       keep_spec(),

@@ -13,11 +13,16 @@ void run_import_backup(CommandContext& context) {
   if (config == nullptr) return;
   const server::Server server = make_server(context, *config);
   const std::string& tarball = context.arguments.get("tarball");
-  const ShownWork work = {.task = "import-backup",
-                          .object = "from " + tarball,
-                          .remains =
-                              "Nothing of it is left in the catalogue; give the same "
-                              "command to begin anew."};
+  const bool is_local = server.locations().has_local_backups;
+  const ShownWork work = {
+      .task = "import-backup",
+      .object = "from " + tarball,
+      .remains = is_local
+                     ? "Nothing of it is left in the catalogue; give the same command to begin "
+                       "anew."
+                     : "It is no backup that can be restored: what was uploaded is removed, or "
+                       "stays as a backup that has FAILED. Give the same command to begin "
+                       "anew."};
   const catalogue::BackupId id = run_shown(context, server, work, [&](Progress& progress) {
     return transfer::import_backup(server, tarball, context.reporter, progress);
   });

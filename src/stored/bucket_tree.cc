@@ -349,7 +349,10 @@ std::vector<BackupTree> open_bucket_backup(const catalogue::CloudCatalogue& buck
   for (const std::uint32_t oid : catalogue::trees_of(backup)) {
     std::vector<StoredArchive> archives = archives_of_tree(bucket, backup, objects, oid);
     refuse_secrets(bucket, archives, options.cipher);
-    auto tree = open_indexed(bucket, backup.id, archives, objects, cache);
+    std::shared_ptr<const ContentTree> tree;
+    if (options.wanted == WantedParts::some) {
+      tree = open_indexed(bucket, backup.id, archives, objects, cache);
+    }
     if (!tree) {
       tree = std::make_shared<BucketTree>(bucket, std::move(archives), objects.newest_seconds,
                                           options.interrupt, options.cipher);

@@ -148,8 +148,9 @@ std::vector<std::pair<std::string, std::string>> take_damaged(StoredFiles& files
 
 }  // namespace
 
-void keep_configuration(const catalogue::Catalogue& catalogue, const catalogue::BackupId& id,
-                        const std::vector<KeptFile>& files, const KeptCoding& coding) {
+namespace {
+
+StoredFiles encode(const std::vector<KeptFile>& files, const KeptCoding& coding) {
   StoredFiles stored;
   for (const KeptFile& file : files) {
     const std::string name = coding ? file.name + std::string(kEncryptedName) : file.name;
@@ -160,7 +161,18 @@ void keep_configuration(const catalogue::Catalogue& catalogue, const catalogue::
     checksums += fmt::format("{}  {}\n", digest_of(DigestAlgorithm::sha256, content), name);
   }
   if (!stored.empty()) stored[kChecksums] = std::move(checksums);
-  store(catalogue, id, stored);
+  return stored;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> stored_in_clear(const std::vector<KeptFile>& files) {
+  return encode(files, {});
+}
+
+void keep_configuration(const catalogue::Catalogue& catalogue, const catalogue::BackupId& id,
+                        const std::vector<KeptFile>& files, const KeptCoding& coding) {
+  store(catalogue, id, encode(files, coding));
 }
 
 KeptConfiguration read_kept_configuration(const catalogue::Catalogue& catalogue,

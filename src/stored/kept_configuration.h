@@ -6,6 +6,7 @@
 // checksums of what is stored, in the form of sha256sum(1).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -36,6 +37,9 @@ inline KeptCoding kept_coding(const catalogue::BackupInfo& backup,
                               const encryption::Cipher& cipher) {
   return backup.encryption ? KeptCoding(cipher) : std::nullopt;
 }
+
+// As they lie in clear below the directory of a backup, their checksums among them; by name.
+std::map<std::string, std::string> stored_in_clear(const std::vector<KeptFile>& files);
 
 // Replaces what is there. Readable by this user only, durable when it returns; what is encrypted is
 // never in clear on a disk.

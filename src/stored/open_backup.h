@@ -22,7 +22,12 @@ struct BackupTree {
   std::string manifest_prefix() const;
 };
 
+// What the one who opens it is going to read.
+enum class WantedParts { some, everything };
+
 struct OpenOptions {
+  // Everything comes quickest from whole archives of a bucket, also where an index leads to parts.
+  WantedParts wanted = WantedParts::some;
   // A chain of backups is read here and there; one backup from its beginning to its end.
   WithoutIndex without_index = WithoutIndex::give_up;
   Interrupt interrupt;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -111,6 +112,17 @@ void start_wals(const server::Server& server, const PrimaryInfo& primary, Daemon
   wal_transfer::start_child(server, {"sync-wals", server.name()}, outputs);
 }
 
+// Copies lie in directories only; sync-backup and sync-wals would refuse it each minute.
+bool is_copied(const server::Server& server, bool is_local, std::string_view what,
+               Messages& messages) {
+  if (is_local) return true;
+  messages.info(
+      fmt::format("No {} of server {} are copied from the primary node: this node keeps "
+                  "them in a bucket",
+                  what, server.name()));
+  return false;
+}
+
 // Backups and WAL of two clusters in one catalogue would meet under the same names.
 std::optional<std::string> find_other_cluster(const server::Server& server,
                                               const PrimaryInfo& primary) {
@@ -140,8 +152,12 @@ void run_passive_cron(const server::Server& server, catalogue::BackupListReader&
   }
   if (const auto refusal = find_other_cluster(server, primary)) return messages.error(*refusal);
   follow_primary_keeps(server, primary);
-  start_backup(server, primary, outputs, messages);
-  start_wals(server, primary, outputs, messages);
+  if (is_copied(server, server.locations().has_local_backups, "backups", messages)) {
+    start_backup(server, primary, outputs, messages);
+  }
+  if (is_copied(server, server.locations().has_local_wals, "WAL", messages)) {
+    start_wals(server, primary, outputs, messages);
+  }
   wal_transfer::start_wal_check(server, backups, outputs, messages);
 }
 

@@ -129,6 +129,16 @@ wal_archive::WalIndexEntry parse_wal(const json& object, const fs::path& path) {
 
 fs::path absolute_path(const json& config, const char* key, const fs::path& path) {
   const std::string text = text_of(config, key);
+  if (text.find("://") != std::string::npos) {
+    throw Error(ErrorKind::config,
+                fmt::format("the primary node has a bucket as {}, {}: nothing is copied from there",
+                            key, text),
+                fmt::format("Read the bucket from here: instead of primary_ssh_command give the "
+                            "section of this server '{} = {}', 'active = false' and the keys of "
+                            "the bucket. For a copy on a disk of this host, 'barman export-backup' "
+                            "on the primary node and 'barman import-backup' here.",
+                            key, text));
+  }
   if (!text.starts_with('/')) {
     throw damaged(path, fmt::format("the primary has no local {} ('{}')", key, text));
   }

@@ -24,6 +24,8 @@
 #include "catalogue/catalogue.h"
 #include "compression/codec.h"
 #include "pipeline/tar_writer.h"
+#include "postgres/version_facts.h"
+#include "transfer/exported_bucket.h"
 #include "wal_archive/wal_archive.h"
 
 namespace barman::transfer {
@@ -37,6 +39,7 @@ namespace {
 
 constexpr std::size_t kBufferSize = std::size_t{1} << 20;
 constexpr mode_t kMetadataMode = 0644;
+constexpr mode_t kPrivate = 0600;
 constexpr std::size_t kChecksumDigits = 8;
 
 // Hashes what is written to the file.
@@ -151,14 +154,29 @@ class Export {
          Progress& progress)
       : server_(server), backup_(backup), writer_(writer), progress_(progress) {}
 
-  void run(const catalogue::Identity& identity, const std::string& program_facts) {
+  // Before anything is written.
+  void prepare() {
     find_wals();
+    if (!server_.locations().has_local_backups) {
+      bucket_.emplace(ExportSource{.catalogue = server_.catalogue(),
+                                   .cipher = server_.cipher(),
+                                   .interrupt = server_.interrupt()},
+                      backup_);
+    }
+  }
+
+  void run(const catalogue::Identity& identity, const std::string& program_facts) {
     writer_.add_file({.path = "identity.json", .mode = kMetadataMode},
                      catalogue::identity_text(identity));
     writer_.add_file({.path = catalogue::kBackupInfo, .mode = kMetadataMode},
-                     read_file(server_.catalogue().backup_info_path(backup_.id)));
+                     bucket_ ? format_backup_info(bucket_->describe())
+                             : read_file(server_.catalogue().backup_info_path(backup_.id)));
     writer_.add_file({.path = "barman.json", .mode = kMetadataMode}, program_facts);
-    add_tree(server_.catalogue().base_directory(backup_.id), "backup");
+    if (bucket_) {
+      bucket_->write(writer_, progress_);
+    } else {
+      add_tree(server_.catalogue().base_directory(backup_.id), "backup");
+    }
     add_wals();
     std::string lines;
     for (const wal_archive::WalIndexEntry& entry : wals_) lines += format_wal_index_entry(entry);
@@ -177,6 +195,7 @@ class Export {
     });
     std::sort(wals_.begin(), wals_.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
+    if (!archive_.is_local()) describe_objects();
     for (const std::string& name : names) {
       if (!archive_.holds(name)) {
         throw Error(ErrorKind::not_found,
@@ -194,6 +213,19 @@ class Export {
                                 backup_.id.value, name),
                     fmt::format("Run 'barman rebuild-xlogdb {}'.", server_.name()));
       }
+    }
+  }
+
+  // A line may say less of an object than its name does (wal_archive/archive_bucket.h), and who
+  // imports it sees the object only.
+  void describe_objects() {
+    for (wal_archive::WalIndexEntry& entry : wals_) {
+      const auto found = archive_.inspect(entry.name);
+      if (!found) continue;  // Told below.
+      entry.size_bytes = found->size_bytes;
+      entry.encryption = found->encryption;
+      // Which one is inside of an encrypted file is in the line only.
+      if (!found->encryption) entry.compression = found->compression;
     }
   }
 
@@ -271,8 +303,40 @@ class Export {
       const std::string parent = member.parent_path().string();
       if (parent != directory) add_directory(parent);
       directory = parent;
-      add_tree(archive_.path_of(entry.name), member.string());
+      if (archive_.is_local()) {
+        add_tree(archive_.path_of(entry.name), member.string());
+      } else {
+        add_object(entry, member.string());
+      }
     }
+  }
+
+  // A WAL file of a bucket, as it is stored.
+  void add_object(const wal_archive::WalIndexEntry& entry, const std::string& member) {
+    server_.interrupt().throw_if_requested();
+    const std::string key = wal_archive::WalArchive::key_of(entry.name);
+    const auto object = archive_.storage().open(key);
+    writer_.begin_member({.path = member,
+                          .mode = kPrivate,
+                          .size_bytes = object->size_bytes(),
+                          .mtime = static_cast<std::int64_t>(entry.mtime),
+                          .uid = ::geteuid(),
+                          .gid = ::getegid()});
+    std::uint64_t offset = 0;
+    while (offset < object->size_bytes()) {
+      const std::size_t size = object->read_at(offset, buffer_);
+      if (size == 0) break;
+      writer_.write(Bytes(buffer_).first(size));
+      progress_.advance(size);
+      offset += size;
+    }
+    if (offset != object->size_bytes()) {
+      throw Error(
+          ErrorKind::corrupt,
+          fmt::format("{} became shorter while it was read", archive_.storage().describe(key)),
+          look_at_it());
+    }
+    writer_.end_member();
   }
 
   void add_directory(const std::string& name) {
@@ -286,8 +350,33 @@ class Export {
   pipeline::TarWriter& writer_;
   Progress& progress_;
   std::vector<wal_archive::WalIndexEntry> wals_;
+  // Of a backup in a bucket.
+  std::optional<ExportedBucket> bucket_;
   std::vector<std::byte> buffer_ = std::vector<std::byte>(kBufferSize);
 };
+
+}  // namespace
+
+namespace {
+
+// A host that knows only the bucket has no such file; its backups say the same.
+std::optional<catalogue::Identity> find_identity_of(const server::Server& server,
+                                                    const BackupInfo& backup) {
+  const auto identity = server.catalogue().find_identity();
+  const bool is_told = !server.locations().has_local_backups && backup.systemid && backup.version;
+  if (identity || !is_told) return identity;
+  return catalogue::Identity{.system_id = *backup.systemid,
+                             .version = postgres::major_version_text(*backup.version)};
+}
+
+void warn_of_clear_text(const server::Server& server, const BackupInfo& backup,
+                        Messages& messages) {
+  if (!backup.encryption || server.locations().has_local_backups) return;
+  messages.warning(
+      fmt::format("Backup '{}' is encrypted in the bucket, and its files are not encrypted in the "
+                  "export: keep the file where only those can read it who may read the database.",
+                  backup.id.value));
+}
 
 }  // namespace
 
@@ -310,7 +399,7 @@ fs::path export_backup(const server::Server& server, const BackupInfo& backup,
   require_directory(request.output_directory);
   messages.info(fmt::format("Exporting backup '{}' from server '{}' to '{}'", request.backup_word,
                             server.name(), request.output_directory.string()));
-  const std::optional<catalogue::Identity> identity = server.catalogue().find_identity();
+  const std::optional<catalogue::Identity> identity = find_identity_of(server, backup);
   if (!identity) {
     throw Error(ErrorKind::not_found,
                 fmt::format("No identity file found for server '{}'. The identity file is required "
@@ -332,7 +421,6 @@ fs::path export_backup(const server::Server& server, const BackupInfo& backup,
   const Timestamp now = server.clock().now();
   const std::string stem = prefix + utc_text(now);
   remove_abandoned(request.output_directory, prefix, now);
-  constexpr mode_t kPrivate = 0600;
   AtomicFile file(request.output_directory / stem, kPrivate);
   // Tells later exports that somebody writes it; best effort where locks are not supported.
   static_cast<void>(::flock(file.fd().get(), LOCK_EX | LOCK_NB));
@@ -347,7 +435,10 @@ fs::path export_backup(const server::Server& server, const BackupInfo& backup,
   pipeline::TarWriter writer(compressor ? *compressor : archive);
   progress.begin("export",
                  static_cast<std::uint64_t>(std::max<std::int64_t>(backup.size.value_or(0), 0)));
-  Export(server, backup, writer, progress).run(*identity, request.program_facts);
+  Export work(server, backup, writer, progress);
+  work.prepare();
+  warn_of_clear_text(server, backup, messages);
+  work.run(*identity, request.program_facts);
   progress.end();
   return file.commit_as(
       fmt::format("{}-{}{}", stem, archive.checksum(), extension_of(request.compression)));

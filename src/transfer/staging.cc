@@ -73,7 +73,7 @@ void Staging::require_wal_place(const TarMember& member) {
     throw damaged(fmt::format("Tarball contains unsafe path: '{}'", member.path));
   }
   // Not every writer names the directories of WAL files.
-  std::filesystem::create_directories((root_ / path).parent_path());
+  if (!root_.empty()) std::filesystem::create_directories((root_ / path).parent_path());
 }
 
 void Staging::write(Bytes data) {

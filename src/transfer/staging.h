@@ -13,7 +13,7 @@ namespace barman::transfer {
 
 class Staging final : public pipeline::TarVisitor {
  public:
-  // `root` exists and is empty; `tree` writes below it.
+  // `root` exists and is empty; `tree` writes below it. "" where nothing lies on this host.
   Staging(std::filesystem::path root, stored::TreeSink& tree);
 
   // Throws `corrupt` for members that an export cannot have: links elsewhere than in pg_tblspc, WAL
