@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include "base/test_support.h"
@@ -23,6 +25,11 @@ struct OwnManifest : testing::Test {
   void write(std::uint64_t begin) const {
     std::string text;
     postgres::ManifestWriter writer([&](std::string_view part) { text += part; }, std::nullopt);
+    writer.add_file({.path = "PG_VERSION",
+                     .size_bytes = 3,
+                     .last_modified = "2026-11-21 01:42:37 GMT",
+                     .algorithm = DigestAlgorithm::none,
+                     .checksum = {}});
     writer.add_wal_range({.timeline = wal::TimelineId{1},
                           .start = wal::Lsn{begin},
                           .end = wal::Lsn{begin + 0x100}});
