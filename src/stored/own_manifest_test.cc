@@ -12,13 +12,13 @@
 namespace barman::stored {
 namespace {
 
-constexpr std::uint64_t kBegin = 0x2000028;
+constexpr std::uint64_t kOwnBegin = 0x2000028;
 
 struct OwnManifest : testing::Test {
   OwnManifest() {
     backup.id = {"20261121T010000"};
     backup.mode = "rsync-concurrent";
-    backup.begin_xlog = wal::Lsn{kBegin};
+    backup.begin_xlog = wal::Lsn{kOwnBegin};
   }
 
   // A manifest of a backup that begins there.
@@ -45,7 +45,7 @@ struct OwnManifest : testing::Test {
 TEST_F(OwnManifest, IsTheOneThatBeginsWhereTheBackupDoes) {
   EXPECT_FALSE(has_own_manifest(backup, path));
   EXPECT_FALSE(load_own_manifest(backup, path));
-  write(kBegin);
+  write(kOwnBegin);
   EXPECT_TRUE(has_own_manifest(backup, path));
   EXPECT_TRUE(load_own_manifest(backup, path));
 }
