@@ -11,9 +11,13 @@ namespace barman::backup {
 namespace {
 
 // Their contents; at the top of a data directory.
-constexpr std::array<std::string_view, 11> kEmptyDirectories = {
-    "pg_log",      "log",       "pg_xlog",     "pg_wal",       "pg_dynshmem", "pg_notify",
-    "pg_replslot", "pg_serial", "pg_stat_tmp", "pg_snapshots", "pg_subtrans"};
+constexpr std::array<std::string_view, 4> kEmptyAtTheTop = {"pg_log", "log", "pg_xlog", "pg_wal"};
+
+// Their contents, wherever they are, as in a backup that PostgreSQL streams (basebackup.c,
+// excludeDirContents): a stats_temp_directory may lie deeper.
+constexpr std::array<std::string_view, 7> kEmptyEverywhere = {
+    "pg_dynshmem", "pg_notify",    "pg_replslot", "pg_serial",
+    "pg_stat_tmp", "pg_snapshots", "pg_subtrans"};
 
 // Files at the top of a data directory.
 constexpr std::array<std::string_view, 4> kOtherFiles = {
@@ -38,11 +42,26 @@ bool is_temporary_relation(std::string_view directory, std::string_view name) {
   return line != std::string_view::npos && line + 1 < name.size() && is_digit(name[line + 1]);
 }
 
+template <std::size_t size>
+bool is_one_of(const std::array<std::string_view, size>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool is_in_an_empty_directory(std::string_view path) {
+  for (std::size_t slash = path.find('/'); slash != std::string_view::npos;
+       slash = path.find('/')) {
+    if (is_one_of(kEmptyEverywhere, path.substr(0, slash))) return true;
+    path.remove_prefix(slash + 1);
+  }
+  return false;
+}
+
 bool is_copied(std::string_view path) {
+  if (is_in_an_empty_directory(path)) return false;
   const std::size_t slash = path.rfind('/');
   const std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
   if (name.starts_with("pgsql_tmp")) return false;
-  if (std::find(kNames.begin(), kNames.end(), name) != kNames.end()) return false;
+  if (is_one_of(kNames, name)) return false;
   return slash == std::string_view::npos || !is_temporary_relation(path.substr(0, slash), name);
 }
 
@@ -50,15 +69,10 @@ bool is_copied(std::string_view path) {
 
 bool is_copied_from_data_directory(std::string_view path) {
   const std::size_t slash = path.find('/');
-  if (slash != std::string_view::npos) {
-    const std::string_view top = path.substr(0, slash);
-    if (std::find(kEmptyDirectories.begin(), kEmptyDirectories.end(), top) !=
-        kEmptyDirectories.end()) {
-      return false;
-    }
+  if (slash != std::string_view::npos && is_one_of(kEmptyAtTheTop, path.substr(0, slash))) {
+    return false;
   }
-  if (std::find(kOtherFiles.begin(), kOtherFiles.end(), path) != kOtherFiles.end()) return false;
-  return is_copied(path);
+  return !is_one_of(kOtherFiles, path) && is_copied(path);
 }
 
 std::function<bool(std::string_view path)> copied_from_data_directory(

@@ -1,6 +1,7 @@
 // Which files of a data directory are part of a backup that copies files. What is left out is made
 // anew by PostgreSQL when it starts, belongs to the running server, or comes in another way: WAL by
-// the archive, global/pg_control at the very end, backup_label from the server.
+// the archive, global/pg_control at the very end, backup_label from the server. The contents of
+// directories that PostgreSQL empties are left out at any depth, as in a streamed backup.
 #pragma once
 
 #include <filesystem>

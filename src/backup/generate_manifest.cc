@@ -30,6 +30,7 @@
 #include "stored/backup_writer.h"
 #include "stored/manifest_index.h"
 #include "stored/open_backup.h"
+#include "stored/own_manifest.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/wal_archive.h"
 
@@ -183,11 +184,12 @@ constexpr const char* kHint =
 
 bool is_present(const fs::path& path) { return find_status(path, Links::refuse).has_value(); }
 
-fs::path require_data_directory(const stored::BackupStore& store, const catalogue::BackupId& id) {
-  const fs::path data = store.directories(id).data_directory;
-  if (is_present(store.manifest_path(id))) {
-    throw Error(ErrorKind::internal,
-                fmt::format("File {} already exists.", store.manifest_path(id).string()), kHint);
+fs::path require_data_directory(const stored::BackupStore& store, const BackupInfo& backup) {
+  const fs::path data = store.directories(backup.id).data_directory;
+  const fs::path manifest = store.manifest_path(backup.id);
+  if (stored::has_own_manifest(backup, manifest)) {
+    throw Error(ErrorKind::internal, fmt::format("File {} already exists.", manifest.string()),
+                kHint);
   }
   if (fs::is_symlink(fs::symlink_status(data))) {
     throw Error(ErrorKind::corrupt,
@@ -196,7 +198,8 @@ fs::path require_data_directory(const stored::BackupStore& store, const catalogu
   }
   if (!is_present(data)) {
     throw Error(ErrorKind::not_found,
-                fmt::format("backup {} has no data directory \"{}\"", id.value, data.string()));
+                fmt::format("backup {} has no data directory \"{}\"", backup.id.value,
+                            data.string()));
   }
   return data;
 }
@@ -329,7 +332,7 @@ void generate_manifest(const server::Server& server, const BackupInfo& backup,
                        const KnownFiles& known, Progress& progress, const Interrupt& interrupt) {
   if (server.catalogue().bucket()) return generate_in_bucket(server, backup, progress, interrupt);
   const stored::BackupStore store(server.catalogue());
-  const fs::path data = require_data_directory(store, backup.id);
+  const fs::path data = require_data_directory(store, backup);
   const stored::BackupDirectories shared = store.directories(known.shares_with.value_or(backup.id));
   const std::vector<std::uint32_t> tablespaces = list_separate_tablespaces(store, backup);
   std::vector<ListedDirectory> directories = {
@@ -339,14 +342,16 @@ void generate_manifest(const server::Server& server, const BackupInfo& backup,
                            .prefix = fmt::format("pg_tblspc/{}/", oid),
                            .shared = shared.tablespace_directory(oid)});
   }
-  AtomicFile file(store.manifest_path(backup.id));
+  const fs::path manifest = store.manifest_path(backup.id);
+  AtomicFile file(manifest);
   postgres::ManifestWriter writer([&](std::string_view text) { file.write(text); }, std::nullopt);
   FileDescriber describer(store, known, progress, interrupt);
   progress.begin("Generating the backup manifest", 0);
   for (const ListedDirectory& directory : directories) {
     catalogue::visit_files(directory.path, catalogue::EmptyDirectories::leave_out,
                            [&](const fs::path& path) {
-                             if (path == file.temporary_path()) return;
+                             // The one in its place goes.
+                             if (path == file.temporary_path() || path == manifest) return;
                              writer.add_file(describer.describe(directory, path));
                            });
   }

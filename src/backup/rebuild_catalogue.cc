@@ -35,6 +35,18 @@ void require_known_cluster(const server::Server& server, const catalogue::Identi
               "Correct basebackups_directory, or configure a new server for the other cluster.");
 }
 
+// Retention on this host would take the WAL of a backup that its catalogue lacks.
+void require_given(const catalogue::CloudBackups& there) {
+  for (const catalogue::BrokenBackup& broken : there.list.broken) {
+    if (!there.withheld.contains(broken.id)) continue;
+    throw Error(ErrorKind::permission,
+                fmt::format("the store does not give the metadata of backup {}: {}",
+                            broken.id.value, broken.reason),
+                "Give the key that it was stored with (aws_sse_customer_key), or the right to read "
+                "it: a catalogue without it would let its WAL be deleted.");
+  }
+}
+
 }  // namespace
 
 RebuiltCatalogue rebuild_catalogue(const server::Server& server, Messages& messages) {
@@ -50,6 +62,7 @@ RebuiltCatalogue rebuild_catalogue(const server::Server& server, Messages& messa
   const FileLock lock = catalogue::take_backup_turn_or_throw(
       server.locks(), "Another backup process is running", server.interrupt(), messages);
   catalogue::CloudBackups there = bucket->load();
+  require_given(there);
   if (const auto identity = identity_of(there.list.backups)) {
     require_known_cluster(server, *identity);
     catalogue.write_identity_once(*identity);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <mutex>
 #include <tuple>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "base/worker_pool.h"
 #include "catalogue/backup_word.h"
 #include "storage/object_text.h"
+#include "storage/withheld_object.h"
 
 namespace barman::catalogue {
 namespace {
@@ -164,23 +166,37 @@ void CloudCatalogue::read_infos(CloudBackups& result) const {
   const std::set<BackupId>& ids = result.described;
   if (ids.empty()) return;
   std::mutex mutex;
+  std::exception_ptr refusal;
+  bool has_read_any = false;
+  const auto add_broken = [&](const BackupId& id, const Error& error) {
+    result.list.broken.push_back(
+        {.id = id, .path = layout_.backup_info_key(id), .reason = error.describe()});
+  };
   WorkerPool readers(std::min(kReaders, ids.size()));
   for (const BackupId& id : ids) {
     readers.submit([&, id] {
       try {
         auto info = find(id);
         const std::lock_guard lock(mutex);
+        has_read_any = has_read_any || info.has_value();
         if (info) result.list.backups.push_back(std::move(*info));
+      } catch (const storage::WithheldObject& error) {
+        const std::lock_guard lock(mutex);
+        refusal = std::current_exception();
+        result.withheld.insert(id);
+        add_broken(id, error);
       } catch (const Error& error) {
         // Of one backup; that the bucket cannot be read is another matter.
         if (error.kind() != ErrorKind::corrupt) throw;
         const std::lock_guard lock(mutex);
-        result.list.broken.push_back(
-            {.id = id, .path = layout_.backup_info_key(id), .reason = error.describe()});
+        has_read_any = true;
+        add_broken(id, error);
       }
     });
   }
   readers.wait();
+  // Then it is not about one of them: a key or a right is missing.
+  if (refusal && !has_read_any) std::rethrow_exception(refusal);
   const auto by_id = [](const auto& a, const auto& b) { return a.id < b.id; };
   std::sort(result.list.backups.begin(), result.list.backups.end(), by_id);
   std::sort(result.list.broken.begin(), result.list.broken.end(), by_id);
@@ -220,6 +236,14 @@ void CloudCatalogue::remove_objects(const BackupId& id) const {
 BackupId CloudCatalogue::resolve(std::string_view word) const {
   if (auto id = parse_backup_id(word)) return *id;
   const CloudBackups backups = load();
+  // Any of them may be the one that is meant.
+  if (!backups.withheld.empty()) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("It is not known which backup of server '{}' is '{}': the store does "
+                            "not give the backup.info of {}",
+                            layout_.server_name(), word, backups.withheld.begin()->value),
+                "Give the ID of a backup, or the key that this one was stored with.");
+  }
   if (auto id = resolve_word(backups.list.backups, word)) return *id;
   std::vector<std::string> ids;
   for (const BackupInfo& backup : backups.list.backups) {

@@ -30,6 +30,8 @@ struct CloudBackups {
   Annotations annotations;
   std::map<BackupId, BackupObjects> objects;
   std::set<BackupId> described;  // those that have a `backup.info`
+  // Of the broken ones those that are not damaged: the store does not give their `backup.info`.
+  std::set<BackupId> withheld;
 
   const BackupObjects& objects_of(const BackupId& id) const;
   // Of all backups.
@@ -52,7 +54,8 @@ class CloudCatalogue {
   const BucketLayout& layout() const { return layout_; }
   storage::Storage& storage() const { return storage_; }
 
-  // What cannot be read is among the broken ones, and a warning of the log.
+  // What cannot be read, or what the store withholds while it gives others, is among the broken
+  // ones, and a warning of the log.
   CloudBackups load() const;
   // Objects and annotations only, in one listing: the list of backups stays empty.
   CloudBackups load_annotations() const;
@@ -62,7 +65,7 @@ class CloudCatalogue {
   // Removes all of them, and the annotations; `backup.info` stays.
   void remove_objects(const BackupId& id) const;
   // What a user typed: an ID is taken as it is; a word or a name is looked for. Throws `not_found`
-  // ("Unknown backup …"), `conflict` for a name of several.
+  // ("Unknown backup …"), `conflict` for a name of several, or while some are withheld.
   BackupId resolve(std::string_view word) const;
 
   void save(const BackupInfo& info) const;

@@ -3,8 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+
 #include "base/error.h"
 #include "catalogue/bucket_test_support.h"
+#include "storage/withheld_object.h"
 
 namespace barman::catalogue {
 namespace {
@@ -66,6 +75,70 @@ TEST(CloudCatalogue, TellsWhatCannotBeRead) {
   ASSERT_EQ(found.list.broken.size(), 1U);
   EXPECT_EQ(found.list.broken[0].id, kSecond);
   EXPECT_THROW(bucket.catalogue.find(kSecond), Error);
+}
+
+// Before an object is opened, `before_open` may throw.
+class WatchedStorage final : public storage::Storage {
+ public:
+  using BeforeOpen = std::function<void(const std::string& key)>;
+  WatchedStorage(storage::Storage& storage, BeforeOpen before_open)
+      : storage_(storage), before_open_(std::move(before_open)) {}
+  std::unique_ptr<pipeline::Sink> create(const std::string& key,
+                                         storage::IfPresent if_present) override {
+    return storage_.create(key, if_present);
+  }
+  std::unique_ptr<pipeline::ContentFile> open(const std::string& key) const override {
+    before_open_(key);
+    return storage_.open(key);
+  }
+  std::optional<storage::ObjectFacts> find(const std::string& key) const override {
+    return storage_.find(key);
+  }
+  void list(std::string_view prefix, const storage::ObjectVisitor& visitor) const override {
+    storage_.list(prefix, visitor);
+  }
+  void remove(std::span<const std::string> keys) override { storage_.remove(keys); }
+  std::string describe(const std::string& key) const override { return storage_.describe(key); }
+
+ private:
+  storage::Storage& storage_;
+  const BeforeOpen before_open_;
+};
+
+TEST(CloudCatalogue, TellsOfABackupThatTheStoreWithholds) {
+  BackupBucket bucket;
+  bucket.add(kFirst, BackupStatus::done);
+  bucket.add(kSecond, BackupStatus::done);
+  const WatchedStorage::BeforeOpen withhold_second = [&](const std::string& key) {
+    if (key != bucket.layout.backup_info_key(kSecond)) return;
+    throw storage::WithheldObject(ErrorKind::remote, "encrypted with another key");
+  };
+  WatchedStorage some(bucket.storage, withhold_second);
+  const CloudBackups found = CloudCatalogue(some, bucket.layout).load();
+  ASSERT_EQ(found.list.backups.size(), 1U);
+  EXPECT_EQ(found.list.backups[0].id, kFirst);
+  ASSERT_EQ(found.list.broken.size(), 1U);
+  EXPECT_EQ(found.list.broken[0].id, kSecond);
+  EXPECT_EQ(found.list.broken[0].reason, "encrypted with another key");
+  EXPECT_EQ(found.withheld, std::set{kSecond});
+  // It may be the newest one.
+  EXPECT_THROW(CloudCatalogue(some, bucket.layout).resolve("latest"), Error);
+  EXPECT_EQ(CloudCatalogue(some, bucket.layout).resolve(kFirst.value), kFirst);
+}
+
+TEST(CloudCatalogue, FailsWhenTheStoreGivesNothingOrIsNotWell) {
+  BackupBucket bucket;
+  bucket.add(kFirst, BackupStatus::done);
+  bucket.add(kSecond, BackupStatus::done);
+  WatchedStorage forbidden(bucket.storage, [](const std::string&) {
+    throw storage::WithheldObject(ErrorKind::permission, "AccessDenied");
+  });
+  EXPECT_THROW(CloudCatalogue(forbidden, bucket.layout).load(), storage::WithheldObject);
+  WatchedStorage overloaded(bucket.storage, [&](const std::string& key) {
+    if (key != bucket.layout.backup_info_key(kSecond)) return;
+    throw Error(ErrorKind::remote, "SlowDown");
+  });
+  EXPECT_THROW(CloudCatalogue(overloaded, bucket.layout).load(), Error);
 }
 
 TEST(CloudCatalogue, KeepsUnknownFields) {

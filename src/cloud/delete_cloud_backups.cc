@@ -121,7 +121,10 @@ void CloudDeletion::require_readable() const {
       fmt::format("Cannot read the following backups: {}\nUnsafe to proceed with deletion due to "
                   "failure reading backup catalog",
                   python_list(ids)),
-      "Mend or remove their backup.info objects.");
+      backups_.withheld.empty()
+          ? "Mend or remove their backup.info objects."
+          : "Give the key that they were stored with (--sse-customer-key), or the right to read "
+            "them.");
 }
 
 std::vector<std::string> CloudDeletion::shown(std::span<const std::string> keys) const {

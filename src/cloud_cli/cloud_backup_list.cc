@@ -51,6 +51,19 @@ void warn_of_nothing(const OpenBucket& bucket) {
                                              has_more ? ", ..." : ""));
 }
 
+// Who reads the list takes what is not in it for gone. A damaged backup.info is a warning only, as
+// of Barman.
+void refuse_to_call_it_whole(const cloud::CloudBackups& backups) {
+  if (backups.withheld.empty()) return;
+  std::vector<std::string> ids;
+  for (const catalogue::BackupId& id : backups.withheld) ids.push_back(id.value);
+  throw cloud::OperationFailed(
+      fmt::format("The list lacks backups whose backup.info the store does not give: {}",
+                  join(ids, ", ")),
+      "The warnings say why. Give the key that they were stored with (--sse-customer-key), or the "
+      "right to read them.");
+}
+
 int list_backups(const ParsedArguments& arguments) {
   const OpenBucket bucket = open_bucket(arguments);
   if (arguments.is_set("test")) return test_connection(*bucket.store);
@@ -61,6 +74,7 @@ int list_backups(const ParsedArguments& arguments) {
     warn_of_nothing(bucket);
   }
   print_result(wants_console(arguments) ? cloud_list_text(backups) : cloud_list_json(backups));
+  refuse_to_call_it_whole(backups);
   return kExitDone;
 }
 

@@ -1,7 +1,11 @@
 #include "object_store/range_reader.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,6 +15,7 @@
 #include "base/text.h"
 #include "object_store/range_file.h"
 #include "object_store/wire_text.h"
+#include "storage/withheld_object.h"
 
 namespace barman::object_store {
 namespace {
@@ -41,6 +46,45 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
               fmt::format("cannot read \"{}\": the provider does not answer with the range that it "
                           "was asked for",
                           client.url().text(key)));
+}
+
+struct ObjectRefusal {
+  int http_status;
+  std::string_view code;
+};
+
+// Answers about one object, which will not be others the next time. Codes that are about the caller
+// (ExpiredToken, SignatureDoesNotMatch, RequestTimeTooSkewed) are not among them.
+constexpr std::array kObjectRefusals = std::to_array<ObjectRefusal>({
+    // S3: the key of the customer is missing or another one.
+    {400, "InvalidRequest"},
+    {400, "InvalidArgument"},
+    {403, "AccessDenied"},
+    {403, "InvalidObjectState"},
+    {400, "KMS.DisabledException"},
+    {400, "KMS.NotFoundException"},
+    {400, "KMS.KMSInvalidStateException"},
+    // Google
+    {400, "ResourceIsEncryptedWithCustomerEncryptionKey"},
+    {400, "resourceIsEncryptedWithCustomerEncryptionKey"},
+    // Azure
+    {409, "BlobUsesCustomerSpecifiedEncryption"},
+    {409, "BlobArchived"},
+});
+
+bool is_about_the_object(const StoreError::Answer& answer) {
+  return std::ranges::any_of(kObjectRefusals, [&](const ObjectRefusal& refusal) {
+    return refusal.http_status == answer.http_status && refusal.code == answer.code;
+  });
+}
+
+HttpAnswer ask_for_object(StoreClient& client, const StoreCall& call) {
+  try {
+    return client.send(call);
+  } catch (const StoreError& error) {  // Callers look at one object, or at many of them.
+    if (!is_about_the_object(error.answer())) throw;
+    throw storage::WithheldObject(error.kind(), error.message(), error.hint());
+  }
 }
 
 StoreCall range_of(StoreCall call, std::uint64_t offset, MutableBytes buffer) {
@@ -106,7 +150,7 @@ std::unique_ptr<pipeline::ContentFile> open_in_ranges(std::shared_ptr<StoreClien
   std::vector<std::byte> beginning(kFirstWindow);
   StoreCall first = range_of(call, 0, beginning);
   first.expected = {416};
-  const HttpAnswer answer = client->send(first);
+  const HttpAnswer answer = ask_for_object(*client, first);
   std::uint64_t size_bytes = 0;
   if (answer.status == 416) {
     // The one object of which no range can be had is the empty one.

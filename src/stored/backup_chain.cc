@@ -10,6 +10,7 @@
 #include "stored/backup_evidence.h"
 #include "stored/backup_store.h"
 #include "stored/combined_tree.h"
+#include "stored/own_manifest.h"
 #include "stored/scratch_tree.h"
 
 namespace barman::stored {
@@ -24,7 +25,8 @@ ChainMember open_member(const catalogue::Catalogue& catalogue, BackupInfo info,
                         const OpenOptions& options) {
   ChainMember member{.info = std::move(info)};
   member.trees = open_backup(catalogue, member.info, options);
-  if (auto manifest = BackupStore(catalogue).open_manifest(member.info.id)) {
+  const auto path = BackupStore(catalogue).manifest_path(member.info.id);
+  if (auto manifest = load_own_manifest(member.info, path)) {
     member.manifest = std::make_shared<ManifestIndex>(std::move(*manifest));
   }
   return member;

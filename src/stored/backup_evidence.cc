@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "postgres/backup_manifest.h"
 #include "stored/backup_writer.h"
+#include "stored/own_manifest.h"
 
 namespace barman::stored {
 
@@ -198,7 +199,8 @@ void require_consistent(const BackupInfo& info, const BackupEvidence& evidence) 
 
 void require_parts_of(const catalogue::BackupInfo& info,
                       const std::filesystem::path& data_directory) {
-  const std::optional<ManifestIndex> manifest = ManifestIndex::load(manifest_in(data_directory));
+  const std::optional<ManifestIndex> manifest =
+      load_own_manifest(info, manifest_in(data_directory));
   require_consistent(
       info, gather_evidence(data_directory, "global/pg_control", manifest ? &*manifest : nullptr));
 }

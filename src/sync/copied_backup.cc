@@ -17,6 +17,7 @@
 #include "pipeline/relative_path.h"
 #include "postgres/backup_manifest.h"
 #include "stored/archive_file.h"
+#include "stored/own_manifest.h"
 
 namespace barman::sync {
 namespace fs = std::filesystem;
@@ -264,8 +265,10 @@ class CopiedBackup::ManifestComparison final : public postgres::ManifestVisitor 
 
 bool CopiedBackup::confirm_by_manifest() {
   if (!has_manifest()) return false;
+  const fs::path manifest = stored::manifest_in(root_ / data_directory_);
+  if (!stored::has_own_manifest(backup_, manifest)) return false;
   ManifestComparison comparison(*this);
-  postgres::parse_backup_manifest_file(stored::manifest_in(root_ / data_directory_), comparison);
+  postgres::parse_backup_manifest_file(manifest, comparison);
   if (!comparison.is_of_this_backup()) {
     throw refused(fmt::format("the manifest is of another backup: it does not begin at {}",
                               wal::format_lsn(*backup_.begin_xlog)));

@@ -17,6 +17,7 @@
 #include "stored/archive_file.h"
 #include "stored/backup_store.h"
 #include "stored/backup_writer.h"
+#include "stored/own_manifest.h"
 #include "stored/restorable.h"
 #include "verify/window_end.h"
 #include "wal/wal_file_name.h"
@@ -196,7 +197,7 @@ void survey_files(const server::Server& server, VerifyDepth depth, Progress& pro
                                      tablespace.name, tablespace.oid));
     }
   }
-  if (is_there(stored::manifest_in(data))) {
+  if (stored::has_own_manifest(info, stored::manifest_in(data))) {
     compare_with_manifest(server, depth, progress, backup);
     if (depth == VerifyDepth::sizes) {
       backup.not_looked_at =

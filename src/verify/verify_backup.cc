@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/worker_pool.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/catalogue.h"
@@ -21,6 +22,7 @@
 #include "stored/kept_configuration.h"
 #include "stored/manifest_index.h"
 #include "stored/open_backup.h"
+#include "stored/own_manifest.h"
 #include "verify/verify_wal.h"
 
 namespace barman::verify {
@@ -72,11 +74,14 @@ class Verification {
         stored::BackupStore(server_.catalogue()).manifest_path(backup_.id);
     // A damaged manifest is what the user wants to hear of; the WAL can be checked without it.
     try {
-      manifest_ = stored::ManifestIndex::load(manifest_path);
+      manifest_ = stored::load_own_manifest(backup_, manifest_path);
       if (!manifest_) {
         add({postgres::kBackupManifest,
-             "\"backup_manifest\" is not in the backup (for a backup made by rsync, "
-             "'generate-manifest' writes it)"});
+             find_status(manifest_path)
+                 ? "\"backup_manifest\" is not of this backup: it came with the files of the "
+                   "cluster ('generate-manifest' writes its own)"
+                 : "\"backup_manifest\" is not in the backup (for a backup made by rsync, "
+                   "'generate-manifest' writes it)"});
         report_.has_no_manifest_yet =
             catalogue::source_of(backup_) == catalogue::SourceKind::rsync ||
             backup_.mode == catalogue::kLocalToCloudMode;

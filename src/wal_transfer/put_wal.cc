@@ -43,6 +43,9 @@ constexpr std::size_t kTarBlock = 512;
 constexpr int kForever = -1;
 // A temporary file is abandoned when its process is gone and nothing has happened to it for long.
 constexpr std::int64_t kAbandonedAfterSeconds = 3600;
+constexpr const char* kTaken =
+    "put-wal takes what barman-wal-archive sends: a tar of files of pg_wal, and their checksums in "
+    "SHA256SUMS or MD5SUMS.";
 
 std::optional<DigestAlgorithm> checksum_list_algorithm(const std::string& name) {
   if (name == "SHA256SUMS") return DigestAlgorithm::sha256;
@@ -88,8 +91,7 @@ class WalStream final : public pipeline::TarVisitor {
     throw Error(
         ErrorKind::usage,
         fmt::format("{} '{}' in put-wal for server '{}'{}", what, name, server_.name(), caller_),
-        "put-wal takes what barman-wal-archive sends: a tar of files of pg_wal, and their "
-        "checksums in SHA256SUMS or MD5SUMS.");
+        kTaken);
   }
   void parse_checksums();
   void verify_checksum(const std::string& name, const ReceivedWal& wal);
@@ -347,7 +349,12 @@ std::uint64_t read_input(int input, pipeline::TarReader& reader, const Interrupt
     if (count < 0) throw_errno("cannot read the standard input");
     if (count == 0) return total;
     total += static_cast<std::uint64_t>(count);
-    reader.write(Bytes(buffer).first(static_cast<std::size_t>(count)));
+    try {
+      reader.write(Bytes(buffer).first(static_cast<std::size_t>(count)));
+    } catch (const Error& error) {  // It is no such archive: somebody compresses it, or talks.
+      if (error.kind() != ErrorKind::corrupt || !error.hint().empty()) throw;
+      throw Error(error.kind(), error.describe(), kTaken);
+    }
   }
 }
 

@@ -35,6 +35,18 @@ std::string find_status(const BarmanHome& home, const std::string& id) {
   return fs::exists(file) ? read_backup_info(home, "main", id)["status"] : "";
 }
 
+// PostgreSQL leaves the manifest of the backup from which a cluster was made in its data directory.
+constexpr const char* kManifestOfTheCluster =
+    R"({ "PostgreSQL-Backup-Manifest-Version": 1,
+"Files": [
+{ "Path": "PG_VERSION", "Size": 4, "Last-Modified": "2026-11-21 01:42:37 GMT" }
+],
+"WAL-Ranges": [
+{ "Timeline": 1, "Start-LSN": "0/1000028", "End-LSN": "0/1000100" }
+],
+"Manifest-Checksum": "a571ad2493083346fcc913fe773a03a630968ea4372c11f2803faa73eae54c55"}
+)";
+
 // Both programs have the same configuration and home.
 class RealBarman : public testing::TestWithParam<const char*> {
  protected:
@@ -132,6 +144,7 @@ class RealBarman : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(RealBarman, HasItsCatalogueContinued) {
+  write_text(postgres_->data_directory() / "backup_manifest", kManifestOfTheCluster);
   theirs({"switch-wal", "--force", "--archive", "main"});
   theirs({"backup", "--wait", "main"});
   const std::string one = last_id();
@@ -139,15 +152,16 @@ TEST_P(RealBarman, HasItsCatalogueContinued) {
   EXPECT_THAT(ours({"list-backups", "main"}).out, HasSubstr("main " + one));
   EXPECT_THAT(ours({"show-backup", "main", one}).out, HasSubstr("DONE"));
   EXPECT_EQ(ours({"check-backup", "main", one}).err, "");
-  ours({"generate-manifest", "main", one});
-  ours({"verify-backup", "main", one});
-  EXPECT_EQ(barman_.run({"catalogue-check", "--deep", "main"}).exit_code, 0);
+  ASSERT_TRUE(fs::exists(base(one) / "data" / "backup_manifest"));
   {
     const TempDir place;
     ours({"restore", "--tablespace", "ts:" + (place.path() / "ts").string(), "main", one,
           (place.path() / "data").string()});
     expect_rows(place.path() / "data");
   }
+  ours({"generate-manifest", "main", one});
+  ours({"verify-backup", "main", one});
+  EXPECT_EQ(barman_.run({"catalogue-check", "--deep", "main"}).exit_code, 0);
   // Files that have not changed are those of Barman's backup, by whatever way the next one comes.
   const std::string path = "data/" + file_of("u");
   ours({"backup", "--wait", "--manifest", "main"});
