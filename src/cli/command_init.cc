@@ -9,6 +9,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/command_table.h"
 #include "cli/commands.h"
 #include "cli/configuration_changes.h"
@@ -74,16 +75,46 @@ fs::path file_of(const CommandContext& context, const std::string& name) {
   return fs::path(*global.configuration_files_directory) / (name + ".conf");
 }
 
-void write_section(const fs::path& path, const doctor::NewServer& server) {
+// The same section again, for who may write it elsewhere.
+std::string printing_command(const CommandContext& context, const doctor::NewServer& server) {
+  const auto word = [](const std::string& text) {
+    const bool is_plain =
+        !text.empty() &&
+        text.find_first_not_of(
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:@") ==
+            std::string::npos;
+    return is_plain ? text : shell_quote(text);
+  };
+  const std::string& file = context.configuration.global().config_file;
+  std::string text = "barman ";
+  if (file != "/etc/barman.conf") text += "-c " + word(file) + " ";
+  text += fmt::format("init {} --host {}", word(server.name), word(server.host));
+  for (const char* const key : {"port", "dbname", "user", "streaming_user", "method", "ssh_user",
+                                "slot_name", "retention_policy"}) {
+    if (const auto value = context.arguments.find(key))
+      text += fmt::format(" --{} {}", replace_all(key, "_", "-"), word(*value));
+  }
+  return text + " --print";
+}
+
+void write_section(const CommandContext& context, const fs::path& path,
+                   const doctor::NewServer& server) {
   try {
     AtomicFile file(path, 0644, ".new");
     file.write(doctor::section_text(server));
     file.commit(IfTaken::refuse);
   } catch (const SystemError& error) {
+    if (error.error_number() == ENOENT) {
+      throw Error(ErrorKind::config,
+                  fmt::format("configuration_files_directory \"{}\" is not there",
+                              path.parent_path().string()),
+                  fmt::format("Make it (as root: mkdir {}), and run this again.",
+                              shell_quote(path.parent_path().string())));
+    }
     if (error.error_number() != EACCES && error.error_number() != EROFS) throw;
     throw Error(ErrorKind::permission, error.describe(),
-                fmt::format("Run: barman init {} --host {} --print | sudo tee \"{}\"", server.name,
-                            server.host, path.string()));
+                fmt::format("Run: {} | sudo tee {}", printing_command(context, server),
+                            shell_quote(path.string())));
   }
 }
 
@@ -115,7 +146,7 @@ void run_init(CommandContext& context) {
     return;
   }
   const fs::path path = file_of(context, server.name);
-  write_section(path, server);
+  write_section(context, path, server);
   reporter.info(
       fmt::format("The section of server '{}' is in \"{}\".", server.name, path.string()));
   reporter.result_line("");

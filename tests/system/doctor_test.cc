@@ -260,10 +260,15 @@ TEST(Init, WritesASectionThatOnlyNeedsWhatDoctorSays) {
   PostgresServer postgres;
   BarmanHome barman;
   const fs::path directory = barman.directory() / "conf.d";
-  fs::create_directories(directory);
   barman.set("barman", "configuration_files_directory", directory.string());
-  const std::vector<std::string> init = {"init",      "main",   "--host",
-                                         "127.0.0.1", "--port", std::to_string(postgres.port())};
+  const std::string port = std::to_string(postgres.port());
+  const std::vector<std::string> init = {"init", "main", "--host", "127.0.0.1", "--port", port};
+  EXPECT_THAT(barman.run(init).err, HasSubstr("mkdir '" + directory.string() + "'"));
+  fs::create_directories(directory);
+  fs::permissions(directory, fs::perms::owner_read | fs::perms::owner_exec);
+  EXPECT_THAT(barman.run(init).err,
+              HasSubstr("init main --host 127.0.0.1 --port " + port + " --print | sudo tee '"));
+  fs::permissions(directory, fs::perms::owner_all);
   const CommandResult result = barman.run(init);
   EXPECT_EQ(result.exit_code, 1) << result.err;
   EXPECT_THAT(result.out, HasSubstr("host postgres barman 127.0.0.1/32 scram-sha-256"));
