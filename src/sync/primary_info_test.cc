@@ -107,13 +107,23 @@ TEST_F(PrimaryInfoFile, ForeignBytesAreChecked) {
                                "")),
               HasSubstr("nested too deeply"));
   EXPECT_THAT(refusal(R"({"backups": {}, "wals": [], "config": {"wals_directory": "/w",
-                          "basebackups_directory": "s3://bucket"}})"),
-              testing::AllOf(HasSubstr("the primary node has a bucket as basebackups_directory, "
-                                       "s3://bucket: nothing is copied from there"),
-                             testing::Not(HasSubstr("damaged"))));
-  EXPECT_THAT(refusal(R"({"backups": {}, "wals": [], "config": {"wals_directory": "/w",
                           "basebackups_directory": "base"}})"),
               HasSubstr("the primary has no local basebackups_directory ('base')"));
+}
+
+TEST_F(PrimaryInfoFile, OfAPrimaryInABucketIsNotTakenForDamaged) {
+  try {
+    read(R"({"backups": {}, "wals": [], "config": {"wals_directory": "/w",
+             "basebackups_directory": "s3://bucket/path"}})");
+    FAIL() << "not refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::config);
+    EXPECT_THAT(error.describe_with_hint(),
+                testing::AllOf(HasSubstr("the primary node has a bucket as basebackups_directory, "
+                                         "s3://bucket/path: nothing is copied from there"),
+                               HasSubstr("'basebackups_directory = s3://bucket/path', 'active = "
+                                         "false'")));
+  }
 }
 
 // Minutes, when each one is looked for among all others.
