@@ -61,8 +61,10 @@ wal_archive::WalRemovalPlan plan_wals(const server::Server& server,
   if (server.config().retention_policy && !annotations.keeps.empty()) {
     policy = retention_input(server, list.backups, annotations);
   }
+  catalogue::BackupList known = list;
+  catalogue::add_nameless(server.catalogue(), annotations, known);
   return wal_archive::plan_wal_removal(
-      {.list = list,
+      {.list = known,
        .deleted = backup.id,
        .standalone =
            catalogue::standalone_backups(list.backups, annotations, policy ? &*policy : nullptr),
@@ -464,6 +466,7 @@ DeletionFacts make_deletion_facts(const server::Server& server, catalogue::Backu
       .minimum_redundancy = minimum_redundancy_of(config),
       .retention_doubt = config.find_retention_doubt(),
       .deletion_doubt = config.find_deletion_doubt()};
+  catalogue::add_nameless(server.catalogue(), facts.annotations, facts.list);
   if (config.retention_policy) {
     facts.retention = retention_input(server, facts.list.backups, facts.annotations);
     facts.branches = facts.retention->branches;

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "catalogue/backup_kind.h"
 #include "catalogue/cloud_catalogue.h"
+#include "catalogue/gone_backups.h"
 #include "postgres/versions.h"
 #include "stored/archive_file.h"
 #include "stored/backup_store.h"
@@ -263,27 +264,6 @@ void add_received(const catalogue::CatalogueLocations& locations, SurveyFacts& f
   }
 }
 
-// Directories of backups that have files and no metadata, neither there nor in meta/.
-std::vector<fs::path> list_nameless(const catalogue::Catalogue& catalogue,
-                                    const catalogue::Annotations& annotations) {
-  std::vector<fs::path> nameless;
-  if (!annotations.directories) return nameless;
-  for (const catalogue::BackupId& id : *annotations.directories) {
-    const fs::path directory = catalogue.base_directory(id);
-    // Asked now: a backup may have begun after the list was read.
-    if (annotations.being_deleted.contains(id) || is_there(catalogue.backup_info_path(id)) ||
-        !has_directory(directory)) {
-      continue;
-    }
-    try {
-      if (list_directory(directory).empty()) continue;
-    } catch (const Error&) {  // It is there, and nobody knows what it holds.
-    }
-    nameless.push_back(directory);
-  }
-  return nameless;
-}
-
 }  // namespace
 
 SurveyFacts gather_wal_survey(const server::Server& server) {
@@ -296,7 +276,7 @@ SurveyFacts gather_wal_survey(const server::Server& server) {
                        .segment_size = segment_size_of(list.backups),
                        .broken = std::move(list.broken),
                        .gone = std::move(list.gone),
-                       .nameless = list_nameless(catalogue, annotations)};
+                       .nameless = catalogue::list_nameless(catalogue, annotations)};
   for (const fs::path& path :
        {locations.backup_directory, locations.basebackups_directory, locations.wals_directory}) {
     const bool is_local =

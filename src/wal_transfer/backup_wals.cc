@@ -15,6 +15,7 @@
 #include "base/hint.h"
 #include "base/log.h"
 #include "base/log_components.h"
+#include "catalogue/gone_backups.h"
 #include "catalogue/locks.h"
 #include "wal/wal_file_name.h"
 #include "wal_archive/remove_wals.h"
@@ -184,12 +185,14 @@ std::vector<std::string> purge(const server::Server& server, const catalogue::Ba
                  gap);
     return {};
   }
+  catalogue::BackupList known = list;
+  catalogue::add_nameless(server.catalogue(), annotations, known);
   std::set<catalogue::BackupId> standalone;
   for (const auto& [id, target] : annotations.keeps) {
     if (target == catalogue::KeepTarget::standalone) standalone.insert(id);
   }
   const wal_archive::WalRemovalPlan plan =
-      wal_archive::plan_first_backup_purge(list, backup, std::move(standalone));
+      wal_archive::plan_first_backup_purge(known, backup, std::move(standalone));
   if (plan.is_removing) return wal_archive::remove_wals(server, plan).names;
   log::info(log::kBackupComponent, "no WAL is removed before backup {}: {}", backup.id.value,
             plan.reason);
@@ -200,8 +203,9 @@ std::vector<std::string> purge(const server::Server& server, const catalogue::Ba
 
 void remove_wals_before_first_backup(const server::Server& server,
                                      const catalogue::BackupInfo& backup, Messages& messages) {
-  const catalogue::BackupList list = server.catalogue().list_backups();
+  catalogue::BackupList list = server.catalogue().list_backups();
   if (list.previous(backup.id) != nullptr) return;
+  catalogue::add_nameless(server.catalogue(), server.catalogue().list_annotations(), list);
   if (!list.broken.empty()) {
     const catalogue::BrokenBackup& broken = list.broken.front();
     return messages.warning(fmt::format(

@@ -154,6 +154,25 @@ TEST(BackupWals, ABackupThatCannotBeReadKeepsOlderWal) {
   EXPECT_THAT(test.indexed(), ElementsAre(wal_name(1), wal_name(2), wal_name(3)));
 }
 
+TEST(BackupWals, FilesOfABackupWithoutMetadataKeepOlderWal) {
+  TestServer test;
+  const server::Server server = test.make();
+  archive_wals(test, {1, 2, 3});
+  const std::filesystem::path lost = server.catalogue().base_directory({"20261101T000000"});
+  std::filesystem::create_directories(lost);
+  put_file(lost / "data", "x");
+  server.catalogue().save(make_backup(3, 3));
+  RecordedMessages messages;
+  remove_wals_before_first_backup(server, make_backup(3, 3), messages);
+  EXPECT_THAT(messages.lines, ElementsAre(testing::AllOf(testing::HasSubstr("no WAL is removed"),
+                                                         testing::HasSubstr("it is lost"))));
+  remove_late_wals_before_first_backup(server, make_backup(3, 3));
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(1), wal_name(2), wal_name(3)));
+  std::filesystem::remove_all(lost);
+  remove_late_wals_before_first_backup(server, make_backup(3, 3));
+  EXPECT_THAT(test.indexed(), ElementsAre(wal_name(3)));
+}
+
 // The segment that the start of the first backup has closed is archived after the first look.
 TEST(BackupWals, WhatComesLateGoesWhenTheBackupIsDone) {
   TestServer test;
