@@ -197,9 +197,8 @@ fs::path require_data_directory(const stored::BackupStore& store, const BackupIn
                 "Mount the place that it leads to instead.");
   }
   if (!is_present(data)) {
-    throw Error(ErrorKind::not_found,
-                fmt::format("backup {} has no data directory \"{}\"", backup.id.value,
-                            data.string()));
+    throw Error(ErrorKind::not_found, fmt::format("backup {} has no data directory \"{}\"",
+                                                  backup.id.value, data.string()));
   }
   return data;
 }

@@ -30,9 +30,8 @@ struct OwnManifest : testing::Test {
                      .last_modified = "2026-11-21 01:42:37 GMT",
                      .algorithm = DigestAlgorithm::none,
                      .checksum = {}});
-    writer.add_wal_range({.timeline = wal::TimelineId{1},
-                          .start = wal::Lsn{begin},
-                          .end = wal::Lsn{begin + 0x100}});
+    writer.add_wal_range(
+        {.timeline = wal::TimelineId{1}, .start = wal::Lsn{begin}, .end = wal::Lsn{begin + 0x100}});
     writer.finish();
     put_file(path, text);
   }
