@@ -11,6 +11,7 @@
 #include "base/test_interrupt.h"
 #include "object_store/s3_client.h"
 #include "storage/conformance_suite.h"
+#include "storage/withheld_object.h"
 #include "support/azure_container.h"
 #include "support/bucket.h"
 #include "support/object_server.h"
@@ -229,9 +230,9 @@ TEST_F(Bucket, KeepsTheKeyOfTheCustomerWithTheCustomer) {
   EXPECT_TRUE(get(*bucket, "large") == content);
   EXPECT_EQ(get(*bucket, "small"), "small");
   EXPECT_TRUE(bucket->find("small"));
-  EXPECT_THROW(store()->open("small"), StoreError);
+  EXPECT_THROW(store()->open("small"), storage::WithheldObject);
   chosen.sse_customer_key = std::string(32, 'w');
-  EXPECT_THROW(store(chosen)->open("small"), StoreError) << "a wrong key";
+  EXPECT_THROW(store(chosen)->open("small"), storage::WithheldObject) << "a wrong key";
   chosen.encryption = "AES256";
   EXPECT_EQ(error_of([&] { store(chosen); }).kind(), ErrorKind::config);
   chosen.encryption = "";
