@@ -13,7 +13,6 @@
 
 #include "base/file_lock.h"
 #include "base/timestamp.h"
-#include "catalogue/locks.h"
 #include "support/bucket_site.h"
 #include "support/copied_site.h"
 #include "support/eventually.h"
